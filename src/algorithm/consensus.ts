@@ -1,0 +1,59 @@
+import { draw, type DrawKey } from './random.ts';
+
+/** Whether two answers are the same answer. It may be asynchronous: symbolic equality needs a computer algebra engine. */
+export type AnswerEquality = (a: string, b: string) => boolean | Promise<boolean>;
+
+/** What the majority holds (section 3.1 of the paper: the vote over the last round). */
+export type Consensus = {
+  /** The winning answer as one of its voters wrote it; null when no answer could be parsed. */
+  readonly answer: string | null;
+  /** How many agents gave it. */
+  readonly votes: number;
+  /** How many classes of equal answers shared the greatest number of votes: 1 is a clear win, 2 or more was drawn. */
+  readonly tied: number;
+};
+
+/**
+ * The majority vote over classes of equal answers. An answer that could not be parsed (null) never wins against a parsed one.
+ * A tie is settled by a seeded draw, never by the order of agents or of strings: the authors' code takes the greatest string,
+ * so that "9" beats "10", and voting by agent order fills agent 1's datasets with its own mistakes.
+ */
+export async function majorityVote(
+  answers: readonly (string | null)[],
+  equal: AnswerEquality,
+  tieBreak: DrawKey,
+): Promise<Consensus> {
+  const classes = await answerClasses(answers, equal);
+  const votes = Math.max(0, ...classes.map((members) => members.length));
+  const leaders = classes.filter((members) => members.length === votes);
+  const winner = leaders[leaders.length > 1 ? draw(tieBreak, leaders.length) : 0];
+  return { answer: winner?.[0] ?? null, votes, tied: leaders.length };
+}
+
+/**
+ * Parsed answers in classes of equal ones. Each is compared with the first member of every class so far, because equality with
+ * tolerances is not transitive; answers are taken in a canonical order, so that the order of agents changes nothing.
+ */
+async function answerClasses(
+  answers: readonly (string | null)[],
+  equal: AnswerEquality,
+): Promise<string[][]> {
+  const classes: [string, ...string[]][] = [];
+  for (const answer of answers.filter((each) => each !== null).toSorted(byCodeUnits)) {
+    const existing = await findClass(classes, answer, equal);
+    if (existing) existing.push(answer);
+    else classes.push([answer]);
+  }
+  return classes;
+}
+
+async function findClass(classes: readonly [string, ...string[]][], answer: string, equal: AnswerEquality) {
+  for (const members of classes) {
+    if (members[0] === answer || (await equal(members[0], answer))) return members;
+  }
+  return undefined;
+}
+
+function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,170 @@
+import type { Agent, Role } from './agents.ts';
+import { extractAnswer } from './answer.ts';
+import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
+import type { Message } from './message.ts';
+import {
+  critiquePrompt,
+  critiqueWithSummaryPrompt,
+  type PromptSetName,
+  promptSets,
+  questionPrompt,
+  summarisePrompt,
+} from './prompts.ts';
+import type { Question } from './question.ts';
+import { type DrawKey, seedFor, shuffle } from './random.ts';
+
+export type DebateSettings = {
+  readonly seed: number;
+  readonly iteration: number;
+  /** M: round 1 gives first answers, each further round revises them. */
+  readonly rounds: number;
+  readonly summarize: boolean;
+  /** At most so many other agents' responses are shown to an agent. */
+  readonly maxOthers: number;
+  readonly stopWhenUnanimous: boolean;
+  readonly prompts: PromptSetName;
+};
+
+/** One request to a model within a debate. `(questionId, agent, round, speaker)` names it uniquely within an iteration. */
+export type Utterance<Model> = {
+  readonly questionId: string;
+  /** For a summary: the agent for whom the others are summarised. */
+  readonly agent: number;
+  readonly round: number;
+  readonly speaker: Role | 'summariser';
+  readonly model: Model;
+  readonly messages: readonly Message[];
+  readonly seed: number;
+};
+
+export type Speak<Model> = (utterance: Utterance<Model>) => Promise<string>;
+
+/** A finished debate of one question. */
+export type Debate = {
+  readonly question: Question;
+  /** By agent: the whole dialogue. Its last message is the agent's response of the last round. */
+  readonly dialogues: readonly (readonly Message[])[];
+  /** By agent, then by round: the answer extracted from the response; null when none could be parsed. */
+  readonly answers: readonly (readonly (string | null)[])[];
+  /** The vote over round 1: what self-consistency alone would answer. */
+  readonly majority: Consensus;
+  /** The vote over the last round. */
+  readonly consensus: Consensus;
+  /** By agent, then by round: whether the answer equals the consensus. */
+  readonly agrees: readonly (readonly boolean[])[];
+};
+
+type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summariser: Model };
+
+/**
+ * A debate (section 3.1 and Algorithm 1 of the paper): in round 1 every agent's generation model answers; in each further
+ * round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them; the
+ * majority of the last round is the consensus. Whatever `speak` throws ends the debate with that error.
+ */
+export async function debate<Model>(
+  question: Question,
+  { agents, summariser }: Cast<Model>,
+  settings: DebateSettings,
+  speak: Speak<Model>,
+  equal: AnswerEquality,
+): Promise<Debate> {
+  const prompts = promptSets[settings.prompts];
+  const at = (purpose: string, agent?: number, round?: number): DrawKey => ({
+    seed: settings.seed,
+    iteration: settings.iteration,
+    purpose,
+    question: question.id,
+    ...(agent === undefined ? {} : { agent }),
+    ...(round === undefined ? {} : { round }),
+  });
+  const say = async (
+    speaker: Utterance<Model>['speaker'],
+    model: Model,
+    agent: number,
+    round: number,
+    messages: Message[],
+  ) =>
+    speak({
+      questionId: question.id,
+      agent,
+      round,
+      speaker,
+      model,
+      messages,
+      seed: seedFor(at(speaker, agent, round)),
+    });
+
+  const firstAnswer = async (agent: Agent<Model>): Promise<Message[]> => {
+    const asked: Message[] = [{ role: 'user', content: questionPrompt(prompts, question.text) }];
+    return [...asked, assistant(await say('generation', agent.generation, agent.number, 1, asked))];
+  };
+
+  const revise = async (
+    agent: Agent<Model>,
+    round: number,
+    dialogues: readonly Message[][],
+  ): Promise<Message[]> => {
+    const own = dialogues[agents.indexOf(agent)] ?? [];
+    const others = dialogues.filter((dialogue) => dialogue !== own).map(lastResponse);
+    const shown = shuffle(at('others', agent.number, round), others).slice(0, settings.maxOthers);
+    const content = settings.summarize
+      ? critiqueWithSummaryPrompt(prompts, await summary(agent, round, shown))
+      : critiquePrompt(prompts, shown);
+    const asked: Message[] = [...own, { role: 'user', content }];
+    return [...asked, assistant(await say('critic', agent.critic, agent.number, round, asked))];
+  };
+
+  const summary = (agent: Agent<Model>, round: number, shown: readonly string[]): Promise<string> => {
+    const content = summarisePrompt(prompts, question.text, shown);
+    return say('summariser', summariser, agent.number, round, [{ role: 'user', content }]);
+  };
+
+  let dialogues = await Promise.all(agents.map(firstAnswer));
+  let answers = dialogues.map((dialogue) => [extractAnswer(lastResponse(dialogue))]);
+  const voteOfLastRound = (purpose: string) =>
+    majorityVote(
+      answers.map((byRound) => byRound.at(-1) ?? null),
+      equal,
+      at(purpose),
+    );
+  const majority = await voteOfLastRound('majority');
+  let consensus = majority;
+  if (!(settings.stopWhenUnanimous && majority.votes === agents.length)) {
+    for (let round = 2; round <= settings.rounds; round++) {
+      const previous = dialogues;
+      dialogues = await Promise.all(agents.map((agent) => revise(agent, round, previous)));
+      answers = answers.map((byRound, index) => [
+        ...byRound,
+        extractAnswer(lastResponse(dialogues[index] ?? [])),
+      ]);
+    }
+    if (settings.rounds > 1) consensus = await voteOfLastRound('consensus');
+  }
+  return {
+    question,
+    dialogues,
+    answers,
+    majority,
+    consensus,
+    agrees: await agreement(answers, consensus.answer, equal),
+  };
+}
+
+/** By agent, then by round: whether the answer equals `label`. Nothing agrees with an absent label. */
+export async function agreement(
+  answers: readonly (readonly (string | null)[])[],
+  label: string | null,
+  equal: AnswerEquality,
+): Promise<boolean[][]> {
+  const agreesWith = async (answer: string | null) =>
+    answer !== null && label !== null && (answer === label || (await equal(label, answer)));
+  return Promise.all(answers.map((byRound) => Promise.all(byRound.map(agreesWith))));
+}
+
+function assistant(content: string): Message {
+  return { role: 'assistant', content };
+}
+
+function lastResponse(dialogue: readonly Message[]): string {
+  return dialogue.at(-1)?.content ?? '';
+}

@@ -1,0 +1,73 @@
+import { type Accuracy, accuracy } from './accuracy.ts';
+import type { AnswerEquality } from './consensus.ts';
+import { agreement, type Debate } from './debate.ts';
+import { type PairedTest, pairedTest } from './paired-test.ts';
+
+/** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
+export type Outcome = {
+  readonly questionId: string;
+  readonly question: string;
+  readonly gold: string;
+  /** By agent: its round-1 answer and whether that is right. */
+  readonly single: readonly Judged[];
+  /** The vote over round 1. */
+  readonly majority: Judged;
+  /** The vote over the last round. */
+  readonly debate: Judged;
+};
+export type Judged = { readonly answer: string | null; readonly correct: boolean };
+
+/** An evaluation of the agents on the held-out questions. */
+export type Evaluation = {
+  /** 0 is the base model. */
+  readonly iteration: number;
+  readonly questions: number;
+  /** One answer, without debate: the mean over the agents' round-1 answers. */
+  readonly single: Accuracy;
+  /** The majority of the agents' round-1 answers. */
+  readonly majority: Accuracy;
+  /** The consensus of the debate. */
+  readonly debate: Accuracy;
+  /** This debate against the base model's on the same questions (McNemar, exact). */
+  readonly debateVersusBase: PairedTest;
+};
+
+/** Judges one held-out debate against the gold answer. */
+export async function outcomeOf(held: Debate, gold: string, equal: AnswerEquality): Promise<Outcome> {
+  const firsts = held.answers.map((byRound) => byRound[0] ?? null);
+  const voted = [held.majority.answer, held.consensus.answer];
+  const [right = []] = await agreement([[...firsts, ...voted]], gold, equal);
+  const judged = (answer: string | null, index: number): Judged => ({
+    answer,
+    correct: right[index] === true,
+  });
+  return {
+    questionId: held.question.id,
+    question: held.question.text,
+    gold,
+    single: firsts.map(judged),
+    majority: judged(held.majority.answer, firsts.length),
+    debate: judged(held.consensus.answer, firsts.length + 1),
+  };
+}
+
+/** The figures of an evaluation. `base` has the base model's outcomes on the same questions in the same order. */
+export function evaluate(
+  iteration: number,
+  outcomes: readonly Outcome[],
+  base: readonly Outcome[],
+): Evaluation {
+  return {
+    iteration,
+    questions: outcomes.length,
+    single: accuracy(
+      outcomes.map(({ single }) => single.filter(({ correct }) => correct).length / single.length),
+    ),
+    majority: accuracy(outcomes.map(({ majority }) => Number(majority.correct))),
+    debate: accuracy(outcomes.map((outcome) => Number(outcome.debate.correct))),
+    debateVersusBase: pairedTest(
+      outcomes.map((outcome) => outcome.debate.correct),
+      base.map((outcome) => outcome.debate.correct),
+    ),
+  };
+}

@@ -1,0 +1,35 @@
+import type { AnswerEquality } from './consensus.ts';
+import { agreement, type Debate } from './debate.ts';
+import type { Message } from './message.ts';
+import type { GoldLabel } from './question.ts';
+
+/** A debate of a training question together with what is taken for right: what the datasets are made from. */
+export type LabelledDebate = {
+  readonly questionId: string;
+  /** By agent. */
+  readonly dialogues: readonly (readonly Message[])[];
+  /** By agent, then by round: whether the answer equals the label. */
+  readonly matches: readonly (readonly boolean[])[];
+};
+
+/**
+ * The label is the consensus (section 3.2 of the paper: no gold answers). Null when it had fewer than `minVotes` votes or when
+ * nothing could be parsed: such a question yields no data.
+ */
+export function labelByConsensus(debate: Debate, minVotes: number): LabelledDebate | null {
+  if (debate.consensus.answer === null || debate.consensus.votes < minVotes) return null;
+  return { questionId: debate.question.id, dialogues: debate.dialogues, matches: debate.agrees };
+}
+
+/** The label is the gold answer (`label_source: gold`, the STaR baseline). */
+export async function labelByGold(
+  debate: Debate,
+  gold: GoldLabel,
+  equal: AnswerEquality,
+): Promise<LabelledDebate> {
+  return {
+    questionId: debate.question.id,
+    dialogues: debate.dialogues,
+    matches: await agreement(debate.answers, gold.answer, equal),
+  };
+}

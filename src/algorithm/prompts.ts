@@ -1,0 +1,38 @@
+import paper from './prompts/paper.json' with { type: 'json' };
+import terse from './prompts/terse.json' with { type: 'json' };
+
+/** The texts of the prompts, as data: `{name}` is where the question, a response, a summary goes. */
+export type PromptSet = typeof paper;
+
+/** `paper`: instructions in English, for chat models. `terse`: the language of the embedded model. */
+export const promptSets = { paper, terse } satisfies Record<string, PromptSet>;
+export type PromptSetName = keyof typeof promptSets;
+
+/** Round 1: what the generation model is asked. */
+export function questionPrompt(prompts: PromptSet, question: string): string {
+  return fill(prompts.question, { question });
+}
+
+/** Round m >= 2: what the critic model is shown of the others' previous responses. */
+export function critiquePrompt(prompts: PromptSet, responses: readonly string[]): string {
+  return fill(prompts.critique, { responses: joined(prompts, responses) });
+}
+
+/** Round m >= 2 with a summariser: the critic model is shown the summary instead of the responses. */
+export function critiqueWithSummaryPrompt(prompts: PromptSet, summary: string): string {
+  return fill(prompts.critiqueWithSummary, { summary });
+}
+
+/** What the summariser is asked. */
+export function summarisePrompt(prompts: PromptSet, question: string, responses: readonly string[]): string {
+  return fill(prompts.summarise, { question, responses: joined(prompts, responses) });
+}
+
+function joined(prompts: PromptSet, responses: readonly string[]): string {
+  return responses.map((response) => fill(prompts.other, { response })).join('\n');
+}
+
+/** One pass over the template, so that a placeholder inside a model's response stays the text that it is. */
+function fill(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
+}

@@ -1,0 +1,35 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+
+/** Where in an experiment a draw happens. A draw depends on this and on nothing else: not on order, time or worker. */
+export type DrawKey = {
+  readonly seed: number;
+  readonly iteration: number;
+  /** What is drawn, so that two draws at the same place are independent, e.g. `answer`, `tie`. */
+  readonly purpose: string;
+  readonly question?: string;
+  readonly agent?: number;
+  readonly round?: number;
+};
+
+/** A seed for an engine's sampler: an integer in 0..2^31-1. */
+export function seedFor(key: DrawKey): number {
+  const text = [key.seed, key.iteration, key.purpose, key.question ?? '', key.agent ?? '', key.round ?? ''];
+  const digest = sha256(new TextEncoder().encode(JSON.stringify(text)));
+  return new DataView(digest.buffer, digest.byteOffset).getUint32(0) >>> 1;
+}
+
+/** An integer in 0..count-1, each equally likely. */
+export function draw(key: DrawKey, count: number): number {
+  return uniformInt(xoroshiro128plus(seedFor(key)), 0, count - 1);
+}
+
+/** The items in a random order (Fisher-Yates). */
+export function shuffle<Item>(key: DrawKey, items: readonly Item[]): Item[] {
+  const generator = xoroshiro128plus(seedFor(key));
+  const rest = [...items];
+  const shuffled: Item[] = [];
+  while (rest.length > 0) shuffled.push(...rest.splice(uniformInt(generator, 0, rest.length - 1), 1));
+  return shuffled;
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+
+const accuracySchema = z.strictObject({ accuracy: z.number(), standardError: z.number() });
+
+/** See Evaluation in src/algorithm/evaluation.ts, which computes it. */
+const evaluationSchema = z.strictObject({
+  iteration: z.number().int(),
+  questions: z.number().int(),
+  single: accuracySchema,
+  majority: accuracySchema,
+  debate: accuracySchema,
+  debateVersusBase: z.strictObject({ wins: z.number().int(), losses: z.number().int(), pValue: z.number() }),
+});
+
+const tokensSchema = z.strictObject({ prompt: z.number().int(), completion: z.number().int() });
+const partSchema = z.strictObject({ available: z.number().int(), used: z.number().int() });
+
+/** What an agent was trained on in an iteration, and what came of it. Sizes are rows. */
+const agentDatasetsSchema = z.strictObject({
+  agent: z.number().int(),
+  generation: z.number().int(),
+  critic: z.number().int(),
+  corrected: partSchema,
+  kept: partSchema,
+});
+
+/** What the votes of an iteration's training debates looked like. Counts of questions, but for `unparsableAnswers`. */
+const consensusSchema = z.strictObject({
+  questions: z.number().int(),
+  unanimous: z.number().int(),
+  ties: z.number().int(),
+  /** Questions that yielded no data: nothing parsable, or fewer votes than `min_votes`. */
+  withoutLabel: z.number().int(),
+  unparsableAnswers: z.number().int(),
+});
+
+const fineTuneSchema = z.strictObject({
+  agent: z.number().int(),
+  role: z.enum(['generation', 'critic']),
+  /** Null when the dataset was empty, so that the model stayed as it was. */
+  model: z.string().nullable(),
+  rows: z.number().int(),
+  steps: z.number().int(),
+  finalLoss: z.number().nullable(),
+});
+
+/** The content of result.json, and the workflow's result. */
+export const experimentResultSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  name: z.string(),
+  /** First the base model, then each iteration. */
+  evaluations: z.array(evaluationSchema),
+  iterations: z.array(
+    z.strictObject({
+      iteration: z.number().int(),
+      consensus: consensusSchema,
+      datasets: z.array(agentDatasetsSchema),
+      fineTunes: z.array(fineTuneSchema),
+    }),
+  ),
+  tokens: z.strictObject({ debate: tokensSchema, evaluation: tokensSchema, fineTune: z.number().int() }),
+  /** Wall time of each phase over all iterations, as the workflow's clock saw it. */
+  seconds: z.strictObject({
+    evaluation: z.number(),
+    debate: z.number(),
+    datasets: z.number(),
+    fineTune: z.number(),
+    total: z.number(),
+  }),
+  /** colloquy, node, python, torch, transformers, peft, trl: as far as they took part. */
+  versions: z.record(z.string(), z.string()),
+  /** Paths relative to the experiment's folder. */
+  files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
+});
+export type ExperimentResult = z.infer<typeof experimentResultSchema>;
