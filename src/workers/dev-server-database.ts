@@ -1,0 +1,81 @@
+/** Who has a dev server's database open: a small file beside it, so that two servers are never started on one. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+/** Another dev server has the database open: two on one file would undo each other's work. */
+export class DevServerDatabaseInUse extends Error {
+  override name = 'DevServerDatabaseInUse' as const;
+  readonly dbFilename: string;
+  /** Address of the server that has it. */
+  readonly address: string;
+
+  constructor(dbFilename: string, holder: Holder) {
+    super(
+      `${dbFilename} is in use by the Temporal dev server at ${holder.address} (process ${holder.pid}). ` +
+        `Use that one, or stop it.`,
+    );
+    this.dbFilename = dbFilename;
+    this.address = holder.address;
+  }
+}
+
+/**
+ * Waits up to 7 s for a server that is leaving (its starter was killed a moment ago) to let go of the database.
+ *
+ * @throws DevServerDatabaseInUse when it is still there after that, and answers
+ */
+export async function untilDatabaseIsFree(dbFilename: string): Promise<void> {
+  const deadline = Date.now() + 7_000;
+  for (;;) {
+    const holder = holderOf(dbFilename);
+    if (holder === undefined || !(await listens(holder.address))) return;
+    if (Date.now() > deadline) throw new DevServerDatabaseInUse(dbFilename, holder);
+    await sleep(200);
+  }
+}
+
+/** Notes beside the database that the server at `address` (guarded by process `pid`) has it; returns what undoes that. */
+export function holdDatabase(dbFilename: string, holder: Holder): () => void {
+  const file = holderFile(dbFilename);
+  writeFileSync(file, JSON.stringify(holder) + '\n');
+  return () => rmSync(file, { force: true });
+}
+
+export interface Holder {
+  readonly pid: number;
+  readonly address: string;
+}
+
+const holderSchema = z.object({ pid: z.int(), address: z.string() });
+
+function holderFile(dbFilename: string): string {
+  return `${dbFilename}.server.json`;
+}
+
+function holderOf(dbFilename: string): Holder | undefined {
+  try {
+    const holder = holderSchema.parse(JSON.parse(readFileSync(holderFile(dbFilename), 'utf8')));
+    process.kill(holder.pid, 0);
+    return holder;
+  } catch {
+    // No file, a damaged one, or a process that has gone: nobody has it.
+    return undefined;
+  }
+}
+
+/** A process id may have been given to another program since: only a server that listens has the database open. */
+async function listens(address: string): Promise<boolean> {
+  const [host = '127.0.0.1', port = '0'] = address.split(':');
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port), timeout: 1_000 });
+    const settle = (listening: boolean): void => {
+      socket.destroy();
+      resolve(listening);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+    socket.once('timeout', () => settle(false));
+  });
+}

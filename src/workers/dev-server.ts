@@ -1,0 +1,154 @@
+/** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { tools } from '../config/tools.ts';
+import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
+import { freePort } from './free-port.ts';
+import { spawnWithParent, type GuardedProcess } from './spawn-with-parent.ts';
+
+export interface DevServerOptions {
+  /** Where the server keeps everything; without it all is in memory and gone with the server. */
+  readonly dbFilename?: string;
+  /** gRPC port wanted, 7233 unless told; 0 = any free one. */
+  readonly port?: number;
+  /** Web UI's port wanted, 8233 unless told; 0 = any free one. */
+  readonly uiPort?: number;
+  /** No web UI. */
+  readonly headless?: boolean;
+  /** Where the server's own log goes: beside the database, else in the system's temporary folder. */
+  readonly logFile?: string;
+  /** More arguments of `temporal server start-dev`, for tests (dynamic config values). */
+  readonly extraArgs?: readonly string[];
+}
+
+export interface DevServer {
+  /** `127.0.0.1:PORT` of the gRPC service. */
+  readonly address: string;
+  readonly uiUrl?: string;
+  /** The wanted port (or the UI's) was taken, so another is used: say so. */
+  readonly portChanged: boolean;
+  readonly logFile: string;
+  /** Resolves when the server has gone; its database is complete then. */
+  stop(): Promise<void>;
+  /** Settles when the server ends, for whatever reason: its exit code, or null after a signal. */
+  readonly exited: Promise<number | null>;
+}
+
+/**
+ * Starts the server and waits until it answers for its namespace `default`.
+ *
+ * @throws ToolsMissing without a Temporal CLI; DevServerDatabaseInUse when another server has `dbFilename` open;
+ *   DevServerFailed when it exits or does not answer within 60 s
+ */
+export async function startDevServer(options: DevServerOptions = {}): Promise<DevServer> {
+  const { temporal } = tools();
+  const dbFilename = options.dbFilename === undefined ? undefined : resolve(options.dbFilename);
+  if (dbFilename !== undefined) {
+    mkdirSync(dirname(dbFilename), { recursive: true });
+    await untilDatabaseIsFree(dbFilename);
+  }
+  const logFile = resolve(
+    options.logFile ?? (dbFilename ?? join(tmpdir(), `colloquy-temporal-${process.pid}`)) + '.log',
+  );
+
+  for (let attempt = 1; ; attempt += 1) {
+    const wantedPort = options.port ?? 7233;
+    const wantedUiPort = options.uiPort ?? 8233;
+    const port = await freePort(wantedPort);
+    const uiPort = options.headless ? undefined : await freePort(wantedUiPort);
+    const address = `127.0.0.1:${port}`;
+    const log = openSync(logFile, 'w');
+    const server = spawnWithParent(temporal, startDevArgs(port, uiPort, dbFilename, options.extraArgs), {
+      stdout: log,
+      stderr: log,
+    });
+    closeSync(log);
+    try {
+      await untilItAnswers(address, server, logFile);
+    } catch (error) {
+      await server.stop();
+      // Another process took the port between the look and the start.
+      if (attempt < 3 && lastLines(logFile).includes('address already in use')) continue;
+      throw error;
+    }
+    if (dbFilename !== undefined) {
+      void server.exited.then(holdDatabase(dbFilename, { pid: server.process.pid ?? 0, address }));
+    }
+    return {
+      address,
+      ...(uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` }),
+      portChanged:
+        (wantedPort !== 0 && port !== wantedPort) ||
+        (uiPort !== undefined && wantedUiPort !== 0 && uiPort !== wantedUiPort),
+      logFile,
+      stop: () => server.stop(),
+      exited: server.exited,
+    };
+  }
+}
+
+/** The server ended, or never answered. */
+export class DevServerFailed extends Error {
+  override name = 'DevServerFailed' as const;
+  readonly logFile: string;
+
+  constructor(what: string, logFile: string) {
+    super(`The Temporal dev server ${what}. Its log (${logFile}) ends:\n${lastLines(logFile)}`);
+    this.logFile = logFile;
+  }
+}
+
+function startDevArgs(
+  port: number,
+  uiPort: number | undefined,
+  dbFilename: string | undefined,
+  extraArgs: readonly string[] = [],
+): string[] {
+  return [
+    'server',
+    'start-dev',
+    '--ip=127.0.0.1',
+    `--port=${port}`,
+    '--log-level=warn',
+    ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`]),
+    ...(dbFilename === undefined ? [] : [`--db-filename=${dbFilename}`]),
+    ...extraArgs,
+  ];
+}
+
+async function untilItAnswers(address: string, server: GuardedProcess, logFile: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  let ended: { readonly code: number | null } | undefined;
+  void server.exited.then((code) => (ended = { code }));
+  while (Date.now() < deadline) {
+    if (ended !== undefined) throw new DevServerFailed(`ended with ${ended.code ?? 'a signal'}`, logFile);
+    if (await answers(address)) return;
+    await sleep(100);
+  }
+  throw new DevServerFailed('did not answer within 60 s', logFile);
+}
+
+async function answers(address: string): Promise<boolean> {
+  const connection = Connection.lazy({ address });
+  try {
+    await connection.withDeadline(Date.now() + 2_000, () =>
+      connection.workflowService.describeNamespace({ namespace: 'default' }),
+    );
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await connection.close();
+  }
+}
+
+function lastLines(logFile: string): string {
+  try {
+    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+  } catch {
+    return '(it cannot be read)';
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * `node exit-with-parent.mjs COMMAND [ARGUMENT ...]` runs COMMAND for as long as standard input stays open.
+ *
+ * The process that starts this one holds the other end of that pipe. When it dies, however it dies, the kernel closes the
+ * pipe and COMMAND is told to leave (SIGTERM), then made to (SIGKILL, with everything in this process group, so start this
+ * script as the leader of a group of its own). Exits as COMMAND did. The way in is `spawnWithParent`.
+ */
+import { spawn } from 'node:child_process';
+
+const graceMs = Number(process.env.EXIT_WITH_PARENT_GRACE_MS ?? 5000);
+const [command = '', ...args] = process.argv.slice(2);
+
+const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+child.on('error', (error) => {
+  process.stderr.write(`${command}: ${error.message}\n`);
+  process.exit(127);
+});
+child.on('exit', (code) => process.exit(code ?? 1));
+
+process.stdin.on('end', leave).on('error', leave).resume();
+process.on('SIGTERM', leave).on('SIGINT', leave).on('SIGHUP', leave);
+
+let leaving = false;
+function leave() {
+  if (leaving) return;
+  leaving = true;
+  child.kill('SIGTERM');
+  setTimeout(() => process.kill(-process.pid, 'SIGKILL'), graceMs).unref();
+}

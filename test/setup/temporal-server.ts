@@ -1,0 +1,37 @@
+/**
+ * One Temporal dev server for the whole test run, in memory and on a free port. It starts when the first test file asks
+ * for its address (`temporalAddress()` in `temporal-address.ts`), so a run without such a file never waits for it.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestProject } from 'vitest/node';
+import { startDevServer, type DevServer } from '../../src/workers/dev-server.ts';
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  let server: Promise<DevServer> | undefined;
+  // The tests run in other processes: they ask by HTTP.
+  const door = createServer((_, response) => {
+    server ??= startDevServer({ port: 0, headless: true, extraArgs: testSettings });
+    server.then(
+      ({ address }) => response.end(address),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
+  });
+  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+  // A TCP server's address is always an AddressInfo (it is a string for pipes only).
+  project.provide('temporalDoor', `http://127.0.0.1:${(door.address() as AddressInfo).port}`);
+
+  return async () => {
+    door.close();
+    await (await server?.catch(() => undefined))?.stop();
+  };
+}
+
+/** Tests may start the same workflow id again at once: no pause between two runs of one id. */
+const testSettings = ['--dynamic-config-value', 'history.workflowIdReuseMinimalInterval="0s"'];
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    temporalDoor: string;
+  }
+}
