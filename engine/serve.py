@@ -1,0 +1,95 @@
+"""An OpenAI-compatible server for one base model with many LoRA adapters.
+
+    python engine/serve.py --model DIR_OR_ID [--port 0] ...
+
+Prints one JSON line on stdout when it listens: {"event": "ready", "port": 12345, "model": "NAME"}. Logs go to stderr.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+
+
+def main() -> int:
+    options = _parse_options()
+    ready_line = _keep_stdout_for_protocol()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+    from colloquy_engine.parent_watch import leave_with_parent
+
+    if options.exit_with_parent:
+        leave_with_parent(watch_stdin=True)
+
+    import torch
+
+    from colloquy_engine.base_model import ModelNotServable, load_base_model
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        model = load_base_model(options.model, options.dtype)
+    except ModelNotServable as error:
+        print(error, file=sys.stderr)
+        return 2
+    return asyncio.run(_serve(options, model, ready_line))
+
+
+async def _serve(options: argparse.Namespace, model, ready_line) -> int:
+    from aiohttp import web
+
+    from colloquy_engine.generator import Generator
+    from colloquy_engine.http_api import HttpApi
+
+    name = options.served_model_name or options.model
+    generator = Generator(model, options.max_batch_size, options.max_queue)
+    generating = generator.start()
+    api = HttpApi(model, name, generator, options.max_batch_size)
+    # Cancelling a handler when its client goes away is what takes the request out of the batch.
+    runner = web.AppRunner(api.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2)
+    await runner.setup()
+    site = web.TCPSite(runner, options.host, options.port)
+    try:
+        await site.start()
+    except OSError as error:
+        print(f"Cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
+        return 3
+    leave = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, leave.set)
+    port = runner.addresses[0][1]
+    print(json.dumps({"event": "ready", "port": port, "model": name}), file=ready_line, flush=True)
+    await leave.wait()
+    generator.stop()
+    await asyncio.to_thread(generating.join, 5)
+    await runner.cleanup()
+    return 0
+
+
+def _keep_stdout_for_protocol():
+    """Gives back the real stdout, and sends whatever libraries print to stderr."""
+    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return protocol
+
+
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="a directory in the Hugging Face format, or an id on the hub")
+    parser.add_argument("--served-model-name", help="the base model's name in requests (default: --model)")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument("--max-batch-size", type=int, default=128, help="answers that grow at once")
+    parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; more get 503")
+    parser.add_argument("--dtype", choices=["auto", "float64", "float32", "bfloat16", "float16"], default="auto")
+    parser.add_argument("--threads", type=int, help="of the model's arithmetic on a CPU (default: all cores)")
+    parser.add_argument("--exit-with-parent", action="store_true", help="leave when stdin closes or the parent dies")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
