@@ -1,0 +1,56 @@
+/**
+ * `node scripts/setup.mjs` makes this clone ready to run: npm packages, the engine's Python environment, a Temporal CLI.
+ *
+ * Needs nothing but Node itself (it installs the rest), may be run at any time, and does nothing when nothing changed. What
+ * is big lies once per user in `~/.cache/colloquy` (or `$XDG_CACHE_HOME/colloquy`). Writes `.tools.json`.
+ */
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { nodePackages } from './setup/node-packages.mjs';
+import { SetupProblem } from './setup/problem.mjs';
+import { pythonPackages } from './setup/python-packages.mjs';
+import { endAll } from './setup/run.mjs';
+import { seconds, setUp } from './setup/set-up.mjs';
+import { temporalCli } from './setup/temporal-cli.mjs';
+import { readToolsFile, writeToolsFile } from './setup/tools-file.mjs';
+import { atLeast } from './setup/versions.mjs';
+
+const minimumNode = '20.19';
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const start = performance.now();
+
+for (const [signal, code] of /** @type {const} */ ([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])) {
+  process.on(signal, () => {
+    endAll();
+    console.error('\nSet-up interrupted. Run it again: what is done stays done.');
+    process.exit(code);
+  });
+}
+
+try {
+  if (!atLeast(process.versions.node, minimumNode)) {
+    throw new SetupProblem(
+      `Node ${minimumNode} or newer is needed; this is ${process.versions.node}.`,
+      'Install it from https://nodejs.org, or with your version manager (nvm install 22).',
+    );
+  }
+  console.log(`Colloquy: set-up (Node ${process.versions.node})`);
+  const done = await setUp([nodePackages(root), pythonPackages(root), temporalCli(root)], console.log);
+  const { python, temporal } = done;
+  if (python === undefined || temporal === undefined) throw new Error('a step gave no result');
+  const tools = {
+    python: python.result,
+    temporal: temporal.result,
+    madeFor: { python: python.madeFor ?? '', temporal: temporal.madeFor ?? '' },
+  };
+  if (JSON.stringify(tools) !== JSON.stringify(readToolsFile(root))) writeToolsFile(root, tools);
+  console.log(`Colloquy: ready in ${seconds(start)}`);
+} catch (error) {
+  const problems = error instanceof AggregateError ? error.errors : [error];
+  if (!problems.every((problem) => problem instanceof SetupProblem)) throw error;
+  for (const problem of problems) console.error(`\n${problem.message}\n  -> ${problem.remedy}`);
+  process.exitCode = 1;
+}

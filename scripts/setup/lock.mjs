@@ -1,0 +1,118 @@
+/** One set-up at a time for each thing that is built: a lock file that a dead holder cannot keep. */
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A holder renews its lock this often; one that was not renewed for `staleMs` belongs to nobody. */
+const renewMs = 10_000;
+const staleMs = 120_000;
+
+/**
+ * Runs `work` while this process alone holds `file`; waits for another holder first.
+ *
+ * @template T
+ * @param {string} file
+ * @param {() => Promise<T>} work
+ * @param {{ onWait?: (holder: string) => void, pollMs?: number }} [options] `onWait` is told once that there is another
+ * @returns {Promise<T>}
+ */
+export async function withLock(file, work, { onWait = () => {}, pollMs = 500 } = {}) {
+  mkdirSync(dirname(file), { recursive: true });
+  for (let waited = false; !take(file); waited = true) {
+    if (isStale(file)) {
+      removeStale(file);
+      continue;
+    }
+    if (!waited) onWait(readOr(file, 'another process'));
+    await sleep(pollMs);
+  }
+  const renew = setInterval(() => touch(file), renewMs);
+  const release = () => rmSync(file, { force: true });
+  process.once('exit', release);
+  try {
+    return await work();
+  } finally {
+    clearInterval(renew);
+    process.off('exit', release);
+    release();
+  }
+}
+
+/**
+ * Whether the holder of the lock has died: its process is gone (seen from its own machine only, as the cache may lie on a
+ * shared disk), or it has not renewed the lock for two minutes.
+ *
+ * @param {string} file
+ */
+export function isStale(file) {
+  try {
+    const [host, pid] = readFileSync(file, 'utf8').trim().split(' ');
+    if (Date.now() - statSync(file).mtimeMs > staleMs) return true;
+    return host === hostname() && pid !== undefined && !isAlive(Number(pid));
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} file */
+function take(file) {
+  try {
+    writeFileSync(file, `${hostname()} ${process.pid}\n`, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/**
+ * Only one process may remove a stale lock, and only after looking again: otherwise a second one could remove the lock
+ * that the first has just taken for itself.
+ *
+ * @param {string} file
+ */
+function removeStale(file) {
+  const guard = `${file}.stale`;
+  if (!take(guard)) {
+    if (isStale(guard)) rmSync(guard, { force: true });
+    return;
+  }
+  try {
+    if (isStale(file)) rmSync(file, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+/** @param {string} file */
+function touch(file) {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Somebody cleared the cache folder: the work goes on without its lock.
+  }
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, as another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/**
+ * @param {string} file
+ * @param {string} otherwise
+ */
+function readOr(file, otherwise) {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return otherwise;
+  }
+}
