@@ -1,0 +1,80 @@
+import { closest } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import {
+  describeAllowed,
+  keysAt,
+  pathsOfKey,
+  type SchemaNode,
+  schemaNode,
+  schemaNodeAt,
+} from './allowed-values.ts';
+import type { ConfigFault } from './invalid-config.ts';
+
+export type FaultOptions = {
+  /** False where a value could be a secret that was put in the wrong place: then only what is allowed is told. */
+  readonly showValues: boolean;
+};
+
+/** zod's issues as faults: each with the path, the value given, what is allowed, and for an unknown key the nearest valid one. */
+export function configFaults(
+  schema: z.ZodType,
+  input: unknown,
+  error: z.ZodError,
+  { showValues }: FaultOptions = { showValues: true },
+): ConfigFault[] {
+  const root = schemaNode(schema);
+  return error.issues.flatMap((issue): ConfigFault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => unknownKey(root, input, issue.path, key));
+    }
+    const path = issue.path.map(String);
+    const own = ownMessage(issue);
+    const allowed = own ?? `expected ${describeAllowed(schemaNodeAt(root, input, path))}`;
+    const given = valueAt(input, path);
+    if (given === undefined) return [{ path: path.join('.'), message: `missing: ${allowed}` }];
+    return [
+      { path: path.join('.'), message: showValues ? `${shown(given)} was given; ${allowed}` : allowed },
+    ];
+  });
+}
+
+/** A value as it may stand in a message: short, and told apart from other types. */
+export function shown(value: unknown): string {
+  const text =
+    typeof value === 'number' || value === undefined
+      ? String(value)
+      : (JSON.stringify(value) ?? typeof value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** What the schema itself says of a rule that its JSON Schema cannot tell in words. */
+function ownMessage(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message;
+  return issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : undefined;
+}
+
+function unknownKey(
+  root: SchemaNode,
+  input: unknown,
+  parent: readonly PropertyKey[],
+  key: string,
+): ConfigFault {
+  const above = parent.map(String);
+  const siblings = keysAt(schemaNodeAt(root, input, above));
+  // The key's right name in the wrong place is nearer than another name in this one.
+  const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key);
+  const nearest = elsewhere ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
+  return {
+    path: [...above, key].join('.'),
+    message: nearest === undefined ? 'unknown key' : `unknown key; the nearest valid one is ${nearest}`,
+  };
+}
+
+function valueAt(input: unknown, path: readonly string[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Object.getOwnPropertyDescriptor(value, key)?.value;
+  }
+  return value;
+}

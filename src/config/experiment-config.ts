@@ -1,0 +1,104 @@
+/**
+ * The settings of an experiment. Every default is the paper's (its section 4 and appendix; see the reference in the README);
+ * keys are snake_case in memory as in the file, so that one thing has one name.
+ */
+import { z } from 'zod';
+import { fineTuneConfigSchema } from './fine-tune-config.ts';
+import { taskConfigSchema } from './task-config.ts';
+
+const modelSchema = z
+  .strictObject({
+    endpoint: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+        'expected the name of an endpoint: letters, digits, ".", "_", "-"',
+      )
+      .default('local')
+      .describe('Who answers: `local`, or a name that the worker’s configs/endpoints.yaml defines.'),
+    model_name_or_path: z
+      .string()
+      .min(1)
+      .max(1024)
+      .default('engine/models/tiny-arithmetic')
+      .describe(
+        'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
+      ),
+  })
+  .describe('The base model of all agents.');
+
+const samplingSchema = z
+  .strictObject({
+    temperature: z.number().min(0).max(2).default(1).describe('0 is greedy.'),
+    top_p: z.number().positive().max(1).default(0.9).describe('Nucleus of the sampling.'),
+    max_tokens: z.int().min(1).max(131_072).default(2048).describe('Most tokens of one answer.'),
+  })
+  .describe('How answers are sampled, under the names of the OpenAI protocol.');
+
+export const experimentConfigSchema = z
+  .strictObject({
+    seed: z.int().min(0).max(2_147_483_647).default(0).describe('Everything random follows from it.'),
+    agents: z
+      .int()
+      .min(1)
+      .max(20)
+      .default(3)
+      .describe('N: agents in a debate, each with a generation and a critic model.'),
+    rounds: z.int().min(1).max(10).default(2).describe('M: rounds of a debate.'),
+    iterations: z
+      .int()
+      .min(0)
+      .max(100)
+      .default(1)
+      .describe('L: iterations of debate, datasets and fine-tunes. 0 only evaluates the base model.'),
+    summarize: z
+      .boolean()
+      .default(true)
+      .describe('Whether agents see a summary of the other responses instead of them.'),
+    max_others: z
+      .int()
+      .min(1)
+      .max(19)
+      .default(5)
+      .describe('At most so many other responses are shown to an agent.'),
+    critic_weight: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe('w: how the corrected and the kept dialogues are mixed in a critic dataset.'),
+    init_from: z
+      .enum(['previous', 'base'])
+      .default('previous')
+      .describe('Whether a fine-tune starts from the model of the previous iteration or from the base.'),
+    min_votes: z
+      .int()
+      .min(1)
+      .max(20)
+      .default(1)
+      .describe('A consensus with fewer votes yields no training data. Not above `agents`.'),
+    label_source: z
+      .enum(['consensus', 'gold'])
+      .default('consensus')
+      .describe('`gold` trains on the known answers (STaR), which the method itself never sees.'),
+    stop_when_unanimous: z
+      .boolean()
+      .default(false)
+      .describe('End a debate after round 1 when all answers are equal: cheaper, and not the paper’s.'),
+    prompts: z
+      .enum(['paper', 'terse'])
+      .default('paper')
+      .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
+    shard_size: z.int().min(1).max(500).default(32).describe('Questions that one activity debates.'),
+    task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
+    model: modelSchema.prefault({}),
+    sampling: samplingSchema.prefault({}),
+    fine_tune: fineTuneConfigSchema.prefault({}),
+  })
+  .refine((config) => config.min_votes <= config.agents, {
+    path: ['min_votes'],
+    message: 'more votes than there are agents: no question could ever yield data',
+    // Also when other fields are wrong, so that every fault is told at once; but only about numbers.
+    when: ({ value }) => z.looseObject({ min_votes: z.int(), agents: z.int() }).safeParse(value).success,
+  });
+export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;

@@ -1,0 +1,73 @@
+import { closest } from 'fastest-levenshtein';
+import { configFaults, shown } from './config-faults.ts';
+import { type ExperimentConfig, experimentConfigSchema } from './experiment-config.ts';
+import { experimentNameSchema } from './experiment-name.ts';
+import { type ConfigFault, InvalidConfig } from './invalid-config.ts';
+import { type ConfigInput, isConfigInput, mergeConfig } from './merge-config.ts';
+import { presets } from './presets.ts';
+import { readYaml } from './read-yaml.ts';
+
+/**
+ * The whole config that an input means. The input's keys are laid over its `preset` (default: `quickstart`), which may name a
+ * preset in turn; what is still open has the paper's settings. `name` is checked and left out: it is not a setting.
+ *
+ * @param input one plain object; null and undefined mean `{}`
+ * @throws InvalidConfig with every fault
+ */
+export function resolveConfig(input: unknown): ExperimentConfig {
+  const given = input ?? {};
+  if (!isConfigInput(given)) {
+    const what = Array.isArray(given) ? 'a list' : `a ${typeof given}`;
+    throw new InvalidConfig(
+      [
+        {
+          path: '',
+          message: `${what} was given (${shown(given)}); expected one object, e.g. {"preset": "quickstart"}`,
+        },
+      ],
+      'The input',
+    );
+  }
+  const { name, ...rest } = given;
+  const { settings, faults } = overPresets(rest, []);
+  const parsed = experimentConfigSchema.safeParse(settings);
+  const all = [
+    ...nameFaults(name),
+    ...faults,
+    ...(parsed.success ? [] : configFaults(experimentConfigSchema, settings, parsed.error)),
+  ];
+  if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
+  return parsed.data;
+}
+
+type Settings = { readonly settings: ConfigInput; readonly faults: readonly ConfigFault[] };
+
+/** The chain of presets ends at `paper`: the schema's own defaults. */
+function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: readonly string[]): Settings {
+  if (preset === 'paper') return { settings: own, faults: [] };
+  if (typeof preset === 'string' && chain.includes(preset)) {
+    const message = `presets name each other in a circle: ${[...chain, preset].join(' -> ')}`;
+    return { settings: own, faults: [{ path: 'preset', message }] };
+  }
+  const known = presets();
+  const found = known.find(({ name }) => name === preset);
+  if (found === undefined) {
+    const names = known.map(({ name }) => name);
+    const nearest = typeof preset === 'string' ? `; the nearest is ${closest(preset, names)}` : '';
+    const message = `${shown(preset)} was given; expected one of ${names.map((name) => `"${name}"`).join(', ')}${nearest}`;
+    return { settings: own, faults: [{ path: 'preset', message }] };
+  }
+  const { name: _, ...content } = readYaml(found.path);
+  const under = overPresets(content, [...chain, found.name]);
+  return { settings: mergeConfig(under.settings, own), faults: under.faults };
+}
+
+function nameFaults(name: unknown): ConfigFault[] {
+  if (name === undefined) return [];
+  const parsed = experimentNameSchema.safeParse(name);
+  return parsed.success
+    ? []
+    : configFaults(experimentNameSchema, name, parsed.error)
+        .map((fault) => ({ ...fault, path: 'name' }))
+        .slice(0, 1);
+}

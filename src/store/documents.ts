@@ -1,0 +1,55 @@
+/** Single JSON objects, readable, sealed (see sealed-file.ts). */
+import { pathToFileURL } from 'node:url';
+import type { z } from 'zod';
+import { ArtifactDamaged } from './artifact-damaged.ts';
+import type { ArtifactRef } from './artifact-ref.ts';
+import { checkSeal, readIfThere, readSeal, writeSealed } from './sealed-file.ts';
+
+/**
+ * Writes a document, replacing what is there.
+ *
+ * @returns its reference, of one row
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function writeDocument(path: string, value: object): Promise<ArtifactRef> {
+  const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  return { uri: pathToFileURL(path).href, ...(await writeSealed(path, [{ bytes, rows: 1 }])) };
+}
+
+/**
+ * A document, verified; null when it is not there. One without a seal is taken as it is, if it fits the schema: the writer
+ * may have been killed between the two, and nothing was lost by that.
+ *
+ * @throws ArtifactDamaged when its bytes are not the sealed ones, or it does not fit the schema
+ */
+export async function readDocument<Value>(path: string, schema: z.ZodType<Value>): Promise<Value | null> {
+  const bytes = await readVerified(path);
+  if (bytes === null) return null;
+  let content: unknown;
+  try {
+    content = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new ArtifactDamaged(path, 'JSON', error instanceof Error ? error.message : String(error));
+  }
+  const parsed = schema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const found = `${issue?.path.join('.')}: ${issue?.message}`;
+  throw new ArtifactDamaged(path, 'a document as this version of Colloquy writes it', found);
+}
+
+async function readVerified(path: string): Promise<Buffer | null> {
+  const attempt = async (): Promise<Buffer | null> => {
+    const seal = await readSeal(path);
+    const bytes = await readIfThere(path);
+    if (bytes !== null && seal !== null) checkSeal(path, bytes, seal);
+    return bytes;
+  };
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof ArtifactDamaged)) throw error;
+    // Somebody may have replaced the document between the two reads; real damage is still there at a second look.
+    return attempt();
+  }
+}

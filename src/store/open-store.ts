@@ -1,0 +1,28 @@
+import { join, resolve } from 'node:path';
+import { experimentNameSchema } from '../config/experiment-name.ts';
+import { projectRoot } from '../config/project-root.ts';
+
+/** Folders below one root; nothing is made until something is written. All paths are absolute. */
+export type Store = {
+  readonly root: string;
+  /** The folder of an experiment. @throws ZodError when it is no experiment's name, so that nothing outside is touched */
+  experiment(name: string): string;
+  /** The folder of a finished fine-tune, by its content address. */
+  model(key: string): string;
+  /** Where the fine-tune with that content address keeps its checkpoints. */
+  checkpoints(key: string): string;
+  /** Logs of the engines. */
+  readonly logs: string;
+};
+
+/** The store at `root`; by default where COLLOQUY_STORE says, else `runs/` in the project. */
+export function openStore(root: string = process.env['COLLOQUY_STORE'] || join(projectRoot, 'runs')): Store {
+  const absolute = resolve(root);
+  return {
+    root: absolute,
+    experiment: (name) => join(absolute, experimentNameSchema.parse(name)),
+    model: (key) => join(absolute, 'models', key),
+    checkpoints: (key) => join(absolute, 'models', `${key}.checkpoints`),
+    logs: join(absolute, 'logs'),
+  };
+}

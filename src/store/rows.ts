@@ -1,0 +1,106 @@
+/** Tables as JSONL: one row a line, sealed (see sealed-file.ts). */
+import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { z } from 'zod';
+import { ArtifactDamaged } from './artifact-damaged.ts';
+import { ArtifactMissing } from './artifact-missing.ts';
+import type { ArtifactRef } from './artifact-ref.ts';
+import { type OnDamage, warnOfDamage } from './damage.ts';
+import {
+  checkSeal,
+  readIfThere,
+  readSeal,
+  removeSeal,
+  sealPath,
+  type SealedChunk,
+  writeSealed,
+} from './sealed-file.ts';
+import { writeError } from './write-error.ts';
+
+/**
+ * Writes rows, replacing what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
+ *
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function writeRows(path: string, rows: Iterable<object>): Promise<ArtifactRef> {
+  return { uri: pathToFileURL(path).href, ...(await writeSealed(path, linesOf(rows))) };
+}
+
+/**
+ * The reference of rows that were written whole and are intact (every byte is hashed again), else null. Damaged ones are
+ * moved to `<path>.damaged-N` first, and told: they are then to be made again.
+ */
+export async function findRows(path: string, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
+  try {
+    const seal = await readSeal(path);
+    if (seal === null) return null;
+    const bytes = await readIfThere(path);
+    if (bytes === null) throw new ArtifactDamaged(path, `${seal.bytes} bytes`, 'no file');
+    checkSeal(path, bytes, seal);
+    return { uri: pathToFileURL(path).href, ...seal };
+  } catch (error) {
+    if (!(error instanceof ArtifactDamaged)) throw error;
+    onDamage({ path, problem: `${error.message} ${await moveAside(path)}` });
+    return null;
+  }
+}
+
+/**
+ * Rows, verified: the bytes by their hash, each row by the schema.
+ *
+ * @param from a reference, or the path of rows whose own seal is trusted
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function readRows<Row>(from: ArtifactRef | string, schema: z.ZodType<Row>): Promise<Row[]> {
+  const path = typeof from === 'string' ? from : fileURLToPath(from.uri);
+  const seal = typeof from === 'string' ? await readSeal(path) : from;
+  const bytes = await readIfThere(path);
+  if (bytes === null || seal === null) throw new ArtifactMissing(path);
+  checkSeal(path, bytes, seal);
+  const rows: Row[] = [];
+  // Line by line from the bytes: a big table never is one string.
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(10, start);
+    const row = schema.safeParse(JSON.parse(bytes.toString('utf8', start, end)));
+    if (!row.success) {
+      const [issue] = row.error.issues;
+      const found = `row ${rows.length + 1}: ${issue?.path.join('.')}: ${issue?.message}`;
+      throw new ArtifactDamaged(path, 'rows as this version of Colloquy writes them', found);
+    }
+    rows.push(row.data);
+    start = end + 1;
+  }
+  return rows;
+}
+
+/** About 1 MB a chunk: few writes, little memory. */
+function* linesOf(rows: Iterable<object>): Generator<SealedChunk> {
+  let lines: string[] = [];
+  let length = 0;
+  const chunk = (): SealedChunk => ({ bytes: Buffer.from(lines.join('')), rows: lines.length });
+  for (const row of rows) {
+    const line = `${JSON.stringify(row)}\n`;
+    lines.push(line);
+    length += line.length;
+    if (length < 1_000_000) continue;
+    yield chunk();
+    lines = [];
+    length = 0;
+  }
+  if (lines.length > 0) yield chunk();
+}
+
+async function moveAside(path: string): Promise<string> {
+  let number = 1;
+  while (existsSync(`${path}.damaged-${number}`)) number++;
+  const aside = `${path}.damaged-${number}`;
+  try {
+    if (existsSync(path)) await rename(path, aside);
+    // The seal last: until it is gone, another look finds the damage again.
+    if (existsSync(sealPath(path))) await removeSeal(path);
+  } catch (error) {
+    throw writeError(path, error);
+  }
+  return existsSync(aside) ? `Moved to ${aside}.` : '';
+}

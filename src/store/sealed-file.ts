@@ -1,0 +1,94 @@
+/**
+ * Files with a seal: `<path>.ref.json` beside them tells their bytes' hash. A file is complete only with its seal, and damage
+ * (a flipped bit, a lost tail) is seen whenever it is read.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import type { z } from 'zod';
+import { artifactRefSchema } from './artifact-ref.ts';
+import { ArtifactDamaged } from './artifact-damaged.ts';
+import { writeAtomically } from './write-atomically.ts';
+import { writeError } from './write-error.ts';
+
+// Without the uri: a store may be moved to another folder.
+const sealSchema = artifactRefSchema.omit({ uri: true });
+export type Seal = Readonly<z.infer<typeof sealSchema>>;
+
+/** Where the seal of a file is. */
+export function sealPath(path: string): string {
+  return `${path}.ref.json`;
+}
+
+/**
+ * Writes chunks of whole rows and then the seal, each atomically. An old seal goes before the new bytes come, so that a
+ * crash between the two leaves an unfinished file and never one that looks damaged.
+ *
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function writeSealed(path: string, chunks: Iterable<SealedChunk>): Promise<Seal> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let rows = 0;
+  const counted = function* (): Generator<Uint8Array> {
+    for (const chunk of chunks) {
+      hash.update(chunk.bytes);
+      bytes += chunk.bytes.length;
+      rows += chunk.rows;
+      yield chunk.bytes;
+    }
+  };
+  await writeAtomically(path, counted(), () => removeSeal(path));
+  const seal = { sha256: hash.digest('hex'), bytes, rows };
+  await writeAtomically(sealPath(path), [Buffer.from(`${JSON.stringify(seal)}\n`)]);
+  return seal;
+}
+export type SealedChunk = { readonly bytes: Uint8Array; readonly rows: number };
+
+/** Takes the seal away: the file counts as unfinished from then on. */
+export async function removeSeal(path: string): Promise<void> {
+  try {
+    await rm(sealPath(path), { force: true });
+  } catch (error) {
+    throw writeError(sealPath(path), error);
+  }
+}
+
+/**
+ * The seal of a file, or null when it has none.
+ *
+ * @throws ArtifactDamaged when the seal itself cannot be read
+ */
+export async function readSeal(path: string): Promise<Seal | null> {
+  const bytes = await readIfThere(sealPath(path));
+  if (bytes === null) return null;
+  try {
+    return sealSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch {
+    throw new ArtifactDamaged(
+      sealPath(path),
+      'a hash and two sizes as JSON',
+      `${bytes.length} bytes that are not`,
+    );
+  }
+}
+
+/** @throws ArtifactDamaged when the bytes are not the sealed ones */
+export function checkSeal(path: string, bytes: Uint8Array, seal: Pick<Seal, 'sha256' | 'bytes'>): void {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (bytes.length === seal.bytes && sha256 === seal.sha256) return;
+  throw new ArtifactDamaged(
+    path,
+    `${seal.bytes} bytes with sha256 ${seal.sha256}`,
+    `${bytes.length} bytes with ${sha256}`,
+  );
+}
+
+/** The bytes of a file, or null when it is not there. */
+export async function readIfThere(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}

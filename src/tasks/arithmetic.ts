@@ -1,0 +1,59 @@
+/**
+ * The paper's arithmetic task (section 4.1): expressions such as `3+7*2+9-4*5` of drawn numbers. The question is the bare
+ * expression; its difficulty is set by the form and the ranges.
+ */
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { seedFor } from '../algorithm/random.ts';
+import type { ArithmeticTask } from '../config/task-config.ts';
+import { InvalidConfig } from '../config/invalid-config.ts';
+import type { Problem, Problems } from './problem.ts';
+
+/**
+ * Draws the questions of a form. The held-out ones are drawn first: they depend on the seed, the form and the ranges, and
+ * not on how many questions are trained on.
+ *
+ * @throws InvalidConfig when the form has fewer questions than are asked for
+ */
+export function arithmetic(task: ArithmeticTask, seed: number): Problems {
+  const letters = [...new Set(task.form.match(/[a-z]/g))];
+  const ranges = letters.map((letter) => task.ranges[letter] ?? task.range);
+  const possible = ranges.reduce((product, [least, most]) => product * (most - least + 1), 1);
+  const wanted = task.train_size + task.test_size;
+  if (possible < wanted) {
+    const message = `${task.train_size} training and ${task.test_size} held-out questions were asked for, but ${task.form} with these ranges has only ${possible}; widen the ranges or ask for fewer`;
+    throw new InvalidConfig([{ path: 'task', message }]);
+  }
+
+  const seen = new Set<string>();
+  const drawMany = (count: number, purpose: string): Problem[] => {
+    const generator = xoroshiro128plus(seedFor({ seed, iteration: 0, purpose }));
+    const problems: Problem[] = [];
+    // Drawn again until new: even when all that is possible is asked for, that takes some n ln n draws.
+    while (problems.length < count) {
+      const values = new Map(
+        letters.map((letter, index) => {
+          const [least, most] = ranges[index] ?? task.range;
+          return [letter, uniformInt(generator, least, most)];
+        }),
+      );
+      const text = task.form.replace(/[a-z]/g, (letter) => String(values.get(letter)));
+      if (seen.has(text)) continue;
+      seen.add(text);
+      problems.push({ text, answer: valueOf(text) });
+    }
+    return problems;
+  };
+  const heldOut = drawMany(task.test_size, 'arithmetic-heldout');
+  return { heldOut, train: drawMany(task.train_size, 'arithmetic-train') };
+}
+
+/** Exact: a product of many numbers leaves what a double can hold. */
+function valueOf(expression: string): string {
+  let sum = 0n;
+  for (const [, sign, product = ''] of expression.matchAll(/([+-]?)(\d+(?:\*\d+)*)/g)) {
+    const value = product.split('*').reduce((result, factor) => result * BigInt(factor), 1n);
+    sum += sign === '-' ? -value : value;
+  }
+  return String(sum);
+}
