@@ -7,20 +7,24 @@ Prints one JSON line on stdout when it listens: {"event": "ready", "port": 12345
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import signal
 import sys
 
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from colloquy_engine.parent_watch import leave_with_parent
+from colloquy_engine.protocol_stdout import ProtocolStdout
+
 
 def main() -> int:
     options = _parse_options()
-    ready_line = _keep_stdout_for_protocol()
+    protocol = ProtocolStdout()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-
-    from colloquy_engine.parent_watch import leave_with_parent
 
     if options.exit_with_parent:
         leave_with_parent(watch_stdin=True)
@@ -36,10 +40,10 @@ def main() -> int:
     except ModelNotServable as error:
         print(error, file=sys.stderr)
         return 2
-    return asyncio.run(_serve(options, model, ready_line))
+    return asyncio.run(_serve(options, model, protocol))
 
 
-async def _serve(options: argparse.Namespace, model, ready_line) -> int:
+async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -> int:
     from aiohttp import web
 
     from colloquy_engine.generator import Generator
@@ -62,19 +66,12 @@ async def _serve(options: argparse.Namespace, model, ready_line) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, leave.set)
     port = runner.addresses[0][1]
-    print(json.dumps({"event": "ready", "port": port, "model": name}), file=ready_line, flush=True)
+    protocol.emit("ready", port=port, model=name)
     await leave.wait()
     generator.stop()
     await asyncio.to_thread(generating.join, 5)
     await runner.cleanup()
     return 0
-
-
-def _keep_stdout_for_protocol():
-    """Gives back the real stdout, and sends whatever libraries print to stderr."""
-    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return protocol
 
 
 def _parse_options() -> argparse.Namespace:
