@@ -1,0 +1,175 @@
+/**
+ * The OpenAI chat protocol as vLLM, engine/serve.py and hosted services speak it. A busy server (429, 503) is waited out
+ * here, so that one refusal does not cost a whole shard; every other trouble is an error named after its cause.
+ */
+import { z } from 'zod';
+import type { Message } from '../algorithm/message.ts';
+import { readApiKey, withoutKey } from './api-key.ts';
+import { pause } from './abortable.ts';
+import { EngineAnswerInvalid } from './engine-answer-invalid.ts';
+import { EngineBusy } from './engine-busy.ts';
+import { EngineFailed } from './engine-failed.ts';
+import { EngineRefused } from './engine-refused.ts';
+import { createExchange, type ExchangeAnswer, shownUrl } from './exchange.ts';
+import { retryDelay } from './retry-delay.ts';
+import { serverWords } from './server-words.ts';
+
+export interface ChatClient {
+  /** One answer. Throws the errors of `createChatClient`, or the signal's reason. */
+  complete(request: ChatRequest, signal: AbortSignal): Promise<ChatCompletion>;
+  listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
+  /** Has the server load the LoRA adapter in the folder `path` (a path on the server's machine) as model `name`. */
+  loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void>;
+  unloadAdapter(name: string, signal: AbortSignal): Promise<void>;
+  /** Natural logarithms of the probability of each token of the prompt but the first (needs vLLM or engine/serve.py). */
+  promptLogprobs(
+    model: string,
+    messages: readonly Message[],
+    signal: AbortSignal,
+  ): Promise<readonly number[]>;
+  /** Closes the connections; requests under way fail. */
+  close(): void;
+}
+
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly Message[];
+  readonly seed: number;
+  readonly temperature: number;
+  readonly top_p: number;
+  readonly max_tokens: number;
+}
+
+export interface ChatCompletion {
+  readonly text: string;
+  /** `stop`, `length` (cut off at max_tokens), or what else the server calls it. */
+  readonly finishReason: string;
+  /** 0 when the server does not count. */
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export interface ServedModel {
+  readonly id: string;
+  /** Where the server loaded it from; null when it does not say. */
+  readonly root: string | null;
+}
+
+export interface ChatClientOptions {
+  /** As OpenAI's own clients take it: `http://127.0.0.1:8000/v1`. */
+  readonly url: string;
+  /** Name of the environment variable that holds the key; read for each request. */
+  readonly apiKeyEnv?: string | undefined;
+  /** How long one answer may take. Milliseconds; 10 minutes unless told. */
+  readonly timeoutMs?: number;
+  /** How long a busy server is waited for before EngineBusy. Milliseconds; 10 minutes unless told. */
+  readonly patienceMs?: number;
+}
+
+/**
+ * A client of one server, with connections kept open.
+ *
+ * Its calls throw EngineUnreachable, EngineFailed and EngineBusy (a later try may succeed), EngineRefused,
+ * EngineAnswerInvalid and ApiKeyMissing (it would not). None of them carries the key or a request's headers.
+ */
+export function createChatClient(options: ChatClientOptions): ChatClient {
+  const base = options.url.replace(/\/+$/, '');
+  const patienceMs = options.patienceMs ?? 600_000;
+  const exchange = createExchange(options.timeoutMs ?? 600_000);
+
+  async function ask(path: string, body: unknown, signal: AbortSignal): Promise<string> {
+    const url = `${base}${path}`;
+    let waitedMs = 0;
+    for (let attempt = 0; ; attempt += 1) {
+      const key = readApiKey(options.apiKeyEnv);
+      const answer = await exchange.send({ url, body, key }, signal);
+      if (answer.status >= 200 && answer.status < 300) return answer.text;
+      const words = withoutKey(serverWords(answer), key);
+      if (!isBusy(answer, words)) throw refusal(shownUrl(url), answer.status, words);
+      const delay = retryDelay(answer.retryAfter, attempt);
+      if (waitedMs + delay > patienceMs) {
+        throw new EngineBusy(shownUrl(url), answer.status, waitedMs, delay, words);
+      }
+      await pause(delay, signal);
+      waitedMs += delay;
+    }
+  }
+
+  function parse<T>(schema: z.ZodType<T>, path: string, text: string): T {
+    const key = readApiKey(options.apiKeyEnv);
+    const invalid = (fault: string): EngineAnswerInvalid =>
+      new EngineAnswerInvalid(shownUrl(base + path), fault, withoutKey(text, key).slice(0, 200));
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      throw invalid('it is not JSON');
+    }
+    const parsed = schema.safeParse(json);
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    throw invalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`);
+  }
+
+  return {
+    async complete(request, signal) {
+      const { choices, usage } = parse(completionSchema, chatPath, await ask(chatPath, request, signal));
+      return {
+        // A lone surrogate could not be written as UTF-8 and read back the same.
+        text: (choices[0].message.content ?? '').replace(/[\ud800-\udfff]/gu, '\ufffd'),
+        finishReason: choices[0].finish_reason ?? 'unknown',
+        promptTokens: usage?.prompt_tokens ?? 0,
+        completionTokens: usage?.completion_tokens ?? 0,
+      };
+    },
+    async listModels(signal) {
+      const { data } = parse(modelsSchema, '/models', await ask('/models', undefined, signal));
+      return data.map(({ id, root }) => ({ id, root: root ?? null }));
+    },
+    async loadAdapter(name, path, signal) {
+      await ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal);
+    },
+    async unloadAdapter(name, signal) {
+      await ask('/unload_lora_adapter', { lora_name: name }, signal);
+    },
+    async promptLogprobs(model, messages, signal) {
+      const body = { model, messages, max_tokens: 1, temperature: 0, seed: 0, prompt_logprobs: 1 };
+      const { prompt_logprobs: positions } = parse(
+        logprobsSchema,
+        chatPath,
+        await ask(chatPath, body, signal),
+      );
+      // Each position lists the likeliest token and the prompt's own: the own one is the less likely of the two.
+      return positions.flatMap((tokens) =>
+        tokens === null ? [] : [Math.min(...Object.values(tokens).map(({ logprob }) => logprob))],
+      );
+    },
+    close: () => exchange.close(),
+  };
+}
+
+const chatPath = '/chat/completions';
+
+const choiceSchema = z.object({
+  message: z.object({ content: z.string().nullish() }),
+  finish_reason: z.string().nullish(),
+});
+const completionSchema = z.object({
+  choices: z.tuple([choiceSchema], choiceSchema),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
+});
+const modelsSchema = z.object({ data: z.array(z.object({ id: z.string(), root: z.string().nullish() })) });
+const logprobsSchema = z.object({
+  prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()),
+});
+
+/** A spent quota comes as 429 too, but no waiting refills it. */
+function isBusy({ status }: ExchangeAnswer, words: string): boolean {
+  return status === 503 || (status === 429 && !/insufficient_quota|exceeded your current quota/i.test(words));
+}
+
+function refusal(url: string, status: number, words: string): Error {
+  return status >= 500 || status === 408
+    ? new EngineFailed(url, status, words)
+    : new EngineRefused(url, status, words);
+}

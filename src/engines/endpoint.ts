@@ -1,0 +1,24 @@
+import type { ModelRef } from '../store/model-ref.ts';
+import type { ChatCompletion, ChatRequest } from './chat-client.ts';
+
+/** A place where an experiment's models answer: its base model and the adapters fine-tuned on it. */
+export interface Endpoint {
+  /** One answer of `model`; loads its adapter first when the server does not have it (any more). */
+  chat(model: ModelRef, request: Omit<ChatRequest, 'model'>, signal: AbortSignal): Promise<ChatCompletion>;
+  /**
+   * Loads the adapters of `models` that are not loaded yet, and proves that each changes the answers.
+   *
+   * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
+   */
+  prepare(models: readonly ModelRef[], signal: AbortSignal): Promise<void>;
+  /**
+   * Preflight: the server answers and has the base model.
+   *
+   * @throws ModelNotServed, or the chat client's errors
+   */
+  check(signal?: AbortSignal): Promise<void>;
+  /** How many requests are in flight at most; more wait here. */
+  readonly maxConcurrency: number;
+  /** Ends what the endpoint started (connections, an engine). Answers under way fail. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,17 @@
+import type { ExitStatus } from './process-group.ts';
+
+/** A supervised engine ended when it should not have; thrown once it has done so again and again. */
+export class EngineDied extends Error {
+  override name = 'EngineDied' as const;
+  readonly model: string;
+  readonly status: ExitStatus;
+  readonly logFile: string;
+
+  constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
+    const how = status.signal === null ? `exited with ${status.code}` : `was ended by ${status.signal}`;
+    super(`The engine for ${model} ${how}, not for the first time. Its log (${logFile}) ends:\n${lastLines}`);
+    this.model = model;
+    this.status = status;
+    this.logFile = logFile;
+  }
+}

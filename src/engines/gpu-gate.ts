@@ -1,0 +1,79 @@
+/** Keeps fine-tunes and answers from using the GPU at the same time: a readers-writer gate in order of arrival. */
+
+export interface GpuGate {
+  /** Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting. */
+  shared<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
+  /** Runs `fn` alone (a fine-tune). Throws the signal's reason while waiting. */
+  exclusive<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * Who comes first goes first, and shared work enters together only as far as no exclusive work came before it. So neither
+ * kind can starve the other, whatever arrives.
+ */
+export function createGpuGate(): GpuGate {
+  /** How much shared work is inside; -1 when exclusive work is. */
+  let inside = 0;
+  const queue: Waiter[] = [];
+
+  function admit(): void {
+    for (let next = queue[0]; next !== undefined && mayEnter(next.kind); next = queue[0]) {
+      queue.shift();
+      inside = next.kind === 'exclusive' ? -1 : inside + 1;
+      next.enter();
+    }
+  }
+
+  function mayEnter(kind: Kind): boolean {
+    return kind === 'exclusive' ? inside === 0 : inside >= 0;
+  }
+
+  function leave(): void {
+    inside = inside === -1 ? 0 : inside - 1;
+    admit();
+  }
+
+  async function enter(kind: Kind, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        queue.splice(queue.indexOf(waiter), 1);
+        // An abort's reason is whatever the caller gave; it is handed on untouched.
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+        reject(signal.reason);
+        // Those behind may have waited only for this one.
+        admit();
+      };
+      const waiter: Waiter = {
+        kind,
+        enter: () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      queue.push(waiter);
+      admit();
+    });
+  }
+
+  async function run<T>(kind: Kind, signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
+    await enter(kind, signal);
+    try {
+      return await fn();
+    } finally {
+      leave();
+    }
+  }
+
+  return {
+    shared: (signal, fn) => run('shared', signal, fn),
+    exclusive: (signal, fn) => run('exclusive', signal, fn),
+  };
+}
+
+type Kind = 'shared' | 'exclusive';
+interface Waiter {
+  readonly kind: Kind;
+  readonly enter: () => void;
+}

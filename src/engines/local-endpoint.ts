@@ -1,0 +1,92 @@
+/** The endpoint `local`: the embedded engine, which this process starts, watches and starts again. */
+import pLimit from 'p-limit';
+import type { EndpointConfig } from '../config/endpoints.ts';
+import { pause } from './abortable.ts';
+import { type ChatClient, createChatClient } from './chat-client.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { EngineDied } from './engine-died.ts';
+import type { EngineProcess, RunningEngine } from './engine-process.ts';
+import { EngineUnreachable } from './engine-unreachable.ts';
+import { createLoadedAdapters, type LoadedAdapters } from './loaded-adapters.ts';
+import { ModelNotServed } from './model-not-served.ts';
+
+export type LocalEndpointConfig = Extract<EndpointConfig, { kind: 'local' }>;
+
+/** @param baseModel the name under which `engine` serves its base model */
+export function createLocalEndpoint(
+  config: LocalEndpointConfig,
+  baseModel: string,
+  engine: EngineProcess,
+): Endpoint {
+  const maxConcurrency = config.max_concurrency ?? 128;
+  const limit = pLimit(maxConcurrency);
+  let connection: Connection | undefined;
+
+  async function connect(signal: AbortSignal): Promise<Connection> {
+    const running = await engine.ready(signal);
+    if (connection?.engine === running) return connection;
+    connection?.client.close();
+    // An engine that has started again has another port, and has lost its adapters.
+    const client = createChatClient({ url: running.url });
+    connection = { engine: running, client, adapters: createLoadedAdapters(client, baseModel) };
+    return connection;
+  }
+
+  /** `work`, and again with the next engine when this one died of something. */
+  async function outlive<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      const connection = await connect(signal);
+      try {
+        const result = await work(connection);
+        connection.engine.answered();
+        return result;
+      } catch (error) {
+        const died = error instanceof EngineUnreachable ? await diedOf(connection.engine, signal) : undefined;
+        if (died === undefined) throw error;
+        if (tries === 3) throw died;
+      }
+    }
+  }
+
+  return {
+    maxConcurrency,
+    chat: (model, request, signal) =>
+      limit(() =>
+        outlive(signal, ({ client, adapters }) =>
+          model.kind === 'base'
+            ? client.complete({ ...request, model: baseModel }, signal)
+            : adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal)),
+        ),
+      ),
+    async prepare(models, signal) {
+      await outlive(signal, async ({ adapters }) => {
+        await Promise.all(
+          models.map(async (model) => {
+            if (model.kind === 'adapter') await adapters.use(model, signal, async () => undefined);
+          }),
+        );
+      });
+    },
+    async check(signal = new AbortController().signal) {
+      await outlive(signal, async ({ client, engine }) => {
+        const served = (await client.listModels(signal)).map(({ id }) => id);
+        if (!served.includes(baseModel)) throw new ModelNotServed(engine.url, baseModel, served);
+      });
+    },
+    async close() {
+      await engine.close();
+      connection?.client.close();
+    },
+  };
+}
+
+interface Connection {
+  readonly engine: RunningEngine;
+  readonly client: ChatClient;
+  readonly adapters: LoadedAdapters;
+}
+
+/** A connection breaks a moment before the process that held it is seen to have ended. */
+async function diedOf(engine: RunningEngine, signal: AbortSignal): Promise<EngineDied | undefined> {
+  return Promise.race([engine.ended, pause(2_000, signal).then(() => undefined)]);
+}

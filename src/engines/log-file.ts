@@ -1,0 +1,35 @@
+/** The log files of supervised programs (their stderr). */
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+/** Path of the log of `program` for `model` in `folder`, which is made; a log above 10 MB makes room for a new one. */
+export function logFileFor(folder: string, program: string, model?: string): string {
+  mkdirSync(folder, { recursive: true });
+  const suffix = model === undefined ? '' : `-${basename(model).replace(/[^\w.-]+/g, '_')}`;
+  const file = join(folder, `${program}${suffix}.log`);
+  if (sizeOf(file) > 10_000_000) renameSync(file, `${file}.old`);
+  return file;
+}
+
+/** Size of the file in bytes; 0 when there is none. */
+export function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The last 15 lines (at most 4,000 characters) that were written after the first `from` bytes. */
+export function lastLogLines(file: string, from = 0): string {
+  try {
+    const descriptor = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(descriptor);
+      const start = Math.max(from, size - 4_000);
+      const bytes = Buffer.alloc(Math.max(0, size - start));
+      readSync(descriptor, bytes, 0, bytes.length, start);
+      return bytes.toString('utf8').trim().split('\n').slice(-15).join('\n') || '(nothing)';
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return '(it cannot be read)';
+  }
+}

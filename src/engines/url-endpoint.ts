@@ -1,0 +1,64 @@
+/** Endpoints that somebody else runs: a vLLM server, or any server of the OpenAI chat protocol. */
+import pLimit from 'p-limit';
+import type { EndpointConfig } from '../config/endpoints.ts';
+import { AdaptersUnsupported } from './adapters-unsupported.ts';
+import { type ChatClient, createChatClient } from './chat-client.ts';
+import type { Endpoint } from './endpoint.ts';
+import { EngineRefused } from './engine-refused.ts';
+import { createLoadedAdapters } from './loaded-adapters.ts';
+import { ModelNotServed } from './model-not-served.ts';
+
+export type UrlEndpointConfig = Exclude<EndpointConfig, { kind: 'local' }>;
+
+/** @param baseModel the server's name for the base model */
+export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string): Endpoint {
+  const url = apiUrl(config.url);
+  const client = createChatClient({ url, apiKeyEnv: config.api_key_env });
+  const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel) : undefined;
+  const maxConcurrency = config.max_concurrency ?? (config.kind === 'vllm' ? 64 : 8);
+  const limit = pLimit(maxConcurrency);
+
+  return {
+    maxConcurrency,
+    chat: (model, request, signal) =>
+      limit(() => {
+        if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal);
+        if (adapters === undefined) throw new AdaptersUnsupported(url);
+        return adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal));
+      }),
+    async prepare(models, signal) {
+      await Promise.all(
+        models.map(async (model) => {
+          if (model.kind === 'base') return;
+          if (adapters === undefined) throw new AdaptersUnsupported(url);
+          await adapters.use(model, signal, async () => undefined);
+        }),
+      );
+    },
+    async check(signal = new AbortController().signal) {
+      const served = await servedModels(client, baseModel, signal);
+      if (!served.includes(baseModel)) throw new ModelNotServed(url, baseModel, served);
+    },
+    async close() {
+      client.close();
+    },
+  };
+}
+
+/** A bare `http://host:port` gets the `/v1` under which all such servers answer. */
+function apiUrl(url: string): string {
+  return new URL(url).pathname === '/' ? `${url.replace(/\/+$/, '')}/v1` : url;
+}
+
+/** Some servers list no models: what then counts is that one token comes back. */
+async function servedModels(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<string[]> {
+  try {
+    return (await client.listModels(signal)).map(({ id }) => id);
+  } catch (error) {
+    if (!(error instanceof EngineRefused && (error.status === 404 || error.status === 405))) throw error;
+    const messages = [{ role: 'user', content: '1+1' }] as const;
+    const probe = { model: baseModel, messages, seed: 0, temperature: 1, top_p: 1, max_tokens: 1 };
+    await client.complete(probe, signal);
+    return [baseModel];
+  }
+}
