@@ -1,0 +1,71 @@
+import { closingBracket } from './brackets.ts';
+
+/** `text` with every argument of `\frac`, `\sqrt`, `^` and `_` in braces: `\frac12`, `\sqrt3`, `x^10`, `e^(2x)`. Linear time. */
+export function braceArguments(text: string): string {
+  let result = '';
+  for (let at = 0; at < text.length;) {
+    const char = text.charAt(at);
+    if (text.startsWith('\\text{', at)) {
+      const end = closingBracket(text, at + 5);
+      result += text.slice(at, end < 0 ? text.length : end + 1);
+      at = end < 0 ? text.length : end + 1;
+    } else if (text.startsWith('\\frac', at)) {
+      const top = argument(text, at + 5, 'token');
+      const bottom = argument(text, top.end, 'token');
+      result += `\\frac{${top.content}}{${bottom.content}}`;
+      at = bottom.end;
+    } else if (text.startsWith('\\sqrt', at)) {
+      const degree = /^\s*\[([^[\]]{1,40})\]/.exec(text.slice(at + 5, at + 60));
+      const radicand = argument(text, at + 5 + (degree?.[0].length ?? 0), 'number');
+      result += `\\sqrt${degree === null ? '' : `[${degree[1] ?? ''}]`}{${radicand.content}}`;
+      at = radicand.end;
+    } else if ((char === '^' || char === '_') && at > 0) {
+      const raised = argument(text, at + 1, char === '^' ? 'exponent' : 'number');
+      result += `${char}{${raised.content}}`;
+      at = raised.end;
+    } else {
+      result += char === '\\' ? text.slice(at, at + 2) : char;
+      at += char === '\\' ? 2 : 1;
+    }
+  }
+  return result;
+}
+
+interface Argument {
+  readonly content: string;
+  readonly end: number;
+}
+
+const TOKEN = /^(?:\\[a-zA-Z]+|\d|[a-zA-Z])/;
+const NUMBER = /^(?:\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z])/;
+const EXPONENT = /^(?:\\[a-zA-Z]+|[+-]?\d+(?:\.\d+)?|[+-]?[a-zA-Z]|\+|-|\*|')/;
+const SIZES = { token: TOKEN, number: NUMBER, exponent: EXPONENT };
+
+/** TeX takes one digit, but people who leave the braces of `x^10` or `\sqrt10` out mean the whole number. */
+function argument(text: string, from: number, size: keyof typeof SIZES): Argument {
+  let at = from;
+  while (text.charAt(at) === ' ') at++;
+  const open = text.charAt(at);
+  if (open === '{' || (open === '(' && size !== 'token')) {
+    const end = closingBracket(text, at);
+    if (end < 0) return { content: '', end: text.length };
+    return { content: braceArguments(text.slice(at + 1, end)).trim(), end: end + 1 };
+  }
+  const token = SIZES[size].exec(text.slice(at, at + 60))?.[0] ?? '';
+  if ((token === '\\sqrt' || token === '\\frac') && size !== 'number') {
+    const rest = braceCommand(text, at);
+    return { content: braceArguments(text.slice(at, rest)), end: rest };
+  }
+  return { content: token, end: at + token.length };
+}
+
+/** Where `\sqrt{…}` or `\frac{…}{…}`, itself an argument, ends. */
+function braceCommand(text: string, at: number): number {
+  let end = at + 5;
+  for (let count = text.startsWith('\\frac', at) ? 2 : 1; count > 0 && text.charAt(end) === '{'; count--) {
+    const close = closingBracket(text, end);
+    if (close < 0) return text.length;
+    end = close + 1;
+  }
+  return end;
+}

@@ -1,0 +1,61 @@
+import { hasWord } from './plain-words.ts';
+
+/** Longest expression given to the compute engine, in characters: its parser gets slow quickly (0.2 s for 3,000 letters). */
+const LONGEST_EXPRESSION = 400;
+
+/**
+ * Whether an expression may be given to the compute engine. Refused is everything that is no plain expression (words, lists,
+ * relations, decorations), everything the engine is known to read wrongly, and everything it cannot compute in bounded
+ * time: its own time limit stops neither its parser nor powers of big integers.
+ */
+export function engineMayRead(text: string): boolean {
+  return (
+    text.length <= LONGEST_EXPRESSION &&
+    /^[\x20-\x7e]+$/.test(text) &&
+    !/[=<>:;?"'`#@&%$~,]/.test(text) &&
+    !hasWord(text) &&
+    onlyKnownCommands(text) &&
+    !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&
+    !/\d{40}/.test(text) &&
+    boundedFactorials(text) &&
+    boundedPowers(text)
+  );
+}
+
+const KNOWN = new Set(
+  (
+    'frac sqrt pi cdot times sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp circ binom ' +
+    'alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi omega Delta Omega Theta Phi Lambda Sigma mathbf'
+  ).split(' '),
+);
+
+function onlyKnownCommands(text: string): boolean {
+  return [...text.matchAll(/\\([a-zA-Z]+|.)/g)].every((match) => KNOWN.has(match[1] ?? ''));
+}
+
+function boundedFactorials(text: string): boolean {
+  if (/\\binom/.test(text)) return !/\d{4}/.test(text);
+  return !text.includes('!') || !/\d{4,}!|[)}\]|]\s*!|!\s*!|\^/.test(text);
+}
+
+/** No exponent within an exponent, and the product of all numeric exponents at most 10^4: catches ((9^{999})^{999})^{999}. */
+function boundedPowers(text: string): boolean {
+  let product = 1;
+  for (const { index } of text.matchAll(/\^/g)) {
+    const exponent = exponentAt(text, index + 1);
+    if (exponent.includes('^')) return false;
+    for (const digits of exponent.match(/\d+(?:\.\d+)?/g) ?? []) product *= Math.max(1, Number(digits));
+    if (product > 10_000) return false;
+  }
+  return true;
+}
+
+function exponentAt(text: string, start: number): string {
+  if (text.charAt(start) !== '{') return text.charAt(start);
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    if (text.charAt(at) === '{') depth++;
+    if (text.charAt(at) === '}' && --depth === 0) return text.slice(start, at);
+  }
+  return text.slice(start);
+}

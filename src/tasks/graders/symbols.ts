@@ -1,0 +1,169 @@
+/** One spelling for every symbol: Unicode characters and LaTeX synonyms become the command the rest of the grader knows. */
+
+/** `text` with Unicode mathematics as LaTeX (`√`, `²`, `½`, `≤`, `π`), other compatibility characters folded. */
+export function unicodeToLatex(text: string): string {
+  const latex = text
+    .replace(/[\u200b-\u200f\u2060\ufeff\u00ad]/g, '')
+    .replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+/g, (run) => `^{${[...run].map((char) => SUPERSCRIPT[char] ?? '').join('')}}`)
+    .replace(/[₀₁₂₃₄₅₆₇₈₉]+/g, (run) => `_{${[...run].map((char) => char.normalize('NFKC')).join('')}}`)
+    .replace(/[√∛∜]\s*\(/g, (root) => `${ROOT[root.charAt(0)] ?? ''}(`)
+    .replace(
+      /([√∛∜])\s*([\d.]+|\p{L})/gu,
+      (_, root: string, radicand: string) => `${ROOT[root] ?? ''}{${radicand}}`,
+    )
+    .replace(/[^\x00-\x7f]/g, (char) => SYMBOL[char] ?? char);
+  return latex
+    .normalize('NFKC')
+    .replaceAll('⁄', '/')
+    .replace(/[\u2018\u2019\u2032]/g, "'");
+}
+
+/** `text` with one command for each meaning: `\dfrac`, `\leq`, `\lt`, `\varnothing`, `\dots`, … */
+export function canonicalCommands(text: string): string {
+  return text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM[name] ?? command);
+}
+
+const SUPERSCRIPT: Readonly<Record<string, string>> = {
+  '⁰': '0',
+  '¹': '1',
+  '²': '2',
+  '³': '3',
+  '⁴': '4',
+  '⁵': '5',
+  '⁶': '6',
+  '⁷': '7',
+  '⁸': '8',
+  '⁹': '9',
+  '⁺': '+',
+  '⁻': '-',
+  ⁿ: 'n',
+};
+
+const ROOT: Readonly<Record<string, string>> = { '√': '\\sqrt', '∛': '\\sqrt[3]', '∜': '\\sqrt[4]' };
+
+const SYMBOL: Readonly<Record<string, string>> = {
+  '−': '-',
+  '–': '-',
+  '—': '-',
+  '‒': '-',
+  '‐': '-',
+  '‑': '-',
+  '﹣': '-',
+  '×': '\\times ',
+  '·': '\\cdot ',
+  '⋅': '\\cdot ',
+  '∙': '\\cdot ',
+  '÷': '/',
+  '∕': '/',
+  '∗': '*',
+  '∞': '\\infty ',
+  '≤': '\\le ',
+  '⩽': '\\le ',
+  '≥': '\\ge ',
+  '⩾': '\\ge ',
+  '≠': '\\ne ',
+  '≈': '\\approx ',
+  '∈': '\\in ',
+  '∪': '\\cup ',
+  '∩': '\\cap ',
+  '∅': '\\emptyset ',
+  '±': '\\pm ',
+  '∓': '\\mp ',
+  '°': '^{\\circ}',
+  '√': '\\sqrt',
+  '∠': '\\angle ',
+  '½': '\\frac{1}{2}',
+  '⅓': '\\frac{1}{3}',
+  '⅔': '\\frac{2}{3}',
+  '¼': '\\frac{1}{4}',
+  '¾': '\\frac{3}{4}',
+  '⅕': '\\frac{1}{5}',
+  '⅖': '\\frac{2}{5}',
+  '⅗': '\\frac{3}{5}',
+  '⅘': '\\frac{4}{5}',
+  '⅙': '\\frac{1}{6}',
+  '⅚': '\\frac{5}{6}',
+  '⅛': '\\frac{1}{8}',
+  '⅜': '\\frac{3}{8}',
+  '⅝': '\\frac{5}{8}',
+  '⅞': '\\frac{7}{8}',
+  ℝ: '\\mathbb{R}',
+  ℤ: '\\mathbb{Z}',
+  ℕ: '\\mathbb{N}',
+  ℚ: '\\mathbb{Q}',
+  ℂ: '\\mathbb{C}',
+  '…': '\\dots ',
+  '⟨': '\\langle ',
+  '⟩': '\\rangle ',
+  α: '\\alpha ',
+  β: '\\beta ',
+  γ: '\\gamma ',
+  δ: '\\delta ',
+  ε: '\\epsilon ',
+  θ: '\\theta ',
+  λ: '\\lambda ',
+  μ: '\\mu ',
+  π: '\\pi ',
+  ρ: '\\rho ',
+  σ: '\\sigma ',
+  τ: '\\tau ',
+  φ: '\\phi ',
+  ϕ: '\\phi ',
+  χ: '\\chi ',
+  ψ: '\\psi ',
+  ω: '\\omega ',
+  Δ: '\\Delta ',
+  Ω: '\\Omega ',
+  '€': '\\$ ',
+  '£': '\\$ ',
+  '¥': '\\$ ',
+};
+
+const SYNONYM: Readonly<Record<string, string>> = {
+  dfrac: '\\frac',
+  tfrac: '\\frac',
+  cfrac: '\\frac',
+  leq: '\\le',
+  leqslant: '\\le',
+  geq: '\\ge',
+  geqslant: '\\ge',
+  neq: '\\ne',
+  lt: '<',
+  gt: '>',
+  varnothing: '\\emptyset',
+  lbrace: '\\{',
+  rbrace: '\\}',
+  lbrack: '[',
+  rbrack: ']',
+  ast: '*',
+  dots: '\\dots',
+  ldots: '\\dots',
+  cdots: '\\dots',
+  mid: '|',
+  vert: '|',
+  lvert: '|',
+  rvert: '|',
+  land: '\\text{ and }',
+  lor: '\\text{ or }',
+  wedge: '\\text{ and }',
+  vee: '\\text{ or }',
+  degree: '^{\\circ}',
+  degrees: '^{\\circ}',
+  div: '/',
+  bmod: '\\bmod',
+  infin: '\\infty',
+  infinity: '\\infty',
+  Pi: '\\Pi',
+  to: '\\to',
+  rightarrow: '\\to',
+  varphi: '\\phi',
+  colon: ':',
+  iff: '\\iff',
+  displaystyle: '',
+  textstyle: '',
+  limits: '',
+  nolimits: '',
+  arcsec: '\\arcsec',
+  tg: '\\tan',
+  ctg: '\\cot',
+};
