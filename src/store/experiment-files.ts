@@ -1,41 +1,40 @@
 import { join } from 'node:path';
 import type { Role } from '../algorithm/agents.ts';
+import type { Store } from './open-store.ts';
 
-/** Where everything of an experiment lies in its folder. A name is a function of what it holds, so that work done is found. */
-export type ExperimentFiles = {
-  readonly config: string;
-  readonly train: string;
-  /** Gold answers of the training questions, apart from them: only `label_source: gold` opens it. */
-  readonly trainGold: string;
-  readonly heldOut: string;
-  /** Debates of one shard, 0 the first; `evaluation` has the held-out questions. */
-  shard(iteration: number, phase: DebatePhase, shard: number): string;
-  /** The answers of one shard as they come. */
-  shardJournal(iteration: number, phase: DebatePhase, shard: number): string;
-  dataset(iteration: number, agent: number, role: Role): string;
-  /** Any other document of an iteration, e.g. `evaluation-result`. */
-  document(iteration: number, name: string): string;
-  readonly result: string;
-  readonly evaluation: string;
-  readonly report: string;
-};
-export type DebatePhase = 'debates' | 'evaluation';
+/** The training questions, and the held-out ones that measure. */
+export type Split = 'train' | 'heldout';
 
-/** The files of the experiment in `folder` (absolute). */
-export function experimentFiles(folder: string): ExperimentFiles {
+/** Where an experiment keeps what, as absolute paths. A name is a function of what it holds, so that work done is found. */
+export function experimentFiles(store: Store, experiment: string) {
+  const folder = store.experiment(experiment);
   const within = (iteration: number, ...below: string[]) => join(folder, `iteration-${iteration}`, ...below);
-  const shardName = (shard: number) => `shard-${String(shard).padStart(3, '0')}`;
+  const shardFile = (iteration: number, split: Split, shard: number, ending: string) =>
+    within(
+      iteration,
+      split === 'train' ? 'debates' : 'evaluation',
+      `shard-${String(shard).padStart(3, '0')}.${ending}`,
+    );
   return {
+    folder,
     config: join(folder, 'config.json'),
-    train: join(folder, 'questions', 'train.jsonl'),
-    trainGold: join(folder, 'questions', 'train-gold.jsonl'),
-    heldOut: join(folder, 'questions', 'heldout.jsonl'),
-    shard: (iteration, phase, shard) => within(iteration, phase, `${shardName(shard)}.jsonl`),
-    shardJournal: (iteration, phase, shard) => within(iteration, phase, `${shardName(shard)}.journal.jsonl`),
-    dataset: (iteration, agent, role) => within(iteration, 'datasets', `agent-${agent}-${role}.jsonl`),
-    document: (iteration, name) => within(iteration, `${name}.json`),
+    questions: (split: Split) => join(folder, 'questions', `${split}.jsonl`),
+    /** Gold answers of the training questions, apart from them: only `label_source: gold` opens this file. */
+    goldLabels: join(folder, 'questions', 'train-gold.jsonl'),
+    /** The debates of a shard of questions, 0 the first. */
+    shard: (iteration: number, split: Split, shard: number) => shardFile(iteration, split, shard, 'jsonl'),
+    /** The answers of a shard as they came. */
+    shardJournal: (iteration: number, split: Split, shard: number) =>
+      shardFile(iteration, split, shard, 'journal.jsonl'),
+    dataset: (iteration: number, agent: number, role: Role) =>
+      within(iteration, 'datasets', `agent-${agent}-${role}.jsonl`),
+    /** What came of each held-out question. */
+    outcomes: (iteration: number) => within(iteration, 'outcomes.jsonl'),
+    evaluation: (iteration: number) => within(iteration, 'evaluation.json'),
+    record: (iteration: number) => within(iteration, 'record.json'),
     result: join(folder, 'result.json'),
-    evaluation: join(folder, 'evaluation.jsonl'),
+    allOutcomes: join(folder, 'evaluation.jsonl'),
     report: join(folder, 'report.html'),
   };
 }
+export type ExperimentFiles = ReturnType<typeof experimentFiles>;

@@ -11,6 +11,8 @@ export type Store = {
   model(key: string): string;
   /** Where the fine-tune with that content address keeps its checkpoints. */
   checkpoints(key: string): string;
+  /** What was asked for when that fine-tune was begun, so that it can be made again. */
+  modelRequest(key: string): string;
   /** Logs of the engines. */
   readonly logs: string;
 };
@@ -23,6 +25,7 @@ export function openStore(root: string = process.env['COLLOQUY_STORE'] || join(p
     experiment: (name) => join(absolute, experimentNameSchema.parse(name)),
     model: (key) => join(absolute, 'models', key),
     checkpoints: (key) => join(absolute, 'models', `${key}.checkpoints`),
+    modelRequest: (key) => join(absolute, 'models', `${key}.request.json`),
     logs: join(absolute, 'logs'),
   };
 }

@@ -1,22 +1,19 @@
 /** Tables as JSONL: one row a line, sealed (see sealed-file.ts). */
-import { existsSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { ArtifactDamaged } from './artifact-damaged.ts';
 import { ArtifactMissing } from './artifact-missing.ts';
 import type { ArtifactRef } from './artifact-ref.ts';
 import { type OnDamage, warnOfDamage } from './damage.ts';
+import { moveAside } from './move-aside.ts';
 import {
   checkSeal,
   readIfThere,
   readSeal,
   removeSeal,
-  sealPath,
   type SealedChunk,
   writeSealed,
 } from './sealed-file.ts';
-import { writeError } from './write-error.ts';
 
 /**
  * Writes rows, replacing what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
@@ -41,7 +38,7 @@ export async function findRows(path: string, onDamage: OnDamage = warnOfDamage):
     return { uri: pathToFileURL(path).href, ...seal };
   } catch (error) {
     if (!(error instanceof ArtifactDamaged)) throw error;
-    onDamage({ path, problem: `${error.message} ${await moveAside(path)}` });
+    onDamage({ path, problem: `${error.message} ${await setAside(path)}` });
     return null;
   }
 }
@@ -91,16 +88,21 @@ function* linesOf(rows: Iterable<object>): Generator<SealedChunk> {
   if (lines.length > 0) yield chunk();
 }
 
-async function moveAside(path: string): Promise<string> {
-  let number = 1;
-  while (existsSync(`${path}.damaged-${number}`)) number++;
-  const aside = `${path}.damaged-${number}`;
-  try {
-    if (existsSync(path)) await rename(path, aside);
-    // The seal last: until it is gone, another look finds the damage again.
-    if (existsSync(sealPath(path))) await removeSeal(path);
-  } catch (error) {
-    throw writeError(path, error);
-  }
-  return existsSync(aside) ? `Moved to ${aside}.` : '';
+/** The seal goes last: until it is gone, another look finds the damage again. */
+async function setAside(path: string): Promise<string> {
+  const aside = await moveAside(path);
+  await removeSeal(path);
+  return aside === null ? '' : `Moved to ${aside}.`;
+}
+
+/**
+ * Makes sure that referenced rows are there and have the referenced bytes.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function requireIntact(ref: ArtifactRef): Promise<void> {
+  const path = fileURLToPath(ref.uri);
+  const bytes = await readIfThere(path);
+  if (bytes === null) throw new ArtifactMissing(path);
+  checkSeal(path, bytes, ref);
 }

@@ -22,21 +22,22 @@ export class DevServerDatabaseInUse extends Error {
 }
 
 /**
- * Waits up to 7 s for a server that is leaving (its starter was killed a moment ago) to let go of the database.
+ * Waits for a server that is leaving, as its starter was killed a moment ago, to let go of the database.
  *
- * @throws DevServerDatabaseInUse when it is still there after that, and answers
+ * @throws DevServerDatabaseInUse when its starter lives, or it still answers after 10 s
  */
 export async function untilDatabaseIsFree(dbFilename: string): Promise<void> {
-  const deadline = Date.now() + 7_000;
+  const deadline = Date.now() + 10_000;
   for (;;) {
     const holder = holderOf(dbFilename);
     if (holder === undefined || !(await listens(holder.address))) return;
-    if (Date.now() > deadline) throw new DevServerDatabaseInUse(dbFilename, holder);
+    if (isAlive(holder.startedBy) || Date.now() > deadline)
+      throw new DevServerDatabaseInUse(dbFilename, holder);
     await sleep(200);
   }
 }
 
-/** Notes beside the database that the server at `address` (guarded by process `pid`) has it; returns what undoes that. */
+/** Notes beside the database who has it; returns what undoes that. */
 export function holdDatabase(dbFilename: string, holder: Holder): () => void {
   const file = holderFile(dbFilename);
   writeFileSync(file, JSON.stringify(holder) + '\n');
@@ -44,11 +45,14 @@ export function holdDatabase(dbFilename: string, holder: Holder): () => void {
 }
 
 export interface Holder {
+  /** The server's guardian. */
   readonly pid: number;
+  /** The process that the guardian watches. */
+  readonly startedBy: number;
   readonly address: string;
 }
 
-const holderSchema = z.object({ pid: z.int(), address: z.string() });
+const holderSchema = z.object({ pid: z.int(), startedBy: z.int(), address: z.string() });
 
 function holderFile(dbFilename: string): string {
   return `${dbFilename}.server.json`;
@@ -57,11 +61,19 @@ function holderFile(dbFilename: string): string {
 function holderOf(dbFilename: string): Holder | undefined {
   try {
     const holder = holderSchema.parse(JSON.parse(readFileSync(holderFile(dbFilename), 'utf8')));
-    process.kill(holder.pid, 0);
-    return holder;
+    return isAlive(holder.pid) ? holder : undefined;
   } catch {
-    // No file, a damaged one, or a process that has gone: nobody has it.
+    // No file, or a damaged one: nobody has it.
     return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

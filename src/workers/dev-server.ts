@@ -75,7 +75,9 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
       throw error;
     }
     if (dbFilename !== undefined) {
-      void server.exited.then(holdDatabase(dbFilename, { pid: server.process.pid ?? 0, address }));
+      void server.exited.then(
+        holdDatabase(dbFilename, { pid: server.process.pid ?? 0, startedBy: process.pid, address }),
+      );
     }
     return {
       address,

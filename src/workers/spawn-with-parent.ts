@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export interface GuardedProcess {
   /** The guardian, leader of the process group that holds the program. Its stdout and stderr are the program's. */
   readonly process: ChildProcess;
-  /** The program's exit code; null when a signal ended it. Settles once; nothing of its group is left then. */
+  /** The program's exit code; null when a signal ended it. Whatever is left of its group then is killed. */
   readonly exited: Promise<number | null>;
   /** SIGTERM, `graceMs` to leave, then SIGKILL to the whole group. Resolves when it has gone; may be called again. */
   stop(): Promise<void>;

@@ -1,0 +1,134 @@
+import type { Agent } from '../algorithm/agents.ts';
+import { debate as runDebate, type Utterance } from '../algorithm/debate.ts';
+import type { Question } from '../algorithm/question.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment-config.ts';
+import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
+import { readDocument } from '../store/documents.ts';
+import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
+import { ArtifactMissing } from '../store/artifact-missing.ts';
+import { openJournal } from '../store/journal.ts';
+import type { ModelRef } from '../store/model-ref.ts';
+import { requireModels } from '../store/models.ts';
+import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
+import { findRows, readRows, writeRows } from '../store/rows.ts';
+import type { Dependencies } from './dependencies.ts';
+import { heartbeating } from './heartbeating.ts';
+import { journalledAnswers } from './journalled-answers.ts';
+import { type ShardSummary, summariseShard } from './shard-summary.ts';
+
+export type DebateShard = {
+  readonly experiment: string;
+  readonly iteration: number;
+  readonly split: Split;
+  /** 0-based. */
+  readonly shard: number;
+  readonly agents: readonly Agent<ModelRef>[];
+};
+
+/**
+ * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
+ * answer is journalled when it comes, so that another attempt asks only for what is missing; a finished shard is never begun again.
+ */
+export async function debate(input: DebateShard, dependencies: Dependencies): Promise<ShardSummary> {
+  const files = experimentFiles(dependencies.store, input.experiment);
+  const config = await configOf(files);
+  const path = files.shard(input.iteration, input.split, input.shard);
+  if ((await findRows(path)) === null)
+    await writeRows(path, await debateShard(input, config, files, dependencies));
+  return summariseShard(await readRows(path, debateRowSchema), config);
+}
+
+/** The resolved config of an experiment that was prepared. */
+export async function configOf(files: ExperimentFiles): Promise<ExperimentConfig> {
+  const config = await readDocument(files.config, experimentConfigSchema);
+  if (config === null) throw new ArtifactMissing(files.config);
+  return config;
+}
+
+async function debateShard(
+  input: DebateShard,
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  { store, endpoints, gate, grader }: Dependencies,
+): Promise<DebateRow[]> {
+  const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
+  const questions = await questionsOfShard(input, config, files);
+  const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
+  const answers = journalledAnswers(journal, config, endpoint);
+  const total = questions.length * input.agents.length * config.rounds * (config.summarize ? 2 : 1);
+  try {
+    return await heartbeating(
+      () => ({ answers: answers.count(), total }),
+      (signal) =>
+        gate.shared(signal, async () => {
+          const models = input.agents.flatMap(({ generation, critic }) => [generation, critic]);
+          await requireModels(store, models);
+          await endpoint.prepare(models, signal);
+          const settings = debateSettings(config, input.iteration);
+          const cast = { agents: input.agents, summariser: { kind: 'base' } as const };
+          const equal = (a: string, b: string) => grader.equal(a, b);
+          return allOrFirstFailure(questions, signal, async (question, stop) => {
+            const tokens = { prompt: 0, completion: 0 };
+            const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
+              const answer = await answers.give(utterance, stop);
+              tokens.prompt += answer.promptTokens;
+              tokens.completion += answer.completionTokens;
+              return answer.text;
+            };
+            return { ...(await runDebate<ModelRef>(question, cast, settings, speak, equal)), tokens };
+          });
+        }),
+    );
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Debates all questions at once. After a failure the others are stopped, and have stopped before it is thrown. */
+async function allOrFirstFailure<Item, Result>(
+  items: readonly Item[],
+  signal: AbortSignal,
+  work: (item: Item, stop: AbortSignal) => Promise<Result>,
+): Promise<Result[]> {
+  const failure = new AbortController();
+  const stop = AbortSignal.any([signal, failure.signal]);
+  const ended = await Promise.allSettled(
+    items.map(async (item) => {
+      try {
+        return await work(item, stop);
+      } catch (error) {
+        if (!stop.aborted) failure.abort(error);
+        throw error;
+      }
+    }),
+  );
+  if (failure.signal.aborted) throw failure.signal.reason;
+  return ended.map((each) => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
+}
+
+function debateSettings(config: ExperimentConfig, iteration: number) {
+  return {
+    seed: config.seed,
+    iteration,
+    rounds: config.rounds,
+    summarize: config.summarize,
+    maxOthers: config.max_others,
+    stopWhenUnanimous: config.stop_when_unanimous,
+    prompts: config.prompts,
+  };
+}
+
+/** The shard's questions. Gold answers of held-out ones stay behind: a debate is given questions alone. */
+async function questionsOfShard(
+  { split, shard }: DebateShard,
+  { shard_size }: ExperimentConfig,
+  files: ExperimentFiles,
+): Promise<Question[]> {
+  const path = files.questions(split);
+  const rows =
+    split === 'train' ? await readRows(path, questionSchema) : await readRows(path, heldOutQuestionSchema);
+  return rows.slice(shard * shard_size, (shard + 1) * shard_size).map(({ id, text }) => ({ id, text }));
+}

@@ -1,0 +1,60 @@
+import { ApplicationFailure, cancellationSignal, CancelledFailure } from '@temporalio/activity';
+import type { Dependencies } from './dependencies.ts';
+
+type Step<Input, Output> = (input: Input, dependencies: Dependencies) => Promise<Output>;
+
+/** Makes an activity of a step: its dependencies are bound and its errors become Temporal's failures. */
+export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
+  return async (input: Input): Promise<Output> => {
+    try {
+      return await step(input, dependencies);
+    } catch (error) {
+      throw failureOf(error, cancellationSignal());
+    }
+  };
+}
+
+/**
+ * Errors that come back however often the step is tried: a person has to do something first. All others are retried. This list is
+ * the only place where that is decided; how often and how long, in workflows/activity-proxies.ts.
+ */
+const permanent = new Set([
+  'InvalidConfig',
+  'InvalidTaskFile',
+  'ToolsMissing',
+  'EngineRefused',
+  'AdapterWithoutEffect',
+  'ArtifactDamaged',
+  'ArtifactMissing',
+  'DiskFull',
+  'StoreNotWritable',
+]);
+
+/** Failures of the trainer that would only repeat themselves, by their kind. */
+const permanentKinds = new Set([
+  'nan_loss',
+  'out_of_memory',
+  'disk_full',
+  'bad_data',
+  'bad_settings',
+  'missing_model',
+]);
+
+/** Failure messages are kept in the history: the beginning says what happened, logs have the rest. */
+const longestMessage = 2_000;
+
+/** What Temporal is told of an error: its class's name as type, its own words, and whether trying again can help. */
+export function failureOf(error: unknown, signal: AbortSignal): Error {
+  // An AbortError would be reported as a plain cancellation even when the reason was a pause, a reset or a shutdown.
+  if (signal.aborted)
+    return signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('cancelled');
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const kind = error instanceof Error && 'kind' in error ? String(error.kind) : undefined;
+  return ApplicationFailure.create({
+    message: message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message,
+    type: name,
+    nonRetryable:
+      permanent.has(name) || (name === 'FineTuneFailed' && kind !== undefined && permanentKinds.has(kind)),
+  });
+}

@@ -1,0 +1,148 @@
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { type Role, roles } from '../algorithm/agents.ts';
+import { seedFor } from '../algorithm/random.ts';
+import { resolveModel } from '../engines/resolve-model.ts';
+import type { TrainerProgress } from '../engines/trainer-events.ts';
+import { ArtifactMissing } from '../store/artifact-missing.ts';
+import { artifactRefSchema } from '../store/artifact-ref.ts';
+import { baseModelHash } from '../store/base-model-hash.ts';
+import { readDocument, writeDocument } from '../store/documents.ts';
+import { experimentFiles } from '../store/experiment-files.ts';
+import { type ModelRef, modelRefSchema } from '../store/model-ref.ts';
+import { findModel, modelKey, type ModelManifest } from '../store/models.ts';
+import { requireIntact } from '../store/rows.ts';
+import { configOf } from './debate.ts';
+import type { Dependencies } from './dependencies.ts';
+import { heartbeating } from './heartbeating.ts';
+
+const fineTuneRequestSchema = z.strictObject({
+  experiment: z.string(),
+  iteration: z.number().int(),
+  /** 1..N */
+  agent: z.number().int(),
+  role: z.enum(roles),
+  dataset: artifactRefSchema,
+  /** The model that training starts from. */
+  init: modelRefSchema,
+});
+type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
+
+/** A model after its fine-tune. `trained` is false when there was nothing to learn from, so that it stayed as it was. */
+export type FineTuned = {
+  readonly agent: number;
+  readonly role: Role;
+  readonly model: ModelRef;
+  readonly trained: boolean;
+  readonly rows: number;
+  /** Optimiser steps. */
+  readonly steps: number;
+  readonly tokens: number;
+  readonly finalLoss: number | null;
+};
+
+/**
+ * Fine-tunes a model on a dataset (section 3.2 of the paper). What is finished is found by its content address and never trained
+ * again; what was begun goes on from its newest complete checkpoint.
+ */
+export async function fineTune(request: FineTuneRequest, dependencies: Dependencies): Promise<FineTuned> {
+  const { agent, role, dataset } = request;
+  const { ref, manifest } = await heartbeatingModel(request, dependencies);
+  return {
+    agent,
+    role,
+    model: ref,
+    trained: true,
+    rows: dataset.rows,
+    steps: manifest.steps,
+    tokens: manifest.tokens,
+    finalLoss: manifest.final_loss,
+  };
+}
+
+/** Makes a finished model again whose files are damaged or gone; returns at once when they are whole. */
+export async function remakeModel(
+  { key }: { readonly key: string },
+  dependencies: Dependencies,
+): Promise<void> {
+  if ((await findModel(dependencies.store, key)) !== null) return;
+  const path = dependencies.store.modelRequest(key);
+  const request = await readDocument(path, fineTuneRequestSchema);
+  if (request === null) throw new ArtifactMissing(path);
+  if (request.init.kind === 'adapter') await remakeModel(request.init, dependencies);
+  await heartbeatingModel(request, dependencies);
+}
+
+type FinishedModel = { readonly ref: ModelRef; readonly manifest: ModelManifest };
+async function heartbeatingModel(
+  request: FineTuneRequest,
+  { store, trainer, gate }: Dependencies,
+): Promise<FinishedModel> {
+  const config = await configOf(experimentFiles(store, request.experiment));
+  const base = resolveModel(config.model.model_name_or_path);
+  const settings = { ...config.fine_tune, use_peft: true };
+  const seed = seedFor({
+    seed: config.seed,
+    iteration: request.iteration,
+    purpose: `fine-tune ${request.role}`,
+    agent: request.agent,
+  });
+  const init = request.init.kind === 'adapter' ? request.init : null;
+  const key = modelKey({
+    base: await baseModelHash(base),
+    init: init?.key ?? null,
+    datasetSha256: request.dataset.sha256,
+    settings,
+    seed,
+  });
+  const finished = await findModel(store, key);
+  if (finished !== null) return finished;
+
+  await requireIntact(request.dataset);
+  if (init !== null && (await findModel(store, init.key)) === null)
+    throw new ArtifactMissing(fileURLToPath(init.uri));
+  await writeDocument(store.modelRequest(key), request);
+  let beat: object = { step: 0 };
+  await heartbeating(
+    () => beat,
+    (signal) =>
+      gate.exclusive(signal, () =>
+        trainer.fineTune(
+          {
+            id: key.slice(0, 16),
+            base_model: base,
+            init_adapter: init === null ? null : fileURLToPath(init.uri),
+            dataset: fileURLToPath(request.dataset.uri),
+            output_dir: store.model(key),
+            checkpoint_dir: store.checkpoints(key),
+            seed,
+            settings,
+          },
+          { signal, onEvent: (event) => (beat = { ...beat, ...heartbeatOf(event) }) },
+        ),
+      ),
+  );
+  const made = await findModel(store, key);
+  if (made === null) throw new ArtifactMissing(store.model(key));
+  await rm(store.checkpoints(key), { recursive: true, force: true });
+  return made;
+}
+
+/** What people see of a running fine-tune. */
+function heartbeatOf(event: TrainerProgress): object {
+  switch (event.event) {
+    case 'started':
+      return { step: event.resumed_from_step, totalSteps: event.total_steps };
+    case 'step':
+      return {
+        step: event.step,
+        totalSteps: event.total_steps,
+        loss: event.loss,
+        tokensPerSecond: event.tokens_per_second,
+      };
+    case 'checkpoint':
+    case 'stopped':
+      return { checkpoint: event.step };
+  }
+}

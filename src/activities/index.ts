@@ -1,0 +1,33 @@
+import { buildDatasets } from './build-datasets.ts';
+import { debate } from './debate.ts';
+import type { Dependencies } from './dependencies.ts';
+import { evaluate } from './evaluate.ts';
+import { activity } from './failures.ts';
+import { fineTune, remakeModel } from './fine-tune.ts';
+import { prepare } from './prepare.ts';
+import { recordIteration } from './record-iteration.ts';
+import { writeResult } from './write-result.ts';
+
+/** Light steps, on the control queue. */
+export type ControlActivities = ReturnType<typeof controlActivities>;
+export function controlActivities(dependencies: Dependencies) {
+  return {
+    prepare: activity(prepare, dependencies),
+    buildDatasets: activity(buildDatasets, dependencies),
+    evaluate: activity(evaluate, dependencies),
+    recordIteration: activity(recordIteration, dependencies),
+    writeResult: activity(writeResult, dependencies),
+  };
+}
+
+/** Shards of debates, on the debate queue. */
+export type DebateActivities = ReturnType<typeof debateActivities>;
+export function debateActivities(dependencies: Dependencies) {
+  return { debate: activity(debate, dependencies) };
+}
+
+/** Fine-tunes, on the GPU queue. */
+export type GpuActivities = ReturnType<typeof gpuActivities>;
+export function gpuActivities(dependencies: Dependencies) {
+  return { fineTune: activity(fineTune, dependencies), remakeModel: activity(remakeModel, dependencies) };
+}

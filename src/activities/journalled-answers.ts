@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Utterance } from '../algorithm/debate.ts';
+import type { ExperimentConfig } from '../config/experiment-config.ts';
+import type { Endpoint } from '../engines/endpoint.ts';
+import type { Journal } from '../store/journal.ts';
+import type { ModelRef } from '../store/model-ref.ts';
+
+const answerSchema = z.object({
+  /** Of all that the answer depends on: an entry that was made for another request is not used. */
+  request: z.string(),
+  text: z.string(),
+  promptTokens: z.number(),
+  completionTokens: z.number(),
+});
+type Answer = z.infer<typeof answerSchema>;
+
+/** Answers from the journal where it has them, from the endpoint otherwise. */
+export type JournalledAnswers = {
+  readonly give: (utterance: Utterance<ModelRef>, stop: AbortSignal) => Promise<Answer>;
+  /** How many were given. */
+  readonly count: () => number;
+};
+
+export function journalledAnswers(
+  journal: Journal,
+  config: ExperimentConfig,
+  endpoint: Endpoint,
+): JournalledAnswers {
+  let given = 0;
+
+  const ask = async (
+    utterance: Utterance<ModelRef>,
+    key: string,
+    request: string,
+    stop: AbortSignal,
+  ): Promise<Answer> => {
+    stop.throwIfAborted();
+    const { messages, seed, model } = utterance;
+    const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop);
+    const { text, promptTokens, completionTokens } = completion;
+    const answer: Answer = { request, text, promptTokens, completionTokens };
+    await journal.append(key, answer);
+    return answer;
+  };
+
+  return {
+    count: () => given,
+    give: async (utterance, stop) => {
+      const key = [utterance.questionId, utterance.agent, utterance.round, utterance.speaker].join('/');
+      const request = requestHash(utterance, config);
+      const known = answerSchema.safeParse(journal.get(key));
+      const answer =
+        known.success && known.data.request === request
+          ? known.data
+          : await ask(utterance, key, request, stop);
+      given += 1;
+      return answer;
+    },
+  };
+}
+
+function requestHash({ model, messages, seed }: Utterance<ModelRef>, config: ExperimentConfig): string {
+  const weights = model.kind === 'base' ? config.model.model_name_or_path : model.key;
+  return createHash('sha256')
+    .update(JSON.stringify([weights, messages, seed, config.sampling]))
+    .digest('hex')
+    .slice(0, 16);
+}

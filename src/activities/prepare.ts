@@ -1,0 +1,128 @@
+import { configDifference } from '../config/config-difference.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment-config.ts';
+import { experimentNameSchema } from '../config/experiment-name.ts';
+import { InvalidConfig } from '../config/invalid-config.ts';
+import { resolveConfig } from '../config/resolve-config.ts';
+import { readDocument, writeDocument } from '../store/documents.ts';
+import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
+import { DiskFull } from '../store/disk-full.ts';
+import { findRows, writeRows } from '../store/rows.ts';
+import { StoreNotWritable } from '../store/store-not-writable.ts';
+import { loadTask } from '../tasks/load-task.ts';
+import type { Dependencies } from './dependencies.ts';
+import { heartbeating } from './heartbeating.ts';
+
+/** What the workflow needs to know of a resolved config: numbers, no texts. */
+export type Plan = {
+  readonly experiment: string;
+  readonly agents: number;
+  readonly iterations: number;
+  readonly initFrom: ExperimentConfig['init_from'];
+} & Record<Split, { readonly questions: number; readonly shards: number }>;
+
+/**
+ * Resolves and validates the input, refuses a name that belongs to another config, writes the config and the questions to the
+ * store and checks that the engine answers and knows the model.
+ */
+export async function prepare(
+  { experiment, input }: { readonly experiment: string; readonly input: unknown },
+  { store, endpoints }: Dependencies,
+): Promise<Plan> {
+  const config = resolveConfig(input);
+  requireName(experiment, input);
+  const files = experimentFiles(store, experiment);
+  const begun = await readDocument(files.config, experimentConfigSchema);
+  if (begun !== null) requireSameConfig(experiment, begun, config, files);
+  return heartbeating(
+    () => ({ step: 'prepare' }),
+    async (signal) => {
+      const questions = await faultsOf('task', signal, () => questionsOf(config, files, begun !== null));
+      await faultsOf('model', signal, () =>
+        endpoints.get(config.model.endpoint, config.model.model_name_or_path).check(signal),
+      );
+      await writeDocument(files.config, config);
+      return {
+        experiment,
+        agents: config.agents,
+        iterations: config.iterations,
+        initFrom: config.init_from,
+        train: inShards(questions.train, config.shard_size),
+        heldout: inShards(questions.heldout, config.shard_size),
+      };
+    },
+  );
+}
+
+function requireName(experiment: string, input: unknown): void {
+  const name = experimentNameSchema.safeParse(experiment);
+  if (!name.success) {
+    throw new InvalidConfig([
+      {
+        path: 'name',
+        message: `the workflow id ${JSON.stringify(experiment)} names the experiment's folder: ${name.error.issues[0]?.message ?? ''}`,
+      },
+    ]);
+  }
+  const given = typeof input === 'object' && input !== null && 'name' in input ? input.name : undefined;
+  if (given !== undefined && given !== experiment) {
+    throw new InvalidConfig([
+      {
+        path: 'name',
+        message: `is ${JSON.stringify(given)}, but the workflow id is ${experiment}, and that is the experiment's name`,
+      },
+    ]);
+  }
+}
+
+/** The same name goes on with the same config only. More iterations are welcome: the experiment is carried on. */
+function requireSameConfig(
+  experiment: string,
+  begun: ExperimentConfig,
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+): void {
+  const differences = configDifference(begun, config).filter(({ path }) => path !== 'iterations');
+  if (differences.length === 0) return;
+  throw new InvalidConfig(
+    differences.map(({ path, before, after }) => ({
+      path,
+      message: `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give this experiment another name, or remove ${files.folder}`,
+    })),
+  );
+}
+
+/** Whatever keeps the questions or the engine from being there ends the run at once: a start is the time to be told. */
+async function faultsOf<Result>(
+  path: 'task' | 'model',
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const ofStore = error instanceof DiskFull || error instanceof StoreNotWritable;
+    if (signal.aborted || ofStore || error instanceof InvalidConfig || !(error instanceof Error)) throw error;
+    throw new InvalidConfig([{ path, message: `${error.name}: ${error.message}` }]);
+  }
+}
+
+async function questionsOf(
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  begun: boolean,
+): Promise<Record<Split, number>> {
+  const [train, gold, heldout] = await Promise.all(
+    [files.questions('train'), files.goldLabels, files.questions('heldout')].map((path) => findRows(path)),
+  );
+  // Without a config they are left over from a start that failed, perhaps with another config.
+  if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
+  const task = await loadTask(config);
+  await writeRows(files.questions('train'), task.train);
+  await writeRows(files.goldLabels, task.trainLabels);
+  await writeRows(files.questions('heldout'), task.heldOut);
+  return { train: task.train.length, heldout: task.heldOut.length };
+}
+
+function inShards(questions: number, shardSize: number) {
+  return { questions, shards: Math.ceil(questions / shardSize) };
+}

@@ -1,0 +1,82 @@
+import { writeReport } from '../report/write-report.ts';
+import { ArtifactMissing } from '../store/artifact-missing.ts';
+import { readDocument, writeDocument } from '../store/documents.ts';
+import { experimentFiles } from '../store/experiment-files.ts';
+import type { ExperimentResult } from '../store/experiment-result.ts';
+import { evaluationRecordSchema, iterationRecordSchema } from '../store/iteration-record.ts';
+import { outcomeSchema } from '../store/outcome-row.ts';
+import { readRows, writeRows } from '../store/rows.ts';
+import type { Dependencies } from './dependencies.ts';
+import { versions } from './versions.ts';
+
+type ResultRequest = {
+  readonly experiment: string;
+  /** L: how many iterations were done. */
+  readonly iterations: number;
+};
+
+/** Writes result.json, evaluation.jsonl and report.html from what the iterations left in the store. */
+export async function writeResult(
+  { experiment, iterations }: ResultRequest,
+  { store }: Dependencies,
+): Promise<ExperimentResult> {
+  const files = experimentFiles(store, experiment);
+  const evaluated = Array.from({ length: iterations + 1 }, (_, iteration) => iteration);
+  const evaluations = await Promise.all(
+    evaluated.map((each) => present(files.evaluation(each), evaluationRecordSchema)),
+  );
+  const records = await Promise.all(
+    evaluated.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
+  );
+  const outcomes = await Promise.all(
+    evaluated.map(async (iteration) =>
+      (await readRows(files.outcomes(iteration), outcomeSchema)).map((outcome) => ({
+        iteration,
+        ...outcome,
+      })),
+    ),
+  );
+  await writeRows(files.allOutcomes, outcomes.flat());
+  const seconds = {
+    evaluation: sum(evaluations, (each) => each.seconds),
+    debate: sum(records, (each) => each.seconds.debate),
+    datasets: sum(records, (each) => each.seconds.datasets),
+    fineTune: sum(records, (each) => each.seconds.fineTune),
+  };
+  const result: ExperimentResult = {
+    formatVersion: 1,
+    name: experiment,
+    evaluations: evaluations.map(({ evaluation }) => evaluation),
+    iterations: records.map(({ tokens: _tokens, seconds: _seconds, ...record }) => record),
+    tokens: {
+      debate: {
+        prompt: sum(records, ({ tokens }) => tokens.debate.prompt),
+        completion: sum(records, ({ tokens }) => tokens.debate.completion),
+      },
+      evaluation: {
+        prompt: sum(evaluations, ({ tokens }) => tokens.prompt),
+        completion: sum(evaluations, ({ tokens }) => tokens.completion),
+      },
+      fineTune: sum(records, ({ tokens }) => tokens.fineTune),
+    },
+    seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
+    versions: await versions(store, records),
+    files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
+  };
+  await writeDocument(files.result, result);
+  await writeReport(files.folder);
+  return result;
+}
+
+async function present<Value>(
+  path: string,
+  schema: Parameters<typeof readDocument<Value>>[1],
+): Promise<Value> {
+  const value = await readDocument(path, schema);
+  if (value === null) throw new ArtifactMissing(path);
+  return value;
+}
+
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { ArtifactMissing } from './artifact-missing.ts';
+import { moveAside } from './move-aside.ts';
+import type { ModelRef } from './model-ref.ts';
+import { readDocument } from './documents.ts';
+import type { Store } from './open-store.ts';
+import { sha256File } from './sha256-file.ts';
+
+/** All that a fine-tune's weights depend on. */
+export type ModelIngredients = {
+  /** Hash of the base model's weights, or its name where another host keeps them. */
+  readonly base: string;
+  /** The key of the adapter that training starts from; null for a new one. */
+  readonly init: string | null;
+  readonly datasetSha256: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+};
+
+/** The content address of a fine-tune: who asks for the same weights twice, in whatever experiment, finds the finished model. */
+export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
+  const sorted = Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([1, base, init, datasetSha256, sorted, seed]))
+    .digest('hex');
+}
+
+/** As engine/train.py writes it, last of all: a folder with a manifest is a whole model. */
+export const manifestSchema = z.object({
+  steps: z.number().int(),
+  tokens: z.number().int(),
+  final_loss: z.number().nullable(),
+  files: z.record(z.string(), z.object({ sha256: z.string(), bytes: z.number().int() })),
+  versions: z.record(z.string(), z.string()),
+});
+export type ModelManifest = z.infer<typeof manifestSchema>;
+
+/**
+ * A finished fine-tune whose files all have the bytes that its manifest names; null when there is none. A damaged one is moved
+ * aside, to be made again.
+ */
+export async function findModel(
+  store: Store,
+  key: string,
+): Promise<{ ref: ModelRef; manifest: ModelManifest } | null> {
+  const model = store.model(key);
+  const manifest = await readManifest(model);
+  if (manifest === null) return null;
+  for (const [name, { sha256 }] of Object.entries(manifest.files)) {
+    if ((await sha256File(join(model, name)).catch(() => null)) === sha256) continue;
+    await moveAside(model);
+    return null;
+  }
+  return { ref: { kind: 'adapter', key, uri: pathToFileURL(model).href }, manifest };
+}
+
+async function readManifest(model: string): Promise<ModelManifest | null> {
+  try {
+    return await readDocument(join(model, 'manifest.json'), manifestSchema);
+  } catch {
+    await moveAside(model);
+    return null;
+  }
+}
+
+/** @throws ArtifactMissing when a model is not whole: it has to be made again. Each is read through once a process. */
+export async function requireModels(store: Store, models: readonly ModelRef[]): Promise<void> {
+  for (const model of models) {
+    if (model.kind === 'base') continue;
+    const path = store.model(model.key);
+    const known = readThrough.has(path) && existsSync(join(path, 'manifest.json'));
+    if (!known && (await findModel(store, model.key)) === null) throw new ArtifactMissing(path);
+    readThrough.add(path);
+  }
+}
+
+const readThrough = new Set<string>();

@@ -1,0 +1,85 @@
+import { fileURLToPath } from 'node:url';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
+import { openDependencies, type OpenDependencies } from './open-dependencies.ts';
+import { type TaskQueue, taskQueues } from './task-queues.ts';
+
+/** Shards that a worker takes at once: enough to keep an engine busy while the last questions of one shard finish. */
+const shardsAtOnce = 8;
+
+/**
+ * Serves the task queues (all by default) until `signal` is aborted: then steps in flight save what they have, engines and the
+ * trainer are ended with all their processes, and the promise resolves.
+ *
+ * @throws when Temporal cannot be reached
+ */
+export async function startWorkers({
+  queues = Object.values(taskQueues),
+  signal,
+  onReady,
+}: {
+  readonly queues?: readonly TaskQueue[];
+  readonly signal: AbortSignal;
+  /** Called when all queues are served. */
+  readonly onReady?: () => void;
+}): Promise<void> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const connection = await NativeConnection.connect(connectionOptions);
+  const dependencies = openDependencies();
+  try {
+    const workers = await Promise.all(
+      queues.map((taskQueue) =>
+        Worker.create({
+          connection,
+          namespace,
+          taskQueue,
+          ...served[taskQueue](dependencies),
+          // Progress bars read heartbeats; the default would send one in 24 seconds.
+          maxHeartbeatThrottleInterval: '2s',
+          // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
+          shutdownForceTime: '2m',
+        }),
+      ),
+    );
+    await runUntil(signal, workers, onReady);
+  } finally {
+    await dependencies.close();
+    await connection.close();
+  }
+}
+
+const served: Record<TaskQueue, (dependencies: OpenDependencies) => Partial<WorkerOptions>> = {
+  [taskQueues.control]: (dependencies) => ({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    activities: controlActivities(dependencies),
+    maxCachedWorkflows: 50,
+  }),
+  [taskQueues.debate]: (dependencies) => ({
+    activities: debateActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: shardsAtOnce,
+  }),
+  // One GPU, one fine-tune: whatever else is scheduled waits in the queue.
+  [taskQueues.gpu]: (dependencies) => ({
+    activities: gpuActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: 1,
+  }),
+};
+
+/** When one worker fails, the others are shut down and its error is thrown. */
+async function runUntil(
+  signal: AbortSignal,
+  workers: readonly Worker[],
+  onReady?: () => void,
+): Promise<void> {
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  signal.addEventListener('abort', shutdown, { once: true });
+  const ends = workers.map((worker) => worker.run().finally(shutdown));
+  if (signal.aborted) shutdown();
+  else onReady?.();
+  const ended = await Promise.allSettled(ends);
+  signal.removeEventListener('abort', shutdown);
+  for (const each of ended) if (each.status === 'rejected') throw each.reason;
+}

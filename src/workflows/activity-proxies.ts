@@ -1,0 +1,38 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ControlActivities, DebateActivities, GpuActivities } from '../activities/index.ts';
+import { taskQueues } from '../workers/task-queues.ts';
+
+/** Ten attempts over some five minutes: an engine may restart meanwhile. Then the step parks and waits for a person. */
+const retry = {
+  initialInterval: '1s',
+  backoffCoefficient: 2,
+  maximumInterval: '1m',
+  maximumAttempts: 10,
+} as const;
+
+/*
+ * The only place with timeouts, retries and queues. Which failures are retried at all is decided in activities/failures.ts.
+ * Long steps heartbeat, so that a dead worker is noticed within the heartbeat timeout; start-to-close only bounds a step that
+ * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
+ */
+const control = proxyActivities<ControlActivities>({
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '30s',
+  retry,
+});
+
+const debates = proxyActivities<DebateActivities>({
+  taskQueue: taskQueues.debate,
+  startToCloseTimeout: '12h',
+  heartbeatTimeout: '30s',
+  retry,
+});
+
+const gpu = proxyActivities<GpuActivities>({
+  taskQueue: taskQueues.gpu,
+  startToCloseTimeout: '48h',
+  heartbeatTimeout: '30s',
+  retry,
+});
+
+export const activities = { ...control, ...debates, ...gpu };

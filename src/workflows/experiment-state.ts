@@ -1,0 +1,16 @@
+import type { Agent } from '../algorithm/agents.ts';
+import type { Evaluation } from '../algorithm/evaluation.ts';
+import type { Plan } from '../activities/prepare.ts';
+import type { ModelRef } from '../store/model-ref.ts';
+
+/** What one run hands to the next: references and figures, never texts. */
+export type ExperimentState = {
+  readonly plan: Plan;
+  /** The iteration that this run does; 0 is the evaluation of the base model. */
+  readonly iteration: number;
+  /** L, as the config or the last `setIterations` says. */
+  readonly iterations: number;
+  /** The agents as the iteration before left them. */
+  readonly agents: readonly Agent<ModelRef>[];
+  readonly evaluations: readonly Evaluation[];
+};

@@ -1,0 +1,75 @@
+import { allHandlersFinished, condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { baseAgents } from '../algorithm/agents.ts';
+import type { ExperimentResult } from '../store/experiment-result.ts';
+import { activities } from './activity-proxies.ts';
+import { evaluateAgents } from './evaluate-agents.ts';
+import type { ExperimentState } from './experiment-state.ts';
+import { failuresThatEndARun } from './failures-that-end-a-run.ts';
+import { iterate } from './iterate.ts';
+import { remakingDamaged } from './remaking-damaged.ts';
+import { createRunControl, type RunControl } from './run-control.ts';
+
+/**
+ * One method on one task for L iterations (Algorithm 1 of the paper): evaluate the base model, then iterate: debate, datasets,
+ * fine-tune, evaluate. The workflow id is the experiment's name. Each iteration is a run of its own, continued as new with small
+ * references; started again after a failure or a cancellation, it finds what is finished in the store and goes on from there.
+ *
+ * @param input one JSON object, every field optional: see configs/schema.json
+ * @param carried given by the run before, never by a user
+ */
+export async function experiment(input?: unknown, carried?: ExperimentState): Promise<ExperimentResult> {
+  const { workflowId } = workflowInfo();
+  const control = createRunControl(workflowId, carried);
+  return failuresThatEndARun(async () => {
+    const state = carried ?? (await begin(workflowId, input, control));
+    control.began(state);
+    const next = await remakingDamaged(state, control, () =>
+      state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control),
+    );
+    if (next.iteration <= control.iterations()) {
+      await control.untilResumed();
+      await condition(allHandlersFinished);
+      return continueAsNew<typeof experiment>(input, { ...next, iterations: control.iterations() });
+    }
+    control.enter('reporting', { unit: 'steps', total: 1 });
+    const result = await remakingDamaged(next, control, () => writeResult(workflowId, next, control));
+    control.finished(next.evaluations);
+    await condition(allHandlersFinished);
+    return result;
+  });
+}
+
+async function begin(experimentName: string, input: unknown, control: RunControl): Promise<ExperimentState> {
+  control.enter('preparing', { unit: 'steps', total: 1 });
+  const plan = await control.step('prepare', () =>
+    activities.prepare.executeWithOptions(
+      { activityId: 'prepare', summary: 'resolve and check the config' },
+      [{ experiment: experimentName, input: input ?? null }],
+    ),
+  );
+  return {
+    plan,
+    iteration: 0,
+    iterations: plan.iterations,
+    agents: baseAgents(plan.agents, { kind: 'base' }),
+    evaluations: [],
+  };
+}
+
+async function evaluateBase(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
+  const evaluation = await evaluateAgents(state, control);
+  return { ...state, iteration: 1, evaluations: [evaluation] };
+}
+
+function writeResult(
+  experimentName: string,
+  { iteration }: ExperimentState,
+  control: RunControl,
+): Promise<ExperimentResult> {
+  return control.step('result', () =>
+    activities.writeResult.executeWithOptions(
+      { activityId: 'result', summary: 'result.json and report.html' },
+      [{ experiment: experimentName, iterations: iteration - 1 }],
+    ),
+  );
+}

@@ -1,0 +1,1 @@
+export { experiment } from './experiment.ts';

@@ -1,0 +1,81 @@
+import type { DatasetsOfAgent } from '../activities/build-datasets.ts';
+import { activities } from './activity-proxies.ts';
+import { debateQuestions } from './debate-questions.ts';
+import { evaluateAgents } from './evaluate-agents.ts';
+import type { ExperimentState } from './experiment-state.ts';
+import { fineTuneAgents } from './fine-tune-agents.ts';
+import { inWindow } from './in-window.ts';
+import type { RunControl } from './run-control.ts';
+
+/** One iteration (section 3 of the paper): the agents debate, each is fine-tuned on its own side of the debates, and is measured. */
+export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
+  const beganDebates = Date.now();
+  const debates = await debateQuestions(state, control, 'train');
+  const beganDatasets = Date.now();
+  const datasets = await buildDatasets(state, control);
+  const beganFineTunes = Date.now();
+  const { agents, fineTunes } = await fineTuneAgents(state, control, datasets);
+  const ended = Date.now();
+  await recordIteration(state, control, {
+    consensus: debates.consensus,
+    datasets: datasets.map(({ agent, generation, critic, corrected, kept }) => ({
+      agent,
+      generation: generation.rows,
+      critic: critic.rows,
+      corrected,
+      kept,
+    })),
+    fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps, finalLoss }) => ({
+      agent,
+      role,
+      model: trained && model.kind === 'adapter' ? model.key : null,
+      rows,
+      steps,
+      finalLoss,
+    })),
+    tokens: { debate: debates.tokens, fineTune: fineTunes.reduce((sum, { tokens }) => sum + tokens, 0) },
+    seconds: {
+      debate: (beganDatasets - beganDebates) / 1000,
+      datasets: (beganFineTunes - beganDatasets) / 1000,
+      fineTune: (ended - beganFineTunes) / 1000,
+    },
+  });
+  const evaluation = await evaluateAgents({ ...state, agents }, control);
+  return {
+    ...state,
+    iteration: state.iteration + 1,
+    agents,
+    evaluations: [...state.evaluations, evaluation],
+  };
+}
+
+async function buildDatasets(state: ExperimentState, control: RunControl): Promise<DatasetsOfAgent[]> {
+  const { plan, iteration } = state;
+  control.enter('building datasets', { unit: 'steps', total: plan.agents });
+  return inWindow(plan.agents, plan.agents, async (index) => {
+    const agent = index + 1;
+    const activityId = `datasets-i${iteration}-agent${agent}`;
+    const datasets = await control.step(activityId, () =>
+      activities.buildDatasets.executeWithOptions({ activityId, summary: `datasets of agent ${agent}` }, [
+        { experiment: plan.experiment, iteration, agent, shards: plan.train.shards },
+      ]),
+    );
+    control.done();
+    return datasets;
+  });
+}
+
+type IterationFigures = Omit<Parameters<typeof activities.recordIteration>[0], 'experiment' | 'iteration'>;
+
+async function recordIteration(
+  { plan, iteration }: ExperimentState,
+  control: RunControl,
+  figures: IterationFigures,
+): Promise<void> {
+  await control.step(`record-i${iteration}`, () =>
+    activities.recordIteration.executeWithOptions(
+      { activityId: `record-i${iteration}`, summary: 'sizes, tokens, seconds' },
+      [{ experiment: plan.experiment, iteration, ...figures }],
+    ),
+  );
+}

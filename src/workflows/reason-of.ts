@@ -1,0 +1,16 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+
+/** Why a step failed, in the words of whatever failed, for a person who reads the progress. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ActivityFailure) return reasonOf(error.cause);
+  if (error instanceof TimeoutFailure)
+    return `${error.message} (${error.timeoutType}): the worker died, or the step hangs.`;
+  if (error instanceof ApplicationFailure) return `${error.type ?? 'Error'}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A config that cannot work: waiting for a `retry` would not mend it, so the run fails at once. */
+export function isInvalidConfig(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure && cause.type === 'InvalidConfig';
+}
