@@ -31,6 +31,8 @@ export function configFaults(
     const own = ownMessage(issue);
     const allowed = own ?? `expected ${describeAllowed(schemaNodeAt(root, input, path))}`;
     const given = valueAt(input, path);
+    if (issue.code === 'invalid_key')
+      return [{ path: path.join('.'), message: `not a valid key: ${allowed}` }];
     if (given === undefined) return [{ path: path.join('.'), message: `missing: ${allowed}` }];
     return [
       { path: path.join('.'), message: showValues ? `${shown(given)} was given; ${allowed}` : allowed },

@@ -45,21 +45,27 @@ type Settings = { readonly settings: ConfigInput; readonly faults: readonly Conf
 /** The chain of presets ends at `paper`: the schema's own defaults. */
 function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: readonly string[]): Settings {
   if (preset === 'paper') return { settings: own, faults: [] };
-  if (typeof preset === 'string' && chain.includes(preset)) {
-    const message = `presets name each other in a circle: ${[...chain, preset].join(' -> ')}`;
-    return { settings: own, faults: [{ path: 'preset', message }] };
-  }
   const known = presets();
   const found = known.find(({ name }) => name === preset);
-  if (found === undefined) {
+  if (found === undefined || chain.includes(found.name)) {
     const names = known.map(({ name }) => name);
-    const nearest = typeof preset === 'string' ? `; the nearest is ${closest(preset, names)}` : '';
-    const message = `${shown(preset)} was given; expected one of ${names.map((name) => `"${name}"`).join(', ')}${nearest}`;
-    return { settings: own, faults: [{ path: 'preset', message }] };
+    const message = found === undefined ? unknownPreset(preset, names) : inCircle([...chain, found.name]);
+    // The rest is checked over the default all the same, so that all faults are told at once.
+    const { settings } = preset === 'quickstart' ? { settings: own } : overPresets(own, chain);
+    return { settings, faults: [{ path: 'preset', message }] };
   }
   const { name: _, ...content } = readYaml(found.path);
   const under = overPresets(content, [...chain, found.name]);
   return { settings: mergeConfig(under.settings, own), faults: under.faults };
+}
+
+function unknownPreset(preset: unknown, names: readonly string[]): string {
+  const nearest = typeof preset === 'string' ? `; the nearest is ${closest(preset, names)}` : '';
+  return `${shown(preset)} was given; expected one of ${names.map((name) => `"${name}"`).join(', ')}${nearest}`;
+}
+
+function inCircle(chain: readonly string[]): string {
+  return `presets name each other in a circle: ${chain.join(' -> ')}`;
 }
 
 function nameFaults(name: unknown): ConfigFault[] {

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { configDifference } from '../../src/config/config-difference.ts';
+import { resolveConfig } from '../../src/config/resolve-config.ts';
+
+it('tells the settings in which two configs differ, and only those', () => {
+  const before = resolveConfig({});
+  const after = resolveConfig({ seed: 2, task: { ranges: { a: [1, 5] } }, fine_tune: { lora_r: 4 } });
+  expect(configDifference(before, after)).toEqual([
+    { path: 'fine_tune.lora_r', before: 8, after: 4 },
+    { path: 'seed', before: 0, after: 2 },
+    { path: 'task.ranges.a', before: [2, 39], after: [1, 5] },
+  ]);
+  expect(configDifference(before, resolveConfig({}))).toEqual([]);
+});
+
+it('gives undefined for the side that lacks a setting', () => {
+  const differences = configDifference({ task: { kind: 'a', n: 1 } }, { task: { kind: 'b' } });
+  expect(differences).toEqual([
+    { path: 'task.kind', before: 'a', after: 'b' },
+    { path: 'task.n', before: 1, after: undefined },
+  ]);
+});

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { configJsonSchema } from '../../src/config/config-json-schema.ts';
+import { loadConfigFile } from '../../src/config/load-config.ts';
+import { presets } from '../../src/config/presets.ts';
+import { projectRoot } from '../../src/config/project-root.ts';
+import { resolveConfig } from '../../src/config/resolve-config.ts';
+
+describe('the presets', () => {
+  it('are the quickstart and the paper at least', () => {
+    expect(presets().map(({ name }) => name)).toEqual(expect.arrayContaining(['paper', 'quickstart']));
+  });
+
+  it.each(presets())(
+    '$name resolves, describes itself and names the schema to editors',
+    ({ name, description, path }) => {
+      expect(resolveConfig({ preset: name })).toEqual(resolveConfig(loadConfigFile(path, []).input));
+      expect(description.length).toBeGreaterThan(20);
+      expect(readFileSync(path, 'utf8')).toMatch(/^# yaml-language-server: \$schema=\.\/schema\.json\n/);
+    },
+  );
+
+  it('paper is nothing but the defaults', () => {
+    expect(loadConfigFile(join(projectRoot, 'configs/paper.yaml'), []).input).toEqual({ preset: 'paper' });
+  });
+});
+
+describe('configs/schema.json', () => {
+  it('is what the schema says now (else: npx tsx src/config/write-schema.ts)', () => {
+    const written: unknown = JSON.parse(readFileSync(join(projectRoot, 'configs/schema.json'), 'utf8'));
+    expect(written).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
+  });
+
+  it('describes every setting', () => {
+    const undescribed = (node: unknown, path: string): string[] => {
+      if (typeof node !== 'object' || node === null) return [];
+      return Object.entries(node).flatMap(([key, value]: [string, unknown]) =>
+        key === 'properties'
+          ? Object.entries(value as Record<string, object>).flatMap(([name, below]) => [
+              ...('description' in below ? [] : [`${path}.${name}`]),
+              ...undescribed(below, `${path}.${name}`),
+            ])
+          : undescribed(value, path),
+      );
+    };
+    expect(undescribed(configJsonSchema(), '')).toEqual([]);
+  });
+});

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidConfig } from '../../src/config/invalid-config.ts';
+import { resolveConfig } from '../../src/config/resolve-config.ts';
+
+/** The message that the input is refused with. */
+function refusal(input: unknown): string {
+  try {
+    resolveConfig(input);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.message;
+    throw error;
+  }
+  throw new Error('the input was accepted');
+}
+
+describe('resolving the config of an experiment', () => {
+  it.each([[undefined], [null], [{}], [{ preset: 'quickstart' }], [{ name: 'mine' }]])(
+    'takes %j for the quickstart',
+    (input) => {
+      expect(resolveConfig(input)).toMatchObject({
+        agents: 3,
+        rounds: 2,
+        iterations: 3,
+        min_votes: 2,
+        prompts: 'terse',
+        task: { kind: 'arithmetic', form: 'a+b*c-d' },
+        model: { endpoint: 'local', model_name_or_path: 'engine/models/tiny-arithmetic' },
+        fine_tune: { lora_r: 8, num_train_epochs: 2 },
+      });
+    },
+  );
+
+  it('has the settings of the paper as its defaults', () => {
+    expect(resolveConfig({ preset: 'paper' })).toEqual({
+      seed: 0,
+      agents: 3,
+      rounds: 2,
+      iterations: 1,
+      summarize: true,
+      max_others: 5,
+      critic_weight: 0.5,
+      init_from: 'previous',
+      min_votes: 1,
+      label_source: 'consensus',
+      stop_when_unanimous: false,
+      prompts: 'paper',
+      shard_size: 32,
+      task: {
+        kind: 'arithmetic',
+        form: 'a+b*c+d-e*f',
+        range: [0, 30],
+        ranges: {},
+        train_size: 500,
+        test_size: 500,
+      },
+      model: { endpoint: 'local', model_name_or_path: 'engine/models/tiny-arithmetic' },
+      sampling: { temperature: 1, top_p: 0.9, max_tokens: 2048 },
+      fine_tune: {
+        learning_rate: 1e-5,
+        num_train_epochs: 2,
+        per_device_train_batch_size: 3,
+        gradient_accumulation_steps: 64,
+        lr_scheduler_type: 'cosine',
+        warmup_ratio: 0.03,
+        weight_decay: 0,
+        max_length: 2048,
+        save_steps: 50,
+        gradient_checkpointing: false,
+        lora_r: 16,
+        lora_alpha: 32,
+        lora_dropout: 0,
+        lora_target_modules: 'all-linear',
+      },
+    });
+  });
+
+  it('lays the input over the preset, object by object', () => {
+    const config = resolveConfig({ seed: 7, task: { train_size: 10, ranges: { a: [1, 5] } } });
+    expect(config.seed).toBe(7);
+    expect(config.task).toMatchObject({ form: 'a+b*c-d', train_size: 10, test_size: 500 });
+    expect(config.task).toMatchObject({ ranges: { a: [1, 5], b: [2, 9] } });
+  });
+
+  it('replaces the whole task of the preset by one of another kind', () => {
+    const task = { kind: 'jsonl', train_file: 'mine.jsonl' };
+    expect(resolveConfig({ task }).task).toEqual(task);
+  });
+
+  it('keeps the name out of the settings', () => {
+    expect(resolveConfig({ name: 'mine' })).not.toHaveProperty('name');
+  });
+
+  it('is the same when it resolves what it resolved', () => {
+    const config = resolveConfig({ seed: 3 });
+    expect(resolveConfig(config)).toEqual(config);
+  });
+
+  it.each([
+    [[], 'a list was given ([])'],
+    ['x', 'a string was given ("x")'],
+    [3, 'a number was given (3)'],
+    [true, 'a boolean was given (true)'],
+  ])('refuses %j, which is no object', (input, told) => {
+    expect(refusal(input)).toContain(told);
+  });
+
+  it.each([
+    [{ agnets: 3 }, 'agnets: unknown key; the nearest valid one is agents'],
+    [{ task: { train_sise: 3 } }, 'task.train_sise: unknown key; the nearest valid one is train_size'],
+    [{ fine_tune: { lora_rank: 3 } }, 'fine_tune.lora_rank: unknown key; the nearest valid one is lora_r'],
+    [{ train_size: 3 }, 'train_size: unknown key; the nearest valid one is task.train_size'],
+    [{ learning_rate: 1 }, 'learning_rate: unknown key; the nearest valid one is fine_tune.learning_rate'],
+    [JSON.parse('{"__proto__":{"seed":1}}'), '__proto__: unknown key'],
+    [{ agents: 21 }, 'agents: 21 was given; expected a whole number from 1 to 20'],
+    [{ agents: 2.5 }, 'agents: 2.5 was given; expected a whole number from 1 to 20'],
+    [{ seed: '1' }, 'seed: "1" was given; expected a whole number from 0 to'],
+    [{ rounds: null }, 'rounds: null was given; expected a whole number from 1 to 10'],
+    [{ critic_weight: Number.NaN }, 'critic_weight: NaN was given; expected a number from 0 to 1'],
+    [{ summarize: 'yes' }, 'summarize: "yes" was given; expected true or false'],
+    [{ init_from: 'last' }, 'init_from: "last" was given; expected one of "previous", "base"'],
+    [{ sampling: { top_p: 0 } }, 'sampling.top_p: 0 was given; expected a number above 0 and at most 1'],
+    [{ sampling: [] }, 'sampling: [] was given; expected an object with temperature, top_p, max_tokens'],
+    [{ task: { kind: 'gsm9k' } }, 'task.kind: "gsm9k" was given; expected "arithmetic", or "jsonl"'],
+    [{ task: { kind: 'jsonl' } }, 'task.train_file: missing: expected a text that is not empty'],
+    [{ task: { form: 'a + 3' } }, 'task.form: "a + 3" was given; expected small letters joined by + - *'],
+    [{ task: { ranges: { a: [5, 2] } } }, 'task.ranges.a: [5,2] was given; [least, most]'],
+    [{ task: { ranges: { A: [2, 5] } } }, 'task.ranges.A: not a valid key: expected one small letter'],
+    [{ min_votes: 4 }, 'min_votes: 4 was given; more votes than there are agents'],
+    [
+      { preset: 'quikstart' },
+      'preset: "quikstart" was given; expected one of "paper", "quickstart"; the nearest is quickstart',
+    ],
+    [{ preset: 3 }, 'preset: 3 was given'],
+    [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],
+    [{ name: '../x' }, 'name: "../x" was given; a name is 1 to 100 letters'],
+    [{ name: 'a..b' }, 'name: "a..b" was given'],
+    [{ name: 'Models' }, 'name: "Models" was given; "models" and "logs" are folders of the store'],
+  ])('refuses %j with its path, what was given and what is allowed', (input, told) => {
+    expect(refusal(input)).toContain(told);
+  });
+
+  it('tells every fault at once, each with its path', () => {
+    const input = { agnets: 1, seed: -1, min_votes: 9, task: { form: '' }, preset: 'nope', name: '.' };
+    expect(() => resolveConfig(input)).toThrow(InvalidConfig);
+    const paths = ['agnets', 'seed', 'task.form', 'preset', 'name'];
+    for (const path of paths) expect(refusal(input)).toContain(`\n  ${path}: `);
+    expect(refusal(input)).toContain('faults:');
+  });
+});
