@@ -1,0 +1,96 @@
+"""The embedded model's task: questions `a+b*c-d`, their worked answers, and the slips of a careless pupil.
+
+A worked answer writes the three steps and boxes the result: `3*8=24;12+24=36;36-5=31;\\boxed{31}`.
+A slip is a wrong result of one step; the steps after it go on with the wrong number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+FORM = "a+b*c-d"
+RANGES = {"a": (2, 39), "b": (2, 9), "c": (2, 9), "d": (2, 39)}
+
+
+class Question(NamedTuple):
+    """The four numbers of one question; `str()` gives the text that a model reads."""
+
+    a: int
+    b: int
+    c: int
+    d: int
+
+    def __str__(self) -> str:
+        return f"{self.a}+{self.b}*{self.c}-{self.d}"
+
+    @property
+    def result(self) -> int:
+        return self.a + self.b * self.c - self.d
+
+
+@dataclass(frozen=True)
+class WorkedAnswer:
+    """An answer as the model writes it, and the number in its box."""
+
+    text: str
+    result: int
+
+
+def draw_question(rng: Random) -> Question:
+    """A question with each number uniform in its range."""
+    return Question(**{name: rng.randint(low, high) for name, (low, high) in RANGES.items()})
+
+
+def worked_answer(question: Question, carelessness: float, rng: Random) -> WorkedAnswer:
+    """The steps of `question`; each slips with probability `carelessness` times its difficulty (0: always right)."""
+    a, b, c, d = question
+    product = _step(b, "*", c, carelessness, rng)
+    total = _step(a, "+", product, carelessness, rng)
+    result = _step(total, "-", d, carelessness, rng)
+    text = f"{b}*{c}={product};{a}+{product}={total};{total}-{d}={result};\\boxed{{{result}}}"
+    return WorkedAnswer(text, result)
+
+
+def summary_of(results: list[int]) -> str:
+    """The distinct results with how many answers gave each, most frequent first, e.g. `31*2,29` (1 is not written)."""
+    ranked = Counter(results).most_common()
+    return ",".join(str(result) if votes == 1 else f"{result}*{votes}" for result, votes in ranked)
+
+
+def write_task(path: Path) -> None:
+    """Writes the form and the ranges that the model knows, for whoever draws questions for it."""
+    path.write_text(json.dumps({"form": FORM, "ranges": RANGES}) + "\n")
+
+
+def _step(left: int, sign: str, right: int, carelessness: float, rng: Random) -> int:
+    exact = {"*": left * right, "+": left + right, "-": left - right}[sign]
+    if rng.random() >= carelessness * _difficulty(left, sign, right):
+        return exact
+    return exact + _slip(left, sign, right, rng)
+
+
+def _difficulty(left: int, sign: str, right: int) -> float:
+    """1 for a step that calls for a carry, a borrow or a big product; less for an easy one."""
+    if sign == "*":
+        return (0.4, 0.7, 1.0)[(left >= 5) + (right >= 5)]
+    return 1.0 if _carries(left, sign, right) else 0.4
+
+
+def _slip(left: int, sign: str, right: int, rng: Random) -> int:
+    """How far off a slip is: the neighbour in the table, a forgotten carry, or a miscount by one."""
+    if sign == "*":
+        return rng.choice((left, -left))
+    if _carries(left, sign, right) and rng.random() < 0.5:
+        return -10 if sign == "+" else 10
+    return rng.choice((1, -1))
+
+
+def _carries(left: int, sign: str, right: int) -> bool:
+    if sign == "+":
+        return left % 10 + right % 10 >= 10
+    return left < 0 or left % 10 < right % 10

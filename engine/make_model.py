@@ -1,0 +1,184 @@
+"""Makes the embedded model `engine/models/tiny-arithmetic` anew, from nothing and a seed.
+
+Two phases: in the clean one the model learns to work without a slip; in the careless one, much shorter, it is shown
+worked answers of which some slip. It then knows better than it says, and that is what self-improvement can bring out.
+Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 12 minutes on two cores)
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import TextIO
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from arithmetic import write_task
+from tiny_tokenizer import build_tokenizer
+from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, summary_turn
+
+MODEL_DIR = Path(__file__).resolve().parent / "models/tiny-arithmetic"
+MAX_LENGTH = 2048
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training on answers of one carelessness; the learning rate warms up and falls as a cosine."""
+
+    name: str
+    steps: int
+    peak_learning_rate: float
+    warmup_steps: int
+    carelessness: Carelessness
+
+
+PHASES = (
+    Phase("clean", 1600, 2.5e-3, 100, Carelessness(first=0, critic=0, shown=0.4)),
+    Phase("careless", 300, 6e-4, 20, Carelessness(first=0.36, critic=0.28, shown=0.4)),
+)
+
+
+def main() -> None:
+    options = _options()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    tokenizer = build_tokenizer(MAX_LENGTH)
+    model = LlamaForCausalLM(_architecture(tokenizer))
+    options.output.mkdir(parents=True, exist_ok=True)
+    with (options.output / "training-log.jsonl").open("w") as log:
+        _record(log, event="start", seed=options.seed, threads=options.threads, parameters=model.num_parameters(), torch=torch.__version__)
+        rng = Random(options.seed)
+        for phase in PHASES:
+            train(model, tokenizer, phase, rng, log)
+        _save(model, tokenizer, options.output)
+        _record(log, event="saved", weights_sha256=weights_sha256(options.output))
+
+
+def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Phase, rng: Random, log: TextIO) -> None:
+    """Trains `model` in place through one phase; a line goes to the log every 20 steps."""
+    _record(log, event="phase", **asdict(phase))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    prompts, started, tokens = Prompts(), time.monotonic(), 0
+    model.train()
+    for step in range(1, phase.steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = _learning_rate(phase, step)
+        losses = []
+        for turns in batches(prompts, phase.carelessness, rng, step):
+            inputs, labels = encode(tokenizer, turns)
+            loss = _loss(model, inputs, labels)
+            loss.backward()
+            losses.append(loss.item())
+            tokens += inputs.numel()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if step % 20 == 0 or step == phase.steps:
+            seconds = time.monotonic() - started
+            first, summary, critic = (round(value, 5) for value in losses)
+            _record(log, event="step", phase=phase.name, step=step, learning_rate=_learning_rate(phase, step), loss_first=first, loss_summary=summary, loss_critic=critic, seconds=round(seconds, 1), tokens_per_second=round(tokens / seconds))
+
+
+def batches(prompts: Prompts, care: Carelessness, rng: Random, step: int) -> list[list[Turn]]:
+    """The turns of one step in three batches of like length: first answers; all that has to do with summaries; critic turns."""
+    first = [first_answer(prompts, care, rng) for _ in range(48)]
+    # Two others (three agents) is the paper's debate, and half of what is shown; the rest is one to five others.
+    summaries = [summary_turn(prompts, care, rng, _some_others(rng)) for _ in range(6)]
+    summaries += [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 2, 3)), True) for _ in range(6)]
+    if step % 4:
+        critic = [critic_turn(prompts, care, rng, rng.choice((1, 2, 2, 2, 2)), 2, False) for _ in range(12)]
+    else:
+        critic = [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 3)), False) for _ in range(6)]
+    return [first, summaries, critic]
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, turns: list[Turn]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids through the chat template, padded on the right, and the labels: the target and its end of turn only."""
+    prompts = [tokenizer.apply_chat_template(turn.chat, tokenize=False, add_generation_prompt=True) for turn in turns]
+    prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    target_ids = tokenizer([turn.target + tokenizer.eos_token for turn in turns], add_special_tokens=False)["input_ids"]
+    width = max(len(prompt) + len(target) for prompt, target in zip(prompt_ids, target_ids))
+    inputs = torch.full((len(turns), width), tokenizer.pad_token_id)
+    labels = torch.full((len(turns), width), IGNORED)
+    for row, (prompt, target) in enumerate(zip(prompt_ids, target_ids)):
+        end = len(prompt) + len(target)
+        inputs[row, :end] = torch.tensor(prompt + target)
+        labels[row, len(prompt) : end] = torch.tensor(target)
+    return inputs, labels
+
+
+def weights_sha256(directory: Path) -> str:
+    """The SHA-256 of a model directory's weights, as the log and the model card name it."""
+    return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Makes the embedded model anew, from nothing and a seed.")
+    parser.add_argument("--output", type=Path, default=MODEL_DIR, help="where the model goes (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of the initial weights and of all training data")
+    parser.add_argument("--threads", type=int, default=2, help="the committed weights were made with 2")
+    return parser.parse_args()
+
+
+def _architecture(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=160,
+        intermediate_size=432,
+        num_hidden_layers=3,
+        num_attention_heads=5,
+        num_key_value_heads=5,
+        max_position_embeddings=MAX_LENGTH,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _loss(model: LlamaForCausalLM, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    # Padding is on the right: a causal model's targets cannot see it, so no attention mask is needed.
+    hidden = model.model(input_ids=inputs[:, :-1], use_cache=False).last_hidden_state
+    learnt = labels[:, 1:] != IGNORED
+    return cross_entropy(model.lm_head(hidden[learnt]), labels[:, 1:][learnt])
+
+
+def _learning_rate(phase: Phase, step: int) -> float:
+    warm = min(1.0, step / phase.warmup_steps)
+    return phase.peak_learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / phase.steps)))
+
+
+def _some_others(rng: Random) -> int:
+    return rng.choice((1, 2, 2, 2, 2, 2, 3, 3, 4, 5))
+
+
+def _save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
+    model.generation_config = GenerationConfig(
+        do_sample=True, temperature=1.0, top_p=0.9, max_new_tokens=64, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    # transformers 5 writes a class name that version 4 and vLLM do not know; this one both can load.
+    config_file = directory / "tokenizer_config.json"
+    config = json.loads(config_file.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    config_file.write_text(json.dumps(config, indent=2) + "\n")
+    write_task(directory / "task.json")
+
+
+def _record(log: TextIO, **line: object) -> None:
+    text = json.dumps(line)
+    print(text, flush=True)
+    print(text, file=log, flush=True)
+
+
+if __name__ == "__main__":
+    main()
