@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DevServerDatabaseInUse } from '../../src/workers/dev-server-database.ts';
+import { DevServerFailed, startDevServer, type DevServer } from '../../src/workers/dev-server.ts';
+
+describe('the Temporal dev server', () => {
+  let folder: string;
+  let taken: Server;
+  let takenPort: number;
+  let server: DevServer;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'colloquy-dev-server-'));
+    taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    takenPort = (taken.address() as AddressInfo).port;
+    server = await startDevServer({ dbFilename: join(folder, 'temporal.db'), port: takenPort, uiPort: 0 });
+  });
+
+  afterAll(async () => {
+    await server.stop();
+    taken.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('answers for its default namespace, and its UI is served', async () => {
+    const connection = await Connection.connect({ address: server.address });
+    const client = new Client({ connection });
+    const { namespaceInfo } = await client.workflowService.describeNamespace({ namespace: 'default' });
+    expect(namespaceInfo?.name).toBe('default');
+    await connection.close();
+    expect((await fetch(server.uiUrl!)).status).toBe(200);
+  });
+
+  it('takes another port than one that is taken, and says so', () => {
+    expect(server.address).not.toBe(`127.0.0.1:${takenPort}`);
+    expect(server.portChanged).toBe(true);
+  });
+
+  it('is not started twice on one database', async () => {
+    const second = startDevServer({ dbFilename: join(folder, 'temporal.db'), port: 0, headless: true });
+    await expect(second).rejects.toThrow(DevServerDatabaseInUse);
+    await expect(second).rejects.toThrow(server.address);
+  });
+
+  it('says why it ended when it cannot start', async () => {
+    const options = {
+      port: 0,
+      headless: true,
+      logFile: join(folder, 'no.log'),
+      extraArgs: ['--no-such-flag'],
+    };
+    const failing = startDevServer(options);
+    await expect(failing).rejects.toThrow(DevServerFailed);
+    await expect(failing).rejects.toThrow(/no-such-flag/);
+  });
+});
