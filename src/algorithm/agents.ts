@@ -1,4 +1,4 @@
-/** The two models of an agent: one gives first answers, one revises them (section 3.2 of the paper). */
+/** The two models of an agent: one gives first answers, one revises them (section 2.3 of the paper). */
 export const roles = ['generation', 'critic'] as const;
 export type Role = (typeof roles)[number];
 

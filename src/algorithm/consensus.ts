@@ -1,15 +1,18 @@
 import { draw, type DrawKey } from './random.ts';
 
-/** Whether two answers are the same answer. It may be asynchronous: symbolic equality needs a computer algebra engine. */
-export type AnswerEquality = (a: string, b: string) => boolean | Promise<boolean>;
+/**
+ * Whether `answer` is the same answer as `reference` (a label, or the answer that founded a class of equal ones).
+ * It may be asynchronous: symbolic equality needs a computer algebra engine.
+ */
+export type AnswerEquality = (reference: string, answer: string) => boolean | Promise<boolean>;
 
-/** What the majority holds (section 3.1 of the paper: the vote over the last round). */
+/** What the majority holds (section 2.1 of the paper: the vote over the last round). */
 export type Consensus = {
   /** The winning answer as one of its voters wrote it; null when no answer could be parsed. */
   readonly answer: string | null;
   /** How many agents gave it. */
   readonly votes: number;
-  /** How many classes of equal answers shared the greatest number of votes: 1 is a clear win, 2 or more was drawn. */
+  /** How many classes of equal answers shared the greatest number of votes: 1 is a clear win, 2 or more was drawn, 0 had no parsed answer. */
   readonly tied: number;
 };
 
@@ -48,8 +51,10 @@ async function answerClasses(
 }
 
 async function findClass(classes: readonly [string, ...string[]][], answer: string, equal: AnswerEquality) {
+  const written = classes.find((members) => members.includes(answer));
+  if (written) return written;
   for (const members of classes) {
-    if (members[0] === answer || (await equal(members[0], answer))) return members;
+    if (await equal(members[0], answer)) return members;
   }
   return undefined;
 }

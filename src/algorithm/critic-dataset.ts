@@ -21,7 +21,7 @@ type CriticSettings = {
 };
 
 /**
- * The critic dataset of an agent (section 3.2.2 of the paper): whole dialogues whose last answer equals the label, the corrected
+ * The critic dataset of an agent (section 2.3 of the paper): whole dialogues whose last answer equals the label, the corrected
  * and the kept ones mixed w : 1 - w. As many rows as that share allows are drawn (seeded); w is never given up to fill the set,
  * so that a critic with nothing corrected to learn from learns nothing rather than to agree with itself.
  *
@@ -61,9 +61,12 @@ export function criticDataset(
 
 /** The greatest sizes whose proportion is w : 1 - w to within one row. */
 function mixture(corrected: number, kept: number, weight: number): { corrected: number; kept: number } {
-  const total = Math.floor(
-    Math.min(weight > 0 ? corrected / weight : Infinity, weight < 1 ? kept / (1 - weight) : Infinity),
+  const greatest = Math.min(
+    weight > 0 ? corrected / weight : Infinity,
+    weight < 1 ? kept / (1 - weight) : Infinity,
   );
+  // 3 / (1 - 0.7) is 9.999999999999998: a rounding error must not cost a row.
+  const total = Math.floor(greatest * (1 + Number.EPSILON * 4));
   const share = Math.min(Math.round(total * weight), corrected);
   return { corrected: share, kept: Math.min(total - share, kept) };
 }

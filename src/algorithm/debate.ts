@@ -57,18 +57,20 @@ export type Debate = {
 type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summariser: Model };
 
 /**
- * A debate (section 3.1 and Algorithm 1 of the paper): in round 1 every agent's generation model answers; in each further
- * round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them; the
- * majority of the last round is the consensus. Whatever `speak` throws ends the debate with that error.
+ * A debate (sections 2.1 and 2.5 and Algorithm 1 of the paper): in round 1 every agent's generation model answers; in each
+ * further round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them;
+ * the majority of the last round is the consensus. Whatever is by agent in the result is in the order of agent numbers, however
+ * the cast is listed. Whatever `speak` throws ends the debate with that error, without waiting for requests still in flight.
  */
 export async function debate<Model>(
   question: Question,
-  { agents, summariser }: Cast<Model>,
+  cast: Cast<Model>,
   settings: DebateSettings,
   speak: Speak<Model>,
   equal: AnswerEquality,
 ): Promise<Debate> {
   const prompts = promptSets[settings.prompts];
+  const agents = cast.agents.toSorted((a, b) => a.number - b.number);
   const at = (purpose: string, agent?: number, round?: number): DrawKey => ({
     seed: settings.seed,
     iteration: settings.iteration,
@@ -102,21 +104,21 @@ export async function debate<Model>(
   const revise = async (
     agent: Agent<Model>,
     round: number,
-    dialogues: readonly Message[][],
+    own: readonly Message[],
+    others: readonly string[],
   ): Promise<Message[]> => {
-    const own = dialogues[agents.indexOf(agent)] ?? [];
-    const others = dialogues.filter((dialogue) => dialogue !== own).map(lastResponse);
     const shown = shuffle(at('others', agent.number, round), others).slice(0, settings.maxOthers);
-    const content = settings.summarize
-      ? critiqueWithSummaryPrompt(prompts, await summary(agent, round, shown))
-      : critiquePrompt(prompts, shown);
+    const content =
+      settings.summarize && shown.length > 0
+        ? critiqueWithSummaryPrompt(prompts, await summary(agent, round, shown))
+        : critiquePrompt(prompts, shown);
     const asked: Message[] = [...own, { role: 'user', content }];
     return [...asked, assistant(await say('critic', agent.critic, agent.number, round, asked))];
   };
 
   const summary = (agent: Agent<Model>, round: number, shown: readonly string[]): Promise<string> => {
     const content = summarisePrompt(prompts, question.text, shown);
-    return say('summariser', summariser, agent.number, round, [{ role: 'user', content }]);
+    return say('summariser', cast.summariser, agent.number, round, [{ role: 'user', content }]);
   };
 
   let dialogues = await Promise.all(agents.map(firstAnswer));
@@ -132,7 +134,12 @@ export async function debate<Model>(
   if (!(settings.stopWhenUnanimous && majority.votes === agents.length)) {
     for (let round = 2; round <= settings.rounds; round++) {
       const previous = dialogues;
-      dialogues = await Promise.all(agents.map((agent) => revise(agent, round, previous)));
+      const responses = previous.map(lastResponse);
+      dialogues = await Promise.all(
+        agents.map((agent, index) =>
+          revise(agent, round, previous[index] ?? [], responses.toSpliced(index, 1)),
+        ),
+      );
       answers = answers.map((byRound, index) => [
         ...byRound,
         extractAnswer(lastResponse(dialogues[index] ?? [])),
@@ -141,7 +148,8 @@ export async function debate<Model>(
     if (settings.rounds > 1) consensus = await voteOfLastRound('consensus');
   }
   return {
-    question,
+    // Not `question` itself: one of the held-out kind carries its gold answer, which has no business in a debate.
+    question: { id: question.id, text: question.text },
     dialogues,
     answers,
     majority,

@@ -51,12 +51,17 @@ export async function outcomeOf(held: Debate, gold: string, equal: AnswerEqualit
   };
 }
 
-/** The figures of an evaluation. `base` has the base model's outcomes on the same questions in the same order. */
+/**
+ * The figures of an evaluation (section 2.5 of the paper: inference is the same debate). `base` has the base model's outcomes;
+ * they are paired by question id, so order does not matter, and a question without its counterpart is left out of the test.
+ */
 export function evaluate(
   iteration: number,
   outcomes: readonly Outcome[],
   base: readonly Outcome[],
 ): Evaluation {
+  const baseline = new Map(base.map((outcome) => [outcome.questionId, outcome.debate.correct]));
+  const paired = outcomes.filter(({ questionId }) => baseline.has(questionId));
   return {
     iteration,
     questions: outcomes.length,
@@ -66,8 +71,8 @@ export function evaluate(
     majority: accuracy(outcomes.map(({ majority }) => Number(majority.correct))),
     debate: accuracy(outcomes.map((outcome) => Number(outcome.debate.correct))),
     debateVersusBase: pairedTest(
-      outcomes.map((outcome) => outcome.debate.correct),
-      base.map((outcome) => outcome.debate.correct),
+      paired.map((outcome) => outcome.debate.correct),
+      paired.map(({ questionId }) => baseline.get(questionId) === true),
     ),
   };
 }

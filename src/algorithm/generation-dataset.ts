@@ -3,7 +3,7 @@ import type { LabelledDebate } from './labelled-debate.ts';
 import { byQuestion } from './question-order.ts';
 
 /**
- * The generation dataset of an agent (section 3.2.1 of the paper): the question and the agent's round-1 response, for every
+ * The generation dataset of an agent (section 2.3 of the paper): the question and the agent's round-1 response, for every
  * debate in which that first answer equals the label. Rows are in the order of question ids, whatever order debates ended in.
  *
  * @param agent 1..N

@@ -13,7 +13,7 @@ export type LabelledDebate = {
 };
 
 /**
- * The label is the consensus (section 3.2 of the paper: no gold answers). Null when it had fewer than `minVotes` votes or when
+ * The label is the consensus (section 2.2 of the paper: no gold answers). Null when it had fewer than `minVotes` votes or when
  * nothing could be parsed: such a question yields no data.
  */
 export function labelByConsensus(debate: Debate, minVotes: number): LabelledDebate | null {
@@ -21,7 +21,7 @@ export function labelByConsensus(debate: Debate, minVotes: number): LabelledDeba
   return { questionId: debate.question.id, dialogues: debate.dialogues, matches: debate.agrees };
 }
 
-/** The label is the gold answer (`label_source: gold`, the STaR baseline). */
+/** The label is the gold answer (`label_source: gold`, the STaR baseline, section 3.2 of the paper). */
 export async function labelByGold(
   debate: Debate,
   gold: GoldLabel,

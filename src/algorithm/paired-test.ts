@@ -3,9 +3,15 @@ export type PairedTest = { readonly wins: number; readonly losses: number; reado
 
 /**
  * McNemar's exact test, two-sided: on the questions where exactly one of the two is right, either is as likely under the null
- * hypothesis, so that wins are binomial with p = 1/2. Both lists are about the same questions in the same order.
+ * hypothesis, so that wins are binomial with p = 1/2. Both lists are about the same questions in the same order; lists of
+ * different lengths are a RangeError.
  */
 export function pairedTest(method: readonly boolean[], baseline: readonly boolean[]): PairedTest {
+  if (method.length !== baseline.length) {
+    throw new RangeError(
+      `A paired test compares two methods on the same questions, but one list has ${method.length} and the other ${baseline.length}.`,
+    );
+  }
   const wins = method.filter((right, index) => right && !baseline[index]).length;
   const losses = method.filter((right, index) => !right && baseline[index] === true).length;
   return { wins, losses, pValue: Math.min(1, 2 * binomialTail(Math.min(wins, losses), wins + losses)) };

@@ -13,8 +13,12 @@ export function questionPrompt(prompts: PromptSet, question: string): string {
   return fill(prompts.question, { question });
 }
 
-/** Round m >= 2: what the critic model is shown of the others' previous responses. */
+/**
+ * Round m >= 2: what the critic model is shown of the others' previous responses. An agent that is alone (the single-agent
+ * ablation, section 4.1 of the paper) has none and is asked to look at its own response again.
+ */
 export function critiquePrompt(prompts: PromptSet, responses: readonly string[]): string {
+  if (responses.length === 0) return prompts.critiqueAlone;
   return fill(prompts.critique, { responses: joined(prompts, responses) });
 }
 
@@ -23,7 +27,7 @@ export function critiqueWithSummaryPrompt(prompts: PromptSet, summary: string): 
   return fill(prompts.critiqueWithSummary, { summary });
 }
 
-/** What the summariser is asked. */
+/** What the summariser is asked (appendix B.1 of the paper). */
 export function summarisePrompt(prompts: PromptSet, question: string, responses: readonly string[]): string {
   return fill(prompts.summarise, { question, responses: joined(prompts, responses) });
 }
@@ -32,7 +36,10 @@ function joined(prompts: PromptSet, responses: readonly string[]): string {
   return responses.map((response) => fill(prompts.other, { response })).join('\n');
 }
 
-/** One pass over the template, so that a placeholder inside a model's response stays the text that it is. */
+/**
+ * One pass over the template, so that a placeholder inside a model's response stays the text that it is. Braces in the template
+ * around any other word, as in `\boxed{answer}`, stay too.
+ */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
 }

@@ -1,6 +1,6 @@
 /**
  * What an agent is asked. It deliberately has no answer: whatever becomes training data is made from questions,
- * so a gold answer cannot reach a dataset by accident (section 3 of the paper: no labels are used).
+ * so a gold answer cannot reach a dataset by accident (section 2.2 of the paper: no labels are used).
  */
 export type Question = {
   /** Unique within the experiment and stable over iterations, e.g. `train-00017`. */

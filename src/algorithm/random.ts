@@ -6,26 +6,29 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 export type DrawKey = {
   readonly seed: number;
   readonly iteration: number;
-  /** What is drawn, so that two draws at the same place are independent, e.g. `answer`, `tie`. */
+  /** What is drawn, so that two draws at the same place are independent, e.g. `critic`, `consensus`. */
   readonly purpose: string;
   readonly question?: string;
   readonly agent?: number;
   readonly round?: number;
 };
 
-/** A seed for an engine's sampler: an integer in 0..2^31-1. */
+/**
+ * A seed for an engine's sampler: an integer in 0..2^31-1. It is part of the format of every experiment: another value for the
+ * same key would make another experiment of each config.
+ */
 export function seedFor(key: DrawKey): number {
   const text = [key.seed, key.iteration, key.purpose, key.question ?? '', key.agent ?? '', key.round ?? ''];
   const digest = sha256(new TextEncoder().encode(JSON.stringify(text)));
   return new DataView(digest.buffer, digest.byteOffset).getUint32(0) >>> 1;
 }
 
-/** An integer in 0..count-1, each equally likely. */
+/** An integer in 0..count-1, each equally likely. `count` is at least 1. */
 export function draw(key: DrawKey, count: number): number {
   return uniformInt(xoroshiro128plus(seedFor(key)), 0, count - 1);
 }
 
-/** The items in a random order (Fisher-Yates). */
+/** The items in a random order (Fisher-Yates), every order equally likely. The items themselves stay as they are. */
 export function shuffle<Item>(key: DrawKey, items: readonly Item[]): Item[] {
   const generator = xoroshiro128plus(seedFor(key));
   const rest = [...items];

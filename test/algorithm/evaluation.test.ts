@@ -1,0 +1,108 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { evaluate, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
+import { said, sameNumber, scripted } from './scripted-debate.ts';
+
+/** An outcome in which `single` first answers were right, and the debate as said. */
+function outcome(
+  questionId: string,
+  single: readonly boolean[],
+  debate: boolean,
+  majority = debate,
+): Outcome {
+  const judged = (correct: boolean) => ({ answer: correct ? '7' : '8', correct });
+  return {
+    questionId,
+    question: '3+4',
+    gold: '7',
+    single: single.map(judged),
+    majority: judged(majority),
+    debate: judged(debate),
+  };
+}
+
+const anyOutcomes = fc
+  .array(fc.tuple(fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }), fc.boolean(), fc.boolean()), {
+    minLength: 1,
+    maxLength: 60,
+  })
+  .map((all) =>
+    all.map(([single, debate, majority], index) => outcome(`q-${index}`, single, debate, majority)),
+  );
+
+describe('the outcome of a held-out question', () => {
+  it('judges each first answer, the majority and the debate by the gold answer', async () => {
+    const script = [
+      [said(1, 1, '8'), said(1, 2, '7')],
+      [said(2, 1, '8'), said(2, 2, '7.0')],
+      [said(3, 1, null), said(3, 2, '7')],
+    ];
+    const question = { id: 'heldout-00001', text: '3+4' };
+    expect(await outcomeOf(await scripted(script, {}, question), '07', sameNumber)).toEqual({
+      questionId: 'heldout-00001',
+      question: '3+4',
+      gold: '07',
+      single: [
+        { answer: '8', correct: false },
+        { answer: '8', correct: false },
+        { answer: null, correct: false },
+      ],
+      majority: { answer: '8', correct: false },
+      debate: { answer: '7', correct: true },
+    });
+  });
+
+  it('is wrong throughout when nothing could be parsed', async () => {
+    const { single, majority, debate } = await outcomeOf(
+      await scripted([['none'], ['none']]),
+      '7',
+      sameNumber,
+    );
+    expect([...single, majority, debate]).toEqual(
+      Array.from({ length: 4 }, () => ({ answer: null, correct: false })),
+    );
+  });
+});
+
+describe('an evaluation', () => {
+  it('has the mean over agents and questions, the majority, the debate and the test against the base', () => {
+    const base = [
+      outcome('q-1', [true, false, false], false),
+      outcome('q-2', [true, true, true], true),
+      outcome('q-3', [false, false, false], false),
+    ];
+    const now = [
+      outcome('q-1', [true, true, false], true, false),
+      outcome('q-2', [true, false, false], false, true),
+      outcome('q-3', [true, true, true], true),
+    ];
+    const { single, majority, debate, ...rest } = evaluate(2, now, base);
+    expect(rest).toEqual({ iteration: 2, questions: 3, debateVersusBase: { wins: 2, losses: 1, pValue: 1 } });
+    expect(single.accuracy).toBeCloseTo(6 / 9, 12);
+    expect(majority.accuracy).toBeCloseTo(2 / 3, 12);
+    expect(debate.accuracy).toBeCloseTo(2 / 3, 12);
+  });
+
+  it('of the base against itself has neither wins nor losses', () => {
+    const base = [outcome('q-1', [true], true), outcome('q-2', [true], false)];
+    expect(evaluate(0, base, base).debateVersusBase).toEqual({ wins: 0, losses: 0, pValue: 1 });
+  });
+
+  it('does not depend on the order of questions', () => {
+    const inOrders = fc.tuple(anyOutcomes, anyOutcomes).chain(([now, base]) => {
+      const whole = { minLength: now.length, maxLength: now.length };
+      return fc.tuple(fc.constant(now), fc.constant(base), fc.shuffledSubarray(now, whole));
+    });
+    fc.assert(
+      fc.property(inOrders, ([now, base, reordered]) => {
+        expect(evaluate(1, reordered, base.toReversed())).toEqual(evaluate(1, now, base));
+      }),
+    );
+  });
+
+  it('leaves a question without its counterpart out of the test, rather than counting it as won', () => {
+    const now = [outcome('q-1', [true], true), outcome('q-2', [true], true)];
+    const base = [outcome('q-2', [false], false)];
+    expect(evaluate(1, now, base).debateVersusBase).toMatchObject({ wins: 1, losses: 0 });
+  });
+});

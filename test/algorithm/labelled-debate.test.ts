@@ -1,0 +1,140 @@
+import * as fc from 'fast-check';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { Debate } from '../../src/algorithm/debate.ts';
+import { type LabelledDebate, labelByConsensus, labelByGold } from '../../src/algorithm/labelled-debate.ts';
+import type { Question } from '../../src/algorithm/question.ts';
+import { criticDataset } from '../../src/algorithm/critic-dataset.ts';
+import { debate } from '../../src/algorithm/debate.ts';
+import { generationDataset } from '../../src/algorithm/generation-dataset.ts';
+import {
+  anyScript,
+  anySettings,
+  cast,
+  paperSettings,
+  said,
+  sameNumber,
+  scripted,
+  speaker,
+} from './scripted-debate.ts';
+
+const spoilt = [
+  [said(1, 1, '7'), said(1, 2, '8')],
+  [said(2, 1, '7'), said(2, 2, '8')],
+  [said(3, 1, '8'), said(3, 2, '8')],
+];
+
+describe('a label', () => {
+  it('is the consensus of the last round, whether that is right or not', async () => {
+    const made = labelByConsensus(await scripted(spoilt), 1);
+    expect(made?.matches).toEqual([
+      [false, true],
+      [false, true],
+      [true, true],
+    ]);
+  });
+
+  it('is the gold answer for STaR, whatever the consensus is', async () => {
+    const held = await scripted(spoilt);
+    const made = await labelByGold(held, { questionId: 'q-1', answer: '7.0' }, sameNumber);
+    expect(made.matches).toEqual([
+      [true, false],
+      [true, false],
+      [false, false],
+    ]);
+  });
+
+  it.each([
+    [1, true],
+    [2, true],
+    [3, false],
+  ])('with min_votes %i is there for two votes of three: %s', async (minVotes, there) => {
+    const held = await scripted([[said(1, 1, '7')], [said(2, 1, '7')], [said(3, 1, '8')]]);
+    expect(labelByConsensus(held, minVotes) !== null).toBe(there);
+  });
+
+  it('is missing when nothing could be parsed, even without a minimum of votes', async () => {
+    const held = await scripted([['no idea'], ['none']]);
+    expect(labelByConsensus(held, 0)).toBeNull();
+  });
+});
+
+describe('a gold answer', () => {
+  it('has no place in a question, a debate or a labelled debate', () => {
+    expectTypeOf<keyof Question>().toEqualTypeOf<'id' | 'text'>();
+    expectTypeOf<Debate['question']>().toEqualTypeOf<Question>();
+    expectTypeOf<keyof LabelledDebate>().toEqualTypeOf<'questionId' | 'dialogues' | 'matches'>();
+    expectTypeOf<LabelledDebate['matches'][number][number]>().toEqualTypeOf<boolean>();
+  });
+
+  it('cannot be given to what labels by consensus or makes datasets', () => {
+    expectTypeOf<Parameters<typeof labelByConsensus>>().toEqualTypeOf<[debate: Debate, minVotes: number]>();
+    type Gold = { readonly questionId: string; readonly answer: string };
+    expectTypeOf<Gold>().not.toExtend<Question>();
+    expectTypeOf<Gold>().not.toExtend<LabelledDebate>();
+    // @ts-expect-error a training question has no answer
+    const question: Question = { id: 'train-00001', text: '3+4', answer: '7' };
+    // @ts-expect-error a label made by consensus takes no gold answer
+    const withGold = (held: Debate) => labelByConsensus(held, 1, { questionId: 'q-1', answer: '7' });
+    expect([question, withGold]).toHaveLength(2);
+  });
+
+  it('reaches no request, debate, label or dataset made by consensus, even from a held-out question', async () => {
+    const canary = 'GOLD-canary-1f9c';
+    await fc.assert(
+      fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
+        const { speak, requests } = speaker(script);
+        const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
+        const heldOut = { id: 'heldout-00001', text: '3+4', answer: canary };
+        const held = await debate(heldOut, cast(script.length), all, speak, sameNumber);
+        const made = labelByConsensus(held, 1);
+        const rows = made ? everyDataset(made, script.length) : [];
+        expect(JSON.stringify([requests, held, made, rows])).not.toContain(canary);
+      }),
+    );
+  });
+
+  it('chooses rows for STaR but is never written into one', async () => {
+    const gold = { questionId: 'q-1', answer: '0007.000' };
+    await fc.assert(
+      fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
+        const made = await labelByGold(await scripted(script, settings), gold, sameNumber);
+        expect(JSON.stringify([made, everyDataset(made, script.length)])).not.toContain(gold.answer);
+      }),
+    );
+  });
+});
+
+it("every row made from a debate is the agent's own: a user asks last, and its own response is the completion", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
+      const made = labelByConsensus(await scripted(script, settings), 1);
+      if (!made) return;
+      script.forEach((own, index) => {
+        const rows = [...generationDataset(index + 1, [made]), ...criticRows(index + 1, made)];
+        for (const { prompt, completion } of rows) {
+          expect(completion).toHaveLength(1);
+          expect(completion[0].role).toBe('assistant');
+          expect(own).toContain(completion[0].content);
+          expect(prompt.at(-1)!.role).toBe('user');
+          const earlier = prompt.filter(({ role }) => role === 'assistant').map(({ content }) => content);
+          expect(own).toEqual(expect.arrayContaining(earlier));
+          expect(prompt).not.toContainEqual(completion[0]);
+        }
+      });
+    }),
+  );
+});
+
+/** All that the critic of an agent could learn from one debate: corrected or kept, whichever it was. */
+function criticRows(agent: number, made: LabelledDebate) {
+  return [0, 1].flatMap(
+    (criticWeight) => criticDataset(agent, [made], { seed: 0, iteration: 1, criticWeight }).examples,
+  );
+}
+
+function everyDataset(made: LabelledDebate, agents: number) {
+  return Array.from({ length: agents }, (_, index) => [
+    generationDataset(index + 1, [made]),
+    criticRows(index + 1, made),
+  ]);
+}

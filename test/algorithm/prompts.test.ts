@@ -1,0 +1,74 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  critiquePrompt,
+  critiqueWithSummaryPrompt,
+  promptSets,
+  questionPrompt,
+  summarisePrompt,
+} from '../../src/algorithm/prompts.ts';
+import { hostileTexts } from './hostile-texts.ts';
+
+const sets = Object.entries(promptSets);
+const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...hostileTexts));
+const anyPrompts = fc.constantFrom(...Object.values(promptSets));
+/** What is expected, by another way than the product's: cut at the placeholder and joined around the text. */
+const filled = (template: string, name: string, text: string) => template.split(`{${name}}`).join(text);
+
+describe.each(sets)('the %s prompts', (_, prompts) => {
+  it('ask, show and summarise with the texts given', () => {
+    expect(questionPrompt(prompts, '3+4')).toContain('3+4');
+    expect(critiquePrompt(prompts, ['first', 'second'])).toMatch(/first[^]*second/);
+    expect(critiqueWithSummaryPrompt(prompts, 'all say 7')).toContain('all say 7');
+    expect(summarisePrompt(prompts, '3+4', ['first', 'second'])).toMatch(/3\+4[^]*first[^]*second/);
+  });
+
+  it('leave no placeholder unfilled', () => {
+    const texts = [
+      questionPrompt(prompts, 'Q'),
+      critiquePrompt(prompts, ['R']),
+      critiquePrompt(prompts, []),
+      critiqueWithSummaryPrompt(prompts, 'S'),
+      summarisePrompt(prompts, 'Q', ['R']),
+    ];
+    for (const text of texts) expect(text).not.toMatch(/\{(question|responses?|summary)\}/);
+  });
+
+  it('say something to a critic that has nobody to look at', () => {
+    expect(critiquePrompt(prompts, [])).not.toBe('');
+    expect(critiquePrompt(prompts, [])).not.toMatch(/other/i);
+  });
+
+  it.each(hostileTexts)('pass %j on unchanged', (text) => {
+    expect(questionPrompt(prompts, text)).toBe(filled(prompts.question, 'question', text));
+    expect(critiqueWithSummaryPrompt(prompts, text)).toBe(
+      filled(prompts.critiqueWithSummary, 'summary', text),
+    );
+    expect(critiquePrompt(prompts, [text])).toContain(filled(prompts.other, 'response', text));
+    expect(summarisePrompt(prompts, text, [text])).toContain(filled(prompts.other, 'response', text));
+  });
+});
+
+it('the paper prompts ask for a boxed answer in every turn that answers', () => {
+  const { paper } = promptSets;
+  const turns = [
+    questionPrompt(paper, 'Q'),
+    critiquePrompt(paper, ['R']),
+    critiquePrompt(paper, []),
+    critiqueWithSummaryPrompt(paper, 'S'),
+  ];
+  for (const turn of turns) expect(turn).toContain('\\boxed{answer}');
+});
+
+it('a prompt holds the texts and the template, and nothing else, whatever the texts are', () => {
+  fc.assert(
+    fc.property(anyPrompts, anyText, fc.array(anyText, { minLength: 1 }), (prompts, question, responses) => {
+      const shown = responses.map((response) => filled(prompts.other, 'response', response)).join('\n');
+      const [before = '', after = ''] = prompts.critique.split('{responses}');
+      expect(critiquePrompt(prompts, responses)).toBe(before + shown + after);
+      const [start = '', rest = ''] = prompts.summarise.split('{question}');
+      const [middle = '', end = ''] = rest.split('{responses}');
+      expect(summarisePrompt(prompts, question, responses)).toBe(start + question + middle + shown + end);
+    }),
+  );
+});
