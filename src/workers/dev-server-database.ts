@@ -50,9 +50,21 @@ export interface Holder {
   /** The process that the guardian watches. */
   readonly startedBy: number;
   readonly address: string;
+  readonly uiUrl?: string | undefined;
 }
 
-const holderSchema = z.object({ pid: z.int(), startedBy: z.int(), address: z.string() });
+/** The server that has the database open and is to stay; undefined also while one is leaving. */
+export function devServerOf(dbFilename: string): Holder | undefined {
+  const holder = holderOf(dbFilename);
+  return holder !== undefined && isAlive(holder.startedBy) ? holder : undefined;
+}
+
+const holderSchema = z.object({
+  pid: z.int(),
+  startedBy: z.int(),
+  address: z.string(),
+  uiUrl: z.string().optional(),
+});
 
 function holderFile(dbFilename: string): string {
   return `${dbFilename}.server.json`;

@@ -74,14 +74,14 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
       if (attempt < 3 && lastLines(logFile).includes('address already in use')) continue;
       throw error;
     }
+    const ui = uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` };
     if (dbFilename !== undefined) {
-      void server.exited.then(
-        holdDatabase(dbFilename, { pid: server.process.pid ?? 0, startedBy: process.pid, address }),
-      );
+      const holder = { pid: server.process.pid ?? 0, startedBy: process.pid, address, ...ui };
+      void server.exited.then(holdDatabase(dbFilename, holder));
     }
     return {
       address,
-      ...(uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` }),
+      ...ui,
       portChanged:
         (wantedPort !== 0 && port !== wantedPort) ||
         (uiPort !== undefined && wantedUiPort !== 0 && uiPort !== wantedUiPort),
