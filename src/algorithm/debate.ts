@@ -60,7 +60,7 @@ type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summaris
  * A debate (sections 2.1 and 2.5 and Algorithm 1 of the paper): in round 1 every agent's generation model answers; in each
  * further round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them;
  * the majority of the last round is the consensus. Whatever is by agent in the result is in the order of agent numbers, however
- * the cast is listed. Whatever `speak` throws ends the debate with that error, without waiting for requests still in flight.
+ * the cast is listed. Whatever `speak` throws ends the debate with that error, once the round's other agents have finished.
  */
 export async function debate<Model>(
   question: Question,
@@ -121,7 +121,7 @@ export async function debate<Model>(
     return say('summariser', cast.summariser, agent.number, round, [{ role: 'user', content }]);
   };
 
-  let dialogues = await Promise.all(agents.map(firstAnswer));
+  let dialogues = await together(agents.map(firstAnswer));
   let answers = dialogues.map((dialogue) => [extractAnswer(lastResponse(dialogue))]);
   const voteOfLastRound = (purpose: string) =>
     majorityVote(
@@ -135,7 +135,7 @@ export async function debate<Model>(
     for (let round = 2; round <= settings.rounds; round++) {
       const previous = dialogues;
       const responses = previous.map(lastResponse);
-      dialogues = await Promise.all(
+      dialogues = await together(
         agents.map((agent, index) =>
           revise(agent, round, previous[index] ?? [], responses.toSpliced(index, 1)),
         ),
@@ -167,6 +167,12 @@ export async function agreement(
   const agreesWith = async (answer: string | null) =>
     answer !== null && label !== null && (answer === label || (await equal(label, answer)));
   return Promise.all(answers.map((byRound) => Promise.all(byRound.map(agreesWith))));
+}
+
+/** All results. An error is thrown when nothing is in flight any more: no request outlives its debate, and no answer is lost. */
+async function together<Result>(running: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(running);
+  return Promise.all(running);
 }
 
 function assistant(content: string): Message {

@@ -310,6 +310,21 @@ describe('an error of the engine', () => {
     );
   });
 
+  it('ends the debate only when no request is in flight any more', async () => {
+    const inFlight = new Set<number>();
+    const slow = async ({ agent }: Utterance<string>) => {
+      if (agent === 1) throw new Error('no memory left');
+      inFlight.add(agent);
+      await new Promise((resolve) => setImmediate(resolve));
+      inFlight.delete(agent);
+      return '';
+    };
+    await expect(debate(question, cast(3), paperSettings, slow, sameNumber)).rejects.toThrow(
+      'no memory left',
+    );
+    expect(inFlight).toEqual(new Set());
+  });
+
   it('ends the debate also when it is thrown before any waiting', async () => {
     const broken = () => {
       throw new Error('no such model');

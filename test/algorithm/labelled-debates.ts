@@ -38,7 +38,8 @@ export const anyLabelledDebates = fc
       );
       return fc.array(byRound, { minLength: 3, maxLength: 3 });
     }),
-    { maxLength: 40 },
+    // So many that a part is seldom used whole: only then does the draw matter.
+    { maxLength: 40, size: 'max' },
   )
   .map((all) => all.map((matches, index) => labelled(idOf(index), matches)));
 
