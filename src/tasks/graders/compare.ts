@@ -86,7 +86,17 @@ function compareNumbers(left: string, right: string): boolean | null {
 }
 
 function compareExpressions(left: string, right: string): Verdict {
+  if (isProse(left) && isProse(right)) return prose(left) === prose(right);
   return engineMayRead(left) && engineMayRead(right)
     ? { ask: { relation: 'equal', a: left, b: right } }
     : false;
+}
+
+/** Words with numbers, such as a date: only spelt differently when they differ in case and spacing. */
+function isProse(text: string): boolean {
+  return /[a-zA-Z]{3}/.test(text.replace(/\\(?!text)[a-zA-Z]+/g, ''));
+}
+
+function prose(text: string): string {
+  return text.replace(/\\text\{([^{}]*)\}/g, '$1').replace(/\s/g, '').toLowerCase();
 }

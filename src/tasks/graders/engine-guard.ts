@@ -13,6 +13,7 @@ export function engineMayRead(text: string): boolean {
     text.length <= LONGEST_EXPRESSION &&
     /^[\x20-\x7e]+$/.test(text) &&
     !/[=<>:;?"'`#@&%$~,]/.test(text) &&
+    !/\{\}|[\^_]$/.test(text) &&
     !hasWord(text) &&
     onlyKnownCommands(text) &&
     !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&

@@ -27,7 +27,7 @@ const CACHED_PAIRS = 20_000;
  * when it is first needed. As PRM800K's grader, which the paper uses (appendix on MATH), except where docs/grading.md says why not.
  */
 export function createGrader(options: GraderOptions = {}): Grader {
-  const limitMs = options.engineTimeoutMs ?? 1200;
+  const limitMs = options.engineTimeoutMs ?? 1000;
   const onKilled = options.onKilled ?? warn;
   const engine = createEngineThread();
   const verdicts = new Map<string, boolean | Promise<boolean>>();

@@ -77,6 +77,7 @@ function texts(text: string): string {
     .replace(/\\text\s*\{([^{}\p{L}\\]*)\}/gu, ' $1 ')
     .replace(/\\text\s*\{\s*(?=[-\d])([^{}]*)\}/g, ' $1 ')
     .replace(/\\text\s+\{/g, '\\text{')
+    .replace(/^\\mathbf\s*\{([^{}]*)\}$|\\mathbf\s*\{([^{}a-zA-Z][^{}]*)\}/g, (_, whole?: string, part?: string) => whole ?? part ?? '')
     .trim();
 }
 
@@ -117,7 +118,7 @@ function tightened(text: string): string {
             .replace(/\s+/g, ' ')
             .replace(/(\\[a-zA-Z]+) (?![a-zA-Z])/g, '$1')
             .replace(/ ?([^\w\s\\.]) ?/g, '$1')
-            .replace(/([a-zA-Z]) (?=\\)/g, '$1')
+            .replace(/([a-zA-Z\d]) (?=\\(?!frac|text))/g, '$1')
             .replace(/,(?=\S)/g, ', '),
     )
     .join('');
@@ -150,12 +151,13 @@ function insideList(text: string, end: number): boolean {
 
 function tidy(text: string): string {
   return text
+    .replace(/(?<![\w}\]^\\])\{(\d+)\}/g, '$1')
     .replace(/^\\\{\s*\\\}$/, '\\emptyset')
     .replace(/\^\{\{?\\circ\}?\}/g, '^{\\circ}')
     .replace(/(?<![\w)}\]|])\+(?=\\infty|\d)/g, '')
     .replace(/^\+/, '')
     .replace(/(?<![\d.}])\.(?=\d)/g, '0.')
-    .replace(/(\d)\.(?!\d|\\overline)/g, '$1')
+    .replace(/(\d)\.(?![\d.]|\\overline)/g, '$1')
     .replace(/[.,;:\s]+$/, '')
     .trim();
 }

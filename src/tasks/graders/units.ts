@@ -20,7 +20,7 @@ export function splitUnit(text: string): Quantity {
   const percent = /^(.*[\d})])\s*\\?%$/s.exec(text);
   if (percent !== null) return { value: percent[1] ?? '', unit: 'percent' };
   const degree = /^(.*[^\s^])\s*\^\{?\\circ\s*\}?\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?$/s.exec(text);
-  if (degree !== null && !/\\circ/.test(degree[1] ?? ''))
+  if (degree !== null && !/\\(?:circ|sin|cos|tan|cot|sec|csc)/.test(degree[1] ?? ''))
     return { value: degree[1] ?? '', unit: degree[2] ?? degree[3] ?? 'degree' };
   return splitWords(text);
 }
@@ -28,7 +28,7 @@ export function splitUnit(text: string): Quantity {
 function splitWords(text: string): Quantity {
   const whole = { value: text, unit: null };
   const match =
-    /^(.*?[\d})\]]|.*\\pi)\s*((?:\\text\{[^{}]*\}|[A-Za-z]{2,}\.?(?:\s|$)|[A-Za-z]{2,}(?=[\s^/.]|$)|[mgsh](?=\^|\/)|\/[A-Za-z]+|\s|\^\{?[23]\}?)+)$/s.exec(
+    /^(.*?[\d})\]]|.*\\pi)\s*((?=\\text|[A-Za-z\s/])(?:\\text\{[^{}]*\}|[A-Za-z]{2,}\.?(?:\s|$)|[A-Za-z]{2,}(?=[\s^/.]|$)|[mgsh](?=\^|\/)|\/[A-Za-z]+|\s|\^\{?[23]\}?)+)$/s.exec(
       text,
     );
   if (match === null) return whole;

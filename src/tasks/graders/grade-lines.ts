@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import type { Grader } from './grader.ts';
+
+/** A line of the input that is not a JSON object with the texts `gold` and `answer`. Lines count from 1. */
+export class BadGradeLine extends Error {
+  override name = 'BadGradeLine' as const;
+  readonly line: number;
+  constructor(line: number, problem: string) {
+    super(`Line ${line}: ${problem}. Each line has to be like {"gold": "1/2", "answer": "0.5"}.`);
+    this.line = line;
+  }
+}
+
+/** How many pairs were graded and how many of them were equal. */
+export interface GradeCount {
+  readonly pairs: number;
+  readonly equal: number;
+}
+
+/**
+ * Grades JSON lines `{gold, answer}` (`answer` may be null: no answer was found) and writes each object again, in the same order,
+ * with `equal`. Blank lines are left out. Reads on only as fast as `output` takes the lines. Stops with BadGradeLine at the first bad line,
+ * after writing all lines before it.
+ */
+export async function gradeLines(
+  input: AsyncIterable<string | Uint8Array>,
+  output: Writable,
+  grader: Grader,
+): Promise<GradeCount> {
+  let number = 0;
+  let pairs = 0;
+  let equal = 0;
+  let pending: (string | Promise<string>)[] = [];
+  try {
+    for await (const line of lines(input)) {
+      number++;
+      if (line.trim() === '') continue;
+      const { row, gold, answer } = parsePair(line, number);
+      const verdict = answer === null ? false : grader.equal(gold, answer);
+      pairs++;
+      pending.push(
+        typeof verdict === 'boolean'
+          ? graded(row, verdict)
+          : verdict.then((settled) => graded(row, settled)),
+      );
+      if (pending.length >= WINDOW) await flush();
+    }
+  } finally {
+    await flush();
+  }
+  return { pairs, equal };
+
+  function graded(row: object, verdict: boolean): string {
+    if (verdict) equal++;
+    return `${JSON.stringify({ ...row, equal: verdict })}\n`;
+  }
+
+  async function flush(): Promise<void> {
+    const written = (await Promise.all(pending)).join('');
+    pending = [];
+    if (written !== '' && !output.write(written)) await once(output, 'drain');
+  }
+}
+
+/** Pairs in hand at once: enough that the engine never waits for the next line, and few for the memory. */
+const WINDOW = 256;
+
+async function* lines(input: AsyncIterable<string | Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of input) {
+    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+    const complete = rest.split('\n');
+    rest = complete.pop() ?? '';
+    yield* complete;
+  }
+  rest += decoder.decode();
+  if (rest !== '') yield rest;
+}
+
+function parsePair(line: string, number: number): { row: object; gold: string; answer: string | null } {
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch {
+    throw new BadGradeLine(number, 'this is not JSON');
+  }
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) throw new BadGradeLine(number, 'this is not a JSON object');
+  const gold = 'gold' in row ? text(row.gold) : undefined;
+  const answer = 'answer' in row ? text(row.answer) : undefined;
+  if (typeof gold !== 'string') throw new BadGradeLine(number, `"gold" is ${described(row, 'gold')}, not a text`);
+  if (answer === undefined) throw new BadGradeLine(number, `"answer" is ${described(row, 'answer')}, not a text`);
+  return { row, gold, answer };
+}
+
+/** A number is taken as its digits, as data sets write whole-number answers both ways. */
+function text(value: unknown): string | null | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' || value === null ? value : undefined;
+}
+
+function described(row: object, key: 'gold' | 'answer'): string {
+  const value: unknown = key in row ? Object.entries(row).find(([name]) => name === key)?.[1] : undefined;
+  if (value === undefined) return 'missing';
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
+}
