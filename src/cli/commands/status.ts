@@ -1,0 +1,98 @@
+import Table from 'cli-table3';
+import { resultTable } from '../../report/result-table.ts';
+import { colours, wantsColours } from '../colours.ts';
+import { command, jsonFlag } from '../command.ts';
+import { type Temporal, withTemporal } from '../connect.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { experimentName } from '../experiment-argument.ts';
+import { hasWorker, noWorkerHint } from '../no-worker.ts';
+import { phaseProgress } from '../phase-progress.ts';
+import { printJson } from '../print-json.ts';
+import { fineTuneText, phaseText, whereText } from '../progress-text.ts';
+import { readSnapshot, type Snapshot } from '../snapshot.ts';
+import { terminalSafe } from '../terminal-safe.ts';
+
+/** `colloquy status [NAME]` */
+export const status = command({
+  name: 'status',
+  description: 'list the experiments, or say how one stands',
+  examples: ['colloquy status', 'colloquy status quickstart', 'colloquy status quickstart --json'],
+  args: {
+    name: { type: 'positional', description: "the experiment's name (default: all)", required: false },
+    ...jsonFlag,
+  },
+  run: ({ name, json }) =>
+    withTemporal((temporal) =>
+      name === undefined ? listAll(temporal, json) : tellOne(temporal, experimentName(name), json),
+    ),
+});
+
+async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
+  const all = new Map<
+    string,
+    { name: string; status: string; startedAt: Date; closedAt: Date | undefined }
+  >();
+  // Newest first; the first row of a name is its latest run.
+  for await (const each of client.workflow.list({ query: `WorkflowType = 'experiment'` })) {
+    if (all.has(each.workflowId) || each.status.name === 'CONTINUED_AS_NEW') continue;
+    all.set(each.workflowId, {
+      name: each.workflowId,
+      status: each.status.name.toLowerCase(),
+      startedAt: each.startTime,
+      closedAt: each.closeTime,
+    });
+  }
+  if (json) printJson([...all.values()]);
+  else if (all.size === 0) console.log('No experiments yet. Start one: colloquy run configs/quickstart.yaml');
+  else {
+    const table = new Table({
+      head: ['experiment', 'state', 'latest run began', 'ended'],
+      style: { head: [], border: wantsColours() ? ['gray'] : [] },
+    });
+    const time = (date: Date | undefined): string => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
+    for (const each of all.values())
+      table.push([each.name, each.status, time(each.startedAt), time(each.closedAt)]);
+    console.log(table.toString());
+  }
+  return exitCodes.ok;
+}
+
+async function tellOne(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
+  const snapshot = await readSnapshot(temporal, name);
+  const parked = snapshot.status === 'RUNNING' && snapshot.progress?.state === 'parked';
+  if (json) printJson({ name, ...snapshot });
+  else {
+    tellSnapshot(name, snapshot);
+    if (snapshot.progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
+    if (parked)
+      console.log(`When that is put right:  colloquy retry ${name}   (or give up:  colloquy abort ${name})`);
+  }
+  return parked ? exitCodes.waitsForPerson : exitCodes.ok;
+}
+
+function tellSnapshot(name: string, { status, progress, pending }: Snapshot): void {
+  const { bold } = colours();
+  const running = status === 'RUNNING';
+  console.log(`${bold(name)}: ${running && progress !== null ? progress.state : status.toLowerCase()}`);
+  if (progress === null) return;
+  if (running)
+    console.log(`${whereText(progress)}: ${phaseText(phaseProgress(progress, pending), undefined)}`);
+  for (const { step, reason, since } of progress.waiting) {
+    console.log(`  waits since ${since}: ${step}: ${terminalSafe(reason)}`);
+  }
+  for (const { id, attempt, heartbeat, lastFailure } of pending) {
+    const details =
+      heartbeat === undefined
+        ? ''
+        : 'step' in heartbeat
+          ? fineTuneText(heartbeat)
+          : `${heartbeat.answers}/${heartbeat.total} answers`;
+    const again =
+      attempt > 1
+        ? `attempt ${attempt}${lastFailure === undefined ? '' : ` after: ${terminalSafe(lastFailure)}`}`
+        : '';
+    console.log(`  ${[id, details, again].filter((part) => part !== '').join('  ')}`);
+  }
+  if (progress.evaluations.length > 0)
+    console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
+}

@@ -1,0 +1,38 @@
+import { resolve } from 'node:path';
+import { experimentNameSchema } from '../config/experiment-name.ts';
+import { loadConfigFile } from '../config/load-config.ts';
+import { resolveConfig } from '../config/resolve-config.ts';
+import type { Experiment } from './start-experiment.ts';
+import { UsageError } from './usage-error.ts';
+
+/**
+ * An experiment's name as given on the command line.
+ *
+ * @throws UsageError, before it can become a path
+ */
+export function experimentName(given: string): string {
+  const parsed = experimentNameSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`"${given}" cannot name an experiment: ${parsed.error.issues[0]?.message ?? ''}.`);
+}
+
+/**
+ * The experiment that a config file and its overrides mean.
+ *
+ * @param words the config file's path, then `key=value ...`
+ * @throws InvalidConfig with every fault
+ */
+export function experimentFromConfig([path = '', ...overrides]: readonly string[]): Experiment {
+  const { name, input } = loadConfigFile(resolve(path), overrides);
+  return { name, input, config: resolveConfig(input) };
+}
+
+/** The command line that runs the same experiment again. */
+export function runCommandLine(words: readonly string[]): string {
+  return ['npx colloquy run', ...words.map(quoted)].join(' ');
+}
+
+/** As a shell needs it. */
+function quoted(word: string): string {
+  return /^[\w./=:,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,55 @@
+import { runCommand } from 'citty';
+import { closest } from 'fastest-levenshtein';
+import { checkArguments } from './check-arguments.ts';
+import type { Command } from './command.ts';
+import { commands } from './commands.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { commandHelp, mainHelp } from './help.ts';
+import { exitCodeOf, messageOf } from './known-errors.ts';
+import { colloquyVersion } from './colloquy-version.ts';
+import { UsageError } from './usage-error.ts';
+
+/**
+ * Runs one command line (without the program's own name) and returns the exit code. Errors that have a class of their own are
+ * told in their words; any other is a bug and comes with its stack.
+ */
+export async function runCli(argv: readonly string[]): Promise<ExitCode> {
+  try {
+    const [first, ...rest] = argv;
+    if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+      const about = commands.find(({ name }) => name === rest[0]);
+      console.log(about === undefined ? mainHelp(commands) : await commandHelp(about));
+      return first === undefined ? exitCodes.badUsage : exitCodes.ok;
+    }
+    if (first === '--version' || first === '-v') {
+      console.log(colloquyVersion());
+      return exitCodes.ok;
+    }
+    return await runOne(commandNamed(first), rest);
+  } catch (error) {
+    console.error(messageOf(error));
+    return exitCodeOf(error);
+  }
+}
+
+async function runOne(command: Command, rawArgs: string[]): Promise<ExitCode> {
+  const beforeDashes = rawArgs.includes('--') ? rawArgs.slice(0, rawArgs.indexOf('--')) : rawArgs;
+  if (beforeDashes.includes('--help') || beforeDashes.includes('-h')) {
+    console.log(await commandHelp(command));
+    return exitCodes.ok;
+  }
+  checkArguments(command, rawArgs);
+  const { result } = await runCommand(command.definition, { rawArgs });
+  // Commands are made by command(), whose `run` returns an exit code.
+  return result as ExitCode;
+}
+
+function commandNamed(name: string): Command {
+  const found = commands.find((command) => command.name === name);
+  if (found !== undefined) return found;
+  const nearest = closest(
+    name,
+    commands.map((command) => command.name),
+  );
+  throw new UsageError(`There is no command "${name}". Did you mean "${nearest}"?`);
+}

@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { type WorkflowExecutionStatusName, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { z } from 'zod';
+import { configDifference, type Difference } from '../config/config-difference.ts';
+import type { ExperimentConfig } from '../config/experiment-config.ts';
+import { readResult } from '../report/report-data.ts';
+import { readDocument } from '../store/documents.ts';
+import { experimentFiles } from '../store/experiment-files.ts';
+import type { ExperimentResult } from '../store/experiment-result.ts';
+import { openStore } from '../store/open-store.ts';
+import { taskQueues } from '../workers/task-queues.ts';
+import type { Temporal } from './connect.ts';
+import { ExperimentNotFound } from './experiment-not-found.ts';
+import { describe } from './snapshot.ts';
+
+/** What there was to do about an experiment that should run. */
+export type Start =
+  | { readonly kind: 'started' }
+  /** It had failed or been cancelled, or has more iterations now: it goes on where it was. */
+  | { readonly kind: 'continued' }
+  | { readonly kind: 'attached' }
+  | { readonly kind: 'finished'; readonly result: ExperimentResult };
+
+export type Experiment = {
+  readonly name: string;
+  /** What the workflow is given: not resolved, so that it means the same as `temporal workflow start --input`. */
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly config: ExperimentConfig;
+};
+
+/**
+ * Starts the experiment unless it runs or has finished with this config.
+ *
+ * @throws ExperimentHasOtherConfig when the name belongs to another config
+ */
+export async function startExperiment(temporal: Temporal, experiment: Experiment): Promise<Start> {
+  const { name, input } = experiment;
+  const differences = await differencesFromStore(experiment);
+  const status = await statusOf(temporal, name);
+  const running = status === 'RUNNING' || status === 'PAUSED';
+  if (differences.length > 0 && (running || !onlyMoreIterations(differences))) {
+    throw new ExperimentHasOtherConfig(name, differences, running);
+  }
+  if (running) return { kind: 'attached' };
+  const result = await finishedResult(experiment);
+  if (result !== null) return { kind: 'finished', result };
+
+  const completed = status === 'COMPLETED';
+  try {
+    await temporal.client.workflow.start('experiment', {
+      workflowId: name,
+      taskQueue: taskQueues.control,
+      args: [input],
+      // Completed before, and yet to be done: it has more iterations now, or its folder was removed.
+      workflowIdReusePolicy: completed ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+  } catch (error) {
+    // Somebody else was quicker, and theirs has even finished: theirs is followed.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return { kind: 'attached' };
+  }
+  const begun = existsSync(experimentFiles(openStore(), name).config);
+  return { kind: begun ? 'continued' : 'started' };
+}
+
+/** The result of an experiment that this store has finished with at least as many iterations; null otherwise. */
+export async function finishedResult(experiment: Experiment): Promise<ExperimentResult | null> {
+  const differences = await differencesFromStore(experiment);
+  const files = experimentFiles(openStore(), experiment.name);
+  if (differences.length > 0 || !existsSync(files.result)) return null;
+  const result = await readResult(files.folder);
+  const done = result.evaluations.at(-1)?.iteration ?? 0;
+  return done >= experiment.config.iterations ? result : null;
+}
+
+/** The name is taken by an experiment with other settings. */
+export class ExperimentHasOtherConfig extends Error {
+  override name = 'ExperimentHasOtherConfig' as const;
+  readonly differences: readonly Difference[];
+
+  constructor(experiment: string, differences: readonly Difference[], running: boolean) {
+    const lines = differences.map(
+      ({ path, before, after }) =>
+        `  ${path}: ${JSON.stringify(before)} there, ${JSON.stringify(after)} here`,
+    );
+    const iterations = differences.find(({ path }) => path === 'iterations');
+    super(
+      `The experiment "${experiment}" ${running ? 'is running' : 'was begun'} with another config:\n${lines.join('\n')}\n` +
+        (running && iterations !== undefined
+          ? `Only the number of iterations can be changed now: colloquy set-iterations ${experiment} ${JSON.stringify(iterations.after)}\n`
+          : '') +
+        `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment)} to start afresh`}.`,
+    );
+    this.differences = differences;
+  }
+}
+
+/** Nothing when the store does not know the experiment: its worker may keep its files elsewhere. */
+async function differencesFromStore({ name, config }: Experiment): Promise<Difference[]> {
+  const stored = await readDocument(experimentFiles(openStore(), name).config, z.unknown());
+  return stored === null ? [] : configDifference(stored, config);
+}
+
+/** The store holds what was done; doing more of the same is no other config. */
+function onlyMoreIterations(differences: readonly Difference[]): boolean {
+  return differences.every(
+    ({ path, before, after }) =>
+      path === 'iterations' && typeof before === 'number' && typeof after === 'number' && after > before,
+  );
+}
+
+async function statusOf(temporal: Temporal, name: string): Promise<WorkflowExecutionStatusName | null> {
+  try {
+    return (await describe(temporal, name)).status.name;
+  } catch (error) {
+    if (error instanceof ExperimentNotFound) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Evaluation } from '../algorithm/evaluation.ts';
+import type { ExperimentResult } from '../store/experiment-result.ts';
+import { count, percent, points, pValue } from './format.ts';
+
+/** What an experiment's figures show, and what they do not, in plain sentences. */
+export type Findings = { readonly shows: readonly string[]; readonly doesNotShow: readonly string[] };
+
+/** Reads the figures for somebody who has not read the paper. Claims a change only where the paired test has p < 0.05. */
+export function findings(result: ExperimentResult, config: unknown): Findings {
+  const base = result.evaluations[0];
+  const last = result.evaluations.at(-1);
+  if (base === undefined || last === undefined) {
+    return { shows: ['Nothing was evaluated, so nothing can be said.'], doesNotShow: [] };
+  }
+  return {
+    shows: last.iteration === 0 ? [debateOfBase(base)] : [gain(base, last), debateOfBase(base)],
+    doesNotShow: limits(last, config),
+  };
+}
+
+function gain(base: Evaluation, last: Evaluation): string {
+  const { wins, losses, pValue: p } = last.debateVersusBase;
+  const single = last.single.accuracy - base.single.accuracy;
+  const after = last.iteration === 1 ? 'one iteration' : `${last.iteration} iterations`;
+  const change =
+    `After ${after} the debate is right on ${percent(last.debate.accuracy)} of ${count(last.questions)} held-out questions ` +
+    `(base model: ${percent(base.debate.accuracy)}), and a single answer on ${percent(last.single.accuracy)} ` +
+    `(${points(single)} points). `;
+  const paired = `It got ${count(wins)} questions right that the base model's debate had wrong, and lost ${count(losses)}`;
+  if (p >= 0.05) {
+    return `${change}${paired}: a difference that chance alone would often make (${chance(p)}). It shows no change.`;
+  }
+  return `${change}${paired}: chance alone would hardly make that ${wins > losses ? 'gain' : 'loss'} (${chance(p)}).`;
+}
+
+/** As it is said in a sentence; the table has the power of ten. */
+function chance(p: number): string {
+  return p < 0.001 ? 'p < 0.001' : `p = ${pValue(p)}`;
+}
+
+function debateOfBase(base: Evaluation): string {
+  const difference = base.debate.accuracy - base.majority.accuracy;
+  const error = Math.hypot(base.debate.standardError, base.majority.standardError);
+  const verdict =
+    Math.abs(difference) < error ? 'about the same as' : difference > 0 ? 'better than' : 'worse than';
+  return (
+    `Before any training, debating was ${verdict} a vote over the agents' first answers ` +
+    `(${percent(base.debate.accuracy)} against ${percent(base.majority.accuracy)}), and that vote ` +
+    `${points(base.majority.accuracy - base.single.accuracy)} points above a single answer.`
+  );
+}
+
+function limits(last: Evaluation, config: unknown): string[] {
+  const taught =
+    'The standard errors count only the choice of questions. How much another seed of the training would change is not measured here: run the same config with other seeds.';
+  const task =
+    'It is about one task, whose held-out questions are of the same kind as the training ones; it says nothing about other tasks.';
+  const embedded =
+    'The embedded model was made careless on purpose, so that self-improvement can be seen in minutes. Its gain says nothing about large models.';
+  return [
+    ...(last.iteration === 0 ? ['Nothing was trained: only the base model was evaluated.'] : [taught]),
+    task,
+    ...(JSON.stringify(config ?? null).includes('tiny-arithmetic') ? [embedded] : []),
+  ];
+}

@@ -1,0 +1,120 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import type { DebateKind, DebateToRead } from '../pick-debates.ts';
+
+const kinds: Record<DebateKind, { title: string; says: string }> = {
+  saved: { title: 'Saved by debate', says: 'The first vote was wrong, the consensus right.' },
+  spoilt: { title: 'Spoilt by debate', says: 'The first vote was right, the consensus wrong.' },
+  tied: { title: 'Ties', says: 'Several answers had the most votes; a seeded draw chose the consensus.' },
+  right: { title: 'Right from the start', says: 'Every agent was right in round 1, and stayed so.' },
+  wrong: { title: 'Wrong to the end', says: 'Neither the first vote nor the debate found the answer.' },
+};
+
+/** A few debates of the last evaluation, in full: the first of each kind in the questions' order. */
+export function DebatesSection({
+  debates,
+  iteration,
+}: {
+  debates: readonly DebateToRead[];
+  iteration: number;
+}) {
+  if (debates.length === 0) return null;
+  const which = iteration === 0 ? 'of the base model' : `after iteration ${iteration}`;
+  return (
+    <section>
+      <h2>Some debates to read</h2>
+      <p class="note">
+        {`On held-out questions, ${which}: the first of each kind, not chosen. Click one to read it; `}
+        <code>colloquy show</code> prints any other.
+      </p>
+      {Object.entries(kinds).map(([kind, { title, says }]) => {
+        const ofKind = debates.filter((each) => each.kind === kind);
+        if (ofKind.length === 0) return null;
+        return (
+          <>
+            <h3>
+              {title} <span class="note">· {says}</span>
+            </h3>
+            {ofKind.map((each, index) => (
+              <DebateCard shown={each} open={kind === 'saved' && index === 0} />
+            ))}
+          </>
+        );
+      })}
+    </section>
+  );
+}
+
+function DebateCard({ shown, open }: { shown: DebateToRead; open: boolean }) {
+  const { debate, outcome, base } = shown;
+  return (
+    <details class="debate" open={open}>
+      <summary>
+        <span class="question">{debate.question.text}</span>
+        <Chip tone="" text={`answer ${outcome.gold}`} />
+        <Chip
+          tone={outcome.majority.correct ? 'right' : 'wrong'}
+          text={`first vote ${said(outcome.majority.answer)}`}
+        />
+        <Chip
+          tone={outcome.debate.correct ? 'right' : 'wrong'}
+          text={`consensus ${said(outcome.debate.answer)}`}
+        />
+        {debate.consensus.tied > 1 && <Chip tone="tied" text={`tie of ${debate.consensus.tied}`} />}
+        {base !== undefined && base !== outcome && (
+          <Chip
+            tone={base.debate.correct ? 'right' : 'wrong'}
+            text={`base’s consensus ${said(base.debate.answer)}`}
+          />
+        )}
+      </summary>
+      <div class="dialogues">
+        {debate.dialogues.map((dialogue, agent) => (
+          <div>
+            <h4>Agent {agent + 1}</h4>
+            {dialogue.slice(1).map((message, index) => {
+              const round = Math.floor(index / 2) + 1;
+              if (message.role === 'user')
+                return <Turn who={`shown before round ${round + 1}`} text={message.content} shown />;
+              return (
+                <Turn
+                  who={`round ${round} · ${round === 1 ? 'generation' : 'critic'} model`}
+                  text={message.content}
+                  answer={debate.answers[agent]?.[round - 1] ?? null}
+                  tone={toneOf(shown, agent, round)}
+                />
+              );
+            })}
+          </div>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+function Turn(turn: { who: string; text: string; shown?: boolean; answer?: string | null; tone?: string }) {
+  return (
+    <div class={turn.shown === true ? 'turn shown' : 'turn'}>
+      <div class="who">
+        {turn.who}
+        {turn.answer !== undefined && <Chip tone={turn.tone ?? ''} text={said(turn.answer)} />}
+      </div>
+      <pre>{turn.text}</pre>
+    </div>
+  );
+}
+
+function Chip({ tone, text }: { tone: string; text: string }) {
+  return <span class={`chip ${tone}`}>{text}</span>;
+}
+
+/** Round 1 was graded; a later answer is known to be right or wrong only through the consensus, when it tells. */
+function toneOf({ debate, outcome }: DebateToRead, agent: number, round: number): string {
+  if (round === 1) return outcome.single[agent]?.correct === true ? 'right' : 'wrong';
+  const agrees = debate.agrees[agent]?.[round - 1] === true;
+  if (outcome.debate.correct) return agrees ? 'right' : 'wrong';
+  return agrees ? 'wrong' : '';
+}
+
+function said(answer: string | null): string {
+  return answer ?? 'none readable';
+}

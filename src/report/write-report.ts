@@ -1,0 +1,26 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { renderToString } from 'preact-render-to-string';
+import { accuracyChart } from './accuracy-chart.ts';
+import { loadReportData } from './report-data.ts';
+import { reportPage } from './report-page.tsx';
+
+/**
+ * Writes an experiment's report.html anew and returns its path: one file with all it needs, no script and no link to the network.
+ *
+ * @param folder of the experiment, with result.json, evaluation.jsonl, config.json and the shards of debates
+ * @throws NothingToReport when the experiment has not finished; ArtifactDamaged or ArtifactMissing when a file is
+ */
+export async function writeReport(folder: string): Promise<string> {
+  const data = await loadReportData(folder);
+  const page = reportPage(data, {
+    css: await readFile(new URL('./report.css', import.meta.url), 'utf8'),
+    // Two drawings rather than one that shrinks: on a telephone its letters would be too small to read.
+    wideChart: await accuracyChart(data.result.evaluations, 880),
+    narrowChart: await accuracyChart(data.result.evaluations, 340),
+  });
+  const path = join(folder, data.result.files.report);
+  await writeFile(`${path}.tmp`, '<!doctype html>\n' + renderToString(page));
+  await rename(`${path}.tmp`, path);
+  return path;
+}

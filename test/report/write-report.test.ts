@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resultTable } from '../../src/report/result-table.ts';
+import { writeReport } from '../../src/report/write-report.ts';
+import type { ExperimentResult } from '../../src/store/experiment-result.ts';
+import { writeFinishedExperiment } from './finished-experiment.ts';
+
+describe('the report of a finished experiment', () => {
+  const hostileText = '</pre><script>alert(1)</script><img src=x onerror=alert(2)>';
+  let folder: string;
+  let html: string;
+  let result: ExperimentResult;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'colloquy-report-'));
+    result = await writeFinishedExperiment(folder, {
+      name: 'a-<b>bold</b>-name',
+      questions: 400,
+      iterations: 2,
+      hostileText,
+    });
+    html = await readFile(await writeReport(folder), 'utf8');
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('is one file that runs nothing and asks for nothing', () => {
+    expect(html).toMatch(/^<!doctype html>/);
+    expect(html).not.toMatch(/<script|<link|<img|<iframe|src=["']|url\(|@import/i);
+    expect(html).toContain("default-src 'none'");
+    // The only addresses are names of XML's languages, which nothing fetches.
+    expect(
+      html.match(/https?:\/\/[^"' )<]+/g)?.filter((url) => !url.startsWith('http://www.w3.org/')),
+    ).toEqual([]);
+  });
+
+  it('escapes what a model wrote and what the experiment is called', () => {
+    expect(html).toContain('&lt;script>alert(1)&lt;/script>');
+    expect(html).not.toContain(hostileText);
+    expect(html).not.toContain('<b>bold');
+  });
+
+  it('draws the accuracies as SVG for wide and for narrow screens', () => {
+    expect(html.match(/<svg/g)).toHaveLength(2);
+    for (const method of ['single', 'majority', 'debate'])
+      expect(html).toContain(`stroke="var(--${method})"`);
+    expect(html).not.toContain('NaN');
+  });
+
+  it('has the figures, the datasets, the debates, the config and the versions', () => {
+    const last = result.evaluations.at(-1)!;
+    expect(html).toContain(`${(last.debate.accuracy * 100).toFixed(1)} %`);
+    expect(html).toContain(`${last.debateVersusBase.wins} : ${last.debateVersusBase.losses}`);
+    for (const text of [
+      'Saved by debate',
+      'Spoilt by debate',
+      'Ties',
+      '65 of 70',
+      'critic_weight: 0.5',
+      '20.20.2',
+    ]) {
+      expect(html.includes(text), text).toBe(true);
+    }
+    expect(html).toContain('careless on purpose');
+  });
+
+  it('is the same, byte for byte, when it is written again', async () => {
+    await writeReport(folder);
+    expect(await readFile(join(folder, 'report.html'), 'utf8')).toBe(html);
+  });
+
+  it('is refused for an experiment that has not finished, with the place that was looked at', async () => {
+    const empty = join(folder, 'nothing');
+    await expect(writeReport(empty)).rejects.toThrow(
+      expect.objectContaining({ name: 'NothingToReport', message: expect.stringContaining(empty) }),
+    );
+  });
+
+  it('is also written when only the base model was evaluated', async () => {
+    const onlyBase = join(folder, 'base');
+    await writeFinishedExperiment(onlyBase, { questions: 40, iterations: 0 });
+    const page = await readFile(await writeReport(onlyBase), 'utf8');
+    expect(page).toContain('Nothing was trained');
+    expect(page).not.toContain('NaN');
+  });
+});
+
+describe('the table for the terminal', () => {
+  const evaluation = (iteration: number, debate: number, wins: number, losses: number, pValue: number) => ({
+    iteration,
+    questions: 500,
+    single: { accuracy: 0.614, standardError: 0.0142 },
+    majority: { accuracy: 0.74, standardError: 0.0196 },
+    debate: { accuracy: debate, standardError: 0.018 },
+    debateVersusBase: { wins, losses, pValue },
+  });
+  const evaluations = [evaluation(0, 0.798, 0, 0, 1), evaluation(1, 0.942, 91, 19, 2.2e-12)];
+
+  it('has a row for the base and for each iteration, with errors and the paired test', () => {
+    const table = resultTable(evaluations, { colours: false });
+    expect(table).toContain('base');
+    expect(table).toMatch(
+      /iteration 1 .*61\.4 ±1\.4.*74\.0 ±2\.0.*94\.2 ±1\.8.*\+14\.4 points.*91 : 19.*2e-12/,
+    );
+    expect(table).toContain('500 held-out questions');
+  });
+
+  it('has no escape sequences without colours', () => {
+    expect(resultTable(evaluations, { colours: false })).not.toContain('\u001B');
+    expect(resultTable(evaluations, { colours: true })).toContain('\u001B[');
+  });
+});
