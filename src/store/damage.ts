@@ -2,7 +2,7 @@
 export type Damage = {
   /** Absolute. */
   readonly path: string;
-  /** What is wrong and what was done, e.g. `its sha256 is …, not …; moved to …`. */
+  /** What is wrong and what was done, e.g. `damaged (expected …, found …); moved to …; to be made again`. */
   readonly problem: string;
 };
 export type OnDamage = (damage: Damage) => void;

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { ArtifactDamaged } from './artifact-damaged.ts';
 import type { ArtifactRef } from './artifact-ref.ts';
-import { checkSeal, readIfThere, readSeal, writeSealed } from './sealed-file.ts';
+import { readSealed, writeSealed } from './sealed-file.ts';
 
 /**
  * Writes a document, replacing what is there.
@@ -23,7 +23,7 @@ export async function writeDocument(path: string, value: object): Promise<Artifa
  * @throws ArtifactDamaged when its bytes are not the sealed ones, or it does not fit the schema
  */
 export async function readDocument<Value>(path: string, schema: z.ZodType<Value>): Promise<Value | null> {
-  const bytes = await readVerified(path);
+  const { bytes } = await readSealed(path);
   if (bytes === null) return null;
   let content: unknown;
   try {
@@ -36,20 +36,4 @@ export async function readDocument<Value>(path: string, schema: z.ZodType<Value>
   const [issue] = parsed.error.issues;
   const found = `${issue?.path.join('.')}: ${issue?.message}`;
   throw new ArtifactDamaged(path, 'a document as this version of Colloquy writes it', found);
-}
-
-async function readVerified(path: string): Promise<Buffer | null> {
-  const attempt = async (): Promise<Buffer | null> => {
-    const seal = await readSeal(path);
-    const bytes = await readIfThere(path);
-    if (bytes !== null && seal !== null) checkSeal(path, bytes, seal);
-    return bytes;
-  };
-  try {
-    return await attempt();
-  } catch (error) {
-    if (!(error instanceof ArtifactDamaged)) throw error;
-    // Somebody may have replaced the document between the two reads; real damage is still there at a second look.
-    return attempt();
-  }
 }

@@ -2,11 +2,12 @@
  * A journal: values under keys, each safe in the file before the next step needs it. A line is
  * `<crc32 in hex> ["key",value]`; the last line of a key counts.
  */
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { type OnDamage, warnOfDamage } from './damage.ts';
+import { makeFolder } from './make-folder.ts';
 import { writeError } from './write-error.ts';
 
 export interface Journal {
@@ -31,18 +32,24 @@ export interface Journal {
  * @throws DiskFull, StoreNotWritable
  */
 export async function openJournal(path: string, onDamage: OnDamage = warnOfDamage): Promise<Journal> {
+  let handle: FileHandle;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const handle = await open(path, 'a+');
+    await makeFolder(dirname(path));
+    handle = await open(path, 'a+');
+  } catch (error) {
+    throw writeError(path, error);
+  }
+  try {
     const bytes = await handle.readFile();
     const { entries, damaged } = parseLines(bytes);
     if (damaged > 0) {
-      const problem = `${damaged === 1 ? 'a damaged line is' : `${damaged} damaged lines are`} left out, to be made again`;
-      onDamage({ path, problem });
+      const lines = damaged === 1 ? 'a damaged line is' : `${damaged} damaged lines are`;
+      onDamage({ path, problem: `${lines} left out, to be made again` });
     }
     return new FileJournal(path, handle, entries, bytes.length > 0 && bytes.at(-1) !== newline);
   } catch (error) {
-    throw writeError(path, error);
+    await handle.close();
+    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import { moveAside } from './move-aside.ts';
 import {
   checkSeal,
   readIfThere,
-  readSeal,
+  readSealed,
   removeSeal,
   type SealedChunk,
   writeSealed,
@@ -30,15 +30,14 @@ export async function writeRows(path: string, rows: Iterable<object>): Promise<A
  */
 export async function findRows(path: string, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
   try {
-    const seal = await readSeal(path);
+    const { bytes, seal } = await readSealed(path);
     if (seal === null) return null;
-    const bytes = await readIfThere(path);
     if (bytes === null) throw new ArtifactDamaged(path, `${seal.bytes} bytes`, 'no file');
-    checkSeal(path, bytes, seal);
     return { uri: pathToFileURL(path).href, ...seal };
   } catch (error) {
     if (!(error instanceof ArtifactDamaged)) throw error;
-    onDamage({ path, problem: `${error.message} ${await setAside(path)}` });
+    const { expected, found } = error;
+    onDamage({ path, problem: `damaged (expected ${expected}, found ${found})${await setAside(path)}` });
     return null;
   }
 }
@@ -51,10 +50,10 @@ export async function findRows(path: string, onDamage: OnDamage = warnOfDamage):
  */
 export async function readRows<Row>(from: ArtifactRef | string, schema: z.ZodType<Row>): Promise<Row[]> {
   const path = typeof from === 'string' ? from : fileURLToPath(from.uri);
-  const seal = typeof from === 'string' ? await readSeal(path) : from;
-  const bytes = await readIfThere(path);
+  const { bytes, seal } =
+    typeof from === 'string' ? await readSealed(path) : { bytes: await readIfThere(path), seal: from };
   if (bytes === null || seal === null) throw new ArtifactMissing(path);
-  checkSeal(path, bytes, seal);
+  if (typeof from !== 'string') checkSeal(path, bytes, from);
   const rows: Row[] = [];
   // Line by line from the bytes: a big table never is one string.
   for (let start = 0; start < bytes.length;) {
@@ -92,7 +91,7 @@ function* linesOf(rows: Iterable<object>): Generator<SealedChunk> {
 async function setAside(path: string): Promise<string> {
   const aside = await moveAside(path);
   await removeSeal(path);
-  return aside === null ? '' : `Moved to ${aside}.`;
+  return `${aside === null ? '' : `; moved to ${aside}`}; to be made again`;
 }
 
 /**

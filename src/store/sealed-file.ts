@@ -58,7 +58,7 @@ export async function removeSeal(path: string): Promise<void> {
  *
  * @throws ArtifactDamaged when the seal itself cannot be read
  */
-export async function readSeal(path: string): Promise<Seal | null> {
+async function readSeal(path: string): Promise<Seal | null> {
   const bytes = await readIfThere(sealPath(path));
   if (bytes === null) return null;
   try {
@@ -81,6 +81,26 @@ export function checkSeal(path: string, bytes: Uint8Array, seal: Pick<Seal, 'sha
     `${seal.bytes} bytes with sha256 ${seal.sha256}`,
     `${bytes.length} bytes with ${sha256}`,
   );
+}
+
+/**
+ * A file and its seal, null for what is not there; when both are, they fit.
+ *
+ * @throws ArtifactDamaged when they do not, or the seal cannot be read
+ */
+export async function readSealed(path: string): Promise<{ bytes: Buffer | null; seal: Seal | null }> {
+  for (;;) {
+    const seal = await readSeal(path);
+    const bytes = await readIfThere(path);
+    if (bytes === null || seal === null) return { bytes, seal };
+    try {
+      checkSeal(path, bytes, seal);
+      return { bytes, seal };
+    } catch (error) {
+      // Another seal by now: the file was replaced between the two reads.
+      if ((await readSeal(path))?.sha256 === seal.sha256) throw error;
+    }
+  }
 }
 
 /** The bytes of a file, or null when it is not there. */

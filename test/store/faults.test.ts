@@ -1,0 +1,119 @@
+/** The store under real faults: killed processes, full disks, read-only folders. Each in a process of its own. */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, it } from 'vitest';
+import { openJournal } from '../../src/store/journal.ts';
+import { findRows, writeRows } from '../../src/store/rows.ts';
+import { outputOf, ownMounts, runChild } from './faults/run-child.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const folder = temporaryFolder();
+const mounts = ownMounts();
+const intact = () => expect.unreachable('no damage was expected');
+function empty(name: string): string {
+  mkdirSync(join(folder, name));
+  return join(folder, name);
+}
+
+describe('several processes', () => {
+  it('append to one journal without mixing within a line', async () => {
+    const path = join(folder, 'shared.journal.jsonl');
+    await Promise.all(
+      ['a', 'b', 'c'].map((name) => outputOf(runChild('append-many.ts', [path, name, '400']))),
+    );
+    const journal = await openJournal(path, intact);
+    expect(journal.size).toBe(1200);
+    for (const name of ['a', 'b', 'c'])
+      expect(journal.get(`${name}-399`)).toMatchObject({ key: `${name}-399` });
+    await journal.close();
+  }, 60_000);
+
+  it('killed while appending lose no entry that was acknowledged', async () => {
+    const path = join(folder, 'killed.journal.jsonl');
+    const child = runChild('append-many.ts', [path, 'k', '1000000']);
+    const acknowledged: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line !== 'open') acknowledged.push(line);
+      if (acknowledged.length === 200) child.kill('SIGKILL');
+    }
+    // What came out of the pipe last may be half a key.
+    acknowledged.pop();
+    const journal = await openJournal(path, () => {});
+    for (const key of acknowledged) expect(journal.get(key)).toMatchObject({ key });
+    await journal.close();
+  }, 60_000);
+
+  it('killed while replacing rows leave whole rows or none, and never damage', async () => {
+    const path = join(empty('replaced'), 'rows.jsonl');
+    for (const kills of [1, 2, 3]) {
+      const child = runChild('replace-rows.ts', [path]);
+      let lines = 0;
+      for await (const _ of createInterface({ input: child.stdout }))
+        if (++lines === kills) child.kill('SIGKILL');
+      const found = await findRows(path, intact);
+      expect([undefined, 1, 3_000]).toContain(found?.rows);
+    }
+    expect((await writeRows(path, [{}])).rows).toBe(1);
+  }, 60_000);
+});
+
+const onFullDisk = {
+  rows: 'DiskFull',
+  document: 'DiskFull',
+  append: 'DiskFull',
+  notInJournal: true,
+  intactRows: 1,
+  intactDocument: { n: 1 },
+  small: 1,
+  leftOver: [],
+};
+
+describe('a full disk', () => {
+  it('is told as such by the limit on the size of files, and what was there stays whole', async () => {
+    const limited = ['sh', '-c', 'ulimit -f 128; exec "$@"', 'sh'];
+    const output = await outputOf(runChild('fill-disk.ts', [empty('limited')], limited));
+    expect(JSON.parse(output)).toEqual({ ...onFullDisk, again: 'not tried' });
+  }, 60_000);
+
+  it.skipIf(mounts === null)(
+    'is told as such by a disk of 256 kB, what was there stays whole, and the journal goes on when there is room again',
+    async () => {
+      const disk = empty('full');
+      const mounted = `mount -t tmpfs -o size=256k tmpfs ${disk} && head -c 150000 /dev/zero > ${disk}/ballast && exec "$@"`;
+      const wrapper = [...(mounts ?? []), 'sh', '-c', mounted, 'sh'];
+      const output = await outputOf(runChild('fill-disk.ts', [disk, join(disk, 'ballast')], wrapper));
+      expect(JSON.parse(output)).toEqual({ ...onFullDisk, again: 'undefined', after: 2 });
+    },
+    60_000,
+  );
+});
+
+describe('a store that cannot be written', () => {
+  const refused = Array.from({ length: 4 }, () => 'StoreNotWritable');
+
+  it.skipIf(mounts === null)(
+    'is told as such when its disk is mounted read-only',
+    async () => {
+      const disk = empty('read-only-disk');
+      const wrapper = [
+        ...(mounts ?? []),
+        'sh',
+        '-c',
+        `mount -t tmpfs -o ro tmpfs ${disk} && exec "$@"`,
+        'sh',
+      ];
+      expect(JSON.parse(await outputOf(runChild('write-anything.ts', [disk], wrapper)))).toEqual(refused);
+    },
+    60_000,
+  );
+
+  it('is told as such when this user may not write there', async () => {
+    const locked = empty('locked');
+    chmodSync(locked, 0o555);
+    // Root may write anywhere, so there the child gives that right up.
+    const wrapper =
+      process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override', '--inh-caps', '-all'] : [];
+    expect(JSON.parse(await outputOf(runChild('write-anything.ts', [locked], wrapper)))).toEqual(refused);
+  }, 60_000);
+});

@@ -1,0 +1,44 @@
+/**
+ * Runs in a folder with little room: writes rows, a document and a journal, first small and then too big, and prints what
+ * happened as JSON. `ballast` is a file that takes up room and whose removal gives it back (an empty name: there is none).
+ */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readDocument, writeDocument } from '../../../src/store/documents.ts';
+import { openJournal } from '../../../src/store/journal.ts';
+import { findRows, writeRows } from '../../../src/store/rows.ts';
+
+const [folder = '', ballast = ''] = process.argv.slice(2);
+const path = (name: string) => join(folder, name);
+const failure = async (attempt: Promise<unknown>) =>
+  attempt.then(String, (error: unknown) => (error instanceof Error ? error.name : error));
+const big = 'x'.repeat(200_000);
+
+await writeRows(path('rows'), [{ n: 1 }]);
+await writeDocument(path('document'), { n: 1 });
+const journal = await openJournal(path('journal'));
+await journal.append('small', 1);
+
+const rows = await failure(writeRows(path('rows'), [{ big }, { big }]));
+const document = await failure(writeDocument(path('document'), { big }));
+const append = await failure(journal.append('big', big));
+const before = journal.get('big') === undefined;
+if (ballast !== '') rmSync(ballast);
+const again = ballast === '' ? 'not tried' : await failure(journal.append('after', 2));
+await journal.close();
+
+const reopened = await openJournal(path('journal'), () => {});
+const report = {
+  rows,
+  document,
+  append,
+  notInJournal: before,
+  again,
+  intactRows: (await findRows(path('rows'), () => {}))?.rows,
+  intactDocument: await readDocument(path('document'), z.object({ n: z.int() })),
+  small: reopened.get('small'),
+  after: reopened.get('after'),
+  leftOver: readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+};
+process.stdout.write(JSON.stringify(report));

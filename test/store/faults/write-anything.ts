@@ -1,0 +1,18 @@
+/** Tries to write each kind of artifact into a folder and prints the names of the errors as JSON. */
+import { join } from 'node:path';
+import { writeDocument } from '../../../src/store/documents.ts';
+import { openJournal } from '../../../src/store/journal.ts';
+import { writeRows } from '../../../src/store/rows.ts';
+
+const [folder = ''] = process.argv.slice(2);
+const attempts = [
+  writeRows(join(folder, 'rows'), []),
+  writeRows(join(folder, 'new', 'rows'), []),
+  writeDocument(join(folder, 'document'), {}),
+  openJournal(join(folder, 'journal')),
+];
+const results = await Promise.allSettled(attempts);
+const told = results.map((result) =>
+  result.status === 'rejected' && result.reason instanceof Error ? result.reason.name : 'written',
+);
+process.stdout.write(JSON.stringify(told));

@@ -1,0 +1,158 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Damage } from '../../src/store/damage.ts';
+import { openJournal } from '../../src/store/journal.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const folder = temporaryFolder();
+let count = 0;
+const fresh = () => join(folder, `${count++}`, 'shard-000.journal.jsonl');
+const intact = () => expect.unreachable('no damage was expected');
+
+async function written(entries: readonly (readonly [string, unknown])[]): Promise<string> {
+  const path = fresh();
+  const journal = await openJournal(path, intact);
+  await Promise.all(entries.map(([key, value]) => journal.append(key, value)));
+  await journal.close();
+  return path;
+}
+async function reopened(
+  path: string,
+): Promise<{ entries: (key: string) => unknown; size: number; told: Damage[] }> {
+  const told: Damage[] = [];
+  const journal = await openJournal(path, (damage) => told.push(damage));
+  await journal.close();
+  return { entries: (key) => journal.get(key), size: journal.size, told };
+}
+
+describe('a journal', () => {
+  it('has what was appended, at once and after it is opened again', async () => {
+    const path = fresh();
+    const journal = await openJournal(path, intact);
+    expect(journal.get('a')).toBeUndefined();
+    await journal.append('a', { text: 'line\nend', tokens: 3 });
+    expect(journal.get('a')).toEqual({ text: 'line\nend', tokens: 3 });
+    expect(readFileSync(path, 'utf8')).toMatch(/^[0-9a-f]{8} \["a",\{.*\}\]\n$/);
+    await journal.close();
+    const { entries, size } = await reopened(path);
+    expect(entries('a')).toEqual({ text: 'line\nend', tokens: 3 });
+    expect(size).toBe(1);
+  });
+
+  it('keeps the last value of a key', async () => {
+    const path = await written([
+      ['a', 1],
+      ['b', 2],
+      ['a', 3],
+    ]);
+    const { entries, size } = await reopened(path);
+    expect([entries('a'), entries('b'), size]).toEqual([3, 2, 2]);
+  });
+
+  it('keeps any key and value that JSON can hold, also when many are appended at once', async () => {
+    const anyEntry = fc.tuple(fc.string({ unit: 'binary' }), fc.jsonValue());
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyEntry, { maxLength: 30 }), async (entries) => {
+        const { entries: get, told } = await reopened(await written(entries));
+        for (const [key, value] of new Map(entries))
+          expect(get(key)).toEqual(JSON.parse(JSON.stringify(value)));
+        expect(told).toEqual([]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('ends what is being appended before it closes', async () => {
+    const path = fresh();
+    const journal = await openJournal(path, intact);
+    const appended = Promise.all(Array.from({ length: 500 }, (_, n) => journal.append(`${n}`, n)));
+    await journal.close();
+    await appended;
+    expect((await reopened(path)).size).toBe(500);
+  });
+
+  it('takes a few seconds of nobody’s time: 10,000 answers cost less than a second of CPU', async () => {
+    const path = fresh();
+    const journal = await openJournal(path, intact);
+    const before = process.cpuUsage();
+    let next = 0;
+    const debate = async () => {
+      while (next < 10_000) await journal.append(`train-${next++}/1/1/generation`, { text: 'x'.repeat(60) });
+    };
+    await Promise.all(Array.from({ length: 64 }, debate));
+    const { user, system } = process.cpuUsage(before);
+    await journal.close();
+    expect((user + system) / 1e6).toBeLessThan(1);
+  });
+});
+
+describe('a damaged journal', () => {
+  it.each([2, 5, 12])(
+    'leaves out a last line that lacks %i bytes, says so, and goes on after it',
+    async (cut) => {
+      const path = await written([
+        ['a', 1],
+        ['b', 2],
+      ]);
+      truncateSync(path, readFileSync(path).length - cut);
+      const told: Damage[] = [];
+      const journal = await openJournal(path, (damage) => told.push(damage));
+      expect([journal.get('a'), journal.get('b'), journal.size]).toEqual([1, undefined, 1]);
+      expect(told).toEqual([{ path, problem: 'a damaged line is left out, to be made again' }]);
+      await journal.append('b', 3);
+      await journal.append('c', 4);
+      await journal.close();
+      const { entries } = await reopened(path);
+      expect(['a', 'b', 'c'].map(entries)).toEqual([1, 3, 4]);
+    },
+  );
+
+  it('that lacks only its last line end has lost nothing', async () => {
+    const path = await written([['a', 1]]);
+    truncateSync(path, readFileSync(path).length - 1);
+    const journal = await openJournal(path, intact);
+    await journal.append('b', 2);
+    await journal.close();
+    const { entries, told } = await reopened(path);
+    expect([entries('a'), entries('b'), told]).toEqual([1, 2, []]);
+  });
+
+  it('never gives a value that was not appended, whichever bit flips', async () => {
+    const entries = [
+      ['a', { n: 1 }],
+      ['b', { n: 22 }],
+      ['c', 'three'],
+    ] as const;
+    const original = readFileSync(await written(entries));
+    const path = fresh();
+    mkdirSync(dirname(path));
+    for (let bit = 0; bit < original.length * 8; bit++) {
+      const bytes = Buffer.from(original);
+      bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      writeFileSync(path, bytes);
+      const { entries: get, size, told } = await reopened(path);
+      expect(size).toBeGreaterThanOrEqual(1);
+      expect(told.length === 1 || bit >= (original.length - 1) * 8).toBe(true);
+      for (const [key, value] of entries) expect([value, undefined]).toContainEqual(get(key));
+    }
+  });
+
+  it('counts what it leaves out, and keeps the rest', async () => {
+    const path = await written([['a', 1]]);
+    appendFileSync(path, 'garbage\n\n00000000 ["x",1]\n\u0000\u0000\u0000');
+    const { entries, size, told } = await reopened(path);
+    expect([entries('a'), size]).toEqual([1, 1]);
+    expect(told).toEqual([{ path, problem: '3 damaged lines are left out, to be made again' }]);
+  });
+
+  it('is left as it is, for a person to look at', async () => {
+    const path = await written([['a', 1]]);
+    appendFileSync(path, 'garbage');
+    const before = readFileSync(path);
+    await reopened(path);
+    expect(readFileSync(path)).toEqual(before);
+    expect(existsSync(`${path}.damaged-1`)).toBe(false);
+  });
+});

@@ -1,0 +1,163 @@
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
+import { ArtifactMissing } from '../../src/store/artifact-missing.ts';
+import type { Damage } from '../../src/store/damage.ts';
+import { findRows, readRows, writeRows } from '../../src/store/rows.ts';
+import { sha256File } from '../../src/store/sha256-file.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const folder = temporaryFolder();
+const rowSchema = z.strictObject({ id: z.string(), votes: z.int() });
+const table = [
+  { id: 'train-00000', votes: 3 },
+  { id: 'ünïcode\n', votes: 0 },
+];
+let count = 0;
+/** A new path in a folder that is not there yet. */
+const fresh = () => join(folder, `${count++}`, 'debates', 'shard-000.jsonl');
+
+describe('rows in the store', () => {
+  it('are read as they were written, by reference and by path', async () => {
+    const path = fresh();
+    const ref = await writeRows(path, table);
+    expect(ref).toEqual({
+      uri: `file://${path}`,
+      sha256: await sha256File(path),
+      bytes: readFileSync(path).length,
+      rows: 2,
+    });
+    expect(await findRows(path)).toEqual(ref);
+    expect(await readRows(ref, rowSchema)).toEqual(table);
+    expect(await readRows(path, rowSchema)).toEqual(table);
+  });
+
+  it('survive whatever rows there are', async () => {
+    const path = fresh();
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.record({ text: fc.string({ unit: 'binary' }) })), async (rows) => {
+        const ref = await writeRows(path, rows);
+        expect(ref.rows).toBe(rows.length);
+        const read = await readRows(ref, z.object({ text: z.string() }));
+        expect(read).toEqual(JSON.parse(JSON.stringify(rows)));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('may be none', async () => {
+    const ref = await writeRows(fresh(), []);
+    expect(ref).toMatchObject({ bytes: 0, rows: 0 });
+    expect(await readRows(ref, rowSchema)).toEqual([]);
+  });
+
+  it('are the same bytes for the same rows, and replace what was there', async () => {
+    const path = fresh();
+    const first = await writeRows(path, table);
+    expect((await writeRows(path, [...table, ...table])).rows).toBe(4);
+    expect(await writeRows(path, table)).toEqual(first);
+    expect(readdirSync(join(path, '..'))).toEqual(['shard-000.jsonl', 'shard-000.jsonl.ref.json']);
+  });
+
+  it('may be many and come one at a time', async () => {
+    const many = function* () {
+      for (let votes = 0; votes < 50_000; votes++) yield { id: 'x'.repeat(50), votes };
+    };
+    const ref = await writeRows(fresh(), many());
+    expect(ref.rows).toBe(50_000);
+    expect((await readRows(ref, rowSchema)).at(-1)).toEqual({ id: 'x'.repeat(50), votes: 49_999 });
+  });
+
+  it('are not found when they are not there or have no seal', async () => {
+    const path = fresh();
+    expect(await findRows(path)).toBeNull();
+    await expect(readRows(path, rowSchema)).rejects.toThrow(ArtifactMissing);
+    const ref = await writeRows(path, table);
+    rmSync(`${path}.ref.json`);
+    expect(await findRows(path)).toBeNull();
+    await expect(readRows(path, rowSchema)).rejects.toThrow(ArtifactMissing);
+    expect(await readRows(ref, rowSchema)).toEqual(table);
+  });
+
+  it('leave what was there when the new rows cannot be made', async () => {
+    const path = fresh();
+    const ref = await writeRows(path, table);
+    const failing = function* () {
+      yield { id: 'a', votes: 1 };
+      throw new Error('no more rows');
+    };
+    await expect(writeRows(path, failing())).rejects.toThrow('no more rows');
+    expect(await findRows(path)).toEqual(ref);
+    expect(readdirSync(join(path, '..'))).toHaveLength(2);
+  });
+
+  it('that another version wrote are told as such, with the row', async () => {
+    const ref = await writeRows(fresh(), [...table, { id: 'x' }]);
+    await expect(readRows(ref, rowSchema)).rejects.toThrow(/row 3: votes/);
+  });
+});
+
+describe('damaged rows', () => {
+  type Wound = (path: string) => void;
+  const flip =
+    (position: number): Wound =>
+    (path) => {
+      const bytes = readFileSync(path);
+      bytes.writeUInt8(bytes.readUInt8(position) ^ 1, position);
+      writeFileSync(path, bytes);
+    };
+  const wounds: [string, Wound][] = [
+    ['a flipped bit at the start', flip(0)],
+    ['a flipped bit in a number, still JSON', flip(30)],
+    ['a lost last byte', (path) => truncateSync(path, readFileSync(path).length - 1)],
+    ['a lost tail', (path) => truncateSync(path, 10)],
+    ['no bytes left', (path) => truncateSync(path, 0)],
+    ['a row too many', (path) => writeFileSync(path, '{"id":"x","votes":1}\n', { flag: 'a' })],
+    ['zeros', (path) => writeFileSync(path, new Uint8Array(readFileSync(path).length))],
+    ['no file', (path) => rmSync(path)],
+    ['a flipped bit in the seal', (path) => flip(12)(`${path}.ref.json`)],
+    ['a truncated seal', (path) => truncateSync(`${path}.ref.json`, 20)],
+    ['an empty seal', (path) => truncateSync(`${path}.ref.json`, 0)],
+  ];
+
+  it.each(wounds)('(%s) are moved aside, told, and can be made again', async (_, wound) => {
+    const path = fresh();
+    const ref = await writeRows(path, table);
+    for (const number of [1, 2]) {
+      wound(path);
+      const told: Damage[] = [];
+      const hadFile = existsSync(path);
+      expect(await findRows(path, (damage) => told.push(damage))).toBeNull();
+      expect(told).toMatchObject([
+        { path, problem: expect.stringMatching(/^damaged \(expected .*, found .*\).*; to be made again$/) },
+      ]);
+      expect(existsSync(path)).toBe(false);
+      expect(existsSync(`${path}.damaged-${number}`)).toBe(hadFile);
+      expect(await findRows(path, () => expect.unreachable('told twice'))).toBeNull();
+      expect(await writeRows(path, table)).toEqual(ref);
+      expect(await findRows(path)).toEqual(ref);
+    }
+  });
+
+  it.each(wounds.slice(0, 7))('(%s) are never read', async (_, wound) => {
+    const path = fresh();
+    const ref = await writeRows(path, table);
+    wound(path);
+    await expect(readRows(ref, rowSchema)).rejects.toThrow(ArtifactDamaged);
+    await expect(readRows(path, rowSchema)).rejects.toThrow(
+      `${path} is damaged: expected ${ref.bytes} bytes`,
+    );
+  });
+
+  it('are told as a warning of the process when nobody asks for them', async () => {
+    const path = fresh();
+    await writeRows(path, table);
+    flip(3)(path);
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    await findRows(path);
+    expect(await warned).toMatchObject({ name: 'ArtifactDamage', message: expect.stringContaining(path) });
+  });
+});
