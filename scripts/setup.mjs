@@ -22,6 +22,7 @@ const start = performance.now();
 for (const [signal, code] of /** @type {const} */ ([
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 129],
 ])) {
   process.on(signal, () => {
     endAll();

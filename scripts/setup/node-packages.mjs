@@ -61,10 +61,13 @@ function readPackages(file) {
   }
 }
 
+const remedy =
+  'If packages are missing from the lock file: node scripts/complete-lock.mjs. Otherwise mend what it names.';
+
 /** @param {string} root */
 async function npmCi(root) {
   const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund'];
-  const limits = { cwd: root, timeoutSeconds: 600, attempts: 2, what: 'npm ci' };
+  const limits = { cwd: root, timeoutSeconds: 900, attempts: 2, what: 'npm ci', remedy };
   // Under `npm run` this is the very npm that runs; elsewhere the one on PATH.
   const npm = process.env.npm_execpath;
   if (npm?.endsWith('npm-cli.js')) await run(process.execPath, [npm, ...args], limits);

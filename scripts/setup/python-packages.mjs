@@ -83,18 +83,41 @@ function hasGpu() {
 }
 
 /**
- * A virtual environment cannot be moved, so it is built where it stays; the caller holds its lock.
+ * A virtual environment cannot be moved, so it is built where it stays; the caller holds its lock. What is not finished is
+ * removed again (the installers keep what they downloaded).
  *
  * @param {string} folder
  * @param {string} python
  * @param {string} lock
  */
 async function build(folder, python, lock) {
-  rmSync(folder, { recursive: true, force: true });
+  const discard = () => rmSync(folder, { recursive: true, force: true });
+  discard();
   mkdirSync(folder, { recursive: true });
+  process.once('exit', discard);
+  try {
+    const how = await fill(folder, python, lock);
+    writeFileSync(join(folder, stampName), JSON.stringify({ python, how }) + '\n');
+    return how;
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    process.off('exit', discard);
+  }
+}
+
+/**
+ * Makes the environment, installs the lock and loads what was installed; returns with what.
+ *
+ * @param {string} folder
+ * @param {string} python
+ * @param {string} lock
+ */
+async function fill(folder, python, lock) {
   const own = join(folder, 'bin', 'python');
   await run(python, ['-m', 'venv', folder], {
-    timeoutSeconds: 120,
+    timeoutSeconds: 300,
     what: 'Making the Python environment',
     remedy: "Python's venv module must work: on Debian and Ubuntu, apt install python3-venv.",
   });
@@ -103,16 +126,13 @@ async function build(folder, python, lock) {
   const requirements = join(folder, 'requirements.txt');
   writeFileSync(requirements, index === null ? lock : cpuLock(lock));
   const torch = torchRequirement(lock);
-  if (index !== null && torch !== null) {
-    await install(installer, ['--index-url', index, '--no-deps', torch]);
-  }
+  if (index !== null && torch !== null) await install(installer, ['--index-url', index, '--no-deps', torch]);
   await install(installer, ['-r', requirements]);
   await run(own, ['-c', 'import torch, transformers, peft, trl; from trl import SFTTrainer'], {
-    timeoutSeconds: 300,
+    timeoutSeconds: 600,
     what: 'Loading the Python packages just installed',
   });
-  writeFileSync(join(folder, stampName), JSON.stringify({ python, torch: index ?? 'ordinary index' }) + '\n');
-  return `${installer.name}${index === null ? '' : ', CPU wheels of torch'}`;
+  return index === null ? installer.name : `${installer.name}, CPU wheels of torch`;
 }
 
 /**
@@ -142,7 +162,7 @@ async function chooseInstaller(python) {
     return pip;
   }
   const settings = (await ask(python, ['-m', 'pip', 'config', 'list'])) ?? '';
-  const index = /index-url='([^']+)'/.exec(settings)?.[1];
+  const index = /(?<!extra-)index-url='([^']+)'/.exec(settings)?.[1];
   const certificates = /cert='([^']+)'/.exec(settings)?.[1];
   return {
     name: 'uv',
