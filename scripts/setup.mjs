@@ -55,3 +55,5 @@ try {
   for (const problem of problems) console.error(`\n${problem.message}\n  -> ${problem.remedy}`);
   process.exitCode = 1;
 }
+// A look-up of a name that nobody answers would hold the process for many seconds more.
+process.exit();
