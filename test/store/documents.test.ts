@@ -41,7 +41,7 @@ describe('a document in the store', () => {
     await writeDocument(path, value);
     const writing = new AbortController();
     const writer = (async () => {
-      for (let seed = 0; seed < 50; seed++) await writeDocument(path, { ...value, seed });
+      for (let seed = 0; seed < 20; seed++) await writeDocument(path, { ...value, seed });
       writing.abort();
     })();
     while (!writing.signal.aborted) {

@@ -60,7 +60,7 @@ describe('a journal', () => {
           expect(get(key)).toEqual(JSON.parse(JSON.stringify(value)));
         expect(told).toEqual([]);
       }),
-      { numRuns: 30 },
+      { numRuns: 10 },
     );
   });
 
@@ -119,7 +119,7 @@ describe('a damaged journal', () => {
     expect([entries('a'), entries('b'), told]).toEqual([1, 2, []]);
   });
 
-  it('never gives a value that was not appended, whichever bit flips', async () => {
+  it('never gives a value that was not appended, whichever byte has a flipped bit', async () => {
     const entries = [
       ['a', { n: 1 }],
       ['b', { n: 22 }],
@@ -128,13 +128,13 @@ describe('a damaged journal', () => {
     const original = readFileSync(await written(entries));
     const path = fresh();
     mkdirSync(dirname(path));
-    for (let bit = 0; bit < original.length * 8; bit++) {
+    for (let at = 0; at < original.length; at++) {
       const bytes = Buffer.from(original);
-      bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << (at % 8)), at);
       writeFileSync(path, bytes);
       const { entries: get, size, told } = await reopened(path);
       expect(size).toBeGreaterThanOrEqual(1);
-      expect(told.length === 1 || bit >= (original.length - 1) * 8).toBe(true);
+      expect(told.length === 1 || at === original.length - 1).toBe(true);
       for (const [key, value] of entries) expect([value, undefined]).toContainEqual(get(key));
     }
   });

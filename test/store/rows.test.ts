@@ -44,7 +44,7 @@ describe('rows in the store', () => {
         const read = await readRows(ref, z.object({ text: z.string() }));
         expect(read).toEqual(JSON.parse(JSON.stringify(rows)));
       }),
-      { numRuns: 30 },
+      { numRuns: 10 },
     );
   });
 

@@ -35,7 +35,7 @@ describe('the arithmetic task', () => {
         );
         expect(new Set([...train, ...heldOut].map(({ text }) => text)).size).toBe(120);
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 

@@ -1,8 +1,8 @@
-/** Replaces one table by turns with one row and with 3,000 rows, for ever, and prints a line each time. */
+/** Replaces one table by turns with one row and with 300 rows, for ever, and prints a line each time. */
 import { writeRows } from '../../../src/store/rows.ts';
 
 const [path = ''] = process.argv.slice(2);
-const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, text: 'x'.repeat(500) }));
+const rows = Array.from({ length: 300 }, (_, n) => ({ n, text: 'x'.repeat(5000) }));
 for (;;) {
   await writeRows(path, rows.slice(0, 1));
   await writeRows(path, rows);
