@@ -33,8 +33,8 @@ def main() -> int:
 
     from colloquy_engine.base_model import ModelNotServable, load_base_model
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    # One core is left to HTTP and to the clients: a thread that waits for a busy core holds up all the others.
+    torch.set_num_threads(options.threads or max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) - 1))
     try:
         model = load_base_model(options.model, options.dtype)
     except ModelNotServable as error:
@@ -83,7 +83,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--max-batch-size", type=int, default=128, help="answers that grow at once")
     parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; more get 503")
     parser.add_argument("--dtype", choices=["auto", "float64", "float32", "bfloat16", "float16"], default="auto")
-    parser.add_argument("--threads", type=int, help="of the model's arithmetic on a CPU (default: all cores)")
+    parser.add_argument("--threads", type=int, help="of the model's arithmetic on a CPU (default: all cores but one)")
     parser.add_argument("--exit-with-parent", action="store_true", help="leave when stdin closes or the parent dies")
     return parser.parse_args()
 

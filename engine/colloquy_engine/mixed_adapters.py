@@ -16,21 +16,40 @@ _STACKED_AT_LEAST = 8
 
 
 class MixedAdapters:
-    """Wraps the adapted linear modules of a network; `route` says which adapter each row of the next pass uses."""
+    """Wraps the adapted linear modules of a network; `route_...` says which adapter is used where in the next pass."""
 
     def __init__(self, network: nn.Module):
         self._network = network
         self._wrapped: dict[str, _AdaptedLinear] = {}
         self._stacked: dict[Adapter, slice] = {}  # adapter -> its columns
 
-    def route(self, adapters: list[Adapter | None]) -> None:
+    def route_rows(self, adapters: list[Adapter | None]) -> None:
         """Row i of the next forward pass uses adapters[i]; None is the base model."""
+        needed = self._needed(adapters)
+        own = self._own_columns(adapters) if needed else None
+        for module in self._wrapped.values():
+            module.own_columns, module.spans = own, []
+
+    def route_tokens(self, adapters: list[Adapter | None], lengths: list[int]) -> None:
+        """The next forward pass is packed: its first lengths[0] tokens use adapters[0], and so on."""
+        self._needed(adapters)
+        spans: list[tuple[Adapter, slice]] = []
+        first = 0
+        for adapter, length in zip(adapters, lengths, strict=True):
+            if spans and spans[-1][0] is adapter and spans[-1][1].stop == first:
+                spans[-1] = (adapter, slice(spans[-1][1].start, first + length))
+            elif adapter is not None:
+                spans.append((adapter, slice(first, first + length)))
+            first += length
+        for name, module in self._wrapped.items():
+            module.own_columns = None
+            module.spans = [(span, *adapter.pairs[name]) for adapter, span in spans if name in adapter.pairs]
+
+    def _needed(self, adapters: list[Adapter | None]) -> bool:
         needed = [adapter for adapter in dict.fromkeys(adapters) if adapter is not None]
         if any(adapter not in self._stacked for adapter in needed):
             self._stack(needed)
-        own = self._own_columns(adapters) if needed else None
-        for module in self._wrapped.values():
-            module.own_columns = own
+        return bool(needed)
 
     def _own_columns(self, adapters: list[Adapter | None]) -> torch.Tensor:
         width = sum(adapter.rank for adapter in self._stacked)
@@ -52,7 +71,7 @@ class MixedAdapters:
         for name in {name for adapter in together for name in adapter.pairs} - self._wrapped.keys():
             self._wrap(name)
         for name, module in self._wrapped.items():
-            module.stack({self._stacked[adapter]: adapter.pairs[name] for adapter in together if name in adapter.pairs}, width)
+            module.stack([(self._stacked[a].start, *a.pairs[name]) for a in together if name in a.pairs], width)
 
     def _wrap(self, name: str) -> None:
         parent = self._network.get_submodule(name.rpartition(".")[0])
@@ -66,25 +85,27 @@ class _AdaptedLinear(nn.Module):
         super().__init__()
         self.base = base
         self.own_columns: torch.Tensor | None = None  # [rows, 1, width], one where the column is the row's own adapter's
+        self.spans: list[tuple[slice, torch.Tensor, torch.Tensor]] = []  # packed tokens with their A and B
         self._down: torch.Tensor | None = None  # [width, in]
         self._up: torch.Tensor | None = None  # [width, out]
 
-    def stack(self, pairs: dict[slice, tuple[torch.Tensor, torch.Tensor]], width: int) -> None:
+    def stack(self, placed_pairs: list[tuple[int, torch.Tensor, torch.Tensor]], width: int) -> None:
         self._down = self._up = None
-        if not pairs:
+        if not placed_pairs:
             return
         self._down = self.base.weight.new_zeros(width, self.base.in_features)
         self._up = self.base.weight.new_zeros(width, self.base.out_features)
-        for columns, (a, b) in pairs.items():
-            self._down[columns.start : columns.start + a.shape[0]] = a
-            self._up[columns.start : columns.start + a.shape[0]] = b.T
+        for first, a, b in placed_pairs:
+            self._down[first : first + len(a)] = a
+            self._up[first : first + len(a)] = b.T
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         result = self.base(hidden)
-        if self.own_columns is None or self._down is None:
-            return result
-        low = nn.functional.linear(hidden, self._down)
-        low *= self.own_columns
         flat = result.view(-1, result.shape[-1])
-        flat.addmm_(low.view(-1, low.shape[-1]), self._up)
+        for span, a, b in self.spans:
+            flat[span].addmm_(nn.functional.linear(hidden[0, span], a), b.T)
+        if self.own_columns is not None and self._down is not None:
+            low = nn.functional.linear(hidden, self._down)
+            low *= self.own_columns
+            flat.addmm_(low.view(-1, low.shape[-1]), self._up)
         return result
