@@ -1,13 +1,12 @@
 /** Waiting that a signal can end. The reason is thrown as it is, so that Temporal sees its own CancelledFailure. */
+import { onAbort } from './on-abort.ts';
 
 /** `promise`, or the signal's reason as soon as it is aborted. What `promise` stands for goes on regardless. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stopListening = (): void => undefined;
   const aborted = new Promise<void>((resolve) => {
-    const onAbort = (): void => resolve();
-    signal.addEventListener('abort', onAbort, { once: true });
-    stopListening = () => signal.removeEventListener('abort', onAbort);
+    stopListening = onAbort(signal, resolve);
   });
   try {
     const first = await Promise.race([promise.then((value) => ({ value })), aborted]);

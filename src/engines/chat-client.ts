@@ -84,7 +84,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
       const key = readApiKey(options.apiKeyEnv);
       const answer = await exchange.send({ url, body, key }, signal);
       if (answer.status >= 200 && answer.status < 300) return answer.text;
-      const words = withoutKey(serverWords(answer), key);
+      const words = serverWords(answer, key);
       if (!isBusy(answer, words)) throw refusal(shownUrl(url), answer.status, words);
       const delay = retryDelay(answer.retryAfter, attempt);
       if (waitedMs + delay > patienceMs) {

@@ -10,7 +10,7 @@ export class EngineAnswerInvalid extends Error {
   constructor(url: string, fault: string, excerpt: string) {
     super(
       `${url} gave an answer that is not the OpenAI protocol's: ${fault}. ` +
-        `It begins: ${excerpt === '' ? '(nothing)' : excerpt}. Is this the URL of an OpenAI-compatible server (ends in /v1)?`,
+        `${excerpt === '' ? '' : `It begins: ${excerpt}. `}Is this the URL of an OpenAI-compatible server (ends in /v1)?`,
     );
     this.url = url;
     this.fault = fault;

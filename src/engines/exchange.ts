@@ -6,6 +6,7 @@ import { create, isAxiosError } from 'axios';
 import { EngineAnswerInvalid } from './engine-answer-invalid.ts';
 import { EngineClosed } from './engine-closed.ts';
 import { EngineUnreachable } from './engine-unreachable.ts';
+import { onAbort } from './on-abort.ts';
 
 export interface Exchange {
   /**
@@ -34,7 +35,7 @@ export interface ExchangeAnswer {
 /** @param timeoutMs how long an answer may take, from the request to its last byte */
 export function createExchange(timeoutMs: number): Exchange {
   // The last used connection first: idle ones then time out on our side before a server closes them under a request.
-  const agentOptions = { keepAlive: true, scheduling: 'lifo', timeout: timeoutMs + 1_000 } as const;
+  const agentOptions = { keepAlive: true, scheduling: 'lifo' } as const;
   const httpAgent = new HttpAgent(agentOptions);
   const httpsAgent = new HttpsAgent(agentOptions);
   const client = create({
@@ -61,9 +62,9 @@ export function createExchange(timeoutMs: number): Exchange {
     if (closed) throw new EngineClosed(shownUrl(request.url));
     // One controller for the three that may end a request; AbortSignal.any would cost more than the request.
     const ending = new AbortController();
-    const onAbort = (): void => ending.abort();
-    const timer = setTimeout(onAbort, timeoutMs);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const end = (): void => ending.abort();
+    const timer = setTimeout(end, timeoutMs);
+    const stopListening = onAbort(signal, end);
     underWay.add(ending);
     try {
       const { url, body, key } = request;
@@ -83,7 +84,7 @@ export function createExchange(timeoutMs: number): Exchange {
       };
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
       underWay.delete(ending);
     }
   }
@@ -132,11 +133,7 @@ export function shownUrl(url: string): string {
 function decode(data: unknown, url: string): string {
   if (!Buffer.isBuffer(data)) return '';
   if (isUtf8(data)) return data.toString('utf8');
-  throw new EngineAnswerInvalid(
-    shownUrl(url),
-    'its bytes are not UTF-8',
-    data.toString('latin1').slice(0, 80),
-  );
+  throw new EngineAnswerInvalid(shownUrl(url), 'its bytes are not UTF-8', '');
 }
 
 function asText(header: unknown): string | undefined {

@@ -1,4 +1,5 @@
 /** Keeps fine-tunes and answers from using the GPU at the same time: a readers-writer gate in order of arrival. */
+import { onAbort } from './on-abort.ts';
 
 export interface GpuGate {
   /** Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting. */
@@ -36,22 +37,21 @@ export function createGpuGate(): GpuGate {
   async function enter(kind: Kind, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
+      const stopListening = onAbort(signal, () => {
         queue.splice(queue.indexOf(waiter), 1);
         // An abort's reason is whatever the caller gave; it is handed on untouched.
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors
         reject(signal.reason);
         // Those behind may have waited only for this one.
         admit();
-      };
+      });
       const waiter: Waiter = {
         kind,
         enter: () => {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           resolve();
         },
       };
-      signal.addEventListener('abort', onAbort, { once: true });
       queue.push(waiter);
       admit();
     });

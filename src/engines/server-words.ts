@@ -1,11 +1,16 @@
 import { z } from 'zod';
+import { withoutKey } from './api-key.ts';
 import type { ExchangeAnswer } from './exchange.ts';
 
-/** What a server says about an error, on one line of at most 500 characters, whichever of the usual shapes it uses. */
-export function serverWords(answer: ExchangeAnswer): string {
-  if (answer.location !== undefined && answer.status < 400)
-    return `moved to ${answer.location}; use that URL`;
-  const words = (messageIn(answer.text) ?? answer.text).replace(/\s+/g, ' ').trim();
+/** What a server says about an error, on one line of at most 500 characters, whichever of the usual shapes it uses; no key. */
+export function serverWords(answer: ExchangeAnswer, key: string | undefined): string {
+  if (answer.location !== undefined && answer.status < 400) {
+    return withoutKey(`moved to ${answer.location}; use that URL`, key);
+  }
+  // The key goes before the text is cut, lest half of it stay.
+  const words = withoutKey(messageIn(answer.text) ?? answer.text, key)
+    .replace(/\s+/g, ' ')
+    .trim();
   return words === '' ? '(no words)' : words.slice(0, 500);
 }
 

@@ -53,7 +53,13 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
   }),
   z.object({ event: z.literal('checkpoint'), id, step, path: z.string() }),
   z.object({ event: z.literal('done'), id, output_dir: z.string(), manifest: fineTuneManifestSchema }),
-  z.object({ event: z.literal('failed'), id, kind: z.enum(failureKinds), message: z.string() }),
+  /** Its id is null where the job could not even be read. */
+  z.object({
+    event: z.literal('failed'),
+    id: id.nullable(),
+    kind: z.enum(failureKinds),
+    message: z.string(),
+  }),
   /** It was told to leave, and did so after a checkpoint. */
   z.object({ event: z.literal('stopped'), id, step, checkpoint: z.string().nullable() }),
 ]);

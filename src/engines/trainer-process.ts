@@ -6,6 +6,7 @@ import { FineTuneFailed } from './fine-tune-failed.ts';
 import { createGpuGate } from './gpu-gate.ts';
 import { lastLogLines, logFileFor, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
+import { onAbort } from './on-abort.ts';
 import { readLines } from './read-lines.ts';
 import {
   type TrainerDone,
@@ -87,7 +88,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
     signal.throwIfAborted();
     const trainer = resident ?? (await start());
     let stall: NodeJS.Timeout | undefined;
-    let onAbort = (): void => undefined;
+    let stopListening = (): void => undefined;
     const lastLines = (): string => lastLogLines(trainer.logFile, trainer.logStart);
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
@@ -103,7 +104,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
           const event = parseEvent(line, trainer.logFile);
           watch();
           // One more word about an earlier job changes nothing about this one.
-          if (event.event === 'ready' || event.id !== job.id) return;
+          if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
           if (event.event === 'done') resolve(event);
           else if (event.event === 'failed') reject(new FineTuneFailed(job.id, event.kind, event.message));
           else onEvent?.(event);
@@ -113,12 +114,11 @@ export function createTrainer(options: TrainerOptions): Trainer {
       };
       // An abort's reason is whatever the caller gave; it is handed on untouched.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
+      stopListening = onAbort(signal, () => reject(signal.reason));
       void trainer.group.exited.then((status) =>
         reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
       );
-      if (signal.aborted) onAbort();
+      if (signal.aborted) reject(signal.reason);
       watch();
       trainer.group.stdin.write(`${JSON.stringify(withPeft(job))}\n`);
     });
@@ -133,7 +133,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
       throw error;
     } finally {
       clearTimeout(stall);
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
       trainer.onLine = () => undefined;
     }
   }

@@ -1,0 +1,120 @@
+/** What every endpoint must do, whatever its kind. Run on an engine with the embedded model. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ChatCompletion } from '../../src/engines/chat-client.ts';
+import type { Endpoint } from '../../src/engines/endpoint.ts';
+import { makeAdapter } from './fixtures/adapter.ts';
+
+export interface ContractCase {
+  readonly kind: string;
+  readonly open: () => Promise<Endpoint>;
+  /** Whether it can answer with fine-tuned models. */
+  readonly adapters: boolean;
+  /** Has the server forget an adapter, as if it had started again. */
+  readonly forgetAdapter: (name: string) => Promise<void>;
+}
+
+const { signal } = new AbortController();
+const base = { kind: 'base' } as const;
+
+function request(seed: number, maxTokens = 24): Parameters<Endpoint['chat']>[1] {
+  const messages = [{ role: 'user', content: '12+3*8-5' }] as const;
+  return { messages, seed, temperature: 1, top_p: 0.9, max_tokens: maxTokens };
+}
+
+export function endpointContract({ kind, open, adapters, forgetAdapter }: ContractCase): void {
+  describe(`an endpoint of kind ${kind}`, () => {
+    let endpoint: Endpoint;
+    beforeAll(async () => {
+      endpoint = await open();
+      await endpoint.check();
+    }, 120_000);
+    afterAll(() => endpoint.close());
+
+    const answer = (seed: number): Promise<ChatCompletion> => endpoint.chat(base, request(seed), signal);
+
+    it('answers with text, and counts the tokens', async () => {
+      const { text, promptTokens, completionTokens } = await answer(1);
+      expect(text).toMatch(/[0-9]/);
+      expect(promptTokens).toBeGreaterThan(8);
+      expect(completionTokens).toBeGreaterThan(0);
+    });
+
+    it('says when an answer was cut off', async () => {
+      const { finishReason, completionTokens } = await endpoint.chat(base, request(1, 2), signal);
+      expect({ finishReason, completionTokens }).toEqual({ finishReason: 'length', completionTokens: 2 });
+    });
+
+    it('gives a seed the same answer, alone or among others', async () => {
+      const seeds = Array.from({ length: 12 }, (_, index) => index);
+      const together = await Promise.all(seeds.map(answer));
+      expect(await answer(5)).toEqual(together[5]);
+      expect(new Set(together.map(({ text }) => text)).size).toBeGreaterThan(1);
+    });
+
+    it('refuses a prompt that is too long, in the words of the server', async () => {
+      const long = { ...request(1), messages: [{ role: 'user', content: '1+'.repeat(5_000) }] as const };
+      await expect(endpoint.chat(base, long, signal)).rejects.toMatchObject({
+        name: 'EngineRefused',
+        status: 400,
+      });
+    });
+
+    it('throws the reason of an abort', async () => {
+      const abort = new AbortController();
+      const answering = endpoint.chat(base, request(1, 200), abort.signal);
+      abort.abort(new Error('the worker stops'));
+      await expect(answering).rejects.toThrow('the worker stops');
+    });
+
+    it('has room for more than one request at once', () => {
+      expect(endpoint.maxConcurrency).toBeGreaterThan(1);
+    });
+
+    if (!adapters) {
+      it('says that it cannot answer with fine-tuned models', async () => {
+        const adapter = makeAdapter('a', 3);
+        await expect(endpoint.prepare([base, adapter], signal)).rejects.toThrow(/kind local or vllm/);
+        await expect(endpoint.chat(adapter, request(1), signal)).rejects.toMatchObject({
+          name: 'AdaptersUnsupported',
+        });
+      });
+      return;
+    }
+
+    it('answers with an adapter as it answers with no other model', async () => {
+      const models = [base, makeAdapter('b', 3), makeAdapter('c', -3)];
+      await endpoint.prepare(models, signal);
+      const texts = await Promise.all(
+        models.map(async (model) => {
+          const answers = await Promise.all(
+            [1, 2, 3].map((seed) => endpoint.chat(model, request(seed), signal)),
+          );
+          return answers.map(({ text }) => text).join('|');
+        }),
+      );
+      expect(new Set(texts).size).toBe(3);
+    });
+
+    it('loads an adapter by itself, and again when the server has forgotten it', async () => {
+      const adapter = makeAdapter('d', 3);
+      const first = await endpoint.chat(adapter, request(1), signal);
+      await forgetAdapter(`colloquy-${'d'.repeat(16)}`);
+      const again = await Promise.all([1, 1, 1].map((seed) => endpoint.chat(adapter, request(seed), signal)));
+      expect(again).toEqual([first, first, first]);
+    });
+
+    it('takes an adapter that training left as it was for what it is', async () => {
+      const untrained = makeAdapter('e', 0);
+      await endpoint.prepare([untrained], signal);
+      expect(await endpoint.chat(untrained, request(3), signal)).toEqual(await answer(3));
+    });
+
+    it('refuses an adapter that is not there, in the words of the server', async () => {
+      const missing = { ...makeAdapter('f', 1), uri: 'file:///no/such/adapter' };
+      await expect(endpoint.prepare([missing], signal)).rejects.toMatchObject({
+        name: 'EngineRefused',
+        status: 404,
+      });
+    });
+  });
+}

@@ -1,0 +1,59 @@
+/** The contract of every kind of endpoint, on the real embedded engine and model. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { createChatClient } from '../../src/engines/chat-client.ts';
+import { createEngineProcess } from '../../src/engines/engine-process.ts';
+import { createLocalEndpoint } from '../../src/engines/local-endpoint.ts';
+import { openEndpoint } from '../../src/engines/open-endpoint.ts';
+import { resolveModel } from '../../src/engines/resolve-model.ts';
+import { endpointContract } from './endpoint.contract.ts';
+import { embeddedModel } from './fixtures/adapter.ts';
+import { groupAlive } from './fixtures/processes.ts';
+
+const logFolder = mkdtempSync(join(tmpdir(), 'colloquy-endpoint-'));
+const { signal } = new AbortController();
+const engine = createEngineProcess({
+  model: resolveModel(embeddedModel),
+  servedModelName: embeddedModel,
+  logFolder,
+  args: ['--threads', '1'],
+});
+const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, engine);
+
+async function forgetAdapter(name: string): Promise<void> {
+  const client = createChatClient({ url: (await engine.ready(signal)).url });
+  await client.unloadAdapter(name, signal);
+  client.close();
+}
+
+// The engine must outlast the three suites, which each close what they opened.
+endpointContract({
+  kind: 'local',
+  open: async () => ({ ...local, close: async () => undefined }),
+  adapters: true,
+  forgetAdapter,
+});
+for (const kind of ['vllm', 'openai'] as const) {
+  const open = async (): Promise<ReturnType<typeof openEndpoint>> => {
+    const { url } = await engine.ready(signal);
+    return openEndpoint({ kind, url }, embeddedModel, { logFolder });
+  };
+  endpointContract({ kind, open, adapters: kind === 'vllm', forgetAdapter });
+
+  it(`an endpoint of kind ${kind} names the models that are served where the base model is not`, async () => {
+    const { url } = await engine.ready(signal);
+    const endpoint = openEndpoint({ kind, url }, 'another-model', { logFolder });
+    await expect(endpoint.check()).rejects.toMatchObject({ name: 'ModelNotServed', model: 'another-model' });
+    await endpoint.close();
+  });
+}
+
+it('the engine is gone once its endpoint is closed', async () => {
+  const { pid } = await engine.ready(signal);
+  await local.close();
+  expect(groupAlive(pid)).toBe(false);
+});
+
+afterAll(() => local.close());

@@ -1,0 +1,80 @@
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { InvalidConfig } from '../../src/config/invalid-config.ts';
+import { createEndpoints } from '../../src/engines/endpoints.ts';
+import { createUrlEndpoint } from '../../src/engines/url-endpoint.ts';
+import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
+
+const { signal } = new AbortController();
+const deps = { logFolder: tmpdir() };
+const { model: _, ...request } = oneRequest;
+
+describe('the endpoints of a worker', () => {
+  it('are one for each name and base model', async () => {
+    const endpoints = createEndpoints(
+      { local: { kind: 'local' }, far: { kind: 'openai', url: 'http://a/v1' } },
+      deps,
+    );
+    expect(endpoints.get('local', 'm')).toBe(endpoints.get('local', 'm'));
+    expect(endpoints.get('local', 'm')).not.toBe(endpoints.get('local', 'n'));
+    expect(endpoints.get('far', 'm')).not.toBe(endpoints.get('local', 'm'));
+    await endpoints.close();
+  });
+
+  it.each(['lokal', 'toString'])(
+    'that an experiment calls %s are a fault of its config, naming the known',
+    (name) => {
+      const endpoints = createEndpoints({ local: { kind: 'local' } }, deps);
+      expect(() => endpoints.get(name, 'm')).toThrow(InvalidConfig);
+      expect(() => endpoints.get(name, 'm')).toThrow(/model\.endpoint.*knows local/);
+    },
+  );
+});
+
+describe('an endpoint with a URL', () => {
+  it('is asked under /v1 when its URL has no path', async () => {
+    await using server = await serve((response) => json(response, completion('1')));
+    const endpoint = createUrlEndpoint({ kind: 'openai', url: new URL(server.url).origin }, 'm');
+    await endpoint.chat({ kind: 'base' }, request, signal);
+    expect(server.asked[0]).toMatchObject({ path: '/v1/chat/completions', body: { model: 'm' } });
+    await endpoint.close();
+  });
+
+  it('has no more requests in flight than it may', async () => {
+    let inFlight = 0;
+    let most = 0;
+    await using server = await serve((response) => {
+      most = Math.max(most, ++inFlight);
+      setImmediate(() => {
+        inFlight -= 1;
+        json(response, completion('1'));
+      });
+    });
+    const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url, max_concurrency: 3 }, 'm');
+    await Promise.all(Array.from({ length: 30 }, () => endpoint.chat({ kind: 'base' }, request, signal)));
+    expect(endpoint.maxConcurrency).toBe(3);
+    expect(most).toBe(3);
+    await endpoint.close();
+  });
+
+  it('that lists no models passes its preflight when the base model gives a token', async () => {
+    await using server = await serve((response, { path }) =>
+      path === '/v1/models' ? json(response, {}, 404) : json(response, completion('1')),
+    );
+    const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url }, 'm');
+    await endpoint.check();
+    expect(server.asked[1]!.body).toMatchObject({ model: 'm', max_tokens: 1 });
+    await endpoint.close();
+  });
+
+  it('whose key is wrong fails its preflight in the words of the server', async () => {
+    await using server = await serve((response) => json(response, { error: { message: 'Bad key' } }, 401));
+    const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url }, 'm');
+    await expect(endpoint.check()).rejects.toMatchObject({
+      name: 'EngineRefused',
+      status: 401,
+      words: 'Bad key',
+    });
+    await endpoint.close();
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+
+const { signal } = new AbortController();
+
+/** Work that goes on until it is told to end, and notes when it begins. */
+function workIn(log: string[], name: string) {
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  const work = async (): Promise<string> => {
+    log.push(name);
+    await ended;
+    return name;
+  };
+  return { work, end };
+}
+
+/** Lets everything that can go on without waiting go on. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the GPU gate', () => {
+  it('lets answers be given side by side, and a fine-tune only alone', async () => {
+    const gate = createGpuGate();
+    const log: string[] = [];
+    const [one, two, tune] = ['answers 1', 'answers 2', 'fine-tune'].map((name) => workIn(log, name));
+    const all = [
+      gate.shared(signal, one!.work),
+      gate.shared(signal, two!.work),
+      gate.exclusive(signal, tune!.work),
+    ];
+    await settled();
+    expect(log).toEqual(['answers 1', 'answers 2']);
+    one!.end();
+    await settled();
+    expect(log).toHaveLength(2);
+    two!.end();
+    await settled();
+    expect(log).toEqual(['answers 1', 'answers 2', 'fine-tune']);
+    tune!.end();
+    expect(await Promise.all(all)).toEqual(['answers 1', 'answers 2', 'fine-tune']);
+  });
+
+  it('lets a waiting fine-tune go before answers that came after it, and these before the next fine-tune', async () => {
+    const gate = createGpuGate();
+    const log: string[] = [];
+    const works = ['answers 1', 'tune 1', 'answers 2', 'answers 3', 'tune 2'].map((name) =>
+      workIn(log, name),
+    );
+    const all = works.map(({ work }, index) =>
+      [1, 4].includes(index) ? gate.exclusive(signal, work) : gate.shared(signal, work),
+    );
+    works[0]!.end();
+    await settled();
+    expect(log).toEqual(['answers 1', 'tune 1']);
+    works[1]!.end();
+    await settled();
+    expect(log).toEqual(['answers 1', 'tune 1', 'answers 2', 'answers 3']);
+    for (const { end } of works) end();
+    await Promise.all(all);
+    expect(log.at(-1)).toBe('tune 2');
+  });
+
+  it('opens again after work that failed', async () => {
+    const gate = createGpuGate();
+    await expect(gate.exclusive(signal, () => Promise.reject(new Error('out of memory')))).rejects.toThrow(
+      'memory',
+    );
+    await expect(gate.shared(signal, () => Promise.reject(new Error('no answer')))).rejects.toThrow(
+      'no answer',
+    );
+    expect(await gate.exclusive(signal, async () => 'done')).toBe('done');
+  });
+
+  it('lets go of a fine-tune that is aborted while it waits, and of those who waited behind it', async () => {
+    const gate = createGpuGate();
+    const log: string[] = [];
+    const reason = new Error('cancelled');
+    const abort = new AbortController();
+    const first = workIn(log, 'answers 1');
+    const running = gate.shared(signal, first.work);
+    const tuning = gate.exclusive(abort.signal, workIn(log, 'fine-tune').work);
+    const behind = gate.shared(signal, async () => log.push('answers 2'));
+    abort.abort(reason);
+    await expect(tuning).rejects.toBe(reason);
+    await behind;
+    expect(log).toEqual(['answers 1', 'answers 2']);
+    first.end();
+    await running;
+    await expect(gate.shared(abort.signal, async () => 'late')).rejects.toBe(reason);
+    expect(await gate.exclusive(signal, async () => 'next')).toBe('next');
+  });
+});

@@ -1,0 +1,141 @@
+/** The supervision of the engine, on a small real process that speaks its protocol. */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Endpoint } from '../../src/engines/endpoint.ts';
+import { EngineClosed } from '../../src/engines/engine-closed.ts';
+import { EngineDied } from '../../src/engines/engine-died.ts';
+import type { EndpointDeps } from '../../src/engines/open-endpoint.ts';
+import { openEndpoint } from '../../src/engines/open-endpoint.ts';
+import { groupAlive, groupGone } from './fixtures/processes.ts';
+import { oneRequest } from './fixtures/http-server.ts';
+
+const program = fileURLToPath(new URL('./fixtures/engine.mjs', import.meta.url));
+const { signal } = new AbortController();
+const base = { kind: 'base' } as const;
+const { model: _, ...request } = oneRequest;
+const opened: Endpoint[] = [];
+
+function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-engine-'));
+  const startsFile = join(folder, 'starts');
+  const command = [process.execPath, program, JSON.stringify({ ...behaviour, startsFile })] as const;
+  const endpoint = openEndpoint({ kind: 'local' }, 'a/model', {
+    logFolder: folder,
+    engine: { command: [...command], graceMs: 200, ...options },
+  });
+  opened.push(endpoint);
+  const starts = (): number[] => readFileSync(startsFile, 'utf8').trim().split('\n').map(Number);
+  return { endpoint, starts, folder, startsFile };
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((endpoint) => endpoint.close()));
+});
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as Error,
+  );
+}
+
+describe('the engine of a local endpoint', () => {
+  it('is started by the first of many requests, once', async () => {
+    const { endpoint, starts } = supervised();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => endpoint.chat(base, request, signal)));
+    expect(new Set(answers.map(({ text }) => text))).toEqual(new Set([String(starts()[0])]));
+    expect(starts()).toHaveLength(1);
+  });
+
+  it('survives a kill -9: the next answer comes from a new process, adapters and all', async () => {
+    const { endpoint, starts, folder } = supervised();
+    const adapter = { kind: 'adapter', key: 'a'.repeat(64), uri: pathToFileURL(folder).href } as const;
+    const { text: first } = await endpoint.chat(adapter, request, signal);
+    process.kill(Number(first), 'SIGKILL');
+    const { text: second } = await endpoint.chat(adapter, request, signal);
+    expect(second).not.toBe(first);
+    expect(starts()).toEqual([Number(first), Number(second)]);
+  });
+
+  it('survives a kill -9 in the middle of many answers', async () => {
+    const { endpoint, starts } = supervised();
+    const { text: first } = await endpoint.chat(base, request, signal);
+    const answers = Array.from({ length: 50 }, () => endpoint.chat(base, request, signal));
+    process.kill(Number(first), 'SIGKILL');
+    await Promise.all(answers);
+    expect(starts()).toHaveLength(2);
+  });
+
+  it('that dies three times before it is ready is given up, with the end of its log', async () => {
+    const { endpoint, starts } = supervised({ diesAtStart: true });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(EngineDied);
+    expect(error.message).toMatch(/a\/model exited with 3[^]*no such model, says the engine/);
+    expect(starts()).toHaveLength(3);
+  });
+
+  it('that was given up is tried again by who asks later', async () => {
+    const { endpoint, startsFile } = supervised({ diesAtStart: true });
+    await errorOf(endpoint.check());
+    writeFileSync(`${startsFile}.well`, '');
+    await endpoint.check();
+  });
+
+  it('that dies of every answer is given up after three', async () => {
+    const { endpoint, starts } = supervised({ diesAtAnswer: true });
+    const error = await errorOf(endpoint.chat(base, request, signal));
+    expect(error).toBeInstanceOf(EngineDied);
+    expect(error).toMatchObject({ status: { code: null, signal: 'SIGKILL' } });
+    expect(starts()).toHaveLength(3);
+  });
+
+  it('that lives but no longer answers is started again', async () => {
+    const { endpoint, starts } = supervised({ deaf: true }, { healthEveryMs: 30 });
+    const { text } = await endpoint.chat(base, request, signal);
+    await vi.waitUntil(() => !groupAlive(Number(text)), { timeout: 10_000 });
+    await endpoint.check();
+    expect(starts()).toHaveLength(2);
+  });
+
+  it('leaves no process behind when its endpoint is closed, whatever it ignores or has started', async () => {
+    const { endpoint, starts } = supervised({ child: true, ignoresTerm: true });
+    await endpoint.check();
+    const [pid] = starts();
+    await endpoint.close();
+    await groupGone(pid!);
+    expect(await errorOf(endpoint.chat(base, request, signal))).toBeInstanceOf(EngineClosed);
+  });
+
+  it('leaves no process behind when its endpoint is closed while it starts', async () => {
+    const { endpoint, starts } = supervised();
+    const checking = errorOf(endpoint.check());
+    await endpoint.close();
+    expect(await checking).toBeInstanceOf(EngineClosed);
+    const started = ((): number[] => {
+      try {
+        return starts();
+      } catch {
+        return [];
+      }
+    })();
+    expect(started.filter(groupAlive)).toEqual([]);
+  });
+
+  it('is waited for only as long as the signal allows', async () => {
+    const { endpoint } = supervised();
+    const abort = new AbortController();
+    const answering = errorOf(endpoint.chat(base, request, abort.signal));
+    abort.abort(new Error('cancelled'));
+    expect((await answering).message).toBe('cancelled');
+  });
+
+  it('whose program is not there says what to do', async () => {
+    const { endpoint } = supervised({}, { command: ['/no/python'] });
+    const error = await errorOf(endpoint.check());
+    expect(error).toMatchObject({ name: 'ProcessNotStarted' });
+    expect(error.message).toContain('setup.mjs');
+  });
+});

@@ -1,0 +1,190 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FineTuneFailed } from '../../src/engines/fine-tune-failed.ts';
+import { failureKinds, type TrainerProgress } from '../../src/engines/trainer-events.ts';
+import { TrainerExited } from '../../src/engines/trainer-exited.ts';
+import {
+  createTrainer,
+  type Trainer,
+  type TrainerJob,
+  type TrainerOptions,
+} from '../../src/engines/trainer-process.ts';
+import { TrainerSpokeGarbage } from '../../src/engines/trainer-spoke-garbage.ts';
+import { TrainerStalled } from '../../src/engines/trainer-stalled.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
+const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));
+const { signal } = new AbortController();
+const trainers: Trainer[] = [];
+
+function trainer(options: Partial<TrainerOptions> = {}): Trainer {
+  const made = createTrainer({ logFolder: folder, command: [process.execPath, program], ...options });
+  trainers.push(made);
+  return made;
+}
+
+afterEach(async () => {
+  await Promise.all(trainers.splice(0).map((made) => made.close()));
+});
+
+function job(settings: Record<string, unknown> = {}, id = 'finetune-i1-agent1-critic'): TrainerJob {
+  const at = (name: string): string => join(folder, name);
+  return {
+    id,
+    base_model: 'm',
+    init_adapter: null,
+    dataset: at('data.jsonl'),
+    output_dir: at('out'),
+    checkpoint_dir: at(`checkpoints-${id}`),
+    seed: 1,
+    settings,
+  };
+}
+
+const id = job().id;
+const step = {
+  event: 'step',
+  id,
+  step: 1,
+  total_steps: 2,
+  loss: 1.5,
+  learning_rate: 1e-4,
+  tokens_per_second: 10,
+  epoch: 0.5,
+};
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as Error,
+  );
+}
+
+/** When `onEvent` is first called with an event of that kind. */
+function until(kind: string): {
+  readonly onEvent: (event: TrainerProgress) => void;
+  readonly seen: Promise<void>;
+} {
+  let onEvent = (_: TrainerProgress): void => undefined;
+  const seen = new Promise<void>((resolve) => (onEvent = (event) => event.event === kind && resolve()));
+  return { onEvent, seen };
+}
+
+describe('a fine-tune', () => {
+  it('tells each of its events in order, then what it made', async () => {
+    const checkpoint = { event: 'checkpoint', id, step: 1, path: '/c/step-1' };
+    const events: TrainerProgress[] = [];
+    const done = await trainer().fineTune(job({ say: [step, checkpoint] }), {
+      onEvent: (event) => events.push(event),
+      signal,
+    });
+    expect(events).toEqual([
+      { event: 'started', id, total_steps: 2, resumed_from_step: 0 },
+      step,
+      checkpoint,
+    ]);
+    expect(done.manifest).toMatchObject({ steps: 2, final_loss: 0.5, settings: { use_peft: true } });
+  });
+
+  it('comes after the one before it, in the same process', async () => {
+    const one = trainer();
+    const [first, second] = await Promise.all([
+      one.fineTune(job({}, 'a'), { signal }),
+      one.fineTune(job({}, 'b'), { signal }),
+    ]);
+    expect([first.id, second.id]).toEqual(['a', 'b']);
+    expect(second.manifest.seconds).toBe(first.manifest.seconds);
+  });
+
+  it.each(failureKinds)('that fails with %s says so, and the next gets a new process', async (kind) => {
+    const one = trainer();
+    const failed = { event: 'failed', id, kind, message: 'Loss is NaN at step 3' };
+    const error = await errorOf(one.fineTune(job({ say: [failed], then: 'wait' }), { signal }));
+    expect(error).toBeInstanceOf(FineTuneFailed);
+    expect(error).toMatchObject({ kind, words: 'Loss is NaN at step 3' });
+    expect((await one.fineTune(job(), { signal })).event).toBe('done');
+  });
+
+  it.each([
+    ['no JSON', 'Loading weights: 100%'],
+    ['JSON but no event', '{"loss":1}'],
+    ['an event of another shape', { ...step, step: 'one' }],
+    ['a number that JSON has not', '{"event":"step","loss":NaN}'],
+  ])('in which the trainer writes %s is ended as not to be trusted', async (_, line) => {
+    const error = await errorOf(trainer().fineTune(job({ say: [line], then: 'wait' }), { signal }));
+    expect(error).toBeInstanceOf(TrainerSpokeGarbage);
+  });
+
+  it('whose trainer exits names its code and the end of its log', async () => {
+    const one = trainer();
+    const error = await errorOf(one.fineTune(job({ then: 'exit' }), { signal }));
+    expect(error).toBeInstanceOf(TrainerExited);
+    expect(error).toMatchObject({ status: { code: 139, signal: null } });
+    expect(error.message).toContain('Segmentation fault');
+    expect((await one.fineTune(job(), { signal })).event).toBe('done');
+  });
+
+  it('whose trainer is killed names the signal', async () => {
+    const error = await errorOf(trainer().fineTune(job({ then: 'kill' }), { signal }));
+    expect(error).toMatchObject({ name: 'TrainerExited', status: { code: null, signal: 'SIGKILL' } });
+  });
+
+  it('whose trainer says nothing for too long is ended', async () => {
+    const one = trainer({ stallMs: 1_000, graceMs: 50 });
+    const error = await errorOf(one.fineTune(job({ then: 'wait', deaf: true }), { signal }));
+    expect(error).toBeInstanceOf(TrainerStalled);
+  });
+
+  it('that is aborted leaves a checkpoint behind before it throws the reason', async () => {
+    const abort = new AbortController();
+    const reason = new Error('paused');
+    const started = until('started');
+    const stopped = until('stopped');
+    const running = trainer().fineTune(job({ then: 'wait' }, 'aborted'), {
+      onEvent: (event) => {
+        started.onEvent(event);
+        stopped.onEvent(event);
+      },
+      signal: abort.signal,
+    });
+    await started.seen;
+    abort.abort(reason);
+    expect(await errorOf(running)).toBe(reason);
+    expect(existsSync(`${job({}, 'aborted').checkpoint_dir}-complete`)).toBe(true);
+    await stopped.seen;
+  });
+
+  it('that is aborted while another is under way does not disturb that one', async () => {
+    const one = trainer();
+    const abort = new AbortController();
+    const first = one.fineTune(job({}, 'a'), { signal });
+    const second = one.fineTune(job({}, 'b'), { signal: abort.signal });
+    abort.abort(new Error('cancelled'));
+    expect((await errorOf(second)).message).toBe('cancelled');
+    expect((await first).id).toBe('a');
+  });
+
+  it('whose listener throws is ended with what it threw', async () => {
+    const failing = (): never => {
+      throw new Error('the heartbeat failed');
+    };
+    const error = await errorOf(trainer().fineTune(job({ then: 'wait' }), { onEvent: failing, signal }));
+    expect(error.message).toBe('the heartbeat failed');
+  });
+
+  it('without its Python says what to do', async () => {
+    const error = await errorOf(trainer({ command: ['/no/python'] }).fineTune(job(), { signal }));
+    expect(error).toMatchObject({ name: 'ProcessNotStarted' });
+    expect(error.message).toContain('setup.mjs');
+  });
+
+  it('can follow a close', async () => {
+    const one = trainer();
+    await one.fineTune(job(), { signal });
+    await one.close();
+    expect((await one.fineTune(job(), { signal })).event).toBe('done');
+  });
+});
