@@ -29,7 +29,7 @@ type DatasetsRequest = {
   readonly shards: number;
 };
 
-/** Makes an agent's generation and critic datasets from the iteration's debates (section 3.2 of the paper). */
+/** Makes an agent's generation and critic datasets from the iteration's debates (section 2.3 of the paper). */
 export async function buildDatasets(
   { experiment, iteration, agent, shards }: DatasetsRequest,
   { store, grader }: Dependencies,
@@ -73,9 +73,10 @@ async function label(
     (await readRows(files.goldLabels, goldLabelSchema)).map((row) => [row.questionId, row]),
   );
   const equal = (a: string, b: string) => grader.equal(a, b);
-  const labelled = debates.map((debate) => {
+  const labelled: LabelledDebate[] = [];
+  for (const debate of debates) {
     const answer = gold.get(debate.question.id);
-    return answer ? labelByGold(debate, answer, equal) : null;
-  });
-  return (await Promise.all(labelled)).filter((each) => each !== null);
+    if (answer) labelled.push(await labelByGold(debate, answer, equal));
+  }
+  return labelled;
 }

@@ -43,7 +43,7 @@ export type FineTuned = {
 };
 
 /**
- * Fine-tunes a model on a dataset (section 3.2 of the paper). What is finished is found by its content address and never trained
+ * Fine-tunes a model on a dataset (section 2.3 of the paper). What is finished is found by its content address and never trained
  * again; what was begun goes on from its newest complete checkpoint.
  */
 export async function fineTune(request: FineTuneRequest, dependencies: Dependencies): Promise<FineTuned> {
@@ -131,18 +131,12 @@ async function heartbeatingModel(
 
 /** What people see of a running fine-tune. */
 function heartbeatOf(event: TrainerProgress): object {
-  switch (event.event) {
-    case 'started':
-      return { step: event.resumed_from_step, totalSteps: event.total_steps };
-    case 'step':
-      return {
-        step: event.step,
-        totalSteps: event.total_steps,
-        loss: event.loss,
-        tokensPerSecond: event.tokens_per_second,
-      };
-    case 'checkpoint':
-    case 'stopped':
-      return { checkpoint: event.step };
-  }
+  if (event.event === 'started') return { step: event.resumed_from_step, totalSteps: event.total_steps };
+  if (event.event !== 'step') return { checkpoint: event.step };
+  return {
+    step: event.step,
+    totalSteps: event.total_steps,
+    loss: event.loss,
+    tokensPerSecond: event.tokens_per_second,
+  };
 }

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
+import { logToFile } from './log-to-file.ts';
 import { openDependencies, type OpenDependencies } from './open-dependencies.ts';
 import { type TaskQueue, taskQueues } from './task-queues.ts';
 
@@ -18,15 +20,18 @@ export async function startWorkers({
   queues = Object.values(taskQueues),
   signal,
   onReady,
+  dependencies = openDependencies(),
 }: {
   readonly queues?: readonly TaskQueue[];
   readonly signal: AbortSignal;
   /** Called when all queues are served. */
   readonly onReady?: () => void;
+  /** The real ones unless told; a worker closes them when it ends. */
+  readonly dependencies?: OpenDependencies;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  logToFile(join(dependencies.store.logs, 'worker.log'));
   const connection = await NativeConnection.connect(connectionOptions);
-  const dependencies = openDependencies();
   try {
     const workers = await Promise.all(
       queues.map((taskQueue) =>

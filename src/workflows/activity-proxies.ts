@@ -15,24 +15,35 @@ const retry = {
  * Long steps heartbeat, so that a dead worker is noticed within the heartbeat timeout; start-to-close only bounds a step that
  * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
  */
-const control = proxyActivities<ControlActivities>({
-  startToCloseTimeout: '1h',
-  heartbeatTimeout: '30s',
-  retry,
-});
+const { prepare, buildDatasets, evaluate, recordIteration, writeResult } = proxyActivities<ControlActivities>(
+  {
+    startToCloseTimeout: '1h',
+    heartbeatTimeout: '20s',
+    retry,
+  },
+);
 
-const debates = proxyActivities<DebateActivities>({
+const { debate } = proxyActivities<DebateActivities>({
   taskQueue: taskQueues.debate,
   startToCloseTimeout: '12h',
-  heartbeatTimeout: '30s',
+  heartbeatTimeout: '20s',
   retry,
 });
 
-const gpu = proxyActivities<GpuActivities>({
+const { fineTune, remakeModel } = proxyActivities<GpuActivities>({
   taskQueue: taskQueues.gpu,
   startToCloseTimeout: '48h',
-  heartbeatTimeout: '30s',
+  heartbeatTimeout: '20s',
   retry,
 });
 
-export const activities = { ...control, ...debates, ...gpu };
+export const activities = {
+  prepare,
+  buildDatasets,
+  evaluate,
+  recordIteration,
+  writeResult,
+  debate,
+  fineTune,
+  remakeModel,
+};

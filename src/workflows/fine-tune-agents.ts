@@ -8,7 +8,7 @@ import { inWindow } from './in-window.ts';
 import type { RunControl } from './run-control.ts';
 
 /**
- * Fine-tunes the generation and the critic model of every agent on its own dataset (section 3.2 of the paper). All 2N fine-tunes
+ * Fine-tunes the generation and the critic model of every agent on its own dataset (section 2.3 of the paper). All 2N fine-tunes
  * are pending at once, so that as many run as there are GPUs.
  */
 export async function fineTuneAgents(

@@ -7,7 +7,7 @@ import { fineTuneAgents } from './fine-tune-agents.ts';
 import { inWindow } from './in-window.ts';
 import type { RunControl } from './run-control.ts';
 
-/** One iteration (section 3 of the paper): the agents debate, each is fine-tuned on its own side of the debates, and is measured. */
+/** One iteration (section 2 of the paper): the agents debate, each is fine-tuned on its own side of the debates, and is measured. */
 export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
   const beganDebates = Date.now();
   const debates = await debateQuestions(state, control, 'train');

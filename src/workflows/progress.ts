@@ -42,6 +42,6 @@ export const resumeUpdate = defineUpdate<Progress>('resume');
 /** Tries the parked steps again. */
 export const retryUpdate = defineUpdate<Progress>('retry');
 /** Ends a parked experiment as failed. What is finished stays; starting it again goes on from there. */
-export const abortUpdate = defineUpdate<Progress, [reason?: string]>('abort');
+export const abortUpdate = defineUpdate<Progress, [reason: string]>('abort');
 /** Sets L: not below the iteration under way. */
 export const setIterationsUpdate = defineUpdate<Progress, [iterations: number]>('setIterations');

@@ -27,8 +27,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** Tests may start the same workflow id again at once: no pause between two runs of one id. */
-const testSettings = ['--dynamic-config-value', 'history.workflowIdReuseMinimalInterval="0s"'];
+/**
+ * Tests may start the same workflow id again at once: no pause between two runs of one id. Files that start workers have a
+ * namespace each, because the queues' names are the product's own.
+ */
+const killedIn = ['killed-1', 'killed-2', 'killed-3', 'killed-4'];
+const testSettings = [
+  '--dynamic-config-value',
+  'history.workflowIdReuseMinimalInterval="0s"',
+  ...['workflows', 'embedded', 'cli', ...killedIn].flatMap((namespace) => ['--namespace', namespace]),
+];
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export type WorkerProcess = {
+  readonly pid: number;
+  /** Sends the signal to the worker alone, and resolves when it is gone. */
+  readonly kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>;
+};
+
+/** Starts worker-main.ts; resolves when it serves its queues. */
+export async function startWorkerProcess(
+  environment: Record<string, string>,
+  args: readonly string[],
+): Promise<WorkerProcess> {
+  const script = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    exited.then(([code]) =>
+      Promise.reject(new Error(`The worker ended with ${String(code)} before it was ready.`)),
+    ),
+  ]);
+  return {
+    pid: child.pid!,
+    kill: async (signal) => {
+      child.kill(signal);
+      await exited;
+    },
+  };
+}
