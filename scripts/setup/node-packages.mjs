@@ -66,7 +66,7 @@ const remedy =
 
 /** @param {string} root */
 async function npmCi(root) {
-  const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund'];
+  const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retry-maxtimeout=10000'];
   const limits = { cwd: root, timeoutSeconds: 900, attempts: 2, what: 'npm ci', remedy };
   // Under `npm run` this is the very npm that runs; elsewhere the one on PATH.
   const npm = process.env.npm_execpath;

@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync 
 import { join } from 'node:path';
 import { cacheFolder, fingerprint, platform } from './cache.mjs';
 import { findPython } from './find-python.mjs';
+import { install } from './install-python-packages.mjs';
 import { withLock } from './lock.mjs';
 import { SetupProblem } from './problem.mjs';
 import { cpuLock, cpuTorchIndex, torchRequirement } from './requirements.mjs';
-import { ask, run } from './run.mjs';
+import { run } from './run.mjs';
 import { readToolsFile } from './tools-file.mjs';
 
 /**
@@ -121,73 +122,17 @@ async function fill(folder, python, lock) {
     what: 'Making the Python environment',
     remedy: "Python's venv module must work: on Debian and Ubuntu, apt install python3-venv.",
   });
-  const installer = await chooseInstaller(own);
   const index = process.platform === 'linux' && !hasGpu() ? await cpuTorchIndex() : null;
   const requirements = join(folder, 'requirements.txt');
   writeFileSync(requirements, index === null ? lock : cpuLock(lock));
   const torch = torchRequirement(lock);
-  if (index !== null && torch !== null) await install(installer, ['--index-url', index, '--no-deps', torch]);
-  await install(installer, ['-r', requirements]);
+  if (index !== null && torch !== null) await install(own, ['--index-url', index, '--no-deps', torch]);
+  const installer = await install(own, ['-r', requirements]);
   await run(own, ['-c', 'import torch, transformers, peft, trl; from trl import SFTTrainer'], {
     timeoutSeconds: 600,
     what: 'Loading the Python packages just installed',
   });
-  return index === null ? installer.name : `${installer.name}, CPU wheels of torch`;
-}
-
-/**
- * @typedef {object} Installer
- * @property {string} name
- * @property {string} command
- * @property {string[]} args
- * @property {NodeJS.ProcessEnv} [env]
- */
-
-/**
- * uv installs the lock three times as fast as pip (36 s and 107 s on two cores), but it does not read pip's settings: the
- * index that they name is passed on, and pip itself is the way out.
- *
- * @param {string} python
- * @returns {Promise<Installer>}
- */
-async function chooseInstaller(python) {
-  const pip = {
-    name: 'pip',
-    command: python,
-    args: ['-m', 'pip', 'install', '--no-input', '--progress-bar=off'],
-  };
-  try {
-    await run(pip.command, [...pip.args, 'uv'], { timeoutSeconds: 120, what: 'pip install uv' });
-  } catch {
-    return pip;
-  }
-  const settings = (await ask(python, ['-m', 'pip', 'config', 'list'])) ?? '';
-  const index = /(?<!extra-)index-url='([^']+)'/.exec(settings)?.[1];
-  const certificates = /cert='([^']+)'/.exec(settings)?.[1];
-  return {
-    name: 'uv',
-    command: python,
-    args: ['-m', 'uv', 'pip', 'install', '--python', python],
-    env: {
-      ...(index === undefined ? {} : { UV_DEFAULT_INDEX: index }),
-      ...(certificates === undefined ? {} : { SSL_CERT_FILE: certificates }),
-      UV_HTTP_TIMEOUT: '60',
-    },
-  };
-}
-
-/**
- * @param {Installer} installer
- * @param {readonly string[]} what
- */
-async function install({ name, command, args, env }, what) {
-  await run(command, [...args, ...what], {
-    ...(env === undefined ? {} : { env }),
-    timeoutSeconds: 1200,
-    attempts: 2,
-    what: `${name} install`,
-    remedy: 'If no version fits your Python, use Python 3.11 to 3.13 (it may stand beside the one you have).',
-  });
+  return index === null ? installer : `${installer}, CPU wheels of torch`;
 }
 
 function checkSpace() {

@@ -12,7 +12,7 @@ const pytest = spawnSync(tools().python, ['-m', 'pytest', '-v', '--color=no', '-
   timeout: 900_000,
   maxBuffer: 2 ** 26,
 });
-const { tests, closing } = parsePytest(pytest.stdout);
+const tests = parsePytest(pytest.stdout);
 
 describe('engine, in Python', () => {
   it('runs to its end', () => {
@@ -23,9 +23,9 @@ describe('engine, in Python', () => {
     expect(tests.length > 0 || pytest.status === nothingCollected, said()).toBe(true);
   });
 
-  for (const { name, outcome } of tests) {
+  for (const { name, outcome, account } of tests) {
     it.skipIf(outcome === 'skipped')(name, () => {
-      expect(outcome, closing).toBe('passed');
+      expect(outcome, account).toBe('passed');
     });
   }
 });
