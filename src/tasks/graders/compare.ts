@@ -98,5 +98,8 @@ function isProse(text: string): boolean {
 }
 
 function prose(text: string): string {
-  return text.replace(/\\text\{([^{}]*)\}/g, '$1').replace(/\s/g, '').toLowerCase();
+  return text
+    .replace(/\\text\{([^{}]*)\}/g, '$1')
+    .replace(/\s/g, '')
+    .toLowerCase();
 }

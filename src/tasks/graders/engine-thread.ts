@@ -40,7 +40,7 @@ interface Thinking {
   timer: NodeJS.Timeout | undefined;
 }
 
-const STARVED = 1.6;
+const STARVED = 8;
 
 /** Starts nothing yet. A question that takes too long, or too much memory, ends the thread; the next one starts another. */
 export function createEngineThread(): EngineThread {

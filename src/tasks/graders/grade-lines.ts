@@ -40,9 +40,7 @@ export async function gradeLines(
       const verdict = answer === null ? false : grader.equal(gold, answer);
       pairs++;
       pending.push(
-        typeof verdict === 'boolean'
-          ? graded(row, verdict)
-          : verdict.then((settled) => graded(row, settled)),
+        typeof verdict === 'boolean' ? graded(row, verdict) : verdict.then((settled) => graded(row, settled)),
       );
       if (pending.length >= WINDOW) await flush();
     }
@@ -86,11 +84,14 @@ function parsePair(line: string, number: number): { row: object; gold: string; a
   } catch {
     throw new BadGradeLine(number, 'this is not JSON');
   }
-  if (typeof row !== 'object' || row === null || Array.isArray(row)) throw new BadGradeLine(number, 'this is not a JSON object');
+  if (typeof row !== 'object' || row === null || Array.isArray(row))
+    throw new BadGradeLine(number, 'this is not a JSON object');
   const gold = 'gold' in row ? text(row.gold) : undefined;
   const answer = 'answer' in row ? text(row.answer) : undefined;
-  if (typeof gold !== 'string') throw new BadGradeLine(number, `"gold" is ${described(row, 'gold')}, not a text`);
-  if (answer === undefined) throw new BadGradeLine(number, `"answer" is ${described(row, 'answer')}, not a text`);
+  if (typeof gold !== 'string')
+    throw new BadGradeLine(number, `"gold" is ${described(row, 'gold')}, not a text`);
+  if (answer === undefined)
+    throw new BadGradeLine(number, `"answer" is ${described(row, 'answer')}, not a text`);
   return { row, gold, answer };
 }
 

@@ -1,6 +1,6 @@
 import { braceArguments } from './arguments.ts';
 import { splitTopLevel } from './brackets.ts';
-import { backslashFunctions, outsideText, wordKey } from './plain-words.ts';
+import { backslashFunctions, numberWord, outsideText, wordKey } from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
 /** Longer answers are compared as they stand: no honest answer is this long, and every rule below stays fast. */
@@ -23,12 +23,12 @@ export function normalise(answer: string): string {
 
 function normaliseOnce(answer: string): string {
   let text = unwrap(canonicalCommands(delimiters(unicodeToLatex(answer))));
-  text = texts(spacing(text));
+  text = backslashFunctions(texts(spacing(text)));
   const key = wordKey(text);
   if (key !== null) return words(key, text);
   text = operators(separators(thousands(text)));
   if (splitTopLevel(text.replace(/^\](.*)[[\]]$|^[[(](.*)\[$/s, '$1$2'), '') === null) return text.trim();
-  text = braceArguments(backslashFunctions(text));
+  text = braceArguments(text);
   return tidy(tightened(text));
 }
 
@@ -42,6 +42,8 @@ function delimiters(text: string): string {
     .replace(/\\[()[\]]/g, (mark, at: number) => (single.charAt(at - 1) === '\\' ? mark : ' '))
     .replace(/(?<!\\)\$/g, ' ')
     .replace(/\\\\\[[\w.]+\]/g, '\\\\')
+    .replace(/\\left\s*</g, '\\langle ')
+    .replace(/\\right\s*>/g, '\\rangle ')
     .replace(/\\(?:left|right|[bB]igg?[lr]?)\s*(?![a-zA-Z])\.?/g, '')
     .replace(/\\(?:left|right)(?=\\)/g, '');
 }
@@ -59,6 +61,13 @@ function spacing(text: string): string {
       /\\(?:quad|qquad|thinspace|space|enspace|nobreakspace|phantom\{[^{}]*\}|hspace\*?\{[^{}]*\})(?![a-zA-Z])/g,
       ' ',
     )
+    .replace(
+      /\\(?:underline|mathbin|mathop)\s*(?=\{)|\\color\s*\{[^{}]*\}|\\(?:Large|large|huge|Huge|small|bf|it)(?![a-zA-Z])/g,
+      ' ',
+    )
+    .replace(/\\rm(?![a-zA-Z{]|\s*\{)/g, ' ')
+    .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
+    .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=)\s*:?/i, '')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
     .replace(/(?<!\\)\\$/, '')
     .replace(/\s+/g, ' ');
@@ -77,13 +86,17 @@ function texts(text: string): string {
     .replace(/\\text\s*\{([^{}\p{L}\\]*)\}/gu, ' $1 ')
     .replace(/\\text\s*\{\s*(?=[-\d])([^{}]*)\}/g, ' $1 ')
     .replace(/\\text\s+\{/g, '\\text{')
-    .replace(/^\\mathbf\s*\{([^{}]*)\}$|\\mathbf\s*\{([^{}a-zA-Z][^{}]*)\}/g, (_, whole?: string, part?: string) => whole ?? part ?? '')
+    .replace(
+      /^\\mathbf\s*\{([^{}]*)\}$|\\mathbf\s*\{([^{}a-zA-Z][^{}]*)\}/g,
+      (_, whole?: string, part?: string) => whole ?? part ?? '',
+    )
     .trim();
 }
 
 function words(key: string, text: string): string {
-  if (key.length === 1) return text.replace(/\\text\{([^{}]*)\}/, '$1').replace(/[\s().,]/g, '');
-  return `\\text{${key}}`;
+  if (/^(?:all)?(?:real)numbers?$|^allreals?$/.test(key)) return '(-\\infty, \\infty)';
+  if (key.length === 1) return text.replace(/^.*?([a-zA-Z])[^a-zA-Z]*$/s, '$1');
+  return numberWord(key) ?? `\\text{${key}}`;
 }
 
 /** "and" and "or" between answers are commas. */
@@ -91,7 +104,11 @@ function separators(text: string): string {
   return outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, ' , '), (part) =>
     part.replace(/(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])/g, ' , '),
   )
-    .replace(/\\&/g, ' , ')
+    .replace(
+      /\\&|^([^&\\]*) & ([^&\\]*)$/g,
+      (_, left?: string, right?: string) => `${left ?? ''} , ${right ?? ''}`,
+    )
+    .replace(/([)\]}])\s*U\s*(?=[([{\\])/g, '$1\\cup ')
     .replace(/,(?:\s*,)+/g, ',');
 }
 
@@ -152,6 +169,9 @@ function insideList(text: string, end: number): boolean {
 function tidy(text: string): string {
   return text
     .replace(/(?<![\w}\]^\\])\{(\d+)\}/g, '$1')
+    .replace(/(\d)\^\{(?:\\text\{\s*o\s*\}|o)\}/g, '$1^{\\circ}')
+    .replace(/^(\\\{[^:|]*):/, '$1|')
+    .replace(/^\\mathbb\{R\}$/, '(-\\infty, \\infty)')
     .replace(/^\\\{\s*\\\}$/, '\\emptyset')
     .replace(/\^\{\{?\\circ\}?\}/g, '^{\\circ}')
     .replace(/(?<![\w)}\]|])\+(?=\\infty|\d)/g, '')

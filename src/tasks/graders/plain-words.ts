@@ -1,28 +1,37 @@
 /** Functions and constants that are written without their backslash, and answers that are words. */
 
-const FUNCTIONS =
-  'sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp sqrt frac pi infty alpha beta gamma theta lambda cdot times pm cup'.split(
-    ' ',
-  );
-const COMMANDS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(FUNCTIONS.map((name) => [name, `\\${name}`])),
+const NEEDS_ARGUMENT =
+  'sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp sqrt frac'.split(' ');
+const CONSTANTS = 'pi infty alpha beta gamma theta lambda'.split(' ');
+const OTHER_NAMES: Readonly<Record<string, string>> = {
   asin: '\\arcsin',
   acos: '\\arccos',
   atan: '\\arctan',
-  inf: '\\infty',
-  infinity: '\\infty',
-  oo: '\\infty',
-  Pi: '\\pi',
-  plusminus: '\\pm',
+  cbrt: '\\sqrt[3]',
 };
+const INFINITY = new Set(['inf', 'infinity', 'Inf', 'Infinity', 'oo']);
 
-/** `7*sin(pi*x)` as `7*\sin(\pi*x)`. Text in `\text{…}` and commands stay as they are; so does a word that only contains `sin`. */
+/**
+ * `7*sin(pi*x)` as `7*\sin(\pi*x)`. Text in `\text{…}` and commands stay as they are; so do words that only contain a
+ * name (`since`) and names without an argument (`30 sec`).
+ */
 export function backslashFunctions(text: string): string {
-  return outsideText(text, (part) =>
-    part.replace(/(\\?)([a-zA-Z]+)/g, (run, slash: string, name: string) => {
-      const command = slash === '' && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-      return command === undefined ? run : `${command} `;
-    }),
+  const named = text.replace(/\\text\s?\{\s*([a-z]+)\s*\}/g, (run, name: string) =>
+    NEEDS_ARGUMENT.includes(name) ? `\\${name} ` : run,
+  );
+  return outsideText(named, (part) =>
+    part
+      .replace(/(?<![a-zA-Z\\])abs\s?\(([^()]*)\)/g, '|$1|')
+      .replace(
+        /(?<![a-zA-Z\\])([a-zA-Z]+)(?=(\s?[({[^|\\_]|\s?\d|\s[a-zA-Z](?![a-zA-Z]))?)/g,
+        (name, _, next?: string) => {
+          if (CONSTANTS.includes(name)) return `\\${name} `;
+          if (INFINITY.has(name)) return '\\infty ';
+          if (next === undefined) return name;
+          if (NEEDS_ARGUMENT.includes(name)) return `\\${name} `;
+          return (Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined) ?? name;
+        },
+      ),
   );
 }
 
@@ -54,6 +63,20 @@ export function wordKey(text: string): string | null {
   const isText = /^[\s().,]*\\text\{[^{}]*\p{L}[^{}]*\}[\s().,]*$/u.test(text) && !/^\s*[-\d.$]/.test(plain);
   const onlyLetters = /^[\p{L}\s().,;:'"!?-]+$/u.test(plain) && /\p{L}/u.test(plain);
   if (!isText && !(onlyLetters && (hasWord(text) || /^\(?[A-Z]\)?$/.test(text)))) return null;
-  const key = plain.toLowerCase().replace(/[\s.,;:!?"'()]+/g, '');
+  const key = plain
+    .toLowerCase()
+    .replace(/[\s.,;:!?"'()]+/g, '')
+    .replace(/^(?:option|choice)(?=[a-e]$)/, '');
   return key === '' ? null : key;
+}
+
+const NUMBER_WORDS =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
+    ' ',
+  );
+
+/** `seven` as `7`, from zero to twenty; null for other words. */
+export function numberWord(key: string): string | null {
+  const number = NUMBER_WORDS.indexOf(key);
+  return number < 0 ? null : String(number);
 }

@@ -98,7 +98,7 @@ const NAME = new RegExp(
     `\\\\frac\\{${POINTS}\\}\\{${POINTS}\\}|\\\\frac\\{d[a-z]\\}\\{d[a-z]\\}`,
     `\\((?:${SYMBOL}, ?)+${SYMBOL}\\)`,
     `\\\\(?:sin|cos|tan) ?(?:${SYMBOL}|\\(${SYMBOL}\\)|\\\\angle ?${POINTS})`,
-    `[A-Za-z]{3,}|(?:[A-Za-z]+ ?)*\\\\text\\{[^{}\\d]*\\}(?:_\\{[^{}]*\\})?`,
+    `[A-Za-z]{3,}|(?:[A-Za-z]+ )*[A-Za-z]* ?\\\\text\\{[^{}\\d]*\\}(?:_\\{[^{}]*\\})?`,
   ]
     .map((form) => `(?:${form})`)
     .join('|')

@@ -25,6 +25,9 @@ export function parseSequence(text: string): Sequence | null {
     const [open, close] = [reversed[1] === '[' ? '[' : '(', reversed[3] === ']' ? ']' : ')'];
     return inner?.length === 2 ? sequence(open, close, false, inner) : null;
   }
+  const vector = /^\\langle(.*)\\rangle$/s.exec(text);
+  const components = vector === null ? null : items(vector[1] ?? '');
+  if (components !== null && components.length > 1) return sequence('<', '>', false, components);
   const bracket = enclosed(text);
   if (bracket === null) return expandable(text) ? sequence('', '', false, [text]) : null;
   const inner = items(bracket.inside);

@@ -156,6 +156,7 @@ const SYNONYM: Readonly<Record<string, string>> = {
   Pi: '\\Pi',
   to: '\\to',
   rightarrow: '\\to',
+  lg: '\\log_{10}',
   varphi: '\\phi',
   colon: ':',
   iff: '\\iff',

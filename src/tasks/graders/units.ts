@@ -22,36 +22,62 @@ export function splitUnit(text: string): Quantity {
   const degree = /^(.*[^\s^])\s*\^\{?\\circ\s*\}?\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?$/s.exec(text);
   if (degree !== null && !/\\(?:circ|sin|cos|tan|cot|sec|csc)/.test(degree[1] ?? ''))
     return { value: degree[1] ?? '', unit: degree[2] ?? degree[3] ?? 'degree' };
+  // An angle in an expression, as in 90^{\circ}-\frac{\alpha}{2}; degrees and minutes (30^{\circ}15') stay together.
+  if (
+    /\^\{\\circ\}/.test(text) &&
+    !/\\circ\}\s*[\dA-Za-z]|['"]|\\(?:sin|cos|tan|cot|sec|csc|text)|[=<>,]/.test(text)
+  ) {
+    return { value: text.replaceAll('^{\\circ}', ''), unit: 'degree' };
+  }
   return splitWords(text);
 }
 
 function splitWords(text: string): Quantity {
   const whole = { value: text, unit: null };
-  const match =
-    /^(.*?[\d})\]]|.*\\pi)\s*((?=\\text|[A-Za-z\s/])(?:\\text\{[^{}]*\}|[A-Za-z]{2,}\.?(?:\s|$)|[A-Za-z]{2,}(?=[\s^/.]|$)|[mgsh](?=\^|\/)|\/[A-Za-z]+|\s|\^\{?[23]\}?)+)$/s.exec(
-      text,
-    );
-  if (match === null) return whole;
-  const value = (match[1] ?? '').trim();
-  const tail = match[2] ?? '';
+  const tail = unitTail(text);
+  const value = text.slice(0, text.length - tail.length).trim();
+  if (tail === '' || !/(?:[\d})\]]|\\pi)$/.test(value)) return whole;
   const words = tail.replace(/\\text\{([^{}]*)\}/g, ' $1 ').trim();
   if (!/^[\p{L}\s./^{}23,·()*-]*$/u.test(words) || CHANGES_VALUE.test(words)) return whole;
   const inText = tail.trimStart().startsWith('\\text{');
-  if (!inText && !(parseRational(value) !== null && BARE_UNIT.test(words))) return whole;
-  const power = /^(?:\s*)(hundred|thousand|million|billion|trillion|dozen)\b\s*(.*)$/is.exec(words);
+  if (!inText && !(parseRational(value) !== null && words.split(/[\s/]+/).every(isBareUnit))) return whole;
+  const power = /^(hundred|thousand|million|billion|trillion|dozen)\b\s*(.*)$/is.exec(words);
   if (power !== null) return multiplied(value, (power[1] ?? '').toLowerCase(), power[2] ?? '') ?? whole;
   return { value, unit: canonicalUnit(words) };
+}
+
+const UNIT_TOKEN =
+  /(?:\\text\{[^{}]*\}|(?<![A-Za-z\\])[A-Za-z]{2,}\.?|(?<=[/\d\s])[mgsh](?=$|\^|\/)|\s+|\/|\^\{?[23]\}?)$/;
+
+/** The words and powers at the end of `text`, found token by token from the right; a unit is no longer than this looks. */
+function unitTail(text: string): string {
+  const end = text.slice(-100);
+  let at = end.length;
+  while (at > 0) {
+    const token = UNIT_TOKEN.exec(end.slice(0, at))?.[0];
+    // A power belongs to the value unless a unit stands before it.
+    if (token === undefined) break;
+    at -= token.length;
+  }
+  const tail = end.slice(at).replace(/^(?:\^\{?[23]\}?|\/)+/, '');
+  return /[a-zA-Z]/.test(tail) ? tail : '';
 }
 
 const CHANGES_VALUE =
   /\b(?:and|or|to|by|below|under|negative|minus|plus|more|less|fewer|zero|above|over|not|factorial|squared|cubed|hal(?:f|ves)|thirds?|fourths?|quarters?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|base|mod|modulo|remainder|if|when|for|where|except|infinity|times|sin|cos|tan|log|ln|pi|sqrt)\b/i;
 
 /** Bare words after a number: words of three letters and more, or a short unit that cannot be a product of variables. */
-const SHORT =
-  'cm|mm|km|nm|kg|mg|lb|lbs|oz|ft|in|mi|yd|hr|hrs|ms|ml|mL|mph|kph|sq|cu|am|pm|AM|PM|a\\.m\\.|p\\.m\\.|of|per';
-const BARE_UNIT = new RegExp(
-  `^(?:(?:${SHORT}|[A-Za-z]{3,}|[msgh](?=\\^|/))\\.?(?:\\^\\{?[23]\\}?)?(?:[\\s/]+|$)|(?<=/)[smhg]$)+$`,
+const SHORT = new Set(
+  'cm mm km nm kg mg lb lbs oz ft in mi yd hr hrs ms ml mL mph kph sq cu am pm AM PM a.m p.m of per'.split(
+    ' ',
+  ),
 );
+
+function isBareUnit(word: string, index: number, words: readonly string[]): boolean {
+  const [, name = '', power = ''] = /^([A-Za-z.]*?)\.?(\^\{?[23]\}?)?$/.exec(word) ?? [];
+  if (SHORT.has(name) || /^[A-Za-z]{3,}$/.test(name)) return true;
+  return /^[mgsh]$/.test(name) && (power !== '' || index > 0 || words.length > 1);
+}
 
 const POWERS: Readonly<Record<string, bigint>> = {
   dozen: 12n,
