@@ -1,6 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { settleAddress } from './temporal-address.ts';
+import { connectSettings, settleAddress } from './temporal-address.ts';
 import { TemporalNotReachable } from './temporal-not-reachable.ts';
 
 /** An open connection to Temporal. */
@@ -14,11 +13,11 @@ export type Temporal = {
 /**
  * Connects as the temporal CLI would: TEMPORAL_* variables, then the profile of its config file, then 127.0.0.1:7233.
  *
- * @throws TemporalNotReachable
+ * @throws TemporalNotReachable, TemporalSettingsUnusable
  */
 export async function connect(): Promise<Temporal> {
   settleAddress();
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { connectionOptions, namespace = 'default' } = connectSettings();
   const address = connectionOptions.address ?? '127.0.0.1:7233';
   try {
     const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout: '5s' });

@@ -29,12 +29,14 @@ function plainDisplay(stream: NodeJS.WriteStream, everyMs = 15_000): Display {
     say,
     show(snapshot) {
       for (const line of news(last, snapshot)) say(line);
-      last = snapshot;
       if (snapshot.progress === null) return;
+      last = snapshot;
       const { where, text } = tracker(snapshot, Date.now());
       if (where === told.where && Date.now() - told.at < everyMs) return;
       told = { where, at: Date.now() };
-      say(`${where}: ${text}`);
+      const [fineTune] = fineTunesIn(snapshot);
+      const detail = fineTune === undefined ? '' : `; ${fineTune.id}: ${fineTuneText(fineTune.heartbeat)}`;
+      say(`${where}: ${text}${detail}`);
     },
     stop: () => undefined,
   };
@@ -61,9 +63,7 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
   const say = (line: string): void => bars.log(`${line}\n`);
 
   const showFineTunes = (snapshot: Snapshot): void => {
-    const running = snapshot.pending.flatMap(({ id, heartbeat }) =>
-      heartbeat !== undefined && 'step' in heartbeat ? [{ id, heartbeat }] : [],
-    );
+    const running = fineTunesIn(snapshot);
     for (const [id, bar] of fineTunes) {
       if (running.some((each) => each.id === id)) continue;
       bars.remove(bar);
@@ -81,8 +81,8 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
     say,
     show(snapshot) {
       for (const line of news(last, snapshot)) say(line);
-      last = snapshot;
       if (snapshot.progress === null) return;
+      last = snapshot;
       const { where, text, fraction } = tracker(snapshot, Date.now());
       const payload = { label: where.padEnd(labelWidth), text };
       phaseBar ??= bars.create(1000, 0, payload);
@@ -94,6 +94,12 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
 }
 
 const labelWidth = 28;
+
+function fineTunesIn({ pending }: Snapshot) {
+  return pending.flatMap(({ id, heartbeat }) =>
+    heartbeat !== undefined && 'step' in heartbeat ? [{ id, heartbeat }] : [],
+  );
+}
 
 /** Follows a phase's fraction and its rate; within one phase a fraction never falls, although its parts are read one after another. */
 function trackPhase() {

@@ -13,14 +13,14 @@ export function exitCodeOf(error: unknown): ExitCode {
   return name === 'TemporalNotReachable' ? exitCodes.temporalNotReachable : exitCodes.failed;
 }
 
-/** By name: errors of the same class come from several packages and from citty, which does not export its own. */
+/** By name, as the classes belong to parts of the program that most commands never load. */
 const badUsage = new Set([
   'UsageError',
-  'CLIError',
   'InvalidConfig',
   'InvalidTaskFile',
   'BadGradeLine',
   'ExperimentHasOtherConfig',
+  'TemporalSettingsUnusable',
 ]);
 
 /** A class of its own names itself; what the language or the system throws does not. */

@@ -39,7 +39,11 @@ async function runOne(command: Command, rawArgs: string[]): Promise<ExitCode> {
     return exitCodes.ok;
   }
   checkArguments(command, rawArgs);
-  const { result } = await runCommand(command.definition, { rawArgs });
+  const { result } = await runCommand(command.definition, { rawArgs }).catch((error: unknown) => {
+    throw error instanceof Error && error.name === 'CLIError'
+      ? new UsageError(`${error.message}.`, command.name)
+      : error;
+  });
   // Commands are made by command(), whose `run` returns an exit code.
   return result as ExitCode;
 }

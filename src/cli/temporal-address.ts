@@ -1,4 +1,3 @@
-import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { openStore } from '../store/open-store.ts';
@@ -9,9 +8,34 @@ export function devDatabase(): string {
   return join(openStore().root, 'temporal.db');
 }
 
-/** Address and profile that the user has set, as the temporal CLI reads them; undefined when there are none. */
+/** What TEMPORAL_* variables or a profile are not right about. */
+export class TemporalSettingsUnusable extends Error {
+  override name = 'TemporalSettingsUnusable' as const;
+
+  constructor(reason: string) {
+    super(
+      `Temporal's connection settings cannot be used: ${reason}. ` +
+        "They come from TEMPORAL_* variables and the temporal CLI's config file (`temporal config list`).",
+    );
+  }
+}
+
+/**
+ * How to connect, as the temporal CLI reads it: TEMPORAL_* variables, then the profile of its config file.
+ *
+ * @throws TemporalSettingsUnusable
+ */
+export function connectSettings(): ReturnType<typeof loadClientConnectConfig> {
+  try {
+    return loadClientConnectConfig();
+  } catch (error) {
+    throw new TemporalSettingsUnusable(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The address that the user has set; undefined when there is none. */
 export function configuredAddress(): string | undefined {
-  return loadClientConnectConfig().connectionOptions.address;
+  return connectSettings().connectionOptions.address;
 }
 
 /**
@@ -29,7 +53,8 @@ export function useLocalServer(address: string): void {
   for (const name of Object.keys(process.env)) {
     if (/^TEMPORAL_(TLS.*|API_KEY|PROFILE|CODEC.*|GRPC_META.*)$/.test(name)) delete process.env[name];
   }
-  process.env['TEMPORAL_CONFIG_FILE'] = devNull;
+  // A file that is not there is no profile; an empty one is an error to the library (1.24).
+  process.env['TEMPORAL_CONFIG_FILE'] = join(openStore().root, 'no-profile.toml');
   process.env['TEMPORAL_ADDRESS'] = address;
   process.env['TEMPORAL_NAMESPACE'] = 'default';
 }

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { news, phaseText } from '../../src/cli/progress-text.ts';
+import type { Snapshot } from '../../src/cli/snapshot.ts';
+import type { Progress } from '../../src/workflows/progress.ts';
+
+const evaluation = {
+  iteration: 0,
+  questions: 500,
+  single: { accuracy: 0.6, standardError: 0.01 },
+  majority: { accuracy: 0.7, standardError: 0.02 },
+  debate: { accuracy: 0.75, standardError: 0.02 },
+  debateVersusBase: { wins: 0, losses: 0, pValue: 1 },
+};
+const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []): Snapshot => ({
+  status: 'RUNNING',
+  startedAt: new Date(0),
+  pending,
+  progress: {
+    experiment: 'demo',
+    state: 'running',
+    phase: 'debating',
+    iteration: 1,
+    iterations: 3,
+    done: 0,
+    total: 10,
+    unit: 'shards',
+    questions: 320,
+    phaseStartedAt: '',
+    waiting: [],
+    evaluations: [],
+    ...progress,
+  },
+});
+
+describe('the news about an experiment', () => {
+  it('has each evaluation once', () => {
+    const now = snapshot({ evaluations: [evaluation] });
+    expect(news(null, now)).toEqual(['base: single 60.0 %, majority 70.0 %, debate 75.0 % (± 2.0)']);
+    expect(news(now, now)).toEqual([]);
+  });
+
+  it('has each new attempt of a step once, with the first line of its reason made safe', () => {
+    const now = snapshot({}, [
+      { id: 'debate-1', attempt: 2, lastFailure: 'refused\u001b[2J\nmore', heartbeat: undefined },
+      { id: 'debate-2', attempt: 1, lastFailure: undefined, heartbeat: undefined },
+    ]);
+    expect(news(snapshot({}), now)).toEqual([String.raw`debate-1: attempt 2, because: refused\x1b[2J`]);
+    expect(news(now, now)).toEqual([]);
+  });
+
+  it('says how to go on after a pause', () => {
+    expect(news(snapshot({}), snapshot({ state: 'paused' }))).toEqual([
+      'Paused. To go on: colloquy resume demo',
+    ]);
+  });
+});
+
+describe('the text of a phase', () => {
+  it('has the rate in questions and the time left', () => {
+    const phase = { fraction: 0.5, done: 160, total: 320, unit: 'questions' } as const;
+    expect(phaseText(phase, 0.05)).toBe('160/320 questions, 16/s, 10 s left');
+    expect(phaseText(phase, undefined)).toBe('160/320 questions');
+  });
+});

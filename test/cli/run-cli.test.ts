@@ -1,0 +1,156 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { freePort } from '../../src/workers/free-port.ts';
+import { writeFinishedExperiment } from '../report/finished-experiment.ts';
+
+let store: string;
+beforeAll(async () => {
+  store = await mkdtemp(join(tmpdir(), 'colloquy-cli-'));
+  await writeFinishedExperiment(join(store, 'done'), { name: 'done', questions: 96, iterations: 1 });
+});
+afterAll(() => rm(store, { recursive: true, force: true }));
+
+beforeEach(() => {
+  vi.stubEnv('COLLOQUY_STORE', store);
+  vi.stubEnv('NO_COLOR', '1');
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** Runs a command line and returns what it said. */
+async function colloquy(...argv: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  vi.spyOn(console, 'log').mockImplementation((text: unknown) => void out.push(String(text)));
+  vi.spyOn(console, 'error').mockImplementation((text: unknown) => void err.push(String(text)));
+  const code = await runCli(argv);
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+describe('help', () => {
+  it('lists every command, the exit codes and the environment', async () => {
+    const { code, out } = await colloquy('--help');
+    expect(code).toBe(0);
+    for (const { name, description } of commands)
+      expect(out).toContain(`${name.padEnd(14)}  ${description}`);
+    expect(out).toContain('4  Temporal is not reachable');
+    expect(out).toContain('COLLOQUY_STORE');
+  });
+
+  it.each(commands.map(({ name }) => name))('of %s has examples and no colours in a pipe', async (name) => {
+    const { code, out } = await colloquy(name, '--help');
+    expect(code).toBe(0);
+    expect(out).toMatch(/EXAMPLES\n\n {2}\S/);
+    expect(out).not.toContain('\u001b');
+  });
+});
+
+describe('a wrong command line is refused with exit code 2', () => {
+  it.each([
+    ['an unknown command, with the nearest', ['stauts'], 'Did you mean "status"?'],
+    ['an unknown option, with the nearest', ['status', '--jsn'], 'Did you mean --json?'],
+    ['a missing argument', ['run'], 'CONFIG'],
+    ['an argument too many', ['pause', 'a', 'b'], '"b" is one argument too many'],
+    ['an option without its value', ['abort', 'a', '--reason'], '--reason needs a value'],
+    ['a name that is a path', ['show', '../../etc'], 'cannot name an experiment'],
+    ['iterations that are no number', ['set-iterations', 'a', 'many'], '"many" is not a number'],
+    ['a queue that is not there', ['worker', '--queues', 'gpus'], 'There is no queue "gpus"'],
+    ['a port that is none', ['dev', '--port', '99999'], '--port takes a port'],
+    ['a config that is not there', ['run', 'nowhere.yaml'], 'nowhere.yaml'],
+    ['an override that is none', ['validate', 'configs/quickstart.yaml', 'iterations'], 'key=value'],
+  ])('%s', async (_, argv, words) => {
+    const { code, err } = await colloquy(...argv);
+    expect(err).toContain(words);
+    expect(err).not.toMatch(/^ {4}at /m);
+    expect(code).toBe(2);
+  });
+});
+
+describe('a config', () => {
+  it('is printed with every setting filled in', async () => {
+    const { code, out } = await colloquy('validate', 'configs/quickstart.yaml', 'iterations=7', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      name: 'quickstart',
+      config: { iterations: 7, label_source: 'consensus' },
+    });
+  });
+
+  it('is refused with all of its faults, before anything asks for Temporal', async () => {
+    const { code, err } = await colloquy('run', 'configs/quickstart.yaml', 'agents=0', 'iteration=2');
+    expect(code).toBe(2);
+    expect(err).toContain('agents');
+    expect(err).toContain('iterations');
+  });
+
+  it('can be a preset, which is listed with its description', async () => {
+    const { out } = await colloquy('presets', '--json');
+    expect(JSON.parse(out)).toContainEqual(
+      expect.objectContaining({ name: 'quickstart', description: expect.stringMatching(/\w+/) }),
+    );
+  });
+});
+
+describe('without Temporal', () => {
+  it.each([
+    ['run', ['run', 'configs/quickstart.yaml']],
+    ['worker', ['worker']],
+  ])('%s ends with exit code 4 and says the command that helps', async (_, argv) => {
+    vi.stubEnv('TEMPORAL_ADDRESS', `127.0.0.1:${await freePort()}`);
+    const { code, err } = await colloquy(...argv);
+    expect(code).toBe(4);
+    expect(err).toContain('npx colloquy dev');
+  });
+
+  it('settings that cannot be used are said to be so, with exit code 2', async () => {
+    vi.stubEnv('TEMPORAL_PROFILE', 'not-there');
+    const { code, err } = await colloquy('status');
+    expect(code).toBe(2);
+    expect(err).toContain("Profile 'not-there' not found");
+  });
+});
+
+describe('a finished experiment', () => {
+  it('has its debates shown: one on which the agents differed, or the one asked for', async () => {
+    const any = await colloquy('show', 'done');
+    expect(any.code).toBe(0);
+    expect(any.out).toMatch(/^heldout-\d{5} iteration 1\n/);
+    const base = await colloquy('show', 'done', 'heldout-00003', '--iteration', '0');
+    expect(base.out).toMatch(/^heldout-00003 iteration 0\n/);
+  });
+
+  it('has no debate of a question that is not there', async () => {
+    const { code, err } = await colloquy('show', 'done', 'train-99999');
+    expect(code).toBe(1);
+    expect(err).toContain('train-99999');
+  });
+
+  it('has its report written anew', async () => {
+    const { code, out } = await colloquy('report', 'done');
+    expect(code).toBe(0);
+    expect(out).toContain('report.html');
+  });
+
+  it('cannot be reported on when it never ran', async () => {
+    expect(await colloquy('report', 'never')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('result.json'),
+    });
+  });
+
+  it('with a damaged file is said to be so, without a stack', async () => {
+    const damaged = join(store, 'damaged');
+    await writeFinishedExperiment(damaged, { questions: 32, iterations: 0 });
+    await writeFile(join(damaged, 'result.json'), '{"formatVersion": 1}');
+    const { code, err } = await colloquy('report', 'damaged');
+    expect(code).toBe(1);
+    expect(err).toMatch(/result\.json is damaged/);
+    expect(err).not.toMatch(/^ {4}at /m);
+  });
+});
