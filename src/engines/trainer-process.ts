@@ -118,7 +118,6 @@ export function createTrainer(options: TrainerOptions): Trainer {
       void trainer.group.exited.then((status) =>
         reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
       );
-      if (signal.aborted) reject(signal.reason);
       watch();
       trainer.group.stdin.write(`${JSON.stringify(withPeft(job))}\n`);
     });

@@ -70,18 +70,15 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
       expect(endpoint.maxConcurrency).toBeGreaterThan(1);
     });
 
-    if (!adapters) {
-      it('says that it cannot answer with fine-tuned models', async () => {
-        const adapter = makeAdapter('a', 3);
-        await expect(endpoint.prepare([base, adapter], signal)).rejects.toThrow(/kind local or vllm/);
-        await expect(endpoint.chat(adapter, request(1), signal)).rejects.toMatchObject({
-          name: 'AdaptersUnsupported',
-        });
+    it.skipIf(adapters)('says that it cannot answer with fine-tuned models', async () => {
+      const adapter = makeAdapter('a', 3);
+      await expect(endpoint.prepare([base, adapter], signal)).rejects.toThrow(/kind local or vllm/);
+      await expect(endpoint.chat(adapter, request(1), signal)).rejects.toMatchObject({
+        name: 'AdaptersUnsupported',
       });
-      return;
-    }
+    });
 
-    it('answers with an adapter as it answers with no other model', async () => {
+    it.skipIf(!adapters)('answers with an adapter as it answers with no other model', async () => {
       const models = [base, makeAdapter('b', 3), makeAdapter('c', -3)];
       await endpoint.prepare(models, signal);
       const texts = await Promise.all(
@@ -95,21 +92,26 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
       expect(new Set(texts).size).toBe(3);
     });
 
-    it('loads an adapter by itself, and again when the server has forgotten it', async () => {
-      const adapter = makeAdapter('d', 3);
-      const first = await endpoint.chat(adapter, request(1), signal);
-      await forgetAdapter(`colloquy-${'d'.repeat(16)}`);
-      const again = await Promise.all([1, 1, 1].map((seed) => endpoint.chat(adapter, request(seed), signal)));
-      expect(again).toEqual([first, first, first]);
-    });
+    it.skipIf(!adapters)(
+      'loads an adapter by itself, and again when the server has forgotten it',
+      async () => {
+        const adapter = makeAdapter('d', 3);
+        const first = await endpoint.chat(adapter, request(1), signal);
+        await forgetAdapter(`colloquy-${'d'.repeat(16)}`);
+        const again = await Promise.all(
+          [1, 1, 1].map((seed) => endpoint.chat(adapter, request(seed), signal)),
+        );
+        expect(again).toEqual([first, first, first]);
+      },
+    );
 
-    it('takes an adapter that training left as it was for what it is', async () => {
+    it.skipIf(!adapters)('takes an adapter that training left as it was for what it is', async () => {
       const untrained = makeAdapter('e', 0);
       await endpoint.prepare([untrained], signal);
       expect(await endpoint.chat(untrained, request(3), signal)).toEqual(await answer(3));
     });
 
-    it('refuses an adapter that is not there, in the words of the server', async () => {
+    it.skipIf(!adapters)('refuses an adapter that is not there, in the words of the server', async () => {
       const missing = { ...makeAdapter('f', 1), uri: 'file:///no/such/adapter' };
       await expect(endpoint.prepare([missing], signal)).rejects.toMatchObject({
         name: 'EngineRefused',

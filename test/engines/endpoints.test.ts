@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/invalid-config.ts';
@@ -41,14 +42,12 @@ describe('an endpoint with a URL', () => {
   });
 
   it('has no more requests in flight than it may', async () => {
-    let inFlight = 0;
+    const waiting: ServerResponse[] = [];
     let most = 0;
+    // Answers come only when three requests wait for theirs.
     await using server = await serve((response) => {
-      most = Math.max(most, ++inFlight);
-      setImmediate(() => {
-        inFlight -= 1;
-        json(response, completion('1'));
-      });
+      most = Math.max(most, waiting.push(response));
+      if (waiting.length === 3) for (const one of waiting.splice(0)) json(one, completion('1'));
     });
     const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url, max_concurrency: 3 }, 'm');
     await Promise.all(Array.from({ length: 30 }, () => endpoint.chat({ kind: 'base' }, request, signal)));

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { AdapterWithoutEffect } from '../../src/engines/adapter-without-effect.ts';
 import { createChatClient } from '../../src/engines/chat-client.ts';
@@ -128,7 +127,6 @@ it('who no longer waits for a load does not end it for the others', async () => 
   const abort = new AbortController();
   const given = adapters.use(adapter('a'), abort.signal, ask);
   const other = adapters.use(adapter('a'), signal, ask);
-  await setImmediate();
   abort.abort(new Error('cancelled'));
   await expect(given).rejects.toThrow('cancelled');
   expect(await other).toContain('aaaa');

@@ -68,7 +68,7 @@ function until(kind: string): {
   readonly onEvent: (event: TrainerProgress) => void;
   readonly seen: Promise<void>;
 } {
-  let onEvent = (_: TrainerProgress): void => undefined;
+  let onEvent: (event: TrainerProgress) => void = () => undefined;
   const seen = new Promise<void>((resolve) => (onEvent = (event) => event.event === kind && resolve()));
   return { onEvent, seen };
 }
@@ -102,7 +102,7 @@ describe('a fine-tune', () => {
   it.each(failureKinds)('that fails with %s says so, and the next gets a new process', async (kind) => {
     const one = trainer();
     const failed = { event: 'failed', id, kind, message: 'Loss is NaN at step 3' };
-    const error = await errorOf(one.fineTune(job({ say: [failed], then: 'wait' }), { signal }));
+    const error = await errorOf(one.fineTune(job({ say: [failed], ending: 'wait' }), { signal }));
     expect(error).toBeInstanceOf(FineTuneFailed);
     expect(error).toMatchObject({ kind, words: 'Loss is NaN at step 3' });
     expect((await one.fineTune(job(), { signal })).event).toBe('done');
@@ -114,13 +114,13 @@ describe('a fine-tune', () => {
     ['an event of another shape', { ...step, step: 'one' }],
     ['a number that JSON has not', '{"event":"step","loss":NaN}'],
   ])('in which the trainer writes %s is ended as not to be trusted', async (_, line) => {
-    const error = await errorOf(trainer().fineTune(job({ say: [line], then: 'wait' }), { signal }));
+    const error = await errorOf(trainer().fineTune(job({ say: [line], ending: 'wait' }), { signal }));
     expect(error).toBeInstanceOf(TrainerSpokeGarbage);
   });
 
   it('whose trainer exits names its code and the end of its log', async () => {
     const one = trainer();
-    const error = await errorOf(one.fineTune(job({ then: 'exit' }), { signal }));
+    const error = await errorOf(one.fineTune(job({ ending: 'exit' }), { signal }));
     expect(error).toBeInstanceOf(TrainerExited);
     expect(error).toMatchObject({ status: { code: 139, signal: null } });
     expect(error.message).toContain('Segmentation fault');
@@ -128,13 +128,13 @@ describe('a fine-tune', () => {
   });
 
   it('whose trainer is killed names the signal', async () => {
-    const error = await errorOf(trainer().fineTune(job({ then: 'kill' }), { signal }));
+    const error = await errorOf(trainer().fineTune(job({ ending: 'kill' }), { signal }));
     expect(error).toMatchObject({ name: 'TrainerExited', status: { code: null, signal: 'SIGKILL' } });
   });
 
   it('whose trainer says nothing for too long is ended', async () => {
     const one = trainer({ stallMs: 1_000, graceMs: 50 });
-    const error = await errorOf(one.fineTune(job({ then: 'wait', deaf: true }), { signal }));
+    const error = await errorOf(one.fineTune(job({ ending: 'wait', deaf: true }), { signal }));
     expect(error).toBeInstanceOf(TrainerStalled);
   });
 
@@ -143,7 +143,7 @@ describe('a fine-tune', () => {
     const reason = new Error('paused');
     const started = until('started');
     const stopped = until('stopped');
-    const running = trainer().fineTune(job({ then: 'wait' }, 'aborted'), {
+    const running = trainer().fineTune(job({ ending: 'wait' }, 'aborted'), {
       onEvent: (event) => {
         started.onEvent(event);
         stopped.onEvent(event);
@@ -171,7 +171,7 @@ describe('a fine-tune', () => {
     const failing = (): never => {
       throw new Error('the heartbeat failed');
     };
-    const error = await errorOf(trainer().fineTune(job({ then: 'wait' }), { onEvent: failing, signal }));
+    const error = await errorOf(trainer().fineTune(job({ ending: 'wait' }), { onEvent: failing, signal }));
     expect(error.message).toBe('the heartbeat failed');
   });
 
