@@ -55,7 +55,8 @@ async function debateShard(
   const questions = await questionsOfShard(input, config, files);
   const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
   const answers = journalledAnswers(journal, config, endpoint);
-  const total = questions.length * input.agents.length * config.rounds * (config.summarize ? 2 : 1);
+  const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
+  const total = questions.length * input.agents.length * answersEach;
   try {
     return await heartbeating(
       () => ({ answers: answers.count(), total }),

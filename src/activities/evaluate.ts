@@ -1,6 +1,7 @@
 import { type Evaluation, evaluate as figures, type Outcome, outcomeOf } from '../algorithm/evaluation.ts';
 import { debateRowSchema } from '../store/debate-row.ts';
-import { writeDocument } from '../store/documents.ts';
+import { findDocument, writeDocument } from '../store/documents.ts';
+import { evaluationRecordSchema } from '../store/iteration-record.ts';
 import { type ExperimentFiles, experimentFiles } from '../store/experiment-files.ts';
 import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { outcomeSchema } from '../store/outcome-row.ts';
@@ -32,7 +33,13 @@ export async function evaluate(
       const judge = (each: number) => outcomesOf(each, shards, files, (a, b) => grader.equal(a, b));
       const outcomes = await judge(iteration);
       const evaluation = figures(iteration, outcomes, iteration === 0 ? outcomes : await judge(0));
-      await writeDocument(files.evaluation(iteration), { evaluation, tokens, seconds });
+      const before = await findDocument(files.evaluation(iteration), evaluationRecordSchema);
+      // The first seconds stay: finding the debates done takes none.
+      await writeDocument(files.evaluation(iteration), {
+        evaluation,
+        tokens,
+        seconds: before?.seconds ?? seconds,
+      });
       return evaluation;
     },
   );

@@ -3,7 +3,7 @@ import { type ExperimentConfig, experimentConfigSchema } from '../config/experim
 import { experimentNameSchema } from '../config/experiment-name.ts';
 import { InvalidConfig } from '../config/invalid-config.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
-import { readDocument, writeDocument } from '../store/documents.ts';
+import { findDocument, writeDocument } from '../store/documents.ts';
 import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
 import { DiskFull } from '../store/disk-full.ts';
 import { findRows, writeRows } from '../store/rows.ts';
@@ -31,7 +31,7 @@ export async function prepare(
   const config = resolveConfig(input);
   requireName(experiment, input);
   const files = experimentFiles(store, experiment);
-  const begun = await readDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
   return heartbeating(
     () => ({ step: 'prepare' }),

@@ -1,4 +1,4 @@
-import { readDocument, writeDocument } from '../store/documents.ts';
+import { findDocument, writeDocument } from '../store/documents.ts';
 import { experimentFiles } from '../store/experiment-files.ts';
 import { type IterationRecord, iterationRecordSchema } from '../store/iteration-record.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -14,5 +14,5 @@ export async function recordIteration(
   { store }: Dependencies,
 ): Promise<void> {
   const path = experimentFiles(store, experiment).record(record.iteration);
-  if ((await readDocument(path, iterationRecordSchema)) === null) await writeDocument(path, record);
+  if ((await findDocument(path, iterationRecordSchema)) === null) await writeDocument(path, record);
 }

@@ -3,6 +3,8 @@ import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { ArtifactDamaged } from './artifact-damaged.ts';
 import type { ArtifactRef } from './artifact-ref.ts';
+import { damageAside } from './damage-aside.ts';
+import { type OnDamage, warnOfDamage } from './damage.ts';
 import { readSealed, writeSealed } from './sealed-file.ts';
 
 /**
@@ -36,4 +38,17 @@ export async function readDocument<Value>(path: string, schema: z.ZodType<Value>
   const [issue] = parsed.error.issues;
   const found = `${issue?.path.join('.')}: ${issue?.message}`;
   throw new ArtifactDamaged(path, 'a document as this version of Colloquy writes it', found);
+}
+
+/**
+ * A document as `readDocument` gives it, but null when it is damaged: it is moved aside and told, and then to be made again.
+ *
+ * @throws StoreNotWritable
+ */
+export async function findDocument<Value>(
+  path: string,
+  schema: z.ZodType<Value>,
+  onDamage: OnDamage = warnOfDamage,
+): Promise<Value | null> {
+  return damageAside(path, onDamage, () => readDocument(path, schema));
 }

@@ -4,16 +4,9 @@ import type { z } from 'zod';
 import { ArtifactDamaged } from './artifact-damaged.ts';
 import { ArtifactMissing } from './artifact-missing.ts';
 import type { ArtifactRef } from './artifact-ref.ts';
+import { damageAside } from './damage-aside.ts';
 import { type OnDamage, warnOfDamage } from './damage.ts';
-import { moveAside } from './move-aside.ts';
-import {
-  checkSeal,
-  readIfThere,
-  readSealed,
-  removeSeal,
-  type SealedChunk,
-  writeSealed,
-} from './sealed-file.ts';
+import { checkSeal, readIfThere, readSealed, type SealedChunk, writeSealed } from './sealed-file.ts';
 
 /**
  * Writes rows, replacing what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
@@ -29,17 +22,12 @@ export async function writeRows(path: string, rows: Iterable<object>): Promise<A
  * moved to `<path>.damaged-N` first, and told: they are then to be made again.
  */
 export async function findRows(path: string, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
-  try {
+  return damageAside(path, onDamage, async () => {
     const { bytes, seal } = await readSealed(path);
     if (seal === null) return null;
     if (bytes === null) throw new ArtifactDamaged(path, `${seal.bytes} bytes`, 'no file');
     return { uri: pathToFileURL(path).href, ...seal };
-  } catch (error) {
-    if (!(error instanceof ArtifactDamaged)) throw error;
-    const { expected, found } = error;
-    onDamage({ path, problem: `damaged (expected ${expected}, found ${found})${await setAside(path)}` });
-    return null;
-  }
+  });
 }
 
 /**
@@ -85,13 +73,6 @@ function* linesOf(rows: Iterable<object>): Generator<SealedChunk> {
     length = 0;
   }
   if (lines.length > 0) yield chunk();
-}
-
-/** The seal goes last: until it is gone, another look finds the damage again. */
-async function setAside(path: string): Promise<string> {
-  const aside = await moveAside(path);
-  await removeSeal(path);
-  return `${aside === null ? '' : `; moved to ${aside}`}; to be made again`;
 }
 
 /**

@@ -52,7 +52,7 @@ describe('a worker that is killed', () => {
       await first.kill('SIGKILL');
       await until(
         'nothing that it started is left',
-        async () => (await childrenOf(first.pid)).length === 0,
+        async () => (await trainersOf(rig.storeRoot)).length === 0,
         10_000,
       );
 

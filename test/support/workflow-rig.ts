@@ -13,6 +13,8 @@ import { testDependencies } from './test-dependencies.ts';
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId<typeof experiment>;
 
+export type Replayed = { readonly name: string; readonly events: number; readonly largestPayload: number };
+
 /** A store, an instant engine, a client of a real Temporal server and, on demand, workers in this process. */
 export type WorkflowRig = AsyncDisposable & {
   readonly storeRoot: string;
@@ -20,8 +22,8 @@ export type WorkflowRig = AsyncDisposable & {
   readonly client: Client;
   /** Starts an experiment, small unless `input` says otherwise. */
   readonly start: (name: string, input?: unknown) => Promise<Handle>;
-  /** Replays the history of every run of every experiment that was started. Fails when one cannot be replayed. */
-  readonly replayAll: () => Promise<number>;
+  /** Replays the history of every experiment that was started, its newest run. Fails when one cannot be replayed. */
+  readonly replayAll: () => Promise<Replayed[]>;
 };
 
 export async function workflowRig(
@@ -63,15 +65,21 @@ export async function workflowRig(
       });
     },
     replayAll: async () => {
-      let replayed = 0;
-      const histories = client.workflow.list({ query: 'WorkflowType = "experiment"' }).intoHistories();
       const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-      for await (const result of Worker.runReplayHistories({ workflowsPath }, histories)) {
-        if (!started.has(result.workflowId)) continue;
-        if (result.error) throw result.error;
-        replayed += 1;
+      const histories = await Promise.all(
+        [...started].map(async (workflowId) => ({
+          workflowId,
+          history: await client.workflow.getHandle(workflowId).fetchHistory(),
+        })),
+      );
+      for await (const { error, workflowId } of Worker.runReplayHistories({ workflowsPath }, histories)) {
+        if (error) throw new Error(`${workflowId} does not replay`, { cause: error });
       }
-      return replayed;
+      return histories.map(({ workflowId, history }) => ({
+        name: workflowId,
+        events: history.events?.length ?? 0,
+        largestPayload: largestPayload(history),
+      }));
     },
     [Symbol.asyncDispose]: async () => {
       stop.abort();
@@ -81,6 +89,13 @@ export async function workflowRig(
       await rm(storeRoot, { recursive: true, force: true });
     },
   };
+}
+
+/** Bytes of the largest payload anywhere in a history. */
+function largestPayload(value: unknown): number {
+  if (value instanceof Uint8Array) return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Math.max(0, ...Object.values(value).map(largestPayload));
 }
 
 /** Two shards of training questions and two held-out ones; one iteration. */

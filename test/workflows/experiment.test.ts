@@ -213,6 +213,11 @@ describe('an experiment', () => {
   });
 
   it('has histories that replay, each small and with no payload above 100 kB', async () => {
-    expect(await rig.replayAll()).toBeGreaterThan(15);
+    const replayed = await rig.replayAll();
+    expect(replayed.length).toBeGreaterThan(15);
+    for (const { events, largestPayload } of replayed) {
+      expect(events).toBeLessThan(500);
+      expect(largestPayload).toBeLessThan(100_000);
+    }
   });
 });
