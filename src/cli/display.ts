@@ -1,7 +1,7 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { colours, wantsColours } from './colours.ts';
 import { phaseProgress } from './phase-progress.ts';
-import { fineTuneText, news, phaseText, whereText } from './progress-text.ts';
+import { createNews, fineTuneText, phaseText, whereText } from './progress-text.ts';
 import { createRateMeter } from './rate-meter.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -23,14 +23,13 @@ function plainDisplay(stream: NodeJS.WriteStream, everyMs = 15_000): Display {
   const say = (line: string): void =>
     void stream.write(`${new Date().toTimeString().slice(0, 8)}  ${line}\n`);
   const tracker = trackPhase();
-  let last: Snapshot | null = null;
+  const news = createNews();
   let told = { where: '', at: 0 };
   return {
     say,
     show(snapshot) {
-      for (const line of news(last, snapshot)) say(line);
+      for (const line of news(snapshot)) say(line);
       if (snapshot.progress === null) return;
-      last = snapshot;
       const { where, text } = tracker(snapshot, Date.now());
       if (where === told.where && Date.now() - told.at < everyMs) return;
       told = { where, at: Date.now() };
@@ -59,8 +58,12 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
   const tracker = trackPhase();
   const fineTunes = new Map<string, SingleBar>();
   let phaseBar: SingleBar | undefined;
-  let last: Snapshot | null = null;
-  const say = (line: string): void => bars.log(`${line}\n`);
+  const news = createNews();
+  // The bars print what is logged when they are next drawn: before the first and after the last drawing, that is never.
+  const say = (line: string): void => {
+    if (phaseBar === undefined) stream.write(`${line}\n`);
+    else bars.log(`${line}\n`);
+  };
 
   const showFineTunes = (snapshot: Snapshot): void => {
     const running = fineTunesIn(snapshot);
@@ -80,16 +83,20 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
   return {
     say,
     show(snapshot) {
-      for (const line of news(last, snapshot)) say(line);
+      for (const line of news(snapshot)) say(line);
       if (snapshot.progress === null) return;
-      last = snapshot;
       const { where, text, fraction } = tracker(snapshot, Date.now());
       const payload = { label: where.padEnd(labelWidth), text };
       phaseBar ??= bars.create(1000, 0, payload);
       phaseBar.update(Math.round(1000 * fraction), payload);
       showFineTunes(snapshot);
     },
-    stop: () => bars.stop(),
+    stop() {
+      if (phaseBar === undefined) return;
+      bars.update();
+      bars.stop();
+      phaseBar = undefined;
+    },
   };
 }
 

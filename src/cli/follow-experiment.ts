@@ -20,6 +20,8 @@ export type Ending =
 export type FollowOptions = {
   readonly display: Display;
   readonly signal: AbortSignal;
+  /** Whether somebody else has to see to the workers, and is to be told when there is none. */
+  readonly hintWorker: boolean;
   /** Milliseconds between two looks. */
   readonly everyMs?: number;
 };
@@ -32,7 +34,7 @@ export type FollowOptions = {
 export async function followExperiment(
   temporal: Temporal,
   name: string,
-  { display, signal, everyMs = 1_000 }: FollowOptions,
+  { display, signal, hintWorker, everyMs = 1_000 }: FollowOptions,
 ): Promise<Ending> {
   let silentSince: number | undefined;
   let looksWithoutWorker = 0;
@@ -50,7 +52,7 @@ export async function followExperiment(
       if (snapshot.progress?.state === 'parked')
         return { kind: 'parked', waiting: snapshot.progress.waiting };
       looksWithoutWorker = snapshot.progress === null ? looksWithoutWorker + 1 : 0;
-      if (looksWithoutWorker === 3 && !(await hasWorker(temporal))) display.say(noWorkerHint);
+      if (hintWorker && looksWithoutWorker === 3 && !(await hasWorker(temporal))) display.say(noWorkerHint);
     }
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
   }

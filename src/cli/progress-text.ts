@@ -31,28 +31,33 @@ export function fineTuneText(heartbeat: Extract<Heartbeat, { step: number }>): s
   return parts.join(', ');
 }
 
-/** What is worth a line of its own since the last look: new evaluations, steps that had to be tried again, a pause. */
-export function news(before: Snapshot | null, now: Snapshot): string[] {
-  const evaluations = now.progress?.evaluations.slice(before?.progress?.evaluations.length ?? 0) ?? [];
-  const known = new Set(before?.pending.map(attemptOf));
-  const tried = now.pending.filter((each) => each.attempt > 1 && !known.has(attemptOf(each)));
-  const paused = now.progress?.state === 'paused' && before?.progress?.state !== 'paused';
-  return [
-    ...evaluations.map(
-      ({ iteration, single, majority, debate }) =>
-        `${evaluationName(iteration)}: single ${percent(single.accuracy)}, majority ${percent(majority.accuracy)}, ` +
-        `debate ${percent(debate.accuracy)} (± ${(debate.standardError * 100).toFixed(1)})`,
-    ),
-    ...tried.map(
-      ({ id, attempt, lastFailure }) =>
-        `${id}: attempt ${attempt}, because: ${terminalSafe(firstLine(lastFailure ?? 'the worker went away'))}`,
-    ),
-    ...(paused ? [`Paused. To go on: colloquy resume ${now.progress?.experiment ?? ''}`] : []),
-  ];
-}
-
-function attemptOf({ id, attempt }: { readonly id: string; readonly attempt: number }): string {
-  return `${id} ${attempt}`;
+/**
+ * Tells what is worth a line of its own, each thing once: evaluations, steps that had to be tried again, a pause. An experiment
+ * that could not be asked at the moment changes nothing.
+ */
+export function createNews(): (snapshot: Snapshot) => string[] {
+  const told = new Set<string>();
+  let wasPaused = false;
+  const once = (key: string): boolean => !told.has(key) && told.add(key).has(key);
+  return ({ progress, pending }) => {
+    const evaluations =
+      progress?.evaluations.filter(({ iteration }) => once(`evaluation ${iteration}`)) ?? [];
+    const tried = pending.filter(({ id, attempt }) => attempt > 1 && once(`${id} ${attempt}`));
+    const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
+    if (progress !== null) wasPaused = progress.state === 'paused';
+    return [
+      ...evaluations.map(
+        ({ iteration, single, majority, debate }) =>
+          `${evaluationName(iteration)}: single ${percent(single.accuracy)}, majority ${percent(majority.accuracy)}, ` +
+          `debate ${percent(debate.accuracy)} (± ${(debate.standardError * 100).toFixed(1)})`,
+      ),
+      ...tried.map(
+        ({ id, attempt, lastFailure }) =>
+          `${id}: attempt ${attempt}, because: ${terminalSafe(firstLine(lastFailure ?? 'the worker went away'))}`,
+      ),
+      ...(pausedNow ? [`Paused. To go on: colloquy resume ${progress.experiment}`] : []),
+    ];
+  };
 }
 
 function firstLine(text: string): string {

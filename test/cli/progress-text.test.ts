@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { news, phaseText } from '../../src/cli/progress-text.ts';
+import { createNews, phaseText } from '../../src/cli/progress-text.ts';
 import type { Snapshot } from '../../src/cli/snapshot.ts';
 import type { Progress } from '../../src/workflows/progress.ts';
 
@@ -34,9 +34,11 @@ const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []
 
 describe('the news about an experiment', () => {
   it('has each evaluation once', () => {
+    const news = createNews();
     const now = snapshot({ evaluations: [evaluation] });
-    expect(news(null, now)).toEqual(['base: single 60.0 %, majority 70.0 %, debate 75.0 % (± 2.0)']);
-    expect(news(now, now)).toEqual([]);
+    expect(news(now)).toEqual(['base: single 60.0 %, majority 70.0 %, debate 75.0 % (± 2.0)']);
+    expect(news({ ...now, progress: null })).toEqual([]);
+    expect(news(now)).toEqual([]);
   });
 
   it('has each new attempt of a step once, with the first line of its reason made safe', () => {
@@ -44,14 +46,19 @@ describe('the news about an experiment', () => {
       { id: 'debate-1', attempt: 2, lastFailure: 'refused\u001b[2J\nmore', heartbeat: undefined },
       { id: 'debate-2', attempt: 1, lastFailure: undefined, heartbeat: undefined },
     ]);
-    expect(news(snapshot({}), now)).toEqual([String.raw`debate-1: attempt 2, because: refused\x1b[2J`]);
-    expect(news(now, now)).toEqual([]);
+    const news = createNews();
+    expect(news({ ...now, progress: null })).toEqual([
+      String.raw`debate-1: attempt 2, because: refused\x1b[2J`,
+    ]);
+    expect(news(now)).toEqual([]);
   });
 
   it('says how to go on after a pause', () => {
-    expect(news(snapshot({}), snapshot({ state: 'paused' }))).toEqual([
-      'Paused. To go on: colloquy resume demo',
-    ]);
+    const news = createNews();
+    const paused = snapshot({ state: 'paused' });
+    expect(news(paused)).toEqual(['Paused. To go on: colloquy resume demo']);
+    expect(news(paused)).toEqual([]);
+    expect([...news(snapshot({})), ...news(paused)]).toHaveLength(1);
   });
 });
 

@@ -37,8 +37,7 @@ describe('help', () => {
   it('lists every command, the exit codes and the environment', async () => {
     const { code, out } = await colloquy('--help');
     expect(code).toBe(0);
-    for (const { name, description } of commands)
-      expect(out).toContain(`${name.padEnd(14)}  ${description}`);
+    for (const { name, description } of commands) expect(out).toContain(`${name.padEnd(14)}  ${description}`);
     expect(out).toContain('4  Temporal is not reachable');
     expect(out).toContain('COLLOQUY_STORE');
   });

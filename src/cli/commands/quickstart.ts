@@ -19,8 +19,6 @@ import { tellEnding, tellFinishedBefore } from '../tell-ending.ts';
 import { uiUrlOf } from '../temporal-address.ts';
 import { superviseWorker } from '../worker-process.ts';
 
-const comeBack = 'npm run quickstart';
-
 /** `colloquy quickstart` */
 export const quickstart = command({
   name: 'quickstart',
@@ -43,27 +41,33 @@ export const quickstart = command({
   run: async ({ _: overrides, fresh, json }) => {
     const experiment = experimentFromConfig([join(projectRoot, 'configs', 'quickstart.yaml'), ...overrides]);
     const { name } = experiment;
+    const comeBack = ['npm run quickstart', ...(overrides.length > 0 ? ['--', ...overrides] : [])].join(' ');
     const display = createDisplay(json ? process.stderr : process.stdout);
     try {
       const before = fresh ? null : await finishedResult(experiment);
       if (before !== null) {
-        tellFinishedBefore(display, name, [comeBack, '--', ...overrides, '--fresh'].join(' '));
+        tellFinishedBefore(display, name, ['npm run quickstart --', ...overrides, '--fresh'].join(' '));
         display.stop();
         return tellEnding({ kind: 'finished', result: before }, { name, json, comeBack });
       }
-      return await runWithServerAndWorker(experiment, { fresh, json, display });
+      return await runWithServerAndWorker(experiment, { fresh, json, display, comeBack });
     } finally {
       display.stop();
     }
   },
 });
 
-type Options = { readonly fresh: boolean; readonly json: boolean; readonly display: Display };
+type Options = {
+  readonly fresh: boolean;
+  readonly json: boolean;
+  readonly display: Display;
+  readonly comeBack: string;
+};
 
 /** Everything that is started here is stopped here, in the opposite order, whatever happens. */
 async function runWithServerAndWorker(
   experiment: Experiment,
-  { fresh, json, display }: Options,
+  { fresh, json, display, comeBack }: Options,
 ): Promise<ExitCode> {
   const { name } = experiment;
   const { signal, dispose } = interruptSignal();
@@ -108,7 +112,7 @@ async function runAndFollow(
   if (ui !== undefined) display.say(`Web UI, while this runs: ${ui}`);
   display.say(start.kind === 'started' ? `Started ${name}` : `Going on with ${name}`);
   if (start.kind === 'attached') await retryWhenParked(temporal, name, display);
-  return followExperiment(temporal, name, { display, signal });
+  return followExperiment(temporal, name, { display, signal, hintWorker: false });
 }
 
 /** Somebody who starts the quickstart again has seen to what it waited for. */

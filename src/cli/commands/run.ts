@@ -45,7 +45,7 @@ export const run = command({
       }
       const { signal, dispose } = interruptSignal();
       try {
-        const ending = await followExperiment(temporal, name, { display, signal });
+        const ending = await followExperiment(temporal, name, { display, signal, hintWorker: true });
         display.stop();
         return tellEnding(ending, { name, json, comeBack });
       } finally {
