@@ -21,7 +21,7 @@ export async function buildTemporal(root, destination, version) {
   await run('go', ['build', '-trimpath', '-ldflags', flags, '-o', unfinished, `${source}/cmd/temporal`], {
     cwd: join(root, 'tools', 'temporal'),
     env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -mod=readonly', GOWORK: 'off' },
-    timeoutSeconds: 1800,
+    timeoutSeconds: 3600,
     attempts: 2,
     what: 'Building the Temporal CLI with Go',
   });
