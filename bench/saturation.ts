@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { createEngineProcess } from '../src/engines/engine-process.ts';
+import { resolveModel } from '../src/engines/resolve-model.ts';
+import type { Benchmark } from './benchmark.ts';
+import { startDirect } from './direct.ts';
+import { answersAQuestion, runExperiment } from './run-experiment.ts';
+import { median, spread } from './statistics.ts';
+import { table } from './table.ts';
+import { startTemporal } from './temporal.ts';
+import { cpuBetween, startBenchWorker } from './worker.ts';
+
+const baseModel = 'engine/models/tiny-arithmetic';
+/** Requests in flight: the default of the endpoint `local`, and the engine's largest batch. */
+const concurrency = 128;
+
+/**
+ * Whether the pipeline keeps the engine busy: answers/s of whole debates through Temporal and a worker, and of the very same
+ * requests, in the same order, fired straight at the same engine with the same number in flight. Aim: a ratio of at least 0.95.
+ */
+export const saturation: Benchmark = async ({ folder, quick }) => {
+  const questions = quick ? 64 : 512;
+  const repeats = quick ? 1 : 5;
+  const storeRoot = join(folder, 'store');
+  const engine = createEngineProcess({
+    model: resolveModel(baseModel),
+    servedModelName: baseModel,
+    logFolder: join(folder, 'logs'),
+  });
+  try {
+    const { url } = await engine.ready(new AbortController().signal);
+    await using temporal = await startTemporal(folder);
+    await using worker = await startBenchWorker({
+      temporalAddress: temporal.address,
+      storeRoot,
+      engineUrl: url,
+      concurrency,
+    });
+    await using direct = await startDirect();
+
+    const pair = async (seed: number, heldOut: number) => {
+      const requests = join(folder, `requests-${seed}.json`);
+      await worker.record();
+      const run = await runExperiment(temporal.client, {
+        name: `saturation-${seed}`,
+        seed,
+        baseModel,
+        heldOut,
+        train: 0,
+      });
+      await worker.requests(requests);
+      const cpuMs = cpuBetween(await worker.samples(), run.debatesFrom, run.debatesTo);
+      const fired = await direct.fire({
+        url: `${url}/chat/completions`,
+        model: baseModel,
+        requests,
+        concurrency,
+        client: 'node:http',
+      });
+      const answers = heldOut * answersAQuestion;
+      if (fired.answers !== answers) throw new Error(`${fired.answers} requests for ${answers} answers.`);
+      return {
+        pipeline: (answers * 1000) / (run.debatesTo - run.debatesFrom),
+        direct: fired.answers / fired.seconds,
+        workerCpuMs: cpuMs / answers,
+        completionTokens: fired.completionTokens,
+      };
+    };
+
+    // Both ends warm up on another seed.
+    await pair(1, 32);
+    const pairs = [];
+    for (let repeat = 1; repeat <= repeats; repeat++) pairs.push(await pair(1 + repeat, questions));
+
+    const pipeline = median(pairs.map((each) => each.pipeline));
+    const straight = median(pairs.map((each) => each.direct));
+    const ratio = pipeline / straight;
+    const each = pairs.map((one) => one.pipeline / one.direct);
+    return {
+      text: [
+        table(
+          ['answers/s of the embedded engine', 'median', 'least to most'],
+          [
+            [
+              'debates through worker and Temporal',
+              pipeline.toFixed(1),
+              spread(
+                pairs.map((one) => one.pipeline),
+                1,
+              ),
+            ],
+            [
+              'the same requests straight',
+              straight.toFixed(1),
+              spread(
+                pairs.map((one) => one.direct),
+                1,
+              ),
+            ],
+            ['ratio (aim: at least 0.95)', ratio.toFixed(3), spread(each, 3)],
+          ],
+        ),
+        `${questions * answersAQuestion} answers a run, ${repeats} alternating pairs, ${concurrency} requests in flight.`,
+      ].join('\n'),
+      figures: { questions, repeats, concurrency, ratio, ratios: each, pairs },
+    };
+  } finally {
+    await engine.close();
+  }
+};

@@ -1,0 +1,89 @@
+/** Colloquy's worker in a process of its own, watching itself: `worker-main.ts STORE ENGINE_URL CONCURRENCY`. See worker.ts. */
+import { writeFile } from 'node:fs/promises';
+import { Session } from 'node:inspector/promises';
+import { fileURLToPath } from 'node:url';
+import type { ChatRequest } from '../src/engines/chat-client.ts';
+import type { Endpoint } from '../src/engines/endpoint.ts';
+import { createEndpoints } from '../src/engines/endpoints.ts';
+import { createGpuGate } from '../src/engines/gpu-gate.ts';
+import { createTrainer } from '../src/engines/trainer-process.ts';
+import { openStore } from '../src/store/open-store.ts';
+import { createGrader } from '../src/tasks/graders/grader.ts';
+import { startWorkers } from '../src/workers/start-workers.ts';
+import { serve } from './child.ts';
+import type { Sample } from './worker.ts';
+
+const [storeRoot = '', url = '', concurrency = ''] = process.argv.slice(2);
+const store = openStore(storeRoot);
+const endpoints = createEndpoints(
+  { bench: { kind: 'vllm', url, max_concurrency: Number(concurrency) } },
+  { logFolder: store.logs },
+);
+const trainer = createTrainer({
+  logFolder: store.logs,
+  command: [process.execPath, fileURLToPath(new URL('../test/support/instant-trainer.mjs', import.meta.url))],
+});
+const grader = createGrader();
+
+let requests: Omit<ChatRequest, 'model'>[] | undefined;
+const recording = (endpoint: Endpoint): Endpoint => ({
+  ...endpoint,
+  chat: (model, request, signal) => {
+    requests?.push(request);
+    return endpoint.chat(model, request, signal);
+  },
+});
+
+const samples: Sample[] = [];
+setInterval(() => {
+  const { user, system } = process.cpuUsage();
+  samples.push({ at: Date.now(), cpuMs: (user + system) / 1000, rss: process.memoryUsage.rss() });
+}, 50);
+
+const profiler = new Session();
+const stop = new AbortController();
+const workers = startWorkers({
+  signal: stop.signal,
+  dependencies: {
+    store,
+    endpoints: {
+      ...endpoints,
+      get: (name, baseModel) => recording(endpoints.get(name, baseModel)),
+    },
+    trainer,
+    grader,
+    gate: createGpuGate(),
+    close: async () => {
+      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+    },
+  },
+  onReady: () =>
+    serve(
+      {
+        samples: () => samples.splice(0),
+        record: () => {
+          requests = [];
+        },
+        requests: async (path) => {
+          await writeFile(String(path), JSON.stringify(requests));
+          requests = undefined;
+        },
+        profile: async () => {
+          profiler.connect();
+          await profiler.post('Profiler.enable');
+          await profiler.post('Profiler.start');
+          return Date.now();
+        },
+        profiled: async (path) => {
+          const { profile } = await profiler.post('Profiler.stop');
+          profiler.disconnect();
+          await writeFile(String(path), JSON.stringify(profile));
+        },
+      },
+      async () => {
+        stop.abort();
+        await workers;
+      },
+    ),
+});
+await workers;
