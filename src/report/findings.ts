@@ -28,7 +28,7 @@ function gain(base: Evaluation, last: Evaluation): string {
     `(${points(single)} points). `;
   const paired = `It got ${count(wins)} questions right that the base model's debate had wrong, and lost ${count(losses)}`;
   if (p >= 0.05) {
-    return `${change}${paired}: a difference that chance alone would often make (${chance(p)}). It shows no change.`;
+    return `${change}${paired}: a difference that chance alone would often make (${chance(p)}). So it does not show a change.`;
   }
   return `${change}${paired}: chance alone would hardly make that ${wins > losses ? 'gain' : 'loss'} (${chance(p)}).`;
 }
@@ -45,8 +45,8 @@ function debateOfBase(base: Evaluation): string {
     Math.abs(difference) < error ? 'about the same as' : difference > 0 ? 'better than' : 'worse than';
   return (
     `Before any training, debating was ${verdict} a vote over the agents' first answers ` +
-    `(${percent(base.debate.accuracy)} against ${percent(base.majority.accuracy)}), and that vote ` +
-    `${points(base.majority.accuracy - base.single.accuracy)} points above a single answer.`
+    `(${percent(base.debate.accuracy)} against ${percent(base.majority.accuracy)}); a single answer was right on ` +
+    `${percent(base.single.accuracy)}.`
   );
 }
 
