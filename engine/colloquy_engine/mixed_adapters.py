@@ -20,7 +20,8 @@ class MixedAdapters:
 
     def __init__(self, network: nn.Module):
         self._network = network
-        self._wrapped: dict[str, _AdaptedLinear] = {}
+        # What an earlier MixedAdapters wrapped stays wrapped, and is ours now.
+        self._wrapped = {name: module for name, module in network.named_modules() if isinstance(module, _AdaptedLinear)}
         self._stacked: dict[Adapter, slice] = {}  # adapter -> its columns
 
     def route_rows(self, adapters: list[Adapter | None]) -> None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import torch
+from peft import LoraConfig, get_peft_model
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<user>' if message.role == 'user' else '<assistant>' }}"
@@ -49,3 +50,12 @@ def _tokenizer() -> PreTrainedTokenizerFast:
         additional_special_tokens=["<user>", "<assistant>"],
         chat_template=CHAT_TEMPLATE,
     )
+
+
+def make_adapter(base: Path, directory: Path, seed: int, rank: int, targets: str | list[str]) -> Path:
+    """Writes a LoRA adapter with random A and B, large enough to change answers, and returns its directory."""
+    network = AutoModelForCausalLM.from_pretrained(base)
+    torch.manual_seed(seed)
+    adapted = get_peft_model(network, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, init_lora_weights=False))
+    adapted.save_pretrained(directory)
+    return directory

@@ -1,0 +1,196 @@
+"""The server as a process, over HTTP."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import ENGINE, engine_process, next_event
+
+MESSAGES = [{"role": "user", "content": "12+3"}]
+
+
+@pytest.fixture(scope="module")
+def server(model_dir):
+    with engine_process("serve.py", "--model", str(model_dir), "--served-model-name", "base", "--max-batch-size", "8", "--max-queue", "12") as process:
+        ready = next_event(process)
+        assert ready["event"] == "ready" and ready["model"] == "base"
+        yield ready["port"]
+
+
+def call(port, method, path, body=None, raw=None):
+    """Status, headers and parsed body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.request(method, path, raw if raw is not None else (json.dumps(body) if body is not None else None))
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, response.headers, json.loads(text) if text.startswith(("{", "[")) else text
+
+
+def chat(port, **more):
+    return call(port, "POST", "/v1/chat/completions", {"model": "base", "messages": MESSAGES, "max_tokens": 8} | more)
+
+
+def test_health_and_models(server):
+    assert call(server, "GET", "/health")[0] == 200
+    status, _, models = call(server, "GET", "/v1/models")
+    assert status == 200 and models["data"][0]["id"] == "base" and models["data"][0]["max_model_len"] == 512
+
+
+def test_a_chat_has_openais_shape(server):
+    status, _, body = chat(server, n=2, seed=3, logprobs=True, top_logprobs=2, prompt_logprobs=1)
+    assert status == 200 and body["object"] == "chat.completion" and [c["index"] for c in body["choices"]] == [0, 1]
+    choice = body["choices"][0]
+    assert choice["message"]["role"] == "assistant" and choice["finish_reason"] in ("stop", "length")
+    assert len(choice["logprobs"]["content"][0]["top_logprobs"]) == 2
+    assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
+    assert body["usage"]["prompt_tokens"] == len(body["prompt_logprobs"]) == 7
+    assert body["prompt_logprobs"][0] is None
+    assert {"logprob", "rank", "decoded_token"} == set(next(iter(body["prompt_logprobs"][1].values())))
+
+
+def test_a_seed_repeats_an_answer_and_no_seed_does_not(server):
+    def texts(**more):
+        return [c["message"]["content"] for c in chat(server, n=4, max_tokens=30, **more)[2]["choices"]]
+
+    assert texts(seed=1) == texts(seed=1)
+    assert texts() != texts()
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"n": 0}, "n"),
+        ({"n": 9}, "n"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"top_p": 0}, "top_p"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_tokens": 600}, "max_tokens"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": "1" * 600}]}, "messages"),
+        ({"stream": True}, "stream"),
+        ({"seed": "x"}, "seed"),
+        ({"stop": [1]}, "stop"),
+    ],
+)
+def test_a_bad_body_is_refused_by_the_name_of_its_field(server, change, param):
+    status, _, body = chat(server, **change)
+    assert status == 400 and body["error"]["type"] == "BadRequestError" and body["error"]["code"] == 400
+    assert body["error"]["param"].startswith(param) and body["error"]["message"]
+
+
+def test_what_is_not_json_and_what_is_not_there(server):
+    assert call(server, "POST", "/v1/chat/completions", raw="{")[0] == 400
+    assert call(server, "POST", "/v1/chat/completions", raw="[]")[0] == 400
+    assert call(server, "GET", "/v1/nothing")[0] == 404
+    status, _, body = chat(server, model="who")
+    assert status == 404 and body["error"] == {
+        "message": "The model `who` does not exist.", "type": "NotFoundError", "param": "model", "code": 404,
+    }  # fmt: skip
+
+
+def test_adapters_come_and_go_and_change_the_answer(server, adapter_dirs, tmp_path):
+    load = lambda name, path: call(server, "POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(path)})  # noqa: E731
+    assert load("g0", adapter_dirs[0])[0] == 200
+    status, _, body = load("g0", adapter_dirs[0])
+    assert status == 400 and "already been loaded" in body["error"]["message"]
+    assert load("g1", tmp_path / "missing")[0] == 404
+    card = call(server, "GET", "/v1/models")[2]["data"][1]
+    assert (card["id"], card["parent"], card["root"]) == ("g0", "base", str(adapter_dirs[0]))
+    answers = [chat(server, model=name, temperature=0, max_tokens=30)[2]["choices"][0]["message"] for name in ("base", "g0")]
+    assert answers[0] != answers[1]
+    assert call(server, "POST", "/v1/unload_lora_adapter", {"lora_name": "g0"})[0] == 200
+    assert call(server, "POST", "/v1/unload_lora_adapter", {"lora_name": "g0"})[0] == 404
+    assert chat(server, model="g0")[0] == 404
+
+
+def test_a_full_queue_says_when_to_come_back(server):
+    results, lock = [], threading.Lock()
+
+    def ask():
+        outcome = chat(server, n=8, max_tokens=300)
+        with lock:
+            results.append(outcome)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = sorted(status for status, _, _ in results)
+    assert statuses[0] == 200 and statuses[-1] == 503
+    refused = next(outcome for outcome in results if outcome[0] == 503)
+    assert refused[1]["Retry-After"] == "1" and refused[2]["error"]["code"] == 503
+    assert chat(server)[0] == 200
+
+
+def test_a_client_that_goes_away_frees_its_place(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server)
+    connection.request("POST", "/v1/chat/completions", json.dumps({"model": "base", "messages": MESSAGES, "n": 8, "max_tokens": 500}))
+    connection.close()
+    assert chat(server)[0] == 200
+
+
+def test_stdout_holds_the_ready_line_only_and_sigterm_ends_it(model_dir):
+    with engine_process("serve.py", "--model", str(model_dir)) as process:
+        port = next_event(process)["port"]
+        chat(port, model=str(model_dir))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert process.stdout.read() == ""
+
+
+def test_it_leaves_when_its_stdin_closes_in_the_middle_of_a_batch(model_dir):
+    with engine_process("serve.py", "--model", str(model_dir), "--served-model-name", "base", "--exit-with-parent") as process:
+        port = next_event(process)["port"]
+        threading.Thread(target=lambda: _ignored(lambda: chat(port, n=100, max_tokens=500)), daemon=True).start()
+        process.stdin.close()
+        process.wait(20)
+
+
+def test_it_leaves_when_its_parent_is_killed(model_dir, tmp_path):
+    parent = (
+        "import subprocess, sys, time\n"
+        f"p = subprocess.Popen([sys.executable, {str(ENGINE / 'serve.py')!r}, '--model', {str(model_dir)!r}, '--exit-with-parent'],"
+        " stdin=open('/dev/zero'), stdout=subprocess.PIPE)\n"
+        "p.stdout.readline(); print(p.pid, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while _alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_missing_model_is_said_on_stderr(tmp_path):
+    command = [sys.executable, str(ENGINE / "serve.py"), "--model", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2 and "Cannot load the model" in result.stderr and result.stdout == ""
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as status:
+        return status.read().split()[2] != "Z"
+
+
+def _ignored(action):
+    try:
+        action()
+    except (OSError, http.client.HTTPException):
+        pass
