@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { ArtifactMissing } from './artifact-missing.ts';
 import { moveAside } from './move-aside.ts';
+import { type OnDamage, warnOfDamage } from './damage.ts';
 import type { ModelRef } from './model-ref.ts';
 import { readDocument } from './documents.ts';
 import type { Store } from './open-store.ts';
@@ -46,25 +47,28 @@ export type ModelManifest = z.infer<typeof manifestSchema>;
 export async function findModel(
   store: Store,
   key: string,
+  onDamage: OnDamage = warnOfDamage,
 ): Promise<{ ref: ModelRef; manifest: ModelManifest } | null> {
   const model = store.model(key);
-  const manifest = await readManifest(model);
-  if (manifest === null) return null;
-  for (const [name, { sha256 }] of Object.entries(manifest.files)) {
-    if ((await sha256File(join(model, name)).catch(() => null)) === sha256) continue;
-    await moveAside(model);
-    return null;
+  if (!existsSync(model)) return null;
+  const manifest = await readDocument(join(model, 'manifest.json'), manifestSchema).catch(() => null);
+  const damaged = manifest === null ? 'manifest.json' : await damagedFile(model, manifest);
+  if (manifest !== null && damaged === null) {
+    return { ref: { kind: 'adapter', key, uri: pathToFileURL(model).href }, manifest };
   }
-  return { ref: { kind: 'adapter', key, uri: pathToFileURL(model).href }, manifest };
+  const aside = await moveAside(model);
+  onDamage({
+    path: model,
+    problem: `its ${damaged} is damaged or gone; moved to ${aside}; to be made again`,
+  });
+  return null;
 }
 
-async function readManifest(model: string): Promise<ModelManifest | null> {
-  try {
-    return await readDocument(join(model, 'manifest.json'), manifestSchema);
-  } catch {
-    await moveAside(model);
-    return null;
+async function damagedFile(model: string, { files }: ModelManifest): Promise<string | null> {
+  for (const [name, { sha256 }] of Object.entries(files)) {
+    if ((await sha256File(join(model, name)).catch(() => null)) !== sha256) return name;
   }
+  return null;
 }
 
 /** @throws ArtifactMissing when a model is not whole: it has to be made again. Each is read through once a process. */
