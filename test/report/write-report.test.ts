@@ -17,8 +17,8 @@ describe('the report of a finished experiment', () => {
     folder = await mkdtemp(join(tmpdir(), 'colloquy-report-'));
     result = await writeFinishedExperiment(folder, {
       name: 'a-<b>bold</b>-name',
-      questions: 400,
-      iterations: 2,
+      questions: 500,
+      iterations: 3,
       hostileText,
     });
     html = await readFile(await writeReport(folder), 'utf8');
