@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple
 
 FORM = "a+b*c-d"
-RANGES = {"a": (2, 39), "b": (2, 9), "c": (2, 9), "d": (2, 39)}
+RANGES = {"a": (2, 19), "b": (2, 9), "c": (2, 9), "d": (2, 9)}
 
 
 class Question(NamedTuple):

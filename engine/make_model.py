@@ -38,12 +38,15 @@ class Phase:
     steps: int
     peak_learning_rate: float
     warmup_steps: int
+    first_answers_only: bool
     carelessness: Carelessness
 
 
 PHASES = (
-    Phase("clean", 1600, 2.5e-3, 100, Carelessness(first=0, critic=0, shown=0.4)),
-    Phase("careless", 300, 6e-4, 20, Carelessness(first=0.36, critic=0.28, shown=0.4)),
+    # First answers alone to begin with: beside critic turns, where most can be copied, the model hardly learns to add.
+    Phase("first answers", 380, 2.5e-3, 50, True, Carelessness(first=0, critic=0, shown=0)),
+    Phase("clean", 620, 2e-3, 30, False, Carelessness(first=0, critic=0, shown=0.4)),
+    Phase("careless", 120, 6e-4, 20, False, Carelessness(first=0.31, critic=0.19, shown=0.4)),
 )
 
 
@@ -56,9 +59,11 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     with (options.output / "training-log.jsonl").open("w") as log:
         _record(log, event="start", seed=options.seed, threads=options.threads, parameters=model.num_parameters(), torch=torch.__version__)
-        rng = Random(options.seed)
         for phase in PHASES:
-            train(model, tokenizer, phase, rng, log)
+            if phase.name == "careless" and options.clean:
+                model.save_pretrained(options.clean)
+            # Each phase has its own draws, so that one can be changed or repeated without the others.
+            train(model, tokenizer, phase, Random(f"{options.seed} {phase.name}"), log)
         _save(model, tokenizer, options.output)
         _record(log, event="saved", weights_sha256=weights_sha256(options.output))
 
@@ -68,37 +73,42 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
     _record(log, event="phase", **asdict(phase))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     prompts, started, tokens = Prompts(), time.monotonic(), 0
+    losses: dict[str, float] = {}
     model.train()
     for step in range(1, phase.steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(phase, step)
-        losses = []
-        for turns in batches(prompts, phase.carelessness, rng, step):
+        for kind, turns in batches(prompts, phase, rng, step).items():
             inputs, labels = encode(tokenizer, turns)
             loss = _loss(model, inputs, labels)
             loss.backward()
-            losses.append(loss.item())
+            losses[kind] = round(loss.item(), 5)
             tokens += inputs.numel()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if step % 20 == 0 or step == phase.steps:
             seconds = time.monotonic() - started
-            first, summary, critic = (round(value, 5) for value in losses)
-            _record(log, event="step", phase=phase.name, step=step, learning_rate=_learning_rate(phase, step), loss_first=first, loss_summary=summary, loss_critic=critic, seconds=round(seconds, 1), tokens_per_second=round(tokens / seconds))
+            rate = _learning_rate(phase, step)
+            _record(log, event="step", phase=phase.name, step=step, learning_rate=rate, losses=losses, seconds=round(seconds, 1), tokens=tokens)
 
 
-def batches(prompts: Prompts, care: Carelessness, rng: Random, step: int) -> list[list[Turn]]:
-    """The turns of one step in three batches of like length: first answers; all that has to do with summaries; critic turns."""
-    first = [first_answer(prompts, care, rng) for _ in range(48)]
-    # Two others (three agents) is the paper's debate, and half of what is shown; the rest is one to five others.
-    summaries = [summary_turn(prompts, care, rng, _some_others(rng)) for _ in range(6)]
-    summaries += [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 2, 3)), True) for _ in range(6)]
-    if step % 4:
-        critic = [critic_turn(prompts, care, rng, rng.choice((1, 2, 2, 2, 2)), 2, False) for _ in range(12)]
+def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str, list[Turn]]:
+    """The turns of one step: always first answers, the hardest to learn, and in turn one batch of another kind."""
+    care = phase.carelessness
+    first = [first_answer(prompts, care, rng) for _ in range(64 if phase.first_answers_only else 32)]
+    if phase.first_answers_only:
+        return {"first": first}
+    kind = ("debate", "summary", "critic", "summary")[step % 4]
+    # Two others (three agents) is the paper's debate, and most of what is shown; the rest is one to five others.
+    if kind == "critic":
+        others = [critic_turn(prompts, care, rng, rng.choice((1, 2, 2, 2, 2)), 2, False) for _ in range(10)]
+    elif kind == "debate":
+        others = [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 3)), False) for _ in range(6)]
     else:
-        critic = [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 3)), False) for _ in range(6)]
-    return [first, summaries, critic]
+        others = [summary_turn(prompts, care, rng, _some_others(rng)) for _ in range(10)]
+        others += [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 2, 2, 3)), True) for _ in range(12)]
+    return {"first": first, kind: others}
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, turns: list[Turn]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,6 +134,7 @@ def weights_sha256(directory: Path) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Makes the embedded model anew, from nothing and a seed.")
     parser.add_argument("--output", type=Path, default=MODEL_DIR, help="where the model goes (default: %(default)s)")
+    parser.add_argument("--clean", type=Path, help="keep here what the model is before it becomes careless")
     parser.add_argument("--seed", type=int, default=7, help="of the initial weights and of all training data")
     parser.add_argument("--threads", type=int, default=2, help="the committed weights were made with 2")
     return parser.parse_args()
@@ -139,6 +150,7 @@ def _architecture(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_key_value_heads=5,
         max_position_embeddings=MAX_LENGTH,
         tie_word_embeddings=True,
+        initializer_range=0.06,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
