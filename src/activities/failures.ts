@@ -1,4 +1,5 @@
 import { ApplicationFailure, cancellationSignal, CancelledFailure } from '@temporalio/activity';
+import { EngineBusy } from '../engines/engine-busy.ts';
 import type { Dependencies } from './dependencies.ts';
 
 type Step<Input, Output> = (input: Input, dependencies: Dependencies) => Promise<Output>;
@@ -22,7 +23,11 @@ const permanent = new Set([
   'InvalidConfig',
   'InvalidTaskFile',
   'ToolsMissing',
+  'ProcessNotStarted',
+  'ApiKeyMissing',
   'EngineRefused',
+  'ModelNotServed',
+  'AdaptersUnsupported',
   'AdapterWithoutEffect',
   'ArtifactDamaged',
   'ArtifactMissing',
@@ -54,6 +59,7 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
   return ApplicationFailure.create({
     message: message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message,
     type: name,
+    ...(error instanceof EngineBusy ? { nextRetryDelay: error.retryAfterMs } : {}),
     nonRetryable:
       permanent.has(name) || (name === 'FineTuneFailed' && kind !== undefined && permanentKinds.has(kind)),
   });

@@ -9,6 +9,7 @@ import { DiskFull } from '../store/disk-full.ts';
 import { findRows, writeRows } from '../store/rows.ts';
 import { StoreNotWritable } from '../store/store-not-writable.ts';
 import { loadTask } from '../tasks/load-task.ts';
+import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
 import { heartbeating } from './heartbeating.ts';
 
@@ -37,9 +38,7 @@ export async function prepare(
     () => ({ step: 'prepare' }),
     async (signal) => {
       const questions = await faultsOf('task', signal, () => questionsOf(config, files, begun !== null));
-      await faultsOf('model', signal, () =>
-        endpoints.get(config.model.endpoint, config.model.model_name_or_path).check(signal),
-      );
+      await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
       await writeDocument(files.config, config);
       return {
         experiment,
@@ -89,6 +88,20 @@ function requireSameConfig(
       message: `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give this experiment another name, or remove ${files.folder}`,
     })),
   );
+}
+
+async function requireEndpoint(
+  config: ExperimentConfig,
+  endpoints: Endpoints,
+  signal: AbortSignal,
+): Promise<void> {
+  const { endpoint: name, model_name_or_path: model } = config.model;
+  const endpoint = endpoints.get(name, model);
+  if (config.iterations > 0 && !endpoint.servesAdapters) {
+    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
+    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
+  }
+  await endpoint.check(signal);
 }
 
 /** Whatever keeps the questions or the engine from being there ends the run at once: a start is the time to be told. */

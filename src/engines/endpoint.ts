@@ -17,6 +17,8 @@ export interface Endpoint {
    * @throws ModelNotServed, or the chat client's errors
    */
   check(signal?: AbortSignal): Promise<void>;
+  /** Whether it can answer with fine-tuned models, and not with the base alone. */
+  readonly servesAdapters: boolean;
   /** How many requests are in flight at most; more wait here. */
   readonly maxConcurrency: number;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */

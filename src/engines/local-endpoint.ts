@@ -49,6 +49,7 @@ export function createLocalEndpoint(
   }
 
   return {
+    servesAdapters: true,
     maxConcurrency,
     chat: (model, request, signal) =>
       limit(() =>

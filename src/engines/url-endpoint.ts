@@ -19,6 +19,7 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
   const limit = pLimit(maxConcurrency);
 
   return {
+    servesAdapters: config.kind === 'vllm',
     maxConcurrency,
     chat: (model, request, signal) =>
       limit(() => {

@@ -48,7 +48,8 @@ describe('a worker that is killed', () => {
       const first = await startWorkerProcess(environment, args);
       const handle = await rig.start('experiment', input);
       await until(`the phase is ${phase}`, () => isUnderWay(handle, iteration, phase, asked), 60_000);
-      if (phase === 'fine-tuning') expect(await trainersOf(rig.storeRoot)).not.toEqual([]);
+      const fineTunes = iteration > 0 && phase !== 'debating';
+      expect(await trainersOf(rig.storeRoot)).toHaveLength(fineTunes ? 1 : 0);
       await first.kill('SIGKILL');
       await until(
         'nothing that it started is left',

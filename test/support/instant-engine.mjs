@@ -38,7 +38,7 @@ const server = createServer((request, response) => {
 });
 server.keepAliveTimeout = 60_000;
 server.listen(Number(values.port), '127.0.0.1', () =>
-  console.log(JSON.stringify({ port: server.address().port })),
+  process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`),
 );
 process.stdin.on('end', () => process.exit(0)).resume();
 
@@ -74,11 +74,22 @@ function answer({ model, messages, seed }) {
   const question = messages[0].content;
   if (question.startsWith('?'))
     return [...question.matchAll(/\\boxed\{(-?\d+)\}/g)].map((match) => match[1]).join(',');
-  const value = /^[0-9+*-]+$/.test(question) ? Function(`return ${question}`)() : 0;
+  const value = valueOf(question);
   const chance = parseInt(digest([messages, seed]).slice(0, 8), 16) / 2 ** 32;
   const right = Number(values.right) + (model === base ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
   const slip = chance < right ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
   return `${question}=${value + slip};\\boxed{${value + slip}}`;
+}
+
+/** Of sums of products, e.g. `12+3*8-5`. */
+function valueOf(question) {
+  const products = question.split(/(?=[+-])/).map((term) =>
+    term
+      .split('*')
+      .map(Number)
+      .reduce((a, b) => a * b),
+  );
+  return products.reduce((a, b) => a + b);
 }
 
 function digest(value) {

@@ -1,0 +1,73 @@
+/** The whole loop on the embedded model: the real engine, the real trainer, a real Temporal server. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { describe, expect, it } from 'vitest';
+import { openDependencies } from '../../src/workers/open-dependencies.ts';
+import { startWorkers } from '../../src/workers/start-workers.ts';
+import { taskQueues } from '../../src/workers/task-queues.ts';
+import type { experiment } from '../../src/workflows/experiment.ts';
+import { temporalAddress } from '../setup/temporal-address.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+
+describe('an experiment with the embedded model', () => {
+  it('debates, fine-tunes real adapters and answers with them, and leaves no process behind', async () => {
+    process.env['TEMPORAL_ADDRESS'] = await temporalAddress();
+    process.env['TEMPORAL_NAMESPACE'] = 'embedded';
+    process.env['COLLOQUY_STORE'] = temporaryFolder();
+    const stop = new AbortController();
+    let workers = Promise.resolve();
+    await new Promise<void>((resolve, reject) => {
+      workers = startWorkers({ signal: stop.signal, dependencies: openDependencies(), onReady: resolve });
+      workers.catch(reject);
+    });
+    const connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] });
+    const { workflow } = new Client({ connection, namespace: 'embedded' });
+    const result = await workflow.execute<typeof experiment>('experiment', {
+      workflowId: 'embedded',
+      taskQueue: taskQueues.control,
+      args: [{ preset: 'quickstart', iterations: 1, task: { train_size: 24, test_size: 24 } }],
+    });
+    await connection.close();
+
+    expect(result.evaluations.map(({ questions }) => questions)).toEqual([24, 24]);
+    // The embedded model is right more often than not: this is its own arithmetic, not noise.
+    expect(result.evaluations[0]!.single.accuracy).toBeGreaterThan(0.4);
+    const [iteration] = result.iterations;
+    for (const { agent, generation, critic } of iteration!.datasets) {
+      const folder = join(process.env['COLLOQUY_STORE'], 'embedded', 'iteration-1', 'datasets');
+      const rows = (await readFile(join(folder, `agent-${agent}-generation.jsonl`), 'utf8'))
+        .trim()
+        .split('\n');
+      expect(rows).toHaveLength(generation);
+      expect(JSON.parse(rows[0]!).completion).toEqual([
+        { role: 'assistant', content: expect.stringContaining('\\boxed{') },
+      ]);
+      expect(critic).toBeGreaterThanOrEqual(0);
+    }
+    const trained = iteration!.fineTunes.filter(({ model }) => model !== null);
+    expect(trained.length).toBeGreaterThanOrEqual(3);
+    expect(await readdir(join(process.env['COLLOQUY_STORE'], 'models', trained[0]!.model!))).toContain(
+      'adapter_model.safetensors',
+    );
+    expect(result.versions).toHaveProperty('torch');
+
+    const store = process.env['COLLOQUY_STORE'];
+    expect(await pythonProcesses(store)).not.toEqual([]);
+    stop.abort();
+    await workers;
+    expect(await pythonProcesses(store)).toEqual([]);
+  }, 300_000);
+});
+
+/** Engines and trainers of this store: their logs are open in it. */
+async function pythonProcesses(store: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
+    if (!/engine\/(serve|train)\.py/.test(command)) continue;
+    const environment = await readFile(join('/proc', pid, 'environ'), 'utf8').catch(() => '');
+    if (environment.includes(store)) found.push(pid);
+  }
+  return found;
+}
