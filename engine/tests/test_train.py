@@ -110,8 +110,8 @@ def test_a_job_cut_off_and_resumed_gives_the_bytes_of_an_undisturbed_one(trainer
         if end == "SIGTERM":
             last = events_of(process)[-1]
             assert last["event"] == "stopped" and last["checkpoint"].endswith(f"step-{last['step']}")
-            assert process.wait(20) == 0
-        process.wait(20)
+            assert process.wait(120) == 0
+        process.wait(120)
     # What a process killed while writing leaves behind must not be trusted.
     unfinished = Path(cut["checkpoint_dir"]) / "step-999"
     unfinished.mkdir()
@@ -210,8 +210,8 @@ def test_it_leaves_when_its_stdin_closes_in_the_middle_of_a_job(make_job):
             pass
         began = time.monotonic()
         process.stdin.close()
-        process.wait(20)
-        assert time.monotonic() - began < 10
+        process.wait(120)
+        assert time.monotonic() - began < 60
     assert not Path(make_job("lost")["output_dir"]).exists()
 
 
@@ -219,5 +219,5 @@ def test_sigterm_while_idle_ends_it_with_nothing_said():
     with engine_process("train.py") as process:
         next_event(process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         assert process.stdout.read() == ""
