@@ -1,4 +1,5 @@
-import type { Client } from '@temporalio/client';
+import { setTimeout } from 'node:timers/promises';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { taskQueues } from '../src/workers/task-queues.ts';
 import type { experiment } from '../src/workflows/experiment.ts';
 import type { Progress } from '../src/workflows/progress.ts';
@@ -32,9 +33,7 @@ export async function runExperiment(client: Client, settings: RunSettings): Prom
     taskQueue: taskQueues.control,
     args: [inputOf(settings)],
   });
-  let over = false;
-  const ended = handle.result().finally(() => (over = true));
-  await Promise.race([ended, untilParked()]);
+  await endOf(handle);
 
   const runs = [
     client.workflow.getHandle(settings.name, handle.firstExecutionRunId),
@@ -50,15 +49,38 @@ export async function runExperiment(client: Client, settings: RunSettings): Prom
       bytes: Math.max(...sizes.map(({ historySize }) => historySize ?? 0)),
     },
   };
+}
 
-  async function untilParked(): Promise<never> {
-    for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-      if (over) await ended;
-      const { state, waiting } = await client.workflow.getHandle(settings.name).query<Progress>('progress');
-      if (state === 'parked') throw new Error(`${settings.name} parked: ${JSON.stringify(waiting)}`);
-    }
+/** The run's end. A step that parks would wait for a person: then the run is ended, and its reason thrown. */
+async function endOf(handle: WorkflowHandle): Promise<void> {
+  const watching = new AbortController();
+  const parked = whenParked(handle, watching.signal);
+  try {
+    await handle.result();
+  } catch (error) {
+    watching.abort();
+    const waiting = await parked;
+    if (waiting === undefined) throw error;
+    throw new Error(`${handle.workflowId} parked: ${JSON.stringify(waiting)}`, { cause: error });
+  } finally {
+    watching.abort();
   }
+}
+
+async function whenParked(
+  handle: WorkflowHandle,
+  signal: AbortSignal,
+): Promise<Progress['waiting'] | undefined> {
+  while (!signal.aborted) {
+    await setTimeout(2_000, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) break;
+    // A busy machine answers late, or not at all: the next look will tell.
+    const progress = await handle.query<Progress>('progress').catch(() => undefined);
+    if (progress?.state !== 'parked') continue;
+    await handle.terminate();
+    return progress.waiting;
+  }
+  return undefined;
 }
 
 function inputOf({ seed, baseModel, heldOut, train }: RunSettings) {
@@ -76,7 +98,7 @@ function inputOf({ seed, baseModel, heldOut, train }: RunSettings) {
 }
 
 /** When debates were scheduled and completed in a run, milliseconds since 1970. */
-async function debateTimes(run: ReturnType<Client['workflow']['getHandle']>): Promise<number[]> {
+async function debateTimes(run: WorkflowHandle): Promise<number[]> {
   const { events } = await run.fetchHistory();
   const debates = new Set<string>();
   const times: number[] = [];
