@@ -1,7 +1,11 @@
 import { hasWord } from './plain-words.ts';
 
 /** Longest expression given to the compute engine, in characters: its parser gets slow quickly (0.2 s for 3,000 letters). */
-const LONGEST_EXPRESSION = 400;
+const LONGEST_EXPRESSION = 300;
+
+/** Deepest nesting of brackets, and the most functions: minus signs or logarithms nested 14 deep already take seconds. */
+const DEEPEST_BRACKETS = 10;
+const MOST_FUNCTIONS = 10;
 
 /**
  * Whether an expression may be given to the compute engine. Refused is everything that is no plain expression (words, lists,
@@ -18,6 +22,8 @@ export function engineMayRead(text: string): boolean {
     onlyKnownCommands(text) &&
     !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&
     !/\d{40}/.test(text) &&
+    boundedNesting(text) &&
+    boundedBars(text) &&
     boundedFactorials(text) &&
     boundedPowers(text)
   );
@@ -32,6 +38,25 @@ const KNOWN = new Set(
 
 function onlyKnownCommands(text: string): boolean {
   return [...text.matchAll(/\\([a-zA-Z]+|.)/g)].every((match) => KNOWN.has(match[1] ?? ''));
+}
+
+function boundedNesting(text: string): boolean {
+  const functions = text.match(/\\(?:sin|cos|tan|cot|sec|csc|arc|ln|log|exp|binom)|[a-zA-Z]\(/g)?.length ?? 0;
+  if (functions > MOST_FUNCTIONS) return false;
+  const closers: string[] = [];
+  for (const char of text) {
+    const at = '([{'.indexOf(char);
+    if (at >= 0) closers.push(')]}'.charAt(at));
+    else if (')]}'.includes(char) && closers.pop() !== char) return false;
+    if (closers.length > DEEPEST_BRACKETS) return false;
+  }
+  return closers.length === 0;
+}
+
+/** Bars open and close alike, so that the parser tries every way to pair them. */
+function boundedBars(text: string): boolean {
+  const bars = text.split('|').length - 1;
+  return bars % 2 === 0 && bars <= 6 && !text.includes('||');
 }
 
 function boundedFactorials(text: string): boolean {

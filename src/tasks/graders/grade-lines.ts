@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Grader } from './grader.ts';
 
@@ -31,7 +30,7 @@ export async function gradeLines(
   let number = 0;
   let pairs = 0;
   let equal = 0;
-  let pending: (string | Promise<string>)[] = [];
+  let pending: Promise<string>[] = [];
   try {
     for await (const line of lines(input)) {
       number++;
@@ -39,9 +38,7 @@ export async function gradeLines(
       const { row, gold, answer } = parsePair(line, number);
       const verdict = answer === null ? false : grader.equal(gold, answer);
       pairs++;
-      pending.push(
-        typeof verdict === 'boolean' ? graded(row, verdict) : verdict.then((settled) => graded(row, settled)),
-      );
+      pending.push(settled(row, verdict));
       if (pending.length >= WINDOW) await flush();
     }
   } finally {
@@ -49,7 +46,8 @@ export async function gradeLines(
   }
   return { pairs, equal };
 
-  function graded(row: object, verdict: boolean): string {
+  async function settled(row: object, open: boolean | Promise<boolean>): Promise<string> {
+    const verdict = typeof open === 'boolean' ? open : await open;
     if (verdict) equal++;
     return `${JSON.stringify({ ...row, equal: verdict })}\n`;
   }
@@ -57,8 +55,27 @@ export async function gradeLines(
   async function flush(): Promise<void> {
     const written = (await Promise.all(pending)).join('');
     pending = [];
-    if (written !== '' && !output.write(written)) await once(output, 'drain');
+    if (written !== '') await write(output, written);
   }
+}
+
+/** Resolves when `output` has taken the text, which is what holds the reading back; rejects when it failed or was closed. */
+function write(output: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const closed = (): void => reject(new Error('The output was closed before all verdicts were written.'));
+    // A stream that fails says so to the callback and as an event, and one that is destroyed only by closing.
+    output.once('error', reject);
+    output.once('close', closed);
+    output.write(text, (error) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      output.removeListener('error', reject);
+      output.removeListener('close', closed);
+      resolve();
+    });
+  });
 }
 
 /** Pairs in hand at once: enough that the engine never waits for the next line, and few for the memory. */

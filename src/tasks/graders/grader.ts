@@ -20,6 +20,8 @@ export interface GraderOptions {
   readonly onKilled?: (gold: string, answer: string) => void;
 }
 
+/** Nearly all of arithmetic and GSM8K; short enough that a double holds it exactly. */
+const PLAIN_NUMBER = /^-?\d{1,15}$/;
 const CACHED_PAIRS = 20_000;
 
 /**
@@ -33,6 +35,7 @@ export function createGrader(options: GraderOptions = {}): Grader {
   const verdicts = new Map<string, boolean | Promise<boolean>>();
 
   function equal(gold: string, answer: string): boolean | Promise<boolean> {
+    if (PLAIN_NUMBER.test(gold) && PLAIN_NUMBER.test(answer)) return Number(gold) === Number(answer);
     if (gold.length > LONGEST_ANSWER || answer.length > LONGEST_ANSWER) return gold.trim() === answer.trim();
     // Always the same order, so that the verdict cannot depend on which of the two is the gold answer.
     const [one = '', two = ''] = [normalise(gold), normalise(answer)].toSorted();

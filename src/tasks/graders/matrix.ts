@@ -10,7 +10,7 @@ export interface Matrix {
 /** Reads `\begin{pmatrix}…\end{pmatrix}` and its relatives; the kind of bracket around a matrix does not matter. */
 export function parseMatrix(text: string): Matrix | null {
   const match = /^[[(]?\\begin\{([a-zA-Z]*)\*?\}(?:\{[lcr|]*\})?(.*)\\end\{[a-zA-Z]*\*?\}[\])]?$/s.exec(text);
-  const kind = match === null ? undefined : KINDS[match[1] ?? ''];
+  const kind = match === null ? undefined : KINDS.get(match[1] ?? '');
   const body = match?.[2] ?? '';
   if (kind === undefined || body.includes('\\begin')) return null;
   const rows = body
@@ -48,15 +48,17 @@ export function compareMatrices(
   );
 }
 
-const KINDS: Readonly<Record<string, Matrix['kind']>> = {
-  matrix: 'matrix',
-  pmatrix: 'matrix',
-  bmatrix: 'matrix',
-  Bmatrix: 'matrix',
-  smallmatrix: 'matrix',
-  array: 'matrix',
-  cases: 'cases',
-  aligned: 'cases',
-  vmatrix: 'determinant',
-  Vmatrix: 'norm',
-};
+const KINDS: ReadonlyMap<string, Matrix['kind']> = new Map<string, Matrix['kind']>(
+  Object.entries({
+    matrix: 'matrix',
+    pmatrix: 'matrix',
+    bmatrix: 'matrix',
+    Bmatrix: 'matrix',
+    smallmatrix: 'matrix',
+    array: 'matrix',
+    cases: 'cases',
+    aligned: 'cases',
+    vmatrix: 'determinant',
+    Vmatrix: 'norm',
+  } as const),
+);

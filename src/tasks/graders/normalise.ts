@@ -67,7 +67,7 @@ function spacing(text: string): string {
     )
     .replace(/\\rm(?![a-zA-Z{]|\s*\{)/g, ' ')
     .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
-    .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=)\s*:?/i, '')
+    .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=+)\s*:?/i, '')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
     .replace(/(?<!\\)\\$/, '')
     .replace(/\s+/g, ' ');

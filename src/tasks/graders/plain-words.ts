@@ -49,7 +49,7 @@ const TWO_LETTER_WORDS = new Set(
 
 /** Whether `text`, outside `\text{…}` too, has a run of letters that is a word and not a product of variables. */
 export function hasWord(text: string): boolean {
-  if (text.includes('\\text{') || /[^\x00-\x7f]/.test(text)) return true;
+  if (text.includes('\\text{') || /\P{ASCII}/u.test(text)) return true;
   const bare = text.replace(/\\[a-zA-Z]+/g, ' ').trim();
   return /[a-zA-Z]{3}/.test(bare) || TWO_LETTER_WORDS.has(bare.toLowerCase());
 }

@@ -17,6 +17,9 @@ export function parseSequence(text: string): Sequence | null {
   const union = splitTopLevel(text.replaceAll('\\cup', '\u0001'), '\u0001');
   if (union !== null && union.length > 1) return { open: 'cup', close: 'cup', unordered: true, items: union };
 
+  const vector = /^\\langle(.*)\\rangle$/s.exec(text);
+  const components = vector === null ? null : items(vector[1] ?? '');
+  if (components !== null && components.length > 1) return sequence('<', '>', false, components);
   const list = items(text);
   if (list !== null && list.length > 1) return sequence('', '', false, list);
   const reversed = /^([\][(])(.*)([\][)])$/s.exec(text);
@@ -25,9 +28,6 @@ export function parseSequence(text: string): Sequence | null {
     const [open, close] = [reversed[1] === '[' ? '[' : '(', reversed[3] === ']' ? ']' : ')'];
     return inner?.length === 2 ? sequence(open, close, false, inner) : null;
   }
-  const vector = /^\\langle(.*)\\rangle$/s.exec(text);
-  const components = vector === null ? null : items(vector[1] ?? '');
-  if (components !== null && components.length > 1) return sequence('<', '>', false, components);
   const bracket = enclosed(text);
   if (bracket === null) return expandable(text) ? sequence('', '', false, [text]) : null;
   const inner = items(bracket.inside);

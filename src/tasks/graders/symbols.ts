@@ -4,14 +4,14 @@
 export function unicodeToLatex(text: string): string {
   const latex = text
     .replace(/[\u200b-\u200f\u2060\ufeff\u00ad]/g, '')
-    .replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+/g, (run) => `^{${[...run].map((char) => SUPERSCRIPT[char] ?? '').join('')}}`)
-    .replace(/[₀₁₂₃₄₅₆₇₈₉]+/g, (run) => `_{${[...run].map((char) => char.normalize('NFKC')).join('')}}`)
+    .replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+/g, (run) => `^{${run.replace(/./g, (char) => SUPERSCRIPT[char] ?? '')}}`)
+    .replace(/[₀₁₂₃₄₅₆₇₈₉]+/g, (run) => `_{${run.normalize('NFKC')}}`)
     .replace(/[√∛∜]\s*\(/g, (root) => `${ROOT[root.charAt(0)] ?? ''}(`)
     .replace(
       /([√∛∜])\s*([\d.]+|\p{L})/gu,
       (_, root: string, radicand: string) => `${ROOT[root] ?? ''}{${radicand}}`,
     )
-    .replace(/[^\x00-\x7f]/g, (char) => SYMBOL[char] ?? char);
+    .replace(/\P{ASCII}/gu, (char) => SYMBOL[char] ?? char);
   return latex
     .normalize('NFKC')
     .replaceAll('⁄', '/')
@@ -20,7 +20,7 @@ export function unicodeToLatex(text: string): string {
 
 /** `text` with one command for each meaning: `\dfrac`, `\leq`, `\lt`, `\varnothing`, `\dots`, … */
 export function canonicalCommands(text: string): string {
-  return text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM[name] ?? command);
+  return text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
 }
 
 const SUPERSCRIPT: Readonly<Record<string, string>> = {
@@ -119,52 +119,54 @@ const SYMBOL: Readonly<Record<string, string>> = {
   '¥': '\\$ ',
 };
 
-const SYNONYM: Readonly<Record<string, string>> = {
-  dfrac: '\\frac',
-  tfrac: '\\frac',
-  cfrac: '\\frac',
-  leq: '\\le',
-  leqslant: '\\le',
-  geq: '\\ge',
-  geqslant: '\\ge',
-  neq: '\\ne',
-  lt: '<',
-  gt: '>',
-  varnothing: '\\emptyset',
-  lbrace: '\\{',
-  rbrace: '\\}',
-  lbrack: '[',
-  rbrack: ']',
-  ast: '*',
-  dots: '\\dots',
-  ldots: '\\dots',
-  cdots: '\\dots',
-  mid: '|',
-  vert: '|',
-  lvert: '|',
-  rvert: '|',
-  land: '\\text{ and }',
-  lor: '\\text{ or }',
-  wedge: '\\text{ and }',
-  vee: '\\text{ or }',
-  degree: '^{\\circ}',
-  degrees: '^{\\circ}',
-  div: '/',
-  bmod: '\\bmod',
-  infin: '\\infty',
-  infinity: '\\infty',
-  Pi: '\\Pi',
-  to: '\\to',
-  rightarrow: '\\to',
-  lg: '\\log_{10}',
-  varphi: '\\phi',
-  colon: ':',
-  iff: '\\iff',
-  displaystyle: '',
-  textstyle: '',
-  limits: '',
-  nolimits: '',
-  arcsec: '\\arcsec',
-  tg: '\\tan',
-  ctg: '\\cot',
-};
+const SYNONYM: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    dfrac: '\\frac',
+    tfrac: '\\frac',
+    cfrac: '\\frac',
+    leq: '\\le',
+    leqslant: '\\le',
+    geq: '\\ge',
+    geqslant: '\\ge',
+    neq: '\\ne',
+    lt: '<',
+    gt: '>',
+    varnothing: '\\emptyset',
+    lbrace: '\\{',
+    rbrace: '\\}',
+    lbrack: '[',
+    rbrack: ']',
+    ast: '*',
+    dots: '\\dots',
+    ldots: '\\dots',
+    cdots: '\\dots',
+    mid: '|',
+    vert: '|',
+    lvert: '|',
+    rvert: '|',
+    land: '\\text{ and }',
+    lor: '\\text{ or }',
+    wedge: '\\text{ and }',
+    vee: '\\text{ or }',
+    degree: '^{\\circ}',
+    degrees: '^{\\circ}',
+    div: '/',
+    bmod: '\\bmod',
+    infin: '\\infty',
+    infinity: '\\infty',
+    Pi: '\\Pi',
+    to: '\\to',
+    rightarrow: '\\to',
+    lg: '\\log_{10}',
+    varphi: '\\phi',
+    colon: ':',
+    iff: '\\iff',
+    displaystyle: '',
+    textstyle: '',
+    limits: '',
+    nolimits: '',
+    arcsec: '\\arcsec',
+    tg: '\\tan',
+    ctg: '\\cot',
+  }),
+);

@@ -98,7 +98,7 @@ function multiplied(value: string, word: string, rest: string): Quantity | null 
   return { value: product, unit: rest === '' ? null : canonicalUnit(rest) };
 }
 
-const UNITS: Readonly<Record<string, string>> = Object.fromEntries(
+const UNITS: ReadonlyMap<string, string> = new Map(
   [
     'cm centimeter centimetre',
     'mm millimeter millimetre',
@@ -142,7 +142,9 @@ const UNITS: Readonly<Record<string, string>> = Object.fromEntries(
     'penny pennie',
     'nickel',
     'dime',
-  ].flatMap((names) => names.split(' ').map((name) => [name, names.split(' ', 1)[0] ?? name])),
+  ].flatMap((names) =>
+    names.split(' ').map((name): [string, string] => [name, names.split(' ', 1)[0] ?? name]),
+  ),
 );
 
 /** The name of a unit in the table, with its power (`cm^2`), or null: an unknown word says nothing about the value. */
@@ -157,7 +159,7 @@ function canonicalUnit(words: string): string | null {
   );
   if (match === null) return null;
   const name = match[2] ?? '';
-  const singular = UNITS[name] ?? UNITS[name.replace(/s$/, '')];
+  const singular = UNITS.get(name) ?? UNITS.get(name.replace(/s$/, ''));
   if (singular === undefined) return null;
   const power = match[3] ?? (match[1]?.startsWith('s') ? '2' : match[1]?.startsWith('c') ? '3' : '');
   return `${singular}${power === '' ? '' : `^${power}`}`;
