@@ -25,7 +25,7 @@ export type Cost = {
 
 /**
  * Where a CPU profile's time went between two moments (milliseconds since its start), most first: by package of node_modules and by file of this project. Node's own code counts
- * for whoever called it; what nobody called (sockets that became readable) counts for Node's module.
+ * for whoever called it; what nobody called (a socket that became readable) counts for Node's module or system call.
  */
 export async function costsOf(path: string, from: number, to: number): Promise<Cost[]> {
   const { nodes, samples, timeDeltas } = profileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
@@ -33,17 +33,12 @@ export async function costsOf(path: string, from: number, to: number): Promise<C
   const byId = new Map(nodes.map((node) => [node.id, node]));
 
   const whereIs = (id: number): string => {
-    let node = byId.get(id);
-    const own = node?.callFrame;
-    let outermost = own;
-    while (node !== undefined) {
-      const { url, functionName } = node.callFrame;
-      const place = placeOf(url);
+    const own = byId.get(id)?.callFrame;
+    for (let node = byId.get(id); node !== undefined; node = byId.get(parents.get(node.id) ?? -1)) {
+      const place = placeOf(node.callFrame.url);
       if (place !== null) return place;
-      if (url !== '' && functionName !== '(root)') outermost = node.callFrame;
-      node = byId.get(parents.get(node.id) ?? -1);
     }
-    return outermost?.url || own?.functionName || 'unknown';
+    return own?.url || (own?.functionName ?? 'unknown');
   };
 
   const places = new Map<number, string>();

@@ -71,8 +71,9 @@ const workers = startWorkers({
         profile: async () => {
           profiler.connect();
           await profiler.post('Profiler.enable');
+          const began = Date.now();
           await profiler.post('Profiler.start');
-          return Date.now();
+          return began;
         },
         profiled: async (path) => {
           const { profile } = await profiler.post('Profiler.stop');
