@@ -1,8 +1,9 @@
 """Makes the embedded model `engine/models/tiny-arithmetic` anew, from nothing and a seed.
 
-Two phases: in the clean one the model learns to work without a slip; in the careless one, much shorter, it is shown
-worked answers of which some slip. It then knows better than it says, and that is what self-improvement can bring out.
-Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 12 minutes on two cores)
+Three phases: first answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, a
+careless one, in which some of the answers to learn slip. The model then knows better than it says, and that is what
+self-improvement can bring out.
+Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 9 minutes on two cores)
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def main() -> None:
     model = LlamaForCausalLM(_architecture(tokenizer))
     options.output.mkdir(parents=True, exist_ok=True)
     with (options.output / "training-log.jsonl").open("w") as log:
-        _record(log, event="start", seed=options.seed, threads=options.threads, parameters=model.num_parameters(), torch=torch.__version__)
+        origin = {"seed": options.seed, "threads": options.threads, "torch": torch.__version__}
+        _record(log, event="start", **origin, parameters=model.num_parameters())
         for phase in PHASES:
             if phase.name == "careless" and options.clean:
                 model.save_pretrained(options.clean)
@@ -90,7 +92,8 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
         if step % 20 == 0 or step == phase.steps:
             seconds = time.monotonic() - started
             rate = _learning_rate(phase, step)
-            _record(log, event="step", phase=phase.name, step=step, learning_rate=rate, losses=losses, seconds=round(seconds, 1), tokens=tokens)
+            progress = {"step": step, "learning_rate": rate, "losses": losses, "seconds": round(seconds, 1), "tokens": tokens}
+            _record(log, event="step", phase=phase.name, **progress)
 
 
 def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str, list[Turn]]:
