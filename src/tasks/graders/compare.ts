@@ -87,9 +87,20 @@ function compareNumbers(left: string, right: string): boolean | null {
 
 function compareExpressions(left: string, right: string): Verdict {
   if (isProse(left) && isProse(right)) return prose(left) === prose(right);
-  return engineMayRead(left) && engineMayRead(right)
-    ? { ask: { relation: 'equal', a: left, b: right } }
-    : false;
+  if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
+    return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
+  }
+  const [a, b] = [exactFraction(left), exactFraction(right)];
+  return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
+}
+
+/** `3-2` may be a score and `2\times6` a size: with other numbers of the same value they mean something else. */
+const NOT_WORKED_OUT = /^\d+(?:-\d+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
+
+/** The engine takes `1 2/3` for 12/3 and may take `1\frac{2}{3}` for a product. */
+function exactFraction(text: string): string {
+  const value = parseRational(text);
+  return value === null ? text : `\\frac{${value.numerator}}{${value.denominator}}`;
 }
 
 /** Words with numbers, such as a date: only spelt differently when they differ in case and spacing. */

@@ -17,17 +17,21 @@ export function engineMayRead(text: string): boolean {
     text.length <= LONGEST_EXPRESSION &&
     /^[\x20-\x7e]+$/.test(text) &&
     !/[=<>:;?"'`#@&%$~,]/.test(text) &&
-    !/\{\}|[\^_]$/.test(text) &&
+    !/\{\}|[\^_]$|\^\{?[-+*]\}?(?!\d|\w|\\|\()/.test(text) &&
     !hasWord(text) &&
     onlyKnownCommands(text) &&
     !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&
     !/\d{40}/.test(text) &&
+    !AMBIGUOUS.test(text) &&
     boundedNesting(text) &&
     boundedBars(text) &&
     boundedFactorials(text) &&
     boundedPowers(text)
   );
 }
+
+/** `1/2x` is read both ways by people; `1 2/3` is read as 12/3 by the engine. */
+const AMBIGUOUS = /\/ ?(?:\d+|[a-zA-Z]) ?(?:[a-zA-Z]|\\(?!cdot|times)|\()|\d \d/;
 
 const KNOWN = new Set(
   (

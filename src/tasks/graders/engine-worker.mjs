@@ -38,13 +38,13 @@ function answer({ relation, a, b }) {
   }
 }
 
-/** The engine reads a(b+c) as a function call and [..] as a list; D and N are operators of its own. */
+/** The engine reads a(b+c) as a function call and [..] as a list; D, N and, as exponents, T and H are operators of its own. */
 function readable(/** @type {string} */ latex) {
   return latex
     .replaceAll('[', '(')
     .replaceAll(']', ')')
     .replace(/\\sqrt\(([^()]*)\)\{/g, '\\sqrt[$1]{')
-    .replace(/(?<![a-zA-Z\\])([DN])(?![a-zA-Z_])/g, '$1_{0}')
+    .replace(/(?<![a-zA-Z\\])([DNTH])(?![a-zA-Z_])/g, '$1_{0}')
     .replace(/(?<![a-zA-Z\\])([a-eh-zA-EHJ-OQ-Z](?:_\{\w+\})?)\(/g, '$1\\cdot(')
     .replace(/(\\(?:alpha|beta|gamma|delta|theta|lambda|mu|pi|rho|sigma|tau|phi|omega))\s*\(/g, '$1\\cdot(');
 }

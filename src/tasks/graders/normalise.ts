@@ -119,7 +119,7 @@ function operators(text: string): string {
       .replace(/>=/g, '\\ge ')
       .replace(/!=|\\not\s*=/g, '\\ne ')
       .replace(/==/g, '=')
-      .replace(/\+\/-|\+-(?=\s*[\d\\])/g, '\\pm ')
+      .replace(/\+\/-/g, '\\pm ')
       .replace(/\*/g, '\\cdot '),
   );
 }

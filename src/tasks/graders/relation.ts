@@ -96,6 +96,7 @@ const NAME = new RegExp(
     `(?:${SYMBOL}|${POINTS}):(?:${SYMBOL}|${POINTS})`,
     `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\overrightarrow\\{${POINTS}\\}`,
     `\\\\frac\\{${POINTS}\\}\\{${POINTS}\\}|\\\\frac\\{d[a-z]\\}\\{d[a-z]\\}`,
+    '\\\\(?:mathbf|vec)\\{[A-Za-z]\\}',
     `\\((?:${SYMBOL}, ?)+${SYMBOL}\\)`,
     `\\\\(?:sin|cos|tan) ?(?:${SYMBOL}|\\(${SYMBOL}\\)|\\\\angle ?${POINTS})`,
     `[A-Za-z]{3,}|(?:[A-Za-z]+ )*[A-Za-z]* ?\\\\text\\{[^{}\\d]*\\}(?:_\\{[^{}]*\\})?`,

@@ -49,11 +49,14 @@ export function compareSequences(
   if (a === null || b === null) return false;
   const bareAndSet = (a.open === '' && b.open === '{') || (a.open === '{' && b.open === '');
   if (!bareAndSet && (a.open !== b.open || a.close !== b.close)) return false;
+  // {1} is not 1 when it is an element of a set.
+  const item = (one: string, two: string): Verdict =>
+    one.startsWith('\\{') !== two.startsWith('\\{') ? false : recurse(one, two);
   if (a.items.length !== b.items.length || a.items.length > MOST_ITEMS) return false;
   if (a.unordered || b.unordered || sameLabels(a.items, b.items)) {
-    return pairing(a.items, b.items, recurse);
+    return pairing(a.items, b.items, item);
   }
-  return allOf(a.items.map((item, index) => recurse(item, b.items[index] ?? '')));
+  return allOf(a.items.map((one, index) => item(one, b.items[index] ?? '')));
 }
 
 const MOST_ITEMS = 40;

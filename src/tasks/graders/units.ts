@@ -47,7 +47,7 @@ function splitWords(text: string): Quantity {
 }
 
 const UNIT_TOKEN =
-  /(?:\\text\{[^{}]*\}|(?<![A-Za-z\\])[A-Za-z]{2,}\.?|(?<=[/\d\s])[mgsh](?=$|\^|\/)|\s+|\/|\^\{?[23]\}?)$/;
+  /(?:\\text\{[^{}]*\}|(?<![A-Za-z\\])[ap]\.\s?m\.?|(?<![A-Za-z\\])[A-Za-z]{2,}\.?|(?<=[/\d\s])[mgsh](?=$|\^|\/)|\s+|\/|\^\{?[23]\}?)$/;
 
 /** The words and powers at the end of `text`, found token by token from the right; a unit is no longer than this looks. */
 function unitTail(text: string): string {
