@@ -4,7 +4,7 @@
 
 /**
  * The final answer of a response, trimmed, or null when it gives none. Looked for in this order: the last complete,
- * non-empty `\boxed{…}` (or `\fbox{…}`, `\boxed 7`), the last GSM8K line `#### 72`, the last "the answer is …".
+ * non-empty `\boxed{…}` (or `\fbox{…}`, `\boxed 7`), the last `<answer>…</answer>`, the last GSM8K line `#### 72`, the last "the answer is …".
  * What follows the last `</think>` goes before what precedes it. Time is linear in the length of the response.
  */
 export function extractAnswer(response: string): string | null {
@@ -14,7 +14,7 @@ export function extractAnswer(response: string): string | null {
 }
 
 function answerIn(text: string): string | null {
-  return lastBox(text) ?? lastHashLine(text) ?? lastAnswerPhrase(text);
+  return lastBox(text) ?? lastTag(text) ?? lastHashLine(text) ?? lastAnswerPhrase(text);
 }
 
 const BOX = /\\(?:boxed|fbox)(?![a-zA-Z])\s*/y;
@@ -72,6 +72,12 @@ function bareBox(text: string, start: number): string {
     if (char === '$' || (depth === 0 && /\s/.test(char))) break;
   }
   return text.slice(start, end).replace(/(?:\\[)\]]|[.,;:])+$/, '');
+}
+
+function lastTag(text: string): string | null {
+  const close = text.lastIndexOf('</answer>');
+  const open = close < 0 ? -1 : text.lastIndexOf('<answer>', close);
+  return open < 0 ? null : clean(text.slice(open + '<answer>'.length, close).slice(0, 500));
 }
 
 /** A conclusion without a box stands at the end; looking no further back keeps the time for hostile text small. */

@@ -44,6 +44,7 @@ describe('the answer in a response', () => {
 
   it.each([
     ['The answer is 12.', '12'],
+    ['<answer>x = 5</answer>', 'x = 5'],
     ['The final answer is $\\frac{1}{2}$.', '\\frac{1}{2}'],
     ['**Answer:** 72', '72'],
     ['Answer: **yes**', 'yes'],
