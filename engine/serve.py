@@ -18,6 +18,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from colloquy_engine.parent_watch import leave_with_parent
 from colloquy_engine.protocol_stdout import ProtocolStdout
+from colloquy_engine.threads import default_threads
 
 
 def main() -> int:
@@ -33,8 +34,7 @@ def main() -> int:
 
     from colloquy_engine.base_model import ModelNotServable, load_base_model
 
-    # One core is left to HTTP and to the clients: a thread that waits for a busy core holds up all the others.
-    torch.set_num_threads(options.threads or max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) - 1))
+    torch.set_num_threads(options.threads or default_threads())
     try:
         model = load_base_model(options.model, options.dtype)
     except ModelNotServable as error:

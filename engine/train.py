@@ -22,6 +22,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from colloquy_engine.parent_watch import leave_with_parent
 from colloquy_engine.protocol_stdout import ProtocolStdout
 from colloquy_engine.stop_request import StopRequest
+from colloquy_engine.threads import default_threads
 
 END = None  # in the queue of lines: no more jobs
 
@@ -43,8 +44,7 @@ def main() -> int:
     from colloquy_engine.training_failure import TrainingFailure
     from colloquy_engine.training_job import parse_job
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads or default_threads())
     resident = ResidentBase()
     protocol.emit("ready")
     while not stop.requested and (line := lines.get()) is not END:
@@ -81,7 +81,7 @@ def _id_of(line: str) -> str | None:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, help="of the arithmetic on a CPU (default: all cores)")
+    parser.add_argument("--threads", type=int, help="of the arithmetic on a CPU (default: all cores but one)")
     parser.add_argument("--exit-with-parent", action="store_true", help="leave when stdin closes or the parent dies")
     return parser.parse_args()
 
