@@ -25,7 +25,7 @@ describe('a worker that is killed', () => {
   let undisturbed: WorkflowRig;
   let expected: string[];
   beforeAll(async () => {
-    undisturbed = await workflowRig('workflows');
+    undisturbed = await workflowRig('undisturbed');
     await (await undisturbed.start('undisturbed', input)).result();
     expected = await resultsOf(undisturbed.storeRoot, 'undisturbed');
   }, 120_000);
@@ -63,8 +63,8 @@ describe('a worker that is killed', () => {
 
       expect(await resultsOf(rig.storeRoot, 'experiment')).toEqual(expected);
       const questions = (await readFile(asked, 'utf8')).trim().split('\n');
-      // At most 16 requests are in flight; a few more may have been answered and not journalled yet.
-      expect(questions.length - new Set(questions).size).toBeLessThanOrEqual(24);
+      // At most 16 requests wait for the engine, and as many answers for the journal.
+      expect(questions.length - new Set(questions).size).toBeLessThanOrEqual(32);
       const finished = (await readFile(learnt, 'utf8'))
         .trim()
         .split('\n')
