@@ -1,5 +1,6 @@
 import { ApplicationFailure, cancellationSignal, CancelledFailure } from '@temporalio/activity';
 import { EngineBusy } from '../engines/engine-busy.ts';
+import { FineTuneFailed } from '../engines/fine-tune-failed.ts';
 import type { Dependencies } from './dependencies.ts';
 
 type Step<Input, Output> = (input: Input, dependencies: Dependencies) => Promise<Output>;
@@ -27,22 +28,13 @@ const permanent = new Set([
   'ApiKeyMissing',
   'EngineRefused',
   'ModelNotServed',
+  'ModelFolderMissing',
   'AdaptersUnsupported',
   'AdapterWithoutEffect',
   'ArtifactDamaged',
   'ArtifactMissing',
   'DiskFull',
   'StoreNotWritable',
-]);
-
-/** Failures of the trainer that would only repeat themselves, by their kind. */
-const permanentKinds = new Set([
-  'nan_loss',
-  'out_of_memory',
-  'disk_full',
-  'bad_data',
-  'bad_settings',
-  'missing_model',
 ]);
 
 /** Failure messages are kept in the history: the beginning says what happened, logs have the rest. */
@@ -55,12 +47,12 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
     return signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('cancelled');
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
-  const kind = error instanceof Error && 'kind' in error ? String(error.kind) : undefined;
+  // What the trainer can name comes back: the same data, the same settings, the same memory. Only `internal` may pass.
+  const repeats = error instanceof FineTuneFailed && error.kind !== 'internal';
   return ApplicationFailure.create({
     message: message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message,
     type: name,
     ...(error instanceof EngineBusy ? { nextRetryDelay: error.retryAfterMs } : {}),
-    nonRetryable:
-      permanent.has(name) || (name === 'FineTuneFailed' && kind !== undefined && permanentKinds.has(kind)),
+    nonRetryable: permanent.has(name) || repeats,
   });
 }

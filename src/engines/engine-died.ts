@@ -1,6 +1,6 @@
 import type { ExitStatus } from './process-group.ts';
 
-/** A supervised engine ended when it should not have; thrown once it has done so again and again. */
+/** A supervised engine ended when it should not have; thrown once it has done so again and again, or cannot load its model. */
 export class EngineDied extends Error {
   override name = 'EngineDied' as const;
   readonly model: string;
@@ -9,9 +9,13 @@ export class EngineDied extends Error {
 
   constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
     const how = status.signal === null ? `exited with ${status.code}` : `was ended by ${status.signal}`;
-    super(`The engine for ${model} ${how}, not for the first time. Its log (${logFile}) ends:\n${lastLines}`);
+    const again = status.code === modelNotServable ? '' : ', not for the first time';
+    super(`The engine for ${model} ${how}${again}. Its log (${logFile}) ends:\n${lastLines}`);
     this.model = model;
     this.status = status;
     this.logFile = logFile;
   }
 }
+
+/** The exit code of engine/serve.py when it cannot load the model: another start would say the same. */
+export const modelNotServable = 2;

@@ -9,7 +9,7 @@ import { projectRoot } from '../config/project-root.ts';
 import { tools } from '../config/tools.ts';
 import { abortable, pause } from './abortable.ts';
 import { EngineClosed } from './engine-closed.ts';
-import { EngineDied } from './engine-died.ts';
+import { EngineDied, modelNotServable } from './engine-died.ts';
 import { lastLogLines, logFileFor, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { readLines } from './read-lines.ts';
@@ -18,7 +18,7 @@ export interface EngineProcess {
   /**
    * The running engine; starts it when there is none.
    *
-   * @throws EngineDied when it died 3 times without answering between; ToolsMissing; ProcessNotStarted; EngineClosed; the
+   * @throws EngineDied when it died 3 times without answering between, or cannot load its model; ToolsMissing; ProcessNotStarted; EngineClosed; the
    *   signal's reason
    */
   ready(signal: AbortSignal): Promise<RunningEngine>;
@@ -114,7 +114,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           return await abortable(current?.engine ?? startNew(), signal);
         } catch (error) {
           if (!(error instanceof EngineDied) || signal.aborted) throw error;
-          if (deaths < deathsInARow) continue;
+          if (deaths < deathsInARow && error.status.code !== modelNotServable) continue;
           // Whoever asks later, after its cause may have been put right, gets three more.
           deaths = 0;
           throw error;

@@ -1,4 +1,10 @@
-import { allHandlersFinished, condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { baseAgents } from '../algorithm/agents.ts';
 import type { ExperimentResult } from '../store/experiment-result.ts';
 import { activities } from './activity-proxies.ts';
@@ -18,7 +24,8 @@ import { createRunControl, type RunControl } from './run-control.ts';
  * @param carried given by the run before, never by a user
  */
 export async function experiment(input?: unknown, carried?: ExperimentState): Promise<ExperimentResult> {
-  const { workflowId } = workflowInfo();
+  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
+  if (carried !== undefined && continuedFromExecutionRunId === undefined) throw secondInput();
   const control = createRunControl(workflowId, carried);
   return failuresThatEndARun(async () => {
     const state = carried ?? (await begin(workflowId, input, control));
@@ -37,6 +44,14 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     await condition(allHandlersFinished);
     return result;
   });
+}
+
+/** `temporal workflow start` with two `--input`: the second would be taken for what a run before has carried. */
+function secondInput(): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    'The input has a fault:\n  two inputs were given; expected one object with all settings',
+    'InvalidConfig',
+  );
 }
 
 async function begin(experimentName: string, input: unknown, control: RunControl): Promise<ExperimentState> {

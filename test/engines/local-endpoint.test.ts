@@ -70,15 +70,21 @@ describe('the engine of a local endpoint', () => {
   });
 
   it('that dies three times before it is ready is given up, with the end of its log', async () => {
-    const { endpoint, starts } = supervised({ diesAtStart: true });
+    const { endpoint, starts } = supervised({ diesAtStart: 3 });
     const error = await errorOf(endpoint.check());
     expect(error).toBeInstanceOf(EngineDied);
     expect(error.message).toMatch(/a\/model exited with 3[^]*no such model, says the engine/);
     expect(starts()).toHaveLength(3);
   });
 
+  it('that cannot load its model is given up at once', async () => {
+    const { endpoint, starts } = supervised({ diesAtStart: 2 });
+    expect(await errorOf(endpoint.check())).toBeInstanceOf(EngineDied);
+    expect(starts()).toHaveLength(1);
+  });
+
   it('that was given up is tried again by who asks later', async () => {
-    const { endpoint, startsFile } = supervised({ diesAtStart: true });
+    const { endpoint, startsFile } = supervised({ diesAtStart: 3 });
     await errorOf(endpoint.check());
     writeFileSync(`${startsFile}.well`, '');
     await endpoint.check();

@@ -5,6 +5,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { experimentResultSchema } from '../../src/store/experiment-result.ts';
+import { taskQueues } from '../../src/workers/task-queues.ts';
 import {
   abortUpdate,
   pauseUpdate,
@@ -121,6 +122,15 @@ describe('an experiment', () => {
     const failure = await failureOf(await rig.start('../outside'));
     expect(failure.type).toBe('InvalidConfig');
     expect(existsSync(join(rig.storeRoot, '..', 'outside'))).toBe(false);
+  });
+
+  it('refuses a second input, which only a run before may give', async () => {
+    const handle = await rig.client.workflow.start('experiment', {
+      workflowId: 'two-inputs',
+      taskQueue: taskQueues.control,
+      args: [{}, {}],
+    });
+    expect((await failureOf(handle)).type).toBe('InvalidConfig');
   });
 
   it('parks a step that cannot succeed, says why, and goes on after retry when the cause is gone', async () => {
