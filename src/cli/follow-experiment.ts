@@ -1,21 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGrpcServiceError, WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
-import { type ExperimentResult, experimentResultSchema } from '../store/experiment-result.ts';
-import type { Waiting } from '../workflows/progress.ts';
+import { isGrpcServiceError } from '@temporalio/client';
 import type { Temporal } from './connect.ts';
 import type { Display } from './display.ts';
+import { type Ending, endingOf } from './ending.ts';
 import { hasWorker, noWorkerHint } from './no-worker.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { TemporalNotReachable } from './temporal-not-reachable.ts';
-
-/** How following an experiment ended. */
-export type Ending =
-  | { readonly kind: 'finished'; readonly result: ExperimentResult }
-  | { readonly kind: 'failed'; readonly reason: string; readonly type: string }
-  | { readonly kind: 'parked'; readonly waiting: readonly Waiting[] }
-  /** The signal was aborted: the experiment goes on without us. */
-  | { readonly kind: 'detached' };
 
 export type FollowOptions = {
   readonly display: Display;
@@ -66,21 +56,6 @@ async function lookAt(temporal: Temporal, name: string): Promise<Snapshot | unde
   } catch (error) {
     if (isGrpcServiceError(error) || isGrpcServiceError(causeOf(error))) return undefined;
     throw error;
-  }
-}
-
-async function endingOf({ client }: Temporal, name: string): Promise<Ending> {
-  try {
-    const result: unknown = await client.workflow.getHandle(name).result();
-    return { kind: 'finished', result: experimentResultSchema.parse(result) };
-  } catch (error) {
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const { cause } = error;
-    if (cause instanceof ApplicationFailure) {
-      return { kind: 'failed', reason: cause.message, type: cause.type ?? 'Error' };
-    }
-    const type = cause instanceof TerminatedFailure ? 'Terminated' : (cause?.name ?? 'Failed');
-    return { kind: 'failed', reason: cause?.message || error.message, type };
   }
 }
 

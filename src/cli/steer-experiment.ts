@@ -43,9 +43,8 @@ export async function steer(
 export async function sendUpdate(temporal: Temporal, name: string, update: Update): Promise<Progress> {
   const { status } = await describe(temporal, name);
   if (status.name !== 'RUNNING') {
-    throw new Refused(
-      `${name} is not running: it is ${status.name.toLowerCase()}. \`colloquy run\` goes on with it.`,
-    );
+    const goOn = status.name === 'COMPLETED' ? '' : ' `colloquy run` goes on with it.';
+    throw new Refused(`${name} is not running: it is ${status.name.toLowerCase()}.${goOn}`);
   }
   if (!(await hasWorker(temporal))) throw new NoWorker();
   const { client, address } = temporal;

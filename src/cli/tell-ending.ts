@@ -6,8 +6,8 @@ import type { ExperimentResult } from '../store/experiment-result.ts';
 import { openStore } from '../store/open-store.ts';
 import { wantsColours } from './colours.ts';
 import type { Display } from './display.ts';
+import type { Ending } from './ending.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import type { Ending } from './follow-experiment.ts';
 import { printJson } from './print-json.ts';
 import { terminalSafe } from './terminal-safe.ts';
 

@@ -25,7 +25,7 @@ export const setIterations = command({
     return steer(
       args,
       (handle) => handle.executeUpdate(setIterationsUpdate, { args: [iterations] }),
-      `${iterations} iterations in all`,
+      `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'} in all`,
     );
   },
 });

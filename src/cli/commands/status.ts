@@ -3,6 +3,7 @@ import { resultTable } from '../../report/result-table.ts';
 import { colours, wantsColours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { type Temporal, withTemporal } from '../connect.ts';
+import { endingOf } from '../ending.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { experimentName } from '../experiment-argument.ts';
 import { hasWorker, noWorkerHint } from '../no-worker.ts';
@@ -60,14 +61,27 @@ async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
 async function tellOne(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
   const snapshot = await readSnapshot(temporal, name);
   const parked = snapshot.status === 'RUNNING' && snapshot.progress?.state === 'parked';
-  if (json) printJson({ name, ...snapshot });
-  else {
+  const failure = hasFailed(snapshot) ? await endingOf(temporal, name) : undefined;
+  const failed = failure?.kind === 'failed' ? failure : undefined;
+  if (json) {
+    printJson({
+      name,
+      ...snapshot,
+      ...(failed === undefined ? {} : { failure: { type: failed.type, reason: failed.reason } }),
+    });
+  } else {
     tellSnapshot(name, snapshot);
+    if (failed !== undefined) console.log(`${failed.type}: ${terminalSafe(failed.reason)}`);
     if (snapshot.progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
     if (parked)
       console.log(`When that is put right:  colloquy retry ${name}   (or give up:  colloquy abort ${name})`);
   }
   return parked ? exitCodes.waitsForPerson : exitCodes.ok;
+}
+
+/** Its latest run has ended, and not with a result. */
+function hasFailed({ status }: Snapshot): boolean {
+  return ['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status);
 }
 
 function tellSnapshot(name: string, { status, progress, pending }: Snapshot): void {
