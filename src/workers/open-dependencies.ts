@@ -11,11 +11,12 @@ export type OpenDependencies = Dependencies & {
   readonly close: () => Promise<void>;
 };
 
-/** The real dependencies of a worker. No process is started before it is needed. */
-export function openDependencies(): OpenDependencies {
-  const store = openStore();
-  const endpoints = createEndpoints(loadEndpoints(), { logFolder: store.logs });
-  const trainer = createTrainer({ logFolder: store.logs });
+/** A worker's dependencies: the real ones, but for those that are given. No process is started before it is needed. */
+export function openDependencies({
+  store = openStore(),
+  endpoints = createEndpoints(loadEndpoints(), { logFolder: store.logs }),
+  trainer = createTrainer({ logFolder: store.logs }),
+}: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
   const grader = createGrader();
   return {
     store,

@@ -1,10 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { createEndpoints } from '../../src/engines/endpoints.ts';
-import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import { createTrainer } from '../../src/engines/trainer-process.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import { createGrader } from '../../src/tasks/graders/grader.ts';
-import type { OpenDependencies } from '../../src/workers/open-dependencies.ts';
+import { type OpenDependencies, openDependencies } from '../../src/workers/open-dependencies.ts';
 
 /** A worker's dependencies, real but for the models: the instant engine answers and the instant trainer learns. */
 export function testDependencies({
@@ -17,24 +15,16 @@ export function testDependencies({
   readonly trainerArgs?: readonly string[];
 }): OpenDependencies {
   const store = openStore(storeRoot);
-  const endpoints = createEndpoints(
-    { instant: { kind: 'vllm', url: engineUrl, max_concurrency: 16 } },
-    { logFolder: store.logs },
-  );
-  const trainer = createTrainer({
-    logFolder: store.logs,
-    command: [process.execPath, fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url))],
-    args: trainerArgs,
-  });
-  const grader = createGrader();
-  return {
+  return openDependencies({
     store,
-    endpoints,
-    trainer,
-    grader,
-    gate: createGpuGate(),
-    close: async () => {
-      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
-    },
-  };
+    endpoints: createEndpoints(
+      { instant: { kind: 'vllm', url: engineUrl, max_concurrency: 16 } },
+      { logFolder: store.logs },
+    ),
+    trainer: createTrainer({
+      logFolder: store.logs,
+      command: [process.execPath, fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url))],
+      args: trainerArgs,
+    }),
+  });
 }

@@ -1,0 +1,49 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { failureOf } from '../../src/activities/failures.ts';
+import { InvalidConfig } from '../../src/config/invalid-config.ts';
+import { EngineBusy } from '../../src/engines/engine-busy.ts';
+import { EngineUnreachable } from '../../src/engines/engine-unreachable.ts';
+import { FineTuneFailed } from '../../src/engines/fine-tune-failed.ts';
+import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
+import { DiskFull } from '../../src/store/disk-full.ts';
+
+const running = new AbortController().signal;
+const failure = (error: unknown) => failureOf(error, running) as ApplicationFailure;
+
+describe('the failure of a step', () => {
+  it.each([
+    ['a bad config', new InvalidConfig([{ path: 'agents', message: 'too few' }]), 'InvalidConfig'],
+    ['a damaged artifact', new ArtifactDamaged('/x', 'a', 'b'), 'ArtifactDamaged'],
+    ['a full disk', new DiskFull('/x', new Error('ENOSPC')), 'DiskFull'],
+    ['a loss that is no number', new FineTuneFailed('job', 'nan_loss', 'loss is nan'), 'FineTuneFailed'],
+    ['a GPU without memory', new FineTuneFailed('job', 'out_of_memory', 'CUDA'), 'FineTuneFailed'],
+  ])('is final for %s, under the name of its cause', (_, error, type) => {
+    expect(failure(error)).toMatchObject({ type, nonRetryable: true, message: error.message });
+  });
+
+  it.each([
+    ['an engine that does not answer', new EngineUnreachable('http://127.0.0.1:1', 'ECONNREFUSED')],
+    ["a trainer's own mistake", new FineTuneFailed('job', 'internal', 'KeyError')],
+    ['an error that nobody foresaw', new TypeError('x is undefined')],
+  ])('is tried again for %s', (_, error) => {
+    expect(failure(error)).toMatchObject({ type: error.name, nonRetryable: false });
+  });
+
+  it('waits as long as a busy engine asks', () => {
+    expect(failure(new EngineBusy('http://e', 503, 60_000, 7_000, 'busy'))).toMatchObject({
+      nextRetryDelay: 7_000,
+    });
+  });
+
+  it('is the reason of the cancellation once there is one, whatever was thrown', () => {
+    const stop = new AbortController();
+    const reason = new CancelledFailure('paused');
+    stop.abort(reason);
+    expect(failureOf(new Error('This operation was aborted'), stop.signal)).toBe(reason);
+  });
+
+  it('is cut where a history would otherwise carry a whole log', () => {
+    expect(failure(new Error('x'.repeat(100_000))).message.length).toBeLessThan(3_000);
+  });
+});
