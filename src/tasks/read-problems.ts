@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { InvalidTaskFile, type TaskFileFault } from './invalid-task-file.ts';
 import type { Problem } from './problem.ts';
@@ -22,11 +22,14 @@ export async function readProblems(path: string): Promise<Problem[]> {
   return problems;
 }
 
-const nonEmpty = z.string().refine((text) => text.trim() !== '', 'is empty');
-const rowSchema = z.object({
-  question: nonEmpty,
-  answer: z.union([nonEmpty, z.number().transform(String)], 'expected a text or a number'),
-});
+const nonEmpty = z.string('expected a text').refine((text) => text.trim() !== '', 'is empty');
+const rowSchema = z.object(
+  {
+    question: nonEmpty,
+    answer: z.union([nonEmpty, z.number().transform(String)], 'expected a text or a number'),
+  },
+  'expected an object',
+);
 
 /** The row, or what is wrong with it. */
 function parseLine(line: string): Problem | string {
@@ -46,7 +49,9 @@ function parseLine(line: string): Problem | string {
 async function readText(path: string): Promise<string> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    // A device or a pipe has no end that could be waited for.
+    if ((await stat(path)).isFile()) bytes = await readFile(path);
+    else throw new Error('it is no ordinary file');
   } catch (error) {
     const message = `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     throw new InvalidTaskFile(path, [{ line: 0, message }]);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -111,8 +111,8 @@ describe('a task from files', () => {
       'line 2: no JSON',
       'line 3: question: is empty',
       'line 4: answer',
-      'line 5: ',
-      'line 6: question: ',
+      'line 5: expected an object',
+      'line 6: question: expected a text',
     ])
       expect(message).toContain(told);
   });
@@ -135,10 +135,16 @@ describe('a task from files', () => {
 
   it('refuses a file that is missing, a folder or no text', async () => {
     await expect(load({ train_file: join(folder, 'none.jsonl') })).rejects.toThrow('ENOENT');
-    await expect(load({ train_file: folder })).rejects.toThrow('EISDIR');
+    await expect(load({ train_file: folder })).rejects.toThrow('no ordinary file');
     await expect(load({ train_file: file('b.jsonl', new Uint8Array([0xff, 0xff])) })).rejects.toThrow(
       'not text in UTF-8',
     );
+  });
+
+  it.runIf(existsSync('/dev/zero'))('refuses a device, which may have no end', async () => {
+    const error = await load({ train_file: '/dev/zero' }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InvalidTaskFile);
+    expect(String(error)).toContain('no ordinary file');
   });
 
   it('refuses held-out questions that are all training questions', async () => {

@@ -40,6 +40,7 @@ export const dev = command({
       }
       const died = new AbortController();
       void server.exited.then(() => died.abort());
+      signal.addEventListener('abort', () => console.error('Stopping: what is in flight is being saved ...'));
       await startWorkers({
         signal: AbortSignal.any([signal, died.signal]),
         onReady: () => console.error('Working. Ctrl-C stops both; what is in flight is saved.'),

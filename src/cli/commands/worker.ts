@@ -27,6 +27,7 @@ export const worker = command({
     const temporal = await connect();
     await temporal.close();
     const { signal, dispose } = interruptSignal();
+    signal.addEventListener('abort', () => console.error('Stopping: what is in flight is being saved ...'));
     await startWorkers({
       queues: served,
       signal,
