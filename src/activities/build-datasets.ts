@@ -8,7 +8,7 @@ import { type ExperimentFiles, experimentFiles } from '../store/experiment-files
 import { goldLabelSchema } from '../store/question-rows.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Grader } from '../tasks/graders/grader.ts';
-import { configOf } from './debate.ts';
+import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** The datasets of one agent, by reference, and how its critic dataset was mixed. */

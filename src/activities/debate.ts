@@ -1,18 +1,17 @@
 import type { Agent } from '../algorithm/agents.ts';
 import { debate as runDebate, type Utterance } from '../algorithm/debate.ts';
 import type { Question } from '../algorithm/question.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment-config.ts';
+import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
-import { readDocument } from '../store/documents.ts';
 import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
-import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { openJournal } from '../store/journal.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { requireModels } from '../store/models.ts';
 import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
-import { heartbeating } from './heartbeating.ts';
+import type { Running } from './activity.ts';
+import { configOf } from './config-of.ts';
 import { journalledAnswers } from './journalled-answers.ts';
 import { type ShardSummary, summariseShard } from './shard-summary.ts';
 
@@ -29,20 +28,17 @@ export type DebateShard = {
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
  * answer is journalled when it comes, so that another attempt asks only for what is missing; a finished shard is never begun again.
  */
-export async function debate(input: DebateShard, dependencies: Dependencies): Promise<ShardSummary> {
+export async function debate(
+  input: DebateShard,
+  dependencies: Dependencies,
+  running: Running,
+): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
   const config = await configOf(files);
   const path = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(path)) === null)
-    await writeRows(path, await debateShard(input, config, files, dependencies));
+    await writeRows(path, await debateShard(input, config, files, dependencies, running));
   return summariseShard(await readRows(path, debateRowSchema), config);
-}
-
-/** The resolved config of an experiment that was prepared. */
-export async function configOf(files: ExperimentFiles): Promise<ExperimentConfig> {
-  const config = await readDocument(files.config, experimentConfigSchema);
-  if (config === null) throw new ArtifactMissing(files.config);
-  return config;
 }
 
 async function debateShard(
@@ -50,6 +46,7 @@ async function debateShard(
   config: ExperimentConfig,
   files: ExperimentFiles,
   { store, endpoints, gate, grader }: Dependencies,
+  { signal, show }: Running,
 ): Promise<DebateRow[]> {
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
@@ -58,28 +55,26 @@ async function debateShard(
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const total = questions.length * input.agents.length * answersEach;
   try {
-    return await heartbeating(
-      () => ({ answers: answers.count(), total }),
-      (signal) =>
-        gate.shared(signal, async () => {
-          const models = input.agents.flatMap(({ generation, critic }) => [generation, critic]);
-          await requireModels(store, models);
-          await endpoint.prepare(models, signal);
-          const settings = debateSettings(config, input.iteration);
-          const cast = { agents: input.agents, summariser: { kind: 'base' } as const };
-          const equal = (a: string, b: string) => grader.equal(a, b);
-          return allOrFirstFailure(questions, signal, async (question, stop) => {
-            const tokens = { prompt: 0, completion: 0 };
-            const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
-              const answer = await answers.give(utterance, stop);
-              tokens.prompt += answer.promptTokens;
-              tokens.completion += answer.completionTokens;
-              return answer.text;
-            };
-            return { ...(await runDebate<ModelRef>(question, cast, settings, speak, equal)), tokens };
-          });
-        }),
-    );
+    show({ answers: 0, total });
+    return await gate.shared(signal, async () => {
+      const models = input.agents.flatMap(({ generation, critic }) => [generation, critic]);
+      await requireModels(store, models);
+      await endpoint.prepare(models, signal);
+      const settings = debateSettings(config, input.iteration);
+      const cast = { agents: input.agents, summariser: { kind: 'base' } as const };
+      const equal = (a: string, b: string) => grader.equal(a, b);
+      return allOrFirstFailure(questions, signal, async (question, stop) => {
+        const tokens = { prompt: 0, completion: 0 };
+        const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
+          const answer = await answers.give(utterance, stop);
+          show({ answers: answers.count() });
+          tokens.prompt += answer.promptTokens;
+          tokens.completion += answer.completionTokens;
+          return answer.text;
+        };
+        return { ...(await runDebate<ModelRef>(question, cast, settings, speak, equal)), tokens };
+      });
+    });
   } finally {
     await journal.close();
   }

@@ -8,7 +8,6 @@ import { outcomeSchema } from '../store/outcome-row.ts';
 import { heldOutQuestionSchema } from '../store/question-rows.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
-import { heartbeating } from './heartbeating.ts';
 import type { TokenCount } from './shard-summary.ts';
 
 type EvaluationRequest = {
@@ -27,22 +26,17 @@ export async function evaluate(
   { store, grader }: Dependencies,
 ): Promise<Evaluation> {
   const files = experimentFiles(store, experiment);
-  return heartbeating(
-    () => ({ step: 'evaluate' }),
-    async () => {
-      const judge = (each: number) => outcomesOf(each, shards, files, (a, b) => grader.equal(a, b));
-      const outcomes = await judge(iteration);
-      const evaluation = figures(iteration, outcomes, iteration === 0 ? outcomes : await judge(0));
-      const before = await findDocument(files.evaluation(iteration), evaluationRecordSchema);
-      // The first seconds stay: finding the debates done takes none.
-      await writeDocument(files.evaluation(iteration), {
-        evaluation,
-        tokens,
-        seconds: before?.seconds ?? seconds,
-      });
-      return evaluation;
-    },
-  );
+  const judge = (each: number) => outcomesOf(each, shards, files, (a, b) => grader.equal(a, b));
+  const outcomes = await judge(iteration);
+  const evaluation = figures(iteration, outcomes, iteration === 0 ? outcomes : await judge(0));
+  const before = await findDocument(files.evaluation(iteration), evaluationRecordSchema);
+  // The first seconds stay: finding the debates done takes none.
+  await writeDocument(files.evaluation(iteration), {
+    evaluation,
+    tokens,
+    seconds: before?.seconds ?? seconds,
+  });
+  return evaluation;
 }
 
 /** The outcomes of an iteration, in the order of the held-out questions: from the store, or judged now. */

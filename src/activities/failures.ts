@@ -1,20 +1,6 @@
-import { ApplicationFailure, cancellationSignal, CancelledFailure } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { EngineBusy } from '../engines/engine-busy.ts';
 import { FineTuneFailed } from '../engines/fine-tune-failed.ts';
-import type { Dependencies } from './dependencies.ts';
-
-type Step<Input, Output> = (input: Input, dependencies: Dependencies) => Promise<Output>;
-
-/** Makes an activity of a step: its dependencies are bound and its errors become Temporal's failures. */
-export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
-  return async (input: Input): Promise<Output> => {
-    try {
-      return await step(input, dependencies);
-    } catch (error) {
-      throw failureOf(error, cancellationSignal());
-    }
-  };
-}
 
 /**
  * Errors that come back however often the step is tried: a person has to do something first. All others are retried. This list is

@@ -13,9 +13,9 @@ import { experimentFiles } from '../store/experiment-files.ts';
 import { type ModelRef, modelRefSchema } from '../store/model-ref.ts';
 import { findModel, modelKey, type ModelManifest } from '../store/models.ts';
 import { requireIntact } from '../store/rows.ts';
-import { configOf } from './debate.ts';
+import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
-import { heartbeating } from './heartbeating.ts';
+import type { Running } from './activity.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
@@ -46,9 +46,13 @@ export type FineTuned = {
  * Fine-tunes a model on a dataset (section 2.3 of the paper). What is finished is found by its content address and never trained
  * again; what was begun goes on from its newest complete checkpoint.
  */
-export async function fineTune(request: FineTuneRequest, dependencies: Dependencies): Promise<FineTuned> {
+export async function fineTune(
+  request: FineTuneRequest,
+  dependencies: Dependencies,
+  running: Running,
+): Promise<FineTuned> {
   const { agent, role, dataset } = request;
-  const { ref, manifest } = await heartbeatingModel(request, dependencies);
+  const { ref, manifest } = await findOrTrain(request, dependencies, running);
   return {
     agent,
     role,
@@ -65,19 +69,22 @@ export async function fineTune(request: FineTuneRequest, dependencies: Dependenc
 export async function remakeModel(
   { key }: { readonly key: string },
   dependencies: Dependencies,
+  running: Running,
 ): Promise<void> {
   if ((await findModel(dependencies.store, key)) !== null) return;
   const path = dependencies.store.modelRequest(key);
   const request = await readDocument(path, fineTuneRequestSchema);
   if (request === null) throw new ArtifactMissing(path);
-  if (request.init.kind === 'adapter') await remakeModel(request.init, dependencies);
-  await heartbeatingModel(request, dependencies);
+  if (request.init.kind === 'adapter') await remakeModel(request.init, dependencies, running);
+  await findOrTrain(request, dependencies, running);
 }
 
 type FinishedModel = { readonly ref: ModelRef; readonly manifest: ModelManifest };
-async function heartbeatingModel(
+
+async function findOrTrain(
   request: FineTuneRequest,
   { store, trainer, gate }: Dependencies,
+  { signal, show }: Running,
 ): Promise<FinishedModel> {
   const config = await configOf(experimentFiles(store, request.experiment));
   const base = resolveModel(config.model.model_name_or_path);
@@ -103,25 +110,18 @@ async function heartbeatingModel(
   if (init !== null && (await findModel(store, init.key)) === null)
     throw new ArtifactMissing(fileURLToPath(init.uri));
   await writeDocument(store.modelRequest(key), request);
-  let beat: object = { step: 0 };
-  await heartbeating(
-    () => beat,
-    (signal) =>
-      gate.exclusive(signal, () =>
-        trainer.fineTune(
-          {
-            id: key.slice(0, 16),
-            base_model: base,
-            init_adapter: init === null ? null : fileURLToPath(init.uri),
-            dataset: fileURLToPath(request.dataset.uri),
-            output_dir: store.model(key),
-            checkpoint_dir: store.checkpoints(key),
-            seed,
-            settings,
-          },
-          { signal, onEvent: (event) => (beat = { ...beat, ...heartbeatOf(event) }) },
-        ),
-      ),
+  const job = {
+    id: key.slice(0, 16),
+    base_model: base,
+    init_adapter: init === null ? null : fileURLToPath(init.uri),
+    dataset: fileURLToPath(request.dataset.uri),
+    output_dir: store.model(key),
+    checkpoint_dir: store.checkpoints(key),
+    seed,
+    settings,
+  };
+  await gate.exclusive(signal, () =>
+    trainer.fineTune(job, { signal, onEvent: (event) => show(shown(event)) }),
   );
   const made = await findModel(store, key);
   if (made === null) throw new ArtifactMissing(store.model(key));
@@ -130,7 +130,7 @@ async function heartbeatingModel(
 }
 
 /** What people see of a running fine-tune. */
-function heartbeatOf(event: TrainerProgress): object {
+function shown(event: TrainerProgress): object {
   if (event.event === 'started') return { step: event.resumed_from_step, totalSteps: event.total_steps };
   if (event.event !== 'step') return { checkpoint: event.step };
   return {

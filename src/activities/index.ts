@@ -1,8 +1,8 @@
+import { activity } from './activity.ts';
 import { buildDatasets } from './build-datasets.ts';
 import { debate } from './debate.ts';
 import type { Dependencies } from './dependencies.ts';
 import { evaluate } from './evaluate.ts';
-import { activity } from './failures.ts';
 import { fineTune, remakeModel } from './fine-tune.ts';
 import { prepare } from './prepare.ts';
 import { recordIteration } from './record-iteration.ts';

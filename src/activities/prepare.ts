@@ -11,7 +11,7 @@ import { StoreNotWritable } from '../store/store-not-writable.ts';
 import { loadTask } from '../tasks/load-task.ts';
 import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
-import { heartbeating } from './heartbeating.ts';
+import type { Running } from './activity.ts';
 
 /** What the workflow needs to know of a resolved config: numbers, no texts. */
 export type Plan = {
@@ -28,28 +28,24 @@ export type Plan = {
 export async function prepare(
   { experiment, input }: { readonly experiment: string; readonly input: unknown },
   { store, endpoints }: Dependencies,
+  { signal }: Running,
 ): Promise<Plan> {
   const config = resolveConfig(input);
   requireName(experiment, input);
   const files = experimentFiles(store, experiment);
   const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
-  return heartbeating(
-    () => ({ step: 'prepare' }),
-    async (signal) => {
-      const questions = await faultsOf('task', signal, () => questionsOf(config, files, begun !== null));
-      await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
-      await writeDocument(files.config, config);
-      return {
-        experiment,
-        agents: config.agents,
-        iterations: config.iterations,
-        initFrom: config.init_from,
-        train: inShards(questions.train, config.shard_size),
-        heldout: inShards(questions.heldout, config.shard_size),
-      };
-    },
-  );
+  const questions = await faultsOf('task', signal, () => questionsOf(config, files, begun !== null));
+  await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
+  await writeDocument(files.config, config);
+  return {
+    experiment,
+    agents: config.agents,
+    iterations: config.iterations,
+    initFrom: config.init_from,
+    train: inShards(questions.train, config.shard_size),
+    heldout: inShards(questions.heldout, config.shard_size),
+  };
 }
 
 function requireName(experiment: string, input: unknown): void {

@@ -180,9 +180,11 @@ describe('an experiment', () => {
   it('changes its number of iterations while it runs, within reason', async () => {
     const handle = await rig.start('longer', { seed: 12 });
     await until('it is prepared', async () => (await handle.query(progressQuery)).phase !== 'preparing');
+    await handle.executeUpdate(pauseUpdate);
     await expect(handle.executeUpdate(setIterationsUpdate, { args: [0] })).rejects.toThrow();
     await expect(handle.executeUpdate(setIterationsUpdate, { args: [1.5] })).rejects.toThrow();
     expect(await handle.executeUpdate(setIterationsUpdate, { args: [2] })).toMatchObject({ iterations: 2 });
+    await handle.executeUpdate(resumeUpdate);
     expect((await handle.result()).evaluations).toHaveLength(3);
   });
 

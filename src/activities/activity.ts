@@ -1,0 +1,26 @@
+import { cancellationSignal } from '@temporalio/activity';
+import type { Dependencies } from './dependencies.ts';
+import { failureOf } from './failures.ts';
+import { heartbeating, type Show } from './heartbeating.ts';
+
+/** What a step knows of the activity that it runs as. */
+export type Running = {
+  /** Aborted by a cancellation, a pause, a reset, a timeout and the worker's shutdown. */
+  readonly signal: AbortSignal;
+  /** Sets what people see of the step while it runs. */
+  readonly show: Show;
+};
+
+type Step<Input, Output> = (input: Input, dependencies: Dependencies, running: Running) => Promise<Output>;
+
+/** Makes an activity of a step: its dependencies are bound, it beats while it runs, its errors become Temporal's failures. */
+export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
+  return async (input: Input): Promise<Output> => {
+    const signal = cancellationSignal();
+    try {
+      return await heartbeating((show) => step(input, dependencies, { signal, show }));
+    } catch (error) {
+      throw failureOf(error, signal);
+    }
+  };
+}
