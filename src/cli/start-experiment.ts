@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { configDifference, type Difference } from '../config/config-difference.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { readResult } from '../report/report-data.ts';
+import { ArtifactDamaged } from '../store/artifact-damaged.ts';
 import { readDocument } from '../store/documents.ts';
 import { experimentFiles } from '../store/experiment-files.ts';
 import type { ExperimentResult } from '../store/experiment-result.ts';
@@ -11,7 +12,7 @@ import { openStore } from '../store/open-store.ts';
 import { taskQueues } from '../workers/task-queues.ts';
 import type { Temporal } from './connect.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
-import { describe } from './snapshot.ts';
+import { describe, readSnapshot } from './snapshot.ts';
 
 /** What there was to do about an experiment that should run. */
 export type Start =
@@ -38,10 +39,12 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
   const differences = await differencesFromStore(experiment);
   const status = await statusOf(temporal, name);
   const running = status === 'RUNNING' || status === 'PAUSED';
-  if (differences.length > 0 && (running || !onlyMoreIterations(differences))) {
+  if (running) {
+    if (differences.length === 0 || (await onlyStoreIsBehind(temporal, experiment, differences)))
+      return { kind: 'attached' };
     throw new ExperimentHasOtherConfig(name, differences, running);
   }
-  if (running) return { kind: 'attached' };
+  if (!onlyMoreIterations(differences)) throw new ExperimentHasOtherConfig(name, differences, running);
   const result = await finishedResult(experiment);
   if (result !== null) return { kind: 'finished', result };
 
@@ -69,7 +72,8 @@ export async function finishedResult(experiment: Experiment): Promise<Experiment
   const differences = await differencesFromStore(experiment);
   const files = experimentFiles(openStore(), experiment.name);
   if (differences.length > 0 || !existsSync(files.result)) return null;
-  const result = await readResult(files.folder);
+  const result = await unlessDamaged(readResult(files.folder));
+  if (result === null) return null;
   const done = result.evaluations.at(-1)?.iteration ?? 0;
   return done >= experiment.config.iterations ? result : null;
 }
@@ -98,7 +102,7 @@ export class ExperimentHasOtherConfig extends Error {
 
 /** Nothing when the store does not know the experiment: its worker may keep its files elsewhere. */
 async function differencesFromStore({ name, config }: Experiment): Promise<Difference[]> {
-  const stored = await readDocument(experimentFiles(openStore(), name).config, z.unknown());
+  const stored = await unlessDamaged(readDocument(experimentFiles(openStore(), name).config, z.unknown()));
   return stored === null ? [] : configDifference(stored, config);
 }
 
@@ -108,6 +112,27 @@ function onlyMoreIterations(differences: readonly Difference[]): boolean {
     ({ path, before, after }) =>
       path === 'iterations' && typeof before === 'number' && typeof after === 'number' && after > before,
   );
+}
+
+/** The store has the iterations of the last start; `set-iterations`, or a start that is still being prepared, has others. */
+async function onlyStoreIsBehind(
+  temporal: Temporal,
+  { name, config }: Experiment,
+  differences: readonly Difference[],
+): Promise<boolean> {
+  if (differences.some(({ path }) => path !== 'iterations')) return false;
+  const { progress } = await readSnapshot(temporal, name);
+  return progress?.phase === 'preparing' || progress?.iterations === config.iterations;
+}
+
+/** A damaged artifact counts as missing: the experiment's next run moves it aside, says so and makes it again. */
+async function unlessDamaged<Value>(read: Promise<Value>): Promise<Value | null> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof ArtifactDamaged) return null;
+    throw error;
+  }
 }
 
 async function statusOf(temporal: Temporal, name: string): Promise<WorkflowExecutionStatusName | null> {

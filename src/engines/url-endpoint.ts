@@ -37,14 +37,22 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
       );
     },
     async check(signal = new AbortController().signal) {
-      const served = await servedModels(client, baseModel, signal);
-      if (!served.includes(baseModel)) throw new ModelNotServed(url, baseModel, served);
+      const hasty = createChatClient({ url, apiKeyEnv: config.api_key_env, ...checkPatience });
+      try {
+        const served = await servedModels(hasty, baseModel, signal);
+        if (!served.includes(baseModel)) throw new ModelNotServed(url, baseModel, served);
+      } finally {
+        hasty.close();
+      }
     },
     async close() {
       client.close();
     },
   };
 }
+
+/** A server that is silent when the experiment starts is told at once; one that is silent later is waited for. */
+const checkPatience = { timeoutMs: 30_000, patienceMs: 30_000 };
 
 /** A bare `http://host:port` gets the `/v1` under which all such servers answer. */
 function apiUrl(url: string): string {

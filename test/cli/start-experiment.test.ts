@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -105,6 +105,20 @@ describe('starting an experiment', () => {
       config: done.config,
     });
     expect(await startExperiment(temporal, done)).toEqual({ kind: 'finished', result });
+  });
+
+  it('goes on with what has finished when its result is damaged, which is then made again', async () => {
+    const harmed = experiment('harmed');
+    const { config } = harmed;
+    await writeFinishedExperiment(join(store, 'harmed'), {
+      name: 'harmed',
+      questions: 32,
+      iterations: 3,
+      config,
+    });
+    await writeFile(join(store, 'harmed', 'result.json'), '{"x');
+    expect(await startExperiment(temporal, harmed)).toEqual({ kind: 'continued' });
+    await end('harmed');
   });
 
   it('goes on with what has finished when more iterations are wanted', async () => {
