@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { failureOf } from '../../src/activities/failures.ts';
 import { InvalidConfig } from '../../src/config/invalid-config.ts';
