@@ -1,5 +1,6 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { makeFolder } from '../store/make-folder.ts';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,7 +48,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
   const { temporal } = tools();
   const dbFilename = options.dbFilename === undefined ? undefined : resolve(options.dbFilename);
   if (dbFilename !== undefined) {
-    mkdirSync(dirname(dbFilename), { recursive: true });
+    await makeFolder(dirname(dbFilename));
     await untilDatabaseIsFree(dbFilename);
   }
   const logFile = resolve(

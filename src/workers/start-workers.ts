@@ -30,7 +30,7 @@ export async function startWorkers({
   readonly dependencies?: OpenDependencies;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-  logToFile(join(dependencies.store.logs, 'worker.log'));
+  await logToFile(join(dependencies.store.logs, 'worker.log'));
   const connection = await NativeConnection.connect(connectionOptions);
   try {
     const workers = await Promise.all(
