@@ -2,6 +2,7 @@ import type { Agent } from '../algorithm/agents.ts';
 import { debate as runDebate, type Utterance } from '../algorithm/debate.ts';
 import type { Question } from '../algorithm/question.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
+import { type Claim, claim } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
 import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
 import { openJournal } from '../store/journal.ts';
@@ -36,8 +37,17 @@ export async function debate(
   const files = experimentFiles(dependencies.store, input.experiment);
   const config = await configOf(files);
   const path = files.shard(input.iteration, input.split, input.shard);
-  if ((await findRows(path)) === null)
-    await writeRows(path, await debateShard(input, config, files, dependencies, running));
+  if ((await findRows(path)) === null) {
+    const mine = await claim(files.shardClaim(input.iteration, input.split, input.shard));
+    try {
+      const rows = await debateShard(input, config, files, mine, dependencies, running);
+      mine.require();
+      await writeRows(path, rows);
+      await mine.finish();
+    } finally {
+      mine.close();
+    }
+  }
   return summariseShard(await readRows(path, debateRowSchema), config);
 }
 
@@ -45,13 +55,15 @@ async function debateShard(
   input: DebateShard,
   config: ExperimentConfig,
   files: ExperimentFiles,
+  mine: Claim,
   { store, endpoints, gate, grader }: Dependencies,
   { signal, show }: Running,
 ): Promise<DebateRow[]> {
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
+  // After the claim: whoever had the shard before journals no more than what it has in flight.
   const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
-  const answers = journalledAnswers(journal, config, endpoint);
+  const answers = journalledAnswers(journal, config, endpoint, mine);
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const total = questions.length * input.agents.length * answersEach;
   try {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Utterance } from '../algorithm/debate.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import type { Endpoint } from '../engines/endpoint.ts';
+import type { Claim } from '../store/claim.ts';
 import type { Journal } from '../store/journal.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 
@@ -15,7 +16,11 @@ const answerSchema = z.object({
 });
 type Answer = z.infer<typeof answerSchema>;
 
-/** Answers from the journal where it has them, from the endpoint otherwise. */
+/**
+ * Answers from the journal where it has them, from the endpoint otherwise. An answer's turn at the endpoint lasts until it is
+ * journalled, so that a crash loses at most `endpoint.maxConcurrency` of them; and none is asked for by an attempt that has lost
+ * its claim to another.
+ */
 export type JournalledAnswers = {
   readonly give: (utterance: Utterance<ModelRef>, stop: AbortSignal) => Promise<Answer>;
   /** How many were given. */
@@ -26,6 +31,7 @@ export function journalledAnswers(
   journal: Journal,
   config: ExperimentConfig,
   endpoint: Endpoint,
+  claim: Claim,
 ): JournalledAnswers {
   let given = 0;
 
@@ -35,13 +41,16 @@ export function journalledAnswers(
     request: string,
     stop: AbortSignal,
   ): Promise<Answer> => {
-    stop.throwIfAborted();
     const { messages, seed, model } = utterance;
-    const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop);
-    const { text, promptTokens, completionTokens } = completion;
-    const answer: Answer = { request, text, promptTokens, completionTokens };
-    await journal.append(key, answer);
-    return answer;
+    return endpoint.turn(async () => {
+      stop.throwIfAborted();
+      claim.require();
+      const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop);
+      const { text, promptTokens, completionTokens } = completion;
+      const answer: Answer = { request, text, promptTokens, completionTokens };
+      await journal.append(key, answer);
+      return answer;
+    });
   };
 
   return {

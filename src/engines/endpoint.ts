@@ -3,7 +3,10 @@ import type { ChatCompletion, ChatRequest } from './chat-client.ts';
 
 /** A place where an experiment's models answer: its base model and the adapters fine-tuned on it. */
 export interface Endpoint {
-  /** One answer of `model`; loads its adapter first when the server does not have it (any more). */
+  /**
+   * One answer of `model`; loads its adapter first when the server does not have it (any more). To be called in a `turn`, so
+   * that the server has no more in flight than it can take.
+   */
   chat(model: ModelRef, request: Omit<ChatRequest, 'model'>, signal: AbortSignal): Promise<ChatCompletion>;
   /**
    * Loads the adapters of `models` that are not loaded yet, and proves that each changes the answers.
@@ -19,8 +22,10 @@ export interface Endpoint {
   check(signal?: AbortSignal): Promise<void>;
   /** Whether it can answer with fine-tuned models, and not with the base alone. */
   readonly servesAdapters: boolean;
-  /** How many requests are in flight at most; more wait here. */
+  /** How many turns are taken at once. */
   readonly maxConcurrency: number;
+  /** Does `work` when its turn has come. A turn lasts until what came of it is safe: so much can be lost, and no more. */
+  turn<T>(work: () => Promise<T>): Promise<T>;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */
   close(): Promise<void>;
 }

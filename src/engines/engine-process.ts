@@ -64,7 +64,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
 
   async function start(slot: { group?: ProcessGroup }): Promise<RunningEngine> {
     if (deaths > 0) await pause(Math.min(500 * 2 ** (deaths - 1), 10_000), closing.signal);
-    const logFile = logFileFor(options.logFolder, 'engine', options.model);
+    const logFile = await logFileFor(options.logFolder, 'engine', options.model);
     const logStart = sizeOf(logFile);
     const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'serve.py')];
     const group = await startProcessGroup(program, [...first, ...serveArgs(options)], {

@@ -51,13 +51,12 @@ export function createLocalEndpoint(
   return {
     servesAdapters: true,
     maxConcurrency,
+    turn: limit,
     chat: (model, request, signal) =>
-      limit(() =>
-        outlive(signal, ({ client, adapters }) =>
-          model.kind === 'base'
-            ? client.complete({ ...request, model: baseModel }, signal)
-            : adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal)),
-        ),
+      outlive(signal, ({ client, adapters }) =>
+        model.kind === 'base'
+          ? client.complete({ ...request, model: baseModel }, signal)
+          : adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal)),
       ),
     async prepare(models, signal) {
       await outlive(signal, async ({ adapters }) => {

@@ -1,10 +1,11 @@
 /** The log files of supervised programs (their stderr). */
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { makeFolder } from '../store/make-folder.ts';
 
 /** Path of the log of `program` for `model` in `folder`, which is made; a log above 10 MB makes room for a new one. */
-export function logFileFor(folder: string, program: string, model?: string): string {
-  mkdirSync(folder, { recursive: true });
+export async function logFileFor(folder: string, program: string, model?: string): Promise<string> {
+  await makeFolder(folder);
   const suffix = model === undefined ? '' : `-${basename(model).replace(/[^\w.-]+/g, '_')}`;
   const file = join(folder, `${program}${suffix}.log`);
   if (sizeOf(file) > 10_000_000) renameSync(file, `${file}.old`);

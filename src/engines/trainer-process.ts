@@ -70,7 +70,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
   let resident: Resident | undefined;
 
   async function start(): Promise<Resident> {
-    const logFile = logFileFor(options.logFolder, 'trainer');
+    const logFile = await logFileFor(options.logFolder, 'trainer');
     const logStart = sizeOf(logFile);
     const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
     const args = [...first, '--exit-with-parent', ...(options.args ?? [])];

@@ -21,12 +21,12 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
   return {
     servesAdapters: config.kind === 'vllm',
     maxConcurrency,
-    chat: (model, request, signal) =>
-      limit(() => {
-        if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal);
-        if (adapters === undefined) throw new AdaptersUnsupported(url);
-        return adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal));
-      }),
+    turn: limit,
+    async chat(model, request, signal) {
+      if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal);
+      if (adapters === undefined) throw new AdaptersUnsupported(url);
+      return adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal));
+    },
     async prepare(models, signal) {
       await Promise.all(
         models.map(async (model) => {

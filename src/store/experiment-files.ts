@@ -26,6 +26,9 @@ export function experimentFiles(store: Store, experiment: string) {
     /** The answers of a shard as they came. */
     shardJournal: (iteration: number, split: Split, shard: number) =>
       shardFile(iteration, split, shard, 'journal.jsonl'),
+    /** Which attempt debates the shard. */
+    shardClaim: (iteration: number, split: Split, shard: number) =>
+      shardFile(iteration, split, shard, 'claim'),
     dataset: (iteration: number, agent: number, role: Role) =>
       within(iteration, 'datasets', `agent-${agent}-${role}.jsonl`),
     /** What came of each held-out question. */
