@@ -11,7 +11,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    globalSetup: ['test/setup/temporal-server.ts'],
+    globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
     setupFiles: ['test/setup/loopback-only.ts'],
     // Reported to .ci/run, which prints the total of vitest's and pytest's numbers.
     reporters: process.env['COLLOQUY_TEST_JSON'] ? ['default', 'json'] : ['default'],

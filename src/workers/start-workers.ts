@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { logToFile } from './log-to-file.ts';
 import { openDependencies, type OpenDependencies } from './open-dependencies.ts';
 import { type TaskQueue, taskQueues } from './task-queues.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of one shard finish. */
 const shardsAtOnce = 8;
@@ -34,12 +34,12 @@ export async function startWorkers({
   const connection = await NativeConnection.connect(connectionOptions);
   try {
     const workers = await Promise.all(
-      queues.map((taskQueue) =>
+      queues.map(async (taskQueue) =>
         Worker.create({
           connection,
           namespace,
           taskQueue,
-          ...served[taskQueue](dependencies),
+          ...(await served[taskQueue](dependencies)),
           // Progress bars read heartbeats; the default would send one in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
           // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
@@ -54,9 +54,9 @@ export async function startWorkers({
   }
 }
 
-const served: Record<TaskQueue, (dependencies: OpenDependencies) => Partial<WorkerOptions>> = {
-  [taskQueues.control]: (dependencies) => ({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+const served: Record<TaskQueue, (dependencies: OpenDependencies) => Served | Promise<Served>> = {
+  [taskQueues.control]: async (dependencies) => ({
+    workflowBundle: await workflowBundle(),
     activities: controlActivities(dependencies),
     maxCachedWorkflows: 50,
   }),
@@ -70,6 +70,8 @@ const served: Record<TaskQueue, (dependencies: OpenDependencies) => Partial<Work
     maxConcurrentActivityTaskExecutions: 1,
   }),
 };
+
+type Served = Partial<WorkerOptions>;
 
 /** When one worker fails, the others are shut down and its error is thrown. */
 async function runUntil(

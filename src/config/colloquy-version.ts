@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { projectRoot } from '../config/project-root.ts';
+import { projectRoot } from './project-root.ts';
 
 /** Colloquy's own version, as package.json has it. */
 export function colloquyVersion(): string {

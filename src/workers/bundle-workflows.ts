@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type BundleOptions, DefaultLogger } from '@temporalio/worker';
+import { projectRoot } from '../config/project-root.ts';
+import { ForbiddenImport, type ForbiddenModule } from './forbidden-import.ts';
+
+/** The workflow's code in one text, and the files that it was made from. */
+export type BundledWorkflows = {
+  readonly code: string;
+  /** Below `root`; with the files of npm packages, and with this one, which says how to bundle. */
+  readonly sources: readonly string[];
+};
+
+/**
+ * What the workflow's code may hold beside its own files: the SDK with what it brings, and what src/algorithm computes with.
+ * A list of what is allowed, as a list of what is not would miss the next one.
+ */
+const allowedPackages = new Set([
+  '@temporalio/workflow',
+  '@temporalio/common',
+  'nexus-rpc',
+  'long',
+  'ms',
+  'pure-rand',
+  '@noble/hashes',
+]);
+/** Names by which the SDK's bundler knows converters; there are none. */
+const ofTheBundler = /^__temporal_/;
+
+/**
+ * Bundles src/workflows below `root`.
+ *
+ * @throws ForbiddenImport for a Node module or another package than the allowed ones, with who imports it
+ */
+export async function bundleWorkflows(root: string = projectRoot): Promise<BundledWorkflows> {
+  const forbidden: ForbiddenModule[] = [];
+  const sources = new Set([fileURLToPath(import.meta.url)]);
+  const noteForbidden: External = async ({ request = '', contextInfo }) => {
+    if (isForbidden(request))
+      forbidden.push({ module: request, importer: relative(root, contextInfo?.issuer ?? '') });
+    return undefined;
+  };
+  const look: Hook = (config) => ({
+    ...config,
+    externals: [config.externals ?? [], noteForbidden].flat(),
+    plugins: [
+      ...(config.plugins ?? []),
+      (compiler) =>
+        compiler.hooks.afterCompile.tap('sources', ({ modules }) => {
+          for (const module of modules) {
+            const path = module.nameForCondition();
+            // The bundler's own entry is a file in memory.
+            if (path !== null && existsSync(path)) sources.add(path);
+          }
+        }),
+    ],
+  });
+  const options = {
+    workflowsPath: join(root, 'src', 'workflows', 'index.ts'),
+    // The bundler's own words about a forbidden module name no importer.
+    logger: new DefaultLogger('ERROR', () => undefined),
+    webpackConfigHook: look,
+  };
+  try {
+    const { code } = await bundleWorkflowCode(options);
+    if (forbidden.length === 0)
+      return { code, sources: [...sources].map((path) => relative(root, path)).toSorted() };
+  } catch (error) {
+    if (forbidden.length === 0) throw error;
+  }
+  throw new ForbiddenImport(forbidden);
+}
+
+type Hook = NonNullable<BundleOptions['webpackConfigHook']>;
+/** Webpack asks it about every import before it looks for the file. */
+type External = (asked: {
+  readonly request?: string;
+  readonly contextInfo?: { readonly issuer?: string };
+}) => Promise<undefined>;
+
+function isForbidden(request: string): boolean {
+  if (isBuiltin(request)) return true;
+  if (request.startsWith('.') || request.startsWith('/') || ofTheBundler.test(request)) return false;
+  const [scope = '', name = ''] = request.split('/');
+  return !allowedPackages.has(request.startsWith('@') ? `${scope}/${name}` : scope);
+}

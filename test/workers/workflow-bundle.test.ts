@@ -1,0 +1,86 @@
+import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { bundleWorkflows } from '../../src/workers/bundle-workflows.ts';
+import { makePrebuiltBundle } from '../../src/workers/make-prebuilt-bundle.ts';
+import { bundleFile, manifestFile, readPrebuiltBundle } from '../../src/workers/prebuilt-bundle.ts';
+import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
+
+describe('the workflow bundle', () => {
+  it('holds the workflows, the algorithm and the SDK, and is small', async () => {
+    const { code, sources } = await bundleWorkflows();
+    expect(sources).toContain('src/workflows/experiment.ts');
+    expect(sources).toContain('src/algorithm/agents.ts');
+    expect(sources.filter((path) => /src.(activities|engines)|zod/.test(path))).toEqual([]);
+    expect(Buffer.byteLength(code)).toBeLessThan(2.5e6);
+  });
+
+  it.each([
+    ['zod', "import { z } from 'zod';\nexport const forbidden = z.string();", 'zod'],
+    [
+      'a Node module',
+      "import { readFile } from 'node:fs/promises';\nexport const forbidden = readFile;",
+      'node:fs/promises',
+    ],
+    [
+      'a Node module without its prefix',
+      "import { tmpdir } from 'os';\nexport const forbidden = tmpdir;",
+      'os',
+    ],
+    [
+      'an activity, by its value',
+      "import { versions } from '../activities/versions.ts';\nexport const forbidden = versions;",
+      'zod',
+    ],
+    ['a package behind `require`', "export const forbidden = () => require('axios');", 'axios'],
+  ])('is refused when it imports %s, naming the module and who imports it', async (_, text, module) => {
+    const root = await copyOfTheSources();
+    await appendFile(
+      join(root, 'src', 'workflows', 'in-window.ts'),
+      "\nexport { forbidden } from './extra.ts';\n",
+    );
+    await writeFile(join(root, 'src', 'workflows', 'extra.ts'), text);
+    const error = await bundleWorkflows(root).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'ForbiddenImport' });
+    expect(String(error)).toMatch(new RegExp(`${module}, imported by src/`));
+  });
+});
+
+describe('the bundle in dist/', () => {
+  it('is run while the sources are those that it was made from, and never after', async () => {
+    const root = await copyOfTheSources();
+    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'there is none' });
+    const { files } = await makePrebuiltBundle(root);
+    const code = await readFile(join(root, bundleFile), 'utf8');
+    expect(await readPrebuiltBundle(root)).toEqual({ code });
+
+    for (const file of files.filter((name) => name.startsWith('src/'))) {
+      const path = join(root, file);
+      const text = await readFile(path, 'utf8');
+      await writeFile(path, `${text}// changed`);
+      expect(await readPrebuiltBundle(root), file).toEqual({ unfit: 'the sources have changed since' });
+      await writeFile(path, text);
+    }
+    await rename(join(root, 'src/workflows/in-window.ts'), join(root, 'src/workflows/window.ts'));
+    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'the sources have changed since' });
+    await rename(join(root, 'src/workflows/window.ts'), join(root, 'src/workflows/in-window.ts'));
+    expect(await readPrebuiltBundle(root)).toEqual({ code });
+  });
+
+  it('is not run when its bytes are not the ones that were made, or another SDK made it', async () => {
+    const root = await copyOfTheSources();
+    const { sdk } = await makePrebuiltBundle(root);
+    const [bundle, manifest] = [join(root, bundleFile), join(root, manifestFile)];
+    await writeFile(
+      manifest,
+      (await readFile(manifest, 'utf8')).replace(`"sdk": "${sdk}"`, '"sdk": "1.0.0"'),
+    );
+    expect(await readPrebuiltBundle(root)).toEqual({
+      unfit: 'it was made by version 1.0.0 of the Temporal SDK',
+    });
+    await appendFile(bundle, '\n');
+    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'it is damaged' });
+    await writeFile(manifest, '{');
+    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'there is none' });
+  });
+});
