@@ -10,8 +10,9 @@ import torch
 
 from .adapted_network import network_to_train, release, save_network
 from .file_hashes import weights_sha256
-from .finished_model import publish
+from .finished_model import finished_manifest, publish
 from .resident_base import LoadedBase, ResidentBase
+from .sole_trainer import sole_trainer
 from .stop_request import StopRequest
 from .supervised_trainer import SupervisedTrainer
 from .training_failure import TrainingFailure, as_failure
@@ -38,6 +39,19 @@ def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit
     base = resident.load(job.base_model)
     rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length)
     facts = _facts(job, base, rows)
+    with sole_trainer(Path(job.output_dir), stop) as alone:
+        if not alone:
+            emit("stopped", id=job.id, step=0, checkpoint=None)
+        elif manifest := finished_manifest(Path(job.output_dir), facts):
+            emit("done", id=job.id, output_dir=job.output_dir, manifest=manifest)
+        else:
+            _train(job, resident, base, rows, facts, stop, emit, began)
+
+
+def _train(
+    job: TrainingJob, resident: ResidentBase, base: LoadedBase, rows: TrainingRows, facts: dict, stop: StopRequest,
+    emit: Emit, began: float,
+) -> None:  # fmt: skip
     network = network_to_train(base, job)
     trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit)
     if not trainer.run():

@@ -32,6 +32,15 @@ def publish(output_dir: Path, write: Callable[[Path], None], facts: dict) -> dic
     return manifest
 
 
+def finished_manifest(output_dir: Path, facts: dict) -> dict | None:
+    """The manifest of a model that another trainer has finished from the same facts; None when there is none."""
+    try:
+        manifest = json.loads((output_dir / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return None
+    return manifest if manifest | facts == manifest else None
+
+
 def _files(directory: Path) -> dict[str, dict]:
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {str(path.relative_to(directory)): {"sha256": file_sha256(path), "bytes": path.stat().st_size} for path in files}

@@ -3,7 +3,7 @@
 import errno
 from typing import Literal
 
-FailureKind = Literal["nan_loss", "out_of_memory", "disk_full", "bad_data", "bad_settings", "missing_model", "internal"]
+FailureKind = Literal["nan_loss", "out_of_memory", "disk_full", "bad_data", "bad_settings", "missing_model", "in_use", "internal"]
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DISK_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "os error 28", "PytorchStreamWriter failed", "file write failed")

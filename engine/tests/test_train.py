@@ -8,8 +8,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from colloquy_engine.sole_trainer import sole_trainer
+from colloquy_engine.training_failure import TrainingFailure
 from conftest import engine_process, next_event
 from safetensors import safe_open
 
@@ -215,3 +218,30 @@ def test_it_leaves_when_its_stdin_closes_in_the_middle_of_a_job(make_job):
         process.wait(120)
         assert time.monotonic() - began < 60
     assert not Path(make_job("lost")["output_dir"]).exists()
+
+
+def test_a_model_that_two_trainers_were_given_is_trained_once(trainer, make_job):
+    job = make_job(settings={"num_train_epochs": 4})
+    send(trainer, job)
+    assert next_event(trainer)["event"] == "started"
+    with engine_process("train.py", "--exit-with-parent") as second:
+        assert next_event(second) == {"event": "ready"}
+        events = events_of(second, job)
+    first = events_of(trainer)
+    assert [event["event"] for event in events] == ["done"]
+    assert events[-1]["manifest"] == first[-1]["manifest"]
+    assert not list(Path(job["output_dir"]).parent.glob(".*"))
+
+
+def test_a_model_that_another_process_keeps_is_refused_by_naming_that_process(tmp_path):
+    output_dir = tmp_path / "model"
+    stop = SimpleNamespace(requested=False)
+    with sole_trainer(output_dir, stop) as alone:
+        assert alone
+        with pytest.raises(TrainingFailure, match=f"process {os.getpid()}") as refused, sole_trainer(output_dir, stop, patience=0.2):
+            pass
+        assert refused.value.kind == "in_use"
+        with sole_trainer(output_dir, SimpleNamespace(requested=True)) as alone:
+            assert not alone
+    with sole_trainer(output_dir, stop) as alone:
+        assert alone

@@ -33,8 +33,8 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
     return signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('cancelled');
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
-  // What the trainer can name comes back: the same data, the same settings, the same memory. Only `internal` may pass.
-  const repeats = error instanceof FineTuneFailed && error.kind !== 'internal';
+  // What the trainer can name comes back: the same data, the same settings, the same memory. These two may pass.
+  const repeats = error instanceof FineTuneFailed && error.kind !== 'internal' && error.kind !== 'in_use';
   return ApplicationFailure.create({
     message: message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message,
     type: name,

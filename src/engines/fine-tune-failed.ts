@@ -21,5 +21,6 @@ const remedies: Readonly<Record<FailureKind, string>> = {
   bad_data: 'The dataset cannot be used as it is.',
   bad_settings: 'Correct the settings under fine_tune.',
   missing_model: 'Is model.model_name_or_path right, and can it be reached from here?',
+  in_use: 'Two workers have the same fine-tune: the one that only stalled gives way within a minute.',
   internal: "The trainer's log says more.",
 };

@@ -28,6 +28,7 @@ export const failureKinds = [
   'bad_data',
   'bad_settings',
   'missing_model',
+  'in_use',
   'internal',
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
