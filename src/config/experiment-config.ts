@@ -3,6 +3,7 @@
  * keys are snake_case in memory as in the file, so that one thing has one name.
  */
 import { z } from 'zod';
+import { carryOverSchema } from './carry-over-config.ts';
 import { fineTuneConfigSchema } from './fine-tune-config.ts';
 import { taskConfigSchema } from './task-config.ts';
 
@@ -94,6 +95,7 @@ export const experimentConfigSchema = z
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
+    carry_over: carryOverSchema.optional(),
   })
   .refine((config) => config.min_votes <= config.agents, {
     path: ['min_votes'],

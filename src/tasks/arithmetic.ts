@@ -8,44 +8,66 @@ import { seedFor } from '../algorithm/random.ts';
 import type { ArithmeticTask } from '../config/task-config.ts';
 import { InvalidConfig } from '../config/invalid-config.ts';
 import type { Problem, Problems } from './problem.ts';
+import type { QuestionPool } from './question-pool.ts';
 
 /**
- * Draws the questions of a form. The held-out ones are drawn first: they depend on the seed, the form and the ranges, and
- * not on how many questions are trained on.
+ * Draws the questions of a form: those held out, and the first `train_size` of the pool's first cycle.
  *
  * @throws InvalidConfig when the form has fewer questions than are asked for
  */
 export function arithmetic(task: ArithmeticTask, seed: number): Problems {
+  const { heldOut, inOrder } = arithmeticPool(task, seed);
+  return { heldOut, train: first(task.train_size, inOrder(0)) };
+}
+
+/**
+ * All questions of a form. The held-out ones are drawn first: they depend on the seed, the form and the ranges, and
+ * not on how many questions are trained on.
+ *
+ * @throws InvalidConfig when the form has fewer questions than are asked for
+ */
+export function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool {
   const letters = [...new Set(task.form.match(/[a-z]/g))];
-  const ranges = letters.map((letter) => task.ranges[letter] ?? task.range);
-  const possible = ranges.reduce((product, [least, most]) => product * (most - least + 1), 1);
+  const ranges = new Map(letters.map((letter) => [letter, task.ranges[letter] ?? task.range]));
+  const possible = [...ranges.values()].reduce((product, [least, most]) => product * (most - least + 1), 1);
   const wanted = task.train_size + task.test_size;
   if (possible < wanted) {
     const message = `${task.train_size} training and ${task.test_size} held-out questions were asked for, but ${task.form} with these ranges has only ${possible}; widen the ranges or ask for fewer`;
     throw new InvalidConfig([{ path: 'task', message }]);
   }
 
-  const seen = new Set<string>();
-  const drawMany = (count: number, purpose: string): Problem[] => {
+  /** Drawn again until new: even when all that is possible is asked for, that takes some n ln n draws. */
+  function* draws(purpose: string, seen: Set<string>): Generator<Problem> {
     const generator = xoroshiro128plus(seedFor({ seed, iteration: 0, purpose }));
-    const problems: Problem[] = [];
-    // Drawn again until new: even when all that is possible is asked for, that takes some n ln n draws.
-    while (problems.length < count) {
+    while (seen.size < possible) {
       const values = new Map(
-        letters.map((letter, index) => {
-          const [least, most] = ranges[index] ?? task.range;
-          return [letter, uniformInt(generator, least, most)];
-        }),
+        [...ranges].map(([letter, [least, most]]) => [letter, uniformInt(generator, least, most)]),
       );
       const text = task.form.replace(/[a-z]/g, (letter) => String(values.get(letter)));
       if (seen.has(text)) continue;
       seen.add(text);
-      problems.push({ text, answer: valueOf(text) });
+      yield { text, answer: valueOf(text) };
     }
-    return problems;
+  }
+  const heldOut = first(task.test_size, draws('arithmetic-heldout', new Set()));
+  return {
+    heldOut,
+    size: possible - task.test_size,
+    inOrder: (cycle) =>
+      draws(
+        cycle === 0 ? 'arithmetic-train' : `arithmetic-train ${cycle}`,
+        new Set(heldOut.map(({ text }) => text)),
+      ),
   };
-  const heldOut = drawMany(task.test_size, 'arithmetic-heldout');
-  return { heldOut, train: drawMany(task.train_size, 'arithmetic-train') };
+}
+
+function first(count: number, problems: Iterable<Problem>): Problem[] {
+  const taken: Problem[] = [];
+  for (const problem of problems) {
+    taken.push(problem);
+    if (taken.length === count) break;
+  }
+  return taken;
 }
 
 /** Exact: a product of many numbers leaves what a double can hold. */

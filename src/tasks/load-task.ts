@@ -2,6 +2,7 @@ import type { GoldLabel, HeldOutQuestion, Question } from '../algorithm/question
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { arithmetic } from './arithmetic.ts';
 import { jsonl } from './jsonl.ts';
+import type { Problems } from './problem.ts';
 
 /** The questions of an experiment. The training ones have no answers: those are apart, for `label_source: gold` alone. */
 export type TaskData = {
@@ -18,10 +19,17 @@ export type TaskData = {
  * @throws InvalidTaskFile when a file is missing, empty or has bad lines
  */
 export async function loadTask({ task, seed }: Pick<ExperimentConfig, 'task' | 'seed'>): Promise<TaskData> {
-  const { train, heldOut } = task.kind === 'arithmetic' ? arithmetic(task, seed) : await jsonl(task, seed);
+  return withIds(task.kind === 'arithmetic' ? arithmetic(task, seed) : await jsonl(task, seed), 0);
+}
+
+/** Gives the questions their ids. @param firstTrain the number of the first training question */
+export function withIds({ train, heldOut }: Problems, firstTrain: number): TaskData {
   return {
-    train: train.map(({ text }, index) => ({ id: idOf('train', index), text })),
-    trainLabels: train.map(({ answer }, index) => ({ questionId: idOf('train', index), answer })),
+    train: train.map(({ text }, index) => ({ id: idOf('train', firstTrain + index), text })),
+    trainLabels: train.map(({ answer }, index) => ({
+      questionId: idOf('train', firstTrain + index),
+      answer,
+    })),
     heldOut: heldOut.map(({ text, answer }, index) => ({ id: idOf('heldout', index), text, answer })),
   };
 }

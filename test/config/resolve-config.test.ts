@@ -134,7 +134,7 @@ describe('resolving the config of an experiment', () => {
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],
     [{ name: '../x' }, 'name: "../x" was given; a name is 1 to 100 letters'],
     [{ name: 'a..b' }, 'name: "a..b" was given'],
-    [{ name: 'Models' }, 'name: "Models" was given; "models" and "logs" are folders of the store'],
+    [{ name: 'Models' }, 'name: "Models" was given; "models", "logs" and "series" are folders of the store'],
   ])('refuses %j with its path, what was given and what is allowed', (input, told) => {
     expect(refusal(input)).toContain(told);
   });
