@@ -1,4 +1,4 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Dependencies } from './dependencies.ts';
 import { failureOf } from './failures.ts';
 import { heartbeating, type Show } from './heartbeating.ts';
@@ -13,12 +13,16 @@ export type Running = {
 
 type Step<Input, Output> = (input: Input, dependencies: Dependencies, running: Running) => Promise<Output>;
 
+/** What an activity gives. Only it knows its attempt, and the workflow tells people how many were needed. */
+export type Attempted<Output> = { readonly attempt: number; readonly output: Output };
+
 /** Makes an activity of a step: its dependencies are bound, it beats while it runs, its errors become Temporal's failures. */
 export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
-  return async (input: Input): Promise<Output> => {
+  return async (input: Input): Promise<Attempted<Output>> => {
     const signal = cancellationSignal();
     try {
-      return await heartbeating((show) => step(input, dependencies, { signal, show }));
+      const output = await heartbeating((show) => step(input, dependencies, { signal, show }));
+      return { attempt: activityInfo().attempt, output };
     } catch (error) {
       throw failureOf(error, signal);
     }

@@ -2,7 +2,7 @@ import { duration, evaluationName, percent } from '../report/format.ts';
 import type { Progress } from '../workflows/progress.ts';
 import type { PhaseProgress } from './phase-progress.ts';
 import type { Heartbeat, Snapshot } from './snapshot.ts';
-import { terminalSafe } from './terminal-safe.ts';
+import { terminalSafe } from '../report/terminal-safe.ts';
 
 /** Where an experiment is, in a few words: `iteration 2/3, debating`. */
 export function whereText({ phase, iteration, iterations, state }: Progress): string {

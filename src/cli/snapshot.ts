@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Progress, progressQuery } from '../workflows/progress.ts';
 import type { Temporal } from './connect.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
+import { failureText } from './failure-text.ts';
 
 /** How an experiment stands at a moment. */
 export type Snapshot = {
@@ -18,7 +19,10 @@ export type Snapshot = {
 export type PendingActivity = {
   readonly id: string;
   readonly attempt: number;
+  /** Why the attempt before failed, in words that a terminal may show. */
   readonly lastFailure: string | undefined;
+  /** While it waits to be tried again. */
+  readonly nextAttemptAt: Date | undefined;
   readonly heartbeat: Heartbeat | undefined;
 };
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
@@ -40,7 +44,8 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
     pending: (description.raw.pendingActivities ?? []).map((activity) => ({
       id: activity.activityId ?? '',
       attempt: activity.attempt ?? 1,
-      lastFailure: activity.lastFailure?.message ?? undefined,
+      lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
+      nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
       heartbeat: heartbeatOf(activity.heartbeatDetails?.payloads?.[0]),
     })),
   };
@@ -69,6 +74,11 @@ async function readProgress(client: Client, name: string): Promise<Progress | nu
     // No worker, a busy one, or an experiment that has no such id: describe tells which.
     return null;
   }
+}
+
+function dateOf(time: { readonly seconds?: unknown } | null | undefined): Date | undefined {
+  const seconds = Number(time?.seconds ?? 0);
+  return seconds > 0 ? new Date(seconds * 1000) : undefined;
 }
 
 const heartbeatSchema = z.union([

@@ -26,12 +26,12 @@ type Update = (handle: WorkflowHandle) => Promise<Progress>;
 export async function steer(
   args: { readonly name: string; readonly json: boolean },
   update: Update,
-  said: string,
+  said: string | ((progress: Progress) => string),
 ): Promise<ExitCode> {
   const name = experimentName(args.name);
   const progress = await withTemporal((temporal) => sendUpdate(temporal, name, update));
   if (args.json) printJson(progress);
-  else console.log(`${name}: ${said}`);
+  else console.log(`${name}: ${typeof said === 'string' ? said : said(progress)}`);
   return exitCodes.ok;
 }
 

@@ -9,7 +9,7 @@ import type { Display } from './display.ts';
 import type { Ending } from './ending.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { printJson } from './print-json.ts';
-import { terminalSafe } from './terminal-safe.ts';
+import { terminalSafe } from '../report/terminal-safe.ts';
 
 export type TellOptions = {
   readonly name: string;

@@ -2,12 +2,13 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { ControlActivities, DebateActivities, GpuActivities } from '../activities/index.ts';
 import { taskQueues } from '../workers/task-queues.ts';
 
+export const maximumAttempts = 10;
 /** Ten attempts over some five minutes: an engine may restart meanwhile. Then the step parks and waits for a person. */
 const retry = {
   initialInterval: '1s',
   backoffCoefficient: 2,
   maximumInterval: '1m',
-  maximumAttempts: 10,
+  maximumAttempts,
 } as const;
 
 /*

@@ -1,39 +1,50 @@
 import type { Accuracy } from '../algorithm/accuracy.ts';
 import type { Progress } from './progress.ts';
+import { progressTable } from './progress-table.ts';
+import { type Note, whatWaits } from './what-waits.ts';
 
 /** The Markdown that the Temporal UI shows for a run, made anew whenever the progress changes. */
 export function currentDetails(progress: Progress): string {
-  const { experiment, state, phase, iteration, iterations, done, total, unit, questions, phaseStartedAt } =
-    progress;
-  const asked = questions > 0 ? `, ${questions} questions` : '';
-  const lines = [
-    `**${experiment}**: ${state}`,
-    '',
-    '| iteration | phase | done | since |',
-    '| --- | --- | --- | --- |',
-    `| ${iteration === 0 ? 'base' : `${iteration} of ${iterations}`} | ${phase} | ${done} of ${total} ${unit}${asked} | ${phaseStartedAt} |`,
-    ...progress.waiting.flatMap(({ step, reason, since }) => [
-      '',
-      `**${step} waits for a person since ${since}.** ${reason}`,
-      '',
-      'When the cause is gone, send the update `retry`; `abort` ends the run and keeps what is finished.',
-    ]),
-    ...(progress.evaluations.length > 0 ? ['', ...evaluationTable(progress.evaluations)] : []),
+  const rows = Object.entries(progressTable(progress)).map(([what, text]) => `| ${what} | ${inline(text)} |`);
+  const blocks = [
+    ...whatWaits(progress).flatMap(noteBlocks),
+    ['| | |', '| --- | --- |', ...rows].join('\n'),
+    ...(progress.evaluations.length > 0 ? [evaluationTable(progress.evaluations)] : []),
   ];
-  return lines.join('\n');
+  return blocks.join('\n\n');
 }
 
-function evaluationTable(evaluations: Progress['evaluations']): string[] {
+function noteBlocks({ says, quoted, commands }: Note): string[] {
   return [
-    '| | single | majority | debate | p against the base |',
+    `**${inline(says)}**`,
+    ...(quoted === undefined ? [] : [fenced(quoted)]),
+    ...(commands === undefined ? [] : [fenced(commands.join('\n'))]),
+  ];
+}
+
+/** In a fenced block nothing is a link, an image, HTML or the end of a table, whoever wrote it: the fence outlasts its content. */
+function fenced(text: string): string {
+  const runs = [...text.matchAll(/`+/g)].map(([run]) => run.length);
+  const fence = '`'.repeat(Math.max(3, ...runs.map((length) => length + 1)));
+  return `${fence}\n${text}\n${fence}`;
+}
+
+/** A line of our own words, in which a name may have any character: none of them means anything to Markdown. */
+function inline(text: string): string {
+  return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|~#!&]/g, String.raw`\$&`);
+}
+
+function evaluationTable(evaluations: Progress['evaluations']): string {
+  return [
+    '| accuracy, % | single | majority | debate | p against the base |',
     '| --- | --- | --- | --- | --- |',
     ...evaluations.map(
       ({ iteration, single, majority, debate, debateVersusBase }) =>
-        `| ${iteration === 0 ? 'base' : iteration} | ${percent(single)} | ${percent(majority)} | ${percent(debate)} | ${
+        `| ${iteration === 0 ? 'base' : `iteration ${iteration}`} | ${percent(single)} | ${percent(majority)} | ${percent(debate)} | ${
           iteration === 0 ? '' : debateVersusBase.pValue.toPrecision(2)
         } |`,
     ),
-  ];
+  ].join('\n');
 }
 
 function percent({ accuracy, standardError }: Accuracy): string {

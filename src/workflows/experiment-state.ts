@@ -2,6 +2,7 @@ import type { Agent } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Plan } from '../activities/prepare.ts';
 import type { ModelRef } from '../store/model-ref.ts';
+import type { Loss } from './progress.ts';
 
 /** What one run hands to the next: references and figures, never texts. */
 export type ExperimentState = {
@@ -13,4 +14,7 @@ export type ExperimentState = {
   /** The agents as the iteration before left them. */
   readonly agents: readonly Agent<ModelRef>[];
   readonly evaluations: readonly Evaluation[];
+  /** What the progress goes on from. */
+  readonly retries?: number;
+  readonly lastLoss?: Loss | null;
 };

@@ -27,7 +27,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
   const { workflowId, continuedFromExecutionRunId } = workflowInfo();
   if (carried !== undefined && continuedFromExecutionRunId === undefined) throw secondInput();
   const control = createRunControl(workflowId, carried);
-  return failuresThatEndARun(async () => {
+  return failuresThatEndARun(control.ended, async () => {
     const state = carried ?? (await begin(workflowId, input, control));
     control.began(state);
     const next = await remakingDamaged(state, control, () =>
@@ -36,7 +36,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
       await condition(allHandlersFinished);
-      return continueAsNew<typeof experiment>(input, { ...next, iterations: control.iterations() });
+      return continueAsNew<typeof experiment>(input, { ...next, ...control.carried() });
     }
     control.enter('reporting', { unit: 'steps', total: 1 });
     const result = await remakingDamaged(next, control, () => writeResult(workflowId, next, control));

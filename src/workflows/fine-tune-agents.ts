@@ -34,6 +34,7 @@ export async function fineTuneAgents(
         [{ experiment: plan.experiment, iteration, agent, role, dataset, init }],
       ),
     );
+    if (fineTuned.finalLoss !== null) control.learned({ loss: fineTuned.finalLoss, iteration, agent, role });
     control.done();
     return fineTuned;
   });

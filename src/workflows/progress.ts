@@ -1,5 +1,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { Role } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import type { ProgressTable } from './progress-table.ts';
 
 export type Phase =
   | 'preparing'
@@ -13,8 +15,11 @@ export type Phase =
 /** Where an experiment stands: the answer to the query `progress` and the source of its current details. */
 export type Progress = {
   readonly experiment: string;
-  /** `parked`: a step has used up its retries and the run waits for `retry` or `abort`. */
-  readonly state: 'running' | 'paused' | 'parked' | 'finished';
+  /**
+   * `pausing`: the steps in flight are saving what they have. `parked`: a step has used up its retries and the run waits for `retry`
+   * or `abort`. `failed` and `cancelled`: over, without a result.
+   */
+  readonly state: 'running' | 'pausing' | 'paused' | 'parked' | 'finished' | 'failed' | 'cancelled';
   readonly phase: Phase;
   /** 0 while the base model is evaluated. */
   readonly iteration: number;
@@ -28,14 +33,31 @@ export type Progress = {
   readonly questions: number;
   /** ISO 8601, when the phase began. */
   readonly phaseStartedAt: string;
+  /** How long this phase was worked on: a pause does not count, nor a wait for a person. Seconds. */
+  readonly workedSeconds: number;
+  /** ISO 8601, when all this was so: at the last change. */
+  readonly at: string;
+  /** Steps that are being done, or wait for a worker. */
+  readonly inFlight: number;
+  /** Attempts beyond the first of the steps that have ended, those by `retry` among them. */
+  readonly retries: number;
+  /** Of the newest fine-tune; null before the first. */
+  readonly lastLoss: Loss | null;
   /** The steps that wait for a person, in plain words. */
   readonly waiting: readonly Waiting[];
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
 };
 export type Waiting = { readonly step: string; readonly reason: string; readonly since: string };
+export type Loss = {
+  readonly loss: number;
+  readonly iteration: number;
+  readonly agent: number;
+  readonly role: Role;
+};
 
-export const progressQuery = defineQuery<Progress>('progress');
+/** The progress, and the same in words. */
+export const progressQuery = defineQuery<Progress & { readonly table: ProgressTable }>('progress');
 /** Stops after the steps in flight have saved what they have; `resume` goes on from there. */
 export const pauseUpdate = defineUpdate<Progress>('pause');
 export const resumeUpdate = defineUpdate<Progress>('resume');

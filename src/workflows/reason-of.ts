@@ -1,10 +1,10 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import { timeoutText } from './timeout-text.ts';
 
 /** Why a step failed, in the words of whatever failed, for a person who reads the progress. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ActivityFailure) return reasonOf(error.cause);
-  if (error instanceof TimeoutFailure)
-    return `${error.message} (${error.timeoutType}): the worker died, or the step hangs.`;
+  if (error instanceof TimeoutFailure) return timeoutText(error.timeoutType);
   if (error instanceof ApplicationFailure) return `${error.type ?? 'Error'}: ${error.message}`;
   return error instanceof Error ? error.message : String(error);
 }

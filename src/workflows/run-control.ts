@@ -4,15 +4,16 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { currentDetails } from './current-details.ts';
+import type { Attempted } from '../activities/activity.ts';
+import { maximumAttempts } from './activity-proxies.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { isDamage } from './remaking-damaged.ts';
 import {
   abortUpdate,
+  type Loss,
   pauseUpdate,
   type Phase,
   type Progress,
@@ -21,7 +22,9 @@ import {
   retryUpdate,
   setIterationsUpdate,
 } from './progress.ts';
+import { progressTable } from './progress-table.ts';
 import { isInvalidConfig, reasonOf } from './reason-of.ts';
+import { trackProgress } from './track-progress.ts';
 
 /** How a run is watched and steered: every step goes through it, so that pausing, parking and aborting are decided here alone. */
 export type RunControl = {
@@ -29,48 +32,33 @@ export type RunControl = {
    * Does a step. A pause stops it (after it has saved what it has) and `resume` starts it again; a step that has used up its
    * retries parks until `retry`. Only a cancellation, an abort, a bad config and damage that can be mended are thrown.
    */
-  readonly step: <Result>(name: string, start: () => Promise<Result>) => Promise<Result>;
+  readonly step: <Result>(name: string, start: () => Promise<Attempted<Result>>) => Promise<Result>;
   /** Waits for `retry`. */
   readonly park: (step: string, error: unknown) => Promise<void>;
   readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
   /** One more of the phase's steps is done. */
   readonly done: () => void;
+  /** A fine-tune has ended with this loss. */
+  readonly learned: (loss: Loss) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[]) => void;
+  /** The run ends without a result. */
+  readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
+  /** What the next run's table goes on from. */
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss'>;
   readonly untilResumed: () => Promise<void>;
 };
 
 /** Registers the query and the updates of progress.ts, and gives the run the means to be steered by them. */
 export function createRunControl(experiment: string, carried: ExperimentState | undefined): RunControl {
-  let progress: Progress = {
-    experiment,
-    state: 'running',
-    phase: 'preparing',
-    iteration: carried?.iteration ?? 0,
-    iterations: carried?.iterations ?? 0,
-    done: 0,
-    total: 1,
-    unit: 'steps',
-    questions: 0,
-    phaseStartedAt: now(),
-    waiting: [],
-    evaluations: carried?.evaluations ?? [],
-  };
+  const { current, update } = trackProgress(experiment, carried);
   let paused = false;
   let aborted: ApplicationFailure | undefined;
-  let retries = 0;
+  let retriesAsked = 0;
   const inFlight = new Set<CancellationScope>();
   const stopped = new Set<CancellationScope>();
 
-  const update = (changes: Partial<Progress>): Progress => {
-    const waiting = changes.waiting ?? progress.waiting;
-    const state =
-      changes.phase === 'done' ? 'finished' : waiting.length > 0 ? 'parked' : paused ? 'paused' : 'running';
-    progress = { ...progress, ...changes, waiting, state };
-    setCurrentDetails(currentDetails(progress));
-    return progress;
-  };
   const stopSteps = (): void => {
     for (const scope of inFlight) {
       stopped.add(scope);
@@ -81,13 +69,13 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     if (aborted) throw aborted;
   };
 
-  setHandler(progressQuery, () => progress);
+  setHandler(progressQuery, () => ({ ...current(), table: progressTable(current()) }));
   setHandler(
     pauseUpdate,
     () => {
       paused = true;
       stopSteps();
-      return update({});
+      return update({ paused });
     },
     { validator: () => refuseIf(paused, 'The experiment is paused already; `resume` goes on.') },
   );
@@ -95,7 +83,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     resumeUpdate,
     () => {
       paused = false;
-      return update({});
+      return update({ paused });
     },
     {
       validator: () => refuseIf(!paused, 'The experiment is not paused. A parked one goes on after `retry`.'),
@@ -104,10 +92,10 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   setHandler(
     retryUpdate,
     () => {
-      retries += 1;
-      return update({ waiting: [] });
+      retriesAsked += 1;
+      return update({ waiting: [], retries: current().retries + current().waiting.length });
     },
-    { validator: () => refuseIf(progress.waiting.length === 0, 'No step is waiting for `retry`.') },
+    { validator: () => refuseIf(current().waiting.length === 0, 'No step is waiting for `retry`.') },
   );
   setHandler(abortUpdate, (reason?: string) => {
     aborted = ApplicationFailure.nonRetryable(
@@ -125,25 +113,25 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       );
       refuseIf(iterations > mostIterations, `iterations must be at most ${mostIterations}.`);
       refuseIf(
-        progress.phase === 'preparing',
+        current().phase === 'preparing',
         'The experiment is still being prepared; try again in a moment.',
       );
       refuseIf(
-        progress.phase === 'reporting' || progress.phase === 'done',
+        current().phase === 'reporting' || current().phase === 'done',
         'The last iteration is over; start the experiment anew.',
       );
-      const least = Math.max(1, progress.iteration);
+      const least = Math.max(1, current().iteration);
       refuseIf(
         iterations < least,
-        `Iteration ${progress.iteration} is under way: iterations must be at least ${least}.`,
+        `Iteration ${current().iteration} is under way: iterations must be at least ${least}.`,
       );
     },
   });
 
   const park = async (step: string, error: unknown): Promise<void> => {
-    update({ waiting: [...progress.waiting, { step, reason: reasonOf(error), since: now() }] });
-    const retriesBefore = retries;
-    await condition(() => retries > retriesBefore || aborted !== undefined);
+    update({ waiting: [...current().waiting, { step, reason: reasonOf(error), since: now() }] });
+    const askedBefore = retriesAsked;
+    await condition(() => retriesAsked > askedBefore || aborted !== undefined);
     throwIfAborted();
   };
 
@@ -153,9 +141,15 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       throwIfAborted();
       const scope = new CancellationScope();
       inFlight.add(scope);
+      update({ inFlight: inFlight.size });
       try {
-        return await scope.run(start);
+        const { attempt, output } = await scope.run(start);
+        inFlight.delete(scope);
+        update({ inFlight: inFlight.size, retries: current().retries + attempt - 1 });
+        return output;
       } catch (error) {
+        inFlight.delete(scope);
+        update({ inFlight: inFlight.size, retries: current().retries + retriesUsedUp(error) });
         throwIfAborted();
         if (isCancellation(error) && stopped.has(scope)) continue;
         if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
@@ -163,7 +157,6 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         if (!(error instanceof ActivityFailure)) throw error;
         await park(name, error);
       } finally {
-        inFlight.delete(scope);
         stopped.delete(scope);
       }
     }
@@ -176,7 +169,10 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       update({ phase, unit, total, questions, done: 0, phaseStartedAt: now() });
     },
     done: () => {
-      update({ done: progress.done + 1 });
+      update({ done: current().done + 1 });
+    },
+    learned: (lastLoss) => {
+      update({ lastLoss });
     },
     began: ({ iteration, evaluations, iterations }) => {
       update({ iteration, evaluations, iterations });
@@ -184,7 +180,14 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     finished: (evaluations) => {
       update({ phase: 'done', done: 1, evaluations });
     },
-    iterations: () => progress.iterations,
+    ended: (error) => {
+      update({ ended: isCancellation(error) ? 'cancelled' : 'failed', waiting: [] });
+    },
+    iterations: () => current().iterations,
+    carried: () => {
+      const { iterations, retries, lastLoss } = current();
+      return { iterations, retries, lastLoss };
+    },
     untilResumed: () => condition(() => !paused || aborted !== undefined).then(throwIfAborted),
   };
 }
@@ -194,6 +197,13 @@ const mostIterations = 100;
 
 function refuseIf(refused: boolean, reason: string): void {
   if (refused) throw ApplicationFailure.nonRetryable(reason, 'Refused');
+}
+
+/** The failure of a step does not say at which attempt it came; only that it was the last that the policy allows. */
+function retriesUsedUp(error: unknown): number {
+  return error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED'
+    ? maximumAttempts - 1
+    : 0;
 }
 
 function now(): string {

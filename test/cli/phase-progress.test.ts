@@ -1,27 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { phaseProgress } from '../../src/cli/phase-progress.ts';
 import type { PendingActivity } from '../../src/cli/snapshot.ts';
-import type { Progress } from '../../src/workflows/progress.ts';
+import { aProgress as progress } from '../support/a-progress.ts';
 
-const progress = (changes: Partial<Progress>): Progress => ({
-  experiment: 'demo',
-  state: 'running',
-  phase: 'debating',
-  iteration: 1,
-  iterations: 3,
-  done: 0,
-  total: 10,
-  unit: 'shards',
-  questions: 320,
-  phaseStartedAt: '2026-11-23T00:00:00.000Z',
-  waiting: [],
-  evaluations: [],
-  ...changes,
-});
 const pending = (heartbeat?: PendingActivity['heartbeat']): PendingActivity => ({
   id: 'debate-i1-train-s003',
   attempt: 1,
   lastFailure: undefined,
+  nextAttemptAt: undefined,
   heartbeat,
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createNews, phaseText } from '../../src/cli/progress-text.ts';
 import type { Snapshot } from '../../src/cli/snapshot.ts';
 import type { Progress } from '../../src/workflows/progress.ts';
+import { aProgress } from '../support/a-progress.ts';
 
 const evaluation = {
   iteration: 0,
@@ -15,21 +16,7 @@ const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []
   status: 'RUNNING',
   startedAt: new Date(0),
   pending,
-  progress: {
-    experiment: 'demo',
-    state: 'running',
-    phase: 'debating',
-    iteration: 1,
-    iterations: 3,
-    done: 0,
-    total: 10,
-    unit: 'shards',
-    questions: 320,
-    phaseStartedAt: '',
-    waiting: [],
-    evaluations: [],
-    ...progress,
-  },
+  progress: aProgress(progress),
 });
 
 describe('the news about an experiment', () => {
@@ -43,8 +30,14 @@ describe('the news about an experiment', () => {
 
   it('has each new attempt of a step once, with the first line of its reason made safe', () => {
     const now = snapshot({}, [
-      { id: 'debate-1', attempt: 2, lastFailure: 'refused\u001b[2J\nmore', heartbeat: undefined },
-      { id: 'debate-2', attempt: 1, lastFailure: undefined, heartbeat: undefined },
+      {
+        id: 'debate-1',
+        attempt: 2,
+        lastFailure: 'refused\u001b[2J\nmore',
+        nextAttemptAt: undefined,
+        heartbeat: undefined,
+      },
+      { id: 'debate-2', attempt: 1, lastFailure: undefined, nextAttemptAt: undefined, heartbeat: undefined },
     ]);
     const news = createNews();
     expect(news({ ...now, progress: null })).toEqual([

@@ -88,6 +88,10 @@ describe('an experiment', () => {
       iterations: 1,
     });
     expect(progress.evaluations).toHaveLength(2);
+    expect(progress.lastLoss).toMatchObject({ loss: 0.25, iteration: 1 });
+    const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    for (const [what, text] of Object.entries(progress.table))
+      expect(metadata.currentDetails).toContain(`| ${what} | ${text} |`);
   });
 
   it.each([
@@ -165,8 +169,9 @@ describe('an experiment', () => {
     const before = (await asked()).length;
     const handle = await rig.start('paused', { seed: 11, task: { train_size: 96, test_size: 96 } });
     await until('questions are debated', async () => (await asked()).length > before + 50);
-    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({ state: 'paused' });
+    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({ state: 'pausing' });
     await expect(handle.executeUpdate(pauseUpdate)).rejects.toThrow();
+    await until('it is paused', async () => (await handle.query(progressQuery)).state === 'paused');
     await until(
       'no activity is pending',
       async () => ((await handle.describe()).raw.pendingActivities ?? []).length === 0,

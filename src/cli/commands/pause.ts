@@ -1,4 +1,5 @@
 import { pauseUpdate } from '../../workflows/progress.ts';
+import { progressTable } from '../../workflows/progress-table.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { steer } from '../steer-experiment.ts';
 
@@ -12,6 +13,6 @@ export const pause = command({
     steer(
       args,
       (handle) => handle.executeUpdate(pauseUpdate),
-      `paused. To go on: colloquy resume ${args.name}`,
+      (progress) => `${progressTable(progress).state}. To go on: colloquy resume ${args.name}`,
     ),
 });

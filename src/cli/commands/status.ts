@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { terminalSafe } from '../../report/terminal-safe.ts';
 import { resultTable } from '../../report/result-table.ts';
 import { colours, wantsColours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
@@ -7,11 +8,9 @@ import { endingOf } from '../ending.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { experimentName } from '../experiment-argument.ts';
 import { hasWorker, noWorkerHint } from '../no-worker.ts';
-import { phaseProgress } from '../phase-progress.ts';
 import { printJson } from '../print-json.ts';
-import { fineTuneText, phaseText, whereText } from '../progress-text.ts';
 import { readSnapshot, type Snapshot } from '../snapshot.ts';
-import { terminalSafe } from '../terminal-safe.ts';
+import { statusText } from '../status-text.ts';
 
 /** `colloquy status [NAME]` */
 export const status = command({
@@ -73,8 +72,6 @@ async function tellOne(temporal: Temporal, name: string, json: boolean): Promise
     tellSnapshot(name, snapshot);
     if (failed !== undefined) console.log(`${failed.type}: ${terminalSafe(failed.reason)}`);
     if (snapshot.progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
-    if (parked)
-      console.log(`When that is put right:  colloquy retry ${name}   (or give up:  colloquy abort ${name})`);
   }
   return parked ? exitCodes.waitsForPerson : exitCodes.ok;
 }
@@ -84,29 +81,14 @@ function hasFailed({ status }: Snapshot): boolean {
   return ['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status);
 }
 
-function tellSnapshot(name: string, { status, progress, pending }: Snapshot): void {
+function tellSnapshot(name: string, snapshot: Snapshot): void {
   const { bold } = colours();
+  const { status, progress } = snapshot;
   const running = status === 'RUNNING';
   console.log(`${bold(name)}: ${running && progress !== null ? progress.state : status.toLowerCase()}`);
   if (progress === null) return;
   if (running)
-    console.log(`${whereText(progress)}: ${phaseText(phaseProgress(progress, pending), undefined)}`);
-  for (const { step, reason, since } of progress.waiting) {
-    console.log(`  waits since ${since}: ${step}: ${terminalSafe(reason)}`);
-  }
-  for (const { id, attempt, heartbeat, lastFailure } of pending) {
-    const details =
-      heartbeat === undefined
-        ? ''
-        : 'step' in heartbeat
-          ? fineTuneText(heartbeat)
-          : `${heartbeat.answers}/${heartbeat.total} answers`;
-    const again =
-      attempt > 1
-        ? `attempt ${attempt}${lastFailure === undefined ? '' : ` after: ${terminalSafe(lastFailure)}`}`
-        : '';
-    console.log(`  ${[id, details, again].filter((part) => part !== '').join('  ')}`);
-  }
-  if (progress.evaluations.length > 0)
+    console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
+  else if (progress.evaluations.length > 0)
     console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
 }

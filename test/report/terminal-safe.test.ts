@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { terminalSafe } from '../../src/cli/terminal-safe.ts';
+import { terminalSafe } from '../../src/report/terminal-safe.ts';
 
 describe("a model's text in a terminal", () => {
   it('cannot send an escape sequence', () => {

@@ -1,0 +1,118 @@
+import { duration } from '../report/format.ts';
+import { terminalSafe } from '../report/terminal-safe.ts';
+import type { Progress } from './progress.ts';
+
+/** Where an experiment stands, in words: one line of plain text for each of these, safe for a terminal. */
+export type ProgressTable = Readonly<
+  Record<
+    | 'state'
+    | 'phase'
+    | 'done'
+    | 'rate'
+    | 'time left in this phase'
+    | 'last loss'
+    | 'retries'
+    | 'waits for a person'
+    | 'what to do',
+    string
+  >
+>;
+
+/** The table that `colloquy status`, the Temporal UI and the query `progress` show. */
+export function progressTable(progress: Progress): ProgressTable {
+  return {
+    state: stateText(progress),
+    phase: phaseText(progress),
+    done: doneText(progress),
+    rate: rateText(progress),
+    'time left in this phase': timeLeftText(progress),
+    'last loss': lossText(progress.lastLoss),
+    retries: String(progress.retries),
+    'waits for a person': waitingText(progress),
+    'what to do': whatToDo(progress),
+  };
+}
+
+function stateText({ state, inFlight }: Progress): string {
+  return state === 'pausing' ? `pausing: ${counted(inFlight, 'step is', 'steps are')} saving` : state;
+}
+
+function phaseText({ phase, iteration, iterations }: Progress): string {
+  if (phase === 'preparing' || phase === 'done') return phase;
+  return `${iteration === 0 ? 'base model' : `iteration ${iteration} of ${iterations}`}: ${phase}`;
+}
+
+/** Shards are told as questions: people know how many of those there are. */
+function doneText({ unit, done, total, questions }: Progress): string {
+  const steps = `${Math.floor(done)} of ${total} ${unit}`;
+  if (unit !== 'shards' || total === 0) return steps;
+  return `${Math.floor((done / total) * questions)} of ${questions} questions (${steps})`;
+}
+
+function rateText(progress: Progress): string {
+  const { unit, total, questions } = progress;
+  const steps = stepsPerSecond(progress);
+  if (steps === undefined || unit === 'steps') return unknown;
+  const [perSecond, what] =
+    unit === 'shards' ? [(steps * questions) / Math.max(1, total), 'questions'] : [steps, unit];
+  if (perSecond >= 1) return `${rounded(perSecond)} ${what}/s`;
+  if (perSecond >= 1 / 60) return `${rounded(perSecond * 60)} ${what}/min`;
+  return `${rounded(perSecond * 3600)} ${what}/h`;
+}
+
+function timeLeftText(progress: Progress): string {
+  const steps = stepsPerSecond(progress);
+  if (steps === undefined || progress.state !== 'running') return unknown;
+  return `about ${duration((progress.total - progress.done) / steps)}`;
+}
+
+/** Over the whole phase: undefined before its first step is done. */
+function stepsPerSecond({ done, workedSeconds, phase }: Progress): number | undefined {
+  return done > 0 && workedSeconds > 0 && phase !== 'done' ? done / workedSeconds : undefined;
+}
+
+function lossText(last: Progress['lastLoss']): string {
+  if (last === null) return unknown;
+  return `${last.loss.toFixed(3)} (${last.role} model of agent ${last.agent}, iteration ${last.iteration})`;
+}
+
+function waitingText({ state, waiting }: Progress): string {
+  if (state === 'paused') return 'yes: it is paused';
+  if (waiting.length === 0) return 'no';
+  return `yes: ${counted(waiting.length, 'step', 'steps')} could not be done`;
+}
+
+function whatToDo({ experiment, state }: Progress): string {
+  const name = shellWord(experiment);
+  switch (state) {
+    case 'running':
+    case 'pausing':
+      return 'nothing';
+    case 'paused':
+      return `to go on: colloquy resume ${name}`;
+    case 'parked':
+      return `put the cause right, then: colloquy retry ${name}`;
+    case 'finished':
+      return `read the report: colloquy report ${name}`;
+    case 'failed':
+    case 'cancelled':
+    default:
+      return 'what is finished stays: started again under this name, it goes on from there';
+  }
+}
+
+/** `text` as one word of a shell's command line. */
+export function shellWord(text: string): string {
+  const safe = terminalSafe(text).replace(/\s+/g, ' ');
+  return /^[\w.-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+const unknown = '–';
+
+function rounded(value: number): string {
+  return value >= 10 ? String(Math.round(value)) : value.toFixed(1);
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,65 @@
+import { setCurrentDetails } from '@temporalio/workflow';
+import { currentDetails } from './current-details.ts';
+import type { ExperimentState } from './experiment-state.ts';
+import type { Progress } from './progress.ts';
+import { secondsWorked } from './seconds-worked.ts';
+
+/** The progress of a run. Each change is shown as the run's current details, which costs no event. */
+export type ProgressTracker = {
+  readonly current: () => Progress;
+  readonly update: (changes: Changes) => Progress;
+};
+type Changes = Partial<Omit<Progress, 'experiment' | 'state' | 'at' | 'workedSeconds'>> & {
+  readonly paused?: boolean;
+  readonly ended?: 'failed' | 'cancelled';
+};
+
+/** Begins to track a run, from where the run before left off. */
+export function trackProgress(experiment: string, carried: ExperimentState | undefined): ProgressTracker {
+  let paused = false;
+  let ended: Changes['ended'];
+  let progress: Progress = {
+    experiment,
+    state: 'running',
+    phase: 'preparing',
+    iteration: carried?.iteration ?? 0,
+    iterations: carried?.iterations ?? 0,
+    done: 0,
+    total: 1,
+    unit: 'steps',
+    questions: 0,
+    phaseStartedAt: new Date().toISOString(),
+    workedSeconds: 0,
+    at: new Date().toISOString(),
+    inFlight: 0,
+    retries: carried?.retries ?? 0,
+    lastLoss: carried?.lastLoss ?? null,
+    waiting: [],
+    evaluations: carried?.evaluations ?? [],
+  };
+  return {
+    current: () => progress,
+    update: ({ paused: pausedNow = paused, ended: endedNow = ended, ...changes }) => {
+      const newPhase = changes.phaseStartedAt !== undefined;
+      const workedSeconds = newPhase ? 0 : progress.workedSeconds + secondsWorked(progress, Date.now());
+      paused = pausedNow;
+      ended = endedNow;
+      const changed = { ...progress, ...changes, workedSeconds, at: new Date().toISOString() };
+      progress = { ...changed, state: stateOf(changed, paused, ended) };
+      setCurrentDetails(currentDetails(progress));
+      return progress;
+    },
+  };
+}
+
+function stateOf(
+  { phase, waiting, inFlight }: Progress,
+  paused: boolean,
+  ended: Changes['ended'],
+): Progress['state'] {
+  if (ended !== undefined) return ended;
+  if (phase === 'done') return 'finished';
+  if (waiting.length > 0) return 'parked';
+  if (paused) return inFlight > 0 ? 'pausing' : 'paused';
+  return 'running';
+}
