@@ -1,10 +1,10 @@
 /**
- * `npm run bench [-- NAME ...] [--quick]`: runs the benchmarks (all, or those named), prints ratios and tables, and writes
- * bench/results/NAME.json. See docs/benchmarks.md.
+ * `npm run bench [-- NAME ...] [--quick] [--against CHECKOUT]`: runs the benchmarks (all, or those named), prints ratios and tables,
+ * and writes bench/results/NAME.json. See docs/benchmarks.md.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
@@ -13,17 +13,19 @@ import { growth } from './growth.ts';
 import { machine } from './machine.ts';
 import { overhead } from './overhead.ts';
 import { saturation } from './saturation.ts';
+import { versus } from './versus.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   saturation,
   overhead,
   growth,
   grader: grading,
+  versus,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false } },
+  options: { quick: { type: 'boolean', default: false }, against: { type: 'string' } },
 });
 const unknown = positionals.filter((name) => !Object.hasOwn(benchmarks, name));
 if (unknown.length > 0) {
@@ -42,11 +44,16 @@ mkdirSync(results, { recursive: true });
 const { cpu, cores, node, load } = machine();
 console.log(`${cpu}, ${cores} cores, load ${load}, Node ${node}`);
 for (const [name, benchmark] of Object.entries(benchmarks)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  if (positionals.length > 0 ? !positionals.includes(name) : name === 'versus' && !values.against) continue;
   const before = machine();
   const began = Date.now();
   console.log(`\n${name} …`);
-  const { text, figures } = await benchmark({ folder: join(folder, name), results, quick: values.quick });
+  const { text, figures } = await benchmark({
+    folder: join(folder, name),
+    results,
+    quick: values.quick,
+    against: values.against && resolve(values.against),
+  });
   const seconds = Math.round((Date.now() - began) / 1000);
   const file = join(results, `${name}.json`);
   const date = new Date().toISOString();

@@ -6,6 +6,8 @@ export type BenchmarkSettings = {
   readonly results: string;
   /** Few questions and repeats: to see that the benchmark works, not to be quoted. */
   readonly quick: boolean;
+  /** Another checkout of Colloquy to be compared with. */
+  readonly against: string | undefined;
 };
 
 export type Benchmark = (settings: BenchmarkSettings) => Promise<{

@@ -8,14 +8,19 @@ export type Child = AsyncDisposable & {
   readonly ask: (what: string, argument?: unknown) => Promise<unknown>;
 };
 
-/** Starts `script` (see `serve`); resolves when it is ready. It ends with this process, however this process ends. */
+/**
+ * Starts `script` (see `serve`); resolves when it is ready. It ends with this process, however this process ends.
+ *
+ * @param cwd a checkout of Colloquy, whose packages are used; this one unless told
+ */
 export async function startChild(
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  cwd: string = projectRoot,
 ): Promise<Child> {
   const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    cwd: projectRoot,
+    cwd,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

@@ -1,5 +1,6 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { projectRoot } from '../src/config/project-root.ts';
 import { startChild } from './child.ts';
 
 const samplesSchema = z.array(z.object({ at: z.number(), cpuMs: z.number(), rss: z.number() }));
@@ -24,11 +25,16 @@ export async function startBenchWorker(settings: {
   readonly engineUrl: string;
   /** Requests in flight. */
   readonly concurrency: number;
+  /** The checkout of Colloquy whose code it runs; this one unless told. */
+  readonly checkout?: string;
+  readonly namespace?: string;
 }): Promise<BenchWorker> {
+  const { checkout = projectRoot, namespace = 'default' } = settings;
   const child = await startChild(
-    fileURLToPath(new URL('./worker-main.ts', import.meta.url)),
+    join(checkout, 'bench', 'worker-main.ts'),
     [settings.storeRoot, settings.engineUrl, String(settings.concurrency)],
-    { TEMPORAL_ADDRESS: settings.temporalAddress },
+    { TEMPORAL_ADDRESS: settings.temporalAddress, TEMPORAL_NAMESPACE: namespace },
+    checkout,
   );
   return {
     samples: async () => samplesSchema.parse(await child.ask('samples')),

@@ -37,18 +37,17 @@ export async function debate(
   const files = experimentFiles(dependencies.store, input.experiment);
   const config = await configOf(files);
   const path = files.shard(input.iteration, input.split, input.shard);
-  if ((await findRows(path)) === null) {
-    const mine = await claim(files.shardClaim(input.iteration, input.split, input.shard));
-    try {
-      const rows = await debateShard(input, config, files, mine, dependencies, running);
-      mine.require();
-      await writeRows(path, rows);
-      await mine.finish();
-    } finally {
-      mine.close();
-    }
+  if ((await findRows(path)) !== null) return summariseShard(await readRows(path, debateRowSchema), config);
+  const mine = await claim(files.shardClaim(input.iteration, input.split, input.shard));
+  try {
+    const debates = await debateShard(input, config, files, mine, dependencies, running);
+    mine.require();
+    await writeRows(path, debates);
+    await mine.finish();
+    return summariseShard(debates, config);
+  } finally {
+    mine.close();
   }
-  return summariseShard(await readRows(path, debateRowSchema), config);
 }
 
 async function debateShard(
@@ -88,7 +87,7 @@ async function debateShard(
       });
     });
   } finally {
-    await journal.close();
+    journal.close();
   }
 }
 

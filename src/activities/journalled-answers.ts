@@ -48,7 +48,7 @@ export function journalledAnswers(
       const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop);
       const { text, promptTokens, completionTokens } = completion;
       const answer: Answer = { request, text, promptTokens, completionTokens };
-      await journal.append(key, answer);
+      journal.append(key, answer);
       return answer;
     });
   };

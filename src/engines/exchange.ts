@@ -1,12 +1,10 @@
 /** One request and its answer over HTTP, by axios. Statuses are told apart by the caller; here only the wire can fail. */
 import { isUtf8 } from 'node:buffer';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import { create, isAxiosError } from 'axios';
+import { Axios, isAxiosError } from 'axios';
 import { EngineAnswerInvalid } from './engine-answer-invalid.ts';
 import { EngineClosed } from './engine-closed.ts';
 import { EngineUnreachable } from './engine-unreachable.ts';
-import { onAbort } from './on-abort.ts';
+import { createHttpAdapter } from './http-adapter.ts';
 
 export interface Exchange {
   /**
@@ -34,64 +32,38 @@ export interface ExchangeAnswer {
 
 /** @param timeoutMs how long an answer may take, from the request to its last byte */
 export function createExchange(timeoutMs: number): Exchange {
-  // The last used connection first: idle ones then time out on our side before a server closes them under a request.
-  const agentOptions = { keepAlive: true, scheduling: 'lifo' } as const;
-  const httpAgent = new HttpAgent(agentOptions);
-  const httpsAgent = new HttpsAgent(agentOptions);
-  const client = create({
-    adapter: 'http',
-    httpAgent,
-    httpsAgent,
-    proxy: false,
-    // 0 also spares axios its redirect library, a third of its cost.
-    maxRedirects: 0,
-    decompress: false,
-    responseType: 'arraybuffer',
-    validateStatus: null,
+  const adapter = createHttpAdapter();
+  const client = new Axios({
+    adapter: adapter.send,
+    timeout: timeoutMs,
+    maxContentLength: largestAnswer,
     transformRequest: [],
     transformResponse: [],
-    maxContentLength: largestAnswer,
-    maxBodyLength: Infinity,
   });
-
-  const underWay = new Set<AbortController>();
   let closed = false;
 
-  async function once(request: ExchangeRequest, signal: AbortSignal): Promise<ExchangeAnswer> {
-    signal.throwIfAborted();
-    if (closed) throw new EngineClosed(shownUrl(request.url));
-    // One controller for the three that may end a request; AbortSignal.any would cost more than the request.
-    const ending = new AbortController();
-    const end = (): void => ending.abort();
-    const timer = setTimeout(end, timeoutMs);
-    const stopListening = onAbort(signal, end);
-    underWay.add(ending);
-    try {
-      const { url, body, key } = request;
-      const response = await client.request<unknown>({
-        url,
-        method: body === undefined ? 'GET' : 'POST',
-        headers: headersFor(body !== undefined, key),
-        ...(body === undefined ? {} : { data: JSON.stringify(body) }),
-        signal: ending.signal,
-      });
-      const { 'retry-after': retryAfter, location } = response.headers;
-      return {
-        status: response.status,
-        text: decode(response.data, url),
-        retryAfter: asText(retryAfter),
-        location: asText(location),
-      };
-    } finally {
-      clearTimeout(timer);
-      stopListening();
-      underWay.delete(ending);
-    }
+  async function once({ url, body, key }: ExchangeRequest, signal: AbortSignal): Promise<ExchangeAnswer> {
+    const response = await client.request<Buffer>({
+      url,
+      method: body === undefined ? 'get' : 'post',
+      headers: headersFor(body !== undefined, key),
+      data: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    });
+    const { 'retry-after': retryAfter, location } = response.headers;
+    return {
+      status: response.status,
+      text: decode(response.data, url),
+      retryAfter: asText(retryAfter),
+      location: asText(location),
+    };
   }
 
   return {
     async send(request, signal) {
       for (let again = true; ; again = false) {
+        signal.throwIfAborted();
+        if (closed) throw new EngineClosed(shownUrl(request.url));
         try {
           return await once(request, signal);
         } catch (error) {
@@ -106,9 +78,7 @@ export function createExchange(timeoutMs: number): Exchange {
     },
     close() {
       closed = true;
-      for (const ending of underWay) ending.abort();
-      httpAgent.destroy();
-      httpsAgent.destroy();
+      adapter.close();
     },
   };
 }
@@ -130,8 +100,7 @@ export function shownUrl(url: string): string {
   return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1').replace(/[?#].*$/, '');
 }
 
-function decode(data: unknown, url: string): string {
-  if (!Buffer.isBuffer(data)) return '';
+function decode(data: Buffer, url: string): string {
   if (isUtf8(data)) return data.toString('utf8');
   throw new EngineAnswerInvalid(shownUrl(url), 'its bytes are not UTF-8', '');
 }
@@ -154,14 +123,12 @@ function withoutRequest(
 ): Error {
   const shown = shownUrl(url);
   const code = error.code ?? 'no connection';
-  if (error.message.startsWith('maxContentLength')) {
-    return new EngineAnswerInvalid(shown, `it is larger than ${largestAnswer} bytes`, '');
-  }
   if (code.startsWith('HPE_')) return new EngineAnswerInvalid(shown, `it is not HTTP (${code})`, '');
   switch (code) {
-    case 'ERR_CANCELED':
+    case 'TOO_LARGE':
+      return new EngineAnswerInvalid(shown, `it is larger than ${largestAnswer} bytes`, '');
+    case 'TIMEOUT':
       return new EngineUnreachable(shown, 'timeout', `It did not answer within ${timeoutMs / 1000} s.`);
-    case 'ERR_BAD_RESPONSE':
     case 'ECONNRESET':
       return new EngineUnreachable(shown, code, 'The connection broke before the whole answer had come.');
     default:

@@ -1,14 +1,35 @@
-import { setMaxListeners } from 'node:events';
+type Waiting = { readonly calls: Set<() => void>; readonly listener: () => void };
+const waiting = new WeakMap<AbortSignal, Waiting>();
 
 /**
- * Calls `fn` once when `signal` is aborted, at once when it is already; returns what undoes that. One signal ends hundreds of requests here, which is
- * meant: without this Node would take that many listeners for a leak and say so.
+ * Calls `fn` once when `signal` is aborted, at once when it is already; returns what undoes that. One signal ends hundreds of
+ * requests here: they share one listener, as one for each would cost more than all else that a request does itself.
  */
 export function onAbort(signal: AbortSignal, fn: () => void): () => void {
-  // The event stays here: a `resolve` given as `fn` would otherwise resolve with it.
-  const listener = (): void => fn();
-  if (signal.aborted) fn();
-  setMaxListeners(0, signal);
+  if (signal.aborted) {
+    fn();
+    return () => undefined;
+  }
+  const { calls, listener } = waiting.get(signal) ?? listen(signal);
+  // A function of its own, as `fn` may be there twice.
+  const call = (): void => fn();
+  calls.add(call);
+  return () => {
+    calls.delete(call);
+    if (calls.size > 0) return;
+    // A signal made of others is kept from the garbage collector as long as somebody listens.
+    signal.removeEventListener('abort', listener);
+    waiting.delete(signal);
+  };
+}
+
+function listen(signal: AbortSignal): Waiting {
+  const calls = new Set<() => void>();
+  const listener = (): void => {
+    for (const call of calls) call();
+  };
   signal.addEventListener('abort', listener, { once: true });
-  return () => signal.removeEventListener('abort', listener);
+  const listening = { calls, listener };
+  waiting.set(signal, listening);
+  return listening;
 }

@@ -1,8 +1,14 @@
 /**
  * A journal: values under keys, each safe in the file before the next step needs it. A line is
  * `<crc32 in hex> ["key",value]`; the last line of a key counts.
+ *
+ * A line is written at once and by the thread that has the value, one write with O_APPEND, which the system never mixes with another
+ * writer's. So there is no moment at which a value is known and not in the file; and a write into the system's cache costs a
+ * microsecond, where one through Node's thread pool costs forty. No fsync: the lines outlive the process, which is the usual
+ * death; a power cut may take the newest, and then those answers are asked for again.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
@@ -14,15 +20,14 @@ export interface Journal {
   /** The value under the key, of those that were there on opening and those appended here since; else undefined. */
   get(key: string): unknown;
   /**
-   * Resolves when the line is written.
+   * The line is written when this returns.
    *
    * @throws DiskFull, StoreNotWritable; the value is then not in the journal
    */
-  append(key: string, value: unknown): Promise<void>;
+  append(key: string, value: unknown): void;
   /** Keys. */
   readonly size: number;
-  /** After what is still being appended. */
-  close(): Promise<void>;
+  close(): void;
 }
 
 /**
@@ -32,39 +37,37 @@ export interface Journal {
  * @throws DiskFull, StoreNotWritable
  */
 export async function openJournal(path: string, onDamage: OnDamage = warnOfDamage): Promise<Journal> {
-  let handle: FileHandle;
+  let file: number;
   try {
     await makeFolder(dirname(path));
-    handle = await open(path, 'a+');
+    file = openSync(path, 'a');
   } catch (error) {
     throw writeError(path, error);
   }
   try {
-    const bytes = await handle.readFile();
+    const bytes = await readFile(path);
     const { entries, damaged } = parseLines(bytes);
     if (damaged > 0) {
       const lines = damaged === 1 ? 'a damaged line is' : `${damaged} damaged lines are`;
       onDamage({ path, problem: `${lines} left out, to be made again` });
     }
-    return new FileJournal(path, handle, entries, bytes.length > 0 && bytes.at(-1) !== newline);
+    return new FileJournal(path, file, entries, bytes.length > 0 && bytes.at(-1) !== newline);
   } catch (error) {
-    await handle.close();
+    closeSync(file);
     throw error;
   }
 }
 
 class FileJournal implements Journal {
   readonly #path: string;
-  readonly #handle: FileHandle;
+  readonly #file: number;
   readonly #entries: Map<string, unknown>;
   /** The file ends within a line, which the next write has to end first. */
   #torn: boolean;
-  #waiting: Waiting[] = [];
-  #writing: Promise<void> | null = null;
 
-  constructor(path: string, handle: FileHandle, entries: Map<string, unknown>, torn: boolean) {
+  constructor(path: string, file: number, entries: Map<string, unknown>, torn: boolean) {
     this.#path = path;
-    this.#handle = handle;
+    this.#file = file;
     this.#entries = entries;
     this.#torn = torn;
   }
@@ -77,59 +80,27 @@ class FileJournal implements Journal {
     return this.#entries.get(key);
   }
 
-  async append(key: string, value: unknown): Promise<void> {
+  append(key: string, value: unknown): void {
     const line = lineOf(key, value);
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ line, resolve, reject });
-      this.#writing ??= this.#writeAll().finally(() => (this.#writing = null));
-    });
+    // Cut short (a full disk): the line once more after a line's end. The half one fails its checksum.
+    do this.#write(line);
+    while (this.#torn);
     this.#entries.set(key, value);
   }
 
-  async close(): Promise<void> {
-    await this.#writing;
-    await this.#handle.close();
+  close(): void {
+    closeSync(this.#file);
   }
 
-  /** What gathers during one write goes into the next one, so that many appends cost few writes. */
-  async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      try {
-        await this.#write(batch.map(({ line }) => line).join(''));
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-    }
-  }
-
-  /**
-   * One write of whole lines with O_APPEND, which the system never mixes with another writer's. No fsync: the lines outlive
-   * the process, which is the usual death, at once; a power cut may take the newest, and then those answers are asked for again.
-   */
-  async #write(lines: string): Promise<void> {
-    for (;;) {
-      const bytes = Buffer.from(this.#torn ? `\n${lines}` : lines);
-      let written: number;
-      try {
-        ({ bytesWritten: written } = await this.#handle.write(bytes));
-      } catch (error) {
-        throw writeError(this.#path, error);
-      }
-      // Cut short (a full disk): all lines once more after a line's end. The half one fails its checksum, a double one does no harm.
-      this.#torn = written < bytes.length;
-      if (!this.#torn) return;
+  #write(line: string): void {
+    const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
+    try {
+      this.#torn = writeSync(this.#file, bytes) < bytes.length;
+    } catch (error) {
+      throw writeError(this.#path, error);
     }
   }
 }
-
-type Waiting = {
-  readonly line: string;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-};
 
 const newline = 10;
 const entrySchema = z.tuple([z.string(), z.unknown()]);

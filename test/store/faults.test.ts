@@ -23,7 +23,7 @@ describe('several processes', () => {
     const journal = await openJournal(path, intact);
     expect(journal.size).toBe(800);
     for (const name of ['a', 'b']) expect(journal.get(`${name}-399`)).toMatchObject({ key: `${name}-399` });
-    await journal.close();
+    journal.close();
   }, 120_000);
 
   it('killed while appending lose no entry that was acknowledged', async () => {
@@ -38,7 +38,7 @@ describe('several processes', () => {
     acknowledged.pop();
     const journal = await openJournal(path, () => {});
     for (const key of acknowledged) expect(journal.get(key)).toMatchObject({ key });
-    await journal.close();
+    journal.close();
   }, 120_000);
 
   it('killed while replacing rows leave whole rows or none, and never damage', async () => {

@@ -14,8 +14,8 @@ const intact = () => expect.unreachable('no damage was expected');
 async function written(entries: readonly (readonly [string, unknown])[]): Promise<string> {
   const path = fresh();
   const journal = await openJournal(path, intact);
-  await Promise.all(entries.map(([key, value]) => journal.append(key, value)));
-  await journal.close();
+  for (const [key, value] of entries) journal.append(key, value);
+  journal.close();
   return path;
 }
 async function reopened(
@@ -23,7 +23,7 @@ async function reopened(
 ): Promise<{ entries: (key: string) => unknown; size: number; told: Damage[] }> {
   const told: Damage[] = [];
   const journal = await openJournal(path, (damage) => told.push(damage));
-  await journal.close();
+  journal.close();
   return { entries: (key) => journal.get(key), size: journal.size, told };
 }
 
@@ -32,10 +32,10 @@ describe('a journal', () => {
     const path = fresh();
     const journal = await openJournal(path, intact);
     expect(journal.get('a')).toBeUndefined();
-    await journal.append('a', { text: 'line\nend', tokens: 3 });
+    journal.append('a', { text: 'line\nend', tokens: 3 });
     expect(journal.get('a')).toEqual({ text: 'line\nend', tokens: 3 });
     expect(readFileSync(path, 'utf8')).toMatch(/^[0-9a-f]{8} \["a",\{.*\}\]\n$/);
-    await journal.close();
+    journal.close();
     const { entries, size } = await reopened(path);
     expect(entries('a')).toEqual({ text: 'line\nend', tokens: 3 });
     expect(size).toBe(1);
@@ -51,7 +51,7 @@ describe('a journal', () => {
     expect([entries('a'), entries('b'), size]).toEqual([3, 2, 2]);
   });
 
-  it('keeps any key and value that JSON can hold, also when many are appended at once', async () => {
+  it('keeps any key and value that JSON can hold', async () => {
     const anyEntry = fc.tuple(fc.string({ unit: 'binary' }), fc.jsonValue());
     await fc.assert(
       fc.asyncProperty(fc.array(anyEntry, { maxLength: 30 }), async (entries) => {
@@ -64,26 +64,24 @@ describe('a journal', () => {
     );
   });
 
-  it('ends what is being appended before it closes', async () => {
+  it('has written a value when `append` returns: whoever is killed then has lost nothing', async () => {
     const path = fresh();
     const journal = await openJournal(path, intact);
-    const appended = Promise.all(Array.from({ length: 500 }, (_, n) => journal.append(`${n}`, n)));
-    await journal.close();
-    await appended;
-    expect((await reopened(path)).size).toBe(500);
+    for (let n = 0; n < 500; n++) {
+      journal.append(`${n}`, n);
+      expect(readFileSync(path, 'utf8').endsWith(` ["${n}",${n}]\n`)).toBe(true);
+    }
+    journal.close();
   });
 
   it('takes a few seconds of nobody’s time: 10,000 answers cost less than a second of CPU', async () => {
     const path = fresh();
     const journal = await openJournal(path, intact);
     const before = process.cpuUsage();
-    let next = 0;
-    const debate = async () => {
-      while (next < 10_000) await journal.append(`train-${next++}/1/1/generation`, { text: 'x'.repeat(60) });
-    };
-    await Promise.all(Array.from({ length: 64 }, debate));
+    for (let next = 0; next < 10_000; next++)
+      journal.append(`train-${next}/1/1/generation`, { text: 'x'.repeat(60) });
     const { user, system } = process.cpuUsage(before);
-    await journal.close();
+    journal.close();
     expect((user + system) / 1e6).toBeLessThan(1);
   });
 });
@@ -101,9 +99,9 @@ describe('a damaged journal', () => {
       const journal = await openJournal(path, (damage) => told.push(damage));
       expect([journal.get('a'), journal.get('b'), journal.size]).toEqual([1, undefined, 1]);
       expect(told).toEqual([{ path, problem: 'a damaged line is left out, to be made again' }]);
-      await journal.append('b', 3);
-      await journal.append('c', 4);
-      await journal.close();
+      journal.append('b', 3);
+      journal.append('c', 4);
+      journal.close();
       const { entries } = await reopened(path);
       expect(['a', 'b', 'c'].map(entries)).toEqual([1, 3, 4]);
     },
@@ -113,8 +111,8 @@ describe('a damaged journal', () => {
     const path = await written([['a', 1]]);
     truncateSync(path, readFileSync(path).length - 1);
     const journal = await openJournal(path, intact);
-    await journal.append('b', 2);
-    await journal.close();
+    journal.append('b', 2);
+    journal.close();
     const { entries, told } = await reopened(path);
     expect([entries('a'), entries('b'), told]).toEqual([1, 2, []]);
   });

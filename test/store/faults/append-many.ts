@@ -1,17 +1,13 @@
-/** Appends `count` entries under `name`, eight at a time, and prints each key once its append has resolved. */
+/** Appends `count` entries under `name`, and prints each key once it is appended. */
 import { openJournal } from '../../../src/store/journal.ts';
 
 const [path = '', name = '', count = ''] = process.argv.slice(2);
 const journal = await openJournal(path);
 process.stdout.write('open\n');
-let next = 0;
-const appendSome = async () => {
-  while (next < Number(count)) {
-    const key = `${name}-${next++}`;
-    // Longer than what a pipe would write at once, and than a page.
-    await journal.append(key, { key, text: 'x'.repeat(5000) });
-    process.stdout.write(`${key}\n`);
-  }
-};
-await Promise.all(Array.from({ length: 8 }, appendSome));
-await journal.close();
+for (let next = 0; next < Number(count); next++) {
+  const key = `${name}-${next}`;
+  // Longer than what a pipe would write at once, and than a page.
+  journal.append(key, { key, text: 'x'.repeat(5000) });
+  process.stdout.write(`${key}\n`);
+}
+journal.close();
