@@ -9,6 +9,7 @@ import { openJournal } from '../store/journal.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { requireModels } from '../store/models.ts';
 import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
+import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
@@ -136,6 +137,8 @@ async function questionsOfShard(
 ): Promise<Question[]> {
   const path = files.questions(split);
   const rows =
-    split === 'train' ? await readRows(path, questionSchema) : await readRows(path, heldOutQuestionSchema);
-  return rows.slice(shard * shard_size, (shard + 1) * shard_size).map(({ id, text }) => ({ id, text }));
+    split === 'train'
+      ? await readPage(path, questionSchema, shard, shard_size)
+      : await readPage(path, heldOutQuestionSchema, shard, shard_size);
+  return rows.map(({ id, text }) => ({ id, text }));
 }

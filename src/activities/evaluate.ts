@@ -1,4 +1,12 @@
-import { type Evaluation, evaluate as figures, type Outcome, outcomeOf } from '../algorithm/evaluation.ts';
+import type { AnswerEquality } from '../algorithm/consensus.ts';
+import {
+  type Evaluation,
+  evaluate as figures,
+  type Mark,
+  markOf,
+  type Outcome,
+  outcomeOf,
+} from '../algorithm/evaluation.ts';
 import { debateRowSchema } from '../store/debate-row.ts';
 import { findDocument, writeDocument } from '../store/documents.ts';
 import { evaluationRecordSchema } from '../store/iteration-record.ts';
@@ -6,7 +14,9 @@ import { type ExperimentFiles, experimentFiles } from '../store/experiment-files
 import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { outcomeSchema } from '../store/outcome-row.ts';
 import { heldOutQuestionSchema } from '../store/question-rows.ts';
-import { findRows, readRows, writeRows } from '../store/rows.ts';
+import { readPage } from '../store/row-pages.ts';
+import { findRows, readRows, streamRows, writeRows } from '../store/rows.ts';
+import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { TokenCount } from './shard-summary.ts';
 
@@ -26,9 +36,18 @@ export async function evaluate(
   { store, grader }: Dependencies,
 ): Promise<Evaluation> {
   const files = experimentFiles(store, experiment);
-  const judge = (each: number) => outcomesOf(each, shards, files, (a, b) => grader.equal(a, b));
-  const outcomes = await judge(iteration);
-  const evaluation = figures(iteration, outcomes, iteration === 0 ? outcomes : await judge(0));
+  const { shard_size: shardSize } = await configOf(files);
+  const equal = (a: string, b: string) => grader.equal(a, b);
+  const marks = async (each: number): Promise<Mark[]> => {
+    const path = files.outcomes(each);
+    if ((await findRows(path)) === null)
+      await writeRows(path, judged({ iteration: each, shards, shardSize }, files, equal));
+    const made: Mark[] = [];
+    for await (const outcome of streamRows(path, outcomeSchema)) made.push(markOf(outcome));
+    return made;
+  };
+  const own = await marks(iteration);
+  const evaluation = figures(iteration, own, iteration === 0 ? own : await marks(0));
   const before = await findDocument(files.evaluation(iteration), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.
   await writeDocument(files.evaluation(iteration), {
@@ -39,31 +58,20 @@ export async function evaluate(
   return evaluation;
 }
 
-/** The outcomes of an iteration, in the order of the held-out questions: from the store, or judged now. */
-async function outcomesOf(
-  iteration: number,
-  shards: number,
+/** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */
+async function* judged(
+  debates: { readonly iteration: number; readonly shards: number; readonly shardSize: number },
   files: ExperimentFiles,
-  equal: Parameters<typeof outcomeOf>[2],
-): Promise<Outcome[]> {
-  const path = files.outcomes(iteration);
-  if ((await findRows(path)) === null) {
-    const gold = new Map(
-      (await readRows(files.questions('heldout'), heldOutQuestionSchema)).map(({ id, answer }) => [
-        id,
-        answer,
-      ]),
-    );
-    const outcomes: Outcome[] = [];
-    for (let shard = 0; shard < shards; shard++) {
-      for (const debate of await readRows(files.shard(iteration, 'heldout', shard), debateRowSchema)) {
-        const answer = gold.get(debate.question.id);
-        if (answer === undefined)
-          throw new ArtifactMissing(`${files.questions('heldout')} (${debate.question.id})`);
-        outcomes.push(await outcomeOf(debate, answer, equal));
-      }
+  equal: AnswerEquality,
+): AsyncGenerator<Outcome> {
+  const questions = files.questions('heldout');
+  for (let shard = 0; shard < debates.shards; shard++) {
+    const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
+    const gold = new Map(page.map(({ id, answer }) => [id, answer]));
+    for (const debate of await readRows(files.shard(debates.iteration, 'heldout', shard), debateRowSchema)) {
+      const answer = gold.get(debate.question.id);
+      if (answer === undefined) throw new ArtifactMissing(`${questions} (${debate.question.id})`);
+      yield await outcomeOf(debate, answer, equal);
     }
-    await writeRows(path, outcomes);
   }
-  return readRows(path, outcomeSchema);
 }

@@ -1,11 +1,11 @@
 import { writeReport } from '../report/write-report.ts';
 import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { readDocument, writeDocument } from '../store/documents.ts';
-import { experimentFiles } from '../store/experiment-files.ts';
+import { type ExperimentFiles, experimentFiles } from '../store/experiment-files.ts';
 import type { ExperimentResult } from '../store/experiment-result.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from '../store/iteration-record.ts';
 import { outcomeSchema } from '../store/outcome-row.ts';
-import { readRows, writeRows } from '../store/rows.ts';
+import { streamRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
 import { versions } from './versions.ts';
 
@@ -28,15 +28,7 @@ export async function writeResult(
   const records = await Promise.all(
     evaluated.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
   );
-  const outcomes = await Promise.all(
-    evaluated.map(async (iteration) =>
-      (await readRows(files.outcomes(iteration), outcomeSchema)).map((outcome) => ({
-        iteration,
-        ...outcome,
-      })),
-    ),
-  );
-  await writeRows(files.allOutcomes, outcomes.flat());
+  await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
     evaluation: sum(evaluations, (each) => each.seconds),
     debate: sum(records, (each) => each.seconds.debate),
@@ -66,6 +58,13 @@ export async function writeResult(
   await writeDocument(files.result, result);
   await writeReport(files.folder);
   return result;
+}
+
+async function* allOutcomes(iterations: readonly number[], files: ExperimentFiles): AsyncGenerator<object> {
+  for (const iteration of iterations) {
+    for await (const outcome of streamRows(files.outcomes(iteration), outcomeSchema))
+      yield { iteration, ...outcome };
+  }
 }
 
 async function present<Value>(

@@ -1,11 +1,12 @@
 import { type Example, exampleOf } from './example.ts';
-import type { LabelledDebate } from './labelled-debate.ts';
+import type { LabelledDebate, Match } from './labelled-debate.ts';
 import { byQuestion } from './question-order.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
 /** The critic dataset of an agent, with how it was mixed. */
 export type CriticDataset = {
-  readonly examples: readonly Example[];
+  /** The ids of its questions, in their order. Each gives the row of `criticExample`. */
+  readonly questions: readonly string[];
   /** Dialogues that were wrong in round 1 and right in the last. */
   readonly corrected: DatasetPart;
   /** Dialogues that were right in round 1 and in the last. */
@@ -29,7 +30,7 @@ type CriticSettings = {
  */
 export function criticDataset(
   agent: number,
-  debates: readonly LabelledDebate[],
+  debates: readonly Match[],
   settings: CriticSettings,
 ): CriticDataset {
   const revised = debates.filter((debate) => {
@@ -50,13 +51,18 @@ export function criticDataset(
     ...sample(key('kept'), kept, sizes.kept),
   ];
   return {
-    examples: chosen
-      .toSorted(byQuestion)
-      .map((debate) => exampleOf(debate.dialogues[agent - 1] ?? []))
-      .filter((example) => example !== null),
+    questions: chosen.toSorted(byQuestion).map(({ questionId }) => questionId),
     corrected: { available: corrected.length, used: sizes.corrected },
     kept: { available: kept.length, used: sizes.kept },
   };
+}
+
+/** The agent's whole dialogue; null for an agent that took no part. */
+export function criticExample(
+  agent: number,
+  { dialogues }: Pick<LabelledDebate, 'dialogues'>,
+): Example | null {
+  return exampleOf(dialogues[agent - 1] ?? []);
 }
 
 /** The greatest sizes whose proportion is w : 1 - w to within one row. */
@@ -71,6 +77,6 @@ function mixture(corrected: number, kept: number, weight: number): { corrected: 
   return { corrected: share, kept: Math.min(total - share, kept) };
 }
 
-function sample(key: DrawKey, debates: readonly LabelledDebate[], count: number): LabelledDebate[] {
+function sample(key: DrawKey, debates: readonly Match[], count: number): Match[] {
   return shuffle(key, debates.toSorted(byQuestion)).slice(0, count);
 }

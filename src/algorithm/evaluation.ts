@@ -17,6 +17,24 @@ export type Outcome = {
 };
 export type Judged = { readonly answer: string | null; readonly correct: boolean };
 
+/** What the figures need of an outcome: little enough to be held for every question at once, as texts are not. */
+export type Mark = {
+  readonly questionId: string;
+  /** The share of the agents' round-1 answers that are right. */
+  readonly single: number;
+  readonly majority: boolean;
+  readonly debate: boolean;
+};
+
+export function markOf({ questionId, single, majority, debate }: Outcome): Mark {
+  return {
+    questionId,
+    single: single.filter(({ correct }) => correct).length / single.length,
+    majority: majority.correct,
+    debate: debate.correct,
+  };
+}
+
 /** An evaluation of the agents on the held-out questions. */
 export type Evaluation = {
   /** 0 is the base model. */
@@ -52,26 +70,20 @@ export async function outcomeOf(held: Debate, gold: string, equal: AnswerEqualit
 }
 
 /**
- * The figures of an evaluation (section 2.5 of the paper: inference is the same debate). `base` has the base model's outcomes;
+ * The figures of an evaluation (section 2.5 of the paper: inference is the same debate). `base` has the base model's marks;
  * they are paired by question id, so order does not matter, and a question without its counterpart is left out of the test.
  */
-export function evaluate(
-  iteration: number,
-  outcomes: readonly Outcome[],
-  base: readonly Outcome[],
-): Evaluation {
-  const baseline = new Map(base.map((outcome) => [outcome.questionId, outcome.debate.correct]));
-  const paired = outcomes.filter(({ questionId }) => baseline.has(questionId));
+export function evaluate(iteration: number, marks: readonly Mark[], base: readonly Mark[]): Evaluation {
+  const baseline = new Map(base.map(({ questionId, debate }) => [questionId, debate]));
+  const paired = marks.filter(({ questionId }) => baseline.has(questionId));
   return {
     iteration,
-    questions: outcomes.length,
-    single: accuracy(
-      outcomes.map(({ single }) => single.filter(({ correct }) => correct).length / single.length),
-    ),
-    majority: accuracy(outcomes.map(({ majority }) => Number(majority.correct))),
-    debate: accuracy(outcomes.map((outcome) => Number(outcome.debate.correct))),
+    questions: marks.length,
+    single: accuracy(marks.map(({ single }) => single)),
+    majority: accuracy(marks.map(({ majority }) => Number(majority))),
+    debate: accuracy(marks.map(({ debate }) => Number(debate))),
     debateVersusBase: pairedTest(
-      paired.map((outcome) => outcome.debate.correct),
+      paired.map(({ debate }) => debate),
       paired.map(({ questionId }) => baseline.get(questionId) === true),
     ),
   };

@@ -4,10 +4,14 @@ import type { Message } from './message.ts';
 import type { GoldLabel } from './question.ts';
 
 /** A debate of a training question together with what is taken for right: what the datasets are made from. */
-export type LabelledDebate = {
-  readonly questionId: string;
+export type LabelledDebate = Match & {
   /** By agent. */
   readonly dialogues: readonly (readonly Message[])[];
+};
+
+/** What decides which datasets a debate goes into: little enough to be held for every question at once, as texts are not. */
+export type Match = {
+  readonly questionId: string;
   /** By agent, then by round: whether the answer equals the label. */
   readonly matches: readonly (readonly boolean[])[];
 };

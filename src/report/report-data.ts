@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type Mark, markOf, type Outcome } from '../algorithm/evaluation.ts';
 import { readDocument } from '../store/documents.ts';
 import { type ExperimentResult, experimentResultSchema } from '../store/experiment-result.ts';
 import { evaluationRowSchema } from '../store/outcome-row.ts';
-import { readRows } from '../store/rows.ts';
-import { type DebateToRead, pickDebates } from './pick-debates.ts';
+import { streamRows } from '../store/rows.ts';
+import { type PickedDebate, pickDebates } from './pick-debates.ts';
 import { readDebates } from './read-debates.ts';
 
 /** All that the report shows. */
@@ -15,6 +16,9 @@ export type ReportData = {
   readonly debates: readonly DebateToRead[];
 };
 
+/** A debate of the last evaluation, with what came of it and what the base model's debate had come to. */
+export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
+
 /**
  * Reads what an experiment's folder says about it.
  *
@@ -23,16 +27,36 @@ export type ReportData = {
 export async function loadReportData(folder: string): Promise<ReportData> {
   const result = await readResult(folder);
   const last = result.evaluations.at(-1)?.iteration ?? 0;
-  const outcomes = await readRows(join(folder, result.files.evaluation), evaluationRowSchema);
+  const evaluationRows = () => streamRows(join(folder, result.files.evaluation), evaluationRowSchema);
+  const marks = new Map<string, Mark>();
+  for await (const row of evaluationRows())
+    if (row.iteration === last) marks.set(row.questionId, markOf(row));
+  const picked = await pickDebates(marks, readDebates(join(folder, `iteration-${last}`, 'evaluation')));
   return {
     result,
     config: await readDocument(join(folder, result.files.config), z.unknown()),
-    debates: await pickDebates(
-      outcomes.filter(({ iteration }) => iteration === last),
-      outcomes.filter(({ iteration }) => iteration === 0),
-      readDebates(join(folder, `iteration-${last}`, 'evaluation')),
-    ),
+    debates: await withOutcomes(picked, evaluationRows(), last),
   };
+}
+
+/** Only the outcomes of these few are held: the texts of all questions would not fit into every memory. */
+async function withOutcomes(
+  picked: readonly PickedDebate[],
+  rows: AsyncIterable<Outcome & { readonly iteration: number }>,
+  last: number,
+): Promise<DebateToRead[]> {
+  const ids = new Set(picked.map(({ debate }) => debate.question.id));
+  const own = new Map<string, Outcome>();
+  const base = new Map<string, Outcome>();
+  for await (const row of rows) {
+    if (!ids.has(row.questionId)) continue;
+    if (row.iteration === last) own.set(row.questionId, row);
+    if (row.iteration === 0) base.set(row.questionId, row);
+  }
+  return picked.flatMap((each) => {
+    const outcome = own.get(each.debate.question.id);
+    return outcome === undefined ? [] : [{ ...each, outcome, base: base.get(outcome.questionId) }];
+  });
 }
 
 /** The experiment has not finished: there is no result.json. */

@@ -1,4 +1,5 @@
 /** Tables as JSONL: one row a line, sealed (see sealed-file.ts). */
+import { stat } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { ArtifactDamaged } from './artifact-damaged.ts';
@@ -6,14 +7,27 @@ import { ArtifactMissing } from './artifact-missing.ts';
 import type { ArtifactRef } from './artifact-ref.ts';
 import { damageAside } from './damage-aside.ts';
 import { type OnDamage, warnOfDamage } from './damage.ts';
-import { checkSeal, readIfThere, readSealed, type SealedChunk, writeSealed } from './sealed-file.ts';
+import { parseRow, parseRows } from './parse-rows.ts';
+import {
+  checkSeal,
+  readSeal,
+  readSealed,
+  type SealedBytes,
+  type SealedChunk,
+  writeSealed,
+} from './sealed-file.ts';
+import { sealedLines } from './sealed-lines.ts';
+import { sha256File } from './sha256-file.ts';
 
 /**
  * Writes rows, replacing what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
  *
  * @throws DiskFull, StoreNotWritable
  */
-export async function writeRows(path: string, rows: Iterable<object>): Promise<ArtifactRef> {
+export async function writeRows(
+  path: string,
+  rows: Iterable<object> | AsyncIterable<object>,
+): Promise<ArtifactRef> {
   return { uri: pathToFileURL(path).href, ...(await writeSealed(path, linesOf(rows))) };
 }
 
@@ -23,47 +37,42 @@ export async function writeRows(path: string, rows: Iterable<object>): Promise<A
  */
 export async function findRows(path: string, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
   return damageAside(path, onDamage, async () => {
-    const { bytes, seal } = await readSealed(path);
+    const seal = await readSeal(path);
     if (seal === null) return null;
-    if (bytes === null) throw new ArtifactDamaged(path, `${seal.bytes} bytes`, 'no file');
+    await requireBytes(path, seal, () => new ArtifactDamaged(path, `${seal.bytes} bytes`, 'no file'));
     return { uri: pathToFileURL(path).href, ...seal };
   });
 }
 
 /**
- * Rows, verified: the bytes by their hash, each row by the schema.
+ * All rows of a small table, verified: the bytes by their seal, each row by the schema. A table that grows with the number of questions
+ * is read by `streamRows` or `readPage`.
  *
- * @param from a reference, or the path of rows whose own seal is trusted
  * @throws ArtifactMissing, ArtifactDamaged
  */
-export async function readRows<Row>(from: ArtifactRef | string, schema: z.ZodType<Row>): Promise<Row[]> {
-  const path = typeof from === 'string' ? from : fileURLToPath(from.uri);
-  const { bytes, seal } =
-    typeof from === 'string' ? await readSealed(path) : { bytes: await readIfThere(path), seal: from };
+export async function readRows<Row>(path: string, schema: z.ZodType<Row>): Promise<Row[]> {
+  const { bytes, seal } = await readSealed(path);
   if (bytes === null || seal === null) throw new ArtifactMissing(path);
-  if (typeof from !== 'string') checkSeal(path, bytes, from);
-  const rows: Row[] = [];
-  // Line by line from the bytes: a big table never is one string.
-  for (let start = 0; start < bytes.length;) {
-    const end = bytes.indexOf(10, start);
-    const row = schema.safeParse(JSON.parse(bytes.toString('utf8', start, end)));
-    if (!row.success) {
-      const [issue] = row.error.issues;
-      const found = `row ${rows.length + 1}: ${issue?.path.join('.')}: ${issue?.message}`;
-      throw new ArtifactDamaged(path, 'rows as this version of Colloquy writes them', found);
-    }
-    rows.push(row.data);
-    start = end + 1;
-  }
-  return rows;
+  return parseRows(path, bytes, schema);
+}
+
+/**
+ * Rows one after another, however many there are, each verified by the schema and the whole by its seal once the last one was
+ * given: what is made of them counts only then.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function* streamRows<Row>(path: string, schema: z.ZodType<Row>): AsyncGenerator<Row> {
+  let number = 0;
+  for await (const line of sealedLines(path)) yield parseRow(path, ++number, line, schema);
 }
 
 /** About 1 MB a chunk: few writes, little memory. */
-function* linesOf(rows: Iterable<object>): Generator<SealedChunk> {
+async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): AsyncGenerator<SealedChunk> {
   let lines: string[] = [];
   let length = 0;
   const chunk = (): SealedChunk => ({ bytes: Buffer.from(lines.join('')), rows: lines.length });
-  for (const row of rows) {
+  for await (const row of rows) {
     const line = `${JSON.stringify(row)}\n`;
     lines.push(line);
     length += line.length;
@@ -82,7 +91,12 @@ function* linesOf(rows: Iterable<object>): Generator<SealedChunk> {
  */
 export async function requireIntact(ref: ArtifactRef): Promise<void> {
   const path = fileURLToPath(ref.uri);
-  const bytes = await readIfThere(path);
-  if (bytes === null) throw new ArtifactMissing(path);
-  checkSeal(path, bytes, ref);
+  await requireBytes(path, ref, () => new ArtifactMissing(path));
+}
+
+/** Reads a file through without holding it. */
+async function requireBytes(path: string, seal: SealedBytes, missing: () => Error): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found === null) throw missing();
+  checkSeal(path, { bytes: found.size, sha256: await sha256File(path) }, seal);
 }

@@ -25,12 +25,15 @@ export function sealPath(path: string): string {
  *
  * @throws DiskFull, StoreNotWritable
  */
-export async function writeSealed(path: string, chunks: Iterable<SealedChunk>): Promise<Seal> {
+export async function writeSealed(
+  path: string,
+  chunks: Iterable<SealedChunk> | AsyncIterable<SealedChunk>,
+): Promise<Seal> {
   const hash = createHash('sha256');
   let bytes = 0;
   let rows = 0;
-  const counted = function* (): Generator<Uint8Array> {
-    for (const chunk of chunks) {
+  const counted = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
       hash.update(chunk.bytes);
       bytes += chunk.bytes.length;
       rows += chunk.rows;
@@ -58,7 +61,7 @@ export async function removeSeal(path: string): Promise<void> {
  *
  * @throws ArtifactDamaged when the seal itself cannot be read
  */
-async function readSeal(path: string): Promise<Seal | null> {
+export async function readSeal(path: string): Promise<Seal | null> {
   const bytes = await readIfThere(sealPath(path));
   if (bytes === null) return null;
   try {
@@ -73,18 +76,23 @@ async function readSeal(path: string): Promise<Seal | null> {
 }
 
 /** @throws ArtifactDamaged when the bytes are not the sealed ones */
-export function checkSeal(path: string, bytes: Uint8Array, seal: Pick<Seal, 'sha256' | 'bytes'>): void {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (bytes.length === seal.bytes && sha256 === seal.sha256) return;
+export function checkSeal(path: string, found: SealedBytes, seal: SealedBytes): void {
+  if (found.bytes === seal.bytes && found.sha256 === seal.sha256) return;
   throw new ArtifactDamaged(
     path,
     `${seal.bytes} bytes with sha256 ${seal.sha256}`,
-    `${bytes.length} bytes with ${sha256}`,
+    `${found.bytes} bytes with ${found.sha256}`,
   );
+}
+export type SealedBytes = Pick<Seal, 'sha256' | 'bytes'>;
+
+/** What the seal of these bytes would say. */
+export function sealOf(bytes: Uint8Array): SealedBytes {
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
 }
 
 /**
- * A file and its seal, null for what is not there; when both are, they fit.
+ * A small file and its seal (a big one: sealed-lines.ts), null for what is not there; when both are, they fit.
  *
  * @throws ArtifactDamaged when they do not, or the seal cannot be read
  */
@@ -94,7 +102,7 @@ export async function readSealed(path: string): Promise<{ bytes: Buffer | null; 
     const bytes = await readIfThere(path);
     if (bytes === null || seal === null) return { bytes, seal };
     try {
-      checkSeal(path, bytes, seal);
+      checkSeal(path, sealOf(bytes), seal);
       return { bytes, seal };
     } catch (error) {
       // Another seal by now: the file was replaced between the two reads.

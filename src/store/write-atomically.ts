@@ -13,7 +13,7 @@ import { writeError } from './write-error.ts';
  */
 export async function writeAtomically(
   path: string,
-  chunks: Iterable<Uint8Array>,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   beforeRename: () => Promise<void> = async () => {},
 ): Promise<void> {
   const folder = dirname(path);
@@ -39,10 +39,13 @@ export async function writeAtomically(
   }
 }
 
-async function writeAndSync(handle: FileHandle, chunks: Iterable<Uint8Array>): Promise<void> {
+async function writeAndSync(
+  handle: FileHandle,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   try {
     // writeFile, as a single write may stop half-way.
-    for (const chunk of chunks) await handle.writeFile(chunk);
+    for await (const chunk of chunks) await handle.writeFile(chunk);
     await handle.sync();
   } finally {
     await handle.close();

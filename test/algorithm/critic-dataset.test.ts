@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { criticDataset } from '../../src/algorithm/critic-dataset.ts';
 import { chiSquare, tally } from './chi-square.ts';
+import { criticRows } from './dataset-rows.ts';
 import { anyLabelledDebates, correctedAndKept, inTwoOrders, labelled } from './labelled-debates.ts';
 
 const settings = { seed: 0, iteration: 1, criticWeight: 0.5 };
@@ -13,7 +13,7 @@ const anyWeight = fc.oneof(
 
 /** In what way w is not honoured to within one row, or a greater set would honour it too; nothing when all is well. */
 function faultsOfMixture(corrected: number, kept: number, weight: number): string[] {
-  const made = criticDataset(1, correctedAndKept(corrected, kept), { ...settings, criticWeight: weight });
+  const made = criticRows(1, correctedAndKept(corrected, kept), { ...settings, criticWeight: weight });
   const total = made.examples.length;
   const roundingError = 1e-9;
   const oneMoreFits =
@@ -33,7 +33,7 @@ function faultsOfMixture(corrected: number, kept: number, weight: number): strin
 
 describe('the critic dataset', () => {
   it('holds corrected and kept dialogues, and none whose last answer differs from the label', () => {
-    const made = criticDataset(
+    const made = criticRows(
       1,
       [
         labelled('q-1', [[false, true]]),
@@ -57,7 +57,7 @@ describe('the critic dataset', () => {
   });
 
   it('has nothing of debates that stopped after round 1: no critic spoke in them', () => {
-    const made = criticDataset(1, [labelled('q-1', [[true]]), labelled('q-2', [[false]])], {
+    const made = criticRows(1, [labelled('q-1', [[true]]), labelled('q-2', [[false]])], {
       ...settings,
       criticWeight: 0,
     });
@@ -82,7 +82,7 @@ describe('the critic dataset', () => {
     [3, 100, 0.3, 3, 7],
     [1, 1, 0.5, 1, 1],
   ])('mixes %i corrected and %i kept ones with w = %f to %i and %i', (corrected, kept, weight, c, k) => {
-    const made = criticDataset(1, correctedAndKept(corrected, kept), { ...settings, criticWeight: weight });
+    const made = criticRows(1, correctedAndKept(corrected, kept), { ...settings, criticWeight: weight });
     expect([made.corrected.used, made.kept.used]).toEqual([c, k]);
   });
 
@@ -106,7 +106,7 @@ describe('the critic dataset', () => {
   it('says what each row is, and each is: corrected or kept, the own last response, once', () => {
     fc.assert(
       fc.property(anyLabelledDebates, agents, anyWeight, fc.nat(), (debates, agent, criticWeight, seed) => {
-        const made = criticDataset(agent, debates, { seed, iteration: 1, criticWeight });
+        const made = criticRows(agent, debates, { seed, iteration: 1, criticWeight });
         const sources = made.examples.map(({ completion }) =>
           debates.find(({ dialogues }) => dialogues[agent - 1]!.at(-1) === completion[0]),
         );
@@ -127,7 +127,7 @@ describe('the critic dataset', () => {
     fc.assert(
       fc.property(inTwoOrders, agents, anyWeight, ([debates, reordered], agent, criticWeight) => {
         const all = { ...settings, criticWeight };
-        expect(criticDataset(agent, reordered, all)).toEqual(criticDataset(agent, debates, all));
+        expect(criticRows(agent, reordered, all)).toEqual(criticRows(agent, debates, all));
       }),
     );
   });
@@ -135,7 +135,7 @@ describe('the critic dataset', () => {
   it('draws each available dialogue equally often', () => {
     const debates = correctedAndKept(2, 8);
     const drawn = Array.from({ length: 2000 }, (_, seed) =>
-      criticDataset(1, debates, { ...settings, seed }).examples.map(({ completion }) =>
+      criticRows(1, debates, { ...settings, seed }).examples.map(({ completion }) =>
         completion[0].content.slice(0, 'train-00000'.length),
       ),
     ).flat();
@@ -154,13 +154,13 @@ describe('the critic dataset', () => {
       ]),
     );
     const questions = (agent: number, iteration: number) =>
-      criticDataset(agent, debates, { ...settings, iteration })
+      criticRows(agent, debates, { ...settings, iteration })
         .examples.map(({ completion }) => completion[0].content.split(':', 1)[0])
         .join(' ');
     expect(new Set([questions(1, 1), questions(2, 1), questions(1, 2)]).size).toBe(3);
   });
 
   it('of an agent that took no part is empty', () => {
-    expect(criticDataset(4, [labelled('q-1', [[false, true]])], settings).examples).toEqual([]);
+    expect(criticRows(4, [labelled('q-1', [[false, true]])], settings).examples).toEqual([]);
   });
 });

@@ -1,7 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { evaluate, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
+import { evaluate as figures, markOf, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
 import { said, sameNumber, scripted } from './scripted-debate.ts';
+
+const evaluate = (iteration: number, outcomes: readonly Outcome[], base: readonly Outcome[]) =>
+  figures(iteration, outcomes.map(markOf), base.map(markOf));
 
 /** An outcome in which `single` first answers were right, and the debate as said. */
 function outcome(

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generationDataset } from '../../src/algorithm/generation-dataset.ts';
+import { generationRows } from './dataset-rows.ts';
 import { anyLabelledDebates, inTwoOrders, labelled } from './labelled-debates.ts';
 
 const agents = fc.integer({ min: 1, max: 3 });
@@ -8,7 +8,7 @@ const agents = fc.integer({ min: 1, max: 3 });
 describe('the generation dataset', () => {
   it('keeps a first answer only when it equals the label', () => {
     const debates = [labelled('q-1', [[true, true]]), labelled('q-2', [[false, true]])];
-    expect(generationDataset(1, debates)).toEqual([
+    expect(generationRows(1, debates)).toEqual([
       {
         prompt: [{ role: 'user', content: 'q-1 to agent 1 in round 1' }],
         completion: [{ role: 'assistant', content: 'q-1: agent 1 in round 1: \\boxed{7}' }],
@@ -17,13 +17,13 @@ describe('the generation dataset', () => {
   });
 
   it('keeps a right first answer that the agent gave up later', () => {
-    expect(generationDataset(1, [labelled('q-1', [[true, false]])])).toHaveLength(1);
+    expect(generationRows(1, [labelled('q-1', [[true, false]])])).toHaveLength(1);
   });
 
   it("holds the agent's own first responses, each of its right ones once", () => {
     fc.assert(
       fc.property(anyLabelledDebates, agents, (debates, agent) => {
-        const rows = generationDataset(agent, debates);
+        const rows = generationRows(agent, debates);
         const right = debates.filter(({ matches }) => matches[agent - 1]![0]);
         expect(rows.map(({ completion }) => completion[0])).toEqual(
           right.map(({ dialogues }) => dialogues[agent - 1]![1]),
@@ -38,12 +38,12 @@ describe('the generation dataset', () => {
   it('does not depend on the order in which debates ended', () => {
     fc.assert(
       fc.property(inTwoOrders, agents, ([debates, reordered], agent) => {
-        expect(generationDataset(agent, reordered)).toEqual(generationDataset(agent, debates));
+        expect(generationRows(agent, reordered)).toEqual(generationRows(agent, debates));
       }),
     );
   });
 
   it('of an agent that took no part is empty', () => {
-    expect(generationDataset(4, [labelled('q-1', [[true, true]])])).toEqual([]);
+    expect(generationRows(4, [labelled('q-1', [[true, true]])])).toEqual([]);
   });
 });

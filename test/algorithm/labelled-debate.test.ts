@@ -3,9 +3,8 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { Debate } from '../../src/algorithm/debate.ts';
 import { type LabelledDebate, labelByConsensus, labelByGold } from '../../src/algorithm/labelled-debate.ts';
 import type { Question } from '../../src/algorithm/question.ts';
-import { criticDataset } from '../../src/algorithm/critic-dataset.ts';
 import { debate } from '../../src/algorithm/debate.ts';
-import { generationDataset } from '../../src/algorithm/generation-dataset.ts';
+import { criticRows, generationRows } from './dataset-rows.ts';
 import {
   anyScript,
   anySettings,
@@ -110,7 +109,7 @@ it("every row made from a debate is the agent's own: a user asks last, and its o
       const made = labelByConsensus(await scripted(script, settings), 1);
       if (!made) return;
       script.forEach((own, index) => {
-        const rows = [...generationDataset(index + 1, [made]), ...criticRows(index + 1, made)];
+        const rows = [...generationRows(index + 1, [made]), ...lessons(index + 1, made)];
         for (const { prompt, completion } of rows) {
           expect(completion).toHaveLength(1);
           expect(completion[0].role).toBe('assistant');
@@ -126,15 +125,15 @@ it("every row made from a debate is the agent's own: a user asks last, and its o
 });
 
 /** All that the critic of an agent could learn from one debate: corrected or kept, whichever it was. */
-function criticRows(agent: number, made: LabelledDebate) {
+function lessons(agent: number, made: LabelledDebate) {
   return [0, 1].flatMap(
-    (criticWeight) => criticDataset(agent, [made], { seed: 0, iteration: 1, criticWeight }).examples,
+    (criticWeight) => criticRows(agent, [made], { seed: 0, iteration: 1, criticWeight }).examples,
   );
 }
 
 function everyDataset(made: LabelledDebate, agents: number) {
   return Array.from({ length: agents }, (_, index) => [
-    generationDataset(index + 1, [made]),
-    criticRows(index + 1, made),
+    generationRows(index + 1, [made]),
+    lessons(index + 1, made),
   ]);
 }

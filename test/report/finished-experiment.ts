@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { majorityVote } from '../../src/algorithm/consensus.ts';
 import { agreement, type Debate } from '../../src/algorithm/debate.ts';
-import { evaluate, outcomeOf, type Outcome } from '../../src/algorithm/evaluation.ts';
+import { evaluate, markOf, outcomeOf, type Outcome } from '../../src/algorithm/evaluation.ts';
 import { draw } from '../../src/algorithm/random.ts';
 import type { DebateRow } from '../../src/store/debate-row.ts';
 import { writeDocument } from '../../src/store/documents.ts';
@@ -38,7 +38,7 @@ export async function writeFinishedExperiment(
     );
     const outcomes = await Promise.all(debates.map(({ debate, gold }) => outcomeOf(debate, gold, equal)));
     if (iteration === 0) base = outcomes;
-    evaluations.push(evaluate(iteration, outcomes, base));
+    evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
     rows.push(...outcomes.map((outcome) => ({ ...outcome, iteration })));
     await writeShards(
       join(folder, `iteration-${iteration}`, 'evaluation'),

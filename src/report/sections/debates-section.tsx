@@ -1,5 +1,6 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { DebateKind, DebateToRead } from '../pick-debates.ts';
+import type { DebateKind } from '../pick-debates.ts';
+import type { DebateToRead } from '../report-data.ts';
 
 const kinds: Record<DebateKind, { title: string; says: string }> = {
   saved: { title: 'Saved by debate', says: 'The first vote was wrong, the consensus right.' },
