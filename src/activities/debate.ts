@@ -63,7 +63,9 @@ async function debateShard(
   const questions = await questionsOfShard(input, config, files);
   // After the claim: whoever had the shard before journals no more than what it has in flight.
   const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
-  const answers = journalledAnswers(journal, config, endpoint, mine);
+  const answers = journalledAnswers(journal, config, endpoint, mine, (until) =>
+    show({ engineBusyUntil: until.toISOString() }),
+  );
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const total = questions.length * input.agents.length * answersEach;
   try {
@@ -79,7 +81,7 @@ async function debateShard(
         const tokens = { prompt: 0, completion: 0 };
         const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
           const answer = await answers.give(utterance, stop);
-          show({ answers: answers.count() });
+          show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
           return answer.text;

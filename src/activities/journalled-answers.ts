@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Utterance } from '../algorithm/debate.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
+import type { OnBusy } from '../engines/chat-client.ts';
 import type { Endpoint } from '../engines/endpoint.ts';
 import type { Claim } from '../store/claim.ts';
 import type { Journal } from '../store/journal.ts';
@@ -32,6 +33,7 @@ export function journalledAnswers(
   config: ExperimentConfig,
   endpoint: Endpoint,
   claim: Claim,
+  onBusy: OnBusy,
 ): JournalledAnswers {
   let given = 0;
 
@@ -45,7 +47,7 @@ export function journalledAnswers(
     return endpoint.turn(async () => {
       stop.throwIfAborted();
       claim.require();
-      const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop);
+      const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
       const { text, promptTokens, completionTokens } = completion;
       const answer: Answer = { request, text, promptTokens, completionTokens };
       journal.append(key, answer);

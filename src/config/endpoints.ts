@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { keyName } from './key-name.ts';
 import { configFaults } from './config-faults.ts';
 import { InvalidConfig } from './invalid-config.ts';
 import { projectRoot } from './project-root.ts';
@@ -15,13 +16,20 @@ const maxConcurrency = z.int().min(1).max(4096).optional().describe('Most reques
 const remote = {
   url: z
     .string()
-    .regex(/^https?:\/\/[^@\s]+$/, 'expected http(s)://host[:port][/path], without a user name or password')
+    .regex(
+      /^https?:\/\/[^@?#\s]+$/,
+      'expected http(s)://host[:port][/path], without a user name, password or query',
+    )
     .describe('The server’s base, with its /v1 where it has one.'),
   api_key_env: z
     .string()
     .regex(
       /^[A-Za-z_][A-Za-z0-9_]*$/,
       'expected the NAME of an environment variable that holds the key, not the key',
+    )
+    .regex(
+      keyName,
+      'expected a name with KEY, TOKEN or SECRET in it (SOME_API_KEY): by that the variable is kept from engines and trainers',
     )
     .optional(),
   max_concurrency: maxConcurrency,

@@ -13,9 +13,11 @@ export function readApiKey(variable: string | undefined): string | undefined {
   return key;
 }
 
-/** `text` without the key, for servers that repeat what they were sent. */
+/** `text` without the key, as it is and as JSON or a URL would write it, for servers that repeat what they were sent. */
 export function withoutKey(text: string, key: string | undefined): string {
-  return key === undefined ? text : text.replaceAll(key, '[key]');
+  if (key === undefined) return text;
+  const written = [key, JSON.stringify(key).slice(1, -1), encodeURIComponent(key)];
+  return written.reduce((shown, each) => shown.replaceAll(each, '[key]'), text);
 }
 
 /** The environment variable that an endpoint names for its key is of no use. */

@@ -15,8 +15,13 @@ import { retryDelay } from './retry-delay.ts';
 import { serverWords } from './server-words.ts';
 
 export interface ChatClient {
-  /** One answer. Throws the errors of `createChatClient`, or the signal's reason. */
-  complete(request: ChatRequest, signal: AbortSignal): Promise<ChatCompletion>;
+  /**
+   * One answer, of at most `largestAnswer` bytes with all that comes with it. Throws the errors of `createChatClient`, or the
+   * signal's reason.
+   *
+   * @param onBusy told when the server asks for patience
+   */
+  complete(request: ChatRequest, signal: AbortSignal, onBusy?: OnBusy): Promise<ChatCompletion>;
   listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
   /** Has the server load the LoRA adapter in the folder `path` (a path on the server's machine) as model `name`. */
   loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void>;
@@ -30,6 +35,9 @@ export interface ChatClient {
   /** Closes the connections; requests under way fail. */
   close(): void;
 }
+
+/** Told until when a busy server will be left alone, before it is. */
+export type OnBusy = (until: Date) => void;
 
 export interface ChatRequest {
   readonly model: string;
@@ -62,7 +70,10 @@ export interface ChatClientOptions {
   readonly apiKeyEnv?: string | undefined;
   /** How long one answer may take. Milliseconds; 10 minutes unless told. */
   readonly timeoutMs?: number;
-  /** How long a busy server is waited for before EngineBusy. Milliseconds; 10 minutes unless told. */
+  /**
+   * How long a busy server is waited for before EngineBusy, all waits of a request together. Milliseconds; 10 minutes unless told.
+   * A server that asks for more than a minute at once is not waited for here: Temporal waits, where it can be seen.
+   */
   readonly patienceMs?: number;
 }
 
@@ -77,7 +88,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   const patienceMs = options.patienceMs ?? 600_000;
   const exchange = createExchange(options.timeoutMs ?? 600_000);
 
-  async function ask(path: string, body: unknown, signal: AbortSignal): Promise<string> {
+  async function ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<string> {
     const url = `${base}${path}`;
     let waitedMs = 0;
     for (let attempt = 0; ; attempt += 1) {
@@ -87,18 +98,22 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
       const words = serverWords(answer, key);
       if (!isBusy(answer, words)) throw refusal(shownUrl(url), answer.status, words);
       const delay = retryDelay(answer.retryAfter, attempt);
-      if (waitedMs + delay > patienceMs) {
+      if (delay > longestWaitMs || waitedMs + delay > patienceMs) {
         throw new EngineBusy(shownUrl(url), answer.status, waitedMs, delay, words);
       }
+      onBusy?.(new Date(Date.now() + delay));
       await pause(delay, signal);
       waitedMs += delay;
     }
   }
 
+  function invalidAnswer(path: string, fault: string, text: string): EngineAnswerInvalid {
+    const shown = (words: string): string => withoutKey(words, readApiKey(options.apiKeyEnv)).slice(0, 200);
+    return new EngineAnswerInvalid(shownUrl(base + path), shown(fault), shown(text));
+  }
+
   function parse<T>(schema: z.ZodType<T>, path: string, text: string): T {
-    const key = readApiKey(options.apiKeyEnv);
-    const invalid = (fault: string): EngineAnswerInvalid =>
-      new EngineAnswerInvalid(shownUrl(base + path), fault, withoutKey(text, key).slice(0, 200));
+    const invalid = (fault: string) => invalidAnswer(path, fault, text);
     let json: unknown;
     try {
       json = JSON.parse(text);
@@ -112,11 +127,16 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   }
 
   return {
-    async complete(request, signal) {
-      const { choices, usage } = parse(completionSchema, chatPath, await ask(chatPath, request, signal));
+    async complete(request, signal, onBusy) {
+      const body = await ask(chatPath, request, signal, onBusy);
+      const { model, choices, usage } = parse(completionSchema, chatPath, body);
+      if (!isModel(model, request.model))
+        throw invalidAnswer(chatPath, `the model ${model} answered, and ${request.model} was asked`, body);
+      // What a server puts into an answer is kept for ever: the key must not be among it.
+      const text = withoutKey(choices[0].message.content ?? '', readApiKey(options.apiKeyEnv));
       return {
         // A lone surrogate could not be written as UTF-8 and read back the same.
-        text: (choices[0].message.content ?? '').replace(/[\ud800-\udfff]/gu, '\ufffd'),
+        text: text.replace(/[\ud800-\udfff]/gu, '\ufffd'),
         finishReason: choices[0].finish_reason ?? 'unknown',
         promptTokens: usage?.prompt_tokens ?? 0,
         completionTokens: usage?.completion_tokens ?? 0,
@@ -155,6 +175,7 @@ const choiceSchema = z.object({
   finish_reason: z.string().nullish(),
 });
 const completionSchema = z.object({
+  model: z.string().nullish(),
   choices: z.tuple([choiceSchema], choiceSchema),
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
 });
@@ -162,6 +183,14 @@ const modelsSchema = z.object({ data: z.array(z.object({ id: z.string(), root: z
 const logprobsSchema = z.object({
   prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()),
 });
+
+/** Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`). */
+function isModel(answered: string | null | undefined, asked: string): boolean {
+  return !answered || answered === asked || answered.startsWith(`${asked}-`);
+}
+
+/** A minute, with the tenth that retryDelay adds by chance: its own back-off is never longer. */
+const longestWaitMs = 66_000;
 
 /** A spent quota comes as 429 too, but no waiting refills it. */
 function isBusy({ status }: ExchangeAnswer, words: string): boolean {

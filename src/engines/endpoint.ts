@@ -1,5 +1,5 @@
 import type { ModelRef } from '../store/model-ref.ts';
-import type { ChatCompletion, ChatRequest } from './chat-client.ts';
+import type { ChatCompletion, ChatRequest, OnBusy } from './chat-client.ts';
 
 /** A place where an experiment's models answer: its base model and the adapters fine-tuned on it. */
 export interface Endpoint {
@@ -7,7 +7,12 @@ export interface Endpoint {
    * One answer of `model`; loads its adapter first when the server does not have it (any more). To be called in a `turn`, so
    * that the server has no more in flight than it can take.
    */
-  chat(model: ModelRef, request: Omit<ChatRequest, 'model'>, signal: AbortSignal): Promise<ChatCompletion>;
+  chat(
+    model: ModelRef,
+    request: Omit<ChatRequest, 'model'>,
+    signal: AbortSignal,
+    onBusy?: OnBusy,
+  ): Promise<ChatCompletion>;
   /**
    * Loads the adapters of `models` that are not loaded yet, and proves that each changes the answers.
    *

@@ -83,7 +83,8 @@ export function createExchange(timeoutMs: number): Exchange {
   };
 }
 
-const largestAnswer = 64 * 2 ** 20;
+/** What is longer is not read to its end: an answer of a hundred thousand tokens is half a megabyte. Bytes. */
+export const largestAnswer = 8 * 2 ** 20;
 
 function headersFor(hasBody: boolean, key: string | undefined): Record<string, string> {
   return {

@@ -52,11 +52,13 @@ export function createLocalEndpoint(
     servesAdapters: true,
     maxConcurrency,
     turn: limit,
-    chat: (model, request, signal) =>
+    chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ client, adapters }) =>
         model.kind === 'base'
-          ? client.complete({ ...request, model: baseModel }, signal)
-          : adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal)),
+          ? client.complete({ ...request, model: baseModel }, signal, onBusy)
+          : adapters.use(model, signal, (name) =>
+              client.complete({ ...request, model: name }, signal, onBusy),
+            ),
       ),
     async prepare(models, signal) {
       await outlive(signal, async ({ adapters }) => {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { keylessEnvironment } from './keyless-environment.ts';
 
 export interface ProcessGroup {
   /** Of the leader, and so of the group. */
@@ -24,6 +25,7 @@ export interface ProcessGroupOptions {
   /** Its stderr is appended here. */
   readonly logFile: string;
   readonly cwd?: string | undefined;
+  /** This process's unless told; without keys in any case. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
@@ -43,7 +45,7 @@ export async function startProcessGroup(
     detached: true,
     stdio: ['pipe', 'pipe', log],
     cwd: options.cwd,
-    env: options.env,
+    env: keylessEnvironment(options.env),
   });
   closeSync(log);
   await new Promise<void>((resolve, reject) => {

@@ -22,10 +22,12 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
     servesAdapters: config.kind === 'vllm',
     maxConcurrency,
     turn: limit,
-    async chat(model, request, signal) {
-      if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal);
+    async chat(model, request, signal, onBusy) {
+      if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal, onBusy);
       if (adapters === undefined) throw new AdaptersUnsupported(url);
-      return adapters.use(model, signal, (name) => client.complete({ ...request, model: name }, signal));
+      return adapters.use(model, signal, (name) =>
+        client.complete({ ...request, model: name }, signal, onBusy),
+      );
     },
     async prepare(models, signal) {
       await Promise.all(

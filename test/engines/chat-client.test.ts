@@ -67,6 +67,36 @@ describe('an answer', () => {
     expect((await client(server.url).complete(oneRequest, signal)).text).toBe('a\ufffdb🜚');
   });
 
+  it.each(['base', 'base-2026-01-31', null])(
+    'may come from the model %j when base was asked',
+    async (model) => {
+      await using server = await serve((response) => json(response, { ...completion('1'), model }));
+      expect((await client(server.url).complete(oneRequest, signal)).text).toBe('1');
+    },
+  );
+
+  it('of another model than the one that was asked is invalid, and says which', async () => {
+    await using server = await serve((response) => json(response, { ...completion('1'), model: 'basement' }));
+    const error = await errorOf(client(server.url).complete(oneRequest, signal));
+    expect(error).toBeInstanceOf(EngineAnswerInvalid);
+    expect(error.message).toContain('the model basement answered, and base was asked');
+  });
+
+  it('of more than 8 MiB is cut off while it is read, and says so', async () => {
+    let sent = 0;
+    await using server = await serve((response) => {
+      const more = (): void => {
+        while (sent < 2 ** 28 && response.write('x'.repeat(2 ** 20))) sent += 2 ** 20;
+      };
+      response.writeHead(200).on('drain', more);
+      more();
+    });
+    const error = await errorOf(client(server.url).complete(oneRequest, signal));
+    expect(error).toBeInstanceOf(EngineAnswerInvalid);
+    expect(error.message).toContain('larger than 8388608 bytes');
+    expect(sent).toBeLessThan(2 ** 27);
+  });
+
   it('takes one of a few connections, which stay open', async () => {
     const ports = new Set<number>();
     await using server = await serve((response) => {
@@ -118,6 +148,26 @@ describe('a busy server', () => {
     expect(error).toBeInstanceOf(EngineBusy);
     expect((error as EngineBusy).retryAfterMs).toBeGreaterThanOrEqual(3_600_000);
     expect(error.message).toContain('come back tomorrow');
+  });
+
+  it('is not waited for here when it asks for more than a minute: Temporal waits, where it is seen', async () => {
+    await using server = await serve((response) => json(response, {}, 503, { 'retry-after': '67' }));
+    const error = await errorOf(client(server.url).complete(oneRequest, signal));
+    expect(error).toBeInstanceOf(EngineBusy);
+    expect((error as EngineBusy).retryAfterMs).toBeGreaterThanOrEqual(67_000);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it('tells until when it is left alone', async () => {
+    const told: Date[] = [];
+    await using server = await serve((response, _, count) => {
+      if (count === 1) json(response, {}, 429, { 'retry-after': '0.02' });
+      else json(response, completion('1'));
+    });
+    const before = Date.now();
+    await client(server.url).complete(oneRequest, signal, (until) => told.push(until));
+    expect(told).toHaveLength(1);
+    expect(told[0]!.getTime()).toBeGreaterThanOrEqual(before + 20);
   });
 
   it('is no longer waited for once the signal is aborted, whose reason is thrown', async () => {
@@ -282,6 +332,7 @@ describe('the key', () => {
     ],
     ['sends elsewhere with it', (response) => response.writeHead(302, { location: `/?k=${key}` }).end()],
     ['is busy and repeats it', (response) => json(response, { error: key }, 503, { 'retry-after': '9999' })],
+    ['answers as a model of that name', (response) => json(response, { ...completion('1'), model: key })],
     ['breaks off', (response) => response.socket!.destroy()],
     ['never answers', () => undefined],
   ])('is in no error of a server that %s', async (_, answer) => {
@@ -293,6 +344,15 @@ describe('the key', () => {
     expect(JSON.stringify(error)).not.toContain(key);
     expect(error.cause).toBeUndefined();
   });
+});
+
+it('a key with which a server answers is not in the answer', async () => {
+  vi.stubEnv('COLLOQUY_TEST_KEY', 'sk-"odd"/key');
+  await using server = await serve((response, { headers }) =>
+    json(response, completion(`you sent ${headers.authorization}`)),
+  );
+  const one = client(server.url, { apiKeyEnv: 'COLLOQUY_TEST_KEY' });
+  expect((await one.complete(oneRequest, signal)).text).toBe('you sent Bearer [key]');
 });
 
 describe('adapters', () => {

@@ -9,6 +9,7 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from './instant-engine.ts';
+import { largestPayload } from './largest-payload.ts';
 import { testDependencies } from './test-dependencies.ts';
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId<typeof experiment>;
@@ -89,13 +90,6 @@ export async function workflowRig(
       await rm(storeRoot, { recursive: true, force: true });
     },
   };
-}
-
-/** Bytes of the largest payload anywhere in a history. */
-function largestPayload(value: unknown): number {
-  if (value instanceof Uint8Array) return value.length;
-  if (typeof value !== 'object' || value === null) return 0;
-  return Math.max(0, ...Object.values(value).map(largestPayload));
 }
 
 /** Two shards of training questions and two held-out ones; one iteration. */
