@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { taskQueues } from '../src/workers/task-queues.ts';
+import { largestPayload } from '../test/support/largest-payload.ts';
 import type { experiment } from '../src/workflows/experiment.ts';
 import type { Progress } from '../src/workflows/progress.ts';
 
@@ -19,8 +20,8 @@ export type ExperimentRun = {
   /** When the first debate was scheduled and the last one was completed, by Temporal's clock: as Date.now(). */
   readonly debatesFrom: number;
   readonly debatesTo: number;
-  /** The longest history among the experiment's runs. */
-  readonly history: { readonly events: number; readonly bytes: number };
+  /** The most events, bytes and bytes of one payload among the histories of the experiment's runs. */
+  readonly history: { readonly events: number; readonly bytes: number; readonly largestPayload: number };
 };
 
 /** Debates of the benchmarks: 3 agents, 2 rounds, every agent shown the others' answers. */
@@ -40,13 +41,15 @@ export async function runExperiment(client: Client, settings: RunSettings): Prom
     client.workflow.getHandle(settings.name),
   ];
   const sizes = await Promise.all(runs.map((run) => run.describe()));
-  const debates = (await Promise.all(runs.map((run) => debateTimes(run)))).flat();
+  const histories = await Promise.all(runs.map((run) => run.fetchHistory()));
+  const debates = histories.flatMap(debateTimes);
   return {
     debatesFrom: Math.min(...debates),
     debatesTo: Math.max(...debates),
     history: {
       events: Math.max(...sizes.map(({ historyLength }) => historyLength)),
       bytes: Math.max(...sizes.map(({ historySize }) => historySize ?? 0)),
+      largestPayload: Math.max(...histories.map(largestPayload)),
     },
   };
 }
@@ -92,14 +95,20 @@ function inputOf({ seed, baseModel, heldOut, train }: RunSettings) {
     summarize: false,
     shard_size: 32,
     iterations: train === 0 ? 0 : 1,
-    task: { train_size: Math.max(1, train), test_size: heldOut },
+    // Ranges with more than enough questions for the biggest run.
+    task: {
+      train_size: Math.max(1, train),
+      test_size: heldOut,
+      ranges: { a: [0, 99], b: [2, 9], c: [2, 9], d: [0, 99] },
+    },
     model: { endpoint: 'bench', model_name_or_path: baseModel },
   };
 }
 
+type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+
 /** When debates were scheduled and completed in a run, milliseconds since 1970. */
-async function debateTimes(run: WorkflowHandle): Promise<number[]> {
-  const { events } = await run.fetchHistory();
+function debateTimes({ events }: History): number[] {
   const debates = new Set<string>();
   const times: number[] = [];
   for (const event of events ?? []) {
