@@ -19,6 +19,7 @@ const permanent = new Set([
   'AdapterWithoutEffect',
   'ArtifactDamaged',
   'ArtifactMissing',
+  'SeriesDamaged',
   'DiskFull',
   'StoreNotWritable',
 ]);

@@ -1,5 +1,7 @@
 import { activity } from './activity.ts';
+import { adoptEvaluation } from './adopt-evaluation.ts';
 import { buildDatasets } from './build-datasets.ts';
+import { closeNight } from './close-night.ts';
 import { debate } from './debate.ts';
 import type { Dependencies } from './dependencies.ts';
 import { evaluate } from './evaluate.ts';
@@ -13,10 +15,12 @@ export type ControlActivities = ReturnType<typeof controlActivities>;
 export function controlActivities(dependencies: Dependencies) {
   return {
     prepare: activity(prepare, dependencies),
+    adoptEvaluation: activity(adoptEvaluation, dependencies),
     buildDatasets: activity(buildDatasets, dependencies),
     evaluate: activity(evaluate, dependencies),
     recordIteration: activity(recordIteration, dependencies),
     writeResult: activity(writeResult, dependencies),
+    closeNight: activity(closeNight, dependencies),
   };
 }
 

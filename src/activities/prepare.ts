@@ -7,11 +7,13 @@ import { findDocument, writeDocument } from '../store/documents.ts';
 import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
 import { DiskFull } from '../store/disk-full.ts';
 import { findRows, writeRows } from '../store/rows.ts';
+import { SeriesDamaged } from '../store/series-damaged.ts';
 import { StoreNotWritable } from '../store/store-not-writable.ts';
-import { loadTask } from '../tasks/load-task.ts';
+import { loadTask, type TaskData } from '../tasks/load-task.ts';
 import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
+import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
 /** What the workflow needs to know of a resolved config: numbers, no texts. */
 export type Plan = {
@@ -19,6 +21,8 @@ export type Plan = {
   readonly agents: number;
   readonly iterations: number;
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Only when it is a night of a series. */
+  readonly night?: PlannedNight;
 } & Record<Split, { readonly questions: number; readonly shards: number }>;
 
 /**
@@ -35,7 +39,13 @@ export async function prepare(
   const files = experimentFiles(store, experiment);
   const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
-  const questions = await faultsOf('task', signal, () => questionsOf(config, files, begun !== null));
+  const series = config.carry_over?.series;
+  const { questions, night } = await faultsOf('task', signal, async () => {
+    const night =
+      series === undefined ? null : await planNight({ config, series, files }, store, begun !== null);
+    const load = () => (night === null ? loadTask(config) : questionsOfNight(config, night, store));
+    return { night, questions: await questionsOf(load, files, begun !== null) };
+  });
   await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
   return {
@@ -43,6 +53,7 @@ export async function prepare(
     agents: config.agents,
     iterations: config.iterations,
     initFrom: config.init_from,
+    ...(night === null ? {} : { night: plannedNight(night, store) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
   };
@@ -109,14 +120,15 @@ async function faultsOf<Result>(
   try {
     return await work();
   } catch (error) {
-    const ofStore = error instanceof DiskFull || error instanceof StoreNotWritable;
+    const ofStore =
+      error instanceof DiskFull || error instanceof StoreNotWritable || error instanceof SeriesDamaged;
     if (signal.aborted || ofStore || error instanceof InvalidConfig || !(error instanceof Error)) throw error;
     throw new InvalidConfig([{ path, message: `${error.name}: ${error.message}` }]);
   }
 }
 
 async function questionsOf(
-  config: ExperimentConfig,
+  load: () => Promise<TaskData>,
   files: ExperimentFiles,
   begun: boolean,
 ): Promise<Record<Split, number>> {
@@ -125,7 +137,7 @@ async function questionsOf(
   );
   // Without a config they are left over from a start that failed, perhaps with another config.
   if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
-  const task = await loadTask(config);
+  const task = await load();
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);

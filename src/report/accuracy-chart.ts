@@ -2,56 +2,79 @@ import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 
+/** An evaluation's place in a chart. */
+export type ChartPoint = Pick<Evaluation, 'single' | 'majority' | 'debate'> & {
+  /** Below the axis. */
+  readonly label: string;
+  /** Whether the lines go through it; otherwise it stands beside them, hollow. */
+  readonly onLine: boolean;
+};
+
 /**
- * Accuracy over the iterations as an SVG: single answer, majority and debate, each with bars of one standard error. Colours are
- * CSS variables (--ink, --muted, --rule, --single, --majority, --debate), so that the page's light and dark modes hold for it.
+ * Accuracies as an SVG: single answer, majority and debate, each with bars of one standard error. Colours are CSS variables
+ * (--card, --ink, --muted, --rule, --single, --majority, --debate), so that the page's light and dark modes hold for it.
  *
+ * @param axis what the points are, e.g. `iteration`
  * @param width in CSS pixels, of the whole picture
  */
-export async function accuracyChart(evaluations: readonly Evaluation[], width: number): Promise<string> {
-  const { spec } = compile(chartSpec(evaluations, width));
+export async function accuracyChart(
+  points: readonly ChartPoint[],
+  axis: string,
+  width: number,
+): Promise<string> {
+  const { spec } = compile(chartSpec(points, axis, width));
   return new View(parse(spec), { renderer: 'none' }).toSVG();
 }
 
-const series = [
+const methods = [
   { key: 'single', label: 'single answer', shape: 'circle' },
   { key: 'majority', label: 'majority vote', shape: 'square' },
   { key: 'debate', label: 'debate', shape: 'diamond' },
 ] as const;
 
-function chartSpec(evaluations: readonly Evaluation[], width: number): TopLevelSpec {
-  const values = evaluations.flatMap((evaluation) =>
-    series.map(({ key, label }) => ({
-      x: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),
+function chartSpec(points: readonly ChartPoint[], axis: string, width: number): TopLevelSpec {
+  const values = points.flatMap((point) =>
+    methods.map(({ key, label }) => ({
+      x: point.label,
+      onLine: point.onLine,
       method: label,
-      y: evaluation[key].accuracy * 100,
-      low: (evaluation[key].accuracy - evaluation[key].standardError) * 100,
-      high: (evaluation[key].accuracy + evaluation[key].standardError) * 100,
+      y: point[key].accuracy * 100,
+      low: (point[key].accuracy - point[key].standardError) * 100,
+      high: (point[key].accuracy + point[key].standardError) * 100,
     })),
   );
-  const labels = series.map(({ label }) => label);
+  const labels = methods.map(({ label }) => label);
   const color = {
     field: 'method',
     type: 'nominal',
-    scale: { domain: labels, range: series.map(({ key }) => `var(--${key})`) },
+    scale: { domain: labels, range: methods.map(({ key }) => `var(--${key})`) },
     // The page has a legend of its own, which wraps on narrow screens.
     legend: null,
   } as const;
   const shape = {
     field: 'method',
     type: 'nominal',
-    scale: { domain: labels, range: series.map((each) => each.shape) },
+    scale: { domain: labels, range: methods.map((each) => each.shape) },
     legend: null,
   } as const;
   const x = {
     field: 'x',
     type: 'ordinal',
     sort: null,
-    axis: { title: 'iteration', labelAngle: 0, grid: false, domain: false, ticks: false, labelPadding: 10 },
+    axis: {
+      title: axis,
+      labelAngle: 0,
+      labelOverlap: true,
+      grid: false,
+      domain: false,
+      ticks: false,
+      labelPadding: 10,
+    },
     scale: { type: 'point', padding: 0.35 },
   } as const;
-  // The three methods stand side by side at each iteration, or their error bars would hide each other.
-  const offsets: number[] = [-9, 9];
+  // The three methods stand side by side at each point, or their error bars would hide each other.
+  const aside = Math.min(9, width / points.length / 5);
+  const offsets: number[] = [-aside, aside];
   const xOffset = { field: 'method', type: 'nominal', sort: labels, scale: { range: offsets } } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -64,6 +87,7 @@ function chartSpec(evaluations: readonly Evaluation[], width: number): TopLevelS
     layer: [
       {
         mark: { type: 'line', strokeWidth: 2.25, interpolate: 'linear' },
+        transform: [{ filter: 'datum.onLine' }],
         encoding: { y: yAxis(values) },
       },
       {
@@ -71,8 +95,12 @@ function chartSpec(evaluations: readonly Evaluation[], width: number): TopLevelS
         encoding: { y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' } },
       },
       {
-        mark: { type: 'point', filled: true, opacity: 1, size: 70 },
-        encoding: { y: yAxis(values), shape },
+        mark: { type: 'point', opacity: 1, size: Math.min(70, aside * 9) },
+        encoding: {
+          y: yAxis(values),
+          shape,
+          fill: { ...color, condition: { test: '!datum.onLine', value: 'var(--card)' } },
+        },
       },
     ],
     config: {

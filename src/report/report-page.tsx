@@ -34,6 +34,7 @@ export function reportPage(data: ReportData, { css, wideChart, narrowChart }: Pa
           <p class="lead">
             {`Multiagent finetuning · ${iterationsSaid(last?.iteration ?? 0)} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
           </p>
+          {result.night !== undefined && <p class="card">{unbroken(result.night.said)}</p>}
           <Tiles evaluations={result.evaluations} />
 
           <h2>What it shows</h2>

@@ -13,11 +13,16 @@ import { reportPage } from './report-page.tsx';
  */
 export async function writeReport(folder: string): Promise<string> {
   const data = await loadReportData(folder);
+  const points = data.result.evaluations.map((evaluation) => ({
+    ...evaluation,
+    label: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),
+    onLine: true,
+  }));
   const page = reportPage(data, {
     css: await readFile(new URL('./report.css', import.meta.url), 'utf8'),
     // Two drawings rather than one that shrinks: on a telephone its letters would be too small to read.
-    wideChart: await accuracyChart(data.result.evaluations, 880),
-    narrowChart: await accuracyChart(data.result.evaluations, 340),
+    wideChart: await accuracyChart(points, 'iteration', 880),
+    narrowChart: await accuracyChart(points, 'iteration', 340),
   });
   const path = join(folder, data.result.files.report);
   await writeFile(`${path}.tmp`, '<!doctype html>\n' + renderToString(page));

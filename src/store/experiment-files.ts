@@ -35,6 +35,10 @@ export function experimentFiles(store: Store, experiment: string) {
     outcomes: (iteration: number) => within(iteration, 'outcomes.jsonl'),
     evaluation: (iteration: number) => within(iteration, 'evaluation.json'),
     record: (iteration: number) => within(iteration, 'record.json'),
+    /** Of a night of a series: what it was planned to be, and beside it the entry that it made in the series' ledger. */
+    night: join(folder, 'night'),
+    nightPlan: join(folder, 'night', 'plan.json'),
+    nightEntry: join(folder, 'night', 'night.json'),
     result: join(folder, 'result.json'),
     allOutcomes: join(folder, 'evaluation.jsonl'),
     report: join(folder, 'report.html'),

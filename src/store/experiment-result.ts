@@ -1,9 +1,22 @@
 import { z } from 'zod';
 
+/** What became of a night of a series. */
+export const nightOutcomeSchema = z.strictObject({
+  series: z.string(),
+  /** Its number in the series, 1 the first. */
+  sequence: z.number().int(),
+  /** The night whose agents it began with; null for the base model. */
+  from: z.string().nullable(),
+  outcome: z.enum(['accepted', 'fell', 'overtaken']),
+  /** The same in plain words, with the numbers. */
+  said: z.string(),
+});
+export type NightOutcome = z.infer<typeof nightOutcomeSchema>;
+
 const accuracySchema = z.strictObject({ accuracy: z.number(), standardError: z.number() });
 
 /** See Evaluation in src/algorithm/evaluation.ts, which computes it. */
-const evaluationSchema = z.strictObject({
+export const evaluationSchema = z.strictObject({
   iteration: z.number().int(),
   questions: z.number().int(),
   single: accuracySchema,
@@ -67,6 +80,8 @@ export const experimentResultSchema = z.strictObject({
     fineTune: z.number(),
     total: z.number(),
   }),
+  /** Only of a night of a series, once the series knows it. */
+  night: nightOutcomeSchema.optional(),
   /** colloquy, node, python, torch, transformers, peft, trl: as far as they took part. */
   versions: z.record(z.string(), z.string()),
   /** Paths relative to the experiment's folder. */

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { experimentNameSchema } from '../config/experiment-name.ts';
+import { experimentNameSchema, seriesNameSchema } from '../config/experiment-name.ts';
 import { projectRoot } from '../config/project-root.ts';
 
 /** Folders below one root; nothing is made until something is written. All paths are absolute. */
@@ -7,6 +7,8 @@ export type Store = {
   readonly root: string;
   /** The folder of an experiment. @throws ZodError when it is no experiment's name, so that nothing outside is touched */
   experiment(name: string): string;
+  /** The folder of a series of nights. @throws ZodError when it is no series' name */
+  series(name: string): string;
   /** The folder of a finished fine-tune, by its content address. */
   model(key: string): string;
   /** Where the fine-tune with that content address keeps its checkpoints. */
@@ -23,6 +25,7 @@ export function openStore(root: string = process.env['COLLOQUY_STORE'] || join(p
   return {
     root: absolute,
     experiment: (name) => join(absolute, experimentNameSchema.parse(name)),
+    series: (name) => join(absolute, 'series', seriesNameSchema.parse(name)),
     model: (key) => join(absolute, 'models', key),
     checkpoints: (key) => join(absolute, 'models', `${key}.checkpoints`),
     modelRequest: (key) => join(absolute, 'models', `${key}.request.json`),

@@ -16,13 +16,12 @@ const retry = {
  * Long steps heartbeat, so that a dead worker is noticed within the heartbeat timeout; start-to-close only bounds a step that
  * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
  */
-const { prepare, buildDatasets, evaluate, recordIteration, writeResult } = proxyActivities<ControlActivities>(
-  {
+const { prepare, adoptEvaluation, buildDatasets, evaluate, recordIteration, writeResult, closeNight } =
+  proxyActivities<ControlActivities>({
     startToCloseTimeout: '1h',
     heartbeatTimeout: '20s',
     retry,
-  },
-);
+  });
 
 const { debate } = proxyActivities<DebateActivities>({
   taskQueue: taskQueues.debate,
@@ -40,10 +39,12 @@ const { fineTune, remakeModel } = proxyActivities<GpuActivities>({
 
 export const activities = {
   prepare,
+  adoptEvaluation,
   buildDatasets,
   evaluate,
   recordIteration,
   writeResult,
+  closeNight,
   debate,
   fineTune,
   remakeModel,

@@ -5,13 +5,12 @@ import {
   continueAsNew,
   workflowInfo,
 } from '@temporalio/workflow';
-import { baseAgents } from '../algorithm/agents.ts';
 import type { ExperimentResult } from '../store/experiment-result.ts';
 import { activities } from './activity-proxies.ts';
-import { evaluateAgents } from './evaluate-agents.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { failuresThatEndARun } from './failures-that-end-a-run.ts';
 import { iterate } from './iterate.ts';
+import { closeNight, evaluateStart, startingAgents } from './night.ts';
 import { remakingDamaged } from './remaking-damaged.ts';
 import { createRunControl, type RunControl } from './run-control.ts';
 
@@ -39,8 +38,8 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
       return continueAsNew<typeof experiment>(input, { ...next, ...control.carried() });
     }
     control.enter('reporting', { unit: 'steps', total: 1 });
-    const result = await remakingDamaged(next, control, () => writeResult(workflowId, next, control));
-    control.finished(next.evaluations);
+    const result = await remakingDamaged(next, control, () => report(workflowId, next, control));
+    control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;
   });
@@ -66,14 +65,23 @@ async function begin(experimentName: string, input: unknown, control: RunControl
     plan,
     iteration: 0,
     iterations: plan.iterations,
-    agents: baseAgents(plan.agents, { kind: 'base' }),
+    agents: startingAgents(plan),
     evaluations: [],
   };
 }
 
 async function evaluateBase(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
-  const evaluation = await evaluateAgents(state, control);
+  const evaluation = await evaluateStart(state, control);
   return { ...state, iteration: 1, evaluations: [evaluation] };
+}
+
+async function report(
+  experimentName: string,
+  state: ExperimentState,
+  control: RunControl,
+): Promise<ExperimentResult> {
+  const result = await writeResult(experimentName, state, control);
+  return state.plan.night === undefined ? result : { ...result, night: await closeNight(state, control) };
 }
 
 function writeResult(

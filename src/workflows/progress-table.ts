@@ -15,7 +15,10 @@ export type ProgressTable = Readonly<
     | 'waits for a person'
     | 'what to do',
     string
-  >
+  > & {
+    /** Only of a night of a series. */
+    readonly night?: string;
+  }
 >;
 
 /** The table that `colloquy status`, the Temporal UI and the query `progress` show. */
@@ -30,6 +33,7 @@ export function progressTable(progress: Progress): ProgressTable {
     retries: String(progress.retries),
     'waits for a person': waitingText(progress),
     'what to do': whatToDo(progress),
+    ...(progress.night === undefined ? {} : { night: progress.night }),
   };
 }
 

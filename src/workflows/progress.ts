@@ -45,6 +45,8 @@ export type Progress = {
   readonly lastLoss: Loss | null;
   /** The steps that wait for a person, in plain words. */
   readonly waiting: readonly Waiting[];
+  /** Of a night of a series: what it begins with, and at its end what became of it. */
+  readonly night?: string | undefined;
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
 };

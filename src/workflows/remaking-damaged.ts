@@ -1,8 +1,8 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import { baseAgents } from '../algorithm/agents.ts';
+import type { ModelRef } from '../store/model-ref.ts';
 import { activities } from './activity-proxies.ts';
-import { evaluateAgents } from './evaluate-agents.ts';
 import type { ExperimentState } from './experiment-state.ts';
+import { evaluateStart, startingAgents } from './night.ts';
 import type { RunControl } from './run-control.ts';
 
 const attempts = 3;
@@ -10,7 +10,7 @@ const attempts = 3;
 /**
  * Does the steps again when one of them finds that an artifact of an earlier one is damaged or gone: finished steps return at
  * once from the store, the damaged one is made again. What earlier runs made is looked after too: the agents' models, and the
- * base model's evaluation with which every other is compared. What is still damaged after that waits for a person.
+ * starting agents' evaluation with which every other is compared. What is still damaged after that waits for a person.
  */
 export async function remakingDamaged<Result>(
   state: ExperimentState,
@@ -29,8 +29,11 @@ export async function remakingDamaged<Result>(
 }
 
 async function remakeEarlier(state: ExperimentState, control: RunControl): Promise<void> {
-  const models = state.agents.flatMap(({ generation, critic }) => [generation, critic]);
-  for (const model of models) {
+  const now = modelsOf(state.agents);
+  const before = modelsOf(startingAgents(state.plan)).filter(
+    (model) => !now.some((each) => same(each, model)),
+  );
+  for (const model of [...now, ...before]) {
     if (model.kind === 'base') continue;
     const activityId = `remake-${model.key.slice(0, 16)}`;
     await control.step(activityId, () =>
@@ -39,12 +42,15 @@ async function remakeEarlier(state: ExperimentState, control: RunControl): Promi
       ]),
     );
   }
-  if (state.iteration > 0) {
-    await evaluateAgents(
-      { ...state, iteration: 0, agents: baseAgents(state.plan.agents, { kind: 'base' }) },
-      control,
-    );
-  }
+  if (state.iteration > 0) await evaluateStart(state, control);
+}
+
+function modelsOf(agents: ExperimentState['agents']): ModelRef[] {
+  return agents.flatMap(({ generation, critic }) => [generation, critic]);
+}
+
+function same(a: ModelRef, b: ModelRef): boolean {
+  return a.kind === 'adapter' && b.kind === 'adapter' && a.key === b.key;
 }
 
 /** Failures that `remakingDamaged` can mend, by the names of the store's errors. */

@@ -41,7 +41,7 @@ export type RunControl = {
   /** A fine-tune has ended with this loss. */
   readonly learned: (loss: Loss) => void;
   readonly began: (state: ExperimentState) => void;
-  readonly finished: (evaluations: readonly Evaluation[]) => void;
+  readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
   /** The run ends without a result. */
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
@@ -174,11 +174,11 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     learned: (lastLoss) => {
       update({ lastLoss });
     },
-    began: ({ iteration, evaluations, iterations }) => {
-      update({ iteration, evaluations, iterations });
+    began: ({ iteration, evaluations, iterations, plan }) => {
+      update({ iteration, evaluations, iterations, night: plan.night?.said });
     },
-    finished: (evaluations) => {
-      update({ phase: 'done', done: 1, evaluations });
+    finished: (evaluations, night) => {
+      update({ phase: 'done', done: 1, evaluations, night });
     },
     ended: (error) => {
       update({ ended: isCancellation(error) ? 'cancelled' : 'failed', waiting: [] });

@@ -35,6 +35,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     retries: carried?.retries ?? 0,
     lastLoss: carried?.lastLoss ?? null,
     waiting: [],
+    night: carried?.plan.night?.said,
     evaluations: carried?.evaluations ?? [],
   };
   return {

@@ -38,6 +38,23 @@ export function Tiles({ evaluations }: { evaluations: readonly Evaluation[] }) {
   );
 }
 
+/** A chart of accuracies, drawn for wide and for narrow screens, with its legend. */
+export function ChartCard({ wide, narrow, label }: { wide: string; narrow: string; label: string }) {
+  return (
+    <div class="card chart" role="img" aria-label={label}>
+      <div class="legend">
+        {methods.map(({ key, name, mark }) => (
+          <span>
+            <b style={{ color: `var(--${key})` }}>{mark}</b> {name.toLowerCase()}
+          </span>
+        ))}
+      </div>
+      <div class="wide" dangerouslySetInnerHTML={{ __html: wide }} />
+      <div class="narrow" dangerouslySetInnerHTML={{ __html: narrow }} />
+    </div>
+  );
+}
+
 /** Accuracy over the iterations, as a chart and as figures, with the paired tests. */
 export function AccuracySection({
   evaluations,
@@ -56,21 +73,11 @@ export function AccuracySection({
         mean over the agents’ first answers. Majority: the vote over them. Debate: the vote after the last
         round. The chart’s axis need not begin at zero.
       </p>
-      <div
-        class="card chart"
-        role="img"
-        aria-label="Accuracy over the iterations; the table below has the figures"
-      >
-        <div class="legend">
-          {methods.map(({ key, name, mark }) => (
-            <span>
-              <b style={{ color: `var(--${key})` }}>{mark}</b> {name.toLowerCase()}
-            </span>
-          ))}
-        </div>
-        <div class="wide" dangerouslySetInnerHTML={{ __html: wideChart }} />
-        <div class="narrow" dangerouslySetInnerHTML={{ __html: narrowChart }} />
-      </div>
+      <ChartCard
+        wide={wideChart}
+        narrow={narrowChart}
+        label="Accuracy over the iterations; the table below has the figures"
+      />
       <div class="card scroll">
         <table>
           <thead>
@@ -137,7 +144,7 @@ function PairedCells({ evaluation, base }: { evaluation: Evaluation; base: Evalu
   );
 }
 
-function WithError({ value }: { value: Accuracy }) {
+export function WithError({ value }: { value: Accuracy }) {
   return (
     <>
       {percent(value.accuracy)} <span class="se">± {(value.standardError * 100).toFixed(1)}</span>
@@ -145,6 +152,6 @@ function WithError({ value }: { value: Accuracy }) {
   );
 }
 
-function Gain({ difference }: { difference: number }) {
+export function Gain({ difference }: { difference: number }) {
   return <span class={difference < 0 ? 'down' : 'up'}>{points(difference)}</span>;
 }

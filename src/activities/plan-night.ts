@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Agent } from '../algorithm/agents.ts';
+import { configDifference } from '../config/config-difference.ts';
+import type { ExperimentConfig } from '../config/experiment-config.ts';
+import { fixedSettings } from '../config/fixed-settings.ts';
+import { InvalidConfig } from '../config/invalid-config.ts';
+import { agentsIn } from '../store/agent-models.ts';
+import { ArtifactMissing } from '../store/artifact-missing.ts';
+import { findDocument, readDocument, writeDocument } from '../store/documents.ts';
+import type { ExperimentFiles } from '../store/experiment-files.ts';
+import type { ModelRef } from '../store/model-ref.ts';
+import { type NightEntry, type NightPlan, nightPlanSchema, type NightStart } from '../store/night.ts';
+import type { Store } from '../store/open-store.ts';
+import { publishFolder } from '../store/publish-folder.ts';
+import { heldOutOf, readLedger } from '../store/series-ledger.ts';
+import { loadNight } from '../tasks/load-night.ts';
+import type { TaskData } from '../tasks/load-task.ts';
+import { type SeriesState, seriesState } from './series-state.ts';
+
+type Night = { readonly config: ExperimentConfig; readonly series: string; readonly files: ExperimentFiles };
+
+/**
+ * The plan of a night: made from the series' ledger when the night first begins, found again whenever it is started again, so that
+ * it goes on with the same agents and questions whatever has become of the series meanwhile.
+ *
+ * @param begun whether the experiment has got as far as to have a config
+ * @throws InvalidConfig when it differs from the series' first night in what no night may change, or its plan is lost
+ * @throws SeriesDamaged
+ */
+export async function planNight(
+  { config, series, files }: Night,
+  store: Store,
+  begun: boolean,
+): Promise<NightPlan> {
+  const configSha256 = createHash('sha256').update(JSON.stringify(config)).digest('hex');
+  const planned = await findDocument(files.nightPlan, nightPlanSchema);
+  if (planned !== null && (begun || planned.configSha256 === configSha256)) return planned;
+  if (begun) {
+    const message = `the night was begun, but its plan ${files.nightPlan} is damaged or gone; remove ${files.folder} to begin it afresh`;
+    throw new InvalidConfig([{ path: 'carry_over', message }]);
+  }
+  const ledger = await readLedger(store, series);
+  requireFixedSettings(ledger, config, series);
+  const { head, start, before } = await stateOf(ledger, config, series, store);
+  const { asked } = await loadNight(config, before);
+  const position = before?.position ?? 0;
+  const plan: NightPlan = { formatVersion: 1, series, configSha256, head, start, position, asked };
+  await rm(files.night, { recursive: true, force: true });
+  const first = await publishFolder(files.night, (folder) => writeDocument(join(folder, 'plan.json'), plan));
+  return first ? plan : readPlan(files);
+}
+
+/** The plan of a night that was prepared. @throws ArtifactMissing, ArtifactDamaged */
+export async function readPlan(files: ExperimentFiles): Promise<NightPlan> {
+  const plan = await readDocument(files.nightPlan, nightPlanSchema);
+  if (plan === null) throw new ArtifactMissing(files.nightPlan);
+  return plan;
+}
+
+/**
+ * The questions that the plan says.
+ *
+ * @throws InvalidConfig when the task no longer has them; SeriesDamaged
+ */
+export async function questionsOfNight(
+  config: ExperimentConfig,
+  { series, head, asked }: NightPlan,
+  store: Store,
+): Promise<TaskData> {
+  const ledger = (await readLedger(store, series)).filter(({ sequence }) => sequence <= head);
+  const night = await loadNight(config, (await stateOf(ledger, config, series, store)).before);
+  if (JSON.stringify(night.asked) !== JSON.stringify(asked)) {
+    const message = 'its questions have changed since the night was planned, and those planned are not there';
+    throw new InvalidConfig([{ path: 'task', message }]);
+  }
+  return night;
+}
+
+/** What the workflow needs to know of a night: references and a sentence. */
+export type PlannedNight = {
+  readonly agents: readonly Agent<ModelRef>[];
+  /** Whose held-out debates of which iteration the starting agents' are. */
+  readonly evaluated: NightStart['evaluated'];
+  readonly said: string;
+};
+
+export function plannedNight({ series, start }: NightPlan, store: Store): PlannedNight {
+  const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
+  return {
+    agents: agentsIn(store, start.agents),
+    evaluated: start.evaluated,
+    said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
+  };
+}
+
+async function stateOf(
+  ledger: readonly NightEntry[],
+  { agents }: ExperimentConfig,
+  series: string,
+  store: Store,
+): Promise<SeriesState> {
+  return seriesState(ledger, agents, ledger.length === 0 ? [] : await heldOutOf(store, series));
+}
+
+function requireFixedSettings(ledger: readonly NightEntry[], config: ExperimentConfig, series: string): void {
+  const [first] = ledger;
+  if (first === undefined) return;
+  const differences = configDifference(first.fixed, fixedSettings(config));
+  if (differences.length === 0) return;
+  throw new InvalidConfig(
+    differences.map(({ path, before, after }) => ({
+      path,
+      message: `the series ${series} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}, and no night may change that; take another series`,
+    })),
+  );
+}

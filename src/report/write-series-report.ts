@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { renderToString } from 'preact-render-to-string';
+import type { NightEntry } from '../store/night.ts';
+import type { Store } from '../store/open-store.ts';
+import { seriesFiles } from '../store/series-ledger.ts';
+import { writeAtomically } from '../store/write-atomically.ts';
+import { accuracyChart, type ChartPoint } from './accuracy-chart.ts';
+import { seriesPage } from './series-page.tsx';
+
+/**
+ * Writes a series' report.html anew and returns its path: one file, without script or network, that links to each night's own.
+ *
+ * @param nights the series' ledger
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function writeSeriesReport(
+  store: Store,
+  series: string,
+  nights: readonly NightEntry[],
+): Promise<string> {
+  const chart = (width: number) => accuracyChart(pointsOf(nights), 'night', width);
+  const page = seriesPage(series, nights, {
+    css: await readFile(new URL('./report.css', import.meta.url), 'utf8'),
+    wideChart: await chart(880),
+    narrowChart: await chart(340),
+  });
+  const path = seriesFiles(store, series).report;
+  await writeAtomically(path, [Buffer.from(`<!doctype html>\n${renderToString(page)}`)]);
+  return path;
+}
+
+/** The base model as the first night found it, then the end of each night. */
+function pointsOf(nights: readonly NightEntry[]): ChartPoint[] {
+  const base = nights[0]?.evaluations[0];
+  return [
+    ...(base === undefined ? [] : [{ ...base, label: 'base', onLine: true }]),
+    ...nights.flatMap(({ sequence, evaluations, outcome }) => {
+      const end = evaluations.at(-1);
+      return end === undefined ? [] : [{ ...end, label: String(sequence), onLine: outcome === 'accepted' }];
+    }),
+  ];
+}

@@ -1,0 +1,38 @@
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { Agent } from '../algorithm/agents.ts';
+import type { ModelRef } from './model-ref.ts';
+import type { Store } from './open-store.ts';
+
+/** A model's content address; null is the base model. Without its place, because a store may be moved between two nights. */
+const keySchema = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .nullable();
+
+/** The agents that a night leaves to the next. */
+export const agentModelsSchema = z.array(
+  z.strictObject({ number: z.number().int(), generation: keySchema, critic: keySchema }),
+);
+export type AgentModels = z.infer<typeof agentModelsSchema>;
+
+/** The agents' models by their content addresses. */
+export function modelsOf(agents: readonly Agent<ModelRef>[]): AgentModels {
+  const keyOf = (model: ModelRef) => (model.kind === 'base' ? null : model.key);
+  return agents.map(({ number, generation, critic }) => ({
+    number,
+    generation: keyOf(generation),
+    critic: keyOf(critic),
+  }));
+}
+
+/** The agents, with each model where this store keeps it. */
+export function agentsIn(store: Store, models: AgentModels): Agent<ModelRef>[] {
+  const refOf = (key: string | null): ModelRef =>
+    key === null ? { kind: 'base' } : { kind: 'adapter', key, uri: pathToFileURL(store.model(key)).href };
+  return models.map(({ number, generation, critic }) => ({
+    number,
+    generation: refOf(generation),
+    critic: refOf(critic),
+  }));
+}
