@@ -23,6 +23,7 @@ const base = 'instant';
 const delay = Number(values.delay);
 const adapters = new Map();
 let status = 200;
+let right = Number(values.right);
 
 const server = createServer((request, response) => {
   let text = '';
@@ -45,7 +46,11 @@ process.stdin.on('end', () => process.exit(0)).resume();
 function handle(url, body) {
   if (url === '/health') return [200, {}];
   if (url === '/v1/models') return [200, { data: [base, ...adapters.keys()].map((id) => ({ id })) }];
-  if (url === '/status') return [200, { status: (status = body.status ?? status) }];
+  if (url === '/status') {
+    status = body.status ?? status;
+    right = body.right ?? right;
+    return [200, {}];
+  }
   if (url === '/v1/load_lora_adapter') {
     adapters.set(body.lora_name, body.lora_path);
     return [200, 'loaded'];
@@ -76,8 +81,8 @@ function answer({ model, messages, seed }) {
     return [...question.matchAll(/\\boxed\{(-?\d+)\}/g)].map((match) => match[1]).join(',');
   const value = valueOf(question);
   const chance = parseInt(digest([messages, seed]).slice(0, 8), 16) / 2 ** 32;
-  const right = Number(values.right) + (model === base ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
-  const slip = chance < right ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
+  const sure = right + (model === base ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
+  const slip = chance < sure ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
   return `${question}=${value + slip};\\boxed{${value + slip}}`;
 }
 
