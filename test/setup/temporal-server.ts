@@ -35,7 +35,9 @@ const killedIn = ['killed-1', 'killed-2', 'killed-3', 'killed-4'];
 const testSettings = [
   '--dynamic-config-value',
   'history.workflowIdReuseMinimalInterval="0s"',
-  ...['workflows', 'embedded', 'undisturbed', ...killedIn].flatMap((namespace) => ['--namespace', namespace]),
+  ...['workflows', 'embedded', 'undisturbed', 'nights', 'nights-scheduled', ...killedIn].flatMap(
+    (namespace) => ['--namespace', namespace],
+  ),
 ];
 
 declare module 'vitest' {
