@@ -25,7 +25,9 @@ export function checkArguments({ name, definition, takesMore }: Command, rawArgs
       continue;
     }
     const [flag = '', value] = word.replace(/^--?/, '').split(/=(.*)/s);
-    const found = options.find(([option]) => option === flag);
+    const found = options.find(
+      ([option, arg]) => option === flag || (arg.type === 'boolean' && `no-${option}` === flag),
+    );
     if (found === undefined)
       throw unknownOption(
         word,

@@ -9,6 +9,13 @@ import { report } from './commands/report.ts';
 import { resume } from './commands/resume.ts';
 import { retry } from './commands/retry.ts';
 import { run } from './commands/run.ts';
+import { scheduleCreate } from './commands/schedule-create.ts';
+import { scheduleDelete } from './commands/schedule-delete.ts';
+import { scheduleList } from './commands/schedule-list.ts';
+import { schedulePause } from './commands/schedule-pause.ts';
+import { scheduleShow } from './commands/schedule-show.ts';
+import { scheduleTrigger } from './commands/schedule-trigger.ts';
+import { scheduleUnpause } from './commands/schedule-unpause.ts';
 import { setIterations } from './commands/set-iterations.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
@@ -29,6 +36,13 @@ export const commands: readonly Command[] = [
   setIterations,
   show,
   report,
+  scheduleCreate,
+  scheduleList,
+  scheduleShow,
+  schedulePause,
+  scheduleUnpause,
+  scheduleTrigger,
+  scheduleDelete,
   validate,
   presets,
   grade,

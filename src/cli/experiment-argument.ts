@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { experimentNameSchema } from '../config/experiment-name.ts';
+import { experimentNameSchema, seriesNameSchema } from '../config/experiment-name.ts';
 import { loadConfigFile } from '../config/load-config.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import type { Experiment } from './start-experiment.ts';
@@ -14,6 +14,17 @@ export function experimentName(given: string): string {
   const parsed = experimentNameSchema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw new UsageError(`"${given}" cannot name an experiment: ${parsed.error.issues[0]?.message ?? ''}.`);
+}
+
+/**
+ * A series' or a schedule's name as given on the command line: a schedule's nights are named after it.
+ *
+ * @throws UsageError, before it can become a path
+ */
+export function seriesName(given: string): string {
+  const parsed = seriesNameSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`"${given}" cannot name a series: ${parsed.error.issues[0]?.message ?? ''}.`);
 }
 
 /**

@@ -17,7 +17,7 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
   try {
     const [first, ...rest] = argv;
     if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-      const about = commands.find(({ name }) => name === rest[0]);
+      const about = commandIn(rest)?.command;
       console.log(about === undefined ? mainHelp(commands) : await commandHelp(about));
       return first === undefined ? exitCodes.badUsage : exitCodes.ok;
     }
@@ -25,7 +25,9 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
       console.log(colloquyVersion());
       return exitCodes.ok;
     }
-    return await runOne(commandNamed(first), rest);
+    const found = commandIn(argv);
+    if (found === undefined) throw noSuchCommand(argv);
+    return await runOne(found.command, found.rest);
   } catch (error) {
     console.error(messageOf(error));
     return exitCodeOf(error);
@@ -48,12 +50,23 @@ async function runOne(command: Command, rawArgs: string[]): Promise<ExitCode> {
   return result as ExitCode;
 }
 
-function commandNamed(name: string): Command {
-  const found = commands.find((command) => command.name === name);
-  if (found !== undefined) return found;
-  const nearest = closest(
-    name,
-    commands.map((command) => command.name),
-  );
-  throw new UsageError(`There is no command "${name}". Did you mean "${nearest}"?`);
+/** The command that the first words name (some have two words: `schedule create`), and the words after it. */
+function commandIn(words: readonly string[]): { command: Command; rest: string[] } | undefined {
+  for (const length of [2, 1]) {
+    const name = words.slice(0, length).join(' ');
+    const command = commands.find((each) => each.name === name);
+    if (command !== undefined) return { command, rest: words.slice(length) };
+  }
+  return undefined;
+}
+
+function noSuchCommand([first = '', second = '']: readonly string[]): UsageError {
+  const names = commands.map(({ name }) => name);
+  const ofGroup = names.filter((name) => name.startsWith(`${first} `));
+  if (ofGroup.length === 0)
+    return new UsageError(`There is no command "${first}". Did you mean "${closest(first, names)}"?`);
+  const given = `${first} ${second}`.trim();
+  const nearest =
+    second.startsWith('-') || second === '' ? '' : ` Did you mean "${closest(given, ofGroup)}"?`;
+  return new UsageError(`"${first}" needs one of: ${ofGroup.join(', ')}.${nearest}`);
 }

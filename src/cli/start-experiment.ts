@@ -74,6 +74,8 @@ export async function finishedResult(experiment: Experiment): Promise<Experiment
   if (differences.length > 0 || !existsSync(files.result)) return null;
   const result = await unlessDamaged(readResult(files.folder));
   if (result === null) return null;
+  // A night is finished when its series knows of it.
+  if (experiment.config.carry_over !== undefined && result.night === undefined) return null;
   const done = result.evaluations.at(-1)?.iteration ?? 0;
   return done >= experiment.config.iterations ? result : null;
 }

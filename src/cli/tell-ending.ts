@@ -53,6 +53,7 @@ export function tellResult(result: ExperimentResult): void {
   const files = experimentFiles(openStore(), result.name);
   console.log(resultTable(result.evaluations, { colours: wantsColours() }));
   console.log('');
+  if (result.night !== undefined) console.log(`${result.night.said}\n`);
   if (!existsSync(files.report)) return console.log('The report is in the store of the worker that made it.');
   console.log(`Report:   ${shortPath(files.report)}`);
   console.log(`Figures:  ${shortPath(files.result)}`);

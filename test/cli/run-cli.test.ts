@@ -37,13 +37,13 @@ describe('help', () => {
   it('lists every command, the exit codes and the environment', async () => {
     const { code, out } = await colloquy('--help');
     expect(code).toBe(0);
-    for (const { name, description } of commands) expect(out).toContain(`${name.padEnd(14)}  ${description}`);
+    for (const { name, description } of commands) expect(out).toContain(`${name.padEnd(16)}  ${description}`);
     expect(out).toContain('4  Temporal is not reachable');
     expect(out).toContain('COLLOQUY_STORE');
   });
 
   it.each(commands.map(({ name }) => name))('of %s has examples and no colours in a pipe', async (name) => {
-    const { code, out } = await colloquy(name, '--help');
+    const { code, out } = await colloquy(...name.split(' '), '--help');
     expect(code).toBe(0);
     expect(out).toMatch(/EXAMPLES\n\n {2}\S/);
     expect(out).not.toContain('\u001b');

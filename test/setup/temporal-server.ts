@@ -35,9 +35,15 @@ const killedIn = ['killed-1', 'killed-2', 'killed-3', 'killed-4'];
 const testSettings = [
   '--dynamic-config-value',
   'history.workflowIdReuseMinimalInterval="0s"',
-  ...['workflows', 'embedded', 'undisturbed', 'nights', 'nights-scheduled', ...killedIn].flatMap(
-    (namespace) => ['--namespace', namespace],
-  ),
+  ...[
+    'workflows',
+    'embedded',
+    'undisturbed',
+    'nights',
+    'nights-scheduled',
+    'cli-schedule',
+    ...killedIn,
+  ].flatMap((namespace) => ['--namespace', namespace]),
 ];
 
 declare module 'vitest' {

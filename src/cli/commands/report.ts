@@ -1,22 +1,52 @@
 import { openStore } from '../../store/open-store.ts';
+import { readLedger } from '../../store/series-ledger.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { experimentName } from '../experiment-argument.ts';
+import { experimentName, seriesName } from '../experiment-argument.ts';
 import { printJson } from '../print-json.ts';
 import { shortPath } from '../tell-ending.ts';
 
 /** `colloquy report NAME` */
 export const report = command({
   name: 'report',
-  description: "write a finished experiment's report.html anew",
-  examples: ['colloquy report quickstart'],
-  args: { ...nameArgument, ...jsonFlag },
-  run: async ({ name, json }) => {
-    // Imported when needed: it brings Vega, which no other command should wait for.
-    const { writeReport } = await import('../../report/write-report.ts');
-    const path = await writeReport(openStore().experiment(experimentName(name)));
+  description: "write a finished experiment's report.html anew, or that of a series of nights",
+  examples: ['colloquy report quickstart', 'colloquy report nightly --series'],
+  args: {
+    ...nameArgument,
+    series: { type: 'boolean', description: 'the name is that of a series of nights', default: false },
+    ...jsonFlag,
+  },
+  run: async ({ name, series, json }) => {
+    const path = series ? await reportOfSeries(name) : await reportOfExperiment(name);
     if (json) printJson({ report: path });
     else console.log(shortPath(path));
     return exitCodes.ok;
   },
 });
+
+// Imported when needed: they bring Vega, which no other command should wait for.
+
+async function reportOfExperiment(name: string): Promise<string> {
+  const { writeReport } = await import('../../report/write-report.ts');
+  return writeReport(openStore().experiment(experimentName(name)));
+}
+
+async function reportOfSeries(given: string): Promise<string> {
+  const store = openStore();
+  const name = seriesName(given);
+  const nights = await readLedger(store, name);
+  if (nights.length === 0) throw new NoNights(name, store.series(name));
+  const { writeSeriesReport } = await import('../../report/write-series-report.ts');
+  return writeSeriesReport(store, name, nights);
+}
+
+/** There is no such series, or none of its nights has finished. */
+export class NoNights extends Error {
+  override name = 'NoNights' as const;
+
+  constructor(series: string, folder: string) {
+    super(
+      `There is no finished night in ${folder}: the series ${series} has not begun, or has another name.`,
+    );
+  }
+}

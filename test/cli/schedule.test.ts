@@ -1,0 +1,199 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connect, type Temporal } from '../../src/cli/connect.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { temporalAddress } from '../setup/temporal-address.ts';
+
+/** Nobody works on the queue: a night that was started runs until it is ended. */
+describe('colloquy schedule', () => {
+  let store: string;
+  let address: string;
+  let temporal: Temporal;
+  beforeAll(async () => {
+    store = await mkdtemp(join(tmpdir(), 'colloquy-schedule-'));
+    address = await temporalAddress();
+    stub();
+    temporal = await connect();
+  });
+  beforeEach(() => stub());
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  afterAll(async () => {
+    await temporal.close();
+    vi.unstubAllEnvs();
+    await rm(store, { recursive: true, force: true });
+  });
+  const stub = (): void => {
+    vi.stubEnv('COLLOQUY_STORE', store);
+    vi.stubEnv('NO_COLOR', '1');
+    vi.stubEnv('TEMPORAL_ADDRESS', address);
+    vi.stubEnv('TEMPORAL_NAMESPACE', 'cli-schedule');
+  };
+
+  /** Runs `colloquy schedule ...` and returns what it said. */
+  async function schedule(...argv: string[]) {
+    const out: string[] = [];
+    const err: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((text: unknown) => void out.push(String(text)));
+    vi.spyOn(console, 'error').mockImplementation((text: unknown) => void err.push(String(text)));
+    const code = await runCli(['schedule', ...argv]);
+    return { code, out: out.join('\n'), err: err.join('\n') };
+  }
+  const create = (name: string, ...more: string[]) =>
+    schedule('create', name, 'configs/quickstart.yaml', ...more);
+  const described = (name: string) => temporal.client.schedule.getHandle(name).describe();
+  const endAll = async (name: string) => {
+    for (const { workflow } of (await described(name)).info.runningActions)
+      await temporal.client.workflow.getHandle(workflow.workflowId).terminate('test');
+  };
+
+  it('makes one that carries over, skips overlaps, catches up for 6 h and pauses after a failure', async () => {
+    const { code, out } = await create(
+      'usual',
+      'iterations=1',
+      '--at',
+      '02:30',
+      '--time-zone',
+      'Europe/Paris',
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/every day at 02:30, Europe\/Paris\. Next: \d{4}-\d\d-\d\d 02:30/);
+    const { policies, action } = await described('usual');
+    expect(policies).toEqual({ overlap: 'SKIP', catchupWindow: 6 * 3_600_000, pauseOnFailure: true });
+    expect(action).toMatchObject({ workflowType: 'experiment', workflowId: 'usual', taskQueue: 'colloquy' });
+    expect(action.args).toEqual([
+      expect.objectContaining({ iterations: 1, carry_over: { series: 'usual', max_drop: 0.03 } }),
+    ]);
+    expect(action.args?.[0]).not.toHaveProperty('name');
+  });
+
+  it('makes one as it is told to', async () => {
+    const told = [
+      '--overlap',
+      'buffer-one',
+      '--catchup-window',
+      '90m',
+      '--no-pause-on-failure',
+      '--no-carry-over',
+    ];
+    const { out } = await create(
+      'told',
+      '--cron',
+      '0 2 * * 1-5',
+      '--time-zone',
+      'UTC',
+      '--note',
+      'by Ada',
+      ...told,
+    );
+    expect(out).toContain('0 2 * * 1-5, UTC');
+    const { policies, action, state } = await described('told');
+    expect(policies).toEqual({ overlap: 'BUFFER_ONE', catchupWindow: 90 * 60_000, pauseOnFailure: false });
+    expect(action.args?.[0]).not.toHaveProperty('carry_over');
+    expect(state.note).toBe('by Ada');
+  });
+
+  it('lays its own series under what the config says of carry_over', async () => {
+    await create('careful', 'carry_over.max_drop=0.01', '--at', '02:00');
+    const { action } = await described('careful');
+    expect(action.args?.[0]).toMatchObject({ carry_over: { series: 'careful', max_drop: 0.01 } });
+  });
+
+  it.each([
+    [
+      'a name that is a path',
+      ['create', '../x', 'configs/quickstart.yaml', '--at', '02:00'],
+      'cannot name a series',
+    ],
+    [
+      'a config with a fault',
+      ['create', 'x', 'configs/quickstart.yaml', 'agnets=2', '--at', '02:00'],
+      'agents',
+    ],
+    ['no time', ['create', 'x', 'configs/quickstart.yaml'], 'Say when'],
+    [
+      'two times',
+      ['create', 'x', 'configs/quickstart.yaml', '--at', '1:00', '--cron', '0 1 * * *'],
+      'Say when',
+    ],
+    ['no time of day', ['create', 'x', 'configs/quickstart.yaml', '--at', '25:00'], 'time of day'],
+    [
+      'no time zone',
+      ['create', 'x', 'configs/quickstart.yaml', '--at', '2:00', '--time-zone', 'Mars'],
+      '"Mars"',
+    ],
+    [
+      'no policy',
+      ['create', 'x', 'configs/quickstart.yaml', '--at', '2:00', '--overlap', 'skp'],
+      'Did you mean skip',
+    ],
+    [
+      'no window',
+      ['create', 'x', 'configs/quickstart.yaml', '--at', '2:00', '--catchup-window', '6'],
+      '90m, 6h',
+    ],
+    [
+      'no cron expression',
+      ['create', 'x', 'configs/quickstart.yaml', '--cron', '0 2 * * 99'],
+      'not in range',
+    ],
+    ['an unknown command', ['shw'], 'Did you mean "schedule show"?'],
+    ['no command', [], 'needs one of: schedule create'],
+  ])('refuses %s with exit code 2, and makes nothing', async (_, argv, words) => {
+    const { code, err } = await schedule(...argv);
+    expect(err).toContain(words);
+    expect(code).toBe(2);
+    await expect(described('x')).rejects.toThrow();
+  });
+
+  it('refuses a name that is taken, and names the nearest of one that is not there', async () => {
+    await create('taken', '--at', '03:00');
+    expect(await create('taken', '--at', '04:00')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('"taken" already'),
+    });
+    await vi.waitFor(async () => {
+      const { code, err } = await schedule('show', 'takn');
+      expect(code).toBe(1);
+      expect(err).toContain('Did you mean "taken"?');
+    }, 15_000);
+  });
+
+  it('triggers as the overlap policy says, and shows what was skipped', async () => {
+    await create('busy', '--at', '04:00');
+    const first = await schedule('trigger', 'busy');
+    expect(first.out).toMatch(/busy: started busy-\d{4}-\d\d-\d\dT[\d:]+Z/);
+    expect((await schedule('trigger', 'busy')).out).toMatch(/skipped, because busy-\d{4}.* is still running/);
+    const shown = await schedule('show', 'busy');
+    expect(shown.out).toMatch(/skipped +1, because another night was still running/);
+    expect(shown.out).toMatch(/Last nights:\n {2}busy-\S+ {2}running/);
+    await vi.waitFor(async () => {
+      expect((await schedule('list')).out).toMatch(/busy .* 1, because another night was still running/);
+    }, 15_000);
+    await endAll('busy');
+  });
+
+  it('says which night waits for another one, when nights are buffered', async () => {
+    await create('patient', '--at', '04:00', '--overlap', 'buffer-one');
+    await schedule('trigger', 'patient');
+    expect((await schedule('trigger', 'patient')).out).toMatch(/waits until patient-\S+ has ended/);
+    expect((await schedule('show', 'patient')).out).toMatch(/waiting to start +1/);
+    await schedule('delete', 'patient');
+  });
+
+  it('pauses with a note, goes on, and deletes', async () => {
+    await create('paused', '--at', '05:00');
+    await schedule('pause', 'paused', '--note', 'the disk is full');
+    expect((await schedule('show', 'paused')).out).toMatch(
+      /state +paused: the disk is full\n[\s\S]*none while it is paused/,
+    );
+    expect((await schedule('unpause', 'paused')).out).toMatch(/active again\. The next night: \d{4}/);
+    const { out } = await schedule('show', 'paused', '--json');
+    expect(JSON.parse(out)).toMatchObject({ name: 'paused', state: 'active: unpaused by hand', nights: [] });
+    expect((await schedule('delete', 'paused')).out).toContain('goes on with the series paused');
+    expect((await schedule('show', 'paused')).code).toBe(1);
+  });
+});
