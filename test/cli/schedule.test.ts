@@ -65,7 +65,7 @@ describe('colloquy schedule', () => {
     expect(policies).toEqual({ overlap: 'SKIP', catchupWindow: 6 * 3_600_000, pauseOnFailure: true });
     expect(action).toMatchObject({ workflowType: 'experiment', workflowId: 'usual', taskQueue: 'colloquy' });
     expect(action.args).toEqual([
-      expect.objectContaining({ iterations: 1, carry_over: { series: 'usual', max_drop: 0.03 } }),
+      expect.objectContaining({ iterations: 1, carry_over: { series: 'usual' } }),
     ]);
     expect(action.args?.[0]).not.toHaveProperty('name');
   });
