@@ -20,6 +20,9 @@ from colloquy_engine.parent_watch import leave_with_parent
 from colloquy_engine.protocol_stdout import ProtocolStdout
 from colloquy_engine.threads import default_threads
 
+# This machine only, and no option to change that: the server asks nobody who they are.
+_HOST = "127.0.0.1"
+
 
 def main() -> int:
     options = _parse_options()
@@ -56,11 +59,11 @@ async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -
     # Cancelling a handler when its client goes away is what takes the request out of the batch.
     runner = web.AppRunner(api.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2)
     await runner.setup()
-    site = web.TCPSite(runner, options.host, options.port)
+    site = web.TCPSite(runner, _HOST, options.port)
     try:
         await site.start()
     except OSError as error:
-        print(f"Cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
+        print(f"Cannot listen on {_HOST}:{options.port}: {error}", file=sys.stderr)
         return 3
     leave = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -78,7 +81,6 @@ def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="a directory in the Hugging Face format, or an id on the hub")
     parser.add_argument("--served-model-name", help="the base model's name in requests (default: --model)")
-    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--max-batch-size", type=int, default=128, help="answers that grow at once")
     parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; more get 503")

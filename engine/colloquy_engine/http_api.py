@@ -13,6 +13,7 @@ from .chat_request import ChatRequest, LoadAdapter, UnloadAdapter
 from .chat_response import chat_response
 from .generation_request import Choice, GenerationRequest
 from .generator import Generator, QueueFull
+from .literal_text import LiteralText
 from .sampling import choice_key
 
 log = logging.getLogger(__name__)
@@ -94,14 +95,13 @@ class HttpApi:
         )
 
     def _prompt(self, body: ChatRequest) -> list[int]:
-        tokenizer = self._model.tokenizer
+        tokenizer, literal = self._model.tokenizer, LiteralText(self._model.tokenizer)
+        messages = literal.set_aside([message.for_template() for message in body.messages])
         try:
-            text = tokenizer.apply_chat_template(
-                [message.for_template() for message in body.messages], tokenize=False, add_generation_prompt=True
-            )
+            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         except Exception as error:  # a template may raise anything; what it raises is about the messages
             raise bad_request(f"messages: the chat template refuses them: {error}", "messages") from error
-        return tokenizer(text, add_special_tokens=False)["input_ids"]
+        return literal.tokens(text)
 
     def _max_tokens(self, prompt_tokens: int, wanted: int | None) -> int:
         room = self._model.context_length - prompt_tokens

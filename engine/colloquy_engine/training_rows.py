@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
+from .literal_text import LiteralText
 from .training_failure import TrainingFailure
 
 IGNORED = -100  # a label that adds nothing to the loss
@@ -47,13 +48,15 @@ def _tokenise(row: dict, tokenizer: PreTrainedTokenizerBase, end_tokens: frozens
     prompt, completion = _messages(row, "prompt"), _messages(row, "completion")
     if len(completion) != 1 or completion[0]["role"] != "assistant":
         raise ValueError("completion must be one assistant message")
+    literal = LiteralText(tokenizer)
+    prompt, completion = literal.set_aside(prompt), literal.set_aside(completion)
     before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
     if not whole.startswith(before):
         raise ValueError("the chat template writes the prompt differently when an answer follows, so the loss cannot be placed")
     # Tokenised apart, as the server does: the answer's tokens then are those that the model writes by itself.
-    given = tokenizer(before, add_special_tokens=False)["input_ids"]
-    learnt = _up_to_end(tokenizer(whole[len(before) :], add_special_tokens=False)["input_ids"], tokenizer, end_tokens)
+    given = literal.tokens(before)
+    learnt = _up_to_end(literal.tokens(whole[len(before) :]), tokenizer, end_tokens)
     return given + learnt, [IGNORED] * len(given) + learnt
 
 

@@ -4,6 +4,7 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { logToFile } from './log-to-file.ts';
 import { openDependencies, type OpenDependencies } from './open-dependencies.ts';
+import { keepHeapSteady } from './steady-heap.ts';
 import { type TaskQueue, taskQueues } from './task-queues.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -30,6 +31,7 @@ export async function startWorkers({
   readonly dependencies?: OpenDependencies;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  keepHeapSteady();
   await logToFile(join(dependencies.store.logs, 'worker.log'));
   const connection = await NativeConnection.connect(connectionOptions);
   try {
