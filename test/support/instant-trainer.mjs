@@ -29,10 +29,19 @@ const { values } = parseArgs({
   },
 });
 const steps = Number(values.steps);
+let busy = false;
 let stopping = false;
-process.on('SIGTERM', () => (stopping = true));
+process.on('SIGTERM', () => {
+  stopping = true;
+  if (!busy) process.exit(0);
+});
 say({ event: 'ready' });
-for await (const line of createInterface({ input: process.stdin })) await fineTune(JSON.parse(line));
+for await (const line of createInterface({ input: process.stdin })) {
+  busy = true;
+  await fineTune(JSON.parse(line));
+  if (stopping) break;
+  busy = false;
+}
 process.exit(0);
 
 async function fineTune(job) {

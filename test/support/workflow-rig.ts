@@ -1,30 +1,29 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
 import { startWorkers } from '../../src/workers/start-workers.ts';
 import { taskQueues } from '../../src/workers/task-queues.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from './instant-engine.ts';
-import { largestPayload } from './largest-payload.ts';
+import { replayHistories, type Replayed, type Run } from './replay-histories.ts';
 import { testDependencies } from './test-dependencies.ts';
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId<typeof experiment>;
 
-export type Replayed = { readonly name: string; readonly events: number; readonly largestPayload: number };
-
-/** A store, an instant engine, a client of a real Temporal server and, on demand, workers in this process. */
+/**
+ * A store, an instant engine, a client of a real Temporal server and, on demand, workers in this process. At its end every history
+ * that was made in the namespace is replayed, and a test file with one that cannot be fails.
+ */
 export type WorkflowRig = AsyncDisposable & {
   readonly storeRoot: string;
   readonly engine: InstantEngine;
   readonly client: Client;
   /** Starts an experiment, small unless `input` says otherwise. */
   readonly start: (name: string, input?: unknown) => Promise<Handle>;
-  /** Replays the history of every experiment that was started, its newest run. Fails when one cannot be replayed. */
-  readonly replayAll: () => Promise<Replayed[]>;
+  /** Ends the workers and replays every history of the namespace. Fails when one cannot be replayed. */
+  readonly replayAll: () => Promise<readonly Replayed[]>;
 };
 
 export async function workflowRig(
@@ -37,7 +36,22 @@ export async function workflowRig(
   const storeRoot = temporaryFolder();
   const engine = await startInstantEngine(['--log', join(storeRoot, 'asked.log')]);
   const connection = await Connection.connect({ address });
-  const client = new Client({ connection, namespace });
+  const started: Run[] = [];
+  const client = new Client({
+    connection,
+    namespace,
+    interceptors: {
+      workflow: [
+        {
+          startWithDetails: async (input, next) => {
+            const start = await next(input);
+            started.push({ workflowId: input.options.workflowId, runId: start.runId });
+            return start;
+          },
+        },
+      ],
+    },
+  });
   const stop = new AbortController();
   const dependencies = testDependencies({ storeRoot, engineUrl: engine.url, ...options });
   let workers: Promise<void> = Promise.resolve();
@@ -47,13 +61,17 @@ export async function workflowRig(
       workers.catch(reject);
     });
   }
-  const started = new Set<string>();
+  let replayed: Promise<readonly Replayed[]> | undefined;
+  const replayAll = (): Promise<readonly Replayed[]> => {
+    stop.abort();
+    replayed ??= workers.then(() => replayHistories(client, started));
+    return replayed;
+  };
   return {
     storeRoot,
     engine,
     client,
     start: async (name, input = {}) => {
-      started.add(name);
       const args: [unknown] = [
         typeof input === 'object' && input !== null && !Array.isArray(input)
           ? { ...smallExperiment, ...input }
@@ -65,29 +83,15 @@ export async function workflowRig(
         args,
       });
     },
-    replayAll: async () => {
-      const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-      const histories = await Promise.all(
-        [...started].map(async (workflowId) => ({
-          workflowId,
-          history: await client.workflow.getHandle(workflowId).fetchHistory(),
-        })),
-      );
-      for await (const { error, workflowId } of Worker.runReplayHistories({ workflowsPath }, histories)) {
-        if (error) throw new Error(`${workflowId} does not replay`, { cause: error });
-      }
-      return histories.map(({ workflowId, history }) => ({
-        name: workflowId,
-        events: history.events?.length ?? 0,
-        largestPayload: largestPayload(history),
-      }));
-    },
+    replayAll,
     [Symbol.asyncDispose]: async () => {
-      stop.abort();
-      await workers;
-      await connection.close();
-      await engine[Symbol.asyncDispose]();
-      await rm(storeRoot, { recursive: true, force: true });
+      try {
+        await replayAll();
+      } finally {
+        await connection.close();
+        await engine[Symbol.asyncDispose]();
+        await rm(storeRoot, { recursive: true, force: true });
+      }
     },
   };
 }
