@@ -1,0 +1,129 @@
+/** Nights that a real Schedule of a real server starts, with real workers that are killed and cancelled. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ScheduleHandle, ScheduleOverlapPolicy } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scheduleOptions } from '../../src/cli/schedule-options.ts';
+import type { NightOutcome } from '../../src/store/experiment-result.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { readLedger } from '../../src/store/series-ledger.ts';
+import { type Phase, progressQuery } from '../../src/workflows/progress.ts';
+import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
+import { until } from '../support/until.ts';
+import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
+import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
+
+describe('a schedule', () => {
+  let rig: WorkflowRig;
+  let engine: InstantEngine;
+  let worker: WorkerProcess;
+  beforeAll(async () => {
+    rig = await workflowRig('nights-scheduled', { worker: false });
+    engine = await startInstantEngine(['--delay', '20', '--log', join(rig.storeRoot, 'asked.log')]);
+    worker = await startWorker();
+  }, 120_000);
+  afterAll(async () => {
+    await worker.kill('SIGTERM');
+    await engine[Symbol.asyncDispose]();
+    await rig[Symbol.asyncDispose]();
+  });
+
+  const startWorker = () =>
+    startWorkerProcess(
+      { TEMPORAL_ADDRESS: process.env['TEMPORAL_ADDRESS'] ?? '', TEMPORAL_NAMESPACE: 'nights-scheduled' },
+      [rig.storeRoot, engine.url, '--step-ms', '50'],
+    );
+  /** As `colloquy schedule create` makes it, small. */
+  const schedule = async (name: string): Promise<ScheduleHandle> => {
+    const small = ['iterations=1', 'shard_size=8', 'task.train_size=48', 'task.test_size=16'];
+    const model = ['model.endpoint=instant', 'model.model_name_or_path=instant'];
+    const options = scheduleOptions({
+      name,
+      config: ['configs/quickstart.yaml', ...small, ...model],
+      at: '02:00',
+      cron: undefined,
+      timeZone: 'UTC',
+      overlap: 'skip',
+      catchupWindow: '6h',
+      pauseOnFailure: true,
+      carryOver: true,
+      note: undefined,
+    });
+    return rig.client.schedule.create(options);
+  };
+  /** Triggers a night and waits until there is one more than before. A workflow id has the second in it. */
+  const trigger = async (handle: ScheduleHandle, overlap: ScheduleOverlapPolicy): Promise<Handle> => {
+    const names = async () =>
+      (await handle.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
+    const before = await names();
+    await until(
+      'the next second',
+      () => !before.some((name) => name.includes(new Date().toISOString().slice(0, 19))),
+    );
+    await handle.trigger(overlap);
+    const name = await until('a night is started', async () =>
+      (await names()).find((each) => !before.includes(each)),
+    );
+    return rig.client.workflow.getHandle(name) as Handle;
+  };
+  const outcomeOf = async (handle: Handle): Promise<NightOutcome> => (await handle.result()).night!;
+  const reached = (handle: Handle, phase: Phase) =>
+    until(`the night is ${phase}`, async () => (await handle.query(progressQuery)).phase === phase, 60_000);
+  const textsOf = async (name: string) =>
+    (await readFile(join(rig.storeRoot, name, 'questions', 'train.jsonl'), 'utf8')).trim().split('\n');
+  const ledger = (series: string) => readLedger(openStore(rig.storeRoot), series);
+
+  it('has three nights, one with its worker killed, one cancelled and one skipped between, each go on from the last', async () => {
+    const handle = await schedule('nightly');
+    const { SKIP } = ScheduleOverlapPolicy;
+    const first = await trigger(handle, SKIP);
+    expect(first.workflowId).toMatch(/^nightly-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    expect(await outcomeOf(first)).toMatchObject({ sequence: 1, from: null, outcome: 'accepted' });
+
+    const killed = await trigger(handle, SKIP);
+    await reached(killed, 'fine-tuning');
+    await handle.trigger(SKIP);
+    await until('one is skipped', async () => (await handle.describe()).info.numActionsSkippedOverlap === 1);
+    await worker.kill('SIGKILL');
+    worker = await startWorker();
+    expect(await outcomeOf(killed)).toMatchObject({
+      sequence: 2,
+      from: first.workflowId,
+      outcome: 'accepted',
+    });
+
+    const cancelled = await trigger(handle, SKIP);
+    await reached(cancelled, 'debating');
+    await cancelled.cancel();
+    await expect(cancelled.result()).rejects.toThrow();
+    expect(await ledger('nightly')).toHaveLength(2);
+
+    const last = await trigger(handle, SKIP);
+    expect(await outcomeOf(last)).toMatchObject({
+      sequence: 3,
+      from: killed.workflowId,
+      outcome: 'accepted',
+    });
+    expect(await textsOf(last.workflowId)).toEqual(await textsOf(cancelled.workflowId));
+    const asked = (
+      await Promise.all([first, killed, last].map(({ workflowId }) => textsOf(workflowId)))
+    ).flat();
+    expect(new Set(asked.map((row) => (JSON.parse(row) as { text: string }).text)).size).toBe(3 * 48);
+    expect((await handle.describe()).state.paused).toBe(false);
+  }, 120_000);
+
+  it('that allows two nights at once has one of them carried on and the other one overtaken', async () => {
+    const handle = await schedule('together');
+    const { ALLOW_ALL } = ScheduleOverlapPolicy;
+    const both = [await trigger(handle, ALLOW_ALL), await trigger(handle, ALLOW_ALL)];
+    const outcomes = await Promise.all(both.map(outcomeOf));
+    expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['accepted', 'overtaken']);
+    expect(outcomes.map(({ from }) => from)).toEqual([null, null]);
+    const winner = both[outcomes.findIndex(({ outcome }) => outcome === 'accepted')]!.workflowId;
+    expect(outcomes.find(({ outcome }) => outcome === 'overtaken')!.said).toContain(
+      `${winner} was finished first`,
+    );
+    const next = await trigger(handle, ALLOW_ALL);
+    expect(await outcomeOf(next)).toMatchObject({ sequence: 3, from: winner, outcome: 'accepted' });
+  }, 120_000);
+});
