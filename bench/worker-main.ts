@@ -53,6 +53,7 @@ const workers = startWorkers({
     trainer,
     grader,
     gate: createGpuGate(),
+    searchAttributes: false,
     close: async () => {
       await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
     },

@@ -11,6 +11,7 @@ import { requireModels } from '../store/models.ts';
 import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
 import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
+import { report } from '../telemetry/reports.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
 import { configOf } from './config-of.ts';
@@ -77,7 +78,8 @@ async function debateShard(
       const settings = debateSettings(config, input.iteration);
       const cast = { agents: input.agents, summariser: { kind: 'base' } as const };
       const equal = (a: string, b: string) => grader.equal(a, b);
-      return allOrFirstFailure(questions, signal, async (question, stop) => {
+      const beganAt = Date.now();
+      const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
         const tokens = { prompt: 0, completion: 0 };
         const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
           const answer = await answers.give(utterance, stop);
@@ -88,6 +90,14 @@ async function debateShard(
         };
         return { ...(await runDebate<ModelRef>(question, cast, settings, speak, equal)), tokens };
       });
+      report('shard answered', {
+        endpoint: config.model.endpoint,
+        answers: answers.count(),
+        asked: answers.asked(),
+        beganAt,
+        endedAt: Date.now(),
+      });
+      return debates;
     });
   } finally {
     journal.close();

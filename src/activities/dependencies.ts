@@ -13,4 +13,6 @@ export type Dependencies = {
   readonly grader: Grader;
   /** Keeps fine-tunes and answers from using one GPU at the same time. */
   readonly gate: GpuGate;
+  /** Whether runs that begin here are to set Temporal's search attributes. */
+  readonly searchAttributes: boolean;
 };

@@ -16,6 +16,7 @@ import { requireIntact } from '../store/rows.ts';
 import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
+import { reportFineTune } from './report-fine-tune.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
@@ -121,7 +122,15 @@ async function findOrTrain(
     settings,
   };
   await gate.exclusive(signal, () =>
-    trainer.fineTune(job, { signal, onEvent: (event) => show(shown(event)) }),
+    reportFineTune(request, (onEvent) =>
+      trainer.fineTune(job, {
+        signal,
+        onEvent: (event) => {
+          show(shown(event));
+          onEvent(event);
+        },
+      }),
+    ),
   );
   const made = await findModel(store, key);
   if (made === null) throw new ArtifactMissing(store.model(key));

@@ -7,6 +7,8 @@ import type { Endpoint } from '../engines/endpoint.ts';
 import type { Claim } from '../store/claim.ts';
 import type { Journal } from '../store/journal.ts';
 import type { ModelRef } from '../store/model-ref.ts';
+import { report } from '../telemetry/reports.ts';
+import { reportedTurn } from './reported-turn.ts';
 
 const answerSchema = z.object({
   /** Of all that the answer depends on: an entry that was made for another request is not used. */
@@ -26,6 +28,8 @@ export type JournalledAnswers = {
   readonly give: (utterance: Utterance<ModelRef>, stop: AbortSignal) => Promise<Answer>;
   /** How many were given. */
   readonly count: () => number;
+  /** How many of them the endpoint gave. */
+  readonly asked: () => number;
 };
 
 export function journalledAnswers(
@@ -36,6 +40,7 @@ export function journalledAnswers(
   onBusy: OnBusy,
 ): JournalledAnswers {
   let given = 0;
+  let asked = 0;
 
   const ask = async (
     utterance: Utterance<ModelRef>,
@@ -43,20 +48,24 @@ export function journalledAnswers(
     request: string,
     stop: AbortSignal,
   ): Promise<Answer> => {
-    const { messages, seed, model } = utterance;
-    return endpoint.turn(async () => {
+    const { messages, seed, model, speaker } = utterance;
+    const { endpoint: name } = config.model;
+    return reportedTurn(endpoint, name, async () => {
       stop.throwIfAborted();
       claim.require();
       const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
       const { text, promptTokens, completionTokens } = completion;
       const answer: Answer = { request, text, promptTokens, completionTokens };
       journal.append(key, answer);
+      asked += 1;
+      report('answer', { endpoint: name, speaker, promptTokens, completionTokens });
       return answer;
     });
   };
 
   return {
     count: () => given,
+    asked: () => asked,
     give: async (utterance, stop) => {
       const key = [utterance.questionId, utterance.agent, utterance.round, utterance.speaker].join('/');
       const request = requestHash(utterance, config);

@@ -21,6 +21,7 @@ export type Plan = {
   readonly agents: number;
   readonly iterations: number;
   readonly initFrom: ExperimentConfig['init_from'];
+  readonly searchAttributes?: boolean;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
 } & Record<Split, { readonly questions: number; readonly shards: number }>;
@@ -31,7 +32,7 @@ export type Plan = {
  */
 export async function prepare(
   { experiment, input }: { readonly experiment: string; readonly input: unknown },
-  { store, endpoints }: Dependencies,
+  { store, endpoints, searchAttributes }: Dependencies,
   { signal }: Running,
 ): Promise<Plan> {
   const config = resolveConfig(input);
@@ -53,6 +54,7 @@ export async function prepare(
     agents: config.agents,
     iterations: config.iterations,
     initFrom: config.init_from,
+    ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, store) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),

@@ -21,6 +21,7 @@ const badUsage = new Set([
   'BadGradeLine',
   'ExperimentHasOtherConfig',
   'TemporalSettingsUnusable',
+  'InvalidEnvironment',
 ]);
 
 /** A class of its own names itself; what the language or the system throws does not. */

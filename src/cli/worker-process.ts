@@ -33,11 +33,15 @@ export function superviseWorker({ display }: { readonly display: Display }): Sup
   const start = (): void => {
     const began = Date.now();
     const log = openSync(logFile, 'a');
-    current = spawnWithParent(process.execPath, [join(projectRoot, 'bin', 'colloquy.mjs'), 'worker'], {
-      stdout: log,
-      stderr: log,
-      graceMs,
-    });
+    current = spawnWithParent(
+      process.execPath,
+      [join(projectRoot, 'bin', 'colloquy.mjs'), 'worker', '--quiet'],
+      {
+        stdout: log,
+        stderr: log,
+        graceMs,
+      },
+    );
     closeSync(log);
     void current.exited.then((code) => {
       if (stopping) return;

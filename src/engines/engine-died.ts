@@ -8,13 +8,16 @@ export class EngineDied extends Error {
   readonly logFile: string;
 
   constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
-    const how = status.signal === null ? `exited with ${status.code}` : `was ended by ${status.signal}`;
     const again = status.code === modelNotServable ? '' : ', not for the first time';
-    super(`The engine for ${model} ${how}${again}. Its log (${logFile}) ends:\n${lastLines}`);
+    super(`The engine for ${model} ${howItEnded(status)}${again}. Its log (${logFile}) ends:\n${lastLines}`);
     this.model = model;
     this.status = status;
     this.logFile = logFile;
   }
+}
+
+export function howItEnded({ code, signal }: ExitStatus): string {
+  return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
 }
 
 /** The exit code of engine/serve.py when it cannot load the model: another start would say the same. */

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { projectRoot } from '../config/project-root.ts';
 import { tools } from '../config/tools.ts';
+import { report } from '../telemetry/reports.ts';
 import { abortable, pause } from './abortable.ts';
 import { EngineClosed } from './engine-closed.ts';
-import { EngineDied, modelNotServable } from './engine-died.ts';
+import { EngineDied, howItEnded, modelNotServable } from './engine-died.ts';
 import { lastLogLines, logFileFor, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { readLines } from './read-lines.ts';
@@ -61,6 +62,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let current: { readonly engine: Promise<RunningEngine>; group?: ProcessGroup } | undefined;
   /** Deaths since the last answer. */
   let deaths = 0;
+  let starts = 0;
 
   async function start(slot: { group?: ProcessGroup }): Promise<RunningEngine> {
     if (deaths > 0) await pause(Math.min(500 * 2 ** (deaths - 1), 10_000), closing.signal);
@@ -78,6 +80,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     }
     const ended = group.exited.then((status) => {
       deaths += 1;
+      if (!closing.signal.aborted)
+        report('engine died', { model: options.servedModelName, how: howItEnded(status) });
       return new EngineDied(options.model, status, logFile, lastLogLines(logFile, logStart));
     });
     const port = await readyPort(group, options.startTimeoutMs ?? 1_800_000);
@@ -85,6 +89,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       await group.stop(graceMs);
       throw await ended;
     }
+    report('engine started', { model: options.servedModelName, pid: group.pid, starts: (starts += 1) });
     watchHealth(group, port, options.healthEveryMs ?? 20_000);
     return {
       url: `http://127.0.0.1:${port}/v1`,

@@ -8,11 +8,18 @@ export interface GpuGate {
   exclusive<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
 }
 
+/** How long work waited. Milliseconds since 1970. */
+export interface GateWait {
+  readonly kind: Kind;
+  readonly beganAt: number;
+  readonly endedAt: number;
+}
+
 /**
  * Who comes first goes first, and shared work enters together only as far as no exclusive work came before it. So neither
  * kind can starve the other, whatever arrives.
  */
-export function createGpuGate(): GpuGate {
+export function createGpuGate(onEnter?: (wait: GateWait) => void): GpuGate {
   /** How much shared work is inside; -1 when exclusive work is. */
   let inside = 0;
   const queue: Waiter[] = [];
@@ -58,7 +65,9 @@ export function createGpuGate(): GpuGate {
   }
 
   async function run<T>(kind: Kind, signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
+    const beganAt = Date.now();
     await enter(kind, signal);
+    onEnter?.({ kind, beganAt, endedAt: Date.now() });
     try {
       return await fn();
     } finally {

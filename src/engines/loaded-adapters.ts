@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Message } from '../algorithm/message.ts';
 import type { ModelRef } from '../store/model-ref.ts';
+import { report } from '../telemetry/reports.ts';
 import { abortable } from './abortable.ts';
 import { adapterChangesNothing } from './adapter-weights.ts';
 import { AdapterWithoutEffect } from './adapter-without-effect.ts';
@@ -50,6 +51,7 @@ export function createLoadedAdapters(client: ChatClient, baseModel: string, limi
     baseline.catch(() => (baseline = undefined));
     const same = (await canary(name, signal)) === (await baseline);
     if (same && !(await adapterChangesNothing(path))) throw new AdapterWithoutEffect(name, path);
+    report('adapter loaded', { adapter: name });
     await unloadSurplus(signal);
   }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { tools } from '../config/tools.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
+import { searchAttributes } from '../workflows/search-attributes.ts';
 import { freePort } from './free-port.ts';
 import { spawnWithParent, type GuardedProcess } from './spawn-with-parent.ts';
 
@@ -118,6 +119,10 @@ function startDevArgs(
     '--log-level=warn',
     ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`]),
     ...(dbFilename === undefined ? [] : [`--db-filename=${dbFilename}`]),
+    ...Object.values(searchAttributes).flatMap(({ name, type }) => [
+      '--search-attribute',
+      `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
+    ]),
     ...extraArgs,
   ];
 }

@@ -4,6 +4,7 @@ import { createEndpoints } from '../engines/endpoints.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainer } from '../engines/trainer-process.ts';
 import { openStore } from '../store/open-store.ts';
+import { report } from '../telemetry/reports.ts';
 import { createGrader } from '../tasks/graders/grader.ts';
 
 export type OpenDependencies = Dependencies & {
@@ -23,7 +24,8 @@ export function openDependencies({
     endpoints,
     trainer,
     grader,
-    gate: createGpuGate(),
+    searchAttributes: false,
+    gate: createGpuGate((wait) => report('gate passed', wait)),
     close: async () => {
       await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
     },

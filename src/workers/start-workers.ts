@@ -2,7 +2,12 @@ import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
-import { logToFile } from './log-to-file.ts';
+import { installRuntime } from '../telemetry/install-runtime.ts';
+import type { Traces } from '../telemetry/open-traces.ts';
+import { setsSearchAttributes } from '../telemetry/sets-search-attributes.ts';
+import { tracedBundle } from '../telemetry/traced-bundle.ts';
+import { stepInterceptor } from '../telemetry/step-interceptor.ts';
+import type { Console } from '../telemetry/worker-log.ts';
 import { openDependencies, type OpenDependencies } from './open-dependencies.ts';
 import { keepHeapSteady } from './steady-heap.ts';
 import { type TaskQueue, taskQueues } from './task-queues.ts';
@@ -22,6 +27,7 @@ export async function startWorkers({
   signal,
   onReady,
   dependencies = openDependencies(),
+  console,
 }: {
   readonly queues?: readonly TaskQueue[];
   readonly signal: AbortSignal;
@@ -29,36 +35,50 @@ export async function startWorkers({
   readonly onReady?: () => void;
   /** The real ones unless told; a worker closes them when it ends. */
   readonly dependencies?: OpenDependencies;
+  /** Where the log goes besides its file. */
+  readonly console?: Console;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   keepHeapSteady();
-  await logToFile(join(dependencies.store.logs, 'worker.log'));
+  const telemetry = await installRuntime(join(dependencies.store.logs, 'worker.log'), console);
   const connection = await NativeConnection.connect(connectionOptions);
+  const { log, traces } = telemetry;
   try {
+    const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
     const workers = await Promise.all(
       queues.map(async (taskQueue) =>
         Worker.create({
           connection,
           namespace,
           taskQueue,
-          ...(await served[taskQueue](dependencies)),
+          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, traces)),
           // Progress bars read heartbeats; the default would send one in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
           // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
           shutdownForceTime: '2m',
+          interceptors: { activity: [...(traces?.activity ?? []), stepInterceptor] },
         }),
       ),
     );
+    log.info({ queues, namespace, address: connectionOptions.address }, 'worker began');
+    signal.addEventListener('abort', () => log.info('worker stops: what is in flight is being saved'));
     await runUntil(signal, workers, onReady);
   } finally {
     await dependencies.close();
     await connection.close();
+    await traces?.close();
+    log.info('worker ended');
   }
 }
 
-const served: Record<TaskQueue, (dependencies: OpenDependencies) => Served | Promise<Served>> = {
-  [taskQueues.control]: async (dependencies) => ({
-    workflowBundle: await workflowBundle(),
+const served: Record<
+  TaskQueue,
+  (dependencies: OpenDependencies, traces?: Traces) => Served | Promise<Served>
+> = {
+  [taskQueues.control]: async (dependencies, traces) => ({
+    ...(traces === undefined
+      ? { workflowBundle: await workflowBundle() }
+      : { workflowBundle: await tracedBundle(), sinks: traces.sinks }),
     activities: controlActivities(dependencies),
     maxCachedWorkflows: 50,
   }),

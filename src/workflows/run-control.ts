@@ -4,6 +4,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  log,
   setHandler,
 } from '@temporalio/workflow';
 import type { Evaluation } from '../algorithm/evaluation.ts';
@@ -129,6 +130,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   });
 
   const park = async (step: string, error: unknown): Promise<void> => {
+    log.warn('step waits for a person', { step, iteration: current().iteration, why: reasonOf(error) });
     update({ waiting: [...current().waiting, { step, reason: reasonOf(error), since: now() }] });
     const askedBefore = retriesAsked;
     await condition(() => retriesAsked > askedBefore || aborted !== undefined);
@@ -174,8 +176,9 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     learned: (lastLoss) => {
       update({ lastLoss });
     },
-    began: ({ iteration, evaluations, iterations, plan }) => {
-      update({ iteration, evaluations, iterations, night: plan.night?.said });
+    began: ({ plan, iteration, evaluations, iterations }) => {
+      const searchable = plan.searchAttributes === true;
+      update({ iteration, evaluations, iterations, night: plan.night?.said, searchable });
     },
     finished: (evaluations, night) => {
       update({ phase: 'done', done: 1, evaluations, night });

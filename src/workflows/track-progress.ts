@@ -1,7 +1,8 @@
-import { setCurrentDetails } from '@temporalio/workflow';
+import { log, setCurrentDetails } from '@temporalio/workflow';
 import { currentDetails } from './current-details.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import type { Progress } from './progress.ts';
+import { setSearchAttributes } from './search-attributes.ts';
 import { secondsWorked } from './seconds-worked.ts';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
@@ -12,12 +13,15 @@ export type ProgressTracker = {
 type Changes = Partial<Omit<Progress, 'experiment' | 'state' | 'at' | 'workedSeconds'>> & {
   readonly paused?: boolean;
   readonly ended?: 'failed' | 'cancelled';
+  /** Whether the search attributes are set, from now on. */
+  readonly searchable?: boolean;
 };
 
 /** Begins to track a run, from where the run before left off. */
 export function trackProgress(experiment: string, carried: ExperimentState | undefined): ProgressTracker {
   let paused = false;
   let ended: Changes['ended'];
+  let searchable = false;
   let progress: Progress = {
     experiment,
     state: 'running',
@@ -40,17 +44,36 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
   };
   return {
     current: () => progress,
-    update: ({ paused: pausedNow = paused, ended: endedNow = ended, ...changes }) => {
+    update: ({
+      paused: pausedNow = paused,
+      ended: endedNow = ended,
+      searchable: becomes = searchable,
+      ...changes
+    }) => {
       const newPhase = changes.phaseStartedAt !== undefined;
       const workedSeconds = newPhase ? 0 : progress.workedSeconds + secondsWorked(progress, Date.now());
       paused = pausedNow;
       ended = endedNow;
       const changed = { ...progress, ...changes, workedSeconds, at: new Date().toISOString() };
+      const before = progress;
       progress = { ...changed, state: stateOf(changed, paused, ended) };
+      if (newPhase) logPhase(progress);
+      if (progress.state !== before.state) logState(progress);
+      if (becomes) setSearchAttributes(searchable ? before : undefined, progress);
+      searchable = becomes;
       setCurrentDetails(currentDetails(progress));
       return progress;
     },
   };
+}
+
+function logPhase({ phase, iteration, total, unit }: Progress): void {
+  log.info('phase began', { phase, iteration, [unit]: total });
+}
+
+function logState({ state, iteration, waiting }: Progress): void {
+  const fields = { iteration, ...(waiting.length > 0 ? { waiting: waiting.map(({ step }) => step) } : {}) };
+  log[state === 'parked' || state === 'failed' ? 'warn' : 'info'](`experiment ${state}`, fields);
 }
 
 function stateOf(

@@ -37,6 +37,7 @@ const testSettings = [
   'history.workflowIdReuseMinimalInterval="0s"',
   ...[
     'workflows',
+    'observed',
     'embedded',
     'undisturbed',
     'nights',

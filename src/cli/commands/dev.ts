@@ -30,6 +30,8 @@ export const dev = command({
     const server = await startDevServer({ dbFilename: devDatabase(), port, uiPort });
     try {
       useLocalServer(server.address);
+      // This server has them registered.
+      process.env['COLLOQUY_SEARCH_ATTRIBUTES'] ??= '1';
       if (server.portChanged)
         console.error(`A wanted port is taken (${port} or ${uiPort}): others are used.`);
       console.error(`Temporal:  ${server.address}\nWeb UI:    ${server.uiUrl ?? 'none'}`);
@@ -43,6 +45,7 @@ export const dev = command({
       signal.addEventListener('abort', () => console.error('Stopping: what is in flight is being saved ...'));
       await startWorkers({
         signal: AbortSignal.any([signal, died.signal]),
+        console: process.stderr,
         onReady: () => console.error('Working. Ctrl-C stops both; what is in flight is saved.'),
       });
       if (signal.aborted) return exitCodes.ok;

@@ -18,8 +18,9 @@ export const worker = command({
   ],
   args: {
     queues: { type: 'string', description: `some of ${all.join(', ')} (default: all)`, valueHint: 'a,b' },
+    quiet: { type: 'boolean', description: 'log to runs/logs/worker.log alone', default: false },
   },
-  run: async ({ queues }) => {
+  run: async ({ queues, quiet }) => {
     const served = queues === undefined ? all : queues.split(',').map(queueNamed);
     // Imported when needed: it brings Temporal's native core and the bundler, which no other command should wait for.
     const { startWorkers } = await import('../../workers/start-workers.ts');
@@ -31,6 +32,7 @@ export const worker = command({
     await startWorkers({
       queues: served,
       signal,
+      ...(quiet ? {} : { console: process.stderr }),
       onReady: () => console.error(`Working for ${temporal.address}: ${served.join(', ')}. Ctrl-C stops.`),
     });
     dispose();

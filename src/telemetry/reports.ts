@@ -1,0 +1,72 @@
+/**
+ * What engines and activities report of their work while they do it. Whoever wants to know listens: logs, metrics and traces do, where
+ * they are wanted. A report that nobody listens to costs one look.
+ */
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { Role } from '../algorithm/agents.ts';
+import type { StepContext } from './step-context.ts';
+
+/** The reports by name, with what each tells. */
+export type Reports = {
+  /** A supervised engine serves its model. `starts` counts from 1: more says that it died before. */
+  'engine started': { readonly model: string; readonly pid: number; readonly starts: number };
+  'engine died': { readonly model: string; readonly how: string };
+  'adapter loaded': { readonly adapter: string };
+  /** A step that failed, or whose worker died, is begun once more. */
+  'step retried': StepContext;
+  /** An endpoint has answered one request for a debate. */
+  answer: {
+    readonly endpoint: string;
+    readonly speaker: Role | 'summariser';
+    readonly promptTokens: number;
+    readonly completionTokens: number;
+  };
+  /** A shard's questions were answered: `asked` of its answers by the endpoint, the others by its journal. */
+  'shard answered': Span & { readonly endpoint: string; readonly answers: number; readonly asked: number };
+  /** So many requests more, or fewer when below 0, are sent to an endpoint and not answered, or wait to be sent. */
+  queue: { readonly endpoint: string; readonly inFlight: number; readonly waiting: number };
+  /** Work has passed the gate that keeps answers and fine-tunes from sharing the GPU. */
+  'gate passed': Span & { readonly kind: 'shared' | 'exclusive' };
+  'fine-tune step': FineTune & {
+    readonly step: number;
+    readonly totalSteps: number;
+    readonly loss: number | null;
+    readonly tokensPerSecond: number | null;
+  };
+  checkpoint: FineTune & { readonly step: number };
+  'fine-tune ended': FineTune & Span & { readonly steps: number; readonly tokens: number };
+};
+
+/** Milliseconds since 1970. */
+type Span = { readonly beganAt: number; readonly endedAt: number };
+type FineTune = {
+  readonly experiment: string;
+  readonly iteration: number;
+  readonly agent: number;
+  readonly role: Role;
+};
+
+/** Tells whoever listens. Listeners are called at once, in the reporter's own async context; what they throw does not come back. */
+export function report<Name extends keyof Reports>(name: Name, details: Reports[Name]): void {
+  const reports = channelOf(name);
+  if (reports.hasSubscribers) reports.publish(details);
+}
+
+/** Calls `listener` for each report of that name, for as long as the process lives. */
+export function onReport<Name extends keyof Reports>(
+  name: Name,
+  listener: (details: Reports[Name]) => void,
+): void {
+  // Only `report` publishes on these channels.
+  channelOf(name).subscribe((details) => listener(details as Reports[Name]));
+}
+
+const channels = new Map<string, Channel>();
+
+function channelOf(name: string): Channel {
+  const known = channels.get(name);
+  if (known !== undefined) return known;
+  const made = channel(`colloquy:${name}`);
+  channels.set(name, made);
+  return made;
+}

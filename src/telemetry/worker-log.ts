@@ -1,0 +1,46 @@
+import { dirname } from 'node:path';
+import pino, { type DestinationStream, type Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { makeFolder } from '../store/make-folder.ts';
+import { writeError } from '../store/write-error.ts';
+import type { LogLevel } from './telemetry-settings.ts';
+
+/** Where lines go besides the file: readable ones on a terminal, a JSON object a line elsewhere. */
+export type Console = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean };
+
+/**
+ * A worker's log: a JSON object a line, appended to a file, and the same on `console`.
+ *
+ * @throws StoreNotWritable, DiskFull
+ */
+export async function openWorkerLog(path: string, level: LogLevel, console?: Console): Promise<Logger> {
+  await makeFolder(dirname(path)).catch((error: unknown) => {
+    throw writeError(path, error);
+  });
+  const file = pino.destination({ dest: path, sync: true, append: true });
+  // A full disk must park a step, not end the worker because a line of its log is lost.
+  file.on('error', () => undefined);
+  const streams: { level: LogLevel; stream: DestinationStream }[] = [{ level, stream: file }];
+  if (console !== undefined) streams.push({ level, stream: console.isTTY ? readable(console) : console });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.multistream(streams),
+  );
+}
+
+/** `09:41:12 INFO: step finished {"experiment":"demo","step":"debate-i1-train-s003","seconds":4.2}` */
+function readable(console: Console): DestinationStream {
+  const format = prettyFactory({
+    colorize: !process.env['NO_COLOR'],
+    translateTime: 'SYS:HH:MM:ss',
+    singleLine: true,
+    // A step's id has them all, for a person; where in Temporal a line comes from, the file says.
+    ignore: 'run,from,split,shard,iteration,agent,role',
+  });
+  return { write: (line) => void console.write(format(line)) };
+}
