@@ -9,21 +9,31 @@ export type Run = { readonly workflowId: string; readonly runId: string };
 
 export type Replayed = Run & { readonly events: number; readonly largestPayload: number };
 
-const visibleWithinMs = 15_000;
-
 /**
- * Replays every history of the client's namespace against today's workflows: each run of each chain, reset and restarted ones, and
- * as far as it has come one that still runs. The namespace is the caller's own, and its workers have stopped.
+ * Replays every history of the client's namespace: each run of each chain, reset and restarted ones, and as far as it has come one
+ * that still runs. The namespace is the caller's own, and its workers have stopped.
  *
- * @param started what is known to have been started, which must be among them
  * @throws when a history cannot be replayed, and when one was made that is not among those replayed
  */
-export async function replayHistories(client: Client, started: readonly Run[] = []): Promise<Replayed[]> {
-  const histories = await everyHistory(client, started);
+export async function replayHistories(
+  client: Client,
+  {
+    started = [],
+    bundle = workflowBundle(),
+    visibleWithinMs = 15_000,
+  }: {
+    /** What is known to have been started, which must be among them. */
+    readonly started?: readonly Run[];
+    /** Today's workflows unless told. */
+    readonly bundle?: Promise<{ readonly code: string }>;
+    readonly visibleWithinMs?: number;
+  } = {},
+): Promise<Replayed[]> {
+  const histories = await everyHistory(client, started, visibleWithinMs);
   const failures: string[] = [];
   let replayed = 0;
   for await (const { error, workflowId, runId } of Worker.runReplayHistories(
-    { workflowBundle: await workflowBundle() },
+    { workflowBundle: await bundle },
     histories,
   )) {
     replayed++;
@@ -46,7 +56,11 @@ export async function replayHistories(client: Client, started: readonly Run[] = 
 type RunWithHistory = Run & { readonly history: Awaited<ReturnType<WorkflowHandle['fetchHistory']>> };
 
 /** The server lists a run some time after it began: until all are listed that were started or that another one names. */
-async function everyHistory(client: Client, started: readonly Run[]): Promise<RunWithHistory[]> {
+async function everyHistory(
+  client: Client,
+  started: readonly Run[],
+  visibleWithinMs: number,
+): Promise<RunWithHistory[]> {
   const fetched = new Map<string, RunWithHistory>();
   for (const deadline = Date.now() + visibleWithinMs; ; await pause(50)) {
     for (const { workflowId, runId } of await runsOf(client)) {

@@ -64,7 +64,7 @@ export async function workflowRig(
   let replayed: Promise<readonly Replayed[]> | undefined;
   const replayAll = (): Promise<readonly Replayed[]> => {
     stop.abort();
-    replayed ??= workers.then(() => replayHistories(client, started));
+    replayed ??= workers.then(() => replayHistories(client, { started }));
     return replayed;
   };
   return {

@@ -8,6 +8,7 @@ import { startWorkers } from '../../src/workers/start-workers.ts';
 import { taskQueues } from '../../src/workers/task-queues.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
+import { replayHistories } from '../support/replay-histories.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
 describe('an experiment with the embedded model', () => {
@@ -22,13 +23,12 @@ describe('an experiment with the embedded model', () => {
       workers.catch(reject);
     });
     const connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] });
-    const { workflow } = new Client({ connection, namespace: 'embedded' });
-    const result = await workflow.execute<typeof experiment>('experiment', {
+    const client = new Client({ connection, namespace: 'embedded' });
+    const result = await client.workflow.execute<typeof experiment>('experiment', {
       workflowId: 'embedded',
       taskQueue: taskQueues.control,
       args: [{ preset: 'quickstart', iterations: 1, task: { train_size: 24, test_size: 24 } }],
     });
-    await connection.close();
 
     expect(result.evaluations.map(({ questions }) => questions)).toEqual([24, 24]);
     // The embedded model is right more often than not: this is its own arithmetic, not noise.
@@ -57,6 +57,9 @@ describe('an experiment with the embedded model', () => {
     stop.abort();
     await workers;
     expect(await pythonProcesses(store)).toEqual([]);
+
+    expect(await replayHistories(client)).toHaveLength(2);
+    await connection.close();
   }, 300_000);
 });
 
