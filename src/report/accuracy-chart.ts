@@ -70,7 +70,8 @@ function chartSpec(points: readonly ChartPoint[], axis: string, width: number): 
       ticks: false,
       labelPadding: 10,
     },
-    scale: { type: 'point', padding: 0.35 },
+    // Said, as the line's layer leaves out points.
+    scale: { type: 'point', padding: 0.35, domain: points.map(({ label }) => label) },
   } as const;
   // The three methods stand side by side at each point, or their error bars would hide each other.
   const aside = Math.min(9, width / points.length / 5);
