@@ -46,6 +46,8 @@ const testSettings = [
     'nights',
     'nights-scheduled',
     'cli-schedule',
+    'secrets',
+    'hostile',
     ...killedIn,
   ].flatMap((namespace) => ['--namespace', namespace]),
 ];
