@@ -3,8 +3,15 @@
  * benchmarks of everything but the model's time. Its answers depend on the request alone. It speaks the terse prompts and
  * the part of vLLM's protocol that an endpoint uses; adapters are more often right than the base.
  *
- * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each request), `--right 0.55`.
- * Prints `{"port": N}`; ends with its standard input.
+ * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each answer), `--right 0.55`.
+ * Prints `{"port": N}`; ends with its standard input. Told by POST /control:
+ *   {"status": 403}                            refuse every question; 200 answers again
+ *   {"hold": {"after", "round", "fineTuned"}}  after so many answers, let questions of that round (to fine-tuned models) wait
+ *   {"release": true}                          answer what waits, hold no more
+ *   {"fault": "reset", "times": 3}             spoil the next answers in one of the ways of `spoilt`
+ *   {"right": 0.1}                             how often the base is right; fine-tuned models a little more
+ *   {"forget": true}                           lose all adapters, as a server that started again
+ * GET /control tells {"answered", "held", "spoilt"}.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
@@ -22,19 +29,26 @@ const { values } = parseArgs({
 const base = 'instant';
 const delay = Number(values.delay);
 const adapters = new Map();
+let baseRight = Number(values.right);
 let status = 200;
-let right = Number(values.right);
+let hold;
+let fault;
+let held = [];
+let answered = 0;
+let spoiltCount = 0;
 
 const server = createServer((request, response) => {
   let text = '';
   request.setEncoding('utf8');
   request.on('data', (chunk) => (text += chunk));
   request.on('end', () => {
-    const [code, body] = handle(request.url, text === '' ? {} : JSON.parse(text));
-    const send = () =>
-      response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    if (request.url === '/v1/chat/completions' && delay > 0) setTimeout(send, delay);
-    else send();
+    const body = text === '' ? {} : JSON.parse(text);
+    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body)
+      return send(response, handle(request, body));
+    if (status !== 200) return send(response, [status, error(status, 'told to refuse')]);
+    if (isHeld(body)) return wait(body, response);
+    if (fault !== undefined) return spoil(body, response);
+    reply(body, response);
   });
 });
 server.keepAliveTimeout = 60_000;
@@ -43,29 +57,104 @@ server.listen(Number(values.port), '127.0.0.1', () =>
 );
 process.stdin.on('end', () => process.exit(0)).resume();
 
-function handle(url, body) {
+function handle(request, body) {
+  const { url } = request;
+  if (url === '/control') return [200, request.method === 'POST' ? control(body) : told()];
   if (url === '/health') return [200, {}];
   if (url === '/v1/models') return [200, { data: [base, ...adapters.keys()].map((id) => ({ id })) }];
-  if (url === '/status') {
-    status = body.status ?? status;
-    right = body.right ?? right;
-    return [200, {}];
-  }
   if (url === '/v1/load_lora_adapter') {
     adapters.set(body.lora_name, body.lora_path);
     return [200, 'loaded'];
   }
   if (url === '/v1/unload_lora_adapter') return [adapters.delete(body.lora_name) ? 200 : 404, {}];
   if (url !== '/v1/chat/completions') return [404, error(404, `no ${url}`)];
-  if (status !== 200) return [status, error(status, 'told to refuse')];
+  return completion(body);
+}
+
+function control(told) {
+  status = told.status ?? status;
+  baseRight = told.right ?? baseRight;
+  if (told.forget) adapters.clear();
+  if (told.hold) hold = told.hold;
+  if (told.fault) fault = { kind: told.fault, times: told.times ?? 1 };
+  if (told.release) {
+    hold = undefined;
+    for (const { body, response } of held.splice(0)) reply(body, response, true);
+  }
+  return {};
+}
+
+function told() {
+  return { answered, held: held.length, spoilt: spoiltCount };
+}
+
+function isHeld({ model, messages }) {
+  if (hold === undefined || answered < (hold.after ?? 0)) return false;
+  const round = messages.filter(({ role }) => role === 'user').length;
+  return (hold.round ?? round) === round && (hold.fineTuned ?? model !== base) === (model !== base);
+}
+
+function wait(body, response) {
+  note(body);
+  const waiting = { body, response };
+  held.push(waiting);
+  response.on('close', () => (held = held.filter((each) => each !== waiting)));
+}
+
+/** Each way of spoiling an answer; the model's text itself is never changed, so that a second try gives the same as always. */
+const spoilt = {
+  busy: (_, response) => send(response, [429, error(429, 'rate limit')], { 'retry-after': '1' }),
+  overloaded: (_, response) => send(response, [503, error(503, 'overloaded')], { 'retry-after': '1' }),
+  failed: (_, response) => send(response, [500, error(500, 'CUDA error: an illegal memory access')]),
+  reset: (body, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100000' });
+    response.write(JSON.stringify(completion(body)[1]).slice(0, 20), () => response.destroy());
+  },
+  'no JSON': (_, response) => response.writeHead(200).end('<html>Bad gateway</html>'),
+  'another model': (body, response) =>
+    send(response, [200, { ...completion(body)[1], model: 'somebody-elses-model' }]),
+  'no choices': (_, response) => send(response, [200, { choices: [] }]),
+  'invalid UTF-8': (body, response) =>
+    response
+      .writeHead(200)
+      .end(
+        Buffer.concat([
+          Buffer.from('{"choices":[{"message":{"content":"'),
+          Buffer.from([0xff, 0xfe]),
+          Buffer.from('"}}]}'),
+        ]),
+      ),
+  slow: (body, response) => setTimeout(() => reply(body, response), 3_000),
+};
+
+function spoil(body, response) {
+  const { kind } = fault;
+  spoiltCount += 1;
+  fault.times -= 1;
+  if (fault.times <= 0) fault = undefined;
+  spoilt[kind](body, response);
+}
+
+function reply(body, response, noted = false) {
+  const [code, content] = completion(body);
+  if (code === 200) answered += 1;
+  if (code === 200 && !noted) note(body);
+  if (delay > 0) setTimeout(() => send(response, [code, content]), delay);
+  else send(response, [code, content]);
+}
+
+function note(body) {
+  if (values.log) appendFileSync(values.log, `${digest([body.model, body.messages, body.seed])}\n`);
+}
+
+function completion(body) {
   if (body.model !== base && !adapters.has(body.model))
     return [404, error(404, `The model ${body.model} does not exist.`)];
-  if (values.log && !('prompt_logprobs' in body))
-    appendFileSync(values.log, `${digest([body.model, body.messages, body.seed])}\n`);
   const content = answer(body);
   return [
     200,
     {
+      model: body.model,
       choices: [{ message: { role: 'assistant', content }, finish_reason: 'stop' }],
       usage: { prompt_tokens: JSON.stringify(body.messages).length, completion_tokens: content.length },
       ...('prompt_logprobs' in body
@@ -81,8 +170,8 @@ function answer({ model, messages, seed }) {
     return [...question.matchAll(/\\boxed\{(-?\d+)\}/g)].map((match) => match[1]).join(',');
   const value = valueOf(question);
   const chance = parseInt(digest([messages, seed]).slice(0, 8), 16) / 2 ** 32;
-  const sure = right + (model === base ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
-  const slip = chance < sure ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
+  const right = baseRight + (model === base ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
+  const slip = chance < right ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
   return `${question}=${value + slip};\\boxed{${value + slip}}`;
 }
 
@@ -95,6 +184,10 @@ function valueOf(question) {
       .reduce((a, b) => a * b),
   );
   return products.reduce((a, b) => a + b);
+}
+
+function send(response, [code, body], headers = {}) {
+  response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
 function digest(value) {

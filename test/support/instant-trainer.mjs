@@ -2,7 +2,10 @@
  * A real process that speaks the protocol of engine/train.py and learns nothing: for tests of what supervises it and of the loop
  * around it. Its model is a hash of what it was given, so equal jobs make equal models.
  *
- * Arguments: `--steps N` (default 4), `--step-ms MS` (default 0), `--log FILE` (a line for each model begun and finished).
+ * Arguments: `--steps N` (default 4), `--step-ms MS` (default 0), `--log FILE` (a line for each model begun and finished),
+ * `--control DIR`. In that folder, a file `hold` of `{"model": 2, "at": "checkpoint"}` stops the third model (by how many the log
+ * says are finished) before its first step (`begin`), after a checkpoint, or in the middle of its manifest: the file is then called
+ * `held`, until it is removed. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -15,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -26,32 +29,39 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '4' },
     'step-ms': { type: 'string', default: '0' },
     log: { type: 'string' },
+    control: { type: 'string' },
   },
 });
 const steps = Number(values.steps);
-let busy = false;
 let stopping = false;
-process.on('SIGTERM', () => {
-  stopping = true;
-  if (!busy) process.exit(0);
-});
+let busy = false;
+process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));
+// Its parent is gone: it leaves in the middle of whatever it does.
+process.stdin.on('end', () => process.exit(0));
 say({ event: 'ready' });
 for await (const line of createInterface({ input: process.stdin })) {
   busy = true;
-  await fineTune(JSON.parse(line));
-  if (stopping) break;
+  if (!(await fineTune(JSON.parse(line))) || stopping) process.exit(0);
   busy = false;
 }
-process.exit(0);
 
+/** False when it was told to leave. */
 async function fineTune(job) {
   const { id } = job;
   const data = readFileSync(job.dataset);
+  if (!(await lock(job))) return false;
+  if (existsSync(job.output_dir)) {
+    unlock(job);
+    say({ event: 'done', id, output_dir: job.output_dir, manifest: manifestIn(job.output_dir) });
+    return true;
+  }
   const resumed = newestCheckpoint(job.checkpoint_dir);
   note('begin', id, resumed);
   say({ event: 'started', id, total_steps: steps, resumed_from_step: resumed });
+  await holdAt('begin');
   for (let step = resumed + 1; step <= steps; step++) {
     await pause(Number(values['step-ms']));
+    if (step === 2 && (await fail(job))) return true;
     say({
       event: 'step',
       id,
@@ -63,18 +73,28 @@ async function fineTune(job) {
       epoch: step / steps,
     });
     if (step === steps) break;
-    const path = join(job.checkpoint_dir, `step-${step}`);
-    mkdirSync(path, { recursive: true });
+    const path = checkpoint(job, step);
     say({ event: 'checkpoint', id, step, path });
+    await holdAt('checkpoint');
     if (!stopping) continue;
+    unlock(job);
     say({ event: 'stopped', id, step, checkpoint: path });
-    process.exit(0);
+    return false;
   }
+  const manifest = await publish(job, data);
+  note('end', id, steps);
+  unlock(job);
+  say({ event: 'done', id, output_dir: job.output_dir, manifest });
+  return true;
+}
+
+async function publish(job, data) {
   const weights = createHash('sha256')
     .update(data)
     .update(JSON.stringify([job.seed, job.settings, job.init_adapter !== null]))
     .digest();
-  const temporary = `${job.output_dir}.tmp-${process.pid}`;
+  const temporary = join(dirname(job.output_dir), `.${basename(job.output_dir)}.unfinished`);
+  rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   writeFileSync(join(temporary, 'adapter_model.safetensors'), weights);
   const manifest = {
@@ -91,16 +111,114 @@ async function fineTune(job) {
     files: { 'adapter_model.safetensors': { sha256: sha256(weights), bytes: weights.length } },
     versions: { trainer: 'instant' },
   };
-  writeFileSync(join(temporary, 'manifest.json'), JSON.stringify(manifest));
-  if (existsSync(job.output_dir)) rmSync(temporary, { recursive: true });
-  else renameSync(temporary, job.output_dir);
-  note('end', id, steps);
-  say({ event: 'done', id, output_dir: job.output_dir, manifest });
+  const text = JSON.stringify(manifest);
+  writeFileSync(join(temporary, 'manifest.json'), text.slice(0, text.length / 2));
+  await holdAt('manifest');
+  writeFileSync(join(temporary, 'manifest.json'), text);
+  renameSync(temporary, job.output_dir);
+  return manifest;
+}
+
+/** As engine/train.py does with a lock of the kernel's: one trainer for each model. False when told to leave before. */
+async function lock(job) {
+  for (;;) {
+    try {
+      mkdirSync(dirname(job.output_dir), { recursive: true });
+      writeFileSync(lockFile(job), String(process.pid), { flag: 'wx' });
+      return true;
+    } catch {
+      if (stopping) return false;
+      const holder = existsSync(lockFile(job)) ? readFileSync(lockFile(job), 'utf8') : '';
+      if (holder !== '' && !existsSync(`/proc/${holder}/exe`)) unlock(job);
+      await pause(20);
+    }
+  }
+}
+
+function unlock(job) {
+  rmSync(lockFile(job), { force: true });
+}
+
+function lockFile({ output_dir }) {
+  return join(dirname(output_dir), `.${basename(output_dir)}.lock`);
+}
+
+function manifestIn(folder) {
+  return JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+}
+
+/** True when the job has been given up. */
+async function fail(job) {
+  const file = values.control && join(values.control, 'fault');
+  if (!file || !existsSync(file)) return false;
+  const { kind, times } = JSON.parse(readFileSync(file, 'utf8'));
+  if (times > 1) writeFileSync(file, JSON.stringify({ kind, times: times - 1 }));
+  else rmSync(file);
+  return faults[kind](job);
+}
+
+const faults = {
+  nan: (job) => {
+    unlock(job);
+    const { id } = job;
+    say({ event: 'failed', id, kind: 'nan_loss', message: 'The loss became NaN in step 2' });
+    return true;
+  },
+  // As the kernel does when memory runs out.
+  killed: () => process.kill(process.pid, 'SIGKILL'),
+  'exit 0': () => process.exit(0),
+  garbage: () => process.stdout.write('Downloading shards: 100%|####| 2/2\n'),
+  hang: () => new Promise(() => undefined),
+  'half a checkpoint': (job) => {
+    const path = join(job.checkpoint_dir, 'step-3');
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, 'optimizer.pt'), 'half');
+    process.kill(process.pid, 'SIGKILL');
+  },
+  'no model': (job) => {
+    unlock(job);
+    say({ event: 'done', id: job.id, output_dir: job.output_dir, manifest: emptyManifest });
+    return true;
+  },
+};
+
+const emptyManifest = {
+  format_version: 1,
+  base_model: { name_or_path: '', sha256: '' },
+  init_adapter: null,
+  dataset: { sha256: '', rows: 0 },
+  settings: {},
+  seed: 0,
+  steps: 0,
+  final_loss: null,
+  tokens: 0,
+  seconds: 0,
+  files: {},
+  versions: {},
+};
+
+async function holdAt(point) {
+  const { control, log } = values;
+  if (!control || !existsSync(join(control, 'hold'))) return;
+  const finished = existsSync(log) ? readFileSync(log, 'utf8').match(/^end/gm) : null;
+  const { model, at } = JSON.parse(readFileSync(join(control, 'hold'), 'utf8'));
+  if (at !== point || (finished?.length ?? 0) !== model) return;
+  renameSync(join(control, 'hold'), join(control, 'held'));
+  while (existsSync(join(control, 'held')) && !stopping) await pause(20);
+}
+
+/** Whole only with its marker, which is written last. */
+function checkpoint(job, step) {
+  const path = join(job.checkpoint_dir, `step-${step}`);
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, 'COMPLETE'), '');
+  return path;
 }
 
 function newestCheckpoint(folder) {
   const names = existsSync(folder) ? readdirSync(folder) : [];
-  return Math.max(0, ...names.map((name) => Number(name.replace('step-', ''))));
+  const whole = names.filter((name) => existsSync(join(folder, name, 'COMPLETE')));
+  return Math.max(0, ...whole.map((name) => Number(name.replace('step-', ''))));
 }
 
 function note(what, id, step) {

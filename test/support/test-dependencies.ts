@@ -4,27 +4,30 @@ import { createTrainer } from '../../src/engines/trainer-process.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/open-dependencies.ts';
 
-/** A worker's dependencies, real but for the models: the instant engine answers and the instant trainer learns. */
-export function testDependencies({
-  storeRoot,
-  engineUrl,
-  trainerArgs = [],
-}: {
+export type TestDependencies = {
   readonly storeRoot: string;
   readonly engineUrl: string;
   readonly trainerArgs?: readonly string[];
-}): OpenDependencies {
+};
+
+/** Requests that a worker has in flight at once. */
+export const inFlight = 16;
+
+/** A worker's dependencies, real but for the models: the instant engine answers and the instant trainer learns. */
+export function testDependencies({ storeRoot, engineUrl, trainerArgs = [] }: TestDependencies): OpenDependencies {
   const store = openStore(storeRoot);
   return openDependencies({
     store,
     endpoints: createEndpoints(
-      { instant: { kind: 'vllm', url: engineUrl, max_concurrency: 16 } },
+      { instant: { kind: 'vllm', url: engineUrl, max_concurrency: inFlight } },
       { logFolder: store.logs },
     ),
     trainer: createTrainer({
       logFolder: store.logs,
       command: [process.execPath, fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url))],
       args: trainerArgs,
+      // It never takes long to say something, but where a test lets it wait.
+      stallMs: 15_000,
     }),
   });
 }

@@ -1,13 +1,12 @@
-/** A worker in a process of its own, to be killed: `worker-main.ts STORE ENGINE_URL [TRAINER_ARGS...]`. Prints `ready`. */
+/** A worker in a process of its own, to be killed: `worker-main.ts OPTIONS`, JSON of TestDependencies. Prints `ready`. */
 import { startWorkers } from '../../src/workers/start-workers.ts';
-import { testDependencies } from './test-dependencies.ts';
+import { testDependencies, type TestDependencies } from './test-dependencies.ts';
 
-const [storeRoot = '', engineUrl = '', ...trainerArgs] = process.argv.slice(2);
 const stop = new AbortController();
-process.once('SIGTERM', () => stop.abort());
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
 await startWorkers({
   signal: stop.signal,
-  dependencies: testDependencies({ storeRoot, engineUrl, trainerArgs }),
+  dependencies: testDependencies(JSON.parse(process.argv[2] ?? '') as TestDependencies),
   // oxlint-disable-next-line no-console -- the test waits for this line
   onReady: () => console.log('ready'),
 });

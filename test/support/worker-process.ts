@@ -2,20 +2,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { TestDependencies } from './test-dependencies.ts';
 
 export type WorkerProcess = {
   readonly pid: number;
   /** Sends the signal to the worker alone, and resolves when it is gone. */
-  readonly kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>;
+  readonly kill: (signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT') => Promise<void>;
 };
 
 /** Starts worker-main.ts; resolves when it serves its queues. */
 export async function startWorkerProcess(
   environment: Record<string, string>,
-  args: readonly string[],
+  dependencies: TestDependencies,
 ): Promise<WorkerProcess> {
   const script = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(dependencies)], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,0 +1,82 @@
+/** What people do to a running experiment with the `temporal` CLI and the updates. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe } from 'vitest';
+import { tools } from '../../src/config/tools.ts';
+import { pauseUpdate, resumeUpdate } from '../../src/workflows/progress.ts';
+import { until } from '../support/until.ts';
+import type { Fault } from './fault.ts';
+import { everyPair, faultTable } from './fault-table.ts';
+import { moments, release } from './moments.ts';
+import type { World } from './world.ts';
+
+async function temporal(world: World, ...args: string[]): Promise<void> {
+  await promisify(execFile)(tools().temporal, args, { env: { ...process.env, ...world.environment } });
+}
+
+/** Ends the run in the given way, and starts the experiment again under its name. */
+const endAndStart = (how: 'cancel' | 'terminate'): Fault => ({
+  name: `temporal workflow ${how}, then start again`,
+  strike: async (world, experiment) => {
+    const handle = world.client.workflow.getHandle(experiment);
+    await temporal(world, 'workflow', how, '--workflow-id', experiment, '--reason', 'a test');
+    if (how === 'cancel') await release(world);
+    await until('the run has ended', async () => (await handle.describe()).status.name !== 'RUNNING');
+    await world.start(experiment);
+  },
+});
+
+const reset = (type: string): Fault => ({
+  name: `temporal workflow reset --type ${type}`,
+  strike: (world, experiment) =>
+    temporal(world, 'workflow', 'reset', '--workflow-id', experiment, '--type', type, '--reason', 'a test'),
+});
+
+/** Of whichever activities are pending at the moment. */
+const toActivities = (name: string, ...verbs: string[][]): Fault => ({
+  name,
+  strike: async (world, experiment) => {
+    const { raw } = await world.client.workflow.getHandle(experiment).describe();
+    const ids = (raw.pendingActivities ?? []).map(({ activityId }) => activityId ?? '');
+    for (const verb of verbs)
+      for (const id of ids)
+        await temporal(world, 'activity', ...verb, '--workflow-id', experiment, '--activity-id', id);
+  },
+});
+
+const pauseAndResume: Fault = {
+  name: 'updates pause, then resume',
+  strike: async (world, experiment) => {
+    const handle = world.client.workflow.getHandle(experiment);
+    await handle.executeUpdate(pauseUpdate);
+    await until(
+      'no activity is pending',
+      async () => ((await handle.describe()).raw.pendingActivities ?? []).length === 0,
+    );
+    await release(world);
+    await handle.executeUpdate(resumeUpdate);
+  },
+};
+
+const faults = [
+  endAndStart('cancel'),
+  endAndStart('terminate'),
+  reset('FirstWorkflowTask'),
+  reset('LastWorkflowTask'),
+  reset('LastContinuedAsNew'),
+  toActivities('temporal activity pause, then unpause', ['pause'], ['unpause']),
+  toActivities('temporal activity reset', ['reset']),
+  pauseAndResume,
+];
+
+describe('an experiment gives the same results, and repeats only what was in flight, after', () => {
+  faultTable({
+    file: 'steering',
+    worlds: 'one',
+    cells: everyPair(faults, [moments.round1, moments.thirdFineTune]),
+    always: faults.map((fault, index) => [
+      fault,
+      index % 2 === 0 ? moments.round1 : moments.thirdFineTune,
+    ]),
+  });
+});
