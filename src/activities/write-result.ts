@@ -7,6 +7,7 @@ import { evaluationRecordSchema, iterationRecordSchema } from '../store/iteratio
 import { outcomeSchema } from '../store/outcome-row.ts';
 import { streamRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
+import { removeTemporaries } from '../store/remove-temporaries.ts';
 import { versions } from './versions.ts';
 
 type ResultRequest = {
@@ -57,6 +58,7 @@ export async function writeResult(
   };
   await writeDocument(files.result, result);
   await writeReport(files.folder);
+  await removeTemporaries(files.folder);
   return result;
 }
 

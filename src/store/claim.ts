@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ClaimLost } from './claim-lost.ts';
 import { makeFolder } from './make-folder.ts';
 import { writeError } from './write-error.ts';
@@ -24,7 +24,7 @@ export type Claim = {
  * @throws DiskFull, StoreNotWritable
  */
 export async function claim(path: string): Promise<Claim> {
-  const mine = `${path}.${randomUUID()}.tmp`;
+  const mine = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   let file: number;
   try {
     await makeFolder(dirname(path));

@@ -11,6 +11,7 @@ import type { ExperimentState } from './experiment-state.ts';
 import { failuresThatEndARun } from './failures-that-end-a-run.ts';
 import { iterate } from './iterate.ts';
 import { closeNight, evaluateStart, startingAgents } from './night.ts';
+import { prepareExperiment } from './prepare-experiment.ts';
 import { remakingDamaged } from './remaking-damaged.ts';
 import { createRunControl, type RunControl } from './run-control.ts';
 
@@ -29,7 +30,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
   return failuresThatEndARun(control.ended, async () => {
     const state = carried ?? (await begin(workflowId, input, control));
     control.began(state);
-    const next = await remakingDamaged(state, control, () =>
+    const next = await remakingDamaged(state, input, control, () =>
       state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control),
     );
     if (next.iteration <= control.iterations()) {
@@ -38,7 +39,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
       return continueAsNew<typeof experiment>(input, { ...next, ...control.carried() });
     }
     control.enter('reporting', { unit: 'steps', total: 1 });
-    const result = await remakingDamaged(next, control, () => report(workflowId, next, control));
+    const result = await remakingDamaged(next, input, control, () => report(workflowId, next, control));
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;
@@ -55,12 +56,7 @@ function secondInput(): ApplicationFailure {
 
 async function begin(experimentName: string, input: unknown, control: RunControl): Promise<ExperimentState> {
   control.enter('preparing', { unit: 'steps', total: 1 });
-  const plan = await control.step('prepare', () =>
-    activities.prepare.executeWithOptions(
-      { activityId: 'prepare', summary: 'resolve and check the config' },
-      [{ experiment: experimentName, input: input ?? null }],
-    ),
-  );
+  const plan = await prepareExperiment(experimentName, input, control);
   return {
     plan,
     iteration: 0,

@@ -14,3 +14,9 @@ export function isInvalidConfig(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure && cause.type === 'InvalidConfig';
 }
+
+/** The step's last attempt was ended by its worker's shutdown (the type is that of Temporal's core). */
+export function isWorkerShutdown(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure && cause.type === 'WorkerShutdown';
+}

@@ -3,23 +3,28 @@ import type { ModelRef } from '../store/model-ref.ts';
 import { activities } from './activity-proxies.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { evaluateStart, startingAgents } from './night.ts';
+import { prepareExperiment } from './prepare-experiment.ts';
 import type { RunControl } from './run-control.ts';
 
 const attempts = 3;
 
 /**
  * Does the steps again when one of them finds that an artifact of an earlier one is damaged or gone: finished steps return at
- * once from the store, the damaged one is made again. What earlier runs made is looked after too: the agents' models, and the
- * starting agents' evaluation with which every other is compared. What is still damaged after that waits for a person.
+ * once from the store, the damaged one is made again. What earlier runs made is looked after too: the config and the questions,
+ * the agents' models, and the starting agents' evaluation with which every other is compared. What is still damaged after that waits for a person.
  */
 export async function remakingDamaged<Result>(
   state: ExperimentState,
+  input: unknown,
   control: RunControl,
   steps: () => Promise<Result>,
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
-      if (attempt > 1) await remakeEarlier(state, control);
+      if (attempt > 1) {
+        await prepareExperiment(state.plan.experiment, input, control);
+        await remakeEarlier(state, control);
+      }
       return await steps();
     } catch (error) {
       if (!isDamage(error)) throw error;

@@ -24,7 +24,7 @@ import {
   setIterationsUpdate,
 } from './progress.ts';
 import { progressTable } from './progress-table.ts';
-import { isInvalidConfig, reasonOf } from './reason-of.ts';
+import { isInvalidConfig, isWorkerShutdown, reasonOf } from './reason-of.ts';
 import { trackProgress } from './track-progress.ts';
 
 /** How a run is watched and steered: every step goes through it, so that pausing, parking and aborting are decided here alone. */
@@ -154,6 +154,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         update({ inFlight: inFlight.size, retries: current().retries + retriesUsedUp(error) });
         throwIfAborted();
         if (isCancellation(error) && stopped.has(scope)) continue;
+        // Workers that come and go use up attempts too, and say nothing about the step: it is begun anew.
+        if (isWorkerShutdown(error)) continue;
         if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;

@@ -25,60 +25,70 @@ const everyCell = process.env['COLLOQUY_FAULTS'] === 'all';
 
 /** A test for each cell: an experiment that suffers the fault at the moment, and ends as if nothing had happened. */
 export function faultTable({ file, cells, always = cells, worlds }: FaultTable): void {
-  const measured: (Suffered & { readonly fault: string; readonly moment: string })[] = [];
-  let undisturbed: Undisturbed;
-  let server: TestServer;
-  let world: World;
+  const table: Table = { rows: (everyCell ? cells : always).map(rowOf), measured: [] };
   beforeAll(async () => {
-    server = await startTestServer();
-    world = await openWorld(server);
-    await world.startWorker();
-    await (await world.start('undisturbed')).result();
-    undisturbed = await artifactsOf(world.storeRoot, 'undisturbed');
-    if (worlds === 'each') await world.worker().kill('SIGTERM');
+    table.server = await startTestServer();
+    table.world = await openWorld(table.server);
+    await table.world.startWorker();
+    await (await table.world.start('undisturbed')).result();
+    table.undisturbed = await artifactsOf(table.world.storeRoot, 'undisturbed');
   }, 120_000);
   afterAll(async () => {
-    await world[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    await table.world?.[Symbol.asyncDispose]();
+    await table.server?.[Symbol.asyncDispose]();
+    if (everyCell) await keep(file, table.measured);
   });
+  (worlds === 'each' ? inWorldsOfTheirOwn : inOneWorld)(table);
+}
 
-  const chosen = everyCell ? cells : always;
-  const rows = chosen.map(([fault, moment], index) => [fault.name, moment.name, index, fault, moment] as const);
-  const note = (fault: Fault, moment: Moment, suffered: Suffered): void => {
-    measured.push({ fault: fault.name, moment: moment.name, ...suffered });
-  };
+type Row = readonly [fault: string, moment: string, index: number, Fault, Moment];
+type Measured = Suffered & { readonly fault: string; readonly moment: string };
+type Table = {
+  readonly rows: readonly Row[];
+  readonly measured: Measured[];
+  server?: TestServer;
+  world?: World;
+  undisturbed?: Undisturbed;
+};
 
-  if (worlds === 'each') {
-    it.concurrent.each(rows)(
-      '%s: %s',
-      async (_fault, _moment, _index, fault, moment) => {
-        await using ownServer = await startTestServer();
-        await using own = await openWorld(ownServer);
-        await own.startWorker();
-        note(fault, moment, await suffer(own, fault, moment, undisturbed));
-        await endsClean(own);
-      },
-      240_000,
-    );
-  } else {
-    it.each(rows)(
-      '%s: %s',
-      async (_fault, _moment, index, fault, moment) => {
-        // The same seed makes the same models, which would be found finished.
-        await rm(join(world.storeRoot, 'models'), { recursive: true, force: true });
-        note(fault, moment, await suffer(world, fault, moment, undisturbed, `experiment-${index}`));
-      },
-      120_000,
-    );
-    it('and leaves no process and nothing half-written', () => endsClean(world), 60_000);
-  }
+function rowOf([fault, moment]: Cell, index: number): Row {
+  return [fault.name, moment.name, index, fault, moment];
+}
 
-  afterAll(async () => {
-    if (!everyCell) return;
-    const folder = join(projectRoot, 'bench', 'results', 'faults');
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, `${file}.json`), JSON.stringify(measured, null, 1));
-  });
+function inWorldsOfTheirOwn(table: Table): void {
+  it.concurrent.each(table.rows)(
+    '%s: %s',
+    async (fault, moment, _index, ...cell) => {
+      await using server = await startTestServer();
+      await using world = await openWorld(server);
+      await world.startWorker();
+      const suffered = await suffer(world, ...cell, table.undisturbed!);
+      await endsClean(world);
+      table.measured.push({ fault, moment, ...suffered });
+    },
+    240_000,
+  );
+}
+
+function inOneWorld(table: Table): void {
+  it.each(table.rows)(
+    '%s: %s',
+    async (fault, moment, index, ...cell) => {
+      const world = table.world!;
+      // The same seed makes the same models, which would be found finished.
+      await rm(join(world.storeRoot, 'models'), { recursive: true, force: true });
+      const suffered = await suffer(world, ...cell, table.undisturbed!, `experiment-${index}`);
+      table.measured.push({ fault, moment, ...suffered });
+    },
+    120_000,
+  );
+  it('and leaves no process and nothing half-written', () => endsClean(table.world!), 60_000);
+}
+
+async function keep(file: string, measured: readonly Measured[]): Promise<void> {
+  const folder = join(projectRoot, 'bench', 'results', 'faults');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, `${file}.json`), JSON.stringify(measured, null, 1));
 }
 
 /** Every fault at every moment. */

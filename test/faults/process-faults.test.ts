@@ -6,7 +6,8 @@ import { processFaults } from './process-faults.ts';
 
 const { killWorker, terminateWorker, interruptWorker, killEngine, killTrainer, killServer, powerCut } =
   processFaults;
-const { firstFineTune, thirdFineTune, manifest, round1, round2, datasets, evaluation, continueAsNew } = moments;
+const { firstFineTune, thirdFineTune, manifest, round1, round2, datasets, evaluation, continueAsNew } =
+  moments;
 
 describe('an experiment gives the same results, and repeats only what was in flight, after', () => {
   faultTable({

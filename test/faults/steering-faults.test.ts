@@ -19,7 +19,7 @@ const endAndStart = (how: 'cancel' | 'terminate'): Fault => ({
   name: `temporal workflow ${how}, then start again`,
   strike: async (world, experiment) => {
     const handle = world.client.workflow.getHandle(experiment);
-    await temporal(world, 'workflow', how, '--workflow-id', experiment, '--reason', 'a test');
+    await temporal(world, 'workflow', how, '--workflow-id', experiment);
     if (how === 'cancel') await release(world);
     await until('the run has ended', async () => (await handle.describe()).status.name !== 'RUNNING');
     await world.start(experiment);
@@ -74,9 +74,6 @@ describe('an experiment gives the same results, and repeats only what was in fli
     file: 'steering',
     worlds: 'one',
     cells: everyPair(faults, [moments.round1, moments.thirdFineTune]),
-    always: faults.map((fault, index) => [
-      fault,
-      index % 2 === 0 ? moments.round1 : moments.thirdFineTune,
-    ]),
+    always: faults.map((fault, index) => [fault, index % 2 === 0 ? moments.round1 : moments.thirdFineTune]),
   });
 });

@@ -26,6 +26,26 @@ export async function suffer(
   undisturbed: Undisturbed,
   name = 'experiment',
 ): Promise<Suffered> {
+  try {
+    return await sufferedBy(world, fault, moment, undisturbed, name);
+  } catch (error) {
+    // The next experiment in this world finds nothing that waits.
+    await release(world);
+    await world.client.workflow
+      .getHandle(name)
+      .terminate('its test failed')
+      .catch(() => undefined);
+    throw error;
+  }
+}
+
+async function sufferedBy(
+  world: World,
+  fault: Fault,
+  moment: Moment,
+  undisturbed: Undisturbed,
+  name: string,
+): Promise<Suffered> {
   const before = { answers: await world.answers(), fineTunes: await world.fineTunes() };
   await moment.arrange(world);
   await world.start(name);

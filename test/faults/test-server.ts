@@ -33,7 +33,8 @@ export async function startTestServer(): Promise<TestServer> {
     },
     start: async () => {
       server = await launch(Number(address.split(':')[1]));
-      if (server.address !== address) throw new Error(`The server came back at ${server.address}, not ${address}.`);
+      if (server.address !== address)
+        throw new Error(`The server came back at ${server.address}, not ${address}.`);
     },
     [Symbol.asyncDispose]: async () => {
       await server.stop();

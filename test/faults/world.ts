@@ -27,7 +27,7 @@ export type World = AsyncDisposable & {
   readonly worker: () => WorkerProcess;
   /** Waits until no process is left that a worker of this world started, other than the workers that live. */
   readonly untilNothingIsLeft: (living?: readonly number[]) => Promise<void>;
-  /** Has the trainer wait when it comes to that point of its (0-based) finished models. */
+  /** Has the trainer wait when it comes to that point of a model; 0 is the next that it finishes. */
   readonly holdTrainer: (model: number, at: 'begin' | 'checkpoint' | 'manifest') => Promise<void>;
   readonly trainerIsHeld: () => Promise<boolean>;
   readonly releaseTrainer: () => Promise<void>;
@@ -38,7 +38,7 @@ export type World = AsyncDisposable & {
   readonly fineTunes: () => Promise<string[]>;
 };
 
-/** Two agents' worth of everything: 6 shards of training questions, 6 held-out ones, 6 fine-tunes. */
+/** 6 shards of training questions, 6 held-out ones, 6 fine-tunes. */
 export const input = {
   preset: 'quickstart',
   seed: 5,
@@ -97,11 +97,20 @@ export async function openWorld(server: TestServer): Promise<World> {
     },
     worker: () => workers.at(-1)!,
     untilNothingIsLeft: (living = []) =>
-      until('nothing that a worker started outlives it', async () => {
-        const left = await processesOf(id);
-        return left.every(({ pid, ancestors }) => [pid, ...ancestors].some((each) => living.includes(each)));
-      }, 10_000).then(() => undefined),
-    holdTrainer: (model, at) => writeFile(join(control!, 'hold'), JSON.stringify({ model, at })),
+      until(
+        'nothing that a worker started outlives it',
+        async () => {
+          const left = await processesOf(id);
+          return left.every(({ pid, ancestors }) =>
+            [pid, ...ancestors].some((each) => living.includes(each)),
+          );
+        },
+        10_000,
+      ).then(() => undefined),
+    holdTrainer: async (model, at) => {
+      const finished = (await world.fineTunes()).length;
+      await writeFile(join(control!, 'hold'), JSON.stringify({ model: finished + model, at }));
+    },
     trainerIsHeld: async () => (await readFile(held).catch(() => null)) !== null,
     releaseTrainer: async () => {
       await rm(join(control!, 'hold'), { force: true });

@@ -10,6 +10,7 @@
  *   {"release": true}                          answer what waits, hold no more
  *   {"fault": "reset", "times": 3}             spoil the next answers in one of the ways of `spoilt`
  *   {"right": 0.1}                             how often the base is right; fine-tuned models a little more
+ *   {"delay": 40}                              milliseconds that an answer takes
  *   {"forget": true}                           lose all adapters, as a server that started again
  * GET /control tells {"answered", "held", "spoilt"}.
  */
@@ -27,7 +28,7 @@ const { values } = parseArgs({
   },
 });
 const base = 'instant';
-const delay = Number(values.delay);
+let delay = Number(values.delay);
 const adapters = new Map();
 let baseRight = Number(values.right);
 let status = 200;
@@ -74,6 +75,7 @@ function handle(request, body) {
 function control(told) {
   status = told.status ?? status;
   baseRight = told.right ?? baseRight;
+  delay = told.delay ?? delay;
   if (told.forget) adapters.clear();
   if (told.hold) hold = told.hold;
   if (told.fault) fault = { kind: told.fault, times: told.times ?? 1 };

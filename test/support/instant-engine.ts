@@ -11,6 +11,7 @@ export type EngineControl = {
   readonly fault?: EngineFault;
   readonly times?: number;
   readonly right?: number;
+  readonly delay?: number;
   readonly forget?: true;
 };
 export type EngineFault =

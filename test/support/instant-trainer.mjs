@@ -38,12 +38,6 @@ let busy = false;
 process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));
 // Its parent is gone: it leaves in the middle of whatever it does.
 process.stdin.on('end', () => process.exit(0));
-say({ event: 'ready' });
-for await (const line of createInterface({ input: process.stdin })) {
-  busy = true;
-  if (!(await fineTune(JSON.parse(line))) || stopping) process.exit(0);
-  busy = false;
-}
 
 /** False when it was told to leave. */
 async function fineTune(job) {
@@ -204,6 +198,7 @@ async function holdAt(point) {
   const { model, at } = JSON.parse(readFileSync(join(control, 'hold'), 'utf8'));
   if (at !== point || (finished?.length ?? 0) !== model) return;
   renameSync(join(control, 'hold'), join(control, 'held'));
+  // oxlint-disable-next-line no-unmodified-loop-condition -- a signal modifies it
   while (existsSync(join(control, 'held')) && !stopping) await pause(20);
 }
 
@@ -231,4 +226,11 @@ function sha256(bytes) {
 
 function say(event) {
   process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+say({ event: 'ready' });
+for await (const line of createInterface({ input: process.stdin })) {
+  busy = true;
+  if (!(await fineTune(JSON.parse(line))) || stopping) process.exit(0);
+  busy = false;
 }

@@ -14,7 +14,11 @@ export type TestDependencies = {
 export const inFlight = 16;
 
 /** A worker's dependencies, real but for the models: the instant engine answers and the instant trainer learns. */
-export function testDependencies({ storeRoot, engineUrl, trainerArgs = [] }: TestDependencies): OpenDependencies {
+export function testDependencies({
+  storeRoot,
+  engineUrl,
+  trainerArgs = [],
+}: TestDependencies): OpenDependencies {
   const store = openStore(storeRoot);
   return openDependencies({
     store,

@@ -1,0 +1,136 @@
+/** A disk that is full, read-only or unsound. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
+import { until } from '../support/until.ts';
+import type { Fault } from './fault.ts';
+import { everyPair, faultTable } from './fault-table.ts';
+import { moments, release } from './moments.ts';
+import type { World } from './world.ts';
+
+/** Of each kind one, by how it is told in the table; below the experiment's folder, or `model:` below the model's. */
+const kinds = {
+  'the config': 'config.json',
+  'the training questions': 'questions/train.jsonl',
+  'the held-out questions': 'questions/heldout.jsonl',
+  'a shard of held-out debates': 'iteration-0/evaluation/shard-001.jsonl',
+  'the seal of a shard': 'iteration-0/evaluation/shard-002.jsonl.ref.json',
+  'the outcomes': 'iteration-0/outcomes.jsonl',
+  'an evaluation': 'iteration-0/evaluation.json',
+  'a shard of training debates': 'iteration-1/debates/shard-003.jsonl',
+  'a dataset': 'iteration-1/datasets/agent-1-generation.jsonl',
+  'an iteration’s record': 'iteration-1/record.json',
+  'a journal': 'iteration-1/evaluation/shard-000.journal.jsonl',
+  'a model’s weights': 'model:adapter_model.safetensors',
+  'a model’s manifest': 'model:manifest.json',
+} as const;
+type Kind = keyof typeof kinds;
+
+const ways = {
+  'a flipped bit in': async (path: string) => {
+    const bytes = await readFile(path);
+    const middle = bytes.length >> 1;
+    bytes[middle] = bytes[middle]! ^ 4;
+    await writeFile(path, bytes);
+  },
+  'a lost half of': async (path: string) => truncate(path, (await readFile(path)).length >> 1),
+};
+
+function damage(way: keyof typeof ways, kind: Kind): Fault {
+  return {
+    name: `${way} ${kind}`,
+    strike: async (world, experiment) => {
+      await world.worker().kill('SIGTERM');
+      const path = await pathOf(world, experiment, kinds[kind]);
+      await ways[way](path);
+      await release(world);
+      await world.startWorker();
+    },
+    damages: kind.includes('shard') || kind.includes('weights') || kind.includes('manifest') ? 1 : 0,
+  };
+}
+
+async function pathOf(world: World, experiment: string, place: string): Promise<string> {
+  if (!place.startsWith('model:')) return join(world.storeRoot, experiment, place);
+  const models = join(world.storeRoot, 'models');
+  const model = (await readdir(models)).find((name) => /^[0-9a-f]{64}$/.test(name));
+  return join(models, model ?? '', place.slice('model:'.length));
+}
+
+/** The kernel's own refusal: no file of the worker may become longer. */
+const diskFull: Fault = {
+  name: 'disk full',
+  strike: async (world, experiment) => {
+    const limit = (fsize: string) =>
+      execFileSync('prlimit', [`--pid=${world.worker().pid}`, `--fsize=${fsize}`]);
+    limit('1:unlimited');
+    await release(world);
+    await parkedBecause(world, experiment, /DiskFull/);
+    limit('unlimited:unlimited');
+    await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
+  },
+};
+
+/** Only root can make a mount read-only. */
+const readOnly: Fault = {
+  name: 'read-only store',
+  strike: async (world, experiment) => {
+    const { storeRoot } = world;
+    execFileSync('mount', ['--bind', storeRoot, storeRoot]);
+    try {
+      execFileSync('mount', ['-o', 'remount,bind,ro', storeRoot]);
+      await world.worker().kill('SIGTERM');
+      await world.startWorker();
+      await release(world);
+      await parkedBecause(world, experiment, /StoreNotWritable/);
+      await world.worker().kill('SIGTERM');
+    } finally {
+      execFileSync('umount', [storeRoot]);
+    }
+    await world.startWorker();
+    await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
+  },
+};
+
+async function parkedBecause(world: World, experiment: string, reason: RegExp): Promise<void> {
+  const handle = world.client.workflow.getHandle(experiment);
+  const { waiting } = await until('the experiment waits for a person', async () => {
+    const progress = await handle.query(progressQuery);
+    return progress.state === 'parked' && progress;
+  });
+  expect(waiting.map((each) => each.reason).join('\n')).toMatch(reason);
+}
+
+const damages = (Object.keys(kinds) as Kind[]).flatMap((kind) => [
+  damage('a flipped bit in', kind),
+  damage('a lost half of', kind),
+]);
+const canMount = process.getuid?.() === 0 && existsSync('/usr/bin/mount');
+
+describe('an experiment gives the same results after', () => {
+  faultTable({
+    file: 'store',
+    worlds: 'one',
+    cells: [
+      ...everyPair([diskFull], [moments.round1, moments.evaluation]),
+      ...everyPair(canMount ? [readOnly] : [], [moments.round1]),
+      ...everyPair(damages, [moments.evaluation]),
+    ],
+    always: [
+      [diskFull, moments.round1],
+      ...everyPair(
+        [
+          damage('a flipped bit in', 'the config'),
+          damage('a lost half of', 'the held-out questions'),
+          damage('a flipped bit in', 'a shard of training debates'),
+          damage('a lost half of', 'a journal'),
+          damage('a flipped bit in', 'a model’s weights'),
+        ],
+        [moments.evaluation],
+      ),
+    ],
+  });
+});

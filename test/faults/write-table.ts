@@ -1,0 +1,44 @@
+/** Makes docs/faults.md of what `npm run faults` measured (bench/results/faults/*.json). */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { projectRoot } from '../../src/config/project-root.ts';
+import { inFlight } from '../support/test-dependencies.ts';
+import type { Suffered } from './suffer.ts';
+
+type Row = Suffered & { readonly fault: string; readonly moment: string };
+
+const folder = join(projectRoot, 'bench', 'results', 'faults');
+const rows = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .flatMap((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Row[])
+  .toSorted((a, b) => a.fault.localeCompare(b.fault));
+
+const text = `# Faults
+
+Made by \`npm run faults\` (${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB); not written by hand.
+
+Each line is an experiment of three agents, two rounds and one iteration on real processes: Temporal's dev server with its database in a
+file, workers, an HTTP engine and a trainer that stand in for the models, so that every answer and every fine-tune is counted.
+Engine and trainer wait at the moment named, the fault strikes, and the experiment goes on to its end. A line is here only when its questions,
+debates, datasets, outcomes, results and weights were byte for byte those of an undisturbed run, no process outlived its
+worker by 10 s, and nothing half-written was left.
+
+- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight.
+- **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be).
+- **seconds**: from the fault to the experiment's end, several experiments at once on this machine. A worker that is killed is missed after 20 s.
+
+${rows.length} cells.
+
+| Fault | Moment | Asked twice | Made again | Seconds |
+| --- | --- | --: | --: | --: |
+${rows
+  .map(
+    ({ fault, moment, askedTwice, repeated, seconds }) =>
+      `| ${fault} | ${moment} | ${askedTwice} | ${repeated} | ${seconds.toFixed(1)} |`,
+  )
+  .join('\n')}
+`;
+writeFileSync(join(projectRoot, 'docs', 'faults.md'), text);
+// oxlint-disable-next-line no-console -- what was made
+console.log(`docs/faults.md: ${rows.length} cells`);
