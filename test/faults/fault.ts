@@ -6,4 +6,6 @@ export type Fault = {
   readonly strike: (world: World, experiment: string) => Promise<void>;
   /** How many finished shards and models it damages, which have to be made again. 0 unless told. */
   readonly damages?: number;
+  /** How many times it catches answers in flight. 1 unless told. */
+  readonly catches?: number;
 };
