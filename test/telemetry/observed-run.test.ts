@@ -34,7 +34,7 @@ describe('a worker that is told to tell all', () => {
         COLLOQUY_SEARCH_ATTRIBUTES: '1',
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
       },
-      [rig.storeRoot, rig.engine.url],
+      { storeRoot: rig.storeRoot, engineUrl: rig.engine.url },
     );
     const inState = async (state: string): Promise<boolean> => {
       const found: string[] = [];

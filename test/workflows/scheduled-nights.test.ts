@@ -31,7 +31,7 @@ describe('a schedule', () => {
   const startWorker = () =>
     startWorkerProcess(
       { TEMPORAL_ADDRESS: process.env['TEMPORAL_ADDRESS'] ?? '', TEMPORAL_NAMESPACE: 'nights-scheduled' },
-      [rig.storeRoot, engine.url, '--step-ms', '50'],
+      { storeRoot: rig.storeRoot, engineUrl: engine.url, trainerArgs: ['--step-ms', '50'] },
     );
   /** As `colloquy schedule create` makes it, small. */
   const schedule = async (name: string): Promise<ScheduleHandle> => {
