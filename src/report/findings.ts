@@ -9,24 +9,43 @@ export type Findings = { readonly shows: readonly string[]; readonly doesNotShow
 export function findings(result: ExperimentResult, config: unknown): Findings {
   const base = result.evaluations[0];
   const last = result.evaluations.at(-1);
+  const start = (result.night?.from ?? null) === null ? ofBaseModel : ofNight;
   if (base === undefined || last === undefined) {
     return { shows: ['Nothing was evaluated, so nothing can be said.'], doesNotShow: [] };
   }
   return {
-    shows: last.iteration === 0 ? [debateOfBase(base)] : [gain(base, last), debateOfBase(base)],
+    shows:
+      last.iteration === 0
+        ? [debateOfBase(base, start)]
+        : [gain(base, last, start), debateOfBase(base, start)],
     doesNotShow: limits(last, config),
   };
 }
 
-function gain(base: Evaluation, last: Evaluation): string {
+type Start = { readonly name: string; readonly debate: string; readonly when: string };
+
+/** What an experiment begins with, as the sentences call it. */
+const ofBaseModel: Start = {
+  name: 'base model',
+  debate: "the base model's debate",
+  when: 'Before any training',
+};
+/** A night of a series begins with trained agents. */
+const ofNight: Start = {
+  name: 'at the beginning of the night',
+  debate: 'the debate at the beginning of the night',
+  when: 'At the beginning of the night',
+};
+
+function gain(base: Evaluation, last: Evaluation, start: Start): string {
   const { wins, losses, pValue: p } = last.debateVersusBase;
   const single = last.single.accuracy - base.single.accuracy;
   const after = last.iteration === 1 ? 'one iteration' : `${last.iteration} iterations`;
   const change =
     `After ${after} the debate is right on ${percent(last.debate.accuracy)} of ${count(last.questions)} held-out questions ` +
-    `(base model: ${percent(base.debate.accuracy)}), and a single answer on ${percent(last.single.accuracy)} ` +
+    `(${start.name}: ${percent(base.debate.accuracy)}), and a single answer on ${percent(last.single.accuracy)} ` +
     `(${points(single)} points). `;
-  const paired = `It got ${count(wins)} questions right that the base model's debate had wrong, and lost ${count(losses)}`;
+  const paired = `It got ${count(wins)} questions right that ${start.debate} had wrong, and lost ${count(losses)}`;
   if (p >= 0.05) {
     return `${change}${paired}: a difference that chance alone would often make (${chance(p)}). So it does not show a change.`;
   }
@@ -38,13 +57,13 @@ function chance(p: number): string {
   return p < 0.001 ? 'p < 0.001' : `p = ${pValue(p)}`;
 }
 
-function debateOfBase(base: Evaluation): string {
+function debateOfBase(base: Evaluation, start: Start): string {
   const difference = base.debate.accuracy - base.majority.accuracy;
   const error = Math.hypot(base.debate.standardError, base.majority.standardError);
   const verdict =
     Math.abs(difference) < error ? 'about the same as' : difference > 0 ? 'better than' : 'worse than';
   return (
-    `Before any training, debating was ${verdict} a vote over the agents' first answers ` +
+    `${start.when}, debating was ${verdict} a vote over the agents' first answers ` +
     `(${percent(base.debate.accuracy)} against ${percent(base.majority.accuracy)}); a single answer was right on ` +
     `${percent(base.single.accuracy)}.`
   );

@@ -2,6 +2,7 @@
 import type { VNode } from 'preact';
 import { findings } from './findings.ts';
 import { count, duration } from './format.ts';
+import type { NightOutcome } from '../store/experiment-result.ts';
 import type { ReportData } from './report-data.ts';
 import { AccuracySection, Tiles } from './sections/accuracy-section.tsx';
 import { ConfigSection } from './sections/config-section.tsx';
@@ -34,7 +35,7 @@ export function reportPage(data: ReportData, { css, wideChart, narrowChart }: Pa
           <p class="lead">
             {`Multiagent finetuning · ${iterationsSaid(last?.iteration ?? 0)} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
           </p>
-          {result.night !== undefined && <p class="card">{unbroken(result.night.said)}</p>}
+          {result.night !== undefined && <p class="card">{unbroken(nightSaid(result.night))}</p>}
           <Tiles evaluations={result.evaluations} />
 
           <h2>What it shows</h2>
@@ -62,6 +63,10 @@ export function reportPage(data: ReportData, { css, wideChart, narrowChart }: Pa
       </body>
     </html>
   );
+}
+
+function nightSaid({ said, from }: NightOutcome): string {
+  return from === null ? said : `${said} “Base” on this page means the agents that ${from} left.`;
 }
 
 function iterationsSaid(iterations: number): string {

@@ -91,4 +91,5 @@ function tellSnapshot(name: string, snapshot: Snapshot): void {
     console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
   else if (progress.evaluations.length > 0)
     console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
+  if (!running && progress.night !== undefined) console.log(progress.night);
 }
