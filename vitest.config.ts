@@ -9,6 +9,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     pool: 'forks',
     maxWorkers: 2,
+    // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
+    maxConcurrency: 4,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],

@@ -35,11 +35,11 @@ const byFault = new Map<string, number>();
   await using calm = await openWorld(server);
   await using world = await openWorld(server);
   // What the calm world asks and learns is the measure: it has its own store, engine and worker, and is never struck.
+  await calm.startWorker();
+  await world.startWorker();
   while (Date.now() < end && broken.length === 0) {
     const seed = draw(1, 1_000_000);
-    await calm.startWorker();
     await (await calm.start(`seed-${seed}`, chaosInput(`seed-${seed}`))).result();
-    await calm.worker().kill('SIGTERM');
     const expected = await artifactsOf(calm.storeRoot, `seed-${seed}`);
     await disturbed(world, seed, expected);
   }
@@ -59,7 +59,6 @@ process.exit(broken.length === 0 ? 0 : 1);
 async function disturbed(world: World, seed: number, expected: Record<string, string>): Promise<void> {
   const name = `seed-${seed}`;
   const before = { answers: (await world.answers()).length, fineTunes: (await world.fineTunes()).length };
-  if (totals.experiments === 0) await world.startWorker();
   // Slow enough that faults find something under way.
   await world.engine.tell({ delay: draw(5, 60) });
   await world.start(name, chaosInput(name));

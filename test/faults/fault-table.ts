@@ -36,7 +36,7 @@ export function faultTable({ file, cells, always = cells, worlds }: FaultTable):
   afterAll(async () => {
     await table.world?.[Symbol.asyncDispose]();
     await table.server?.[Symbol.asyncDispose]();
-    if (everyCell) await keep(file, table.measured);
+    await keep(file, table.measured);
   });
   (worlds === 'each' ? inWorldsOfTheirOwn : inOneWorld)(table);
 }

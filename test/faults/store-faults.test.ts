@@ -48,9 +48,20 @@ function damage(way: keyof typeof ways, kind: Kind): Fault {
       await ways[way](path);
       await release(world);
       await world.startWorker();
+      // What this run does not read again is found when the experiment is started again.
+      await world.client.workflow.getHandle(experiment).result();
+      await world.start(experiment);
     },
-    damages: kind.includes('shard') || kind.includes('weights') || kind.includes('manifest') ? 1 : 0,
+    damages: damagesOf(kind),
+    // The lost half of a journal is asked for again.
+    catches: kind === 'a journal' ? 7 : 1,
   };
+}
+
+/** A model that is made again is another file, and another line in the trainer's log. */
+function damagesOf(kind: Kind): number {
+  if (kind.startsWith('a model')) return 2;
+  return kind === 'a shard of held-out debates' || kind === 'a shard of training debates' ? 1 : 0;
 }
 
 async function pathOf(world: World, experiment: string, place: string): Promise<string> {
@@ -72,6 +83,8 @@ const diskFull: Fault = {
     limit('unlimited:unlimited');
     await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
   },
+  // Each of a worker's 8 shards loses what it has in flight.
+  catches: 8,
 };
 
 /** Only root can make a mount read-only. */

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DevServer, startDevServer } from '../../src/workers/dev-server.ts';
-import { temporaryFolder } from '../store/temporary-folder.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
 
 /** A real Temporal server with its database in a file, so that it can be killed and started again. */
 export type TestServer = AsyncDisposable & {
@@ -13,7 +13,7 @@ export type TestServer = AsyncDisposable & {
 };
 
 export async function startTestServer(): Promise<TestServer> {
-  const folder = temporaryFolder();
+  const folder = scratchFolder();
   const dbFilename = join(folder, 'temporal.db');
   const launch = (port: number): Promise<DevServer> =>
     startDevServer({

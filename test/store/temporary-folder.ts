@@ -1,11 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll } from 'vitest';
+import { scratchFolder } from '../support/scratch-folder.ts';
 
-/** An empty folder that is gone after the tests of the file; in memory where that is possible, as a busy disk's fsync takes half a second. */
+/** An empty folder that is gone after the tests of the file. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'colloquy-store-'));
+  const folder = scratchFolder();
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
