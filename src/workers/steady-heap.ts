@@ -6,5 +6,5 @@ import { setFlagsFromString } from 'node:v8';
  * is the most that is kept.
  */
 export function keepHeapSteady(): void {
-  setFlagsFromString('--heap-growing-percent=50');
+  setFlagsFromString('--heap-growing-percent=100');
 }

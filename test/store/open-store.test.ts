@@ -1,5 +1,7 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ZodError } from 'zod';
 import { projectRoot } from '../../src/config/project-root.ts';
 import { openStore } from '../../src/store/open-store.ts';
 
@@ -20,4 +22,26 @@ describe('the store', () => {
       expect(() => openStore('/data').experiment(name)).toThrow();
     },
   );
+
+  it('gives every name a folder directly below its own, or none, whatever the name is', () => {
+    const pathLike = fc.stringMatching(/^[a-zA-Z0-9._:~%/\\-]{0,12}$/);
+    fc.assert(
+      fc.property(fc.oneof(pathLike, fc.string({ unit: 'binary' })), (name) => {
+        const { experiment, series } = openStore('/data');
+        for (const [folder, of] of [
+          ['/data', experiment],
+          ['/data/series', series],
+        ] as const) {
+          try {
+            const path = of(name);
+            expect([dirname(path), basename(path)]).toEqual([folder, name]);
+            expect(path).not.toMatch(/[\s\0\\]|^\.|\/\./);
+          } catch (error) {
+            expect(error).toBeInstanceOf(ZodError);
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });
