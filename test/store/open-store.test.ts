@@ -27,13 +27,14 @@ describe('the store', () => {
     const pathLike = fc.stringMatching(/^[a-zA-Z0-9._:~%/\\-]{0,12}$/);
     fc.assert(
       fc.property(fc.oneof(pathLike, fc.string({ unit: 'binary' })), (name) => {
-        const { experiment, series } = openStore('/data');
-        for (const [folder, of] of [
-          ['/data', experiment],
-          ['/data/series', series],
-        ] as const) {
+        const store = openStore('/data');
+        const places = {
+          '/data': () => store.experiment(name),
+          '/data/series': () => store.series(name),
+        };
+        for (const [folder, place] of Object.entries(places)) {
           try {
-            const path = of(name);
+            const path = place();
             expect([dirname(path), basename(path)]).toEqual([folder, name]);
             expect(path).not.toMatch(/[\s\0\\]|^\.|\/\./);
           } catch (error) {
