@@ -12,29 +12,36 @@ const retry = {
 } as const;
 
 /*
+ * What every step has. The SDK's documented default of the cancellation type is the one given here, its actual one (1.24) is
+ * TRY_CANCEL: a paused step would count as ended while it still runs, and could not be begun anew under its id.
+ */
+const ofEveryStep = {
+  heartbeatTimeout: '20s',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry,
+} as const;
+
+/*
  * The only place with timeouts, retries and queues. Which failures are retried at all is decided in activities/failures.ts.
  * Long steps heartbeat, so that a dead worker is noticed within the heartbeat timeout; start-to-close only bounds a step that
  * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
  */
 const { prepare, adoptEvaluation, buildDatasets, evaluate, recordIteration, writeResult, closeNight } =
   proxyActivities<ControlActivities>({
+    ...ofEveryStep,
     startToCloseTimeout: '1h',
-    heartbeatTimeout: '20s',
-    retry,
   });
 
 const { debate } = proxyActivities<DebateActivities>({
+  ...ofEveryStep,
   taskQueue: taskQueues.debate,
   startToCloseTimeout: '12h',
-  heartbeatTimeout: '20s',
-  retry,
 });
 
 const { fineTune, remakeModel } = proxyActivities<GpuActivities>({
+  ...ofEveryStep,
   taskQueue: taskQueues.gpu,
   startToCloseTimeout: '48h',
-  heartbeatTimeout: '20s',
-  retry,
 });
 
 export const activities = {

@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   condition,
   isCancellation,
   log,
@@ -153,7 +154,11 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         inFlight.delete(scope);
         update({ inFlight: inFlight.size, retries: current().retries + retriesUsedUp(error) });
         throwIfAborted();
-        if (isCancellation(error) && stopped.has(scope)) continue;
+        // A step that was told to stop may end as timed out too: its worker has died meanwhile.
+        if (scope.consideredCancelled && error instanceof ActivityFailure) {
+          if (stopped.has(scope)) continue;
+          throw new CancelledFailure(`Cancelled while ${name} was under way.`);
+        }
         // Workers that come and go use up attempts too, and say nothing about the step: it is begun anew.
         if (isWorkerShutdown(error)) continue;
         if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;

@@ -182,6 +182,16 @@ describe('an experiment', () => {
     expect(questions.length - new Set(questions).size).toBeLessThanOrEqual(inFlight);
   });
 
+  it('resumes at once after a pause, when its steps have not stopped yet', async () => {
+    const handle = await rig.start('hasty', { seed: 13, task: { train_size: 96, test_size: 16 } });
+    await until('it debates', async () => (await handle.query(progressQuery)).phase === 'debating');
+    for (let times = 0; times < 3; times++) {
+      await handle.executeUpdate(pauseUpdate);
+      await handle.executeUpdate(resumeUpdate);
+    }
+    expect((await handle.result()).evaluations).toHaveLength(2);
+  });
+
   it('changes its number of iterations while it runs, within reason', async () => {
     const handle = await rig.start('longer', { seed: 12 });
     await until('it is prepared', async () => (await handle.query(progressQuery)).phase !== 'preparing');
