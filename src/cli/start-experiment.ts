@@ -11,6 +11,7 @@ import type { ExperimentResult } from '../store/experiment-result.ts';
 import { openStore } from '../store/open-store.ts';
 import { taskQueues } from '../workers/task-queues.ts';
 import type { Temporal } from './connect.ts';
+import { experimentDetails, experimentSummary } from './experiment-summary.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
 import { describe, readSnapshot } from './snapshot.ts';
 
@@ -54,6 +55,8 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
       workflowId: name,
       taskQueue: taskQueues.control,
       args: [input],
+      staticSummary: experimentSummary(experiment.config),
+      staticDetails: experimentDetails(name),
       // Completed before, and yet to be done: it has more iterations now, or its folder was removed.
       workflowIdReusePolicy: completed ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
       workflowIdConflictPolicy: 'USE_EXISTING',

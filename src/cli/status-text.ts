@@ -20,26 +20,13 @@ export function statusText(
   const progress = liveProgress(snapshot.progress, snapshot.pending, now);
   const rows = Object.entries(progressTable(progress));
   const width = Math.max(...rows.map(([what]) => what.length));
-  const shown = snapshot.pending.toSorted((a, b) => b.attempt - a.attempt).slice(0, mostSteps);
-  const more = snapshot.pending.length - shown.length;
   return [
     rows.map(([what, text]) => `  ${what.padEnd(width)}  ${text}`).join('\n'),
     ...whatWaits(progress).map(noteText),
-    ...(shown.length > 0
-      ? [
-          [
-            'In flight:',
-            ...shown.map((step) => `  ${inFlightText(step, now)}`),
-            ...(more > 0 ? [`  and ${more} more`] : []),
-          ].join('\n'),
-        ]
-      : []),
+    ...inFlightText(snapshot.pending, now),
     ...(progress.evaluations.length > 0 ? [resultTable(progress.evaluations, { colours })] : []),
   ].join('\n\n');
 }
-
-/** So many steps in flight are listed, those tried most often first. */
-const mostSteps = 10;
 
 function noteText({ says, quoted, commands }: Note): string {
   return [
@@ -49,19 +36,43 @@ function noteText({ says, quoted, commands }: Note): string {
   ].join('\n');
 }
 
-function inFlightText(
-  { id, attempt, lastFailure, nextAttemptAt, heartbeat }: PendingActivity,
-  now: number,
-): string {
-  const parts = [stepText(id)];
-  if (heartbeat !== undefined)
-    parts.push(
-      'step' in heartbeat ? fineTuneText(heartbeat) : `${heartbeat.answers} of ${heartbeat.total} answers`,
-    );
-  if (attempt > 1) {
-    const wait = nextAttemptAt === undefined ? 0 : (nextAttemptAt.getTime() - now) / 1000;
-    parts.push(wait > 0 ? `attempt ${attempt} in ${duration(wait)}` : `attempt ${attempt}`);
-    if (lastFailure !== undefined) parts.push(`the one before failed: ${lastFailure}`);
-  }
-  return parts.join('; ');
+/** What fails for one reason is told once, and comes first; of the others, the first few. */
+function inFlightText(pending: readonly PendingActivity[], now: number): string[] {
+  if (pending.length === 0) return [];
+  const failing = pending.filter(({ attempt }) => attempt > 1);
+  const reasons = [...new Set(failing.map(({ lastFailure }) => lastFailure))];
+  const well = pending.filter(({ attempt }) => attempt === 1);
+  const lines = [
+    ...reasons.map((reason) =>
+      failingText(
+        failing.filter(({ lastFailure }) => lastFailure === reason),
+        now,
+      ),
+    ),
+    ...well.slice(0, mostSteps).map((step) => [stepText(step.id), ...workText(step)].join('; ')),
+    ...(well.length > mostSteps ? [`and ${well.length - mostSteps} more`] : []),
+  ];
+  return [['In flight:', ...lines.map((line) => `  ${line}`)].join('\n')];
+}
+
+const mostSteps = 10;
+
+/** Steps whose last attempt failed for one reason. */
+function failingText(steps: readonly PendingActivity[], now: number): string {
+  const [first] = steps;
+  if (first === undefined) return '';
+  const wait = first.nextAttemptAt === undefined ? 0 : (first.nextAttemptAt.getTime() - now) / 1000;
+  return [
+    `${stepText(first.id)}${steps.length > 1 ? ` and ${steps.length - 1} more` : ''}`,
+    ...workText(first),
+    `attempt ${first.attempt}${wait > 0 ? ` in ${duration(wait)}` : ''}`,
+    ...(first.lastFailure === undefined ? [] : [`the one before failed: ${first.lastFailure}`]),
+  ].join('; ');
+}
+
+function workText({ heartbeat }: PendingActivity): string[] {
+  if (heartbeat === undefined) return [];
+  return [
+    'step' in heartbeat ? fineTuneText(heartbeat) : `${heartbeat.answers} of ${heartbeat.total} answers`,
+  ];
 }

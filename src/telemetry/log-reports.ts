@@ -15,7 +15,7 @@ export function logReports(log: Logger): void {
     log.info({ ...fineTune, seconds: (endedAt - beganAt) / 1000 }, 'fine-tune ended'),
   );
   onReport('shard answered', ({ endpoint, answers, asked, beganAt, endedAt }) =>
-    log.info(
+    log.debug(
       { ...currentStep(), endpoint, answers, asked, seconds: (endedAt - beganAt) / 1000 },
       'shard answered',
     ),

@@ -40,7 +40,7 @@ function readable(console: Console): DestinationStream {
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
     // A step's id has them all, for a person; where in Temporal a line comes from, the file says.
-    ignore: 'run,from,split,shard,iteration,agent,role',
+    ignore: 'run,from,taskQueue,split,shard,iteration,agent,role',
   });
   return { write: (line) => void console.write(format(line)) };
 }

@@ -1,4 +1,5 @@
 import type { Accuracy } from '../algorithm/accuracy.ts';
+import { evaluationName, percent, pValue } from '../report/format.ts';
 import type { Progress } from './progress.ts';
 import { progressTable } from './progress-table.ts';
 import { type Note, whatWaits } from './what-waits.ts';
@@ -9,7 +10,9 @@ export function currentDetails(progress: Progress): string {
   const blocks = [
     ...whatWaits(progress).flatMap(noteBlocks),
     ['| | |', '| --- | --- |', ...rows].join('\n'),
-    ...(progress.evaluations.length > 0 ? [evaluationTable(progress.evaluations)] : []),
+    ...(progress.evaluations.length > 0
+      ? ['**Accuracy so far, with standard errors**', evaluationTable(progress.evaluations)]
+      : []),
   ];
   return blocks.join('\n\n');
 }
@@ -36,17 +39,18 @@ function inline(text: string): string {
 
 function evaluationTable(evaluations: Progress['evaluations']): string {
   return [
-    '| accuracy, % | single | majority | debate | p against the base |',
+    '| accuracy | single | majority | debate | p against the base |',
     '| --- | --- | --- | --- | --- |',
     ...evaluations.map(
       ({ iteration, single, majority, debate, debateVersusBase }) =>
-        `| ${iteration === 0 ? 'base' : `iteration ${iteration}`} | ${percent(single)} | ${percent(majority)} | ${percent(debate)} | ${
-          iteration === 0 ? '' : debateVersusBase.pValue.toPrecision(2)
+        `| ${evaluationName(iteration)} | ${withError(single)} | ${withError(majority)} | ${withError(debate)} | ${
+          iteration === 0 ? '' : pValue(debateVersusBase.pValue)
         } |`,
     ),
   ].join('\n');
 }
 
-function percent({ accuracy, standardError }: Accuracy): string {
-  return `${(accuracy * 100).toFixed(1)} ± ${(standardError * 100).toFixed(1)}`;
+function withError({ accuracy, standardError }: Accuracy): string {
+  // The UI's tables have no room between columns; blanks that may not be broken stay.
+  return `${percent(accuracy)} ± ${(standardError * 100).toFixed(1)}\u00a0\u00a0`;
 }

@@ -19,7 +19,10 @@ export async function debateQuestions(
     const activityId = `debate-i${iteration}-${split}-s${String(shard).padStart(3, '0')}`;
     const summary = await control.step(activityId, () =>
       activities.debate.executeWithOptions(
-        { activityId, summary: `shard ${shard + 1} of ${shards}, ${split}` },
+        {
+          activityId,
+          summary: `${split === 'train' ? 'training' : 'held-out'} questions, shard ${shard + 1} of ${shards}`,
+        },
         [{ experiment: plan.experiment, iteration, split, shard, agents }],
       ),
     );

@@ -30,7 +30,7 @@ export async function fineTuneAgents(
     const activityId = `finetune-i${iteration}-agent${agent}-${role}`;
     const fineTuned = await control.step(activityId, () =>
       activities.fineTune.executeWithOptions(
-        { activityId, summary: `${role} model of agent ${agent}, ${dataset.rows} rows` },
+        { activityId, summary: `${role} model of agent ${agent}, on ${dataset.rows} dialogues` },
         [{ experiment: plan.experiment, iteration, agent, role, dataset, init }],
       ),
     );

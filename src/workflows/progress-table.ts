@@ -9,7 +9,7 @@ export type ProgressTable = Readonly<
     | 'phase'
     | 'done'
     | 'rate'
-    | 'time left in this phase'
+    | 'time left'
     | 'last loss'
     | 'retries'
     | 'waits for a person'
@@ -28,7 +28,7 @@ export function progressTable(progress: Progress): ProgressTable {
     phase: phaseText(progress),
     done: doneText(progress),
     rate: rateText(progress),
-    'time left in this phase': timeLeftText(progress),
+    'time left': timeLeftText(progress),
     'last loss': lossText(progress.lastLoss),
     retries: String(progress.retries),
     'waits for a person': waitingText(progress),
@@ -43,11 +43,22 @@ function stateText({ state, inFlight }: Progress): string {
 
 function phaseText({ phase, iteration, iterations }: Progress): string {
   if (phase === 'preparing' || phase === 'done') return phase;
-  return `${iteration === 0 ? 'base model' : `iteration ${iteration} of ${iterations}`}: ${phase}`;
+  const place = iteration === 0 ? 'base model' : `iteration ${iteration} of ${iterations}`;
+  return `${place}: ${phase} (${meaning[phase]})`;
 }
 
+/** For people who have not read the paper. */
+const meaning: Readonly<Record<Exclude<Progress['phase'], 'preparing' | 'done'>, string>> = {
+  evaluating: 'the agents answer the held-out questions, to be measured',
+  debating: 'the agents debate the training questions',
+  'building datasets': 'the debates are sorted into what each model is to learn',
+  'fine-tuning': "each agent's two models learn from its own side of the debates",
+  reporting: 'the result and the report are written',
+};
+
 /** Shards are told as questions: people know how many of those there are. */
-function doneText({ unit, done, total, questions }: Progress): string {
+function doneText({ unit, done, total, questions, phase, evaluations }: Progress): string {
+  if (phase === 'done') return counted(Math.max(0, evaluations.length - 1), 'iteration', 'iterations');
   const steps = `${Math.floor(done)} of ${total} ${unit}`;
   if (unit !== 'shards' || total === 0) return steps;
   return `${Math.floor((done / total) * questions)} of ${questions} questions (${steps})`;
@@ -67,7 +78,7 @@ function rateText(progress: Progress): string {
 function timeLeftText(progress: Progress): string {
   const steps = stepsPerSecond(progress);
   if (steps === undefined || progress.state !== 'running') return unknown;
-  return `about ${duration((progress.total - progress.done) / steps)}`;
+  return `about ${duration((progress.total - progress.done) / steps)} in this phase`;
 }
 
 /** Over the whole phase: undefined before its first step is done. */

@@ -26,7 +26,7 @@ export function whatWaits({ experiment, state, waiting }: Progress): Note[] {
       says: 'Or give up, with either of these. What is finished stays:',
       commands: [
         `colloquy abort ${shellWord(experiment)}`,
-        `temporal workflow update execute --workflow-id ${shellWord(experiment)} --name abort --input '"my reason"'`,
+        `temporal workflow update execute -w ${shellWord(experiment)} --name abort --input '"why"'`,
       ],
     },
   ];
@@ -45,20 +45,35 @@ function byReason(waiting: readonly Waiting[]): Waiting[][] {
 function describeCause(group: readonly Waiting[]): Note {
   const [first] = group;
   const reason = terminalSafe(first?.reason ?? '');
+  const steps = group.length === 1 ? 'A step' : `${group.length} steps`;
   const others = group.length > 1 ? ` and ${group.length - 1} more` : '';
   return {
-    says: `Stopped at ${first?.since ?? ''}: ${stepText(first?.step ?? '')}${others}, after all its retries or for a cause that retries cannot mend:`,
-    quoted: reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason,
+    says: `${steps} could not be done (${timeText(first?.since ?? '')}): ${stepText(first?.step ?? '')}${others}. The reason:`,
+    quoted: inLines(reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason),
   };
 }
+
+/** `2026-11-23 01:00 UTC` */
+function timeText(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Neither the Temporal UI nor every terminal breaks long lines. */
+function inLines(text: string): string {
+  return text
+    .split('\n')
+    .flatMap((line) => line.match(longLine) ?? [''])
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** Ends at a blank where there is one. */
+const longLine = /.{1,76}(?:\s|$)|.{1,76}/gu;
 
 function goOn(says: string, experiment: string, update: 'resume' | 'retry'): Note {
   const name = shellWord(experiment);
   return {
     says,
-    commands: [
-      `colloquy ${update} ${name}`,
-      `temporal workflow update execute --workflow-id ${name} --name ${update}`,
-    ],
+    commands: [`colloquy ${update} ${name}`, `temporal workflow update execute -w ${name} --name ${update}`],
   };
 }

@@ -25,7 +25,7 @@ describe('the status of an experiment', () => {
     const status = text({ done: 4, workedSeconds: 8, retries: 1 }, [halfDone]);
     expect(status).toMatch(/done +144 of 320 questions \(4 of 10 shards\)/);
     expect(status).toMatch(/rate +8\.0 questions\/s/);
-    expect(status).toMatch(/time left in this phase +about 22 s/);
+    expect(status).toMatch(/time left +about 22 s/);
     expect(status).toContain('96 of 192 answers');
   });
 
@@ -44,6 +44,16 @@ describe('the status of an experiment', () => {
       String.raw`the debates of shard 4 of the training questions, iteration 1 (debate-i1-train-s003); ` +
         String.raw`attempt 3 in 4.0 s; the one before failed: EngineUnreachable: http://127.0.0.1:9 refused the connection \x1b[2J`,
     );
+  });
+
+  it('tells once what makes many steps fail', () => {
+    const failing = Array.from({ length: 64 }, (_, shard) =>
+      step({ id: `debate-i1-train-s${shard}`, attempt: 2, lastFailure: 'EngineBusy: full' }),
+    );
+    const status = text({}, failing);
+    expect(status.split('EngineBusy: full')).toHaveLength(2);
+    expect(status).toContain('(debate-i1-train-s0) and 63 more; attempt 2');
+    expect(status).toMatch(/retries +64/);
   });
 
   it('says of a worker that died what happened, not only which timeout passed', () => {
@@ -68,6 +78,6 @@ describe('the status of an experiment', () => {
     const status = text({ state: 'parked', waiting });
     expect(status).toContain('  | DiskFull: no space on /runs');
     expect(status).toContain('  colloquy retry demo');
-    expect(status).toContain('  temporal workflow update execute --workflow-id demo --name retry');
+    expect(status).toContain('  temporal workflow update execute -w demo --name retry');
   });
 });

@@ -15,10 +15,10 @@ describe('the table of an experiment', () => {
   it('tells shards as questions, with their rate and the time that is left', () => {
     expect(progressTable(aProgress({ done: 4, workedSeconds: 8, retries: 3 }))).toMatchObject({
       state: 'running',
-      phase: 'iteration 1 of 3: debating',
+      phase: 'iteration 1 of 3: debating (the agents debate the training questions)',
       done: '128 of 320 questions (4 of 10 shards)',
       rate: '16 questions/s',
-      'time left in this phase': 'about 12 s',
+      'time left': 'about 12 s in this phase',
       retries: '3',
       'waits for a person': 'no',
       'what to do': 'nothing',
@@ -31,7 +31,7 @@ describe('the table of an experiment', () => {
     expect(progressTable({ ...fineTuning, done: 2, workedSeconds: 1200 })).toMatchObject({
       done: '2 of 6 models',
       rate: '6.0 models/h',
-      'time left in this phase': 'about 40 min 00 s',
+      'time left': 'about 40 min 00 s in this phase',
       'last loss': '0.412 (critic model of agent 3, iteration 2)',
     });
   });
@@ -40,7 +40,7 @@ describe('the table of an experiment', () => {
     expect(progressTable(aProgress({ workedSeconds: 9 }))).toMatchObject({ rate: '–' });
     const paused = aProgress({ state: 'paused', done: 4, workedSeconds: 8, inFlight: 0 });
     expect(progressTable(paused)).toMatchObject({
-      'time left in this phase': '–',
+      'time left': '–',
       'what to do': 'to go on: colloquy resume demo',
     });
   });
@@ -61,7 +61,7 @@ describe('the current details of a parked experiment', () => {
     expect(details).toMatch(/shard 2 of the held\\?-out questions, base model/);
     expect(details).toContain('```\nEngineRefused: refused with 403\n```');
     expect(details).toContain('\ncolloquy retry demo\n');
-    expect(details).toContain('\ntemporal workflow update execute --workflow-id demo --name retry\n');
+    expect(details).toContain('\ntemporal workflow update execute -w demo --name retry\n');
     expect(details).toContain('\ncolloquy abort demo\n');
   });
 
