@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { installRuntime } from '../../src/telemetry/install-runtime.ts';
 import { tracedBundle } from '../../src/telemetry/traced-bundle.ts';
+import { startWorkers } from '../../src/workers/start-workers.ts';
+import { testDependencies } from '../support/test-dependencies.ts';
 import { freePort } from '../../src/workers/free-port.ts';
 import { workflowBundle } from '../../src/workers/workflow-bundle.ts';
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
@@ -64,6 +65,14 @@ describe('a worker that is told to tell all', () => {
     await rig[Symbol.asyncDispose]();
   });
 
+  const runsOf = async ({ workflowId }: Handle) => {
+    const runs = [];
+    for await (const { runId, startTime } of rig.client.workflow.list({
+      query: `WorkflowId="${workflowId}"`,
+    }))
+      runs.push({ startTime, handle: rig.client.workflow.getHandle(workflowId, runId) });
+    return runs.toSorted((a, b) => Number(a.startTime) - Number(b.startTime)).map(({ handle }) => handle);
+  };
   const counted = (name: string): number =>
     metrics
       .split('\n')
@@ -152,13 +161,22 @@ describe('a worker that is told to tell all', () => {
     ]);
   });
 
-  it('leaves histories that replay with tracing and without', async () => {
-    await installRuntime(join(rig.storeRoot, 'logs', 'replay.log'));
-    const history = await handle.fetchHistory();
-    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history, 'observed');
+  it('can be followed by one that is told nothing, and follow it: either replays the histories of the other', async () => {
+    const stop = new AbortController();
+    const dependencies = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
+    const untold = startWorkers({ signal: stop.signal, dependencies });
+    const untraced = await rig.start('untraced');
+    await untraced.result();
+    stop.abort();
+    await untold;
     const sinks = { exporter: { export: { fn: () => undefined } } };
-    await Worker.runReplayHistory({ workflowBundle: await tracedBundle(), sinks }, history, 'observed');
-  });
+    const traced = { workflowBundle: await tracedBundle(), sinks };
+    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, await handle.fetchHistory());
+    await Worker.runReplayHistory(traced, await handle.fetchHistory());
+    await Worker.runReplayHistory(traced, await untraced.fetchHistory());
+    const [firstRun] = await runsOf(untraced);
+    await Worker.runReplayHistory(traced, await firstRun!.fetchHistory());
+  }, 60_000);
 
   it('is an exception: this process, which is told nothing, has loaded nothing of OpenTelemetry', () => {
     const loaded = Object.keys(createRequire(import.meta.url).cache);
