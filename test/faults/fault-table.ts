@@ -11,12 +11,16 @@ import { openWorld, type World } from './world.ts';
 
 type Cell = readonly [Fault, Moment];
 
-export type FaultTable = {
-  /** Its measurements go to bench/results/faults/FILE.json, from which docs/faults.md is made. */
-  readonly file: string;
+/** What strikes an experiment when; its worker and server live on, so that all cells can share one world. */
+export type OneWorldTable = {
   readonly cells: readonly Cell[];
   /** The cells that `npm test` runs; `npm run faults` runs all. All of them unless told. */
   readonly always?: readonly Cell[];
+};
+
+export type FaultTable = OneWorldTable & {
+  /** Its measurements go to bench/results/faults/FILE.json, from which docs/faults.md is made. */
+  readonly file: string;
   /** `each` for what ends a worker or the server: a world for each cell, a few cells at a time. `one` for all cells in turn. */
   readonly worlds: 'each' | 'one';
 };

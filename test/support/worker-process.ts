@@ -16,7 +16,9 @@ export async function startWorkerProcess(
   dependencies: TestDependencies,
 ): Promise<WorkerProcess> {
   const script = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(dependencies)], {
+  const clock = new URL('./jumping-clock.mjs', import.meta.url).href;
+  const args = ['--import', 'tsx', '--import', clock, script, JSON.stringify(dependencies)];
+  const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
