@@ -8,6 +8,7 @@ import { Connection } from '@temporalio/client';
 import { tools } from '../config/tools.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
+import { registerSearchAttributes } from './register-search-attributes.ts';
 import { freePort } from './free-port.ts';
 import { spawnWithParent, type GuardedProcess } from './spawn-with-parent.ts';
 
@@ -70,6 +71,8 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     closeSync(log);
     try {
       await untilItAnswers(address, server, logFile);
+      // Its options register them only in a database that is new.
+      if (dbFilename !== undefined) await registerSearchAttributes(address, 'default');
     } catch (error) {
       await server.stop();
       // Another process took the port between the look and the start.

@@ -4,6 +4,11 @@ import { join } from 'node:path';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tools } from '../../src/config/tools.ts';
+import { freePort } from '../../src/workers/free-port.ts';
+import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
+import { searchAttributes } from '../../src/workflows/search-attributes.ts';
+import { until } from '../support/until.ts';
 import { DevServerDatabaseInUse } from '../../src/workers/dev-server-database.ts';
 import { DevServerFailed, startDevServer, type DevServer } from '../../src/workers/dev-server.ts';
 
@@ -45,6 +50,37 @@ describe('the Temporal dev server', () => {
     const second = startDevServer({ dbFilename: join(folder, 'temporal.db'), port: 0, headless: true });
     await expect(second).rejects.toThrow(DevServerDatabaseInUse);
     await expect(second).rejects.toThrow(server.address);
+  });
+
+  it('knows the search attributes at once, also with a database that was made without them', async () => {
+    const dbFilename = join(folder, 'older.db');
+    const port = await freePort();
+    const flags = ['--headless', '--ip=127.0.0.1', `--port=${port}`, `--db-filename=${dbFilename}`];
+    const older = spawnWithParent(tools().temporal, ['server', 'start-dev', ...flags], {
+      stdout: 'ignore',
+      stderr: 'ignore',
+    });
+    await until('the older server answers', async () => {
+      const connection = await Connection.connect({ address: `127.0.0.1:${port}` }).catch(() => undefined);
+      await connection?.close();
+      return connection !== undefined;
+    });
+    await older.stop();
+    const newer = await startDevServer({ dbFilename, port: 0, headless: true });
+    const connection = await Connection.connect({ address: newer.address });
+    try {
+      await new Client({ connection }).workflow.start('experiment', {
+        workflowId: 'parked',
+        taskQueue: 'nobody',
+        typedSearchAttributes: [
+          { key: searchAttributes.state, value: 'parked' },
+          { key: searchAttributes.iteration, value: 1 },
+        ],
+      });
+    } finally {
+      await connection.close();
+      await newer.stop();
+    }
   });
 
   it('says why it ended when it cannot start', async () => {
