@@ -1,0 +1,180 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { taskQueues } from '../../src/workers/task-queues.ts';
+import type { experiment } from '../../src/workflows/experiment.ts';
+import {
+  abortUpdate,
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  retryUpdate,
+  setIterationsUpdate,
+} from '../../src/workflows/progress.ts';
+import type { InstantEngine } from './instant-engine.ts';
+import { temporalCli } from './temporal-cli.ts';
+import { until } from './until.ts';
+
+export type RecordingWorld = {
+  readonly client: Client;
+  readonly engine: InstantEngine;
+  readonly storeRoot: string;
+};
+
+/**
+ * The courses that an experiment can take, a function for each that makes it happen. The workflow ids begin with the shape's name,
+ * and so do the files in test/histories that the recording makes of all their runs.
+ */
+export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => Promise<unknown>>> = {
+  completed: async (world) => (await start(world, 'completed', { iterations: 2 })).result(),
+
+  // More shards than are pending at once.
+  wide: async (world) =>
+    (
+      await start(world, 'wide', {
+        agents: 1,
+        min_votes: 1,
+        rounds: 1,
+        shard_size: 1,
+        task: { train_size: 70, test_size: 1 },
+      })
+    ).result(),
+
+  invalid: async (world) => failed(await start(world, 'invalid', { agnets: 3 })),
+
+  retried: async (world) => {
+    await world.engine.answerWith(500);
+    const handle = await start(world, 'retried');
+    await until('an activity was tried again', async () =>
+      ((await handle.describe()).raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 0) > 2),
+    );
+    await world.engine.answerWith(200);
+    await handle.result();
+  },
+
+  'parked-retried': async (world) => {
+    const handle = await startParked(world, 'parked-retried');
+    await world.engine.answerWith(200);
+    await handle.executeUpdate(retryUpdate);
+    await handle.result();
+  },
+
+  'parked-aborted': async (world) => {
+    const handle = await startParked(world, 'parked-aborted');
+    await handle.executeUpdate(abortUpdate, { args: ['for the record'] });
+    await failed(handle);
+    await world.engine.answerWith(200);
+    await (await start(world, 'parked-aborted')).result();
+  },
+
+  cancelled: async (world) => {
+    const handle = await start(world, 'cancelled', many);
+    await until('it debates', async () => (await handle.query(progressQuery)).phase === 'debating');
+    await handle.cancel();
+    await failed(handle);
+    await (await start(world, 'cancelled', many)).result();
+  },
+
+  terminated: async (world) => {
+    const handle = await startParked(world, 'terminated');
+    await handle.terminate('for the record');
+    await world.engine.answerWith(200);
+    await (await start(world, 'terminated')).result();
+  },
+
+  reset: async (world) => {
+    await (await start(world, 'reset')).result();
+    await temporalCli('workflow', 'reset', '-w', 'reset', '--event-id', '4', '--reason', 'for the record');
+    await world.client.workflow.getHandle('reset').result();
+  },
+
+  updated: async (world) => {
+    const handle = await start(world, 'updated', many);
+    await until('it debates', async () => (await handle.query(progressQuery)).phase === 'debating');
+    await handle.executeUpdate(pauseUpdate);
+    await handle.executeUpdate(setIterationsUpdate, { args: [2] });
+    await handle.executeUpdate(resumeUpdate);
+    await handle.result();
+  },
+
+  damaged: async (world) => {
+    const garble = (...path: string[]) => writeFile(join(world.storeRoot, ...path), 'garbage\n');
+    const { iterations } = await (await start(world, 'damaged', { seed: 33 })).result();
+    const model = iterations[0]?.fineTunes.find(({ model: key }) => key !== null)?.model ?? '';
+    await garble('damaged', 'iteration-1', 'debates', 'shard-001.jsonl');
+    await garble('damaged', 'iteration-0', 'outcomes.jsonl');
+    await garble('models', model, 'adapter_model.safetensors');
+    await (await start(world, 'damaged', { seed: 33, iterations: 2 })).result();
+
+    // What an earlier run has made, in the middle of a later one.
+    const handle = await start(world, 'damaged-later', { ...many, iterations: 2 });
+    await until(
+      'it debates again',
+      async () => {
+        const { phase, iteration } = await handle.query(progressQuery);
+        return iteration === 2 && phase === 'debating';
+      },
+      120_000,
+    );
+    await handle.executeUpdate(pauseUpdate);
+    await garble('damaged-later', 'iteration-0', 'outcomes.jsonl');
+    await garble('damaged-later', 'iteration-0', 'evaluation', 'shard-000.jsonl');
+    await handle.executeUpdate(resumeUpdate);
+    await handle.result();
+  },
+
+  nights: async (world) => {
+    const night = async (number: number): Promise<string | undefined> =>
+      (await (await start(world, `nights-${number}`, { carry_over: { series: 'nights' } })).result()).night
+        ?.outcome;
+    const outcomes = [await night(1), await night(2)];
+    await world.engine.answerRightly(0);
+    outcomes.push(await night(3));
+    await world.engine.answerRightly(0.55);
+    if (outcomes.join() !== 'accepted,accepted,fell') throw new Error(`The nights were ${outcomes.join()}.`);
+  },
+
+  // The recording's last worker sets search attributes.
+  searchable: async (world) => (await start(world, 'searchable')).result(),
+};
+
+/** Two shards of training questions, a small history. */
+const small = {
+  preset: 'quickstart',
+  iterations: 1,
+  shard_size: 8,
+  task: { train_size: 16, test_size: 16 },
+  model: { endpoint: 'instant', model_name_or_path: 'instant' },
+};
+
+/** Enough to be interrupted. */
+const many = { task: { train_size: 96, test_size: 16 } };
+
+type Handle = WorkflowHandle<typeof experiment>;
+
+async function start({ client }: RecordingWorld, name: string, input: object = {}): Promise<Handle> {
+  return client.workflow.start<typeof experiment>('experiment', {
+    workflowId: name,
+    taskQueue: taskQueues.control,
+    args: [{ ...small, ...input }],
+  });
+}
+
+/** Starts it with an engine that refuses, and waits until each of its steps waits for a person. */
+async function startParked(world: RecordingWorld, name: string): Promise<Handle> {
+  await world.engine.answerWith(403);
+  const handle = await start(world, name);
+  await until(
+    'both shards wait for a person',
+    async () => (await handle.query(progressQuery)).waiting.length === 2,
+  );
+  return handle;
+}
+
+async function failed(handle: Handle): Promise<void> {
+  const ended = await handle.result().then(
+    () => 'completed',
+    () => 'failed',
+  );
+  if (ended !== 'failed') throw new Error(`${handle.workflowId} was to fail, and completed.`);
+}
