@@ -1,4 +1,4 @@
-/** Makes docs/faults.md of what `npm run faults` measured (bench/results/faults/*.json). */
+/** Makes docs/faults.md of what the last run of test/faults measured (bench/results/faults/*.json). */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const rows = readdirSync(folder)
 
 const text = `# Faults
 
-Made by \`npm run faults\` (${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB); not written by hand.
+Made by test/faults/write-table.ts of what the tests in test/faults measured (${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB); not written by hand.
 
 Each line is an experiment of three agents, two rounds and one iteration on real processes: Temporal's dev server with its database in a
 file, workers, an HTTP engine and a trainer that stand in for the models, so that every answer and every fine-tune is counted.
@@ -28,7 +28,7 @@ worker by 10 s, and nothing half-written was left.
 - **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be).
 - **seconds**: from the fault to the experiment's end, several experiments at once on this machine. A worker that is killed is missed after 20 s.
 
-${rows.length} cells.
+${rows.length} cells. \`npm test\` runs some of each kind, \`npm run faults\` all of them.
 
 | Fault | Moment | Asked twice | Made again | Seconds |
 | --- | --- | --: | --: | --: |
