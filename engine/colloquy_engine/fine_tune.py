@@ -41,22 +41,24 @@ def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit
     facts = _facts(job, base, rows)
     with sole_trainer(Path(job.output_dir), stop) as alone:
         if not alone:
-            emit("stopped", id=job.id, step=0, checkpoint=None)
+            ending = {"event": "stopped", "id": job.id, "step": 0, "checkpoint": None}
         elif manifest := finished_manifest(Path(job.output_dir), facts):
-            emit("done", id=job.id, output_dir=job.output_dir, manifest=manifest)
+            ending = {"event": "done", "id": job.id, "output_dir": job.output_dir, "manifest": manifest}
         else:
-            _train(job, resident, base, rows, facts, stop, emit, began)
+            ending = _train(job, resident, base, rows, facts, stop, emit, began)
+    # Told without the lock: whoever hears of the end finds nothing but the model.
+    emit(ending.pop("event"), **ending)
 
 
 def _train(
     job: TrainingJob, resident: ResidentBase, base: LoadedBase, rows: TrainingRows, facts: dict, stop: StopRequest,
     emit: Emit, began: float,
-) -> None:  # fmt: skip
+) -> dict:  # fmt: skip
+    """Trains, and gives the event that ends the job."""
     network = network_to_train(base, job)
     trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit)
     if not trainer.run():
-        emit("stopped", id=job.id, step=trainer.state.global_step, checkpoint=trainer.newest_checkpoint)
-        return
+        return {"event": "stopped", "id": job.id, "step": trainer.state.global_step, "checkpoint": trainer.newest_checkpoint}
     _require_finite(network)
     outcome = {
         "steps": trainer.state.global_step,
@@ -68,7 +70,7 @@ def _train(
     release(base, network)
     if not job.settings.use_peft:
         resident.forget()  # its own weights were trained
-    emit("done", id=job.id, output_dir=job.output_dir, manifest=manifest)
+    return {"event": "done", "id": job.id, "output_dir": job.output_dir, "manifest": manifest}
 
 
 def _facts(job: TrainingJob, base: LoadedBase, rows: TrainingRows) -> dict:
