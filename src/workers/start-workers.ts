@@ -8,6 +8,7 @@ import { setsSearchAttributes } from '../telemetry/sets-search-attributes.ts';
 import { tracedBundle } from '../telemetry/traced-bundle.ts';
 import { stepInterceptor } from '../telemetry/step-interceptor.ts';
 import type { Console } from '../telemetry/worker-log.ts';
+import { type DeploymentVersion, deploymentVersion } from './deployment-version.ts';
 import { openDependencies, type OpenDependencies } from './open-dependencies.ts';
 import { keepHeapSteady } from './steady-heap.ts';
 import { type TaskQueue, taskQueues } from './task-queues.ts';
@@ -39,6 +40,7 @@ export async function startWorkers({
   readonly console?: Console;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const version = deploymentVersion();
   keepHeapSteady();
   const telemetry = await installRuntime(join(dependencies.store.logs, 'worker.log'), console);
   const connection = await NativeConnection.connect(connectionOptions);
@@ -51,6 +53,7 @@ export async function startWorkers({
           connection,
           namespace,
           taskQueue,
+          ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
           ...(await served[taskQueue]({ ...dependencies, searchAttributes }, traces)),
           // Progress bars read heartbeats; the default would send one in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
@@ -60,7 +63,7 @@ export async function startWorkers({
         }),
       ),
     );
-    log.info({ queues, namespace, address: connectionOptions.address }, 'worker began');
+    log.info({ queues, namespace, version, address: connectionOptions.address }, 'worker began');
     signal.addEventListener('abort', () => log.info('worker stops: what is in flight is being saved'));
     await runUntil(signal, workers, onReady);
   } finally {
@@ -94,6 +97,11 @@ const served: Record<
 };
 
 type Served = Partial<WorkerOptions>;
+
+/** A run stays with the version that began it; the next iteration's goes to the version that is current by then. */
+function pinned(version: DeploymentVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  return { useWorkerVersioning: true, version, defaultVersioningBehavior: 'PINNED' };
+}
 
 /** When one worker fails, the others are shut down and its error is thrown. */
 async function runUntil(

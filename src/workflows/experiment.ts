@@ -1,12 +1,7 @@
-import {
-  allHandlersFinished,
-  ApplicationFailure,
-  condition,
-  continueAsNew,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { ExperimentResult } from '../store/experiment-result.ts';
 import { activities } from './activity-proxies.ts';
+import { continueOnCurrentVersion } from './continue-on-current-version.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { failuresThatEndARun } from './failures-that-end-a-run.ts';
 import { iterate } from './iterate.ts';
@@ -36,7 +31,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
       await condition(allHandlersFinished);
-      return continueAsNew<typeof experiment>(input, { ...next, ...control.carried() });
+      return continueOnCurrentVersion<typeof experiment>(input, { ...next, ...control.carried() });
     }
     control.enter('reporting', { unit: 'steps', total: 1 });
     const result = await remakingDamaged(next, input, control, () => report(workflowId, next, control));

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { projectRoot } from '../../src/config/project-root.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
-/** A folder with `src/` as it is now, to be changed by a test, and with the project's npm packages. */
+/** A folder with the code as it is now, to be changed by a test, that can be bundled and run as the project itself. */
 export async function copyOfTheSources(): Promise<string> {
   const root = temporaryFolder();
-  await cp(join(projectRoot, 'src'), join(root, 'src'), { recursive: true });
-  await symlink(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
+  for (const folder of ['src', join('test', 'support')])
+    await cp(join(projectRoot, folder), join(root, folder), { recursive: true });
+  for (const same of ['configs', 'engine', 'node_modules', 'package.json', '.tools.json'])
+    await symlink(join(projectRoot, same), join(root, same));
   return root;
 }

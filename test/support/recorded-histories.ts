@@ -17,15 +17,17 @@ const historySchema = z.looseObject({
 /** The files of recorded histories, e.g. `completed.2.json`: shape, and which of its runs. */
 export const recordedFiles: readonly string[] = readdirSync(historiesFolder).toSorted();
 
-/** Replays the recorded histories one after another; `difference` says why one does not replay. */
-export async function* replayRecorded(workflowBundle: {
-  readonly code: string;
-}): AsyncGenerator<{ readonly file: string; readonly difference: string | undefined }> {
-  const histories = recordedFiles.map((file) => {
+/** Replays the recorded histories, of one shape or all, one after another; `difference` says why one does not replay. */
+export async function* replayRecorded(
+  workflowBundle: { readonly code: string },
+  shape?: string,
+): AsyncGenerator<{ readonly file: string; readonly difference: string | undefined }> {
+  const files = recordedFiles.filter((file) => shape === undefined || file.startsWith(`${shape}.`));
+  const histories = files.map((file) => {
     const history = historySchema.parse(JSON.parse(readFileSync(join(historiesFolder, file), 'utf8')));
     return { workflowId: history.events[0].workflowExecutionStartedEventAttributes.workflowId, history };
   });
   let index = 0;
   for await (const { error } of Worker.runReplayHistories({ workflowBundle }, histories))
-    yield { file: recordedFiles[index++]!, difference: error?.message };
+    yield { file: files[index++]!, difference: error?.message };
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../../src/config/project-root.ts';
 import type { TestDependencies } from './test-dependencies.ts';
 
 export type WorkerProcess = {
@@ -10,12 +11,13 @@ export type WorkerProcess = {
   readonly kill: (signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT') => Promise<void>;
 };
 
-/** Starts worker-main.ts; resolves when it serves its queues. */
+/** Starts worker-main.ts of the code below `root`; resolves when it serves its queues. */
 export async function startWorkerProcess(
   environment: Record<string, string>,
   dependencies: TestDependencies,
+  root: string = projectRoot,
 ): Promise<WorkerProcess> {
-  const script = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+  const script = join(root, 'test', 'support', 'worker-main.ts');
   const clock = new URL('./jumping-clock.mjs', import.meta.url).href;
   const args = ['--import', 'tsx', '--import', clock, script, JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {

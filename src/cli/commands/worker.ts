@@ -1,3 +1,4 @@
+import { type DeploymentVersion, deploymentVersion } from '../../workers/deployment-version.ts';
 import { type TaskQueue, taskQueues } from '../../workers/task-queues.ts';
 import { command } from '../command.ts';
 import { connect } from '../connect.ts';
@@ -22,6 +23,7 @@ export const worker = command({
   },
   run: async ({ queues, quiet }) => {
     const served = queues === undefined ? all : queues.split(',').map(queueNamed);
+    const version = deploymentVersion();
     // Imported when needed: it brings Temporal's native core and the bundler, which no other command should wait for.
     const { startWorkers } = await import('../../workers/start-workers.ts');
     // Connecting first gives the error that says what to do.
@@ -33,12 +35,22 @@ export const worker = command({
       queues: served,
       signal,
       ...(quiet ? {} : { console: process.stderr }),
-      onReady: () => console.error(`Working for ${temporal.address}: ${served.join(', ')}. Ctrl-C stops.`),
+      onReady: () => {
+        console.error(`Working for ${temporal.address}: ${served.join(', ')}. Ctrl-C stops.`);
+        if (version) console.error(versionText(version));
+      },
     });
     dispose();
     return exitCodes.ok;
   },
 });
+
+function versionText({ deploymentName, buildId }: DeploymentVersion): string {
+  return (
+    `Build ${buildId} of deployment ${deploymentName}: it gets no work until it is the current one, which it becomes by\n` +
+    `temporal worker deployment set-current-version --deployment-name ${deploymentName} --build-id ${buildId}`
+  );
+}
 
 /** `debate` means `colloquy-debate`. */
 function queueNamed(given: string): TaskQueue {
