@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { ClaimLost } from './claim-lost.ts';
 import { makeFolder } from './make-folder.ts';
+import { temporaryPath } from './temporary-path.ts';
 import { writeError } from './write-error.ts';
 
 /** The right to work on something that others may claim too: whoever claimed last has it. */
@@ -24,7 +24,7 @@ export type Claim = {
  * @throws DiskFull, StoreNotWritable
  */
 export async function claim(path: string): Promise<Claim> {
-  const mine = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const mine = temporaryPath(path);
   let file: number;
   try {
     await makeFolder(dirname(path));

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { makeFolder } from './make-folder.ts';
+import { temporaryPath } from './temporary-path.ts';
 import { writeError } from './write-error.ts';
 
 /**
@@ -14,7 +14,7 @@ export async function publishFolder(
   path: string,
   write: (folder: string) => Promise<unknown>,
 ): Promise<boolean> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const temporary = temporaryPath(path);
   try {
     await makeFolder(temporary);
     await write(temporary);

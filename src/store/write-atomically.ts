@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { makeFolder } from './make-folder.ts';
+import { temporaryPath } from './temporary-path.ts';
 import { writeError } from './write-error.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function writeAtomically(
   beforeRename: () => Promise<void> = async () => {},
 ): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`);
+  const temporary = temporaryPath(path);
   try {
     await makeFolder(folder);
     try {
