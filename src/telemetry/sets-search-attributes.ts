@@ -1,6 +1,6 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Telemetry } from './install-runtime.ts';
-import { searchAttributes } from '../workflows/search-attributes.ts';
+import { missingSearchAttributes } from './missing-search-attributes.ts';
 
 /**
  * Whether runs that begin on this worker set search attributes: the environment wants it, and the namespace knows them. To set one that
@@ -19,13 +19,10 @@ export async function setsSearchAttributes(
 
 async function whatIsMissing(connection: NativeConnection, namespace: string): Promise<string | undefined> {
   try {
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    const missing = Object.values(searchAttributes)
-      .map(({ name }) => name)
-      .filter((name) => !Object.hasOwn(customAttributes ?? {}, name));
+    const missing = await missingSearchAttributes(connection, namespace);
     return missing.length === 0
       ? undefined
-      : `${missing.join(', ')} not registered in ${namespace}; to do it: ${registerCommand} --namespace ${namespace}`;
+      : `${missing.map(({ name }) => name).join(', ')} not registered in ${namespace}; to do it: ${registerCommand} --namespace ${namespace}`;
   } catch (error) {
     return `the server does not say whether they are registered (${error instanceof Error ? error.message : String(error)})`;
   }

@@ -1,5 +1,5 @@
 import { Connection } from '@temporalio/client';
-import { searchAttributes } from '../workflows/search-attributes.ts';
+import { missingSearchAttributes } from '../telemetry/missing-search-attributes.ts';
 
 /** Makes Colloquy's search attributes known to a namespace that does not know them yet. */
 export async function registerSearchAttributes(address: string, namespace: string): Promise<void> {
@@ -12,10 +12,7 @@ export async function registerSearchAttributes(address: string, namespace: strin
 }
 
 async function registerMissing(connection: Connection, namespace: string): Promise<void> {
-  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  const missing = Object.values(searchAttributes).filter(
-    ({ name }) => !Object.hasOwn(customAttributes ?? {}, name),
-  );
+  const missing = await missingSearchAttributes(connection, namespace);
   if (missing.length === 0) return;
   const types = Object.fromEntries(missing.map(({ name, type }) => [name, indexed[type]]));
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: types });
