@@ -3,14 +3,14 @@ import type { VNode } from 'preact';
 import { findings } from './findings.ts';
 import { count, duration } from './format.ts';
 import type { NightOutcome } from '../store/experiment-result.ts';
+import { Page } from './page.tsx';
+import type { PageParts } from './page-parts.ts';
 import type { ReportData } from './report-data.ts';
 import { AccuracySection, Tiles } from './sections/accuracy-section.tsx';
 import { ConfigSection } from './sections/config-section.tsx';
 import { CostSection } from './sections/cost-section.tsx';
 import { DatasetsSection } from './sections/datasets-section.tsx';
 import { DebatesSection } from './sections/debates-section.tsx';
-
-export type PageParts = { readonly css: string; readonly wideChart: string; readonly narrowChart: string };
 
 /**
  * The whole page. Everything that a model or a user wrote is a child or an attribute of an element, which Preact escapes; only the
@@ -21,47 +21,35 @@ export function reportPage(data: ReportData, { css, wideChart, narrowChart }: Pa
   const { shows, doesNotShow } = findings(result, data.config);
   const last = result.evaluations.at(-1);
   return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
-        <title>{`${result.name} · Colloquy`}</title>
-        <style dangerouslySetInnerHTML={{ __html: css }} />
-      </head>
-      <body>
-        <main>
-          <h1>{result.name}</h1>
-          <p class="lead">
-            {`Multiagent finetuning · ${iterationsSaid(last?.iteration ?? 0)} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
-          </p>
-          {result.night !== undefined && <p class="card">{unbroken(nightSaid(result.night))}</p>}
-          <Tiles evaluations={result.evaluations} />
+    <Page title={result.name} css={css}>
+      <p class="lead">
+        {`Multiagent finetuning · ${iterationsSaid(last?.iteration ?? 0)} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
+      </p>
+      {result.night !== undefined && <p class="card">{unbroken(nightSaid(result.night))}</p>}
+      <Tiles evaluations={result.evaluations} />
 
-          <h2>What it shows</h2>
-          {shows.map((sentence) => (
-            <p>{unbroken(sentence)}</p>
-          ))}
-          <h3>What it does not show</h3>
-          <ul class="limits">
-            {doesNotShow.map((sentence) => (
-              <li>{unbroken(sentence)}</li>
-            ))}
-          </ul>
+      <h2>What it shows</h2>
+      {shows.map((sentence) => (
+        <p>{unbroken(sentence)}</p>
+      ))}
+      <h3>What it does not show</h3>
+      <ul class="limits">
+        {doesNotShow.map((sentence) => (
+          <li>{unbroken(sentence)}</li>
+        ))}
+      </ul>
 
-          <AccuracySection evaluations={result.evaluations} wideChart={wideChart} narrowChart={narrowChart} />
-          <DatasetsSection iterations={result.iterations} />
-          <CostSection tokens={result.tokens} seconds={result.seconds} />
-          <DebatesSection debates={data.debates} iteration={last?.iteration ?? 0} />
-          <ConfigSection config={data.config} versions={result.versions} />
-          <footer>
-            Every figure can be computed again from <code>{result.files.evaluation}</code>, which lies beside
-            this file, and is in <code>result.json</code>. Method: Subramaniam et al., “Multiagent Finetuning:
-            Self Improvement with Diverse Reasoning Chains”, ICLR 2025.
-          </footer>
-        </main>
-      </body>
-    </html>
+      <AccuracySection evaluations={result.evaluations} wideChart={wideChart} narrowChart={narrowChart} />
+      <DatasetsSection iterations={result.iterations} />
+      <CostSection tokens={result.tokens} seconds={result.seconds} />
+      <DebatesSection debates={data.debates} iteration={last?.iteration ?? 0} />
+      <ConfigSection config={data.config} versions={result.versions} />
+      <footer>
+        Every figure can be computed again from <code>{result.files.evaluation}</code>, which lies beside this
+        file, and is in <code>result.json</code>. Method: Subramaniam et al., “Multiagent Finetuning: Self
+        Improvement with Diverse Reasoning Chains”, ICLR 2025.
+      </footer>
+    </Page>
   );
 }
 

@@ -2,7 +2,8 @@
 import type { VNode } from 'preact';
 import type { NightEntry } from '../store/night.ts';
 import { count } from './format.ts';
-import type { PageParts } from './report-page.tsx';
+import { Page } from './page.tsx';
+import type { PageParts } from './page-parts.ts';
 import { ChartCard, Gain, Tiles, WithError } from './sections/accuracy-section.tsx';
 
 const outcomes = { accepted: 'carried on', fell: 'fell', overtaken: 'overtaken' } as const;
@@ -18,66 +19,54 @@ export function seriesPage(
   const base = nights[0]?.evaluations[0];
   const last = accepted.at(-1)?.evaluations.at(-1);
   return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
-        <title>{`${series} · Colloquy`}</title>
-        <style dangerouslySetInnerHTML={{ __html: css }} />
-      </head>
-      <body>
-        <main>
-          <h1>{series}</h1>
-          <p class="lead">
-            {`A series of ${nightsSaid(nights.length)}, ${accepted.length} carried on · ${count(asked(nights))} training questions · ${count(base?.questions ?? 0)} held-out questions, the same every night`}
-          </p>
-          {base !== undefined && last !== undefined && <Tiles evaluations={[base, last]} />}
-          <h2>Accuracy over the nights</h2>
-          <p class="note">
-            Share of held-out questions answered correctly at the end of each night; bars are one standard
-            error. The lines go through the nights that were carried on; hollow marks are nights that were
-            not. The chart’s axis need not begin at zero.
-          </p>
-          <ChartCard
-            wide={wideChart}
-            narrow={narrowChart}
-            label="Accuracy over the nights; the table below has the figures"
-          />
-          <div class="card scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>Night</th>
-                  <th>Single answer</th>
-                  <th>Majority vote</th>
-                  <th>Debate</th>
-                  <th>
-                    Debate since
-                    <br />
-                    its start, points
-                  </th>
-                  <th>Questions</th>
-                  <th>Outcome</th>
-                </tr>
-              </thead>
-              <tbody>{nights.map(nightRow)}</tbody>
-            </table>
-          </div>
-          <h2>What became of each night</h2>
-          <ul class="limits">
-            {nights.map(({ said }) => (
-              <li>{said.replaceAll(' %', '\u00a0%')}</li>
-            ))}
-          </ul>
-          <footer>
-            A night begins with the agents of the last one that was carried on, and asks training questions
-            that no night before has asked, until all were. Every figure is in{' '}
-            <code>night-NNNNN/night.json</code>, beside this file.
-          </footer>
-        </main>
-      </body>
-    </html>
+    <Page title={series} css={css}>
+      <p class="lead">
+        {`A series of ${nightsSaid(nights.length)}, ${accepted.length} carried on · ${count(asked(nights))} training questions · ${count(base?.questions ?? 0)} held-out questions, the same every night`}
+      </p>
+      {base !== undefined && last !== undefined && <Tiles evaluations={[base, last]} />}
+      <h2>Accuracy over the nights</h2>
+      <p class="note">
+        Share of held-out questions answered correctly at the end of each night; bars are one standard error.
+        The lines go through the nights that were carried on; hollow marks are nights that were not. The
+        chart’s axis need not begin at zero.
+      </p>
+      <ChartCard
+        wide={wideChart}
+        narrow={narrowChart}
+        label="Accuracy over the nights; the table below has the figures"
+      />
+      <div class="card scroll">
+        <table>
+          <thead>
+            <tr>
+              <th>Night</th>
+              <th>Single answer</th>
+              <th>Majority vote</th>
+              <th>Debate</th>
+              <th>
+                Debate since
+                <br />
+                its start, points
+              </th>
+              <th>Questions</th>
+              <th>Outcome</th>
+            </tr>
+          </thead>
+          <tbody>{nights.map(nightRow)}</tbody>
+        </table>
+      </div>
+      <h2>What became of each night</h2>
+      <ul class="limits">
+        {nights.map(({ said }) => (
+          <li>{said.replaceAll(' %', '\u00a0%')}</li>
+        ))}
+      </ul>
+      <footer>
+        A night begins with the agents of the last one that was carried on, and asks training questions that
+        no night before has asked, until all were. Every figure is in <code>night-NNNNN/night.json</code>,
+        beside this file.
+      </footer>
+    </Page>
   );
 }
 

@@ -1,8 +1,8 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderToString } from 'preact-render-to-string';
-import { accuracyChart } from './accuracy-chart.ts';
 import { loadReportData } from './report-data.ts';
+import { pageParts } from './page-parts.ts';
 import { reportPage } from './report-page.tsx';
 
 /**
@@ -18,12 +18,7 @@ export async function writeReport(folder: string): Promise<string> {
     label: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),
     onLine: true,
   }));
-  const page = reportPage(data, {
-    css: await readFile(new URL('./report.css', import.meta.url), 'utf8'),
-    // Two drawings rather than one that shrinks: on a telephone its letters would be too small to read.
-    wideChart: await accuracyChart(points, 'iteration', 880),
-    narrowChart: await accuracyChart(points, 'iteration', 340),
-  });
+  const page = reportPage(data, await pageParts(points, 'iteration'));
   const path = join(folder, data.result.files.report);
   await writeFile(`${path}.tmp`, '<!doctype html>\n' + renderToString(page));
   await rename(`${path}.tmp`, path);

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { renderToString } from 'preact-render-to-string';
 import type { NightEntry } from '../store/night.ts';
 import type { Store } from '../store/open-store.ts';
 import { seriesFiles } from '../store/series-ledger.ts';
 import { writeAtomically } from '../store/write-atomically.ts';
-import { accuracyChart, type ChartPoint } from './accuracy-chart.ts';
+import type { ChartPoint } from './accuracy-chart.ts';
+import { pageParts } from './page-parts.ts';
 import { seriesPage } from './series-page.tsx';
 
 /**
@@ -18,12 +18,7 @@ export async function writeSeriesReport(
   series: string,
   nights: readonly NightEntry[],
 ): Promise<string> {
-  const chart = (width: number) => accuracyChart(pointsOf(nights), 'night', width);
-  const page = seriesPage(series, nights, {
-    css: await readFile(new URL('./report.css', import.meta.url), 'utf8'),
-    wideChart: await chart(880),
-    narrowChart: await chart(340),
-  });
+  const page = seriesPage(series, nights, await pageParts(pointsOf(nights), 'night'));
   const path = seriesFiles(store, series).report;
   await writeAtomically(path, [Buffer.from(`<!doctype html>\n${renderToString(page)}`)]);
   return path;
