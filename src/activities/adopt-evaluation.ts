@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { configDifference } from '../config/config-difference.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { readDebates } from '../report/read-debates.ts';
 import { ArtifactDamaged } from '../store/artifact-damaged.ts';
@@ -53,25 +53,18 @@ export async function adoptEvaluation(
 }
 
 /** All that a debate of the same agents on the same question depends on. */
+const settings = [
+  'rounds',
+  'summarize',
+  'max_others',
+  'stop_when_unanimous',
+  'prompts',
+  'sampling',
+  'model',
+] as const;
+
 function debatesAlike(a: ExperimentConfig, b: ExperimentConfig): boolean {
-  const settings = ({
-    rounds,
-    summarize,
-    max_others,
-    stop_when_unanimous,
-    prompts,
-    sampling,
-    model,
-  }: ExperimentConfig) => ({
-    rounds,
-    summarize,
-    max_others,
-    stop_when_unanimous,
-    prompts,
-    sampling,
-    model,
-  });
-  return configDifference(settings(a), settings(b)).length === 0;
+  return settings.every((setting) => isDeepStrictEqual(a[setting], b[setting]));
 }
 
 async function* heldOutDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<DebateRow> {

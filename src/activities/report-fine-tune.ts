@@ -1,14 +1,5 @@
-import type { Role } from '../algorithm/agents.ts';
 import type { TrainerDone, TrainerProgress } from '../engines/trainer-events.ts';
-import { report } from '../telemetry/reports.ts';
-
-/** Whose fine-tune it is. */
-type FineTune = {
-  readonly experiment: string;
-  readonly iteration: number;
-  readonly agent: number;
-  readonly role: Role;
-};
+import { type FineTune, report } from '../telemetry/reports.ts';
 
 /** Runs a fine-tune and reports its steps, its checkpoints and its end. `train` is given what to call for each of its events. */
 export async function reportFineTune(

@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { packageVersion } from './package-version.ts';
 import { projectRoot } from './project-root.ts';
 
 /** Colloquy's own version, as package.json has it. */
 export function colloquyVersion(): string {
-  return packageSchema.parse(JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'))).version;
+  return packageVersion(join(projectRoot, 'package.json'));
 }
-
-const packageSchema = z.object({ version: z.string() });

@@ -39,7 +39,8 @@ export type Reports = {
 
 /** Milliseconds since 1970. */
 type Span = { readonly beganAt: number; readonly endedAt: number };
-type FineTune = {
+/** Whose fine-tune it is. */
+export type FineTune = {
   readonly experiment: string;
   readonly iteration: number;
   readonly agent: number;

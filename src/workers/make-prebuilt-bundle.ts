@@ -24,7 +24,7 @@ export async function makePrebuiltBundle(
   const { code, sources } = await bundleWhatStays(root);
   const manifest = {
     colloquy: colloquyVersion(),
-    sdk: await versionOf('@temporalio/worker'),
+    sdk: versionOf('@temporalio/worker'),
     bundle: sha256(code),
     sources: await hashOfFiles(root, sources),
     files: [...sources],

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { packageVersion } from '../config/package-version.ts';
 import { projectRoot } from '../config/project-root.ts';
 
 /** What is known of the bundle that `npm run build` has made: its code, or why it must not be run. */
@@ -36,7 +37,7 @@ export async function readPrebuiltBundle(root: string = projectRoot): Promise<Pr
     return { unfit: 'there is none' };
   }
   if (sha256(code) !== manifest.bundle) return { unfit: 'it is damaged' };
-  if ((await versionOf('@temporalio/worker')) !== manifest.sdk)
+  if (versionOf('@temporalio/worker') !== manifest.sdk)
     return { unfit: `it was made by version ${manifest.sdk} of the Temporal SDK` };
   if ((await hashOfFiles(root, manifest.files).catch(() => null)) !== manifest.sources)
     return { unfit: 'the sources have changed since' };
@@ -52,12 +53,9 @@ export async function hashOfFiles(root: string, files: readonly string[]): Promi
 }
 
 /** The installed version of an npm package. */
-export async function versionOf(name: string): Promise<string> {
-  const path = createRequire(import.meta.url).resolve(`${name}/package.json`);
-  return packageSchema.parse(JSON.parse(await readFile(path, 'utf8'))).version;
+export function versionOf(name: string): string {
+  return packageVersion(createRequire(import.meta.url).resolve(`${name}/package.json`));
 }
-
-const packageSchema = z.object({ version: z.string() });
 
 export function sha256(bytes: string | Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
