@@ -1,8 +1,6 @@
 /** What people do to a running experiment with the `temporal` CLI and the updates. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { tools } from '../../src/config/tools.ts';
 import { pauseUpdate, resumeUpdate } from '../../src/workflows/progress.ts';
+import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import type { Fault } from './fault.ts';
 import { everyPair, type OneWorldTable } from './fault-table.ts';
@@ -10,7 +8,7 @@ import { moments, release } from './moments.ts';
 import type { World } from './world.ts';
 
 async function temporal(world: World, ...args: string[]): Promise<void> {
-  await promisify(execFile)(tools().temporal, args, { env: { ...process.env, ...world.environment } });
+  await temporalCli(args, world.environment);
 }
 
 /** Ends the run in the given way, and starts the experiment again under its name. */

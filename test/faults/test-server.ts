@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DevServer, startDevServer } from '../../src/workers/dev-server.ts';
+import { restartAtOnce } from '../support/restart-at-once.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
 /** A real Temporal server with its database in a file, so that it can be killed and started again. */
@@ -20,8 +21,7 @@ export async function startTestServer(): Promise<TestServer> {
       dbFilename,
       port,
       headless: true,
-      // Tests may start the same workflow id again at once.
-      extraArgs: ['--dynamic-config-value', 'history.workflowIdReuseMinimalInterval="0s"'],
+      extraArgs: restartAtOnce,
     });
   let server = await launch(0);
   const { address } = server;

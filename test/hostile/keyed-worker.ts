@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { TestDependencies } from '../support/test-dependencies.ts';
 import { until } from '../support/until.ts';
+
+const keyVariable = 'COLLOQUY_CANARY_KEY';
 
 export type KeyedWorker = {
   readonly pid: number;
@@ -10,15 +13,17 @@ export type KeyedWorker = {
   readonly kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>;
 };
 
-/** Starts worker-main.ts of this folder, with `key` in its environment; resolves when it serves its queues. */
+/** Starts a worker with `key` in its environment, which the engine wants; resolves when it serves its queues. */
 export async function startKeyedWorker(
   namespace: string,
   key: string,
-  args: readonly [storeRoot: string, engineUrl: string],
+  [storeRoot, engineUrl]: readonly [storeRoot: string, engineUrl: string],
 ): Promise<KeyedWorker> {
-  const script = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    env: { ...process.env, TEMPORAL_NAMESPACE: namespace, COLLOQUY_CANARY_KEY: key },
+  const script = fileURLToPath(new URL('../support/worker-main.ts', import.meta.url));
+  const trainerArgs = ['--step-ms', '100'];
+  const dependencies: TestDependencies = { storeRoot, engineUrl, trainerArgs, apiKeyEnv: keyVariable };
+  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(dependencies)], {
+    env: { ...process.env, TEMPORAL_NAMESPACE: namespace, [keyVariable]: key },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
 import { startDevServer, type DevServer } from '../../src/workers/dev-server.ts';
+import { restartAtOnce } from '../support/restart-at-once.ts';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   let server: Promise<DevServer> | undefined;
@@ -27,30 +28,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/**
- * Tests may start the same workflow id again at once: no pause between two runs of one id. Files that start workers have a
- * namespace each, because the queues' names are the product's own.
- */
-const killedIn = ['killed-1', 'killed-2', 'killed-3', 'killed-4'];
-const testSettings = [
-  '--dynamic-config-value',
-  'history.workflowIdReuseMinimalInterval="0s"',
-  ...[
-    'workflows',
-    'observed',
-    'embedded',
-    'undisturbed',
-    'replay',
-    'versions',
-    'recorded',
-    'nights',
-    'nights-scheduled',
-    'cli-schedule',
-    'secrets',
-    'hostile',
-    ...killedIn,
-  ].flatMap((namespace) => ['--namespace', namespace]),
+/** Files that start workers have a namespace each, because the queues' names are the product's own. */
+const namespaces = [
+  'workflows',
+  'observed',
+  'embedded',
+  'replay',
+  'versions',
+  'recorded',
+  'nights',
+  'nights-scheduled',
+  'cli-schedule',
+  'secrets',
+  'hostile',
 ];
+const testSettings = [...restartAtOnce, ...namespaces.flatMap((namespace) => ['--namespace', namespace])];
 
 declare module 'vitest' {
   interface ProvidedContext {

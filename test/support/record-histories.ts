@@ -11,6 +11,7 @@ import { startDevServer } from '../../src/workers/dev-server.ts';
 import { startInstantEngine } from './instant-engine.ts';
 import { historiesFolder } from './recorded-histories.ts';
 import { recordedShapes, type RecordingWorld } from './recorded-shapes.ts';
+import { restartAtOnce } from './restart-at-once.ts';
 import { temporalCli } from './temporal-cli.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
@@ -24,7 +25,7 @@ const storeRoot = await mkdtemp(join(tmpdir(), 'colloquy-recording-'));
 const server = await startDevServer({
   port: 0,
   headless: true,
-  extraArgs: ['--dynamic-config-value', 'history.workflowIdReuseMinimalInterval="0s"'],
+  extraArgs: restartAtOnce,
 });
 // For the `temporal` command too.
 process.env['TEMPORAL_ADDRESS'] = server.address;
@@ -60,7 +61,7 @@ async function writeHistories({ client }: RecordingWorld, shape: string): Promis
     if (file.startsWith(`${shape}.`)) await rm(join(historiesFolder, file));
   const sizes: string[] = [];
   for (const [index, { workflowId, runId }] of runs.entries()) {
-    const shown = await temporalCli('workflow', 'show', '-w', workflowId, '-r', runId, '--output', 'json');
+    const shown = await temporalCli(['workflow', 'show', '-w', workflowId, '-r', runId, '--output', 'json']);
     const lines = shownSchema.parse(JSON.parse(shown)).events.map((event) => JSON.stringify(event));
     const text = `{"events":[\n${lines.join(',\n')}\n]}\n`;
     await writeFile(join(historiesFolder, `${shape}.${index + 1}.json`), text);

@@ -12,6 +12,7 @@ import {
   setIterationsUpdate,
 } from '../../src/workflows/progress.ts';
 import type { InstantEngine } from './instant-engine.ts';
+import { smallExperiment } from './small-experiment.ts';
 import { temporalCli } from './temporal-cli.ts';
 import { until } from './until.ts';
 
@@ -84,7 +85,7 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
 
   reset: async (world) => {
     await (await start(world, 'reset')).result();
-    await temporalCli('workflow', 'reset', '-w', 'reset', '--event-id', '4', '--reason', 'for the record');
+    await temporalCli(['workflow', 'reset', '-w', 'reset', '--event-id', '4', '--reason', 'for the record']);
     await world.client.workflow.getHandle('reset').result();
   },
 
@@ -138,15 +139,6 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
   searchable: async (world) => (await start(world, 'searchable')).result(),
 };
 
-/** Two shards of training questions, a small history. */
-const small = {
-  preset: 'quickstart',
-  iterations: 1,
-  shard_size: 8,
-  task: { train_size: 16, test_size: 16 },
-  model: { endpoint: 'instant', model_name_or_path: 'instant' },
-};
-
 /** Enough to be interrupted. */
 const many = { task: { train_size: 96, test_size: 16 } };
 
@@ -156,7 +148,7 @@ async function start({ client }: RecordingWorld, name: string, input: object = {
   return client.workflow.start<typeof experiment>('experiment', {
     workflowId: name,
     taskQueue: taskQueues.control,
-    args: [{ ...small, ...input }],
+    args: [{ ...smallExperiment, ...input }],
   });
 }
 

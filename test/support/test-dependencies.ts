@@ -8,6 +8,8 @@ export type TestDependencies = {
   readonly storeRoot: string;
   readonly engineUrl: string;
   readonly trainerArgs?: readonly string[];
+  /** The environment variable with the key that the engine wants; none unless told. */
+  readonly apiKeyEnv?: string;
 };
 
 /** Requests that a worker has in flight at once. */
@@ -18,12 +20,13 @@ export function testDependencies({
   storeRoot,
   engineUrl,
   trainerArgs = [],
+  apiKeyEnv,
 }: TestDependencies): OpenDependencies {
   const store = openStore(storeRoot);
   return openDependencies({
     store,
     endpoints: createEndpoints(
-      { instant: { kind: 'vllm', url: engineUrl, max_concurrency: inFlight } },
+      { instant: { kind: 'vllm', url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
       { logFolder: store.logs },
     ),
     trainer: createTrainer({

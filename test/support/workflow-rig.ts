@@ -7,6 +7,7 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from './instant-engine.ts';
+import { smallExperiment } from './small-experiment.ts';
 import { replayHistories, type Replayed, type Run } from './replay-histories.ts';
 import { testDependencies } from './test-dependencies.ts';
 
@@ -95,12 +96,3 @@ export async function workflowRig(
     },
   };
 }
-
-/** Two shards of training questions and two held-out ones; one iteration. */
-export const smallExperiment = {
-  preset: 'quickstart',
-  iterations: 1,
-  shard_size: 8,
-  task: { train_size: 16, test_size: 16 },
-  model: { endpoint: 'instant', model_name_or_path: 'instant' },
-};

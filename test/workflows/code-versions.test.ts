@@ -16,7 +16,8 @@ import { type InstantEngine, startInstantEngine } from '../support/instant-engin
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
-import { type Handle, smallExperiment } from '../support/workflow-rig.ts';
+import { smallExperiment } from '../support/small-experiment.ts';
+import type { Handle } from '../support/workflow-rig.ts';
 
 const began = '  const beganDebates = Date.now();';
 const sleeps = "await sleep('1ms');";
@@ -54,7 +55,7 @@ describe('an experiment under way while the code changes', () => {
   });
   const setCurrent = (build: string) => {
     const version = ['--deployment-name', 'colloquy', '--build-id', build];
-    return temporalCli('worker', 'deployment', 'set-current-version', ...version, '--yes');
+    return temporalCli(['worker', 'deployment', 'set-current-version', ...version, '--yes']);
   };
 
   /** Today's code, but for what an iteration begins with. */

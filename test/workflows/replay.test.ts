@@ -30,7 +30,7 @@ describe('the replay of what a test made', () => {
     await until('it is parked again', isParked);
     await rig.engine.answerWith(200);
     await rig.client.workflow.getHandle('parked').terminate();
-    await temporalCli('workflow', 'reset', '-w', 'chain', '--event-id', '4', '--reason', 'for the test');
+    await temporalCli(['workflow', 'reset', '-w', 'chain', '--event-id', '4', '--reason', 'for the test']);
     await rig.client.workflow.getHandle('chain').result();
     // No worker serves this queue: its history is one of a workflow that nobody has begun.
     await rig.client.workflow.start('experiment', { workflowId: 'waiting', taskQueue: 'nobody', args: [] });
