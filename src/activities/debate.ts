@@ -1,14 +1,18 @@
 import type { Agent } from '../algorithm/agents.ts';
-import { debate as runDebate, type Utterance } from '../algorithm/debate.ts';
-import type { Question } from '../algorithm/question.ts';
+import { bootstrap } from '../algorithm/bootstrap.ts';
+import { type Debate, debate as runDebate, type DebateSettings, type Speak } from '../algorithm/debate.ts';
+import type { AnswerEquality } from '../algorithm/consensus.ts';
+import { methods } from '../algorithm/methods/methods.ts';
+import type { GoldLabel, Question } from '../algorithm/question.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
+import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { type Claim, claim } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
 import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
 import { openJournal } from '../store/journal.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { requireModels } from '../store/models.ts';
-import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
+import { goldLabelSchema, heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
 import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import { report } from '../telemetry/reports.ts';
@@ -72,23 +76,21 @@ async function debateShard(
   try {
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
-      const models = input.agents.flatMap(({ generation, critic }) => [generation, critic]);
+      const models = input.agents.flatMap((agent) => Object.values(agent.models));
       await requireModels(store, models);
       await endpoint.prepare(models, signal);
-      const settings = debateSettings(config, input.iteration);
-      const cast = { agents: input.agents, summariser: { kind: 'base' } as const };
-      const equal = (a: string, b: string) => grader.equal(a, b);
+      const converse = await conversation(input, config, files, (a, b) => grader.equal(a, b));
       const beganAt = Date.now();
       const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
         const tokens = { prompt: 0, completion: 0 };
-        const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
+        const speak: Speak<ModelRef> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
           return answer.text;
         };
-        return { ...(await runDebate<ModelRef>(question, cast, settings, speak, equal)), tokens };
+        return { ...(await converse(question, speak)), tokens };
       });
       report('shard answered', {
         endpoint: config.model.endpoint,
@@ -129,7 +131,47 @@ async function allOrFirstFailure<Item, Result>(
   });
 }
 
-function debateSettings(config: ExperimentConfig, iteration: number) {
+type Conversation = (question: Question, speak: Speak<ModelRef>) => Promise<Debate>;
+
+/** What the shard's questions are taken through: a debate, unless the method learns from another conversation. */
+async function conversation(
+  { iteration, split, shard, agents }: DebateShard,
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  equal: AnswerEquality,
+): Promise<Conversation> {
+  const settings = debateSettings(config, iteration);
+  const [first] = agents;
+  if (split === 'train' && methods[config.method].learning?.conversation === 'bootstrap' && first) {
+    const gold = await goldOfShard(files, shard, config.shard_size);
+    return (question, speak) =>
+      bootstrap(question, first, settings, goldOf(gold, question, files), speak, equal);
+  }
+  const cast = { agents, summariser: { kind: 'base' } as const };
+  return (question, speak) => runDebate<ModelRef>(question, cast, settings, speak, equal);
+}
+
+async function goldOfShard(
+  { goldLabels }: ExperimentFiles,
+  shard: number,
+  shardSize: number,
+): Promise<ReadonlyMap<string, GoldLabel>> {
+  const page = await readPage(goldLabels, goldLabelSchema, shard, shardSize);
+  return new Map(page.map((label) => [label.questionId, label]));
+}
+
+function goldOf(
+  gold: ReadonlyMap<string, GoldLabel>,
+  { id }: Question,
+  { goldLabels }: ExperimentFiles,
+): GoldLabel {
+  const label = gold.get(id);
+  if (label === undefined) throw new ArtifactMissing(`${goldLabels} (${id})`);
+  return label;
+}
+
+function debateSettings(config: ExperimentConfig, iteration: number): DebateSettings {
+  const { roles, stance = 'debate', identified = false } = methods[config.method];
   return {
     seed: config.seed,
     iteration,
@@ -138,6 +180,9 @@ function debateSettings(config: ExperimentConfig, iteration: number) {
     maxOthers: config.max_others,
     stopWhenUnanimous: config.stop_when_unanimous,
     prompts: config.prompts,
+    roles,
+    stance,
+    identified,
   };
 }
 

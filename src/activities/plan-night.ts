@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Agent } from '../algorithm/agents.ts';
+import { type Agent, baseAgents } from '../algorithm/agents.ts';
+import { methods } from '../algorithm/methods/methods.ts';
 import { configDifference } from '../config/config-difference.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { fixedSettings } from '../config/fixed-settings.ts';
@@ -97,11 +98,12 @@ export function plannedNight({ series, start }: NightPlan, store: Store): Planne
 
 async function stateOf(
   ledger: readonly NightEntry[],
-  { agents }: ExperimentConfig,
+  { agents, method }: ExperimentConfig,
   series: string,
   store: Store,
 ): Promise<SeriesState> {
-  return seriesState(ledger, agents, ledger.length === 0 ? [] : await heldOutOf(store, series));
+  const first = baseAgents<ModelRef>(agents, methods[method].roles, { kind: 'base' });
+  return seriesState(ledger, first, ledger.length === 0 ? [] : await heldOutOf(store, series));
 }
 
 function requireFixedSettings(ledger: readonly NightEntry[], config: ExperimentConfig, series: string): void {

@@ -1,3 +1,5 @@
+import { learnerGroups } from '../algorithm/methods/learner-groups.ts';
+import { methods } from '../algorithm/methods/methods.ts';
 import { configDifference } from '../config/config-difference.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment-config.ts';
 import { experimentNameSchema } from '../config/experiment-name.ts';
@@ -20,6 +22,10 @@ export type Plan = {
   readonly experiment: string;
   readonly agents: number;
   readonly iterations: number;
+  /** Of each agent: the roles that it has models for. */
+  readonly roles: readonly { readonly name: string }[];
+  /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
+  readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
   readonly searchAttributes?: boolean;
   /** Only when it is a night of a series. */
@@ -49,10 +55,13 @@ export async function prepare(
   });
   await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
+  const { roles, learning } = methods[config.method];
   return {
     experiment,
     agents: config.agents,
     iterations: config.iterations,
+    roles: roles.map(({ name }) => ({ name })),
+    learners: learnerGroups(config.agents, learning),
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, store) }),

@@ -3,6 +3,7 @@
  * keys are snake_case in memory as in the file, so that one thing has one name.
  */
 import { z } from 'zod';
+import { methodNames } from '../algorithm/methods/methods.ts';
 import { carryOverSchema } from './carry-over-config.ts';
 import { fineTuneConfigSchema } from './fine-tune-config.ts';
 import { taskConfigSchema } from './task-config.ts';
@@ -38,6 +39,10 @@ const samplingSchema = z
 
 export const experimentConfigSchema = z
   .strictObject({
+    method: z
+      .enum(methodNames)
+      .default('multiagent-ft')
+      .describe('The method, a baseline or an ablation of the paper: docs/methods.md.'),
     seed: z.int().min(0).max(2_147_483_647).default(0).describe('Everything random follows from it.'),
     agents: z
       .int()

@@ -1,11 +1,18 @@
 import type { ExperimentConfig } from './experiment-config.ts';
 
 /**
- * The settings that no night of a series may change: who learns (the base model, the number of agents), and all that decides which
+ * The settings that no night of a series may change: who learns and how (the method, the base model, the number of agents), and all that decides which
  * questions are held out and in what order the others come. Everything else may change from one night to the next.
  */
-export function fixedSettings({ agents, seed, model, task }: ExperimentConfig): Record<string, unknown> {
+export function fixedSettings({
+  method,
+  agents,
+  seed,
+  model,
+  task,
+}: ExperimentConfig): Record<string, unknown> {
   return {
+    method,
     agents,
     seed,
     model: { model_name_or_path: model.model_name_or_path },

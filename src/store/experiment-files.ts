@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Role } from '../algorithm/agents.ts';
 import type { Store } from './open-store.ts';
 
 /** The training questions, and the held-out ones that measure. */
@@ -29,7 +28,7 @@ export function experimentFiles(store: Store, experiment: string) {
     /** Which attempt debates the shard. */
     shardClaim: (iteration: number, split: Split, shard: number) =>
       shardFile(iteration, split, shard, 'claim'),
-    dataset: (iteration: number, agent: number, role: Role) =>
+    dataset: (iteration: number, agent: number, role: string) =>
       within(iteration, 'datasets', `agent-${agent}-${role}.jsonl`),
     /** What came of each held-out question. */
     outcomes: (iteration: number) => within(iteration, 'outcomes.jsonl'),

@@ -9,8 +9,8 @@ import type { ExperimentState } from './experiment-state.ts';
 import type { RunControl } from './run-control.ts';
 
 /** The agents before the first iteration: those that the last night left, or N times the base model. */
-export function startingAgents({ agents, night }: Plan): readonly Agent<ModelRef>[] {
-  return night?.agents ?? baseAgents(agents, { kind: 'base' });
+export function startingAgents({ agents, roles, night }: Plan): readonly Agent<ModelRef>[] {
+  return night?.agents ?? baseAgents(agents, roles, { kind: 'base' });
 }
 
 /** Evaluates the starting agents. Those of a night were evaluated when the night before ended: its debates are taken over. */

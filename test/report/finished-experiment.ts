@@ -118,13 +118,18 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
         withoutLabel: 3,
         unparsableAnswers: 14,
       },
-      datasets: [1, 2, 3].map((agent) => ({
-        agent,
-        generation: 300 + 25 * iteration + agent * 7,
-        critic: 171 - 20 * iteration + agent * 3,
-        corrected: { available: 90 - 10 * iteration, used: 85 - 10 * iteration },
-        kept: { available: 290 + 25 * iteration, used: 86 - 10 * iteration },
-      })),
+      datasets: [1, 2, 3].flatMap((agent) => [
+        { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {} },
+        {
+          agents: [agent],
+          role: 'critic',
+          rows: 171 - 20 * iteration + agent * 3,
+          parts: {
+            corrected: { available: 90 - 10 * iteration, used: 85 - 10 * iteration },
+            kept: { available: 290 + 25 * iteration, used: 86 - 10 * iteration },
+          },
+        },
+      ]),
       fineTunes: [1, 2, 3].flatMap((agent) =>
         (['generation', 'critic'] as const).map((role) => ({
           agent,
