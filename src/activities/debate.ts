@@ -8,16 +8,17 @@ import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { type Claim, claim } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
-import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
-import { openJournal } from '../store/journal.ts';
+import { type ExperimentFiles, experimentFiles, shardName, type Split } from '../store/experiment-files.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { requireModels } from '../store/models.ts';
+import type { Store } from '../store/open-store.ts';
 import { goldLabelSchema, heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
 import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import { report } from '../telemetry/reports.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
+import { openAnswerJournal } from './answer-journal.ts';
 import { configOf } from './config-of.ts';
 import { journalledAnswers } from './journalled-answers.ts';
 import { type ShardSummary, summariseShard } from './shard-summary.ts';
@@ -67,7 +68,7 @@ async function debateShard(
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
   // After the claim: whoever had the shard before journals no more than what it has in flight.
-  const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
+  const journal = await openAnswerJournal(journalOf(input, config, files, store));
   const answers = journalledAnswers(journal, config, endpoint, mine, (until) =>
     show({ engineBusyUntil: until.toISOString() }),
   );
@@ -104,6 +105,18 @@ async function debateShard(
   } finally {
     journal.close();
   }
+}
+
+/** The experiment's own, or the one that it shares with those that ask the same questions of the same model with the same seed. */
+function journalOf(
+  { iteration, split, shard }: DebateShard,
+  { shared_answers: shared, seed }: ExperimentConfig,
+  files: ExperimentFiles,
+  store: Store,
+): string {
+  return shared === undefined
+    ? files.shardJournal(iteration, split, shard)
+    : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, split, shard));
 }
 
 /** Debates all questions at once. After a failure the others are stopped, and have stopped before it is thrown. */

@@ -80,6 +80,15 @@ export function keysAt(node: SchemaNode): string[] {
   return [...new Set([...own, ...(node.oneOf ?? []).flatMap(keysAt)])];
 }
 
+/** The words that a value may be, where it has to be one of some. */
+export function wordsOf(node: SchemaNode): string[] {
+  const values = [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])];
+  return [
+    ...values.filter((value) => typeof value === 'string'),
+    ...[...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(wordsOf),
+  ];
+}
+
 /** Every place below, in dots, where an object may have this key. */
 export function pathsOfKey(node: SchemaNode, key: string, above: readonly string[] = []): string[] {
   const here = Object.entries(node.properties ?? {}).flatMap(([name, below]) => [

@@ -7,6 +7,7 @@ import {
   type SchemaNode,
   schemaNode,
   schemaNodeAt,
+  wordsOf,
 } from './allowed-values.ts';
 import type { ConfigFault } from './invalid-config.ts';
 
@@ -29,8 +30,9 @@ export function configFaults(
     }
     const path = issue.path.map(String);
     const own = ownMessage(issue);
-    const allowed = own ?? `expected ${describeAllowed(schemaNodeAt(root, input, path))}`;
+    const node = schemaNodeAt(root, input, path);
     const given = valueAt(input, path);
+    const allowed = own ?? `expected ${describeAllowed(node)}${showValues ? nearest(node, given) : ''}`;
     if (issue.code === 'invalid_key')
       return [{ path: path.join('.'), message: `not a valid key: ${allowed}` }];
     if (given === undefined) return [{ path: path.join('.'), message: `missing: ${allowed}` }];
@@ -38,6 +40,12 @@ export function configFaults(
       { path: path.join('.'), message: showValues ? `${shown(given)} was given; ${allowed}` : allowed },
     ];
   });
+}
+
+/** Of words to choose from, the one that was probably meant. */
+function nearest(node: SchemaNode, given: unknown): string {
+  const words = wordsOf(node);
+  return typeof given === 'string' && words.length > 1 ? `; the nearest is ${closest(given, words)}` : '';
 }
 
 /** A value as it may stand in a message: short, and told apart from other types. */

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods/methods.ts';
 import { carryOverSchema } from './carry-over-config.ts';
+import { seriesNameSchema } from './experiment-name.ts';
 import { fineTuneConfigSchema } from './fine-tune-config.ts';
 import { taskConfigSchema } from './task-config.ts';
 
@@ -100,6 +101,11 @@ export const experimentConfigSchema = z
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
+    shared_answers: seriesNameSchema
+      .optional()
+      .describe(
+        'Answers are shared with all experiments that say the same here: an equal request is made once. A study sets it.',
+      ),
     carry_over: carryOverSchema.optional(),
   })
   .refine((config) => config.min_votes <= config.agents, {

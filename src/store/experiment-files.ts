@@ -4,6 +4,11 @@ import type { Store } from './open-store.ts';
 /** The training questions, and the held-out ones that measure. */
 export type Split = 'train' | 'heldout';
 
+/** Names a shard of questions within an experiment, and within those that share answers. */
+export function shardName(iteration: number, split: Split, shard: number): string {
+  return `i${iteration}-${split}-s${String(shard).padStart(3, '0')}`;
+}
+
 /** Where an experiment keeps what, as absolute paths. A name is a function of what it holds, so that work done is found. */
 export function experimentFiles(store: Store, experiment: string) {
   const folder = store.experiment(experiment);

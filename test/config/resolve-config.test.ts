@@ -30,8 +30,29 @@ describe('resolving the config of an experiment', () => {
     },
   );
 
+  it('has what its method fixes, whatever the preset says', () => {
+    expect(resolveConfig({ method: 'majority-ft' })).toMatchObject({ rounds: 1, iterations: 3 });
+    expect(resolveConfig({ method: 'debate' })).toMatchObject({ rounds: 2, iterations: 0 });
+    expect(resolveConfig({ preset: 'paper', method: 'no-summary' })).toMatchObject({ summarize: false });
+    expect(resolveConfig({ method: 'star' })).toMatchObject({ label_source: 'gold' });
+    const resolved = resolveConfig({ method: 'base', iterations: 0 });
+    expect(resolveConfig({ preset: 'paper', ...resolved })).toEqual(resolved);
+  });
+
+  it.each([
+    [
+      { method: 'base', iterations: 2 },
+      'iterations: 2 was given, but the method base is what it is by iterations: 0',
+    ],
+    [{ method: 'no-summary', summarize: true }, 'summarize: true was given, but the method no-summary'],
+    [{ method: 'multi-agent-ft' }, 'the nearest is multiagent-ft'],
+  ])('refuses %j', (input, words) => {
+    expect(refusal(input)).toContain(words);
+  });
+
   it('has the settings of the paper as its defaults', () => {
     expect(resolveConfig({ preset: 'paper' })).toEqual({
+      method: 'multiagent-ft',
       seed: 0,
       agents: 3,
       rounds: 2,
@@ -134,7 +155,10 @@ describe('resolving the config of an experiment', () => {
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],
     [{ name: '../x' }, 'name: "../x" was given; a name is 1 to 100 letters'],
     [{ name: 'a..b' }, 'name: "a..b" was given'],
-    [{ name: 'Models' }, 'name: "Models" was given; "models", "logs" and "series" are folders of the store'],
+    [
+      { name: 'Models' },
+      'name: "Models" was given; "models", "logs", "series", "studies", "answers" are folders of the store',
+    ],
   ])('refuses %j with its path, what was given and what is allowed', (input, told) => {
     expect(refusal(input)).toContain(told);
   });
