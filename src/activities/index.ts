@@ -7,8 +7,10 @@ import type { Dependencies } from './dependencies.ts';
 import { evaluate } from './evaluate.ts';
 import { fineTune, remakeModel } from './fine-tune.ts';
 import { prepare } from './prepare.ts';
+import { prepareStudy, studyCells } from './prepare-study.ts';
 import { recordIteration } from './record-iteration.ts';
 import { writeResult } from './write-result.ts';
+import { writeStudy } from './write-study.ts';
 
 /** Light steps, on the control queue. */
 export type ControlActivities = ReturnType<typeof controlActivities>;
@@ -21,6 +23,9 @@ export function controlActivities(dependencies: Dependencies) {
     recordIteration: activity(recordIteration, dependencies),
     writeResult: activity(writeResult, dependencies),
     closeNight: activity(closeNight, dependencies),
+    prepareStudy: activity(prepareStudy, dependencies),
+    studyCells: activity(studyCells, dependencies),
+    writeStudy: activity(writeStudy, dependencies),
   };
 }
 
