@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { Accuracy } from '../algorithm/accuracy.ts';
+import type { Accuracy } from '../algorithm/measures/accuracy.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { evaluationName, points, pValue } from './format.ts';
 
