@@ -30,6 +30,8 @@ export type DebateShard = {
   /** 0-based. */
   readonly shard: number;
   readonly agents: readonly Agent<ModelRef>[];
+  /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
+  readonly votes?: number;
 };
 
 /**
@@ -73,7 +75,7 @@ async function debateShard(
     show({ engineBusyUntil: until.toISOString() }),
   );
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
-  const total = questions.length * input.agents.length * answersEach;
+  const total = questions.length * (input.votes ?? input.agents.length * answersEach);
   try {
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
@@ -83,12 +85,13 @@ async function debateShard(
       const converse = await conversation(input, config, files, (a, b) => grader.equal(a, b));
       const beganAt = Date.now();
       const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
-        const tokens = { prompt: 0, completion: 0 };
+        const tokens = { prompt: 0, completion: 0, firstRound: 0 };
         const speak: Speak<ModelRef> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
+          if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
           return answer.text;
         };
         return { ...(await converse(question, speak)), tokens };
@@ -107,16 +110,20 @@ async function debateShard(
   }
 }
 
-/** The experiment's own, or the one that it shares with those that ask the same questions of the same model with the same seed. */
+/**
+ * The journal of the shard's answers: the experiment's own, or the one that it shares with those that ask the same questions of the same model with the same
+ * seed. Votes on held-out questions begin with the first answers of their debates, and find them there.
+ */
 function journalOf(
   { iteration, split, shard }: DebateShard,
   { shared_answers: shared, seed }: ExperimentConfig,
   files: ExperimentFiles,
   store: Store,
 ): string {
+  const asked = split === 'vote' ? 'heldout' : split;
   return shared === undefined
-    ? files.shardJournal(iteration, split, shard)
-    : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, split, shard));
+    ? files.shardJournal(iteration, asked, shard)
+    : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, asked, shard));
 }
 
 /** Debates all questions at once. After a failure the others are stopped, and have stopped before it is thrown. */
@@ -148,7 +155,7 @@ type Conversation = (question: Question, speak: Speak<ModelRef>) => Promise<Deba
 
 /** What the shard's questions are taken through: a debate, unless the method learns from another conversation. */
 async function conversation(
-  { iteration, split, shard, agents }: DebateShard,
+  { iteration, split, shard, agents, votes }: DebateShard,
   config: ExperimentConfig,
   files: ExperimentFiles,
   equal: AnswerEquality,
@@ -160,8 +167,20 @@ async function conversation(
     return (question, speak) =>
       bootstrap(question, first, settings, goldOf(gold, question, files), speak, equal);
   }
-  const cast = { agents, summariser: { kind: 'base' } as const };
-  return (question, speak) => runDebate<ModelRef>(question, cast, settings, speak, equal);
+  const summariser = { kind: 'base' } as const;
+  if (votes !== undefined) {
+    const voters = { agents: inTurn(agents, votes), summariser };
+    return (question, speak) => runDebate(question, voters, { ...settings, rounds: 1 }, speak, equal);
+  }
+  return (question, speak) => runDebate(question, { agents, summariser }, settings, speak, equal);
+}
+
+/** As many voters, numbered on, with the agents' models in turn: the first N are the agents themselves. */
+function inTurn(agents: readonly Agent<ModelRef>[], votes: number): Agent<ModelRef>[] {
+  return Array.from({ length: votes }, (_, index) => {
+    const models = agents[index % agents.length]?.models ?? {};
+    return { number: index + 1, models };
+  });
 }
 
 async function goldOfShard(

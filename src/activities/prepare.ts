@@ -6,7 +6,7 @@ import { experimentNameSchema } from '../config/experiment-name.ts';
 import { InvalidConfig } from '../config/invalid-config.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { findDocument, writeDocument } from '../store/documents.ts';
-import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
+import { type ExperimentFiles, experimentFiles } from '../store/experiment-files.ts';
 import { DiskFull } from '../store/disk-full.ts';
 import { findRows, writeRows } from '../store/rows.ts';
 import { SeriesDamaged } from '../store/series-damaged.ts';
@@ -30,7 +30,14 @@ export type Plan = {
   readonly searchAttributes?: boolean;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
-} & Record<Split, { readonly questions: number; readonly shards: number }>;
+  readonly train: Extent;
+  readonly heldout: Extent;
+  /** Other tasks, on whose held-out questions the agents are measured too. */
+  readonly transfer: readonly (Extent & { readonly name: string })[];
+  /** Whether the majority at equal tokens is measured beside each debate. */
+  readonly equalTokens: boolean;
+};
+export type Extent = { readonly questions: number; readonly shards: number };
 
 /**
  * Resolves and validates the input, refuses a name that belongs to another config, writes the config and the questions to the
@@ -47,15 +54,16 @@ export async function prepare(
   const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
   const series = config.carry_over?.series;
-  const { questions, night } = await faultsOf('task', signal, async () => {
+  const { questions, night, transfer } = await faultsOf('task', signal, async () => {
     const night =
       series === undefined ? null : await planNight({ config, series, files }, store, begun !== null);
     const load = () => (night === null ? loadTask(config) : questionsOfNight(config, night, store));
-    return { night, questions: await questionsOf(load, files, begun !== null) };
+    const questions = await questionsOf(load, files, begun !== null);
+    return { night, questions, transfer: await transferTasks(config, files, begun !== null) };
   });
   await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
-  const { roles, learning } = methods[config.method];
+  const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
     agents: config.agents,
@@ -67,6 +75,8 @@ export async function prepare(
     ...(night === null ? {} : { night: plannedNight(night, store) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
+    transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
+    equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
 
@@ -142,7 +152,7 @@ async function questionsOf(
   load: () => Promise<TaskData>,
   files: ExperimentFiles,
   begun: boolean,
-): Promise<Record<Split, number>> {
+): Promise<{ train: number; heldout: number }> {
   const [train, gold, heldout] = await Promise.all(
     [files.questions('train'), files.goldLabels, files.questions('heldout')].map((path) => findRows(path)),
   );
@@ -155,6 +165,21 @@ async function questionsOf(
   return { train: task.train.length, heldout: task.heldOut.length };
 }
 
-function inShards(questions: number, shardSize: number) {
+async function transferTasks(
+  { transfer, seed }: ExperimentConfig,
+  files: ExperimentFiles,
+  begun: boolean,
+): Promise<{ name: string; size: number }[]> {
+  const tasks = [];
+  for (const [name, task] of Object.entries(transfer)) {
+    const path = files.questions(`transfer-${name}`);
+    const known = begun ? await findRows(path) : null;
+    const { rows } = known ?? (await writeRows(path, (await loadTask({ task, seed })).heldOut));
+    tasks.push({ name, size: rows });
+  }
+  return tasks;
+}
+
+function inShards(questions: number, shardSize: number): Extent {
   return { questions, shards: Math.ceil(questions / shardSize) };
 }

@@ -6,7 +6,7 @@ import type { ExperimentResult } from '../store/experiment-result.ts';
 /** Counts over debates: small enough to travel through Temporal. */
 export type ShardSummary = {
   readonly consensus: ExperimentResult['iterations'][number]['consensus'];
-  readonly tokens: TokenCount;
+  readonly tokens: TokenCount & { readonly firstRound: number };
 };
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
@@ -28,6 +28,7 @@ export function summariseShard(
     tokens: {
       prompt: sum(({ tokens }) => tokens.prompt),
       completion: sum(({ tokens }) => tokens.completion),
+      firstRound: sum(({ tokens }) => tokens.firstRound),
     },
   };
 }

@@ -92,12 +92,27 @@ export const experimentConfigSchema = z
       .boolean()
       .default(false)
       .describe('End a debate after round 1 when all answers are equal: cheaper, and not the paper’s.'),
+    equal_tokens: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether each debate on held-out questions has beside it the majority of as many first answers as cost the same tokens.',
+      ),
     prompts: z
       .enum(['paper', 'terse'])
       .default('paper')
       .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
     shard_size: z.int().min(1).max(500).default(32).describe('Questions that one activity debates.'),
     task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
+    transfer: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$/, 'expected 1 to 24 letters, digits, "_" or "-"'),
+        taskConfigSchema,
+      )
+      .default({})
+      .describe(
+        'Zero-shot transfer: other tasks by a name of yours. On their held-out questions the base model and the last agents are measured too.',
+      ),
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),

@@ -99,7 +99,7 @@ const ofStudy = ['name', 'method', 'seed', 'shared_answers', 'carry_over'];
 function settingsOfStudy({ settings, method_settings: byMethod, experiments }: StudyConfig): ConfigFault[] {
   const places = [
     ...ofStudy.map((key) => ({ path: `settings.${key}`, there: key in settings })),
-    ...Object.entries(byMethod).flatMap(([method, own = {}]) =>
+    ...Object.entries(byMethod).flatMap(([method, own]) =>
       ofStudy.map((key) => ({ path: `method_settings.${method}.${key}`, there: key in own })),
     ),
     ...experiments.flatMap((own, index) =>

@@ -9,6 +9,13 @@ const consensusSchema = z.strictObject({
   tied: z.number().int(),
 });
 
+const debateTokensSchema = z.strictObject({
+  prompt: z.number().int(),
+  completion: z.number().int(),
+  /** Of both, those of round 1: what the same answers cost without a debate. */
+  firstRound: z.number().int(),
+});
+
 /** A row of a shard: a finished debate and the tokens that it took. See Debate in src/algorithm/debate.ts. */
 export const debateRowSchema = z.strictObject({
   question: questionSchema,
@@ -17,8 +24,8 @@ export const debateRowSchema = z.strictObject({
   majority: consensusSchema,
   consensus: consensusSchema,
   agrees: z.array(z.array(z.boolean())),
-  tokens: z.strictObject({ prompt: z.number().int(), completion: z.number().int() }),
+  tokens: debateTokensSchema,
 });
 export type DebateRow = Debate & {
-  readonly tokens: { readonly prompt: number; readonly completion: number };
+  readonly tokens: Readonly<z.infer<typeof debateTokensSchema>>;
 };

@@ -65,6 +65,17 @@ export const experimentResultSchema = z.strictObject({
   name: z.string(),
   /** First the base model, then each iteration. */
   evaluations: z.array(evaluationSchema),
+  /** Of each iteration whose debate has it beside itself: the majority of as many first answers as cost the same tokens. */
+  equalTokens: z.array(
+    z.strictObject({
+      iteration: z.number().int(),
+      votes: z.number().int(),
+      majority: accuracySchema,
+      tokens: tokensSchema,
+    }),
+  ),
+  /** On the held-out questions of other tasks: the base model, and the agents of the last iteration. */
+  transfer: z.array(evaluationSchema.extend({ task: z.string() })),
   iterations: z.array(
     z.strictObject({
       iteration: z.number().int(),

@@ -4,7 +4,7 @@ import type { Plan } from '../activities/prepare.ts';
 import type { NightOutcome } from '../store/experiment-result.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { activities } from './activity-proxies.ts';
-import { evaluateAgents } from './evaluate-agents.ts';
+import { evaluateAgents, transferAgents } from './evaluate-agents.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import type { RunControl } from './run-control.ts';
 
@@ -25,7 +25,10 @@ export async function evaluateStart(state: ExperimentState, control: RunControl)
       ),
     );
   }
-  return evaluateAgents({ ...state, iteration: 0, agents: startingAgents(plan) }, control);
+  const base = { ...state, iteration: 0, agents: startingAgents(plan) };
+  const evaluation = await evaluateAgents(base, control);
+  await transferAgents(base, control);
+  return evaluation;
 }
 
 /** Tells the series what has become of a night. */

@@ -127,8 +127,11 @@ function trackStudy(name: string): StudyTracker {
   return {
     cells: (cells) =>
       update({
-        cells: cells.map(({ input: _, finished, ...cell }) => ({
-          ...cell,
+        cells: cells.map(({ name: cell, experiment: column, method, seed, finished }) => ({
+          name: cell,
+          experiment: column,
+          method,
+          seed,
           state: finished ? 'finished' : 'waiting',
         })),
       }),

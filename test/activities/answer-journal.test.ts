@@ -25,7 +25,7 @@ describe('a journal of answers', () => {
 
   it('asks once for equal requests that come at the same time, also from another experiment', async () => {
     const [mine, theirs] = [await openAnswerJournal(path), await openAnswerJournal(path)];
-    let arrive = (_: Answer): void => undefined;
+    let arrive: (answer: Answer) => void = () => undefined;
     const asked = mine.answer('r', () => new Promise((resolve) => (arrive = resolve)), signal);
     const waited = theirs.answer('r', neverAsked, signal);
     arrive(seven);
@@ -55,7 +55,7 @@ describe('a journal of answers', () => {
 
   it('asks itself when whoever was asking has given up', async () => {
     const journal = await openAnswerJournal(path);
-    let giveUp = (_: Error): void => undefined;
+    let giveUp: (error: Error) => void = () => undefined;
     const first = journal.answer('r', () => new Promise((_, reject) => (giveUp = reject)), signal);
     const second = journal.answer('r', gives(seven), signal);
     giveUp(new Error('cancelled'));
@@ -66,7 +66,7 @@ describe('a journal of answers', () => {
 
   it('ends the waiting for somebody else when it is told to stop', async () => {
     const journal = await openAnswerJournal(path);
-    let arrive = (_: Answer): void => undefined;
+    let arrive: (answer: Answer) => void = () => undefined;
     const first = journal.answer('r', () => new Promise((resolve) => (arrive = resolve)), signal);
     const stop = new AbortController();
     const second = journal.answer('r', neverAsked, stop.signal);

@@ -91,7 +91,7 @@ async function heldOutDebate(index: number, iteration: number, hostileText = '')
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
-    tokens: { prompt: 120, completion: 96 },
+    tokens: { prompt: 120, completion: 96, firstRound: 90 },
   };
   return { debate, gold: String(gold) };
 }
@@ -109,6 +109,8 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
     formatVersion: 1,
     name,
     evaluations,
+    equalTokens: [],
+    transfer: [],
     iterations: evaluations.slice(1).map(({ iteration }) => ({
       iteration,
       consensus: {
