@@ -19,6 +19,7 @@ import { scheduleUnpause } from './commands/schedule-unpause.ts';
 import { setIterations } from './commands/set-iterations.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
+import { study } from './commands/study.ts';
 import { validate } from './commands/validate.ts';
 import { worker } from './commands/worker.ts';
 
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   dev,
   worker,
   run,
+  study,
   status,
   pause,
   resume,

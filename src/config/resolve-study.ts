@@ -1,10 +1,13 @@
+import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods/methods.ts';
 import { configFaults, shown } from './config-faults.ts';
 import type { ExperimentConfig } from './experiment-config.ts';
 import { type ConfigFault, InvalidConfig } from './invalid-config.ts';
 import { type ConfigInput, isConfigInput, mergeConfig } from './merge-config.ts';
+import { readYaml } from './read-yaml.ts';
 import { resolveConfig } from './resolve-config.ts';
 import { type StudyConfig, studyConfigSchema } from './study-config.ts';
+import { studyPresets } from './study-presets.ts';
 
 /** One experiment of a study: a method on one of its columns with one of its seeds. */
 export type StudyCell = {
@@ -56,15 +59,31 @@ export function resolveStudy(name: string, input: unknown): Study {
   return { name, parallel: config.parallel, cells };
 }
 
+/** A study's own keys are laid over those of its `preset`, a file of configs/studies. */
 function parseStudy(input: unknown): StudyConfig {
   const given = input ?? {};
   if (!isConfigInput(given)) {
     const message = `${shown(given)} was given; expected one object, e.g. {"methods": ["base", "debate"], "experiments": [{"name": "arithmetic"}]}`;
     throw new InvalidConfig([{ path: '', message }], 'The study');
   }
-  const parsed = studyConfigSchema.safeParse(given);
+  const { preset, ...own } = given;
+  const settings = preset === undefined ? own : mergeConfig(presetOf(preset), own);
+  const parsed = studyConfigSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
-  throw new InvalidConfig(configFaults(studyConfigSchema, given, parsed.error), 'The study');
+  throw new InvalidConfig(configFaults(studyConfigSchema, settings, parsed.error), 'The study');
+}
+
+function presetOf(preset: unknown): ConfigInput {
+  const known = studyPresets();
+  const found = known.find(({ name }) => name === preset);
+  if (found !== undefined) {
+    // Its name is that of its file; this study has its own.
+    const { name: _, ...content } = readYaml(found.path);
+    return content;
+  }
+  const names = known.map(({ name }) => name);
+  const message = `${shown(preset)} was given; expected one of ${names.join(', ')}${typeof preset === 'string' ? `; the nearest is ${closest(preset, names)}` : ''}`;
+  throw new InvalidConfig([{ path: 'preset', message }], 'The study');
 }
 
 function cellOf(
