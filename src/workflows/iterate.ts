@@ -28,7 +28,10 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
       steps,
       finalLoss,
     })),
-    tokens: { debate: debates.tokens, fineTune: fineTunes.reduce((sum, { tokens }) => sum + tokens, 0) },
+    tokens: {
+      debate: { prompt: debates.tokens.prompt, completion: debates.tokens.completion },
+      fineTune: fineTunes.reduce((sum, { tokens }) => sum + tokens, 0),
+    },
     seconds: {
       debate: (beganDatasets - beganDebates) / 1000,
       datasets: (beganFineTunes - beganDatasets) / 1000,
