@@ -12,6 +12,7 @@ import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts
 import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import { report } from '../telemetry/reports.ts';
+import { allOrFirstFailure } from './all-or-first-failure.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
 import { configOf } from './config-of.ts';
@@ -102,31 +103,6 @@ async function debateShard(
   } finally {
     journal.close();
   }
-}
-
-/** Debates all questions at once. After a failure the others are stopped, and have stopped before it is thrown. */
-async function allOrFirstFailure<Item, Result>(
-  items: readonly Item[],
-  signal: AbortSignal,
-  work: (item: Item, stop: AbortSignal) => Promise<Result>,
-): Promise<Result[]> {
-  const failure = new AbortController();
-  const stop = AbortSignal.any([signal, failure.signal]);
-  const ended = await Promise.allSettled(
-    items.map(async (item) => {
-      try {
-        return await work(item, stop);
-      } catch (error) {
-        if (!stop.aborted) failure.abort(error);
-        throw error;
-      }
-    }),
-  );
-  if (failure.signal.aborted) throw failure.signal.reason;
-  return ended.map((each) => {
-    if (each.status === 'rejected') throw each.reason;
-    return each.value;
-  });
 }
 
 function debateSettings(config: ExperimentConfig, iteration: number) {

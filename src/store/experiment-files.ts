@@ -34,6 +34,10 @@ export function experimentFiles(store: Store, experiment: string) {
     /** What came of each held-out question. */
     outcomes: (iteration: number) => within(iteration, 'outcomes.jsonl'),
     evaluation: (iteration: number) => within(iteration, 'evaluation.json'),
+    /** How diverse the agents are; its scores as they came, and which attempt asks for them. */
+    diversity: (iteration: number) => within(iteration, 'diversity.json'),
+    diversityJournal: (iteration: number) => within(iteration, 'diversity.journal.jsonl'),
+    diversityClaim: (iteration: number) => within(iteration, 'diversity.claim'),
     record: (iteration: number) => within(iteration, 'record.json'),
     /** Of a night of a series: what it was planned to be, and beside it the entry that it made in the series' ledger. */
     night: join(folder, 'night'),
