@@ -1,25 +1,23 @@
 import type { Agent } from '../algorithm/agents.ts';
-import { bootstrap } from '../algorithm/bootstrap.ts';
-import { type Debate, debate as runDebate, type DebateSettings, type Speak } from '../algorithm/debate.ts';
-import type { AnswerEquality } from '../algorithm/consensus.ts';
-import { methods } from '../algorithm/methods/methods.ts';
-import type { GoldLabel, Question } from '../algorithm/question.ts';
+import type { Speak } from '../algorithm/debate.ts';
+import type { Question } from '../algorithm/question.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
-import { ArtifactMissing } from '../store/artifact-missing.ts';
 import { type Claim, claim } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Split } from '../store/experiment-files.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { requireModels } from '../store/models.ts';
 import type { Store } from '../store/open-store.ts';
-import { goldLabelSchema, heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
+import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
 import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import { report } from '../telemetry/reports.ts';
+import { allOrFirstFailure } from './all-or-first-failure.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
 import { openAnswerJournal } from './answer-journal.ts';
 import { configOf } from './config-of.ts';
+import { conversation } from './conversation.ts';
 import { journalledAnswers } from './journalled-answers.ts';
 import { type ShardSummary, summariseShard } from './shard-summary.ts';
 
@@ -124,98 +122,6 @@ function journalOf(
   return shared === undefined
     ? files.shardJournal(iteration, asked, shard)
     : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, asked, shard));
-}
-
-/** Debates all questions at once. After a failure the others are stopped, and have stopped before it is thrown. */
-async function allOrFirstFailure<Item, Result>(
-  items: readonly Item[],
-  signal: AbortSignal,
-  work: (item: Item, stop: AbortSignal) => Promise<Result>,
-): Promise<Result[]> {
-  const failure = new AbortController();
-  const stop = AbortSignal.any([signal, failure.signal]);
-  const ended = await Promise.allSettled(
-    items.map(async (item) => {
-      try {
-        return await work(item, stop);
-      } catch (error) {
-        if (!stop.aborted) failure.abort(error);
-        throw error;
-      }
-    }),
-  );
-  if (failure.signal.aborted) throw failure.signal.reason;
-  return ended.map((each) => {
-    if (each.status === 'rejected') throw each.reason;
-    return each.value;
-  });
-}
-
-type Conversation = (question: Question, speak: Speak<ModelRef>) => Promise<Debate>;
-
-/** What the shard's questions are taken through: a debate, unless the method learns from another conversation. */
-async function conversation(
-  { iteration, split, shard, agents, votes }: DebateShard,
-  config: ExperimentConfig,
-  files: ExperimentFiles,
-  equal: AnswerEquality,
-): Promise<Conversation> {
-  const settings = debateSettings(config, iteration);
-  const [first] = agents;
-  if (split === 'train' && methods[config.method].learning?.conversation === 'bootstrap' && first) {
-    const gold = await goldOfShard(files, shard, config.shard_size);
-    return (question, speak) =>
-      bootstrap(question, first, settings, goldOf(gold, question, files), speak, equal);
-  }
-  const summariser = { kind: 'base' } as const;
-  if (votes !== undefined) {
-    const voters = { agents: inTurn(agents, votes), summariser };
-    return (question, speak) => runDebate(question, voters, { ...settings, rounds: 1 }, speak, equal);
-  }
-  return (question, speak) => runDebate(question, { agents, summariser }, settings, speak, equal);
-}
-
-/** As many voters, numbered on, with the agents' models in turn: the first N are the agents themselves. */
-function inTurn(agents: readonly Agent<ModelRef>[], votes: number): Agent<ModelRef>[] {
-  return Array.from({ length: votes }, (_, index) => {
-    const models = agents[index % agents.length]?.models ?? {};
-    return { number: index + 1, models };
-  });
-}
-
-async function goldOfShard(
-  { goldLabels }: ExperimentFiles,
-  shard: number,
-  shardSize: number,
-): Promise<ReadonlyMap<string, GoldLabel>> {
-  const page = await readPage(goldLabels, goldLabelSchema, shard, shardSize);
-  return new Map(page.map((label) => [label.questionId, label]));
-}
-
-function goldOf(
-  gold: ReadonlyMap<string, GoldLabel>,
-  { id }: Question,
-  { goldLabels }: ExperimentFiles,
-): GoldLabel {
-  const label = gold.get(id);
-  if (label === undefined) throw new ArtifactMissing(`${goldLabels} (${id})`);
-  return label;
-}
-
-function debateSettings(config: ExperimentConfig, iteration: number): DebateSettings {
-  const { roles, stance = 'debate', identified = false } = methods[config.method];
-  return {
-    seed: config.seed,
-    iteration,
-    rounds: config.rounds,
-    summarize: config.summarize,
-    maxOthers: config.max_others,
-    stopWhenUnanimous: config.stop_when_unanimous,
-    prompts: config.prompts,
-    roles,
-    stance,
-    identified,
-  };
 }
 
 /** The shard's questions. Gold answers of held-out ones stay behind: a debate is given questions alone. */

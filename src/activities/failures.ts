@@ -17,6 +17,7 @@ const permanent = new Set([
   'ModelFolderMissing',
   'AdaptersUnsupported',
   'AdapterWithoutEffect',
+  'EmbeddingsUnsupported',
   'ArtifactDamaged',
   'ArtifactMissing',
   'SeriesDamaged',

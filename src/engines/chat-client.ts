@@ -32,6 +32,10 @@ export interface ChatClient {
     messages: readonly Message[],
     signal: AbortSignal,
   ): Promise<readonly number[]>;
+  /** Another request to the same server: its answer to `body`, posted to `path` (`/embeddings`), as `schema` reads it. Throws as `complete` does. */
+  post<T>(path: string, body: object, schema: z.ZodType<T>, signal: AbortSignal, onBusy?: OnBusy): Promise<T>;
+  /** As it may be shown. */
+  readonly url: string;
   /** Closes the connections; requests under way fail. */
   close(): void;
 }
@@ -164,6 +168,10 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
         tokens === null ? [] : [Math.min(...Object.values(tokens).map(({ logprob }) => logprob))],
       );
     },
+    async post(path, body, schema, signal, onBusy) {
+      return parse(schema, path, await ask(path, body, signal, onBusy));
+    },
+    url: shownUrl(base),
     close: () => exchange.close(),
   };
 }
