@@ -6,6 +6,7 @@ import { debate } from './debate.ts';
 import type { Dependencies } from './dependencies.ts';
 import { evaluate } from './evaluate.ts';
 import { fineTune, remakeModel } from './fine-tune.ts';
+import { measureDiversity } from './measure-diversity.ts';
 import { prepare } from './prepare.ts';
 import { prepareStudy, studyCells } from './prepare-study.ts';
 import { recordIteration } from './record-iteration.ts';
@@ -29,10 +30,13 @@ export function controlActivities(dependencies: Dependencies) {
   };
 }
 
-/** Shards of debates, on the debate queue. */
+/** What models answer and score, on the debate queue. */
 export type DebateActivities = ReturnType<typeof debateActivities>;
 export function debateActivities(dependencies: Dependencies) {
-  return { debate: activity(debate, dependencies) };
+  return {
+    debate: activity(debate, dependencies),
+    measureDiversity: activity(measureDiversity, dependencies),
+  };
 }
 
 /** Fine-tunes, on the GPU queue. */

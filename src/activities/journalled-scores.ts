@@ -36,7 +36,9 @@ export function journalledScores(
   claim: Claim,
   onBusy: OnBusy,
 ) {
-  const models = agents.toSorted((a, b) => a.number - b.number).map((agent) => modelOf(agent, generation.name));
+  const models = agents
+    .toSorted((a, b) => a.number - b.number)
+    .map((agent) => modelOf(agent, generation.name));
 
   async function ask(
     questionId: string,

@@ -20,7 +20,7 @@ import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type FirstResponses, firstResponses } from './first-responses.ts';
 import { journalledScores, type QuestionScores } from './journalled-scores.ts';
-import { type EncoderName, responseEncoder } from './response-encoder.ts';
+import { responseEncoder } from './response-encoder.ts';
 
 export type DiversityRequest = {
   readonly experiment: string;
@@ -29,11 +29,6 @@ export type DiversityRequest = {
   readonly shards: number;
   /** Those that held these debates. */
   readonly agents: readonly Agent<ModelRef>[];
-  readonly diversity: {
-    /** At most so many held-out questions are measured with. */
-    readonly questions: number;
-    readonly encoder: EncoderName;
-  };
 };
 
 /**
@@ -68,13 +63,14 @@ function withoutRows({ rows: _, ...figures }: DiversityDocument): Omit<Diversity
 }
 
 async function measure(
-  { iteration, shards, agents, diversity }: DiversityRequest,
+  { iteration, shards, agents }: DiversityRequest,
   files: ExperimentFiles,
   mine: Claim,
   { store, endpoints, gate, grader }: Dependencies,
   { signal, show }: Running,
 ): Promise<DiversityDocument> {
   const config = await configOf(files);
+  const { diversity } = config;
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const encoder = responseEncoder(diversity.encoder, endpoints);

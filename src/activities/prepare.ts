@@ -36,6 +36,8 @@ export type Plan = {
   readonly transfer: readonly (Extent & { readonly name: string })[];
   /** Whether the majority at equal tokens is measured beside each debate. */
   readonly equalTokens: boolean;
+  /** Whether diversity is measured after each evaluation. */
+  readonly diversity: boolean;
 };
 export type Extent = { readonly questions: number; readonly shards: number };
 
@@ -76,6 +78,7 @@ export async function prepare(
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
+    diversity: config.diversity.questions > 0,
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }

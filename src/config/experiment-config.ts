@@ -9,14 +9,16 @@ import { seriesNameSchema } from './experiment-name.ts';
 import { fineTuneConfigSchema } from './fine-tune-config.ts';
 import { taskConfigSchema } from './task-config.ts';
 
+const endpointName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'expected the name of an endpoint: letters, digits, ".", "_", "-"',
+  );
+
 const modelSchema = z
   .strictObject({
-    endpoint: z
-      .string()
-      .regex(
-        /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-        'expected the name of an endpoint: letters, digits, ".", "_", "-"',
-      )
+    endpoint: endpointName
       .default('local')
       .describe('Who answers: `local`, or a name that the worker’s configs/endpoints.yaml defines.'),
     model_name_or_path: z
@@ -37,6 +39,23 @@ const samplingSchema = z
     max_tokens: z.int().min(1).max(131_072).default(2048).describe('Most tokens of one answer.'),
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
+
+const diversitySchema = z
+  .strictObject({
+    questions: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(100)
+      .describe('So many held-out questions, drawn by the seed. 0: diversity is not measured.'),
+    encoder: z
+      .union([z.literal('ngrams'), z.strictObject({ endpoint: endpointName, model: z.string().min(1) })])
+      .default('ngrams')
+      .describe(
+        'What makes responses into vectors: `ngrams`, our own, or {endpoint, model}: a sentence encoder behind POST /v1/embeddings.',
+      ),
+  })
+  .describe('How diverse the agents are, after each evaluation: docs/measures.md.');
 
 export const experimentConfigSchema = z
   .strictObject({
@@ -115,6 +134,7 @@ export const experimentConfigSchema = z
       ),
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
+    diversity: diversitySchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
     shared_answers: seriesNameSchema
       .optional()

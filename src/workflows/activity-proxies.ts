@@ -42,7 +42,7 @@ const {
   startToCloseTimeout: '1h',
 });
 
-const { debate } = proxyActivities<DebateActivities>({
+const { debate, measureDiversity } = proxyActivities<DebateActivities>({
   ...ofEveryStep,
   taskQueue: taskQueues.debate,
   startToCloseTimeout: '12h',
@@ -66,6 +66,7 @@ export const activities = {
   studyCells,
   writeStudy,
   debate,
+  measureDiversity,
   fineTune,
   remakeModel,
 };

@@ -8,12 +8,13 @@ import type { RunControl } from './run-control.ts';
 
 /**
  * Debates the held-out questions and compares the answers with the gold ones: a single answer, the majority, the debate. Beside a debate,
- * the majority of as many first answers as cost the same.
+ * the majority of as many first answers as cost the same; and how diverse the agents are.
  */
 export async function evaluateAgents(state: ExperimentState, control: RunControl): Promise<Evaluation> {
   const { evaluation, tokens } = await measure(state, control, 'heldout');
   const votes = state.plan.equalTokens ? votesAtEqualTokens(state.agents.length, tokens) : null;
   if (votes !== null) await measure(state, control, 'vote', votes);
+  if (state.plan.diversity) await measureDiversity(state, control);
   return evaluation;
 }
 
@@ -40,4 +41,13 @@ async function measure(state: ExperimentState, control: RunControl, split: Measu
     ]),
   );
   return { evaluation, tokens };
+}
+
+async function measureDiversity({ plan, iteration, agents }: ExperimentState, control: RunControl) {
+  const activityId = `diversity-i${iteration}`;
+  await control.step(activityId, () =>
+    activities.measureDiversity.executeWithOptions({ activityId, summary: 'how diverse the agents are' }, [
+      { experiment: plan.experiment, iteration, shards: plan.heldout.shards, agents },
+    ]),
+  );
 }

@@ -108,15 +108,10 @@ async function debated(
     await writeRows(files.shard(1, 'heldout', shard), rows);
   }
   const request = { experiment: 'e', iteration: 1, shards };
-  const measured = (
-    agents: DiversityRequest['agents'],
-    diversity: Partial<DiversityRequest['diversity']> = {},
-  ) =>
-    measureDiversity(
-      { ...request, agents, diversity: { questions: 100, encoder: 'ngrams', ...diversity } },
-      dependencies,
-      running,
-    );
+  const measured = async (agents: DiversityRequest['agents'], diversity: object = {}) => {
+    await writeDocument(files.config, { ...config, diversity: { ...config.diversity, ...diversity } });
+    return measureDiversity({ ...request, agents }, dependencies, running);
+  };
   return { store, files, measured };
 }
 

@@ -127,7 +127,7 @@ describe('a study', () => {
 
   it.each([
     [undefined, 'methods: missing'],
-    [[], 'a list'],
+    [[], 'expected one object'],
     [{ ...input, experiments: [] }, 'experiments'],
     [{ ...input, experiments: [{ name: '../x' }] }, 'a name within a study'],
     [{ ...input, methods: ['base', 'base'] }, '"base" is there twice'],
