@@ -10,6 +10,7 @@ import { findRows, writeRows } from '../store/rows.ts';
 import { SeriesDamaged } from '../store/series-damaged.ts';
 import { StoreNotWritable } from '../store/store-not-writable.ts';
 import { loadTask, type TaskData } from '../tasks/load-task.ts';
+import { report } from '../telemetry/reports.ts';
 import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
@@ -43,9 +44,10 @@ export async function prepare(
   const series = config.carry_over?.series;
   const { questions, night } = await faultsOf('task', signal, async () => {
     const night =
-      series === undefined ? null : await planNight({ config, series, files }, store, begun !== null);
-    const load = () => (night === null ? loadTask(config) : questionsOfNight(config, night, store));
-    return { night, questions: await questionsOf(load, files, begun !== null) };
+      series === undefined ? null : await planNight({ config, series, files, signal }, store, begun !== null);
+    const load = () =>
+      night === null ? loadTask(config, signal) : questionsOfNight(config, night, store, signal);
+    return { night, questions: await questionsOf(load, experiment, files, begun !== null) };
   });
   await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
@@ -131,6 +133,7 @@ async function faultsOf<Result>(
 
 async function questionsOf(
   load: () => Promise<TaskData>,
+  experiment: string,
   files: ExperimentFiles,
   begun: boolean,
 ): Promise<Record<Split, number>> {
@@ -140,6 +143,9 @@ async function questionsOf(
   // Without a config they are left over from a start that failed, perhaps with another config.
   if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
   const task = await load();
+  // What was not asked has to be known to whoever reads the result, and not only from the log.
+  await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
+  for (const leftOut of task.leftOut) report('questions left out', { experiment, ...leftOut });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);

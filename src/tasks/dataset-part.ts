@@ -1,0 +1,70 @@
+import { datasets, type Dataset } from '../config/datasets.ts';
+import type { DatasetTask } from '../config/task-config.ts';
+import { gsm8kRows } from './gsm8k-rows.ts';
+import { math500Rows, mathRows } from './math-rows.ts';
+import { mmluRows } from './mmlu-rows.ts';
+import type { RowShape } from './row-shape.ts';
+
+/** A split of a dataset: where it is and what its rows are. */
+export type DatasetPart = {
+  readonly dataset: Dataset;
+  readonly split: string;
+  readonly shape: RowShape;
+  readonly revision: string;
+  /** A folder with a copy of the dataset; the hub when undefined. */
+  readonly folder: string | undefined;
+  /** The setting that names such a folder. */
+  readonly setting: string;
+};
+
+/** What is held out. */
+export type HeldOutSettings = Pick<DatasetTask, 'kind' | 'revision' | 'dataset_path'> & {
+  readonly levels?: readonly number[] | undefined;
+};
+
+/** The part of a task that measures. */
+export function heldOutPart({ kind, levels = [1, 2, 3, 4, 5], ...where }: HeldOutSettings): DatasetPart {
+  const common = {
+    dataset: datasets[kind],
+    split: 'test',
+    revision: where.revision,
+    folder: where.dataset_path,
+    setting: 'task.dataset_path',
+  };
+  switch (kind) {
+    case 'gsm8k':
+      return { ...common, shape: gsm8kRows };
+    case 'math':
+      return { ...common, shape: mathRows(levels) };
+    case 'math-500':
+      return { ...common, shape: math500Rows(levels) };
+    case 'mmlu':
+      return { ...common, shape: mmluRows };
+  }
+}
+
+/** The part of a task that is trained on. */
+export function trainingPart(task: DatasetTask): DatasetPart {
+  switch (task.kind) {
+    case 'gsm8k':
+    case 'math':
+      return { ...heldOutPart(task), split: 'train' };
+    case 'math-500':
+      return {
+        dataset: datasets.math,
+        split: 'train',
+        shape: mathRows(task.levels),
+        revision: task.train_revision,
+        folder: task.train_dataset_path,
+        setting: 'task.train_dataset_path',
+      };
+    case 'mmlu':
+      // Its auxiliary_train comes from other tests and names no subjects; this split is of the same kind as the test split.
+      return { ...heldOutPart(task), split: 'validation' };
+  }
+}
+
+/** What to call a part in messages, e.g. `openai/gsm8k (train)`. */
+export function nameOf({ dataset, split, folder }: DatasetPart): string {
+  return `${dataset.name} (${split}${folder === undefined ? '' : `, from ${folder}`})`;
+}
