@@ -9,6 +9,8 @@ import type { RowShape } from './row-shape.ts';
 export type DatasetPart = {
   readonly dataset: Dataset;
   readonly split: string;
+  /** Those of its rows that are asked, where they have levels. */
+  readonly levels: readonly number[] | undefined;
   readonly shape: RowShape;
   readonly revision: string;
   /** A folder with a copy of the dataset; the hub when undefined. */
@@ -23,12 +25,13 @@ export type HeldOutSettings = Pick<DatasetTask, 'kind' | 'revision' | 'dataset_p
 };
 
 /** The part of a task that measures. */
-export function heldOutPart({ kind, levels = [1, 2, 3, 4, 5], ...where }: HeldOutSettings): DatasetPart {
+export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSettings): DatasetPart {
   const common = {
     dataset: datasets[kind],
     split: 'test',
-    revision: where.revision,
-    folder: where.dataset_path,
+    levels,
+    revision,
+    folder: dataset_path,
     setting: 'task.dataset_path',
   };
   switch (kind) {
@@ -53,6 +56,7 @@ export function trainingPart(task: DatasetTask): DatasetPart {
       return {
         dataset: datasets.math,
         split: 'train',
+        levels: task.levels,
         shape: mathRows(task.levels),
         revision: task.train_revision,
         folder: task.train_dataset_path,
@@ -64,7 +68,12 @@ export function trainingPart(task: DatasetTask): DatasetPart {
   }
 }
 
-/** What to call a part in messages, e.g. `openai/gsm8k (train)`. */
-export function nameOf({ dataset, split, folder }: DatasetPart): string {
-  return `${dataset.name} (${split}${folder === undefined ? '' : `, from ${folder}`})`;
+/** What to call a part in messages, e.g. `EleutherAI/hendrycks_math (train, levels 1, 2, 3)`. */
+export function nameOf({ dataset, split, levels, folder }: DatasetPart): string {
+  const which = [
+    split,
+    ...(levels === undefined ? [] : [`levels ${levels.join(', ')}`]),
+    ...(folder === undefined ? [] : [`from ${folder}`]),
+  ];
+  return `${dataset.name} (${which.join(', ')})`;
 }

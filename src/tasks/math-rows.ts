@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { extractAnswer } from '../algorithm/answer.ts';
 import { filledText, rowOf, type RowShape } from './row-shape.ts';
 
+const allLevels = [1, 2, 3, 4, 5];
+
 /** Rows of MATH: the gold answer is the last `\boxed{…}` of `solution`, the level a text such as `Level 3`. */
-export function mathRows(levels: readonly number[]): RowShape {
+export function mathRows(levels: readonly number[] = allLevels): RowShape {
   return {
     schema: rowOf({
       problem: filledText,
@@ -20,7 +22,7 @@ export function mathRows(levels: readonly number[]): RowShape {
 }
 
 /** Rows of MATH-500, which has the answer by itself and the level as a number. */
-export function math500Rows(levels: readonly number[]): RowShape {
+export function math500Rows(levels: readonly number[] = allLevels): RowShape {
   return {
     schema: rowOf({
       problem: filledText,
