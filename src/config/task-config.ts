@@ -72,7 +72,9 @@ const source = ({ name, revision }: { readonly name: string; readonly revision: 
   revision: commit.default(revision).describe(`The commit of ${name} on the Hugging Face hub.`),
   dataset_path: folder
     .optional()
-    .describe(`A folder with a copy of ${name}, instead of the hub: ${copy}. Absolute, or relative to the worker's current folder.`),
+    .describe(
+      `A folder with a copy of ${name}, instead of the hub: ${copy}. Absolute, or relative to the worker's current folder.`,
+    ),
 });
 const levels = z.array(z.int().min(1).max(5)).min(1);
 
@@ -100,7 +102,9 @@ const math500TaskSchema = z
     kind: z.literal('math-500').describe('MATH-500 measures; the training split of MATH is trained on.'),
     levels: levels
       .default([1, 2, 3, 4, 5])
-      .describe('Which of the five levels are asked, in training and held out. Fewer levels have fewer than 500 held-out questions.'),
+      .describe(
+        'Which of the five levels are asked, in training and held out. Fewer levels have fewer than 500 held-out questions.',
+      ),
     ...source(datasets['math-500']),
     train_revision: commit
       .default(datasets.math.revision)
@@ -126,7 +130,9 @@ const jsonlTaskSchema = z
   .strictObject({
     kind: z
       .literal('jsonl')
-      .describe('Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.'),
+      .describe(
+        'Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.',
+      ),
     train_file: z.string().min(1).describe("Absolute, or relative to the worker's current folder."),
     test_file: z
       .string()

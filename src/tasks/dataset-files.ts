@@ -18,7 +18,8 @@ export async function datasetFiles(part: DatasetPart, signal?: AbortSignal): Pro
   );
   if (folder !== undefined) return localFiles(part, resolve(folder), paths);
   const files: string[] = [];
-  for (const path of paths) files.push(await hubFile({ name: dataset.name, revision, setting }, path, signal));
+  for (const path of paths)
+    files.push(await hubFile({ name: dataset.name, revision, setting }, path, signal));
   return files;
 }
 

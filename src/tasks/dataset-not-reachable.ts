@@ -9,7 +9,11 @@ export class DatasetNotReachable extends Error {
   readonly path: string;
 
   constructor(
-    { name, revision, setting }: { readonly name: string; readonly revision: string; readonly setting: string },
+    {
+      name,
+      revision,
+      setting,
+    }: { readonly name: string; readonly revision: string; readonly setting: string },
     path: string,
     why: string,
     options?: ErrorOptions,

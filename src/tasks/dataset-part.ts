@@ -26,47 +26,34 @@ export type HeldOutSettings = Pick<DatasetTask, 'kind' | 'revision' | 'dataset_p
 
 /** The part of a task that measures. */
 export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSettings): DatasetPart {
-  const common = {
+  return {
     dataset: datasets[kind],
     split: 'test',
     levels,
+    shape: shapeOf[kind](levels),
     revision,
     folder: dataset_path,
     setting: 'task.dataset_path',
   };
-  switch (kind) {
-    case 'gsm8k':
-      return { ...common, shape: gsm8kRows };
-    case 'math':
-      return { ...common, shape: mathRows(levels) };
-    case 'math-500':
-      return { ...common, shape: math500Rows(levels) };
-    case 'mmlu':
-      return { ...common, shape: mmluRows };
-  }
 }
 
 /** The part of a task that is trained on. */
 export function trainingPart(task: DatasetTask): DatasetPart {
-  switch (task.kind) {
-    case 'gsm8k':
-    case 'math':
-      return { ...heldOutPart(task), split: 'train' };
-    case 'math-500':
-      return {
-        dataset: datasets.math,
-        split: 'train',
-        levels: task.levels,
-        shape: mathRows(task.levels),
-        revision: task.train_revision,
-        folder: task.train_dataset_path,
-        setting: 'task.train_dataset_path',
-      };
-    case 'mmlu':
-      // Its auxiliary_train comes from other tests and names no subjects; this split is of the same kind as the test split.
-      return { ...heldOutPart(task), split: 'validation' };
+  if (task.kind !== 'math-500') {
+    // MMLU's auxiliary_train comes from other tests and names no subjects; this split is of the same kind as the test split.
+    return { ...heldOutPart(task), split: task.kind === 'mmlu' ? 'validation' : 'train' };
   }
+  const { levels, train_revision: revision, train_dataset_path: dataset_path } = task;
+  const math = heldOutPart({ kind: 'math', levels, revision, dataset_path });
+  return { ...math, split: 'train', setting: 'task.train_dataset_path' };
 }
+
+const shapeOf: Record<DatasetTask['kind'], (levels?: readonly number[]) => RowShape> = {
+  gsm8k: () => gsm8kRows,
+  math: mathRows,
+  'math-500': math500Rows,
+  mmlu: () => mmluRows,
+};
 
 /** What to call a part in messages, e.g. `EleutherAI/hendrycks_math (train, levels 1, 2, 3)`. */
 export function nameOf({ dataset, split, levels, folder }: DatasetPart): string {

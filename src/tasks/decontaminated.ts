@@ -41,7 +41,10 @@ async function questionsOf(
     return { name: path, problems: all(await readProblems(path, anyQuestion, true)) };
   }
   const { kind, revision = datasets[kind].revision, dataset_path } = other;
-  const part = { ...heldOutPart({ kind, revision, dataset_path }), setting: 'its dataset_path in task.decontaminate' };
+  const part = {
+    ...heldOutPart({ kind, revision, dataset_path }),
+    setting: 'its dataset_path in task.decontaminate',
+  };
   return { name: nameOf(part), problems: all(await readPart(part, true, signal)) };
 }
 
@@ -53,7 +56,10 @@ function all({ problems, unreadable }: ReadProblems): Problem[] {
 /** Rows with a question, under the name that most datasets or that MATH gives it. */
 const anyQuestion: RowShape = {
   schema: z
-    .union([rowOf({ question: filledText }), rowOf({ problem: filledText })], 'expected a question or a problem')
+    .union(
+      [rowOf({ question: filledText }), rowOf({ problem: filledText })],
+      'expected a question or a problem',
+    )
     .transform((row) => ({ text: 'question' in row ? row.question : row.problem, answer: '' })),
   expected: 'an object {"question": "…"} or {"problem": "…"}',
 };

@@ -15,7 +15,8 @@ export class InvalidTaskFile extends Error {
       .slice(0, mostTold)
       .map(({ line, message }) => (line === 0 ? message : `${unit} ${line}: ${message}`));
     const more = faults.length > mostTold ? [`… and ${faults.length - mostTold} more bad ${unit}s`] : [];
-    const hint = expected === undefined ? '' : `\nEach ${unit} has to be ${expected}; further keys are allowed.`;
+    const hint =
+      expected === undefined ? '' : `\nEach ${unit} has to be ${expected}; further keys are allowed.`;
     super(
       `The task file ${path} cannot be used:\n${[...told, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
     );

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { whyUnreadable } from './graders/why-unreadable.ts';
 import { InvalidTaskFile, type TaskFileFault } from './invalid-task-file.ts';
 import type { Problem } from './problem.ts';
@@ -28,7 +29,9 @@ export async function readProblems(
   const problems: Problem[] = [];
   const faults: TaskFileFault[] = [];
   const unreadable: (UnreadableGold & { readonly problem: Problem })[] = [];
-  for (const row of await readRows(path)) {
+  for (const [index, row] of (await readRows(path)).entries()) {
+    // A large file takes seconds: other steps of the worker have heartbeats to send meanwhile.
+    if (index % 1000 === 999) await setImmediate();
     const problem = problemIn(row, shape);
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;

@@ -17,7 +17,11 @@ import type { Splits } from './splits.ts';
  */
 export async function readSplits(
   task: ReadTask,
-  { seed, kept, signal }: {
+  {
+    seed,
+    kept,
+    signal,
+  }: {
     readonly seed: number;
     readonly kept: readonly Problem[] | null;
     readonly signal?: AbortSignal | undefined;

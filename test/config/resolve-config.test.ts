@@ -122,8 +122,14 @@ describe('resolving the config of an experiment', () => {
     [{ sampling: [] }, 'sampling: [] was given; expected an object with temperature, top_p, max_tokens'],
     [{ task: { kind: 'gsm9k' } }, 'task.kind: "gsm9k" was given; expected "arithmetic", or "gsm8k", or'],
     [{ task: { kind: 'gsm9k' } }, '; the nearest is gsm8k'],
-    [{ init_from: 'bass' }, 'init_from: "bass" was given; expected one of "previous", "base"; the nearest is base'],
-    [{ task: { kind: 'math', levels: [6] } }, 'task.levels.0: 6 was given; expected a whole number from 1 to 5'],
+    [
+      { init_from: 'bass' },
+      'init_from: "bass" was given; expected one of "previous", "base"; the nearest is base',
+    ],
+    [
+      { task: { kind: 'math', levels: [6] } },
+      'task.levels.0: 6 was given; expected a whole number from 1 to 5',
+    ],
     [{ task: { kind: 'gsm8k', levels: [1] } }, 'task.levels: unknown key; the nearest valid one is'],
     [{ task: { kind: 'gsm8k', revision: 'main' } }, 'task.revision: "main" was given; expected a commit'],
     [

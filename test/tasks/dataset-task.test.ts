@@ -14,7 +14,7 @@ import {
   mathRow,
   mmluRow,
   rows,
-  sampleFiles,
+  type sampleFiles,
   type Sizes,
   writeDataset,
   writeRows,
@@ -41,46 +41,54 @@ function localTask(kind: Kind, sizes: Sizes): object {
 }
 
 describe('a task from a dataset', () => {
-  it.each(kinds)('%s has as many questions as are asked for, apart from each other, by the seed', async (kind) => {
-    const task = { ...localTask(kind, { train: 60, test: 60 }), train_size: 30, test_size: 20 };
-    const data = await load(task);
-    expect([data.train.length, data.trainLabels.length, data.heldOut.length]).toEqual([30, 30, 20]);
-    const texts = [...data.train, ...data.heldOut].map(({ text }) => normalisedText(text));
-    expect(new Set(texts).size).toBe(50);
-    expect(await load(task)).toEqual(data);
-    expect((await load(task, 1)).train).not.toEqual(data.train);
-    expect((await load(task, 1)).heldOut).not.toEqual(data.heldOut);
-  });
+  it.each(kinds)(
+    '%s has as many questions as are asked for, apart from each other, by the seed',
+    async (kind) => {
+      const task = { ...localTask(kind, { train: 60, test: 60 }), train_size: 30, test_size: 20 };
+      const data = await load(task);
+      expect([data.train.length, data.trainLabels.length, data.heldOut.length]).toEqual([30, 30, 20]);
+      const texts = [...data.train, ...data.heldOut].map(({ text }) => normalisedText(text));
+      expect(new Set(texts).size).toBe(50);
+      expect(await load(task)).toEqual(data);
+      expect((await load(task, 1)).train).not.toEqual(data.train);
+      expect((await load(task, 1)).heldOut).not.toEqual(data.heldOut);
+    },
+  );
 
-  it.each(kinds)('%s asks the paper’s 500 and 500, and says how many there are when that is too many', async (kind) => {
-    const task = localTask(kind, { train: 9, test: 499 });
-    await expect(load(task)).rejects.toThrow(/task\.train_size: 500 questions .* has only \d+ that can be used/);
-    const measured = { 'math-500': 499, gsm8k: 499, mmlu: 499, math: 7 * 300 }[kind];
-    const loading = load({ ...task, train_size: 5, test_size: measured + 1 });
-    await expect(loading).rejects.toThrow(`task.test_size: ${measured + 1} questions were asked for, but `);
-    await expect(loading).rejects.toThrow(new RegExp(`\\(test.* has only ${measured} that can be used`));
-  });
+  it.each(kinds)(
+    '%s asks the paper’s 500 and 500, and says how many there are when that is too many',
+    async (kind) => {
+      const task = localTask(kind, { train: 9, test: 499 });
+      await expect(load(task)).rejects.toThrow(
+        /task\.train_size: 500 questions .* has only \d+ that can be used/,
+      );
+      const measured = { 'math-500': 499, gsm8k: 499, mmlu: 499, math: 7 * 300 }[kind];
+      const loading = load({ ...task, train_size: 5, test_size: measured + 1 });
+      await expect(loading).rejects.toThrow(`task.test_size: ${measured + 1} questions were asked for, but `);
+      await expect(loading).rejects.toThrow(new RegExp(`\\(test.* has only ${measured} that can be used`));
+    },
+  );
 
-  it.each(kinds)('%s has the same held-out questions for agents that were trained on another task', async (kind) => {
-    const task = { ...localTask(kind, { train: 60, test: 60 }), train_size: 30, test_size: 20 };
-    const { heldOut } = await load(task, 3);
-    rmSync(join(folder, 'math', 'algebra', 'train-00000-of-00001.parquet'), { force: true });
-    rmSync(join(folder, 'gsm8k', 'main', 'train-00000-of-00001.parquet'), { force: true });
-    expect(await loadHeldOut(config(task, 3))).toEqual(heldOut);
-  });
+  it.each(kinds)(
+    '%s has the same held-out questions for agents that were trained on another task',
+    async (kind) => {
+      const task = { ...localTask(kind, { train: 60, test: 60 }), train_size: 30, test_size: 20 };
+      const { heldOut } = await load(task, 3);
+      rmSync(join(folder, 'math', 'algebra', 'train-00000-of-00001.parquet'), { force: true });
+      rmSync(join(folder, 'gsm8k', 'main', 'train-00000-of-00001.parquet'), { force: true });
+      expect(await loadHeldOut(config(task, 3))).toEqual(heldOut);
+    },
+  );
 
   it.each(kinds)('%s never asks a question twice in a series until all were asked', async (kind) => {
-    const task = { ...localTask(kind, { train: 10, test: 10 }), train_size: 6, test_size: 5 };
+    const task = { ...localTask(kind, { train: 10, test: 10 }), train_size: 5, test_size: 5 };
     const first = await loadNight(config(task), null);
-    const before = { asked: first.asked, position: 6, heldOut: first.heldOut };
+    const before = { asked: first.asked, position: 5, heldOut: first.heldOut };
     const second = await loadNight(config(task), before);
     expect(second.heldOut).toEqual(first.heldOut);
-    if (kind === 'mmlu' || kind === 'gsm8k') {
-      expect(second.asked.map(({ cycle, keys }) => [cycle, keys.length])).toEqual([[0, 4], [1, 2]]);
-    } else {
-      const texts = [...first.train, ...second.train].map(({ text }) => text);
-      expect(new Set(texts).size).toBe(12);
-    }
+    const texts = [...first.train, ...second.train].map(({ text }) => text);
+    expect(new Set(texts).size).toBe(10);
+    expect(texts.some((text) => first.heldOut.some((held) => held.text === text))).toBe(false);
   });
 
   it('GSM8K: the gold answer stands behind ####, without thousands separators', async () => {
@@ -101,7 +109,9 @@ describe('a task from a dataset', () => {
     const task = { kind: 'math', dataset_path: path, train_size: 21, test_size: 21 };
     const { train, trainLabels } = await load(task);
     expect(train[0]?.text).toBe(mathRow('algebra', 0)['problem']);
-    expect(trainLabels.slice(0, 3).map(({ answer }) => answer)).toEqual([1, 3, 5].map((n) => `\\frac{${n}}{2}`));
+    expect(trainLabels.slice(0, 3).map(({ answer }) => answer)).toEqual(
+      [1, 3, 5].map((n) => `\\frac{${n}}{2}`),
+    );
     const five = await load({ ...task, levels: [5], train_size: 7, test_size: 7 });
     expect(new Set(five.trainLabels.map(({ answer }) => answer))).toEqual(new Set(['\\frac{9}{2}']));
     await expect(load({ ...task, train_size: 22 })).rejects.toThrow('(train, levels 1, 2, 3, from');
@@ -118,7 +128,10 @@ describe('a task from a dataset', () => {
 
   it('MATH-500 is held out, and what is trained on is MATH without it', async () => {
     const task = localTask('math-500', { train: 4, test: 8 });
-    const both = { ...mathRow('algebra', 1), problem: ` how MANY ${String(math500Row(3)['problem']).slice(9)}` };
+    const both = {
+      ...mathRow('algebra', 1),
+      problem: ` how MANY ${String(math500Row(3)['problem']).slice(9)}`,
+    };
     writeRows(join(folder, 'math/algebra/train-00000-of-00001.parquet'), [both, mathRow('algebra', 2)]);
     const data = await load({ ...task, train_size: 25, test_size: 8 });
     expect(data.heldOut.map(({ text, answer }) => [text, answer])).toEqual(
@@ -127,7 +140,9 @@ describe('a task from a dataset', () => {
     expect(data.train).toHaveLength(25);
     expect(data.leftOut).toEqual([
       {
-        what: expect.stringContaining('training questions that HuggingFaceH4/MATH-500 (test, levels 1, 2, 3, 4, 5'),
+        what: expect.stringContaining(
+          'training questions that HuggingFaceH4/MATH-500 (test, levels 1, 2, 3, 4, 5',
+        ),
         count: 1,
         examples: ['how MANY whole numbers lie strictly between $0$ and $3$?'],
       },
@@ -150,8 +165,19 @@ describe('a task from a dataset', () => {
         'Give the letter of the right choice as the answer.',
       ].join('\n'),
     );
-    const given = ['B', '(B)', '\\text{B}', 'b', 'the Birch 100000', 'B. the Birch 100000', 'A', 'E', '1', '(C) the Birch 100000'];
-    const right = await Promise.all(given.map((one) => grader.equal(answer, one)));
+    const given = [
+      'B',
+      '(B)',
+      '\\text{B}',
+      'b',
+      'the Birch 100000',
+      'B. the Birch 100000',
+      'A',
+      'E',
+      '1',
+      '(C) the Birch 100000',
+    ];
+    const right = await Promise.all(given.map(async (one) => grader.equal(answer, one)));
     expect(given.filter((_, index) => right[index])).toEqual(given.slice(0, 6));
   });
 

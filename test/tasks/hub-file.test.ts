@@ -149,7 +149,12 @@ describe('a dataset on the hub', () => {
   it('that was damaged in the cache is refused, with the file', async () => {
     publish('gsm8k');
     await load({ kind: 'gsm8k' });
-    const path = join(cache, 'datasets--openai--gsm8k/snapshots', gsm8k.revision, 'main/test-00000-of-00001.parquet');
+    const path = join(
+      cache,
+      'datasets--openai--gsm8k/snapshots',
+      gsm8k.revision,
+      'main/test-00000-of-00001.parquet',
+    );
     writeFileSync(path, 'no parquet');
     const told = await refusal(load({ kind: 'gsm8k' }));
     expect(told).toContain(path);

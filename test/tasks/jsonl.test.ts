@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/invalid-config.ts';
 import { resolveConfig } from '../../src/config/resolve-config.ts';
@@ -124,6 +125,30 @@ describe('a task from files', () => {
     expect(heldOut).toHaveLength(5);
     const what = `training questions that ${test_file} has too`;
     expect(leftOut).toEqual([{ what, count: 2, examples: ['What is 7?', 'What is 8?'] }]);
+  });
+
+  it('never trains on a held-out question, whatever the files share', async () => {
+    const numbers = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 30 });
+    const asRows = (name: string, some: readonly number[]) =>
+      writeRows(
+        join(folder, name),
+        some.map((n) => ({ question: n % 2 === 0 ? ` what IS ${n}?` : `What is  ${n}?`, answer: n })),
+      );
+    await fc.assert(
+      fc.asyncProperty(numbers, numbers, fc.nat(1000), async (train, test, seed) => {
+        const left = train.filter((n) => !test.includes(n));
+        fc.pre(left.length > 0);
+        const test_file = asRows('held.jsonl', test);
+        const train_file = asRows('learnt.jsonl', train);
+        const data = await load({ train_file, test_file, decontaminate: [test_file] }, seed);
+        expect(data.trainLabels.map(({ answer }) => Number(answer))).toEqual(left);
+        expect(data.heldOut.map(({ answer }) => Number(answer))).toEqual(test);
+        expect(data.leftOut.map(({ count }) => count)).toEqual(
+          left.length === train.length ? [] : [train.length - left.length],
+        );
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('has the same held-out questions for agents that were trained on another task', async () => {

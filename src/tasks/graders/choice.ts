@@ -33,7 +33,8 @@ const LABEL = String.raw`(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=\s)))`;
 const LABELLED = new RegExp(String.raw`^(?:${COMMAND}\s*${LABEL}\s*\}|${LABEL})\s+(\S.*)$`, 's');
 const LABELLED_IN_TEXT = new RegExp(String.raw`^(${COMMAND})\s*${LABEL}\s+(\S[^{}]*\})$`, 's');
 /** What stands behind a letter in a formula, where it is no label: `(A) \cup (B)`. */
-const OPERATOR = /^(?:[+*/=^_<>|&,;:.!]|-(?=\s)|\\(?:cup|cap|cdot|times|to|le|ge|ne|in|sub|sup|wedge|vee|pm)\b)/;
+const OPERATOR =
+  /^(?:[+*/=^_<>|&,;:.!]|-(?=\s)|\\(?:cup|cap|cdot|times|to|le|ge|ne|in|sub|sup|wedge|vee|pm)\b)/;
 /** A second label: a list of parts and no choice. */
 const ANOTHER = /(?:^|[\s,;{])(?:\([A-J]\)|[A-J]\))/;
 

@@ -41,9 +41,7 @@ export function createGrader(options: GraderOptions = {}): Grader {
     // Normalising would join a choice's letter with its text.
     const choice = isChoice(gold) || isChoice(answer);
     // Always the same order, so that the verdict cannot depend on which of the two is the gold answer.
-    const [one = '', two = ''] = (
-      choice ? [gold, answer] : [normalise(gold), normalise(answer)]
-    ).toSorted();
+    const [one = '', two = ''] = (choice ? [gold, answer] : [normalise(gold), normalise(answer)]).toSorted();
     const key = `${choice ? 'choice ' : ''}${one}\n${two}`;
     const known = verdicts.get(key);
     if (known !== undefined) return known;

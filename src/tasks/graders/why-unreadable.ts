@@ -8,7 +8,8 @@ import { LONGEST_ANSWER, normalise } from './normalise.ts';
  * the grader can read it. An answer that the grader reads equals at least itself.
  */
 export function whyUnreadable(gold: string): string | null {
-  if (isChoice(gold)) return null;
+  // Most are plain numbers, and there may be very many.
+  if (/^-?\d+(?:\.\d+)?$/.test(gold) || isChoice(gold)) return null;
   if (gold.length > LONGEST_ANSWER) {
     return `it has ${gold.length} characters, and the grader reads at most ${LONGEST_ANSWER}`;
   }

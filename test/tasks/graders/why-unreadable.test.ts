@@ -17,12 +17,20 @@ describe('a gold answer', () => {
     expect(whyUnreadable(gold)).toContain(why);
   });
 
-  it.each(['42', '[0, 1)', ']0,1[', '\\text{even}', 'no solution', ':) smile', '(B) [0, 1', 'D', '7!', '\\{1,2\\}'])(
-    '%s can be read',
-    (gold) => {
-      expect(whyUnreadable(gold)).toBeNull();
-    },
-  );
+  it.each([
+    '42',
+    '[0, 1)',
+    ']0,1[',
+    '\\text{even}',
+    'no solution',
+    ':) smile',
+    '(B) [0, 1',
+    'D',
+    '7!',
+    '\\{1,2\\}',
+  ])('%s can be read', (gold) => {
+    expect(whyUnreadable(gold)).toBeNull();
+  });
 
   it('that is equal to another answer can be read', () => {
     const unreadable = ownCases.filter(({ equal, gold }) => equal && whyUnreadable(gold) !== null);
