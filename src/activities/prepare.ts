@@ -11,7 +11,9 @@ import { DiskFull } from '../store/disk-full.ts';
 import { findRows, writeRows } from '../store/rows.ts';
 import { SeriesDamaged } from '../store/series-damaged.ts';
 import { StoreNotWritable } from '../store/store-not-writable.ts';
+import { loadHeldOut } from '../tasks/load-held-out.ts';
 import { loadTask, type TaskData } from '../tasks/load-task.ts';
+import { report } from '../telemetry/reports.ts';
 import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
@@ -58,10 +60,11 @@ export async function prepare(
   const series = config.carry_over?.series;
   const { questions, night, transfer } = await faultsOf('task', signal, async () => {
     const night =
-      series === undefined ? null : await planNight({ config, series, files }, store, begun !== null);
-    const load = () => (night === null ? loadTask(config) : questionsOfNight(config, night, store));
-    const questions = await questionsOf(load, files, begun !== null);
-    return { night, questions, transfer: await transferTasks(config, files, begun !== null) };
+      series === undefined ? null : await planNight({ config, series, files, signal }, store, begun !== null);
+    const load = () =>
+      night === null ? loadTask(config, signal) : questionsOfNight(config, night, store, signal);
+    const questions = await questionsOf(load, experiment, files, begun !== null);
+    return { night, questions, transfer: await transferTasks(config, files, begun !== null, signal) };
   });
   await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
@@ -153,6 +156,7 @@ async function faultsOf<Result>(
 
 async function questionsOf(
   load: () => Promise<TaskData>,
+  experiment: string,
   files: ExperimentFiles,
   begun: boolean,
 ): Promise<{ train: number; heldout: number }> {
@@ -162,6 +166,9 @@ async function questionsOf(
   // Without a config they are left over from a start that failed, perhaps with another config.
   if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
   const task = await load();
+  // What was not asked has to be known to whoever reads the result, and not only from the log.
+  await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
+  for (const leftOut of task.leftOut) report('questions left out', { experiment, ...leftOut });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);
@@ -172,12 +179,13 @@ async function transferTasks(
   { transfer, seed }: ExperimentConfig,
   files: ExperimentFiles,
   begun: boolean,
+  signal: AbortSignal,
 ): Promise<{ name: string; size: number }[]> {
   const tasks = [];
   for (const [name, task] of Object.entries(transfer)) {
     const path = files.questions(`transfer-${name}`);
     const known = begun ? await findRows(path) : null;
-    const { rows } = known ?? (await writeRows(path, (await loadTask({ task, seed })).heldOut));
+    const { rows } = known ?? (await writeRows(path, await loadHeldOut({ task, seed }, signal)));
     tasks.push({ name, size: rows });
   }
   return tasks;

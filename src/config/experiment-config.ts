@@ -49,7 +49,13 @@ const diversitySchema = z
       .default(100)
       .describe('So many held-out questions, drawn by the seed. 0: diversity is not measured.'),
     encoder: z
-      .union([z.literal('ngrams'), z.strictObject({ endpoint: endpointName, model: z.string().min(1) })])
+      .union([
+        z.literal('ngrams'),
+        z.strictObject({
+          endpoint: endpointName.describe('Where it is.'),
+          model: z.string().min(1).describe('The server’s name for it.'),
+        }),
+      ])
       .default('ngrams')
       .describe(
         'What makes responses into vectors: `ngrams`, our own, or {endpoint, model}: a sentence encoder behind POST /v1/embeddings.',

@@ -25,6 +25,8 @@ export function experimentFiles(store: Store, experiment: string) {
     questions: (split: Split) => join(folder, 'questions', `${split === 'vote' ? 'heldout' : split}.jsonl`),
     /** Gold answers of the training questions, apart from them: only `label_source: gold` opens this file. */
     goldLabels: join(folder, 'questions', 'train-gold.jsonl'),
+    /** Which questions of the task are not asked, and why. */
+    leftOut: join(folder, 'questions', 'left-out.json'),
     /** The debates of a shard of questions, 0 the first. */
     shard: (iteration: number, split: Split, shard: number) => shardFile(iteration, split, shard, 'jsonl'),
     /** The answers of a shard as they came. */

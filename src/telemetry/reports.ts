@@ -13,6 +13,13 @@ export type Reports = {
   'adapter loaded': { readonly adapter: string };
   /** A step that failed, or whose worker died, is begun once more. */
   'step retried': StepContext;
+  /** A task has questions that the experiment does not ask. `what` says which and why. */
+  'questions left out': {
+    readonly experiment: string;
+    readonly what: string;
+    readonly count: number;
+    readonly examples: readonly string[];
+  };
   /** An endpoint has answered one request for a debate. */
   answer: {
     readonly endpoint: string;

@@ -64,6 +64,9 @@ describe('resolving the config of an experiment', () => {
       min_votes: 1,
       label_source: 'consensus',
       stop_when_unanimous: false,
+      equal_tokens: true,
+      diversity: { questions: 100, encoder: 'ngrams' },
+      transfer: {},
       prompts: 'paper',
       shard_size: 32,
       task: {
@@ -141,7 +144,27 @@ describe('resolving the config of an experiment', () => {
     [{ init_from: 'last' }, 'init_from: "last" was given; expected one of "previous", "base"'],
     [{ sampling: { top_p: 0 } }, 'sampling.top_p: 0 was given; expected a number above 0 and at most 1'],
     [{ sampling: [] }, 'sampling: [] was given; expected an object with temperature, top_p, max_tokens'],
-    [{ task: { kind: 'gsm9k' } }, 'task.kind: "gsm9k" was given; expected "arithmetic", or "jsonl"'],
+    [{ task: { kind: 'gsm9k' } }, 'task.kind: "gsm9k" was given; expected "arithmetic", or "gsm8k", or'],
+    [{ task: { kind: 'gsm9k' } }, '; the nearest is gsm8k'],
+    [
+      { init_from: 'bass' },
+      'init_from: "bass" was given; expected one of "previous", "base"; the nearest is base',
+    ],
+    [
+      { task: { kind: 'math', levels: [6] } },
+      'task.levels.0: 6 was given; expected a whole number from 1 to 5',
+    ],
+    [{ task: { kind: 'gsm8k', levels: [1] } }, 'task.levels: unknown key; the nearest valid one is'],
+    [{ task: { kind: 'gsm8k', revision: 'main' } }, 'task.revision: "main" was given; expected a commit'],
+    [
+      { task: { kind: 'math', decontaminate: [{ kind: 'math50' }] } },
+      'task.decontaminate.0.kind: "math50" was given; expected one of "gsm8k", "math", "math-500", "mmlu"; the nearest is math',
+    ],
+    [
+      { task: { kind: 'math', decontaminate: [{ kind: 'mmlu', level: 1 }] } },
+      'task.decontaminate.0.level: unknown key',
+    ],
+    [{ task: { kind: 'math', decontaminate: [3] } }, 'task.decontaminate.0: 3 was given; expected a text'],
     [{ task: { kind: 'jsonl' } }, 'task.train_file: missing: expected a text that is not empty'],
     [{ task: { form: 'a + 3' } }, 'task.form: "a + 3" was given; expected small letters joined by + - *'],
     [{ task: { ranges: { a: [5, 2] } } }, 'task.ranges.a: [5,2] was given; [least, most]'],
