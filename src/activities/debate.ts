@@ -64,9 +64,14 @@ async function debateShard(
   const questions = await questionsOfShard(input, config, files);
   // After the claim: whoever had the shard before journals no more than what it has in flight.
   const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
-  const answers = journalledAnswers(journal, config, endpoint, mine, (until) =>
-    show({ engineBusyUntil: until.toISOString() }),
-  );
+  const answers = journalledAnswers({
+    journal,
+    config,
+    endpoint,
+    claim: mine,
+    signal,
+    onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
+  });
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const total = questions.length * input.agents.length * answersEach;
   try {

@@ -32,13 +32,24 @@ export type JournalledAnswers = {
   readonly asked: () => number;
 };
 
-export function journalledAnswers(
-  journal: Journal,
-  config: ExperimentConfig,
-  endpoint: Endpoint,
-  claim: Claim,
-  onBusy: OnBusy,
-): JournalledAnswers {
+type Source = {
+  readonly journal: Journal;
+  readonly config: ExperimentConfig;
+  readonly endpoint: Endpoint;
+  readonly claim: Claim;
+  /** Aborted when the shard's step is to stop. */
+  readonly signal: AbortSignal;
+  readonly onBusy: OnBusy;
+};
+
+export function journalledAnswers({
+  journal,
+  config,
+  endpoint,
+  claim,
+  signal,
+  onBusy,
+}: Source): JournalledAnswers {
   let given = 0;
   let asked = 0;
 
@@ -50,7 +61,7 @@ export function journalledAnswers(
   ): Promise<Answer> => {
     const { messages, seed, model, speaker } = utterance;
     const { endpoint: name } = config.model;
-    return reportedTurn(endpoint, name, async () => {
+    return reportedTurn(endpoint, name, signal, async () => {
       stop.throwIfAborted();
       claim.require();
       const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);

@@ -1,5 +1,4 @@
 /** The endpoint `local`: the embedded engine, which this process starts, watches and starts again. */
-import pLimit from 'p-limit';
 import type { EndpointConfig } from '../config/endpoints.ts';
 import { pause } from './abortable.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
@@ -9,6 +8,7 @@ import type { EngineProcess, RunningEngine } from './engine-process.ts';
 import { EngineUnreachable } from './engine-unreachable.ts';
 import { createLoadedAdapters, type LoadedAdapters } from './loaded-adapters.ts';
 import { ModelNotServed } from './model-not-served.ts';
+import { createTurns } from './turns.ts';
 
 export type LocalEndpointConfig = Extract<EndpointConfig, { kind: 'local' }>;
 
@@ -19,7 +19,6 @@ export function createLocalEndpoint(
   engine: EngineProcess,
 ): Endpoint {
   const maxConcurrency = config.max_concurrency ?? 128;
-  const limit = pLimit(maxConcurrency);
   let connection: Connection | undefined;
 
   async function connect(signal: AbortSignal): Promise<Connection> {
@@ -51,7 +50,7 @@ export function createLocalEndpoint(
   return {
     servesAdapters: true,
     maxConcurrency,
-    turn: limit,
+    turn: createTurns(maxConcurrency),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ client, adapters }) =>
         model.kind === 'base'
