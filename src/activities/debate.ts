@@ -14,6 +14,7 @@ import { findRows, readRows, writeRows } from '../store/rows.ts';
 import { report } from '../telemetry/reports.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
+import { afterFormerAttempt } from './after-former-attempt.ts';
 import { configOf } from './config-of.ts';
 import { journalledAnswers } from './journalled-answers.ts';
 import { type ShardSummary, summariseShard } from './shard-summary.ts';
@@ -42,7 +43,9 @@ export async function debate(
   if ((await findRows(path)) !== null) return summariseShard(await readRows(path, debateRowSchema), config);
   const mine = await claim(files.shardClaim(input.iteration, input.split, input.shard));
   try {
-    const debates = await debateShard(input, config, files, mine, dependencies, running);
+    const debates = await afterFormerAttempt(path, running.signal, () =>
+      debateShard(input, config, files, mine, dependencies, running),
+    );
     mine.require();
     await writeRows(path, debates);
     await mine.finish();
@@ -62,7 +65,7 @@ async function debateShard(
 ): Promise<DebateRow[]> {
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
-  // After the claim: whoever had the shard before journals no more than what it has in flight.
+  // After the claim: an attempt of another process, if there is one, journals no more than what it has in flight.
   const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
   const answers = journalledAnswers({
     journal,

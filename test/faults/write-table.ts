@@ -24,8 +24,7 @@ Engine and trainer wait at the moment named, the fault strikes, and the experime
 debates, datasets, outcomes, results and weights were byte for byte those of an undisturbed run, no process outlived its
 worker by 10 s, and nothing half-written was left.
 
-- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight. A worker that is told to stop
-  (SIGTERM) cancels its shards one after another, and a request of the next may slip in between: up to twice as many.
+- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight.
 - **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be).
 - **seconds**: from the fault to the experiment's end, several experiments at once on this machine. A worker that is killed is missed after 20 s.
 
