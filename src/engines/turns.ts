@@ -23,10 +23,12 @@ export function createTurns(atOnce: number): Turn {
       void limit(async () => {
         if (signal.aborted) return;
         stopListening();
+        const done = work();
+        resolve(done);
         try {
-          resolve(await work());
-        } catch (error) {
-          reject(error);
+          await done;
+        } catch {
+          // Whoever took the turn is told; here it counts only whether it was stopped.
           if (signal.aborted) await rest();
         }
       });
