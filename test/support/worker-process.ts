@@ -7,6 +7,8 @@ import type { TestDependencies } from './test-dependencies.ts';
 
 export type WorkerProcess = {
   readonly pid: number;
+  /** Resolves when it is gone. */
+  readonly ended: Promise<unknown>;
   /** Sends the signal to the worker alone, and resolves when it is gone. */
   readonly kill: (signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT') => Promise<void>;
 };
@@ -18,8 +20,11 @@ export async function startWorkerProcess(
   root: string = projectRoot,
 ): Promise<WorkerProcess> {
   const script = join(root, 'test', 'support', 'worker-main.ts');
-  const clock = new URL('./jumping-clock.mjs', import.meta.url).href;
-  const args = ['--import', 'tsx', '--import', clock, script, JSON.stringify(dependencies)];
+  const preloaded = ['./jumping-clock.mjs', './killed-after-rename.mjs'].map(
+    (name) => new URL(name, import.meta.url).href,
+  );
+  const imports = ['tsx', ...preloaded].flatMap((each) => ['--import', each]);
+  const args = [...imports, script, JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -33,6 +38,7 @@ export async function startWorkerProcess(
   ]);
   return {
     pid: child.pid!,
+    ended: exited,
     kill: async (signal) => {
       child.kill(signal);
       await exited;
