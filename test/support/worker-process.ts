@@ -9,6 +9,8 @@ export type WorkerProcess = {
   readonly pid: number;
   /** Resolves when it is gone. */
   readonly ended: Promise<unknown>;
+  /** Whether nothing holds its GPU gate, now or within 10 s. */
+  readonly gateIsFree: () => Promise<boolean>;
   /** Sends the signal to the worker alone, and resolves when it is gone. */
   readonly kill: (signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT') => Promise<void>;
 };
@@ -27,11 +29,12 @@ export async function startWorkerProcess(
   const args = [...imports, script, JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout });
   await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
+    once(lines, 'line'),
     exited.then(([code]) =>
       Promise.reject(new Error(`The worker ended with ${String(code)} before it was ready.`)),
     ),
@@ -39,6 +42,12 @@ export async function startWorkerProcess(
   return {
     pid: child.pid!,
     ended: exited,
+    gateIsFree: async () => {
+      const answer = once(lines, 'line');
+      child.stdin.write('\n');
+      const [state] = (await answer) as [string];
+      return state === 'free';
+    },
     kill: async (signal) => {
       child.kill(signal);
       await exited;

@@ -162,11 +162,12 @@ describe('a schedule', () => {
       },
       60_000,
     );
-    const [first, second] = ['filled-2026-11-20T02:00:00Z', 'filled-2026-11-21T02:00:00Z'];
+    const first = 'filled-2026-11-20T02:00:00Z';
+    const second = 'filled-2026-11-21T02:00:00Z';
     expect(nights).toMatchObject([
       { experiment: first, from: null, outcome: 'accepted' },
       { experiment: second, from: first, outcome: 'accepted' },
     ]);
-    await rig.client.workflow.getHandle(second!).result();
+    await rig.client.workflow.getHandle(second).result();
   }, 120_000);
 });
