@@ -22,13 +22,24 @@ export type JournalledAnswers = {
   readonly asked: () => number;
 };
 
-export function journalledAnswers(
-  journal: AnswerJournal,
-  config: ExperimentConfig,
-  endpoint: Endpoint,
-  claim: Claim,
-  onBusy: OnBusy,
-): JournalledAnswers {
+type Source = {
+  readonly journal: AnswerJournal;
+  readonly config: ExperimentConfig;
+  readonly endpoint: Endpoint;
+  readonly claim: Claim;
+  /** Aborted when the shard's step is to stop. */
+  readonly signal: AbortSignal;
+  readonly onBusy: OnBusy;
+};
+
+export function journalledAnswers({
+  journal,
+  config,
+  endpoint,
+  claim,
+  signal,
+  onBusy,
+}: Source): JournalledAnswers {
   let given = 0;
   let asked = 0;
 
@@ -38,7 +49,7 @@ export function journalledAnswers(
     stop: AbortSignal,
   ): Promise<Answer> => {
     const { endpoint: name } = config.model;
-    return reportedTurn(endpoint, name, async () => {
+    return reportedTurn(endpoint, name, signal, async () => {
       stop.throwIfAborted();
       claim.require();
       const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);

@@ -52,7 +52,7 @@ export function journalledScores(
     const key = `${questionId}/${request.digest('hex').slice(0, 32)}`;
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
-    return reportedTurn(endpoint, name, async () => {
+    return reportedTurn(endpoint, name, stop, async () => {
       stop.throwIfAborted();
       claim.require();
       const scores = await endpoint.score(model, { messages, responses }, stop, onBusy);

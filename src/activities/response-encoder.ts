@@ -20,7 +20,9 @@ export function responseEncoder(encoder: EncoderName, endpoints: Endpoints): Res
     encode: async (texts, signal) => {
       const spoken = texts.filter((text) => text.trim() !== '');
       if (spoken.length === 0) return texts.map(() => [0]);
-      const vectors = await reportedTurn(endpoint, encoder.endpoint, () => endpoint.embed(spoken, signal));
+      const vectors = await reportedTurn(endpoint, encoder.endpoint, signal, () =>
+        endpoint.embed(spoken, signal),
+      );
       const zeros = vectors[0]?.map(() => 0) ?? [];
       return texts.map((text) => vectors[spoken.indexOf(text)] ?? zeros);
     },

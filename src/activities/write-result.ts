@@ -6,9 +6,9 @@ import type { ExperimentResult } from '../store/experiment-result.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from '../store/iteration-record.ts';
 import { outcomeSchema } from '../store/outcome-row.ts';
 import { streamRows, writeRows } from '../store/rows.ts';
-import type { Dependencies } from './dependencies.ts';
-import { configOf } from './config-of.ts';
 import { removeTemporaries } from '../store/remove-temporaries.ts';
+import { configOf } from './config-of.ts';
+import type { Dependencies } from './dependencies.ts';
 import { versions } from './versions.ts';
 
 type ResultRequest = {
@@ -17,7 +17,7 @@ type ResultRequest = {
   readonly iterations: number;
 };
 
-/** Writes result.json, evaluation.jsonl and report.html from what the iterations left in the store. */
+/** Writes result.json, evaluation.jsonl and report.html from what the iterations left in the store. A night's report is `closeNight`'s. */
 export async function writeResult(
   { experiment, iterations }: ResultRequest,
   { store }: Dependencies,
@@ -61,7 +61,7 @@ export async function writeResult(
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };
   await writeDocument(files.result, result);
-  await writeReport(files.folder);
+  if ((await configOf(files)).carry_over === undefined) await writeReport(files.folder);
   await removeTemporaries(files.folder);
   return result;
 }

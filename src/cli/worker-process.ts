@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../config/project-root.ts';
+import { makeFolder } from '../store/make-folder.ts';
 import { openStore } from '../store/open-store.ts';
 import { type GuardedProcess, spawnWithParent } from '../workers/spawn-with-parent.ts';
 import type { Display } from './display.ts';
@@ -22,9 +23,10 @@ const livedMs = 30_000;
 /**
  * Runs `colloquy worker`, its output in a log file, and starts it again when it dies. It can never outlive this process.
  */
-export function superviseWorker({ display }: { readonly display: Display }): SupervisedWorker {
-  const logFile = join(openStore().logs, 'worker.log');
-  mkdirSync(openStore().logs, { recursive: true });
+export async function superviseWorker({ display }: { readonly display: Display }): Promise<SupervisedWorker> {
+  const { logs } = openStore();
+  const logFile = join(logs, 'worker.log');
+  await makeFolder(logs);
   const gaveUp = new AbortController();
   let stopping = false;
   let deaths = 0;

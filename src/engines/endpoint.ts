@@ -2,6 +2,7 @@ import type { ResponseScore } from '../algorithm/measures/response-score.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import type { ChatCompletion, ChatRequest, OnBusy } from './chat-client.ts';
 import type { ResponsesToScore } from './score-response.ts';
+import type { Turn } from './turns.ts';
 
 /** A place where an experiment's models answer: its base model and the adapters fine-tuned on it. */
 export interface Endpoint {
@@ -52,8 +53,8 @@ export interface Endpoint {
   readonly servesAdapters: boolean;
   /** How many turns are taken at once. */
   readonly maxConcurrency: number;
-  /** Does `work` when its turn has come. A turn lasts until what came of it is safe: so much can be lost, and no more. */
-  turn<T>(work: () => Promise<T>): Promise<T>;
+  /** A turn lasts until what came of it is safe: so much can be lost, and no more. */
+  readonly turn: Turn;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */
   close(): Promise<void>;
 }

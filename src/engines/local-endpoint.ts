@@ -1,5 +1,4 @@
 /** The endpoint `local`: the embedded engine, which this process starts, watches and starts again. */
-import pLimit from 'p-limit';
 import type { EndpointConfig } from '../config/endpoints.ts';
 import { pause } from './abortable.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
@@ -11,6 +10,7 @@ import { EngineUnreachable } from './engine-unreachable.ts';
 import { createLoadedAdapters, type LoadedAdapters } from './loaded-adapters.ts';
 import { ModelNotServed } from './model-not-served.ts';
 import { scoreResponses } from './score-response.ts';
+import { createTurns } from './turns.ts';
 
 export type LocalEndpointConfig = Extract<EndpointConfig, { kind: 'local' }>;
 
@@ -21,7 +21,6 @@ export function createLocalEndpoint(
   engine: EngineProcess,
 ): Endpoint {
   const maxConcurrency = config.max_concurrency ?? 128;
-  const limit = pLimit(maxConcurrency);
   let connection: Connection | undefined;
 
   async function connect(signal: AbortSignal): Promise<Connection> {
@@ -53,7 +52,7 @@ export function createLocalEndpoint(
   return {
     servesAdapters: true,
     maxConcurrency,
-    turn: limit,
+    turn: createTurns(maxConcurrency),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ client, adapters }) =>
         model.kind === 'base'

@@ -1,5 +1,4 @@
 /** Endpoints that somebody else runs: a vLLM server, or any server of the OpenAI chat protocol. */
-import pLimit from 'p-limit';
 import type { EndpointConfig } from '../config/endpoints.ts';
 import { AdaptersUnsupported } from './adapters-unsupported.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
@@ -10,6 +9,7 @@ import { createLoadedAdapters } from './loaded-adapters.ts';
 import { ModelNotServed } from './model-not-served.ts';
 import { PromptLogprobsUnsupported } from './prompt-logprobs-unsupported.ts';
 import { scoreResponses } from './score-response.ts';
+import { createTurns } from './turns.ts';
 
 export type UrlEndpointConfig = Exclude<EndpointConfig, { kind: 'local' }>;
 
@@ -19,12 +19,11 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
   const client = createChatClient({ url, apiKeyEnv: config.api_key_env });
   const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel) : undefined;
   const maxConcurrency = config.max_concurrency ?? (config.kind === 'vllm' ? 64 : 8);
-  const limit = pLimit(maxConcurrency);
 
   return {
     servesAdapters: config.kind === 'vllm',
     maxConcurrency,
-    turn: limit,
+    turn: createTurns(maxConcurrency),
     async chat(model, request, signal, onBusy) {
       if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal, onBusy);
       if (adapters === undefined) throw new AdaptersUnsupported(url);

@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderToString } from 'preact-render-to-string';
+import { writeAtomically } from '../store/write-atomically.ts';
 import { loadReportData } from './report-data.ts';
 import { pageParts } from './page-parts.ts';
 import { reportPage } from './report-page.tsx';
@@ -9,7 +9,8 @@ import { reportPage } from './report-page.tsx';
  * Writes an experiment's report.html anew and returns its path: one file with all it needs, no script and no link to the network.
  *
  * @param folder of the experiment, with result.json, evaluation.jsonl, config.json and the shards of debates
- * @throws NothingToReport when the experiment has not finished; ArtifactDamaged or ArtifactMissing when a file is
+ * @throws NothingToReport when the experiment has not finished; ArtifactDamaged or ArtifactMissing when a file is; DiskFull,
+ *   StoreNotWritable
  */
 export async function writeReport(folder: string): Promise<string> {
   const data = await loadReportData(folder);
@@ -20,7 +21,6 @@ export async function writeReport(folder: string): Promise<string> {
   }));
   const page = reportPage(data, await pageParts(points, 'iteration'));
   const path = join(folder, data.result.files.report);
-  await writeFile(`${path}.tmp`, '<!doctype html>\n' + renderToString(page));
-  await rename(`${path}.tmp`, path);
+  await writeAtomically(path, [Buffer.from(`<!doctype html>\n${renderToString(page)}`)]);
   return path;
 }

@@ -1,13 +1,19 @@
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { bundleWorkflows } from '../workers/bundle-workflows.ts';
 
-/** The workflows bundled from their sources with OpenTelemetry's interceptors, which the prebuilt bundle does not have. */
-export function tracedBundle(): Promise<{ readonly code: string }> {
+/**
+ * The workflows bundled from their sources with OpenTelemetry's interceptors, which the prebuilt bundle does not have.
+ *
+ * @throws ForbiddenImport when the sources import what no bundle may hold
+ */
+export async function tracedBundle(): Promise<{ readonly code: string }> {
   const { resolve } = createRequire(import.meta.url);
-  return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    workflowInterceptorModules: [resolve('@temporalio/interceptors-opentelemetry/lib/workflow-interceptors')],
-    logger: new DefaultLogger('WARN'),
-  });
+  const modules = [resolve('@temporalio/interceptors-opentelemetry/lib/workflow-interceptors')];
+  const { code } = await bundleWorkflows(undefined, { modules, packages });
+  return { code };
 }
+
+/** What the interceptors bring with them. */
+const packages = ['api', 'core', 'resources', 'sdk-trace-base', 'semantic-conventions'].map(
+  (name) => `@opentelemetry/${name}`,
+);

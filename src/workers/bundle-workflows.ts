@@ -17,7 +17,7 @@ export type BundledWorkflows = {
  * What the workflow's code may hold beside its own files: the SDK with what it brings, and what src/algorithm computes with.
  * A list of what is allowed, as a list of what is not would miss the next one.
  */
-const allowedPackages = new Set([
+const allowedPackages = [
   '@temporalio/workflow',
   '@temporalio/common',
   'nexus-rpc',
@@ -25,20 +25,27 @@ const allowedPackages = new Set([
   'ms',
   'pure-rand',
   '@noble/hashes',
-]);
+];
 /** Names by which the SDK's bundler knows converters; there are none. */
 const ofTheBundler = /^__temporal_/;
 
+/** What is bundled beside the workflows: modules of interceptors, and the packages that they bring. */
+export type Interceptors = { readonly modules: readonly string[]; readonly packages: readonly string[] };
+
 /**
- * Bundles src/workflows below `root`.
+ * Bundles src/workflows below `root`, with interceptors where some are given.
  *
  * @throws ForbiddenImport for a Node module or another package than the allowed ones, with who imports it
  */
-export async function bundleWorkflows(root: string = projectRoot): Promise<BundledWorkflows> {
+export async function bundleWorkflows(
+  root: string = projectRoot,
+  interceptors: Interceptors = { modules: [], packages: [] },
+): Promise<BundledWorkflows> {
+  const allowed = new Set([...allowedPackages, ...interceptors.packages]);
   const forbidden: ForbiddenModule[] = [];
   const sources = new Set([fileURLToPath(import.meta.url)]);
   const noteForbidden: External = async ({ request = '', contextInfo }) => {
-    if (isForbidden(request))
+    if (isForbidden(request, allowed))
       forbidden.push({ module: request, importer: relative(root, contextInfo?.issuer ?? '') });
     return undefined;
   };
@@ -59,6 +66,7 @@ export async function bundleWorkflows(root: string = projectRoot): Promise<Bundl
   });
   const options = {
     workflowsPath: join(root, 'src', 'workflows', 'index.ts'),
+    workflowInterceptorModules: [...interceptors.modules],
     // The bundler's own words about a forbidden module name no importer.
     logger: new DefaultLogger('ERROR', () => undefined),
     webpackConfigHook: look,
@@ -80,9 +88,9 @@ type External = (asked: {
   readonly contextInfo?: { readonly issuer?: string };
 }) => Promise<undefined>;
 
-function isForbidden(request: string): boolean {
+function isForbidden(request: string, allowed: ReadonlySet<string>): boolean {
   if (isBuiltin(request)) return true;
   if (request.startsWith('.') || request.startsWith('/') || ofTheBundler.test(request)) return false;
   const [scope = '', name = ''] = request.split('/');
-  return !allowedPackages.has(request.startsWith('@') ? `${scope}/${name}` : scope);
+  return !allowed.has(request.startsWith('@') ? `${scope}/${name}` : scope);
 }

@@ -1,11 +1,11 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { makeFolder } from '../store/make-folder.ts';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { tools } from '../config/tools.ts';
+import { makeFolder } from '../store/make-folder.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import { registerSearchAttributes } from './register-search-attributes.ts';
@@ -53,6 +53,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     await makeFolder(dirname(dbFilename));
     await untilDatabaseIsFree(dbFilename);
   }
+  const isNew = dbFilename === undefined || !existsSync(dbFilename);
   const logFile = resolve(
     options.logFile ?? (dbFilename ?? join(tmpdir(), `colloquy-temporal-${process.pid}`)) + '.log',
   );
@@ -64,15 +65,16 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     const uiPort = options.headless ? undefined : await freePort(wantedUiPort);
     const address = `127.0.0.1:${port}`;
     const log = openSync(logFile, 'w');
-    const server = spawnWithParent(temporal, startDevArgs(port, uiPort, dbFilename, options.extraArgs), {
-      stdout: log,
-      stderr: log,
-    });
+    const args = [
+      ...startDevArgs(port, uiPort, dbFilename),
+      ...(isNew ? registeringArgs : []),
+      ...(options.extraArgs ?? []),
+    ];
+    const server = spawnWithParent(temporal, args, { stdout: log, stderr: log });
     closeSync(log);
     try {
       await untilItAnswers(address, server, logFile);
-      // Its options register them only in a database that is new.
-      if (dbFilename !== undefined) await registerSearchAttributes(address, 'default');
+      if (!isNew) await registerSearchAttributes(address, 'default');
     } catch (error) {
       await server.stop();
       // Another process took the port between the look and the start.
@@ -108,12 +110,7 @@ export class DevServerFailed extends Error {
   }
 }
 
-function startDevArgs(
-  port: number,
-  uiPort: number | undefined,
-  dbFilename: string | undefined,
-  extraArgs: readonly string[] = [],
-): string[] {
+function startDevArgs(port: number, uiPort: number | undefined, dbFilename: string | undefined): string[] {
   return [
     'server',
     'start-dev',
@@ -122,13 +119,14 @@ function startDevArgs(
     '--log-level=warn',
     ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`]),
     ...(dbFilename === undefined ? [] : [`--db-filename=${dbFilename}`]),
-    ...Object.values(searchAttributes).flatMap(({ name, type }) => [
-      '--search-attribute',
-      `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
-    ]),
-    ...extraArgs,
   ];
 }
+
+/** The search attributes are registered before the first run may set them; the server heeds these options for a new database only. */
+const registeringArgs = Object.values(searchAttributes).flatMap(({ name, type }) => [
+  '--search-attribute',
+  `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
+]);
 
 async function untilItAnswers(address: string, server: GuardedProcess, logFile: string): Promise<void> {
   const deadline = Date.now() + 60_000;

@@ -1,31 +1,13 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  condition,
-  isCancellation,
-  log,
-  setHandler,
-} from '@temporalio/workflow';
+import { ActivityFailure, CancelledFailure, isCancellation, log } from '@temporalio/workflow';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Attempted } from '../activities/activity.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { isDamage } from './remaking-damaged.ts';
-import {
-  abortUpdate,
-  type Loss,
-  pauseUpdate,
-  type Phase,
-  type Progress,
-  progressQuery,
-  resumeUpdate,
-  retryUpdate,
-  setIterationsUpdate,
-} from './progress.ts';
-import { progressTable } from './progress-table.ts';
+import type { Loss, Phase, Progress } from './progress.ts';
 import { isInvalidConfig, isWorkerShutdown, reasonOf } from './reason-of.ts';
+import { takeUpdates } from './take-updates.ts';
+import { stepsInFlight } from './steps-in-flight.ts';
 import { trackProgress } from './track-progress.ts';
 
 /** How a run is watched and steered: every step goes through it, so that pausing, parking and aborting are decided here alone. */
@@ -54,109 +36,34 @@ export type RunControl = {
 
 /** Registers the query and the updates of progress.ts, and gives the run the means to be steered by them. */
 export function createRunControl(experiment: string, carried: ExperimentState | undefined): RunControl {
-  const { current, update } = trackProgress(experiment, carried);
-  let paused = false;
-  let aborted: ApplicationFailure | undefined;
-  let retriesAsked = 0;
-  const inFlight = new Set<CancellationScope>();
-  const stopped = new Set<CancellationScope>();
-
-  const stopSteps = (): void => {
-    for (const scope of inFlight) {
-      stopped.add(scope);
-      scope.cancel();
-    }
-  };
-  const throwIfAborted = (): void => {
-    if (aborted) throw aborted;
-  };
-
-  setHandler(progressQuery, () => ({ ...current(), table: progressTable(current()) }));
-  setHandler(
-    pauseUpdate,
-    () => {
-      paused = true;
-      stopSteps();
-      return update({ paused });
-    },
-    { validator: () => refuseIf(paused, 'The experiment is paused already; `resume` goes on.') },
-  );
-  setHandler(
-    resumeUpdate,
-    () => {
-      paused = false;
-      return update({ paused });
-    },
-    {
-      validator: () => refuseIf(!paused, 'The experiment is not paused. A parked one goes on after `retry`.'),
-    },
-  );
-  setHandler(
-    retryUpdate,
-    () => {
-      retriesAsked += 1;
-      return update({ waiting: [], retries: current().retries + current().waiting.length });
-    },
-    { validator: () => refuseIf(current().waiting.length === 0, 'No step is waiting for `retry`.') },
-  );
-  setHandler(abortUpdate, (reason?: string) => {
-    aborted = ApplicationFailure.nonRetryable(
-      `Aborted${reason ? `: ${reason}` : ''}. What is finished stays; starting ${experiment} again goes on from there.`,
-      'Aborted',
-    );
-    stopSteps();
-    return update({ waiting: [] });
-  });
-  setHandler(setIterationsUpdate, (iterations) => update({ iterations }), {
-    validator: (iterations) => {
-      refuseIf(
-        !Number.isInteger(iterations),
-        `iterations must be a whole number, not ${JSON.stringify(iterations)}.`,
-      );
-      refuseIf(iterations > mostIterations, `iterations must be at most ${mostIterations}.`);
-      refuseIf(
-        current().phase === 'preparing',
-        'The experiment is still being prepared; try again in a moment.',
-      );
-      refuseIf(
-        current().phase === 'reporting' || current().phase === 'done',
-        'The last iteration is over; start the experiment anew.',
-      );
-      const least = Math.max(1, current().iteration);
-      refuseIf(
-        iterations < least,
-        `Iteration ${current().iteration} is under way: iterations must be at least ${least}.`,
-      );
-    },
-  });
+  const progress = trackProgress(experiment, carried);
+  const { current, update } = progress;
+  const steps = stepsInFlight();
+  const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps.stop);
 
   const park = async (step: string, error: unknown): Promise<void> => {
     log.warn('step waits for a person', { step, iteration: current().iteration, why: reasonOf(error) });
     update({ waiting: [...current().waiting, { step, reason: reasonOf(error), since: now() }] });
-    const askedBefore = retriesAsked;
-    await condition(() => retriesAsked > askedBefore || aborted !== undefined);
-    throwIfAborted();
+    await untilRetried();
   };
 
   const step: RunControl['step'] = async (name, start) => {
     for (;;) {
-      await condition(() => !paused || aborted !== undefined);
-      throwIfAborted();
-      const scope = new CancellationScope();
-      inFlight.add(scope);
-      update({ inFlight: inFlight.size });
+      await untilResumed();
+      const scope = steps.begin();
+      update({ inFlight: steps.count() });
       try {
         const { attempt, output } = await scope.run(start);
-        inFlight.delete(scope);
-        update({ inFlight: inFlight.size, retries: current().retries + attempt - 1 });
+        steps.end(scope);
+        update({ inFlight: steps.count(), retries: current().retries + attempt - 1 });
         return output;
       } catch (error) {
-        inFlight.delete(scope);
-        update({ inFlight: inFlight.size, retries: current().retries + retriesUsedUp(error) });
+        steps.end(scope);
+        update({ inFlight: steps.count(), retries: current().retries + retriesUsedUp(error) });
         throwIfAborted();
         // A step that was told to stop may end as timed out too: its worker has died meanwhile.
         if (scope.consideredCancelled && error instanceof ActivityFailure) {
-          if (stopped.has(scope)) continue;
+          if (steps.wasStopped(scope)) continue;
           throw new CancelledFailure(`Cancelled while ${name} was under way.`);
         }
         // Workers that come and go use up attempts too, and say nothing about the step: it is begun anew.
@@ -165,8 +72,6 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;
         await park(name, error);
-      } finally {
-        stopped.delete(scope);
       }
     }
   };
@@ -174,6 +79,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   return {
     step,
     park,
+    untilResumed,
     enter: (phase, { unit, total, questions = 0 }) => {
       update({ phase, unit, total, questions, done: 0, phaseStartedAt: now() });
     },
@@ -198,15 +104,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       const { iterations, retries, lastLoss } = current();
       return { iterations, retries, lastLoss };
     },
-    untilResumed: () => condition(() => !paused || aborted !== undefined).then(throwIfAborted),
   };
-}
-
-/** As in the config's schema: a run's state stays small enough to be carried. */
-const mostIterations = 100;
-
-function refuseIf(refused: boolean, reason: string): void {
-  if (refused) throw ApplicationFailure.nonRetryable(reason, 'Refused');
 }
 
 /** The failure of a step does not say at which attempt it came; only that it was the last that the policy allows. */

@@ -50,7 +50,7 @@ describe('an endpoint with a URL', () => {
       if (waiting.length === 3) for (const one of waiting.splice(0)) json(one, completion('1'));
     });
     const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url, max_concurrency: 3 }, 'm');
-    const ask = () => endpoint.turn(() => endpoint.chat({ kind: 'base' }, request, signal));
+    const ask = () => endpoint.turn(() => endpoint.chat({ kind: 'base' }, request, signal), signal);
     await Promise.all(Array.from({ length: 30 }, ask));
     expect(endpoint.maxConcurrency).toBe(3);
     expect(most).toBe(3);

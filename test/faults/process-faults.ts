@@ -4,22 +4,10 @@ import { release } from './moments.ts';
 import { processesOf } from './processes.ts';
 import type { World } from './world.ts';
 
-/*
- * A worker that is told to stop cancels its shards one after another: a turn at the engine that one gives back may be taken by the
- * next, before its own cancellation comes. So these two catch what is in flight up to twice.
- */
 export const processFaults = {
   killWorker: { name: 'kill -9 of the worker', strike: (world) => endWorker(world, 'SIGKILL') },
-  terminateWorker: {
-    name: 'SIGTERM of the worker',
-    strike: (world) => endWorker(world, 'SIGTERM'),
-    catches: 2,
-  },
-  interruptWorker: {
-    name: 'SIGINT of the worker',
-    strike: (world) => endWorker(world, 'SIGINT'),
-    catches: 2,
-  },
+  terminateWorker: { name: 'SIGTERM of the worker', strike: (world) => endWorker(world, 'SIGTERM') },
+  interruptWorker: { name: 'SIGINT of the worker', strike: (world) => endWorker(world, 'SIGINT') },
   killEngine: {
     name: 'kill -9 of the engine',
     strike: async (world) => {

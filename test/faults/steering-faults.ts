@@ -27,8 +27,6 @@ const reset = (type: string): Fault => ({
   name: `temporal workflow reset --type ${type}`,
   strike: (world, experiment) =>
     temporal(world, 'workflow', 'reset', '--workflow-id', experiment, '--type', type, '--reason', 'a test'),
-  // Once when the new run claims the shards, once when the old run's steps learn of it by their heartbeats.
-  catches: 2,
 });
 
 /** Of whichever activities are pending at the moment. */

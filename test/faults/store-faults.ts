@@ -3,12 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect } from 'vitest';
-import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
-import { until } from '../support/until.ts';
+import { retryUpdate } from '../../src/workflows/progress.ts';
 import type { Fault } from './fault.ts';
 import { everyPair, type OneWorldTable } from './fault-table.ts';
 import { moments, release } from './moments.ts';
+import { waitsForAPerson } from './what-people-see.ts';
 import type { World } from './world.ts';
 
 /** Of each kind one, by how it is told in the table; below the experiment's folder, or `model:` below the model's. */
@@ -53,8 +52,8 @@ function damage(way: keyof typeof ways, kind: Kind): Fault {
       await world.start(experiment);
     },
     damages: damagesOf(kind),
-    // The lost half of a journal is asked for again; and the worker is stopped by SIGTERM (see process-faults.ts).
-    catches: kind === 'a journal' ? 8 : 2,
+    // The lost half of a journal is asked for again.
+    ...(kind === 'a journal' ? { catches: 8 } : {}),
   };
 }
 
@@ -79,7 +78,7 @@ const diskFull: Fault = {
       execFileSync('prlimit', [`--pid=${world.worker().pid}`, `--fsize=${fsize}`]);
     limit('1:unlimited');
     await release(world);
-    await parkedBecause(world, experiment, /DiskFull/);
+    await waitsForAPerson(world, experiment, /DiskFull/);
     limit('unlimited:unlimited');
     await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
   },
@@ -98,7 +97,7 @@ const readOnly: Fault = {
       await world.worker().kill('SIGTERM');
       await world.startWorker();
       await release(world);
-      await parkedBecause(world, experiment, /StoreNotWritable/);
+      await waitsForAPerson(world, experiment, /StoreNotWritable/);
       await world.worker().kill('SIGTERM');
     } finally {
       execFileSync('umount', [storeRoot]);
@@ -107,15 +106,6 @@ const readOnly: Fault = {
     await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
   },
 };
-
-async function parkedBecause(world: World, experiment: string, reason: RegExp): Promise<void> {
-  const handle = world.client.workflow.getHandle(experiment);
-  const { waiting } = await until('the experiment waits for a person', async () => {
-    const progress = await handle.query(progressQuery);
-    return progress.state === 'parked' && progress;
-  });
-  expect(waiting.map((each) => each.reason).join('\n')).toMatch(reason);
-}
 
 const damages = (Object.keys(kinds) as Kind[]).flatMap((kind) => [
   damage('a flipped bit in', kind),

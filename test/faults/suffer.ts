@@ -4,6 +4,7 @@ import { inFlight } from '../support/test-dependencies.ts';
 import { artifactsOf, finishedWork, leftovers } from './artifacts.ts';
 import type { Fault } from './fault.ts';
 import { type Moment, release } from './moments.ts';
+import { endsByItself } from './what-people-see.ts';
 import type { World } from './world.ts';
 
 /** What was measured in one cell of docs/faults.md. */
@@ -54,8 +55,9 @@ async function sufferedBy(
   const struck = Date.now();
   await fault.strike(world, name);
   await release(world);
-  await world.client.workflow.getHandle(name).result();
+  await endsByItself(world, name);
   const seconds = (Date.now() - struck) / 1000;
+  expect(await world.worker().gateIsFree(), 'the GPU gate is free').toBe(true);
   expect(await artifactsOf(world.storeRoot, name)).toEqual(undisturbed);
 
   const answers = (await world.answers()).slice(before.answers.length);

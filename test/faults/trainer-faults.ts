@@ -1,11 +1,9 @@
 /** A trainer that fails, dies, lies, or says nothing any more. */
-import { expect } from 'vitest';
-import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
-import { until } from '../support/until.ts';
+import { retryUpdate } from '../../src/workflows/progress.ts';
 import type { Fault } from './fault.ts';
 import { everyPair, type OneWorldTable } from './fault-table.ts';
 import { moments } from './moments.ts';
-import type { World } from './world.ts';
+import { waitsForAPerson } from './what-people-see.ts';
 
 const retried = (kind: string, name: string): Fault => ({
   name: `trainer: ${name}`,
@@ -18,7 +16,7 @@ const parked = (kind: string, name: string, reason: RegExp): Fault => ({
   strike: async (world, experiment) => {
     await world.spoilTrainer(kind);
     await world.releaseTrainer();
-    expect(await reasonForWaiting(world, experiment)).toMatch(reason);
+    await waitsForAPerson(world, experiment, reason);
     await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
   },
 });
@@ -39,12 +37,3 @@ export const trainerFaults: OneWorldTable = {
   cells: everyPair([...some, ...others], [moments.firstFineTune]),
   always: everyPair(some, [moments.firstFineTune]),
 };
-
-async function reasonForWaiting(world: World, experiment: string): Promise<string> {
-  const handle = world.client.workflow.getHandle(experiment);
-  const { waiting } = await until('the experiment waits for a person', async () => {
-    const progress = await handle.query(progressQuery);
-    return progress.state === 'parked' && progress;
-  });
-  return waiting.map(({ reason }) => reason).join('\n');
-}

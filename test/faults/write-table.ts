@@ -21,11 +21,11 @@ Made by test/faults/write-table.ts of what the tests in test/faults measured (${
 Each line is an experiment of three agents, two rounds and one iteration on real processes: Temporal's dev server with its database in a
 file, workers, an HTTP engine and a trainer that stand in for the models, so that every answer and every fine-tune is counted.
 Engine and trainer wait at the moment named, the fault strikes, and the experiment goes on to its end. A line is here only when its questions,
-debates, datasets, outcomes, results and weights were byte for byte those of an undisturbed run, no process outlived its
-worker by 10 s, and nothing half-written was left.
+debates, datasets, outcomes, results and weights were byte for byte those of an undisturbed run, the GPU gate was free afterwards, no
+process outlived its worker by 10 s, and nothing half-written was left. Where the experiment had to wait for a person, \`colloquy status\` and
+the query's table said so, with the reason and the commands that go on; everywhere else it ended by itself.
 
-- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight. A worker that is told to stop
-  (SIGTERM) cancels its shards one after another, and a request of the next may slip in between: up to twice as many.
+- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight.
 - **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be).
 - **seconds**: from the fault to the experiment's end, several experiments at once on this machine. A worker that is killed is missed after 20 s.
 

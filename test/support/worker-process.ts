@@ -7,6 +7,10 @@ import type { TestDependencies } from './test-dependencies.ts';
 
 export type WorkerProcess = {
   readonly pid: number;
+  /** Resolves when it is gone. */
+  readonly ended: Promise<unknown>;
+  /** Whether nothing holds its GPU gate, now or within 10 s. */
+  readonly gateIsFree: () => Promise<boolean>;
   /** Sends the signal to the worker alone, and resolves when it is gone. */
   readonly kill: (signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT') => Promise<void>;
 };
@@ -18,21 +22,32 @@ export async function startWorkerProcess(
   root: string = projectRoot,
 ): Promise<WorkerProcess> {
   const script = join(root, 'test', 'support', 'worker-main.ts');
-  const clock = new URL('./jumping-clock.mjs', import.meta.url).href;
-  const args = ['--import', 'tsx', '--import', clock, script, JSON.stringify(dependencies)];
+  const preloaded = ['./jumping-clock.mjs', './killed-after-rename.mjs'].map(
+    (name) => new URL(name, import.meta.url).href,
+  );
+  const imports = ['tsx', ...preloaded].flatMap((each) => ['--import', each]);
+  const args = [...imports, script, JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout });
   await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
+    once(lines, 'line'),
     exited.then(([code]) =>
       Promise.reject(new Error(`The worker ended with ${String(code)} before it was ready.`)),
     ),
   ]);
   return {
     pid: child.pid!,
+    ended: exited,
+    gateIsFree: async () => {
+      const answer = once(lines, 'line');
+      child.stdin.write('\n');
+      const [state] = (await answer) as [string];
+      return state === 'free';
+    },
     kill: async (signal) => {
       child.kill(signal);
       await exited;

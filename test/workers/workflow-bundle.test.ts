@@ -46,6 +46,17 @@ describe('the workflow bundle', () => {
   });
 });
 
+it('a bundle with interceptors holds the packages that they bring, and no others', async () => {
+  const root = await copyOfTheSources();
+  const module = join(root, 'src', 'interceptor.ts');
+  await writeFile(module, "import { z } from 'zod';\nexport const interceptors = () => ({ inbound: [z] });");
+  await expect(bundleWorkflows(root, { modules: [module], packages: [] })).rejects.toThrow(
+    'zod, imported by src/interceptor.ts',
+  );
+  const { sources } = await bundleWorkflows(root, { modules: [module], packages: ['zod'] });
+  expect(sources).toContain('src/interceptor.ts');
+});
+
 describe('the bundle in dist/', () => {
   it('is run while the sources are those that it was made from, and never after', async () => {
     const root = await copyOfTheSources();

@@ -113,7 +113,7 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
   [
     'a pause lets its steps go on',
     'updated',
-    'run-control.ts',
+    'take-updates.ts',
     '      paused = true;\n      stopSteps();',
     '      paused = true;',
   ],

@@ -28,9 +28,13 @@ describe('a schedule', () => {
     await rig[Symbol.asyncDispose]();
   });
 
-  const startWorker = () =>
+  const startWorker = (environment: Record<string, string> = {}) =>
     startWorkerProcess(
-      { TEMPORAL_ADDRESS: process.env['TEMPORAL_ADDRESS'] ?? '', TEMPORAL_NAMESPACE: 'nights-scheduled' },
+      {
+        TEMPORAL_ADDRESS: process.env['TEMPORAL_ADDRESS'] ?? '',
+        TEMPORAL_NAMESPACE: 'nights-scheduled',
+        ...environment,
+      },
       { storeRoot: rig.storeRoot, engineUrl: engine.url, trainerArgs: ['--step-ms', '50'] },
     );
   /** As `colloquy schedule create` makes it, small. */
@@ -125,5 +129,45 @@ describe('a schedule', () => {
     );
     const next = await trigger(handle, ALLOW_ALL);
     expect(await outcomeOf(next)).toMatchObject({ sequence: 3, from: winner, outcome: 'accepted' });
+  }, 120_000);
+
+  it('has a night whose worker is killed between the ledger and the night’s end counted once, and ended by the next worker', async () => {
+    await worker.kill('SIGTERM');
+    worker = await startWorker({ COLLOQUY_TEST_KILLED_AFTER: 'night-00001' });
+    const night = await trigger(await schedule('exact'), ScheduleOverlapPolicy.SKIP);
+    await worker.ended;
+    const added = await ledger('exact');
+    expect(added).toMatchObject([{ experiment: night.workflowId, outcome: 'accepted' }]);
+    const { status, raw } = await night.describe();
+    expect(status.name).toBe('RUNNING');
+    expect(raw.pendingActivities).toMatchObject([{ activityId: 'close-night', attempt: 1 }]);
+    worker = await startWorker();
+    const { series, sequence, from, outcome, said } = added[0]!;
+    expect(await outcomeOf(night)).toEqual({ series, sequence, from, outcome, said });
+    expect(await ledger('exact')).toEqual(added);
+  }, 120_000);
+
+  it('that is backfilled has the nights of the past one after the other, each going on from the one before', async () => {
+    const handle = await schedule('filled');
+    await handle.backfill({
+      start: new Date('2026-11-20T00:00:00Z'),
+      end: new Date('2026-11-22T00:00:00Z'),
+      overlap: ScheduleOverlapPolicy.BUFFER_ALL,
+    });
+    const nights = await until(
+      'two nights are in the ledger',
+      async () => {
+        const entries = await ledger('filled');
+        return entries.length === 2 && entries;
+      },
+      60_000,
+    );
+    const first = 'filled-2026-11-20T02:00:00Z';
+    const second = 'filled-2026-11-21T02:00:00Z';
+    expect(nights).toMatchObject([
+      { experiment: first, from: null, outcome: 'accepted' },
+      { experiment: second, from: first, outcome: 'accepted' },
+    ]);
+    await rig.client.workflow.getHandle(second).result();
   }, 120_000);
 });

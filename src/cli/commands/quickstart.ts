@@ -76,7 +76,7 @@ async function runWithServerAndWorker(
   try {
     const ending = await withTemporal(async (temporal): Promise<Ending> => {
       if (fresh) await forget(temporal, name);
-      const worker = superviseWorker({ display });
+      const worker = await superviseWorker({ display });
       try {
         return await runAndFollow(temporal, experiment, {
           display,

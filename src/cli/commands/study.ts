@@ -78,7 +78,7 @@ async function runAndFollow(
   temporal: Temporal,
   { name, input, json, display, signal, comeBack }: Options,
 ): Promise<ExitCode> {
-  const worker = (await hasWorker(temporal)) ? undefined : superviseWorker({ display });
+  const worker = (await hasWorker(temporal)) ? undefined : await superviseWorker({ display });
   try {
     await start(temporal, name, input, display);
     const stop = worker === undefined ? signal : AbortSignal.any([signal, worker.gaveUp]);
