@@ -5,7 +5,9 @@ import type { Evaluation } from '../algorithm/evaluation.ts';
 
 /** A card: front matter, then sections of Markdown. */
 export function card(frontMatter: object, sections: readonly string[]): string {
-  return `---\n${stringify(frontMatter)}---\n\n${sections.join('\n\n')}\n`;
+  // Hugging Face reads YAML 1.1, to which a bare `no` is a truth value.
+  const yaml = stringify(frontMatter, { compat: 'yaml-1.1' });
+  return `---\n${yaml}---\n\n${sections.join('\n\n')}\n`;
 }
 
 /** Settings as YAML, in a fence that no line of theirs can close. */

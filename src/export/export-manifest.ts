@@ -35,9 +35,13 @@ export async function whyNotReplaced(path: string): Promise<string | null> {
     throw error;
   }
   if (!isFolder) return 'is no folder';
-  const found = await pathsBelow(path);
   const manifest = await readIfThere(join(path, fileName));
-  if (manifest === null) return found.length === 0 ? null : `holds ${found[0]}, which no export has written`;
+  if (manifest === null) {
+    // Not all that is below it: it may be somebody's whole disk.
+    const [first] = (await readdir(path)).toSorted();
+    return first === undefined ? null : `holds ${first}, which no export has written`;
+  }
+  const found = await pathsBelow(path);
   const { files } = manifestOf(manifest);
   const added = found.find((each) => files[each] === undefined);
   if (added !== undefined) return `holds ${added}, which no export has written`;

@@ -88,16 +88,20 @@ function compareIteration(
   b: EvaluatedExperiment,
   common: readonly string[],
 ): IterationComparison {
-  const marksOf = ({ marks }: EvaluatedExperiment): Mark[] | null => {
-    const ofIteration = marks.get(iteration);
-    return ofIteration === undefined ? null : common.flatMap((key) => ofIteration.get(key) ?? []);
+  const [ofA, ofB] = [a.marks.get(iteration), b.marks.get(iteration)];
+  // Of this iteration too: what one of them has not been asked after it cannot be paired.
+  const keys = common.filter((key) => (ofA?.has(key) ?? true) && (ofB?.has(key) ?? true));
+  const marksIn = (marks: ReadonlyMap<string, Mark>) => keys.flatMap((key) => marks.get(key) ?? []);
+  const [marksA, marksB] = [ofA && marksIn(ofA), ofB && marksIn(ofB)];
+  return {
+    iteration,
+    a: marksA === undefined ? null : figuresOf(marksA),
+    b: marksB === undefined ? null : figuresOf(marksB),
+    tests:
+      marksA === undefined || marksB === undefined
+        ? null
+        : { majority: testOf('majority', marksA, marksB), debate: testOf('debate', marksA, marksB) },
   };
-  const [ofA, ofB] = [marksOf(a), marksOf(b)];
-  const tests =
-    ofA === null || ofB === null
-      ? null
-      : { majority: testOf('majority', ofA, ofB), debate: testOf('debate', ofA, ofB) };
-  return { iteration, a: ofA && figuresOf(ofA), b: ofB && figuresOf(ofB), tests };
 }
 
 function testOf(method: 'majority' | 'debate', a: readonly Mark[], b: readonly Mark[]): PairedTest {
