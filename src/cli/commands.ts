@@ -1,6 +1,8 @@
 import type { Command } from './command.ts';
 import { abort } from './commands/abort.ts';
+import { compare } from './commands/compare.ts';
 import { dev } from './commands/dev.ts';
+import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { pause } from './commands/pause.ts';
 import { presets } from './commands/presets.ts';
@@ -38,6 +40,8 @@ export const commands: readonly Command[] = [
   setIterations,
   show,
   report,
+  compare,
+  exportCommand,
   scheduleCreate,
   scheduleList,
   scheduleShow,

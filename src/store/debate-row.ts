@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Debate } from '../algorithm/debate.ts';
 import { questionSchema } from './question-rows.ts';
 
-const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
+/** See Message in src/algorithm/message.ts. */
+export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
 const consensusSchema = z.strictObject({
   answer: z.string().nullable(),
   votes: z.number().int(),
