@@ -2,7 +2,8 @@ import type { ExperimentConfig } from './experiment-config.ts';
 
 /**
  * The settings that no night of a series may change: who learns (the base model, the number of agents), and all that decides which
- * questions are held out and in what order the others come. Where a copy of a dataset lies decides nothing. Everything else may change from one night to the next.
+ * questions are held out and in what order the others come. Everything else may change from one night to the next, also what must
+ * not be trained on, and where a copy of a dataset lies.
  */
 export function fixedSettings({ agents, seed, model, task }: ExperimentConfig): Record<string, unknown> {
   return {
