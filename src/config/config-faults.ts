@@ -32,7 +32,8 @@ export function configFaults(
     const own = ownMessage(issue);
     const given = valueAt(input, path);
     const node = schemaNodeAt(root, input, path);
-    const allowed = own ?? `expected ${describeAllowed(node)}${showValues ? nearestOf(node, given) : ''}`;
+    const nearest = showValues ? nearestOf(node, given) : '';
+    const allowed = own ?? `expected ${describeAllowed(node)}${nearest}`;
     if (issue.code === 'invalid_key')
       return [{ path: path.join('.'), message: `not a valid key: ${allowed}` }];
     if (given === undefined) return [{ path: path.join('.'), message: `missing: ${allowed}` }];

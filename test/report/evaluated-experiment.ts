@@ -32,6 +32,8 @@ export async function writeEvaluatedExperiment(
       single: [judged(true), judged(false)],
       majority: judged(true),
       debate: judged(right),
+      right: [[true], [false]],
+      classes: [[0], [1]],
     })),
   );
   await writeRows(join(folder, 'evaluation.jsonl'), rows);
