@@ -32,9 +32,9 @@ export type DiversityRequest = {
 };
 
 /**
- * Measures how diverse the agents' first answers to a sample of the held-out questions are (section 4 of the paper), after they were
- * debated. Scores are journalled as they come, and what was measured is never measured again. An endpoint that cannot tell likelihoods, or a
- * response that fills the model's whole context, costs these measures and not the experiment: `leftOut` says so.
+ * Measures how diverse the agents' first answers to a sample of the held-out questions are (section 4 of the paper), after they
+ * were debated. Scores are journalled as they come, and what was measured is never measured again. An endpoint that cannot tell
+ * likelihoods, or a response that fills the model's whole context, costs these measures and not the experiment: `leftOut` says so.
  */
 export async function measureDiversity(
   request: DiversityRequest,
@@ -58,7 +58,8 @@ export async function measureDiversity(
 }
 
 /** Rows stay on disk: a workflow's history has room for figures only. */
-function withoutRows({ rows: _, ...figures }: DiversityDocument): Omit<DiversityDocument, 'rows'> {
+function withoutRows(document: DiversityDocument): Omit<DiversityDocument, 'rows'> {
+  const { rows: _, ...figures } = document;
   return figures;
 }
 

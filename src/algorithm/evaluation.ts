@@ -70,8 +70,8 @@ export async function outcomeOf(held: Debate, gold: string, equal: AnswerEqualit
 }
 
 /**
- * By agent, then by round: the number of the answer's class, 0 the first in the order of the answers' text. All rounds are put into classes together, so
- * that an answer can be recognised in a later round.
+ * By agent, then by round: the number of the answer's class, 0 the first in the order of the answers' text. All rounds are put
+ * into classes together, so that an answer can be recognised in a later round.
  */
 async function classesOf(answers: Debate['answers'], equal: AnswerEquality): Promise<(number | null)[][]> {
   const classes = await answerClasses(answers.flat(), equal);

@@ -13,11 +13,11 @@ export interface ResponsesToScore {
 }
 
 /**
- * The score of each response under the model, given the messages before it. A response is put into the prompt as an assistant's message that is
- * not ended (`continue_final_message`), so that neither the turn's end nor what a template writes after it counts: what was cut off at `max_tokens` is scored as what
- * ended by itself. Its tokens are those after the longest beginning that the prompt shares with the prompt without it. A
- * template that writes more before a finished answer than before one to come (an empty `<think></think>`, say) has these tokens counted too.
- * A blank response has no tokens.
+ * The score of each response under the model, given the messages before it. A response is put into the prompt as an assistant's
+ * message that is not ended (`continue_final_message`), so that neither the turn's end nor what a template writes after it
+ * counts: what was cut off at `max_tokens` is scored as what ended by itself. Its tokens are those after the longest beginning
+ * that the prompt shares with the prompt without it. A template that writes more before a finished answer than before one to
+ * come (an empty `<think></think>`, say) has these tokens counted too. A blank response has no tokens.
  *
  * @param model the server's name for it
  * @throws PromptLogprobsUnsupported, or the chat client's errors; EngineRefused (400) for a response that leaves no room for one more token

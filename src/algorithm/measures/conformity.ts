@@ -12,8 +12,9 @@ export type Conformity = {
 
 /**
  * How agents yielded in a round. An agent dissents when its answer of the round before could be parsed, the other agents'
- * answers of that round have one largest class (a tie is no majority; what could not be parsed has no class), and its own is not in it. It conforms when its answer of this round is in
- * that class. All other agents count, also those whose responses `max_others` kept from it.
+ * answers of that round have one largest class (a tie is no majority; what could not be parsed has no class), and its own is
+ * not in it. It conforms when its answer of this round is in that class. All other agents count, also those whose responses
+ * `max_others` kept from it.
  *
  * @param round the later of the two, 2..M
  */

@@ -1,7 +1,7 @@
 /**
- * How unlike the agents' responses to a question are (the paper's embedding dissimilarity, section 4): 1 less the mean cosine over pairs of agents. 0 for equal
- * directions, 1 for unrelated ones; up to 2 where an encoder gives opposite ones. An all-zero vector (an empty response) is
- * unrelated to everything. Null for fewer than two responses.
+ * How unlike the agents' responses to a question are (the paper's embedding dissimilarity, section 4): 1 less the mean cosine
+ * over pairs of agents. 0 for equal directions, 1 for unrelated ones; up to 2 where an encoder gives opposite ones. An all-zero
+ * vector (an empty response) is unrelated to everything. Null for fewer than two responses.
  *
  * Values depend on the encoder: only those of the same encoder compare.
  */

@@ -12,13 +12,14 @@ export type Divergence = {
  * KL(p || q) estimated from responses sampled by p: the mean of log p(y) - log q(y). Empty responses are left out; null when
  * none remains.
  *
- * Why this estimator and not the one that is never negative (Schulman's k3, r - 1 - log r with r = q / p): this one is unbiased for whole
- * responses and adds up over tokens, whereas for whole responses k3 averages a ratio of products whose mean of 1 no sample of a
- * hundred shows, and a single unlikely token can outweigh all others. The price is variance: an estimate may be below 0, which says no more than that it is within
- * its error of 0. The standard error over questions must be shown with it.
+ * Why this estimator and not the one that is never negative (Schulman's k3, r - 1 - log r with r = q / p): this one is unbiased
+ * for whole responses and adds up over tokens, whereas for whole responses k3 averages a ratio of products whose mean of 1 no
+ * sample of a hundred shows, and a single unlikely token can outweigh all others. The price is variance: an estimate may be
+ * below 0, which says no more than that it is within its error of 0. Its standard error over questions must be shown with it.
  *
- * Biases: responses sampled with top_p below 1 come from a truncated p (at 0.9 this moves a token's value by at most log(1 / 0.9), 0.105 nats, and leaves
- * equal models at exactly 0); a temperature other than 1 is another p; `perToken` is the mean of ratios, so short responses weigh more.
+ * Biases: responses sampled with top_p below 1 come from a truncated p' (what is estimated is then KL(p' || q) less KL(p' || p),
+ * which at 0.9 is at most log(1 / 0.9), 0.105 nats, for each token, and equal models stay at exactly 0); a temperature other than 1 is another p;
+ * `perToken` is the mean of the responses' means, so a token of a short response weighs more.
  */
 export function divergence(
   samples: readonly { readonly p: ResponseScore; readonly q: ResponseScore }[],

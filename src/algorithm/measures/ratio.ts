@@ -14,8 +14,8 @@ export interface RatioOverQuestions {
 /**
  * R = sum(y) / sum(x), y and x being a question's two counts, with the standard error of a ratio of means,
  * sqrt(sum((y - R x)^2)) / sum(x): the answers to one question depend on each other, so the question is the unit of sampling, and
- * not the answer (Cochran, Sampling Techniques, 1977, section 2.11, for a large population). With x = 1 for each question it is the mean and the standard error
- * of `accuracy`. Five sums are all that is held, however many questions there are.
+ * not the answer (Cochran, Sampling Techniques, 1977, section 2.11, for a large population). With x = 1 for each question it is
+ * the mean and the standard error of `accuracy`. Five sums are all that is held, however many questions there are.
  */
 export function ratioOverQuestions(): RatioOverQuestions {
   let [y, x, yy, xy, xx] = [0, 0, 0, 0, 0];
