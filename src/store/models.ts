@@ -57,10 +57,12 @@ export async function findModel(
     return { ref: { kind: 'adapter', key, uri: pathToFileURL(model).href }, manifest };
   }
   const aside = await moveAside(model);
-  onDamage({
-    path: model,
-    problem: `its ${damaged} is damaged or gone; moved to ${aside}; to be made again`,
-  });
+  // Another shard that uses the model may have found it first.
+  if (aside !== null)
+    onDamage({
+      path: model,
+      problem: `its ${damaged} is damaged or gone; moved to ${aside}; to be made again`,
+    });
   return null;
 }
 

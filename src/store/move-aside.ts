@@ -12,10 +12,10 @@ export async function moveAside(path: string): Promise<string | null> {
   let number = 1;
   while (existsSync(`${path}.damaged-${number}`)) number++;
   const aside = `${path}.damaged-${number}`;
-  if (!existsSync(path)) return null;
   try {
     await rename(path, aside);
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw writeError(path, error);
   }
   return aside;

@@ -14,10 +14,7 @@ export type Console = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boo
  * @throws StoreNotWritable, DiskFull
  */
 export async function openWorkerLog(path: string, level: LogLevel, console?: Console): Promise<Logger> {
-  await makeFolder(dirname(path)).catch((error: unknown) => {
-    throw writeError(path, error);
-  });
-  const file = pino.destination({ dest: path, sync: true, append: true });
+  const file = await open(path);
   // A full disk must park a step, not end the worker because a line of its log is lost.
   file.on('error', () => undefined);
   const streams: { level: LogLevel; stream: DestinationStream }[] = [{ level, stream: file }];
@@ -31,6 +28,15 @@ export async function openWorkerLog(path: string, level: LogLevel, console?: Con
     },
     pino.multistream(streams),
   );
+}
+
+async function open(path: string): Promise<ReturnType<typeof pino.destination>> {
+  try {
+    await makeFolder(dirname(path));
+    return pino.destination({ dest: path, sync: true, append: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }
 
 /** `09:41:12 INFO: step finished {"experiment":"demo","step":"debate-i1-train-s003","seconds":4.2}` */

@@ -1,9 +1,10 @@
 /** A disk that is full, read-only or unsound. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rmdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { retryUpdate } from '../../src/workflows/progress.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
 import type { Fault } from './fault.ts';
 import { everyPair, type OneWorldTable } from './fault-table.ts';
 import { moments, release } from './moments.ts';
@@ -86,23 +87,25 @@ const diskFull: Fault = {
   catches: 8,
 };
 
-/** Only root can make a mount read-only. */
+/** Only root can make a mount read-only. The journals that are open stay so: it is the finished shards that cannot be written. */
 const readOnly: Fault = {
   name: 'read-only store',
   strike: async (world, experiment) => {
     const { storeRoot } = world;
-    execFileSync('mount', ['--bind', storeRoot, storeRoot]);
+    // Made read-only apart, where nobody has a file open, and then put over the store.
+    const apart = scratchFolder();
+    const mount = (...args: string[]) => execFileSync('mount', args);
+    mount('--bind', storeRoot, apart);
+    mount('-o', 'remount,bind,ro', apart);
+    mount('--bind', apart, storeRoot);
     try {
-      execFileSync('mount', ['-o', 'remount,bind,ro', storeRoot]);
-      await world.worker().kill('SIGTERM');
-      await world.startWorker();
       await release(world);
       await waitsForAPerson(world, experiment, /StoreNotWritable/);
-      await world.worker().kill('SIGTERM');
     } finally {
-      execFileSync('umount', [storeRoot]);
+      // The worker may be reading.
+      execFileSync('umount', ['--lazy', storeRoot, apart]);
+      await rmdir(apart);
     }
-    await world.startWorker();
     await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
   },
 };

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StoreNotWritable } from '../../src/store/store-not-writable.ts';
 import { InvalidEnvironment, telemetrySettings } from '../../src/telemetry/telemetry-settings.ts';
 import { openWorkerLog } from '../../src/telemetry/worker-log.ts';
 
@@ -28,6 +29,14 @@ describe("a worker's log", () => {
       shard: 3,
       msg: 'step finished',
     });
+  });
+
+  it('that cannot be written says so, and what to do', async () => {
+    const path = join(folder, 'worker.log');
+    mkdirSync(path);
+    await expect(openWorkerLog(path, 'info')).rejects.toThrow(/EISDIR/);
+    // Root may write almost everywhere, but not there.
+    await expect(openWorkerLog('/sys/worker.log', 'info')).rejects.toThrow(StoreNotWritable);
   });
 
   it('is a readable line for each event on a terminal, whatever a server has said', async () => {
