@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Utterance } from '../algorithm/debate.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
@@ -42,7 +42,7 @@ export function journalledAnswers(
   let given = 0;
   let asked = 0;
 
-  const ask = async (
+  const ask = (
     utterance: Utterance<ModelRef>,
     key: string,
     request: string,
@@ -81,8 +81,5 @@ export function journalledAnswers(
 
 function requestHash({ model, messages, seed }: Utterance<ModelRef>, config: ExperimentConfig): string {
   const weights = model.kind === 'base' ? config.model.model_name_or_path : model.key;
-  return createHash('sha256')
-    .update(JSON.stringify([weights, messages, seed, config.sampling]))
-    .digest('hex')
-    .slice(0, 16);
+  return hash('sha256', JSON.stringify([weights, messages, seed, config.sampling])).slice(0, 16);
 }

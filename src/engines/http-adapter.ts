@@ -187,9 +187,9 @@ class Sending implements Dispatcher.DispatchHandler {
     if (!this.#stop()) return;
     this.#connection.used = true;
     this.#idle.push(this.#connection);
-    const [first = Buffer.alloc(0), ...more] = this.#chunks;
+    const [first = Buffer.alloc(0)] = this.#chunks;
     this.#resolve({
-      data: more.length > 0 ? Buffer.concat(this.#chunks) : first,
+      data: this.#chunks.length > 1 ? Buffer.concat(this.#chunks) : first,
       status: this.#status,
       statusText: this.#statusText,
       headers: this.#headers,
