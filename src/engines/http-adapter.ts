@@ -1,7 +1,7 @@
 /**
  * How axios sends an engine's requests: by connections of undici's. The adapter that axios brings also does forms, proxies, redirects
- * and progress, none of which an engine needs, and costs several times the request itself; node:http, with its streams and events
- * for each request, costs twice as much as undici (docs/benchmarks.md).
+ * and progress, none of which an engine needs, and costs several times the request itself; node:http, with streams, events and
+ * timers for each request, costs twice what undici does (docs/benchmarks.md).
  */
 import { type AxiosAdapter, AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import { Client, type Dispatcher } from 'undici';
