@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Utterance } from '../algorithm/debate.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import type { OnBusy } from '../engines/chat-client.ts';
@@ -43,7 +43,7 @@ export function journalledAnswers({
   let given = 0;
   let asked = 0;
 
-  const ask = async (
+  const ask = (
     { messages, seed, model, speaker }: Utterance<ModelRef>,
     keep: (answer: Answer) => void,
     stop: AbortSignal,
@@ -76,8 +76,5 @@ export function journalledAnswers({
 
 function requestHash({ model, messages, seed }: Utterance<ModelRef>, config: ExperimentConfig): string {
   const weights = model.kind === 'base' ? config.model.model_name_or_path : model.key;
-  return createHash('sha256')
-    .update(JSON.stringify([weights, messages, seed, config.sampling]))
-    .digest('hex')
-    .slice(0, 16);
+  return hash('sha256', JSON.stringify([weights, messages, seed, config.sampling])).slice(0, 16);
 }

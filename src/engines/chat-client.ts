@@ -117,17 +117,17 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   }
 
   function parse<T>(schema: z.ZodType<T>, path: string, text: string): T {
-    const invalid = (fault: string) => invalidAnswer(path, fault, text);
     let json: unknown;
     try {
       json = JSON.parse(text);
     } catch {
-      throw invalid('it is not JSON');
+      throw invalidAnswer(path, 'it is not JSON', text);
     }
     const parsed = schema.safeParse(json);
     if (parsed.success) return parsed.data;
     const issue = parsed.error.issues[0];
-    throw invalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`);
+    const fault = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`;
+    throw invalidAnswer(path, fault, text);
   }
 
   return {
