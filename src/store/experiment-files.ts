@@ -40,6 +40,10 @@ export function experimentFiles(store: Store, experiment: string) {
       within(iteration, split === 'heldout' ? 'outcomes.jsonl' : `outcomes-${split}.jsonl`),
     evaluation: (iteration: number, split: Measured = 'heldout') =>
       within(iteration, split === 'heldout' ? 'evaluation.json' : `evaluation-${split}.json`),
+    /** How diverse the agents are; its scores as they came, and which attempt asks for them. */
+    diversity: (iteration: number) => within(iteration, 'diversity.json'),
+    diversityJournal: (iteration: number) => within(iteration, 'diversity.journal.jsonl'),
+    diversityClaim: (iteration: number) => within(iteration, 'diversity.claim'),
     record: (iteration: number) => within(iteration, 'record.json'),
     /** Of a night of a series: what it was planned to be, and beside it the entry that it made in the series' ledger. */
     night: join(folder, 'night'),

@@ -1,15 +1,19 @@
 import { setImmediate as others } from 'node:timers/promises';
 import type { ExperimentConfig } from '../../config/experiment-config.ts';
+import { type Agreement, agreement } from './agreement.ts';
 import { besideDebate, type BesideDebate } from './beside-debate.ts';
 import { compareAll, type Comparison, withHolm } from './comparisons.ts';
 import { contenders, type RowKey } from './contender.ts';
 import { costOf, type MethodCost } from './cost-of.ts';
 import { curve, type CurvePoint } from './curve.ts';
 import { type DatasetSize, datasetSizes, type VoteShare, voteShares } from './dataset-sizes.ts';
+import { diversityOf, type DiversityOf } from './diversity-of.ts';
 import { type Endurance, endurance } from './endurance.ts';
 import type { MissingCell } from './finished-cell.ts';
 import { type FlipRow, flipsOf } from './flips-of.ts';
 import type { MeasuredCell } from './measure-cell.ts';
+import { paperSetting } from './paper-setting.ts';
+import { publishedFigure } from './published.ts';
 import { type Transfer, transferOf } from './transfer-of.ts';
 
 /** All that a study's report says, in numbers. */
@@ -48,12 +52,15 @@ export type Row = {
 
 export type OfMethod = {
   readonly config: ExperimentConfig;
+  /** The paper's figures beside ours, by iteration; null where it has none. */
+  readonly agreements: readonly (Agreement | null)[];
   readonly cost: MethodCost;
   readonly flips: readonly FlipRow[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
   readonly besideDebate: readonly BesideDebate[];
   readonly transfer: readonly Transfer[];
+  readonly diversity: DiversityOf;
 };
 
 /** Computes everything from the scores that were read. Lets other work of this process go on in between. */
@@ -101,27 +108,35 @@ async function describe(
     seeds,
     curve: points,
     endurance: endurance(contender, points, column),
-    own: ofMethod(column, own, points.at(-1)?.accuracy ?? NaN, learns),
+    own: ofMethod(column, own, points, learns),
   };
 }
 
 function ofMethod(
   column: string,
   cells: readonly MeasuredCell[],
-  accuracy: number,
+  points: readonly CurvePoint[],
   learns: boolean,
 ): OfMethod | null {
   const [first] = cells;
   if (first === undefined) return null;
   return {
     config: first.config,
-    cost: costOf(cells, accuracy),
+    agreements: points.map((point) => besidePaper(first.config, point)),
+    cost: costOf(cells, points.at(-1)?.accuracy ?? NaN),
     flips: flipsOf(cells),
     datasets: datasetSizes(cells),
     votes: voteShares(cells),
     besideDebate: besideDebate(column, cells),
     transfer: transferOf(column, cells, learns),
+    diversity: diversityOf(cells),
   };
+}
+
+function besidePaper(config: ExperimentConfig, point: CurvePoint): Agreement | null {
+  const setting = paperSetting(config);
+  const figure = setting === null ? null : publishedFigure(setting, config.method, point.iteration);
+  return figure === null ? null : agreement(point, figure);
 }
 
 function referenceOf(cells: readonly { readonly method: MeasuredCell['method'] }[]): RowKey {

@@ -1,4 +1,7 @@
-import { bootstrapDifference, type DifferenceInterval } from '../../algorithm/measures/bootstrap-difference.ts';
+import {
+  bootstrapDifference,
+  type DifferenceInterval,
+} from '../../algorithm/measures/bootstrap-difference.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/paired-test.ts';
 import type { Scores } from './score.ts';
 

@@ -56,7 +56,9 @@ export function withHolm(comparisons: readonly Uncorrected[]): Comparison[] {
 }
 
 function moments(own: Contender, other: Contender) {
-  const last = Math.min(...[own, other].filter(({ learns }) => learns).map(({ scores }) => scores.length - 1));
+  const last = Math.min(
+    ...[own, other].filter(({ learns }) => learns).map(({ scores }) => scores.length - 1),
+  );
   const at = (iteration: number) => ({
     reference: own.learns ? iteration : 0,
     other: other.learns ? iteration : 0,

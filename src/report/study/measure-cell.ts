@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type DebateMeasures, debateMeasures } from '../../algorithm/measures/debate-measures.ts';
 import type { Method } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
+import { type DiversityDocument, diversitySchema } from '../../store/diversity-row.ts';
 import { readDocument } from '../../store/documents.ts';
 import { type ExperimentFiles, experimentFiles, type Measured } from '../../store/experiment-files.ts';
 import { evaluationRecordSchema } from '../../store/iteration-record.ts';
@@ -23,9 +24,14 @@ export type MeasuredCell = FinishedCell & {
 export type MeasuredIteration = {
   readonly scores: Scores;
   readonly measures: DebateMeasures;
+  /** How diverse the agents' first answers are; null where it was not measured. */
+  readonly diversity: Diversity | null;
   /** The majority at equal tokens that stands beside the debate. */
   readonly votes: { readonly count: number; readonly tokens: number; readonly scores: Scores } | null;
 };
+
+/** diversity.json without its questions. */
+export type Diversity = Omit<DiversityDocument, 'rows'>;
 
 /** On another task: the base model and the agents of the last iteration, the same for a method that learns nothing. */
 export type MeasuredTransfer = { readonly task: string; readonly before: Scores; readonly after: Scores };
@@ -52,13 +58,13 @@ export async function measureCell(store: Store, cell: FinishedCell): Promise<Mea
             tokens: beside.tokens.prompt + beside.tokens.completion,
             scores: await readScores(files, iteration, 'vote', 'majority', cell.seed),
           };
-    iterations.push({ scores, measures: measures.result(), votes });
+    const diversity = await readDiversity(files, iteration);
+    iterations.push({ scores, measures: measures.result(), diversity, votes });
   }
   const last = evaluations.at(-1)?.iteration ?? 0;
   const measured: MeasuredTransfer[] = [];
   for (const task of new Set(transfer.map((each) => each.task))) {
-    const at = (iteration: number) =>
-      readScores(files, iteration, `transfer-${task}`, answer, cell.seed);
+    const at = (iteration: number) => readScores(files, iteration, `transfer-${task}`, answer, cell.seed);
     const before = await at(0);
     measured.push({ task, before, after: last === 0 ? before : await at(last) });
   }
@@ -69,6 +75,13 @@ export async function measureCell(store: Store, cell: FinishedCell): Promise<Mea
     transfer: measured,
     baseTokens: base === null ? 0 : base.tokens.prompt + base.tokens.completion,
   };
+}
+
+async function readDiversity(files: ExperimentFiles, iteration: number): Promise<Diversity | null> {
+  const found = await readDocument(files.diversity(iteration), diversitySchema);
+  if (found === null) return null;
+  const { rows: _, ...diversity } = found;
+  return diversity;
 }
 
 async function readScores(

@@ -71,7 +71,12 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
   const last = script.iterations.length - 1;
   const transferred: ExperimentResult['transfer'] = [];
   for (const [task, { before, after }] of Object.entries(transfer)) {
-    for (const [iteration, answers] of last === 0 ? [[0, before] as const] : ([[0, before], [last, after]] as const)) {
+    for (const [iteration, answers] of last === 0
+      ? [[0, before] as const]
+      : ([
+          [0, before],
+          [last, after],
+        ] as const)) {
       const marks = await write(iteration, `transfer-${task}`, answers);
       transferred.push({ ...evaluate(iteration, marks, marks), task });
     }
@@ -161,4 +166,3 @@ function plainResult(
 export function times(count: number, answers: Answers): Answers[] {
   return Array.from({ length: count }, () => answers);
 }
-
