@@ -40,6 +40,7 @@ export async function writeFinishedExperiment(
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
     rows.push(...outcomes.map((outcome) => ({ ...outcome, iteration })));
+    await writeRows(join(folder, `iteration-${iteration}`, 'outcomes.jsonl'), outcomes);
     await writeShards(
       join(folder, `iteration-${iteration}`, 'evaluation'),
       debates.map(({ debate }) => debate),
