@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type DebateMeasures, debateMeasures } from '../../algorithm/measures/debate-measures.ts';
+import type { Outcome } from '../../algorithm/evaluation.ts';
 import type { Method } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/diversity-row.ts';
@@ -48,7 +49,7 @@ export async function measureCell(store: Store, cell: FinishedCell): Promise<Mea
   const iterations: MeasuredIteration[] = [];
   for (const { iteration } of evaluations) {
     const measures = debateMeasures();
-    const scores = await readScores(files, iteration, 'heldout', answer, cell.seed, measures.add);
+    const scores = await readScores(files, iteration, 'heldout', answer, cell.seed, (outcome) => measures.add(outcome));
     const beside = equalTokens.find((each) => each.iteration === iteration);
     const votes =
       beside === undefined
@@ -90,7 +91,7 @@ async function readScores(
   split: Measured,
   answer: Method['answer'],
   seed: number,
-  each: ReturnType<typeof debateMeasures>['add'] = () => {},
+  each: (outcome: Outcome) => void = () => {},
 ): Promise<Scores> {
   const scores = new Map<string, Score>();
   for await (const outcome of streamRows(files.outcomes(iteration, split), outcomeSchema)) {

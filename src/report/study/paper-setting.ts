@@ -44,14 +44,15 @@ function taskOf(task: ExperimentConfig['task']): TaskName | null {
   const kind: string = task.kind;
   if (task.kind === 'arithmetic') {
     const { form, range, ranges } = task;
-    const own = [...form].some((letter) => letter in ranges);
+    const own = Object.keys(ranges).some((letter) => form.includes(letter));
     return form === 'a+b*c+d-e*f' && range.join() === '0,30' && !own ? 'arithmetic' : null;
   }
   if (kind === 'gsm8k' || kind === 'mmlu') return kind;
   if (kind !== 'math' || !('levels' in task) || !Array.isArray(task.levels)) return null;
-  const levels = task.levels.toSorted().join();
-  if (levels === '1,2,3') return 'math';
-  return levels === '1,2,3,4,5' ? 'math-all-levels' : null;
+  const asked = new Set<unknown>(task.levels);
+  const levels = [1, 2, 3, 4, 5].filter((level) => asked.has(level)).join('');
+  if (levels === '123') return 'math';
+  return levels === '12345' ? 'math-all-levels' : null;
 }
 
 /** Settings that say what is measured, or how it is run, and not how a model learns or answers. */

@@ -18,16 +18,12 @@ export type Scores = ReadonlyMap<string, Score>;
 /** The figure of an outcome that is a method's own. */
 export function scoreOf(answer: Method['answer'], outcome: Outcome): Pick<Score, 'score' | 'right'> {
   const { single } = outcome;
-  switch (answer) {
-    case 'single':
-      return {
-        score: single.filter(({ correct }) => correct).length / single.length,
-        right: single[0]?.correct === true,
-      };
-    case 'majority':
-    case 'debate': {
-      const right = outcome[answer].correct;
-      return { score: Number(right), right };
-    }
+  if (answer !== 'single') {
+    const right = outcome[answer].correct;
+    return { score: Number(right), right };
   }
+  return {
+    score: single.filter(({ correct }) => correct).length / single.length,
+    right: single[0]?.correct === true,
+  };
 }

@@ -107,7 +107,7 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
 
 /** @param answers see Answers */
 export function scriptedOutcome(answers: Answers, index: number, question: string): Outcome {
-  const rounds = answers.split('>').map((round) => [...round]);
+  const rounds = answers.split('>').map((round) => Array.from(round));
   const letters = [...new Set(['R', ...rounds.flat()])].filter((each) => each !== '.');
   const byAgent = <Value>(of: (letter: string) => Value): Value[][] =>
     (rounds[0] ?? []).map((_, agent) => rounds.map((round) => of(round[agent] ?? '.')));
