@@ -49,7 +49,9 @@ export async function measureCell(store: Store, cell: FinishedCell): Promise<Mea
   const iterations: MeasuredIteration[] = [];
   for (const { iteration } of evaluations) {
     const measures = debateMeasures();
-    const scores = await readScores(files, iteration, 'heldout', answer, cell.seed, (outcome) => measures.add(outcome));
+    const scores = await readScores(files, iteration, 'heldout', answer, cell.seed, (outcome) =>
+      measures.add(outcome),
+    );
     const beside = equalTokens.find((each) => each.iteration === iteration);
     const votes =
       beside === undefined

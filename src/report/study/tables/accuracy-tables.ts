@@ -27,15 +27,7 @@ const layouts: readonly Layout[] = [
   {
     name: 'table-1',
     title: 'Table 1: the method and its baselines',
-    rows: [
-      'base',
-      'majority',
-      'majority-at-equal-tokens',
-      'debate',
-      'star',
-      'majority-ft',
-      'multiagent-ft',
-    ],
+    rows: ['base', 'majority', 'majority-at-equal-tokens', 'debate', 'star', 'majority-ft', 'multiagent-ft'],
   },
   {
     name: 'table-2',
@@ -91,9 +83,7 @@ function accuracyCell(row: Row, moment: Moment, against: Comparison | undefined)
     error: point.standardError * 100,
     mark: against === undefined ? null : significanceMark(against.adjusted),
     published:
-      beside === null
-        ? null
-        : { value: beside.published.accuracy * 100, error: null, agrees: beside.agrees },
+      beside === null ? null : { value: beside.published.accuracy * 100, error: null, agrees: beside.agrees },
   });
 }
 

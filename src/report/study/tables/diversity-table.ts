@@ -33,7 +33,9 @@ export function diversityTable(analysis: StudyAnalysis): Table[] {
         ratio(each.fromBase),
         ratio(each.distinctAnswers),
       ]),
-      notes: [`Means over questions ± one standard error. Texts were made into vectors by ${encoders.join(', ')}.`],
+      notes: [
+        `Means over questions ± one standard error. Texts were made into vectors by ${encoders.join(', ')}.`,
+      ],
     },
   ];
 }

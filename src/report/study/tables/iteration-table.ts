@@ -15,9 +15,7 @@ export function iterationTable(analysis: StudyAnalysis): Table[] {
       caption: 'Accuracy over iterations',
       columns: [
         ...columns,
-        ...iterations.map((each) =>
-          figures(`iteration_${each}`, each === 0 ? 'Base' : String(each), '%'),
-        ),
+        ...iterations.map((each) => figures(`iteration_${each}`, each === 0 ? 'Base' : String(each), '%')),
       ],
       rows: rows.map(({ column, row: { title, curve } }) => [
         ...cells(column.name, title),

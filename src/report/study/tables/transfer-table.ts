@@ -31,7 +31,9 @@ export function transferTable(analysis: StudyAnalysis): Table[] {
         figures('high', 'to', 'points'),
       ],
       rows,
-      notes: ['Nothing was learnt from these tasks. Change: on the same questions, with a paired bootstrap interval.'],
+      notes: [
+        'Nothing was learnt from these tasks. Change: on the same questions, with a paired bootstrap interval.',
+      ],
     },
   ];
 }
