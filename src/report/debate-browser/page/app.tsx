@@ -14,8 +14,9 @@ import { useSelection } from './use-selection.ts';
 /** The page: what is looked for, the list of what was found, and the debate that is read. */
 export function App({ library }: { library: Library }) {
   const { about, entries } = library;
+  const { selected, select } = useSelection(entries);
   const [filter, setFilter] = useState<Filter>(() => ({
-    iteration: about.iterations.at(-1) ?? null,
+    iteration: selected?.iteration ?? about.iterations.at(-1) ?? null,
     outcomes: [],
     tied: false,
     unparsable: false,
@@ -23,7 +24,6 @@ export function App({ library }: { library: Library }) {
   }));
   const [query, setQuery] = useState('');
   const searchBox = useRef<HTMLInputElement>(null);
-  const { selected, select } = useSelection(entries);
   const candidates = useMemo(() => entries.filter((entry) => passes(entry, filter)), [entries, filter]);
   const { found, progress } = useSearch(query, candidates, library.readBlock);
   const listed = useMemo(
@@ -79,13 +79,14 @@ export function App({ library }: { library: Library }) {
   );
 }
 
-/** The next or the last debate of the list; the first one when the one that is read is not in it. */
+/** The next debate of the list, or the one before; the first one when the one that is read is not in it. */
 function neighbour(
   listed: readonly DebateEntry[],
   selected: DebateEntry | undefined,
   by: number,
 ): DebateEntry | undefined {
-  const at = selected === undefined ? -1 : listed.indexOf(selected);
-  if (at === -1) return listed[0] ?? selected;
-  return listed[at + by] ?? selected;
+  const exact = selected === undefined ? -1 : listed.indexOf(selected);
+  // The same question in another iteration than the listed one: the list goes on from there.
+  const at = exact === -1 ? listed.findIndex(({ id }) => id === selected?.id) : exact;
+  return at === -1 ? (listed[0] ?? selected) : (listed[at + by] ?? selected);
 }
