@@ -79,7 +79,7 @@ async function longDebate(index: number, iteration: number, summarize: boolean) 
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
-    tokens: { prompt: 900, completion: 1500 },
+    tokens: { prompt: 900, completion: 1500, firstRound: 800 },
   };
   return { debate, gold };
 }

@@ -28,6 +28,9 @@ const outcome = (answer: string, correct: boolean): Outcome => ({
   ],
   majority: { answer: '0.5', correct: true },
   debate: { answer, correct },
+  // Not looked at.
+  right: [],
+  classes: [],
 });
 
 describe('the verdict on an answer of a later round', () => {
