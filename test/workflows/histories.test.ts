@@ -72,8 +72,8 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     'the critic is fine-tuned before the generation model',
     'completed',
     'fine-tune-agents.ts',
-    'roles.map((role)',
-    'roles.toReversed().map((role)',
+    'datasets.map(({ role, rows }) =>',
+    'datasets.toReversed().map(({ role, rows }) =>',
   ],
   [
     'half as many shards are pending at once',
@@ -123,6 +123,20 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     'remaking-damaged.ts',
     'await remakeEarlier(state, control);',
     '',
+  ],
+  [
+    'a study runs its experiments one after another',
+    'study',
+    'study.ts',
+    'inWindow(plan.parallel, cells.length,',
+    'inWindow(1, cells.length,',
+  ],
+  [
+    'a study runs again what is finished',
+    'study',
+    'study.ts',
+    'cell === undefined || cell.finished ||',
+    'cell === undefined ||',
   ],
   [
     'the last night’s evaluation is held again',
