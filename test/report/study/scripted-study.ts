@@ -147,7 +147,14 @@ function plainResult(
     transfer: [],
     iterations: Array.from({ length: iterations }, (_, index) => ({
       iteration: index + 1,
-      consensus: { questions: 10, unanimous: 4, ties: 1, withoutLabel: 1, unparsableAnswers: 0 },
+      consensus: {
+        questions: 10,
+        unanimous: 4,
+        ties: 1,
+        withoutLabel: 1,
+        unparsableAnswers: 0,
+        truncatedPrompts: 0,
+      },
       datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {} }],
       fineTunes: [{ agent: 1, role: 'generation', model: 'a'.repeat(64), rows: 8, steps: 2, finalLoss: 0.5 }],
     })),
