@@ -34,6 +34,13 @@ describe.each(sets)('the %s prompts', (_, prompts) => {
     for (const text of texts) expect(text).not.toMatch(/\{(question|responses?|summary)\}/);
   });
 
+  it('have a place for each thing that they are about', () => {
+    for (const place of ['{agent}', '{prompt}']) expect(prompts.identified).toContain(place);
+    for (const place of ['{question}', '{answer}']) expect(prompts.hint).toContain(place);
+    expect(prompts.cooperate).toContain('{responses}');
+    expect(prompts.cooperateWithSummary).toContain('{summary}');
+  });
+
   it('say something to a critic that has nobody to look at', () => {
     expect(critiquePrompt(prompts, [])).not.toBe('');
     expect(critiquePrompt(prompts, [])).not.toMatch(/other/i);
@@ -58,6 +65,10 @@ it('the paper prompts ask for a boxed answer in every turn that answers', () => 
     critiqueWithSummaryPrompt(paper, 'S'),
   ];
   for (const turn of turns) expect(turn).toContain('\\boxed{answer}');
+});
+
+it('the paper prompt of a hint boxes the answer that it gives', () => {
+  expect(filled(promptSets.paper.hint, 'answer', '31')).toContain('\\boxed{31}');
 });
 
 it('a prompt holds the texts and the template, and nothing else, whatever the texts are', () => {
