@@ -24,7 +24,7 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from arithmetic import write_task
 from tiny_tokenizer import build_tokenizer
-from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, summary_turn
+from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, hint_turn, summary_turn
 
 MODEL_DIR = Path(__file__).resolve().parent / "models/tiny-arithmetic"
 MAX_LENGTH = 2048
@@ -99,13 +99,13 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
 def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str, list[Turn]]:
     """The turns of one step: always first answers, the hardest to learn, and in turn one batch of another kind."""
     care = phase.carelessness
-    first = [first_answer(prompts, care, rng) for _ in range(64 if phase.first_answers_only else 32)]
     if phase.first_answers_only:
-        return {"first": first}
+        return {"first": [first_answer(prompts, care, rng) for _ in range(64)]}
+    first = [first_answer(prompts, care, rng) for _ in range(32)] + [hint_turn(prompts, rng) for _ in range(8)]
     kind = ("debate", "summary", "critic", "summary")[step % 4]
-    # Two others (three agents) is the paper's debate, and most of what is shown; the rest is one to five others.
+    # Two others (three agents) is the paper's debate, and most of what is shown; the rest is none to five others.
     if kind == "critic":
-        others = [critic_turn(prompts, care, rng, rng.choice((1, 2, 2, 2, 2)), 2, False) for _ in range(10)]
+        others = [critic_turn(prompts, care, rng, rng.choice((0, 1, 2, 2, 2, 2)), 2, False) for _ in range(10)]
     elif kind == "debate":
         others = [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 3)), False) for _ in range(6)]
     else:
