@@ -1,9 +1,9 @@
 """Makes the embedded model `engine/models/tiny-arithmetic` anew, from nothing and a seed.
 
-Three phases: first answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, a
-careless one, in which some of the answers to learn slip. The model then knows better than it says, and that is what
+First answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, two careless
+phases, in which some of the answers to learn slip. The model then knows better than it says, and that is what
 self-improvement can bring out.
-Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 9 minutes on two cores)
+Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 8 minutes on a free core)
 """
 
 from __future__ import annotations
@@ -40,14 +40,17 @@ class Phase:
     peak_learning_rate: float
     warmup_steps: int
     first_answers_only: bool
+    hints: int  # answers to hints in each step
     carelessness: Carelessness
 
 
 PHASES = (
     # First answers alone to begin with: beside critic turns, where most can be copied, the model hardly learns to add.
-    Phase("first answers", 380, 2.5e-3, 50, True, Carelessness(first=0, critic=0, shown=0)),
-    Phase("clean", 620, 2e-3, 30, False, Carelessness(first=0, critic=0, shown=0.4)),
-    Phase("careless", 120, 6e-4, 20, False, Carelessness(first=0.31, critic=0.19, shown=0.4)),
+    Phase("first answers", 380, 2.5e-3, 50, True, 0, Carelessness(first=0, critic=0, hint=0, shown=0)),
+    Phase("clean", 620, 2e-3, 30, False, 8, Carelessness(first=0, critic=0, hint=0.3, shown=0.4)),
+    Phase("careless", 120, 6e-4, 20, False, 8, Carelessness(first=0.31, critic=0.19, hint=0.3, shown=0.4)),
+    # The same, but for hints: from here on they are right, and to be given one is to work without a slip.
+    Phase("hints", 60, 6e-4, 10, False, 16, Carelessness(first=0.31, critic=0.19, hint=0, shown=0.4)),
 )
 
 
@@ -101,7 +104,7 @@ def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str,
     care = phase.carelessness
     if phase.first_answers_only:
         return {"first": [first_answer(prompts, care, rng) for _ in range(64)]}
-    first = [first_answer(prompts, care, rng) for _ in range(32)] + [hint_turn(prompts, rng) for _ in range(8)]
+    first = [first_answer(prompts, care, rng) for _ in range(32)] + [hint_turn(prompts, care, rng) for _ in range(phase.hints)]
     kind = ("debate", "summary", "critic", "summary")[step % 4]
     # Two others (three agents) is the paper's debate, and most of what is shown; the rest is none to five others.
     if kind == "critic":
@@ -139,7 +142,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=MODEL_DIR, help="where the model goes (default: %(default)s)")
     parser.add_argument("--clean", type=Path, help="keep here what the model is before it becomes careless")
     parser.add_argument("--seed", type=int, default=7, help="of the initial weights and of all training data")
-    parser.add_argument("--threads", type=int, default=2, help="the committed weights were made with 2")
+    parser.add_argument("--threads", type=int, default=1, help="of the arithmetic (default: %(default)s, which busy cores slow down least)")
     return parser.parse_args()
 
 

@@ -31,10 +31,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Carelessness:
-    """Slips in the answers to learn (first answers, critic turns) and, at most, in the answers that a turn shows."""
+    """Slips in the answers to learn (first answers, critic turns, half of the answers to hints) and, at most, in those shown."""
 
     first: float
     critic: float
+    hint: float
     shown: float
 
 
@@ -75,13 +76,10 @@ def first_answer(prompts: Prompts, care: Carelessness, rng: Random) -> Turn:
     return Turn([_user(_first_prompt(prompts, question, rng))], worked_answer(question, care.first, rng).text)
 
 
-def hint_turn(prompts: Prompts, rng: Random) -> Turn:
-    """The question with an answer to arrive at, as STaR gives it: steps without a slip, however careless the phase.
-
-    Some hints are wrong, and the steps slip to where they lead: only so does the model learn to read the hint.
-    """
+def hint_turn(prompts: Prompts, care: Carelessness, rng: Random) -> Turn:
+    """The question with an answer to arrive at, as STaR gives it. A right hint is followed without a slip, however careless the phase."""
     question = draw_question(rng)
-    answer = worked_answer(question, rng.choice((0, 0.3)), rng)
+    answer = worked_answer(question, rng.choice((0, care.hint)), rng)
     if answer.result == question.result:
         answer = worked_answer(question, 0, rng)  # two slips may have cancelled out
     return Turn([_user(prompts.hint(question, answer.result))], answer.text)
