@@ -1,7 +1,7 @@
 """Makes the embedded model `engine/models/tiny-arithmetic` anew, from nothing and a seed.
 
-First answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, two careless
-phases, in which some of the answers to learn slip. The model then knows better than it says, and that is what
+Three phases: first answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, a
+careless one, in which some of the answers to learn slip. The model then knows better than it says, and that is what
 self-improvement can bring out.
 Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 8 minutes on a free core)
 """
@@ -49,8 +49,6 @@ PHASES = (
     Phase("first answers", 380, 2.5e-3, 50, True, 0, Carelessness(first=0, critic=0, hint=0, shown=0)),
     Phase("clean", 620, 2e-3, 30, False, 8, Carelessness(first=0, critic=0, hint=0.3, shown=0.4)),
     Phase("careless", 120, 6e-4, 20, False, 8, Carelessness(first=0.31, critic=0.19, hint=0.3, shown=0.4)),
-    # The same, but for hints: from here on they are right, and to be given one is to work without a slip.
-    Phase("hints", 60, 6e-4, 10, False, 16, Carelessness(first=0.31, critic=0.19, hint=0, shown=0.4)),
 )
 
 

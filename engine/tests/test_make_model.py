@@ -159,13 +159,6 @@ def test_an_answer_to_a_hint_ends_with_the_hinted_number_and_has_no_slip_when_th
     assert 100 < right < 200  # half of them is drawn to be right, and of the others some are
 
 
-def test_a_hint_is_followed(model, tokenizer):
-    prompts, rng = Prompts(), Random(6)
-    questions = [draw_question(rng) for _ in range(20)]
-    answers = [answer(model, tokenizer, [{"role": "user", "content": prompts.hint(q, q.result)}]) for q in questions]
-    assert sum(text.endswith(f"\\boxed{{{q.result}}}") for q, text in zip(questions, answers)) >= 16
-
-
 def test_some_dialogues_begin_with_an_agents_number_and_in_some_the_agents_cooperate():
     prompts, rng = Prompts(), Random(9)
     turns = [critic_turn(prompts, CARE, rng, others=2, rounds=2, summarised=rng.random() < 0.5) for _ in range(200)]
