@@ -163,7 +163,9 @@ describe('the recorded histories', () => {
     const path = join(root, 'src', 'workflows', file);
     const text = await readFile(path, 'utf8');
     expect(text, `the code has changed: name another place in ${file}`).toContain(from);
-    const imports = "import { patched, sleep } from '@temporalio/workflow';\n";
+    const imports = /\b(patched|sleep)\(/.test(to)
+      ? "import { patched, sleep } from '@temporalio/workflow';\n"
+      : '';
     await writeFile(path, imports + text.replace(from, to));
     const bundle = await bundleWorkflows(root);
     await writeFile(path, text);
