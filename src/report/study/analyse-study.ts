@@ -46,6 +46,8 @@ export type Row = {
   readonly seeds: readonly number[];
   readonly curve: readonly CurvePoint[];
   readonly endurance: Endurance | null;
+  /** All that it took, the mean of its seeds; null where none were counted. */
+  readonly tokens: number | null;
   /** What follows is null for the majority at equal tokens: it is measured with the debate's experiment. */
   readonly own: OfMethod | null;
 };
@@ -101,6 +103,7 @@ async function describe(
   const own = cells.filter(({ method }) => method === key);
   const points = curve(contender);
   await others();
+  const of = ofMethod(column, own, points, learns);
   return {
     key,
     title,
@@ -108,8 +111,17 @@ async function describe(
     seeds,
     curve: points,
     endurance: endurance(contender, points, column),
-    own: ofMethod(column, own, points, learns),
+    tokens: of === null ? votesTokens(cells) : of.cost.tokens,
+    own: of,
   };
+}
+
+/** Of the majority beside the base model's debate. */
+function votesTokens(cells: readonly MeasuredCell[]): number | null {
+  const counts = cells.flatMap(({ method, iterations }) =>
+    method === 'debate' ? (iterations[0]?.votes?.tokens ?? []) : [],
+  );
+  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0) / counts.length;
 }
 
 function ofMethod(
