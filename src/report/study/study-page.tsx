@@ -32,7 +32,7 @@ export function studyPage(
       {columns.length > 0 && <AccuracySection charts={charts} tables={tables} />}
       {columns.length > 0 && <MeasuresSection charts={charts} tables={tables} />}
       <ExperimentsSection columns={columns} pages={pages} />
-      <SettingsSection settings={columns.flatMap((column) => settingsOf(column) ?? [])} />
+      <SettingsSection settings={columns.flatMap((column) => settingsOf(column, analysis.reference) ?? [])} />
       <footer>
         Every table lies beside this file as CSV, JSON, Markdown and LaTeX, and every figure is in{' '}
         <code>results.json</code>. Method: Subramaniam et al., “Multiagent Finetuning: Self Improvement with

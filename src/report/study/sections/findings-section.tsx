@@ -1,4 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+import type { Finding } from '../findings/finding.ts';
 import type { StudyFindings } from '../findings/study-findings.ts';
 
 /** What the study shows, by experiment, and what it does not. */
@@ -10,19 +11,13 @@ export function FindingsSection({ findings: { columns, limits } }: { findings: S
       {columns.map(({ column, shows, beside }) => (
         <>
           {columns.length > 1 && <h3>{column}</h3>}
-          {shows.map((sentence) => (
-            <p class="finding">{unbroken(sentence)}</p>
+          {shows.map((each) => (
+            <Said finding={each} />
           ))}
-          {beside.length > 0 && (
-            <>
-              <h3>Measured beside it</h3>
-              <ul class="limits">
-                {beside.map((sentence) => (
-                  <li>{unbroken(sentence)}</li>
-                ))}
-              </ul>
-            </>
-          )}
+          {beside.length > 0 && <h3>Measured beside it{columns.length > 1 ? `, ${column}` : ''}</h3>}
+          {beside.map((each) => (
+            <Said finding={each} />
+          ))}
         </>
       ))}
       <h3>What it does not show</h3>
@@ -32,6 +27,21 @@ export function FindingsSection({ findings: { columns, limits } }: { findings: S
         ))}
       </ul>
     </section>
+  );
+}
+
+function Said({ finding: { sentence, each } }: { finding: Finding }) {
+  return (
+    <div class="finding">
+      <p>{unbroken(sentence)}</p>
+      {each.length > 0 && (
+        <ul class="limits">
+          {each.map((said) => (
+            <li>{unbroken(said)}</li>
+          ))}
+        </ul>
+      )}
+    </div>
   );
 }
 

@@ -7,7 +7,7 @@ export function SettingsSection({ settings }: { settings: readonly ColumnSetting
   return (
     <section>
       <h2>Settings and versions</h2>
-      {settings.map(({ column, config, byMethod, fromPaper, versions }) => (
+      {settings.map(({ column, of, config, byMethod, fromPaper, versions }) => (
         <>
           <h3>{column}</h3>
           {fromPaper !== null && (
@@ -23,14 +23,14 @@ export function SettingsSection({ settings }: { settings: readonly ColumnSetting
             <ul class="limits">
               {byMethod.map(({ method, settings: own }) => (
                 <li>
-                  <code>{method}</code> differs from the first method in {own.join(', ')}
+                  <code>{method}</code> has other settings than <code>{of}</code>: {own.join(', ')}
                 </li>
               ))}
             </ul>
           )}
           <div class="columns">
             <details class="card">
-              <summary>Resolved config of the first method</summary>
+              <summary>Resolved config of {of}</summary>
               <pre>{stringify(config)}</pre>
             </details>
             <details class="card">
