@@ -40,7 +40,7 @@ function told(analysis: StudyAnalysis, column: Column, made: readonly Comparison
       .filter((each) => verdictOn(each) === verdict)
       .map(
         (each) =>
-          `${titleOf(analysis, column.name, each.other)}: ${differenceSaid(each)}, ${chanceSaid(each.adjusted)}`,
+          `${titleOf(analysis, column.name, each.other)}: ${differenceSaid(each)}, ${chanceSaid(each.adjusted)} by Holm`,
       );
   const [better, worse, neither] = [of('better'), of('worse'), of('neither')];
   const than = (number: number) =>

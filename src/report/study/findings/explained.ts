@@ -35,11 +35,11 @@ function learntFrom({ title, own }: Row): Finding[] {
   const smallest = Math.min(...own.datasets.map(({ fewest }) => fewest));
   const unanimous =
     first === last
-      ? `were unanimous on ${percent(first.unanimous)}`
-      : `were unanimous on ${percent(first.unanimous)} in the first iteration and on ${percent(last.unanimous)} in the last`;
+      ? `${percent(first.unanimous)} of the questions`
+      : `${percent(first.unanimous)} of the questions in the first iteration and on ${percent(last.unanimous)} in the last`;
   return [
     finding(
-      `In training the agents of ${title} ${unanimous} of the questions; the smallest dataset of a model had ${count(smallest)} rows.`,
+      `In training, the agents of ${title} were unanimous on ${unanimous}; the smallest dataset of a model had ${count(smallest)} rows.`,
     ),
   ];
 }

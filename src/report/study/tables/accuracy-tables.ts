@@ -88,7 +88,7 @@ function accuracyCell(row: Row, moment: Moment, against: Comparison | undefined)
 }
 
 /** By Holm's adjusted p-value; null where nothing was shown. */
-export function significanceMark(adjusted: number): string | null {
+function significanceMark(adjusted: number): string | null {
   if (adjusted < 0.001) return '***';
   if (adjusted < 0.01) return '**';
   return adjusted < 0.05 ? '*' : null;

@@ -15,7 +15,7 @@ export function enduranceTable(analysis: StudyAnalysis): Table[] {
       caption: 'Do gains last?',
       columns: [
         ...columns,
-        figures('best_iteration', 'Best after', 'iteration', 0),
+        figures('best_iteration', 'Best', 'iteration', 0),
         figures('best', 'There', '%'),
         figures('first', 'First', '%'),
         figures('last', 'Last', '%'),
@@ -33,7 +33,7 @@ export function enduranceTable(analysis: StudyAnalysis): Table[] {
         figure((change?.difference ?? NaN) * 100),
         figure((change?.low ?? NaN) * 100),
         figure((change?.high ?? NaN) * 100),
-        named(verdict === 'neither' ? 'shows neither' : verdict),
+        named(verdict),
       ]),
       notes: [
         'First, last: after iteration 1 and after the last. Change: the one less the other on the same questions; from and to: its paired 95 % bootstrap interval; rose and fell where 0 is outside it. These are not corrected for their number. The best iteration is picked by hindsight, so its accuracy is somewhat too high.',

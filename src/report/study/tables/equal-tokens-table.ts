@@ -1,3 +1,4 @@
+import { pValue } from '../../format.ts';
 import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { range } from '../contender.ts';
@@ -16,7 +17,7 @@ export function equalTokensTable(analysis: StudyAnalysis): Table[] {
       figure(difference.difference * 100),
       figure(difference.low * 100),
       figure(difference.high * 100),
-      figure(difference.pValue),
+      named(pValue(difference.pValue)),
     ]),
   );
   if (rows.length === 0) return [];
@@ -33,7 +34,7 @@ export function equalTokensTable(analysis: StudyAnalysis): Table[] {
         figures('difference', 'Difference', 'points'),
         figures('low', 'From', 'points'),
         figures('high', 'To', 'points'),
-        figures('p', 'p', 'exact', 3),
+        names('p', 'p'),
       ],
       rows,
       notes: [
