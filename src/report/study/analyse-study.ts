@@ -3,6 +3,7 @@ import type { ExperimentConfig } from '../../config/experiment-config.ts';
 import { type Agreement, agreement } from './agreement.ts';
 import { besideDebate, type BesideDebate } from './beside-debate.ts';
 import { compareAll, type Comparison, withHolm } from './comparisons.ts';
+import { consensusOf, type ConsensusRow } from './consensus-of.ts';
 import { contenders, type RowKey } from './contender.ts';
 import { costOf, type MethodCost } from './cost-of.ts';
 import { curve, type CurvePoint } from './curve.ts';
@@ -58,6 +59,7 @@ export type OfMethod = {
   readonly agreements: readonly (Agreement | null)[];
   readonly cost: MethodCost;
   readonly flips: readonly FlipRow[];
+  readonly consensus: readonly ConsensusRow[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
   readonly besideDebate: readonly BesideDebate[];
@@ -137,6 +139,7 @@ function ofMethod(
     agreements: points.map((point) => besidePaper(first.config, point)),
     cost: costOf(cells, points.at(-1)?.accuracy ?? NaN),
     flips: flipsOf(cells),
+    consensus: consensusOf(cells),
     datasets: datasetSizes(cells),
     votes: voteShares(cells),
     besideDebate: besideDebate(column, cells),

@@ -58,7 +58,7 @@ export function studyMarkdown(
     ...section('Do gains last?', printed(tables.gains)),
     ...section('Is a debate worth its tokens?', printed(tables.equalTokens)),
     ...section('Diversity', [...shown('diversity'), ...printed(tables.diversity)]),
-    ...section('Flips', [...shown('flips'), ...printed(tables.flips)]),
+    ...section('Flips and agreement', [...shown('flips'), ...printed(tables.flips)]),
     ...section('Cost against accuracy', [...shown('cost'), ...printed(tables.cost)]),
     ...section('What was learnt from', printed(tables.datasets)),
     ...section('Transfer', [...shown('transfer'), ...printed(tables.transfer)]),

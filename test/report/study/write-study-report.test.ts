@@ -48,7 +48,13 @@ describe("a study's report", () => {
     const addresses = html.match(/https?:\/\/[^"' )<]+/g) ?? [];
     expect(addresses.filter((url) => !url.startsWith('http://www.w3.org/'))).toEqual([]);
     expect(html).not.toMatch(/NaN|undefined|Infinity/);
-    for (const section of ['Accuracy over iterations', 'Do gains last?', 'Diversity', 'Flips', 'Transfer'])
+    for (const section of [
+      'Accuracy over iterations',
+      'Do gains last?',
+      'Diversity',
+      'Flips and agreement',
+      'Transfer',
+    ])
       expect(html, section).toContain(`<h2>${section}</h2>`);
     for (const name of ['table-1', 'table-2', 'table-1-last', 'other-methods', 'comparisons', 'cost'])
       for (const ending of ['csv', 'json', 'md', 'tex']) expect(names).toContain(`${name}.${ending}`);
@@ -79,6 +85,18 @@ describe("a study's report", () => {
       '*',
       null,
     ]);
+  });
+
+  it('marks no cell with a test of another iteration than it shows', async () => {
+    const { table } = await reported([
+      { method: 'star', iterations: [right(2), right(3), right(4)] },
+      { method: 'multiagent-ft', iterations: [right(2), right(16), right(17), right(18)] },
+    ]);
+    const marks = (name: string) =>
+      JSON.parse(table(name)).rows.map((row: { mark?: string }[]) => row[1]!.mark);
+    expect(marks('table-1.json')).toEqual(['***', null]);
+    // After two iterations each it would be ***, but the third of multiagent finetuning is shown.
+    expect(marks('table-1-last.json')).toEqual([null, null]);
   });
 
   it("prints the paper's figure beside ours, and whether the two agree", async () => {

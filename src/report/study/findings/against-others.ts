@@ -57,7 +57,7 @@ function told(analysis: StudyAnalysis, column: Column, made: readonly Comparison
       ? []
       : [
           finding(
-            `${subject} is not shown to be better or worse than ${than(neither.length)}; chance alone would often make such differences:`,
+            `${subject} is not shown to be better or worse than ${than(neither.length)}; for so many comparisons, chance may make such differences:`,
             neither,
           ),
         ]),

@@ -30,7 +30,7 @@ export function MeasuresSection({
         several={several}
       />
       <Measure
-        title="Flips"
+        title="Flips and agreement"
         note="What agents did with their answers in the last round, after the last iteration."
         charts={of(({ flips }) => [flips])}
         tables={tables.flips}
