@@ -36,12 +36,20 @@ class ChatRequest(BaseModel):
     logprobs: StrictBool | None = None
     top_logprobs: Annotated[StrictInt, Field(ge=0, le=20)] | None = None
     prompt_logprobs: Annotated[StrictInt, Field(ge=0, le=20)] | None = None
+    add_generation_prompt: StrictBool = True
+    continue_final_message: StrictBool = False
     stream: Literal[False] | None = None
 
     @model_validator(mode="after")
     def _top_needs_logprobs(self) -> "ChatRequest":
         if self.top_logprobs and not self.logprobs:
             raise ValueError("top_logprobs needs logprobs: true")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_one_way(self) -> "ChatRequest":
+        if self.continue_final_message and self.add_generation_prompt:
+            raise ValueError("continue_final_message needs add_generation_prompt: false")
         return self
 
     @property

@@ -98,7 +98,12 @@ class HttpApi:
         tokenizer, literal = self._model.tokenizer, LiteralText(self._model.tokenizer)
         messages = literal.set_aside([message.for_template() for message in body.messages])
         try:
-            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            text = tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                add_generation_prompt=body.add_generation_prompt,
+                continue_final_message=body.continue_final_message,
+            )
         except Exception as error:  # a template may raise anything; what it raises is about the messages
             raise bad_request(f"messages: the chat template refuses them: {error}", "messages") from error
         return literal.tokens(text)

@@ -10,7 +10,9 @@ import threading
 import time
 
 import pytest
+import torch
 from conftest import ENGINE, engine_process, next_event
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 MESSAGES = [{"role": "user", "content": "12+3"}]
 
@@ -70,6 +72,25 @@ def test_a_chat_has_openais_shape(server):
     assert {"logprob", "rank", "decoded_token"} == set(next(iter(body["prompt_logprobs"][1].values())))
 
 
+@pytest.mark.parametrize("response", ["3*4=12", "12<end>\n 3 ", "  \n7"])
+def test_a_response_to_be_continued_is_scored_as_transformers_scores_it(server, model_dir, response):
+    tokenizer, network = AutoTokenizer.from_pretrained(model_dir), AutoModelForCausalLM.from_pretrained(model_dir).double().eval()
+    before = tokenizer.apply_chat_template(MESSAGES, add_generation_prompt=True, return_dict=False)
+    own = tokenizer(response, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    with torch.no_grad():
+        logprobs = torch.log_softmax(network(torch.tensor([before + own])).logits[0], -1)
+    expected = [float(logprobs[len(before) + place - 1, token]) for place, token in enumerate(own)]
+
+    messages = [*MESSAGES, {"role": "assistant", "content": response}]
+    ending = {"add_generation_prompt": False, "continue_final_message": True}
+    status, _, body = chat(server, messages=messages, max_tokens=1, prompt_logprobs=0, **ending)
+    assert status == 200
+    # With prompt_logprobs 0 each place has the prompt's own token and no other.
+    scored = [next(iter(place.items())) for place in body["prompt_logprobs"][len(before) :]]
+    assert [int(token) for token, _ in scored] == own
+    assert [score["logprob"] for _, score in scored] == pytest.approx(expected, abs=1e-6)
+
+
 def test_a_seed_repeats_an_answer_and_no_seed_does_not(server):
     def texts(**more):
         return [c["message"]["content"] for c in chat(server, n=4, max_tokens=30, **more)[2]["choices"]]
@@ -94,6 +115,7 @@ def test_a_seed_repeats_an_answer_and_no_seed_does_not(server):
         ({"messages": [{"role": "user", "content": "1" * 600}]}, "messages"),
         ({"stream": True}, "stream"),
         ({"seed": "x"}, "seed"),
+        ({"add_generation_prompt": 1}, "add_generation_prompt"),
         ({"stop": [1]}, "stop"),
     ],
 )
@@ -101,6 +123,11 @@ def test_a_bad_body_is_refused_by_the_name_of_its_field(server, change, param):
     status, _, body = chat(server, **change)
     assert status == 400 and body["error"]["type"] == "BadRequestError" and body["error"]["code"] == 400
     assert body["error"]["param"].startswith(param) and body["error"]["message"]
+
+
+def test_a_prompt_cannot_both_go_on_with_the_last_message_and_begin_another(server):
+    status, _, body = chat(server, continue_final_message=True)
+    assert status == 400 and "add_generation_prompt: false" in body["error"]["message"]
 
 
 def test_what_is_not_json_and_what_is_not_there(server):

@@ -8,14 +8,28 @@ import { setTimeout as pause } from 'node:timers/promises';
 export type Browser = {
   /** Opens `url`, waits until the page has had `ms` to load what it shows, and writes a PNG. */
   readonly shoot: (url: string, file: string, ms: number) => Promise<void>;
+  /** Opens `url` and returns at once. */
+  readonly open: (url: string, look?: Look) => Promise<Page>;
   readonly close: () => Promise<void>;
 };
 
-type Answer = {
-  readonly id?: number;
-  readonly result?: Readonly<Record<string, string>>;
-  readonly error?: unknown;
+export type Look = { readonly width: number; readonly height: number; readonly scheme: 'light' | 'dark' };
+
+export type Page = {
+  /** The value of an expression, or of the promise that it is. What a page may not do is allowed here: its policy is left out. */
+  readonly evaluate: (expression: string) => Promise<unknown>;
+  /** A key, as its `KeyboardEvent.key`. */
+  readonly press: (key: string) => Promise<void>;
+  readonly type: (text: string) => Promise<void>;
+  readonly shoot: (file: string) => Promise<void>;
+  readonly close: () => Promise<void>;
 };
+
+type Result = Readonly<Record<string, string>> & {
+  readonly result?: { readonly value?: unknown };
+  readonly exceptionDetails?: unknown;
+};
+type Answer = { readonly id?: number; readonly result?: Result; readonly error?: unknown };
 
 /** @param program Chromium or Chrome */
 export function startBrowser(program: string, size: { width: number; height: number }): Browser {
@@ -36,7 +50,7 @@ export function startBrowser(program: string, size: { width: number; height: num
   });
 
   let sent = 0;
-  async function call(method: string, params: object, sessionId?: string): Promise<Record<string, string>> {
+  async function call(method: string, params: object, sessionId?: string): Promise<Result> {
     sent += 1;
     const id = sent;
     const answered = new Promise<Answer>((resolve) => waiting.set(id, resolve));
@@ -46,14 +60,48 @@ export function startBrowser(program: string, size: { width: number; height: num
     return result;
   }
 
+  async function open(url: string, look: Look = { ...size, scheme: 'light' }): Promise<Page> {
+    const { targetId } = await call('Target.createTarget', { url: 'about:blank' });
+    const { sessionId } = await call('Target.attachToTarget', { targetId, flatten: true });
+    const { width, height, scheme } = look;
+    const features = [{ name: 'prefers-color-scheme', value: scheme }];
+    const metrics = { width, height, deviceScaleFactor: 1, mobile: width < 500 };
+    await call('Emulation.setDeviceMetricsOverride', metrics, sessionId);
+    await call('Emulation.setEmulatedMedia', { features }, sessionId);
+    await call('Page.navigate', { url }, sessionId);
+    return {
+      async evaluate(expression) {
+        const asked = { expression, awaitPromise: true, returnByValue: true };
+        const { result, exceptionDetails } = await call('Runtime.evaluate', asked, sessionId);
+        if (exceptionDetails !== undefined)
+          throw new Error(`${expression}: ${JSON.stringify(exceptionDetails)}`);
+        return result?.value;
+      },
+      async press(key) {
+        const text = key.length === 1 ? { text: key } : {};
+        await call('Input.dispatchKeyEvent', { type: 'keyDown', key, ...text }, sessionId);
+        await call('Input.dispatchKeyEvent', { type: 'keyUp', key }, sessionId);
+      },
+      async type(text) {
+        await call('Input.insertText', { text }, sessionId);
+      },
+      async shoot(file) {
+        const { data = '' } = await call('Page.captureScreenshot', { format: 'png' }, sessionId);
+        await writeFile(file, Buffer.from(data, 'base64'));
+      },
+      async close() {
+        await call('Target.closeTarget', { targetId });
+      },
+    };
+  }
+
   return {
+    open,
     async shoot(url, file, ms) {
-      const { targetId } = await call('Target.createTarget', { url, ...size });
-      const { sessionId } = await call('Target.attachToTarget', { targetId, flatten: true });
+      const page = await open(url);
       await pause(ms);
-      const { data = '' } = await call('Page.captureScreenshot', { format: 'png' }, sessionId);
-      await writeFile(file, Buffer.from(data, 'base64'));
-      await call('Target.closeTarget', { targetId });
+      await page.shoot(file);
+      await page.close();
     },
     async close() {
       const exited = once(child, 'exit');

@@ -69,7 +69,7 @@ function debatesAlike(a: ExperimentConfig, b: ExperimentConfig): boolean {
 
 async function* heldOutDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<DebateRow> {
   for await (const row of readDebates(join(files.folder, `iteration-${iteration}`, 'evaluation'))) {
-    yield { ...row, tokens: { prompt: 0, completion: 0 } };
+    yield { ...row, tokens: { prompt: 0, completion: 0, firstRound: 0 } };
   }
 }
 

@@ -1,13 +1,12 @@
-import type { Role } from '../algorithm/agents.ts';
-import { criticDataset, criticExample, type DatasetPart } from '../algorithm/critic-dataset.ts';
+import { type Dataset, type DatasetPart, type Row, rowExample } from '../algorithm/dataset.ts';
 import type { Example } from '../algorithm/example.ts';
-import { generationDataset, generationExample } from '../algorithm/generation-dataset.ts';
 import {
   labelByConsensus,
   labelByGold,
   type LabelledDebate,
   type Match,
 } from '../algorithm/labelled-debate.ts';
+import { methods } from '../algorithm/methods/methods.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import type { ArtifactRef } from '../store/artifact-ref.ts';
 import { type DebateRow, debateRowSchema } from '../store/debate-row.ts';
@@ -19,29 +18,27 @@ import type { Grader } from '../tasks/graders/grader.ts';
 import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
 
-/** The datasets of one agent, by reference, and how its critic dataset was mixed. */
-export type DatasetsOfAgent = {
-  readonly agent: number;
-  readonly generation: ArtifactRef;
-  readonly critic: ArtifactRef;
-  readonly corrected: DatasetPart;
-  readonly kept: DatasetPart;
+/** A model's dataset, by reference, and how it was mixed. */
+export type BuiltDataset = {
+  readonly role: string;
+  readonly rows: ArtifactRef;
+  readonly parts: Readonly<Record<string, DatasetPart>>;
 };
 
 type DatasetsRequest = {
   readonly experiment: string;
   readonly iteration: number;
-  /** 1..N */
-  readonly agent: number;
+  /** Who shares the models, 1..N each: one agent, or all. The files are named after the first. */
+  readonly agents: readonly number[];
   /** How many shards of training debates there are. */
   readonly shards: number;
 };
 
-/** Makes an agent's generation and critic datasets from the iteration's debates (section 2.3 of the paper). */
+/** Makes the datasets of the models that some agents share, or of one agent, from the iteration's debates, as the method says. */
 export async function buildDatasets(
-  { experiment, iteration, agent, shards }: DatasetsRequest,
+  { experiment, iteration, agents, shards }: DatasetsRequest,
   { store, grader }: Dependencies,
-): Promise<DatasetsOfAgent> {
+): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
   const config = await configOf(files);
   const shardDebates = (shard: number) => readRows(files.shard(iteration, 'train', shard), debateRowSchema);
@@ -55,23 +52,17 @@ export async function buildDatasets(
       shardOf.set(label.questionId, shard);
     }
   }
-  const critic = criticDataset(agent, matches, {
-    seed: config.seed,
-    iteration,
-    criticWeight: config.critic_weight,
-  });
-  const write = (role: Role, questions: readonly string[], example: typeof criticExample) =>
-    writeRows(
-      files.dataset(iteration, agent, role),
-      rowsOf(questions, shardOf, shardDebates, (debate) => example(agent, debate)),
-    );
-  return {
-    agent,
-    generation: await write('generation', generationDataset(agent, matches), generationExample),
-    critic: await write('critic', critic.questions, criticExample),
-    corrected: critic.corrected,
-    kept: critic.kept,
-  };
+  const { seed, critic_weight: criticWeight } = config;
+  const datasets =
+    methods[config.method].learning?.datasets(agents, matches, { seed, iteration, criticWeight }) ?? {};
+  const built: BuiltDataset[] = [];
+  for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
+  return built;
+
+  async function write(role: string, { rows, parts }: Dataset): Promise<BuiltDataset> {
+    const path = files.dataset(iteration, agents[0] ?? 0, role);
+    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, shardDebates)), parts };
+  }
 }
 
 async function labels(
@@ -97,22 +88,21 @@ async function labels(
   return labelled;
 }
 
-/** The rows of these questions in their order, which is that of the shards: each shard is read once. */
-async function* rowsOf(
-  questions: readonly string[],
+/** The texts of rows in their order, which is that of the shards: each shard is read once. */
+async function* examplesOf(
+  rows: readonly Row[],
   shardOf: ReadonlyMap<string, number>,
   read: (shard: number) => Promise<DebateRow[]>,
-  example: (debate: DebateRow) => Example | null,
 ): AsyncGenerator<Example> {
-  let debates: DebateRow[] = [];
+  let debates = new Map<string, DebateRow>();
   let from: number | undefined;
-  for (const id of questions) {
-    const shard = shardOf.get(id);
+  for (const row of rows) {
+    const shard = shardOf.get(row.questionId);
     if (shard === undefined) continue;
-    if (shard !== from) debates = await read(shard);
+    if (shard !== from) debates = new Map((await read(shard)).map((debate) => [debate.question.id, debate]));
     from = shard;
-    const debate = debates.find(({ question }) => question.id === id);
-    const row = debate === undefined ? null : example(debate);
-    if (row !== null) yield row;
+    const debate = debates.get(row.questionId);
+    const example = debate === undefined ? null : rowExample(row, debate);
+    if (example !== null) yield example;
   }
 }

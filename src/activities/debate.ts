@@ -1,21 +1,24 @@
 import type { Agent } from '../algorithm/agents.ts';
-import { debate as runDebate, type Utterance } from '../algorithm/debate.ts';
+import type { Speak } from '../algorithm/debate.ts';
 import type { Question } from '../algorithm/question.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { type Claim, claim } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
-import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
-import { openJournal } from '../store/journal.ts';
+import { type ExperimentFiles, experimentFiles, shardName, type Split } from '../store/experiment-files.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { requireModels } from '../store/models.ts';
+import type { Store } from '../store/open-store.ts';
 import { heldOutQuestionSchema, questionSchema } from '../store/question-rows.ts';
 import { readPage } from '../store/row-pages.ts';
 import { findRows, readRows, writeRows } from '../store/rows.ts';
 import { report } from '../telemetry/reports.ts';
+import { allOrFirstFailure } from './all-or-first-failure.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
 import { afterFormerAttempt } from './after-former-attempt.ts';
+import { openAnswerJournal } from './answer-journal.ts';
 import { configOf } from './config-of.ts';
+import { conversation } from './conversation.ts';
 import { journalledAnswers } from './journalled-answers.ts';
 import { type ShardSummary, summariseShard } from './shard-summary.ts';
 
@@ -26,6 +29,8 @@ export type DebateShard = {
   /** 0-based. */
   readonly shard: number;
   readonly agents: readonly Agent<ModelRef>[];
+  /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
+  readonly votes?: number;
 };
 
 /**
@@ -66,7 +71,7 @@ async function debateShard(
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
   // After the claim: an attempt of another process, if there is one, journals no more than what it has in flight.
-  const journal = await openJournal(files.shardJournal(input.iteration, input.split, input.shard));
+  const journal = await openAnswerJournal(journalOf(input, config, files, store));
   const answers = journalledAnswers({
     journal,
     config,
@@ -76,27 +81,26 @@ async function debateShard(
     onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
   });
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
-  const total = questions.length * input.agents.length * answersEach;
+  const total = questions.length * (input.votes ?? input.agents.length * answersEach);
   try {
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
-      const models = input.agents.flatMap(({ generation, critic }) => [generation, critic]);
+      const models = input.agents.flatMap((agent) => Object.values(agent.models));
       await requireModels(store, models);
       await endpoint.prepare(models, signal);
-      const settings = debateSettings(config, input.iteration);
-      const cast = { agents: input.agents, summariser: { kind: 'base' } as const };
-      const equal = (a: string, b: string) => grader.equal(a, b);
+      const converse = await conversation(input, config, files, (a, b) => grader.equal(a, b));
       const beganAt = Date.now();
       const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
-        const tokens = { prompt: 0, completion: 0 };
-        const speak = async (utterance: Utterance<ModelRef>): Promise<string> => {
+        const tokens = { prompt: 0, completion: 0, firstRound: 0 };
+        const speak: Speak<ModelRef> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
+          if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
           return answer.text;
         };
-        return { ...(await runDebate<ModelRef>(question, cast, settings, speak, equal)), tokens };
+        return { ...(await converse(question, speak)), tokens };
       });
       report('shard answered', {
         endpoint: config.model.endpoint,
@@ -112,41 +116,20 @@ async function debateShard(
   }
 }
 
-/** Debates all questions at once. After a failure the others are stopped, and have stopped before it is thrown. */
-async function allOrFirstFailure<Item, Result>(
-  items: readonly Item[],
-  signal: AbortSignal,
-  work: (item: Item, stop: AbortSignal) => Promise<Result>,
-): Promise<Result[]> {
-  const failure = new AbortController();
-  const stop = AbortSignal.any([signal, failure.signal]);
-  const ended = await Promise.allSettled(
-    items.map(async (item) => {
-      try {
-        return await work(item, stop);
-      } catch (error) {
-        if (!stop.aborted) failure.abort(error);
-        throw error;
-      }
-    }),
-  );
-  if (failure.signal.aborted) throw failure.signal.reason;
-  return ended.map((each) => {
-    if (each.status === 'rejected') throw each.reason;
-    return each.value;
-  });
-}
-
-function debateSettings(config: ExperimentConfig, iteration: number) {
-  return {
-    seed: config.seed,
-    iteration,
-    rounds: config.rounds,
-    summarize: config.summarize,
-    maxOthers: config.max_others,
-    stopWhenUnanimous: config.stop_when_unanimous,
-    prompts: config.prompts,
-  };
+/**
+ * The journal of the shard's answers: the experiment's own, or the one that it shares with those that ask the same questions of the same model with the same
+ * seed. Votes on held-out questions begin with the first answers of their debates, and find them there.
+ */
+function journalOf(
+  { iteration, split, shard }: DebateShard,
+  { shared_answers: shared, seed }: ExperimentConfig,
+  files: ExperimentFiles,
+  store: Store,
+): string {
+  const asked = split === 'vote' ? 'heldout' : split;
+  return shared === undefined
+    ? files.shardJournal(iteration, asked, shard)
+    : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, asked, shard));
 }
 
 /** The shard's questions. Gold answers of held-out ones stay behind: a debate is given questions alone. */

@@ -9,6 +9,7 @@ import { FineTuneFailed } from '../engines/fine-tune-failed.ts';
 const permanent = new Set([
   'InvalidConfig',
   'InvalidTaskFile',
+  'UnreadableGoldAnswers',
   'ToolsMissing',
   'ProcessNotStarted',
   'ApiKeyMissing',
@@ -17,6 +18,7 @@ const permanent = new Set([
   'ModelFolderMissing',
   'AdaptersUnsupported',
   'AdapterWithoutEffect',
+  'EmbeddingsUnsupported',
   'ArtifactDamaged',
   'ArtifactMissing',
   'SeriesDamaged',

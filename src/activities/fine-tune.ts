@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { type Role, roles } from '../algorithm/agents.ts';
 import { seedFor } from '../algorithm/random.ts';
 import { resolveModel } from '../engines/resolve-model.ts';
 import type { TrainerProgress } from '../engines/trainer-events.ts';
@@ -21,9 +20,9 @@ import { reportFineTune } from './report-fine-tune.ts';
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
   iteration: z.number().int(),
-  /** 1..N */
+  /** 1..N; of those that share the model, the first. */
   agent: z.number().int(),
-  role: z.enum(roles),
+  role: z.string(),
   dataset: artifactRefSchema,
   /** The model that training starts from. */
   init: modelRefSchema,
@@ -33,7 +32,7 @@ type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 /** A model after its fine-tune. `trained` is false when there was nothing to learn from, so that it stayed as it was. */
 export type FineTuned = {
   readonly agent: number;
-  readonly role: Role;
+  readonly role: string;
   readonly model: ModelRef;
   readonly trained: boolean;
   readonly rows: number;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Agent } from '../algorithm/agents.ts';
+import { type Agent, baseAgents } from '../algorithm/agents.ts';
+import { methods } from '../algorithm/methods/methods.ts';
 import { configDifference } from '../config/config-difference.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { fixedSettings } from '../config/fixed-settings.ts';
@@ -19,7 +20,12 @@ import { loadNight } from '../tasks/load-night.ts';
 import type { TaskData } from '../tasks/load-task.ts';
 import { type SeriesState, seriesState } from './series-state.ts';
 
-type Night = { readonly config: ExperimentConfig; readonly series: string; readonly files: ExperimentFiles };
+type Night = {
+  readonly config: ExperimentConfig;
+  readonly series: string;
+  readonly files: ExperimentFiles;
+  readonly signal: AbortSignal;
+};
 
 /**
  * The plan of a night: made from the series' ledger when the night first begins, found again whenever it is started again, so that
@@ -30,7 +36,7 @@ type Night = { readonly config: ExperimentConfig; readonly series: string; reado
  * @throws SeriesDamaged
  */
 export async function planNight(
-  { config, series, files }: Night,
+  { config, series, files, signal }: Night,
   store: Store,
   begun: boolean,
 ): Promise<NightPlan> {
@@ -44,7 +50,7 @@ export async function planNight(
   const ledger = await readLedger(store, series);
   requireFixedSettings(ledger, config, series);
   const { head, start, before } = await stateOf(ledger, config, series, store);
-  const { asked } = await loadNight(config, before);
+  const { asked } = await loadNight(config, before, signal);
   const position = before?.position ?? 0;
   const plan: NightPlan = { formatVersion: 1, series, configSha256, head, start, position, asked };
   await rm(files.night, { recursive: true, force: true });
@@ -68,9 +74,11 @@ export async function questionsOfNight(
   config: ExperimentConfig,
   { series, head, asked }: NightPlan,
   store: Store,
+  signal: AbortSignal,
 ): Promise<TaskData> {
   const ledger = (await readLedger(store, series)).filter(({ sequence }) => sequence <= head);
-  const night = await loadNight(config, (await stateOf(ledger, config, series, store)).before);
+  const { before } = await stateOf(ledger, config, series, store);
+  const night = await loadNight(config, before, signal);
   if (JSON.stringify(night.asked) !== JSON.stringify(asked)) {
     const message = 'its questions have changed since the night was planned, and those planned are not there';
     throw new InvalidConfig([{ path: 'task', message }]);
@@ -97,11 +105,12 @@ export function plannedNight({ series, start }: NightPlan, store: Store): Planne
 
 async function stateOf(
   ledger: readonly NightEntry[],
-  { agents }: ExperimentConfig,
+  { agents, method }: ExperimentConfig,
   series: string,
   store: Store,
 ): Promise<SeriesState> {
-  return seriesState(ledger, agents, ledger.length === 0 ? [] : await heldOutOf(store, series));
+  const first = baseAgents<ModelRef>(agents, methods[method].roles, { kind: 'base' });
+  return seriesState(ledger, first, ledger.length === 0 ? [] : await heldOutOf(store, series));
 }
 
 function requireFixedSettings(ledger: readonly NightEntry[], config: ExperimentConfig, series: string): void {

@@ -1,15 +1,19 @@
+import { learnerGroups } from '../algorithm/methods/learner-groups.ts';
+import { methods } from '../algorithm/methods/methods.ts';
 import { configDifference } from '../config/config-difference.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment-config.ts';
 import { experimentNameSchema } from '../config/experiment-name.ts';
 import { InvalidConfig } from '../config/invalid-config.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { findDocument, writeDocument } from '../store/documents.ts';
-import { type ExperimentFiles, experimentFiles, type Split } from '../store/experiment-files.ts';
+import { type ExperimentFiles, experimentFiles } from '../store/experiment-files.ts';
 import { DiskFull } from '../store/disk-full.ts';
 import { findRows, writeRows } from '../store/rows.ts';
 import { SeriesDamaged } from '../store/series-damaged.ts';
 import { StoreNotWritable } from '../store/store-not-writable.ts';
+import { loadHeldOut } from '../tasks/load-held-out.ts';
 import { loadTask, type TaskData } from '../tasks/load-task.ts';
+import { report } from '../telemetry/reports.ts';
 import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
@@ -20,11 +24,24 @@ export type Plan = {
   readonly experiment: string;
   readonly agents: number;
   readonly iterations: number;
+  /** Of each agent: the roles that it has models for. */
+  readonly roles: readonly { readonly name: string }[];
+  /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
+  readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
   readonly searchAttributes?: boolean;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
-} & Record<Split, { readonly questions: number; readonly shards: number }>;
+  readonly train: Extent;
+  readonly heldout: Extent;
+  /** Other tasks, on whose held-out questions the agents are measured too. */
+  readonly transfer: readonly (Extent & { readonly name: string })[];
+  /** Whether the majority at equal tokens is measured beside each debate. */
+  readonly equalTokens: boolean;
+  /** Whether diversity is measured after each evaluation. */
+  readonly diversity: boolean;
+};
+export type Extent = { readonly questions: number; readonly shards: number };
 
 /**
  * Resolves and validates the input, refuses a name that belongs to another config, writes the config and the questions to the
@@ -41,23 +58,31 @@ export async function prepare(
   const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
   const series = config.carry_over?.series;
-  const { questions, night } = await faultsOf('task', signal, async () => {
+  const { questions, night, transfer } = await faultsOf('task', signal, async () => {
     const night =
-      series === undefined ? null : await planNight({ config, series, files }, store, begun !== null);
-    const load = () => (night === null ? loadTask(config) : questionsOfNight(config, night, store));
-    return { night, questions: await questionsOf(load, files, begun !== null) };
+      series === undefined ? null : await planNight({ config, series, files, signal }, store, begun !== null);
+    const load = () =>
+      night === null ? loadTask(config, signal) : questionsOfNight(config, night, store, signal);
+    const questions = await questionsOf(load, experiment, files, begun !== null);
+    return { night, questions, transfer: await transferTasks(config, files, begun !== null, signal) };
   });
   await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
+  const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
     agents: config.agents,
     iterations: config.iterations,
+    roles: roles.map(({ name }) => ({ name })),
+    learners: learnerGroups(config.agents, learning),
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, store) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
+    transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
+    diversity: config.diversity.questions > 0,
+    equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
 
@@ -131,21 +156,41 @@ async function faultsOf<Result>(
 
 async function questionsOf(
   load: () => Promise<TaskData>,
+  experiment: string,
   files: ExperimentFiles,
   begun: boolean,
-): Promise<Record<Split, number>> {
+): Promise<{ train: number; heldout: number }> {
   const [train, gold, heldout] = await Promise.all(
     [files.questions('train'), files.goldLabels, files.questions('heldout')].map((path) => findRows(path)),
   );
   // Without a config they are left over from a start that failed, perhaps with another config.
   if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
   const task = await load();
+  // What was not asked has to be known to whoever reads the result, and not only from the log.
+  await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
+  for (const leftOut of task.leftOut) report('questions left out', { experiment, ...leftOut });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);
   return { train: task.train.length, heldout: task.heldOut.length };
 }
 
-function inShards(questions: number, shardSize: number) {
+async function transferTasks(
+  { transfer, seed }: ExperimentConfig,
+  files: ExperimentFiles,
+  begun: boolean,
+  signal: AbortSignal,
+): Promise<{ name: string; size: number }[]> {
+  const tasks = [];
+  for (const [name, task] of Object.entries(transfer)) {
+    const path = files.questions(`transfer-${name}`);
+    const known = begun ? await findRows(path) : null;
+    const { rows } = known ?? (await writeRows(path, await loadHeldOut({ task, seed }, signal)));
+    tasks.push({ name, size: rows });
+  }
+  return tasks;
+}
+
+function inShards(questions: number, shardSize: number): Extent {
   return { questions, shards: Math.ceil(questions / shardSize) };
 }

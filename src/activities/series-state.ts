@@ -1,6 +1,7 @@
+import type { Agent } from '../algorithm/agents.ts';
 import type { HeldOutQuestion } from '../algorithm/question.ts';
-import { baseAgents } from '../algorithm/agents.ts';
 import { modelsOf } from '../store/agent-models.ts';
+import type { ModelRef } from '../store/model-ref.ts';
 import type { NightEntry, NightStart } from '../store/night.ts';
 import type { Before } from '../tasks/load-night.ts';
 
@@ -16,17 +17,18 @@ export type SeriesState = {
  * Reads a ledger up to some night. The nights that count form a chain, each begun from the one before it; a night that another one
  * has overtaken is in the ledger too, but nothing follows from it.
  *
+ * @param agents those that the first night begins with
  * @param heldOut the series' own; not looked at before its first night
  */
 export function seriesState(
   ledger: readonly NightEntry[],
-  agents: number,
+  agents: readonly Agent<ModelRef>[],
   heldOut: readonly HeldOutQuestion[],
 ): SeriesState {
   const counting = ledger.filter(({ next }) => next !== null);
   const last = counting.at(-1);
   if (last === undefined || last.next === null) {
-    const start = { night: null, agents: modelsOf(baseAgents(agents, { kind: 'base' })), evaluated: null };
+    const start = { night: null, agents: modelsOf(agents), evaluated: null };
     return { head: 0, start, before: null };
   }
   return {

@@ -30,6 +30,7 @@ export async function writeResult(
   const records = await Promise.all(
     evaluated.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
   );
+  const config = await configOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
     evaluation: sum(evaluations, (each) => each.seconds),
@@ -41,6 +42,8 @@ export async function writeResult(
     formatVersion: 1,
     name: experiment,
     evaluations: evaluations.map(({ evaluation }) => evaluation),
+    equalTokens: await equalTokens(evaluated, files),
+    transfer: await transfer(Object.keys(config.transfer), iterations, files),
     iterations: records.map(({ tokens: _tokens, seconds: _seconds, ...record }) => record),
     tokens: {
       debate: {
@@ -61,6 +64,36 @@ export async function writeResult(
   if ((await configOf(files)).carry_over === undefined) await writeReport(files.folder);
   await removeTemporaries(files.folder);
   return result;
+}
+
+async function equalTokens(
+  iterations: readonly number[],
+  files: ExperimentFiles,
+): Promise<ExperimentResult['equalTokens']> {
+  const measured = [];
+  for (const iteration of iterations) {
+    const record = await readDocument(files.evaluation(iteration, 'vote'), evaluationRecordSchema);
+    if (record === null) continue;
+    const { evaluation, votes = 0, tokens } = record;
+    measured.push({ iteration, votes, majority: evaluation.majority, tokens });
+  }
+  return measured;
+}
+
+async function transfer(
+  tasks: readonly string[],
+  last: number,
+  files: ExperimentFiles,
+): Promise<ExperimentResult['transfer']> {
+  const measured = [];
+  for (const task of tasks) {
+    for (const iteration of last === 0 ? [0] : [0, last]) {
+      const path = files.evaluation(iteration, `transfer-${task}`);
+      const { evaluation } = await present(path, evaluationRecordSchema);
+      measured.push({ ...evaluation, task });
+    }
+  }
+  return measured;
 }
 
 async function* allOutcomes(iterations: readonly number[], files: ExperimentFiles): AsyncGenerator<object> {

@@ -1,16 +1,26 @@
-/** The two models of an agent: one gives first answers, one revises them (section 2.3 of the paper). */
-export const roles = ['generation', 'critic'] as const;
-export type Role = (typeof roles)[number];
+import type { Role } from './roles.ts';
 
 /** Agent n of N. `Model` is whatever names a model to the caller; the algorithm only passes it on. */
 export type Agent<Model> = {
   /** 1..N */
   readonly number: number;
-  readonly generation: Model;
-  readonly critic: Model;
+  /** By the name of the role that each plays (section 2.3 of the paper: a generation and a critic model). */
+  readonly models: Readonly<Record<string, Model>>;
 };
 
-/** The N agents before the first fine-tune: all 2N models are the same base model. */
-export function baseAgents<Model>(count: number, base: Model): Agent<Model>[] {
-  return Array.from({ length: count }, (_, index) => ({ number: index + 1, generation: base, critic: base }));
+/** The N agents before the first fine-tune: all their models are the same base model. */
+export function baseAgents<Model>(
+  count: number,
+  roles: readonly Pick<Role, 'name'>[],
+  base: Model,
+): Agent<Model>[] {
+  const models = Object.fromEntries(roles.map(({ name }) => [name, base]));
+  return Array.from({ length: count }, (_, index) => ({ number: index + 1, models }));
+}
+
+/** @throws RangeError when the agent has no model of that role */
+export function modelOf<Model>({ number, models }: Agent<Model>, role: string): Model {
+  const model = models[role];
+  if (model === undefined) throw new RangeError(`Agent ${number} has no ${role} model.`);
+  return model;
 }

@@ -37,7 +37,7 @@ export async function majorityVote(
  * Parsed answers in classes of equal ones. Each is compared with the first member of every class so far, because equality with
  * tolerances is not transitive; answers are taken in a canonical order, so that the order of agents changes nothing.
  */
-async function answerClasses(
+export async function answerClasses(
   answers: readonly (string | null)[],
   equal: AnswerEquality,
 ): Promise<string[][]> {

@@ -1,20 +1,8 @@
-import { type Example, exampleOf } from './example.ts';
-import type { LabelledDebate, Match } from './labelled-debate.ts';
-import { byQuestion } from './question-order.ts';
+import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
+import type { Match } from './labelled-debate.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
-/** The critic dataset of an agent, with how it was mixed. */
-export type CriticDataset = {
-  /** The ids of its questions, in their order. Each gives the row of `criticExample`. */
-  readonly questions: readonly string[];
-  /** Dialogues that were wrong in round 1 and right in the last. */
-  readonly corrected: DatasetPart;
-  /** Dialogues that were right in round 1 and in the last. */
-  readonly kept: DatasetPart;
-};
-export type DatasetPart = { readonly available: number; readonly used: number };
-
-type CriticSettings = {
+export type CriticSettings = {
   readonly seed: number;
   readonly iteration: number;
   /** w: the share of corrected dialogues, 0..1. */
@@ -22,47 +10,47 @@ type CriticSettings = {
 };
 
 /**
- * The critic dataset of an agent (section 2.3 of the paper): whole dialogues whose last answer equals the label, the corrected
- * and the kept ones mixed w : 1 - w. As many rows as that share allows are drawn (seeded); w is never given up to fill the set,
- * so that a critic with nothing corrected to learn from learns nothing rather than to agree with itself.
+ * The critic dataset (section 2.3 of the paper): whole dialogues of these agents whose last answer equals the label. Its parts are the
+ * `corrected` ones (wrong in round 1) and the `kept` ones (right in round 1 too), mixed w : 1 - w. As many rows as that share allows are
+ * drawn (seeded); w is never given up to fill the set, so that a critic with nothing corrected to learn from learns nothing
+ * rather than to agree with itself.
  *
- * @param agent 1..N
+ * @param agents who share the model, 1..N each: in multiagent finetuning one agent, in the single-agent baselines all of them
  */
 export function criticDataset(
-  agent: number,
+  agents: readonly number[],
   debates: readonly Match[],
   settings: CriticSettings,
-): CriticDataset {
-  const revised = debates.filter((debate) => {
-    const matches = debate.matches[agent - 1] ?? [];
-    return matches.length > 1 && matches.at(-1) === true;
-  });
-  const kept = revised.filter((debate) => debate.matches[agent - 1]?.[0] === true);
-  const corrected = revised.filter((debate) => debate.matches[agent - 1]?.[0] !== true);
+): Dataset {
+  const corrected: Row[] = [];
+  const kept: Row[] = [];
+  for (const { questionId, matches } of debates) {
+    for (const agent of agents) {
+      const byRound = matches[agent - 1] ?? [];
+      if (byRound.length < 2 || byRound.at(-1) !== true) continue;
+      (byRound[0] === true ? kept : corrected).push({ questionId, agent, completion: 'revision' });
+    }
+  }
   const sizes = mixture(corrected.length, kept.length, settings.criticWeight);
+  const [agent] = agents;
   const key = (purpose: string): DrawKey => ({
     seed: settings.seed,
     iteration: settings.iteration,
     purpose,
-    agent,
+    // Those of one agent have draws of their own; agents that share a model share the draw.
+    ...(agents.length === 1 && agent !== undefined ? { agent } : {}),
   });
-  const chosen = [
+  const rows = [
     ...sample(key('corrected'), corrected, sizes.corrected),
     ...sample(key('kept'), kept, sizes.kept),
   ];
   return {
-    questions: chosen.toSorted(byQuestion).map(({ questionId }) => questionId),
-    corrected: { available: corrected.length, used: sizes.corrected },
-    kept: { available: kept.length, used: sizes.kept },
+    rows: rows.toSorted(byQuestionAndAgent),
+    parts: {
+      corrected: { available: corrected.length, used: sizes.corrected },
+      kept: { available: kept.length, used: sizes.kept },
+    },
   };
-}
-
-/** The agent's whole dialogue; null for an agent that took no part. */
-export function criticExample(
-  agent: number,
-  { dialogues }: Pick<LabelledDebate, 'dialogues'>,
-): Example | null {
-  return exampleOf(dialogues[agent - 1] ?? []);
 }
 
 /** The greatest sizes whose proportion is w : 1 - w to within one row. */
@@ -77,6 +65,6 @@ function mixture(corrected: number, kept: number, weight: number): { corrected: 
   return { corrected: share, kept: Math.min(total - share, kept) };
 }
 
-function sample(key: DrawKey, debates: readonly Match[], count: number): Match[] {
-  return shuffle(key, debates.toSorted(byQuestion)).slice(0, count);
+function sample(key: DrawKey, rows: readonly Row[], count: number): Row[] {
+  return shuffle(key, rows.toSorted(byQuestionAndAgent)).slice(0, count);
 }

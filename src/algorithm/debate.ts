@@ -1,17 +1,19 @@
-import type { Agent, Role } from './agents.ts';
+import { type Agent, modelOf } from './agents.ts';
 import { extractAnswer } from './answer.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
 import type { Message } from './message.ts';
 import {
   critiquePrompt,
   critiqueWithSummaryPrompt,
+  firstPrompt,
   type PromptSetName,
   promptSets,
-  questionPrompt,
+  type Stance,
   summarisePrompt,
 } from './prompts.ts';
 import type { Question } from './question.ts';
 import { type DrawKey, seedFor, shuffle } from './random.ts';
+import { type Role, roleOf } from './roles.ts';
 
 export type DebateSettings = {
   readonly seed: number;
@@ -23,6 +25,11 @@ export type DebateSettings = {
   readonly maxOthers: number;
   readonly stopWhenUnanimous: boolean;
   readonly prompts: PromptSetName;
+  /** Which of an agent's models answers in which round. */
+  readonly roles: readonly Role[];
+  readonly stance: Stance;
+  /** Whether each agent is told its number (section 4 of the paper: a unique id instead of fine-tuning). */
+  readonly identified: boolean;
 };
 
 /** One request to a model within a debate. `(questionId, agent, round, speaker)` names it uniquely within an iteration. */
@@ -31,7 +38,8 @@ export type Utterance<Model> = {
   /** For a summary: the agent for whom the others are summarised. */
   readonly agent: number;
   readonly round: number;
-  readonly speaker: Role | 'summariser';
+  /** The name of the role that answers, or `summariser`. */
+  readonly speaker: string;
   readonly model: Model;
   readonly messages: readonly Message[];
   readonly seed: number;
@@ -58,9 +66,9 @@ type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summaris
 
 /**
  * A debate (sections 2.1 and 2.5 and Algorithm 1 of the paper): in round 1 every agent's generation model answers; in each
- * further round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them;
- * the majority of the last round is the consensus. Whatever is by agent in the result is in the order of agent numbers, however
- * the cast is listed. Whatever `speak` throws ends the debate with that error, once the round's other agents have finished.
+ * further round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them
+ * (`settings.roles` says which model answers when); the majority of the last round is the consensus. Whatever is by agent in the
+ * result is in the order of agent numbers, however the cast is listed. Whatever `speak` throws ends the debate with that error, once the round's other agents have finished.
  */
 export async function debate<Model>(
   question: Question,
@@ -79,13 +87,7 @@ export async function debate<Model>(
     ...(agent === undefined ? {} : { agent }),
     ...(round === undefined ? {} : { round }),
   });
-  const say = async (
-    speaker: Utterance<Model>['speaker'],
-    model: Model,
-    agent: number,
-    round: number,
-    messages: Message[],
-  ) =>
+  const say = async (speaker: string, model: Model, agent: number, round: number, messages: Message[]) =>
     speak({
       questionId: question.id,
       agent,
@@ -96,9 +98,14 @@ export async function debate<Model>(
       seed: seedFor(at(speaker, agent, round)),
     });
 
+  const answerTo = async (agent: Agent<Model>, round: number, asked: Message[]): Promise<Message[]> => {
+    const { name } = roleOf(settings.roles, round, settings.rounds);
+    return [...asked, assistant(await say(name, modelOf(agent, name), agent.number, round, asked))];
+  };
+
   const firstAnswer = async (agent: Agent<Model>): Promise<Message[]> => {
-    const asked: Message[] = [{ role: 'user', content: questionPrompt(prompts, question.text) }];
-    return [...asked, assistant(await say('generation', agent.generation, agent.number, 1, asked))];
+    const content = firstPrompt(prompts, question.text, settings.identified ? agent.number : null);
+    return answerTo(agent, 1, [{ role: 'user', content }]);
   };
 
   const revise = async (
@@ -110,10 +117,9 @@ export async function debate<Model>(
     const shown = shuffle(at('others', agent.number, round), others).slice(0, settings.maxOthers);
     const content =
       settings.summarize && shown.length > 0
-        ? critiqueWithSummaryPrompt(prompts, await summary(agent, round, shown))
-        : critiquePrompt(prompts, shown);
-    const asked: Message[] = [...own, { role: 'user', content }];
-    return [...asked, assistant(await say('critic', agent.critic, agent.number, round, asked))];
+        ? critiqueWithSummaryPrompt(prompts, settings.stance, await summary(agent, round, shown))
+        : critiquePrompt(prompts, settings.stance, shown);
+    return answerTo(agent, round, [...own, { role: 'user', content }]);
   };
 
   const summary = (agent: Agent<Model>, round: number, shown: readonly string[]): Promise<string> => {

@@ -1,10 +1,11 @@
-import { type Accuracy, accuracy } from './accuracy.ts';
-import type { AnswerEquality } from './consensus.ts';
+import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
-import { type PairedTest, pairedTest } from './paired-test.ts';
+import { type Accuracy, accuracy } from './measures/accuracy.ts';
+import type { GradedAnswers } from './measures/graded-answers.ts';
+import { type PairedTest, pairedTest } from './measures/paired-test.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
-export type Outcome = {
+export type Outcome = GradedAnswers & {
   readonly questionId: string;
   readonly question: string;
   readonly gold: string;
@@ -52,21 +53,34 @@ export type Evaluation = {
 
 /** Judges one held-out debate against the gold answer. */
 export async function outcomeOf(held: Debate, gold: string, equal: AnswerEquality): Promise<Outcome> {
-  const firsts = held.answers.map((byRound) => byRound[0] ?? null);
   const voted = [held.majority.answer, held.consensus.answer];
-  const [right = []] = await agreement([[...firsts, ...voted]], gold, equal);
-  const judged = (answer: string | null, index: number): Judged => ({
-    answer,
-    correct: right[index] === true,
-  });
+  const judgements = await agreement([...held.answers, voted], gold, equal);
+  const right = judgements.slice(0, held.answers.length);
+  const [majority = false, debate = false] = judgements.at(-1) ?? [];
   return {
     questionId: held.question.id,
     question: held.question.text,
     gold,
-    single: firsts.map(judged),
-    majority: judged(held.majority.answer, firsts.length),
-    debate: judged(held.consensus.answer, firsts.length + 1),
+    single: held.answers.map(([answer = null], agent) => ({ answer, correct: right[agent]?.[0] === true })),
+    majority: { answer: held.majority.answer, correct: majority },
+    debate: { answer: held.consensus.answer, correct: debate },
+    right,
+    classes: await classesOf(held.answers, equal),
   };
+}
+
+/**
+ * By agent, then by round: the number of the answer's class, 0 the first in the order of the answers' text. All rounds are put
+ * into classes together, so that an answer can be recognised in a later round.
+ */
+async function classesOf(answers: Debate['answers'], equal: AnswerEquality): Promise<(number | null)[][]> {
+  const classes = await answerClasses(answers.flat(), equal);
+  const numbers = new Map(
+    classes.flatMap((members, number) => members.map((each) => [each, number] as const)),
+  );
+  return answers.map((byRound) =>
+    byRound.map((answer) => (answer === null ? null : (numbers.get(answer) ?? null))),
+  );
 }
 
 /**

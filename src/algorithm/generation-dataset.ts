@@ -1,24 +1,16 @@
-import { type Example, exampleOf } from './example.ts';
-import type { LabelledDebate, Match } from './labelled-debate.ts';
-import { byQuestion } from './question-order.ts';
+import { byQuestionAndAgent, type Dataset } from './dataset.ts';
+import type { Match } from './labelled-debate.ts';
 
 /**
- * The generation dataset of an agent (section 2.3 of the paper), as the ids of its questions: those in which the agent's first answer
- * equals the label. In the order of ids, whatever order debates ended in. Each gives the row of `generationExample`.
+ * The generation dataset (section 2.3 of the paper): the first answers of these agents that equal the label.
  *
- * @param agent 1..N
+ * @param agents who share the model, 1..N each: in multiagent finetuning one agent, in the single-agent baselines all of them
  */
-export function generationDataset(agent: number, debates: readonly Match[]): string[] {
-  return debates
-    .toSorted(byQuestion)
-    .filter((debate) => debate.matches[agent - 1]?.[0] === true)
-    .map(({ questionId }) => questionId);
-}
-
-/** The question and the agent's round-1 response; null for an agent that took no part. */
-export function generationExample(
-  agent: number,
-  { dialogues }: Pick<LabelledDebate, 'dialogues'>,
-): Example | null {
-  return exampleOf(dialogues[agent - 1]?.slice(0, 2) ?? []);
+export function generationDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
+  const rows = debates.flatMap(({ questionId, matches }) =>
+    agents
+      .filter((agent) => matches[agent - 1]?.[0] === true)
+      .map((agent) => ({ questionId, agent, completion: 'first answer' as const })),
+  );
+  return { rows: rows.toSorted(byQuestionAndAgent), parts: {} };
 }

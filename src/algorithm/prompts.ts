@@ -8,23 +8,38 @@ export type PromptSet = typeof paper;
 export const promptSets = { paper, terse } satisfies Record<string, PromptSet>;
 export type PromptSetName = keyof typeof promptSets;
 
-/** Round 1: what the generation model is asked. */
-export function questionPrompt(prompts: PromptSet, question: string): string {
-  return fill(prompts.question, { question });
+/** What agents are asked to do with each other's responses: compare and correct, or build on them (the paper's Table 3). */
+export type Stance = 'debate' | 'cooperate';
+
+/**
+ * Round 1: what the generation model is asked.
+ *
+ * @param agent its number, when agents are told apart by an id; else null
+ */
+export function firstPrompt(prompts: PromptSet, question: string, agent: number | null): string {
+  const prompt = fill(prompts.question, { question });
+  return agent === null ? prompt : fill(prompts.identified, { agent: String(agent), prompt });
+}
+
+/** What a model is asked that did not find the answer: the reasoning that leads to it (STaR's rationalisation). */
+export function hintPrompt(prompts: PromptSet, question: string, answer: string): string {
+  return fill(prompts.hint, { question, answer });
 }
 
 /**
  * Round m >= 2: what the critic model is shown of the others' previous responses. An agent that is alone (the single-agent
  * ablation, section 4.1 of the paper) has none and is asked to look at its own response again.
  */
-export function critiquePrompt(prompts: PromptSet, responses: readonly string[]): string {
+export function critiquePrompt(prompts: PromptSet, stance: Stance, responses: readonly string[]): string {
   if (responses.length === 0) return prompts.critiqueAlone;
-  return fill(prompts.critique, { responses: joined(prompts, responses) });
+  const template = stance === 'debate' ? prompts.critique : prompts.cooperate;
+  return fill(template, { responses: joined(prompts, responses) });
 }
 
 /** Round m >= 2 with a summariser: the critic model is shown the summary instead of the responses. */
-export function critiqueWithSummaryPrompt(prompts: PromptSet, summary: string): string {
-  return fill(prompts.critiqueWithSummary, { summary });
+export function critiqueWithSummaryPrompt(prompts: PromptSet, stance: Stance, summary: string): string {
+  const template = stance === 'debate' ? prompts.critiqueWithSummary : prompts.cooperateWithSummary;
+  return fill(template, { summary });
 }
 
 /** What the summariser is asked (appendix B.1 of the paper). */

@@ -28,6 +28,12 @@ export function draw(key: DrawKey, count: number): number {
   return uniformInt(xoroshiro128plus(seedFor(key)), 0, count - 1);
 }
 
+/** Draws one after another, each as `draw` gives it: for thousands of them, where a seed for each would take most of the time. */
+export function draws(key: DrawKey): (count: number) => number {
+  const generator = xoroshiro128plus(seedFor(key));
+  return (count) => uniformInt(generator, 0, count - 1);
+}
+
 /** The items in a random order (Fisher-Yates), every order equally likely. The items themselves stay as they are. */
 export function shuffle<Item>(key: DrawKey, items: readonly Item[]): Item[] {
   const generator = xoroshiro128plus(seedFor(key));

@@ -1,6 +1,8 @@
 import type { Command } from './command.ts';
 import { abort } from './commands/abort.ts';
+import { compare } from './commands/compare.ts';
 import { dev } from './commands/dev.ts';
+import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { pause } from './commands/pause.ts';
 import { presets } from './commands/presets.ts';
@@ -19,6 +21,7 @@ import { scheduleUnpause } from './commands/schedule-unpause.ts';
 import { setIterations } from './commands/set-iterations.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
+import { study } from './commands/study.ts';
 import { validate } from './commands/validate.ts';
 import { worker } from './commands/worker.ts';
 
@@ -28,6 +31,7 @@ export const commands: readonly Command[] = [
   dev,
   worker,
   run,
+  study,
   status,
   pause,
   resume,
@@ -36,6 +40,8 @@ export const commands: readonly Command[] = [
   setIterations,
   show,
   report,
+  compare,
+  exportCommand,
   scheduleCreate,
   scheduleList,
   scheduleShow,

@@ -18,6 +18,7 @@ const badUsage = new Set([
   'UsageError',
   'InvalidConfig',
   'InvalidTaskFile',
+  'UnreadableGoldAnswers',
   'BadGradeLine',
   'ExperimentHasOtherConfig',
   'TemporalSettingsUnusable',

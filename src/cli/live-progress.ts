@@ -1,4 +1,3 @@
-import { roles } from '../algorithm/agents.ts';
 import type { Loss, Progress } from '../workflows/progress.ts';
 import { secondsWorked } from '../workflows/seconds-worked.ts';
 import { phaseProgress } from './phase-progress.ts';
@@ -21,8 +20,7 @@ export function liveProgress(progress: Progress, pending: readonly PendingActivi
 }
 
 function lossOf({ id, heartbeat }: PendingActivity): Loss | undefined {
-  const [, iteration, agent, roleName] = /^finetune-i(\d+)-agent(\d+)-(\w+)$/.exec(id) ?? [];
-  const role = roles.find((each) => each === roleName);
+  const [, iteration, agent, role] = /^finetune-i(\d+)-agent(\d+)-(\w+)$/.exec(id) ?? [];
   if (role === undefined || heartbeat === undefined || !('step' in heartbeat) || heartbeat.loss === null)
     return undefined;
   return { loss: heartbeat.loss, iteration: Number(iteration), agent: Number(agent), role };

@@ -50,8 +50,8 @@ export function schemaNodeAt(root: SchemaNode, input: unknown, path: readonly st
 
 /** In words, e.g. `a whole number from 1 to 20`. */
 export function describeAllowed(node: SchemaNode): string {
-  const alternatives = node.oneOf ?? node.anyOf;
-  if (alternatives !== undefined) return alternatives.map(describeAllowed).join(', or ');
+  const branches = alternatives(node);
+  if (branches.length > 0) return branches.map(describeAllowed).join(', or ');
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return `one of ${node.enum.map((value) => JSON.stringify(value)).join(', ')}`;
   switch (node.type) {
@@ -77,7 +77,7 @@ export function describeAllowed(node: SchemaNode): string {
 /** The keys that an object may have there; of a union, those of all its alternatives. */
 export function keysAt(node: SchemaNode): string[] {
   const own = Object.keys(node.properties ?? {});
-  return [...new Set([...own, ...(node.oneOf ?? []).flatMap(keysAt)])];
+  return [...new Set([...own, ...alternatives(node).flatMap(keysAt)])];
 }
 
 /** Every place below, in dots, where an object may have this key. */
@@ -86,24 +86,29 @@ export function pathsOfKey(node: SchemaNode, key: string, above: readonly string
     ...(name === key ? [[...above, name].join('.')] : []),
     ...pathsOfKey(below, key, [...above, name]),
   ]);
-  return [...new Set([...here, ...(node.oneOf ?? []).flatMap((branch) => pathsOfKey(branch, key, above))])];
+  const below = alternatives(node).flatMap((branch) => pathsOfKey(branch, key, above));
+  return [...new Set([...here, ...below])];
 }
 
 function child(node: SchemaNode, key: string): SchemaNode {
   const named = node.properties?.[key];
   if (named !== undefined) return named;
-  if (node.oneOf !== undefined) {
-    return { oneOf: node.oneOf.flatMap((branch) => branch.properties?.[key] ?? []) };
-  }
+  const branches = alternatives(node);
+  if (branches.length > 0) return { oneOf: branches.flatMap((branch) => branch.properties?.[key] ?? []) };
   if (node.items !== undefined)
     return (Array.isArray(node.items) ? node.items[Number(key)] : node.items) ?? {};
   return typeof node.additionalProperties === 'object' ? node.additionalProperties : {};
 }
 
+/** Of a union, its alternatives. */
+export function alternatives({ oneOf, anyOf }: SchemaNode): readonly SchemaNode[] {
+  return oneOf ?? anyOf ?? [];
+}
+
 function alternative(node: SchemaNode, value: unknown): SchemaNode {
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
   if (kind === undefined) return node;
-  return node.oneOf?.find((branch) => branch.properties?.['kind']?.const === kind) ?? node;
+  return alternatives(node).find((branch) => branch.properties?.['kind']?.const === kind) ?? node;
 }
 
 function bounds({ minimum, maximum, exclusiveMinimum }: SchemaNode): string {

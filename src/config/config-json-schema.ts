@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { experimentConfigSchema } from './experiment-config.ts';
 import { experimentNameSchema } from './experiment-name.ts';
+import { studyConfigSchema } from './study-config.ts';
 
 /**
  * The JSON Schema (draft 7, which editors know best) of a config FILE: nothing is required, as a preset or the paper's
@@ -15,7 +16,20 @@ export function configJsonSchema(): object {
     name: experimentNameSchema.optional(),
     ...experimentConfigSchema.shape,
   });
-  return z.toJSONSchema(fileSchema, {
+  return draft7(fileSchema);
+}
+
+/** The same of a study's FILE. */
+export function studyJsonSchema(): object {
+  const preset = z
+    .string()
+    .optional()
+    .describe('A file of configs/studies/ without its ending; this one’s keys are laid over it.');
+  return draft7(z.strictObject({ preset, ...studyConfigSchema.shape }));
+}
+
+function draft7(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, {
     io: 'input',
     target: 'draft-7',
     override: ({ jsonSchema }) => {

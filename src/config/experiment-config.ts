@@ -3,18 +3,22 @@
  * keys are snake_case in memory as in the file, so that one thing has one name.
  */
 import { z } from 'zod';
+import { methodNames } from '../algorithm/methods/methods.ts';
 import { carryOverSchema } from './carry-over-config.ts';
+import { seriesNameSchema } from './experiment-name.ts';
 import { fineTuneConfigSchema } from './fine-tune-config.ts';
 import { taskConfigSchema } from './task-config.ts';
 
+const endpointName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'expected the name of an endpoint: letters, digits, ".", "_", "-"',
+  );
+
 const modelSchema = z
   .strictObject({
-    endpoint: z
-      .string()
-      .regex(
-        /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-        'expected the name of an endpoint: letters, digits, ".", "_", "-"',
-      )
+    endpoint: endpointName
       .default('local')
       .describe('Who answers: `local`, or a name that the worker’s configs/endpoints.yaml defines.'),
     model_name_or_path: z
@@ -36,8 +40,35 @@ const samplingSchema = z
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
+const diversitySchema = z
+  .strictObject({
+    questions: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(100)
+      .describe('So many held-out questions, drawn by the seed. 0: diversity is not measured.'),
+    encoder: z
+      .union([
+        z.literal('ngrams'),
+        z.strictObject({
+          endpoint: endpointName.describe('Where it is.'),
+          model: z.string().min(1).describe('The server’s name for it.'),
+        }),
+      ])
+      .default('ngrams')
+      .describe(
+        'What makes responses into vectors: `ngrams`, our own, or {endpoint, model}: a sentence encoder behind POST /v1/embeddings.',
+      ),
+  })
+  .describe('How diverse the agents are, after each evaluation: docs/measures.md.');
+
 export const experimentConfigSchema = z
   .strictObject({
+    method: z
+      .enum(methodNames)
+      .default('multiagent-ft')
+      .describe('The method, a baseline or an ablation of the paper: docs/methods.md.'),
     seed: z.int().min(0).max(2_147_483_647).default(0).describe('Everything random follows from it.'),
     agents: z
       .int()
@@ -86,15 +117,36 @@ export const experimentConfigSchema = z
       .boolean()
       .default(false)
       .describe('End a debate after round 1 when all answers are equal: cheaper, and not the paper’s.'),
+    equal_tokens: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether each debate on held-out questions has beside it the majority of as many first answers as cost the same tokens.',
+      ),
     prompts: z
       .enum(['paper', 'terse'])
       .default('paper')
       .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
     shard_size: z.int().min(1).max(500).default(32).describe('Questions that one activity debates.'),
     task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
+    transfer: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$/, 'expected 1 to 24 letters, digits, "_" or "-"'),
+        taskConfigSchema,
+      )
+      .default({})
+      .describe(
+        'Zero-shot transfer: other tasks by a name of yours. On their held-out questions the base model and the last agents are measured too.',
+      ),
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
+    diversity: diversitySchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
+    shared_answers: seriesNameSchema
+      .optional()
+      .describe(
+        'Answers are shared with all experiments that say the same here: an equal request is made once. A study sets it.',
+      ),
     carry_over: carryOverSchema.optional(),
   })
   .refine((config) => config.min_votes <= config.agents, {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 // Folders of the store beside the experiments' own (src/store/open-store.ts); compared without case, as some disks do.
-const reserved = new Set(['models', 'logs', 'series']);
+const reserved = new Set(['models', 'logs', 'series', 'studies', 'answers']);
 
 const rule =
   'a name is 1 to 100 letters, digits, ".", "_", "-" or ":", begins with a letter or digit and has no ".." in it';
@@ -18,7 +18,7 @@ export const experimentNameSchema = z
   .refine((name) => !name.includes('..'), rule)
   .refine(
     (name) => !reserved.has(name.toLowerCase()),
-    `"models", "logs" and "series" are folders of the store: another name is needed`,
+    `${[...reserved].map((name) => `"${name}"`).join(', ')} are folders of the store: another name is needed`,
   )
   .describe(
     'Name of the experiment: its folder below runs/ and its workflow id. Default: the name of the file.',
@@ -30,3 +30,14 @@ export const seriesNameSchema = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, seriesRule)
   .refine((name) => !name.includes('..'), seriesRule)
   .describe('Name of the series: its folder below runs/series/.');
+
+/** A study's name: a folder of the store, a workflow id, and what the names of its experiments begin with. */
+export const studyNameSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/,
+    'a study is 1 to 32 letters, digits, "_" or "-", and begins with a letter or digit',
+  )
+  .describe(
+    'Name of the study: its folder below runs/studies/ and its workflow id. Default: the name of the file.',
+  );

@@ -1,4 +1,5 @@
 import { closest } from 'fastest-levenshtein';
+import { type MethodName, methods } from '../algorithm/methods/methods.ts';
 import { configFaults, shown } from './config-faults.ts';
 import { type ExperimentConfig, experimentConfigSchema } from './experiment-config.ts';
 import { experimentNameSchema } from './experiment-name.ts';
@@ -36,11 +37,22 @@ export function resolveConfig(input: unknown): ExperimentConfig {
     ...faults,
     ...(parsed.success ? [] : configFaults(experimentConfigSchema, settings, parsed.error)),
   ];
+  if (parsed.success) all.push(...methodFaults(rest, parsed.data.method));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
-  return parsed.data;
+  return { ...parsed.data, ...methods[parsed.data.method].fixes };
 }
 
 type Settings = { readonly settings: ConfigInput; readonly faults: readonly ConfigFault[] };
+
+/** What a method fixes may be left open, or be said as it is; a preset's value gives way to it. */
+function methodFaults(own: ConfigInput, method: MethodName): ConfigFault[] {
+  return Object.entries(methods[method].fixes)
+    .filter(([path, fixed]) => own[path] !== undefined && own[path] !== fixed)
+    .map(([path, fixed]) => ({
+      path,
+      message: `${shown(own[path])} was given, but the method ${method} is what it is by ${path}: ${String(fixed)}; leave it out`,
+    }));
+}
 
 /** The chain of presets ends at `paper`: the schema's own defaults. */
 function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: readonly string[]): Settings {

@@ -1,10 +1,17 @@
-/** Writes configs/schema.json, which editors read to complete and check configs: `npx tsx src/config/write-schema.ts`. */
+/**
+ * Writes what is made from the schemas: configs/schema.json and configs/studies/schema.json, which editors read to complete and check
+ * configs, and docs/configuration.md. `npx tsx src/config/write-schema.ts`
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configJsonSchema } from './config-json-schema.ts';
+import { configJsonSchema, studyJsonSchema } from './config-json-schema.ts';
+import { configurationPage } from './configuration-page.ts';
 import { projectRoot } from './project-root.ts';
 
-writeFileSync(
-  join(projectRoot, 'configs', 'schema.json'),
-  `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
-);
+writeFileSync(join(projectRoot, 'configs', 'schema.json'), json(configJsonSchema()));
+writeFileSync(join(projectRoot, 'configs', 'studies', 'schema.json'), json(studyJsonSchema()));
+writeFileSync(join(projectRoot, 'docs', 'configuration.md'), configurationPage());
+
+function json(schema: object): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}

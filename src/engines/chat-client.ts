@@ -32,6 +32,10 @@ export interface ChatClient {
     messages: readonly Message[],
     signal: AbortSignal,
   ): Promise<readonly number[]>;
+  /** Another request to the same server: its answer to `body`, posted to `path` (`/embeddings`), as `schema` reads it. Throws as `complete` does. */
+  post<T>(path: string, body: object, schema: z.ZodType<T>, signal: AbortSignal, onBusy?: OnBusy): Promise<T>;
+  /** As it may be shown. */
+  readonly url: string;
   /** Closes the connections; requests under way fail. */
   close(): void;
 }
@@ -113,17 +117,17 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   }
 
   function parse<T>(schema: z.ZodType<T>, path: string, text: string): T {
-    const invalid = (fault: string) => invalidAnswer(path, fault, text);
     let json: unknown;
     try {
       json = JSON.parse(text);
     } catch {
-      throw invalid('it is not JSON');
+      throw invalidAnswer(path, 'it is not JSON', text);
     }
     const parsed = schema.safeParse(json);
     if (parsed.success) return parsed.data;
     const issue = parsed.error.issues[0];
-    throw invalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`);
+    const fault = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`;
+    throw invalidAnswer(path, fault, text);
   }
 
   return {
@@ -164,6 +168,10 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
         tokens === null ? [] : [Math.min(...Object.values(tokens).map(({ logprob }) => logprob))],
       );
     },
+    async post(path, body, schema, signal, onBusy) {
+      return parse(schema, path, await ask(path, body, signal, onBusy));
+    },
+    url: shownUrl(base),
     close: () => exchange.close(),
   };
 }

@@ -1,5 +1,7 @@
+import type { ResponseScore } from '../algorithm/measures/response-score.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import type { ChatCompletion, ChatRequest, OnBusy } from './chat-client.ts';
+import type { ResponsesToScore } from './score-response.ts';
 import type { Turn } from './turns.ts';
 
 /** A place where an experiment's models answer: its base model and the adapters fine-tuned on it. */
@@ -14,6 +16,27 @@ export interface Endpoint {
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<ChatCompletion>;
+  /**
+   * How likely `model` finds each response (score-response.ts). To be called in a `turn`.
+   *
+   * @throws PromptLogprobsUnsupported, or the chat client's errors
+   */
+  score(
+    model: ModelRef,
+    request: ResponsesToScore,
+    signal: AbortSignal,
+    onBusy?: OnBusy,
+  ): Promise<readonly ResponseScore[]>;
+  /**
+   * The texts as vectors, by a base model that is a sentence encoder (embed-texts.ts). To be called in a `turn`.
+   *
+   * @throws EmbeddingsUnsupported, or the chat client's errors
+   */
+  embed(
+    texts: readonly string[],
+    signal: AbortSignal,
+    onBusy?: OnBusy,
+  ): Promise<readonly (readonly number[])[]>;
   /**
    * Loads the adapters of `models` that are not loaded yet, and proves that each changes the answers.
    *

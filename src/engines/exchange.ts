@@ -32,47 +32,37 @@ export interface ExchangeAnswer {
 
 /** @param timeoutMs how long an answer may take, from the request to its last byte */
 export function createExchange(timeoutMs: number): Exchange {
-  const adapter = createHttpAdapter();
-  const client = new Axios({
-    adapter: adapter.send,
-    timeout: timeoutMs,
-    maxContentLength: largestAnswer,
-    transformRequest: [],
-    transformResponse: [],
-  });
+  const adapter = createHttpAdapter(timeoutMs, largestAnswer);
+  // Whatever is the same for every request is the adapter's: axios would copy and merge it for each.
+  const client = new Axios({ adapter: adapter.send });
   let closed = false;
 
-  async function once({ url, body, key }: ExchangeRequest, signal: AbortSignal): Promise<ExchangeAnswer> {
-    const response = await client.request<Buffer>({
-      url,
-      method: body === undefined ? 'get' : 'post',
-      headers: headersFor(body !== undefined, key),
-      data: body === undefined ? undefined : JSON.stringify(body),
-      signal,
-    });
-    const { 'retry-after': retryAfter, location } = response.headers;
-    return {
-      status: response.status,
-      text: decode(response.data, url),
-      retryAfter: asText(retryAfter),
-      location: asText(location),
-    };
-  }
-
   return {
-    async send(request, signal) {
+    async send({ url, body, key }, signal) {
       for (let again = true; ; again = false) {
         signal.throwIfAborted();
-        if (closed) throw new EngineClosed(shownUrl(request.url));
+        if (closed) throw new EngineClosed(shownUrl(url));
         try {
-          return await once(request, signal);
+          const { status, data, headers } = await client.request<Buffer>({
+            url,
+            ...(body === undefined ? {} : { data: JSON.stringify(body) }),
+            ...(key === undefined ? {} : { headers: { Authorization: `Bearer ${key}` } }),
+            signal,
+          });
+          const { 'retry-after': retryAfter, location } = headers;
+          return {
+            status,
+            text: decode(data, url),
+            retryAfter: asText(retryAfter),
+            location: asText(location),
+          };
         } catch (error) {
           signal.throwIfAborted();
-          if (closed) throw new EngineClosed(shownUrl(request.url));
+          if (closed) throw new EngineClosed(shownUrl(url));
           if (!isAxiosError(error)) throw error;
           // The server closed a kept connection just as this request took it: it has seen nothing of the request.
           if (again && wasStaleConnection(error)) continue;
-          throw withoutRequest(error, request.url, timeoutMs);
+          throw withoutRequest(error, url, timeoutMs);
         }
       }
     },
@@ -85,16 +75,6 @@ export function createExchange(timeoutMs: number): Exchange {
 
 /** What is longer is not read to its end: an answer of a hundred thousand tokens is half a megabyte. Bytes. */
 export const largestAnswer = 8 * 2 ** 20;
-
-function headersFor(hasBody: boolean, key: string | undefined): Record<string, string> {
-  return {
-    Accept: 'application/json',
-    'Accept-Encoding': 'identity',
-    'User-Agent': 'colloquy',
-    ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
-    ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
-  };
-}
 
 /** `url` as it may be shown: without a password and without its query. */
 export function shownUrl(url: string): string {

@@ -2,12 +2,14 @@
 import type { EndpointConfig } from '../config/endpoints.ts';
 import { pause } from './abortable.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
+import { EmbeddingsUnsupported } from './embeddings-unsupported.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EngineDied } from './engine-died.ts';
 import type { EngineProcess, RunningEngine } from './engine-process.ts';
 import { EngineUnreachable } from './engine-unreachable.ts';
 import { createLoadedAdapters, type LoadedAdapters } from './loaded-adapters.ts';
 import { ModelNotServed } from './model-not-served.ts';
+import { scoreResponses } from './score-response.ts';
 import { createTurns } from './turns.ts';
 
 export type LocalEndpointConfig = Extract<EndpointConfig, { kind: 'local' }>;
@@ -59,6 +61,14 @@ export function createLocalEndpoint(
               client.complete({ ...request, model: name }, signal, onBusy),
             ),
       ),
+    score: (model, request, signal, onBusy) =>
+      outlive(signal, ({ client, adapters }) => {
+        const score = (name: string) => scoreResponses(client, name, request, signal, onBusy);
+        return model.kind === 'base' ? score(baseModel) : adapters.use(model, signal, score);
+      }),
+    async embed() {
+      throw new EmbeddingsUnsupported(baseModel);
+    },
     async prepare(models, signal) {
       await outlive(signal, async ({ adapters }) => {
         await Promise.all(

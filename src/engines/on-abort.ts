@@ -1,4 +1,5 @@
-type Waiting = { readonly calls: Set<() => void>; readonly listener: () => void };
+type Call = { readonly fn: () => void };
+type Waiting = { readonly calls: Set<Call>; readonly listener: () => void };
 const waiting = new WeakMap<AbortSignal, Waiting>();
 
 /**
@@ -11,8 +12,8 @@ export function onAbort(signal: AbortSignal, fn: () => void): () => void {
     return () => undefined;
   }
   const { calls, listener } = waiting.get(signal) ?? listen(signal);
-  // A function of its own, as `fn` may be there twice.
-  const call = (): void => fn();
+  // An object of its own, as `fn` may be there twice.
+  const call = { fn };
   calls.add(call);
   return () => {
     calls.delete(call);
@@ -24,9 +25,9 @@ export function onAbort(signal: AbortSignal, fn: () => void): () => void {
 }
 
 function listen(signal: AbortSignal): Waiting {
-  const calls = new Set<() => void>();
+  const calls = new Set<Call>();
   const listener = (): void => {
-    for (const call of calls) call();
+    for (const { fn } of calls) fn();
   };
   signal.addEventListener('abort', listener, { once: true });
   const listening = { calls, listener };

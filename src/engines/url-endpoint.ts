@@ -2,10 +2,13 @@
 import type { EndpointConfig } from '../config/endpoints.ts';
 import { AdaptersUnsupported } from './adapters-unsupported.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
+import { embedTexts } from './embed-texts.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EngineRefused } from './engine-refused.ts';
 import { createLoadedAdapters } from './loaded-adapters.ts';
 import { ModelNotServed } from './model-not-served.ts';
+import { PromptLogprobsUnsupported } from './prompt-logprobs-unsupported.ts';
+import { scoreResponses } from './score-response.ts';
 import { createTurns } from './turns.ts';
 
 export type UrlEndpointConfig = Exclude<EndpointConfig, { kind: 'local' }>;
@@ -28,6 +31,12 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
         client.complete({ ...request, model: name }, signal, onBusy),
       );
     },
+    async score(model, request, signal, onBusy) {
+      if (adapters === undefined) throw new PromptLogprobsUnsupported(client.url);
+      const score = (name: string) => scoreResponses(client, name, request, signal, onBusy);
+      return model.kind === 'base' ? score(baseModel) : adapters.use(model, signal, score);
+    },
+    embed: (texts, signal, onBusy) => embedTexts(client, baseModel, texts, signal, onBusy),
     async prepare(models, signal) {
       await Promise.all(
         models.map(async (model) => {

@@ -1,8 +1,14 @@
 /** How figures are written, in the report and in the terminal: one way for each kind. */
+import type { Accuracy } from '../algorithm/measures/accuracy.ts';
 
 /** A share in 0..1 as a percentage with one decimal: `61.2 %`. */
 export function percent(share: number): string {
   return Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : '–';
+}
+
+/** An accuracy in per cent with its standard error, where a column's head says the unit: `61.4 ±1.4`. */
+export function withError({ accuracy, standardError }: Accuracy): string {
+  return `${(accuracy * 100).toFixed(1)} ±${(standardError * 100).toFixed(1)}`;
 }
 
 /** The difference of two shares in percentage points, always with its sign: `+22.1`. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { accuracyChart, type ChartPoint } from './accuracy-chart.ts';
+import { styleSheet } from './style-sheet.ts';
 
 /** What is not written by hand in a report's page: its style sheet and its chart. */
 export type PageParts = { readonly css: string; readonly wideChart: string; readonly narrowChart: string };
@@ -7,7 +7,7 @@ export type PageParts = { readonly css: string; readonly wideChart: string; read
 /** @param axis what the points are, e.g. `iteration` */
 export async function pageParts(points: readonly ChartPoint[], axis: string): Promise<PageParts> {
   return {
-    css: await readFile(new URL('./report.css', import.meta.url), 'utf8'),
+    css: await styleSheet('base.css', 'report.css'),
     // Two drawings rather than one that shrinks: on a telephone its letters would be too small to read.
     wideChart: await accuracyChart(points, axis, 880),
     narrowChart: await accuracyChart(points, axis, 340),

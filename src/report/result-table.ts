@@ -1,8 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { Accuracy } from '../algorithm/accuracy.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { evaluationName, points, pValue } from './format.ts';
+import { evaluationName, points, pValue, withError } from './format.ts';
 
 /**
  * The table for a terminal: the base model and each iteration with the accuracy of a single answer, of the majority and of
@@ -38,8 +37,4 @@ export function resultTable(evaluations: readonly Evaluation[], options: { colou
     table.toString() +
     `\n${dim(`${questions} held-out questions; ± one standard error; p: McNemar, exact, two-sided`)}`
   );
-}
-
-function withError({ accuracy, standardError }: Accuracy): string {
-  return `${(accuracy * 100).toFixed(1)} ±${(standardError * 100).toFixed(1)}`;
 }

@@ -12,27 +12,26 @@ const keySchema = z
 
 /** The agents that a night leaves to the next. */
 export const agentModelsSchema = z.array(
-  z.strictObject({ number: z.number().int(), generation: keySchema, critic: keySchema }),
+  z.strictObject({ number: z.number().int(), models: z.record(z.string(), keySchema) }),
 );
 export type AgentModels = z.infer<typeof agentModelsSchema>;
 
 /** The agents' models by their content addresses. */
 export function modelsOf(agents: readonly Agent<ModelRef>[]): AgentModels {
   const keyOf = (model: ModelRef) => (model.kind === 'base' ? null : model.key);
-  return agents.map(({ number, generation, critic }) => ({
-    number,
-    generation: keyOf(generation),
-    critic: keyOf(critic),
-  }));
+  return agents.map(({ number, models }) => ({ number, models: mapValues(models, keyOf) }));
 }
 
 /** The agents, with each model where this store keeps it. */
 export function agentsIn(store: Store, models: AgentModels): Agent<ModelRef>[] {
   const refOf = (key: string | null): ModelRef =>
     key === null ? { kind: 'base' } : { kind: 'adapter', key, uri: pathToFileURL(store.model(key)).href };
-  return models.map(({ number, generation, critic }) => ({
-    number,
-    generation: refOf(generation),
-    critic: refOf(critic),
-  }));
+  return models.map((agent) => ({ number: agent.number, models: mapValues(agent.models, refOf) }));
+}
+
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

@@ -2,11 +2,19 @@ import { z } from 'zod';
 import type { Debate } from '../algorithm/debate.ts';
 import { questionSchema } from './question-rows.ts';
 
-const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
+/** See Message in src/algorithm/message.ts. */
+export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
 const consensusSchema = z.strictObject({
   answer: z.string().nullable(),
   votes: z.number().int(),
   tied: z.number().int(),
+});
+
+const debateTokensSchema = z.strictObject({
+  prompt: z.number().int(),
+  completion: z.number().int(),
+  /** Of both, those of round 1: what the same answers cost without a debate. */
+  firstRound: z.number().int(),
 });
 
 /** A row of a shard: a finished debate and the tokens that it took. See Debate in src/algorithm/debate.ts. */
@@ -17,8 +25,8 @@ export const debateRowSchema = z.strictObject({
   majority: consensusSchema,
   consensus: consensusSchema,
   agrees: z.array(z.array(z.boolean())),
-  tokens: z.strictObject({ prompt: z.number().int(), completion: z.number().int() }),
+  tokens: debateTokensSchema,
 });
 export type DebateRow = Debate & {
-  readonly tokens: { readonly prompt: number; readonly completion: number };
+  readonly tokens: Readonly<z.infer<typeof debateTokensSchema>>;
 };

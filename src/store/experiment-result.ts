@@ -28,13 +28,14 @@ export const evaluationSchema = z.strictObject({
 const tokensSchema = z.strictObject({ prompt: z.number().int(), completion: z.number().int() });
 const partSchema = z.strictObject({ available: z.number().int(), used: z.number().int() });
 
-/** What an agent was trained on in an iteration, and what came of it. Sizes are rows. */
-const agentDatasetsSchema = z.strictObject({
-  agent: z.number().int(),
-  generation: z.number().int(),
-  critic: z.number().int(),
-  corrected: partSchema,
-  kept: partSchema,
+/** What a model was trained on in an iteration. Sizes are rows. */
+const datasetSchema = z.strictObject({
+  /** Whose model it is: one agent's, or one that several share. */
+  agents: z.array(z.number().int()),
+  role: z.string(),
+  rows: z.number().int(),
+  /** How it was mixed, by the name of the part: `corrected` and `kept` of a critic dataset. */
+  parts: z.record(z.string(), partSchema),
 });
 
 /** What the votes of an iteration's training debates looked like. Counts of questions, but for `unparsableAnswers`. */
@@ -48,8 +49,9 @@ const consensusSchema = z.strictObject({
 });
 
 const fineTuneSchema = z.strictObject({
+  /** The first of those that share it. */
   agent: z.number().int(),
-  role: z.enum(['generation', 'critic']),
+  role: z.string(),
   /** Null when the dataset was empty, so that the model stayed as it was. */
   model: z.string().nullable(),
   rows: z.number().int(),
@@ -63,11 +65,22 @@ export const experimentResultSchema = z.strictObject({
   name: z.string(),
   /** First the base model, then each iteration. */
   evaluations: z.array(evaluationSchema),
+  /** Of each iteration whose debate has it beside itself: the majority of as many first answers as cost the same tokens. */
+  equalTokens: z.array(
+    z.strictObject({
+      iteration: z.number().int(),
+      votes: z.number().int(),
+      majority: accuracySchema,
+      tokens: tokensSchema,
+    }),
+  ),
+  /** On the held-out questions of other tasks: the base model, and the agents of the last iteration. */
+  transfer: z.array(evaluationSchema.extend({ task: z.string() })),
   iterations: z.array(
     z.strictObject({
       iteration: z.number().int(),
       consensus: consensusSchema,
-      datasets: z.array(agentDatasetsSchema),
+      datasets: z.array(datasetSchema),
       fineTunes: z.array(fineTuneSchema),
     }),
   ),

@@ -4,9 +4,11 @@ import { experimentResultSchema } from './experiment-result.ts';
 const { evaluations, iterations } = experimentResultSchema.shape;
 const tokensSchema = experimentResultSchema.shape.tokens.shape.debate;
 
-/** iteration-I/evaluation.json. */
+/** iteration-I/evaluation.json; evaluation-vote.json and evaluation-transfer-NAME.json beside it. */
 export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
+  /** Of a majority at equal tokens: of how many answers. */
+  votes: z.number().int().optional(),
   tokens: tokensSchema,
   seconds: z.number(),
 });

@@ -10,6 +10,8 @@ export const outcomeSchema = z.strictObject({
   single: z.array(judgedSchema),
   majority: judgedSchema,
   debate: judgedSchema,
+  right: z.array(z.array(z.boolean())),
+  classes: z.array(z.array(z.number().int().nullable())),
 });
 
 /** A row of evaluation.jsonl: the outcomes of all iterations, 0 being the base model. */

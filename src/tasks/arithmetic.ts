@@ -17,7 +17,7 @@ import type { QuestionPool } from './question-pool.ts';
  */
 export function arithmetic(task: ArithmeticTask, seed: number): Problems {
   const { heldOut, inOrder } = arithmeticPool(task, seed);
-  return { heldOut, train: first(task.train_size, inOrder(0)) };
+  return { heldOut, train: first(task.train_size, inOrder(0)), leftOut: [] };
 }
 
 /**
@@ -53,6 +53,7 @@ export function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool
   return {
     heldOut,
     size: possible - task.test_size,
+    leftOut: [],
     inOrder: (cycle) =>
       draws(
         cycle === 0 ? 'arithmetic-train' : `arithmetic-train ${cycle}`,

@@ -1,4 +1,4 @@
-import type { Problem } from './problem.ts';
+import type { LeftOut, Problem } from './problem.ts';
 
 /** A task's questions, apart: those that measure, and those that nights may draw their training questions from. */
 export type QuestionPool = {
@@ -7,4 +7,5 @@ export type QuestionPool = {
   readonly size: number;
   /** All training questions in the seeded order of a cycle, 0 the first; another cycle has another order. */
   readonly inOrder: (cycle: number) => Iterable<Problem>;
+  readonly leftOut: readonly LeftOut[];
 };

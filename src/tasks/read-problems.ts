@@ -1,64 +1,57 @@
-import { readFile, stat } from 'node:fs/promises';
-import { z } from 'zod';
+import { setImmediate } from 'node:timers/promises';
+import { whyUnreadable } from './graders/why-unreadable.ts';
 import { InvalidTaskFile, type TaskFileFault } from './invalid-task-file.ts';
 import type { Problem } from './problem.ts';
+import { readRows, type Row } from './read-rows.ts';
+import type { RowShape } from './row-shape.ts';
+import { type UnreadableGold, UnreadableGoldAnswers } from './unreadable-gold-answers.ts';
+
+/** The questions of a file, and those whose gold answers the grader cannot read. */
+export type ReadProblems = {
+  readonly problems: readonly Problem[];
+  readonly unreadable: readonly Problem[];
+};
 
 /**
- * The rows of a JSONL file of `{question, answer}`; empty lines are skipped.
+ * The questions of a file of JSON lines or Parquet.
  *
- * @throws InvalidTaskFile when it is missing, no text in UTF-8 or empty, or with every bad line
+ * @param path absolute
+ * @param shape what its rows are
+ * @param skipUnreadable whether questions are left out whose gold answers the grader cannot read
+ * @throws InvalidTaskFile when the file cannot be read or is empty, or with every bad row
+ * @throws UnreadableGoldAnswers unless they are skipped
  */
-export async function readProblems(path: string): Promise<Problem[]> {
+export async function readProblems(
+  path: string,
+  shape: RowShape,
+  skipUnreadable: boolean,
+): Promise<ReadProblems> {
   const problems: Problem[] = [];
   const faults: TaskFileFault[] = [];
-  for (const [index, line] of (await readText(path)).split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const problem = parseLine(line);
-    if (typeof problem === 'string') faults.push({ line: index + 1, message: problem });
-    else problems.push(problem);
+  const unreadable: (UnreadableGold & { readonly problem: Problem })[] = [];
+  for (const [index, row] of (await readRows(path)).entries()) {
+    // A large file takes seconds: other steps of the worker have heartbeats to send meanwhile.
+    if (index % 1000 === 999) await setImmediate();
+    const problem = problemIn(row, shape);
+    if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
+    if (problem === null || typeof problem === 'string') continue;
+    const why = whyUnreadable(problem.answer);
+    if (why === null) problems.push(problem);
+    else unreadable.push({ line: row.line, answer: problem.answer, why, problem });
   }
-  if (faults.length > 0) throw new InvalidTaskFile(path, faults);
-  if (problems.length === 0) throw new InvalidTaskFile(path, [{ line: 0, message: 'it is empty' }]);
-  return problems;
+  if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected);
+  if (unreadable.length > 0 && !skipUnreadable) {
+    throw new UnreadableGoldAnswers(path, unreadable, problems.length + unreadable.length);
+  }
+  return { problems, unreadable: unreadable.map(({ problem }) => problem) };
 }
 
-const nonEmpty = z.string('expected a text').refine((text) => text.trim() !== '', 'is empty');
-const rowSchema = z.object(
-  {
-    question: nonEmpty,
-    answer: z.union([nonEmpty, z.number().transform(String)], 'expected a text or a number'),
-  },
-  'expected an object',
-);
-
-/** The row, or what is wrong with it. */
-function parseLine(line: string): Problem | string {
-  let content: unknown;
-  try {
-    content = JSON.parse(line);
-  } catch (error) {
-    return `no JSON: ${error instanceof Error ? error.message : String(error)}`;
-  }
-  const row = rowSchema.safeParse(content);
-  if (row.success) return { text: row.data.question, answer: row.data.answer };
-  return row.error.issues
+/** The question of a row, null when it is not asked for, or what is wrong with the row. */
+function problemIn(row: Row, { schema }: RowShape): Problem | null | string {
+  if ('fault' in row) return row.fault;
+  const parsed = schema.safeParse(row.content);
+  if (parsed.success) return parsed.data;
+  return parsed.error.issues
     .map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
     .join('; ');
-}
-
-async function readText(path: string): Promise<string> {
-  let bytes: Buffer;
-  try {
-    // A device or a pipe has no end that could be waited for.
-    if ((await stat(path)).isFile()) bytes = await readFile(path);
-    else throw new Error('it is no ordinary file');
-  } catch (error) {
-    const message = `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-    throw new InvalidTaskFile(path, [{ line: 0, message }]);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new InvalidTaskFile(path, [{ line: 0, message: 'it is not text in UTF-8' }]);
-  }
 }

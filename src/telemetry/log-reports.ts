@@ -14,6 +14,7 @@ export function logReports(log: Logger): void {
   onReport('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
     log.info({ ...fineTune, seconds: (endedAt - beganAt) / 1000 }, 'fine-tune ended'),
   );
+  onReport('questions left out', (questions) => log.warn(questions, 'questions left out'));
   onReport('shard answered', ({ endpoint, answers, asked, beganAt, endedAt }) =>
     log.debug(
       { ...currentStep(), endpoint, answers, asked, seconds: (endedAt - beganAt) / 1000 },

@@ -3,7 +3,6 @@
  * they are wanted. A report that nobody listens to costs one look.
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
-import type { Role } from '../algorithm/agents.ts';
 import type { StepContext } from './step-context.ts';
 
 /** The reports by name, with what each tells. */
@@ -14,10 +13,17 @@ export type Reports = {
   'adapter loaded': { readonly adapter: string };
   /** A step that failed, or whose worker died, is begun once more. */
   'step retried': StepContext;
+  /** A task has questions that the experiment does not ask. `what` says which and why. */
+  'questions left out': {
+    readonly experiment: string;
+    readonly what: string;
+    readonly count: number;
+    readonly examples: readonly string[];
+  };
   /** An endpoint has answered one request for a debate. */
   answer: {
     readonly endpoint: string;
-    readonly speaker: Role | 'summariser';
+    readonly speaker: string;
     readonly promptTokens: number;
     readonly completionTokens: number;
   };
@@ -44,7 +50,7 @@ export type FineTune = {
   readonly experiment: string;
   readonly iteration: number;
   readonly agent: number;
-  readonly role: Role;
+  readonly role: string;
 };
 
 /** Tells whoever listens. Listeners are called at once, in the reporter's own async context; what they throw does not come back. */

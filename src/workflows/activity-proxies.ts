@@ -26,13 +26,23 @@ const ofEveryStep = {
  * Long steps heartbeat, so that a dead worker is noticed within the heartbeat timeout; start-to-close only bounds a step that
  * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
  */
-const { prepare, adoptEvaluation, buildDatasets, evaluate, recordIteration, writeResult, closeNight } =
-  proxyActivities<ControlActivities>({
-    ...ofEveryStep,
-    startToCloseTimeout: '1h',
-  });
+const {
+  prepare,
+  adoptEvaluation,
+  buildDatasets,
+  evaluate,
+  recordIteration,
+  writeResult,
+  closeNight,
+  prepareStudy,
+  studyCells,
+  writeStudy,
+} = proxyActivities<ControlActivities>({
+  ...ofEveryStep,
+  startToCloseTimeout: '1h',
+});
 
-const { debate } = proxyActivities<DebateActivities>({
+const { debate, measureDiversity } = proxyActivities<DebateActivities>({
   ...ofEveryStep,
   taskQueue: taskQueues.debate,
   startToCloseTimeout: '12h',
@@ -52,7 +62,11 @@ export const activities = {
   recordIteration,
   writeResult,
   closeNight,
+  prepareStudy,
+  studyCells,
+  writeStudy,
   debate,
+  measureDiversity,
   fineTune,
   remakeModel,
 };

@@ -1,4 +1,6 @@
+import type { Extent, Plan } from '../activities/prepare.ts';
 import type { ShardSummary } from '../activities/shard-summary.ts';
+import type { Split } from '../store/experiment-files.ts';
 import { activities } from './activity-proxies.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { inWindow } from './in-window.ts';
@@ -11,9 +13,10 @@ const window = 64;
 export async function debateQuestions(
   { plan, iteration, agents }: ExperimentState,
   control: RunControl,
-  split: 'train' | 'heldout',
+  split: Split,
+  votes?: number,
 ): Promise<ShardSummary> {
-  const { shards, questions } = plan[split];
+  const { shards, questions } = extentOf(plan, split);
   control.enter(split === 'train' ? 'debating' : 'evaluating', { unit: 'shards', total: shards, questions });
   const summaries = await inWindow(window, shards, async (shard) => {
     const activityId = `debate-i${iteration}-${split}-s${String(shard).padStart(3, '0')}`;
@@ -21,15 +24,39 @@ export async function debateQuestions(
       activities.debate.executeWithOptions(
         {
           activityId,
-          summary: `${split === 'train' ? 'training' : 'held-out'} questions, shard ${shard + 1} of ${shards}`,
+          summary: `${named(split)}, shard ${shard + 1} of ${shards}`,
         },
-        [{ experiment: plan.experiment, iteration, split, shard, agents }],
+        [
+          {
+            experiment: plan.experiment,
+            iteration,
+            split,
+            shard,
+            agents,
+            ...(votes === undefined ? {} : { votes }),
+          },
+        ],
       ),
     );
     control.done();
     return summary;
   });
   return summaries.reduce(add);
+}
+
+function extentOf(plan: Plan, split: Split): Extent {
+  if (split === 'train') return plan.train;
+  if (split === 'heldout' || split === 'vote') return plan.heldout;
+  return plan.transfer.find(({ name }) => split === `transfer-${name}`) ?? { questions: 0, shards: 0 };
+}
+
+/** For people to read. */
+function named(split: Split): string {
+  if (split === 'train') return 'training questions';
+  if (split === 'heldout') return 'held-out questions';
+  return split === 'vote'
+    ? 'more first answers to held-out questions'
+    : `questions of ${split.slice('transfer-'.length)}`;
 }
 
 function add(a: ShardSummary, b: ShardSummary): ShardSummary {
@@ -44,6 +71,7 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
     tokens: {
       prompt: a.tokens.prompt + b.tokens.prompt,
       completion: a.tokens.completion + b.tokens.completion,
+      firstRound: a.tokens.firstRound + b.tokens.firstRound,
     },
   };
 }

@@ -1,26 +1,53 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { votesAtEqualTokens } from '../algorithm/votes-at-equal-tokens.ts';
+import type { Measured } from '../store/experiment-files.ts';
 import { activities } from './activity-proxies.ts';
 import { debateQuestions } from './debate-questions.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import type { RunControl } from './run-control.ts';
 
-/** Debates the held-out questions and compares the answers with the gold ones: a single answer, the majority, the debate. */
+/**
+ * Debates the held-out questions and compares the answers with the gold ones: a single answer, the majority, the debate. Beside a debate,
+ * the majority of as many first answers as cost the same; and how diverse the agents are.
+ */
 export async function evaluateAgents(state: ExperimentState, control: RunControl): Promise<Evaluation> {
+  const { evaluation, tokens } = await measure(state, control, 'heldout');
+  const votes = state.plan.equalTokens ? votesAtEqualTokens(state.agents.length, tokens) : null;
+  if (votes !== null) await measure(state, control, 'vote', votes);
+  if (state.plan.diversity) await measureDiversity(state, control);
+  return evaluation;
+}
+
+/** Zero-shot transfer (section 4 of the paper): the agents answer the held-out questions of other tasks than they learnt from. */
+export async function transferAgents(state: ExperimentState, control: RunControl): Promise<void> {
+  for (const { name } of state.plan.transfer) await measure(state, control, `transfer-${name}`);
+}
+
+async function measure(state: ExperimentState, control: RunControl, split: Measured, votes?: number) {
   const { plan, iteration } = state;
   const began = Date.now();
-  const { tokens } = await debateQuestions(state, control, 'heldout');
-  return control.step(`evaluate-i${iteration}`, () =>
-    activities.evaluate.executeWithOptions(
-      { activityId: `evaluate-i${iteration}`, summary: 'compare with the gold answers' },
-      [
-        {
-          experiment: plan.experiment,
-          iteration,
-          shards: plan.heldout.shards,
-          tokens,
-          seconds: (Date.now() - began) / 1000,
-        },
-      ],
-    ),
+  const { tokens } = await debateQuestions(state, control, split, votes);
+  const activityId = split === 'heldout' ? `evaluate-i${iteration}` : `evaluate-i${iteration}-${split}`;
+  const evaluation = await control.step(activityId, () =>
+    activities.evaluate.executeWithOptions({ activityId, summary: 'compare with the gold answers' }, [
+      {
+        experiment: plan.experiment,
+        iteration,
+        split,
+        ...(votes === undefined ? {} : { votes }),
+        tokens: { prompt: tokens.prompt, completion: tokens.completion },
+        seconds: (Date.now() - began) / 1000,
+      },
+    ]),
+  );
+  return { evaluation, tokens };
+}
+
+async function measureDiversity({ plan, iteration, agents }: ExperimentState, control: RunControl) {
+  const activityId = `diversity-i${iteration}`;
+  await control.step(activityId, () =>
+    activities.measureDiversity.executeWithOptions({ activityId, summary: 'how diverse the agents are' }, [
+      { experiment: plan.experiment, iteration, shards: plan.heldout.shards, agents },
+    ]),
   );
 }

@@ -5,6 +5,7 @@ import { continueOnCurrentVersion } from './continue-on-current-version.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import { failuresThatEndARun } from './failures-that-end-a-run.ts';
 import { iterate } from './iterate.ts';
+import { transferAgents } from './evaluate-agents.ts';
 import { closeNight, evaluateStart, startingAgents } from './night.ts';
 import { prepareExperiment } from './prepare-experiment.ts';
 import { remakingDamaged } from './remaking-damaged.ts';
@@ -33,8 +34,12 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
       await condition(allHandlersFinished);
       return continueOnCurrentVersion<typeof experiment>(input, { ...next, ...control.carried() });
     }
-    control.enter('reporting', { unit: 'steps', total: 1 });
-    const result = await remakingDamaged(next, input, control, () => report(workflowId, next, control));
+    const result = await remakingDamaged(next, input, control, async () => {
+      const last = { ...next, iteration: next.iteration - 1 };
+      if (last.iteration > 0) await transferAgents(last, control);
+      control.enter('reporting', { unit: 'steps', total: 1 });
+      return report(workflowId, next, control);
+    });
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;

@@ -1,5 +1,5 @@
-import { type Agent, roles } from '../algorithm/agents.ts';
-import type { DatasetsOfAgent } from '../activities/build-datasets.ts';
+import { type Agent, modelOf } from '../algorithm/agents.ts';
+import type { BuiltDataset } from '../activities/build-datasets.ts';
 import type { FineTuned } from '../activities/fine-tune.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { activities } from './activity-proxies.ts';
@@ -7,22 +7,28 @@ import type { ExperimentState } from './experiment-state.ts';
 import { inWindow } from './in-window.ts';
 import type { RunControl } from './run-control.ts';
 
+/** What the models are trained on that some agents share, or that one agent has to itself. */
+export type LearnersDatasets = {
+  readonly agents: readonly number[];
+  readonly datasets: readonly BuiltDataset[];
+};
+
 /**
- * Fine-tunes the generation and the critic model of every agent on its own dataset (section 2.3 of the paper). All 2N fine-tunes
- * are pending at once, so that as many run as there are GPUs.
+ * Fine-tunes each model on its own dataset (section 2.3 of the paper). All are pending at once, so that as many run as there are
+ * GPUs. Agents that share a model all have the new one afterwards.
  */
 export async function fineTuneAgents(
   { plan, iteration, agents }: ExperimentState,
   control: RunControl,
-  datasets: readonly DatasetsOfAgent[],
+  learners: readonly LearnersDatasets[],
 ): Promise<{ agents: readonly Agent<ModelRef>[]; fineTunes: readonly FineTuned[] }> {
-  const models = datasets.flatMap((ofAgent) =>
-    roles.map((role) => ({ agent: ofAgent.agent, role, dataset: ofAgent[role] })),
+  const models = learners.flatMap(({ agents: sharers, datasets }) =>
+    datasets.map(({ role, rows }) => ({ sharers, agent: at(sharers, 0), role, dataset: rows })),
   );
   control.enter('fine-tuning', { unit: 'models', total: models.length });
   const fineTunes = await inWindow(models.length, models.length, async (index): Promise<FineTuned> => {
-    const { agent, role, dataset } = at(models, index);
-    const current = at(agents, agent - 1)[role];
+    const { sharers, agent, role, dataset } = at(models, index);
+    const current = modelOf(at(agents, agent - 1), role);
     // Nothing to learn from: the model stays as it is, and the result says so.
     if (dataset.rows === 0)
       return { agent, role, model: current, trained: false, rows: 0, steps: 0, tokens: 0, finalLoss: null };
@@ -30,7 +36,7 @@ export async function fineTuneAgents(
     const activityId = `finetune-i${iteration}-agent${agent}-${role}`;
     const fineTuned = await control.step(activityId, () =>
       activities.fineTune.executeWithOptions(
-        { activityId, summary: `${role} model of agent ${agent}, on ${dataset.rows} dialogues` },
+        { activityId, summary: `${role} model of ${whose(sharers)}, on ${dataset.rows} dialogues` },
         [{ experiment: plan.experiment, iteration, agent, role, dataset, init }],
       ),
     );
@@ -41,13 +47,22 @@ export async function fineTuneAgents(
   return {
     fineTunes,
     agents: agents.map((agent) =>
-      fineTunes.filter((each) => each.agent === agent.number).reduce(withModel, agent),
+      models.reduce(
+        (learnt, { sharers }, index) =>
+          sharers.includes(agent.number) ? withModel(learnt, at(fineTunes, index)) : learnt,
+        agent,
+      ),
     ),
   };
 }
 
+/** Whose models they are, for people to read. */
+export function whose(agents: readonly number[]): string {
+  return agents.length === 1 ? `agent ${agents.join()}` : `agents ${agents.join(', ')}`;
+}
+
 function withModel(agent: Agent<ModelRef>, { role, model }: FineTuned): Agent<ModelRef> {
-  return { ...agent, [role]: model };
+  return { ...agent, models: { ...agent.models, [role]: model } };
 }
 
 function at<Item>(items: readonly Item[], index: number): Item {

@@ -1,9 +1,8 @@
-import type { DatasetsOfAgent } from '../activities/build-datasets.ts';
 import { activities } from './activity-proxies.ts';
 import { debateQuestions } from './debate-questions.ts';
 import { evaluateAgents } from './evaluate-agents.ts';
 import type { ExperimentState } from './experiment-state.ts';
-import { fineTuneAgents } from './fine-tune-agents.ts';
+import { fineTuneAgents, type LearnersDatasets, whose } from './fine-tune-agents.ts';
 import { inWindow } from './in-window.ts';
 import type { RunControl } from './run-control.ts';
 
@@ -18,13 +17,9 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
   const ended = Date.now();
   await recordIteration(state, control, {
     consensus: debates.consensus,
-    datasets: datasets.map(({ agent, generation, critic, corrected, kept }) => ({
-      agent,
-      generation: generation.rows,
-      critic: critic.rows,
-      corrected,
-      kept,
-    })),
+    datasets: datasets.flatMap(({ agents: learners, datasets: built }) =>
+      built.map(({ role, rows, parts }) => ({ agents: [...learners], role, rows: rows.rows, parts })),
+    ),
     fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps, finalLoss }) => ({
       agent,
       role,
@@ -33,7 +28,10 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
       steps,
       finalLoss,
     })),
-    tokens: { debate: debates.tokens, fineTune: fineTunes.reduce((sum, { tokens }) => sum + tokens, 0) },
+    tokens: {
+      debate: { prompt: debates.tokens.prompt, completion: debates.tokens.completion },
+      fineTune: fineTunes.reduce((sum, { tokens }) => sum + tokens, 0),
+    },
     seconds: {
       debate: (beganDatasets - beganDebates) / 1000,
       datasets: (beganFineTunes - beganDatasets) / 1000,
@@ -49,19 +47,20 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
   };
 }
 
-async function buildDatasets(state: ExperimentState, control: RunControl): Promise<DatasetsOfAgent[]> {
+async function buildDatasets(state: ExperimentState, control: RunControl): Promise<LearnersDatasets[]> {
   const { plan, iteration } = state;
-  control.enter('building datasets', { unit: 'steps', total: plan.agents });
-  return inWindow(plan.agents, plan.agents, async (index) => {
-    const agent = index + 1;
-    const activityId = `datasets-i${iteration}-agent${agent}`;
+  const { learners } = plan;
+  control.enter('building datasets', { unit: 'steps', total: learners.length });
+  return inWindow(learners.length, learners.length, async (index) => {
+    const agents = learners[index] ?? [];
+    const activityId = `datasets-i${iteration}-agent${agents[0]}`;
     const datasets = await control.step(activityId, () =>
-      activities.buildDatasets.executeWithOptions({ activityId, summary: `datasets of agent ${agent}` }, [
-        { experiment: plan.experiment, iteration, agent, shards: plan.train.shards },
+      activities.buildDatasets.executeWithOptions({ activityId, summary: `datasets of ${whose(agents)}` }, [
+        { experiment: plan.experiment, iteration, agents, shards: plan.train.shards },
       ]),
     );
     control.done();
-    return datasets;
+    return { agents, datasets };
   });
 }
 

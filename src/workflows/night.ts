@@ -4,13 +4,13 @@ import type { Plan } from '../activities/prepare.ts';
 import type { NightOutcome } from '../store/experiment-result.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { activities } from './activity-proxies.ts';
-import { evaluateAgents } from './evaluate-agents.ts';
+import { evaluateAgents, transferAgents } from './evaluate-agents.ts';
 import type { ExperimentState } from './experiment-state.ts';
 import type { RunControl } from './run-control.ts';
 
 /** The agents before the first iteration: those that the last night left, or N times the base model. */
-export function startingAgents({ agents, night }: Plan): readonly Agent<ModelRef>[] {
-  return night?.agents ?? baseAgents(agents, { kind: 'base' });
+export function startingAgents({ agents, roles, night }: Plan): readonly Agent<ModelRef>[] {
+  return night?.agents ?? baseAgents(agents, roles, { kind: 'base' });
 }
 
 /** Evaluates the starting agents. Those of a night were evaluated when the night before ended: its debates are taken over. */
@@ -25,7 +25,10 @@ export async function evaluateStart(state: ExperimentState, control: RunControl)
       ),
     );
   }
-  return evaluateAgents({ ...state, iteration: 0, agents: startingAgents(plan) }, control);
+  const base = { ...state, iteration: 0, agents: startingAgents(plan) };
+  const evaluation = await evaluateAgents(base, control);
+  await transferAgents(base, control);
+  return evaluation;
 }
 
 /** Tells the series what has become of a night. */

@@ -1,5 +1,4 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
-import type { Role } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { ProgressTable } from './progress-table.ts';
 
@@ -55,7 +54,7 @@ export type Loss = {
   readonly loss: number;
   readonly iteration: number;
   readonly agent: number;
-  readonly role: Role;
+  readonly role: string;
 };
 
 /** The progress, and the same in words. */

@@ -51,11 +51,16 @@ async function remakeEarlier(state: ExperimentState, control: RunControl): Promi
 }
 
 function modelsOf(agents: ExperimentState['agents']): ModelRef[] {
-  return agents.flatMap(({ generation, critic }) => [generation, critic]);
+  return agents.flatMap(({ models }) => Object.values(models)).filter(firstOfItsKey);
+}
+
+/** Agents that share a model name it once each. */
+function firstOfItsKey(model: ModelRef, index: number, all: readonly ModelRef[]): boolean {
+  return all.findIndex((each) => same(each, model)) === index;
 }
 
 function same(a: ModelRef, b: ModelRef): boolean {
-  return a.kind === 'adapter' && b.kind === 'adapter' && a.key === b.key;
+  return a.kind === 'base' ? b.kind === 'base' : b.kind === 'adapter' && a.key === b.key;
 }
 
 /** Failures that `remakingDamaged` can mend, by the names of the store's errors. */

@@ -1,10 +1,16 @@
 import { expect, it } from 'vitest';
-import { baseAgents } from '../../src/algorithm/agents.ts';
+import { baseAgents, modelOf } from '../../src/algorithm/agents.ts';
+import { critic, generation } from '../../src/algorithm/roles.ts';
 
 it('all 2N models start as the same base model', () => {
-  expect(baseAgents(3, 'base')).toEqual([
-    { number: 1, generation: 'base', critic: 'base' },
-    { number: 2, generation: 'base', critic: 'base' },
-    { number: 3, generation: 'base', critic: 'base' },
+  expect(baseAgents(3, [generation, critic], 'base')).toEqual([
+    { number: 1, models: { generation: 'base', critic: 'base' } },
+    { number: 2, models: { generation: 'base', critic: 'base' } },
+    { number: 3, models: { generation: 'base', critic: 'base' } },
   ]);
+});
+
+it('an agent that is asked in a role which it does not have says so', () => {
+  const [agent] = baseAgents(1, [generation], 'base');
+  expect(() => modelOf(agent!, 'critic')).toThrow('Agent 1 has no critic model.');
 });

@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { baseAgents } from '../../src/algorithm/agents.ts';
 import { debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
 import { promptSets } from '../../src/algorithm/prompts.ts';
 import { hostileTexts } from './hostile-texts.ts';
@@ -49,7 +48,10 @@ describe('a debate', () => {
   });
 
   it('asks each model that the agent has for the role', async () => {
-    const agents = [1, 2].map((number) => ({ number, generation: `g${number}`, critic: `c${number}` }));
+    const agents = [1, 2].map((number) => ({
+      number,
+      models: { generation: `g${number}`, critic: `c${number}` },
+    }));
     const { speak, requests } = speaker(script);
     const settings = { ...paperSettings, summarize: true };
     await debate(question, { agents, summariser: 'base' }, settings, speak, sameNumber);
@@ -240,13 +242,13 @@ describe('whom an agent is shown', () => {
 describe('what changes nothing in a debate', () => {
   it('the order in which the agents are listed', async () => {
     const withOrder = anyScript.chain((script) => {
-      const agents = baseAgents(script.length, 'base');
+      const { agents } = cast(script.length);
       const all = { minLength: agents.length, maxLength: agents.length };
       return fc.tuple(fc.constant(script), fc.shuffledSubarray(agents, all));
     });
     await fc.assert(
       fc.asyncProperty(withOrder, anySettings, async ([script, agents], settings) => {
-        const all = { ...settings, iteration: 1, rounds: script[0]!.length };
+        const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const { speak } = speaker(script);
         const reordered = await debate(question, { agents, summariser: 'base' }, all, speak, sameNumber);
         expect(reordered).toEqual(await scripted(script, settings));
@@ -257,7 +259,7 @@ describe('what changes nothing in a debate', () => {
   it('the order in which requests are completed', async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), anyScript, anySettings, async (scheduler, script, settings) => {
-        const all = { ...settings, iteration: 1, rounds: script[0]!.length };
+        const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const { speak, requests } = speaker(script);
         const later = scheduler.scheduleFunction(speak);
         const held = await scheduler.waitFor(debate(question, cast(script.length), all, later, sameNumber));

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate as figures, markOf, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
-import { said, sameNumber, scripted } from './scripted-debate.ts';
+import { outcomeSchema } from '../../src/store/outcome-row.ts';
+import { anyScript, anySettings, said, sameNumber, scripted } from './scripted-debate.ts';
 
 const evaluate = (iteration: number, outcomes: readonly Outcome[], base: readonly Outcome[]) =>
   figures(iteration, outcomes.map(markOf), base.map(markOf));
@@ -21,6 +22,8 @@ function outcome(
     single: single.map(judged),
     majority: judged(majority),
     debate: judged(debate),
+    right: single.map((correct) => [correct]),
+    classes: single.map((correct) => [Number(correct)]),
   };
 }
 
@@ -52,7 +55,45 @@ describe('the outcome of a held-out question', () => {
       ],
       majority: { answer: '8', correct: false },
       debate: { answer: '7', correct: true },
+      // By agent and round. The classes are numbered in the order of the answers' text: 7 and 7.0 before 8.
+      right: [
+        [false, true],
+        [false, true],
+        [false, true],
+      ],
+      classes: [
+        [1, 0],
+        [1, 0],
+        [null, 0],
+      ],
     });
+  });
+
+  it('judges every answer as it stands in the debate, and numbers equal ones alike in all rounds', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
+        const held = await scripted(script, settings);
+        const { right, classes, single } = await outcomeOf(held, '7', sameNumber);
+        const numbers = new Map<number, number>();
+        for (const [agent, byRound] of held.answers.entries()) {
+          expect(single[agent]).toEqual({ answer: byRound[0], correct: right[agent]![0] });
+          expect(right[agent]).toEqual(byRound.map((answer) => answer !== null && Number(answer) === 7));
+          for (const [round, answer] of byRound.entries()) {
+            const found = classes[agent]![round]!;
+            expect(found === null).toBe(answer === null);
+            if (answer === null) continue;
+            expect(numbers.get(found) ?? Number(answer)).toBe(Number(answer));
+            numbers.set(found, Number(answer));
+          }
+        }
+        expect(new Set(numbers.values()).size).toBe(numbers.size);
+      }),
+    );
+  });
+
+  it('is read back from its row as it was', async () => {
+    const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), '7', sameNumber);
+    expect(outcomeSchema.parse(JSON.parse(JSON.stringify(outcome)))).toEqual(outcome);
   });
 
   it('is wrong throughout when nothing could be parsed', async () => {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   critiquePrompt,
   critiqueWithSummaryPrompt,
+  firstPrompt,
+  hintPrompt,
   promptSets,
-  questionPrompt,
   summarisePrompt,
 } from '../../src/algorithm/prompts.ts';
 import { hostileTexts } from './hostile-texts.ts';
@@ -17,34 +18,52 @@ const filled = (template: string, name: string, text: string) => template.split(
 
 describe.each(sets)('the %s prompts', (_, prompts) => {
   it('ask, show and summarise with the texts given', () => {
-    expect(questionPrompt(prompts, '3+4')).toContain('3+4');
-    expect(critiquePrompt(prompts, ['first', 'second'])).toMatch(/first[^]*second/);
-    expect(critiqueWithSummaryPrompt(prompts, 'all say 7')).toContain('all say 7');
+    expect(firstPrompt(prompts, '3+4', null)).toContain('3+4');
+    expect(critiquePrompt(prompts, 'debate', ['first', 'second'])).toMatch(/first[^]*second/);
+    expect(critiqueWithSummaryPrompt(prompts, 'debate', 'all say 7')).toContain('all say 7');
     expect(summarisePrompt(prompts, '3+4', ['first', 'second'])).toMatch(/3\+4[^]*first[^]*second/);
   });
 
   it('leave no placeholder unfilled', () => {
     const texts = [
-      questionPrompt(prompts, 'Q'),
-      critiquePrompt(prompts, ['R']),
-      critiquePrompt(prompts, []),
-      critiqueWithSummaryPrompt(prompts, 'S'),
+      firstPrompt(prompts, 'Q', null),
+      critiquePrompt(prompts, 'debate', ['R']),
+      critiquePrompt(prompts, 'debate', []),
+      critiqueWithSummaryPrompt(prompts, 'debate', 'S'),
+      firstPrompt(prompts, 'Q', 3),
+      critiquePrompt(prompts, 'cooperate', ['R']),
+      critiqueWithSummaryPrompt(prompts, 'cooperate', 'S'),
+      hintPrompt(prompts, 'Q', '7'),
       summarisePrompt(prompts, 'Q', ['R']),
     ];
-    for (const text of texts) expect(text).not.toMatch(/\{(question|responses?|summary)\}/);
+    for (const text of texts) expect(text).not.toMatch(/\{(question|responses?|summary|agent|prompt)\}/);
+  });
+
+  it('have a place for each thing that they are about', () => {
+    for (const place of ['{agent}', '{prompt}']) expect(prompts.identified).toContain(place);
+    for (const place of ['{question}', '{answer}']) expect(prompts.hint).toContain(place);
+    expect(prompts.cooperate).toContain('{responses}');
+    expect(prompts.cooperateWithSummary).toContain('{summary}');
+  });
+
+  it('tell agents apart that have an id, and ask for cooperation in other words than for criticism', () => {
+    expect(firstPrompt(prompts, 'Q', 2)).not.toBe(firstPrompt(prompts, 'Q', 3));
+    expect(firstPrompt(prompts, 'Q', 2)).toContain(firstPrompt(prompts, 'Q', null));
+    expect(critiquePrompt(prompts, 'cooperate', ['R'])).not.toBe(critiquePrompt(prompts, 'debate', ['R']));
+    expect(critiqueWithSummaryPrompt(prompts, 'cooperate', 'S')).toContain('S');
   });
 
   it('say something to a critic that has nobody to look at', () => {
-    expect(critiquePrompt(prompts, [])).not.toBe('');
-    expect(critiquePrompt(prompts, [])).not.toMatch(/other/i);
+    expect(critiquePrompt(prompts, 'debate', [])).not.toBe('');
+    expect(critiquePrompt(prompts, 'debate', [])).not.toMatch(/other/i);
   });
 
   it.each(hostileTexts)('pass %j on unchanged', (text) => {
-    expect(questionPrompt(prompts, text)).toBe(filled(prompts.question, 'question', text));
-    expect(critiqueWithSummaryPrompt(prompts, text)).toBe(
+    expect(firstPrompt(prompts, text, null)).toBe(filled(prompts.question, 'question', text));
+    expect(critiqueWithSummaryPrompt(prompts, 'debate', text)).toBe(
       filled(prompts.critiqueWithSummary, 'summary', text),
     );
-    expect(critiquePrompt(prompts, [text])).toContain(filled(prompts.other, 'response', text));
+    expect(critiquePrompt(prompts, 'debate', [text])).toContain(filled(prompts.other, 'response', text));
     expect(summarisePrompt(prompts, text, [text])).toContain(filled(prompts.other, 'response', text));
   });
 });
@@ -52,12 +71,16 @@ describe.each(sets)('the %s prompts', (_, prompts) => {
 it('the paper prompts ask for a boxed answer in every turn that answers', () => {
   const { paper } = promptSets;
   const turns = [
-    questionPrompt(paper, 'Q'),
-    critiquePrompt(paper, ['R']),
-    critiquePrompt(paper, []),
-    critiqueWithSummaryPrompt(paper, 'S'),
+    firstPrompt(paper, 'Q', null),
+    critiquePrompt(paper, 'debate', ['R']),
+    critiquePrompt(paper, 'debate', []),
+    critiqueWithSummaryPrompt(paper, 'debate', 'S'),
   ];
   for (const turn of turns) expect(turn).toContain('\\boxed{answer}');
+});
+
+it('the paper prompt of a hint boxes the answer that it gives', () => {
+  expect(filled(promptSets.paper.hint, 'answer', '31')).toContain('\\boxed{31}');
 });
 
 it('a prompt holds the texts and the template, and nothing else, whatever the texts are', () => {
@@ -65,7 +88,7 @@ it('a prompt holds the texts and the template, and nothing else, whatever the te
     fc.property(anyPrompts, anyText, fc.array(anyText, { minLength: 1 }), (prompts, question, responses) => {
       const shown = responses.map((response) => filled(prompts.other, 'response', response)).join('\n');
       const [before = '', after = ''] = prompts.critique.split('{responses}');
-      expect(critiquePrompt(prompts, responses)).toBe(before + shown + after);
+      expect(critiquePrompt(prompts, 'debate', responses)).toBe(before + shown + after);
       const [start = '', rest = ''] = prompts.summarise.split('{question}');
       const [middle = '', end = ''] = rest.split('{responses}');
       expect(summarisePrompt(prompts, question, responses)).toBe(start + question + middle + shown + end);

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { baseAgents } from '../../src/algorithm/agents.ts';
 import type { AnswerEquality } from '../../src/algorithm/consensus.ts';
 import { type Debate, debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
+import { critic, generation } from '../../src/algorithm/roles.ts';
 
 /** By agent, then by round: what it says. */
 export type Script = readonly (readonly string[])[];
@@ -17,9 +18,15 @@ export const paperSettings: DebateSettings = {
   maxOthers: 5,
   stopWhenUnanimous: false,
   prompts: 'paper',
+  roles: [generation, critic],
+  stance: 'debate',
+  identified: false,
 };
 
-export const cast = (agents: number) => ({ agents: baseAgents(agents, 'base'), summariser: 'summariser' });
+export const cast = (agents: number, roles = paperSettings.roles) => ({
+  agents: baseAgents(agents, roles, 'base'),
+  summariser: 'summariser',
+});
 
 /** Speaks by the script and keeps every request in `requests`. */
 export function speaker(script: Script) {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
-import { runCli } from '../../src/cli/run-cli.ts';
 import { freePort } from '../../src/workers/free-port.ts';
 import { writeFinishedExperiment } from '../report/finished-experiment.ts';
+import { colloquy } from './colloquy.ts';
 
 let store: string;
 beforeAll(async () => {
@@ -20,18 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.unstubAllEnvs();
-  vi.restoreAllMocks();
 });
-
-/** Runs a command line and returns what it said. */
-async function colloquy(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  vi.spyOn(console, 'log').mockImplementation((text: unknown) => void out.push(String(text)));
-  vi.spyOn(console, 'error').mockImplementation((text: unknown) => void err.push(String(text)));
-  const code = await runCli(argv);
-  return { code, out: out.join('\n'), err: err.join('\n') };
-}
 
 describe('help', () => {
   it('lists every command, the exit codes and the environment', async () => {

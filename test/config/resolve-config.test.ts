@@ -30,8 +30,29 @@ describe('resolving the config of an experiment', () => {
     },
   );
 
+  it('has what its method fixes, whatever the preset says', () => {
+    expect(resolveConfig({ method: 'majority-ft' })).toMatchObject({ rounds: 1, iterations: 3 });
+    expect(resolveConfig({ method: 'debate' })).toMatchObject({ rounds: 2, iterations: 0 });
+    expect(resolveConfig({ preset: 'paper', method: 'no-summary' })).toMatchObject({ summarize: false });
+    expect(resolveConfig({ method: 'star' })).toMatchObject({ label_source: 'gold' });
+    const resolved = resolveConfig({ method: 'base', iterations: 0 });
+    expect(resolveConfig({ preset: 'paper', ...resolved })).toEqual(resolved);
+  });
+
+  it.each([
+    [
+      { method: 'base', iterations: 2 },
+      'iterations: 2 was given, but the method base is what it is by iterations: 0',
+    ],
+    [{ method: 'no-summary', summarize: true }, 'summarize: true was given, but the method no-summary'],
+    [{ method: 'multi-agent-ft' }, 'the nearest is multiagent-ft'],
+  ])('refuses %j', (input, words) => {
+    expect(refusal(input)).toContain(words);
+  });
+
   it('has the settings of the paper as its defaults', () => {
     expect(resolveConfig({ preset: 'paper' })).toEqual({
+      method: 'multiagent-ft',
       seed: 0,
       agents: 3,
       rounds: 2,
@@ -43,6 +64,9 @@ describe('resolving the config of an experiment', () => {
       min_votes: 1,
       label_source: 'consensus',
       stop_when_unanimous: false,
+      equal_tokens: true,
+      diversity: { questions: 100, encoder: 'ngrams' },
+      transfer: {},
       prompts: 'paper',
       shard_size: 32,
       task: {
@@ -120,7 +144,27 @@ describe('resolving the config of an experiment', () => {
     [{ init_from: 'last' }, 'init_from: "last" was given; expected one of "previous", "base"'],
     [{ sampling: { top_p: 0 } }, 'sampling.top_p: 0 was given; expected a number above 0 and at most 1'],
     [{ sampling: [] }, 'sampling: [] was given; expected an object with temperature, top_p, max_tokens'],
-    [{ task: { kind: 'gsm9k' } }, 'task.kind: "gsm9k" was given; expected "arithmetic", or "jsonl"'],
+    [{ task: { kind: 'gsm9k' } }, 'task.kind: "gsm9k" was given; expected "arithmetic", or "gsm8k", or'],
+    [{ task: { kind: 'gsm9k' } }, '; the nearest is gsm8k'],
+    [
+      { init_from: 'bass' },
+      'init_from: "bass" was given; expected one of "previous", "base"; the nearest is base',
+    ],
+    [
+      { task: { kind: 'math', levels: [6] } },
+      'task.levels.0: 6 was given; expected a whole number from 1 to 5',
+    ],
+    [{ task: { kind: 'gsm8k', levels: [1] } }, 'task.levels: unknown key; the nearest valid one is'],
+    [{ task: { kind: 'gsm8k', revision: 'main' } }, 'task.revision: "main" was given; expected a commit'],
+    [
+      { task: { kind: 'math', decontaminate: [{ kind: 'math50' }] } },
+      'task.decontaminate.0.kind: "math50" was given; expected one of "gsm8k", "math", "math-500", "mmlu"; the nearest is math',
+    ],
+    [
+      { task: { kind: 'math', decontaminate: [{ kind: 'mmlu', level: 1 }] } },
+      'task.decontaminate.0.level: unknown key',
+    ],
+    [{ task: { kind: 'math', decontaminate: [3] } }, 'task.decontaminate.0: 3 was given; expected a text'],
     [{ task: { kind: 'jsonl' } }, 'task.train_file: missing: expected a text that is not empty'],
     [{ task: { form: 'a + 3' } }, 'task.form: "a + 3" was given; expected small letters joined by + - *'],
     [{ task: { ranges: { a: [5, 2] } } }, 'task.ranges.a: [5,2] was given; [least, most]'],
@@ -134,7 +178,10 @@ describe('resolving the config of an experiment', () => {
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],
     [{ name: '../x' }, 'name: "../x" was given; a name is 1 to 100 letters'],
     [{ name: 'a..b' }, 'name: "a..b" was given'],
-    [{ name: 'Models' }, 'name: "Models" was given; "models", "logs" and "series" are folders of the store'],
+    [
+      { name: 'Models' },
+      'name: "Models" was given; "models", "logs", "series", "studies", "answers" are folders of the store',
+    ],
   ])('refuses %j with its path, what was given and what is allowed', (input, told) => {
     expect(refusal(input)).toContain(told);
   });

@@ -231,6 +231,19 @@ describe('trouble', () => {
     expect(error).toMatchObject({ reason: 'timeout' });
   });
 
+  it('of a server that never answers ends in time for each request, whenever it was sent', async () => {
+    await using server = await serve((response, _, count) => {
+      if (count === 2) json(response, completion('1'));
+    });
+    const one = client(server.url, { timeoutMs: 200 });
+    const early = errorOf(one.complete(oneRequest, signal));
+    await one.complete(oneRequest, signal);
+    const late = errorOf(one.complete(oneRequest, signal));
+    expect(await early).toMatchObject({ reason: 'timeout' });
+    expect(await late).toMatchObject({ reason: 'timeout' });
+    expect(await errorOf(one.complete(oneRequest, signal))).toMatchObject({ reason: 'timeout' });
+  });
+
   it('of a server that answers a drop at a time ends in time', async () => {
     await using server = await serve((response) => {
       response.writeHead(200);

@@ -21,6 +21,16 @@ function request(seed: number, maxTokens = 24): Parameters<Endpoint['chat']>[1] 
   return { messages, seed, temperature: 1, top_p: 0.9, max_tokens: maxTokens };
 }
 
+/**
+ * The expected scores: transformers 5.23.0, AutoModelForCausalLM.from_pretrained(embeddedModel).double(), before =
+ * apply_chat_template(messages, add_generation_prompt=True), own = tokenizer(response).input_ids, the sum of
+ * log_softmax(network(before + own).logits)[len(before) + i - 1, own[i]].
+ */
+const toScore = {
+  messages: [{ role: 'user', content: '12+3*8-5' }],
+  responses: ['3*8=24;12+24=36;36-5=31;\\boxed{31}', '\\boxed{30}', ' \n'],
+} as const;
+
 export function endpointContract({ kind, open, adapters, forgetAdapter }: ContractCase): void {
   describe(`an endpoint of kind ${kind}`, () => {
     let endpoint: Endpoint;
@@ -64,6 +74,40 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
       const answering = endpoint.chat(base, request(1, 200), abort.signal);
       abort.abort(new Error('the worker stops'));
       await expect(answering).rejects.toThrow('the worker stops');
+    });
+
+    it.skipIf(adapters)('says that it cannot tell how likely a response is', async () => {
+      await expect(endpoint.score(base, toScore, signal)).rejects.toMatchObject({
+        name: 'PromptLogprobsUnsupported',
+        message: expect.stringContaining('kind local or vllm'),
+      });
+    });
+
+    it.skipIf(!adapters)('finds responses as likely as transformers does', async () => {
+      const [right, wrong, blank] = await endpoint.score(base, toScore, signal);
+      expect(right!.tokens).toBe(28);
+      expect(right!.logprob).toBeCloseTo(-0.5748880704658683, 5);
+      expect(wrong!.tokens).toBe(4);
+      expect(wrong!.logprob).toBeCloseTo(-38.9679431436914, 5);
+      expect(blank).toEqual({ tokens: 0, logprob: 0 });
+    });
+
+    it.skipIf(!adapters)('finds a response after other turns as likely as transformers does', async () => {
+      const messages = [
+        ...toScore.messages,
+        { role: 'assistant', content: '\\boxed{31}' },
+        { role: 'user', content: '1+1' },
+      ] as const;
+      const [second] = await endpoint.score(base, { messages, responses: ['\\boxed{2}'] }, signal);
+      expect(second!.tokens).toBe(3);
+      expect(second!.logprob).toBeCloseTo(-32.62129362811515, 5);
+    });
+
+    it.skipIf(!adapters)('finds a response otherwise likely with an adapter', async () => {
+      const [byBase] = await endpoint.score(base, toScore, signal);
+      const [byAdapter] = await endpoint.score(makeAdapter('9', 3), toScore, signal);
+      expect(byAdapter!.tokens).toBe(byBase!.tokens);
+      expect(byAdapter!.logprob).not.toBeCloseTo(byBase!.logprob, 3);
     });
 
     it('has room for more than one request at once', () => {

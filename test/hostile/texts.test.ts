@@ -8,6 +8,7 @@ import { parse, type DefaultTreeAdapterTypes } from 'parse5';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { debateText } from '../../src/cli/debate-text.ts';
+import { openLibrary } from '../../src/report/debate-browser/page/library.ts';
 import { readDebates } from '../../src/report/read-debates.ts';
 import type { DebateRow } from '../../src/store/debate-row.ts';
 import { artifactRefSchema } from '../../src/store/artifact-ref.ts';
@@ -107,12 +108,49 @@ describe('answers that attack', () => {
     expect(text.join('')).toContain('<script>document.title="ran"</script>');
     const names = new Set(elements.map(({ tagName }) => tagName));
     expect([...names].filter((name) => active.test(name))).toEqual([]);
-    const attributes = elements.flatMap(({ attrs }) => attrs.map(({ name, value }) => `${name}=${value}`));
+    const links = elements.flatMap(({ tagName, attrs }) => (tagName === 'a' ? attrs : []));
+    // Ours: to the debates, by a question's id.
+    expect(
+      links.filter(({ name, value }) => !/^href=debates\.html(#i1\/heldout-\d+)?$/.test(`${name}=${value}`)),
+    ).toEqual([]);
+    const attributes = elements
+      .filter(({ tagName }) => tagName !== 'a')
+      .flatMap(({ attrs }) => attrs.map(({ name, value }) => `${name}=${value}`));
     expect(
       attributes.filter((each) => /^(on|src|href|action|data=|srcdoc)|url\(|192\.0/i.test(each)),
     ).toEqual([]);
     expect(attributes).toContain('http-equiv=Content-Security-Policy');
     expect(attributes.filter((each) => each.startsWith('http-equiv'))).toHaveLength(1);
+  });
+
+  it('are packed in the browser of debates: none is in its document, and all come out as they were', async () => {
+    const html = readFileSync(join(folder, 'debates.html'), 'utf8');
+    const scripts = [...below(parse(html))].filter(({ tagName }) => tagName === 'script');
+    const texts = (kind: string) =>
+      scripts
+        .filter(({ attrs }) => attrs.some(({ value }) => value === kind))
+        .map(({ childNodes: [node] }) => (node !== undefined && 'value' in node ? node.value : ''));
+    const blocks = texts('debates');
+    const all = [...blocks, ...texts('entries'), ...texts('about')];
+    expect(all.filter((text) => !/^[A-Za-z0-9+/=]+$/.test(text))).toEqual([]);
+    // The one script that runs is the last one, and is ours.
+    expect(scripts).toHaveLength(all.length + 1);
+    expect(html).not.toContain('192.0.2.1');
+    const { entries, readBlock } = await openLibrary({
+      about: texts('about')[0]!,
+      entries: texts('entries'),
+      debates: blocks.map((text) => () => text),
+    });
+    const browsed = await Promise.all(
+      entries.map(async ({ block, line }) => (await readBlock(block))[line]!),
+    );
+    const heldOut = debates.filter(({ question }) => question.id.startsWith('heldout-'));
+    expect(browsed).toHaveLength(heldOut.length);
+    expect(browsed.map(({ rounds }) => rounds.flat().map(({ response }) => response))).toEqual(
+      heldOut.map(({ dialogues }) =>
+        [1, 3].flatMap((index) => dialogues.map((dialogue) => dialogue[index]!.content)),
+      ),
+    );
   });
 
   it('cannot steer the terminal', async () => {
@@ -129,7 +167,7 @@ describe('answers that attack', () => {
   });
 });
 
-const active = /^(script|img|svg:|iframe|object|embed|link|base|form|input|button|audio|video|a)$/;
+const active = /^(script|img|svg:|iframe|object|embed|link|base|form|input|button|audio|video)$/;
 
 function* below(node: DefaultTreeAdapterTypes.ParentNode): Generator<DefaultTreeAdapterTypes.Element> {
   for (const child of node.childNodes) {

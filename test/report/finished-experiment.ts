@@ -40,6 +40,7 @@ export async function writeFinishedExperiment(
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
     rows.push(...outcomes.map((outcome) => ({ ...outcome, iteration })));
+    await writeRows(join(folder, `iteration-${iteration}`, 'outcomes.jsonl'), outcomes);
     await writeShards(
       join(folder, `iteration-${iteration}`, 'evaluation'),
       debates.map(({ debate }) => debate),
@@ -91,7 +92,7 @@ async function heldOutDebate(index: number, iteration: number, hostileText = '')
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
-    tokens: { prompt: 120, completion: 96 },
+    tokens: { prompt: 120, completion: 96, firstRound: 90 },
   };
   return { debate, gold: String(gold) };
 }
@@ -109,6 +110,8 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
     formatVersion: 1,
     name,
     evaluations,
+    equalTokens: [],
+    transfer: [],
     iterations: evaluations.slice(1).map(({ iteration }) => ({
       iteration,
       consensus: {
@@ -118,13 +121,18 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
         withoutLabel: 3,
         unparsableAnswers: 14,
       },
-      datasets: [1, 2, 3].map((agent) => ({
-        agent,
-        generation: 300 + 25 * iteration + agent * 7,
-        critic: 171 - 20 * iteration + agent * 3,
-        corrected: { available: 90 - 10 * iteration, used: 85 - 10 * iteration },
-        kept: { available: 290 + 25 * iteration, used: 86 - 10 * iteration },
-      })),
+      datasets: [1, 2, 3].flatMap((agent) => [
+        { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {} },
+        {
+          agents: [agent],
+          role: 'critic',
+          rows: 171 - 20 * iteration + agent * 3,
+          parts: {
+            corrected: { available: 90 - 10 * iteration, used: 85 - 10 * iteration },
+            kept: { available: 290 + 25 * iteration, used: 86 - 10 * iteration },
+          },
+        },
+      ]),
       fineTunes: [1, 2, 3].flatMap((agent) =>
         (['generation', 'critic'] as const).map((role) => ({
           agent,

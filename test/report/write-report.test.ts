@@ -35,6 +35,11 @@ describe('the report of a finished experiment', () => {
     ).toEqual([]);
   });
 
+  it('links to the browser of debates beside it, and to each debate there', () => {
+    expect(html).toContain('<a href="debates.html">');
+    expect(html).toMatch(/<a href="debates\.html#i3\/heldout-\d{5}">/);
+  });
+
   it('escapes what a model wrote and what the experiment is called', () => {
     expect(html).toContain('&lt;script>alert(1)&lt;/script>');
     expect(html).not.toContain(hostileText);

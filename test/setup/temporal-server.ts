@@ -41,6 +41,7 @@ const namespaces = [
   'cli-schedule',
   'secrets',
   'hostile',
+  'study',
 ];
 const testSettings = [...restartAtOnce, ...namespaces.flatMap((namespace) => ['--namespace', namespace])];
 

@@ -28,7 +28,7 @@ const night = (sequence: number, experiment = `night-${sequence}`): NightEntry =
     },
   ],
   maxDrop: 0.03,
-  made: [{ number: 1, generation: null, critic: 'a'.repeat(64) }],
+  made: [{ number: 1, models: { generation: null, critic: 'a'.repeat(64) } }],
   next: null,
   asked: [{ cycle: 0, keys: ['0123456789abcdef'] }],
   position: 1,

@@ -1,11 +1,15 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/invalid-config.ts';
 import { resolveConfig } from '../../src/config/resolve-config.ts';
 import { InvalidTaskFile } from '../../src/tasks/invalid-task-file.ts';
+import { loadHeldOut } from '../../src/tasks/load-held-out.ts';
 import { loadTask } from '../../src/tasks/load-task.ts';
+import { UnreadableGoldAnswers } from '../../src/tasks/unreadable-gold-answers.ts';
+import { rows as sampleRows, writeRows } from './samples.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -37,7 +41,33 @@ describe('a task from files', () => {
         text: `What is ${n}?`,
         answer: String(n),
       })),
+      leftOut: [],
     });
+  });
+
+  it('takes its questions from Parquet files, which have the same rows', async () => {
+    const content = (from: number, to: number) =>
+      sampleRows(from, to, (n) => ({ question: `What is ${n}?`, answer: n, note: 'x' }));
+    const parquet = {
+      train_file: writeRows(join(folder, 'train.parquet'), content(0, 30)),
+      test_file: writeRows(join(folder, 'test.parquet'), content(40, 50)),
+    };
+    const lines = { train_file: rows('train.jsonl', 0, 30), test_file: rows('test.jsonl', 40, 50) };
+    const sizes = { train_size: 7, test_size: 3 };
+    expect(await load({ ...parquet, ...sizes })).toEqual(await load({ ...lines, ...sizes }));
+  });
+
+  it('names the row of a bad row of a Parquet file, and refuses what is none', async () => {
+    const train_file = writeRows(join(folder, 'bad.parquet'), [
+      { question: 'A?', answer: 'a' },
+      { question: ' ', answer: 'b' },
+    ]);
+    await expect(load({ train_file })).rejects.toThrow(
+      'bad.parquet cannot be used:\n  row 2: question: is empty\nEach row has to be an object',
+    );
+    await expect(load({ train_file: file('no.parquet', '{"question":"A?","answer":"1"}') })).rejects.toThrow(
+      'it cannot be read as Parquet',
+    );
   });
 
   it('accepts a path relative to the current folder, numbers as answers, CRLF, a byte order mark and empty lines', async () => {
@@ -71,13 +101,91 @@ describe('a task from files', () => {
     expect((await load({ train_file }, 1)).heldOut).not.toEqual(task.heldOut);
   });
 
-  it('drops held-out questions that are also training questions, whatever their white space and case', async () => {
+  it('refuses held-out questions that are also training questions, whatever their white space and case, with examples', async () => {
+    const train_file = rows('train.jsonl', 0, 9);
     const test_file = file(
       'test.jsonl',
-      '{"question":" WHAT  is\\n1? ","answer":"1"}\n{"question":"What is 7?","answer":"7"}\n',
+      '{"question":" WHAT  is\\n1? ","answer":"1"}\n{"question":"What is 77?","answer":"77"}\n',
     );
-    const { heldOut } = await load({ train_file: rows('train.jsonl', 0, 3), test_file });
-    expect(heldOut).toEqual([{ id: 'heldout-00000', text: 'What is 7?', answer: '7' }]);
+    await expect(load({ train_file, test_file })).rejects.toThrow(
+      `${test_file} cannot be used:\n  1 of its 2 held-out questions are also among the training questions of ${train_file}: "WHAT is 1?". `,
+    );
+    const many = load({ train_file, test_file: rows('test.jsonl', 4, 40) });
+    await expect(many).rejects.toThrow(
+      '5 of its 36 held-out questions are also among the training questions of',
+    );
+    await expect(many).rejects.toThrow('"What is 4?", "What is 5?", "What is 6?", ….');
+  });
+
+  it('leaves such questions out of the training when it is told to, and counts them', async () => {
+    const train_file = rows('train.jsonl', 0, 9);
+    const test_file = rows('test.jsonl', 7, 12);
+    const { train, heldOut, leftOut } = await load({ train_file, test_file, decontaminate: [test_file] });
+    expect(train.map(({ text }) => text)).toEqual([0, 1, 2, 3, 4, 5, 6].map((n) => `What is ${n}?`));
+    expect(heldOut).toHaveLength(5);
+    const what = `training questions that ${test_file} has too`;
+    expect(leftOut).toEqual([{ what, count: 2, examples: ['What is 7?', 'What is 8?'] }]);
+  });
+
+  it('never trains on a held-out question, whatever the files share', async () => {
+    const numbers = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 30 });
+    const asRows = (name: string, some: readonly number[]) =>
+      writeRows(
+        join(folder, name),
+        some.map((n) => ({ question: n % 2 === 0 ? ` what IS ${n}?` : `What is  ${n}?`, answer: n })),
+      );
+    await fc.assert(
+      fc.asyncProperty(numbers, numbers, fc.nat(1000), async (train, test, seed) => {
+        const left = train.filter((n) => !test.includes(n));
+        fc.pre(left.length > 0);
+        const test_file = asRows('held.jsonl', test);
+        const train_file = asRows('learnt.jsonl', train);
+        const data = await load({ train_file, test_file, decontaminate: [test_file] }, seed);
+        expect(data.trainLabels.map(({ answer }) => Number(answer))).toEqual(left);
+        expect(data.heldOut.map(({ answer }) => Number(answer))).toEqual(test);
+        expect(data.leftOut.map(({ count }) => count)).toEqual(
+          left.length === train.length ? [] : [train.length - left.length],
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('has the same held-out questions for agents that were trained on another task', async () => {
+    const train_file = rows('train.jsonl', 0, 100);
+    const config = resolveConfig({ preset: 'paper', seed: 5, task: { kind: 'jsonl', train_file } });
+    expect(await loadHeldOut(config)).toEqual((await loadTask(config)).heldOut);
+  });
+
+  it('refuses gold answers that the grader cannot read, and lists the first of them', async () => {
+    const gold = ['1', '\\frac{1}{', '3', '4/0', ...Array.from({ length: 12 }, (_, n) => `((${n}`)];
+    const train_file = file(
+      'gold.jsonl',
+      gold.map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
+    );
+    const error = await load({ train_file }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UnreadableGoldAnswers);
+    const told = String(error);
+    expect(told).toContain(`cannot read 14 of the 16 gold answers of ${train_file}:`);
+    expect(told).toContain('  line 2: "\\\\frac{1}{": its brackets do not match');
+    expect(told).toContain('  line 4: "4/0": it equals nothing, as a division by zero does');
+    expect(told).toContain('  … and 4 more\n');
+    expect(told).toContain('task.skip_unreadable: true');
+  });
+
+  it('leaves questions out whose gold answer cannot be read when it is told to, and counts them', async () => {
+    const train_file = file(
+      'gold.jsonl',
+      ['1', '(', '3'].map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
+    );
+    const { train, leftOut } = await load({
+      train_file,
+      test_file: rows('test.jsonl', 0, 2),
+      skip_unreadable: true,
+    });
+    expect(train.map(({ text }) => text)).toEqual(['Q0?', 'Q2?']);
+    const what = `questions of ${train_file} whose gold answer the grader cannot read`;
+    expect(leftOut).toEqual([{ what, count: 1, examples: ['Q1?'] }]);
   });
 
   it('counts a question that stands twice in a file once', async () => {

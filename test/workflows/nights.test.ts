@@ -60,10 +60,12 @@ describe('a night of a series', () => {
     const [one, two] = await ledger('plain');
     expect(one!.next!.agents).toEqual(one!.made);
     expect(two!.made).not.toEqual(one!.made);
-    const request = JSON.parse(await file('models', `${two!.made[0]!.generation}.request.json`)) as {
+    const request = JSON.parse(
+      await file('models', `${two!.made[0]!.models['generation']}.request.json`),
+    ) as {
       init: { key: string };
     };
-    expect(request.init.key).toBe(one!.made[0]!.generation);
+    expect(request.init.key).toBe(one!.made[0]!.models['generation']);
     expect(await file('plain-2', 'report.html')).toContain('means the agents that plain-1 left');
     expect(await file('series', 'plain', 'report.html')).toContain('href="../../plain-2/report.html"');
   });
@@ -85,8 +87,8 @@ describe('a night of a series', () => {
         'not carried on, because held-out debate accuracy fell',
       );
     const [, fell] = await ledger('guarded');
-    for (const { generation } of fell!.made)
-      expect(existsSync(join(rig.storeRoot, 'models', generation!))).toBe(true);
+    for (const { models } of fell!.made)
+      expect(existsSync(join(rig.storeRoot, 'models', models['generation']!))).toBe(true);
 
     await rig.engine.answerRightly(0.55);
     const third = await finished('guarded', 'guarded-3');
@@ -171,7 +173,7 @@ describe('a night of a series', () => {
 
   it('makes carried models again that are gone, and debates anew what cannot be taken over', async () => {
     const first = await finished('lost', 'lost-1');
-    const model = join(rig.storeRoot, 'models', (await ledger('lost'))[0]!.made[0]!.generation!);
+    const model = join(rig.storeRoot, 'models', (await ledger('lost'))[0]!.made[0]!.models['generation']!);
     await rm(model, { recursive: true });
     await writeFile(
       join(rig.storeRoot, 'lost-1', 'iteration-1', 'evaluation', 'shard-001.jsonl'),

@@ -7,8 +7,8 @@ import { command, jsonFlag, nameArgument } from '../command.ts';
 import { debateText } from '../debate-text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { experimentName } from '../experiment-argument.ts';
+import { iterationOption } from '../iteration-option.ts';
 import { printJson } from '../print-json.ts';
-import { UsageError } from '../usage-error.ts';
 
 /** There is no such debate, or none yet. */
 export class DebateNotFound extends Error {
@@ -52,10 +52,8 @@ export const show = command({
 
 /** Newest first. */
 async function iterationsToSearch(folder: string, given: string | undefined): Promise<number[]> {
-  if (given !== undefined) {
-    if (!/^\d+$/.test(given)) throw new UsageError(`--iteration takes a number, not "${given}".`, 'show');
-    return [Number(given)];
-  }
+  const wanted = iterationOption(given, 'show');
+  if (wanted !== undefined) return [wanted];
   const names = await readdir(folder).catch((): string[] => []);
   return names
     .flatMap((each) => /^iteration-(\d+)$/.exec(each)?.[1] ?? [])

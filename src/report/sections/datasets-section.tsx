@@ -46,7 +46,7 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
 
       <h2>What each agent learnt from</h2>
       <p class="note">
-        Rows. Generation: first answers that equal the consensus. Critic: dialogues that end in it;{' '}
+        Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
         <em>corrected</em> had begun with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of
         40 there were.
       </p>
@@ -55,39 +55,44 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
           <thead>
             <tr>
               <th>Iteration</th>
-              <th>Agent</th>
-              <th>Generation</th>
-              <th>Critic</th>
-              <th>of it corrected</th>
-              <th>of it kept</th>
-              <th>Last loss, generation</th>
-              <th>Last loss, critic</th>
+              <th>Agents</th>
+              <th>Model</th>
+              <th>Rows</th>
+              <th>Of which</th>
+              <th>Last loss</th>
             </tr>
           </thead>
-          <tbody>{iterations.flatMap(agentRows)}</tbody>
+          <tbody>{iterations.flatMap(datasetRows)}</tbody>
         </table>
       </div>
     </section>
   );
 }
 
-function agentRows({ iteration, datasets, fineTunes }: Iteration) {
+function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
   return datasets.map((dataset, index) => (
     <tr>
       <th>{index === 0 ? iteration : ''}</th>
-      <td>{dataset.agent}</td>
-      <td>{count(dataset.generation)}</td>
-      <td>{count(dataset.critic)}</td>
-      <td>{`${count(dataset.corrected.used)} of ${count(dataset.corrected.available)}`}</td>
-      <td>{`${count(dataset.kept.used)} of ${count(dataset.kept.available)}`}</td>
-      <td>{lastLoss(fineTunes, dataset.agent, 'generation')}</td>
-      <td>{lastLoss(fineTunes, dataset.agent, 'critic')}</td>
+      <td>{dataset.agents.join(', ')}</td>
+      <td>{dataset.role}</td>
+      <td>{count(dataset.rows)}</td>
+      <td>{partsText(dataset.parts)}</td>
+      <td>{lastLoss(fineTunes, dataset)}</td>
     </tr>
   ));
 }
 
-function lastLoss(fineTunes: Iteration['fineTunes'], agent: number, role: 'generation' | 'critic'): string {
-  const fineTune = fineTunes.find((each) => each.agent === agent && each.role === role);
+function partsText(parts: Iteration['datasets'][number]['parts']): string {
+  return Object.entries(parts)
+    .map(([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`)
+    .join(', ');
+}
+
+function lastLoss(
+  fineTunes: Iteration['fineTunes'],
+  { agents, role }: Iteration['datasets'][number],
+): string {
+  const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
   if (fineTune === undefined) return '–';
   return fineTune.model === null ? 'not trained' : (fineTune.finalLoss?.toFixed(3) ?? '–');
 }

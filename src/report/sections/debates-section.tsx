@@ -1,6 +1,9 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { DebateKind } from '../pick-debates.ts';
+import { debateBrowserFile } from '../debate-browser/debate-browser-file.ts';
+import { hashOf } from '../debate-browser/page/address.ts';
 import type { DebateToRead } from '../report-data.ts';
+import { verdictOf } from '../verdict.ts';
 
 const kinds: Record<DebateKind, { title: string; says: string }> = {
   saved: { title: 'Saved by debate', says: 'The first vote was wrong, the consensus right.' },
@@ -25,7 +28,8 @@ export function DebatesSection({
       <h2>Some debates to read</h2>
       <p class="note">
         {`On held-out questions, ${which}: the first of each kind, not chosen. Click one to read it; `}
-        <code>colloquy show</code> prints any other.
+        <a href={debateBrowserFile}>the browser for debates</a> has all of them, and{' '}
+        <code>colloquy show</code> prints any one.
       </p>
       {Object.entries(kinds).map(([kind, { title, says }]) => {
         const ofKind = debates.filter((each) => each.kind === kind);
@@ -36,7 +40,7 @@ export function DebatesSection({
               {title} <span class="note">· {says}</span>
             </h3>
             {ofKind.map((each, index) => (
-              <DebateCard shown={each} open={kind === 'saved' && index === 0} />
+              <DebateCard shown={each} iteration={iteration} open={kind === 'saved' && index === 0} />
             ))}
           </>
         );
@@ -45,7 +49,7 @@ export function DebatesSection({
   );
 }
 
-function DebateCard({ shown, open }: { shown: DebateToRead; open: boolean }) {
+function DebateCard({ shown, iteration, open }: { shown: DebateToRead; iteration: number; open: boolean }) {
   const { debate, outcome, base } = shown;
   return (
     <details class="debate" open={open}>
@@ -81,13 +85,16 @@ function DebateCard({ shown, open }: { shown: DebateToRead; open: boolean }) {
                   who={`round ${round} · ${round === 1 ? 'generation' : 'critic'} model`}
                   text={message.content}
                   answer={debate.answers[agent]?.[round - 1] ?? null}
-                  tone={toneOf(shown, agent, round)}
+                  tone={verdictOf(debate, outcome, agent, round)}
                 />
               );
             })}
           </div>
         ))}
       </div>
+      <p class="note alone">
+        <a href={debateBrowserFile + hashOf({ iteration, id: debate.question.id })}>Side by side</a>
+      </p>
     </details>
   );
 }
@@ -106,14 +113,6 @@ function Turn(turn: { who: string; text: string; shown?: boolean; answer?: strin
 
 function Chip({ tone, text }: { tone: string; text: string }) {
   return <span class={`chip ${tone}`}>{text}</span>;
-}
-
-/** Round 1 was graded; a later answer is known to be right or wrong only through the consensus, when it tells. */
-function toneOf({ debate, outcome }: DebateToRead, agent: number, round: number): string {
-  if (round === 1) return outcome.single[agent]?.correct === true ? 'right' : 'wrong';
-  const agrees = debate.agrees[agent]?.[round - 1] === true;
-  if (outcome.debate.correct) return agrees ? 'right' : 'wrong';
-  return agrees ? 'wrong' : '';
 }
 
 function said(answer: string | null): string {

@@ -29,6 +29,11 @@ export function splitTopLevel(text: string, separators: string): string[] | null
   return parts;
 }
 
+/** Whether every bracket has its partner. An interval may be written with brackets that open outwards: `]0,1[`. */
+export function isBalanced(text: string): boolean {
+  return splitTopLevel(text.replace(/^\](.*)[[\]]$|^[[(](.*)\[$/s, '$1$2'), '') !== null;
+}
+
 /** The index of the bracket that closes the one at `open` (which may be `(`, `[` or `{`), or -1. */
 export function closingBracket(text: string, open: number): number {
   let depth = 0;

@@ -1,3 +1,4 @@
+import { compareChoices, isChoice } from './choice.ts';
 import { compareNormalised } from './compare.ts';
 import { createEngineThread } from './engine-thread.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
@@ -37,12 +38,15 @@ export function createGrader(options: GraderOptions = {}): Grader {
   function equal(gold: string, answer: string): boolean | Promise<boolean> {
     if (PLAIN_NUMBER.test(gold) && PLAIN_NUMBER.test(answer)) return Number(gold) === Number(answer);
     if (gold.length > LONGEST_ANSWER || answer.length > LONGEST_ANSWER) return gold.trim() === answer.trim();
+    // Normalising would join a choice's letter with its text.
+    const choice = isChoice(gold) || isChoice(answer);
     // Always the same order, so that the verdict cannot depend on which of the two is the gold answer.
-    const [one = '', two = ''] = [normalise(gold), normalise(answer)].toSorted();
-    const key = `${one}\n${two}`;
+    const [one = '', two = ''] = (choice ? [gold, answer] : [normalise(gold), normalise(answer)]).toSorted();
+    const key = `${choice ? 'choice ' : ''}${one}\n${two}`;
     const known = verdicts.get(key);
     if (known !== undefined) return known;
-    const verdict = settle(compareNormalised(one, two), asker(gold, answer));
+    const found = choice ? compareChoices(one, two) : compareNormalised(one, two);
+    const verdict = settle(found, asker(gold, answer));
     remember(key, verdict);
     if (verdict instanceof Promise) {
       verdict.then(

@@ -1,5 +1,5 @@
 import { braceArguments } from './arguments.ts';
-import { splitTopLevel } from './brackets.ts';
+import { isBalanced, splitTopLevel } from './brackets.ts';
 import { backslashFunctions, numberWord, outsideText, wordKey } from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
@@ -27,7 +27,7 @@ function normaliseOnce(answer: string): string {
   const key = wordKey(text);
   if (key !== null) return words(key, text);
   text = operators(separators(thousands(text)));
-  if (splitTopLevel(text.replace(/^\](.*)[[\]]$|^[[(](.*)\[$/s, '$1$2'), '') === null) return text.trim();
+  if (!isBalanced(text)) return text.trim();
   text = braceArguments(text);
   return tidy(tightened(text));
 }

@@ -1,0 +1,74 @@
+import { type Agent, modelOf } from './agents.ts';
+import { extractAnswer } from './answer.ts';
+import type { AnswerEquality, Consensus } from './consensus.ts';
+import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
+import type { Message } from './message.ts';
+import { firstPrompt, hintPrompt, promptSets } from './prompts.ts';
+import type { GoldLabel, Question } from './question.ts';
+import { seedFor } from './random.ts';
+import { roleOf } from './roles.ts';
+
+/**
+ * STaR's turn on one training question (Zelikman et al. 2022; a baseline in section 3.2 of the paper): the model answers, and when it is
+ * wrong it is told the gold answer and asked for the reasoning that leads to it. It has the shape of a debate of one agent, whose second
+ * round is that rationale. The only conversation that sees a gold answer; `label_source: gold` alone leads here.
+ */
+export async function bootstrap<Model>(
+  question: Question,
+  agent: Agent<Model>,
+  settings: Pick<DebateSettings, 'seed' | 'iteration' | 'prompts' | 'roles'>,
+  gold: GoldLabel,
+  speak: Speak<Model>,
+  equal: AnswerEquality,
+): Promise<Debate> {
+  const prompts = promptSets[settings.prompts];
+  const { name: speaker } = roleOf(settings.roles, 1, 1);
+  const ask = async (content: string, round: number): Promise<Message[]> => {
+    const messages: Message[] = [{ role: 'user', content }];
+    const { seed, iteration } = settings;
+    const response = await speak({
+      questionId: question.id,
+      agent: agent.number,
+      round,
+      speaker,
+      model: modelOf(agent, speaker),
+      messages,
+      seed: seedFor({
+        seed,
+        iteration,
+        purpose: speaker,
+        question: question.id,
+        agent: agent.number,
+        round,
+      }),
+    });
+    return [...messages, { role: 'assistant', content: response }];
+  };
+  let dialogue = await ask(firstPrompt(prompts, question.text, null), 1);
+  const first = answerOf(dialogue);
+  const answers = [first];
+  const [[right = false] = []] = await agreement([[first]], gold.answer, equal);
+  if (!right) {
+    dialogue = [...dialogue, ...(await ask(hintPrompt(prompts, question.text, gold.answer), 2))];
+    answers.push(answerOf(dialogue));
+  }
+  const own = alone(answers.at(-1) ?? null);
+  return {
+    question: { id: question.id, text: question.text },
+    dialogues: [dialogue],
+    answers: [answers],
+    majority: alone(first),
+    consensus: own,
+    agrees: await agreement([answers], own.answer, equal),
+  };
+}
+
+function answerOf(dialogue: readonly Message[]): string | null {
+  return extractAnswer(dialogue.at(-1)?.content ?? '');
+}
+
+/** The vote of one. */
+function alone(answer: string | null): Consensus {
+  const votes = answer === null ? 0 : 1;
+  return { answer, votes, tied: votes };
+}

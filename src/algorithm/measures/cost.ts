@@ -1,0 +1,64 @@
+/** Tokens of chats. */
+export type ChatTokens = { readonly prompt: number; readonly completion: number };
+
+/** What an experiment used, as its result has it. */
+export type Used = {
+  readonly tokens: {
+    /** Of the training questions' debates. */
+    readonly debate: ChatTokens;
+    /** Of the held-out questions' debates. */
+    readonly evaluation: ChatTokens;
+    /** That the trainer went over, every epoch anew. */
+    readonly fineTune: number;
+  };
+  /** Wall time of each phase, as the workflow's clock saw it. */
+  readonly seconds: {
+    readonly debate: number;
+    readonly evaluation: number;
+    readonly fineTune: number;
+    readonly total: number;
+  };
+};
+
+export type Cost = {
+  /** Prompt tokens, of training and held-out debates: each request's whole prompt, whether a server had it cached or not. */
+  readonly tokensIn: number;
+  /** Sampled tokens, of both. */
+  readonly tokensOut: number;
+  readonly tokensTrained: number;
+  /** All three: what `pointsPerMillionTokens` divides by. */
+  readonly tokens: number;
+  /** GPUs times the seconds of the phases that use them: debates, evaluations, fine-tunes. Waiting within a phase counts. */
+  readonly gpuSeconds: number;
+  /** From the first step to the last, pauses and all. */
+  readonly wallSeconds: number;
+};
+
+/**
+ * What a method cost. Held-out debates count too: for a method that trains nothing they are all its cost, and for the others they are
+ * what each later answer costs. Measuring diversity is not part of any method, and does not count.
+ *
+ * @param gpus how many GPUs the engine and the trainer had; 0 on a machine without
+ */
+export function cost({ tokens, seconds }: Used, gpus: number): Cost {
+  const tokensIn = tokens.debate.prompt + tokens.evaluation.prompt;
+  const tokensOut = tokens.debate.completion + tokens.evaluation.completion;
+  return {
+    tokensIn,
+    tokensOut,
+    tokensTrained: tokens.fineTune,
+    tokens: tokensIn + tokensOut + tokens.fineTune,
+    gpuSeconds: gpus * (seconds.debate + seconds.evaluation + seconds.fineTune),
+    wallSeconds: seconds.total,
+  };
+}
+
+/**
+ * Percentage points of accuracy gained over the base model for each million tokens; negative for a loss. Null when no tokens were used.
+ *
+ * @param accuracy 0..1, as `base`
+ * @param tokens `Cost.tokens` of the method, without those of the base model's own evaluation unless the method needed it
+ */
+export function pointsPerMillionTokens(accuracy: number, base: number, tokens: number): number | null {
+  return tokens === 0 ? null : (100 * (accuracy - base)) / (tokens / 1_000_000);
+}

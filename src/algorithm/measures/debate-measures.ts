@@ -1,0 +1,132 @@
+import { conformity } from './conformity.ts';
+import { consensusShare } from './consensus-share.ts';
+import { distinctAnswers } from './distinct-answers.ts';
+import { flips } from './flips.ts';
+import { classesInRound, type GradedAnswers, roundsOf } from './graded-answers.ts';
+import { majAtK } from './maj-at-k.ts';
+import { passAtK } from './pass-at-k.ts';
+import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './ratio.ts';
+
+/** All that is measured of the debates of an iteration. Null where there was nothing to count. */
+export type DebateMeasures = {
+  readonly questions: number;
+  /** Of last answers: the share that agrees with the majority, by question. */
+  readonly consensusShare: Ratio | null;
+  /** The share of questions whose last answers are all equal. */
+  readonly unanimous: Ratio | null;
+  /** By round, 1 the first: different answers a question. */
+  readonly distinctAnswers: readonly (Ratio | null)[];
+  /** From each round to the next, round 1 to 2 the first. */
+  readonly changes: readonly RoundChange[];
+  /** Of the first answers: by k, 1..N. */
+  readonly passAtK: readonly (Ratio | null)[];
+  readonly majAtK: readonly (Ratio | null)[];
+};
+
+/** What agents did with their answers of the round before. */
+export type RoundChange = {
+  /** The later of the two rounds. */
+  readonly round: number;
+  /** Shares of all answers of the round: the four make 1. */
+  readonly rightToRight: Ratio | null;
+  readonly rightToWrong: Ratio | null;
+  readonly wrongToRight: Ratio | null;
+  readonly wrongToWrong: Ratio | null;
+  /** Of wrong answers, the share that the critics made right; of right ones, the share that they made wrong. */
+  readonly corrected: Ratio | null;
+  readonly spoilt: Ratio | null;
+  /** Of answers against the others' majority, the share that went over to it; and of those, the shares that flipped thereby. */
+  readonly conformed: Ratio | null;
+  readonly conformedRightToWrong: Ratio | null;
+  readonly conformedWrongToRight: Ratio | null;
+};
+
+/** Takes the debates of an iteration one after another, and holds sums only. */
+export function debateMeasures() {
+  let questions = 0;
+  const shares = ratioOverQuestions();
+  const unanimous = ratioOverQuestions();
+  const distinct: RatioOverQuestions[] = [];
+  const pass: RatioOverQuestions[] = [];
+  const majority: RatioOverQuestions[] = [];
+  const changes: ReturnType<typeof roundChanges>[] = [];
+
+  return {
+    add(answers: GradedAnswers): void {
+      const rounds = roundsOf(answers);
+      const last = consensusShare(classesInRound(answers, rounds));
+      questions += 1;
+      shares.add(last, 1);
+      unanimous.add(Number(last === 1), 1);
+      for (let round = 1; round <= rounds; round++) {
+        at(distinct, round - 1, ratioOverQuestions).add(distinctAnswers(classesInRound(answers, round)), 1);
+        if (round > 1) at(changes, round - 2, () => roundChanges(round)).add(answers);
+      }
+      const firsts = classesInRound(answers, 1);
+      const right = answers.right.map(([first = false]) => first);
+      for (let k = 1; k <= firsts.length; k++) {
+        const rightCount = right.filter(Boolean).length;
+        at(pass, k - 1, ratioOverQuestions).add(passAtK(firsts.length, rightCount, k), 1);
+        at(majority, k - 1, ratioOverQuestions).add(majAtK(firsts, right, k), 1);
+      }
+    },
+    result(): DebateMeasures {
+      return {
+        questions,
+        consensusShare: shares.result(),
+        unanimous: unanimous.result(),
+        distinctAnswers: distinct.map((each) => each.result()),
+        changes: changes.map((each) => each.result()),
+        passAtK: pass.map((each) => each.result()),
+        majAtK: majority.map((each) => each.result()),
+      };
+    },
+  };
+}
+
+function roundChanges(round: number) {
+  const rightToRight = ratioOverQuestions();
+  const rightToWrong = ratioOverQuestions();
+  const wrongToRight = ratioOverQuestions();
+  const wrongToWrong = ratioOverQuestions();
+  const corrected = ratioOverQuestions();
+  const spoilt = ratioOverQuestions();
+  const conformed = ratioOverQuestions();
+  const conformedRightToWrong = ratioOverQuestions();
+  const conformedWrongToRight = ratioOverQuestions();
+  return {
+    add(answers: GradedAnswers): void {
+      const flipped = flips(answers.right, round);
+      const agents = answers.right.length;
+      rightToRight.add(flipped.rightToRight, agents);
+      rightToWrong.add(flipped.rightToWrong, agents);
+      wrongToRight.add(flipped.wrongToRight, agents);
+      wrongToWrong.add(flipped.wrongToWrong, agents);
+      corrected.add(flipped.wrongToRight, flipped.wrongToRight + flipped.wrongToWrong);
+      spoilt.add(flipped.rightToWrong, flipped.rightToWrong + flipped.rightToRight);
+      const yielded = conformity(answers, round);
+      conformed.add(yielded.conformed, yielded.dissenting);
+      conformedRightToWrong.add(yielded.rightToWrong, yielded.conformed);
+      conformedWrongToRight.add(yielded.wrongToRight, yielded.conformed);
+    },
+    result: (): RoundChange => ({
+      round,
+      rightToRight: rightToRight.result(),
+      rightToWrong: rightToWrong.result(),
+      wrongToRight: wrongToRight.result(),
+      wrongToWrong: wrongToWrong.result(),
+      corrected: corrected.result(),
+      spoilt: spoilt.result(),
+      conformed: conformed.result(),
+      conformedRightToWrong: conformedRightToWrong.result(),
+      conformedWrongToRight: conformedWrongToRight.result(),
+    }),
+  };
+}
+
+/** The item at a place, made when it is the first one there. */
+function at<Item>(items: Item[], place: number, make: () => Item): Item {
+  const item = items[place] ?? make();
+  items[place] = item;
+  return item;
+}

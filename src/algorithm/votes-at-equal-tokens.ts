@@ -1,0 +1,19 @@
+/** Far more than a debate of the paper's size costs (three agents, two rounds, summaries: some 15), so that a slip in counting stays payable. */
+const most = 64;
+
+/**
+ * Of how many first answers a majority costs what the debate costs, in tokens read and written: self-consistency at equal tokens,
+ * which a debate has to beat to be worth its price. At least the N of the debate itself.
+ *
+ * @param agents N
+ * @param tokens of all debates, and of those the tokens of round 1, which has N answers to each question
+ * @returns null when no tokens were counted: the server does not count them, or the debates were taken over from elsewhere
+ */
+export function votesAtEqualTokens(
+  agents: number,
+  tokens: { readonly prompt: number; readonly completion: number; readonly firstRound: number },
+): number | null {
+  if (tokens.firstRound === 0) return null;
+  const perAnswer = tokens.firstRound / agents;
+  return Math.min(most, Math.max(agents, Math.round((tokens.prompt + tokens.completion) / perAnswer)));
+}

@@ -1,0 +1,103 @@
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import type { Accuracy } from '../algorithm/measures/accuracy.ts';
+import type { PairedTest } from '../algorithm/measures/paired-test.ts';
+import type { Comparison, IterationComparison } from '../report/compare-experiments.ts';
+import type { DifferingQuestion } from '../report/differing-questions.ts';
+import { count, evaluationName, points, pValue, withError } from '../report/format.ts';
+import { terminalSafe } from '../report/terminal-safe.ts';
+
+/** A comparison as a terminal shows it: the settings that differ, which questions are compared, and the figures. */
+export function comparisonText(comparison: Comparison, options: { colours: boolean }): string {
+  return [configText(comparison), questionsText(comparison), figuresTable(comparison, options)].join('\n\n');
+}
+
+/** The questions that only one of the two got right, with both answers. */
+export function differingText(
+  { a, b }: Comparison,
+  iteration: number,
+  differing: readonly DifferingQuestion[],
+): string {
+  const only = (right: 'a' | 'b', name: string) => {
+    const questions = differing.filter((each) => each.right === right);
+    const lines = questions.map(({ a: ofA, b: ofB }) => {
+      const ids =
+        ofA.questionId === ofB.questionId ? ofA.questionId : `${ofA.questionId} / ${ofB.questionId}`;
+      const answers = `gold ${ofA.gold}; ${a}: ${ofA.debate.answer ?? 'none'}; ${b}: ${ofB.debate.answer ?? 'none'}`;
+      return terminalSafe(`  ${ids}  ${oneLine(ofA.question)}  (${oneLine(answers)})`);
+    });
+    return [
+      `Only ${name} right, by debate, ${evaluationName(iteration)}: ${questions.length}`,
+      ...lines,
+    ].join('\n');
+  };
+  return `${only('a', a)}\n\n${only('b', b)}`;
+}
+
+function configText({ a, b, config }: Comparison): string {
+  if (config.length === 0) return 'The configs are equal.';
+  const lines = config.map(
+    ({ path, before, after }) => `  ${path}: ${settingText(before)} -> ${settingText(after)}`,
+  );
+  return [`Settings that differ, ${a} -> ${b}:`, ...lines].map(terminalSafe).join('\n');
+}
+
+function settingText(value: unknown): string {
+  return value === undefined ? 'none' : JSON.stringify(value);
+}
+
+function questionsText({ a, b, questions }: Comparison): string {
+  const line = (what: string, ids: readonly string[]) =>
+    ids.length === 0 ? [] : [`  ${count(ids.length)} ${what}: ${namedFew(ids)}`];
+  return [
+    `${count(questions.common)} held-out questions in both`,
+    ...line('of them judged by gold answers that are not written alike', questions.otherGold),
+    ...line(`only in ${a}, left out`, questions.onlyInA),
+    ...line(`only in ${b}, left out`, questions.onlyInB),
+  ].join('\n');
+}
+
+const mostNamed = 8;
+
+function namedFew(ids: readonly string[]): string {
+  const more = ids.length - mostNamed;
+  return terminalSafe(ids.slice(0, mostNamed).join(', ') + (more > 0 ? ` and ${count(more)} more` : ''));
+}
+
+function figuresTable({ a, b, iterations }: Comparison, options: { colours: boolean }): string {
+  const { bold, dim } = pc.createColors(options.colours);
+  const table = new Table({
+    head: ['accuracy, %', '', a, b, 'difference', `only ${a}`, `only ${b}`, 'p'].map((head) => bold(head)),
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    style: { head: [], border: options.colours ? ['gray'] : [] },
+  });
+  for (const each of iterations) table.push(...rowsOf(each));
+  return (
+    table.toString() +
+    `\n${dim(`± one standard error; difference: ${b} minus ${a}, in points; p: McNemar, exact, two-sided`)}`
+  );
+}
+
+function rowsOf({ iteration, a, b, tests }: IterationComparison): string[][] {
+  const methods = ['single', 'majority', 'debate'] as const;
+  return methods.map((method, index) => [
+    index === 0 ? evaluationName(iteration) : '',
+    method,
+    figure(a?.[method]),
+    figure(b?.[method]),
+    a === null || b === null ? '–' : points(b[method].accuracy - a[method].accuracy),
+    ...testCells(method === 'single' ? undefined : tests?.[method]),
+  ]);
+}
+
+function figure(value: Accuracy | undefined): string {
+  return value === undefined ? '–' : withError(value);
+}
+
+function testCells(test: PairedTest | undefined): string[] {
+  return test === undefined ? ['–', '–', '–'] : [String(test.wins), String(test.losses), pValue(test.pValue)];
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

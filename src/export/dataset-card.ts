@@ -1,0 +1,108 @@
+import { count } from '../report/format.ts';
+import { card, licenceSection, markdownTable, provenance, settingsBlock } from './card.ts';
+import type { DatasetFormat } from './dataset-files.ts';
+import type { FinishedIteration } from './finished-iteration.ts';
+import { labelsInWords } from './labelled-debates.ts';
+
+/** A file that was written: its name with the ending, and how many rows it has. */
+export type WrittenFile = { readonly file: string; readonly rows: number };
+
+/**
+ * The README.md of an exported dataset. Its front matter names a subset for each file, and as the default one of all files, so that
+ * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
+ */
+export function datasetCard(
+  format: DatasetFormat,
+  done: FinishedIteration,
+  written: readonly WrittenFile[],
+): string {
+  const { experiment, iteration, config } = done;
+  const full = written.filter(({ rows }) => rows > 0);
+  const empty = written.filter(({ rows }) => rows === 0).map(({ file }) => file);
+  const total = full.reduce((sum, { rows }) => sum + rows, 0);
+  return card(
+    {
+      pretty_name: `${experiment}, iteration ${iteration} (${format})`,
+      task_categories: ['text-generation'],
+      tags: ['colloquy', 'multiagent-finetuning', 'synthetic', ...(format === 'openai' ? [] : ['trl'])],
+      size_categories: [sizeCategory(total)],
+      configs: [
+        { config_name: 'all', default: true, data_files: full.map(({ file }) => file) },
+        ...full.map(({ file }) => ({
+          config_name: file.replace(ending, ''),
+          data_files: file,
+        })),
+      ],
+    },
+    [
+      `# ${experiment}, iteration ${iteration}`,
+      `${provenance} Experiment \`${experiment}\`, seed ${config.seed}, iteration ${iteration}: the debates of the ` +
+        `training questions by the agents as iteration ${iteration - 1} left them${iteration === 1 ? ' (the base model)' : ''}. ` +
+        'Every answer was written by a model.',
+      `## Rows\n\n${formatsInWords[format]}`,
+      markdownTable([
+        ['file', 'rows'],
+        ...full.map(({ file, rows }) => [file, count(rows)]),
+        ['all', count(total)],
+      ]),
+      ...(empty.length === 0 ? [] : [`Without rows, and so not here: ${empty.join(', ')}.`]),
+      `\`\`\`python\n${loadingInPython[format](full[0]?.file.replace(ending, '') ?? '')}\n\`\`\``,
+      `## Labels\n\n${labelsInWords(done)}`,
+      `## Config\n\n${settingsBlock(config)}`,
+      licenceSection,
+    ],
+  );
+}
+
+const ending = /\.jsonl$/;
+
+const learntFrom =
+  'A file is what one model of one agent was fine-tuned on: first answers that equal the label (`generation`), or whole dialogues ' +
+  'whose last answer does (`critic`).';
+
+const formatsInWords: Record<DatasetFormat, string> = {
+  trl:
+    "TRL's prompt-completion form, conversational: `prompt` and `completion` are lists of messages, and the loss is on the completion alone, " +
+    `the model's own last turn. ${learntFrom}`,
+  openai:
+    "OpenAI's chat form: `messages`, of which those of weight 0 add nothing to the loss, so that it is on the last one alone. " +
+    `${learntFrom} TRL does not read weights: for TRL, export the form \`trl\`.`,
+  dpo:
+    "TRL's preference form, conversational: `prompt` is the question as it was asked; `rejected` is an agent's first answer, wrong by the label; " +
+    "`chosen` is the same agent's last answer to it, which equals the label. All such dialogues are here, one file for each agent. " +
+    'A chosen answer was written after seeing what the other agents said, and may speak of it.',
+};
+
+const loadingInPython: Record<DatasetFormat, (name: string) => string> = {
+  trl: (name) =>
+    [
+      'from datasets import load_dataset',
+      'from trl import SFTTrainer',
+      '',
+      `rows = load_dataset("FOLDER", "${name}", split="train")  # without a name: all files`,
+      'trainer = SFTTrainer("MODEL", train_dataset=rows)',
+    ].join('\n'),
+  openai: (name) =>
+    [
+      'from openai import OpenAI',
+      '',
+      'client = OpenAI()',
+      `rows = client.files.create(file=open("FOLDER/${name}.jsonl", "rb"), purpose="fine-tune")`,
+      'client.fine_tuning.jobs.create(model="MODEL", training_file=rows.id)',
+    ].join('\n'),
+  dpo: (name) =>
+    [
+      'from datasets import load_dataset',
+      'from trl import DPOTrainer',
+      '',
+      `rows = load_dataset("FOLDER", "${name}", split="train")  # without a name: all agents`,
+      'trainer = DPOTrainer("MODEL", train_dataset=rows)',
+    ].join('\n'),
+};
+
+/** Hugging Face's own classes of size. */
+function sizeCategory(rows: number): string {
+  if (rows < 1_000) return 'n<1K';
+  if (rows < 10_000) return '1K<n<10K';
+  return rows < 100_000 ? '10K<n<100K' : '100K<n<1M';
+}

@@ -1,0 +1,50 @@
+import { dirname } from 'node:path';
+import type { AnswerEquality } from '../algorithm/consensus.ts';
+import { labelByConsensus, labelByGold, type LabelledDebate } from '../algorithm/labelled-debate.ts';
+import { readDebates } from '../report/read-debates.ts';
+import { ArtifactMissing } from '../store/artifact-missing.ts';
+import { goldLabelSchema } from '../store/question-rows.ts';
+import { readRows } from '../store/rows.ts';
+import type { FinishedIteration } from './finished-iteration.ts';
+
+/**
+ * The iteration's training debates with the label that its datasets were made by; those without a label are left out.
+ *
+ * @throws ArtifactMissing when they are not all there, ArtifactDamaged
+ */
+export async function* labelledDebates(
+  { config, files, iteration, records }: FinishedIteration,
+  equal: AnswerEquality,
+): AsyncGenerator<LabelledDebate> {
+  const gold =
+    config.label_source === 'gold'
+      ? new Map((await readRows(files.goldLabels, goldLabelSchema)).map((row) => [row.questionId, row]))
+      : null;
+  const folder = dirname(files.shard(iteration, 'train', 0));
+  let debated = 0;
+  for await (const debate of readDebates(folder)) {
+    debated++;
+    if (gold === null) {
+      const labelled = labelByConsensus(debate, config.min_votes);
+      if (labelled !== null) yield labelled;
+    } else {
+      const answer = gold.get(debate.question.id);
+      if (answer !== undefined) yield await labelByGold(debate, answer, equal);
+    }
+  }
+  if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder);
+}
+
+/** How the labels were obtained, in a sentence or two. */
+export function labelsInWords({ config, records }: FinishedIteration): string {
+  if (config.label_source === 'gold')
+    return 'A label is the gold answer of the training question (as in STaR).';
+  const consensus = records.at(-1)?.consensus;
+  const votes = config.min_votes === 1 ? '' : ` with at least ${config.min_votes} votes`;
+  const counts =
+    consensus === undefined
+      ? ''
+      : ` Of ${consensus.questions} questions, ${consensus.unanimous} were unanimous, ${consensus.ties} were ties ` +
+        `(settled by a seeded draw) and ${consensus.withoutLabel} yielded no label.`;
+  return `A label is the majority vote over the agents' last answers${votes}; no gold answer was used.${counts}`;
+}

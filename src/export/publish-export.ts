@@ -1,0 +1,50 @@
+import { rename, rm } from 'node:fs/promises';
+import { publishFolder } from '../store/publish-folder.ts';
+import { StoreNotWritable } from '../store/store-not-writable.ts';
+import { temporaryPath } from '../store/temporary-path.ts';
+import { ExportFolderTaken } from './export-folder-taken.ts';
+import { whyNotReplaced, writeExportManifest } from './export-manifest.ts';
+import { OutputNotWritable } from './output-not-writable.ts';
+
+/**
+ * Makes the folder of an export with all that `write` puts into it, or not at all. An export that is there already, as it was
+ * written, is replaced in the last moment; anything else that is there stays.
+ *
+ * @param path absolute
+ * @param facts what is exported, for its colloquy-export.json
+ * @throws ExportFolderTaken before anything is written, OutputNotWritable, DiskFull, and what `write` throws
+ */
+export async function publishExport(
+  path: string,
+  facts: object,
+  write: (folder: string) => Promise<void>,
+): Promise<void> {
+  await requireReplaceable(path);
+  const before = temporaryPath(path);
+  try {
+    const published = await publishFolder(path, async (folder) => {
+      await write(folder);
+      await writeExportManifest(folder, facts);
+      await requireReplaceable(path);
+      await moveIfThere(path, before);
+    });
+    if (!published) throw new ExportFolderTaken(path, 'was made by another program in the meantime');
+  } catch (error) {
+    await moveIfThere(before, path);
+    throw error instanceof StoreNotWritable ? new OutputNotWritable(path, error) : error;
+  }
+  await rm(before, { recursive: true, force: true });
+}
+
+async function requireReplaceable(path: string): Promise<void> {
+  const reason = await whyNotReplaced(path);
+  if (reason !== null) throw new ExportFolderTaken(path, reason);
+}
+
+async function moveIfThere(path: string, to: string): Promise<void> {
+  try {
+    await rename(path, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}

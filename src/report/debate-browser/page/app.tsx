@@ -1,0 +1,92 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import { useMemo, useRef, useState } from 'preact/hooks';
+import { count } from '../../format.ts';
+import type { DebateEntry } from '../debate-entry.ts';
+import { DebateList } from './debate-list.tsx';
+import { DebateView } from './debate-view.tsx';
+import { FilterBar } from './filter-bar.tsx';
+import { type Filter, passes } from './filter.ts';
+import type { Library } from './library.ts';
+import { useKeys } from './use-keys.ts';
+import { useSearch } from './use-search.ts';
+import { useSelection } from './use-selection.ts';
+
+/** The page: what is looked for, the list of what was found, and the debate that is read. */
+export function App({ library }: { library: Library }) {
+  const { about, entries } = library;
+  const { selected, select } = useSelection(entries);
+  const [filter, setFilter] = useState<Filter>(() => ({
+    iteration: selected?.iteration ?? about.iterations.at(-1) ?? null,
+    outcomes: [],
+    tied: false,
+    unparsable: false,
+    agreement: 'any',
+  }));
+  const [query, setQuery] = useState('');
+  const searchBox = useRef<HTMLInputElement>(null);
+  const candidates = useMemo(() => entries.filter((entry) => passes(entry, filter)), [entries, filter]);
+  const { found, progress } = useSearch(query, candidates, library.readBlock);
+  const listed = useMemo(
+    () => (found === null ? candidates : candidates.filter((entry) => found.has(entry))),
+    [candidates, found],
+  );
+  const step = (by: number) => select(neighbour(listed, selected, by), 'replace');
+  useKeys(searchBox, {
+    step,
+    leave: () => (query === '' ? select(undefined) : setQuery('')),
+  });
+
+  return (
+    <main class={selected === undefined ? 'browser' : 'browser reading'}>
+      <header>
+        <h1>Debates of {about.experiment}</h1>
+        <a href="report.html">Report</a>
+      </header>
+      <section class="finder" aria-label="Find debates">
+        <FilterBar
+          {...{ filter, setFilter, query, setQuery, searchBox, entries, iterations: about.iterations }}
+        />
+        {progress !== null && (
+          <progress aria-label="Full-text search" value={progress.done} max={progress.of} />
+        )}
+        <p class="found" role="status">
+          {`${count(listed.length)} of ${count(entries.length)} debates`}
+          {progress !== null && ', searching …'}
+        </p>
+        {about.missing.length > 0 && (
+          <details class="missing">
+            <summary>Not all debates are in this file</summary>
+            <ul>
+              {about.missing.map((sentence) => (
+                <li>{sentence}</li>
+              ))}
+            </ul>
+          </details>
+        )}
+        <DebateList entries={listed} selected={selected} onSelect={(entry) => select(entry)} />
+      </section>
+      {selected === undefined ? (
+        <section class="debate empty" aria-label="Debate">
+          <p>Choose a debate on the left to read it.</p>
+          <p class="keys">
+            <kbd>↑</kbd> <kbd>↓</kbd> go through the list · <kbd>/</kbd> search · <kbd>Esc</kbd> back
+          </p>
+        </section>
+      ) : (
+        <DebateView {...{ library, entry: selected, query, step }} close={() => select(undefined)} />
+      )}
+    </main>
+  );
+}
+
+/** The next debate of the list, or the one before; the first one when the one that is read is not in it. */
+function neighbour(
+  listed: readonly DebateEntry[],
+  selected: DebateEntry | undefined,
+  by: number,
+): DebateEntry | undefined {
+  const exact = selected === undefined ? -1 : listed.indexOf(selected);
+  // The same question in another iteration than the listed one: the list goes on from there.
+  const at = exact === -1 ? listed.findIndex(({ id }) => id === selected?.id) : exact;
+  return at === -1 ? (listed[0] ?? selected) : (listed[at + by] ?? selected);
+}

@@ -1,0 +1,85 @@
+import { count } from '../../format.ts';
+import type { Column, StudyAnalysis } from '../analyse-study.ts';
+import { againstOthers } from './against-others.ts';
+import { besideMajority } from './beside-majority.ts';
+import { explained } from './explained.ts';
+import { lasting } from './lasting.ts';
+import { listed } from './said.ts';
+import { withPaper } from './with-paper.ts';
+
+/** What a study shows, and what it does not, in plain sentences that follow from the numbers by rule. */
+export type StudyFindings = {
+  readonly columns: readonly ColumnFindings[];
+  readonly limits: readonly string[];
+};
+export type ColumnFindings = {
+  readonly column: string;
+  readonly shows: readonly string[];
+  /** What was measured beside it. */
+  readonly beside: readonly string[];
+};
+
+export function studyFindings(analysis: StudyAnalysis): StudyFindings {
+  const columns = analysis.columns.map((column) => {
+    const shows = [
+      ...againstOthers(analysis, column),
+      ...lasting(column),
+      ...besideMajority(analysis, column),
+      ...withPaper(column),
+    ];
+    return {
+      column: column.name,
+      shows: shows.length > 0 ? shows : [nothingToCompare(column)],
+      beside: explained(analysis, column),
+    };
+  });
+  return { columns, limits: limits(analysis) };
+}
+
+function nothingToCompare({ rows }: Column): string {
+  const said = rows.map(({ title }) => title);
+  return `Only ${listed(said)} ${said.length === 1 ? 'is' : 'are'} finished here, so there is nothing to compare yet.`;
+}
+
+function limits({ columns, missing, comparisons, reference }: StudyAnalysis): string[] {
+  const rows = columns.flatMap((column) => column.rows);
+  const seeds = new Set(rows.flatMap((row) => row.seeds));
+  const embedded = columns.some(({ experiments }) =>
+    experiments.some(({ config }) => config.model.model_name_or_path.startsWith('engine/models/')),
+  );
+  const unmeasured =
+    rows.some(({ own }) => own !== null) && rows.every(({ own }) => (own?.diversity.rows.length ?? 0) === 0);
+  const reasons = new Set(rows.flatMap(({ own }) => own?.diversity.leftOut ?? []));
+  const alone = columns
+    .filter(({ rows: own }) => !own.some(({ key }) => key === reference))
+    .map(({ name }) => name);
+  return [
+    ...(missing.length === 0
+      ? []
+      : [
+          `${count(missing.length)} of the study’s experiments are missing; what is said is about the others.`,
+        ]),
+    ...(alone.length === 0 || comparisons.length === 0
+      ? []
+      : [
+          `Without a finished experiment of the method that others are compared with, nothing is tested on ${listed(alone)}.`,
+        ]),
+    ...(seeds.size === 1
+      ? [
+          'There is one seed: the errors hold the choice of questions, and not how much another training would change.',
+        ]
+      : [
+          `There are ${seeds.size} seeds, pooled: the errors hold the choice of questions and answers; ${seeds.size} trainings of each method are few to tell how much another one would change. The spread of the seeds stands in its own table.`,
+        ]),
+    ...(columns.some(({ sharedQuestions }) => sharedQuestions)
+      ? [
+          'Seeds share held-out questions, and are pooled as if they did not: the errors are somewhat larger than told.',
+        ]
+      : []),
+    ...(unmeasured ? ['Diversity was not measured.'] : []),
+    ...[...reasons].map((reason) => `Some of diversity is left out: ${reason}`),
+    ...(embedded
+      ? ['The embedded model is tiny and was made for this: what it shows says nothing about large models.']
+      : []),
+  ];
+}

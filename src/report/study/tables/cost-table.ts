@@ -1,0 +1,45 @@
+import { figure, type Table } from '../../tables/table.ts';
+import type { StudyAnalysis } from '../analyse-study.ts';
+import { allRows, figures, leading } from './columns.ts';
+
+/** What each method took, and what it brought for that. */
+export function costTable(analysis: StudyAnalysis): Table[] {
+  const { columns, cells } = leading(analysis);
+  const rows = allRows(analysis).flatMap(({ column, row: { title, curve, own } }) =>
+    own === null
+      ? []
+      : [
+          [
+            ...cells(column.name, title),
+            figure((curve.at(-1)?.accuracy ?? NaN) * 100),
+            figure(own.cost.tokensIn),
+            figure(own.cost.tokensOut),
+            figure(own.cost.tokensTrained),
+            figure(own.cost.tokens),
+            figure(own.cost.pointsPerMillionTokens ?? NaN),
+            figure(own.cost.wallSeconds),
+          ],
+        ],
+  );
+  if (rows.length === 0) return [];
+  return [
+    {
+      name: 'cost',
+      caption: 'Cost, the mean of one seed',
+      columns: [
+        ...columns,
+        figures('accuracy', 'Accuracy at the end', '%'),
+        figures('tokens_in', 'Read', 'tokens', 0),
+        figures('tokens_out', 'Written', 'tokens', 0),
+        figures('tokens_trained', 'Trained on', 'tokens', 0),
+        figures('tokens', 'In all', 'tokens', 0),
+        figures('points_per_million_tokens', 'Gain', 'points a million tokens', 2),
+        figures('wall_seconds', 'Time', 's', 0),
+      ],
+      rows,
+      notes: [
+        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: over one answer of the base model. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that.',
+      ],
+    },
+  ];
+}

@@ -1,0 +1,15 @@
+import { join } from 'node:path';
+import type { Store } from './open-store.ts';
+
+/** Where a study keeps what, as absolute paths. Its experiments are in folders of their own, as any others. */
+export function studyFiles(store: Store, study: string) {
+  const folder = store.study(study);
+  return {
+    folder,
+    /** Which experiments it has. */
+    study: join(folder, 'study.json'),
+    results: join(folder, 'results.json'),
+    report: join(folder, 'report.html'),
+  };
+}
+export type StudyFiles = ReturnType<typeof studyFiles>;

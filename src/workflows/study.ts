@@ -1,0 +1,152 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  executeChild,
+  isCancellation,
+  log,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { PlannedCell } from '../activities/prepare-study.ts';
+import type { StudyResult } from '../store/study-result.ts';
+import { activities } from './activity-proxies.ts';
+import { continueOnCurrentVersion } from './continue-on-current-version.ts';
+import type { experiment } from './experiment.ts';
+import { failuresThatEndARun } from './failures-that-end-a-run.ts';
+import { inWindow } from './in-window.ts';
+import { reasonOf } from './reason-of.ts';
+import { type CellState, type StudyProgress, studyProgressQuery } from './study-progress.ts';
+import { studyDetails } from './study-details.ts';
+
+/** Experiments that one activity tells of: some 25 kB. */
+const pageSize = 50;
+
+/**
+ * Experiments x methods x seeds, each an experiment of its own and a child of this workflow, at most `parallel` at once. What this store
+ * has finished is not run again, so a study can always be started again: after a failure, or with more methods, seeds or experiments.
+ * An experiment that fails does not end the others. The workflow id is the study's name.
+ *
+ * @param input one JSON object: see configs/study-schema.json
+ */
+export async function study(input?: unknown): Promise<StudyResult> {
+  const { workflowId: name } = workflowInfo();
+  const told = trackStudy(name);
+  return failuresThatEndARun(told.ended, async () => {
+    const { output: plan } = await activities.prepareStudy.executeWithOptions(
+      { activityId: 'prepare', summary: 'resolve and check all experiments' },
+      [{ study: name, input: input ?? null }],
+    );
+    const cells: PlannedCell[] = [];
+    for (let from = 0; from < plan.cells; from += pageSize) {
+      const { output: page } = await activities.studyCells.executeWithOptions(
+        { activityId: `cells-${from}`, summary: 'which experiments are finished' },
+        [{ study: name, input: input ?? null, from, count: pageSize }],
+      );
+      cells.push(...page);
+    }
+    told.cells(cells);
+    // A long study is a chain of runs: what is finished is found again.
+    const historyIsLong = (): boolean => workflowInfo().continueAsNewSuggested;
+    await inWindow(plan.parallel, cells.length, async (index) => {
+      const cell = cells[index];
+      if (cell === undefined || cell.finished || historyIsLong()) return;
+      await runCell(cell, told);
+    });
+    if (historyIsLong() && told.left() > 0) return continueOnCurrentVersion<typeof study>(input);
+    const { output: result } = await activities.writeStudy.executeWithOptions(
+      { activityId: 'report', summary: 'tables and report.html' },
+      [{ study: name, input: input ?? null, failed: told.failed() }],
+    );
+    if (result.failed.length > 0) throw incomplete(name, result);
+    told.finished();
+    return result;
+  });
+}
+
+/** Runs an experiment to its end, or waits for one that somebody else runs under this name, and then looks what it left. */
+async function runCell(cell: PlannedCell, told: StudyTracker): Promise<void> {
+  const { name, experiment: column, method, seed, input } = cell;
+  for (;;) {
+    told.is(cell, 'running');
+    try {
+      await executeChild<typeof experiment>('experiment', {
+        workflowId: name,
+        args: [input],
+        // It saves what it has in flight, and this workflow waits until it has.
+        parentClosePolicy: 'REQUEST_CANCEL',
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        staticSummary: `${method} on ${column}, seed ${seed}`,
+      });
+      return told.is(cell, 'finished');
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        // Started by hand, or still ending after this study was terminated.
+        told.is(cell, 'elsewhere');
+        await sleep('10s');
+        continue;
+      }
+      if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
+      const reason = reasonOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+      log.warn('an experiment of the study has failed', { cell: name, why: reason });
+      return told.is(cell, 'failed', reason);
+    }
+  }
+}
+
+function incomplete(name: string, { failed }: StudyResult): ApplicationFailure {
+  const lines = failed.map(({ name: cell, reason }) => `  ${cell}: ${reason}`);
+  return ApplicationFailure.nonRetryable(
+    `${failed.length} of the study's experiments failed; the report has the others.\n${lines.join('\n').slice(0, 4_000)}\n` +
+      `Mend the causes and start ${name} again: it runs these alone.`,
+    'StudyIncomplete',
+  );
+}
+
+type StudyTracker = {
+  readonly cells: (cells: readonly PlannedCell[]) => void;
+  readonly is: (cell: PlannedCell, state: CellState, reason?: string) => void;
+  readonly failed: () => StudyResult['failed'];
+  /** How many are not begun yet. */
+  readonly left: () => number;
+  readonly finished: () => void;
+  readonly ended: (error: unknown) => void;
+};
+
+function trackStudy(name: string): StudyTracker {
+  let progress: StudyProgress = { study: name, state: 'running', cells: [] };
+  const update = (changes: Partial<StudyProgress>): void => {
+    progress = { ...progress, ...changes };
+    setCurrentDetails(studyDetails(progress));
+  };
+  setHandler(studyProgressQuery, () => progress);
+  update({});
+  return {
+    cells: (cells) =>
+      update({
+        cells: cells.map(({ name: cell, experiment: column, method, seed, finished }) => ({
+          name: cell,
+          experiment: column,
+          method,
+          seed,
+          state: finished ? 'finished' : 'waiting',
+        })),
+      }),
+    is: ({ name: cell }, state, reason) =>
+      update({
+        cells: progress.cells.map((each) =>
+          each.name === cell ? { ...each, state, ...(reason === undefined ? {} : { reason }) } : each,
+        ),
+      }),
+    failed: () =>
+      progress.cells.flatMap(({ name: cell, state, reason = '' }) =>
+        state === 'failed' ? [{ name: cell, reason }] : [],
+      ),
+    left: () => progress.cells.filter(({ state }) => state === 'waiting').length,
+    finished: () => update({ state: 'finished' }),
+    ended: (error) => update({ state: isCancellation(error) ? 'cancelled' : 'failed' }),
+  };
+}

@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { prepare } from '../../src/activities/prepare.ts';
+import { onReport } from '../../src/telemetry/reports.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+import { startInstantEngine } from '../support/instant-engine.ts';
+import { smallExperiment } from '../support/small-experiment.ts';
+import { testDependencies } from '../support/test-dependencies.ts';
+import { gsm8kRow, rows, writeDataset, writeRows } from '../tasks/samples.ts';
+
+const storeRoot = temporaryFolder();
+const running = { signal: new AbortController().signal, show: () => undefined };
+
+describe('preparing an experiment on a dataset', () => {
+  it('writes the pinned commit into its config, and which questions were left out beside the questions', async () => {
+    const told: unknown[] = [];
+    onReport('questions left out', (leftOut) => told.push(leftOut));
+    const copy = writeDataset(join(storeRoot, 'copy'), 'gsm8k', { train: 30, test: 20 });
+    const seen = writeRows(join(storeRoot, 'seen.jsonl'), rows(0, 4, gsm8kRow));
+    const task = {
+      kind: 'gsm8k',
+      dataset_path: copy,
+      train_size: 20,
+      test_size: 10,
+      decontaminate: [seen],
+    };
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    try {
+      const input = { ...smallExperiment, task };
+      const plan = await prepare({ experiment: 'words', input }, dependencies, running);
+      expect(plan).toMatchObject({ train: { questions: 20 }, heldout: { questions: 10 } });
+      // Begun again, its questions are read from its own folder.
+      expect(await prepare({ experiment: 'words', input }, dependencies, running)).toEqual(plan);
+    } finally {
+      await dependencies.close();
+    }
+    const document = (...path: string[]): unknown =>
+      JSON.parse(readFileSync(join(storeRoot, 'words', ...path), 'utf8'));
+    expect(document('config.json')).toMatchObject({
+      task: { revision: expect.stringMatching(/^[0-9a-f]{40}$/) },
+    });
+    const what = `training questions that ${seen} has too`;
+    const examples = rows(0, 3, gsm8kRow).map(({ question }) => `${String(question).slice(0, 79)}…`);
+    expect(document('questions', 'left-out.json')).toEqual({
+      formatVersion: 1,
+      leftOut: [{ what, count: 4, examples }],
+    });
+    expect(told).toEqual([{ experiment: 'words', what, count: 4, examples }]);
+  });
+
+  it('names what is wrong with the task before anything is written', async () => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    const input = { ...smallExperiment, task: { kind: 'gsm8k', dataset_path: join(storeRoot, 'nothing') } };
+    try {
+      await expect(prepare({ experiment: 'wrong', input }, dependencies, running)).rejects.toThrow(
+        /task: InvalidTaskFile: The task file .*nothing cannot be used/,
+      );
+    } finally {
+      await dependencies.close();
+    }
+    expect(existsSync(join(storeRoot, 'wrong', 'config.json'))).toBe(false);
+  });
+});

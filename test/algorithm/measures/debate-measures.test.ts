@@ -1,0 +1,101 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { debateMeasures } from '../../../src/algorithm/measures/debate-measures.ts';
+import type { GradedAnswers } from '../../../src/algorithm/measures/graded-answers.ts';
+import { anyAgents, graded } from './graded.ts';
+
+function measures(debates: readonly GradedAnswers[]) {
+  const all = debateMeasures();
+  for (const debate of debates) all.add(debate);
+  return all.result();
+}
+
+describe('the measures of an iteration', () => {
+  // Three agents: one yields to the right majority; one is alone and right, and yields; all agree and the debate is stopped.
+  const found = measures([graded('aR', 'RR', 'RR'), graded('Ra', 'aa', 'ab'), graded('R', 'R', 'R')]);
+  const [change] = found.changes;
+  const value = (ratio: { readonly value: number } | null | undefined) => ratio?.value;
+
+  it('have the shares of consensus and of unanimity over all questions', () => {
+    // 1, 2/3 and 1 of the last answers; two of three questions.
+    expect(found.questions).toBe(3);
+    expect(value(found.consensusShare)).toBeCloseTo((1 + 2 / 3 + 1) / 3, 12);
+    expect(value(found.unanimous)).toBeCloseTo(2 / 3, 12);
+  });
+
+  it('have distinct answers by round, of the debates that had it', () => {
+    expect(found.distinctAnswers.map(value)).toEqual([(2 + 2 + 1) / 3, (1 + 2) / 2]);
+    expect(found.distinctAnswers.map((each) => each!.of)).toEqual([3, 2]);
+  });
+
+  it('have the flips of all answers that were followed by another round', () => {
+    // Of six answers: R->R twice, R->a once, a->R once, a->a and a->b.
+    expect(change!.round).toBe(2);
+    expect(value(change!.rightToRight)).toBeCloseTo(2 / 6, 12);
+    expect(value(change!.rightToWrong)).toBeCloseTo(1 / 6, 12);
+    expect(value(change!.wrongToRight)).toBeCloseTo(1 / 6, 12);
+    expect(value(change!.wrongToWrong)).toBeCloseTo(2 / 6, 12);
+  });
+
+  it('have the shares that critics corrected of wrong answers and spoilt of right ones', () => {
+    expect(change!.corrected).toMatchObject({ value: 1 / 3, of: 3 });
+    expect(change!.spoilt).toMatchObject({ value: 1 / 3, of: 3 });
+    // Corrected, by question: 1 of 1 and 0 of 2. R = 1/3, residuals 2/3 and -2/3: sqrt(8/9) / 3.
+    expect(change!.corrected!.standardError).toBeCloseTo(Math.sqrt(8 / 9) / 3, 12);
+  });
+
+  it('have conformity, with what it did to the answers', () => {
+    expect(change!.conformed).toMatchObject({ value: 1, of: 2 });
+    expect(change!.conformedRightToWrong).toMatchObject({ value: 1 / 2, of: 2 });
+    expect(change!.conformedWrongToRight).toMatchObject({ value: 1 / 2, of: 2 });
+  });
+
+  it('have pass@k and maj@k of the first answers', () => {
+    // Right first answers: 2, 1 and 3 of 3. pass@2: 1, 1 - C(2,2)/C(3,2) = 2/3, 1. maj@2 of a R R: (1/2 + 1/2 + 1) / 3 = 2/3;
+    // of R a a: (1/2 + 1/2 + 0) / 3 = 1/3; and 1.
+    expect(found.passAtK).toHaveLength(3);
+    expect(value(found.passAtK[0])).toBeCloseTo(2 / 3, 12);
+    expect(value(found.passAtK[1])).toBeCloseTo((1 + 2 / 3 + 1) / 3, 12);
+    expect(value(found.passAtK[2])).toBe(1);
+    expect(value(found.majAtK[0])).toBeCloseTo(2 / 3, 12);
+    expect(value(found.majAtK[1])).toBeCloseTo(2 / 3, 12);
+    expect(value(found.majAtK[2])).toBeCloseTo(2 / 3, 12);
+  });
+
+  it('are nothing where there was nothing to count', () => {
+    expect(measures([])).toEqual({
+      questions: 0,
+      consensusShare: null,
+      unanimous: null,
+      distinctAnswers: [],
+      changes: [],
+      passAtK: [],
+      majAtK: [],
+    });
+    expect(measures([graded('RR', 'RR')]).changes[0]).toMatchObject({ corrected: null, conformed: null });
+  });
+
+  it('are shares, flips making 1, whatever the debates', () => {
+    const debates = fc.array(anyAgents, { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(debates, (all) => {
+        for (const change of measures(all.map((agents) => graded(...agents))).changes) {
+          const { round: _, ...ratios } = change;
+          for (const ratio of Object.values(ratios)) {
+            if (ratio === null) continue;
+            expect(ratio.value).toBeGreaterThanOrEqual(0);
+            expect(ratio.value).toBeLessThanOrEqual(1);
+            expect(ratio.standardError).toBeGreaterThanOrEqual(0);
+          }
+          const flipped = [
+            change.rightToRight,
+            change.rightToWrong,
+            change.wrongToRight,
+            change.wrongToWrong,
+          ];
+          expect(flipped.reduce((sum, each) => sum + each!.value, 0)).toBeCloseTo(1, 9);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,27 @@
+import * as fc from 'fast-check';
+import type { GradedAnswers } from '../../../src/algorithm/measures/graded-answers.ts';
+
+/**
+ * Answers by agent, then by round, each one letter or digit: equal signs are equal answers, `-` could not be parsed. `R` is the right one.
+ * `['aR', 'RR']` is two agents of two rounds of which the first corrects itself.
+ */
+export function graded(...agents: readonly string[]): GradedAnswers {
+  const signs = [...new Set(Array.from(agents.join('')))];
+  return {
+    right: agents.map((said) => Array.from(said).map((sign) => sign === 'R')),
+    classes: agents.map((said) =>
+      Array.from(said).map((sign) => (sign === '-' ? null : signs.indexOf(sign))),
+    ),
+  };
+}
+
+/** What agents say in some rounds, for `graded`. */
+export const anyAgents = fc
+  .record({ agents: fc.integer({ min: 1, max: 6 }), rounds: fc.integer({ min: 1, max: 4 }) })
+  .chain(({ agents, rounds }) => {
+    const said = fc.array(fc.constantFrom('R', 'a', 'b', 'c', '-'), { minLength: rounds, maxLength: rounds });
+    return fc.array(
+      said.map((signs) => signs.join('')),
+      { minLength: agents, maxLength: agents },
+    );
+  });

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { fixedSettings } from '../../src/config/fixed-settings.ts';
+import { resolveConfig } from '../../src/config/resolve-config.ts';
+
+const fixed = (task: object) => JSON.stringify(fixedSettings(resolveConfig({ preset: 'paper', task })));
+
+describe('what no night of a series may change', () => {
+  it.each([
+    [{ kind: 'math' }, { train_size: 7, dataset_path: '/copy', decontaminate: [{ kind: 'math-500' }] }],
+    [{ kind: 'math-500' }, { train_dataset_path: '/copy' }],
+    [
+      { kind: 'jsonl', train_file: 'a.jsonl' },
+      { train_file: 'b.jsonl', train_size: 7 },
+    ],
+    [{ kind: 'arithmetic' }, { train_size: 7 }],
+  ])('of %j does not hold %j', (task, change) => {
+    expect(fixed({ ...task, ...change })).toBe(fixed(task));
+  });
+
+  it.each([
+    [{ kind: 'math' }, { levels: [4] }],
+    [{ kind: 'mmlu' }, { test_size: 7 }],
+    [{ kind: 'gsm8k' }, { revision: '0'.repeat(40) }],
+    [{ kind: 'jsonl', train_file: 'a.jsonl' }, { skip_unreadable: true }],
+    [{ kind: 'arithmetic' }, { form: 'a+b' }],
+  ])('of %j holds %j', (task, change) => {
+    expect(fixed({ ...task, ...change })).not.toBe(fixed(task));
+  });
+});

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { methodNames } from '../../src/algorithm/methods/methods.ts';
+import { studyJsonSchema } from '../../src/config/config-json-schema.ts';
+import { configurationPage } from '../../src/config/configuration-page.ts';
+import { experimentNameSchema } from '../../src/config/experiment-name.ts';
+import { InvalidConfig } from '../../src/config/invalid-config.ts';
+import { projectRoot } from '../../src/config/project-root.ts';
+import { resolveStudy } from '../../src/config/resolve-study.ts';
+import { studyPresets } from '../../src/config/study-presets.ts';
+
+const read = (...path: string[]) => readFileSync(join(projectRoot, ...path), 'utf8');
+const refusal = (input: unknown): string => {
+  try {
+    resolveStudy('s', input);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.message;
+    throw error;
+  }
+  throw new Error('the study was accepted');
+};
+
+describe('the studies that come with Colloquy', () => {
+  it('are the tables of the paper, a small model, an API and a laptop', () => {
+    expect(studyPresets().map(({ name }) => name)).toEqual([
+      'api',
+      'laptop',
+      'small-model',
+      'table-1',
+      'table-2',
+    ]);
+  });
+
+  it.each(studyPresets())(
+    '$name resolves, describes itself and names the schema to editors',
+    ({ name, description, path }) => {
+      const { cells } = resolveStudy('mine', { preset: name });
+      expect(cells.length).toBeGreaterThan(3);
+      for (const cell of cells) expect(experimentNameSchema.safeParse(cell.name).success).toBe(true);
+      expect(description.length).toBeGreaterThan(20);
+      expect(readFileSync(path, 'utf8')).toMatch(/^# yaml-language-server: \$schema=\.\/schema\.json\n/);
+    },
+  );
+
+  it('table-1 and table-2 have the settings of the paper', () => {
+    for (const preset of ['table-1', 'table-2']) {
+      const { cells } = resolveStudy('mine', { preset });
+      expect(new Set(cells.map(({ experiment }) => experiment)).size).toBe(9);
+      for (const { config } of cells)
+        expect(config).toMatchObject({
+          agents: 3,
+          sampling: { temperature: 1, top_p: 0.9, max_tokens: 2048 },
+          fine_tune: {
+            num_train_epochs: 2,
+            learning_rate: 1e-5,
+            lr_scheduler_type: 'cosine',
+            warmup_ratio: 0.03,
+            max_length: 2048,
+          },
+          task: { train_size: 500, test_size: 500 },
+        });
+      const [{ config }] = cells as [(typeof cells)[number]];
+      expect(
+        config.fine_tune.per_device_train_batch_size * config.fine_tune.gradient_accumulation_steps,
+      ).toBe(192);
+    }
+  });
+
+  it('laptop has all methods', () => {
+    const { cells } = resolveStudy('laptop', { preset: 'laptop' });
+    expect(cells.map(({ method }) => method)).toEqual([...methodNames]);
+  });
+});
+
+describe('a study', () => {
+  const input = {
+    methods: ['base', 'multiagent-ft'],
+    seeds: [0, 1],
+    experiments: [{ name: 'a' }, { name: 'b', agents: 5 }],
+  };
+
+  it('is experiments x methods x seeds, each named after all three and sharing the answers of its column', () => {
+    const { cells } = resolveStudy('s', { ...input, settings: { rounds: 3 } });
+    expect(cells.map(({ name }) => name)).toEqual([
+      's-a-base-s0',
+      's-a-multiagent-ft-s0',
+      's-a-base-s1',
+      's-a-multiagent-ft-s1',
+      's-b-base-s0',
+      's-b-multiagent-ft-s0',
+      's-b-base-s1',
+      's-b-multiagent-ft-s1',
+    ]);
+    expect(cells.map(({ config }) => config.shared_answers)).toEqual([
+      ...Array(4).fill('s.a'),
+      ...Array(4).fill('s.b'),
+    ]);
+    expect(cells.map(({ config }) => [config.agents, config.rounds]).slice(3, 6)).toEqual([
+      [3, 3],
+      [5, 1],
+      [5, 3],
+    ]);
+  });
+
+  it('lays the settings of a method over those of the experiment over those of all', () => {
+    const settings = { agents: 2, min_votes: 1, max_others: 1 };
+    const experiments = [{ name: 'a', agents: 4, max_others: 2 }];
+    const method_settings = { base: { agents: 7 } };
+    const { cells } = resolveStudy('s', {
+      methods: ['base', 'debate'],
+      settings,
+      experiments,
+      method_settings,
+    });
+    expect(cells.map(({ config: { agents, max_others } }) => [agents, max_others])).toEqual([
+      [7, 2],
+      [4, 2],
+    ]);
+  });
+
+  it('tells a fault that all methods share once, where it is', () => {
+    const message = refusal({ ...input, settings: { agnets: 3 } });
+    expect(message.match(/experiments\.0\.agnets/g)).toHaveLength(1);
+    expect(message).toContain('nearest valid one is agents');
+  });
+
+  it.each([
+    [undefined, 'methods: missing'],
+    [[], 'expected one object'],
+    [{ ...input, experiments: [] }, 'experiments'],
+    [{ ...input, experiments: [{ name: '../x' }] }, 'a name within a study'],
+    [{ ...input, methods: ['base', 'base'] }, '"base" is there twice'],
+    [{ ...input, seeds: [1, 1] }, '1 is there twice'],
+    [{ ...input, settings: { carry_over: { series: 'x' } } }, 'settings.carry_over: the study says this'],
+    [{ ...input, name: 'other' }, 'is "other", but the workflow id is s'],
+    [{ ...input, preset: 'tabel-1' }, 'the nearest is table-1'],
+    [{ ...input, method_settings: { bas: {} } }, 'method_settings'],
+  ])('refuses %j', (given, words) => {
+    expect(refusal(given)).toContain(words);
+  });
+});
+
+it('what is made from the schemas is what they say now (else: npx tsx src/config/write-schema.ts)', () => {
+  expect(JSON.parse(read('configs/studies/schema.json'))).toEqual(
+    JSON.parse(JSON.stringify(studyJsonSchema())),
+  );
+  expect(read('docs/configuration.md')).toBe(configurationPage());
+});
+
+it.each(methodNames)('docs/methods.md tells of %s', (name) => {
+  expect(read('docs/methods.md')).toContain(`| \`${name}\` |`);
+});
