@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { abortable } from '../engines/abortable.ts';
 import { openJournal, type Journal } from '../store/journal.ts';
+import { appendNoting, requireRoom } from '../store/room-to-journal.ts';
 
 const answerSchema = z.object({
   text: z.string(),
@@ -22,6 +23,8 @@ export type AnswerJournal = {
    * @param signal ends the waiting for somebody else's
    */
   readonly answer: (request: string, ask: Ask, signal: AbortSignal) => Promise<Answer>;
+  /** See room-to-journal.ts. @throws DiskFull, StoreNotWritable */
+  readonly requireRoom: () => void;
   readonly close: () => void;
 };
 
@@ -43,6 +46,7 @@ export async function openAnswerJournal(path: string): Promise<AnswerJournal> {
     const journal = await shared.journal;
     return {
       answer: (request, ask, signal) => answerOnce(journal, shared.asked, request, ask, signal),
+      requireRoom: () => requireRoom(journal),
       close: () => {
         leave();
         if (shared.users === 0) journal.close();
@@ -83,7 +87,7 @@ async function answerOnce(
       signal.throwIfAborted();
     }
   }
-  const mine = ask((answer) => journal.append(request, answer));
+  const mine = ask((answer) => appendNoting(journal, request, answer));
   asked.set(request, mine);
   try {
     return await mine;

@@ -14,7 +14,7 @@ import { reportedTurn } from './reported-turn.ts';
 /**
  * Answers from the journal where it has them, from the endpoint otherwise. An answer's turn at the endpoint lasts until it is
  * journalled, so that a crash loses at most `endpoint.maxConcurrency` of them; and none is asked for by an attempt that has lost
- * its claim to another.
+ * its claim to another, or while the disk would not take it.
  */
 export type JournalledAnswers = {
   readonly give: (utterance: Utterance<ModelRef>, stop: AbortSignal) => Promise<Answer>;
@@ -72,6 +72,7 @@ export function journalledAnswers({
     return reportedTurn(endpoint, name, signal, async () => {
       stop.throwIfAborted();
       claim.require();
+      journal.requireRoom();
       const answer = await complete(utterance, stop);
       keep(answer);
       asked += 1;

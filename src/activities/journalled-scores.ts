@@ -10,6 +10,7 @@ import type { Endpoint } from '../engines/endpoint.ts';
 import type { Claim } from '../store/claim.ts';
 import type { Journal } from '../store/journal.ts';
 import type { ModelRef } from '../store/model-ref.ts';
+import { appendNoting, requireRoom } from '../store/room-to-journal.ts';
 import type { FirstResponses } from './first-responses.ts';
 import { reportedTurn } from './reported-turn.ts';
 
@@ -55,8 +56,9 @@ export function journalledScores(
     return reportedTurn(endpoint, name, stop, async () => {
       stop.throwIfAborted();
       claim.require();
+      requireRoom(journal);
       const scores = await endpoint.score(model, { messages, responses }, stop, onBusy);
-      journal.append(key, scores);
+      appendNoting(journal, key, scores);
       return scores;
     });
   }

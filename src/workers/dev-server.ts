@@ -53,7 +53,6 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     await makeFolder(dirname(dbFilename));
     await untilDatabaseIsFree(dbFilename);
   }
-  const isNew = dbFilename === undefined || !existsSync(dbFilename);
   const logFile = resolve(
     options.logFile ?? (dbFilename ?? join(tmpdir(), `colloquy-temporal-${process.pid}`)) + '.log',
   );
@@ -64,6 +63,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     const port = await freePort(wantedPort);
     const uiPort = options.headless ? undefined : await freePort(wantedUiPort);
     const address = `127.0.0.1:${port}`;
+    const isNew = dbFilename === undefined || !existsSync(dbFilename);
     const log = openSync(logFile, 'w');
     const args = [
       ...startDevArgs(port, uiPort, dbFilename),

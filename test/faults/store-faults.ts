@@ -83,8 +83,6 @@ const diskFull: Fault = {
     limit('unlimited:unlimited');
     await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
   },
-  // Each of a worker's 8 shards loses what it has in flight.
-  catches: 8,
 };
 
 /** Only root can make a mount read-only. The journals that are open stay so: it is the finished shards that cannot be written. */
