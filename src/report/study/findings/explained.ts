@@ -39,7 +39,7 @@ function learntFrom({ title, own }: Row): Finding[] {
       : `${percent(first.unanimous)} of the questions in the first iteration and on ${percent(last.unanimous)} in the last`;
   return [
     finding(
-      `In training, the agents of ${title} were unanimous on ${unanimous}; the smallest dataset of a model had ${count(smallest)} rows.`,
+      `In training, the agents of ${title} were unanimous on ${unanimous}; the smallest dataset of a model had ${count(smallest)} ${smallest === 1 ? 'row' : 'rows'}.`,
     ),
   ];
 }
