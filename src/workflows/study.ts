@@ -26,7 +26,7 @@ const pageSize = 50;
  * has finished is not run again, so a study can always be started again: after a failure, or with more methods, seeds or experiments.
  * An experiment that fails does not end the others. The workflow id is the study's name.
  *
- * @param input one JSON object: see configs/study-schema.json
+ * @param input one JSON object: see configs/studies/schema.json
  */
 export async function study(input?: unknown): Promise<StudyResult> {
   const { workflowId: name } = workflowInfo();
