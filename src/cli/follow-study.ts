@@ -34,7 +34,8 @@ export async function followStudy(
   };
   while (!signal.aborted) {
     const progress = await studyProgress(temporal, name);
-    if (progress !== null) for (const { about, line } of await newsOf(temporal, progress)) say(about, line);
+    if (progress !== null && progress.cells.length > 0)
+      for (const { about, line } of await newsOf(temporal, progress)) say(about, line);
     const { status } = await handle.describe();
     if (status.name !== 'RUNNING' && status.name !== 'CONTINUED_AS_NEW') return endingOf(handle);
     await sleep(2_000, undefined, { signal }).catch(() => undefined);

@@ -1,10 +1,11 @@
 import {
   ApplicationFailure,
   CancellationScope,
-  executeChild,
+  getExternalWorkflowHandle,
   isCancellation,
   log,
   sleep,
+  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -69,15 +70,7 @@ async function runCell(cell: PlannedCell, told: StudyTracker): Promise<void> {
   for (;;) {
     told.is(cell, 'running');
     try {
-      await executeChild<typeof experiment>('experiment', {
-        workflowId: name,
-        args: [input],
-        // It saves what it has in flight, and this workflow waits until it has.
-        parentClosePolicy: 'REQUEST_CANCEL',
-        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        staticSummary: `${method} on ${column}, seed ${seed}`,
-      });
+      await runChild(name, input, `${method} on ${column}, seed ${seed}`);
       return told.is(cell, 'finished');
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
@@ -91,6 +84,35 @@ async function runCell(cell: PlannedCell, told: StudyTracker): Promise<void> {
       log.warn('an experiment of the study has failed', { cell: name, why: reason });
       return told.is(cell, 'failed', reason);
     }
+  }
+}
+
+/**
+ * Runs an experiment as a child. A cancellation is passed on by name, because the one of a scope goes to the child's first run, and an
+ * experiment is a chain of runs; then it is waited until the child has saved what it had in flight.
+ */
+async function runChild(name: string, input: unknown, summary: string): Promise<void> {
+  const scope = CancellationScope.current();
+  const child = await CancellationScope.nonCancellable(() =>
+    startChild<typeof experiment>('experiment', {
+      workflowId: name,
+      args: [input],
+      parentClosePolicy: 'REQUEST_CANCEL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: summary,
+    }),
+  );
+  const ended = CancellationScope.nonCancellable(() => child.result());
+  try {
+    await Promise.race([ended, scope.cancelRequested]);
+  } catch (error) {
+    if (!scope.consideredCancelled) throw error;
+    // It may have ended by itself in this moment.
+    await Promise.allSettled([
+      CancellationScope.nonCancellable(() => getExternalWorkflowHandle(name).cancel()),
+      ended,
+    ]);
+    throw error;
   }
 }
 

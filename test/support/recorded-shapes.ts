@@ -154,6 +154,20 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     await (await study()).result();
   },
 
+  'halted-study': async (world) => {
+    const cells = { methods: ['multiagent-ft'], settings: smallExperiment, experiments: [{ name: 'sums' }] };
+    await world.engine.tell({ hold: { round: 2, fineTuned: true } });
+    const handle = await world.client.workflow.start<typeof studyWorkflow>('study', {
+      workflowId: 'halted-study',
+      taskQueue: taskQueues.control,
+      args: [cells],
+    });
+    await until('it evaluates', async () => (await world.engine.state()).held > 0);
+    await handle.cancel();
+    await failed(handle);
+    await world.engine.tell({ release: true });
+  },
+
   // The recording's last worker sets search attributes.
   searchable: async (world) => (await start(world, 'searchable')).result(),
 };
