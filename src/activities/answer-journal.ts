@@ -30,7 +30,8 @@ export type AnswerJournal = {
 
 /**
  * Opens a journal of answers. In one process there is one of each file, however many steps have it open: those of a study's experiments
- * that ask the same questions at the same time. Two processes may each ask what the other has in flight.
+ * that ask the same questions at the same time. Two processes see only what each of them, or
+ * somebody before it opened the file, has asked: they may ask the same, and where an engine does not repeat itself each keeps its own answer.
  *
  * @throws DiskFull, StoreNotWritable
  */

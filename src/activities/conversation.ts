@@ -65,7 +65,7 @@ function goldOf(
 }
 
 function debateSettings(config: ExperimentConfig, iteration: number): DebateSettings {
-  const { roles, stance = 'debate', identified = false } = methods[config.method];
+  const { roles, stance = 'debate', identified } = methods[config.method];
   return {
     seed: config.seed,
     iteration,
@@ -76,6 +76,6 @@ function debateSettings(config: ExperimentConfig, iteration: number): DebateSett
     prompts: config.prompts,
     roles,
     stance,
-    identified,
+    identities: identified ? config.agents : null,
   };
 }

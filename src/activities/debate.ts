@@ -2,6 +2,8 @@ import type { Agent } from '../algorithm/agents.ts';
 import type { Speak } from '../algorithm/debate.ts';
 import type { Question } from '../algorithm/question.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
+import { resolveModel } from '../engines/resolve-model.ts';
+import { baseModelHash } from '../store/base-model-hash.ts';
 import { type Claim, claim } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Split } from '../store/experiment-files.ts';
@@ -75,6 +77,7 @@ async function debateShard(
   const answers = journalledAnswers({
     journal,
     config,
+    baseWeights: await baseModelHash(resolveModel(config.model.model_name_or_path)),
     endpoint,
     claim: mine,
     signal,

@@ -27,6 +27,8 @@ export type JournalledAnswers = {
 type Source = {
   readonly journal: AnswerJournal;
   readonly config: ExperimentConfig;
+  /** Names the base model's weights: under its name there may be others tomorrow. */
+  readonly baseWeights: string;
   readonly endpoint: Endpoint;
   readonly claim: Claim;
   /** Aborted when the shard's step is to stop. */
@@ -37,6 +39,7 @@ type Source = {
 export function journalledAnswers({
   journal,
   config,
+  baseWeights,
   endpoint,
   claim,
   signal,
@@ -86,7 +89,7 @@ export function journalledAnswers({
     count: () => given,
     asked: () => asked,
     give: async (utterance, stop) => {
-      const request = requestHash(utterance, config);
+      const request = requestHash(utterance, config, baseWeights);
       const answer = await journal.answer(request, (keep) => ask(utterance, keep, stop), stop);
       given += 1;
       return answer;
@@ -94,7 +97,11 @@ export function journalledAnswers({
   };
 }
 
-function requestHash({ model, messages, seed }: Utterance<ModelRef>, config: ExperimentConfig): string {
-  const weights = model.kind === 'base' ? config.model.model_name_or_path : model.key;
-  return hash('sha256', JSON.stringify([weights, messages, seed, config.sampling])).slice(0, 16);
+function requestHash(
+  { model, messages, seed }: Utterance<ModelRef>,
+  { sampling, truncate_dialogues: truncate }: ExperimentConfig,
+  baseWeights: string,
+): string {
+  const weights = model.kind === 'base' ? baseWeights : model.key;
+  return hash('sha256', JSON.stringify([weights, messages, seed, sampling, truncate])).slice(0, 16);
 }

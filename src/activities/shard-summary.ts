@@ -13,16 +13,16 @@ export type TokenCount = { readonly prompt: number; readonly completion: number 
 /** Counts what the votes of a shard looked like, and its tokens. */
 export function summariseShard(
   debates: readonly DebateRow[],
-  config: Pick<ExperimentConfig, 'min_votes'>,
+  { label_source: label, min_votes: minVotes }: Pick<ExperimentConfig, 'label_source' | 'min_votes'>,
 ): ShardSummary {
   const count = (holds: (debate: DebateRow) => boolean) => debates.filter(holds).length;
   const sum = (of: (debate: DebateRow) => number) => debates.reduce((total, debate) => total + of(debate), 0);
   return {
     consensus: {
       questions: debates.length,
-      unanimous: count(({ consensus, answers }) => consensus.votes === answers.length),
+      unanimous: count(({ consensus, answers }) => answers.length > 1 && consensus.votes === answers.length),
       ties: count(({ consensus }) => consensus.tied > 1),
-      withoutLabel: count((debate) => labelByConsensus(debate, config.min_votes) === null),
+      withoutLabel: count((debate) => label === 'consensus' && labelByConsensus(debate, minVotes) === null),
       unparsableAnswers: sum(({ answers }) => answers.flat().filter((answer) => answer === null).length),
       truncatedPrompts: sum(({ truncated }) => truncated),
     },

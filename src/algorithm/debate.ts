@@ -28,8 +28,11 @@ export type DebateSettings = {
   /** Which of an agent's models answers in which round. */
   readonly roles: readonly Role[];
   readonly stance: Stance;
-  /** Whether each agent is told its number (section 4 of the paper: a unique id instead of fine-tuning). */
-  readonly identified: boolean;
+  /**
+   * Agents are told a number, from 1 to so many (section 4 of the paper: a unique id instead of fine-tuning); null when they are not.
+   * Where there are more of them, as voters, numbers come again.
+   */
+  readonly identities: number | null;
 };
 
 /** One request to a model within a debate. `(questionId, agent, round, speaker)` names it uniquely within an iteration. */
@@ -104,7 +107,11 @@ export async function debate<Model>(
   };
 
   const firstAnswer = async (agent: Agent<Model>): Promise<Message[]> => {
-    const content = firstPrompt(prompts, question.text, settings.identified ? agent.number : null);
+    const content = firstPrompt(
+      prompts,
+      question.text,
+      settings.identities === null ? null : ((agent.number - 1) % settings.identities) + 1,
+    );
     return answerTo(agent, 1, [{ role: 'user', content }]);
   };
 

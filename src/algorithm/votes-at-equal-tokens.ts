@@ -1,6 +1,3 @@
-/** Far more than a debate of the paper's size costs (three agents, two rounds, summaries: some 15), so that a slip in counting stays payable. */
-const most = 64;
-
 /**
  * Of how many first answers a majority costs what the debate costs, in tokens read and written: self-consistency at equal tokens,
  * which a debate has to beat to be worth its price. At least the N of the debate itself.
@@ -15,5 +12,5 @@ export function votesAtEqualTokens(
 ): number | null {
   if (tokens.firstRound === 0) return null;
   const perAnswer = tokens.firstRound / agents;
-  return Math.min(most, Math.max(agents, Math.round((tokens.prompt + tokens.completion) / perAnswer)));
+  return Math.max(agents, Math.round((tokens.prompt + tokens.completion) / perAnswer));
 }

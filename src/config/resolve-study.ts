@@ -41,7 +41,7 @@ export function resolveStudy(name: string, input: unknown): Study {
     const message = `is ${shown(config.name)}, but the workflow id is ${name}, and that is the study's name`;
     throw new InvalidConfig([{ path: 'name', message }], 'The study');
   }
-  const faults = [...equalNames(config), ...settingsOfStudy(config)];
+  const faults = [...faultsOfNames(config), ...settingsOfStudy(config)];
   const cells: StudyCell[] = [];
   for (const [index, experiment] of config.experiments.entries()) {
     for (const seed of config.seeds) {
@@ -93,16 +93,31 @@ function cellOf(
   method: MethodName,
   seed: number,
 ): StudyCell {
-  const shared = mergeConfig(mergeConfig(settings, own), methodSettings[method] ?? {});
+  const shared = mergeConfig(settings, own);
   // What a method fixes gives way in what is shared by all methods: `iterations: 5` does not concern the base model.
   const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
-  const input = { ...open, method, seed, shared_answers: `${study}.${experiment}` };
+  const input = {
+    ...mergeConfig(open, methodSettings[method] ?? {}),
+    method,
+    seed,
+    shared_answers: `${study}.${experiment}`,
+  };
   const name = `${study}-${experiment}-${method}-s${seed}`;
   return { name, experiment, method, seed, input, config: resolveConfig(input) };
 }
 
-function equalNames({ experiments, methods: named, seeds }: StudyConfig): ConfigFault[] {
+function faultsOfNames({
+  experiments,
+  methods: named,
+  seeds,
+  method_settings: byMethod,
+}: StudyConfig): ConfigFault[] {
+  const unused = Object.keys(byMethod).filter((method) => !named.some((each) => each === method));
   return [
+    ...unused.map((method) => ({
+      path: `method_settings.${method}`,
+      message: 'the study has no such method: see its methods',
+    })),
     ...twice(experiments.map(({ name }) => name)).map((name) => ({
       path: 'experiments',
       message: `two of them are called ${shown(name)}; each needs a name of its own`,

@@ -30,8 +30,10 @@ export async function fineTuneAgents(
     const { sharers, agent, role, dataset } = at(models, index);
     const current = modelOf(at(agents, agent - 1), role);
     // Nothing to learn from: the model stays as it is, and the result says so.
-    if (dataset.rows === 0)
+    if (dataset.rows === 0) {
+      control.done();
       return { agent, role, model: current, trained: false, rows: 0, steps: 0, tokens: 0, finalLoss: null };
+    }
     const init: ModelRef = plan.initFrom === 'base' ? { kind: 'base' } : current;
     const activityId = `finetune-i${iteration}-agent${agent}-${role}`;
     const fineTuned = await control.step(activityId, () =>

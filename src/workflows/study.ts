@@ -51,7 +51,7 @@ export async function study(input?: unknown): Promise<StudyResult> {
     await inWindow(plan.parallel, cells.length, async (index) => {
       const cell = cells[index];
       if (cell === undefined || cell.finished || historyIsLong()) return;
-      await runCell(cell, told);
+      await runCell(cell, told, historyIsLong);
     });
     if (historyIsLong() && told.left() > 0) return continueOnCurrentVersion<typeof study>(input);
     const { output: result } = await activities.writeStudy.executeWithOptions(
@@ -65,9 +65,9 @@ export async function study(input?: unknown): Promise<StudyResult> {
 }
 
 /** Runs an experiment to its end, or waits for one that somebody else runs under this name, and then looks what it left. */
-async function runCell(cell: PlannedCell, told: StudyTracker): Promise<void> {
+async function runCell(cell: PlannedCell, told: StudyTracker, historyIsLong: () => boolean): Promise<void> {
   const { name, experiment: column, method, seed, input } = cell;
-  for (;;) {
+  for (let seconds = 10; ; seconds = Math.min(2 * seconds, 600)) {
     told.is(cell, 'running');
     try {
       await runChild(name, input, `${method} on ${column}, seed ${seed}`);
@@ -76,7 +76,9 @@ async function runCell(cell: PlannedCell, told: StudyTracker): Promise<void> {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         // Started by hand, or still ending after this study was terminated.
         told.is(cell, 'elsewhere');
-        await sleep('10s');
+        await sleep(`${seconds}s`);
+        // Each look costs events: the next run of this study goes on looking.
+        if (historyIsLong()) return told.is(cell, 'waiting');
         continue;
       }
       if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;

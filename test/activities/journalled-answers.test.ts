@@ -58,6 +58,7 @@ describe('a dialogue that is too long for the model', () => {
       const answers = journalledAnswers({
         journal,
         config,
+        baseWeights: 'tiny',
         endpoint,
         claim: mine,
         signal,

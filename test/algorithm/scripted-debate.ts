@@ -20,7 +20,7 @@ export const paperSettings: DebateSettings = {
   prompts: 'paper',
   roles: [generation, critic],
   stance: 'debate',
-  identified: false,
+  identities: null,
 };
 
 export const cast = (agents: number, roles = paperSettings.roles) => ({

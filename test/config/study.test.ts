@@ -136,6 +136,8 @@ describe('a study', () => {
     [{ ...input, name: 'other' }, 'is "other", but the workflow id is s'],
     [{ ...input, preset: 'tabel-1' }, 'the nearest is table-1'],
     [{ ...input, method_settings: { bas: {} } }, 'method_settings'],
+    [{ ...input, method_settings: { star: {} } }, 'method_settings.star: the study has no such method'],
+    [{ ...input, method_settings: { base: { rounds: 2 } } }, 'the method base is what it is by rounds: 1'],
   ])('refuses %j', (given, words) => {
     expect(refusal(given)).toContain(words);
   });

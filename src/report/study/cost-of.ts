@@ -16,9 +16,13 @@ export type MethodCost = Pick<Cost, 'tokensIn' | 'tokensOut' | 'tokensTrained' |
  * @param accuracy what the method came to, 0..1
  */
 export function costOf(cells: readonly MeasuredCell[], accuracy: number): MethodCost {
-  const costs = cells.map(({ result, method, baseTokens }) => {
-    const used = cost(result, 0);
-    const curveOnly = methods[method].learning === undefined ? 0 : baseTokens;
+  const costs = cells.map(({ result, config, method, baseTokens }) => {
+    // What answers once is measured with all agents' answers, for the sake of precision: one of them is what it costs.
+    const share = methods[method].answer === 'single' ? 1 / config.agents : 1;
+    const { prompt, completion } = result.tokens.evaluation;
+    const evaluation = { prompt: prompt * share, completion: completion * share };
+    const used = cost({ ...result, tokens: { ...result.tokens, evaluation } }, 0);
+    const curveOnly = methods[method].learning === undefined ? 0 : baseTokens * share;
     return { ...used, tokens: used.tokens - curveOnly };
   });
   const mean = (of: (used: Cost) => number): number =>

@@ -35,8 +35,9 @@ function learnt(name: MethodName, debates: readonly LabelledDebate[]) {
 /** A debate as the method holds it, its requests by round, speaker and agent. */
 async function held(method: Method, script: Script, more: Partial<DebateSettings> = {}) {
   const { speak, requests } = speaker(script);
-  const { roles, stance = 'debate', identified = false, fixes } = method;
-  const all = { ...paperSettings, prompts: 'terse' as const, roles, stance, identified, ...fixes, ...more };
+  const { roles, stance = 'debate', identified, fixes } = method;
+  const identities = identified ? 3 : null;
+  const all = { ...paperSettings, prompts: 'terse' as const, roles, stance, identities, ...fixes, ...more };
   const result: Debate = await debate(
     { id: 'q-1', text: '3+4' },
     cast(script.length, roles),
@@ -266,4 +267,12 @@ it('every method has a title of its own, says what it is, and answers in every r
     for (let round = 1; round <= rounds; round++)
       expect(roles.some(({ answers }) => answers(round, rounds))).toBe(true);
   }
+});
+
+it('voters beyond the agents are told the agents’ numbers again', async () => {
+  const voters = Array.from({ length: 5 }, (_, index) => [said(index + 1, 1, '7')]);
+  const { requests } = await held(methods['unique-id'], voters, { rounds: 1 });
+  expect(requests.map(({ messages }) => messages[0]!.content)).toEqual(
+    [1, 2, 3, 1, 2].map((number) => `${number}#3+4`),
+  );
 });

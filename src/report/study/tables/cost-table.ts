@@ -38,7 +38,7 @@ export function costTable(analysis: StudyAnalysis): Table[] {
       ],
       rows,
       notes: [
-        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: percentage points over one answer of the base model, for each million tokens. A method that answers once is measured with the answers of all agents, and all count. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that.',
+        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: percentage points over one answer of the base model, for each million tokens. A method that answers once is measured with the answers of all agents; one of them counts. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that.',
       ],
     },
   ];

@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest';
+import { votesAtEqualTokens } from '../../src/algorithm/votes-at-equal-tokens.ts';
+
+it('a majority at equal tokens has as many answers as the debate would pay for', () => {
+  // 3 first answers cost 60, so one costs 20; the debate costs 300.
+  expect(votesAtEqualTokens(3, { prompt: 200, completion: 100, firstRound: 60 })).toBe(15);
+});
+
+it('a majority at equal tokens has at least the first answers of the debate', () => {
+  expect(votesAtEqualTokens(3, { prompt: 40, completion: 20, firstRound: 60 })).toBe(3);
+});
+
+it('without counted tokens there is no majority at equal tokens', () => {
+  expect(votesAtEqualTokens(3, { prompt: 0, completion: 0, firstRound: 0 })).toBeNull();
+});
