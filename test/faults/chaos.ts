@@ -93,6 +93,7 @@ async function disturbed(world: World, seed: number, expected: Record<string, st
     expected,
     `${name}: its artifacts are those of an undisturbed run`,
   );
+  if (!(await world.worker().gateIsFree())) broken.push(`${name}: the GPU gate is held by nobody`);
   const answers = (await world.answers()).slice(before.answers);
   const fineTunes = (await world.fineTunes()).slice(before.fineTunes);
   const askedTwice = answers.length - new Set(answers).size;
