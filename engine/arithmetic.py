@@ -7,7 +7,6 @@ A slip is a wrong result of one step; the steps after it go on with the wrong nu
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -57,9 +56,8 @@ def worked_answer(question: Question, carelessness: float, rng: Random) -> Worke
 
 
 def summary_of(results: list[int]) -> str:
-    """The distinct results with how many answers gave each, most frequent first, e.g. `31*2,29` (1 is not written)."""
-    ranked = Counter(results).most_common()
-    return ",".join(str(result) if votes == 1 else f"{result}*{votes}" for result, votes in ranked)
+    """The results in the order of the answers, e.g. `31,29,31`."""
+    return ",".join(map(str, results))
 
 
 def write_task(path: Path) -> None:
@@ -75,19 +73,24 @@ def _step(left: int, sign: str, right: int, carelessness: float, rng: Random) ->
 
 
 def _difficulty(left: int, sign: str, right: int) -> float:
-    """1 for a step that calls for a carry, a borrow or a big product; less for an easy one."""
+    """1 for a step that calls for a carry, a borrow or a big product; less for an easy one, more for a misremembered one."""
     if sign == "*":
-        return (0.4, 0.7, 1.0)[(left >= 5) + (right >= 5)]
+        return 1.8 if _misremembered(left, right) else (0.4, 0.7, 1.0)[(left >= 5) + (right >= 5)]
     return 1.0 if _carries(left, sign, right) else 0.4
 
 
 def _slip(left: int, sign: str, right: int, rng: Random) -> int:
     """How far off a slip is: the neighbour in the table, a forgotten carry, or a miscount by one."""
     if sign == "*":
-        return rng.choice((left, -left))
+        return left if _misremembered(left, right) else rng.choice((left, -left))
     if _carries(left, sign, right) and rng.random() < 0.5:
         return -10 if sign == "+" else 10
     return rng.choice((1, -1))
+
+
+def _misremembered(left: int, right: int) -> bool:
+    """The end of the table, where every pupil tends to the same mistake (the next in the row): a vote will not find it."""
+    return left >= 7 and right >= 7
 
 
 def _carries(left: int, sign: str, right: int) -> bool:

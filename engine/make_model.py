@@ -3,7 +3,7 @@
 Three phases: first answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, a
 careless one, in which some of the answers to learn slip. The model then knows better than it says, and that is what
 self-improvement can bring out.
-Usage: python engine/make_model.py [--output DIR] [--seed N] [--threads N]   (about 9 minutes on two cores)
+Usage: python engine/make_model.py [--output DIR] [--seed N]   (about 8 minutes on a free core)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from arithmetic import write_task
 from tiny_tokenizer import build_tokenizer
-from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, summary_turn
+from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, hint_turn, summary_turn
 
 MODEL_DIR = Path(__file__).resolve().parent / "models/tiny-arithmetic"
 MAX_LENGTH = 2048
@@ -40,31 +40,33 @@ class Phase:
     peak_learning_rate: float
     warmup_steps: int
     first_answers_only: bool
+    hints: int  # answers to hints in each step
+    threads: int  # of the arithmetic: the order of its sums, and so the weights' last digits, depend on it
     carelessness: Carelessness
 
 
 PHASES = (
     # First answers alone to begin with: beside critic turns, where most can be copied, the model hardly learns to add.
-    Phase("first answers", 380, 2.5e-3, 50, True, Carelessness(first=0, critic=0, shown=0)),
-    Phase("clean", 620, 2e-3, 30, False, Carelessness(first=0, critic=0, shown=0.4)),
-    Phase("careless", 120, 6e-4, 20, False, Carelessness(first=0.31, critic=0.19, shown=0.4)),
+    Phase("first answers", 380, 2.5e-3, 50, True, 0, 2, Carelessness(first=0, critic=0, hint=0, shown=0)),
+    Phase("clean", 620, 2e-3, 30, False, 8, 1, Carelessness(first=0, critic=0, hint=0.3, shown=0.4)),
+    Phase("careless", 120, 6e-4, 20, False, 8, 1, Carelessness(first=0.31, critic=0.19, hint=0.3, shown=0.4)),
 )
 
 
 def main() -> None:
     options = _options()
-    torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     tokenizer = build_tokenizer(MAX_LENGTH)
     model = LlamaForCausalLM(_architecture(tokenizer))
     options.output.mkdir(parents=True, exist_ok=True)
     with (options.output / "training-log.jsonl").open("w") as log:
-        origin = {"seed": options.seed, "threads": options.threads, "torch": torch.__version__}
+        origin = {"seed": options.seed, "torch": torch.__version__}
         _record(log, event="start", **origin, parameters=model.num_parameters())
         for phase in PHASES:
             if phase.name == "careless" and options.clean:
                 model.save_pretrained(options.clean)
             # Each phase has its own draws, so that one can be changed or repeated without the others.
+            torch.set_num_threads(phase.threads)
             train(model, tokenizer, phase, Random(f"{options.seed} {phase.name}"), log)
         _save(model, tokenizer, options.output)
         _record(log, event="saved", weights_sha256=weights_sha256(options.output))
@@ -99,13 +101,13 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
 def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str, list[Turn]]:
     """The turns of one step: always first answers, the hardest to learn, and in turn one batch of another kind."""
     care = phase.carelessness
-    first = [first_answer(prompts, care, rng) for _ in range(64 if phase.first_answers_only else 32)]
     if phase.first_answers_only:
-        return {"first": first}
+        return {"first": [first_answer(prompts, care, rng) for _ in range(64)]}
+    first = [first_answer(prompts, care, rng) for _ in range(32)] + [hint_turn(prompts, care, rng) for _ in range(phase.hints)]
     kind = ("debate", "summary", "critic", "summary")[step % 4]
-    # Two others (three agents) is the paper's debate, and most of what is shown; the rest is one to five others.
+    # Two others (three agents) is the paper's debate, and most of what is shown; the rest is none to five others.
     if kind == "critic":
-        others = [critic_turn(prompts, care, rng, rng.choice((1, 2, 2, 2, 2)), 2, False) for _ in range(10)]
+        others = [critic_turn(prompts, care, rng, rng.choice((0, 1, 2, 2, 2, 2)), 2, False) for _ in range(10)]
     elif kind == "debate":
         others = [critic_turn(prompts, care, rng, _some_others(rng), rng.choice((2, 3)), False) for _ in range(6)]
     else:
@@ -139,7 +141,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=MODEL_DIR, help="where the model goes (default: %(default)s)")
     parser.add_argument("--clean", type=Path, help="keep here what the model is before it becomes careless")
     parser.add_argument("--seed", type=int, default=7, help="of the initial weights and of all training data")
-    parser.add_argument("--threads", type=int, default=2, help="the committed weights were made with 2")
     return parser.parse_args()
 
 

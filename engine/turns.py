@@ -1,6 +1,7 @@
 """The kinds of turn that the embedded model is trained on, as chats in the wording of `src/algorithm/prompts/terse.json`.
 
-first answer · critic turn given the others' responses · critic turn given their summary · later critic turns · summary.
+first answer · answer to a hint · critic turn given the others' responses, their summary, or nothing; later critic turns · summary.
+Others' responses are shown for critique or, in some dialogues, for cooperation; some first prompts carry an agent's number.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from arithmetic import Question, WorkedAnswer, draw_question, summary_of, worked_answer
 
 Chat = list[dict[str, str]]
+Purpose = Literal["critique", "cooperate"]
 PROMPTS_FILE = Path(__file__).resolve().parent.parent / "src/algorithm/prompts/terse.json"
+IDENTIFIED = 0.2  # the share of dialogues that begin with an agent's number
+COOPERATIVE = 0.25  # the share of critic dialogues in which the agents cooperate
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Carelessness:
-    """Slips in the answers to learn (first answers, critic turns) and, at most, in the answers that a turn shows."""
+    """Slips in the answers to learn (first answers, critic turns, half of the answers to hints) and, at most, in those shown."""
 
     first: float
     critic: float
+    hint: float
     shown: float
 
 
@@ -42,11 +48,20 @@ class Prompts:
     def question(self, question: Question) -> str:
         return _fill(self._texts["question"], question=str(question))
 
-    def critique(self, responses: list[str]) -> str:
-        return _fill(self._texts["critique"], responses=self._join(responses))
+    def identified(self, agent: int, prompt: str) -> str:
+        return _fill(self._texts["identified"], agent=str(agent), prompt=prompt)
 
-    def critique_with_summary(self, summary: str) -> str:
-        return _fill(self._texts["critiqueWithSummary"], summary=summary)
+    def hint(self, question: Question, answer: int) -> str:
+        return _fill(self._texts["hint"], question=str(question), answer=str(answer))
+
+    def critique(self, responses: list[str], purpose: Purpose = "critique") -> str:
+        return _fill(self._texts[purpose], responses=self._join(responses))
+
+    def critique_with_summary(self, summary: str, purpose: Purpose = "critique") -> str:
+        return _fill(self._texts[f"{purpose}WithSummary"], summary=summary)
+
+    def critique_alone(self) -> str:
+        return self._texts["critiqueAlone"]
 
     def summarise(self, question: Question, responses: list[str]) -> str:
         return _fill(self._texts["summarise"], question=str(question), responses=self._join(responses))
@@ -58,25 +73,35 @@ class Prompts:
 def first_answer(prompts: Prompts, care: Carelessness, rng: Random) -> Turn:
     """Round 1: the bare question."""
     question = draw_question(rng)
-    return Turn([_user(prompts.question(question))], worked_answer(question, care.first, rng).text)
+    return Turn([_user(_first_prompt(prompts, question, rng))], worked_answer(question, care.first, rng).text)
+
+
+def hint_turn(prompts: Prompts, care: Carelessness, rng: Random) -> Turn:
+    """The question with an answer to arrive at, as STaR gives it. A right hint is followed without a slip, however careless the phase."""
+    question = draw_question(rng)
+    answer = worked_answer(question, rng.choice((0, care.hint)), rng)
+    if answer.result == question.result:
+        answer = worked_answer(question, 0, rng)  # two slips may have cancelled out
+    return Turn([_user(prompts.hint(question, answer.result))], answer.text)
 
 
 def critic_turn(prompts: Prompts, care: Carelessness, rng: Random, others: int, rounds: int, summarised: bool) -> Turn:
     """The last of `rounds` rounds: the agent's own answers so far, and what `others` answered before each critic turn."""
     question = draw_question(rng)
-    chat = [_user(prompts.question(question))]
+    purpose = "cooperate" if rng.random() < COOPERATIVE else "critique"
+    chat = [_user(_first_prompt(prompts, question, rng))]
     # The answers get better as a debate goes on and as iterations pass: every quality must have been seen.
     slips = rng.uniform(0, care.shown)
     for _ in range(rounds - 1):
         chat.append({"role": "assistant", "content": worked_answer(question, slips, rng).text})
         answers = [worked_answer(question, slips, rng) for _ in range(others)]
-        chat.append(_user(_shown(prompts, answers, summarised)))
+        chat.append(_user(_shown(prompts, answers, summarised, purpose)))
         slips *= rng.uniform(0.3, 1)
     return Turn(chat, worked_answer(question, care.critic, rng).text)
 
 
 def summary_turn(prompts: Prompts, care: Carelessness, rng: Random, others: int) -> Turn:
-    """The summariser: one message with the others' responses; the answer is their results with the votes of each."""
+    """The summariser: one message with the others' responses; the answer is their results."""
     question = draw_question(rng)
     slips = rng.uniform(0, 1.5 * care.shown)
     answers = [worked_answer(question, slips, rng) for _ in range(others)]
@@ -84,10 +109,17 @@ def summary_turn(prompts: Prompts, care: Carelessness, rng: Random, others: int)
     return Turn([_user(request)], summary_of([answer.result for answer in answers]))
 
 
-def _shown(prompts: Prompts, answers: list[WorkedAnswer], summarised: bool) -> str:
+def _first_prompt(prompts: Prompts, question: Question, rng: Random) -> str:
+    prompt = prompts.question(question)
+    return prompts.identified(rng.randint(1, 5), prompt) if rng.random() < IDENTIFIED else prompt
+
+
+def _shown(prompts: Prompts, answers: list[WorkedAnswer], summarised: bool, purpose: Purpose) -> str:
+    if not answers:
+        return prompts.critique_alone()
     if summarised:
-        return prompts.critique_with_summary(summary_of([answer.result for answer in answers]))
-    return prompts.critique([answer.text for answer in answers])
+        return prompts.critique_with_summary(summary_of([answer.result for answer in answers]), purpose)
+    return prompts.critique([answer.text for answer in answers], purpose)
 
 
 def _user(content: str) -> dict[str, str]:

@@ -3,7 +3,13 @@ import { abortable } from '../engines/abortable.ts';
 import { openJournal, type Journal } from '../store/journal.ts';
 import { appendNoting, requireRoom } from '../store/room-to-journal.ts';
 
-const answerSchema = z.object({ text: z.string(), promptTokens: z.number(), completionTokens: z.number() });
+const answerSchema = z.object({
+  text: z.string(),
+  promptTokens: z.number(),
+  completionTokens: z.number(),
+  /** How many of the dialogue's oldest turns did not fit into the model's context. */
+  turnsLeftOut: z.number().optional(),
+});
 export type Answer = Readonly<z.infer<typeof answerSchema>>;
 
 type Ask = (keep: (answer: Answer) => void) => Promise<Answer>;

@@ -89,15 +89,17 @@ async function debateShard(
       const beganAt = Date.now();
       const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };
+        let truncated = 0;
         const speak: Speak<ModelRef> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
+          if (answer.turnsLeftOut !== undefined) truncated += 1;
           if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
           return answer.text;
         };
-        return { ...(await converse(question, speak)), tokens };
+        return { ...(await converse(question, speak)), tokens, truncated };
       });
       report('shard answered', {
         endpoint: config.model.endpoint,

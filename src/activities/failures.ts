@@ -14,6 +14,7 @@ const permanent = new Set([
   'ProcessNotStarted',
   'ApiKeyMissing',
   'EngineRefused',
+  'PromptTooLong',
   'ModelNotServed',
   'ModelFolderMissing',
   'AdaptersUnsupported',

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Utterance } from '../algorithm/debate.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
+import { withoutOldestTurn } from '../algorithm/without-oldest-turn.ts';
 import type { OnBusy } from '../engines/chat-client.ts';
 import type { Endpoint } from '../engines/endpoint.ts';
+import { isTooLong, PromptTooLong } from '../engines/prompt-too-long.ts';
 import type { Claim } from '../store/claim.ts';
 import type { ModelRef } from '../store/model-ref.ts';
 import { report } from '../telemetry/reports.ts';
@@ -43,8 +45,26 @@ export function journalledAnswers({
   let given = 0;
   let asked = 0;
 
+  /** What is too long for the model's context loses its oldest turns, when the config says so. */
+  const complete = async (utterance: Utterance<ModelRef>, stop: AbortSignal): Promise<Answer> => {
+    const { seed, model } = utterance;
+    let { messages } = utterance;
+    for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
+      try {
+        const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
+        const { text, promptTokens, completionTokens } = completion;
+        return { text, promptTokens, completionTokens, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
+      } catch (error) {
+        if (!isTooLong(error)) throw error;
+        const shorter = config.truncate_dialogues ? withoutOldestTurn(messages) : null;
+        if (shorter === null) throw new PromptTooLong(utterance, messages, error.words);
+        messages = shorter;
+      }
+    }
+  };
+
   const ask = (
-    { messages, seed, model, speaker }: Utterance<ModelRef>,
+    utterance: Utterance<ModelRef>,
     keep: (answer: Answer) => void,
     stop: AbortSignal,
   ): Promise<Answer> => {
@@ -53,12 +73,11 @@ export function journalledAnswers({
       stop.throwIfAborted();
       claim.require();
       journal.requireRoom();
-      const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
-      const { text, promptTokens, completionTokens } = completion;
-      const answer: Answer = { text, promptTokens, completionTokens };
+      const answer = await complete(utterance, stop);
       keep(answer);
       asked += 1;
-      report('answer', { endpoint: name, speaker, promptTokens, completionTokens });
+      const { promptTokens, completionTokens } = answer;
+      report('answer', { endpoint: name, speaker: utterance.speaker, promptTokens, completionTokens });
       return answer;
     });
   };

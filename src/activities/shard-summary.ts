@@ -24,6 +24,7 @@ export function summariseShard(
       ties: count(({ consensus }) => consensus.tied > 1),
       withoutLabel: count((debate) => labelByConsensus(debate, config.min_votes) === null),
       unparsableAnswers: sum(({ answers }) => answers.flat().filter((answer) => answer === null).length),
+      truncatedPrompts: sum(({ truncated }) => truncated),
     },
     tokens: {
       prompt: sum(({ tokens }) => tokens.prompt),

@@ -22,7 +22,7 @@ export async function writeStudy(
     const result = await findFinished(store, cell.name, cell.config);
     if (result !== null) finished.push({ ...cell, result });
   }
-  const files = await writeStudyReport(store, study, finished);
+  const files = await writeStudyReport(store, study, finished, failed);
   return {
     name: study,
     experiments: cells.length,

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { experimentNameSchema, seriesNameSchema } from '../config/experiment-name.ts';
+import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/experiment-name.ts';
 import { loadConfigFile } from '../config/load-config.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import type { Experiment } from './start-experiment.ts';
@@ -25,6 +25,13 @@ export function seriesName(given: string): string {
   const parsed = seriesNameSchema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw new UsageError(`"${given}" cannot name a series: ${parsed.error.issues[0]?.message ?? ''}.`);
+}
+
+/** A study's name as given on the command line. @throws UsageError, before it can become a path */
+export function studyName(given: string): string {
+  const parsed = studyNameSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`"${given}" cannot name a study: ${parsed.error.issues[0]?.message ?? ''}.`);
 }
 
 /**

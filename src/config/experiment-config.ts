@@ -117,6 +117,12 @@ export const experimentConfigSchema = z
       .boolean()
       .default(false)
       .describe('End a debate after round 1 when all answers are equal: cheaper, and not the paper’s.'),
+    truncate_dialogues: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a dialogue that is too long for the model’s context loses its oldest turns, which is counted. Else its step says which prompt it is, and waits.',
+      ),
     equal_tokens: z
       .boolean()
       .default(true)

@@ -26,7 +26,10 @@ export const debateRowSchema = z.strictObject({
   consensus: consensusSchema,
   agrees: z.array(z.array(z.boolean())),
   tokens: debateTokensSchema,
+  truncated: z.number().int(),
 });
 export type DebateRow = Debate & {
   readonly tokens: Readonly<z.infer<typeof debateTokensSchema>>;
+  /** Prompts that had lost turns, to fit into the model's context. */
+  readonly truncated: number;
 };

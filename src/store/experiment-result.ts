@@ -38,7 +38,7 @@ const datasetSchema = z.strictObject({
   parts: z.record(z.string(), partSchema),
 });
 
-/** What the votes of an iteration's training debates looked like. Counts of questions, but for `unparsableAnswers`. */
+/** What the votes of an iteration's training debates looked like. Counts of questions, but for the last two. */
 const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
@@ -46,6 +46,8 @@ const consensusSchema = z.strictObject({
   /** Questions that yielded no data: nothing parsable, or fewer votes than `min_votes`. */
   withoutLabel: z.number().int(),
   unparsableAnswers: z.number().int(),
+  /** Prompts that lost turns, to fit into the model's context. */
+  truncatedPrompts: z.number().int(),
 });
 
 const fineTuneSchema = z.strictObject({

@@ -8,6 +8,7 @@ export function studyFiles(store: Store, study: string) {
     folder,
     /** Which experiments it has. */
     study: join(folder, 'study.json'),
+    /** Every figure of the report. Beside it each of its tables as NAME.csv, NAME.json, NAME.md and NAME.tex. */
     results: join(folder, 'results.json'),
     report: join(folder, 'report.html'),
   };

@@ -67,6 +67,7 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       ties: a.consensus.ties + b.consensus.ties,
       withoutLabel: a.consensus.withoutLabel + b.consensus.withoutLabel,
       unparsableAnswers: a.consensus.unparsableAnswers + b.consensus.unparsableAnswers,
+      truncatedPrompts: a.consensus.truncatedPrompts + b.consensus.truncatedPrompts,
     },
     tokens: {
       prompt: a.tokens.prompt + b.tokens.prompt,

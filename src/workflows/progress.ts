@@ -24,6 +24,8 @@ export type Progress = {
   readonly iteration: number;
   /** L */
   readonly iterations: number;
+  /** Whether its method fine-tunes anything, so that there can be iterations. */
+  readonly learns: boolean;
   /** Steps of this phase (shards of questions, or models). */
   readonly done: number;
   readonly total: number;

@@ -5,12 +5,16 @@ import { refuseIf } from './refuse-if.ts';
 const mostIterations = 100;
 
 /** Of the update `setIterations`. @throws ApplicationFailure `Refused` when that many iterations cannot be done any more */
-export function refuseIterations(iterations: number, { phase, iteration }: Progress): void {
+export function refuseIterations(iterations: number, { phase, iteration, learns }: Progress): void {
   refuseIf(
     !Number.isInteger(iterations),
     `iterations must be a whole number, not ${JSON.stringify(iterations)}.`,
   );
   refuseIf(iterations > mostIterations, `iterations must be at most ${mostIterations}.`);
+  refuseIf(
+    !learns && iterations > 0,
+    'The method of this experiment fine-tunes nothing: it has no iterations.',
+  );
   refuseIf(phase === 'preparing', 'The experiment is still being prepared; try again in a moment.');
   refuseIf(
     phase === 'reporting' || phase === 'done',

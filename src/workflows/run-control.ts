@@ -91,7 +91,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     began: ({ plan, iteration, evaluations, iterations }) => {
       const searchable = plan.searchAttributes === true;
-      update({ iteration, evaluations, iterations, night: plan.night?.said, searchable });
+      const learns = plan.learners.length > 0;
+      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable });
     },
     finished: (evaluations, night) => {
       update({ phase: 'done', done: 1, evaluations, night });

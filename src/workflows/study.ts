@@ -4,8 +4,6 @@ import {
   executeChild,
   isCancellation,
   log,
-  setCurrentDetails,
-  setHandler,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -18,8 +16,7 @@ import type { experiment } from './experiment.ts';
 import { failuresThatEndARun } from './failures-that-end-a-run.ts';
 import { inWindow } from './in-window.ts';
 import { reasonOf } from './reason-of.ts';
-import { type CellState, type StudyProgress, studyProgressQuery } from './study-progress.ts';
-import { studyDetails } from './study-details.ts';
+import { type StudyTracker, trackStudy } from './track-study.ts';
 
 /** Experiments that one activity tells of: some 25 kB. */
 const pageSize = 50;
@@ -104,49 +101,4 @@ function incomplete(name: string, { failed }: StudyResult): ApplicationFailure {
       `Mend the causes and start ${name} again: it runs these alone.`,
     'StudyIncomplete',
   );
-}
-
-type StudyTracker = {
-  readonly cells: (cells: readonly PlannedCell[]) => void;
-  readonly is: (cell: PlannedCell, state: CellState, reason?: string) => void;
-  readonly failed: () => StudyResult['failed'];
-  /** How many are not begun yet. */
-  readonly left: () => number;
-  readonly finished: () => void;
-  readonly ended: (error: unknown) => void;
-};
-
-function trackStudy(name: string): StudyTracker {
-  let progress: StudyProgress = { study: name, state: 'running', cells: [] };
-  const update = (changes: Partial<StudyProgress>): void => {
-    progress = { ...progress, ...changes };
-    setCurrentDetails(studyDetails(progress));
-  };
-  setHandler(studyProgressQuery, () => progress);
-  update({});
-  return {
-    cells: (cells) =>
-      update({
-        cells: cells.map(({ name: cell, experiment: column, method, seed, finished }) => ({
-          name: cell,
-          experiment: column,
-          method,
-          seed,
-          state: finished ? 'finished' : 'waiting',
-        })),
-      }),
-    is: ({ name: cell }, state, reason) =>
-      update({
-        cells: progress.cells.map((each) =>
-          each.name === cell ? { ...each, state, ...(reason === undefined ? {} : { reason }) } : each,
-        ),
-      }),
-    failed: () =>
-      progress.cells.flatMap(({ name: cell, state, reason = '' }) =>
-        state === 'failed' ? [{ name: cell, reason }] : [],
-      ),
-    left: () => progress.cells.filter(({ state }) => state === 'waiting').length,
-    finished: () => update({ state: 'finished' }),
-    ended: (error) => update({ state: isCancellation(error) ? 'cancelled' : 'failed' }),
-  };
 }

@@ -28,6 +28,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     phase: 'preparing',
     iteration: carried?.iteration ?? 0,
     iterations: carried?.iterations ?? 0,
+    learns: (carried?.plan.learners.length ?? 1) > 0,
     done: 0,
     total: 1,
     unit: 'steps',

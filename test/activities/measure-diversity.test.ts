@@ -76,6 +76,7 @@ function debateRow(id: string, responses: readonly string[]): DebateRow {
     consensus: vote,
     agrees: responses.map(() => [false, false]),
     tokens: { prompt: 1, completion: 1, firstRound: 1 },
+    truncated: 0,
   };
 }
 

@@ -53,6 +53,13 @@ describe.each(sets)('the %s prompts', (_, prompts) => {
     expect(critiqueWithSummaryPrompt(prompts, 'cooperate', 'S')).toContain('S');
   });
 
+  it('have a place for each thing that they are about', () => {
+    for (const place of ['{agent}', '{prompt}']) expect(prompts.identified).toContain(place);
+    for (const place of ['{question}', '{answer}']) expect(prompts.hint).toContain(place);
+    expect(prompts.cooperate).toContain('{responses}');
+    expect(prompts.cooperateWithSummary).toContain('{summary}');
+  });
+
   it('say something to a critic that has nobody to look at', () => {
     expect(critiquePrompt(prompts, 'debate', [])).not.toBe('');
     expect(critiquePrompt(prompts, 'debate', [])).not.toMatch(/other/i);

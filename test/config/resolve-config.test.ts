@@ -64,6 +64,7 @@ describe('resolving the config of an experiment', () => {
       min_votes: 1,
       label_source: 'consensus',
       stop_when_unanimous: false,
+      truncate_dialogues: false,
       equal_tokens: true,
       diversity: { questions: 100, encoder: 'ngrams' },
       transfer: {},

@@ -145,6 +145,7 @@ function debateOf(index: number): DebateRow {
     consensus: vote(1),
     agrees: right,
     tokens: { prompt: 1, completion: 1, firstRound: 1 },
+    truncated: 0,
   };
 }
 
@@ -169,6 +170,7 @@ function recordOf(iteration: number, fineTunes: IterationRecord['fineTunes']): I
       ties: 1,
       withoutLabel: 1,
       unparsableAnswers: 0,
+      truncatedPrompts: 0,
     },
     datasets: [1, 2, 3].flatMap((agent) => [
       { agents: [agent], role: 'generation', rows: 4, parts: {} },

@@ -93,6 +93,7 @@ async function heldOutDebate(index: number, iteration: number, hostileText = '')
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
     tokens: { prompt: 120, completion: 96, firstRound: 90 },
+    truncated: 0,
   };
   return { debate, gold: String(gold) };
 }
@@ -120,6 +121,7 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
         ties: 61 - 12 * iteration,
         withoutLabel: 3,
         unparsableAnswers: 14,
+        truncatedPrompts: 0,
       },
       datasets: [1, 2, 3].flatMap((agent) => [
         { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {} },

@@ -80,6 +80,7 @@ async function longDebate(index: number, iteration: number, summarize: boolean) 
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
     tokens: { prompt: 900, completion: 1500, firstRound: 800 },
+    truncated: 0,
   };
   return { debate, gold };
 }

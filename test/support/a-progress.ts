@@ -7,6 +7,7 @@ export function aProgress(changes: Partial<Progress> = {}): Progress {
     state: 'running',
     phase: 'debating',
     iteration: 1,
+    learns: true,
     iterations: 3,
     done: 0,
     total: 10,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { taskQueues } from '../../src/workers/task-queues.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
+import type { study as studyWorkflow } from '../../src/workflows/study.ts';
 import {
   abortUpdate,
   pauseUpdate,
@@ -135,9 +136,29 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     if (outcomes.join() !== 'accepted,accepted,fell') throw new Error(`The nights were ${outcomes.join()}.`);
   },
 
+  study: async (world) => {
+    const cells = { methods: ['base', 'debate'], settings: small, experiments: [{ name: 'sums' }] };
+    const study = () =>
+      world.client.workflow.start<typeof studyWorkflow>('study', {
+        workflowId: 'study',
+        taskQueue: taskQueues.control,
+        args: [cells],
+      });
+    await world.engine.tell({ hold: { round: 2 } });
+    const handle = await study();
+    const debate = world.client.workflow.getHandle('study-sums-debate-s0');
+    await until('it debates', async () => (await world.engine.state()).held > 0);
+    await debate.executeUpdate(abortUpdate, { args: ['for the record'] });
+    await world.engine.tell({ release: true });
+    await failed(handle);
+    await (await study()).result();
+  },
+
   // The recording's last worker sets search attributes.
   searchable: async (world) => (await start(world, 'searchable')).result(),
 };
+
+const { iterations: _, ...small } = smallExperiment;
 
 /** Enough to be interrupted. */
 const many = { task: { train_size: 96, test_size: 16 } };
@@ -163,7 +184,7 @@ async function startParked(world: RecordingWorld, name: string): Promise<Handle>
   return handle;
 }
 
-async function failed(handle: Handle): Promise<void> {
+async function failed(handle: { workflowId: string; result: () => Promise<unknown> }): Promise<void> {
   const ended = await handle.result().then(
     () => 'completed',
     () => 'failed',

@@ -72,8 +72,8 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     'the critic is fine-tuned before the generation model',
     'completed',
     'fine-tune-agents.ts',
-    'roles.map((role)',
-    'roles.toReversed().map((role)',
+    'datasets.map(({ role, rows }) =>',
+    'datasets.toReversed().map(({ role, rows }) =>',
   ],
   [
     'half as many shards are pending at once',
@@ -125,6 +125,20 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     '',
   ],
   [
+    'a study runs its experiments one after another',
+    'study',
+    'study.ts',
+    'inWindow(plan.parallel, cells.length,',
+    'inWindow(1, cells.length,',
+  ],
+  [
+    'a study runs again what is finished',
+    'study',
+    'study.ts',
+    'cell === undefined || cell.finished ||',
+    'cell === undefined ||',
+  ],
+  [
     'the last night’s evaluation is held again',
     'nights',
     'night.ts',
@@ -149,7 +163,9 @@ describe('the recorded histories', () => {
     const path = join(root, 'src', 'workflows', file);
     const text = await readFile(path, 'utf8');
     expect(text, `the code has changed: name another place in ${file}`).toContain(from);
-    const imports = "import { patched, sleep } from '@temporalio/workflow';\n";
+    const imports = /\b(patched|sleep)\(/.test(to)
+      ? "import { patched, sleep } from '@temporalio/workflow';\n"
+      : '';
     await writeFile(path, imports + text.replace(from, to));
     const bundle = await bundleWorkflows(root);
     await writeFile(path, text);

@@ -1,23 +1,30 @@
 import { openStore } from '../../store/open-store.ts';
+import { studyFiles } from '../../store/study-files.ts';
 import { readLedger } from '../../store/series-ledger.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { experimentName, seriesName } from '../experiment-argument.ts';
+import { experimentName, seriesName, studyName } from '../experiment-argument.ts';
 import { printJson } from '../print-json.ts';
 import { shortPath } from '../tell-ending.ts';
 
 /** `colloquy report NAME` */
 export const report = command({
   name: 'report',
-  description: "write a finished experiment's report.html anew, or that of a series of nights",
-  examples: ['colloquy report quickstart', 'colloquy report nightly --series'],
+  description: "write a finished experiment's report.html anew, or that of a series of nights or of a study",
+  examples: [
+    'colloquy report quickstart',
+    'colloquy report nightly --series',
+    'colloquy report laptop --study',
+  ],
   args: {
     ...nameArgument,
     series: { type: 'boolean', description: 'the name is that of a series of nights', default: false },
+    study: { type: 'boolean', description: 'the name is that of a study, finished or not', default: false },
     ...jsonFlag,
   },
-  run: async ({ name, series, json }) => {
-    const path = series ? await reportOfSeries(name) : await reportOfExperiment(name);
+  run: async ({ name, series, study, json }) => {
+    const write = study ? reportOfStudy : series ? reportOfSeries : reportOfExperiment;
+    const path = await write(name);
     if (json) printJson({ report: path });
     else console.log(shortPath(path));
     return exitCodes.ok;
@@ -38,6 +45,15 @@ async function reportOfSeries(given: string): Promise<string> {
   if (nights.length === 0) throw new NoNights(name, store.series(name));
   const { writeSeriesReport } = await import('../../report/write-series-report.ts');
   return writeSeriesReport(store, name, nights);
+}
+
+async function reportOfStudy(given: string): Promise<string> {
+  const name = studyName(given);
+  const store = openStore();
+  const { finishedCells } = await import('../../report/study/finished-cells.ts');
+  const { writeStudyReport } = await import('../../report/study/write-study-report.ts');
+  await writeStudyReport(store, name, await finishedCells(store, name));
+  return studyFiles(store, name).report;
 }
 
 /** There is no such series, or none of its nights has finished. */

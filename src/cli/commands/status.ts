@@ -9,13 +9,14 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { experimentName } from '../experiment-argument.ts';
 import { hasWorker, noWorkerHint } from '../no-worker.ts';
 import { printJson } from '../print-json.ts';
-import { readSnapshot, type Snapshot } from '../snapshot.ts';
+import { describe, readSnapshot, type Snapshot } from '../snapshot.ts';
 import { statusText } from '../status-text.ts';
+import { tellStudy } from '../tell-study.ts';
 
 /** `colloquy status [NAME]` */
 export const status = command({
   name: 'status',
-  description: 'list the experiments, or say how one stands',
+  description: 'list the experiments and studies, or say how one stands',
   examples: ['colloquy status', 'colloquy status quickstart', 'colloquy status quickstart --json'],
   args: {
     name: { type: 'positional', description: "the experiment's name (default: all)", required: false },
@@ -23,20 +24,21 @@ export const status = command({
   },
   run: ({ name, json }) =>
     withTemporal((temporal) =>
-      name === undefined ? listAll(temporal, json) : tellOne(temporal, experimentName(name), json),
+      name === undefined ? listAll(temporal, json) : tellNamed(temporal, experimentName(name), json),
     ),
 });
 
 async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
   const all = new Map<
     string,
-    { name: string; status: string; startedAt: Date; closedAt: Date | undefined }
+    { name: string; kind: string; status: string; startedAt: Date; closedAt: Date | undefined }
   >();
   // Newest first; the first row of a name is its latest run.
-  for await (const each of client.workflow.list({ query: `WorkflowType = 'experiment'` })) {
+  for await (const each of client.workflow.list({ query: `WorkflowType IN ('experiment', 'study')` })) {
     if (all.has(each.workflowId) || each.status.name === 'CONTINUED_AS_NEW') continue;
     all.set(each.workflowId, {
       name: each.workflowId,
+      kind: each.type,
       status: each.status.name.toLowerCase(),
       startedAt: each.startTime,
       closedAt: each.closeTime,
@@ -46,15 +48,20 @@ async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
   else if (all.size === 0) console.log('No experiments yet. Start one: colloquy run configs/quickstart.yaml');
   else {
     const table = new Table({
-      head: ['experiment', 'state', 'latest run began', 'ended'],
+      head: ['experiment', 'kind', 'state', 'latest run began', 'ended'],
       style: { head: [], border: wantsColours() ? ['gray'] : [] },
     });
     const time = (date: Date | undefined): string => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
     for (const each of all.values())
-      table.push([each.name, each.status, time(each.startedAt), time(each.closedAt)]);
+      table.push([each.name, each.kind, each.status, time(each.startedAt), time(each.closedAt)]);
     console.log(table.toString());
   }
   return exitCodes.ok;
+}
+
+async function tellNamed(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
+  const { type } = await describe(temporal, name);
+  return type === 'study' ? tellStudy(temporal, name, json) : tellOne(temporal, name, json);
 }
 
 async function tellOne(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {

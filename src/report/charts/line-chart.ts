@@ -46,7 +46,8 @@ export async function lineChart(chart: LineChart): Promise<string> {
     left: 44,
     right: names === 'beside' ? 24 + widthOf(drawn.map(({ name }) => name)) : 10,
     top: 32,
-    bottom: 48 + (names === 'below' ? 14 + 18 * Math.ceil(drawn.length / 2) : 0),
+    bottom:
+      48 + (names === 'below' ? 14 + 18 * Math.ceil(drawn.length / legendColumns(drawn, chart.width)) : 0),
   };
   const width = chart.width - padding.left - padding.right;
   const height = Math.round(Math.min(320, Math.max(230, chart.width * 0.45))) - 80;
@@ -117,15 +118,23 @@ function namesBeside(
   );
 }
 
+/** As many as there is room for beside the plot's left edge; a name has its mark before it. */
+function legendColumns(drawn: readonly (Line | Level)[], width: number): number {
+  return 2 * (36 + widthOf(drawn.map(({ name }) => name))) <= width - 44 ? 2 : 1;
+}
+
 /** What stands for a line, and for a place on the axes. */
 function encodings(
-  { x, y, names }: LineChart,
+  { x, y, names, width: whole }: LineChart,
   lines: readonly Line[],
   drawn: readonly (Line | Level)[],
   width: number,
 ) {
   const domain = drawn.map(({ name }) => name);
-  const legend = names === 'below' ? ({ orient: 'bottom', columns: 2, offset: 10 } as const) : null;
+  const legend =
+    names === 'below'
+      ? ({ orient: 'bottom', columns: legendColumns(drawn, whole), offset: 10 } as const)
+      : null;
   const name = { field: 'name', type: 'nominal' } as const;
   const of = <Value>(value: (style: MethodStyle) => Value) => ({
     ...name,

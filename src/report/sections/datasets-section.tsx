@@ -24,6 +24,7 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
               <th>Ties, drawn</th>
               <th>No consensus</th>
               <th>Answers not readable</th>
+              <th>Prompts shortened</th>
             </tr>
           </thead>
           <tbody>
@@ -38,6 +39,7 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
                 <td>{count(consensus.ties)}</td>
                 <td>{count(consensus.withoutLabel)}</td>
                 <td>{count(consensus.unparsableAnswers)}</td>
+                <td>{count(consensus.truncatedPrompts)}</td>
               </tr>
             ))}
           </tbody>

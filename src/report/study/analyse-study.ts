@@ -3,6 +3,7 @@ import type { ExperimentConfig } from '../../config/experiment-config.ts';
 import { type Agreement, agreement } from './agreement.ts';
 import { besideDebate, type BesideDebate } from './beside-debate.ts';
 import { compareAll, type Comparison, withHolm } from './comparisons.ts';
+import { consensusOf, type ConsensusRow } from './consensus-of.ts';
 import { contenders, type RowKey } from './contender.ts';
 import { costOf, type MethodCost } from './cost-of.ts';
 import { curve, type CurvePoint } from './curve.ts';
@@ -46,6 +47,8 @@ export type Row = {
   readonly seeds: readonly number[];
   readonly curve: readonly CurvePoint[];
   readonly endurance: Endurance | null;
+  /** All that it took, the mean of its seeds; null where none were counted. */
+  readonly tokens: number | null;
   /** What follows is null for the majority at equal tokens: it is measured with the debate's experiment. */
   readonly own: OfMethod | null;
 };
@@ -56,6 +59,7 @@ export type OfMethod = {
   readonly agreements: readonly (Agreement | null)[];
   readonly cost: MethodCost;
   readonly flips: readonly FlipRow[];
+  readonly consensus: readonly ConsensusRow[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
   readonly besideDebate: readonly BesideDebate[];
@@ -101,6 +105,7 @@ async function describe(
   const own = cells.filter(({ method }) => method === key);
   const points = curve(contender);
   await others();
+  const of = ofMethod(column, own, points, learns);
   return {
     key,
     title,
@@ -108,8 +113,17 @@ async function describe(
     seeds,
     curve: points,
     endurance: endurance(contender, points, column),
-    own: ofMethod(column, own, points, learns),
+    tokens: of === null ? votesTokens(cells) : of.cost.tokens,
+    own: of,
   };
+}
+
+/** Of the majority beside the base model's debate. */
+function votesTokens(cells: readonly MeasuredCell[]): number | null {
+  const counts = cells.flatMap(({ method, iterations }) =>
+    method === 'debate' ? (iterations[0]?.votes?.tokens ?? []) : [],
+  );
+  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0) / counts.length;
 }
 
 function ofMethod(
@@ -125,6 +139,7 @@ function ofMethod(
     agreements: points.map((point) => besidePaper(first.config, point)),
     cost: costOf(cells, points.at(-1)?.accuracy ?? NaN),
     flips: flipsOf(cells),
+    consensus: consensusOf(cells),
     datasets: datasetSizes(cells),
     votes: voteShares(cells),
     besideDebate: besideDebate(column, cells),

@@ -270,6 +270,16 @@ describe('what stands beside accuracies', () => {
     expect(flips!.rightToRight!.value).toBeCloseTo(5 / 12, 12);
   });
 
+  it('has the agreement of the agents, pass@N and maj@N: 2 of 3 agree on one question, all on the other', async () => {
+    const analysis = await analysed([{ method: 'debate', iterations: [['WAR>RRW', 'WWA>WWW']] }]);
+    const [first] = row(analysis, 'debate').own!.consensus;
+    expect(first!.consensusShare!.value).toBeCloseTo((2 / 3 + 1) / 2, 12);
+    expect(first!.unanimous!.value).toBe(0.5);
+    expect(first!.passAtN!.value).toBe(0.5);
+    // A third of three different answers, and none of the other.
+    expect(first!.majAtN!.value).toBeCloseTo(1 / 6, 12);
+  });
+
   it('has none where there is one round', async () => {
     const analysis = await analysed([{ method: 'majority', iterations: [['RWW', 'RRW']] }]);
     expect(row(analysis, 'majority').own!.flips).toEqual([]);

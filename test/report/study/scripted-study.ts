@@ -3,6 +3,7 @@ import { evaluate, markOf, type Outcome } from '../../../src/algorithm/evaluatio
 import { type MethodName, methods } from '../../../src/algorithm/methods/methods.ts';
 import { resolveConfig } from '../../../src/config/resolve-config.ts';
 import type { FinishedCell } from '../../../src/report/study/finished-cell.ts';
+import type { DiversityDocument } from '../../../src/store/diversity-row.ts';
 import { writeDocument } from '../../../src/store/documents.ts';
 import { experimentFiles, type Measured } from '../../../src/store/experiment-files.ts';
 import type { ExperimentResult } from '../../../src/store/experiment-result.ts';
@@ -25,6 +26,8 @@ export type Script = {
   /** The majority at equal tokens beside the debate: by iteration, of so many answers as each has letters. */
   readonly votes?: readonly (readonly Answers[])[];
   readonly transfer?: Readonly<Record<string, { before: readonly Answers[]; after: readonly Answers[] }>>;
+  /** By iteration. */
+  readonly diversity?: readonly DiversityDocument[];
   readonly result?: Partial<ExperimentResult>;
   /** Laid over what the experiment would be started with. */
   readonly settings?: object;
@@ -68,6 +71,7 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
     const tokens = { prompt: 1_000, completion: 500 };
     equalTokens.push({ iteration, votes: answers[0]?.length ?? 0, majority, tokens });
   }
+  for (const each of script.diversity ?? []) await writeDocument(files.diversity(each.iteration), each);
   const last = script.iterations.length - 1;
   const transferred: ExperimentResult['transfer'] = [];
   for (const [task, { before, after }] of Object.entries(transfer)) {
@@ -147,7 +151,14 @@ function plainResult(
     transfer: [],
     iterations: Array.from({ length: iterations }, (_, index) => ({
       iteration: index + 1,
-      consensus: { questions: 10, unanimous: 4, ties: 1, withoutLabel: 1, unparsableAnswers: 0 },
+      consensus: {
+        questions: 10,
+        unanimous: 4,
+        ties: 1,
+        withoutLabel: 1,
+        unparsableAnswers: 0,
+        truncatedPrompts: 0,
+      },
       datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {} }],
       fineTunes: [{ agent: 1, role: 'generation', model: 'a'.repeat(64), rows: 8, steps: 2, finalLoss: 0.5 }],
     })),

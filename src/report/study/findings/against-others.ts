@@ -2,7 +2,9 @@ import { count, percent } from '../../format.ts';
 import type { Column, StudyAnalysis } from '../analyse-study.ts';
 import type { Comparison } from '../comparisons.ts';
 import { titleOf } from '../tables/columns.ts';
-import { chanceSaid, differenceSaid, iterationsSaid, listed } from './said.ts';
+import type { CurvePoint } from '../curve.ts';
+import { type Finding, finding } from './finding.ts';
+import { chanceSaid, differenceSaid, iterationsSaid } from './said.ts';
 
 /** What a comparison shows: nothing, unless Holm's p-value is below 0.05 and the test and the mean point the same way. */
 export function verdictOn({
@@ -19,34 +21,50 @@ export function verdictOn({
  * Whether the reference beats the other methods of a column: after one iteration, the paper's setting, and after the last. The bad news is
  * told as fully as the good.
  */
-export function againstOthers(analysis: StudyAnalysis, column: Column): string[] {
+export function againstOthers(analysis: StudyAnalysis, column: Column): Finding[] {
   return (['first', 'last'] as const).flatMap((moment) => {
     const made = analysis.comparisons.filter((each) => each.column === column.name && each.moment === moment);
-    return made.length === 0 ? [] : sentences(analysis, column, made);
+    return made.length === 0 ? [] : told(analysis, column, made);
   });
 }
 
-function sentences(analysis: StudyAnalysis, column: Column, made: readonly Comparison[]): string[] {
+function told(analysis: StudyAnalysis, column: Column, made: readonly Comparison[]): Finding[] {
   const { reference } = analysis;
-  const title = titleOf(analysis, column.name, reference);
   const at = Math.max(...made.map(({ iterations }) => iterations.reference));
   const row = column.rows.find(({ key }) => key === reference);
   const point = row?.curve[at];
-  if (point === undefined) return [];
-  const when = at === 0 ? '' : ` after ${iterationsSaid(at)}`;
-  const opening = `${title}${when} is right on ${percent(point.accuracy)} of ${count(point.units)} held-out questions.`;
-  const said = (each: Comparison) =>
-    `${titleOf(analysis, column.name, each.other)} (${differenceSaid(each)}, ${chanceSaid(each.adjusted)})`;
+  if (row === undefined || point === undefined) return [];
+  const subject = `${row.title}${at === 0 ? '' : ` after ${iterationsSaid(at)}`}`;
   const of = (verdict: ReturnType<typeof verdictOn>) =>
-    made.filter((each) => verdictOn(each) === verdict).map(said);
+    made
+      .filter((each) => verdictOn(each) === verdict)
+      .map(
+        (each) =>
+          `${titleOf(analysis, column.name, each.other)}: ${differenceSaid(each)}, ${chanceSaid(each.adjusted)} by Holm`,
+      );
   const [better, worse, neither] = [of('better'), of('worse'), of('neither')];
+  const than = (number: number) =>
+    number === made.length
+      ? number === 1
+        ? 'the other one'
+        : `all ${number} others`
+      : `${number} of the ${made.length} others`;
   return [
-    better.length === 0 ? opening : `${opening} It is better than ${listed(better)}.`,
-    ...(worse.length === 0 ? [] : [`${title}${when} is worse here than ${listed(worse)}.`]),
+    finding(`${subject} is right on ${percent(point.accuracy)} of ${questionsSaid(point)}.`),
+    ...(better.length === 0 ? [] : [finding(`${subject} is better than ${than(better.length)}:`, better)]),
+    ...(worse.length === 0 ? [] : [finding(`${subject} is worse here than ${than(worse.length)}:`, worse)]),
     ...(neither.length === 0
       ? []
       : [
-          `${title}${when} is not shown to be better or worse than ${listed(neither)}: chance alone would often make such a difference.`,
+          finding(
+            `${subject} is not shown to be better or worse than ${than(neither.length)}; for so many comparisons, chance may make such differences:`,
+            neither,
+          ),
         ]),
   ];
+}
+
+function questionsSaid({ units, bySeed }: CurvePoint): string {
+  const seeds = bySeed.length === 1 ? '' : `, those of ${bySeed.length} seeds together`;
+  return `${count(units)} held-out questions${seeds}`;
 }

@@ -3,6 +3,7 @@ import type { Column, StudyAnalysis } from '../analyse-study.ts';
 import { againstOthers } from './against-others.ts';
 import { besideMajority } from './beside-majority.ts';
 import { explained } from './explained.ts';
+import { type Finding, finding } from './finding.ts';
 import { lasting } from './lasting.ts';
 import { listed } from './said.ts';
 import { withPaper } from './with-paper.ts';
@@ -14,9 +15,9 @@ export type StudyFindings = {
 };
 export type ColumnFindings = {
   readonly column: string;
-  readonly shows: readonly string[];
+  readonly shows: readonly Finding[];
   /** What was measured beside it. */
-  readonly beside: readonly string[];
+  readonly beside: readonly Finding[];
 };
 
 export function studyFindings(analysis: StudyAnalysis): StudyFindings {
@@ -36,9 +37,11 @@ export function studyFindings(analysis: StudyAnalysis): StudyFindings {
   return { columns, limits: limits(analysis) };
 }
 
-function nothingToCompare({ rows }: Column): string {
+function nothingToCompare({ rows }: Column): Finding {
   const said = rows.map(({ title }) => title);
-  return `Only ${listed(said)} ${said.length === 1 ? 'is' : 'are'} finished here, so there is nothing to compare yet.`;
+  return finding(
+    `Only ${listed(said)} ${said.length === 1 ? 'is' : 'are'} finished here, so there is nothing to compare yet.`,
+  );
 }
 
 function limits({ columns, missing, comparisons, reference }: StudyAnalysis): string[] {

@@ -52,10 +52,19 @@ function accuracyTable(
     named(titleIn(analysis, key)),
     ...columns.map((column) => {
       const row = column.rows.find((each) => each.key === key);
+      const reference = column.rows.find((each) => each.key === analysis.reference);
+      if (row === undefined) return absent;
+      // Of methods with other numbers of iterations, the last that both have is compared, which is not what stands here.
       const against = analysis.comparisons.find(
-        (each) => each.column === column.name && each.other === key && each.moment === moment,
+        (each) =>
+          each.column === column.name &&
+          each.other === key &&
+          each.moment === moment &&
+          each.iterations.other === placeOf(row, moment) &&
+          reference !== undefined &&
+          each.iterations.reference === placeOf(reference, moment),
       );
-      return row === undefined ? absent : accuracyCell(row, moment, against);
+      return accuracyCell(row, moment, against);
     }),
   ]);
   const withPaper = rows.flat().some((cell) => cell.kind === 'figure' && cell.published !== null);
@@ -75,7 +84,7 @@ const absent: Cell = { kind: 'absent' };
 
 function accuracyCell(row: Row, moment: Moment, against: Comparison | undefined): Cell {
   // A method that was not trained has no figure after an iteration.
-  const place = row.learns ? (moment === 'first' ? 1 : row.curve.length - 1) : 0;
+  const place = placeOf(row, moment);
   const point = row.curve[place];
   if (point === undefined || (row.learns && place === 0)) return absent;
   const beside = row.own?.agreements[place] ?? null;
@@ -87,8 +96,14 @@ function accuracyCell(row: Row, moment: Moment, against: Comparison | undefined)
   });
 }
 
+/** After which iteration a row is shown. */
+function placeOf({ learns, curve }: Row, moment: Moment): number {
+  if (!learns) return 0;
+  return moment === 'first' ? 1 : curve.length - 1;
+}
+
 /** By Holm's adjusted p-value; null where nothing was shown. */
-export function significanceMark(adjusted: number): string | null {
+function significanceMark(adjusted: number): string | null {
   if (adjusted < 0.001) return '***';
   if (adjusted < 0.01) return '**';
   return adjusted < 0.05 ? '*' : null;

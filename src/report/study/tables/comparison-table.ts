@@ -1,7 +1,7 @@
+import { pValue } from '../../format.ts';
 import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { resamples } from '../compare.ts';
-import { significanceMark } from './accuracy-tables.ts';
 import { figures, leading, named, names, titleOf } from './columns.ts';
 
 /** All paired tests: the reference against each other method. */
@@ -18,12 +18,12 @@ export function comparisonTable(analysis: StudyAnalysis): Table[] {
         ...columns,
         names('after', 'Iterations'),
         figures('difference', 'Difference', 'points'),
-        figures('low', '95 % from', 'points'),
-        figures('high', 'to', 'points'),
+        figures('low', 'From', 'points'),
+        figures('high', 'To', 'points'),
         figures('wins', 'Won', 'questions', 0),
         figures('losses', 'Lost', 'questions', 0),
-        figures('p', 'p', 'exact', 4),
-        figures('p_holm', 'p, Holm', 'adjusted', 4),
+        names('p', 'p'),
+        names('p_holm', 'p by Holm'),
       ],
       rows: comparisons.map((each) => [
         ...cells(each.column, titleOf(analysis, each.column, each.other)),
@@ -33,11 +33,11 @@ export function comparisonTable(analysis: StudyAnalysis): Table[] {
         figure(each.high * 100),
         figure(each.wins),
         figure(each.losses),
-        figure(each.pValue),
-        figure(each.adjusted, { mark: significanceMark(each.adjusted) }),
+        named(pValue(each.pValue)),
+        named(pValue(each.adjusted)),
       ]),
       notes: [
-        `Difference: ${title} less the other, in percentage points, with a paired bootstrap interval (${resamples} draws of questions). Won: questions that only ${title} has right. p: McNemar’s exact test, two-sided; Holm’s correction is over all tests after one iteration, and over all after the last.`,
+        `Difference: ${title} less the other, in percentage points; from and to: its paired 95 % bootstrap interval (${resamples} draws of questions). Won: questions that only ${title} has right. p: McNemar’s exact test, two-sided; Holm’s correction is over all tests after one iteration, and over all after the last.`,
         'Of a method that answers once, the difference is of the mean over its agents’ answers, and the test is of agent 1’s.',
       ],
     },

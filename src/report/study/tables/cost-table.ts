@@ -28,17 +28,17 @@ export function costTable(analysis: StudyAnalysis): Table[] {
       caption: 'Cost, the mean of one seed',
       columns: [
         ...columns,
-        figures('accuracy', 'Accuracy at the end', '%'),
+        figures('accuracy', 'At the end', '%'),
         figures('tokens_in', 'Read', 'tokens', 0),
         figures('tokens_out', 'Written', 'tokens', 0),
         figures('tokens_trained', 'Trained on', 'tokens', 0),
         figures('tokens', 'In all', 'tokens', 0),
-        figures('points_per_million_tokens', 'Gain', 'points a million tokens', 2),
+        figures('points_per_million_tokens', 'Gain', 'points a million', 2),
         figures('wall_seconds', 'Time', 's', 0),
       ],
       rows,
       notes: [
-        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: over one answer of the base model. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that.',
+        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: percentage points over one answer of the base model, for each million tokens. A method that answers once is measured with the answers of all agents, and all count. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that.',
       ],
     },
   ];

@@ -16,12 +16,12 @@ export function enduranceTable(analysis: StudyAnalysis): Table[] {
       columns: [
         ...columns,
         figures('best_iteration', 'Best', 'iteration', 0),
-        figures('best', 'Accuracy there', '%'),
-        figures('first', 'After iteration 1', '%'),
-        figures('last', 'After the last', '%'),
-        figures('change', 'Since iteration 1', 'points'),
-        figures('low', '95 % from', 'points'),
-        figures('high', 'to', 'points'),
+        figures('best', 'There', '%'),
+        figures('first', 'First', '%'),
+        figures('last', 'Last', '%'),
+        figures('change', 'Change', 'points'),
+        figures('low', 'From', 'points'),
+        figures('high', 'To', 'points'),
         names('verdict', 'So it'),
       ],
       rows: rows.map(({ column, row: { title, curve }, endurance: { best, change, verdict } }) => [
@@ -33,10 +33,10 @@ export function enduranceTable(analysis: StudyAnalysis): Table[] {
         figure((change?.difference ?? NaN) * 100),
         figure((change?.low ?? NaN) * 100),
         figure((change?.high ?? NaN) * 100),
-        named(verdict === 'neither' ? 'shows neither' : verdict),
+        named(verdict),
       ]),
       notes: [
-        'Since iteration 1: the last iteration less the first on the same questions, with a paired bootstrap interval; rose and fell where 0 is outside it. These are not corrected for their number. The best iteration is picked by hindsight, so its accuracy is somewhat too high.',
+        'First, last: after iteration 1 and after the last. Change: the one less the other on the same questions; from and to: its paired 95 % bootstrap interval; rose and fell where 0 is outside it. These are not corrected for their number. The best iteration is picked by hindsight, so its accuracy is somewhat too high.',
       ],
     },
   ];

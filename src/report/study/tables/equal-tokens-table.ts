@@ -1,3 +1,4 @@
+import { pValue } from '../../format.ts';
 import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { range } from '../contender.ts';
@@ -16,7 +17,7 @@ export function equalTokensTable(analysis: StudyAnalysis): Table[] {
       figure(difference.difference * 100),
       figure(difference.low * 100),
       figure(difference.high * 100),
-      figure(difference.pValue),
+      named(pValue(difference.pValue)),
     ]),
   );
   if (rows.length === 0) return [];
@@ -27,17 +28,17 @@ export function equalTokensTable(analysis: StudyAnalysis): Table[] {
       columns: [
         ...columns,
         names('iteration', 'Iteration'),
-        names('answers', 'Answers voted on'),
+        names('answers', 'Answers'),
         figures('debate', 'Debate', '%'),
         figures('majority', 'Majority', '%'),
         figures('difference', 'Difference', 'points'),
-        figures('low', '95 % from', 'points'),
-        figures('high', 'to', 'points'),
-        figures('p', 'p', 'exact', 4),
+        figures('low', 'From', 'points'),
+        figures('high', 'To', 'points'),
+        names('p', 'p'),
       ],
       rows,
       notes: [
-        'The same agents vote with as many first answers as cost the tokens of their debate, read and written: what a debate has to beat to be worth its price. p: McNemar’s exact test, not corrected.',
+        'Majority: the same agents vote with as many first answers as cost the tokens of their debate, read and written: what a debate has to beat to be worth its price. From and to: the difference’s paired 95 % bootstrap interval. p: McNemar’s exact test, not corrected.',
       ],
     },
   ];

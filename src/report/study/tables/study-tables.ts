@@ -2,6 +2,7 @@ import type { Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { accuracyTables } from './accuracy-tables.ts';
 import { comparisonTable } from './comparison-table.ts';
+import { consensusTable } from './consensus-table.ts';
 import { costTable } from './cost-table.ts';
 import { datasetTables } from './dataset-tables.ts';
 import { diversityTable } from './diversity-table.ts';
@@ -20,7 +21,7 @@ export function studyTables(analysis: StudyAnalysis) {
     gains: enduranceTable(analysis),
     equalTokens: equalTokensTable(analysis),
     diversity: diversityTable(analysis),
-    flips: flipTable(analysis),
+    flips: [...flipTable(analysis), ...consensusTable(analysis)],
     cost: costTable(analysis),
     datasets: datasetTables(analysis),
     transfer: transferTable(analysis),

@@ -25,14 +25,14 @@ export function transferTable(analysis: StudyAnalysis): Table[] {
         ...columns,
         names('task', 'Evaluated on'),
         figures('before', 'Base', '%'),
-        figures('after', 'After the last iteration', '%'),
+        figures('after', 'Last iteration', '%'),
         figures('change', 'Change', 'points'),
-        figures('low', '95 % from', 'points'),
-        figures('high', 'to', 'points'),
+        figures('low', 'From', 'points'),
+        figures('high', 'To', 'points'),
       ],
       rows,
       notes: [
-        'Nothing was learnt from these tasks. Change: on the same questions, with a paired bootstrap interval.',
+        'Nothing was learnt from these tasks. Change: on the same questions, with its paired 95 % bootstrap interval.',
       ],
     },
   ];

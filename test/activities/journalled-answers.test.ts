@@ -1,0 +1,98 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type AnswerJournal, openAnswerJournal } from '../../src/activities/answer-journal.ts';
+import { journalledAnswers } from '../../src/activities/journalled-answers.ts';
+import type { Message } from '../../src/algorithm/message.ts';
+import { experimentConfigSchema } from '../../src/config/experiment-config.ts';
+import { createUrlEndpoint } from '../../src/engines/url-endpoint.ts';
+import { claim } from '../../src/store/claim.ts';
+import { completion, json, serve } from '../engines/fixtures/http-server.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+
+const { signal } = new AbortController();
+const dialogue = (turns: number): Message[] =>
+  Array.from({ length: 2 * turns - 1 }, (_, index) => ({
+    role: index % 2 === 0 ? 'user' : 'assistant',
+    content: `turn ${index + 1}`,
+  }));
+const utterance = (turns: number) => ({
+  questionId: 'train-00007',
+  agent: 2,
+  round: turns,
+  speaker: 'critic',
+  model: { kind: 'base' } as const,
+  messages: dialogue(turns),
+  seed: 1,
+});
+
+/** A model into whose context no more than three messages fit. */
+const short = () =>
+  serve((response, { body }) => {
+    const { messages } = body as { messages: unknown[] };
+    return messages.length > 3
+      ? json(response, { error: { message: "This model's maximum context length is 9 tokens." } }, 400)
+      : json(response, completion(JSON.stringify(messages)));
+  });
+
+describe('a dialogue that is too long for the model', () => {
+  let folder: string;
+  let journal: AnswerJournal;
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    journal = await openAnswerJournal(join(folder, 'journal.jsonl'));
+  });
+  afterEach(async () => {
+    journal.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function answer(url: string, truncate: boolean, turns: number) {
+    const endpoint = createUrlEndpoint({ kind: 'openai', url }, 'tiny');
+    const config = experimentConfigSchema.parse({
+      truncate_dialogues: truncate,
+      model: { endpoint: 'tiny', model_name_or_path: 'tiny' },
+    });
+    const mine = await claim(join(folder, 'claim'));
+    try {
+      const answers = journalledAnswers({
+        journal,
+        config,
+        endpoint,
+        claim: mine,
+        signal,
+        onBusy: () => undefined,
+      });
+      return await answers.give(utterance(turns), signal);
+    } finally {
+      mine.close();
+      await endpoint.close();
+    }
+  }
+
+  it('is told with its place, its length and the server’s words, and nothing is cut unasked', async () => {
+    await using server = await short();
+    await expect(answer(server.url, false, 3)).rejects.toThrow(
+      /train-00007 for agent 2 in round 3 \(critic, 5 messages, 30 characters\).*maximum context length is 9/s,
+    );
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it('loses its oldest turns when told to, never the question or the last answer, and that is counted', async () => {
+    await using server = await short();
+    const { text, turnsLeftOut } = await answer(server.url, true, 4);
+    expect((JSON.parse(text) as Message[]).map(({ content }) => content)).toEqual([
+      'turn 1',
+      'turn 6',
+      'turn 7',
+    ]);
+    expect(turnsLeftOut).toBe(2);
+  });
+
+  it('that has no older turn to lose is told even then', async () => {
+    await using server = await serve((response) =>
+      json(response, { error: { message: 'maximum context length is 1' } }, 400),
+    );
+    await expect(answer(server.url, true, 2)).rejects.toMatchObject({ name: 'PromptTooLong' });
+  });
+});
