@@ -1,4 +1,9 @@
-/** Works on all items at once. After a failure the others are stopped, and have stopped before it is thrown. */
+import { ClaimLost } from '../store/claim-lost.ts';
+
+/**
+ * Works on all items at once. After a failure the others are stopped, and have stopped before it is thrown. Whoever has lost its claim
+ * begins nothing more by itself: what it has in flight is its successor's too, and comes to its end.
+ */
 export async function allOrFirstFailure<Item, Result>(
   items: readonly Item[],
   signal: AbortSignal,
@@ -11,7 +16,7 @@ export async function allOrFirstFailure<Item, Result>(
       try {
         return await work(item, stop);
       } catch (error) {
-        if (!stop.aborted) failure.abort(error);
+        if (!stop.aborted && !(error instanceof ClaimLost)) failure.abort(error);
         throw error;
       }
     }),

@@ -17,7 +17,6 @@ import { report } from '../telemetry/reports.ts';
 import { allOrFirstFailure } from './all-or-first-failure.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
-import { afterFormerAttempt } from './after-former-attempt.ts';
 import { openAnswerJournal } from './answer-journal.ts';
 import { configOf } from './config-of.ts';
 import { conversation } from './conversation.ts';
@@ -50,9 +49,7 @@ export async function debate(
   if ((await findRows(path)) !== null) return summariseShard(await readRows(path, debateRowSchema), config);
   const mine = await claim(files.shardClaim(input.iteration, input.split, input.shard));
   try {
-    const debates = await afterFormerAttempt(path, running.signal, () =>
-      debateShard(input, config, files, mine, dependencies, running),
-    );
+    const debates = await debateShard(input, config, files, mine, dependencies, running);
     mine.require();
     await writeRows(path, debates);
     await mine.finish();
@@ -72,7 +69,7 @@ async function debateShard(
 ): Promise<DebateRow[]> {
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
-  // After the claim: an attempt of another process, if there is one, journals no more than what it has in flight.
+  // After the claim: a former attempt begins nothing new. What it has in flight it journals; in this process the journal is one for both.
   const journal = await openAnswerJournal(journalOf(input, config, files, store));
   const answers = journalledAnswers({
     journal,

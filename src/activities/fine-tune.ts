@@ -11,6 +11,7 @@ import { readDocument, writeDocument } from '../store/documents.ts';
 import { experimentFiles } from '../store/experiment-files.ts';
 import { type ModelRef, modelRefSchema } from '../store/model-ref.ts';
 import { findModel, modelKey, type ModelManifest } from '../store/models.ts';
+import type { Store } from '../store/open-store.ts';
 import { requireIntact } from '../store/rows.ts';
 import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -104,7 +105,11 @@ async function findOrTrain(
     seed,
   });
   const finished = await findModel(store, key);
-  if (finished !== null) return finished;
+  if (finished !== null) {
+    // Whoever made it may have been stopped before it could do this.
+    await removeCheckpoints(store, key);
+    return finished;
+  }
 
   await requireIntact(request.dataset);
   if (init !== null && (await findModel(store, init.key)) === null)
@@ -133,8 +138,12 @@ async function findOrTrain(
   );
   const made = await findModel(store, key);
   if (made === null) throw new ArtifactMissing(store.model(key));
-  await rm(store.checkpoints(key), { recursive: true, force: true });
+  await removeCheckpoints(store, key);
   return made;
+}
+
+function removeCheckpoints(store: Store, key: string): Promise<void> {
+  return rm(store.checkpoints(key), { recursive: true, force: true });
 }
 
 /** What people see of a running fine-tune. */

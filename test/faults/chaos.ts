@@ -11,6 +11,7 @@ import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { inFlight } from '../support/test-dependencies.ts';
 import { artifactsOf, finishedWork, leftovers } from './artifacts.ts';
 import { chaosFaults, chaosInput } from './chaos-faults.ts';
+import { difference } from './difference.ts';
 import { release } from './moments.ts';
 import { startTestServer } from './test-server.ts';
 import { openWorld, type World } from './world.ts';
@@ -93,6 +94,7 @@ async function disturbed(world: World, seed: number, expected: Record<string, st
     expected,
     `${name}: its artifacts are those of an undisturbed run`,
   );
+  if (!(await world.worker().gateIsFree())) broken.push(`${name}: the GPU gate is held by nobody`);
   const answers = (await world.answers()).slice(before.answers);
   const fineTunes = (await world.fineTunes()).slice(before.fineTunes);
   const askedTwice = answers.length - new Set(answers).size;
@@ -119,6 +121,8 @@ async function hasEnded(world: World, name: string): Promise<boolean> {
   }
   const progress = await handle.query(progressQuery).catch(() => undefined);
   if (progress?.state === 'parked') {
+    const told = `put the cause right, then: colloquy retry ${name}`;
+    check([progress.table['what to do']], [told], `${name}: people are told what to do`);
     say(
       `${name}: parked: ${progress.waiting.map(({ step, reason }) => `${step}: ${reason.slice(0, 200)}`).join(' | ')}`,
     );
@@ -137,18 +141,6 @@ async function hasEnded(world: World, name: string): Promise<boolean> {
 function check(found: unknown, expected: unknown, what: string): void {
   if (JSON.stringify(found) === JSON.stringify(expected)) return;
   broken.push(`${what}: ${difference(found, expected)}`);
-}
-
-function difference(found: unknown, expected: unknown): string {
-  const [a, b] = [Object.entries(found ?? {}), Object.entries(expected ?? {})].map((entries) =>
-    entries.map((entry) => JSON.stringify(entry)),
-  );
-  return [
-    ...(a ?? []).filter((each) => !b?.includes(each)).map((each) => `found ${each}`),
-    ...(b ?? []).filter((each) => !a?.includes(each)).map((each) => `expected ${each}`),
-  ]
-    .slice(0, 6)
-    .join('; ');
 }
 
 function say(text: string): void {

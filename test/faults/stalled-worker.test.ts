@@ -34,7 +34,7 @@ const stalled: Fault = {
     }
     await first.kill('SIGTERM');
   },
-  // The shards' heartbeats are missed one after the other: some are taken over only after the first worker woke up.
+  // Once when it stalls, and once when it is ended by SIGTERM: the shards that were not taken over by then went on when it woke up.
   catches: 2,
 };
 

@@ -34,7 +34,13 @@ export async function endsByItself(world: World, experiment: string): Promise<vo
   const watching = new AbortController();
   const result = world.client.workflow.getHandle(experiment).result();
   await Promise.race([result, parks(world, experiment, watching.signal)]).finally(() => watching.abort());
-  const { table } = await world.client.workflow.getHandle(experiment).query(progressQuery);
+  // A busy worker may let the first of these queries time out.
+  const { table } = await until('the ended run answers a query', () =>
+    world.client.workflow
+      .getHandle(experiment)
+      .query(progressQuery)
+      .catch(() => false as const),
+  );
   expect(table).toMatchObject({
     state: 'finished',
     'waits for a person': 'no',

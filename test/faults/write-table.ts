@@ -25,7 +25,8 @@ debates, datasets, outcomes, results and weights were byte for byte those of an 
 process outlived its worker by 10 s, and nothing half-written was left. Where the experiment had to wait for a person, \`colloquy status\` and
 the query's table said so, with the reason and the commands that go on; everywhere else it ended by itself.
 
-- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight.
+- **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight. A stalled worker is
+  ended by SIGTERM when it woke up, which catches as many once more.
 - **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be).
 - **seconds**: from the fault to the experiment's end, several experiments at once on this machine. A worker that is killed is missed after 20 s.
 
