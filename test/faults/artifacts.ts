@@ -21,7 +21,10 @@ export async function finishedWork(storeRoot: string): Promise<Map<string, strin
     const shard = /shard-\d+\.jsonl$/.test(path) && files.has(`${path}.ref.json`);
     const model = /models\/[0-9a-f]{64}\/adapter_model\.safetensors$/.test(path);
     if (!shard && !model) continue;
-    const { ino, mtimeMs } = await stat(path);
+    const made = await stat(path).catch(() => undefined);
+    // It has just been moved aside.
+    if (made === undefined) continue;
+    const { ino, mtimeMs } = made;
     finished.set(relative(storeRoot, path), `${ino} ${mtimeMs}`);
   }
   return finished;
@@ -34,9 +37,17 @@ export async function leftovers(storeRoot: string): Promise<string[]> {
     .filter((path) => /\.tmp|\.claim$|\.lock$|\.unfinished|\.checkpoints\//.test(path));
 }
 
+/** A folder that is removed meanwhile (checkpoints, when a model is finished) breaks the look; the next one does without it. */
 async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (;;) {
+    try {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    } catch (error) {
+      const { code, path } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' || path === folder) throw error;
+    }
+  }
 }
 
 /** Seconds and the experiment's name are all of a result that a seed does not determine. */
