@@ -45,7 +45,9 @@ export function datasetSizes(cells: readonly MeasuredCell[]): DatasetSize[] {
 }
 
 export function voteShares(cells: readonly MeasuredCell[]): VoteShare[] {
-  const all = cells.flatMap(({ result }) => result.iterations);
+  // Gold labels are not voted on.
+  const voting = cells.filter(({ config }) => config.label_source === 'consensus');
+  const all = voting.flatMap(({ result }) => result.iterations);
   return [...new Set(all.map(({ iteration }) => iteration))]
     .toSorted((a, b) => a - b)
     .map((iteration) => {
