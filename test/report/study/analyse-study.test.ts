@@ -317,13 +317,21 @@ describe('what stands beside accuracies', () => {
 
   it('has dataset sizes and the training votes by iteration', async () => {
     const { datasets, votes } = row(
-      await analysed([{ method: 'star', iterations: [debateRight(1), debateRight(2), debateRight(3)] }]),
-      'star',
+      await analysed([
+        { method: 'majority-ft', iterations: [debateRight(1), debateRight(2), debateRight(3)] },
+      ]),
+      'majority-ft',
     ).own!;
     expect(datasets).toEqual([
       { iteration: 1, role: 'generation', datasets: 1, rows: 8, fewest: 8 },
       { iteration: 2, role: 'generation', datasets: 1, rows: 7, fewest: 7 },
     ]);
     expect(votes[0]).toEqual({ iteration: 1, questions: 10, unanimous: 0.4, ties: 0.1, withoutLabel: 0.1 });
+  });
+
+  it('has no votes where gold answers are the labels', async () => {
+    const analysis = await analysed([{ method: 'star', iterations: [debateRight(1), debateRight(2)] }]);
+    expect(row(analysis, 'star').own!.votes).toEqual([]);
+    expect(row(analysis, 'star').own!.datasets).toHaveLength(1);
   });
 });
