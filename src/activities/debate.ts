@@ -4,7 +4,7 @@ import type { Question } from '../algorithm/question.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import { resolveModel } from '../engines/resolve-model.ts';
 import { baseModelHash } from '../store/base-model-hash.ts';
-import { type Claim, claim } from '../store/claim.ts';
+import { type Claim, claim, endClaims } from '../store/claim.ts';
 import { debateRowSchema, type DebateRow } from '../store/debate-row.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Split } from '../store/experiment-files.ts';
 import type { ModelRef } from '../store/model-ref.ts';
@@ -46,8 +46,12 @@ export async function debate(
   const files = experimentFiles(dependencies.store, input.experiment);
   const config = await configOf(files);
   const path = files.shard(input.iteration, input.split, input.shard);
-  if ((await findRows(path)) !== null) return summariseShard(await readRows(path, debateRowSchema), config);
-  const mine = await claim(files.shardClaim(input.iteration, input.split, input.shard));
+  const claimed = files.shardClaim(input.iteration, input.split, input.shard);
+  if ((await findRows(path)) !== null) {
+    await endClaims(claimed);
+    return summariseShard(await readRows(path, debateRowSchema), config);
+  }
+  const mine = await claim(claimed);
   try {
     const debates = await debateShard(input, config, files, mine, dependencies, running);
     mine.require();

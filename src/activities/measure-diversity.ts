@@ -7,7 +7,7 @@ import { nllOfOthers } from '../algorithm/measures/nll-of-others.ts';
 import { generation } from '../algorithm/roles.ts';
 import { EngineRefused } from '../engines/engine-refused.ts';
 import { PromptLogprobsUnsupported } from '../engines/prompt-logprobs-unsupported.ts';
-import { type Claim, claim } from '../store/claim.ts';
+import { type Claim, claim, endClaims } from '../store/claim.ts';
 import { type DiversityDocument, diversitySchema } from '../store/diversity-row.ts';
 import { findDocument, writeDocument } from '../store/documents.ts';
 import { type ExperimentFiles, experimentFiles } from '../store/experiment-files.ts';
@@ -44,8 +44,12 @@ export async function measureDiversity(
   const files = experimentFiles(dependencies.store, request.experiment);
   const path = files.diversity(request.iteration);
   const found = await findDocument(path, diversitySchema);
-  if (found !== null) return withoutRows(found);
-  const mine = await claim(files.diversityClaim(request.iteration));
+  const claimed = files.diversityClaim(request.iteration);
+  if (found !== null) {
+    await endClaims(claimed);
+    return withoutRows(found);
+  }
+  const mine = await claim(claimed);
   try {
     const measured = await measure(request, files, mine, dependencies, running);
     mine.require();

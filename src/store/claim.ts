@@ -44,7 +44,12 @@ export async function claim(path: string): Promise<Claim> {
     require: () => {
       if (fstatSync(file).nlink === 0) throw new ClaimLost(path);
     },
-    finish: () => rm(path, { force: true }),
+    finish: () => endClaims(path),
     close: () => closeSync(file),
   };
+}
+
+/** Ends all claims on work that is finished: also one whose holder was killed between finishing it and saying so. */
+export function endClaims(path: string): Promise<void> {
+  return rm(path, { force: true });
 }
