@@ -3,12 +3,14 @@
  * all of them (started only when a file asks for it), and no way to reach a network other than this machine's own.
  */
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/setup/longest-first.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
     maxConcurrency: 4,
     testTimeout: 20_000,
