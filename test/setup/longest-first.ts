@@ -10,6 +10,8 @@ export class LongestFirst extends BaseSequencer {
       const found = longest.findIndex((part) => moduleId.includes(`/test/${part}`));
       return found < 0 ? longest.length : found;
     };
-    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+    // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer's own method, not the array's
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => rank(a) - rank(b));
   }
 }
