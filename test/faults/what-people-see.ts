@@ -33,7 +33,12 @@ export async function waitsForAPerson(world: World, experiment: string, reason: 
 export async function endsByItself(world: World, experiment: string): Promise<void> {
   const watching = new AbortController();
   const result = world.client.workflow.getHandle(experiment).result();
-  await Promise.race([result, parks(world, experiment, watching.signal)]).finally(() => watching.abort());
+  const parked = parks(world, experiment, watching.signal);
+  await Promise.race([result, parked]).finally(async () => {
+    watching.abort();
+    // A query that is tried again once the connection is closed would throw where nobody catches.
+    await parked.catch(() => undefined);
+  });
   // A busy worker may let the first of these queries time out.
   const { table } = await until('the ended run answers a query', () =>
     world.client.workflow
