@@ -34,11 +34,13 @@ export async function endsByItself(world: World, experiment: string): Promise<vo
   const watching = new AbortController();
   const result = world.client.workflow.getHandle(experiment).result();
   const parked = parks(world, experiment, watching.signal);
-  await Promise.race([result, parked]).finally(async () => {
+  try {
+    await Promise.race([result, parked]);
+  } finally {
     watching.abort();
     // A query that is tried again once the connection is closed would throw where nobody catches.
     await parked.catch(() => undefined);
-  });
+  }
   // A busy worker may let the first of these queries time out.
   const { table } = await until('the ended run answers a query', () =>
     world.client.workflow
