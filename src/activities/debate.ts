@@ -73,12 +73,13 @@ async function debateShard(
 ): Promise<DebateRow[]> {
   const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
+  const baseWeights = await baseModelHash(resolveModel(config.model.model_name_or_path));
   // After the claim: a former attempt begins nothing new. What it has in flight it journals; in this process the journal is one for both.
   const journal = await openAnswerJournal(journalOf(input, config, files, store));
   const answers = journalledAnswers({
     journal,
     config,
-    baseWeights: await baseModelHash(resolveModel(config.model.model_name_or_path)),
+    baseWeights,
     endpoint,
     claim: mine,
     signal,

@@ -34,11 +34,7 @@ export function tellEnding(ending: Ending, { name, json, comeBack }: TellOptions
       );
       return exitCodes.waitsForPerson;
     case 'failed':
-      if (json) printJson({ name, state: 'failed', type: ending.type, reason: ending.reason });
-      console.error(`${name} failed (${ending.type}): ${terminalSafe(ending.reason)}`);
-      if (ending.type === 'InvalidConfig') return exitCodes.badUsage;
-      console.error(`What is finished stays. To go on:  ${comeBack}`);
-      return exitCodes.failed;
+      return tellFailed(ending, { name, json, comeBack });
     case 'detached':
     default:
       ending.kind satisfies 'detached';
@@ -46,6 +42,18 @@ export function tellEnding(ending: Ending, { name, json, comeBack }: TellOptions
       console.error(`To stop it for a while:  colloquy pause ${name}`);
       return exitCodes.interrupted;
   }
+}
+
+/** Says that an experiment or a study failed, why, and how it goes on. */
+export function tellFailed(
+  { type, reason }: { readonly type: string; readonly reason: string },
+  { name, json, comeBack }: TellOptions,
+): ExitCode {
+  if (json) printJson({ name, state: 'failed', type, reason });
+  console.error(`${name} failed (${type}): ${terminalSafe(reason)}`);
+  if (type === 'InvalidConfig') return exitCodes.badUsage;
+  console.error(`What is finished stays. To go on:  ${comeBack}`);
+  return exitCodes.failed;
 }
 
 /** The table and where everything is. */

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { terminalSafe } from '../report/terminal-safe.ts';
 import { openStore } from '../store/open-store.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { StudyEnding } from './follow-study.ts';
 import { printJson } from './print-json.ts';
-import { shortPath } from './tell-ending.ts';
+import { shortPath, tellFailed } from './tell-ending.ts';
 
 type Options = {
   readonly name: string;
@@ -29,11 +28,7 @@ export function tellStudyEnding(ending: StudyEnding, { name, json, comeBack, goe
       }
       return exitCodes.ok;
     case 'failed':
-      if (json) printJson({ name, state: 'failed', type: ending.type, reason: ending.reason });
-      console.error(`${name} failed (${ending.type}): ${terminalSafe(ending.reason)}`);
-      if (ending.type === 'InvalidConfig') return exitCodes.badUsage;
-      console.error(`What is finished stays. To go on:  ${comeBack}`);
-      return exitCodes.failed;
+      return tellFailed(ending, { name, json, comeBack });
     case 'detached':
     default:
       ending.kind satisfies 'detached';
