@@ -15,6 +15,7 @@ import { type FlipRow, flipsOf } from './flips-of.ts';
 import type { MeasuredCell } from './measure-cell.ts';
 import { paperSetting } from './paper-setting.ts';
 import { publishedFigure } from './published.ts';
+import { summariesOf, type SummaryRow } from './summaries-of.ts';
 import { type Transfer, transferOf } from './transfer-of.ts';
 
 /** All that a study's report says, in numbers. */
@@ -59,6 +60,7 @@ export type OfMethod = {
   readonly agreements: readonly (Agreement | null)[];
   readonly cost: MethodCost;
   readonly flips: readonly FlipRow[];
+  readonly summaries: readonly SummaryRow[];
   readonly consensus: readonly ConsensusRow[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
@@ -105,7 +107,7 @@ async function describe(
   const own = cells.filter(({ method }) => method === key);
   const points = curve(contender);
   await others();
-  const of = ofMethod(column, own, points, learns);
+  const of = ofMethod(column, own, cells, points, learns);
   return {
     key,
     title,
@@ -129,6 +131,7 @@ function votesTokens(cells: readonly MeasuredCell[]): number | null {
 function ofMethod(
   column: string,
   cells: readonly MeasuredCell[],
+  others: readonly MeasuredCell[],
   points: readonly CurvePoint[],
   learns: boolean,
 ): OfMethod | null {
@@ -139,6 +142,7 @@ function ofMethod(
     agreements: points.map((point) => besidePaper(first.config, point)),
     cost: costOf(cells, points.at(-1)?.accuracy ?? NaN),
     flips: flipsOf(cells),
+    summaries: summariesOf(column, cells, others),
     consensus: consensusOf(cells),
     datasets: datasetSizes(cells),
     votes: voteShares(cells),

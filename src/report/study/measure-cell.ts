@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type DebateMeasures, debateMeasures } from '../../algorithm/measures/debate-measures.ts';
+import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/summary-effect.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
 import type { Method } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
@@ -25,6 +26,8 @@ export type MeasuredCell = FinishedCell & {
 export type MeasuredIteration = {
   readonly scores: Scores;
   readonly measures: DebateMeasures;
+  /** Null where no debate has summaries. */
+  readonly summaries: SummaryEffect | null;
   /** How diverse the agents' first answers are; null where it was not measured. */
   readonly diversity: Diversity | null;
   /** The majority at equal tokens that stands beside the debate. */
@@ -46,12 +49,17 @@ export async function measureCell(store: Store, cell: FinishedCell): Promise<Mea
   const files = experimentFiles(store, cell.name);
   const { answer } = methods[cell.method];
   const { evaluations, equalTokens, transfer } = cell.result;
+  const { summarize, agents, rounds } = cell.config;
+  // One agent alone has nobody to sum up, and one round nobody to be shown it.
+  const hasSummaries = answer === 'debate' && summarize && agents > 1 && rounds > 1;
   const iterations: MeasuredIteration[] = [];
   for (const { iteration } of evaluations) {
     const measures = debateMeasures();
-    const scores = await readScores(files, iteration, 'heldout', answer, cell.seed, (outcome) =>
-      measures.add(outcome),
-    );
+    const summaries = hasSummaries ? summaryEffect() : null;
+    const scores = await readScores(files, iteration, 'heldout', answer, cell.seed, (outcome) => {
+      measures.add(outcome);
+      summaries?.add(outcome);
+    });
     const beside = equalTokens.find((each) => each.iteration === iteration);
     const votes =
       beside === undefined
@@ -62,7 +70,13 @@ export async function measureCell(store: Store, cell: FinishedCell): Promise<Mea
             scores: await readScores(files, iteration, 'vote', 'majority', cell.seed),
           };
     const diversity = await readDiversity(files, iteration);
-    iterations.push({ scores, measures: measures.result(), diversity, votes });
+    iterations.push({
+      scores,
+      measures: measures.result(),
+      summaries: summaries?.result() ?? null,
+      diversity,
+      votes,
+    });
   }
   const last = evaluations.at(-1)?.iteration ?? 0;
   const measured: MeasuredTransfer[] = [];

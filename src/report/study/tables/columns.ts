@@ -1,4 +1,5 @@
-import type { Cell, Column } from '../../tables/table.ts';
+import type { Ratio } from '../../../algorithm/measures/ratio.ts';
+import { type Cell, type Column, figure } from '../../tables/table.ts';
 import type { Column as Experiment, Row, StudyAnalysis } from '../analyse-study.ts';
 
 export function names(key: string, title: string): Column {
@@ -11,6 +12,13 @@ export function figures(key: string, title: string, unit: string, decimals = 1):
 
 export function named(text: string): Cell {
   return { kind: 'name', text };
+}
+
+/** A share with its standard error. */
+export function percent(ratio: Ratio | null): Cell {
+  return ratio === null
+    ? { kind: 'absent' }
+    : figure(ratio.value * 100, { error: ratio.standardError * 100 });
 }
 
 /** What a table begins with that has a row for each method: the method, and the experiment where the study has several. */

@@ -1,7 +1,6 @@
-import type { Ratio } from '../../../algorithm/measures/ratio.ts';
-import { type Cell, figure, type Table } from '../../tables/table.ts';
+import type { Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
-import { allRows, figures, leading, named, names } from './columns.ts';
+import { allRows, figures, leading, named, names, percent } from './columns.ts';
 
 /** How far the agents agree on held-out questions, and what a better vote could still gain. */
 export function consensusTable(analysis: StudyAnalysis): Table[] {
@@ -35,10 +34,4 @@ export function consensusTable(analysis: StudyAnalysis): Table[] {
       ],
     },
   ];
-}
-
-function percent(ratio: Ratio | null): Cell {
-  return ratio === null
-    ? { kind: 'absent' }
-    : figure(ratio.value * 100, { error: ratio.standardError * 100 });
 }

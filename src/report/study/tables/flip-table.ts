@@ -1,7 +1,6 @@
-import type { Ratio } from '../../../algorithm/measures/ratio.ts';
-import { type Cell, figure, type Table } from '../../tables/table.ts';
+import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
-import { allRows, figures, leading, named, names } from './columns.ts';
+import { allRows, figures, leading, named, names, percent } from './columns.ts';
 
 /** What agents did with their answers from one round to the next. */
 export function flipTable(analysis: StudyAnalysis): Table[] {
@@ -39,10 +38,4 @@ export function flipTable(analysis: StudyAnalysis): Table[] {
       ],
     },
   ];
-}
-
-function percent(ratio: Ratio | null): Cell {
-  return ratio === null
-    ? { kind: 'absent' }
-    : figure(ratio.value * 100, { error: ratio.standardError * 100 });
 }

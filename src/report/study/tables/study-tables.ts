@@ -10,6 +10,7 @@ import { enduranceTable } from './endurance-table.ts';
 import { equalTokensTable } from './equal-tokens-table.ts';
 import { flipTable } from './flip-table.ts';
 import { iterationTable, seedTable } from './iteration-table.ts';
+import { summaryTable } from './summary-table.ts';
 import { transferTable } from './transfer-table.ts';
 
 /** Every table of a study that has something in it, by section of the report. */
@@ -21,7 +22,7 @@ export function studyTables(analysis: StudyAnalysis) {
     gains: enduranceTable(analysis),
     equalTokens: equalTokensTable(analysis),
     diversity: diversityTable(analysis),
-    flips: [...flipTable(analysis), ...consensusTable(analysis)],
+    flips: [...flipTable(analysis), ...summaryTable(analysis), ...consensusTable(analysis)],
     cost: costTable(analysis),
     datasets: datasetTables(analysis),
     transfer: transferTable(analysis),
