@@ -168,7 +168,7 @@ async function questionsOf(
   const task = await load();
   // What was not asked has to be known to whoever reads the result, and not only from the log.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
-  for (const leftOut of task.leftOut) report('questions left out', { experiment, ...leftOut });
+  for (const each of task.leftOut) report('questions left out', { experiment, ...each });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../algorithm/evaluation.ts';
 import { readDocument } from '../store/documents.ts';
 import { type ExperimentResult, experimentResultSchema } from '../store/experiment-result.ts';
+import { type LeftOutDocument, leftOutDocumentSchema } from '../store/left-out-document.ts';
 import { evaluationRowSchema } from '../store/outcome-row.ts';
 import { streamRows } from '../store/rows.ts';
 import { type PickedDebate, pickDebates } from './pick-debates.ts';
@@ -14,6 +15,7 @@ export type ReportData = {
   /** The resolved config, as config.json has it; null when it is gone. */
   readonly config: unknown;
   readonly debates: readonly DebateToRead[];
+  readonly leftOut: LeftOutDocument['leftOut'];
 };
 
 /** A debate of the last evaluation, with what came of it and what the base model's debate had come to. */
@@ -36,6 +38,9 @@ export async function loadReportData(folder: string): Promise<ReportData> {
     result,
     config: await readDocument(join(folder, result.files.config), z.unknown()),
     debates: await withOutcomes(picked, evaluationRows(), last),
+    // An experiment of an earlier version did not write it.
+    leftOut:
+      (await readDocument(join(folder, 'questions', 'left-out.json'), leftOutDocumentSchema))?.leftOut ?? [],
   };
 }
 

@@ -10,6 +10,7 @@ import { AccuracySection, Tiles } from './sections/accuracy-section.tsx';
 import { ConfigSection } from './sections/config-section.tsx';
 import { CostSection } from './sections/cost-section.tsx';
 import { DatasetsSection } from './sections/datasets-section.tsx';
+import { LeftOutSection } from './sections/left-out-section.tsx';
 import { DebatesSection } from './sections/debates-section.tsx';
 
 /**
@@ -41,6 +42,7 @@ export function reportPage(data: ReportData, { css, wideChart, narrowChart }: Pa
 
       <AccuracySection evaluations={result.evaluations} wideChart={wideChart} narrowChart={narrowChart} />
       <DatasetsSection iterations={result.iterations} />
+      <LeftOutSection leftOut={data.leftOut} />
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={last?.iteration ?? 0} />
       <ConfigSection config={data.config} versions={result.versions} />

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resultTable } from '../../src/report/result-table.ts';
 import { writeReport } from '../../src/report/write-report.ts';
+import { writeDocument } from '../../src/store/documents.ts';
 import type { ExperimentResult } from '../../src/store/experiment-result.ts';
 import { writeFinishedExperiment } from './finished-experiment.ts';
 
@@ -21,6 +22,12 @@ describe('the report of a finished experiment', () => {
       iterations: 3,
       hostileText,
     });
+    const leftOut = {
+      what: 'questions whose gold answer cannot be read',
+      count: 12,
+      examples: [hostileText],
+    };
+    await writeDocument(join(folder, 'questions', 'left-out.json'), { formatVersion: 1, leftOut: [leftOut] });
     html = await readFile(await writeReport(folder), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -68,6 +75,10 @@ describe('the report of a finished experiment', () => {
       expect(html.includes(text), text).toBe(true);
     }
     expect(html).toContain('careless on purpose');
+  });
+
+  it('has the questions that were left out, and why', () => {
+    expect(html).toContain('12 questions whose gold answer cannot be read, for example:');
   });
 
   it('is the same, byte for byte, when it is written again', async () => {
