@@ -1,11 +1,6 @@
 import { type Dataset, type DatasetPart, type Row, rowExample } from '../algorithm/dataset.ts';
 import type { Example } from '../algorithm/example.ts';
-import {
-  labelByConsensus,
-  labelByGold,
-  type LabelledDebate,
-  type Match,
-} from '../algorithm/labelled-debate.ts';
+import { labelDebate, type Labels, type Match } from '../algorithm/labelled-debate.ts';
 import { methods } from '../algorithm/methods/methods.ts';
 import type { ExperimentConfig } from '../config/experiment-config.ts';
 import type { ArtifactRef } from '../store/artifact-ref.ts';
@@ -14,7 +9,6 @@ import { type ExperimentFiles, experimentFiles } from '../store/experiment-files
 import { goldLabelSchema } from '../store/question-rows.ts';
 import { readPage } from '../store/row-pages.ts';
 import { readRows, writeRows } from '../store/rows.ts';
-import type { Grader } from '../tasks/graders/grader.ts';
 import { configOf } from './config-of.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -41,15 +35,19 @@ export async function buildDatasets(
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
   const config = await configOf(files);
+  const equal = (a: string, b: string) => grader.equal(a, b);
   const shardDebates = (shard: number) => readRows(files.shard(iteration, 'train', shard), debateRowSchema);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again, a shard
   // at a time, when their rows are written.
   const matches: Match[] = [];
   const shardOf = new Map<string, number>();
   for (let shard = 0; shard < shards; shard++) {
-    for (const label of await labels(await shardDebates(shard), shard, config, files, grader)) {
-      matches.push({ questionId: label.questionId, matches: label.matches });
-      shardOf.set(label.questionId, shard);
+    const labels = await labelsOf(shard, config, files);
+    for (const debate of await shardDebates(shard)) {
+      const labelled = await labelDebate(debate, labels, equal);
+      if (labelled === null) continue;
+      matches.push({ questionId: labelled.questionId, matches: labelled.matches });
+      shardOf.set(labelled.questionId, shard);
     }
   }
   const { seed, critic_weight: criticWeight } = config;
@@ -65,27 +63,11 @@ export async function buildDatasets(
   }
 }
 
-async function labels(
-  debates: readonly DebateRow[],
-  shard: number,
-  config: ExperimentConfig,
-  files: ExperimentFiles,
-  grader: Grader,
-): Promise<LabelledDebate[]> {
-  if (config.label_source === 'consensus') {
-    return debates
-      .map((debate) => labelByConsensus(debate, config.min_votes))
-      .filter((each) => each !== null);
-  }
+/** What the shard's debates are labelled by. */
+async function labelsOf(shard: number, config: ExperimentConfig, files: ExperimentFiles): Promise<Labels> {
+  if (config.label_source === 'consensus') return { from: 'consensus', minVotes: config.min_votes };
   const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
-  const gold = new Map(page.map((row) => [row.questionId, row]));
-  const equal = (a: string, b: string) => grader.equal(a, b);
-  const labelled: LabelledDebate[] = [];
-  for (const debate of debates) {
-    const answer = gold.get(debate.question.id);
-    if (answer) labelled.push(await labelByGold(debate, answer, equal));
-  }
-  return labelled;
+  return { from: 'gold', answers: new Map(page.map((row) => [row.questionId, row])) };
 }
 
 /** The texts of rows in their order, which is that of the shards: each shard is read once. */

@@ -16,6 +16,22 @@ export type Match = {
   readonly matches: readonly (readonly boolean[])[];
 };
 
+/** Where labels come from: the debates themselves, or answers that somebody knows, by question id. */
+export type Labels =
+  | { readonly from: 'consensus'; readonly minVotes: number }
+  | { readonly from: 'gold'; readonly answers: ReadonlyMap<string, GoldLabel> };
+
+/** A debate with its label; null when it has none. */
+export async function labelDebate(
+  debate: Debate,
+  labels: Labels,
+  equal: AnswerEquality,
+): Promise<LabelledDebate | null> {
+  if (labels.from === 'consensus') return labelByConsensus(debate, labels.minVotes);
+  const gold = labels.answers.get(debate.question.id);
+  return gold === undefined ? null : labelByGold(debate, gold, equal);
+}
+
 /**
  * The label is the consensus (section 2.2 of the paper: no gold answers). Null when it had fewer than `minVotes` votes or when
  * nothing could be parsed: such a question yields no data.

@@ -1,8 +1,10 @@
 import { dirname } from 'node:path';
 import type { AnswerEquality } from '../algorithm/consensus.ts';
-import { labelByConsensus, labelByGold, type LabelledDebate } from '../algorithm/labelled-debate.ts';
+import { labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import { readDebates } from '../report/read-debates.ts';
+import type { GoldLabel } from '../algorithm/question.ts';
 import { ArtifactMissing } from '../store/artifact-missing.ts';
+import type { ExperimentFiles } from '../store/experiment-files.ts';
 import { goldLabelSchema } from '../store/question-rows.ts';
 import { readRows } from '../store/rows.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
@@ -16,23 +18,22 @@ export async function* labelledDebates(
   { config, files, iteration, records }: FinishedIteration,
   equal: AnswerEquality,
 ): AsyncGenerator<LabelledDebate> {
-  const gold =
-    config.label_source === 'gold'
-      ? new Map((await readRows(files.goldLabels, goldLabelSchema)).map((row) => [row.questionId, row]))
-      : null;
+  const labels: Labels =
+    config.label_source === 'consensus'
+      ? { from: 'consensus', minVotes: config.min_votes }
+      : { from: 'gold', answers: await goldAnswers(files) };
   const folder = dirname(files.shard(iteration, 'train', 0));
   let debated = 0;
   for await (const debate of readDebates(folder)) {
     debated++;
-    if (gold === null) {
-      const labelled = labelByConsensus(debate, config.min_votes);
-      if (labelled !== null) yield labelled;
-    } else {
-      const answer = gold.get(debate.question.id);
-      if (answer !== undefined) yield await labelByGold(debate, answer, equal);
-    }
+    const labelled = await labelDebate(debate, labels, equal);
+    if (labelled !== null) yield labelled;
   }
   if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder);
+}
+
+async function goldAnswers(files: ExperimentFiles): Promise<Map<string, GoldLabel>> {
+  return new Map((await readRows(files.goldLabels, goldLabelSchema)).map((row) => [row.questionId, row]));
 }
 
 /** How the labels were obtained, in a sentence or two. */
