@@ -28,8 +28,11 @@ export type Cost = {
   readonly tokensTrained: number;
   /** All three: what `pointsPerMillionTokens` divides by. */
   readonly tokens: number;
-  /** GPUs times the seconds of the phases that use them: debates, evaluations, fine-tunes. Waiting within a phase counts. */
-  readonly gpuSeconds: number;
+  /**
+   * The phases that keep the device busy: debates, evaluations, fine-tunes. On one GPU these are GPU-seconds, on several they are to be
+   * multiplied. Waiting within a phase counts.
+   */
+  readonly deviceSeconds: number;
   /** From the first step to the last, pauses and all. */
   readonly wallSeconds: number;
 };
@@ -37,10 +40,8 @@ export type Cost = {
 /**
  * What a method cost. Held-out debates count too: for a method that trains nothing they are all its cost, and for the others they are
  * what each later answer costs. Measuring diversity is not part of any method, and does not count.
- *
- * @param gpus how many GPUs the engine and the trainer had; 0 on a machine without
  */
-export function cost({ tokens, seconds }: Used, gpus: number): Cost {
+export function cost({ tokens, seconds }: Used): Cost {
   const tokensIn = tokens.debate.prompt + tokens.evaluation.prompt;
   const tokensOut = tokens.debate.completion + tokens.evaluation.completion;
   return {
@@ -48,7 +49,7 @@ export function cost({ tokens, seconds }: Used, gpus: number): Cost {
     tokensOut,
     tokensTrained: tokens.fineTune,
     tokens: tokensIn + tokensOut + tokens.fineTune,
-    gpuSeconds: gpus * (seconds.debate + seconds.evaluation + seconds.fineTune),
+    deviceSeconds: seconds.debate + seconds.evaluation + seconds.fineTune,
     wallSeconds: seconds.total,
   };
 }

@@ -3,7 +3,10 @@ import { methods } from '../../algorithm/methods/methods.ts';
 import type { MeasuredCell } from './measure-cell.ts';
 
 /** What a method cost for each seed, and what it brought. */
-export type MethodCost = Pick<Cost, 'tokensIn' | 'tokensOut' | 'tokensTrained' | 'tokens' | 'wallSeconds'> & {
+export type MethodCost = Pick<
+  Cost,
+  'tokensIn' | 'tokensOut' | 'tokensTrained' | 'tokens' | 'deviceSeconds' | 'wallSeconds'
+> & {
   /** Percentage points over one answer of the base model, for each million tokens; null when no tokens were counted. */
   readonly pointsPerMillionTokens: number | null;
 };
@@ -21,7 +24,7 @@ export function costOf(cells: readonly MeasuredCell[], accuracy: number): Method
     const share = methods[method].answer === 'single' ? 1 / config.agents : 1;
     const { prompt, completion } = result.tokens.evaluation;
     const evaluation = { prompt: prompt * share, completion: completion * share };
-    const used = cost({ ...result, tokens: { ...result.tokens, evaluation } }, 0);
+    const used = cost({ ...result, tokens: { ...result.tokens, evaluation } });
     const curveOnly = methods[method].learning === undefined ? 0 : baseTokens * share;
     return { ...used, tokens: used.tokens - curveOnly };
   });
@@ -35,6 +38,7 @@ export function costOf(cells: readonly MeasuredCell[], accuracy: number): Method
     tokensOut: mean((used) => used.tokensOut),
     tokensTrained: mean((used) => used.tokensTrained),
     tokens,
+    deviceSeconds: mean((used) => used.deviceSeconds),
     wallSeconds: mean((used) => used.wallSeconds),
     pointsPerMillionTokens: pointsPerMillionTokens(accuracy, base, tokens),
   };

@@ -12,16 +12,15 @@ const used = {
 
 describe('the cost of a method', () => {
   it('counts tokens of training and held-out debates, and tokens trained on', () => {
-    expect(cost(used, 2)).toEqual({
+    expect(cost(used)).toEqual({
       tokensIn: 160,
       tokensOut: 60,
       tokensTrained: 300,
       tokens: 520,
-      // Two GPUs for 10 + 6 + 20 seconds: datasets are made without.
-      gpuSeconds: 72,
+      // 10 + 6 + 20: datasets are made without a device.
+      deviceSeconds: 36,
       wallSeconds: 45,
     });
-    expect(cost(used, 0).gpuSeconds).toBe(0);
   });
 
   it('is set against the points gained', () => {

@@ -17,6 +17,7 @@ export function costTable(analysis: StudyAnalysis): Table[] {
             figure(own.cost.tokensTrained),
             figure(own.cost.tokens),
             figure(own.cost.pointsPerMillionTokens ?? NaN),
+            figure(own.cost.deviceSeconds),
             figure(own.cost.wallSeconds),
           ],
         ],
@@ -34,11 +35,12 @@ export function costTable(analysis: StudyAnalysis): Table[] {
         figures('tokens_trained', 'Trained on', 'tokens', 0),
         figures('tokens', 'In all', 'tokens', 0),
         figures('points_per_million_tokens', 'Gain', 'points a million', 2),
+        figures('device_seconds', 'Device', 's', 0),
         figures('wall_seconds', 'Time', 's', 0),
       ],
       rows,
       notes: [
-        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: percentage points over one answer of the base model, for each million tokens. A method that answers once is measured with the answers of all agents; one of them counts. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that.',
+        'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: percentage points over one answer of the base model, for each million tokens. A method that answers once is measured with the answers of all agents; one of them counts. Answers that experiments share are counted for each, though they were asked for once; times are as they were, and shorter for that. Device: the phases of debates, evaluations and fine-tunes; on one GPU these are its GPU-seconds, on several they are to be multiplied.',
       ],
     },
   ];
