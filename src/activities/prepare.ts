@@ -14,6 +14,7 @@ import { StoreNotWritable } from '../store/store-not-writable.ts';
 import { loadHeldOut } from '../tasks/load-held-out.ts';
 import { loadTask, type TaskData } from '../tasks/load-task.ts';
 import { report } from '../telemetry/reports.ts';
+import type { Endpoint } from '../engines/endpoint.ts';
 import type { Endpoints } from '../engines/endpoints.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Running } from './activity.ts';
@@ -66,7 +67,7 @@ export async function prepare(
     const questions = await questionsOf(load, experiment, files, begun !== null);
     return { night, questions, transfer: await transferTasks(config, files, begun !== null, signal) };
   });
-  await faultsOf('model', signal, () => requireEndpoint(config, endpoints, signal));
+  const { servesAdapters } = await faultsOf('model', signal, () => usableEndpoint(config, endpoints, signal));
   await writeDocument(files.config, config);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -74,7 +75,7 @@ export async function prepare(
     agents: config.agents,
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
-    learners: learnerGroups(config.agents, learning),
+    learners: servesAdapters ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, store) }),
@@ -124,11 +125,11 @@ function requireSameConfig(
   );
 }
 
-async function requireEndpoint(
+async function usableEndpoint(
   config: ExperimentConfig,
   endpoints: Endpoints,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Endpoint> {
   const { endpoint: name, model_name_or_path: model } = config.model;
   const endpoint = endpoints.get(name, model);
   if (config.iterations > 0 && !endpoint.servesAdapters) {
@@ -136,6 +137,7 @@ async function requireEndpoint(
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
   await endpoint.check(signal);
+  return endpoint;
 }
 
 /** Whatever keeps the questions or the engine from being there ends the run at once: a start is the time to be told. */

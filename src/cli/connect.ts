@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { connectSettings, settleAddress } from './temporal-address.ts';
 import { TemporalNotReachable } from './temporal-not-reachable.ts';
 
@@ -37,7 +37,19 @@ export async function withTemporal<Result>(work: (temporal: Temporal) => Promise
   const temporal = await connect();
   try {
     return await work(temporal);
+  } catch (error) {
+    if (isUnavailable(error) || (error instanceof Error && isUnavailable(error.cause)))
+      throw new TemporalNotReachable(temporal.address, 'it has gone away');
+    throw error;
   } finally {
     await temporal.close();
   }
 }
+
+function isUnavailable(error: unknown): boolean {
+  if (!isGrpcServiceError(error)) return false;
+  const { code }: { readonly code: number } = error;
+  return code === unavailable;
+}
+/** grpc.status.UNAVAILABLE */
+const unavailable = 14;

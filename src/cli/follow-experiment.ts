@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGrpcServiceError } from '@temporalio/client';
 import type { Temporal } from './connect.ts';
 import type { Display } from './display.ts';
 import { type Ending, endingOf } from './ending.ts';
 import { hasWorker, noWorkerHint } from './no-worker.ts';
-import { readSnapshot, type Snapshot } from './snapshot.ts';
-import { TemporalNotReachable } from './temporal-not-reachable.ts';
+import { patient } from './patient.ts';
+import { readSnapshot } from './snapshot.ts';
 
 export type FollowOptions = {
   readonly display: Display;
@@ -26,16 +25,11 @@ export async function followExperiment(
   name: string,
   { display, signal, hintWorker, everyMs = 1_000 }: FollowOptions,
 ): Promise<Ending> {
-  let silentSince: number | undefined;
+  const seen = patient(temporal);
   let looksWithoutWorker = 0;
   while (!signal.aborted) {
-    const snapshot = await lookAt(temporal, name);
-    if (snapshot === undefined) {
-      silentSince ??= Date.now();
-      if (Date.now() - silentSince > 60_000)
-        throw new TemporalNotReachable(temporal.address, 'no answer for a minute');
-    } else {
-      silentSince = undefined;
+    const snapshot = await seen(() => readSnapshot(temporal, name));
+    if (snapshot !== undefined) {
       display.show(snapshot);
       if (!['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(snapshot.status))
         return endingOf(temporal, name);
@@ -47,18 +41,4 @@ export async function followExperiment(
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
   }
   return { kind: 'detached' };
-}
-
-/** Undefined when the server does not answer at the moment. */
-async function lookAt(temporal: Temporal, name: string): Promise<Snapshot | undefined> {
-  try {
-    return await readSnapshot(temporal, name);
-  } catch (error) {
-    if (isGrpcServiceError(error) || isGrpcServiceError(causeOf(error))) return undefined;
-    throw error;
-  }
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
 }

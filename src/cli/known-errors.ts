@@ -21,6 +21,8 @@ const badUsage = new Set([
   'UnreadableGoldAnswers',
   'BadGradeLine',
   'ExperimentHasOtherConfig',
+  'StudyHasOtherConfig',
+  'OtherKind',
   'TemporalSettingsUnusable',
   'InvalidEnvironment',
 ]);

@@ -42,7 +42,11 @@ export function createNews(): (snapshot: Snapshot) => string[] {
   return ({ progress, pending }) => {
     const evaluations =
       progress?.evaluations.filter(({ iteration }) => once(`evaluation ${iteration}`)) ?? [];
-    const tried = pending.filter(({ id, attempt }) => attempt > 1 && once(`${id} ${attempt}`));
+    // A worker that was stopped is no fault of a step, and does not count as one.
+    const tried = pending.filter(
+      ({ id, attempt, lastFailure }) =>
+        attempt > 1 && !lastFailure?.startsWith('WorkerShutdown') && once(`${id} ${attempt}`),
+    );
     const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
     if (progress !== null) wasPaused = progress.state === 'paused';
     return [

@@ -65,7 +65,8 @@ export async function describe({ client, address }: Temporal, name: string) {
   }
 }
 
-async function readProgress(client: Client, name: string): Promise<Progress | null> {
+/** What an experiment says of itself; null when no worker answers in time. */
+export async function readProgress(client: Client, name: string): Promise<Progress | null> {
   try {
     return await client.withDeadline(Date.now() + 3_000, () =>
       client.workflow.getHandle(name).query(progressQuery),

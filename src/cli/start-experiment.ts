@@ -14,6 +14,7 @@ import type { Temporal } from './connect.ts';
 import { experimentDetails, experimentSummary } from './experiment-summary.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
 import { describe, readSnapshot } from './snapshot.ts';
+import { requireKind } from './workflow-kind.ts';
 
 /** What there was to do about an experiment that should run. */
 export type Start =
@@ -33,7 +34,7 @@ export type Experiment = {
 /**
  * Starts the experiment unless it runs or has finished with this config.
  *
- * @throws ExperimentHasOtherConfig when the name belongs to another config
+ * @throws ExperimentHasOtherConfig when the name belongs to another config; OtherKind when it belongs to a study
  */
 export async function startExperiment(temporal: Temporal, experiment: Experiment): Promise<Start> {
   const { name, input } = experiment;
@@ -142,7 +143,9 @@ async function unlessDamaged<Value>(read: Promise<Value>): Promise<Value | null>
 
 async function statusOf(temporal: Temporal, name: string): Promise<WorkflowExecutionStatusName | null> {
   try {
-    return (await describe(temporal, name)).status.name;
+    const description = await describe(temporal, name);
+    requireKind(name, description, 'experiment');
+    return description.status.name;
   } catch (error) {
     if (error instanceof ExperimentNotFound) return null;
     throw error;

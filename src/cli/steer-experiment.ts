@@ -13,6 +13,7 @@ import { ExperimentNotFound } from './experiment-not-found.ts';
 import { hasWorker, NoWorker } from './no-worker.ts';
 import { printJson } from './print-json.ts';
 import { describe } from './snapshot.ts';
+import { requireKind } from './workflow-kind.ts';
 
 /** The experiment refused what was asked of it, e.g. to resume what is not paused. */
 export class Refused extends Error {
@@ -38,10 +39,12 @@ export async function steer(
 /**
  * Sends an update and waits for its answer.
  *
- * @throws ExperimentNotFound, NoWorker; Refused with the experiment's own words
+ * @throws ExperimentNotFound, NoWorker, OtherKind; Refused with the experiment's own words
  */
 export async function sendUpdate(temporal: Temporal, name: string, update: Update): Promise<Progress> {
-  const { status } = await describe(temporal, name);
+  const description = await describe(temporal, name);
+  requireKind(name, description, 'experiment');
+  const { status } = description;
   if (status.name !== 'RUNNING') {
     const goOn = status.name === 'COMPLETED' ? '' : ' `colloquy run` goes on with it.';
     throw new Refused(`${name} is not running: it is ${status.name.toLowerCase()}.${goOn}`);

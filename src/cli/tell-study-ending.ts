@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { terminalSafe } from '../report/terminal-safe.ts';
 import { openStore } from '../store/open-store.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { StudyEnding } from './follow-study.ts';
@@ -29,6 +30,16 @@ export function tellStudyEnding(ending: StudyEnding, { name, json, comeBack, goe
       return exitCodes.ok;
     case 'failed':
       return tellFailed(ending, { name, json, comeBack });
+    case 'parked':
+      if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
+      console.error(`${name} waits for you, and cannot go on without:`);
+      for (const { experiment, step, reason } of ending.waiting)
+        console.error(`  ${experiment}: ${step}: ${terminalSafe(reason)}`);
+      console.error('When that is put right:');
+      for (const experiment of new Set(ending.waiting.map((each) => each.experiment)))
+        console.error(`  colloquy retry ${experiment}   (or give it up:  colloquy abort ${experiment})`);
+      if (!goesOn) console.error(`Its worker was here. A worker for that, and to go on:  ${comeBack}`);
+      return exitCodes.waitsForPerson;
     case 'detached':
     default:
       ending.kind satisfies 'detached';

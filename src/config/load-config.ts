@@ -1,6 +1,6 @@
 import { basename, extname } from 'node:path';
 import { shown } from './config-faults.ts';
-import { experimentNameSchema } from './experiment-name.ts';
+import { experimentNameSchema, studyNameSchema } from './experiment-name.ts';
 import { InvalidConfig } from './invalid-config.ts';
 import { type ConfigInput, mergeConfig } from './merge-config.ts';
 import { parseYaml, readYaml } from './read-yaml.ts';
@@ -16,18 +16,21 @@ import { parseYaml, readYaml } from './read-yaml.ts';
 export function loadConfigFile(
   path: string,
   overrides: readonly string[],
+  kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides among themselves first: `task.train_file=x task.kind=jsonl` means the same in either order.
   const over = overrides.map(parseOverride).reduce(mergeConfig, {});
   const input = { ...mergeConfig(readYaml(path), over) };
-  const name = input['name'] ?? basename(path, extname(path));
-  const parsed = experimentNameSchema.safeParse(name);
+  const given = input['name'] ?? basename(path, extname(path));
+  // YAML reads `name=123` as a number.
+  const name = typeof given === 'number' ? String(given) : given;
+  const parsed = (kind === 'study' ? studyNameSchema : experimentNameSchema).safeParse(name);
   if (!parsed.success) {
     const rule = parsed.error.issues[0]?.message ?? '';
-    const message = `${shown(name)} cannot name an experiment: ${rule}. Give another with name=…`;
+    const message = `${shown(name)} cannot name ${kind === 'study' ? 'a study' : 'an experiment'}: ${rule}. Give another with name=…`;
     throw new InvalidConfig([{ path: 'name', message }], path);
   }
-  return { name: parsed.data, input };
+  return { name: parsed.data, input: 'name' in input ? { ...input, name: parsed.data } : input };
 }
 
 function parseOverride(override: string): ConfigInput {

@@ -55,6 +55,10 @@ export function resolveStudy(name: string, input: unknown): Study {
       }
     }
   }
+  for (const cell of twice(cells.map((each) => each.name))) {
+    const message = `two of the study's experiments would be called ${shown(cell)}: give one of them a name that does not end like a method`;
+    faults.push({ path: 'experiments', message });
+  }
   if (faults.length > 0) throw new InvalidConfig(once(faults), 'The study');
   return { name, parallel: config.parallel, cells };
 }
@@ -106,18 +110,8 @@ function cellOf(
   return { name, experiment, method, seed, input, config: resolveConfig(input) };
 }
 
-function faultsOfNames({
-  experiments,
-  methods: named,
-  seeds,
-  method_settings: byMethod,
-}: StudyConfig): ConfigFault[] {
-  const unused = Object.keys(byMethod).filter((method) => !named.some((each) => each === method));
+function faultsOfNames({ experiments, methods: named, seeds }: StudyConfig): ConfigFault[] {
   return [
-    ...unused.map((method) => ({
-      path: `method_settings.${method}`,
-      message: 'the study has no such method: see its methods',
-    })),
     ...twice(experiments.map(({ name }) => name)).map((name) => ({
       path: 'experiments',
       message: `two of them are called ${shown(name)}; each needs a name of its own`,

@@ -29,7 +29,9 @@ export const studyConfigSchema = z.strictObject({
   method_settings: z
     .partialRecord(z.enum(methodNames), settingsSchema)
     .default({})
-    .describe('What the experiments of one method have otherwise, e.g. {star: {init_from: base}}.'),
+    .describe(
+      'What the experiments of one method have otherwise, e.g. {star: {init_from: base}}. Of a method that the study has not, it is not used.',
+    ),
   experiments: z.array(experimentSchema).min(1).describe('Tasks and models: the columns of the tables.'),
 });
 export type StudyConfig = z.infer<typeof studyConfigSchema>;

@@ -32,6 +32,7 @@ export async function whyNotReplaced(path: string): Promise<string | null> {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT') return null;
     if (code === 'ENOTDIR') return 'lies below a file';
+    if (code === 'ENAMETOOLONG') return 'is too long a name for this disk';
     throw error;
   }
   if (!isFolder) return 'is no folder';

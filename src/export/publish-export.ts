@@ -31,7 +31,11 @@ export async function publishExport(
     if (!published) throw new ExportFolderTaken(path, 'was made by another program in the meantime');
   } catch (error) {
     await moveIfThere(before, path);
-    throw error instanceof StoreNotWritable ? new OutputNotWritable(path, error) : error;
+    if (error instanceof StoreNotWritable) throw new OutputNotWritable(path, error);
+    // The folder above it was made before: where it still is not there, nothing can be made (/proc and the like).
+    if (error instanceof Error && 'syscall' in error && error.syscall === 'mkdir')
+      throw new OutputNotWritable(path, error);
+    throw error;
   }
   await rm(before, { recursive: true, force: true });
 }

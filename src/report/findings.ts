@@ -1,23 +1,32 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { ExperimentResult } from '../store/experiment-result.ts';
+import type { PairedTest } from '../algorithm/measures/paired-test.ts';
 import { count, percent, points, pValue } from './format.ts';
+import type { ReportData } from './report-data.ts';
 
 /** What an experiment's figures show, and what they do not, in plain sentences. */
 export type Findings = { readonly shows: readonly string[]; readonly doesNotShow: readonly string[] };
 
-/** Reads the figures for somebody who has not read the paper. Claims a change only where the paired test has p < 0.05. */
-export function findings(result: ExperimentResult, config: unknown): Findings {
+/** Reads the figures for somebody who has not read the paper. Claims a difference only where the paired test has p < 0.05. */
+export function findings({ result, config, debateVersusMajority }: ReportData): Findings {
   const base = result.evaluations[0];
   const last = result.evaluations.at(-1);
   const start = (result.night?.from ?? null) === null ? ofBaseModel : ofNight;
   if (base === undefined || last === undefined) {
     return { shows: ['Nothing was evaluated, so nothing can be said.'], doesNotShow: [] };
   }
+  const debating = (evaluation: Evaluation, when: string): string[] => {
+    const test = debateVersusMajority.get(evaluation.iteration);
+    return test === undefined ? [] : [debateAgainstVote(evaluation, test, when)];
+  };
   return {
     shows:
       last.iteration === 0
-        ? [debateOfBase(base, start)]
-        : [gain(base, last, start), debateOfBase(base, start)],
+        ? debating(base, start.when)
+        : [
+            gain(base, last, start),
+            ...debating(base, start.when),
+            ...debating(last, `After ${iterations(last)}`),
+          ],
     doesNotShow: limits(last, config),
   };
 }
@@ -40,9 +49,8 @@ const ofNight: Start = {
 function gain(base: Evaluation, last: Evaluation, start: Start): string {
   const { wins, losses, pValue: p } = last.debateVersusBase;
   const single = last.single.accuracy - base.single.accuracy;
-  const after = last.iteration === 1 ? 'one iteration' : `${last.iteration} iterations`;
   const change =
-    `After ${after} the debate is right on ${percent(last.debate.accuracy)} of ${count(last.questions)} held-out questions ` +
+    `After ${iterations(last)} the debate is right on ${percent(last.debate.accuracy)} of ${count(last.questions)} held-out questions ` +
     `(${start.name}: ${percent(base.debate.accuracy)}), and a single answer on ${percent(last.single.accuracy)} ` +
     `(${points(single)} points). `;
   const paired = `It got ${count(wins)} questions right that ${start.debate} had wrong, and lost ${count(losses)}`;
@@ -57,16 +65,19 @@ function chance(p: number): string {
   return p < 0.001 ? 'p < 0.001' : `p = ${pValue(p)}`;
 }
 
-function debateOfBase(base: Evaluation, start: Start): string {
-  const difference = base.debate.accuracy - base.majority.accuracy;
-  const error = Math.hypot(base.debate.standardError, base.majority.standardError);
-  const verdict =
-    Math.abs(difference) < error ? 'about the same as' : difference > 0 ? 'better than' : 'worse than';
+function debateAgainstVote(evaluation: Evaluation, test: PairedTest, when: string): string {
+  const { debate, majority, single } = evaluation;
+  const { wins, losses, pValue: p } = test;
+  const verdict = p >= 0.05 ? 'about as good as' : wins > losses ? 'better than' : 'worse than';
   return (
-    `${start.when}, debating was ${verdict} a vote over the agents' first answers ` +
-    `(${percent(base.debate.accuracy)} against ${percent(base.majority.accuracy)}); a single answer was right on ` +
-    `${percent(base.single.accuracy)}.`
+    `${when} debating was ${verdict} a vote over the agents' first answers ` +
+    `(${percent(debate.accuracy)} against ${percent(majority.accuracy)}; it saved ${count(wins)} questions that the vote had wrong, and ` +
+    `spoilt ${count(losses)}: ${chance(p)}); a single answer was right on ${percent(single.accuracy)}.`
   );
+}
+
+function iterations({ iteration }: Evaluation): string {
+  return iteration === 1 ? 'one iteration' : `${iteration} iterations`;
 }
 
 function limits(last: Evaluation, config: unknown): string[] {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../algorithm/evaluation.ts';
+import { type PairedTest, pairedTest } from '../algorithm/measures/paired-test.ts';
 import { readDocument } from '../store/documents.ts';
 import { type ExperimentResult, experimentResultSchema } from '../store/experiment-result.ts';
 import { type LeftOutDocument, leftOutDocumentSchema } from '../store/left-out-document.ts';
@@ -15,6 +16,8 @@ export type ReportData = {
   /** The resolved config, as config.json has it; null when it is gone. */
   readonly config: unknown;
   readonly debates: readonly DebateToRead[];
+  /** The debate against the vote over its first answers, on the same questions, by iteration: of the base model and of the last one. */
+  readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
   readonly leftOut: LeftOutDocument['leftOut'];
 };
 
@@ -31,17 +34,31 @@ export async function loadReportData(folder: string): Promise<ReportData> {
   const last = result.evaluations.at(-1)?.iteration ?? 0;
   const evaluationRows = () => streamRows(join(folder, result.files.evaluation), evaluationRowSchema);
   const marks = new Map<string, Mark>();
-  for await (const row of evaluationRows())
+  const baseMarks: Mark[] = [];
+  for await (const row of evaluationRows()) {
     if (row.iteration === last) marks.set(row.questionId, markOf(row));
+    if (row.iteration === 0) baseMarks.push(markOf(row));
+  }
   const picked = await pickDebates(marks, readDebates(join(folder, `iteration-${last}`, 'evaluation')));
   return {
     result,
     config: await readDocument(join(folder, result.files.config), z.unknown()),
+    debateVersusMajority: new Map([
+      [0, debateVersusMajority(baseMarks)],
+      [last, debateVersusMajority([...marks.values()])],
+    ]),
     debates: await withOutcomes(picked, evaluationRows(), last),
     // An experiment of an earlier version did not write it.
     leftOut:
       (await readDocument(join(folder, 'questions', 'left-out.json'), leftOutDocumentSchema))?.leftOut ?? [],
   };
+}
+
+function debateVersusMajority(marks: readonly Mark[]): PairedTest {
+  return pairedTest(
+    marks.map(({ debate }) => debate),
+    marks.map(({ majority }) => majority),
+  );
 }
 
 /** Only the outcomes of these few are held: the texts of all questions would not fit into every memory. */

@@ -19,7 +19,7 @@ import { DebatesSection } from './sections/debates-section.tsx';
  */
 export function reportPage(data: ReportData, { css, wideChart, narrowChart }: PageParts): VNode {
   const { result } = data;
-  const { shows, doesNotShow } = findings(result, data.config);
+  const { shows, doesNotShow } = findings(data);
   const last = result.evaluations.at(-1);
   return (
     <Page title={result.name} css={css}>

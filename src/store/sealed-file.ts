@@ -111,12 +111,13 @@ export async function readSealed(path: string): Promise<{ bytes: Buffer | null; 
   }
 }
 
-/** The bytes of a file, or null when it is not there. */
+/** The bytes of a file, or null when it is not there, nor the folder that it would be in. */
 export async function readIfThere(path: string): Promise<Buffer | null> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** The store's folder refuses to be written to: its rights, or a disk mounted read-only. */
+/** The store's folder refuses to be written to: its rights, a disk mounted read-only, a file where a folder should be. */
 export class StoreNotWritable extends Error {
   override name = 'StoreNotWritable' as const;
   /** What was being written: absolute. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { experimentNameSchema } from '../config/experiment-name.ts';
 import { methodNames } from '../algorithm/methods/methods.ts';
 
 /** runs/studies/NAME/study.json: which experiments a study has. */
@@ -7,7 +8,7 @@ export const studyDocumentSchema = z.strictObject({
   name: z.string(),
   cells: z.array(
     z.strictObject({
-      name: z.string(),
+      name: experimentNameSchema,
       experiment: z.string(),
       method: z.enum(methodNames),
       seed: z.number().int(),

@@ -9,6 +9,8 @@ export function writeError(path: string, error: unknown): unknown {
     case 'EDQUOT':
     case 'EFBIG': // the limit on a file's size (`ulimit -f`)
       return new DiskFull(path, error);
+    case 'ENOTDIR': // a file where a folder should be
+    case 'ENAMETOOLONG':
     case 'EROFS':
     case 'EACCES':
     case 'EPERM':

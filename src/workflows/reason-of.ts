@@ -1,4 +1,10 @@
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { timeoutText } from './timeout-text.ts';
 
 /** Why a step failed, in the words of whatever failed, for a person who reads the progress. */
@@ -6,6 +12,8 @@ export function reasonOf(error: unknown): string {
   if (error instanceof ActivityFailure) return reasonOf(error.cause);
   if (error instanceof TimeoutFailure) return timeoutText(error.timeoutType);
   if (error instanceof ApplicationFailure) return `${error.type ?? 'Error'}: ${error.message}`;
+  if (error instanceof CancelledFailure) return 'It was cancelled.';
+  if (error instanceof TerminatedFailure) return 'It was terminated.';
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -13,7 +13,7 @@ export function refuseIterations(iterations: number, { phase, iteration, learns 
   refuseIf(iterations > mostIterations, `iterations must be at most ${mostIterations}.`);
   refuseIf(
     !learns && iterations > 0,
-    'The method of this experiment fine-tunes nothing: it has no iterations.',
+    'Nothing can be fine-tuned in this experiment (by its method, or as its endpoint serves no fine-tuned models): it has no iterations.',
   );
   refuseIf(phase === 'preparing', 'The experiment is still being prepared; try again in a moment.');
   refuseIf(

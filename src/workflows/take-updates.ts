@@ -63,14 +63,24 @@ export function takeUpdates(
     },
     { validator: () => refuseIf(current().waiting.length === 0, 'No step is waiting for `retry`.') },
   );
-  setHandler(abortUpdate, (reason?: string) => {
-    aborted = ApplicationFailure.nonRetryable(
-      `Aborted${reason ? `: ${reason}` : ''}. What is finished stays; starting ${experiment} again goes on from there.`,
-      'Aborted',
-    );
-    stopSteps();
-    return update({ waiting: [] });
-  });
+  setHandler(
+    abortUpdate,
+    (reason?: string) => {
+      aborted = ApplicationFailure.nonRetryable(
+        `Aborted${reason ? `: ${reason}` : ''}. What is finished stays; starting ${experiment} again goes on from there.`,
+        'Aborted',
+      );
+      stopSteps();
+      return update({ waiting: [] });
+    },
+    {
+      validator: (reason?: unknown) =>
+        refuseIf(
+          reason !== undefined && reason !== null && typeof reason !== 'string',
+          `The reason must be a text, not ${JSON.stringify(reason)}.`,
+        ),
+    },
+  );
   setHandler(setIterationsUpdate, (iterations) => update({ iterations }), {
     validator: (iterations) => refuseIterations(iterations, current()),
   });

@@ -13,3 +13,10 @@ it('a majority at equal tokens has at least the first answers of the debate', ()
 it('without counted tokens there is no majority at equal tokens', () => {
   expect(votesAtEqualTokens(3, { prompt: 0, completion: 0, firstRound: 0 })).toBeNull();
 });
+
+it('a majority at equal tokens is not measured when a server counts tokens that would pay for hundreds of thousands of answers', () => {
+  expect(votesAtEqualTokens(3, { prompt: 9_600_000, completion: 100, firstRound: 180 })).toBeNull();
+  // One more than 500 answers of 20 tokens each.
+  expect(votesAtEqualTokens(3, { prompt: 10_000, completion: 0, firstRound: 60 })).toBe(500);
+  expect(votesAtEqualTokens(3, { prompt: 10_020, completion: 0, firstRound: 60 })).toBeNull();
+});

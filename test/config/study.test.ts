@@ -119,6 +119,11 @@ describe('a study', () => {
     ]);
   });
 
+  it('may be cut down to some of the methods of a preset, and does not use what that says of others', () => {
+    const { cells } = resolveStudy('s', { preset: 'laptop', methods: ['base', 'multiagent-ft'] });
+    expect(cells.map(({ method }) => method)).toEqual(['base', 'multiagent-ft']);
+  });
+
   it('tells a fault that all methods share once, where it is', () => {
     const message = refusal({ ...input, settings: { agnets: 3 } });
     expect(message.match(/experiments\.0\.agnets/g)).toHaveLength(1);
@@ -136,7 +141,14 @@ describe('a study', () => {
     [{ ...input, name: 'other' }, 'is "other", but the workflow id is s'],
     [{ ...input, preset: 'tabel-1' }, 'the nearest is table-1'],
     [{ ...input, method_settings: { bas: {} } }, 'method_settings'],
-    [{ ...input, method_settings: { star: {} } }, 'method_settings.star: the study has no such method'],
+    [
+      {
+        ...input,
+        methods: ['debate', 'single-agent-no-debate'],
+        experiments: [{ name: 'x' }, { name: 'x-single-agent-no' }],
+      },
+      'two of the study\'s experiments would be called "s-x-single-agent-no-debate-s0"',
+    ],
     [{ ...input, method_settings: { base: { rounds: 2 } } }, 'the method base is what it is by rounds: 1'],
   ])('refuses %j', (given, words) => {
     expect(refusal(given)).toContain(words);

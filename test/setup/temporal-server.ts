@@ -39,6 +39,7 @@ const namespaces = [
   'nights',
   'nights-scheduled',
   'cli-schedule',
+  'cli-study',
   'secrets',
   'hostile',
   'study',

@@ -1,4 +1,5 @@
-import { presets as allPresets } from '../../config/presets.ts';
+import { type Preset, presets as allPresets } from '../../config/presets.ts';
+import { studyPresets } from '../../config/study-presets.ts';
 import { colours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -12,13 +13,21 @@ export const presets = command({
   examples: ['colloquy presets', `temporal workflow start ... --input '{"preset": "quickstart"}'`],
   args: jsonFlag,
   run: ({ json }) => {
-    const all = allPresets();
-    if (json) printJson(all);
+    const [all, studies] = [allPresets(), studyPresets()];
+    if (json)
+      printJson([
+        ...all.map((each) => ({ ...each, kind: 'experiment' })),
+        ...studies.map((each) => ({ ...each, kind: 'study' })),
+      ]);
     else {
       const { bold, dim } = colours();
-      for (const { name, description, path } of all) {
-        console.log(`${bold(name)}  ${dim(shortPath(path))}\n  ${description}`);
-      }
+      const tell = (each: readonly Preset[]): void => {
+        for (const { name, description, path } of each)
+          console.log(`${bold(name)}  ${dim(shortPath(path))}\n  ${description}`);
+      };
+      tell(all);
+      console.log('\nStudies (colloquy study NAME):');
+      tell(studies);
     }
     return exitCodes.ok;
   },

@@ -9,7 +9,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { experimentName } from '../experiment-argument.ts';
 import { hasWorker, noWorkerHint } from '../no-worker.ts';
 import { printJson } from '../print-json.ts';
-import { describe, readSnapshot, type Snapshot } from '../snapshot.ts';
+import { describe, readProgress, readSnapshot, type Snapshot } from '../snapshot.ts';
 import { statusText } from '../status-text.ts';
 import { tellStudy } from '../tell-study.ts';
 
@@ -28,7 +28,8 @@ export const status = command({
     ),
 });
 
-async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
+async function listAll(temporal: Temporal, json: boolean): Promise<ExitCode> {
+  const { client } = temporal;
   const all = new Map<
     string,
     { name: string; kind: string; status: string; startedAt: Date; closedAt: Date | undefined }
@@ -44,6 +45,7 @@ async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
       closedAt: each.closeTime,
     });
   }
+  await sayWhatTheyDo(temporal, [...all.values()]);
   if (json) printJson([...all.values()]);
   else if (all.size === 0) console.log('No experiments yet. Start one: colloquy run configs/quickstart.yaml');
   else {
@@ -58,6 +60,24 @@ async function listAll({ client }: Temporal, json: boolean): Promise<ExitCode> {
   }
   return exitCodes.ok;
 }
+
+/** To the server an experiment runs that is paused or waits for a person: what it says of itself is put in place of that. */
+async function sayWhatTheyDo(
+  temporal: Temporal,
+  all: readonly { readonly name: string; readonly kind: string; status: string }[],
+): Promise<void> {
+  const running = all.filter(({ kind, status: state }) => kind === 'experiment' && state === 'running');
+  if (running.length === 0 || !(await hasWorker(temporal))) return;
+  await Promise.all(
+    running.slice(0, mostAsked).map(async (each) => {
+      const state = (await readProgress(temporal.client, each.name))?.state;
+      if (state !== undefined) each.status = state;
+    }),
+  );
+}
+
+/** Of the newest: each question may take a worker a moment. */
+const mostAsked = 50;
 
 async function tellNamed(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
   const { type } = await describe(temporal, name);
@@ -77,10 +97,15 @@ async function tellOne(temporal: Temporal, name: string, json: boolean): Promise
     });
   } else {
     tellSnapshot(name, snapshot);
-    if (failed !== undefined) console.log(`${failed.type}: ${terminalSafe(failed.reason)}`);
+    if (failed !== undefined) console.log(failureLine(failed));
     if (snapshot.progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
   }
   return parked ? exitCodes.waitsForPerson : exitCodes.ok;
+}
+
+/** An abort says itself what it is. */
+function failureLine({ type, reason }: { readonly type: string; readonly reason: string }): string {
+  return terminalSafe(reason.startsWith(type) ? reason : `${type}: ${reason}`);
 }
 
 /** Its latest run has ended, and not with a result. */

@@ -1,12 +1,3 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { loadConfigFile } from '../../config/load-config.ts';
-import { studyNameSchema } from '../../config/experiment-name.ts';
-import { InvalidConfig } from '../../config/invalid-config.ts';
-import { resolveStudy } from '../../config/resolve-study.ts';
-import { studyPresetPath } from '../../config/study-presets.ts';
-import { taskQueues } from '../../workers/task-queues.ts';
 import { command, jsonFlag } from '../command.ts';
 import { type Temporal, withTemporal } from '../connect.ts';
 import { createDisplay, type Display } from '../display.ts';
@@ -15,8 +6,10 @@ import { followStudy } from '../follow-study.ts';
 import { interruptSignal } from '../interrupt-signal.ts';
 import { openLocalServer } from '../local-server.ts';
 import { hasWorker } from '../no-worker.ts';
+import { startStudy } from '../start-study.ts';
 import { tellStudyEnding } from '../tell-study-ending.ts';
 import { uiUrlOf } from '../temporal-address.ts';
+import { studyFromConfig } from '../study-argument.ts';
 import { superviseWorker } from '../worker-process.ts';
 
 /** `colloquy study CONFIG [key=value ...]` */
@@ -92,35 +85,12 @@ async function runAndFollow(
 }
 
 async function start(temporal: Temporal, name: string, input: object, display: Display): Promise<void> {
-  try {
-    await temporal.client.workflow.start('study', {
-      workflowId: name,
-      taskQueue: taskQueues.control,
-      args: [input],
-      staticSummary: `A study: ${resolveStudy(name, input).cells.length} experiments`,
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-    });
-    display.say(`Started the study ${name}`);
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    display.say(`Attached to the study ${name}, which is running`);
-  }
+  const done = await startStudy(temporal, name, input);
+  display.say(
+    done === 'started' ? `Started the study ${name}` : `Attached to the study ${name}, which is running`,
+  );
   const ui = uiUrlOf(temporal.address, name);
   if (ui !== undefined) display.say(`Web UI, while this runs: ${ui}`);
-}
-
-/** @throws InvalidConfig with every fault, before anything is started */
-function studyFromConfig([given = '', ...overrides]: readonly string[]): { name: string; input: object } {
-  const path = existsSync(given) ? resolve(given) : (studyPresetPath(given) ?? resolve(given));
-  const { name, input } = loadConfigFile(path, overrides);
-  const parsed = studyNameSchema.safeParse(name);
-  if (!parsed.success) {
-    const message = `"${name}" cannot name a study: ${parsed.error.issues[0]?.message ?? ''}. Give another with name=…`;
-    throw new InvalidConfig([{ path: 'name', message }], path);
-  }
-  resolveStudy(name, input);
-  return { name, input };
 }
 
 function comeBack(words: readonly string[]): string {

@@ -23,7 +23,7 @@ export function csvTable({ columns, rows }: Table): string {
 
 function valueOf(cell: Cell | undefined): string | number | null {
   if (cell === undefined || cell.kind === 'absent') return null;
-  return cell.kind === 'name' ? cell.text : cell.value;
+  return cell.kind === 'name' ? (cell.value ?? cell.text) : cell.value;
 }
 
 const besideFigure: Readonly<Record<string, (figure: Figure) => string | number | boolean | null>> = {

@@ -21,7 +21,12 @@ export type Column = {
 };
 
 export type Cell = Name | Figure | Absent;
-export type Name = { readonly kind: 'name'; readonly text: string };
+export type Name = {
+  readonly kind: 'name';
+  readonly text: string;
+  /** What it stands for, where that is a number that people are told in words or by its power of ten. */
+  readonly value?: number;
+};
 /** Nothing was measured. */
 export type Absent = { readonly kind: 'absent' };
 export type Figure = {

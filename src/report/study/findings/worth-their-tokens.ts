@@ -3,7 +3,7 @@ import { paretoFront } from '../../charts/pareto-front.ts';
 import type { Column } from '../analyse-study.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** Which methods none is better than for less. */
+/** Which methods none is better than for less. That does not make them worth it: two that differ by little may both be there. */
 export function worthTheirTokens({ rows }: Column): Finding[] {
   const priced = rows.flatMap(({ title, tokens, curve }) => {
     const accuracy = curve.at(-1)?.accuracy;
@@ -12,7 +12,7 @@ export function worthTheirTokens({ rows }: Column): Finding[] {
   if (priced.length < 2) return [];
   return [
     finding(
-      'These were worth their tokens: no other was as good for as few (by the figures alone, without their errors):',
+      'On the front of cost and accuracy, as no other was as good for as few tokens (by the figures alone, without their errors):',
       paretoFront(priced).map(
         ({ title, tokens, accuracy }) => `${title}: ${percent(accuracy)} for ${count(tokens)} tokens`,
       ),

@@ -1,4 +1,5 @@
 import type { Ratio } from '../../../algorithm/measures/ratio.ts';
+import { pValue } from '../../format.ts';
 import { type Cell, type Column, figure } from '../../tables/table.ts';
 import type { Column as Experiment, Row, StudyAnalysis } from '../analyse-study.ts';
 
@@ -12,6 +13,11 @@ export function figures(key: string, title: string, unit: string, decimals = 1):
 
 export function named(text: string): Cell {
   return { kind: 'name', text };
+}
+
+/** A test's p, as people read it; CSV has all of its decimals. */
+export function probability(p: number): Cell {
+  return Number.isFinite(p) ? { kind: 'name', text: pValue(p), value: p } : { kind: 'absent' };
 }
 
 /** A share with its standard error. */

@@ -1,8 +1,7 @@
-import { pValue } from '../../format.ts';
 import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { resamples } from '../compare.ts';
-import { figures, leading, named, names, titleOf } from './columns.ts';
+import { figures, leading, named, names, probability, titleOf } from './columns.ts';
 
 /** All paired tests: the reference against each other method. */
 export function comparisonTable(analysis: StudyAnalysis): Table[] {
@@ -33,8 +32,8 @@ export function comparisonTable(analysis: StudyAnalysis): Table[] {
         figure(each.high * 100),
         figure(each.wins),
         figure(each.losses),
-        named(pValue(each.pValue)),
-        named(pValue(each.adjusted)),
+        probability(each.pValue),
+        probability(each.adjusted),
       ]),
       notes: [
         `Difference: ${title} less the other, in percentage points; from and to: its paired 95 % bootstrap interval (${resamples} draws of questions). Won: questions that only ${title} has right. p: McNemar’s exact test, two-sided; Holm’s correction is over all tests after one iteration, and over all after the last.`,

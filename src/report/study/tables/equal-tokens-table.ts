@@ -1,8 +1,7 @@
-import { pValue } from '../../format.ts';
 import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { range } from '../contender.ts';
-import { allRows, figures, leading, named, names } from './columns.ts';
+import { allRows, figures, leading, named, names, probability } from './columns.ts';
 
 /** Every debate beside the majority of as many first answers as cost the same tokens. */
 export function equalTokensTable(analysis: StudyAnalysis): Table[] {
@@ -17,7 +16,7 @@ export function equalTokensTable(analysis: StudyAnalysis): Table[] {
       figure(difference.difference * 100),
       figure(difference.low * 100),
       figure(difference.high * 100),
-      named(pValue(difference.pValue)),
+      probability(difference.pValue),
     ]),
   );
   if (rows.length === 0) return [];

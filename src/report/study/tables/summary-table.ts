@@ -1,7 +1,6 @@
-import { pValue } from '../../format.ts';
 import { figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
-import { allRows, figures, leading, named, names, percent } from './columns.ts';
+import { allRows, figures, leading, named, names, probability, percent } from './columns.ts';
 
 /** What summaries did to the answers of debates. */
 export function summaryTable(analysis: StudyAnalysis): Table[] {
@@ -19,7 +18,7 @@ export function summaryTable(analysis: StudyAnalysis): Table[] {
             figure(versus.difference * 100),
             figure(versus.low * 100),
             figure(versus.high * 100),
-            named(pValue(versus.pValue)),
+            probability(versus.pValue),
           ]),
     ]),
   );

@@ -1,0 +1,31 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import type { Temporal } from './connect.ts';
+import { TemporalNotReachable } from './temporal-not-reachable.ts';
+
+/**
+ * Looks at a server again and again. One that goes away is waited for, a minute: until it is back, a look is undefined.
+ *
+ * @throws TemporalNotReachable after that minute; whatever else a look throws, at once
+ */
+export function patient({
+  address,
+}: Temporal): <Seen>(look: () => Promise<Seen>) => Promise<Seen | undefined> {
+  let silentSince: number | undefined;
+  return async (look) => {
+    try {
+      const seen = await look();
+      silentSince = undefined;
+      return seen;
+    } catch (error) {
+      if (!isGrpcServiceError(error) && !isGrpcServiceError(causeOf(error))) throw error;
+      silentSince ??= Date.now();
+      if (Date.now() - silentSince > 60_000)
+        throw new TemporalNotReachable(address, 'no answer for a minute');
+      return undefined;
+    }
+  };
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
