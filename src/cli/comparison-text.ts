@@ -35,6 +35,7 @@ export function differingText(
 }
 
 function configText({ a, b, config }: Comparison): string {
+  if (config === null) return 'Their settings cannot be compared: the config.json of one of them is gone.';
   if (config.length === 0) return 'The configs are equal.';
   const lines = config.map(
     ({ path, before, after }) => `  ${path}: ${settingText(before)} -> ${settingText(after)}`,

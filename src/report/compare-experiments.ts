@@ -10,8 +10,8 @@ import { NoQuestionInCommon } from './no-question-in-common.ts';
 export type Comparison = {
   readonly a: string;
   readonly b: string;
-  /** `before` is a's setting, `after` is b's. */
-  readonly config: readonly Difference[];
+  /** `before` is a's setting, `after` is b's; null when the config.json of one of them is gone. */
+  readonly config: readonly Difference[] | null;
   readonly questions: {
     readonly common: number;
     /** Ids, as the other lists: a's, of common questions whose gold answers are not written alike. */
@@ -56,7 +56,7 @@ export function compareExperiments(
   return {
     a: a.experiment,
     b: b.experiment,
-    config: configDifference(a.config, b.config),
+    config: a.config === null || b.config === null ? null : configDifference(a.config, b.config),
     questions: {
       common: common.length,
       otherGold: otherGold(a, b, common),

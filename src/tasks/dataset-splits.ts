@@ -5,6 +5,7 @@ import { decontaminated } from './decontaminated.ts';
 import { leftOut } from './left-out.ts';
 import type { Problem } from './problem.ts';
 import { readPart } from './read-part.ts';
+import { repeats } from './repeats.ts';
 import type { Splits } from './splits.ts';
 
 /**
@@ -33,6 +34,8 @@ export async function datasetSplits(
     leftOut: [
       ...leftOut(`questions of ${from.training} whose gold answer the grader cannot read`, train.unreadable),
       ...leftOut(`questions of ${from.heldOut} whose gold answer the grader cannot read`, test.unreadable),
+      ...repeats(from.training, train.problems),
+      ...repeats(from.heldOut, test.problems),
       ...leftOut(`training questions that ${from.heldOut} has too`, shared),
       ...removed,
     ],

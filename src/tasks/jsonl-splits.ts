@@ -6,6 +6,7 @@ import { apartFrom, type ByText, byText } from './by-text.ts';
 import { decontaminated } from './decontaminated.ts';
 import { drawnTexts } from './draw-problems.ts';
 import { InvalidTaskFile } from './invalid-task-file.ts';
+import { repeats } from './repeats.ts';
 import { leftOut, mostExamples, shortened } from './left-out.ts';
 import { ownRows } from './own-rows.ts';
 import type { LeftOut, Problem } from './problem.ts';
@@ -50,7 +51,10 @@ type OwnFile = {
 async function readOwn(file: string, { skip_unreadable: skip = false }: JsonlTask): Promise<OwnFile> {
   const path = resolve(file);
   const { problems, unreadable } = await readProblems(path, ownRows, skip);
-  const skipped = leftOut(`questions of ${path} whose gold answer the grader cannot read`, unreadable);
+  const skipped = [
+    ...leftOut(`questions of ${path} whose gold answer the grader cannot read`, unreadable),
+    ...repeats(path, problems),
+  ];
   return { path, questions: byText(problems), skipped };
 }
 

@@ -6,9 +6,8 @@ import { filledText, rowOf, type RowShape } from './row-shape.ts';
  */
 const exactNumber = z
   .number()
-  .refine(
-    (value) =>
-      Number(value.toPrecision(15)) === value && (!Number.isInteger(value) || Number.isSafeInteger(value)),
+  .refine((value) =>
+    Number.isInteger(value) ? Number.isSafeInteger(value) : Number(value.toPrecision(15)) === value,
   )
   .transform(String);
 

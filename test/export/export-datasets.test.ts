@@ -234,6 +234,13 @@ describe('the folder of an export', () => {
     expect(await contents(path)).toEqual(await contents(before));
   });
 
+  it.each([
+    ['where nothing can be made', '/proc/export', /\/proc\/export cannot be written/],
+    ['under a name that no disk takes', join(outside, 'x'.repeat(300)), /too long a name/],
+  ])('is refused %s, and the path is named', async (_, path, words) => {
+    await expect(exportTo('trl', path)).rejects.toThrow(words);
+  });
+
   it('is never made below a file', async () => {
     await writeFile(join(outside, 'a-file'), '');
     await expect(exportTo('trl', join(outside, 'a-file', 'below'))).rejects.toThrow(/lies below a file/);

@@ -77,6 +77,16 @@ describe('the report of a finished experiment', () => {
     expect(html).toContain('careless on purpose');
   });
 
+  it('says how debating did against a vote over the same first answers, before and after', () => {
+    const shows = html.replaceAll('\u00a0', ' ');
+    for (const when of ['Before any training', 'After 3 iterations'])
+      expect(shows).toMatch(
+        new RegExp(
+          `${when} debating was (better than|worse than|about as good as) a vote .* it saved \\d+ questions .* spoilt \\d+: p [<=] `,
+        ),
+      );
+  });
+
   it('has the questions that were left out, and why', () => {
     expect(html).toContain('12 questions whose gold answer cannot be read, for example:');
   });

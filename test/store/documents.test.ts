@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
 import { readDocument, writeDocument } from '../../src/store/documents.ts';
+import { StoreNotWritable } from '../../src/store/store-not-writable.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const folder = temporaryFolder();
@@ -20,6 +21,14 @@ describe('a document in the store', () => {
     expect(await readDocument(path, schema)).toEqual(value);
     expect(readFileSync(path, 'utf8')).toBe('{\n  "name": "quickstart",\n  "seed": 1001\n}\n');
     expect(readdirSync(join(path, '..'))).toEqual(['config.json', 'config.json.ref.json']);
+  });
+
+  it('is not there below a file, and cannot be written there', async () => {
+    const file = fresh();
+    await writeDocument(file, value);
+    const below = join(file, 'config.json');
+    expect(await readDocument(below, schema)).toBeNull();
+    await expect(writeDocument(below, value)).rejects.toThrow(StoreNotWritable);
   });
 
   it('is replaced whole', async () => {

@@ -151,6 +151,46 @@ describe('a task from files', () => {
     );
   });
 
+  it('counts questions that a file has twice, and tells those apart whose answers differ', async () => {
+    const train_file = file(
+      'twice.jsonl',
+      ['{"question":"What is 1?","answer":"1"}', '{"question":"what  is 1?","answer":"1"}']
+        .concat('{"question":"WHAT is 1?","answer":"77"}')
+        .concat(Array.from({ length: 9 }, (_, n) => `{"question":"And ${n}?","answer":"${n}"}`))
+        .join('\n'),
+    );
+    const { train, heldOut, leftOut } = await load({ train_file });
+    expect(train.length + heldOut.length).toBe(10);
+    expect(leftOut).toEqual([
+      { what: `questions of ${train_file} that it had before`, count: 1, examples: ['what is 1?'] },
+      {
+        what: `questions of ${train_file} that it had before with another answer, which counts`,
+        count: 1,
+        examples: ['WHAT is 1?'],
+      },
+    ]);
+  });
+
+  it.each(['9007199254740993', '123456789012345678901', '0.12345678901234567'])(
+    'refuses the number %s, which JSON cannot hold, rather than ask for another one',
+    async (number) => {
+      const train_file = file('long.jsonl', `{"question":"What is 1?","answer":${number}}`);
+      await expect(load({ train_file })).rejects.toThrow('write it as a text');
+    },
+  );
+
+  it('takes numbers that survive being read, as they are written', async () => {
+    const numbers = [0.1, -3.75, 9_007_199_254_740_991, 0, 123_456_789_012_345];
+    const train_file = file(
+      'numbers.jsonl',
+      numbers.map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
+    );
+    const { trainLabels, heldOut } = await load({ train_file, test_size: 1 });
+    expect([...trainLabels, ...heldOut].map(({ answer }) => answer).toSorted()).toEqual(
+      numbers.map(String).toSorted(),
+    );
+  });
+
   it('has the same held-out questions for agents that were trained on another task', async () => {
     const train_file = rows('train.jsonl', 0, 100);
     const config = resolveConfig({ preset: 'paper', seed: 5, task: { kind: 'jsonl', train_file } });

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { describe, expect, it } from 'vitest';
+import { names, probability } from '../../../src/report/study/tables/columns.ts';
 import { csvTable } from '../../../src/report/tables/csv-table.ts';
 import { figureText } from '../../../src/report/tables/figure-text.ts';
 import { HtmlTable } from '../../../src/report/tables/html-table.tsx';
@@ -114,6 +115,14 @@ describe('a table as LaTeX', () => {
 });
 
 describe('a table as CSV', () => {
+  it('has a probability with all decimals, where people read its power of ten', () => {
+    const columns = [names('p', 'p')];
+    const rows = [[probability(0.012345678)], [probability(2.5e-9)]];
+    const tests = { name: 'tests', caption: 'Tests', columns, rows, notes: [] };
+    expect(csvTable(tests)).toBe('p\r\n0.012345678\r\n2.5e-9\r\n');
+    expect(markdownTable(tests)).toContain('| 3e-9 |');
+  });
+
   it('has all decimals, and columns of their own for errors, marks and published figures', () => {
     const text = csvTable(table);
     expect(text.endsWith('\r\n')).toBe(true);
