@@ -23,7 +23,12 @@ export const fineTuneConfigSchema = z
       .describe('Course of the learning rate.'),
     warmup_ratio: z.number().min(0).max(1).default(0.03).describe('Share of the steps that warm up.'),
     weight_decay: z.number().min(0).max(1).default(0).describe('Weight decay of AdamW.'),
-    max_length: z.int().min(1).max(1_048_576).default(2048).describe('Tokens of a row; longer rows are cut.'),
+    max_length: z
+      .int()
+      .min(1)
+      .max(1_048_576)
+      .default(2048)
+      .describe('Tokens of a row; longer rows are left out, and counted.'),
     save_steps: z
       .int()
       .min(1)

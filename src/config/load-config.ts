@@ -1,13 +1,14 @@
-import { basename, extname } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import { shown } from './config-faults.ts';
 import { experimentNameSchema, studyNameSchema } from './experiment-name.ts';
 import { InvalidConfig } from './invalid-config.ts';
 import { type ConfigInput, mergeConfig } from './merge-config.ts';
+import { pathsBeside } from './paths-beside.ts';
 import { parseYaml, readYaml } from './read-yaml.ts';
 
 /**
  * A config file (YAML or JSON) with `key=value` overrides laid over it, not yet resolved: `resolveConfig` says what is wrong
- * with the keys and values.
+ * with the keys and values. Paths of task files are relative to the file, and in overrides to the working directory (paths-beside.ts).
  *
  * @param overrides e.g. `task.train_size=100`; values are YAML, and later ones win
  * @returns the experiment's name (`name` in the file, else the file's own) and the input of its workflow
@@ -19,8 +20,8 @@ export function loadConfigFile(
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides among themselves first: `task.train_file=x task.kind=jsonl` means the same in either order.
-  const over = overrides.map(parseOverride).reduce(mergeConfig, {});
-  const input = { ...mergeConfig(readYaml(path), over) };
+  const over = pathsBeside(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
+  const input = { ...mergeConfig(pathsBeside(dirname(path), readYaml(path)), over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
   const name = typeof given === 'number' ? String(given) : given;

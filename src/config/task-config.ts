@@ -73,7 +73,7 @@ const source = ({ name, revision }: { readonly name: string; readonly revision: 
   dataset_path: folder
     .optional()
     .describe(
-      `A folder with a copy of ${name}, instead of the hub: ${copy}. Absolute, or relative to the worker's current folder.`,
+      `A folder with a copy of ${name}, instead of the hub: ${copy}. Absolute, or relative to the config file (on the command line to the current folder); what is not there, to the worker's current folder.`,
     ),
 });
 const levels = z.array(z.int().min(1).max(5)).min(1);
@@ -133,7 +133,12 @@ const jsonlTaskSchema = z
       .describe(
         'Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.',
       ),
-    train_file: z.string().min(1).describe("Absolute, or relative to the worker's current folder."),
+    train_file: z
+      .string()
+      .min(1)
+      .describe(
+        "Absolute, or relative to the config file (on the command line to the current folder); what is not there, to the worker's current folder.",
+      ),
     test_file: z
       .string()
       .min(1)

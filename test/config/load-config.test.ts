@@ -32,6 +32,24 @@ describe('loading a config file', () => {
     });
   });
 
+  it('finds task files beside the config, and those of overrides in the current folder; others are left to the worker', () => {
+    const rows = file('mine.jsonl', '');
+    const path = file(
+      'own.yaml',
+      'task: {kind: jsonl, train_file: mine.jsonl, test_file: gone.jsonl, decontaminate: [mine.jsonl, {kind: math-500}]}\n',
+    );
+    expect(loadConfigFile(path, []).input).toEqual({
+      task: {
+        kind: 'jsonl',
+        train_file: rows,
+        test_file: 'gone.jsonl',
+        decontaminate: [rows, { kind: 'math-500' }],
+      },
+    });
+    const { input } = loadConfigFile(path, ['task.test_file=package.json']);
+    expect(input['task']).toMatchObject({ test_file: join(process.cwd(), 'package.json') });
+  });
+
   it('lays overrides over the file, the later ones over the earlier ones, with YAML values', () => {
     const path = file('o.yaml', 'seed: 1\ntask: {train_size: 5, test_size: 6}\n');
     const overrides = [

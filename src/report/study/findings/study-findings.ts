@@ -1,5 +1,7 @@
+import { methods } from '../../../algorithm/methods/methods.ts';
+import { mostVotes } from '../../../algorithm/votes-at-equal-tokens.ts';
 import { count } from '../../format.ts';
-import type { Column, StudyAnalysis } from '../analyse-study.ts';
+import type { Column, Row, StudyAnalysis } from '../analyse-study.ts';
 import { againstOthers } from './against-others.ts';
 import { besideMajority } from './beside-majority.ts';
 import { explained } from './explained.ts';
@@ -79,10 +81,43 @@ function limits({ columns, missing, comparisons, reference }: StudyAnalysis): st
           'Seeds share held-out questions, and are pooled as if they did not: the errors are somewhat larger than told.',
         ]
       : []),
+    ...fromGold(rows),
+    ...withoutVotes(rows),
     ...(unmeasured ? ['Diversity was not measured.'] : []),
     ...[...reasons].map((reason) => `Some of diversity is left out: ${reason}`),
     ...(embedded
-      ? ['The embedded model is tiny and was made for this: what it shows says nothing about large models.']
+      ? [
+          'The embedded model is tiny and was made for this, from questions of the same kind, the held-out ones among them, by a rule that was fixed before the methods were compared (engine/models/tiny-arithmetic/README.md): what it shows says nothing about large models.',
+        ]
       : []),
   ];
+}
+
+/** Who had more than the others to learn from. */
+function fromGold(rows: readonly Row[]): string[] {
+  const titles = rows.flatMap(({ title, learns, own }) =>
+    learns && own?.config.label_source === 'gold' ? [title] : [],
+  );
+  return titles.length === 0
+    ? []
+    : [
+        `${listed([...new Set(titles)])} learnt from the gold answers of the training questions; no other method was told any.`,
+      ];
+}
+
+function withoutVotes(rows: readonly Row[]): string[] {
+  const titles = rows.flatMap(({ title, own }) =>
+    own !== null &&
+    own.config.equal_tokens &&
+    own.config.rounds > 1 &&
+    methods[own.config.method].answer === 'debate' &&
+    own.besideDebate.length === 0
+      ? [title]
+      : [],
+  );
+  return titles.length === 0
+    ? []
+    : [
+        `The majority at equal tokens was not measured beside ${listed([...new Set(titles)])}: the server counts no tokens, or by its counts that would take more than ${mostVotes} answers to a question.`,
+      ];
 }
