@@ -50,6 +50,23 @@ describe('preparing an experiment on a dataset', () => {
     expect(told).toEqual([{ experiment: 'words', what, count: 4, examples }]);
   });
 
+  it('has nobody learn where the endpoint serves no fine-tuned models, so that no iteration can be asked for later', async () => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url, kind: 'openai' });
+    const input = {
+      ...smallExperiment,
+      iterations: 0,
+      task: { kind: 'arithmetic', train_size: 8, test_size: 8 },
+    };
+    try {
+      expect(await prepare({ experiment: 'api', input }, dependencies, running)).toMatchObject({
+        learners: [],
+      });
+    } finally {
+      await dependencies.close();
+    }
+  });
+
   it('names what is wrong with the task before anything is written', async () => {
     await using engine = await startInstantEngine();
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });

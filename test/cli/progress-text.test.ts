@@ -28,6 +28,12 @@ describe('the news about an experiment', () => {
     expect(news(now)).toEqual([]);
   });
 
+  it('has nothing of steps that a stopped worker gave back', () => {
+    const lastFailure = 'WorkerShutdown: WorkerShutdown';
+    const given = { id: 'debate-1', attempt: 3, lastFailure, nextAttemptAt: undefined, heartbeat: undefined };
+    expect(createNews()(snapshot({}, [given]))).toEqual([]);
+  });
+
   it('has each new attempt of a step once, with the first line of its reason made safe', () => {
     const now = snapshot({}, [
       {

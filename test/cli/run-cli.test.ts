@@ -70,6 +70,23 @@ describe('a config', () => {
     });
   });
 
+  it('of a study is printed as that of each of its experiments', async () => {
+    const { code, out } = await colloquy('validate', '--study', 'laptop', 'methods=[base,debate]', '--json');
+    expect(code).toBe(0);
+    const { experiments } = JSON.parse(out) as { experiments: { name: string; config: object }[] };
+    expect(experiments.map(({ name }) => name)).toEqual([
+      'laptop-arithmetic-base-s0',
+      'laptop-arithmetic-debate-s0',
+    ]);
+    expect(experiments[1]!.config).toMatchObject({ method: 'debate', equal_tokens: true });
+  });
+
+  it('of a study that does not exist is told with the nearest that does', async () => {
+    const { code, err } = await colloquy('study', 'labtop');
+    expect(code).toBe(2);
+    expect(err).toContain('the nearest is laptop');
+  });
+
   it('is refused with all of its faults, before anything asks for Temporal', async () => {
     const { code, err } = await colloquy('run', 'configs/quickstart.yaml', 'agents=0', 'iteration=2');
     expect(code).toBe(2);

@@ -10,6 +10,8 @@ export type TestDependencies = {
   readonly trainerArgs?: readonly string[];
   /** The environment variable with the key that the engine wants; none unless told. */
   readonly apiKeyEnv?: string;
+  /** A vLLM server unless told. */
+  readonly kind?: 'vllm' | 'openai';
 };
 
 /** Requests that a worker has in flight at once. */
@@ -21,12 +23,13 @@ export function testDependencies({
   engineUrl,
   trainerArgs = [],
   apiKeyEnv,
+  kind = 'vllm',
 }: TestDependencies): OpenDependencies {
   const store = openStore(storeRoot);
   return openDependencies({
     store,
     endpoints: createEndpoints(
-      { instant: { kind: 'vllm', url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
+      { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
       { logFolder: store.logs },
     ),
     trainer: createTrainer({

@@ -46,6 +46,18 @@ describe('what a study shows', () => {
     expect(shows[2]).toMatch(/^STaR: −20\.0 points, .*p < 0\.001 by Holm$/);
   });
 
+  it('has among its limits who learnt from gold answers, and where the majority at equal tokens is missing', async () => {
+    const { limits } = await found([
+      { method: 'debate', iterations: [right(40)] },
+      { method: 'star', iterations: [right(40), right(58)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(60)], settings: { equal_tokens: false } },
+    ]);
+    expect(limits).toContain(
+      'STaR learnt from the gold answers of the training questions; no other method was told any.',
+    );
+    expect(limits.join(' ')).toContain('The majority at equal tokens was not measured beside Debate: ');
+  });
+
   it('is no difference where chance would often make it, with the interval and the p-value', async () => {
     const { shows } = await found([
       { method: 'star', iterations: [right(40), right(58)] },
