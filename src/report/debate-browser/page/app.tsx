@@ -52,6 +52,9 @@ export function App({ library }: { library: Library }) {
         <p class="found" role="status">
           {`${count(listed.length)} of ${count(entries.length)} debates`}
           {progress !== null && ', searching …'}
+          {progress === null &&
+            listed.length === 0 &&
+            ': none is like that. Take a filter or the search back.'}
         </p>
         {about.missing.length > 0 && (
           <details class="missing">
