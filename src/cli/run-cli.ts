@@ -26,7 +26,12 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
       return exitCodes.ok;
     }
     const found = commandIn(argv);
-    if (found === undefined) throw noSuchCommand(argv);
+    if (found === undefined) {
+      const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+      if (group.length === 0 || !(rest[0] === '--help' || rest[0] === '-h')) throw noSuchCommand(argv);
+      console.log(mainHelp(group));
+      return exitCodes.ok;
+    }
     return await runOne(found.command, found.rest);
   } catch (error) {
     console.error(messageOf(error));

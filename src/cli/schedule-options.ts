@@ -70,7 +70,9 @@ function inputOf({ name, config: [path = '', ...overrides], carryOver }: Schedul
 }
 
 function specOf({ at, cron, timeZone }: ScheduleArguments): ScheduleSpec {
-  if ((at === undefined) === (cron === undefined))
+  if (at !== undefined && cron !== undefined)
+    throw new UsageError('Say when by --at or by --cron, not by both.', command);
+  if (at === undefined && cron === undefined)
     throw new UsageError('Say when: --at "02:00" for every day, or --cron "0 2 * * 1-5".', command);
   try {
     // oxlint-disable-next-line no-new -- it is made to see whether there is such a time zone

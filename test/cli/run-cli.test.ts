@@ -39,6 +39,15 @@ describe('help', () => {
   });
 });
 
+describe('help of a group', () => {
+  it('lists its commands alone', async () => {
+    const { code, out } = await colloquy('schedule', '--help');
+    expect(code).toBe(0);
+    expect(out).toContain('schedule trigger');
+    expect(out).not.toContain('quickstart');
+  });
+});
+
 describe('a wrong command line is refused with exit code 2', () => {
   it.each([
     ['an unknown command, with the nearest', ['stauts'], 'Did you mean "status"?'],
@@ -49,6 +58,11 @@ describe('a wrong command line is refused with exit code 2', () => {
     ['a name that is a path', ['show', '../../etc'], 'cannot name an experiment'],
     ['iterations that are no number', ['set-iterations', 'a', 'many'], '"many" is not a number'],
     ['a queue that is not there', ['worker', '--queues', 'gpus'], 'There is no queue "gpus"'],
+    [
+      'two times for a schedule',
+      ['schedule', 'create', 'n', 'configs/quickstart.yaml', '--at', '02:00', '--cron', '0 2 * * *'],
+      'not by both',
+    ],
     ['a port that is none', ['dev', '--port', '99999'], '--port takes a port'],
     ['a config that is not there', ['run', 'nowhere.yaml'], 'nowhere.yaml'],
     ['an override that is none', ['validate', 'configs/quickstart.yaml', 'iterations'], 'key=value'],
