@@ -41,12 +41,14 @@ export function summariesOf(
   });
 }
 
-/** Whether a method is another one without its summaries: it answers and learns alike. */
+/** Whether a method is another one without its summaries: it debates, answers and learns alike. */
 function differBySummaryAlone(own: MeasuredCell, other: MeasuredCell): boolean {
   const [mine, its] = [methods[own.method], methods[other.method]];
   return (
     mine.answer === its.answer &&
     mine.learning === its.learning &&
+    mine.stance === its.stance &&
+    mine.identified === its.identified &&
     own.config.summarize &&
     !other.config.summarize
   );

@@ -120,6 +120,16 @@ describe('what a study shows', () => {
 });
 
 describe('what is said beside it', () => {
+  it('has how much the models of each method had to learn from', async () => {
+    const { beside } = await found([
+      { method: 'star', iterations: [right(40), right(58), right(60)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(60), right(70)] },
+    ]);
+    const from = beside.indexOf('Rows that a model learnt from in an iteration, on the mean:');
+    // The fixture's 8 rows in the first iteration and 7 in the second.
+    expect(beside.slice(from + 1, from + 3)).toEqual(['STaR: generation 8', 'Multiagent FT: generation 8']);
+  });
+
   it('has flips, training votes and diversity of the reference', async () => {
     const { beside, limits } = await found([
       {

@@ -48,6 +48,14 @@ describe('what summaries did', () => {
     expect(last!.versusWithout).toMatchObject({ units: 10, wins: 0, losses: 0, pValue: 1 });
   });
 
+  it('is set against no method that differs by more: agents that help each other are asked otherwise', async () => {
+    const cells = await measured(
+      { method: 'cooperative', iterations: [['RWW>RRR'], ['RWW>RRR']] },
+      { method: 'no-summary', iterations: [['RWW>RWW'], ['RWW>RWW']] },
+    );
+    for (const { versusWithout } of summariesIn(cells, 'cooperative')) expect(versusWithout).toBeNull();
+  });
+
   it('has nothing of methods that show none: without a debate, without summaries, with one round', async () => {
     const answers = [['RWW>RRW']];
     const cells = await measured(

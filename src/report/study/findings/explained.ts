@@ -9,6 +9,7 @@ export function explained({ reference }: StudyAnalysis, column: Column): Finding
   const row = column.rows.find(({ key }) => key === reference);
   return [
     ...(row === undefined ? [] : [...flipsSaid(row), ...learntFrom(row)]),
+    ...rowsSaid(column),
     ...diversitySaid(column, reference),
     ...worthTheirTokens(column),
   ];
@@ -42,4 +43,19 @@ function learntFrom({ title, own }: Row): Finding[] {
       `In training, the agents of ${title} were unanimous on ${unanimous}; the smallest dataset of a model had ${count(smallest)} ${smallest === 1 ? 'row' : 'rows'}.`,
     ),
   ];
+}
+
+/** Methods differ in how much each of their models has to learn from: copies that share a model share the rows of all agents. */
+function rowsSaid({ rows }: Column): Finding[] {
+  const told = rows.flatMap(({ title, own }) => {
+    const roles = new Set(own?.datasets.map(({ role }) => role));
+    const sizes = [...roles].map((role) => {
+      const ofRole = (own?.datasets ?? []).filter((each) => each.role === role);
+      return `${role} ${count(ofRole.reduce((sum, each) => sum + each.rows, 0) / ofRole.length)}`;
+    });
+    return sizes.length === 0 ? [] : [`${title}: ${sizes.join(', ')}`];
+  });
+  return told.length < 2
+    ? []
+    : [finding('Rows that a model learnt from in an iteration, on the mean:', told)];
 }
