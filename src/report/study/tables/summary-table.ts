@@ -33,14 +33,14 @@ export function summaryTable(analysis: StudyAnalysis): Table[] {
         figures('helped', 'Helped', '%'),
         figures('harmed', 'Harmed', '%'),
         figures('net', 'Net', 'points'),
-        figures('with_less_without', 'With less without', 'points'),
+        figures('with_less_without', 'Difference', 'points'),
         figures('low', 'From', 'points'),
         figures('high', 'To', 'points'),
         names('p', 'p'),
       ],
       rows,
       notes: [
-        'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, ± one standard error over questions. That does not say that the summary did it. The accuracy of the debates with summaries less that of the same method without does, for the base model; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: McNemar’s exact test, not corrected.',
+        'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, ± one standard error over questions. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: McNemar’s exact test, not corrected.',
       ],
     },
   ];
