@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { seedFor } from '../algorithm/random.ts';
@@ -11,6 +12,7 @@ import { readDocument, writeDocument } from '../store/documents.ts';
 import { experimentFiles } from '../store/experiment-files.ts';
 import { type ModelRef, modelRefSchema } from '../store/model-ref.ts';
 import { findModel, modelKey, type ModelManifest } from '../store/models.ts';
+import { sealAsItIs } from '../store/sealed-file.ts';
 import type { Store } from '../store/open-store.ts';
 import { requireIntact } from '../store/rows.ts';
 import { configOf } from './config-of.ts';
@@ -107,7 +109,7 @@ async function findOrTrain(
   const finished = await findModel(store, key);
   if (finished !== null) {
     // Whoever made it may have been stopped before it could do this.
-    await removeCheckpoints(store, key);
+    await finish(store, key);
     return finished;
   }
 
@@ -138,12 +140,14 @@ async function findOrTrain(
   );
   const made = await findModel(store, key);
   if (made === null) throw new ArtifactMissing(store.model(key));
-  await removeCheckpoints(store, key);
+  await finish(store, key);
   return made;
 }
 
-function removeCheckpoints(store: Store, key: string): Promise<void> {
-  return rm(store.checkpoints(key), { recursive: true, force: true });
+/** The manifest tells when a file of the model is damaged, and its seal when it is damaged itself. */
+async function finish(store: Store, key: string): Promise<void> {
+  await sealAsItIs(join(store.model(key), 'manifest.json'));
+  await rm(store.checkpoints(key), { recursive: true, force: true });
 }
 
 /** What people see of a running fine-tune. */

@@ -47,6 +47,17 @@ export async function writeSealed(
 }
 export type SealedChunk = { readonly bytes: Uint8Array; readonly rows: number };
 
+/**
+ * Seals a file that another program has written, as it is now; one that has a seal keeps it.
+ *
+ * @throws ArtifactDamaged, DiskFull, StoreNotWritable
+ */
+export async function sealAsItIs(path: string): Promise<void> {
+  const { bytes, seal } = await readSealed(path);
+  if (bytes === null || seal !== null) return;
+  await writeAtomically(sealPath(path), [Buffer.from(`${JSON.stringify({ ...sealOf(bytes), rows: 1 })}\n`)]);
+}
+
 /** Takes the seal away: the file counts as unfinished from then on. */
 export async function removeSeal(path: string): Promise<void> {
   try {

@@ -14,6 +14,8 @@ export type ExperimentState = {
   /** The agents as the iteration before left them. */
   readonly agents: readonly Agent<ModelRef>[];
   readonly evaluations: readonly Evaluation[];
+  /** It began anew to make again what was damaged: once for an experiment. */
+  readonly begunAnew?: true;
   /** What the progress goes on from. */
   readonly retries?: number;
   readonly lastLoss?: Loss | null;

@@ -1,4 +1,5 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
+import type { Plan } from '../activities/prepare.ts';
 import type { ExperimentResult } from '../store/experiment-result.ts';
 import { activities } from './activity-proxies.ts';
 import { continueOnCurrentVersion } from './continue-on-current-version.ts';
@@ -26,20 +27,35 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
   return failuresThatEndARun(control.ended, async () => {
     const state = carried ?? (await begin(workflowId, input, control));
     control.began(state);
-    const next = await remakingDamaged(state, input, control, () =>
-      state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control),
+    const parks = (error: unknown) => control.park('damaged artifacts', error);
+    const next = await remakingDamaged(
+      state,
+      input,
+      control,
+      () => (state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control)),
+      parks,
     );
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
       await condition(allHandlersFinished);
       return continueOnCurrentVersion<typeof experiment>(input, { ...next, ...control.carried() });
     }
-    const result = await remakingDamaged(next, input, control, async () => {
+    const steps = async () => {
       const last = { ...next, iteration: next.iteration - 1 };
       if (last.iteration > 0) await transferAgents(last, control);
       control.enter('reporting', { unit: 'steps', total: 1 });
       return report(workflowId, next, control);
-    });
+    };
+    // The report reads what earlier runs have left, which this one cannot make again: all of them are gone through once more.
+    const beginsAnew = async () => {
+      await condition(allHandlersFinished);
+      return continueOnCurrentVersion<typeof experiment>(input, {
+        ...beginning(next.plan),
+        ...control.carried(),
+        begunAnew: true,
+      });
+    };
+    const result = await remakingDamaged(next, input, control, steps, next.begunAnew ? parks : beginsAnew);
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;
@@ -57,6 +73,10 @@ function secondInput(): ApplicationFailure {
 async function begin(experimentName: string, input: unknown, control: RunControl): Promise<ExperimentState> {
   control.enter('preparing', { unit: 'steps', total: 1 });
   const plan = await prepareExperiment(experimentName, input, control);
+  return beginning(plan);
+}
+
+function beginning(plan: Plan): ExperimentState {
   return {
     plan,
     iteration: 0,

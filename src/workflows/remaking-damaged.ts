@@ -11,13 +11,16 @@ const attempts = 3;
 /**
  * Does the steps again when one of them finds that an artifact of an earlier one is damaged or gone: finished steps return at
  * once from the store, the damaged one is made again. What earlier runs made is looked after too: the config and the questions,
- * the agents' models, and the starting agents' evaluation with which every other is compared. What is still damaged after that waits for a person.
+ * the agents' models, and the starting agents' evaluation with which every other is compared.
+ *
+ * @param lastResort for what is still damaged after that
  */
 export async function remakingDamaged<Result>(
   state: ExperimentState,
   input: unknown,
   control: RunControl,
   steps: () => Promise<Result>,
+  lastResort: (error: unknown) => Promise<void>,
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -28,7 +31,7 @@ export async function remakingDamaged<Result>(
       return await steps();
     } catch (error) {
       if (!isDamage(error)) throw error;
-      if (attempt % attempts === 0) await control.park('damaged artifacts', error);
+      if (attempt % attempts === 0) await lastResort(error);
     }
   }
 }

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rmdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { retryUpdate } from '../../src/workflows/progress.ts';
+import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
+import { until } from '../support/until.ts';
 import type { Fault } from './fault.ts';
 import { everyPair, type OneWorldTable } from './fault-table.ts';
 import { moments, release } from './moments.ts';
@@ -61,7 +62,13 @@ function damage(way: keyof typeof ways, kind: Kind): Fault {
 /** A model that is made again is another file, and another line in the trainer's log. */
 function damagesOf(kind: Kind): number {
   if (kind.startsWith('a model')) return 2;
-  return kind === 'a shard of held-out debates' || kind === 'a shard of training debates' ? 1 : 0;
+  // A shard that nothing vouches for is made again, too.
+  const shards: readonly Kind[] = [
+    'a shard of held-out debates',
+    'a shard of training debates',
+    'the seal of a shard',
+  ];
+  return shards.includes(kind) ? 1 : 0;
 }
 
 async function pathOf(world: World, experiment: string, place: string): Promise<string> {
@@ -90,6 +97,8 @@ const readOnly: Fault = {
   name: 'read-only store',
   strike: async (world, experiment) => {
     const { storeRoot } = world;
+    const handle = world.client.workflow.getHandle(experiment);
+    const progress = () => handle.query(progressQuery);
     // Made read-only apart, where nobody has a file open, and then put over the store.
     const apart = scratchFolder();
     const mount = (...args: string[]) => execFileSync('mount', args);
@@ -99,12 +108,14 @@ const readOnly: Fault = {
     try {
       await release(world);
       await waitsForAPerson(world, experiment, /StoreNotWritable/);
+      // A step that finds out only after the store can be written again, and after the retry, would wait for another one.
+      await until('all that cannot be written waits', async () => (await progress()).inFlight === 0, 60_000);
     } finally {
       // The worker may be reading.
       execFileSync('umount', ['--lazy', storeRoot, apart]);
       await rmdir(apart);
     }
-    await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
+    await handle.executeUpdate(retryUpdate);
   },
 };
 
@@ -127,6 +138,8 @@ export const storeFaults: OneWorldTable = {
         damage('a lost half of', 'the config'),
         damage('a flipped bit in', 'a shard of training debates'),
         damage('a flipped bit in', 'a model’s weights'),
+        damage('a flipped bit in', 'a model’s manifest'),
+        damage('a lost half of', 'an iteration’s record'),
       ],
       [moments.evaluation],
     ),
