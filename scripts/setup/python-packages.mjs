@@ -29,7 +29,7 @@ export function pythonPackages(root) {
       const madeFor = wish(root);
       const folder = join(
         cacheFolder(),
-        `python-${fingerprint(lock, python.version, platform, hasGpu() ? 'gpu' : 'cpu')}`,
+        `python-${fingerprint(lock, python.version, platform, hasGpu() ? 'gpu' : 'cpu', layout)}`,
       );
       const result = join(folder, 'bin', 'python');
       if (isComplete(folder)) return { carryOut: async () => ({ result, note: result, madeFor }) };
@@ -52,6 +52,9 @@ export function pythonPackages(root) {
   };
 }
 
+/** How environments are made: another word here has each made anew. */
+const layout = 'byte code';
+
 /** Written last: an environment without it is a half-built one. */
 const stampName = 'colloquy-complete.json';
 
@@ -66,7 +69,7 @@ function isComplete(folder) {
  * @param {string} root
  */
 function wish(root) {
-  return fingerprint(readLock(root), platform, hasGpu() ? 'gpu' : 'cpu');
+  return fingerprint(readLock(root), platform, hasGpu() ? 'gpu' : 'cpu', layout);
 }
 
 /** @param {string} root */
