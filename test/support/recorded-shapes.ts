@@ -125,6 +125,20 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     await handle.result();
   },
 
+  'begun-anew': async (world) => {
+    const handle = await start(world, 'begun-anew', { ...many, iterations: 2 });
+    await until(
+      'it is in its second iteration',
+      async () => (await handle.query(progressQuery)).iteration === 2,
+      120_000,
+    );
+    await handle.executeUpdate(pauseUpdate);
+    // Only the report reads it again, in a run that cannot make it.
+    await writeFile(join(world.storeRoot, 'begun-anew', 'iteration-1', 'record.json'), 'garbage\n');
+    await handle.executeUpdate(resumeUpdate);
+    await handle.result();
+  },
+
   nights: async (world) => {
     const night = async (number: number): Promise<string | undefined> =>
       (await (await start(world, `nights-${number}`, { carry_over: { series: 'nights' } })).result()).night

@@ -232,6 +232,31 @@ describe('an experiment', () => {
     expect(existsSync(join(rig.storeRoot, 'models', `${model}.damaged-1`))).toBe(true);
   });
 
+  it('makes again what an iteration before the last has left, when only the report finds it damaged', async () => {
+    const input = { seed: 34, iterations: 2, task: { train_size: 96, test_size: 48 } };
+    const whole = await (await rig.start('untorn', input)).result();
+    const before = (await asked()).length;
+    const handle = await rig.start('torn', input);
+    await until(
+      'it is in its second iteration',
+      async () => (await handle.query(progressQuery)).iteration === 2,
+    );
+    await handle.executeUpdate(pauseUpdate);
+    for (const name of ['record.json', 'evaluation.json', 'outcomes.jsonl'])
+      await writeFile(join(rig.storeRoot, 'torn', 'iteration-1', name), 'garbage\n');
+    await handle.executeUpdate(resumeUpdate);
+    const { evaluations, iterations, tokens } = await handle.result();
+    expect({ evaluations, iterations, tokens }).toEqual({
+      evaluations: whole.evaluations,
+      iterations: whole.iterations,
+      tokens: whole.tokens,
+    });
+    expect(await datasets('torn')).toEqual(await datasets('untorn'));
+    const questions = (await asked()).slice(before);
+    expect(questions.length - new Set(questions).size).toBeLessThanOrEqual(inFlight);
+    expect(existsSync(join(rig.storeRoot, 'torn', 'iteration-1', 'record.json.damaged-1'))).toBe(true);
+  });
+
   it('starts nothing of an experiment that is done twice: a second start returns the same result', async () => {
     const first = await (await rig.start('again')).result();
     const before = await file('asked.log');

@@ -125,6 +125,13 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     '',
   ],
   [
+    'what is still damaged at the end waits for a person at once',
+    'begun-anew',
+    'experiment.ts',
+    'next.begunAnew ? parks : beginsAnew',
+    'parks',
+  ],
+  [
     'a study runs its experiments one after another',
     'study',
     'study.ts',
