@@ -138,8 +138,6 @@ export const storeFaults: OneWorldTable = {
         damage('a lost half of', 'the config'),
         damage('a flipped bit in', 'a shard of training debates'),
         damage('a flipped bit in', 'a model’s weights'),
-        damage('a flipped bit in', 'a model’s manifest'),
-        damage('a lost half of', 'an iteration’s record'),
       ],
       [moments.evaluation],
     ),
