@@ -1,4 +1,5 @@
-import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
+import { grpcErrorIn } from './grpc-error.ts';
 import { connectSettings, settleAddress } from './temporal-address.ts';
 import { TemporalNotReachable } from './temporal-not-reachable.ts';
 
@@ -38,7 +39,7 @@ export async function withTemporal<Result>(work: (temporal: Temporal) => Promise
   try {
     return await work(temporal);
   } catch (error) {
-    if (isUnavailable(error) || (error instanceof Error && isUnavailable(error.cause)))
+    if (grpcErrorIn(error)?.code === unavailable)
       throw new TemporalNotReachable(temporal.address, 'it has gone away');
     throw error;
   } finally {
@@ -46,10 +47,5 @@ export async function withTemporal<Result>(work: (temporal: Temporal) => Promise
   }
 }
 
-function isUnavailable(error: unknown): boolean {
-  if (!isGrpcServiceError(error)) return false;
-  const { code }: { readonly code: number } = error;
-  return code === unavailable;
-}
 /** grpc.status.UNAVAILABLE */
 const unavailable = 14;

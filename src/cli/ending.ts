@@ -21,12 +21,17 @@ export async function endingOf(
     const result: unknown = await client.workflow.getHandle(name).result();
     return { kind: 'finished', result: experimentResultSchema.parse(result) };
   } catch (error) {
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const { cause } = error;
-    if (cause instanceof ApplicationFailure) {
-      return { kind: 'failed', reason: cause.message, type: cause.type ?? 'Error' };
-    }
-    const type = cause instanceof TerminatedFailure ? 'Terminated' : (cause?.name ?? 'Failed');
-    return { kind: 'failed', reason: cause?.message || error.message, type };
+    return failedBy(error);
   }
+}
+
+/** Why waiting for a workflow's result failed, if the workflow did. @throws whatever else was the matter */
+export function failedBy(error: unknown): Extract<Ending, { kind: 'failed' }> {
+  if (!(error instanceof WorkflowFailedError)) throw error;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure) {
+    return { kind: 'failed', reason: cause.message, type: cause.type ?? 'Error' };
+  }
+  const type = cause instanceof TerminatedFailure ? 'Terminated' : (cause?.name ?? 'Failed');
+  return { kind: 'failed', reason: cause?.message || error.message, type };
 }

@@ -4,7 +4,7 @@ import type { Display } from './display.ts';
 import { type Ending, endingOf } from './ending.ts';
 import { hasWorker, noWorkerHint } from './no-worker.ts';
 import { patient } from './patient.ts';
-import { readSnapshot } from './snapshot.ts';
+import { hasEnded, readSnapshot } from './snapshot.ts';
 
 export type FollowOptions = {
   readonly display: Display;
@@ -31,8 +31,7 @@ export async function followExperiment(
     const snapshot = await seen(() => readSnapshot(temporal, name));
     if (snapshot !== undefined) {
       display.show(snapshot);
-      if (!['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(snapshot.status))
-        return endingOf(temporal, name);
+      if (hasEnded(snapshot.status)) return endingOf(temporal, name);
       if (snapshot.progress?.state === 'parked')
         return { kind: 'parked', waiting: snapshot.progress.waiting };
       looksWithoutWorker = snapshot.progress === null ? looksWithoutWorker + 1 : 0;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { terminalSafe } from '../report/terminal-safe.ts';
 import type { StudyResult } from '../store/study-result.ts';
 import type { Waiting } from '../workflows/progress.ts';
@@ -9,10 +8,11 @@ import { studyProgressQuery } from '../workflows/study-progress.ts';
 import type { study } from '../workflows/study.ts';
 import type { Temporal } from './connect.ts';
 import type { Display } from './display.ts';
+import { failedBy } from './ending.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
 import { patient } from './patient.ts';
 import { whereText } from './progress-text.ts';
-import { describe, readSnapshot } from './snapshot.ts';
+import { describe, hasEnded, readSnapshot } from './snapshot.ts';
 
 /** How following a study ended. */
 export type StudyEnding =
@@ -81,10 +81,7 @@ export async function studyEndingOf(
   try {
     return { kind: 'finished', result: await client.workflow.getHandle<typeof study>(name).result() };
   } catch (error) {
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const { cause } = error;
-    const type = cause instanceof ApplicationFailure ? (cause.type ?? 'Error') : (cause?.name ?? 'Failed');
-    return { kind: 'failed', type, reason: cause?.message || error.message };
+    return failedBy(error);
   }
 }
 
@@ -104,7 +101,7 @@ async function lookAt(temporal: Temporal, name: string): Promise<Look> {
   const running = cells.filter(({ state }) => state === 'running' || state === 'elsewhere');
   const { status } = await describe(temporal, name);
   return {
-    closed: !['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(status.name),
+    closed: hasEnded(status.name),
     cells,
     running: await Promise.all(running.map((cell) => runningCell(temporal, cell.name))),
   };

@@ -1,5 +1,5 @@
-import { isGrpcServiceError } from '@temporalio/client';
 import type { Temporal } from './connect.ts';
+import { grpcErrorIn } from './grpc-error.ts';
 import { TemporalNotReachable } from './temporal-not-reachable.ts';
 
 /**
@@ -17,15 +17,11 @@ export function patient({
       silentSince = undefined;
       return seen;
     } catch (error) {
-      if (!isGrpcServiceError(error) && !isGrpcServiceError(causeOf(error))) throw error;
+      if (grpcErrorIn(error) === undefined) throw error;
       silentSince ??= Date.now();
       if (Date.now() - silentSince > 60_000)
         throw new TemporalNotReachable(address, 'no answer for a minute');
       return undefined;
     }
   };
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
 }

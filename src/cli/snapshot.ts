@@ -51,6 +51,11 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
   };
 }
 
+/** Whether the latest run is over; a chain of runs is not as long as the next one begins. */
+export function hasEnded(status: WorkflowExecutionStatusName): boolean {
+  return !['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(status);
+}
+
 /**
  * What the server says about an experiment.
  *

@@ -39,6 +39,9 @@ const commit = z
   .string()
   .regex(/^[0-9a-f]{40}$/, 'expected a commit of the dataset: 40 hexadecimal digits, not a branch or a tag');
 const folder = z.string().min(1);
+/** What a path of a task file means (paths-beside.ts). */
+const place =
+  "Absolute, or relative to the config file (on the command line to the current folder); what is not there, to the worker's current folder.";
 const copy = 'as `hf download` leaves it, or one .jsonl or .parquet file named after each split';
 
 const otherSetSchema = z
@@ -72,9 +75,7 @@ const source = ({ name, revision }: { readonly name: string; readonly revision: 
   revision: commit.default(revision).describe(`The commit of ${name} on the Hugging Face hub.`),
   dataset_path: folder
     .optional()
-    .describe(
-      `A folder with a copy of ${name}, instead of the hub: ${copy}. Absolute, or relative to the config file (on the command line to the current folder); what is not there, to the worker's current folder.`,
-    ),
+    .describe(`A folder with a copy of ${name}, instead of the hub: ${copy}. ${place}`),
 });
 const levels = z.array(z.int().min(1).max(5)).min(1);
 
@@ -133,12 +134,7 @@ const jsonlTaskSchema = z
       .describe(
         'Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.',
       ),
-    train_file: z
-      .string()
-      .min(1)
-      .describe(
-        "Absolute, or relative to the config file (on the command line to the current folder); what is not there, to the worker's current folder.",
-      ),
+    train_file: z.string().min(1).describe(place),
     test_file: z
       .string()
       .min(1)
