@@ -1,10 +1,9 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import type { ModelRef } from '../store/model-ref.ts';
+import type { ModelRef } from '../store/models.ts';
 import { activities } from './activity-proxies.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import { evaluateStart, startingAgents } from './night.ts';
-import { prepareExperiment } from './prepare-experiment.ts';
-import type { RunControl } from './run-control.ts';
+import type { RunControl } from './control.ts';
+import { evaluateStart, prepareExperiment, startingAgents } from './night.ts';
+import type { ExperimentState } from './progress.ts';
 
 const attempts = 3;
 

@@ -1,7 +1,7 @@
 import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../src/workers/bundle-workflows.ts';
+import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { makePrebuiltBundle } from '../../src/workers/make-prebuilt-bundle.ts';
 import { bundleFile, manifestFile, readPrebuiltBundle } from '../../src/workers/prebuilt-bundle.ts';
 import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
