@@ -2,9 +2,8 @@ import { ActivityFailure, CancelledFailure, isCancellation, log } from '@tempora
 import type { Attempted } from '../activities/activity.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
-import { isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
+import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
 import type { ExperimentState, Loss, Phase, Progress } from './progress.ts';
-import { isDamage } from './remaking-damaged.ts';
 import { stepsInFlight, trackProgress } from './track-progress.ts';
 import { takeUpdates } from './updates.ts';
 

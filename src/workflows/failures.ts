@@ -23,6 +23,15 @@ export function isInvalidConfig(error: unknown): boolean {
   return cause instanceof ApplicationFailure && cause.type === 'InvalidConfig';
 }
 
+/** An artifact is damaged or gone: `remakingDamaged` makes it again. The types are the names of the store's errors. */
+export function isDamage(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return (
+    cause instanceof ApplicationFailure &&
+    (cause.type === 'ArtifactDamaged' || cause.type === 'ArtifactMissing')
+  );
+}
+
 /** The step's last attempt was ended by its worker's shutdown (the type is that of Temporal's core). */
 export function isWorkerShutdown(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : error;

@@ -3,7 +3,6 @@ import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { ModelRef } from '../store/models.ts';
-import type { ProgressTable } from './progress-table.ts';
 
 export type Phase =
   | 'preparing'
@@ -61,6 +60,25 @@ export type Loss = {
   readonly agent: number;
   readonly role: string;
 };
+
+/** Where an experiment stands, in words: one line of plain text for each of these, safe for a terminal. */
+export type ProgressTable = Readonly<
+  Record<
+    | 'state'
+    | 'phase'
+    | 'done'
+    | 'rate'
+    | 'time left'
+    | 'last loss'
+    | 'retries'
+    | 'waits for a person'
+    | 'what to do',
+    string
+  > & {
+    /** Only of a night of a series. */
+    readonly night?: string;
+  }
+>;
 
 /** The progress, and the same in words. */
 export const progressQuery = defineQuery<Progress & { readonly table: ProgressTable }>('progress');

@@ -1,7 +1,7 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ModelRef } from '../store/models.ts';
 import { activities } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
+import { isDamage } from './failures.ts';
 import { evaluateStart, prepareExperiment, startingAgents } from './night.ts';
 import type { ExperimentState } from './progress.ts';
 
@@ -63,13 +63,4 @@ function firstOfItsKey(model: ModelRef, index: number, all: readonly ModelRef[])
 
 function same(a: ModelRef, b: ModelRef): boolean {
   return a.kind === 'base' ? b.kind === 'base' : b.kind === 'adapter' && a.key === b.key;
-}
-
-/** Failures that `remakingDamaged` can mend, by the names of the store's errors. */
-export function isDamage(error: unknown): boolean {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return (
-    cause instanceof ApplicationFailure &&
-    (cause.type === 'ArtifactDamaged' || cause.type === 'ArtifactMissing')
-  );
 }

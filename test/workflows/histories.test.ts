@@ -105,14 +105,14 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
   [
     'a step that has used up its retries ends the run',
     'parked-retried',
-    'run-control.ts',
+    'control.ts',
     'await park(name, error);',
     'throw error;',
   ],
   [
     'a pause lets its steps go on',
     'updated',
-    'take-updates.ts',
+    'updates.ts',
     '      paused = true;\n      stopSteps();',
     '      paused = true;',
   ],

@@ -9,8 +9,18 @@ import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
 import { readPage } from '../../store/files/rows.ts';
 import type { ModelRef } from '../../store/models.ts';
 import { goldLabelSchema } from '../../store/records/rows.ts';
-import type { ExperimentFiles } from '../../store/store.ts';
-import type { DebateShard } from '../steps/debate.ts';
+import type { ExperimentFiles, Split } from '../../store/store.ts';
+
+export type DebateShard = {
+  readonly experiment: string;
+  readonly iteration: number;
+  readonly split: Split;
+  /** 0-based. */
+  readonly shard: number;
+  readonly agents: readonly Agent<ModelRef>[];
+  /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
+  readonly votes?: number;
+};
 
 /** What one question is taken through. */
 export type Conversation = (question: Question, speak: Speak<ModelRef>) => Promise<Debate>;

@@ -1,4 +1,3 @@
-import type { Agent } from '../../algorithm/agents.ts';
 import type { Speak } from '../../algorithm/debate.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
@@ -15,29 +14,12 @@ import {
   heldOutQuestionSchema,
   questionSchema,
 } from '../../store/records/rows.ts';
-import {
-  type ExperimentFiles,
-  experimentFiles,
-  shardName,
-  type Split,
-  type Store,
-} from '../../store/store.ts';
+import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
-import { allOrFirstFailure, conversation } from '../asking/conversation.ts';
+import { allOrFirstFailure, conversation, type DebateShard } from '../asking/conversation.ts';
 import { journalledAnswers } from '../asking/journalled-answers.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
-
-export type DebateShard = {
-  readonly experiment: string;
-  readonly iteration: number;
-  readonly split: Split;
-  /** 0-based. */
-  readonly shard: number;
-  readonly agents: readonly Agent<ModelRef>[];
-  /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
-  readonly votes?: number;
-};
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
