@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
 import { readPrebuiltBundle } from './prebuilt-bundle.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The workflow's code in one text, and the files that it was made from. */
 export type BundledWorkflows = {
@@ -116,8 +117,10 @@ export async function workflowBundle(): Promise<{ readonly code: string }> {
 }
 
 /** Something that the workflow's code imports has no place in its bundle. */
-export class ForbiddenImport extends Error {
+export class ForbiddenImport extends ColloquyError {
   override name = 'ForbiddenImport' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly imports: readonly ForbiddenModule[];
 
   constructor(imports: readonly ForbiddenModule[]) {
