@@ -106,14 +106,14 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     'a step that has used up its retries ends the run',
     'parked-retried',
     'control.ts',
-    'await park(name, error);',
+    'await park(next, error);',
     'throw error;',
   ],
   [
     'a pause lets its steps go on',
     'updated',
     'updates.ts',
-    '      paused = true;\n      stopSteps();',
+    '      paused = true;\n      steps.stop();',
     '      paused = true;',
   ],
   [
@@ -127,8 +127,8 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
     'what is still damaged at the end waits for a person at once',
     'begun-anew',
     'experiment.ts',
-    'next.begunAnew ? parks : beginsAnew',
-    'parks',
+    'next.begunAnew ? park : beginAgain',
+    'park',
   ],
   [
     'a study runs its experiments one after another',
