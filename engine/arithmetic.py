@@ -1,7 +1,7 @@
-"""The embedded model's task: questions `a+b*c-d`, their worked answers, and the slips of a careless pupil.
+"""The embedded model's task: questions `a+b*c-d`, worked answers to them, and the slips of a careless pupil.
 
 A worked answer writes the three steps and boxes the result: `3*8=24;12+24=36;36-5=31;\\boxed{31}`.
-A slip is a wrong result of one step; the steps after it go on with the wrong number.
+A slip is a wrong result of one step; the following steps use the wrong number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RANGES = {"a": (2, 19), "b": (2, 9), "c": (2, 9), "d": (2, 9)}
 
 
 class Question(NamedTuple):
-    """The four numbers of one question; `str()` gives the text that a model reads."""
+    """The four numbers of a question. `str()` is the text that a model reads."""
 
     a: int
     b: int
@@ -46,7 +46,7 @@ def draw_question(rng: Random) -> Question:
 
 
 def worked_answer(question: Question, carelessness: float, rng: Random) -> WorkedAnswer:
-    """The steps of `question`; each slips with probability `carelessness` times its difficulty (0: always right)."""
+    """The worked answer to `question`. Each step slips with a probability of `carelessness` times its difficulty (0: never)."""
     a, b, c, d = question
     product = _step(b, "*", c, carelessness, rng)
     total = _step(a, "+", product, carelessness, rng)
@@ -61,7 +61,7 @@ def summary_of(results: list[int]) -> str:
 
 
 def write_task(path: Path) -> None:
-    """Writes the form and the ranges that the model knows, for whoever draws questions for it."""
+    """Writes the form and the ranges of the questions that the model knows; Colloquy draws its questions from them."""
     path.write_text(json.dumps({"form": FORM, "ranges": RANGES}) + "\n")
 
 
@@ -73,14 +73,14 @@ def _step(left: int, sign: str, right: int, carelessness: float, rng: Random) ->
 
 
 def _difficulty(left: int, sign: str, right: int) -> float:
-    """1 for a step that calls for a carry, a borrow or a big product; less for an easy one, more for a misremembered one."""
+    """1 for a step with a carry, a borrow or a big product; less for an easy step, more for a misremembered product."""
     if sign == "*":
         return 1.8 if _misremembered(left, right) else (0.4, 0.7, 1.0)[(left >= 5) + (right >= 5)]
     return 1.0 if _carries(left, sign, right) else 0.4
 
 
 def _slip(left: int, sign: str, right: int, rng: Random) -> int:
-    """How far off a slip is: the neighbour in the table, a forgotten carry, or a miscount by one."""
+    """What a slip adds to the right result: the next entry of the table, a forgotten carry, or a miscount by one."""
     if sign == "*":
         return left if _misremembered(left, right) else rng.choice((left, -left))
     if _carries(left, sign, right) and rng.random() < 0.5:
@@ -89,7 +89,7 @@ def _slip(left: int, sign: str, right: int, rng: Random) -> int:
 
 
 def _misremembered(left: int, right: int) -> bool:
-    """The end of the table, where every pupil tends to the same mistake (the next in the row): a vote will not find it."""
+    """Products at the end of the table. All agents make the same mistake there (the next in the row), so a vote cannot find it."""
     return left >= 7 and right >= 7
 
 

@@ -1,8 +1,7 @@
-"""Makes the embedded model `engine/models/tiny-arithmetic` anew, from nothing and a seed.
+"""Makes the embedded model `engine/models/tiny-arithmetic` again, from a seed.
 
-Three phases: first answers alone, then all kinds of turn, both without a slip in what is learnt; then, much shorter, a
-careless one, in which some of the answers to learn slip. The model then knows better than it says, and that is what
-self-improvement can bring out.
+There are three phases. The first two teach first answers and then all kinds of turn, without slips. In the third, which is much shorter,
+some of the answers to learn have slips. After it the model can do better than its answers show, and self-improvement can bring this out.
 Usage: python engine/make_model.py [--output DIR] [--seed N]   (about 8 minutes on a free core)
 """
 
@@ -24,7 +23,7 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from arithmetic import write_task
 from tiny_tokenizer import build_tokenizer
-from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, hint_turn, summary_turn
+from dialogues import Carelessness, Prompts, Turn, critic_turn, first_answer, hint_turn, summary_turn
 
 MODEL_DIR = Path(__file__).resolve().parent / "models/tiny-arithmetic"
 MAX_LENGTH = 2048
@@ -33,7 +32,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training on answers of one carelessness; the learning rate warms up and falls as a cosine."""
+    """A part of the training with answers of one carelessness. The learning rate warms up and falls as a cosine."""
 
     name: str
     steps: int
@@ -41,12 +40,12 @@ class Phase:
     warmup_steps: int
     first_answers_only: bool
     hints: int  # answers to hints in each step
-    threads: int  # of the arithmetic: the order of its sums, and so the weights' last digits, depend on it
+    threads: int  # of the arithmetic; the order of its sums depends on it, and so do the last digits of the weights
     carelessness: Carelessness
 
 
 PHASES = (
-    # First answers alone to begin with: beside critic turns, where most can be copied, the model hardly learns to add.
+    # First answers come alone at first: together with critic turns, where most can be copied, the model hardly learns to add.
     Phase("first answers", 380, 2.5e-3, 50, True, 0, 2, Carelessness(first=0, critic=0, hint=0, shown=0)),
     Phase("clean", 620, 2e-3, 30, False, 8, 1, Carelessness(first=0, critic=0, hint=0.3, shown=0.4)),
     Phase("careless", 120, 6e-4, 20, False, 8, 1, Carelessness(first=0.31, critic=0.19, hint=0.3, shown=0.4)),
@@ -65,7 +64,7 @@ def main() -> None:
         for phase in PHASES:
             if phase.name == "careless" and options.clean:
                 model.save_pretrained(options.clean)
-            # Each phase has its own draws, so that one can be changed or repeated without the others.
+            # Each phase has its own random numbers, so that one can be changed or repeated without the others.
             torch.set_num_threads(phase.threads)
             train(model, tokenizer, phase, Random(f"{options.seed} {phase.name}"), log)
         _save(model, tokenizer, options.output)
@@ -73,7 +72,7 @@ def main() -> None:
 
 
 def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Phase, rng: Random, log: TextIO) -> None:
-    """Trains `model` in place through one phase; a line goes to the log every 20 steps."""
+    """Trains `model` in place for one phase. Writes a line to the log every 20 steps."""
     _record(log, event="phase", **asdict(phase))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     prompts, started, tokens = Prompts(), time.monotonic(), 0
@@ -99,13 +98,13 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
 
 
 def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str, list[Turn]]:
-    """The turns of one step: always first answers, the hardest to learn, and in turn one batch of another kind."""
+    """The batches of one step: always first answers, which are the hardest to learn, and one batch of another kind by rotation."""
     care = phase.carelessness
     if phase.first_answers_only:
         return {"first": [first_answer(prompts, care, rng) for _ in range(64)]}
     first = [first_answer(prompts, care, rng) for _ in range(32)] + [hint_turn(prompts, care, rng) for _ in range(phase.hints)]
     kind = ("debate", "summary", "critic", "summary")[step % 4]
-    # Two others (three agents) is the paper's debate, and most of what is shown; the rest is none to five others.
+    # Most critic turns show two others, as in the paper's debate of three agents; the rest show none to five.
     if kind == "critic":
         others = [critic_turn(prompts, care, rng, rng.choice((0, 1, 2, 2, 2, 2)), 2, False) for _ in range(10)]
     elif kind == "debate":
@@ -117,7 +116,7 @@ def batches(prompts: Prompts, phase: Phase, rng: Random, step: int) -> dict[str,
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, turns: list[Turn]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids through the chat template, padded on the right, and the labels: the target and its end of turn only."""
+    """Token ids by the chat template, padded on the right, and labels: only the target and its end of turn are learnt."""
     prompts = [tokenizer.apply_chat_template(turn.chat, tokenize=False, add_generation_prompt=True) for turn in turns]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     target_ids = tokenizer([turn.target + tokenizer.eos_token for turn in turns], add_special_tokens=False)["input_ids"]
@@ -132,14 +131,14 @@ def encode(tokenizer: PreTrainedTokenizerFast, turns: list[Turn]) -> tuple[torch
 
 
 def weights_sha256(directory: Path) -> str:
-    """The SHA-256 of a model directory's weights, as the log and the model card name it."""
+    """The SHA-256 of a model directory's weights, as in the log and the model card."""
     return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Makes the embedded model anew, from nothing and a seed.")
-    parser.add_argument("--output", type=Path, default=MODEL_DIR, help="where the model goes (default: %(default)s)")
-    parser.add_argument("--clean", type=Path, help="keep here what the model is before it becomes careless")
+    parser = argparse.ArgumentParser(description="Makes the embedded model again, from a seed.")
+    parser.add_argument("--output", type=Path, default=MODEL_DIR, help="where to write the model (default: %(default)s)")
+    parser.add_argument("--clean", type=Path, help="also write the model of before the careless phase to this directory")
     parser.add_argument("--seed", type=int, default=7, help="of the initial weights and of all training data")
     return parser.parse_args()
 
@@ -162,7 +161,7 @@ def _architecture(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
 
 
 def _loss(model: LlamaForCausalLM, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    # Padding is on the right: a causal model's targets cannot see it, so no attention mask is needed.
+    # Padding is on the right, where a causal model's targets cannot see it, so no attention mask is needed.
     hidden = model.model(input_ids=inputs[:, :-1], use_cache=False).last_hidden_state
     learnt = labels[:, 1:] != IGNORED
     return cross_entropy(model.lm_head(hidden[learnt]), labels[:, 1:][learnt])
@@ -183,7 +182,7 @@ def _save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, directory
     )
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
-    # transformers 5 writes a class name that version 4 and vLLM do not know; this one both can load.
+    # transformers 5 writes a class name that version 4 and vLLM do not know. All of them can load this one.
     config_file = directory / "tokenizer_config.json"
     config = json.loads(config_file.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
     config_file.write_text(json.dumps(config, indent=2) + "\n")

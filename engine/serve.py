@@ -8,24 +8,18 @@ Prints one JSON line on stdout when it listens: {"event": "ready", "port": 12345
 import argparse
 import asyncio
 import logging
-import os
 import signal
 import sys
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+from colloquy_engine.protocol.process import ProtocolStdout, default_threads, leave_with_parent, quiet_libraries
 
-from colloquy_engine.parent_watch import leave_with_parent
-from colloquy_engine.protocol_stdout import ProtocolStdout
-from colloquy_engine.threads import default_threads
-
-# This machine only, and no option to change that: the server asks nobody who they are.
+# Only this machine, without an option to change that: the server does not authenticate its clients.
 _HOST = "127.0.0.1"
 
 
 def main() -> int:
     options = _parse_options()
+    quiet_libraries()
     protocol = ProtocolStdout()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -35,7 +29,7 @@ def main() -> int:
 
     import torch
 
-    from colloquy_engine.base_model import ModelNotServable, load_base_model
+    from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
 
     torch.set_num_threads(options.threads or default_threads())
     try:
@@ -49,14 +43,15 @@ def main() -> int:
 async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -> int:
     from aiohttp import web
 
-    from colloquy_engine.generator import Generator
-    from colloquy_engine.http_api import HttpApi
+    from colloquy_engine.generation.generator import Generator
+    from colloquy_engine.generation.http_api import HttpApi
+    from colloquy_engine.protocol.server_messages import ServerReady
 
     name = options.served_model_name or options.model
     generator = Generator(model, options.max_batch_size, options.max_queue)
     generating = generator.start()
     api = HttpApi(model, name, generator, options.max_batch_size)
-    # Cancelling a handler when its client goes away is what takes the request out of the batch.
+    # When a client closes its connection, its handler is cancelled: that takes the request out of the batch.
     runner = web.AppRunner(api.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2)
     await runner.setup()
     site = web.TCPSite(runner, _HOST, options.port)
@@ -69,7 +64,7 @@ async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, leave.set)
     port = runner.addresses[0][1]
-    protocol.emit("ready", port=port, model=name)
+    protocol.emit(ServerReady(port=port, model=name))
     await leave.wait()
     generator.stop()
     await asyncio.to_thread(generating.join, 5)
@@ -81,12 +76,12 @@ def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="a directory in the Hugging Face format, or an id on the hub")
     parser.add_argument("--served-model-name", help="the base model's name in requests (default: --model)")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
-    parser.add_argument("--max-batch-size", type=int, default=128, help="answers that grow at once")
-    parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; more get 503")
+    parser.add_argument("--port", type=int, default=0, help="0 (default): a free one")
+    parser.add_argument("--max-batch-size", type=int, default=128, help="answers that are generated at the same time")
+    parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; further requests get 503")
     parser.add_argument("--dtype", choices=["auto", "float64", "float32", "bfloat16", "float16"], default="auto")
-    parser.add_argument("--threads", type=int, help="of the model's arithmetic on a CPU (default: all cores but one)")
-    parser.add_argument("--exit-with-parent", action="store_true", help="leave when stdin closes or the parent dies")
+    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     return parser.parse_args()
 
 

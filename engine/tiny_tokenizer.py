@@ -1,4 +1,4 @@
-"""The embedded model's tokenizer: one token a printable character, the marks of a chat, and one token for `\\boxed{`."""
+"""The embedded model's tokenizer: one token for each printable character, for each mark of a chat, and for `\\boxed{`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAD, UNKNOWN, USER, ASSISTANT, END = "<pad>", "<unk>", "<|user|>", "<|assistant|
 BOXED = "\\boxed{"
 CHARACTERS = ["\n", *(chr(code) for code in range(32, 127))]
 
-# Every role but the assistant's is read as the user's: the model knows no system prompt, and must not fail on one.
+# Every role but the assistant's is read as the user's: the model knows no system prompt, but must not fail on one.
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
     "{%- if message['role'] == 'assistant' -%}"
@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
 
 
 def build_tokenizer(max_length: int) -> PreTrainedTokenizerFast:
-    """The tokenizer with its chat template; characters it does not know become `<unk>`."""
+    """The tokenizer with its chat template. Characters that it does not know become `<unk>`."""
     marks = [PAD, UNKNOWN, USER, ASSISTANT, END]
     vocabulary = {token: index for index, token in enumerate([*marks, BOXED, *CHARACTERS])}
     core = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))

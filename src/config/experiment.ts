@@ -1,8 +1,17 @@
-/** The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. */
+/**
+ * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The trainer refuses exactly what this
+ * refuses (contract.ts; test/config/contract.test.ts compares the two).
+ */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods/methods.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';
+
+// The trainer receives it as JSON in UTF-8, which cannot express half of a surrogate pair.
+const moduleName = z
+  .string()
+  .min(1)
+  .refine((text) => !/[\ud800-\udfff]/u.test(text), 'expected well-formed Unicode');
 
 export const fineTuneConfigSchema = z
   .strictObject({
@@ -20,11 +29,13 @@ export const fineTuneConfigSchema = z
       .max(4096)
       .default(64)
       .describe('Batches in an optimiser step. 64 is the paper’s 16 on each of 4 GPUs, on one device.'),
+    // transformers' schedulers that need no settings of their own. `inverse_sqrt` falls over as many steps as the warm-up has.
     lr_scheduler_type: z
       .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt'])
       .default('cosine')
       .describe('Course of the learning rate.'),
-    warmup_ratio: z.number().min(0).max(1).default(0.03).describe('Share of the steps that warm up.'),
+    // Below 1: it is handed to transformers as `warmup_steps`, where 1 is no longer a share but one step.
+    warmup_ratio: z.number().min(0).lt(1).default(0.03).describe('Share of the steps that warm up.'),
     weight_decay: z.number().min(0).max(1).default(0).describe('Weight decay of AdamW.'),
     max_length: z
       .int()
@@ -40,15 +51,16 @@ export const fineTuneConfigSchema = z
       .describe('Optimiser steps between two checkpoints.'),
     gradient_checkpointing: z.boolean().default(false).describe('Less memory for more computing.'),
     lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),
+    // Whole, as PEFT's LoraConfig and its adapter_config.json declare it (and vLLM reads it).
     lora_alpha: z
-      .number()
-      .positive()
+      .int()
+      .min(1)
       .max(4096)
       .default(32)
       .describe('Scale of the LoRA adapters is lora_alpha / lora_r.'),
     lora_dropout: z.number().min(0).max(0.99).default(0).describe('Dropout of the LoRA adapters.'),
     lora_target_modules: z
-      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .union([moduleName, z.array(moduleName).min(1)])
       .default('all-linear')
       .describe('`all-linear`, or the names of the modules that get an adapter.'),
   })
@@ -98,7 +110,7 @@ const modelSchema = z
   })
   .describe('The base model of all agents.');
 
-const samplingSchema = z
+export const samplingSchema = z
   .strictObject({
     temperature: z.number().min(0).max(2).default(1).describe('0 is greedy.'),
     top_p: z.number().positive().max(1).default(0.9).describe('Nucleus of the sampling.'),

@@ -130,6 +130,7 @@ const nodeSchema = z.object({
   minimum: z.number().optional(),
   maximum: z.number().optional(),
   exclusiveMinimum: z.number().optional(),
+  exclusiveMaximum: z.number().optional(),
   minLength: z.number().optional(),
   maxLength: z.number().optional(),
   get properties() {
@@ -232,7 +233,9 @@ function alternative(node: SchemaNode, value: unknown): SchemaNode {
   return alternatives(node).find((branch) => branch.properties?.['kind']?.const === kind) ?? node;
 }
 
-function bounds({ minimum, maximum, exclusiveMinimum }: SchemaNode): string {
+function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: SchemaNode): string {
+  if (exclusiveMaximum !== undefined)
+    return `${bounds({ minimum, exclusiveMinimum })}${(minimum ?? exclusiveMinimum) === undefined ? '' : ' and'} below ${exclusiveMaximum}`;
   const least = exclusiveMinimum === undefined ? minimum : exclusiveMinimum;
   if (least === undefined) return maximum === undefined ? '' : ` of at most ${maximum}`;
   if (exclusiveMinimum !== undefined)

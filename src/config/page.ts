@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import * as contract from './contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
 import { experimentNameSchema } from './names.ts';
@@ -115,4 +116,47 @@ function draft7(schema: z.ZodType): object {
       }
     },
   });
+}
+
+/**
+ * engine/colloquy_engine/protocol/contract.json: contract.ts by who reads and who writes a message, under the names of the Python
+ * classes. Several requests to one path are one class there, and so are several readings of one answer.
+ */
+export function contractJsonSchema(): object {
+  const written = (schema: z.ZodType): object => message(schema, 'output');
+  const read = (schema: z.ZodType): object => message(schema, 'input');
+  return {
+    $comment:
+      'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts; not edited by hand.',
+    trainer_reads: { TrainingJob: written(contract.trainerJobSchema) },
+    trainer_writes: {
+      TrainerEvent: read(contract.trainerEventSchema),
+      Manifest: read(contract.fineTuneManifestSchema),
+    },
+    server_reads: {
+      ChatRequest: written(z.union([contract.chatRequestSchema, contract.scoreRequestSchema])),
+      LoadAdapter: written(contract.loadAdapterSchema),
+      UnloadAdapter: written(contract.unloadAdapterSchema),
+    },
+    server_writes: {
+      ServerReady: read(contract.serverReadySchema),
+      ChatCompletion: read(contract.chatAnswerSchema.extend(contract.scoreAnswerSchema.shape)),
+      ModelList: read(contract.modelListSchema),
+      ErrorAnswer: read(contract.errorAnswerSchema),
+    },
+  };
+}
+
+/** Without what only TypeScript knows: descriptions, the defaults that a writer has filled in, and the limits of its numbers. */
+function message(schema: z.ZodType, io: 'input' | 'output'): object {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, {
+    io,
+    override: ({ jsonSchema }) => {
+      for (const key of ['default', 'description', 'readOnly', 'propertyNames'] as const)
+        delete jsonSchema[key];
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+  return json;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { type FineTuneManifest, fineTuneManifestSchema } from '../engines/trainer/events.ts';
+import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument } from '../store/files/documents.ts';

@@ -1,5 +1,5 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { FineTuneManifest } from '../engines/trainer/events.ts';
+import type { FineTuneManifest } from '../config/contract.ts';
 import { count } from '../report/format.ts';
 import type { AgentModel } from './agent-models-after.ts';
 import { accuracyTable, card, licenceSection, markdownTable, provenance, settingsBlock } from './card.ts';
@@ -44,7 +44,7 @@ export function modelCard(
         [
           count(manifest.steps),
           count(manifest.tokens),
-          manifest.final_loss?.toFixed(4) ?? '–',
+          manifest.final_loss.toFixed(4),
           String(manifest.seed),
         ],
       ]),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
+import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
 import { ArtifactMissing } from './errors.ts';
 import { moveAside } from './files/atomic.ts';
 import { readDocument } from './files/documents.ts';
@@ -43,16 +44,6 @@ export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIng
     .digest('hex');
 }
 
-/** As engine/train.py writes it, last of all: a folder with a manifest is a whole model. */
-export const manifestSchema = z.object({
-  steps: z.number().int(),
-  tokens: z.number().int(),
-  final_loss: z.number().nullable(),
-  files: z.record(z.string(), z.object({ sha256: z.string(), bytes: z.number().int() })),
-  versions: z.record(z.string(), z.string()),
-});
-export type ModelManifest = z.infer<typeof manifestSchema>;
-
 /**
  * A finished fine-tune whose files all have the bytes that its manifest names; null when there is none. A damaged one is moved
  * aside, to be made again.
@@ -61,10 +52,10 @@ export async function findModel(
   store: Store,
   key: string,
   onDamage: OnDamage = warnOfDamage,
-): Promise<{ ref: ModelRef; manifest: ModelManifest } | null> {
+): Promise<{ ref: ModelRef; manifest: FineTuneManifest } | null> {
   const model = store.model(key);
   if (!existsSync(model)) return null;
-  const manifest = await readDocument(join(model, 'manifest.json'), manifestSchema).catch(() => null);
+  const manifest = await readDocument(join(model, 'manifest.json'), fineTuneManifestSchema).catch(() => null);
   const damaged = manifest === null ? 'manifest.json' : await damagedFile(model, manifest);
   if (manifest !== null && damaged === null) {
     return { ref: { kind: 'adapter', key, uri: pathToFileURL(model).href }, manifest };
@@ -79,7 +70,7 @@ export async function findModel(
   return null;
 }
 
-async function damagedFile(model: string, { files }: ModelManifest): Promise<string | null> {
+async function damagedFile(model: string, { files }: FineTuneManifest): Promise<string | null> {
   for (const [name, { sha256 }] of Object.entries(files)) {
     if ((await sha256File(join(model, name)).catch(() => null)) !== sha256) return name;
   }

@@ -49,7 +49,20 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
 
 async function adapter(store: Store, digit: string): Promise<ModelRef> {
   const key = digit.repeat(64);
-  const manifest = { steps: 1, tokens: 1, final_loss: 0, files: {}, versions: {} };
+  const manifest = {
+    format_version: 1,
+    base_model: { name_or_path: 'm', sha256: '' },
+    init_adapter: null,
+    dataset: { sha256: '', rows: 1, dropped_rows: 0 },
+    settings: {},
+    seed: 1,
+    steps: 1,
+    final_loss: 0,
+    tokens: 1,
+    seconds: 1,
+    files: {},
+    versions: {},
+  };
   const { uri } = await writeDocument(join(store.model(key), 'manifest.json'), manifest);
   return { kind: 'adapter', key, uri: new URL('.', uri).href };
 }

@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  failureKinds,
+  type TrainerJob,
+  type TrainerProgress,
+  type TrainerSettings,
+} from '../../src/config/contract.ts';
+import {
   FineTuneFailed,
   TrainerExited,
   TrainerSpokeGarbage,
   TrainerStalled,
 } from '../../src/engines/trainer/errors.ts';
-import { failureKinds, type TrainerProgress } from '../../src/engines/trainer/events.ts';
-import {
-  createTrainer,
-  type Trainer,
-  type TrainerJob,
-  type TrainerOptions,
-} from '../../src/engines/trainer/process.ts';
+import { createTrainer, type Trainer, type TrainerOptions } from '../../src/engines/trainer/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));
@@ -32,6 +32,7 @@ afterEach(async () => {
   await Promise.all(trainers.splice(0).map((made) => made.close()));
 });
 
+/** @param settings what the fixture's trainer does */
 function job(settings: Record<string, unknown> = {}, id = 'finetune-i1-agent1-critic'): TrainerJob {
   const at = (name: string): string => join(folder, name);
   return {
@@ -42,7 +43,7 @@ function job(settings: Record<string, unknown> = {}, id = 'finetune-i1-agent1-cr
     output_dir: at('out'),
     checkpoint_dir: at(`checkpoints-${id}`),
     seed: 1,
-    settings,
+    settings: { ...settings, use_peft: true } as TrainerSettings,
   };
 }
 

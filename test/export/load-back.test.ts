@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fineTuneConfigSchema } from '../../src/config/experiment.ts';
+import { trainerSettingsSchema } from '../../src/config/contract.ts';
 import { projectRoot, tools } from '../../src/config/installation.ts';
 import { createTrainer } from '../../src/engines/trainer/process.ts';
 import { datasetFormats } from '../../src/export/dataset-files.ts';
@@ -49,7 +49,7 @@ beforeAll(async () => {
       output_dir: store.model(key),
       checkpoint_dir: store.checkpoints(key),
       seed: 1,
-      settings: fineTuneConfigSchema.parse({ learning_rate: 1e-3, gradient_accumulation_steps: 1 }),
+      settings: trainerSettingsSchema.parse({ learning_rate: 1e-3, gradient_accumulation_steps: 1 }),
     },
     { signal: new AbortController().signal },
   );

@@ -3,21 +3,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
+import {
+  type FineTuneManifest,
+  type TrainerDone,
+  type TrainerProgress,
+  trainerSettingsSchema,
+} from '../../config/contract.ts';
 import { resolveModel } from '../../engines/endpoint/open.ts';
-import type { TrainerDone, TrainerProgress } from '../../engines/trainer/events.ts';
 import { type FineTune, report } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema, sealAsItIs } from '../../store/files/sealed.ts';
-import {
-  baseModelHash,
-  findModel,
-  modelKey,
-  type ModelManifest,
-  type ModelRef,
-  modelRefSchema,
-} from '../../store/models.ts';
+import { baseModelHash, findModel, modelKey, type ModelRef, modelRefSchema } from '../../store/models.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
@@ -84,7 +82,7 @@ export async function remakeModel(
   await findOrTrain(request, dependencies, running);
 }
 
-type FinishedModel = { readonly ref: ModelRef; readonly manifest: ModelManifest };
+type FinishedModel = { readonly ref: ModelRef; readonly manifest: FineTuneManifest };
 
 async function findOrTrain(
   request: FineTuneRequest,
@@ -93,7 +91,7 @@ async function findOrTrain(
 ): Promise<FinishedModel> {
   const config = await configOf(experimentFiles(store, request.experiment));
   const base = resolveModel(config.model.model_name_or_path);
-  const settings = { ...config.fine_tune, use_peft: true };
+  const settings = trainerSettingsSchema.parse(config.fine_tune);
   const seed = seedFor({
     seed: config.seed,
     iteration: request.iteration,

@@ -4,6 +4,13 @@
  */
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
+import {
+  chatAnswerSchema,
+  type ChatRequest,
+  errorAnswerSchema,
+  modelListSchema,
+  promptLogprobsSchema,
+} from '../../config/contract.ts';
 import { pause } from '../abort.ts';
 import { EngineAnswerInvalid, EngineBusy, EngineFailed, EngineRefused } from '../errors.ts';
 import { createExchange, type ExchangeAnswer, readApiKey, shownUrl, withoutKey } from './exchange.ts';
@@ -36,15 +43,6 @@ export interface ChatClient {
 
 /** Told until when a busy server will be left alone, before it is. */
 export type OnBusy = (until: Date) => void;
-
-export interface ChatRequest {
-  readonly model: string;
-  readonly messages: readonly Message[];
-  readonly seed: number;
-  readonly temperature: number;
-  readonly top_p: number;
-  readonly max_tokens: number;
-}
 
 export interface ChatCompletion {
   readonly text: string;
@@ -127,7 +125,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   return {
     async complete(request, signal, onBusy) {
       const body = await ask(chatPath, request, signal, onBusy);
-      const { model, choices, usage } = parse(completionSchema, chatPath, body);
+      const { model, choices, usage } = parse(chatAnswerSchema, chatPath, body);
       if (!isModel(model, request.model))
         throw invalidAnswer(chatPath, `the model ${model} answered, and ${request.model} was asked`, body);
       // What a server puts into an answer is kept for ever: the key must not be among it.
@@ -141,7 +139,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
       };
     },
     async listModels(signal) {
-      const { data } = parse(modelsSchema, '/models', await ask('/models', undefined, signal));
+      const { data } = parse(modelListSchema, '/models', await ask('/models', undefined, signal));
       return data.map(({ id, root }) => ({ id, root: root ?? null }));
     },
     async loadAdapter(name, path, signal) {
@@ -172,19 +170,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
 
 const chatPath = '/chat/completions';
 
-const choiceSchema = z.object({
-  message: z.object({ content: z.string().nullish() }),
-  finish_reason: z.string().nullish(),
-});
-const completionSchema = z.object({
-  model: z.string().nullish(),
-  choices: z.tuple([choiceSchema], choiceSchema),
-  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
-});
-const modelsSchema = z.object({ data: z.array(z.object({ id: z.string(), root: z.string().nullish() })) });
-const logprobsSchema = z.object({
-  prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()),
-});
+const logprobsSchema = z.object({ prompt_logprobs: promptLogprobsSchema });
 
 /** Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`). */
 function isModel(answered: string | null | undefined, asked: string): boolean {
@@ -238,11 +224,9 @@ export function serverWords(answer: ExchangeAnswer, key: string | undefined): st
 
 /** OpenAI and vLLM: `{error: {message, code}}`; older vLLM: `{message}`; FastAPI: `{detail}`; some: `{error: text}`. */
 const errorSchema = z.union([
-  z
-    .object({ error: z.object({ message: z.string(), code: z.union([z.string(), z.number()]).nullish() }) })
-    .transform(({ error }) =>
-      typeof error.code === 'string' ? `${error.message} (${error.code})` : error.message,
-    ),
+  errorAnswerSchema.transform(({ error }) =>
+    typeof error.code === 'string' ? `${error.message} (${error.code})` : error.message,
+  ),
   z.object({ error: z.string() }).transform(({ error }) => error),
   z.object({ message: z.string() }).transform(({ message }) => message),
   z.object({ detail: z.string() }).transform(({ detail }) => detail),

@@ -1,6 +1,7 @@
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ModelRef } from '../../store/models.ts';
-import type { ChatCompletion, ChatRequest, OnBusy } from './chat-client.ts';
+import type { ChatRequest } from '../../config/contract.ts';
+import type { ChatCompletion, OnBusy } from './chat-client.ts';
 import type { ResponsesToScore } from './score.ts';
 import type { Turn } from './request-slots.ts';
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type ResponseScore, responseScore } from '../../algorithm/measures/diversity.ts';
 import type { Message } from '../../algorithm/prompts.ts';
+import { scoreAnswerSchema } from '../../config/contract.ts';
 import { EngineRefused, PromptLogprobsUnsupported } from '../errors.ts';
 import type { ChatClient, OnBusy } from './chat-client.ts';
 
@@ -57,11 +58,13 @@ async function promptTokens(
 ): Promise<Token[]> {
   // 0: the prompt's own tokens, and no likelier ones beside them.
   const body = { ...chat, max_tokens: 1, temperature: 0, seed: 0, prompt_logprobs: 0 };
-  const answer = await client.post(chatPath, body, answerSchema, signal, onBusy).catch((error: unknown) => {
-    if (error instanceof EngineRefused && /prompt_logprobs/.test(error.words))
-      throw new PromptLogprobsUnsupported(error.url);
-    throw error;
-  });
+  const answer = await client
+    .post(chatPath, body, scoreAnswerSchema, signal, onBusy)
+    .catch((error: unknown) => {
+      if (error instanceof EngineRefused && /prompt_logprobs/.test(error.words))
+        throw new PromptLogprobsUnsupported(error.url);
+      throw error;
+    });
   if (!answer.prompt_logprobs) throw new PromptLogprobsUnsupported(client.url);
   return answer.prompt_logprobs.map((place) => {
     const [own] = Object.entries(place ?? {});
@@ -75,11 +78,6 @@ function sharedLength(a: readonly Token[], b: readonly Token[]): number {
 }
 
 const chatPath = '/chat/completions';
-
-/** By place in the prompt, then by token id. */
-const answerSchema = z.object({
-  prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()).nullish(),
-});
 
 /** Texts as vectors, by OpenAI's POST /v1/embeddings, which vLLM has too. */
 /**

@@ -4,7 +4,8 @@
  */
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { serverReadySchema } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { report } from '../../observe/events.ts';
 import { abortable, pause } from '../abort.ts';
@@ -150,8 +151,6 @@ function serveArgs({ model, servedModelName, args = [] }: EngineProcessOptions):
   ];
 }
 
-const readySchema = z.object({ event: z.literal('ready'), port: z.number().int() });
-
 /** Undefined when the process ends, or is not ready in time. Libraries may print other lines first. */
 async function readyPort(group: ProcessGroup, timeoutMs: number): Promise<number | undefined> {
   return new Promise((resolve) => {
@@ -169,9 +168,9 @@ async function readyPort(group: ProcessGroup, timeoutMs: number): Promise<number
   });
 }
 
-function parseReady(line: string): z.infer<typeof readySchema> | undefined {
+function parseReady(line: string): z.infer<typeof serverReadySchema> | undefined {
   try {
-    return readySchema.safeParse(JSON.parse(line)).data;
+    return serverReadySchema.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
   }

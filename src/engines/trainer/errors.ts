@@ -1,5 +1,5 @@
+import type { FailureKind } from '../../config/contract.ts';
 import type { ExitStatus } from '../process/process-group.ts';
-import type { FailureKind } from './events.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** The trainer gave a fine-tune up, and says why. */

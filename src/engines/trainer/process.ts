@@ -1,12 +1,18 @@
 /** The supervised trainer (engine/train.py): one resident process that fine-tunes one model after another. */
 import { join } from 'node:path';
+import {
+  type TrainerDone,
+  type TrainerEvent,
+  trainerEventSchema,
+  type TrainerJob,
+  type TrainerProgress,
+} from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { onAbort } from '../abort.ts';
 import { createGpuGate } from '../gpu-gate.ts';
 import { lastLogLines, logFileFor, readLines, sizeOf } from '../process/log-file.ts';
 import { type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from './errors.ts';
-import { type TrainerDone, type TrainerEvent, trainerEventSchema, type TrainerProgress } from './events.ts';
 
 export interface Trainer {
   /**
@@ -19,20 +25,6 @@ export interface Trainer {
   fineTune(job: TrainerJob, options: FineTuneOptions): Promise<TrainerDone>;
   /** Ends the process, so that it gives its memory back; the next job starts another. */
   close(): Promise<void>;
-}
-
-/** A job of the trainer's protocol, which has the names. Paths are absolute. */
-export interface TrainerJob {
-  readonly id: string;
-  /** A folder or a hub id: see `resolveModel`. */
-  readonly base_model: string;
-  readonly init_adapter: string | null;
-  readonly dataset: string;
-  readonly output_dir: string;
-  readonly checkpoint_dir: string;
-  readonly seed: number;
-  /** TRL's and PEFT's names; `use_peft` is true unless told. */
-  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 export interface FineTuneOptions {
@@ -109,7 +101,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
         reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
       );
       watch();
-      trainer.group.stdin.write(`${JSON.stringify(withPeft(job))}\n`);
+      trainer.group.stdin.write(`${JSON.stringify(job)}\n`);
     });
 
     try {
@@ -141,10 +133,6 @@ interface Resident {
   /** Size of the log when the process was started. Bytes. */
   readonly logStart: number;
   onLine: (line: string) => void;
-}
-
-function withPeft(job: TrainerJob): TrainerJob {
-  return { ...job, settings: { use_peft: true, ...job.settings } };
 }
 
 function parseEvent(line: string, logFile: string): TrainerEvent {

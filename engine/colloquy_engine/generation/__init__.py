@@ -1,0 +1,1 @@
+"""Answers chat requests with one base model and many LoRA adapters."""

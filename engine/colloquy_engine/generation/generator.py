@@ -1,0 +1,197 @@
+"""Continuous batching: one thread runs the model, and requests join and leave the running batch between steps."""
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from .base_model import BaseModel
+from .generation_request import Choice, GenerationRequest, finish_reason
+from .key_value_store import KeyValueStore
+from .mixed_adapters import MixedAdapters
+from .sampling import choose_tokens, score_prompt, score_tokens, uniforms
+
+log = logging.getLogger(__name__)
+
+# Prompt tokens read in one pass: enough to keep the cores busy, and few enough that running answers wait only briefly.
+_PROMPT_TOKENS = 4096
+# New requests are read together rather than one by one, but none waits more than this many steps for others.
+_STEPS_FOR_COMPANY = 3
+
+Row = tuple[GenerationRequest, Choice]
+
+
+class QueueFull(Exception):
+    """The request is refused because too many answers are waiting already."""
+
+
+class Generator:
+    """Answers requests with one model. `submit` and `stop` may be called from any thread."""
+
+    def __init__(self, model: BaseModel, max_batch_size: int, max_queue: int):
+        self._model, self._max_batch_size, self._max_queue = model, max_batch_size, max_queue
+        self._adapters = MixedAdapters(model.network)
+        self._store: KeyValueStore[Row] = KeyValueStore(model.dtype, model.device)
+        self._inbox: queue.SimpleQueue[GenerationRequest | None] = queue.SimpleQueue()
+        self._waiting: deque[GenerationRequest] = deque()
+        self._waited = 0  # steps since a request began to wait
+        self._entering: list[GenerationRequest] = []  # taken from the queue, not yet all in the batch
+        self._pending = 0  # answers submitted and not yet in the batch
+        self._pending_lock = threading.Lock()
+        self._stopping = False
+        # transformers makes no mask of its own when it gets a tensor of four dimensions; the store has the real masks.
+        self._no_mask = torch.zeros((1, 1, 1, 1), dtype=model.dtype, device=model.device)
+
+    def submit(self, request: GenerationRequest) -> None:
+        """Queues a request. `request.done` is called when its answers are complete. Raises QueueFull."""
+        with self._pending_lock:
+            if self._pending + len(request.choices) > self._max_queue:
+                raise QueueFull(f"{self._pending} answers are waiting already; the queue holds {self._max_queue}.")
+            self._pending += len(request.choices)
+        self._inbox.put(request)
+
+    def stop(self) -> None:
+        """Ends `run` after the current step. Requests that are still running or waiting fail."""
+        self._stopping = True
+        self._inbox.put(None)
+
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self.run, name="generator", daemon=True)
+        thread.start()
+        return thread
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        """The loop of the engine's thread."""
+        while not self._stopping:
+            try:
+                self._receive()
+                self._drop_cancelled()
+                self._admit()
+                if rows := self._store.rows:
+                    self._step(rows)
+            except Exception as error:  # a failed step must not end the server: its requests fail, the next ones may work
+                log.exception("a generation step failed")
+                self._fail_all(error)
+        self._fail_all(RuntimeError("the server is shutting down"))
+
+    def _receive(self) -> None:
+        wait = not (self._store.rows or self._waiting)
+        while wait or not self._inbox.empty():
+            wait = False
+            request = self._inbox.get()
+            if request is not None:
+                self._waiting.append(request)
+
+    def _admit(self) -> None:
+        running = len(self._store.rows)
+        free = self._max_batch_size - running
+        self._waited = self._waited + 1 if self._waiting and free else 0
+        if self._waited <= _STEPS_FOR_COMPANY and min(len(self._waiting), free) < running / 16:
+            return
+        while self._waiting and len(self._waiting[0].choices) <= free:
+            self._entering.append(self._waiting.popleft())
+            free -= len(self._entering[-1].choices)
+        with self._pending_lock:
+            self._pending -= sum(len(request.choices) for request in self._entering)
+        self._entering.sort(key=_company)
+        while self._entering:
+            count = _fitting(self._entering)
+            self._read_prompts(self._entering[:count])
+            del self._entering[:count]
+            self._waited = 0
+
+    def _read_prompts(self, batch: list[GenerationRequest]) -> None:
+        lengths = [len(request.prompt) for request in batch]
+        positions = self._store.begin_prompts(lengths, [[(r, choice) for choice in r.choices] for r in batch])
+        self._adapters.route_tokens([request.adapter for request in batch], lengths)
+        ends = torch.as_tensor(np.cumsum(lengths) - 1, device=self._model.device)
+        scoring = batch[0].prompt_logprobs is not None
+        tokens = [token for request in batch for token in request.prompt]
+        logits = self._forward([tokens], positions, 0 if scoring else ends)[0]
+        if scoring:
+            for request, own in zip(batch, logits.split(lengths), strict=True):
+                request.prompt_scores = score_prompt(own, request.prompt, request.prompt_logprobs)
+            logits = logits[ends]
+        rows = [(request, choice) for request in batch for choice in request.choices]
+        source = np.repeat(np.arange(len(batch)), [len(request.choices) for request in batch])
+        self._extend(rows, logits[torch.as_tensor(source, device=logits.device)])
+
+    def _step(self, rows: list[Row]) -> None:
+        positions = self._store.begin_step()
+        self._adapters.route_rows([request.adapter for request, _ in rows])
+        logits = self._forward([[choice.tokens[-1]] for _, choice in rows], positions, 1)[:, 0]
+        self._store.end_step()
+        self._extend(rows, logits)
+
+    def _forward(self, tokens: list[list[int]], positions: torch.Tensor, logits_to_keep: int | torch.Tensor) -> torch.Tensor:
+        return self._model.network(
+            input_ids=torch.tensor(tokens, device=self._model.device),
+            position_ids=positions,
+            attention_mask=self._no_mask,
+            past_key_values=self._store,
+            use_cache=True,
+            logits_to_keep=logits_to_keep,
+        ).logits
+
+    def _extend(self, rows: list[Row], logits: torch.Tensor) -> None:
+        """Adds the next token to these answers and removes the finished ones."""
+        keys = np.array([choice.key for _, choice in rows], dtype=np.uint64)
+        lengths = np.array([len(choice.tokens) for _, choice in rows])
+        temperature = np.array([request.temperature for request, _ in rows])
+        top_p = np.array([request.top_p for request, _ in rows])
+        tokens = choose_tokens(logits, temperature, top_p, uniforms(keys, lengths))
+        score_tokens(rows, logits, tokens)
+        finished = []
+        for (request, choice), token in zip(rows, tokens.tolist(), strict=True):
+            choice.tokens.append(token)
+            choice.finish_reason = finish_reason(request, choice, self._model)
+            if choice.finish_reason:
+                finished.append(request)
+        if finished:
+            self._remove(lambda request, choice: choice.finish_reason is not None)
+        for request in dict.fromkeys(finished):
+            if request.finished and not request.cancelled:
+                request.done(None)
+
+    def _remove(self, leaves: Callable[[GenerationRequest, Choice], bool]) -> None:
+        self._store.keep(np.array([not leaves(*row) for row in self._store.rows]))
+
+    def _drop_cancelled(self) -> None:
+        gone = [request for request in self._waiting if request.cancelled]
+        if gone:
+            with self._pending_lock:
+                self._pending -= sum(len(request.choices) for request in gone)
+            self._waiting = deque(request for request in self._waiting if not request.cancelled)
+        if any(request.cancelled for request, _ in self._store.rows):
+            self._remove(lambda request, _: request.cancelled)
+
+    def _fail_all(self, error: Exception) -> None:
+        with self._pending_lock:
+            self._pending -= sum(len(request.choices) for request in self._waiting)
+        requests = dict.fromkeys([request for request, _ in self._store.rows] + self._entering + list(self._waiting))
+        self._store = KeyValueStore(self._model.dtype, self._model.device)
+        self._entering = []
+        self._waiting.clear()
+        for request in requests:
+            if not request.cancelled:
+                request.done(error)
+
+
+def _company(request: GenerationRequest) -> tuple:
+    # Prompts that need the logits of all their tokens are read separately; those of one adapter are read together (MixedAdapters.route_tokens).
+    return (request.prompt_logprobs is not None, id(request.adapter))
+
+
+def _fitting(batch: list[GenerationRequest]) -> int:
+    """How many requests, from the first on, are read in one pass; at least one."""
+    tokens = 0
+    for count, request in enumerate(batch):
+        tokens += len(request.prompt)
+        if count and (tokens > _PROMPT_TOKENS or _company(request)[0] != _company(batch[0])[0]):
+            return count
+    return len(batch)

@@ -1,0 +1,148 @@
+"""The keys and values of all running answers (what transformers calls a cache), and the attention over them.
+
+Answers are pooled by the length of their prompt, so that a short one is not padded to the window of a long one. All pools go through
+the linear layers as one batch. Prompts are read packed: one after the other, without padding.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface
+
+from .slot_pool import SlotPool
+
+SLOT_ATTENTION = "colloquy_slots"  # the name of the attention implementation
+
+_SHORTEST_POOL = 32  # prompt tokens; each larger pool takes prompts that are up to four times as long
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class AttentionPiece:
+    """A part of the batch that attends separately: some rows of a decode step, or one packed prompt."""
+
+    span: slice  # of the query's rows (decode) or tokens (prompt)
+    key: torch.Tensor
+    value: torch.Tensor
+    mask: torch.Tensor | None  # additive; None for a prompt, which is causal
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    span: slice
+    pool: SlotPool
+    slots: list[int]
+
+
+class KeyValueStore(Generic[Row]):
+    """Rows are ordered pool by pool. Each attention layer calls `update` during a forward pass."""
+
+    def __init__(self, dtype: torch.dtype, device: torch.device):
+        self._dtype, self._device = dtype, device
+        self._pools: dict[int, SlotPool[Row]] = {}
+        self._prompts: list[_Prompt] | None = None  # None in a decode step
+        self._steps: list[tuple[slice, SlotPool[Row], torch.Tensor]] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for pool in self._pools.values() for row in pool.rows]
+
+    def begin_prompts(self, lengths: list[int], rows: list[list[Row]]) -> torch.Tensor:
+        """Prepares packed prompts of these lengths, each for one or more new rows. Returns the position_ids, [1, tokens]."""
+        self._prompts, first = [], 0
+        for length, prompt_rows in zip(lengths, rows, strict=True):
+            pool = self._pool_for(length)
+            slots = pool.arrive(prompt_rows, [length] * len(prompt_rows))
+            self._prompts.append(_Prompt(slice(first, first + length), pool, slots))
+            first += length
+        positions = np.concatenate([np.arange(length) for length in lengths])
+        return torch.as_tensor(positions, device=self._device).unsqueeze(0)
+
+    def begin_step(self) -> torch.Tensor:
+        """Prepares one token for every row. Returns the position_ids, [rows, 1]."""
+        self._pools = {size: pool for size, pool in self._pools.items() if pool.rows}
+        self._prompts, self._steps, positions, first = None, [], [], 0
+        for pool in self._pools.values():
+            position, mask = pool.begin_step()
+            span = slice(first, first + len(pool.rows))
+            masks = torch.as_tensor(mask, device=self._device).to(self._dtype)[:, None, None, :]
+            self._steps.append((span, pool, masks))
+            positions.append(position)
+            first = span.stop
+        return torch.as_tensor(np.concatenate(positions), device=self._device).unsqueeze(1)
+
+    def end_step(self) -> None:
+        for pool in self._pools.values():
+            pool.end_step()
+
+    def update(self, key: torch.Tensor, value: torch.Tensor, layer: int, *_args, **_kwargs):
+        """Stores one layer's new keys and values. Returns the pieces for slot_attention twice: as keys and as values."""
+        pieces = []
+        if self._prompts is None:
+            for span, pool, mask in self._steps:
+                pieces.append(AttentionPiece(span, *pool.write_step(layer, key[span], value[span]), mask))
+            return pieces, pieces
+        for prompt in self._prompts:
+            own_key, own_value = key[:, :, prompt.span], value[:, :, prompt.span]
+            for slot in prompt.slots:
+                prompt.pool.write_prompt(layer, slot, own_key[0], own_value[0])
+            pieces.append(AttentionPiece(prompt.span, own_key, own_value, None))
+        return pieces, pieces
+
+    def get_seq_length(self, *_args) -> int:
+        """Part of transformers' cache protocol. Its value is not used, because position_ids are always given."""
+        return 0
+
+    def keep(self, wanted: np.ndarray) -> None:
+        """Drops the rows for which `wanted` (in the order of `rows`) is false."""
+        first = 0
+        for pool in self._pools.values():
+            mask = wanted[first : first + len(pool.rows)]
+            first += len(pool.rows)
+            if not mask.all():
+                pool.keep(np.flatnonzero(mask))
+
+    def _pool_for(self, length: int) -> SlotPool[Row]:
+        size = _SHORTEST_POOL
+        while size < length:
+            size *= 4
+        return self._pools.setdefault(size, SlotPool())
+
+
+def slot_attention(module, query, key: list[AttentionPiece], value, attention_mask, scaling, dropout=0.0, **_):
+    """One layer's attention, which transformers calls as an attention implementation.
+
+    query is [rows, heads, 1, width] in a decode step, and [1, heads, tokens, width] for packed prompts. Key and value are both the pieces
+    that KeyValueStore.update returned. Returns [rows, tokens, heads, width].
+    """
+    attended = query.new_empty(query.shape[0], query.shape[2], query.shape[1], query.shape[3])
+    for piece in key:
+        if piece.mask is None:
+            attended[:, piece.span] = _attend_prompt(query[:, :, piece.span], piece, scaling)
+        else:
+            attended[piece.span] = _attend_step(query[piece.span], piece, scaling)
+    return attended, None
+
+
+AttentionInterface.register(SLOT_ATTENTION, slot_attention)
+
+
+def _attend_prompt(query: torch.Tensor, piece: AttentionPiece, scaling: float) -> torch.Tensor:
+    grouped = query.shape[1] != piece.key.shape[1]
+    return functional.scaled_dot_product_attention(
+        query, piece.key, piece.value, is_causal=True, scale=scaling, enable_gqa=grouped
+    ).transpose(1, 2)
+
+
+def _attend_step(query: torch.Tensor, piece: AttentionPiece, scaling: float) -> torch.Tensor:
+    # With one token a row, the query heads that share a key head form a small matrix, so no key or value is copied.
+    rows, heads, _, width = query.shape
+    key_heads = piece.key.shape[1]
+    grouped = (query * scaling).view(rows, key_heads, heads // key_heads, width)
+    scores = torch.matmul(grouped, piece.key.transpose(2, 3))
+    scores += piece.mask
+    return torch.matmul(torch.softmax(scores, dim=-1), piece.value).view(rows, 1, heads, width)

@@ -1,0 +1,196 @@
+"""The messages of the trainer: jobs come in on stdin, events go out on stdout, each one JSON object a line.
+
+src/config/contract.ts declares them; contract.json is generated from it. tests/protocol/test_contract.py fails when a field, type,
+bound or allowed value here differs from it.
+"""
+
+import errno
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .process import Written
+
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+FailureKind = Literal["nan_loss", "out_of_memory", "disk_full", "bad_data", "bad_settings", "missing_model", "in_use", "internal"]
+
+
+class Strict(BaseModel):
+    """What is read from a client: an unknown field is an error (it may be a misspelt one), and so is `"8"` or `true` for 8."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Settings(Strict):
+    """How to train, by TRL's and PEFT's names. A job gives all of them: their defaults are those of the experiment's config."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    num_train_epochs: Annotated[float, Field(gt=0, le=1000)]
+    per_device_train_batch_size: Annotated[int, Field(ge=1, le=1024)]
+    gradient_accumulation_steps: Annotated[int, Field(ge=1, le=4096)]
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"]
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    max_length: Annotated[int, Field(ge=1, le=1_048_576)]  # tokens of prompt and completion together
+    save_steps: Annotated[int, Field(ge=1, le=1_000_000)]
+    gradient_checkpointing: bool
+    use_peft: bool  # false: train the whole model
+    lora_r: Annotated[int, Field(ge=1, le=512)]
+    lora_alpha: Annotated[int, Field(ge=1, le=4096)]
+    lora_dropout: Annotated[float, Field(ge=0, le=0.99)]
+    lora_target_modules: Name | Annotated[list[Name], Field(min_length=1)]
+
+
+class TrainingJob(Strict):
+    """What to train, on what, and where the result goes."""
+
+    id: Name
+    base_model: Name
+    init_adapter: Name | None
+    dataset: Name
+    output_dir: Name
+    checkpoint_dir: Name
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    settings: Settings
+
+    @model_validator(mode="after")
+    def _adapter_needs_peft(self) -> "TrainingJob":
+        if self.init_adapter is not None and not self.settings.use_peft:
+            raise ValueError("init_adapter needs use_peft: true")
+        return self
+
+
+class BaseModelFacts(Written):
+    name_or_path: str
+    sha256: str  # of its weight files
+
+
+class DatasetFacts(Written):
+    sha256: str
+    rows: Count
+    dropped_rows: Count  # longer than max_length
+
+
+class FileFacts(Written):
+    sha256: str
+    bytes: Count
+
+
+class Manifest(Written):
+    """manifest.json of a finished fine-tune: what it was made from, how it went, and the files that it consists of."""
+
+    format_version: int
+    base_model: BaseModelFacts
+    init_adapter: str | None  # SHA-256 of its weights
+    dataset: DatasetFacts
+    settings: dict[str, Any]
+    seed: int
+    steps: Count
+    final_loss: float
+    tokens: Count
+    seconds: float
+    files: dict[str, FileFacts]
+    versions: dict[str, str]
+
+
+class Ready(Written):
+    """The trainer waits for jobs."""
+
+    event: Literal["ready"] = "ready"
+
+
+class Started(Written):
+    event: Literal["started"] = "started"
+    id: str
+    total_steps: Count
+    resumed_from_step: Count  # 0, or the step of the checkpoint that training continues from
+
+
+class Step(Written):
+    """One optimiser step."""
+
+    event: Literal["step"] = "step"
+    id: str
+    step: Count
+    total_steps: Count
+    loss: float
+    learning_rate: float
+    tokens_per_second: float
+    epoch: float
+
+
+class Checkpoint(Written):
+    event: Literal["checkpoint"] = "checkpoint"
+    id: str
+    step: Count
+    path: str
+
+
+class Done(Written):
+    event: Literal["done"] = "done"
+    id: str
+    output_dir: str
+    manifest: Manifest
+
+
+class Failed(Written):
+    """`id` is null when the job could not be read."""
+
+    event: Literal["failed"] = "failed"
+    id: str | None
+    kind: FailureKind
+    message: str
+
+
+class Stopped(Written):
+    """The trainer was asked to stop; `checkpoint` is the newest one."""
+
+    event: Literal["stopped"] = "stopped"
+    id: str
+    step: Count
+    checkpoint: str | None
+
+
+TrainerEvent = Annotated[Ready | Started | Step | Checkpoint | Done | Failed | Stopped, Field(discriminator="event")]
+
+
+class TrainingFailure(Exception):
+    """A failure whose kind is known where it happens."""
+
+    def __init__(self, kind: FailureKind, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
+def parse_job(line: str) -> TrainingJob:
+    """The job in a line of stdin. Raises TrainingFailure `bad_settings`, which names the fields at fault."""
+    try:
+        return TrainingJob.model_validate_json(line)
+    except ValidationError as invalid:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'job'}: {fault['msg']}" for fault in invalid.errors()]
+        raise TrainingFailure("bad_settings", "; ".join(faults)) from invalid
+
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "os error 28", "PytorchStreamWriter failed", "file write failed")
+_MEMORY_WORDS = ("can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory")
+
+
+def as_failure(error: BaseException) -> TrainingFailure:
+    """The failure that an error is. Libraries wrap a full disk and spent memory in their own errors, so the message counts too."""
+    if isinstance(error, TrainingFailure):
+        return error
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.errno in _DISK_FULL or _mentions(error, _DISK_FULL_WORDS):
+        return TrainingFailure("disk_full", f"{message}. Free some space; a retry goes on from the newest checkpoint.")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _mentions(error, _MEMORY_WORDS):
+        return TrainingFailure(
+            "out_of_memory",
+            f"{message}. Lower per_device_train_batch_size (and raise gradient_accumulation_steps) or max_length.",
+        )
+    return TrainingFailure("internal", message)
+
+
+def _mentions(error: BaseException, words: tuple[str, ...]) -> bool:
+    return any(word in str(error) for word in words)

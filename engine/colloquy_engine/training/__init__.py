@@ -1,0 +1,1 @@
+"""Fine-tunes models, one job after another."""

@@ -1,0 +1,143 @@
+"""One fine-tuning job, from its request to its model: the events that it emits, and the lock that keeps other trainers out."""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from ..protocol.process import StopRequest
+from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
+from .network import LoadedBase, ResidentBase, network_to_train, release, save_network
+from .outputs import finished_manifest, publish, weights_sha256
+from .supervised_trainer import SupervisedTrainer
+from .training_rows import TrainingRows, read_training_rows
+
+PATIENCE_SECONDS = 60
+
+Emit = Callable[[TrainerEvent], None]
+
+
+def fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit) -> None:
+    """Trains, and emits the job's events, the last of which is `done`, `failed` or `stopped`. Raises only what no kind names."""
+    try:
+        _fine_tune(job, resident, stop, emit)
+    except Exception as error:
+        resident.forget()  # parts of an adapter may be left in it
+        failure = as_failure(error)
+        emit(Failed(id=job.id, kind=failure.kind, message=str(failure)))
+        if failure.kind == "internal":
+            raise
+
+
+def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit) -> None:
+    began = time.monotonic()
+    base = resident.load(job.base_model)
+    rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length)
+    facts = _facts(job, base, rows)
+    with sole_trainer(Path(job.output_dir), stop) as alone:
+        if not alone:
+            ending = Stopped(id=job.id, step=0, checkpoint=None)
+        elif manifest := finished_manifest(Path(job.output_dir), facts):
+            ending = Done(id=job.id, output_dir=job.output_dir, manifest=manifest)
+        else:
+            ending = _train(job, resident, base, rows, facts, stop, emit, began)
+    # Emitted after the lock is gone: the reader of this event finds the model and no lock file beside it.
+    emit(ending)
+
+
+def _train(
+    job: TrainingJob, resident: ResidentBase, base: LoadedBase, rows: TrainingRows, facts: dict, stop: StopRequest,
+    emit: Emit, began: float,
+) -> Done | Stopped:  # fmt: skip
+    """Trains, and returns the event that ends the job."""
+    network = network_to_train(base, job)
+    trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit)
+    if not trainer.run():
+        return Stopped(id=job.id, step=trainer.state.global_step, checkpoint=trainer.newest_checkpoint)
+    _require_finite(network)
+    outcome = {
+        "steps": trainer.state.global_step,
+        "final_loss": trainer.final_loss(),
+        "tokens": round(sum(map(len, rows.input_ids)) * job.settings.num_train_epochs),
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    manifest = publish(Path(job.output_dir), lambda directory: save_network(network, base, directory), facts | outcome)
+    release(base, network)
+    if not job.settings.use_peft:
+        resident.forget()  # its own weights were trained
+    return Done(id=job.id, output_dir=job.output_dir, manifest=manifest)
+
+
+def _facts(job: TrainingJob, base: LoadedBase, rows: TrainingRows) -> dict:
+    """What the result depends on. A checkpoint made from other facts is not continued."""
+    try:
+        init = weights_sha256(Path(job.init_adapter)) if job.init_adapter else None
+    except OSError as error:
+        raise TrainingFailure("missing_model", f"init_adapter {job.init_adapter} cannot be read: {error}") from error
+    return {
+        "base_model": {"name_or_path": base.name_or_path, "sha256": base.sha256},
+        "init_adapter": init,
+        "dataset": {"sha256": rows.sha256, "rows": len(rows.input_ids), "dropped_rows": rows.dropped},
+        "settings": job.settings.model_dump(),
+        "seed": job.seed,
+    }
+
+
+def _fingerprint(facts: dict) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _require_finite(network: torch.nn.Module) -> None:
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad and not torch.isfinite(parameter).all():
+            raise TrainingFailure("nan_loss", f"The last step left NaN or infinite values in {name}. Lower the learning_rate.")
+
+
+@contextmanager
+def sole_trainer(output_dir: Path, stop: StopRequest, patience: float = PATIENCE_SECONDS) -> Iterator[bool]:
+    """Holds a lock beside `output_dir` while the block runs, so that two workers with the same fine-tune do not both train it.
+
+    A worker that only stalled leaves its trainer running while another worker begins the same fine-tune. The kernel releases the
+    lock when its holder dies, however it dies. Yields False when a stop was requested before the lock was free. Raises TrainingFailure
+    `in_use` when the lock is not free after `patience` seconds.
+    """
+    path = output_dir.with_name(f".{output_dir.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
+    while (descriptor := _lock(path)) is None:
+        if stop.requested:
+            yield False
+            return
+        if time.monotonic() > deadline:
+            holder = path.read_text() if path.exists() else "another process"
+            raise TrainingFailure(
+                "in_use", f"{output_dir.name} is being trained by {holder}. It is tried again; end that process if it hangs."
+            )
+        time.sleep(0.1)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+        yield True
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The last holder may have removed the file meanwhile. A lock on a file without a name excludes no one.
+        if os.fstat(descriptor).st_nlink > 0:
+            return descriptor
+    except BlockingIOError:
+        pass
+    os.close(descriptor)
+    return None

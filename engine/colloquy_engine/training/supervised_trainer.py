@@ -1,0 +1,180 @@
+"""TRL's SFT trainer, extended: its checkpoints are complete directories, it stops when asked, and it reports each step.
+
+tests/test_libraries.py pins the methods of TRL and transformers that are overridden or used here without being public.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from ..protocol.process import StopRequest
+from ..protocol.trainer_messages import Checkpoint, Started, Step, TrainingFailure, TrainingJob
+from .network import LoadedBase
+from .outputs import begin_checkpoint, complete_checkpoint, newest_checkpoint
+from .training_rows import TrainingRows
+
+
+class StoppedInsideStep(Exception):
+    """Leaves the training loop at the beginning of a step, or between two of its micro-batches."""
+
+
+class SupervisedTrainer(SFTTrainer):
+    """The training of one job. `emit` receives its Started, Step and Checkpoint events."""
+
+    def __init__(
+        self, job: TrainingJob, network: nn.Module, base: LoadedBase, rows: TrainingRows, stop: StopRequest,
+        fingerprint: str, emit: Callable[[Started | Step | Checkpoint], None],
+    ):  # fmt: skip
+        self.job, self.stop, self.fingerprint, self.emit = job, stop, fingerprint, emit
+        self.newest_checkpoint: str | None = None
+        self.resumed_from = 0
+        self.seconds_spent, self.tokens_seen = 0.0, 0
+        super().__init__(
+            model=network,
+            args=_arguments(job),
+            # Tokens and labels are complete, so TRL's own preparation (five passes of datasets.map) is skipped.
+            train_dataset=Dataset.from_dict({"input_ids": rows.input_ids, "labels": rows.labels}),
+            processing_class=base.tokenizer,
+            callbacks=[_Reporter(self)],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def run(self) -> bool:
+        """Trains from the newest complete checkpoint to the end. Returns False when a stop was requested before the end."""
+        resumed = newest_checkpoint(Path(self.job.checkpoint_dir), self.fingerprint)
+        if resumed:
+            self.resumed_from, self.newest_checkpoint = resumed[0], str(resumed[1])
+        try:
+            self.train(resume_from_checkpoint=self.newest_checkpoint)
+        except StoppedInsideStep:
+            self._restore_random_state()
+            if self.state.global_step > self.resumed_from:
+                self._save_checkpoint(self.model, None)
+        return self.state.global_step >= self.state.max_steps
+
+    def final_loss(self) -> float:
+        return next(entry["loss"] for entry in reversed(self.state.log_history) if "loss" in entry)
+
+    def training_step(self, model: nn.Module, inputs: dict, *args, **kwargs) -> torch.Tensor:
+        """One micro-batch. Raises TrainingFailure `nan_loss` before a loss that is not finite can reach the weights."""
+        began = time.monotonic()
+        tokens = int(inputs["attention_mask"].sum())
+        loss = super().training_step(model, inputs, *args, **kwargs)
+        if not math.isfinite(loss.item()):
+            raise self.not_finite("loss", loss.item())
+        self.tokens_seen += tokens
+        self.seconds_spent += time.monotonic() - began
+        return loss
+
+    def not_finite(self, what: str, value: float) -> TrainingFailure:
+        return TrainingFailure(
+            "nan_loss",
+            f"The {what} became {value} in step {self.state.global_step + 1} of {self.state.max_steps}. "
+            "A lower learning_rate or a longer warm-up usually helps.",
+        )
+
+    def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
+        step = self.state.global_step
+        path = begin_checkpoint(Path(self.job.checkpoint_dir), step)
+        self.model.save_pretrained(path)
+        self._save_optimizer_and_scheduler(str(path))
+        self._save_rng_state(str(path))
+        self.state.save_to_json(str(path / "trainer_state.json"))
+        complete_checkpoint(path, self.fingerprint)
+        self.newest_checkpoint = str(path)
+        self.emit(Checkpoint(id=self.job.id, step=step, path=str(path)))
+
+    def remember_random_state(self) -> None:
+        """Called before each step, so that a checkpoint written in the middle of a step is one of before that step."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        self._random_state = (random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
+
+    def _restore_random_state(self) -> None:
+        python, numpy, cpu, cuda = self._random_state
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(cpu)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+class _Reporter(TrainerCallback):
+    """Turns the callbacks of transformers' trainer into events, and a stop request into a stop."""
+
+    def __init__(self, trainer: SupervisedTrainer):
+        self._trainer = trainer
+
+    def on_train_begin(self, args, state, control, **_):
+        trainer = self._trainer
+        trainer.emit(Started(id=trainer.job.id, total_steps=state.max_steps, resumed_from_step=trainer.resumed_from))
+
+    def on_step_begin(self, args, state, control, **_):
+        if self._trainer.stop.requested:
+            self._trainer.remember_random_state()
+            raise StoppedInsideStep
+        self._trainer.remember_random_state()
+
+    def on_substep_end(self, args, state, control, **_):
+        if self._trainer.stop.requested:
+            raise StoppedInsideStep
+
+    def on_step_end(self, args, state, control, **_):
+        if self._trainer.stop.requested:
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, args, state, control, logs=None, **_):
+        if not logs or "loss" not in logs:
+            return
+        trainer = self._trainer
+        gradient = logs.get("grad_norm", 0.0)
+        if not math.isfinite(gradient):
+            raise trainer.not_finite("gradient", gradient)
+        trainer.emit(
+            Step(
+                id=trainer.job.id,
+                step=state.global_step,
+                total_steps=state.max_steps,
+                loss=logs["loss"],
+                learning_rate=logs["learning_rate"],
+                tokens_per_second=trainer.tokens_seen / max(trainer.seconds_spent, 1e-9),
+                epoch=state.epoch,
+            )
+        )
+
+
+def _arguments(job: TrainingJob) -> SFTConfig:
+    settings, on_gpu = job.settings, torch.cuda.is_available()
+    return SFTConfig(
+        output_dir=job.checkpoint_dir,
+        learning_rate=settings.learning_rate,
+        num_train_epochs=settings.num_train_epochs,
+        per_device_train_batch_size=settings.per_device_train_batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        warmup_steps=settings.warmup_ratio,  # transformers takes a number below 1 as a share of all steps
+        weight_decay=settings.weight_decay,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        seed=job.seed,
+        data_seed=job.seed,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        dataloader_pin_memory=on_gpu,
+    )

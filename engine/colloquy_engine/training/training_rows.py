@@ -1,0 +1,81 @@
+"""From a dataset file to tokens and labels. Only the completion counts in the loss."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from ..generation.chat_tokens import LiteralText
+from ..protocol.trainer_messages import TrainingFailure
+
+IGNORED = -100  # a label that adds nothing to the loss
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Tokenised rows. A row longer than max_length is left out, never cut: a cut answer would teach the model not to end."""
+
+    input_ids: list[list[int]]
+    labels: list[list[int]]
+    sha256: str  # of the file
+    dropped: int  # rows longer than max_length
+
+
+def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], max_length: int) -> TrainingRows:
+    """Reads {"prompt": [messages], "completion": [one assistant message]} lines. Raises TrainingFailure `bad_data`."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise TrainingFailure("bad_data", f"The dataset {path} cannot be read: {error}") from error
+    rows, dropped = [], 0
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            tokens, labels = _tokenise(json.loads(line), tokenizer, end_tokens)
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingFailure("bad_data", f"{path}:{number}: {type(error).__name__}: {error}") from error
+        if len(tokens) > max_length:
+            dropped += 1
+        else:
+            rows.append((tokens, labels))
+    if not rows:
+        raise TrainingFailure("bad_data", f"The dataset {path} has no rows to train on ({dropped} longer than max_length {max_length}).")
+    return TrainingRows([r[0] for r in rows], [r[1] for r in rows], hashlib.sha256(content).hexdigest(), dropped)
+
+
+def _tokenise(row: dict, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int]) -> tuple[list[int], list[int]]:
+    prompt, completion = _messages(row, "prompt"), _messages(row, "completion")
+    if len(completion) != 1 or completion[0]["role"] != "assistant":
+        raise ValueError("completion must be one assistant message")
+    literal = LiteralText(tokenizer)
+    prompt, completion = literal.set_aside(prompt), literal.set_aside(completion)
+    before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
+    if not whole.startswith(before):
+        raise ValueError("the chat template writes the prompt differently when an answer follows, so the loss cannot be placed")
+    # Tokenised separately, as in the server, so that the answer's tokens are those that the model itself writes.
+    given = literal.tokens(before)
+    learnt = _up_to_end(literal.tokens(whole[len(before) :]), tokenizer, end_tokens)
+    return given + learnt, [IGNORED] * len(given) + learnt
+
+
+def _messages(row: dict, field: str) -> list[dict[str, str]]:
+    messages = row[field]
+    if not isinstance(messages, list) or not messages:
+        raise ValueError(f"{field} must be a list of messages")
+    for message in messages:
+        if not isinstance(message.get("role"), str) or not isinstance(message.get("content"), str):
+            raise ValueError(f"each message of {field} needs a role and a content, both text")
+    return messages
+
+
+def _up_to_end(tokens: list[int], tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int]) -> list[int]:
+    # A template may write a newline after the end of turn, which the model never has to write. If it writes no end of turn,
+    # the tokenizer's is added: otherwise the model would learn to answer without end.
+    for place in range(len(tokens) - 1, -1, -1):
+        if tokens[place] in end_tokens:
+            return tokens[: place + 1]
+    if tokenizer.eos_token_id is None:
+        raise ValueError("the tokenizer has no end-of-turn token")
+    return [*tokens, tokenizer.eos_token_id]

@@ -1,0 +1,81 @@
+"""Adapters: equal to PEFT's, and refused when they do not fit."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from colloquy_engine.generation.adapters import AdapterMissing, AdapterUnfit, linear_modules, read_adapter
+from colloquy_engine.generation.mixed_adapters import MixedAdapters
+
+
+def load(model_dir):
+    return AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float64).eval()
+
+
+@torch.inference_mode()
+def test_a_mixed_batch_gives_what_pefts_mixed_batch_gives(model_dir, adapter_dirs):
+    rows = [None, 0, 1, 2, 0, None, 2, 1]
+    tokens = torch.randint(5, 100, (len(rows), 7), generator=torch.Generator().manual_seed(0))
+    theirs = PeftModel.from_pretrained(load(model_dir), adapter_dirs[0], adapter_name="a0", autocast_adapter_dtype=False)
+    for index in (1, 2):
+        theirs.load_adapter(adapter_dirs[index], f"a{index}", autocast_adapter_dtype=False)
+    theirs = theirs.double().eval()
+    names = ["__base__" if row is None else f"a{row}" for row in rows]
+    expected = theirs(input_ids=tokens, adapter_names=names).logits
+
+    network = load(model_dir)
+    linears = linear_modules(network)
+    adapters = [read_adapter(str(path), str(path), linears) for path in adapter_dirs]
+    mixed = MixedAdapters(network)
+    mixed.route_rows([None if row is None else adapters[row] for row in rows])
+    assert (network(input_ids=tokens).logits - expected).abs().max() < 1e-9
+    for row, adapter in enumerate(rows):  # the same by the path of packed prompts
+        mixed.route_tokens([None if adapter is None else adapters[adapter]], [7])
+        assert (network(input_ids=tokens[row : row + 1]).logits - expected[row : row + 1]).abs().max() < 1e-9
+    mixed.route_rows([None] * len(rows))
+    assert (network(input_ids=tokens).logits - load(model_dir)(input_ids=tokens).logits).abs().max() < 1e-12
+
+
+@pytest.fixture
+def damaged(tmp_path, adapter_dirs):
+    """A copy of an adapter, and a function that changes its weights by name."""
+    shutil.copytree(adapter_dirs[0], tmp_path / "adapter")
+    path = tmp_path / "adapter" / "adapter_model.safetensors"
+
+    def change(edit):
+        save_file(edit(load_file(path)), path)
+        return str(tmp_path / "adapter")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda w: {k.replace("q_proj", "query"): v for k, v in w.items()}, "no linear module"),
+        (lambda w: {k.removeprefix("base_model.model."): v for k, v in w.items()}, "not a LoRA weight"),
+        (lambda w: {k: v[:, :5].contiguous() if "lora_A" in k else v for k, v in w.items()}, "wide in the base"),
+        (lambda w: {k: v for k, v in w.items() if "lora_B" not in k}, "one half"),
+        (lambda w: {k: torch.full_like(v, float("nan")) for k, v in w.items()}, "NaN"),
+        (lambda w: {}, "no weights"),
+    ],
+)
+def test_an_adapter_that_does_not_fit_is_refused(model_dir, damaged, edit, reason):
+    with pytest.raises(AdapterUnfit, match=reason):
+        read_adapter("a", damaged(edit), linear_modules(load(model_dir)))
+
+
+def test_a_missing_adapter_and_another_kind_of_adapter_are_refused(model_dir, tmp_path, adapter_dirs):
+    linears = linear_modules(load(model_dir))
+    with pytest.raises(AdapterMissing):
+        read_adapter("a", str(tmp_path), linears)
+    shutil.copytree(adapter_dirs[0], tmp_path / "dora")
+    config = tmp_path / "dora" / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"use_dora": True}))
+    with pytest.raises(AdapterUnfit, match="use_dora"):
+        read_adapter("a", str(tmp_path / "dora"), linears)

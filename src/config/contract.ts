@@ -1,0 +1,181 @@
+/**
+ * What TypeScript and Python say to each other: the messages of the trainer (engine/train.py) and those of the server
+ * (engine/serve.py) that our client uses. They are declared here and nowhere else in TypeScript.
+ *
+ * `npx tsx src/config/write-schema.ts` writes them to engine/colloquy_engine/protocol/contract.json. A test of the engine compares the
+ * Python classes with that file, field by field, so the two sides cannot differ.
+ */
+import { z } from 'zod';
+import { fineTuneConfigSchema, samplingSchema } from './experiment.ts';
+
+const name = z.string().min(1);
+const count = z.int().min(0);
+/** SHA-256, in hexadecimal. */
+const hash = z.string();
+
+/** How to train: an experiment's `fine_tune`, and whether an adapter or the whole model is trained. */
+export const trainerSettingsSchema = fineTuneConfigSchema.extend({ use_peft: z.boolean().default(true) });
+export type TrainerSettings = z.infer<typeof trainerSettingsSchema>;
+
+/** A job of the trainer. Paths are absolute. */
+export const trainerJobSchema = z
+  .strictObject({
+    id: name,
+    /** A folder or a hub id: see `resolveModel`. */
+    base_model: name,
+    /** The folder of the adapter that training starts from; null for a new adapter. */
+    init_adapter: name.nullable(),
+    dataset: name,
+    output_dir: name,
+    checkpoint_dir: name,
+    seed: z
+      .int()
+      .min(0)
+      .lt(2 ** 32),
+    settings: trainerSettingsSchema,
+  })
+  .refine(({ init_adapter, settings }) => init_adapter === null || settings.use_peft, {
+    message: 'init_adapter needs use_peft: true',
+  })
+  .readonly();
+export type TrainerJob = z.infer<typeof trainerJobSchema>;
+
+/** manifest.json of a finished fine-tune, which the trainer writes last: a folder with a manifest is a complete model. */
+export const fineTuneManifestSchema = z.looseObject({
+  format_version: z.int(),
+  base_model: z.looseObject({ name_or_path: z.string(), sha256: hash }),
+  /** Hash of its weights. */
+  init_adapter: hash.nullable(),
+  /** `dropped_rows` were longer than max_length. */
+  dataset: z.looseObject({ sha256: hash, rows: count, dropped_rows: count }),
+  settings: z.record(z.string(), z.unknown()),
+  seed: z.int(),
+  steps: count,
+  final_loss: z.number(),
+  tokens: count,
+  seconds: z.number(),
+  files: z.record(z.string(), z.looseObject({ sha256: hash, bytes: count })),
+  versions: z.record(z.string(), z.string()),
+});
+export type FineTuneManifest = z.infer<typeof fineTuneManifestSchema>;
+
+/** Why a fine-tune failed. */
+export const failureKinds = [
+  'nan_loss',
+  'out_of_memory',
+  'disk_full',
+  'bad_data',
+  'bad_settings',
+  'missing_model',
+  'in_use',
+  'internal',
+] as const;
+export type FailureKind = (typeof failureKinds)[number];
+
+/** What the trainer writes to stdout: one event a line. */
+export const trainerEventSchema = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('ready') }),
+  /** `resumed_from_step`: 0, or the step of the checkpoint that training continues from. */
+  z.object({ event: z.literal('started'), id: z.string(), total_steps: count, resumed_from_step: count }),
+  z.object({
+    event: z.literal('step'),
+    id: z.string(),
+    step: count,
+    total_steps: count,
+    loss: z.number(),
+    learning_rate: z.number(),
+    tokens_per_second: z.number(),
+    epoch: z.number(),
+  }),
+  z.object({ event: z.literal('checkpoint'), id: z.string(), step: count, path: z.string() }),
+  z.object({
+    event: z.literal('done'),
+    id: z.string(),
+    output_dir: z.string(),
+    manifest: fineTuneManifestSchema,
+  }),
+  /** `id` is null when the job could not be read. */
+  z.object({
+    event: z.literal('failed'),
+    id: z.string().nullable(),
+    kind: z.enum(failureKinds),
+    message: z.string(),
+  }),
+  /** It was asked to stop; `checkpoint` is the newest one. */
+  z.object({ event: z.literal('stopped'), id: z.string(), step: count, checkpoint: z.string().nullable() }),
+]);
+export type TrainerEvent = z.infer<typeof trainerEventSchema>;
+export type TrainerDone = Extract<TrainerEvent, { event: 'done' }>;
+/** What a fine-tune reports before its end. */
+export type TrainerProgress = Extract<TrainerEvent, { event: 'started' | 'step' | 'checkpoint' | 'stopped' }>;
+
+const messages = z
+  .array(z.object({ role: z.enum(['user', 'assistant']), content: z.string() }).readonly())
+  .min(1)
+  .readonly();
+
+/** A request for one answer: POST /chat/completions. */
+export const chatRequestSchema = z
+  .object({
+    model: z.string(),
+    messages,
+    seed: z
+      .int()
+      .min(0)
+      .lt(2 ** 31),
+    ...samplingSchema.shape,
+  })
+  .readonly();
+export type ChatRequest = z.infer<typeof chatRequestSchema>;
+
+/** The same path, asked for the log-probabilities of the prompt's own tokens (vLLM's `prompt_logprobs`). */
+export const scoreRequestSchema = z
+  .object({
+    model: z.string(),
+    messages,
+    max_tokens: z.literal(1),
+    temperature: z.literal(0),
+    seed: z.literal(0),
+    /** How many of the most probable tokens are given at each place, beside the prompt's own. */
+    prompt_logprobs: z.literal([0, 1]),
+    add_generation_prompt: z.boolean().optional(),
+    /** The last message is the beginning of the answer. Needs `add_generation_prompt: false`. */
+    continue_final_message: z.boolean().optional(),
+  })
+  .readonly();
+
+const choice = z.object({
+  message: z.object({ content: z.string().nullish() }),
+  finish_reason: z.string().nullish(),
+});
+/** The answer to a ChatRequest: as much of OpenAI's as our client reads, from this server or another. */
+export const chatAnswerSchema = z.object({
+  model: z.string().nullish(),
+  choices: z.tuple([choice], choice),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
+});
+
+/** By place in the prompt, then by token id; null at the first place. */
+export const promptLogprobsSchema = z.array(
+  z.record(z.string(), z.object({ logprob: z.number() })).nullable(),
+);
+
+/** The same of the answer to a request for scores; `prompt_logprobs` is missing when a server does not know them. */
+export const scoreAnswerSchema = z.object({ prompt_logprobs: promptLogprobsSchema.nullish() });
+
+/** The answer to GET /models. `root` is where the server loaded the model from. */
+export const modelListSchema = z.object({
+  data: z.array(z.object({ id: z.string(), root: z.string().nullish() })),
+});
+
+/** vLLM's requests to load and to unload a LoRA adapter; `lora_path` is a path on the server's machine. */
+export const loadAdapterSchema = z.object({ lora_name: name, lora_path: name });
+export const unloadAdapterSchema = z.object({ lora_name: name });
+
+/** The body of an answer with a status of 400 and above. */
+export const errorAnswerSchema = z.object({
+  error: z.object({ message: z.string(), code: z.union([z.string(), z.number()]).nullish() }),
+});
+
+/** The line on the server's stdout once it listens. */
+export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int() });
