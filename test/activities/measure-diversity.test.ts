@@ -7,14 +7,15 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
-import type { ModelRef } from '../../src/store/models.ts';
+import type { Model } from '../../src/store/models.ts';
 import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
+import { adapterNamed, modelNamed } from '../support/models.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
-const base: ModelRef = { kind: 'base' };
+const base = modelNamed('instant');
 const running = { signal: new AbortController().signal, show: () => undefined };
 const opened: OpenDependencies[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
@@ -47,14 +48,14 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
   });
 }
 
-async function adapter(store: Store, digit: string): Promise<ModelRef> {
+async function adapter(store: Store, digit: string): Promise<Model> {
   const key = digit.repeat(64);
   const manifest = { steps: 1, tokens: 1, final_loss: 0, files: {}, versions: {} };
-  const { uri } = await writeDocument(join(store.model(key), 'manifest.json'), manifest);
-  return { kind: 'adapter', key, uri: new URL('.', uri).href };
+  await writeDocument(join(store.model(key), 'manifest.json'), manifest);
+  return adapterNamed(digit);
 }
 
-const agentsWith = (models: readonly ModelRef[]): Agent<ModelRef>[] =>
+const agentsWith = (models: readonly Model[]): Agent<Model>[] =>
   models.map((model, index) => ({ number: index + 1, models: { generation: model, critic: base } }));
 
 const texts = ['111', '22', '333'] as const;
@@ -86,7 +87,7 @@ async function debated(
   responses: readonly string[] = texts,
 ) {
   const store = openStore(temporaryFolder());
-  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs });
+  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs, modelFolder: store.model });
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
   const files = experimentFiles(store, 'e');

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatCompletion } from '../../src/engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
-import { makeAdapter } from './fixtures/adapter.ts';
+import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
+import { embeddedModel, makeAdapter } from './fixtures/adapter.ts';
 
 export interface ContractCase {
   readonly kind: string;
@@ -14,7 +15,7 @@ export interface ContractCase {
 }
 
 const { signal } = new AbortController();
-const base = { kind: 'base' } as const;
+const base = modelNamed(embeddedModel);
 
 function request(seed: number, maxTokens = 24): Parameters<Endpoint['chat']>[1] {
   const messages = [{ role: 'user', content: '12+3*8-5' }] as const;
@@ -156,7 +157,7 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
     });
 
     it.skipIf(!adapters)('refuses an adapter that is not there, in the words of the server', async () => {
-      const missing = { ...makeAdapter('f', 1), uri: 'file:///no/such/adapter' };
+      const missing = adapterNamed('f', baseNamed(embeddedModel));
       await expect(endpoint.prepare([missing], signal)).rejects.toMatchObject({
         name: 'EngineRefused',
         status: 404,

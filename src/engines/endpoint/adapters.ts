@@ -1,34 +1,38 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
 import { report } from '../../observe/events.ts';
-import type { ModelRef } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineRefused } from '../errors.ts';
 import type { ChatClient } from './chat-client.ts';
 
-export type AdapterRef = Extract<ModelRef, { kind: 'adapter' }>;
+/** The folder of the model with this content address, on the server's machine. */
+export type ModelFolder = (key: string) => string;
 
 export interface LoadedAdapters {
-  /** Runs `fn` with the name under which the server has the adapter, loading it first where needed. */
-  use<T>(ref: AdapterRef, signal: AbortSignal, fn: (name: string) => Promise<T>): Promise<T>;
+  /** Runs `fn` with the name under which the server has the adapter with this content address, loading it first where needed. */
+  use<T>(key: string, signal: AbortSignal, fn: (name: string) => Promise<T>): Promise<T>;
 }
 
 /**
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content's hash, so that a name never comes to
  * mean other weights. Above `limit` the one used longest ago and not in use is unloaded.
  */
-export function createLoadedAdapters(client: ChatClient, baseModel: string, limit = 48): LoadedAdapters {
+export function createLoadedAdapters(
+  client: ChatClient,
+  baseModel: string,
+  folderOf: ModelFolder,
+  limit = 48,
+): LoadedAdapters {
   /** In order of use, the latest last. */
   const slots = new Map<string, Slot>();
   let baseline: Promise<string> | undefined;
 
-  function slotFor(ref: AdapterRef): Slot {
-    const name = adapterName(ref);
-    const slot = slots.get(name) ?? { name, users: 0, loaded: load(name, fileURLToPath(ref.uri)) };
+  function slotFor(key: string): Slot {
+    const name = adapterName(key);
+    const slot = slots.get(name) ?? { name, users: 0, loaded: load(name, folderOf(key)) };
     slots.delete(name);
     slots.set(name, slot);
     // One that failed to load is tried again by whoever comes next.
@@ -71,9 +75,9 @@ export function createLoadedAdapters(client: ChatClient, baseModel: string, limi
   }
 
   return {
-    async use(ref, signal, fn) {
+    async use(key, signal, fn) {
       for (let again = true; ; again = false) {
-        const slot = slotFor(ref);
+        const slot = slotFor(key);
         slot.users += 1;
         try {
           await abortable(slot.loaded, signal);
@@ -97,8 +101,8 @@ interface Slot {
   users: number;
 }
 
-function adapterName(ref: AdapterRef): string {
-  return `colloquy-${ref.key.slice(0, 16)}`;
+function adapterName(key: string): string {
+  return `colloquy-${key.slice(0, 16)}`;
 }
 
 /** Any text would do; one with digits and letters suits the embedded model and large ones alike. */

@@ -1,5 +1,5 @@
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { ModelRef } from '../../store/models.ts';
+import type { Model } from '../../store/models.ts';
 import type { ChatCompletion, ChatRequest, OnBusy } from './chat-client.ts';
 import type { ResponsesToScore } from './score.ts';
 import type { Turn } from './request-slots.ts';
@@ -11,7 +11,7 @@ export interface Endpoint {
    * that the server has no more in flight than it can take.
    */
   chat(
-    model: ModelRef,
+    model: Model,
     request: Omit<ChatRequest, 'model'>,
     signal: AbortSignal,
     onBusy?: OnBusy,
@@ -22,7 +22,7 @@ export interface Endpoint {
    * @throws PromptLogprobsUnsupported, or the chat client's errors
    */
   score(
-    model: ModelRef,
+    model: Model,
     request: ResponsesToScore,
     signal: AbortSignal,
     onBusy?: OnBusy,
@@ -42,7 +42,7 @@ export interface Endpoint {
    *
    * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
    */
-  prepare(models: readonly ModelRef[], signal: AbortSignal): Promise<void>;
+  prepare(models: readonly Model[], signal: AbortSignal): Promise<void>;
   /**
    * Preflight: the server answers and has the base model.
    *

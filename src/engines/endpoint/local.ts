@@ -3,7 +3,7 @@ import type { EndpointConfig } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, type EngineDied, EngineUnreachable, ModelNotServed } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
-import { createLoadedAdapters, type LoadedAdapters } from './adapters.ts';
+import { createLoadedAdapters, type LoadedAdapters, type ModelFolder } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createTurns } from './request-slots.ts';
@@ -16,6 +16,7 @@ export function createLocalEndpoint(
   config: LocalEndpointConfig,
   baseModel: string,
   engine: EngineProcess,
+  folderOf: ModelFolder,
 ): Endpoint {
   const maxConcurrency = config.max_concurrency ?? 128;
   let connection: Connection | undefined;
@@ -26,7 +27,7 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    connection = { engine: running, client, adapters: createLoadedAdapters(client, baseModel) };
+    connection = { engine: running, client, adapters: createLoadedAdapters(client, baseModel, folderOf) };
     return connection;
   }
 
@@ -52,16 +53,16 @@ export function createLocalEndpoint(
     turn: createTurns(maxConcurrency),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ client, adapters }) =>
-        model.kind === 'base'
+        model.tuned === null
           ? client.complete({ ...request, model: baseModel }, signal, onBusy)
-          : adapters.use(model, signal, (name) =>
+          : adapters.use(model.tuned.key, signal, (name) =>
               client.complete({ ...request, model: name }, signal, onBusy),
             ),
       ),
     score: (model, request, signal, onBusy) =>
       outlive(signal, ({ client, adapters }) => {
         const score = (name: string) => scoreResponses(client, name, request, signal, onBusy);
-        return model.kind === 'base' ? score(baseModel) : adapters.use(model, signal, score);
+        return model.tuned === null ? score(baseModel) : adapters.use(model.tuned.key, signal, score);
       }),
     async embed() {
       throw new EmbeddingsUnsupported(baseModel);
@@ -70,7 +71,7 @@ export function createLocalEndpoint(
       await outlive(signal, async ({ adapters }) => {
         await Promise.all(
           models.map(async (model) => {
-            if (model.kind === 'adapter') await adapters.use(model, signal, async () => undefined);
+            if (model.tuned !== null) await adapters.use(model.tuned.key, signal, async () => undefined);
           }),
         );
       });

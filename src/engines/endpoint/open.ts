@@ -1,18 +1,27 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { InvalidConfig } from '../../config/faults.ts';
-import { projectRoot } from '../../config/installation.ts';
+import type { BaseModel, Model } from '../../store/models.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
+import type { ModelFolder } from './adapters.ts';
+import { requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createUrlEndpoint } from './remote.ts';
-import { ColloquyError, exitCodes } from '../../errors.ts';
 
-/** The endpoints that a worker has in use: one for each (endpoint, base model), so one engine for each base model. */
+/** The endpoints that a worker has in use: one for each base model at an endpoint, so one engine for each base model. */
 export interface Endpoints {
-  /** @throws InvalidConfig when the worker's configuration has no endpoint of that name */
-  get(name: string, baseModel: string): Endpoint;
+  /**
+   * What answers for a base model and all that is made of it.
+   *
+   * @throws InvalidConfig when the worker's configuration has no endpoint of that name
+   */
+  for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
+  /**
+   * Has every model ready to answer at its endpoint.
+   *
+   * @throws BaseModelChanged, or as `Endpoint.prepare` does
+   */
+  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
   /** Closes all of them; resolves when nothing that they started is left. */
   close(): Promise<void>;
 }
@@ -23,16 +32,27 @@ export function createEndpoints(
   deps: EndpointDeps,
 ): Endpoints {
   const open = new Map<string, Endpoint>();
+
+  function endpointFor({ endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint {
+    const key = JSON.stringify([name, baseModel]);
+    const known = open.get(key);
+    if (known !== undefined) return known;
+    const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
+    if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
+    const endpoint = openEndpoint(config, baseModel, deps);
+    open.set(key, endpoint);
+    return endpoint;
+  }
+
   return {
-    get(name, baseModel) {
-      const key = JSON.stringify([name, baseModel]);
-      const known = open.get(key);
-      if (known !== undefined) return known;
-      const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
-      if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
-      const endpoint = openEndpoint(config, baseModel, deps);
-      open.set(key, endpoint);
-      return endpoint;
+    for: endpointFor,
+    async serve(models, signal) {
+      const bases = new Map(models.map(({ base }) => [JSON.stringify(base), base]));
+      for (const [id, base] of bases) {
+        await requireSameWeights(base);
+        const itsModels = models.filter((model) => JSON.stringify(model.base) === id);
+        await endpointFor(base).prepare(itsModels, signal);
+      }
     },
     async close() {
       await Promise.all([...open.values()].map((endpoint) => endpoint.close()));
@@ -48,6 +68,7 @@ function unknownEndpoint(name: string, known: readonly string[]): InvalidConfig 
 }
 
 export interface EndpointDeps {
+  readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
   /** Of a supervised engine; only tests and benchmarks set them. */
@@ -56,47 +77,12 @@ export interface EndpointDeps {
 
 /** The endpoint that `config` describes, for one base model. Nothing is started or reached before its first use. */
 export function openEndpoint(config: EndpointConfig, baseModel: string, deps: EndpointDeps): Endpoint {
-  if (config.kind !== 'local') return createUrlEndpoint(config, baseModel);
+  if (config.kind !== 'local') return createUrlEndpoint(config, baseModel, deps.modelFolder);
   const engine = createEngineProcess({
     ...deps.engine,
     model: resolveModel(baseModel),
     servedModelName: baseModel,
     logFolder: deps.logFolder,
   });
-  return createLocalEndpoint(config, baseModel, engine);
+  return createLocalEndpoint(config, baseModel, engine, deps.modelFolder);
 }
-
-/**
- * What the Python programs load for `model_name_or_path`: the absolute path when it is a folder (relative to the project's
- * root, or absolute), else the name itself, a hub id.
- *
- * @throws ModelFolderMissing when it is no folder that is there, and no hub id either
- */
-export function resolveModel(modelNameOrPath: string): string {
-  const path = resolve(projectRoot, modelNameOrPath);
-  if (existsSync(path)) return path;
-  if (hubId.test(modelNameOrPath)) return modelNameOrPath;
-  throw new ModelFolderMissing(modelNameOrPath, path);
-}
-
-/** Told before an engine is started: loading Python's libraries only to hear the same takes long. */
-export class ModelFolderMissing extends ColloquyError {
-  override name = 'ModelFolderMissing' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
-  readonly model: string;
-  /** Where it was looked for. */
-  readonly path: string;
-
-  constructor(model: string, path: string) {
-    super(
-      `There is no folder ${path}, and "${model}" is no hub id such as Qwen/Qwen3-4B. ` +
-        `Correct model_name_or_path, or put the model there.`,
-    );
-    this.model = model;
-    this.path = path;
-  }
-}
-
-/** NAME or OWNER/NAME: https://huggingface.co/docs/huggingface_hub (validate_repo_id). */
-const hubId = /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/;

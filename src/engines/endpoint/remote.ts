@@ -1,7 +1,7 @@
 /** Endpoints that somebody else runs: a vLLM server, or any server of the OpenAI chat protocol. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { AdaptersUnsupported, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
-import { createLoadedAdapters } from './adapters.ts';
+import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createTurns } from './request-slots.ts';
@@ -10,10 +10,14 @@ import { embedTexts, scoreResponses } from './score.ts';
 export type UrlEndpointConfig = Exclude<EndpointConfig, { kind: 'local' }>;
 
 /** @param baseModel the server's name for the base model */
-export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string): Endpoint {
+export function createUrlEndpoint(
+  config: UrlEndpointConfig,
+  baseModel: string,
+  folderOf: ModelFolder,
+): Endpoint {
   const url = apiUrl(config.url);
   const client = createChatClient({ url, apiKeyEnv: config.api_key_env });
-  const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel) : undefined;
+  const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel, folderOf) : undefined;
   const maxConcurrency = config.max_concurrency ?? (config.kind === 'vllm' ? 64 : 8);
 
   return {
@@ -21,24 +25,24 @@ export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string):
     maxConcurrency,
     turn: createTurns(maxConcurrency),
     async chat(model, request, signal, onBusy) {
-      if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal, onBusy);
+      if (model.tuned === null) return client.complete({ ...request, model: baseModel }, signal, onBusy);
       if (adapters === undefined) throw new AdaptersUnsupported(url);
-      return adapters.use(model, signal, (name) =>
+      return adapters.use(model.tuned.key, signal, (name) =>
         client.complete({ ...request, model: name }, signal, onBusy),
       );
     },
     async score(model, request, signal, onBusy) {
       if (adapters === undefined) throw new PromptLogprobsUnsupported(client.url);
       const score = (name: string) => scoreResponses(client, name, request, signal, onBusy);
-      return model.kind === 'base' ? score(baseModel) : adapters.use(model, signal, score);
+      return model.tuned === null ? score(baseModel) : adapters.use(model.tuned.key, signal, score);
     },
     embed: (texts, signal, onBusy) => embedTexts(client, baseModel, texts, signal, onBusy),
     async prepare(models, signal) {
       await Promise.all(
         models.map(async (model) => {
-          if (model.kind === 'base') return;
+          if (model.tuned === null) return;
           if (adapters === undefined) throw new AdaptersUnsupported(url);
-          await adapters.use(model, signal, async () => undefined);
+          await adapters.use(model.tuned.key, signal, async () => undefined);
         }),
       );
     },
