@@ -5,7 +5,7 @@ import {
   type ChatClientOptions,
   createChatClient,
 } from '../../src/engines/endpoint/chat-client.ts';
-import { ApiKeyMissing } from '../../src/engines/endpoint/exchange.ts';
+import { ApiKeyMissing } from '../../src/engines/endpoint/http.ts';
 import {
   EngineAnswerInvalid,
   EngineBusy,

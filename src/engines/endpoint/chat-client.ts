@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
 import { pause } from '../abort.ts';
 import { EngineAnswerInvalid, EngineBusy, EngineFailed, EngineRefused } from '../errors.ts';
-import { createExchange, type ExchangeAnswer, readApiKey, shownUrl, withoutKey } from './exchange.ts';
+import { createHttpClient, type HttpAnswer, readApiKey, shownUrl, withoutKey } from './http.ts';
 
 export interface ChatClient {
   /**
@@ -84,7 +84,7 @@ export interface ChatClientOptions {
 export function createChatClient(options: ChatClientOptions): ChatClient {
   const base = options.url.replace(/\/+$/, '');
   const patienceMs = options.patienceMs ?? 600_000;
-  const exchange = createExchange(options.timeoutMs ?? 600_000);
+  const exchange = createHttpClient(options.timeoutMs ?? 600_000);
 
   async function ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<string> {
     const url = `${base}${path}`;
@@ -195,7 +195,7 @@ function isModel(answered: string | null | undefined, asked: string): boolean {
 const longestWaitMs = 66_000;
 
 /** A spent quota comes as 429 too, but no waiting refills it. */
-function isBusy({ status }: ExchangeAnswer, words: string): boolean {
+function isBusy({ status }: HttpAnswer, words: string): boolean {
   return status === 503 || (status === 429 && !/insufficient_quota|exceeded your current quota/i.test(words));
 }
 
@@ -225,7 +225,7 @@ function parseRetryAfter(value: string | undefined, now: number): number | undef
 }
 
 /** What a server says about an error, on one line of at most 500 characters, whichever of the usual shapes it uses; no key. */
-export function serverWords(answer: ExchangeAnswer, key: string | undefined): string {
+export function serverWords(answer: HttpAnswer, key: string | undefined): string {
   if (answer.location !== undefined && answer.status < 400) {
     return withoutKey(`moved to ${answer.location}; use that URL`, key);
   }
