@@ -26,6 +26,9 @@ function logprob(model: string, character: string): number {
   return character === (model.endsWith('a') ? '1' : '2') ? -0.1 : -1;
 }
 
+/** A request that scores responses; the proof of an adapter leaves the end of its prompt to the server. */
+const scores = ({ body }: Asked): boolean => 'add_generation_prompt' in body;
+
 function engine(refuses: (asked: Asked) => boolean = () => false, status = 400): Promise<TestServer> {
   return serve((response, asked) => {
     const { model, messages } = asked.body as { model: string; messages?: { content: string }[] };
@@ -37,7 +40,7 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
       return json(response, { data });
     }
     if (messages === undefined) return json(response, {});
-    if (asked.body['prompt_logprobs'] === 0 && refuses(asked))
+    if (scores(asked) && refuses(asked))
       return json(response, { error: { message: 'maximum context length is 9' } }, status);
     const begun = asked.body['add_generation_prompt'] === true ? '>' : '';
     const characters = Array.from(messages.map(({ content }) => content).join('>') + begun);
@@ -87,7 +90,10 @@ async function debated(
   responses: readonly string[] = texts,
 ) {
   const store = openStore(temporaryFolder());
-  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs, modelFolder: store.model });
+  const endpoints = createEndpoints(
+    { instant: { kind, url } },
+    { logFolder: store.logs, modelFolder: (key) => store.model(key) },
+  );
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
   const files = experimentFiles(store, 'e');
@@ -115,7 +121,7 @@ async function debated(
   return { store, files, measured };
 }
 
-const scorings = ({ asked }: TestServer) => asked.filter(({ body }) => body['prompt_logprobs'] === 0);
+const scorings = ({ asked }: TestServer) => asked.filter(scores);
 
 describe('the diversity of agents', () => {
   it('comes from what each model thinks of all first responses', async () => {

@@ -33,6 +33,7 @@ endpointContract({
   kind: 'local',
   open: async () => ({ ...local, close: async () => undefined }),
   adapters: true,
+  sharesDevice: true,
   forgetAdapter,
 });
 for (const kind of ['vllm', 'openai'] as const) {
@@ -40,7 +41,7 @@ for (const kind of ['vllm', 'openai'] as const) {
     const { url } = await engine.ready(signal);
     return openEndpoint({ kind, url }, embeddedModel, { logFolder, modelFolder });
   };
-  endpointContract({ kind, open, adapters: kind === 'vllm', forgetAdapter });
+  endpointContract({ kind, open, adapters: kind === 'vllm', sharesDevice: false, forgetAdapter });
 
   it(`an endpoint of kind ${kind} names the models that are served where the base model is not`, async () => {
     const { url } = await engine.ready(signal);

@@ -12,9 +12,9 @@ import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
 
 /**
- * Answers from the journal where it has them, from the endpoint otherwise. An answer's turn at the endpoint lasts until it is
- * journalled, so that a crash loses at most `endpoint.maxConcurrency` of them; and none is asked for by an attempt that has lost
- * its claim to another, or while the disk would not take it.
+ * Answers from the journal where it has them, from the endpoint otherwise. An answer keeps its slot at the endpoint until it is
+ * journalled, so that a crash loses at most `slots.count` answers. An attempt that has lost its claim to another asks for none, and
+ * none is asked for while the disk has no room for it.
  */
 export type JournalledAnswers = {
   readonly give: (utterance: Utterance<Model>, stop: AbortSignal) => Promise<Answer>;
@@ -71,7 +71,7 @@ export function journalledAnswers({
   ): Promise<Answer> => {
     const { base } = utterance.model;
     const name = base.endpoint;
-    return reportedTurn(endpoints.for(base), name, signal, async () => {
+    return inReportedSlot(endpoints.for(base), name, signal, async () => {
       stop.throwIfAborted();
       claim.require();
       journal.requireRoom();
@@ -103,8 +103,8 @@ function requestHash(
   return hash('sha256', JSON.stringify([weightsOf(model), messages, seed, sampling, truncate])).slice(0, 16);
 }
 
-/** Does `work` in a turn at the endpoint, and reports how the endpoint's queue changes with it. */
-export async function reportedTurn<Result>(
+/** Does `work` in a slot of the endpoint, and reports how the endpoint's queue changes with it. */
+export async function inReportedSlot<Result>(
   endpoint: Endpoint,
   name: string,
   signal: AbortSignal,
@@ -113,7 +113,7 @@ export async function reportedTurn<Result>(
   let inFlight = 0;
   report('queue', { endpoint: name, waiting: 1, inFlight });
   try {
-    return await endpoint.turn(() => {
+    return await endpoint.slots.use(() => {
       inFlight = 1;
       report('queue', { endpoint: name, waiting: -1, inFlight });
       return work();

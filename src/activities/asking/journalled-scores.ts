@@ -9,7 +9,7 @@ import type { Claim } from '../../store/files/claim.ts';
 import { appendNoting, type Journal, requireRoom } from '../../store/files/journal.ts';
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
-import { reportedTurn } from './journalled-answers.ts';
+import { inReportedSlot } from './journalled-answers.ts';
 
 /** What models think of the first responses to a question. */
 export type QuestionScores = {
@@ -48,7 +48,7 @@ export function journalledScores(
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
     const endpoint = endpoints.for(model.base);
-    return reportedTurn(endpoint, model.base.endpoint, stop, async () => {
+    return inReportedSlot(endpoint, model.base.endpoint, stop, async () => {
       stop.throwIfAborted();
       claim.require();
       requireRoom(journal);

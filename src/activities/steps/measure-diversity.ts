@@ -20,7 +20,7 @@ import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { reportedTurn } from '../asking/journalled-answers.ts';
+import { inReportedSlot } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
 
@@ -160,7 +160,7 @@ export function responseEncoder(encoder: EncoderName, endpoints: Endpoints): Res
     encode: async (texts, signal) => {
       const spoken = texts.filter((text) => text.trim() !== '');
       if (spoken.length === 0) return texts.map(() => [0]);
-      const vectors = await reportedTurn(endpoint, encoder.endpoint, signal, () =>
+      const vectors = await inReportedSlot(endpoint, encoder.endpoint, signal, () =>
         endpoint.embed(spoken, signal),
       );
       const zeros = vectors[0]?.map(() => 0) ?? [];

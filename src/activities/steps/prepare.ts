@@ -66,7 +66,7 @@ export async function prepare(
     const questions = await questionsOf(load, experiment, files, begun !== null);
     return { night, questions, transfer: await transferTasks(config, files, begun !== null, signal) };
   });
-  const { base, canTune } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
+  const { base, servesTuned } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
   await writeDocument(files.config, config);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -75,7 +75,7 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: canTune ? learnerGroups(config.agents, learning) : [],
+    learners: servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, base) }),
@@ -130,15 +130,15 @@ async function usableModel(
   config: ExperimentConfig,
   endpoints: Endpoints,
   signal: AbortSignal,
-): Promise<{ base: BaseModel; canTune: boolean }> {
+): Promise<{ base: BaseModel; servesTuned: boolean }> {
   const { endpoint: name, model_name_or_path: model } = config.model;
   const endpoint = endpoints.for({ endpoint: name, name: model });
-  if (config.iterations > 0 && !endpoint.servesAdapters) {
+  if (config.iterations > 0 && !endpoint.servesTuned) {
     const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
   await endpoint.check(signal);
-  return { base: await identifyBaseModel(name, model), canTune: endpoint.servesAdapters };
+  return { base: await identifyBaseModel(name, model), servesTuned: endpoint.servesTuned };
 }
 
 /** Whatever keeps the questions or the engine from being there ends the run at once: a start is the time to be told. */

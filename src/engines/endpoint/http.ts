@@ -80,7 +80,11 @@ export function createHttpClient(timeoutMs: number): HttpClient {
       return { status, text: decode(data, url), retryAfter: asText(retryAfter), location: asText(location) };
     } catch (error) {
       if (!late) throw error;
-      throw new EngineUnreachable(shownUrl(url), 'timeout', `It did not answer within ${timeoutMs / 1000} s.`);
+      throw new EngineUnreachable(
+        shownUrl(url),
+        'timeout',
+        `It did not answer within ${timeoutMs / 1000} s.`,
+      );
     } finally {
       clearTimeout(timer);
       stopListening();

@@ -1,3 +1,4 @@
+/** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
@@ -6,20 +7,21 @@ import type { ModelFolder } from './adapters.ts';
 import { requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
-import { createUrlEndpoint } from './remote.ts';
+import { createOpenAiEndpoint } from './openai.ts';
+import { createVllmEndpoint } from './vllm.ts';
 
-/** The endpoints that a worker has in use: one for each base model at an endpoint, so one engine for each base model. */
-export interface Endpoints {
+/** One endpoint for each base model at each place, so one engine for each base model. */
+export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> {
   /**
-   * What answers for a base model and all that is made of it.
+   * What answers for a base model and for all models that are fine-tuned on it.
    *
    * @throws InvalidConfig when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
   /**
-   * Has every model ready to answer at its endpoint.
+   * Has every model served by its endpoint.
    *
-   * @throws BaseModelChanged, or as `Endpoint.prepare` does
+   * @throws BaseModelChanged, or as `Endpoint.serve` does
    */
   serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
   /** Closes all of them; resolves when nothing that they started is left. */
@@ -31,16 +33,19 @@ export function createEndpoints(
   configs: Readonly<Record<string, EndpointConfig>>,
   deps: EndpointDeps,
 ): Endpoints {
-  const open = new Map<string, Endpoint>();
+  const opened = new Map<string, Endpoint>();
+  const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
+    await Promise.all([...opened.values()].map(work));
+  };
 
   function endpointFor({ endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint {
-    const key = JSON.stringify([name, baseModel]);
-    const known = open.get(key);
+    const id = JSON.stringify([name, baseModel]);
+    const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
     const endpoint = openEndpoint(config, baseModel, deps);
-    open.set(key, endpoint);
+    opened.set(id, endpoint);
     return endpoint;
   }
 
@@ -51,12 +56,12 @@ export function createEndpoints(
       for (const [id, base] of bases) {
         await requireSameWeights(base);
         const itsModels = models.filter((model) => JSON.stringify(model.base) === id);
-        await endpointFor(base).prepare(itsModels, signal);
+        await endpointFor(base).serve(itsModels, signal);
       }
     },
-    async close() {
-      await Promise.all([...open.values()].map((endpoint) => endpoint.close()));
-    },
+    yieldDevice: () => each((endpoint) => endpoint.yieldDevice()),
+    takeDevice: () => each((endpoint) => endpoint.takeDevice()),
+    close: () => each((endpoint) => endpoint.close()),
   };
 }
 
@@ -68,6 +73,7 @@ function unknownEndpoint(name: string, known: readonly string[]): InvalidConfig 
 }
 
 export interface EndpointDeps {
+  /** Where the store keeps the models that were fine-tuned here. */
   readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
@@ -77,12 +83,21 @@ export interface EndpointDeps {
 
 /** The endpoint that `config` describes, for one base model. Nothing is started or reached before its first use. */
 export function openEndpoint(config: EndpointConfig, baseModel: string, deps: EndpointDeps): Endpoint {
-  if (config.kind !== 'local') return createUrlEndpoint(config, baseModel, deps.modelFolder);
-  const engine = createEngineProcess({
-    ...deps.engine,
-    model: resolveModel(baseModel),
-    servedModelName: baseModel,
-    logFolder: deps.logFolder,
-  });
-  return createLocalEndpoint(config, baseModel, engine, deps.modelFolder);
+  switch (config.kind) {
+    case 'local': {
+      const engine = createEngineProcess({
+        ...deps.engine,
+        model: resolveModel(baseModel),
+        servedModelName: baseModel,
+        logFolder: deps.logFolder,
+      });
+      return createLocalEndpoint(config, baseModel, engine, deps.modelFolder);
+    }
+    case 'vllm':
+      return createVllmEndpoint(config, baseModel, deps.modelFolder);
+    case 'openai':
+    default:
+      config.kind satisfies 'openai';
+      return createOpenAiEndpoint(config, baseModel);
+  }
 }
