@@ -167,7 +167,10 @@ export type OpenDependencies = Dependencies & {
 /** A worker's dependencies: the real ones, but for those that are given. No process is started before it is needed. */
 export function openDependencies({
   store = openStore(),
-  endpoints = createEndpoints(loadEndpoints(), { logFolder: store.logs }),
+  endpoints = createEndpoints(loadEndpoints(), {
+    logFolder: store.logs,
+    modelFolder: (key) => store.model(key),
+  }),
   trainer = createTrainer({ logFolder: store.logs }),
 }: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
   const grader = createGrader();
@@ -177,7 +180,7 @@ export function openDependencies({
     trainer,
     grader,
     searchAttributes: false,
-    gate: createGpuGate((wait) => report('gate passed', wait)),
+    gate: createGpuGate((wait) => report('gate passed', wait), endpoints),
     close: async () => {
       await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
     },

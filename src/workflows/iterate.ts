@@ -66,7 +66,7 @@ async function recordIteration(
     fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps: done, finalLoss }) => ({
       agent,
       role,
-      model: trained && model.kind === 'adapter' ? model.key : null,
+      model: trained ? (model.tuned?.key ?? null) : null,
       rows,
       steps: done,
       finalLoss,

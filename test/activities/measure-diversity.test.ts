@@ -7,14 +7,15 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
-import type { ModelRef } from '../../src/store/models.ts';
+import type { Model } from '../../src/store/models.ts';
 import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
+import { adapterNamed, modelNamed } from '../support/models.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
-const base: ModelRef = { kind: 'base' };
+const base = modelNamed('instant');
 const running = { signal: new AbortController().signal, show: () => undefined };
 const opened: OpenDependencies[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
@@ -24,6 +25,9 @@ function logprob(model: string, character: string): number {
   if (!model.startsWith('colloquy-')) return -0.7;
   return character === (model.endsWith('a') ? '1' : '2') ? -0.1 : -1;
 }
+
+/** A request that scores responses; the proof of an adapter leaves the end of its prompt to the server. */
+const scores = ({ body }: Asked): boolean => 'add_generation_prompt' in body;
 
 function engine(refuses: (asked: Asked) => boolean = () => false, status = 400): Promise<TestServer> {
   return serve((response, asked) => {
@@ -36,7 +40,7 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
       return json(response, { data });
     }
     if (messages === undefined) return json(response, {});
-    if (asked.body['prompt_logprobs'] === 0 && refuses(asked))
+    if (scores(asked) && refuses(asked))
       return json(response, { error: { message: 'maximum context length is 9' } }, status);
     const begun = asked.body['add_generation_prompt'] === true ? '>' : '';
     const characters = Array.from(messages.map(({ content }) => content).join('>') + begun);
@@ -47,7 +51,7 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
   });
 }
 
-async function adapter(store: Store, digit: string): Promise<ModelRef> {
+async function adapter(store: Store, digit: string): Promise<Model> {
   const key = digit.repeat(64);
   const manifest = {
     format_version: 1,
@@ -63,11 +67,11 @@ async function adapter(store: Store, digit: string): Promise<ModelRef> {
     files: {},
     versions: {},
   };
-  const { uri } = await writeDocument(join(store.model(key), 'manifest.json'), manifest);
-  return { kind: 'adapter', key, uri: new URL('.', uri).href };
+  await writeDocument(join(store.model(key), 'manifest.json'), manifest);
+  return adapterNamed(digit);
 }
 
-const agentsWith = (models: readonly ModelRef[]): Agent<ModelRef>[] =>
+const agentsWith = (models: readonly Model[]): Agent<Model>[] =>
   models.map((model, index) => ({ number: index + 1, models: { generation: model, critic: base } }));
 
 const texts = ['111', '22', '333'] as const;
@@ -99,7 +103,10 @@ async function debated(
   responses: readonly string[] = texts,
 ) {
   const store = openStore(temporaryFolder());
-  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs });
+  const endpoints = createEndpoints(
+    { instant: { kind, url } },
+    { logFolder: store.logs, modelFolder: (key) => store.model(key) },
+  );
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
   const files = experimentFiles(store, 'e');
@@ -127,7 +134,7 @@ async function debated(
   return { store, files, measured };
 }
 
-const scorings = ({ asked }: TestServer) => asked.filter(({ body }) => body['prompt_logprobs'] === 0);
+const scorings = ({ asked }: TestServer) => asked.filter(scores);
 
 describe('the diversity of agents', () => {
   it('comes from what each model thinks of all first responses', async () => {

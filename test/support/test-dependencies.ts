@@ -30,7 +30,7 @@ export function testDependencies({
     store,
     endpoints: createEndpoints(
       { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
-      { logFolder: store.logs },
+      { logFolder: store.logs, modelFolder: (key) => store.model(key) },
     ),
     trainer: createTrainer({
       logFolder: store.logs,

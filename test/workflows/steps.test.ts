@@ -5,6 +5,10 @@ import { stepText } from '../../src/workflows/what-waits.ts';
 const experiment = 'demo';
 const agents = [] as const;
 const tokens = { prompt: 0, completion: 0 };
+const init = {
+  base: { endpoint: 'local', name: 'm', revision: null, weights: 'w' },
+  tuned: null,
+} as const;
 const dataset = { uri: 'file:///d.jsonl', sha256: 'a'.repeat(64), bytes: 1, rows: 7 };
 const debate = (split: Parameters<typeof steps.debate>[0]['split'], iteration = 2) =>
   steps.debate({ experiment, iteration, split, shard: 3, agents }, 9);

@@ -9,13 +9,20 @@ import {
   type TrainerProgress,
   trainerSettingsSchema,
 } from '../../config/contract.ts';
-import { resolveModel } from '../../engines/endpoint/open.ts';
+import { resolveModel } from '../../engines/endpoint/base-model.ts';
 import { type FineTune, report } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema, sealAsItIs } from '../../store/files/sealed.ts';
-import { baseModelHash, findModel, modelKey, type ModelRef, modelRefSchema } from '../../store/models.ts';
+import {
+  adapterOf,
+  baseModelHash,
+  findModel,
+  type Model,
+  modelKey,
+  modelSchema,
+} from '../../store/models.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
@@ -28,7 +35,7 @@ const fineTuneRequestSchema = z.strictObject({
   role: z.string(),
   dataset: artifactRefSchema,
   /** The model that training starts from. */
-  init: modelRefSchema,
+  init: modelSchema,
 });
 type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 
@@ -36,7 +43,7 @@ type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 export type FineTuned = {
   readonly agent: number;
   readonly role: string;
-  readonly model: ModelRef;
+  readonly model: Model;
   readonly trained: boolean;
   readonly rows: number;
   /** Optimiser steps. */
@@ -55,11 +62,11 @@ export async function fineTune(
   running: Running,
 ): Promise<FineTuned> {
   const { agent, role, dataset } = request;
-  const { ref, manifest } = await findOrTrain(request, dependencies, running);
+  const { model, manifest } = await findOrTrain(request, dependencies, running);
   return {
     agent,
     role,
-    model: ref,
+    model,
     trained: true,
     rows: dataset.rows,
     steps: manifest.steps,
@@ -78,11 +85,12 @@ export async function remakeModel(
   const path = dependencies.store.modelRequest(key);
   const request = await readDocument(path, fineTuneRequestSchema);
   if (request === null) throw new ArtifactMissing(path);
-  if (request.init.kind === 'adapter') await remakeModel(request.init, dependencies, running);
+  const { tuned } = request.init;
+  if (tuned !== null) await remakeModel({ key: tuned.key }, dependencies, running);
   await findOrTrain(request, dependencies, running);
 }
 
-type FinishedModel = { readonly ref: ModelRef; readonly manifest: FineTuneManifest };
+type FinishedModel = { readonly model: Model; readonly manifest: FineTuneManifest };
 
 async function findOrTrain(
   request: FineTuneRequest,
@@ -90,7 +98,8 @@ async function findOrTrain(
   { signal, show }: Running,
 ): Promise<FinishedModel> {
   const config = await configOf(experimentFiles(store, request.experiment));
-  const base = resolveModel(config.model.model_name_or_path);
+  const { base, tuned: init } = request.init;
+  const folder = resolveModel(base.name);
   const settings = trainerSettingsSchema.parse(config.fine_tune);
   const seed = seedFor({
     seed: config.seed,
@@ -98,9 +107,8 @@ async function findOrTrain(
     purpose: `fine-tune ${request.role}`,
     agent: request.agent,
   });
-  const init = request.init.kind === 'adapter' ? request.init : null;
   const key = modelKey({
-    base: await baseModelHash(base),
+    base: await baseModelHash(folder),
     init: init?.key ?? null,
     datasetSha256: request.dataset.sha256,
     settings,
@@ -110,17 +118,17 @@ async function findOrTrain(
   if (finished !== null) {
     // Whoever made it may have been stopped before it could do this.
     await finish(store, key);
-    return finished;
+    return { model: adapterOf(base, key), manifest: finished };
   }
 
   await requireIntact(request.dataset);
   if (init !== null && (await findModel(store, init.key)) === null)
-    throw new ArtifactMissing(fileURLToPath(init.uri));
+    throw new ArtifactMissing(store.model(init.key));
   await writeDocument(store.modelRequest(key), request);
   const job = {
     id: key.slice(0, 16),
-    base_model: base,
-    init_adapter: init === null ? null : fileURLToPath(init.uri),
+    base_model: folder,
+    init_adapter: init === null ? null : store.model(init.key),
     dataset: fileURLToPath(request.dataset.uri),
     output_dir: store.model(key),
     checkpoint_dir: store.checkpoints(key),
@@ -141,7 +149,7 @@ async function findOrTrain(
   const made = await findModel(store, key);
   if (made === null) throw new ArtifactMissing(store.model(key));
   await finish(store, key);
-  return made;
+  return { model: adapterOf(base, key), manifest: made };
 }
 
 /** The manifest tells when a file of the model is damaged, and its seal when it is damaged itself. */
