@@ -17,7 +17,7 @@ const [storeRoot = '', url = '', concurrency = ''] = process.argv.slice(2);
 const store = openStore(storeRoot);
 const endpoints = createEndpoints(
   { bench: { kind: 'vllm', url, max_concurrency: Number(concurrency) } },
-  { logFolder: store.logs },
+  { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) },
 );
 const trainer = createTrainer({
   logFolder: store.logs,

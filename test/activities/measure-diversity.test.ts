@@ -13,6 +13,7 @@ import { experimentFiles, openStore, type Store } from '../../src/store/store.ts
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const base: ModelRef = { kind: 'base' };
 const running = { signal: new AbortController().signal, show: () => undefined };
@@ -50,7 +51,7 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
 async function adapter(store: Store, digit: string): Promise<ModelRef> {
   const key = digit.repeat(64);
   const manifest = { steps: 1, tokens: 1, final_loss: 0, files: {}, versions: {} };
-  const { uri } = await writeDocument(join(store.model(key), 'manifest.json'), manifest);
+  const { uri } = await writeDocument(placeAt(join(store.model(key), 'manifest.json')), manifest);
   return { kind: 'adapter', key, uri: new URL('.', uri).href };
 }
 

@@ -7,6 +7,7 @@ import { writeReport } from '../../src/report/write-report.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import type { ExperimentResult } from '../../src/store/records/result.ts';
 import { writeFinishedExperiment } from './finished-experiment.ts';
+import { placeAt } from '../support/places.ts';
 
 describe('the report of a finished experiment', () => {
   const hostileText = '</pre><script>alert(1)</script><img src=x onerror=alert(2)>';
@@ -27,7 +28,7 @@ describe('the report of a finished experiment', () => {
       count: 12,
       examples: [hostileText],
     };
-    await writeDocument(join(folder, 'questions', 'left-out.json'), { formatVersion: 1, leftOut: [leftOut] });
+    await writeDocument(placeAt(join(folder, 'questions', 'left-out.json')), { formatVersion: 1, leftOut: [leftOut] });
     html = await readFile(await writeReport(folder), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -7,6 +7,7 @@ import { openJournal } from '../../src/store/files/journal.ts';
 import { findRows, writeRows } from '../../src/store/files/rows.ts';
 import { outputOf, ownMounts, runChild } from './faults/run-child.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const folder = temporaryFolder();
 const mounts = ownMounts();
@@ -48,10 +49,10 @@ describe('several processes', () => {
       let lines = 0;
       for await (const _ of createInterface({ input: child.stdout }))
         if (++lines === kills) child.kill('SIGKILL');
-      const found = await findRows(path, intact);
+      const found = await findRows(placeAt(path), intact);
       expect([undefined, 1, 300]).toContain(found?.rows);
     }
-    expect((await writeRows(path, [{}])).rows).toBe(1);
+    expect((await writeRows(placeAt(path), [{}])).rows).toBe(1);
   }, 120_000);
 });
 

@@ -12,7 +12,7 @@ describe('the store', () => {
     vi.stubEnv('COLLOQUY_STORE', '');
     expect(openStore().root).toBe(join(projectRoot, 'runs'));
     vi.stubEnv('COLLOQUY_STORE', '/data/store');
-    expect(openStore().experiment('mine')).toBe('/data/store/mine');
+    expect(openStore().experiment('mine').where).toBe('/data/store/mine');
     expect(openStore('relative').root).toBe(join(process.cwd(), 'relative'));
   });
 
@@ -29,8 +29,8 @@ describe('the store', () => {
       fc.property(fc.oneof(pathLike, fc.string({ unit: 'binary' })), (name) => {
         const store = openStore('/data');
         const places = {
-          '/data': () => store.experiment(name),
-          '/data/series': () => store.series(name),
+          '/data': () => store.experiment(name).where,
+          '/data/series': () => store.series(name).where,
         };
         for (const [folder, place] of Object.entries(places)) {
           const path = pathOrNone(place);

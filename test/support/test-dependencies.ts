@@ -30,7 +30,7 @@ export function testDependencies({
     store,
     endpoints: createEndpoints(
       { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
-      { logFolder: store.logs },
+      { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) },
     ),
     trainer: createTrainer({
       logFolder: store.logs,

@@ -72,8 +72,8 @@ export function journalledAnswers({
   ): Promise<Answer> => {
     const { endpoint: name } = config.model;
     return reportedTurn(endpoint, name, signal, async () => {
+      await claim.require();
       stop.throwIfAborted();
-      claim.require();
       journal.requireRoom();
       const answer = await complete(utterance, stop);
       keep(answer);

@@ -7,7 +7,7 @@ import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Claim } from '../../store/files/claim.ts';
-import { appendNoting, type Journal, requireRoom } from '../../store/files/journal.ts';
+import { appendAndRemember, type Journal, requireRoom } from '../../store/files/journal.ts';
 import type { ModelRef } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
 import { reportedTurn } from './journalled-answers.ts';
@@ -52,11 +52,11 @@ export function journalledScores(
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
     return reportedTurn(endpoint, name, stop, async () => {
+      await claim.require();
       stop.throwIfAborted();
-      claim.require();
       requireRoom(journal);
       const scores = await endpoint.score(model, { messages, responses }, stop, onBusy);
-      appendNoting(journal, key, scores);
+      appendAndRemember(journal, key, scores);
       return scores;
     });
   }

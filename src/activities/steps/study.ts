@@ -75,7 +75,7 @@ async function requireSameConfigs(cells: readonly StudyCell[], store: Store): Pr
         .filter(({ path }) => path !== 'iterations')
         .map(({ path, before, after }) => ({
           path: `${name}.${path}`,
-          message: `was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give the study another name, or remove ${files.folder}`,
+          message: `was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give the study another name, or remove ${files.folder.where}`,
         }));
     }),
   );
@@ -105,6 +105,6 @@ export async function writeStudy(
     experiments: cells.length,
     finished: finished.length,
     failed,
-    files: files.map((file) => file.slice(studyFiles(store, study).folder.length + 1)),
+    files,
   };
 }

@@ -1,7 +1,6 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
 import { report } from '../../observe/events.ts';
@@ -12,6 +11,11 @@ import type { ChatClient } from './chat-client.ts';
 
 export type AdapterRef = Extract<ModelRef, { kind: 'adapter' }>;
 
+/** The path of a folder that the server can read, for the `uri` of a model. */
+export type LocalCopy = (uri: string) => Promise<string>;
+
+const pathItself: LocalCopy = async (uri) => uri;
+
 export interface LoadedAdapters {
   /** Runs `fn` with the name under which the server has the adapter, loading it first where needed. */
   use<T>(ref: AdapterRef, signal: AbortSignal, fn: (name: string) => Promise<T>): Promise<T>;
@@ -21,14 +25,19 @@ export interface LoadedAdapters {
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content's hash, so that a name never comes to
  * mean other weights. Above `limit` the one used longest ago and not in use is unloaded.
  */
-export function createLoadedAdapters(client: ChatClient, baseModel: string, limit = 48): LoadedAdapters {
+export function createLoadedAdapters(
+  client: ChatClient,
+  baseModel: string,
+  localCopy: LocalCopy = pathItself,
+  limit = 48,
+): LoadedAdapters {
   /** In order of use, the latest last. */
   const slots = new Map<string, Slot>();
   let baseline: Promise<string> | undefined;
 
   function slotFor(ref: AdapterRef): Slot {
     const name = adapterName(ref);
-    const slot = slots.get(name) ?? { name, users: 0, loaded: load(name, fileURLToPath(ref.uri)) };
+    const slot = slots.get(name) ?? { name, users: 0, loaded: load(name, ref.uri) };
     slots.delete(name);
     slots.set(name, slot);
     // One that failed to load is tried again by whoever comes next.
@@ -41,8 +50,9 @@ export function createLoadedAdapters(client: ChatClient, baseModel: string, limi
   }
 
   // Loading serves all that wait for the adapter, so no single caller's signal ends it.
-  async function load(name: string, path: string): Promise<void> {
+  async function load(name: string, uri: string): Promise<void> {
     const { signal } = new AbortController();
+    const path = await localCopy(uri);
     try {
       await client.loadAdapter(name, path, signal);
     } catch (error) {

@@ -3,7 +3,7 @@ import type { EndpointConfig } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, type EngineDied, EngineUnreachable, ModelNotServed } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
-import { createLoadedAdapters, type LoadedAdapters } from './adapters.ts';
+import { createLoadedAdapters, type LoadedAdapters, type LocalCopy } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createTurns } from './request-slots.ts';
@@ -16,6 +16,7 @@ export function createLocalEndpoint(
   config: LocalEndpointConfig,
   baseModel: string,
   engine: EngineProcess,
+  localCopy?: LocalCopy,
 ): Endpoint {
   const maxConcurrency = config.max_concurrency ?? 128;
   let connection: Connection | undefined;
@@ -26,7 +27,7 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    connection = { engine: running, client, adapters: createLoadedAdapters(client, baseModel) };
+    connection = { engine: running, client, adapters: createLoadedAdapters(client, baseModel, localCopy) };
     return connection;
   }
 

@@ -4,6 +4,7 @@ import type { EndpointConfig } from '../../config/endpoints.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { projectRoot } from '../../config/installation.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
+import type { LocalCopy } from './adapters.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createUrlEndpoint } from './remote.ts';
@@ -50,20 +51,22 @@ function unknownEndpoint(name: string, known: readonly string[]): InvalidConfig 
 export interface EndpointDeps {
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
+  /** Finds models in the worker's store; without it a model's `uri` is a path. */
+  readonly localCopy?: LocalCopy;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
 }
 
 /** The endpoint that `config` describes, for one base model. Nothing is started or reached before its first use. */
 export function openEndpoint(config: EndpointConfig, baseModel: string, deps: EndpointDeps): Endpoint {
-  if (config.kind !== 'local') return createUrlEndpoint(config, baseModel);
+  if (config.kind !== 'local') return createUrlEndpoint(config, baseModel, deps.localCopy);
   const engine = createEngineProcess({
     ...deps.engine,
     model: resolveModel(baseModel),
     servedModelName: baseModel,
     logFolder: deps.logFolder,
   });
-  return createLocalEndpoint(config, baseModel, engine);
+  return createLocalEndpoint(config, baseModel, engine, deps.localCopy);
 }
 
 /**

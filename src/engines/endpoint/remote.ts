@@ -1,7 +1,7 @@
 /** Endpoints that somebody else runs: a vLLM server, or any server of the OpenAI chat protocol. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { AdaptersUnsupported, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
-import { createLoadedAdapters } from './adapters.ts';
+import { createLoadedAdapters, type LocalCopy } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createTurns } from './request-slots.ts';
@@ -10,10 +10,14 @@ import { embedTexts, scoreResponses } from './score.ts';
 export type UrlEndpointConfig = Exclude<EndpointConfig, { kind: 'local' }>;
 
 /** @param baseModel the server's name for the base model */
-export function createUrlEndpoint(config: UrlEndpointConfig, baseModel: string): Endpoint {
+export function createUrlEndpoint(
+  config: UrlEndpointConfig,
+  baseModel: string,
+  localCopy?: LocalCopy,
+): Endpoint {
   const url = apiUrl(config.url);
   const client = createChatClient({ url, apiKeyEnv: config.api_key_env });
-  const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel) : undefined;
+  const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel, localCopy) : undefined;
   const maxConcurrency = config.max_concurrency ?? (config.kind === 'vllm' ? 64 : 8);
 
   return {

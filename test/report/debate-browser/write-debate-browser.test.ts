@@ -11,6 +11,7 @@ import { readDebates } from '../../../src/report/read-debates.ts';
 import { readRows } from '../../../src/store/files/rows.ts';
 import { type DebateRow, outcomeSchema } from '../../../src/store/records/rows.ts';
 import { writeLongExperiment } from '../long-experiment.ts';
+import { placeAt } from '../../support/places.ts';
 
 const questions = 250;
 const evaluations = [0, 1, 2].map((iteration) => ({ iteration, questions }));
@@ -56,7 +57,7 @@ describe('the browser of a finished experiment’s debates', () => {
   });
 
   it('counts as many debates saved and spoilt as the outcomes do', async () => {
-    const outcomes = await readRows(join(folder, 'iteration-2', 'outcomes.jsonl'), outcomeSchema);
+    const outcomes = await readRows(placeAt(join(folder, 'iteration-2', 'outcomes.jsonl')), outcomeSchema);
     const ofLast = library.entries.filter(({ iteration }) => iteration === 2);
     const saved = outcomes.filter(({ majority, debate }) => !majority.correct && debate.correct);
     const spoilt = outcomes.filter(({ majority, debate }) => majority.correct && !debate.correct);
