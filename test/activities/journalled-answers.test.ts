@@ -9,6 +9,7 @@ import { createUrlEndpoint } from '../../src/engines/endpoint/remote.ts';
 import { claim } from '../../src/store/files/claim.ts';
 import { completion, json, serve } from '../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const { signal } = new AbortController();
 const dialogue = (turns: number): Message[] =>
@@ -53,7 +54,7 @@ describe('a dialogue that is too long for the model', () => {
       truncate_dialogues: truncate,
       model: { endpoint: 'tiny', model_name_or_path: 'tiny' },
     });
-    const mine = await claim(join(folder, 'claim'));
+    const mine = await claim(placeAt(join(folder, 'shard')));
     try {
       const answers = journalledAnswers({
         journal,
@@ -66,7 +67,6 @@ describe('a dialogue that is too long for the model', () => {
       });
       return await answers.give(utterance(turns), signal);
     } finally {
-      mine.close();
       await endpoint.close();
     }
   }

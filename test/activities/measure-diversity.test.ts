@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DiversityRequest, measureDiversity } from '../../src/activities/steps/measure-diversity.ts';
 import type { Agent } from '../../src/algorithm/agents.ts';
@@ -7,13 +6,12 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
-import type { ModelRef } from '../../src/store/models.ts';
+import { manifestOf, type ModelRef } from '../../src/store/models.ts';
 import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
-import { placeAt } from '../support/places.ts';
 
 const base: ModelRef = { kind: 'base' };
 const running = { signal: new AbortController().signal, show: () => undefined };
@@ -51,8 +49,9 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
 async function adapter(store: Store, digit: string): Promise<ModelRef> {
   const key = digit.repeat(64);
   const manifest = { steps: 1, tokens: 1, final_loss: 0, files: {}, versions: {} };
-  const { uri } = await writeDocument(placeAt(join(store.model(key), 'manifest.json')), manifest);
-  return { kind: 'adapter', key, uri: new URL('.', uri).href };
+  const model = store.model(key);
+  await writeDocument(manifestOf(model), manifest);
+  return { kind: 'adapter', key, uri: model.name };
 }
 
 const agentsWith = (models: readonly ModelRef[]): Agent<ModelRef>[] =>
@@ -87,7 +86,7 @@ async function debated(
   responses: readonly string[] = texts,
 ) {
   const store = openStore(temporaryFolder());
-  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs });
+  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) });
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
   const files = experimentFiles(store, 'e');
@@ -169,8 +168,8 @@ describe('the diversity of agents', () => {
     const ids = await sampled();
     expect(ids).toHaveLength(4);
     expect(ids).toEqual(ids.toSorted());
-    await rm(files.diversity(1));
-    await rm(`${files.diversity(1)}.ref.json`);
+    await rm(files.diversity(1).where);
+    await rm(`${files.diversity(1).where}.ref.json`);
     await measured(agentsWith([base, base]), { questions: 4 });
     expect(await sampled()).toEqual(ids);
   });

@@ -156,7 +156,7 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
     });
 
     it.skipIf(!adapters)('refuses an adapter that is not there, in the words of the server', async () => {
-      const missing = { ...makeAdapter('f', 1), uri: 'file:///no/such/adapter' };
+      const missing = { ...makeAdapter('f', 1), uri: '/no/such/adapter' };
       await expect(endpoint.prepare([missing], signal)).rejects.toMatchObject({
         name: 'EngineRefused',
         status: 404,

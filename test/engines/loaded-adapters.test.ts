@@ -11,7 +11,7 @@ import { type Asked, completion, json, serve, type TestServer } from './fixtures
 const { signal } = new AbortController();
 
 function adapter(digit: string): AdapterRef {
-  return { kind: 'adapter', key: digit.repeat(64), uri: `file:///models/${digit}` };
+  return { kind: 'adapter', key: digit.repeat(64), uri: `/models/${digit}` };
 }
 
 /** A server in the manner of vLLM, whose adapters change the probabilities unless told that it ignores them. */
@@ -46,7 +46,7 @@ function adaptersOf(
   const client = createChatClient({ url: server.url });
   const request = { messages: [], seed: 1, temperature: 1, top_p: 1, max_tokens: 1 };
   return {
-    adapters: createLoadedAdapters(client, 'base', limit),
+    adapters: createLoadedAdapters(client, 'base', undefined, limit),
     ask: async (model) => (await client.complete({ ...request, model }, signal)).text,
   };
 }

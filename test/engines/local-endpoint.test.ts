@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
@@ -50,7 +50,7 @@ describe('the engine of a local endpoint', () => {
 
   it('survives a kill -9: the next answer comes from a new process, adapters and all', async () => {
     const { endpoint, starts, folder } = supervised();
-    const adapter = { kind: 'adapter', key: 'a'.repeat(64), uri: pathToFileURL(folder).href } as const;
+    const adapter = { kind: 'adapter', key: 'a'.repeat(64), uri: folder } as const;
     const { text: first } = await endpoint.chat(adapter, request, signal);
     process.kill(Number(first), 'SIGKILL');
     const { text: second } = await endpoint.chat(adapter, request, signal);

@@ -45,26 +45,28 @@ export async function claim(work: Place): Promise<Claim> {
         // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
         if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(work.where);
       },
-      finish: () => endClaims(work),
+      finish: () => endClaims(work, epoch),
     };
   }
 }
 
-/** Ends all claims on finished work, also one whose holder was killed before it could end it. */
-export async function endClaims(work: Place): Promise<void> {
-  for (const epoch of await epochsOf(work)) await remove(claimOf(work, epoch));
+/**
+ * Ends all claims on finished work, also those whose holders were killed before they could end them.
+ *
+ * @param last an epoch that is known: a list may not show all claims of other hosts yet
+ */
+export async function endClaims(work: Place, last = 0): Promise<void> {
+  const newest = Math.max(last, ...(await epochsOf(work)));
+  // The oldest first, so that no holder finds its own claim and none after it.
+  for (let epoch = 1; epoch <= newest; epoch++) await remove(claimOf(work, epoch));
 }
 
 function claimOf({ blobs, name }: Place, epoch: number): Place {
   return placeIn(blobs, `${name}.claim-${epoch}`);
 }
 
-/** Ascending. */
 async function epochsOf({ blobs, name }: Place): Promise<number[]> {
   const prefix = `${name}.claim-`;
   const names = await blobs.list(prefix);
-  return names
-    .map((each) => Number(each.slice(prefix.length)))
-    .filter(Number.isInteger)
-    .toSorted((a, b) => a - b);
+  return names.map((each) => Number(each.slice(prefix.length))).filter(Number.isInteger);
 }
