@@ -115,3 +115,34 @@ describe('a store that cannot be written', () => {
     expect(JSON.parse(await outputOf(runChild('write-anything.ts', [locked], wrapper)))).toEqual(refused);
   }, 120_000);
 });
+
+describe('a read that the system refuses', () => {
+  // A row that is no debate, an entry that is no night: read, and found to be something else.
+  const allowed = {
+    rows: 'found',
+    document: 'found',
+    page: 'found',
+    debates: 'ArtifactDamaged',
+    model: 'found',
+    ledger: 'SeriesDamaged',
+    base: 'found',
+  };
+  const withCode = (code: string) => Object.fromEntries(Object.keys(allowed).map((what) => [what, code]));
+
+  it('for want of file handles is no damage: its cause is told, and nothing is moved', async () => {
+    const limited = ['sh', '-c', 'ulimit -n 96; exec "$@"', 'sh'];
+    const output = await outputOf(runChild('read-refused.ts', [empty('no-handles'), 'handles'], limited));
+    expect(JSON.parse(output)).toEqual({ refused: withCode('EMFILE'), moved: [], allowed });
+  }, 120_000);
+
+  it('for want of rights is no damage either', async () => {
+    const wrapper =
+      process.getuid?.() === 0
+        ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--inh-caps', '-all']
+        : [];
+    const output = await outputOf(runChild('read-refused.ts', [empty('no-rights'), 'rights'], wrapper));
+    const { refused, ...others } = JSON.parse(output) as { refused: Record<string, string> };
+    expect(refused).toEqual(withCode('EACCES'));
+    expect(others).toEqual({ moved: [], allowed });
+  }, 120_000);
+});

@@ -99,12 +99,13 @@ export async function writeStudy(
     const result = await findFinished(store, cell.name, cell.config);
     if (result !== null) finished.push({ ...cell, result });
   }
-  const files = await writeStudyReport(store, study, finished, failed);
+  const written = await writeStudyReport(store, study, finished, failed);
+  const { folder } = studyFiles(store, study);
   return {
     name: study,
     experiments: cells.length,
     finished: finished.length,
     failed,
-    files,
+    files: written.map(({ name }) => name.slice(folder.name.length + 1)),
   };
 }

@@ -18,7 +18,7 @@ import { studyTables } from './tables/study-tables.ts';
  * CSV, JSON, Markdown and LaTeX. An experiment whose outcomes are damaged or gone is told as missing.
  *
  * @param failed why experiments failed, where that is known
- * @returns the names of the files in the study's folder
+ * @returns the files
  * @throws DiskFull, StoreNotWritable
  */
 export async function writeStudyReport(
@@ -26,7 +26,7 @@ export async function writeStudyReport(
   study: string,
   finished: readonly FinishedCell[],
   failed: readonly { readonly name: string; readonly reason: string }[] = [],
-): Promise<string[]> {
+): Promise<Place[]> {
   const files = studyFiles(store, study);
   const analysis = await loadStudy(store, study, finished, failed);
   const tables = studyTables(analysis);
@@ -39,7 +39,7 @@ export async function writeStudyReport(
     pages: await pagesOf(store, files.folder, analysis),
   });
   await writeBytes(files.report, `<!doctype html>\n${renderToString(page)}`);
-  return written.map(({ name }) => name.slice(files.folder.name.length + 1));
+  return written;
 }
 
 /** The analysis as JSON, without what each experiment's own files have. */

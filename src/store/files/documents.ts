@@ -6,13 +6,22 @@ import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
 import { type ArtifactRef, readSealed, refOf, writeSealed, writeSealedOnce } from './sealed.ts';
 
 /**
- * Writes a document in place of what is there.
+ * Writes a document in place of what is there. Two attempts of one activity may do so at the same moment: the one that ends last
+ * sees to it that bytes and seal are of one of them.
  *
  * @returns its reference, of one row
  * @throws DiskFull, StoreNotWritable
  */
 export async function writeDocument(place: Place, value: object): Promise<ArtifactRef> {
-  return refOf(place, await writeSealed(place, [{ bytes: bytesOf(value), rows: 1 }]));
+  for (let again = 3; ; again--) {
+    const seal = await writeSealed(place, [{ bytes: bytesOf(value), rows: 1 }]);
+    try {
+      await readSealed(place);
+      return refOf(place, seal);
+    } catch (error) {
+      if (!(error instanceof ArtifactDamaged) || again === 0) throw error;
+    }
+  }
 }
 
 /**

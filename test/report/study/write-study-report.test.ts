@@ -189,9 +189,9 @@ describe("a study's report", () => {
     const study = `r${++studies}`;
     const cells = await writeScriptedStudy(store, study, scripts);
     const once = await writeStudyReport(store, study, cells);
-    const before = once.map((file) => readFileSync(file, 'utf8'));
+    const before = once.map((file) => readFileSync(file.where, 'utf8'));
     await writeStudyReport(store, study, cells);
-    expect(once.map((file) => readFileSync(file, 'utf8'))).toEqual(before);
+    expect(once.map((file) => readFileSync(file.where, 'utf8'))).toEqual(before);
   });
 });
 
