@@ -1,9 +1,8 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
 import { report } from '../../observe/events.ts';
+import { fileBlobs } from '../../store/blobs-file.ts';
 import type { ModelRef } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineRefused } from '../errors.ts';
@@ -125,9 +124,9 @@ const canaryMessages: readonly Message[] = [
  */
 export async function adapterChangesNothing(path: string): Promise<boolean> {
   try {
-    await using file = await open(join(path, 'adapter_model.safetensors'));
-    const read = async (position: number, length: number): Promise<Buffer> =>
-      (await file.read({ buffer: Buffer.alloc(length), position })).buffer;
+    const folder = fileBlobs(path);
+    const read = async (start: number, bytes: number): Promise<Buffer> =>
+      (await folder.get('adapter_model.safetensors', { start, bytes })) ?? Buffer.alloc(0);
     const headerBytes = Number((await read(0, 8)).readBigUInt64LE());
     const header = headerSchema.parse(JSON.parse((await read(8, headerBytes)).toString('utf8')));
     const matrices = Object.entries(header).filter(([name]) => name.includes('lora_B'));

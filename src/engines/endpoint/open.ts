@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { projectRoot } from '../../config/installation.ts';
+import { isThere } from '../../config/load.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
 import type { LocalCopy } from './adapters.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -77,7 +77,7 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
  */
 export function resolveModel(modelNameOrPath: string): string {
   const path = resolve(projectRoot, modelNameOrPath);
-  if (existsSync(path)) return path;
+  if (isThere(path)) return path;
   if (hubId.test(modelNameOrPath)) return modelNameOrPath;
   throw new ModelFolderMissing(modelNameOrPath, path);
 }
