@@ -61,7 +61,8 @@ export function tellResult(result: ExperimentResult): void {
   console.log(resultTable(result.evaluations, { colours: wantsColours() }));
   console.log('');
   if (result.night !== undefined) console.log(`${result.night.said}\n`);
-  if (!existsSync(files.report.where)) return console.log('The report is in the store of the worker that made it.');
+  if (!existsSync(files.report.where))
+    return console.log('The report is in the store of the worker that made it.');
   console.log(`Report:   ${shortPath(files.report.where)}`);
   console.log(`Figures:  ${shortPath(files.result.where)}`);
 }

@@ -41,10 +41,7 @@ async function outcomesOf(
   keys: ReadonlySet<string>,
 ): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
-  for await (const { iteration: at, ...outcome } of streamRows(
-    files.allOutcomes,
-    evaluationRowSchema,
-  )) {
+  for await (const { iteration: at, ...outcome } of streamRows(files.allOutcomes, evaluationRowSchema)) {
     const key = questionKey(outcome.question);
     if (at === iteration && keys.has(key)) outcomes.set(key, outcome);
   }

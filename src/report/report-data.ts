@@ -4,7 +4,12 @@ import { type PairedTest, pairedTest } from '../algorithm/measures/tests.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { streamRows } from '../store/files/rows.ts';
 import { type ExperimentResult, experimentResultSchema } from '../store/records/result.ts';
-import { evaluationRowSchema, type LeftOutDocument, leftOutDocumentSchema, readDebates } from '../store/records/rows.ts';
+import {
+  evaluationRowSchema,
+  type LeftOutDocument,
+  leftOutDocumentSchema,
+  readDebates,
+} from '../store/records/rows.ts';
 import type { ExperimentFiles } from '../store/store.ts';
 import { pickDebates, type PickedDebate } from './pick-debates.ts';
 
@@ -47,8 +52,7 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
     ]),
     debates: await withOutcomes(picked, evaluationRows(), last),
     // An experiment of an earlier version did not write it.
-    leftOut:
-      (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
+    leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
   };
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Blobs, checkedName, type Content, piecesOf } from './blobs.ts';
 import { ArtifactMissing } from './errors.ts';
 import {
@@ -70,8 +70,7 @@ export function fileBlobs(folder: string): Blobs {
       }
     },
 
-    replace: (name, content, beforeCommit) =>
-      writeAtomically(pathOf(name), piecesOf(content), beforeCommit),
+    replace: (name, content, beforeCommit) => writeAtomically(pathOf(name), piecesOf(content), beforeCommit),
 
     async list(prefix) {
       const slash = prefix.lastIndexOf('/');
@@ -151,10 +150,7 @@ async function readRange(file: FileHandle, start: number, bytes: number): Promis
   return buffer.subarray(0, filled);
 }
 
-async function* hashed(
-  content: Content,
-  hash: ReturnType<typeof createHash>,
-): AsyncGenerator<Uint8Array> {
+async function* hashed(content: Content, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
   for await (const piece of piecesOf(content)) {
     hash.update(piece);
     yield piece;
@@ -177,14 +173,13 @@ async function sha256OrNull(path: string): Promise<string | null> {
 async function namesBelow(folder: string, above: string, start: string): Promise<string[]> {
   const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
   const chosen = entries.filter(({ name }) => name.startsWith(start) && !isTemporary(name));
-  const names = await Promise.all(
-    chosen.map((entry) =>
-      entry.isDirectory()
-        ? namesBelow(join(folder, entry.name), `${above}${entry.name}/`, '')
-        : [`${above}${basename(entry.name)}`],
-    ),
+  const files = chosen.filter((entry) => !entry.isDirectory()).map(({ name }) => `${above}${name}`);
+  const within = await Promise.all(
+    chosen
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => namesBelow(join(folder, name), `${above}${name}/`, '')),
   );
-  return names.flat();
+  return [...files, ...within.flat()];
 }
 
 /** Only these two codes mean that there is no such file; any other failure (rights, too many open files) is thrown. */

@@ -47,7 +47,9 @@ export class NotVisibleYet extends ColloquyError {
   readonly path: string;
 
   constructor(path: string) {
-    super(`${path} was just written by another host and cannot be read here yet. It is tried again by itself.`);
+    super(
+      `${path} was just written by another host and cannot be read here yet. It is tried again by itself.`,
+    );
     this.path = path;
   }
 }

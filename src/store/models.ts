@@ -182,9 +182,9 @@ const hashes = new Map<string, Promise<string>>();
 export async function baseModelHash(location: string): Promise<string> {
   const names = (await filesIn(location)).filter((name) => name.endsWith('.safetensors')).toSorted();
   if (names.length === 0) return location;
-  return (
-    await Promise.all(names.map(async (name) => `${name}:${await hashOnce(location, name)}`))
-  ).join(',');
+  return (await Promise.all(names.map(async (name) => `${name}:${await hashOnce(location, name)}`))).join(
+    ',',
+  );
 }
 
 /** None when it is no folder here. Any other failure is no answer to what the model is. */

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { HeldOutQuestion } from '../algorithm/question.ts';
-import type { Place } from './blobs.ts';
-import { ArtifactDamaged, ArtifactMissing, SeriesDamaged } from './errors.ts';
+import { isThere, type Place } from './blobs.ts';
+import { ArtifactDamaged, ArtifactMissing, NotVisibleYet, SeriesDamaged } from './errors.ts';
 import { readDocument } from './files/documents.ts';
 import { readRows, writeRows } from './files/rows.ts';
 import { sealAsItIs } from './files/sealed.ts';
@@ -78,17 +78,21 @@ export async function readLedger(store: Store, series: string): Promise<NightEnt
   const files = seriesFiles(store, series);
   const names = await store.blobs.list(`${files.folder.name}/night-`);
   // A night's entry, or the seal of one that is gone: a folder without either was never committed.
-  const committed = names.flatMap((name) => /\/night-(\d+)\/night\.json(?:\.ref\.json)?$/.exec(name)?.[1] ?? []);
+  const committed = names.flatMap(
+    (name) => /\/night-(\d+)\/night\.json(?:\.ref\.json)?$/.exec(name)?.[1] ?? [],
+  );
+  const newest = Math.max(0, ...committed.map(Number));
   const entries: NightEntry[] = [];
-  for (let sequence = 1; sequence <= Math.max(0, ...committed.map(Number)); sequence++) {
+  for (let sequence = 1; ; sequence++) {
     const place = files.entry(sequence);
     const entry = await orSeriesDamaged(place, () => readDocument(place, nightEntrySchema));
+    // A list may not show another host's night yet, so one more name is asked for.
+    if (entry === null && sequence > newest) return entries;
     if (entry === null) throw new SeriesDamaged(place.where, 'is missing');
     if (entry.sequence !== sequence || entry.series !== series)
       throw new SeriesDamaged(place.where, `is night ${entry.sequence} of ${entry.series}`);
     entries.push(entry);
   }
-  return entries;
 }
 
 /** The held-out questions of a series that has a night. @throws SeriesDamaged */
@@ -102,7 +106,7 @@ export async function heldOutOf(store: Store, series: string): Promise<HeldOutQu
 /**
  * Adds a night. Of several writers of the same number, on whatever hosts, one gets true; the others get false and change nothing.
  *
- * @throws DiskFull, StoreNotWritable
+ * @throws DiskFull, StoreNotWritable; NotVisibleYet when another host's night of this number cannot be read here yet
  */
 export async function addToLedger(
   store: Store,
@@ -114,7 +118,10 @@ export async function addToLedger(
   // First nights that finish at the same time may have different questions, so their files have different names.
   if (entry.sequence === 1) await writeRows(files.heldOut(entry.heldOut), heldOut);
   const bytes = Buffer.from(`${JSON.stringify(entry, null, 2)}\n`);
-  if ((await store.blobs.putOnce(place.name, bytes)) === 'other') return false;
+  if ((await store.blobs.putOnce(place.name, bytes)) === 'other') {
+    if (!(await isThere(place))) throw new NotVisibleYet(place.where);
+    return false;
+  }
   await sealAsItIs(place);
   return true;
 }

@@ -167,7 +167,10 @@ export type OpenDependencies = Dependencies & {
 /** A worker's dependencies: the real ones, but for those that are given. No process is started before it is needed. */
 export function openDependencies({
   store = openStore(),
-  endpoints = createEndpoints(loadEndpoints(), { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) }),
+  endpoints = createEndpoints(loadEndpoints(), {
+    logFolder: store.logs,
+    localCopy: (name) => store.blobs.localCopy(name),
+  }),
   trainer = createTrainer({ logFolder: store.logs }),
 }: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
   const grader = createGrader();

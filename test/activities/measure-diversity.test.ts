@@ -86,7 +86,10 @@ async function debated(
   responses: readonly string[] = texts,
 ) {
   const store = openStore(temporaryFolder());
-  const endpoints = createEndpoints({ instant: { kind, url } }, { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) });
+  const endpoints = createEndpoints(
+    { instant: { kind, url } },
+    { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) },
+  );
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
   const files = experimentFiles(store, 'e');

@@ -17,7 +17,9 @@ beforeAll(async () => {
     );
   await write('with', { summarize: true, fine_tune: { lora_r: 8 } }, 'xx..', 'xxx.');
   await write('without', { summarize: false, fine_tune: { lora_r: 8 } }, 'xx..', 'x..xx');
-  await writeEvaluatedExperiment(openStore(root).experiment('foreign').where, 'foreign', [answered('xx', 'z')]);
+  await writeEvaluatedExperiment(openStore(root).experiment('foreign').where, 'foreign', [
+    answered('xx', 'z'),
+  ]);
 });
 beforeEach(() => {
   vi.stubEnv('COLLOQUY_STORE', root);

@@ -28,7 +28,10 @@ describe('the report of a finished experiment', () => {
       count: 12,
       examples: [hostileText],
     };
-    await writeDocument(placeAt(join(folder, 'questions', 'left-out.json')), { formatVersion: 1, leftOut: [leftOut] });
+    await writeDocument(placeAt(join(folder, 'questions', 'left-out.json')), {
+      formatVersion: 1,
+      leftOut: [leftOut],
+    });
     html = await readFile(await writeReport(experimentAt(folder)), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));

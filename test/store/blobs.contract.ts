@@ -13,7 +13,10 @@ import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { writeModel } from '../export/exportable-experiment.ts';
 
 /** @param open an empty store, as two hosts see it */
-export function blobsContract(kind: string, open: () => { readonly hosts: readonly [Blobs, Blobs]; readonly scratch: string }): void {
+export function blobsContract(
+  kind: string,
+  open: () => { readonly hosts: readonly [Blobs, Blobs]; readonly scratch: string },
+): void {
   const text = (bytes: Buffer | null) => bytes?.toString('utf8') ?? null;
   const streamed = async (blobs: Blobs, name: string) => {
     const pieces: Buffer[] = [];
@@ -72,11 +75,14 @@ export function blobsContract(kind: string, open: () => { readonly hosts: readon
       },
     );
 
-    it.each(['', '/etc', '..', 'a/../b', './a', 'a//b', 'a/', 'a\0b'])('are never called %j', async (name) => {
-      const [blobs] = open().hosts;
-      await expect(async () => put(blobs, name, 'x')).rejects.toThrow('cannot be a name');
-      await expect(async () => blobs.get(name)).rejects.toThrow('cannot be a name');
-    });
+    it.each(['', '/etc', '..', 'a/../b', './a', 'a//b', 'a/', 'a\0b'])(
+      'are never called %j',
+      async (name) => {
+        const [blobs] = open().hosts;
+        await expect(async () => put(blobs, name, 'x')).rejects.toThrow('cannot be a name');
+        await expect(async () => blobs.get(name)).rejects.toThrow('cannot be a name');
+      },
+    );
   });
 
   describe(`a name in ${kind} that is put once`, () => {
@@ -178,7 +184,10 @@ export function blobsContract(kind: string, open: () => { readonly hosts: readon
         expect(await setAside(place)).toBe(blobs.where(`models/m.damaged-${number}`));
       }
       expect(await setAside(place)).toBeNull();
-      expect(await blobs.list('models/')).toEqual(['models/m.damaged-1/weights', 'models/m.damaged-2/weights']);
+      expect(await blobs.list('models/')).toEqual([
+        'models/m.damaged-1/weights',
+        'models/m.damaged-2/weights',
+      ]);
     });
 
     it('have a path for other programs: a file, or a folder with everything in it', async () => {
@@ -186,7 +195,8 @@ export function blobsContract(kind: string, open: () => { readonly hosts: readon
       for (const name of names) await put(a, name, name);
       expect(await readFile(await b.localCopy('b'), 'utf8')).toBe('b');
       const folder = await b.localCopy('a');
-      for (const name of ['b/c', 'b-d', 'bc']) expect(await readFile(join(folder, name), 'utf8')).toBe(`a/${name}`);
+      for (const name of ['b/c', 'b-d', 'bc'])
+        expect(await readFile(join(folder, name), 'utf8')).toBe(`a/${name}`);
     });
   });
 

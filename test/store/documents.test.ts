@@ -79,7 +79,9 @@ describe('a document in the store', () => {
     await writeDocument(placeAt(path), value);
     wound(path);
     await expect(readDocument(placeAt(path), schema)).rejects.toThrow(ArtifactDamaged);
-    await expect(readDocument(placeAt(path), schema)).rejects.toThrow('Delete it and start the experiment again');
+    await expect(readDocument(placeAt(path), schema)).rejects.toThrow(
+      'Delete it and start the experiment again',
+    );
   });
 
   it('of another version is refused with the place', async () => {

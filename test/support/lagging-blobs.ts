@@ -36,7 +36,9 @@ export function laggingHosts(count: number, delay: number, scratch: string): Blo
       operation();
       const before = new Map(truth);
       const result = await change();
-      const changed = new Set([...before.keys(), ...truth.keys()].filter((name) => before.get(name) !== truth.get(name)));
+      const changed = new Set(
+        [...before.keys(), ...truth.keys()].filter((name) => before.get(name) !== truth.get(name)),
+      );
       for (const name of changed) {
         show(host, name);
         for (const other of hosts)
@@ -49,7 +51,7 @@ export function laggingHosts(count: number, delay: number, scratch: string): Blo
       return read();
     };
     return {
-      where: view.where,
+      where: (name) => view.where(name),
       size: (name) => seeing(() => view.size(name)),
       get: (name, range) => seeing(() => view.get(name, range)),
       stream: (name) => {

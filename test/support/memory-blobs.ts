@@ -11,7 +11,8 @@ import { ArtifactMissing } from '../../src/store/errors.ts';
  */
 export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): Blobs {
   const where = (name: string) => `memory:${name}`;
-  const within = (name: string) => [...kept.keys()].filter((each) => each === name || each.startsWith(`${name}/`));
+  const within = (name: string) =>
+    [...kept.keys()].filter((each) => each === name || each.startsWith(`${name}/`));
   const require = (name: string): Buffer => {
     const bytes = kept.get(checkedName(name));
     if (bytes === undefined) throw new ArtifactMissing(where(name));
@@ -24,7 +25,9 @@ export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): 
     get: async (name, range) => {
       const bytes = kept.get(checkedName(name));
       if (bytes === undefined) return null;
-      return Buffer.from(range === undefined ? bytes : bytes.subarray(range.start, range.start + range.bytes));
+      return Buffer.from(
+        range === undefined ? bytes : bytes.subarray(range.start, range.start + range.bytes),
+      );
     },
     async *stream(name) {
       const bytes = require(name);

@@ -37,9 +37,7 @@ export type PublishedFigure = {
   readonly table: string;
 };
 
-const published = publishedSchema.parse(
-  JSON.parse(productFile('src/report/study/published.json')),
-);
+const published = publishedSchema.parse(JSON.parse(productFile('src/report/study/published.json')));
 
 export const publishedSource = published.source;
 

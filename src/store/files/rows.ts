@@ -56,10 +56,7 @@ export async function writeRowsOnce<Row extends object>(
  * The reference of rows that were written whole and are intact (every byte is hashed again), else null. Damaged ones are
  * set aside as `<name>.damaged-N` and reported: they have to be made again.
  */
-export async function findRows(
-  place: Place,
-  onDamage: OnDamage = warnOfDamage,
-): Promise<ArtifactRef | null> {
+export async function findRows(place: Place, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
   return nullWhenDamaged(place, onDamage, async () => {
     const seal = await readSeal(place);
     if (seal === null) return null;
@@ -176,8 +173,7 @@ export async function readPage<Row>(
     if (sha256 === expected.sha256) return parseRows(place, bytes, schema);
     // The table was replaced since, or is damaged: its seal decides.
     known.delete(keyOf(place, size));
-    if (!again)
-      throw new ArtifactDamaged(place.where, `page ${page} with sha256 ${expected.sha256}`, sha256);
+    if (!again) throw new ArtifactDamaged(place.where, `page ${page} with sha256 ${expected.sha256}`, sha256);
   }
 }
 

@@ -53,7 +53,9 @@ export type DebateRow = Debate & {
  * @throws ArtifactDamaged
  */
 export async function* readDebates(folder: Place): AsyncGenerator<DebateRow> {
-  const places = (await folder.blobs.list(`${folder.name}/shard-`)).map((name) => placeIn(folder.blobs, name));
+  const places = (await folder.blobs.list(`${folder.name}/shard-`)).map((name) =>
+    placeIn(folder.blobs, name),
+  );
   const shards = places.flatMap((place) => {
     const number = /\/shard-(\d+)\.jsonl$/.exec(place.name)?.[1];
     return number === undefined ? [] : [{ place, number: Number(number) }];

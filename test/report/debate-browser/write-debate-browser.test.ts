@@ -36,8 +36,7 @@ describe('the browser of a finished experiment’s debates', () => {
     expect(library.about).toEqual({ experiment: 'long', iterations: [0, 1, 2], missing: [] });
     for (const iteration of [0, 1, 2]) {
       const rows: DebateRow[] = [];
-      for await (const row of readDebates(experimentAt(folder).debates(iteration, 'heldout')))
-        rows.push(row);
+      for await (const row of readDebates(experimentAt(folder).debates(iteration, 'heldout'))) rows.push(row);
       const entries = library.entries.filter((entry) => entry.iteration === iteration);
       expect(entries.map(({ id }) => id)).toEqual(rows.map(({ question }) => question.id));
       for (const [index, { block, line }] of entries.entries()) {

@@ -40,7 +40,7 @@ const ends = async (): Promise<Record<string, string>> => {
   for (const [what, read] of Object.entries(reads)) {
     told[what] = await read().then(
       (found) => (found === null ? 'null' : 'found'),
-      (error: unknown) => String((error as { code?: string; name: string }).code ?? (error as Error).name),
+      (error: unknown) => (error as { code?: string }).code ?? (error as Error).name,
     );
   }
   return told;
@@ -62,11 +62,14 @@ function refuse(): void {
 }
 function allow(): void {
   for (const handle of handles) closeSync(handle);
-  if (means === 'rights') for (const { parentPath, name } of filesThere) chmodSync(join(parentPath, name), 0o644);
+  if (means === 'rights')
+    for (const { parentPath, name } of filesThere) chmodSync(join(parentPath, name), 0o644);
 }
 
 refuse();
 const refused = await ends();
 allow();
-const moved = entries().filter(({ name }) => name.includes('damaged')).map(({ name }) => name);
+const moved = entries()
+  .filter(({ name }) => name.includes('damaged'))
+  .map(({ name }) => name);
 writeFileSync(1, JSON.stringify({ refused, moved, allowed: await ends() }));
