@@ -1,9 +1,13 @@
-import { join } from 'node:path';
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ZodError } from 'zod';
 import { projectRoot } from '../../src/config/installation.ts';
-import { openStore } from '../../src/store/store.ts';
+import { ArtifactMissing } from '../../src/store/errors.ts';
+import { requireIntact, writeRows } from '../../src/store/files/rows.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -42,6 +46,19 @@ describe('the store', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+it('has references that stay right when it is mounted at another path', async () => {
+  const [here, there] = ['here', 'there'].map((name) => join(temporaryFolder(), name, '#1 100%'));
+  const store = openStore(here);
+  const ref = await writeRows(experimentFiles(store, 'mine').dataset(1, 2, 'critic'), [{ n: 1 }]);
+  expect(ref.uri).toBe('mine/iteration-1/datasets/agent-2-critic.jsonl');
+  mkdirSync(dirname(there!), { recursive: true });
+  renameSync(here!, there!);
+  const moved = openStore(there);
+  await requireIntact(moved.place(ref.uri), ref);
+  expect(await moved.blobs.localCopy(ref.uri)).toBe(join(there!, ref.uri));
+  await expect(requireIntact(store.place(ref.uri), ref)).rejects.toThrow(ArtifactMissing);
 });
 
 function pathOrNone(place: () => string): string | null {
