@@ -17,7 +17,7 @@ const [storeRoot = '', url = '', concurrency = ''] = process.argv.slice(2);
 const store = openStore(storeRoot);
 const endpoints = createEndpoints(
   { bench: { kind: 'vllm', url, max_concurrency: Number(concurrency) } },
-  { logFolder: store.logs, modelFolder: (key) => store.model(key) },
+  { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
 );
 const trainer = createTrainer({
   logFolder: store.logs,

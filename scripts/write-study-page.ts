@@ -14,7 +14,7 @@ const study = process.argv[2] ?? 'laptop';
 const store = openStore();
 const ended = await Promise.all(
   (await finishedCells(store, study)).map(
-    async ({ name }) => (await stat(experimentFiles(store, name).result)).mtimeMs,
+    async ({ name }) => (await stat(experimentFiles(store, name).result.where)).mtimeMs,
   ),
 );
 const about = {

@@ -8,9 +8,9 @@ import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { debateBrowserFile } from '../../src/report/debate-browser/debate-browser-file.ts';
 import { writeDebateBrowser } from '../../src/report/debate-browser/write-debate-browser.ts';
 import { writeLongExperiment } from '../../test/report/long-experiment.ts';
+import { experimentAt } from '../../test/support/places.ts';
 import { until } from '../../test/support/until.ts';
 import { type Browser, type Look, type Page, startBrowser } from './browser.ts';
 
@@ -18,10 +18,12 @@ const folder = resolve(process.argv[2] ?? 'runs/long-experiment');
 const questions = Number(process.argv[3] ?? 10_000);
 const iterations = Number(process.env['COLLOQUY_ITERATIONS'] ?? 0);
 
+const files = experimentAt(folder);
+
 await mkdir(folder, { recursive: true });
 await writeLongExperiment(folder, { questions, iterations, summarize: true });
 await write();
-const url = pathToFileURL(join(folder, debateBrowserFile)).href;
+const url = pathToFileURL(files.debateBrowser.where).href;
 const browser = startBrowser(process.env['CHROMIUM'] ?? '/usr/bin/chromium', { width: 1280, height: 860 });
 try {
   await measure(browser);
@@ -42,9 +44,9 @@ async function write(): Promise<void> {
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 50);
   const start = performance.now();
   const evaluations = Array.from({ length: iterations + 1 }, (_, iteration) => ({ iteration, questions }));
-  await writeDebateBrowser(folder, { name: 'long-experiment', evaluations, summarize: true });
+  await writeDebateBrowser(files, { name: 'long-experiment', evaluations, summarize: true });
   clearInterval(watch);
-  const { size } = await stat(join(folder, debateBrowserFile));
+  const { size } = await stat(files.debateBrowser.where);
   console.log(
     `${questions} questions, ${iterations + 1} evaluations: ${megabytes(size)} written in ${since(start)}; ` +
       `memory ${megabytes(before)} before, ${megabytes(most)} at most`,

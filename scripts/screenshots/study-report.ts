@@ -30,7 +30,7 @@ const watch = setInterval(() => (most = Math.max(most, process.memoryUsage.rss()
 const start = performance.now();
 await writeStudyReport(store, 'made-up', cells);
 clearInterval(watch);
-const { report } = studyFiles(store, 'made-up');
+const report = studyFiles(store, 'made-up').report.where;
 console.log(
   `${cells.length} experiments: ${((performance.now() - start) / 1000).toFixed(1)} s, ${megabytes((await stat(report)).size)}; ` +
     `memory ${megabytes(before)} before, ${megabytes(most)} at most`,

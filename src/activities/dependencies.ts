@@ -4,8 +4,7 @@ import type { Endpoints } from '../engines/endpoint/open.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
 import type { Trainer } from '../engines/trainer/process.ts';
 import type { Grader } from '../grading/grader.ts';
-import { ArtifactMissing } from '../store/errors.ts';
-import { readDocument } from '../store/files/documents.ts';
+import { requireDocument } from '../store/files/documents.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
 import type { ExperimentFiles, Store } from '../store/store.ts';
@@ -25,9 +24,7 @@ export type Dependencies = {
 
 /** The resolved config of an experiment that was prepared. */
 export async function configOf(files: ExperimentFiles): Promise<ExperimentConfig> {
-  const config = await readDocument(files.config, experimentConfigSchema);
-  if (config === null) throw new ArtifactMissing(files.config);
-  return config;
+  return requireDocument(files.config, experimentConfigSchema);
 }
 
 /** What took part: Colloquy, Node, and the libraries that the newest fine-tune names in its manifest. */

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { WorkflowExecutionAlreadyStartedError, type WorkflowExecutionStatusName } from '@temporalio/client';
 import { z } from 'zod';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { configDifference, type Difference } from '../config/resolve.ts';
 import { readResult } from '../report/report-data.ts';
+import { isThere } from '../store/blobs.ts';
 import { ArtifactDamaged } from '../store/errors.ts';
 import { readDocument } from '../store/files/documents.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
@@ -66,7 +66,7 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     return { kind: 'attached' };
   }
-  const begun = existsSync(experimentFiles(openStore(), name).config);
+  const begun = await isThere(experimentFiles(openStore(), name).config);
   return { kind: begun ? 'continued' : 'started' };
 }
 
@@ -74,8 +74,8 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
 export async function finishedResult(experiment: Experiment): Promise<ExperimentResult | null> {
   const differences = await differencesFromStore(experiment);
   const files = experimentFiles(openStore(), experiment.name);
-  if (differences.length > 0 || !existsSync(files.result)) return null;
-  const result = await unlessDamaged(readResult(files.folder));
+  if (differences.length > 0 || !(await isThere(files.result))) return null;
+  const result = await unlessDamaged(readResult(files));
   if (result === null) return null;
   // A night is finished when its series knows of it.
   if (experiment.config.carry_over !== undefined && result.night === undefined) return null;
@@ -99,7 +99,7 @@ export class ExperimentHasOtherConfig extends Error {
         (running && iterations !== undefined
           ? `Only the number of iterations can be changed now: colloquy set-iterations ${experiment} ${JSON.stringify(iterations.after)}\n`
           : '') +
-        `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment)} to start afresh`}.`,
+        `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment).where} to start afresh`}.`,
     );
     this.differences = differences;
   }

@@ -61,9 +61,10 @@ export function tellResult(result: ExperimentResult): void {
   console.log(resultTable(result.evaluations, { colours: wantsColours() }));
   console.log('');
   if (result.night !== undefined) console.log(`${result.night.said}\n`);
-  if (!existsSync(files.report)) return console.log('The report is in the store of the worker that made it.');
-  console.log(`Report:   ${shortPath(files.report)}`);
-  console.log(`Figures:  ${shortPath(files.result)}`);
+  if (!existsSync(files.report.where))
+    return console.log('The report is in the store of the worker that made it.');
+  console.log(`Report:   ${shortPath(files.report.where)}`);
+  console.log(`Figures:  ${shortPath(files.result.where)}`);
 }
 
 /** Says that an experiment was finished before, and how to start afresh. */

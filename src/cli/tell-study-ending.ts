@@ -25,7 +25,7 @@ export function tellStudyEnding(ending: StudyEnding, { name, json, comeBack, goe
           `${name}: ${ending.result.finished} of ${ending.result.experiments} experiments finished`,
         );
         for (const file of ending.result.files)
-          console.log(`  ${shortPath(join(openStore().study(name), file))}`);
+          console.log(`  ${shortPath(join(openStore().study(name).where, file))}`);
       }
       return exitCodes.ok;
     case 'failed':

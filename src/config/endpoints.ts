@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { configFaults, InvalidConfig } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { readYaml } from './load.ts';
+import { isThere, readYaml } from './load.ts';
 
 /** Of an environment variable that holds a key, by which it is kept from the programs that a worker starts. */
 export const keyName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
@@ -56,7 +55,7 @@ export function loadEndpoints(
 ): Record<string, EndpointConfig> {
   const named = environment['COLLOQUY_ENDPOINTS'];
   const path = named ? resolve(named) : join(projectRoot, 'configs', 'endpoints.yaml');
-  const content = named || existsSync(path) ? readYaml(path) : {};
+  const content = named || isThere(path) ? readYaml(path) : {};
   const parsed = endpointsSchema.safeParse(content);
   if (!parsed.success) {
     throw new InvalidConfig(

@@ -71,6 +71,11 @@ function firstIssue(error: z.ZodError): string {
 /** The folder that holds package.json, `configs/` and `engine/`: absolute, without a slash at its end. */
 export const projectRoot: string = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
 
+/** The text of one of the product's own files. @param path relative to the project's root */
+export function productFile(path: string): string {
+  return readFileSync(join(projectRoot, path), 'utf8');
+}
+
 /** The version in a package.json. */
 export function packageVersion(path: string): string {
   return packageSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).version;

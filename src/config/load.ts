@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, extname, isAbsolute, resolve } from 'node:path';
+/** Configs as files: the only module of src/config that reads what users write. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { InvalidConfig, shown } from './faults.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
@@ -146,5 +147,19 @@ function pathsIn(folder: string, key: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((each) => pathsIn(folder, key, each));
   if (typeof value !== 'string' || !pathKeys.has(key) || isAbsolute(value)) return value;
   const path = resolve(folder, value);
-  return existsSync(path) ? path : value;
+  return isThere(path) ? path : value;
+}
+
+/** Whether there is a file or a folder at a path. */
+export function isThere(path: string): boolean {
+  return existsSync(path);
+}
+
+/** The YAML files of a folder, by name, with their texts. */
+export function yamlFilesIn(folder: string): { readonly path: string; readonly text: string }[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .toSorted()
+    .map((name) => join(folder, name))
+    .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 }

@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { experimentNameSchema } from './names.ts';
 
 /**
@@ -101,13 +100,9 @@ export type Preset = {
 
 /** The experiments in `configs/`, by name. `endpoints.yaml` is the worker's own and no experiment. */
 export function presets(folder: string = join(projectRoot, 'configs')): Preset[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.yaml') && file !== 'endpoints.yaml')
-    .toSorted()
-    .map((file) => {
-      const path = join(folder, file);
-      return { name: parse(file).name, description: firstComment(readFileSync(path, 'utf8')), path };
-    });
+  return yamlFilesIn(folder)
+    .filter(({ path }) => parse(path).base !== 'endpoints.yaml')
+    .map(({ path, text }) => ({ name: parse(path).name, description: firstComment(text), path }));
 }
 
 function firstComment(text: string): string {

@@ -1,5 +1,4 @@
 /** A study: experiments x methods x seeds, compared. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
@@ -7,7 +6,7 @@ import { type MethodName, methodNames, methods } from '../algorithm/methods/meth
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, isThere, mergeConfig, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
 import { type Preset, presets, resolveConfig } from './resolve.ts';
 
@@ -54,7 +53,7 @@ export function studyPresets(): Preset[] {
 /** The file of a study that comes with Colloquy; undefined when there is none of that name. */
 export function studyPresetPath(name: string): string | undefined {
   const path = join(folder, `${name}.yaml`);
-  return /^[\w-]+$/.test(name) && existsSync(path) ? path : undefined;
+  return /^[\w-]+$/.test(name) && isThere(path) ? path : undefined;
 }
 
 /** One experiment of a study: a method on one of its columns with one of its seeds. */

@@ -3,7 +3,9 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { readIfThere, sha256File } from '../store/files/sealed.ts';
+import { placeIn } from '../store/blobs.ts';
+import { fileBlobs } from '../store/blobs-file.ts';
+import { sealedBytesOf } from '../store/files/sealed.ts';
 
 const fileName = 'colloquy-export.json';
 const manifestSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), z.string()) });
@@ -12,7 +14,7 @@ const manifestSchema = z.object({ formatVersion: z.literal(1), files: z.record(z
 export async function writeExportManifest(folder: string, facts: object): Promise<void> {
   const files = Object.fromEntries(
     await Promise.all(
-      (await pathsBelow(folder)).map(async (path) => [path, await sha256File(join(folder, path))] as const),
+      (await pathsBelow(folder)).map(async (path) => [path, (await sha256Of(folder, path)) ?? ''] as const),
     ),
   );
   const text = `${JSON.stringify({ formatVersion: 1, ...facts, files }, null, 2)}\n`;
@@ -35,7 +37,7 @@ export async function whyNotReplaced(path: string): Promise<string | null> {
     throw error;
   }
   if (!isFolder) return 'is no folder';
-  const manifest = await readIfThere(join(path, fileName));
+  const manifest = await fileBlobs(path).get(fileName);
   if (manifest === null) {
     // Not all that is below it: it may be somebody's whole disk.
     const [first] = (await readdir(path)).toSorted();
@@ -46,7 +48,7 @@ export async function whyNotReplaced(path: string): Promise<string | null> {
   const added = found.find((each) => files[each] === undefined);
   if (added !== undefined) return `holds ${added}, which no export has written`;
   for (const each of found)
-    if ((await sha256File(join(path, each))) !== files[each])
+    if ((await sha256Of(path, each)) !== files[each])
       return `is an export, but its ${each} was changed since`;
   return null;
 }
@@ -58,6 +60,10 @@ function manifestOf(bytes: Buffer): { readonly files: Readonly<Record<string, st
   } catch {
     return { files: {} };
   }
+}
+
+async function sha256Of(folder: string, path: string): Promise<string | undefined> {
+  return (await sealedBytesOf(placeIn(fileBlobs(folder), path)))?.sha256;
 }
 
 /** All but folders and the manifest itself, relative to the folder, in a fixed order. */

@@ -1,16 +1,13 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import type { z } from 'zod';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
-import { ArtifactMissing } from '../store/errors.ts';
-import { readDocument } from '../store/files/documents.ts';
+import { isThere } from '../store/blobs.ts';
+import { readDocument, requireDocument } from '../store/files/documents.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
   iterationRecordSchema,
 } from '../store/records/rows.ts';
-import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
+import { begunIterations, type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 import { ExperimentNotFinished } from './experiment-not-finished.ts';
 import { ExperimentNotInStore } from './experiment-not-in-store.ts';
 import { IterationNotFinished } from './iteration-not-finished.ts';
@@ -42,12 +39,12 @@ export async function finishedIteration(
 ): Promise<FinishedIteration> {
   const files = experimentFiles(store, experiment);
   const config = await readDocument(files.config, experimentConfigSchema);
-  if (config === null) throw new ExperimentNotInStore(files.folder);
+  if (config === null) throw new ExperimentNotInStore(files.folder.where);
   const finished = await finishedIterations(files);
   const last = finished.at(-1);
   if (wanted === 0)
     throw new NothingTrained(experiment, 'iteration 0 is the base model, before any fine-tune');
-  if (wanted === undefined && !existsSync(files.result))
+  if (wanted === undefined && !(await isThere(files.result)))
     throw new ExperimentNotFinished(experiment, finished);
   if (wanted === undefined && last === undefined)
     throw new NothingTrained(experiment, 'it has no iterations, it only evaluated the base model');
@@ -55,7 +52,7 @@ export async function finishedIteration(
   if (!finished.includes(iteration)) throw new IterationNotFinished(experiment, iteration, finished);
   const upTo = Array.from({ length: iteration + 1 }, (_, each) => each);
   const evaluated = await Promise.all(
-    upTo.map((each) => present(files.evaluation(each), evaluationRecordSchema)),
+    upTo.map((each) => requireDocument(files.evaluation(each), evaluationRecordSchema)),
   );
   return {
     experiment,
@@ -63,7 +60,7 @@ export async function finishedIteration(
     files,
     config,
     records: await Promise.all(
-      upTo.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
+      upTo.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
     ),
     evaluations: evaluated.map(({ evaluation }) => evaluation),
   };
@@ -71,15 +68,10 @@ export async function finishedIteration(
 
 /** In their order. The evaluation is what an iteration ends with. */
 async function finishedIterations(files: ExperimentFiles): Promise<number[]> {
-  return (await readdir(files.folder))
-    .flatMap((name) => /^iteration-([1-9]\d*)$/.exec(name)?.[1] ?? [])
-    .map(Number)
-    .filter((iteration) => existsSync(files.record(iteration)) && existsSync(files.evaluation(iteration)))
-    .toSorted((a, b) => a - b);
-}
-
-async function present<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
-  const value = await readDocument(path, schema);
-  if (value === null) throw new ArtifactMissing(path);
-  return value;
+  const finished: number[] = [];
+  for (const iteration of await begunIterations(files)) {
+    const done = (await isThere(files.record(iteration))) && (await isThere(files.evaluation(iteration)));
+    if (iteration > 0 && done) finished.push(iteration);
+  }
+  return finished;
 }

@@ -1,11 +1,9 @@
-import { dirname } from 'node:path';
 import type { AnswerEquality } from '../algorithm/consensus.ts';
 import { labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
-import { readDebates } from '../report/read-debates.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import type { ExperimentFiles } from '../store/store.ts';
-import { goldLabelSchema } from '../store/records/rows.ts';
+import { goldLabelSchema, readDebates } from '../store/records/rows.ts';
 import { readRows } from '../store/files/rows.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
 
@@ -22,14 +20,14 @@ export async function* labelledDebates(
     config.label_source === 'consensus'
       ? { from: 'consensus', minVotes: config.min_votes }
       : { from: 'gold', answers: await goldAnswers(files) };
-  const folder = dirname(files.shard(iteration, 'train', 0));
+  const folder = files.debates(iteration, 'train');
   let debated = 0;
   for await (const debate of readDebates(folder)) {
     debated++;
     const labelled = await labelDebate(debate, labels, equal);
     if (labelled !== null) yield labelled;
   }
-  if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder);
+  if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder.where);
 }
 
 async function goldAnswers(files: ExperimentFiles): Promise<Map<string, GoldLabel>> {

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isThere } from '../config/load.ts';
 import { type Dataset, datasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -99,7 +98,7 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
   const { name, revision } = version;
   const repo = { type: 'dataset', name } as const;
   const cached = join(getHFHubCachePath(), getRepoFolderName(repo), 'snapshots', revision, path);
-  if (await isThere(cached)) return cached;
+  if (isThere(cached)) return cached;
   if (isOffline()) {
     throw new DatasetNotReachable(version, path, `HF_HUB_OFFLINE is set, and ${cached} is not there`);
   }
@@ -129,13 +128,6 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
     throw new DatasetNotReachable(version, path, why, { cause: error });
   });
   return cached;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** As Hugging Face's own tools read it. */
@@ -191,10 +183,10 @@ export async function datasetFiles(part: DatasetPart, signal?: AbortSignal): Pro
 
 /** As the hub has them, or all configs in one file that is named after the split. */
 function localFiles({ dataset, split, setting }: DatasetPart, folder: string, paths: string[]): string[] {
-  const [lacking] = paths.filter((path) => !existsSync(join(folder, path)));
+  const [lacking] = paths.filter((path) => !isThere(join(folder, path)));
   if (lacking === undefined) return paths.map((path) => join(folder, path));
   const whole = [`${split}.jsonl`, `${split}.parquet`];
-  const [found] = whole.filter((name) => existsSync(join(folder, name)));
+  const [found] = whole.filter((name) => isThere(join(folder, name)));
   if (found !== undefined) return [join(folder, found)];
   const looked = [lacking, ...whole.filter((name) => name !== lacking)].join(', nor ');
   const message = `${setting} names it as a copy of ${dataset.name}, but it has no ${looked}`;

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Outcome } from '../algorithm/evaluation.ts';
 import { evaluationRowSchema } from '../store/records/rows.ts';
 import { streamRows } from '../store/files/rows.ts';
@@ -37,15 +36,12 @@ export async function differingQuestions(
 }
 
 async function outcomesOf(
-  { folder }: EvaluatedExperiment,
+  { files }: EvaluatedExperiment,
   iteration: number,
   keys: ReadonlySet<string>,
 ): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
-  for await (const { iteration: at, ...outcome } of streamRows(
-    join(folder, 'evaluation.jsonl'),
-    evaluationRowSchema,
-  )) {
+  for await (const { iteration: at, ...outcome } of streamRows(files.allOutcomes, evaluationRowSchema)) {
     const key = questionKey(outcome.question);
     if (at === iteration && keys.has(key)) outcomes.set(key, outcome);
   }

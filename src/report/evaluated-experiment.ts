@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { type Mark, markOf } from '../algorithm/evaluation.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { evaluationRowSchema } from '../store/records/rows.ts';
+import type { ExperimentFiles } from '../store/store.ts';
 import { streamRows } from '../store/files/rows.ts';
 import { questionKey } from '../questions/problem.ts';
 import { readResult } from './report-data.ts';
@@ -10,7 +10,7 @@ import { readResult } from './report-data.ts';
 /** What a finished experiment's held-out questions came to, without their texts: these may be many. */
 export type EvaluatedExperiment = {
   readonly experiment: string;
-  readonly folder: string;
+  readonly files: ExperimentFiles;
   /** As config.json has it; null when it is gone. */
   readonly config: unknown;
   /** By iteration, 0 the base model; then by the question's key (see questionKey), in the questions' order. */
@@ -20,16 +20,16 @@ export type EvaluatedExperiment = {
 };
 
 /** @throws NothingToReport when the experiment has not finished; ArtifactDamaged or ArtifactMissing when a file is */
-export async function readEvaluatedExperiment(folder: string): Promise<EvaluatedExperiment> {
-  const { name, files } = await readResult(folder);
+export async function readEvaluatedExperiment(files: ExperimentFiles): Promise<EvaluatedExperiment> {
+  const { name } = await readResult(files);
   const marks = new Map<number, Map<string, Mark>>();
   const questions = new Map<string, { id: string; gold: string }>();
-  for await (const row of streamRows(join(folder, files.evaluation), evaluationRowSchema)) {
+  for await (const row of streamRows(files.allOutcomes, evaluationRowSchema)) {
     const key = questionKey(row.question);
     const ofIteration = marks.get(row.iteration) ?? new Map<string, Mark>();
     marks.set(row.iteration, ofIteration.set(key, markOf(row)));
     questions.set(key, { id: row.questionId, gold: row.gold });
   }
-  const config = await readDocument(join(folder, files.config), z.unknown());
-  return { experiment: name, folder, config, marks, questions };
+  const config = await readDocument(files.config, z.unknown());
+  return { experiment: name, files, config, marks, questions };
 }

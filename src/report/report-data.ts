@@ -1,13 +1,17 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../algorithm/evaluation.ts';
 import { type PairedTest, pairedTest } from '../algorithm/measures/tests.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { streamRows } from '../store/files/rows.ts';
 import { type ExperimentResult, experimentResultSchema } from '../store/records/result.ts';
-import { evaluationRowSchema, type LeftOutDocument, leftOutDocumentSchema } from '../store/records/rows.ts';
+import {
+  evaluationRowSchema,
+  type LeftOutDocument,
+  leftOutDocumentSchema,
+  readDebates,
+} from '../store/records/rows.ts';
+import type { ExperimentFiles } from '../store/store.ts';
 import { pickDebates, type PickedDebate } from './pick-debates.ts';
-import { readDebates } from './read-debates.ts';
 
 /** All that the report shows. */
 export type ReportData = {
@@ -28,28 +32,27 @@ export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly 
  *
  * @throws NothingToReport when the experiment has not finished; ArtifactDamaged or ArtifactMissing when a file is
  */
-export async function loadReportData(folder: string): Promise<ReportData> {
-  const result = await readResult(folder);
+export async function loadReportData(files: ExperimentFiles): Promise<ReportData> {
+  const result = await readResult(files);
   const last = result.evaluations.at(-1)?.iteration ?? 0;
-  const evaluationRows = () => streamRows(join(folder, result.files.evaluation), evaluationRowSchema);
+  const evaluationRows = () => streamRows(files.allOutcomes, evaluationRowSchema);
   const marks = new Map<string, Mark>();
   const baseMarks: Mark[] = [];
   for await (const row of evaluationRows()) {
     if (row.iteration === last) marks.set(row.questionId, markOf(row));
     if (row.iteration === 0) baseMarks.push(markOf(row));
   }
-  const picked = await pickDebates(marks, readDebates(join(folder, `iteration-${last}`, 'evaluation')));
+  const picked = await pickDebates(marks, readDebates(files.debates(last, 'heldout')));
   return {
     result,
-    config: await readDocument(join(folder, result.files.config), z.unknown()),
+    config: await readDocument(files.config, z.unknown()),
     debateVersusMajority: new Map([
       [0, debateVersusMajority(baseMarks)],
       [last, debateVersusMajority([...marks.values()])],
     ]),
     debates: await withOutcomes(picked, evaluationRows(), last),
     // An experiment of an earlier version did not write it.
-    leftOut:
-      (await readDocument(join(folder, 'questions', 'left-out.json'), leftOutDocumentSchema))?.leftOut ?? [],
+    leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
   };
 }
 
@@ -96,8 +99,8 @@ export class NothingToReport extends Error {
  *
  * @throws NothingToReport, ArtifactDamaged
  */
-export async function readResult(folder: string): Promise<ExperimentResult> {
-  const result = await readDocument(join(folder, 'result.json'), experimentResultSchema);
-  if (result === null) throw new NothingToReport(folder);
+export async function readResult(files: ExperimentFiles): Promise<ExperimentResult> {
+  const result = await readDocument(files.result, experimentResultSchema);
+  if (result === null) throw new NothingToReport(files.folder.where);
   return result;
 }

@@ -1,7 +1,7 @@
 import { renderToString } from 'preact-render-to-string';
-import { writeAtomically } from '../store/files/atomic.ts';
-import { type NightEntry, seriesFiles } from '../store/series.ts';
-import type { Store } from '../store/store.ts';
+import { writeBytes } from '../store/blobs.ts';
+import type { NightEntry } from '../store/series.ts';
+import { seriesFiles, type Store } from '../store/store.ts';
 import type { ChartPoint } from './accuracy-chart.ts';
 import { pageParts } from './page-parts.ts';
 import { seriesPage } from './series-page.tsx';
@@ -18,9 +18,9 @@ export async function writeSeriesReport(
   nights: readonly NightEntry[],
 ): Promise<string> {
   const page = seriesPage(series, nights, await pageParts(pointsOf(nights), 'night'));
-  const path = seriesFiles(store, series).report;
-  await writeAtomically(path, [Buffer.from(`<!doctype html>\n${renderToString(page)}`)]);
-  return path;
+  const { report } = seriesFiles(store, series);
+  await writeBytes(report, `<!doctype html>\n${renderToString(page)}`);
+  return report.where;
 }
 
 /** The base model as the first night found it, then the end of each night. */

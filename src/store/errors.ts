@@ -5,7 +5,7 @@ export class ArtifactMissing extends ColloquyError {
   override name = 'ArtifactMissing' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.failed;
-  /** Absolute. */
+  /** For people. */
   readonly path: string;
 
   constructor(path: string) {
@@ -22,7 +22,7 @@ export class ArtifactDamaged extends ColloquyError {
   override name = 'ArtifactDamaged' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.failed;
-  /** Absolute. */
+  /** For people. */
   readonly path: string;
   readonly expected: string;
   readonly found: string;
@@ -38,12 +38,28 @@ export class ArtifactDamaged extends ColloquyError {
   }
 }
 
+/** Another host has put something under this name, and this host cannot read it yet. */
+export class NotVisibleYet extends ColloquyError {
+  override name = 'NotVisibleYet' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  /** For people. */
+  readonly path: string;
+
+  constructor(path: string) {
+    super(
+      `${path} was just written by another host and cannot be read here yet. It is tried again by itself.`,
+    );
+    this.path = path;
+  }
+}
+
 /** There is no room left (disk, quota or the process's limit on a file's size). Nothing that was complete is lost. */
 export class DiskFull extends ColloquyError {
   override name = 'DiskFull' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.failed;
-  /** What was being written: absolute. */
+  /** What was being written. */
   readonly path: string;
 
   constructor(path: string, cause: Error) {
@@ -60,7 +76,7 @@ export class StoreNotWritable extends ColloquyError {
   override name = 'StoreNotWritable' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.failed;
-  /** What was being written: absolute. */
+  /** What was being written. */
   readonly path: string;
 
   constructor(path: string, cause: Error) {
@@ -85,12 +101,12 @@ export class ClaimLost extends ColloquyError {
   }
 }
 
-/** A series' ledger cannot be read, so nobody knows which agents a night should go on from. */
+/** A series' ledger cannot be read, so it is not known which agents a night should go on from. */
 export class SeriesDamaged extends ColloquyError {
   override name = 'SeriesDamaged' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.failed;
-  /** Absolute. */
+  /** For people. */
   readonly path: string;
 
   constructor(path: string, what: string) {

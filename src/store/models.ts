@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
 import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
-import { ArtifactMissing } from './errors.ts';
-import { moveAside } from './files/atomic.ts';
+import { below, isThere, type Place, setAside } from './blobs.ts';
+import { fileBlobs } from './blobs-file.ts';
+import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
+import { errorCode } from './files/atomic.ts';
+import { type OnDamage, warnOfDamage } from './files/damage.ts';
 import { readDocument } from './files/documents.ts';
-import { type OnDamage, sha256File, warnOfDamage } from './files/sealed.ts';
+import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
 import type { Store } from './store.ts';
 
 /** A model that was not made here: which one it is, and who answers for it. */
@@ -69,7 +71,7 @@ export type ModelIngredients = {
   readonly seed: number;
 };
 
-/** The content address of a fine-tune: who asks for the same weights twice, in whatever experiment, finds the finished model. */
+/** The content address of a fine-tune: a request for the same weights, in any experiment, finds the finished model. */
 export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
   const sorted = Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
@@ -78,8 +80,8 @@ export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIng
 }
 
 /**
- * A finished fine-tune whose files all have the bytes that its manifest names; null when there is none. A damaged one is moved
- * aside, to be made again.
+ * A finished fine-tune whose files all have the bytes that its manifest names; null when there is none. A damaged one is set
+ * aside, and has to be made again. A read that fails for another reason throws, and nothing is moved.
  */
 export async function findModel(
   store: Store,
@@ -87,35 +89,76 @@ export async function findModel(
   onDamage: OnDamage = warnOfDamage,
 ): Promise<FineTuneManifest | null> {
   const model = store.model(key);
-  if (!existsSync(model)) return null;
-  const manifest = await readDocument(join(model, 'manifest.json'), fineTuneManifestSchema).catch(() => null);
-  const damaged = manifest === null ? 'manifest.json' : await damagedFile(model, manifest);
+  let manifest: FineTuneManifest | null = null;
+  let damaged: string | null = 'manifest.json';
+  try {
+    manifest = await readDocument(manifestOf(model), fineTuneManifestSchema);
+    // Without a manifest, and without the seal of one, the model was never finished.
+    if (manifest === null && !(await isSealed(manifestOf(model)))) return null;
+    if (manifest !== null) damaged = await damagedFile(model, manifest);
+  } catch (error) {
+    if (!(error instanceof ArtifactDamaged)) throw error;
+  }
   if (manifest !== null && damaged === null) return manifest;
-  const aside = await moveAside(model);
+  const aside = await setAside(model);
   // Another shard that uses the model may have found it first.
   if (aside !== null)
     onDamage({
-      path: model,
+      path: model.where,
       problem: `its ${damaged} is damaged or gone; moved to ${aside}; to be made again`,
     });
   return null;
 }
 
-async function damagedFile(model: string, { files }: FineTuneManifest): Promise<string | null> {
+/** The file that is written last: a folder with a manifest is a whole model. */
+export function manifestOf(model: Place): Place {
+  return below(model, 'manifest.json');
+}
+
+async function damagedFile(model: Place, { files }: FineTuneManifest): Promise<string | null> {
   for (const [name, { sha256 }] of Object.entries(files)) {
-    if ((await sha256File(join(model, name)).catch(() => null)) !== sha256) return name;
+    if ((await sealedBytesOf(below(model, name)))?.sha256 !== sha256) return name;
   }
   return null;
+}
+
+/**
+ * The local folder that the trainer fills with a model, its manifest last. In a store of files it is the model's own folder.
+ */
+export function modelOutput(store: Store, key: string): string {
+  return join(store.local, ...store.model(key).name.split('/'));
+}
+
+/**
+ * Puts a model that the trainer has made into the store, its manifest last, and seals the manifest: it tells when a file of the
+ * model is damaged, and its seal when it is damaged itself.
+ *
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function storeModel(store: Store, key: string): Promise<void> {
+  const model = store.model(key);
+  const manifest = manifestOf(model).name;
+  const made = fileBlobs(store.local);
+  if (made.where(model.name) !== model.where) {
+    const names = (await made.list(`${model.name}/`)).filter((name) => name !== manifest);
+    for (const name of [...names, manifest]) await store.blobs.putOnce(name, made.stream(name));
+  }
+  await sealAsItIs(manifestOf(model));
+}
+
+/** Removes what the trainer kept to go on from: the model is finished. */
+export async function removeCheckpoints(store: Store, key: string): Promise<void> {
+  await rm(store.checkpoints(key), { recursive: true, force: true });
 }
 
 /** @throws ArtifactMissing when a model is not whole: it has to be made again. Each is read through once a process. */
 export async function requireModels(store: Store, models: readonly Model[]): Promise<void> {
   for (const { tuned } of models) {
     if (tuned === null) continue;
-    const path = store.model(tuned.key);
-    const known = readThrough.has(path) && existsSync(join(path, 'manifest.json'));
-    if (!known && (await findModel(store, tuned.key)) === null) throw new ArtifactMissing(path);
-    readThrough.add(path);
+    const { where } = store.model(tuned.key);
+    const known = readThrough.has(where) && (await isThere(manifestOf(store.model(tuned.key))));
+    if (!known && (await findModel(store, tuned.key)) === null) throw new ArtifactMissing(where);
+    readThrough.add(where);
   }
 }
 
@@ -162,19 +205,38 @@ const hashes = new Map<string, Promise<string>>();
  * as long as their size and time stay.
  */
 export async function baseModelHash(location: string): Promise<string> {
-  const names = (await readdir(location).catch(() => []))
-    .filter((name) => name.endsWith('.safetensors'))
-    .toSorted();
+  const names = (await filesIn(location)).filter((name) => name.endsWith('.safetensors')).toSorted();
   if (names.length === 0) return location;
-  return (
-    await Promise.all(names.map(async (name) => `${name}:${await hashOnce(join(location, name))}`))
-  ).join(',');
+  return (await Promise.all(names.map(async (name) => `${name}:${await hashOnce(location, name)}`))).join(
+    ',',
+  );
 }
 
-async function hashOnce(path: string): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
-  const key = `${path}:${size}:${mtimeMs}`;
-  const hash = hashes.get(key) ?? sha256File(path);
+/** None when it is no folder here. Any other failure is no answer to what the model is. */
+async function filesIn(location: string): Promise<string[]> {
+  try {
+    return await readdir(location);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+async function hashOnce(folder: string, name: string): Promise<string> {
+  const { size, mtimeMs } = await stat(join(folder, name));
+  const key = `${join(folder, name)}:${size}:${mtimeMs}`;
+  const known = hashes.get(key);
+  if (known !== undefined) return known;
+  const hash = hashOf(folder, name);
   hashes.set(key, hash);
+  // A read that failed is tried again by the next who asks.
+  hash.catch(() => hashes.delete(key));
   return hash;
+}
+
+async function hashOf(folder: string, name: string): Promise<string> {
+  const blobs = fileBlobs(folder);
+  const found = await sealedBytesOf({ blobs, name, where: blobs.where(name) });
+  if (found === null) throw new ArtifactMissing(join(folder, name));
+  return found.sha256;
 }

@@ -1,18 +1,18 @@
 /** The documents of a night: its plan, in its own folder, and its entry in the series' ledger. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { HeldOutQuestion } from '../algorithm/question.ts';
-import { ArtifactDamaged, ArtifactMissing, SeriesDamaged } from './errors.ts';
-import { publishFolder } from './files/atomic.ts';
-import { readDocument, writeDocument } from './files/documents.ts';
+import { isThere, type Place } from './blobs.ts';
+import { ArtifactDamaged, ArtifactMissing, NotVisibleYet, SeriesDamaged } from './errors.ts';
+import { readDocument } from './files/documents.ts';
 import { readRows, writeRows } from './files/rows.ts';
+import { sealAsItIs } from './files/sealed.ts';
 import { agentModelsSchema } from './models.ts';
 import { evaluationSchema, nightOutcomeSchema } from './records/result.ts';
 import { heldOutQuestionSchema } from './records/rows.ts';
-import type { Store } from './store.ts';
+import { seriesFiles, type Store } from './store.ts';
 
-/** See Asked in src/tasks/fresh-questions.ts. */
+/** The questions that nights have asked: see Asked in src/questions. */
 const askedSchema = z
   .array(
     z.strictObject({ cycle: z.number().int(), keys: z.array(z.string().regex(/^[0-9a-f]{16}$/)).readonly() }),
@@ -24,16 +24,16 @@ const startSchema = z.strictObject({
   /** The night that left these agents; null for the base model. */
   night: z.string().nullable(),
   agents: agentModelsSchema,
-  /** Whose held-out debates of which iteration were these agents'; null when they have not been evaluated. */
+  /** The experiment and the iteration whose held-out debates were these agents'; null when they have not been evaluated. */
   evaluated: z.strictObject({ experiment: z.string(), iteration: z.number().int() }).nullable(),
 });
 export type NightStart = z.infer<typeof startSchema>;
 
-/** NIGHT/night/plan.json: settled when the night begins, and the same however often it is started again. */
+/** NIGHT/night/plan.json: made when the night begins, and the same however often the night is started again. */
 export const nightPlanSchema = z.strictObject({
   formatVersion: z.literal(1),
   series: z.string(),
-  /** Of the resolved config that it was made for. */
+  /** The hash of the resolved config that it was made for. */
   configSha256: z.string(),
   /** The ledger's last night that counts, when this one was planned; 0 for none. */
   head: z.number().int(),
@@ -44,99 +44,100 @@ export const nightPlanSchema = z.strictObject({
 });
 export type NightPlan = z.infer<typeof nightPlanSchema>;
 
-/** series/SERIES/night-NNNNN/night.json: a finished night, as the ledger has it for good. */
+/** series/SERIES/night-NNNNN/night.json: a finished night. It is never changed. */
 export const nightEntrySchema = nightOutcomeSchema.extend({
   formatVersion: z.literal(1),
-  /** Its name. */
+  /** The night's name. */
   experiment: z.string(),
-  /** First of the agents that it began with, then after each iteration. */
+  /** First that of the agents with which it began, then one after each iteration. */
   evaluations: z.array(evaluationSchema).min(1),
   maxDrop: z.number(),
-  /** The agents that it has made, carried on or not. */
+  /** The agents that it made, carried on or not. */
   made: agentModelsSchema,
-  /** What the next night begins with; null when this night does not count, because another one was first. */
+  /** What the next night begins with; null when this night does not count, because another one finished first. */
   next: startSchema.nullable(),
   asked: askedSchema,
   /** The number of the next night's first training question. */
   position: z.number().int(),
   /** The settings that no night of the series may change. */
   fixed: z.record(z.string(), z.unknown()),
+  /** The hash of the held-out questions, which are the same for all nights of the series: see `heldOutHash`. */
+  heldOut: z.string().optional(),
   /** ISO 8601 */
   finishedAt: z.string(),
 });
 export type NightEntry = z.infer<typeof nightEntrySchema>;
 
 /**
- * A series' ledger: a folder for each finished night, numbered without gaps and never changed. A folder is published by one rename,
- * which only one of several writers can win, so a night is in the ledger whole or not at all.
- */
-/** Where a series keeps what, as absolute paths. */
-export function seriesFiles(store: Store, series: string) {
-  const folder = store.series(series);
-  const night = (sequence: number) => join(folder, `night-${String(sequence).padStart(5, '0')}`);
-  return {
-    folder,
-    night,
-    entry: (sequence: number) => join(night(sequence), 'night.json'),
-    /** The questions that all nights measure with: those of the first one. */
-    heldOut: join(night(1), 'heldout.jsonl'),
-    report: join(folder, 'report.html'),
-  };
-}
-
-/**
- * The finished nights of a series, in the order in which they were finished; none when there is no such series.
+ * The finished nights of a series, in the order in which they were finished; none when there is no such series. The ledger has a
+ * folder for each night, numbered without gaps and never changed; the entry in it is put last, once, and commits the night.
  *
- * @throws SeriesDamaged when one is damaged or missing
+ * @throws SeriesDamaged when an entry is damaged or missing
  */
 export async function readLedger(store: Store, series: string): Promise<NightEntry[]> {
   const files = seriesFiles(store, series);
-  const names = await readdir(files.folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  });
-  const nights = Math.max(0, ...names.map((name) => Number(/^night-(\d+)$/.exec(name)?.[1] ?? 0)));
+  const names = await store.blobs.list(`${files.folder.name}/night-`);
+  // A night's entry, or the seal of one that is gone: a folder without either was never committed.
+  const committed = names.flatMap(
+    (name) => /\/night-(\d+)\/night\.json(?:\.ref\.json)?$/.exec(name)?.[1] ?? [],
+  );
+  const newest = Math.max(0, ...committed.map(Number));
   const entries: NightEntry[] = [];
-  for (let sequence = 1; sequence <= nights; sequence++) {
-    const path = files.entry(sequence);
-    const entry = await orSeriesDamaged(path, () => readDocument(path, nightEntrySchema));
-    if (entry === null) throw new SeriesDamaged(path, 'is missing');
+  for (let sequence = 1; ; sequence++) {
+    const place = files.entry(sequence);
+    const entry = await orSeriesDamaged(place, () => readDocument(place, nightEntrySchema));
+    // A list may not show another host's night yet, so one more name is asked for.
+    if (entry === null && sequence > newest) return entries;
+    if (entry === null) throw new SeriesDamaged(place.where, 'is missing');
     if (entry.sequence !== sequence || entry.series !== series)
-      throw new SeriesDamaged(path, `is night ${entry.sequence} of ${entry.series}`);
+      throw new SeriesDamaged(place.where, `is night ${entry.sequence} of ${entry.series}`);
     entries.push(entry);
   }
-  return entries;
 }
 
 /** The held-out questions of a series that has a night. @throws SeriesDamaged */
 export async function heldOutOf(store: Store, series: string): Promise<HeldOutQuestion[]> {
-  const path = seriesFiles(store, series).heldOut;
-  return orSeriesDamaged(path, () => readRows(path, heldOutQuestionSchema));
+  const files = seriesFiles(store, series);
+  const first = await orSeriesDamaged(files.entry(1), () => readDocument(files.entry(1), nightEntrySchema));
+  const place = files.heldOut(first?.heldOut);
+  return orSeriesDamaged(place, () => readRows(place, heldOutQuestionSchema));
 }
 
 /**
- * Adds a night. False, and nothing has changed, when there is another one of that number by now.
+ * Adds a night. Of several writers of the same number, on whatever hosts, one gets true; the others get false and change nothing.
  *
- * @throws DiskFull, StoreNotWritable
+ * @throws DiskFull, StoreNotWritable; NotVisibleYet when another host's night of this number cannot be read here yet
  */
 export async function addToLedger(
   store: Store,
   entry: NightEntry,
   heldOut: readonly HeldOutQuestion[],
 ): Promise<boolean> {
-  return publishFolder(seriesFiles(store, entry.series).night(entry.sequence), async (folder) => {
-    if (entry.sequence === 1) await writeRows(join(folder, 'heldout.jsonl'), heldOut);
-    await writeDocument(join(folder, 'night.json'), entry);
-  });
+  const files = seriesFiles(store, entry.series);
+  const place = files.entry(entry.sequence);
+  // First nights that finish at the same time may have different questions, so their files have different names.
+  if (entry.sequence === 1) await writeRows(files.heldOut(entry.heldOut), heldOut);
+  const bytes = Buffer.from(`${JSON.stringify(entry, null, 2)}\n`);
+  if ((await store.blobs.putOnce(place.name, bytes)) === 'other') {
+    if (!(await isThere(place))) throw new NotVisibleYet(place.where);
+    return false;
+  }
+  await sealAsItIs(place);
+  return true;
 }
 
-async function orSeriesDamaged<Value>(path: string, read: () => Promise<Value>): Promise<Value> {
+/** Names held-out questions by their content. */
+export function heldOutHash(heldOut: readonly HeldOutQuestion[]): string {
+  return createHash('sha256').update(JSON.stringify(heldOut)).digest('hex').slice(0, 16);
+}
+
+async function orSeriesDamaged<Value>({ where }: Place, read: () => Promise<Value>): Promise<Value> {
   try {
     return await read();
   } catch (error) {
     if (error instanceof ArtifactDamaged)
-      throw new SeriesDamaged(path, `is damaged (expected ${error.expected}, found ${error.found})`);
-    if (error instanceof ArtifactMissing) throw new SeriesDamaged(path, 'is missing');
+      throw new SeriesDamaged(where, `is damaged (expected ${error.expected}, found ${error.found})`);
+    if (error instanceof ArtifactMissing) throw new SeriesDamaged(where, 'is missing');
     throw error;
   }
 }

@@ -1,121 +1,186 @@
+/** The names of all files and folders of a store. Only this module makes them, so that it is the one place to look where a datum is. */
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
+import { below, type Blobs, type Place, placeIn } from './blobs.ts';
+import { fileBlobs } from './blobs-file.ts';
 
-/** Folders below one root; nothing is made until something is written. All paths are absolute. */
+/** What experiments leave behind, and what they go on from. Nothing is made until something is written. */
 export type Store = {
+  readonly blobs: Blobs;
+  /** For people: where the store is. */
   readonly root: string;
-  /** The folder of an experiment. @throws ZodError when it is no experiment's name, so that nothing outside is touched */
-  experiment(name: string): string;
-  /** The folder of a series of nights. @throws ZodError when it is no series' name */
-  series(name: string): string;
   /**
-   * A journal of answers that experiments share. @throws ZodError when `name` could be a path
+   * The folder of this worker's own files: journals, checkpoints, logs, Temporal's database. Absolute. A store of files keeps them in
+   * its own folder, so that workers that share the store share the journals.
+   */
+  readonly local: string;
+  /** Logs of workers and engines: a local folder. */
+  readonly logs: string;
+  /** The file or folder that a reference names. */
+  place(name: string): Place;
+  /** The folder of an experiment. @throws ZodError when it is no experiment's name, so that nothing outside is touched */
+  experiment(name: string): Place;
+  /** The folder of a series of nights. @throws ZodError when it is no series' name */
+  series(name: string): Place;
+  /** The folder of a study. @throws ZodError when it is no study's name */
+  study(name: string): Place;
+  /** The folder of a finished fine-tune, by its content address. */
+  model(key: string): Place;
+  /** The request that a fine-tune was begun with, so that it can be made again. */
+  modelRequest(key: string): Place;
+  /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
+  checkpoints(key: string): string;
+  /**
+   * A journal of answers that experiments share: a local file. @throws ZodError when `name` could be a path
    *
    * @param shard which questions of which iteration
    */
   sharedAnswers(name: string, seed: string, shard: string): string;
-  /** The folder of a study. @throws ZodError when it is no study's name */
-  study(name: string): string;
-  /** The folder of a finished fine-tune, by its content address. */
-  model(key: string): string;
-  /** Where the fine-tune with that content address keeps its checkpoints. */
-  checkpoints(key: string): string;
-  /** What was asked for when that fine-tune was begun, so that it can be made again. */
-  modelRequest(key: string): string;
-  /** Logs of the engines. */
-  readonly logs: string;
 };
 
-/** The store at `root`; by default where COLLOQUY_STORE says, else `runs/` in the project. */
-export function openStore(root: string = process.env['COLLOQUY_STORE'] || join(projectRoot, 'runs')): Store {
-  const absolute = resolve(root);
+/**
+ * Opens the store at `root`, a folder; by default at COLLOQUY_STORE, or else `runs/` in the project.
+ *
+ * @param blobs what keeps the bytes, when it is not this folder
+ */
+export function openStore(
+  root: string = process.env['COLLOQUY_STORE'] || join(projectRoot, 'runs'),
+  blobs: Blobs = fileBlobs(root),
+): Store {
+  const local = resolve(root);
+  const place = (...parts: string[]) => placeIn(blobs, ...parts);
   return {
-    root: absolute,
-    experiment: (name) => join(absolute, experimentNameSchema.parse(name)),
-    series: (name) => join(absolute, 'series', seriesNameSchema.parse(name)),
+    blobs,
+    root: blobs.where(''),
+    local,
+    logs: join(local, 'logs'),
+    place: (name) => place(name),
+    experiment: (name) => place(experimentNameSchema.parse(name)),
+    series: (name) => place('series', seriesNameSchema.parse(name)),
+    study: (name) => place('studies', studyNameSchema.parse(name)),
+    model: (key) => place('models', key),
+    modelRequest: (key) => place('models', `${key}.request.json`),
+    checkpoints: (key) => join(local, 'models', `${key}.checkpoints`),
     sharedAnswers: (name, seed, shard) =>
-      join(absolute, 'answers', seriesNameSchema.parse(name), seed, `${shard}.journal.jsonl`),
-    study: (name) => join(absolute, 'studies', studyNameSchema.parse(name)),
-    model: (key) => join(absolute, 'models', key),
-    checkpoints: (key) => join(absolute, 'models', `${key}.checkpoints`),
-    modelRequest: (key) => join(absolute, 'models', `${key}.request.json`),
-    logs: join(absolute, 'logs'),
+      join(local, 'answers', seriesNameSchema.parse(name), seed, `${shard}.journal.jsonl`),
   };
 }
 
 /**
- * What is debated: the training questions; the held-out ones, that measure; the held-out ones again, for the majority at equal tokens
- * (`vote`); and the held-out ones of another task, for zero-shot transfer.
+ * The questions that are debated: those that train; the held-out ones, that measure; the held-out ones again, for the majority at
+ * equal tokens (`vote`); and the held-out ones of another task, for zero-shot transfer.
  */
-export type Split = 'train' | Measured;
-export type Measured = 'heldout' | 'vote' | `transfer-${string}`;
+export type QuestionSet = 'train' | MeasuredSet;
+export type MeasuredSet = 'heldout' | 'vote' | `transfer-${string}`;
 
 /** Names a shard of questions within an experiment, and within those that share answers. */
-export function shardName(iteration: number, split: Split, shard: number): string {
-  return `i${iteration}-${split}-s${String(shard).padStart(3, '0')}`;
+export function shardName(iteration: number, set: QuestionSet, shard: number): string {
+  return `i${iteration}-${set}-s${numbered(shard)}`;
 }
 
-/** Where an experiment keeps what, as absolute paths. A name is a function of what it holds, so that work done is found. */
+/** The name of the page with all held-out debates, which stands beside the report. */
+export const debateBrowserFile = 'debates.html';
+
+/** The files of an experiment. A name is a function of what the file holds, so that finished work is found. */
 export function experimentFiles(store: Store, experiment: string) {
   const folder = store.experiment(experiment);
-  const within = (iteration: number, ...below: string[]) => join(folder, `iteration-${iteration}`, ...below);
-  const shardFile = (iteration: number, split: Split, shard: number, ending: string) =>
-    within(iteration, folderOf(split), `shard-${String(shard).padStart(3, '0')}.${ending}`);
+  const iterationFolder = (iteration: number) => below(folder, `iteration-${iteration}`);
+  const within = (iteration: number, ...parts: string[]) => below(iterationFolder(iteration), ...parts);
+  const journal = ({ name }: Place) => join(store.local, ...name.split('/'));
+  const shardFile = (iteration: number, set: QuestionSet, shard: number, ending: string) =>
+    within(iteration, folderOf(set), `shard-${numbered(shard)}.${ending}`);
   return {
     folder,
-    config: join(folder, 'config.json'),
-    questions: (split: Split) => join(folder, 'questions', `${split === 'vote' ? 'heldout' : split}.jsonl`),
+    config: below(folder, 'config.json'),
+    questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),
     /** Gold answers of the training questions, apart from them: only `label_source: gold` opens this file. */
-    goldLabels: join(folder, 'questions', 'train-gold.jsonl'),
-    /** Which questions of the task are not asked, and why. */
-    leftOut: join(folder, 'questions', 'left-out.json'),
+    goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
+    /** The questions of the task that are not asked, and why. */
+    leftOut: below(folder, 'questions', 'left-out.json'),
+    /** What all of an iteration's names begin with. */
+    iteration: iterationFolder,
+    /** The folder of the debates, a file for each shard of questions. */
+    debates: (iteration: number, set: QuestionSet) => within(iteration, folderOf(set)),
     /** The debates of a shard of questions, 0 the first. */
-    shard: (iteration: number, split: Split, shard: number) => shardFile(iteration, split, shard, 'jsonl'),
-    /** The answers of a shard as they came. */
-    shardJournal: (iteration: number, split: Split, shard: number) =>
-      shardFile(iteration, split, shard, 'journal.jsonl'),
-    /** Which attempt debates the shard. */
-    shardClaim: (iteration: number, split: Split, shard: number) =>
-      shardFile(iteration, split, shard, 'claim'),
+    shard: (iteration: number, set: QuestionSet, shard: number) => shardFile(iteration, set, shard, 'jsonl'),
+    /** The answers of a shard as they came: a local file. */
+    shardJournal: (iteration: number, set: QuestionSet, shard: number) =>
+      journal(shardFile(iteration, set, shard, 'journal.jsonl')),
     dataset: (iteration: number, agent: number, role: string) =>
-      within(iteration, 'datasets', `agent-${agent}-${role}.jsonl`),
-    /** What came of each held-out question. */
-    outcomes: (iteration: number, split: Measured = 'heldout') =>
-      within(iteration, split === 'heldout' ? 'outcomes.jsonl' : `outcomes-${split}.jsonl`),
-    evaluation: (iteration: number, split: Measured = 'heldout') =>
-      within(iteration, split === 'heldout' ? 'evaluation.json' : `evaluation-${split}.json`),
-    /** How diverse the agents are; its scores as they came, and which attempt asks for them. */
+      within(iteration, 'datasets', `${modelName(agent, role)}.jsonl`),
+    /** The outcome of each held-out question. */
+    outcomes: (iteration: number, set: MeasuredSet = 'heldout') =>
+      within(iteration, set === 'heldout' ? 'outcomes.jsonl' : `outcomes-${set}.jsonl`),
+    evaluation: (iteration: number, set: MeasuredSet = 'heldout') =>
+      within(iteration, set === 'heldout' ? 'evaluation.json' : `evaluation-${set}.json`),
+    /** How diverse the agents are. */
     diversity: (iteration: number) => within(iteration, 'diversity.json'),
-    diversityJournal: (iteration: number) => within(iteration, 'diversity.journal.jsonl'),
-    diversityClaim: (iteration: number) => within(iteration, 'diversity.claim'),
+    /** The scores for it as they came: a local file. */
+    diversityJournal: (iteration: number) => journal(within(iteration, 'diversity.journal.jsonl')),
     record: (iteration: number) => within(iteration, 'record.json'),
-    /** Of a night of a series: what it was planned to be, and beside it the entry that it made in the series' ledger. */
-    night: join(folder, 'night'),
-    nightPlan: join(folder, 'night', 'plan.json'),
-    nightEntry: join(folder, 'night', 'night.json'),
-    result: join(folder, 'result.json'),
-    allOutcomes: join(folder, 'evaluation.jsonl'),
-    report: join(folder, 'report.html'),
+    /** Of a night of a series: its plan, and beside it the entry that it made in the series' ledger. */
+    nightPlan: below(folder, 'night', 'plan.json'),
+    nightEntry: below(folder, 'night', 'night.json'),
+    result: below(folder, 'result.json'),
+    allOutcomes: below(folder, 'evaluation.jsonl'),
+    report: below(folder, 'report.html'),
+    debateBrowser: below(folder, debateBrowserFile),
+    /** Where exports go when no other folder is named. */
+    exported: (what: string) => below(folder, 'export', what),
   };
 }
-function folderOf(split: Split): string {
-  if (split === 'train') return 'debates';
-  return split === 'heldout' ? 'evaluation' : split;
-}
-
 export type ExperimentFiles = ReturnType<typeof experimentFiles>;
 
-/** Where a study keeps what, as absolute paths. Its experiments are in folders of their own, as any others. */
+/** Names an agent's model in datasets and exports, e.g. `agent-1-critic`. */
+export function modelName(agent: number, role: string): string {
+  return `agent-${agent}-${role}`;
+}
+
+/** The iterations of which an experiment has any file, ascending; 0 is the base model. */
+export async function begunIterations({ folder }: ExperimentFiles): Promise<number[]> {
+  const prefix = `${folder.name}/iteration-`;
+  const names = await folder.blobs.list(prefix);
+  const found = names.flatMap((name) => /^\d+(?=\/)/.exec(name.slice(prefix.length))?.[0] ?? []);
+  return [...new Set(found.map(Number))].toSorted((a, b) => a - b);
+}
+
+function folderOf(set: QuestionSet): string {
+  if (set === 'train') return 'debates';
+  return set === 'heldout' ? 'evaluation' : set;
+}
+
+function numbered(shard: number): string {
+  return String(shard).padStart(3, '0');
+}
+
+/** The files of a study. Its experiments are in folders of their own, as all experiments. */
 export function studyFiles(store: Store, study: string) {
   const folder = store.study(study);
   return {
     folder,
-    /** Which experiments it has. */
-    study: join(folder, 'study.json'),
-    /** Every figure of the report. Beside it each of its tables as NAME.csv, NAME.json, NAME.md and NAME.tex. */
-    results: join(folder, 'results.json'),
-    report: join(folder, 'report.html'),
+    /** The experiments that it has. */
+    study: below(folder, 'study.json'),
+    /** Every figure of the report. */
+    results: below(folder, 'results.json'),
+    /** A table of the report in one of its formats: csv, json, md, tex. */
+    table: (name: string, format: string) => below(folder, `${name}.${format}`),
+    report: below(folder, 'report.html'),
   };
 }
 export type StudyFiles = ReturnType<typeof studyFiles>;
+
+/** The files of a series of nights. */
+export function seriesFiles(store: Store, series: string) {
+  const folder = store.series(series);
+  const night = (sequence: number) => below(folder, `night-${String(sequence).padStart(5, '0')}`);
+  return {
+    folder,
+    /** What a finished night left, 1 the first. */
+    entry: (sequence: number) => below(night(sequence), 'night.json'),
+    /** The questions that all nights measure with, by their hash. Ledgers of earlier versions had one file without a hash. */
+    heldOut: (hash: string | undefined) =>
+      below(night(1), hash === undefined ? 'heldout.jsonl' : `heldout-${hash}.jsonl`),
+    report: below(folder, 'report.html'),
+  };
+}

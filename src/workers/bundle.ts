@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
+import { isThere } from '../config/load.ts';
 import { readPrebuiltBundle } from './prebuilt-bundle.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
@@ -60,7 +60,7 @@ export async function bundleWorkflows(
           for (const module of modules) {
             const path = module.nameForCondition();
             // The bundler's own entry is a file in memory.
-            if (path !== null && existsSync(path)) sources.add(path);
+            if (path !== null && isThere(path)) sources.add(path);
           }
         }),
     ],

@@ -169,7 +169,7 @@ export function openDependencies({
   store = openStore(),
   endpoints = createEndpoints(loadEndpoints(), {
     logFolder: store.logs,
-    modelFolder: (key) => store.model(key),
+    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   }),
   trainer = createTrainer({ logFolder: store.logs }),
 }: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {

@@ -1,6 +1,6 @@
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
-import type { Split } from '../store/store.ts';
+import type { QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState } from './progress.ts';
 import { steps } from './steps.ts';
@@ -12,7 +12,7 @@ const window = 64;
 export async function debateQuestions(
   { plan, iteration, agents }: ExperimentState,
   control: RunControl,
-  split: Split,
+  split: QuestionSet,
   votes?: number,
 ): Promise<ShardSummary> {
   const { shards, questions } = extentOf(plan, split);
@@ -28,7 +28,7 @@ export async function debateQuestions(
   return summaries.reduce(add);
 }
 
-function extentOf(plan: Plan, split: Split): Extent {
+function extentOf(plan: Plan, split: QuestionSet): Extent {
   if (split === 'train') return plan.train;
   if (split === 'heldout' || split === 'vote') return plan.heldout;
   return plan.transfer.find(({ name }) => split === `transfer-${name}`) ?? { questions: 0, shards: 0 };

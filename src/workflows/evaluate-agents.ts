@@ -1,6 +1,6 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { votesAtEqualTokens } from '../algorithm/measures/cost.ts';
-import type { Measured } from '../store/store.ts';
+import type { MeasuredSet } from '../store/store.ts';
 import { debateQuestions } from './debate-questions.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState } from './progress.ts';
@@ -32,7 +32,7 @@ export async function transferAgents(state: ExperimentState, control: RunControl
   for (const { name } of state.plan.transfer) await measure(state, control, `transfer-${name}`);
 }
 
-async function measure(state: ExperimentState, control: RunControl, split: Measured, votes?: number) {
+async function measure(state: ExperimentState, control: RunControl, split: MeasuredSet, votes?: number) {
   const { plan, iteration } = state;
   const began = Date.now();
   const { tokens } = await debateQuestions(state, control, split, votes);

@@ -4,7 +4,7 @@
  */
 import type { Attempted } from '../activities/activity.ts';
 import type { DebateShard } from '../activities/asking/conversation.ts';
-import type { Split } from '../store/store.ts';
+import type { QuestionSet } from '../store/store.ts';
 import { activities } from './activity-proxies.ts';
 import type { StepName } from './progress.ts';
 
@@ -145,13 +145,13 @@ function iterationText({ iteration }: { readonly iteration: number }): string {
   return iteration === 0 ? 'base model' : `iteration ${iteration}`;
 }
 
-function questions(set: Split): string {
+function questions(set: QuestionSet): string {
   if (set === 'train') return 'training questions';
   if (set === 'heldout') return 'held-out questions';
   if (set === 'vote') return 'held-out questions (more first answers)';
   return `questions of ${set.slice('transfer-'.length)}`;
 }
 
-function shortQuestions(set: Split): string {
+function shortQuestions(set: QuestionSet): string {
   return set === 'vote' ? 'more first answers to held-out questions' : questions(set);
 }

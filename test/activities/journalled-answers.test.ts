@@ -10,6 +10,7 @@ import { claim } from '../../src/store/files/claim.ts';
 import { completion, json, serve } from '../engines/fixtures/http-server.ts';
 import { modelNamed } from '../support/models.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const { signal } = new AbortController();
 const dialogue = (turns: number): Message[] =>
@@ -51,13 +52,13 @@ describe('a dialogue that is too long for the model', () => {
   async function answer(url: string, truncate: boolean, turns: number) {
     const endpoints = createEndpoints(
       { tiny: { kind: 'openai', url } },
-      { logFolder: folder, modelFolder: (key) => key },
+      { logFolder: folder, modelFolder: async (key) => key },
     );
     const config = experimentConfigSchema.parse({
       truncate_dialogues: truncate,
       model: { endpoint: 'tiny', model_name_or_path: 'tiny' },
     });
-    const mine = await claim(join(folder, 'claim'));
+    const mine = await claim(placeAt(join(folder, 'shard')));
     try {
       const answers = journalledAnswers({
         journal,
@@ -69,7 +70,6 @@ describe('a dialogue that is too long for the model', () => {
       });
       return await answers.give(utterance(turns), signal);
     } finally {
-      mine.close();
       await endpoints.close();
     }
   }

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DiversityRequest, measureDiversity } from '../../src/activities/steps/measure-diversity.ts';
 import type { Agent } from '../../src/algorithm/agents.ts';
@@ -7,7 +6,7 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
-import type { Model } from '../../src/store/models.ts';
+import { manifestOf, type Model } from '../../src/store/models.ts';
 import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
@@ -67,7 +66,7 @@ async function adapter(store: Store, digit: string): Promise<Model> {
     files: {},
     versions: {},
   };
-  await writeDocument(join(store.model(key), 'manifest.json'), manifest);
+  await writeDocument(manifestOf(store.model(key)), manifest);
   return adapterNamed(digit);
 }
 
@@ -105,7 +104,7 @@ async function debated(
   const store = openStore(temporaryFolder());
   const endpoints = createEndpoints(
     { instant: { kind, url } },
-    { logFolder: store.logs, modelFolder: (key) => store.model(key) },
+    { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
   );
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
@@ -188,8 +187,8 @@ describe('the diversity of agents', () => {
     const ids = await sampled();
     expect(ids).toHaveLength(4);
     expect(ids).toEqual(ids.toSorted());
-    await rm(files.diversity(1));
-    await rm(`${files.diversity(1)}.ref.json`);
+    await rm(files.diversity(1).where);
+    await rm(`${files.diversity(1).where}.ref.json`);
     await measured(agentsWith([base, base]), { questions: 4 });
     expect(await sampled()).toEqual(ids);
   });

@@ -10,14 +10,16 @@ const answered = (line: string, prefix = 'q') =>
 beforeAll(async () => {
   const write = async (name: string, config: object, ...lines: string[]) =>
     writeEvaluatedExperiment(
-      openStore(root).experiment(name),
+      openStore(root).experiment(name).where,
       name,
       lines.map((line) => answered(line)),
       config,
     );
   await write('with', { summarize: true, fine_tune: { lora_r: 8 } }, 'xx..', 'xxx.');
   await write('without', { summarize: false, fine_tune: { lora_r: 8 } }, 'xx..', 'x..xx');
-  await writeEvaluatedExperiment(openStore(root).experiment('foreign'), 'foreign', [answered('xx', 'z')]);
+  await writeEvaluatedExperiment(openStore(root).experiment('foreign').where, 'foreign', [
+    answered('xx', 'z'),
+  ]);
 });
 beforeEach(() => {
   vi.stubEnv('COLLOQUY_STORE', root);

@@ -6,7 +6,7 @@ import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { json, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
-const modelFolder = (key: string): string => `/models/${key}`;
+const modelFolder = async (key: string): Promise<string> => `/models/${key}`;
 const logFolder = mkdtempSync(join(tmpdir(), 'colloquy-embed-'));
 
 it.each(['vllm', 'openai'] as const)('an endpoint of kind %s embeds texts in their order', async (kind) => {

@@ -7,7 +7,7 @@ import { modelNamed } from '../support/models.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
-const deps = { logFolder: tmpdir(), modelFolder: (key: string) => `/models/${key}` };
+const deps = { logFolder: tmpdir(), modelFolder: async (key: string) => `/models/${key}` };
 const { model: _, ...request } = oneRequest;
 
 describe('the endpoints of a worker', () => {

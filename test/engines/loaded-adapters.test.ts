@@ -42,7 +42,7 @@ function adaptersOf(
   const client = createChatClient({ url: server.url });
   const request = { messages: [], seed: 1, temperature: 1, top_p: 1, max_tokens: 1 };
   return {
-    adapters: createLoadedAdapters(client, 'base', (key) => `/models/${key}`, limit),
+    adapters: createLoadedAdapters(client, 'base', async (key) => `/models/${key}`, limit),
     ask: async (model) => (await client.complete({ ...request, model }, signal)).text,
   };
 }

@@ -23,7 +23,7 @@ function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}
   const command = [process.execPath, program, JSON.stringify({ ...behaviour, startsFile })] as const;
   const endpoint = openEndpoint({ kind: 'local' }, 'a/model', {
     logFolder: folder,
-    modelFolder: () => folder,
+    modelFolder: async () => folder,
     engine: { command: [...command], graceMs: 200, ...options },
   });
   opened.push(endpoint);

@@ -38,7 +38,7 @@ describe("an export in TRL's form", () => {
       [1, 2, 3].flatMap((agent) => [`agent-${agent}-generation.jsonl`, `agent-${agent}-critic.jsonl`]),
     );
     for (const { file } of files) {
-      const dataset = join(store.experiment('done'), 'iteration-2', 'datasets', file);
+      const dataset = join(store.experiment('done').where, 'iteration-2', 'datasets', file);
       expect(await readFile(join(path, file), 'utf8')).toBe(await readFile(dataset, 'utf8'));
     }
   });
@@ -95,7 +95,7 @@ describe("an export in OpenAI's form", () => {
       1,
     ]);
     const trl = await rowsIn(
-      join(store.experiment('done'), 'iteration-2', 'datasets', 'agent-1-critic.jsonl'),
+      join(store.experiment('done').where, 'iteration-2', 'datasets', 'agent-1-critic.jsonl'),
     );
     expect(await rowsIn(join(path, 'agent-1-critic.jsonl'))).toHaveLength(trl.length);
   });
@@ -135,7 +135,7 @@ describe('an export of preferences', () => {
 
   it('is refused when a shard of debates is gone, rather than have fewer rows', async () => {
     await writeExportableExperiment(store, 'gone');
-    const shard = experimentFiles(store, 'gone').shard(1, 'train', 1);
+    const shard = experimentFiles(store, 'gone').shard(1, 'train', 1).where;
     await rm(shard);
     await rm(`${shard}.ref.json`);
     await expect(exportTo('dpo', join(outside, 'gone'), 'gone')).rejects.toMatchObject({
@@ -160,7 +160,7 @@ describe('the folder of an export', () => {
 
   it('of damaged datasets is not written', async () => {
     await writeExportableExperiment(store, 'damaged');
-    const dataset = experimentFiles(store, 'damaged').dataset(1, 2, 'critic');
+    const dataset = experimentFiles(store, 'damaged').dataset(1, 2, 'critic').where;
     const text = await readFile(dataset, 'utf8');
     await writeFile(dataset, text.replace('boxed', 'bexod'));
     await expect(exportTo('trl', join(outside, 'damaged'), 'damaged')).rejects.toThrow(

@@ -87,7 +87,7 @@ describe('exported models', () => {
 
   it('are not written when one is damaged: the error names the file', async () => {
     writeModel(store, key('e'), 'weights');
-    await writeFile(join(store.model(key('e')), 'adapter_model.safetensors'), 'weighs');
+    await writeFile(join(store.model(key('e')).where, 'adapter_model.safetensors'), 'weighs');
     await writeExportableExperiment(store, 'damaged', { modelOf: () => key('e') });
     const path = join(outside, 'damaged');
     await expect(exportModels(store, await finishedIteration(store, 'damaged', 1), path)).rejects.toThrow(
@@ -100,7 +100,7 @@ describe('exported models', () => {
     await writeExportableExperiment(store, 'gone', { modelOf: () => key('9') });
     await expect(
       exportModels(store, await finishedIteration(store, 'gone', 1), join(outside, 'gone')),
-    ).rejects.toMatchObject({ name: 'ArtifactMissing', path: store.model(key('9')) });
+    ).rejects.toMatchObject({ name: 'ArtifactMissing', path: store.model(key('9')).where });
   });
 
   it('are none while every model is still the base model', async () => {

@@ -80,7 +80,7 @@ export async function writeExportableExperiment(
 
 /** A finished fine-tune as the trainer leaves it, but for its weights. */
 export function writeModel(store: Store, key: string, weights: string, init: string | null = null): void {
-  const folder = store.model(key);
+  const folder = store.model(key).where;
   mkdirSync(folder, { recursive: true });
   const contents = { 'adapter_config.json': '{"peft_type": "LORA"}', 'adapter_model.safetensors': weights };
   for (const [file, content] of Object.entries(contents)) writeFileSync(join(folder, file), content);

@@ -27,7 +27,7 @@ describe('the iteration that is exported', () => {
 
   it('is finished only with its evaluation', async () => {
     await writeExportableExperiment(store, 'not-measured', { iterations: 2, finished: false });
-    await rm(experimentFiles(store, 'not-measured').evaluation(2));
+    await rm(experimentFiles(store, 'not-measured').evaluation(2).where);
     await expect(finishedIteration(store, 'not-measured', 2)).rejects.toThrow(
       'no finished iteration 2. Finished: 1.',
     );

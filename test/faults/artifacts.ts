@@ -34,7 +34,7 @@ export async function finishedWork(storeRoot: string): Promise<Map<string, strin
 export async function leftovers(storeRoot: string): Promise<string[]> {
   return (await filesBelow(storeRoot))
     .map((path) => relative(storeRoot, path))
-    .filter((path) => /\.tmp|\.claim$|\.lock$|\.unfinished|\.checkpoints\//.test(path));
+    .filter((path) => /\.tmp|\.claim-\d+$|\.lock$|\.unfinished|\.checkpoints\//.test(path));
 }
 
 /** A folder that is removed meanwhile (checkpoints, when a model is finished) breaks the look; the next one does without it. */

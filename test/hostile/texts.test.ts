@@ -9,13 +9,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { debateText } from '../../src/cli/debate-text.ts';
 import { openLibrary } from '../../src/report/debate-browser/page/library.ts';
-import { readDebates } from '../../src/report/read-debates.ts';
+import { readDebates } from '../../src/store/records/rows.ts';
 import type { DebateRow } from '../../src/store/records/rows.ts';
 import { artifactRefSchema } from '../../src/store/files/sealed.ts';
 import { openJournal } from '../../src/store/files/journal.ts';
 import { hostileTexts } from '../algorithm/hostile-texts.ts';
 import { startScriptedEngine } from '../support/scripted-engine.ts';
 import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
+import { placeAt } from '../support/places.ts';
 import { until } from '../support/until.ts';
 import { type KeyedWorker, startKeyedWorker } from './keyed-worker.ts';
 
@@ -60,7 +61,7 @@ describe('answers that attack', () => {
     worker = await start();
     await handle.result();
     for (const phase of ['iteration-0/evaluation', 'iteration-1/debates', 'iteration-1/evaluation'])
-      for await (const debate of readDebates(join(folder, phase))) debates.push(debate);
+      for await (const debate of readDebates(placeAt(join(folder, phase)))) debates.push(debate);
   }, 120_000);
   afterAll(async () => {
     await worker.kill('SIGTERM');

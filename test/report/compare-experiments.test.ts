@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { compareExperiments } from '../../src/report/compare-experiments.ts';
 import { differingQuestions } from '../../src/report/differing-questions.ts';
 import { type EvaluatedExperiment, readEvaluatedExperiment } from '../../src/report/evaluated-experiment.ts';
-import { openStore } from '../../src/store/store.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type Answered, writeEvaluatedExperiment } from './evaluated-experiment.ts';
 
@@ -11,8 +11,8 @@ const evaluated = async (
   name: string,
   ...iterations: (readonly Answered[])[]
 ): Promise<EvaluatedExperiment> => {
-  await writeEvaluatedExperiment(store.experiment(name), name, iterations);
-  return readEvaluatedExperiment(store.experiment(name));
+  await writeEvaluatedExperiment(store.experiment(name).where, name, iterations);
+  return readEvaluatedExperiment(experimentFiles(store, name));
 };
 
 /** Questions q1, q2, …: `x` is right. By debate; the majority is always right, a single answer half the time. */

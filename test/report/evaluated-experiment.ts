@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { writeFinishedExperiment } from './finished-experiment.ts';
+import { placeAt } from '../support/places.ts';
 
 export type Answered = {
   readonly text: string;
@@ -36,7 +37,7 @@ export async function writeEvaluatedExperiment(
       classes: [[0], [1]],
     })),
   );
-  await writeRows(join(folder, 'evaluation.jsonl'), rows);
+  await writeRows(placeAt(join(folder, 'evaluation.jsonl')), rows);
 }
 
 function judged(correct: boolean) {

@@ -8,6 +8,7 @@ import type { DebateRow } from '../../src/store/records/rows.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import type { ExperimentResult } from '../../src/store/records/result.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
+import { placeAt } from '../support/places.ts';
 
 export type FixtureOptions = {
   readonly name?: string;
@@ -40,16 +41,16 @@ export async function writeFinishedExperiment(
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
     rows.push(...outcomes.map((outcome) => ({ ...outcome, iteration })));
-    await writeRows(join(folder, `iteration-${iteration}`, 'outcomes.jsonl'), outcomes);
+    await writeRows(placeAt(join(folder, `iteration-${iteration}`, 'outcomes.jsonl')), outcomes);
     await writeShards(
       join(folder, `iteration-${iteration}`, 'evaluation'),
       debates.map(({ debate }) => debate),
     );
   }
   const result = resultOf(name, evaluations);
-  await writeRows(join(folder, 'evaluation.jsonl'), rows);
-  await writeDocument(join(folder, 'config.json'), options.config ?? fixtureConfig(iterations));
-  await writeDocument(join(folder, 'result.json'), result);
+  await writeRows(placeAt(join(folder, 'evaluation.jsonl')), rows);
+  await writeDocument(placeAt(join(folder, 'config.json')), options.config ?? fixtureConfig(iterations));
+  await writeDocument(placeAt(join(folder, 'result.json')), result);
   return result;
 }
 
@@ -101,7 +102,7 @@ async function heldOutDebate(index: number, iteration: number, hostileText = '')
 async function writeShards(folder: string, debates: readonly Debate[]): Promise<void> {
   for (let shard = 0; shard * 32 < debates.length; shard++) {
     const path = join(folder, `shard-${String(shard).padStart(3, '0')}.jsonl`);
-    await writeRows(path, debates.slice(shard * 32, (shard + 1) * 32));
+    await writeRows(placeAt(path), debates.slice(shard * 32, (shard + 1) * 32));
   }
 }
 

@@ -7,6 +7,7 @@ import { agreement } from '../../src/algorithm/debate.ts';
 import { type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
 import type { DebateRow } from '../../src/store/records/rows.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
+import { placeAt } from '../support/places.ts';
 
 export type LongExperiment = {
   readonly questions: number;
@@ -32,9 +33,9 @@ export async function writeLongExperiment(folder: string, options: LongExperimen
         outcomes.push(await outcomeOf(debate, gold, equal));
       }
       const shard = String(start / shardSize).padStart(3, '0');
-      await writeRows(join(within, 'evaluation', `shard-${shard}.jsonl`), rows);
+      await writeRows(placeAt(join(within, 'evaluation', `shard-${shard}.jsonl`)), rows);
     }
-    await writeRows(join(within, 'outcomes.jsonl'), outcomes);
+    await writeRows(placeAt(join(within, 'outcomes.jsonl')), outcomes);
   }
 }
 

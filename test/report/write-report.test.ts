@@ -7,6 +7,7 @@ import { writeReport } from '../../src/report/write-report.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import type { ExperimentResult } from '../../src/store/records/result.ts';
 import { writeFinishedExperiment } from './finished-experiment.ts';
+import { experimentAt, placeAt } from '../support/places.ts';
 
 describe('the report of a finished experiment', () => {
   const hostileText = '</pre><script>alert(1)</script><img src=x onerror=alert(2)>';
@@ -27,8 +28,11 @@ describe('the report of a finished experiment', () => {
       count: 12,
       examples: [hostileText],
     };
-    await writeDocument(join(folder, 'questions', 'left-out.json'), { formatVersion: 1, leftOut: [leftOut] });
-    html = await readFile(await writeReport(folder), 'utf8');
+    await writeDocument(placeAt(join(folder, 'questions', 'left-out.json')), {
+      formatVersion: 1,
+      leftOut: [leftOut],
+    });
+    html = await readFile(await writeReport(experimentAt(folder)), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -92,13 +96,13 @@ describe('the report of a finished experiment', () => {
   });
 
   it('is the same, byte for byte, when it is written again', async () => {
-    await writeReport(folder);
+    await writeReport(experimentAt(folder));
     expect(await readFile(join(folder, 'report.html'), 'utf8')).toBe(html);
   });
 
   it('is refused for an experiment that has not finished, with the place that was looked at', async () => {
     const empty = join(folder, 'nothing');
-    await expect(writeReport(empty)).rejects.toThrow(
+    await expect(writeReport(experimentAt(empty))).rejects.toThrow(
       expect.objectContaining({ name: 'NothingToReport', message: expect.stringContaining(empty) }),
     );
   });
@@ -106,7 +110,7 @@ describe('the report of a finished experiment', () => {
   it('is also written when only the base model was evaluated', async () => {
     const onlyBase = join(folder, 'base');
     await writeFinishedExperiment(onlyBase, { questions: 40, iterations: 0 });
-    const page = await readFile(await writeReport(onlyBase), 'utf8');
+    const page = await readFile(await writeReport(experimentAt(onlyBase)), 'utf8');
     expect(page).toContain('Nothing was trained');
     expect(page).not.toContain('NaN');
   });

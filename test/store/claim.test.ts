@@ -1,47 +1,26 @@
-import { existsSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { claim } from '../../src/store/files/claim.ts';
-import { ClaimLost } from '../../src/store/errors.ts';
+import { fileBlobs } from '../../src/store/blobs-file.ts';
+import { laggingHosts } from '../support/lagging-blobs.ts';
+import { memoryBlobs } from '../support/memory-blobs.ts';
+import { claimContract } from './claim.contract.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-describe('a claim', () => {
-  const path = () => join(temporaryFolder(), 'deep', 'shard.claim');
+const folder = temporaryFolder();
+const scratch = () => mkdtempSync(join(folder, 's'));
 
-  it('holds until another claims the same work', async () => {
-    const place = path();
-    const first = await claim(place);
-    first.require();
-    const second = await claim(place);
-    expect(first.require).toThrow(ClaimLost);
-    second.require();
-    const third = await claim(place);
-    expect(second.require).toThrow(ClaimLost);
-    third.require();
-    first.close();
-    second.close();
-    third.close();
-  });
-
-  it('is left by whoever stopped without finishing, and taken over', async () => {
-    const place = path();
-    const first = await claim(place);
-    first.close();
-    expect(existsSync(place)).toBe(true);
-    const second = await claim(place);
-    second.require();
-    second.close();
-  });
-
-  it('ends for everybody when the work is finished', async () => {
-    const place = path();
-    const stalled = await claim(place);
-    const second = await claim(place);
-    await second.finish();
-    expect(existsSync(place)).toBe(false);
-    expect(stalled.require).toThrow(ClaimLost);
-    expect(second.require).toThrow(ClaimLost);
-    stalled.close();
-    second.close();
-  });
+claimContract('a local disk', 0, () => {
+  const root = scratch();
+  return [fileBlobs(root), fileBlobs(root), fileBlobs(root)];
 });
+
+claimContract('memory', 0, () => {
+  const kept = new Map<string, Buffer>();
+  return [memoryBlobs(folder, kept), memoryBlobs(folder, kept), memoryBlobs(folder, kept)];
+});
+
+for (const delay of [1, 3, 10, 50])
+  claimContract(`a folder on which others' changes appear ${delay} operations late`, delay, () => {
+    const [a, b, c] = laggingHosts(3, delay, folder);
+    return [a!, b!, c!];
+  });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ArtifactDamaged, StoreNotWritable } from '../../src/store/errors.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const folder = temporaryFolder();
 const schema = z.strictObject({ name: z.string(), seed: z.int() });
@@ -15,45 +16,45 @@ const fresh = () => join(folder, `${count++}`, 'config.json');
 describe('a document in the store', () => {
   it('is read as it was written, and can be read by people', async () => {
     const path = fresh();
-    expect(await readDocument(path, schema)).toBeNull();
-    expect(await writeDocument(path, value)).toMatchObject({ uri: `file://${path}`, rows: 1 });
-    expect(await readDocument(path, schema)).toEqual(value);
+    expect(await readDocument(placeAt(path), schema)).toBeNull();
+    expect(await writeDocument(placeAt(path), value)).toMatchObject({ uri: 'config.json', rows: 1 });
+    expect(await readDocument(placeAt(path), schema)).toEqual(value);
     expect(readFileSync(path, 'utf8')).toBe('{\n  "name": "quickstart",\n  "seed": 1001\n}\n');
     expect(readdirSync(join(path, '..'))).toEqual(['config.json', 'config.json.ref.json']);
   });
 
   it('is not there below a file, and cannot be written there', async () => {
     const file = fresh();
-    await writeDocument(file, value);
+    await writeDocument(placeAt(file), value);
     const below = join(file, 'config.json');
-    expect(await readDocument(below, schema)).toBeNull();
-    await expect(writeDocument(below, value)).rejects.toThrow(StoreNotWritable);
+    expect(await readDocument(placeAt(below), schema)).toBeNull();
+    await expect(writeDocument(placeAt(below), value)).rejects.toThrow(StoreNotWritable);
   });
 
   it('is replaced whole', async () => {
     const path = fresh();
-    await writeDocument(path, value);
-    await writeDocument(path, { ...value, seed: 2 });
-    expect(await readDocument(path, schema)).toEqual({ ...value, seed: 2 });
+    await writeDocument(placeAt(path), value);
+    await writeDocument(placeAt(path), { ...value, seed: 2 });
+    expect(await readDocument(placeAt(path), schema)).toEqual({ ...value, seed: 2 });
   });
 
   it('counts without its seal: the writer was killed between the two', async () => {
     const path = fresh();
-    await writeDocument(path, value);
+    await writeDocument(placeAt(path), value);
     rmSync(`${path}.ref.json`);
-    expect(await readDocument(path, schema)).toEqual(value);
+    expect(await readDocument(placeAt(path), schema)).toEqual(value);
   });
 
   it('is always whole for those who read it while others replace it', async () => {
     const path = fresh();
-    await writeDocument(path, value);
+    await writeDocument(placeAt(path), value);
     const writing = new AbortController();
     const writer = (async () => {
-      for (let seed = 0; seed < 20; seed++) await writeDocument(path, { ...value, seed });
+      for (let seed = 0; seed < 20; seed++) await writeDocument(placeAt(path), { ...value, seed });
       writing.abort();
     })();
     while (!writing.signal.aborted) {
-      expect(await readDocument(path, schema)).toMatchObject({ name: 'quickstart' });
+      expect(await readDocument(placeAt(path), schema)).toMatchObject({ name: 'quickstart' });
     }
     await writer;
   });
@@ -75,15 +76,17 @@ describe('a document in the store', () => {
     ],
   ])('with %s is refused, with what to do', async (_, wound) => {
     const path = fresh();
-    await writeDocument(path, value);
+    await writeDocument(placeAt(path), value);
     wound(path);
-    await expect(readDocument(path, schema)).rejects.toThrow(ArtifactDamaged);
-    await expect(readDocument(path, schema)).rejects.toThrow('Delete it and start the experiment again');
+    await expect(readDocument(placeAt(path), schema)).rejects.toThrow(ArtifactDamaged);
+    await expect(readDocument(placeAt(path), schema)).rejects.toThrow(
+      'Delete it and start the experiment again',
+    );
   });
 
   it('of another version is refused with the place', async () => {
     const path = fresh();
-    await writeDocument(path, { name: 'x', seed: 'one' });
-    await expect(readDocument(path, schema)).rejects.toThrow(/found seed: /);
+    await writeDocument(placeAt(path), { name: 'x', seed: 'one' });
+    await expect(readDocument(placeAt(path), schema)).rejects.toThrow(/found seed: /);
   });
 });

@@ -7,6 +7,7 @@ import { openJournal } from '../../src/store/files/journal.ts';
 import { findRows, writeRows } from '../../src/store/files/rows.ts';
 import { outputOf, ownMounts, runChild } from './faults/run-child.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const folder = temporaryFolder();
 const mounts = ownMounts();
@@ -48,10 +49,10 @@ describe('several processes', () => {
       let lines = 0;
       for await (const _ of createInterface({ input: child.stdout }))
         if (++lines === kills) child.kill('SIGKILL');
-      const found = await findRows(path, intact);
+      const found = await findRows(placeAt(path), intact);
       expect([undefined, 1, 300]).toContain(found?.rows);
     }
-    expect((await writeRows(path, [{}])).rows).toBe(1);
+    expect((await writeRows(placeAt(path), [{}])).rows).toBe(1);
   }, 120_000);
 });
 
@@ -112,5 +113,36 @@ describe('a store that cannot be written', () => {
     const wrapper =
       process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override', '--inh-caps', '-all'] : [];
     expect(JSON.parse(await outputOf(runChild('write-anything.ts', [locked], wrapper)))).toEqual(refused);
+  }, 120_000);
+});
+
+describe('a read that the system refuses', () => {
+  // A row that is no debate, an entry that is no night: read, and found to be something else.
+  const allowed = {
+    rows: 'found',
+    document: 'found',
+    page: 'found',
+    debates: 'ArtifactDamaged',
+    model: 'found',
+    ledger: 'SeriesDamaged',
+    base: 'found',
+  };
+  const withCode = (code: string) => Object.fromEntries(Object.keys(allowed).map((what) => [what, code]));
+
+  it('for want of file handles is no damage: its cause is told, and nothing is moved', async () => {
+    const limited = ['sh', '-c', 'ulimit -n 96; exec "$@"', 'sh'];
+    const output = await outputOf(runChild('read-refused.ts', [empty('no-handles'), 'handles'], limited));
+    expect(JSON.parse(output)).toEqual({ refused: withCode('EMFILE'), moved: [], allowed });
+  }, 120_000);
+
+  it('for want of rights is no damage either', async () => {
+    const wrapper =
+      process.getuid?.() === 0
+        ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--inh-caps', '-all']
+        : [];
+    const output = await outputOf(runChild('read-refused.ts', [empty('no-rights'), 'rights'], wrapper));
+    const { refused, ...others } = JSON.parse(output) as { refused: Record<string, string> };
+    expect(refused).toEqual(withCode('EACCES'));
+    expect(others).toEqual({ moved: [], allowed });
   }, 120_000);
 });

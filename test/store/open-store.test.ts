@@ -1,9 +1,13 @@
-import { join } from 'node:path';
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ZodError } from 'zod';
 import { projectRoot } from '../../src/config/installation.ts';
-import { openStore } from '../../src/store/store.ts';
+import { ArtifactMissing } from '../../src/store/errors.ts';
+import { requireIntact, writeRows } from '../../src/store/files/rows.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -12,7 +16,7 @@ describe('the store', () => {
     vi.stubEnv('COLLOQUY_STORE', '');
     expect(openStore().root).toBe(join(projectRoot, 'runs'));
     vi.stubEnv('COLLOQUY_STORE', '/data/store');
-    expect(openStore().experiment('mine')).toBe('/data/store/mine');
+    expect(openStore().experiment('mine').where).toBe('/data/store/mine');
     expect(openStore('relative').root).toBe(join(process.cwd(), 'relative'));
   });
 
@@ -29,8 +33,8 @@ describe('the store', () => {
       fc.property(fc.oneof(pathLike, fc.string({ unit: 'binary' })), (name) => {
         const store = openStore('/data');
         const places = {
-          '/data': () => store.experiment(name),
-          '/data/series': () => store.series(name),
+          '/data': () => store.experiment(name).where,
+          '/data/series': () => store.series(name).where,
         };
         for (const [folder, place] of Object.entries(places)) {
           const path = pathOrNone(place);
@@ -42,6 +46,19 @@ describe('the store', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+it('has references that stay right when it is mounted at another path', async () => {
+  const [here, there] = ['here', 'there'].map((name) => join(temporaryFolder(), name, '#1 100%'));
+  const store = openStore(here);
+  const ref = await writeRows(experimentFiles(store, 'mine').dataset(1, 2, 'critic'), [{ n: 1 }]);
+  expect(ref.uri).toBe('mine/iteration-1/datasets/agent-2-critic.jsonl');
+  mkdirSync(dirname(there!), { recursive: true });
+  renameSync(here!, there!);
+  const moved = openStore(there);
+  await requireIntact(moved.place(ref.uri), ref);
+  expect(await moved.blobs.localCopy(ref.uri)).toBe(join(there!, ref.uri));
+  await expect(requireIntact(store.place(ref.uri), ref)).rejects.toThrow(ArtifactMissing);
 });
 
 function pathOrNone(place: () => string): string | null {

@@ -5,36 +5,37 @@ import { z } from 'zod';
 import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
 import { readPage, writeRows } from '../../src/store/files/rows.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const rowSchema = z.object({ n: z.number(), text: z.string() });
 const table = Array.from({ length: 70 }, (_, n) => ({ n, text: `Größe \u2028 ${'数'.repeat(n % 7)}` }));
 const fresh = () => join(temporaryFolder(), 'questions.jsonl');
-const page = (path: string, number: number) => readPage(path, rowSchema, number, 32);
+const page = (path: string, number: number) => readPage(placeAt(path), rowSchema, number, 32);
 
 describe('a page of rows', () => {
   it('holds its rows, the last one what is left, and none beyond the end', async () => {
     const path = fresh();
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     expect(await Promise.all([0, 1, 2, 3].map((each) => page(path, each)))).toEqual([
       table.slice(0, 32),
       table.slice(32, 64),
       table.slice(64),
       [],
     ]);
-    expect(await readPage(path, rowSchema, 0, 100)).toEqual(table);
+    expect(await readPage(placeAt(path), rowSchema, 0, 100)).toEqual(table);
   });
 
   it('is that of the new rows when the table was written again', async () => {
     const path = fresh();
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     await page(path, 1);
-    await writeRows(path, table.toReversed());
+    await writeRows(placeAt(path), table.toReversed());
     expect(await page(path, 1)).toEqual(table.toReversed().slice(32, 64));
   });
 
   it('is damaged when a byte of it is, also after another page was read; what is whole can still be read', async () => {
     const path = fresh();
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     await page(path, 0);
     const bytes = readFileSync(path);
     bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
@@ -43,17 +44,17 @@ describe('a page of rows', () => {
     await expect(page(path, 2)).rejects.toThrow(ArtifactDamaged);
     // By now the whole was read against its seal, and is known to be damaged.
     await expect(page(path, 0)).rejects.toThrow(ArtifactDamaged);
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     expect(await page(path, 2)).toEqual(table.slice(64));
   });
 
   it('is missing when the table or its seal is', async () => {
     const path = fresh();
     await expect(page(path, 0)).rejects.toThrow(ArtifactMissing);
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     rmSync(`${path}.ref.json`);
     await expect(page(path, 0)).rejects.toThrow(ArtifactMissing);
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     await page(path, 0);
     rmSync(path);
     await expect(page(path, 1)).rejects.toThrow(ArtifactMissing);

@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
 import { findRows, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
-import { type Damage, sha256File } from '../../src/store/files/sealed.ts';
+import type { Damage } from '../../src/store/files/damage.ts';
+import { sealOf } from '../../src/store/files/sealed.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { placeAt } from '../support/places.ts';
 
 const folder = temporaryFolder();
 const rowSchema = z.strictObject({ id: z.string(), votes: z.int() });
@@ -18,7 +20,7 @@ let count = 0;
 /** A new path in a folder that is not there yet. */
 const fresh = () => join(folder, `${count++}`, 'debates', 'shard-000.jsonl');
 
-const streamed = (path: string) => all(streamRows(path, rowSchema));
+const streamed = (path: string) => all(streamRows(placeAt(path), rowSchema));
 
 async function all<Row>(rows: AsyncIterable<Row>): Promise<Row[]> {
   const gathered: Row[] = [];
@@ -29,15 +31,15 @@ async function all<Row>(rows: AsyncIterable<Row>): Promise<Row[]> {
 describe('rows in the store', () => {
   it('are read as they were written, whole and one after another', async () => {
     const path = fresh();
-    const ref = await writeRows(path, table);
+    const ref = await writeRows(placeAt(path), table);
     expect(ref).toEqual({
-      uri: `file://${path}`,
-      sha256: await sha256File(path),
+      uri: 'shard-000.jsonl',
+      sha256: sealOf(readFileSync(path)).sha256,
       bytes: readFileSync(path).length,
       rows: 2,
     });
-    expect(await findRows(path)).toEqual(ref);
-    expect(await readRows(path, rowSchema)).toEqual(table);
+    expect(await findRows(placeAt(path))).toEqual(ref);
+    expect(await readRows(placeAt(path), rowSchema)).toEqual(table);
     expect(await streamed(path)).toEqual(table);
   });
 
@@ -45,12 +47,12 @@ describe('rows in the store', () => {
     const path = fresh();
     await fc.assert(
       fc.asyncProperty(fc.array(fc.record({ text: fc.string({ unit: 'binary' }) })), async (rows) => {
-        const ref = await writeRows(path, rows);
+        const ref = await writeRows(placeAt(path), rows);
         expect(ref.rows).toBe(rows.length);
         const textSchema = z.object({ text: z.string() });
         const plain = JSON.parse(JSON.stringify(rows)) as unknown;
-        expect(await readRows(path, textSchema)).toEqual(plain);
-        expect(await all(streamRows(path, textSchema))).toEqual(plain);
+        expect(await readRows(placeAt(path), textSchema)).toEqual(plain);
+        expect(await all(streamRows(placeAt(path), textSchema))).toEqual(plain);
       }),
       { numRuns: 10 },
     );
@@ -58,16 +60,16 @@ describe('rows in the store', () => {
 
   it('may be none', async () => {
     const path = fresh();
-    expect(await writeRows(path, [])).toMatchObject({ bytes: 0, rows: 0 });
-    expect(await readRows(path, rowSchema)).toEqual([]);
+    expect(await writeRows(placeAt(path), [])).toMatchObject({ bytes: 0, rows: 0 });
+    expect(await readRows(placeAt(path), rowSchema)).toEqual([]);
     expect(await streamed(path)).toEqual([]);
   });
 
   it('are the same bytes for the same rows, and replace what was there', async () => {
     const path = fresh();
-    const first = await writeRows(path, table);
-    expect((await writeRows(path, [...table, ...table])).rows).toBe(4);
-    expect(await writeRows(path, table)).toEqual(first);
+    const first = await writeRows(placeAt(path), table);
+    expect((await writeRows(placeAt(path), [...table, ...table])).rows).toBe(4);
+    expect(await writeRows(placeAt(path), table)).toEqual(first);
     expect(readdirSync(join(path, '..'))).toEqual(['shard-000.jsonl', 'shard-000.jsonl.ref.json']);
   });
 
@@ -76,39 +78,39 @@ describe('rows in the store', () => {
       for (let votes = 0; votes < 50_000; votes++) yield { id: 'x'.repeat(50), votes };
     };
     const path = fresh();
-    expect((await writeRows(path, many())).rows).toBe(50_000);
+    expect((await writeRows(placeAt(path), many())).rows).toBe(50_000);
     const votes = (await streamed(path)).map((row) => row.votes);
     expect(votes).toEqual(Array.from({ length: 50_000 }, (_, index) => index));
   });
 
   it('are not found when they are not there or have no seal', async () => {
     const path = fresh();
-    expect(await findRows(path)).toBeNull();
-    await expect(readRows(path, rowSchema)).rejects.toThrow(ArtifactMissing);
-    await writeRows(path, table);
+    expect(await findRows(placeAt(path))).toBeNull();
+    await expect(readRows(placeAt(path), rowSchema)).rejects.toThrow(ArtifactMissing);
+    await writeRows(placeAt(path), table);
     rmSync(`${path}.ref.json`);
-    expect(await findRows(path)).toBeNull();
-    await expect(readRows(path, rowSchema)).rejects.toThrow(ArtifactMissing);
+    expect(await findRows(placeAt(path))).toBeNull();
+    await expect(readRows(placeAt(path), rowSchema)).rejects.toThrow(ArtifactMissing);
     await expect(streamed(path)).rejects.toThrow(ArtifactMissing);
   });
 
   it('leave what was there when the new rows cannot be made', async () => {
     const path = fresh();
-    const ref = await writeRows(path, table);
+    const ref = await writeRows(placeAt(path), table);
     const failing = function* () {
       yield { id: 'a', votes: 1 };
       throw new Error('no more rows');
     };
-    await expect(writeRows(path, failing())).rejects.toThrow('no more rows');
-    expect(await findRows(path)).toEqual(ref);
+    await expect(writeRows(placeAt(path), failing())).rejects.toThrow('no more rows');
+    expect(await findRows(placeAt(path))).toEqual(ref);
     expect(readdirSync(join(path, '..'))).toHaveLength(2);
   });
 
   it('that another version wrote are told as such, with the row', async () => {
     const path = fresh();
-    await writeRows(path, [...table, { id: 'x' }]);
+    await writeRows(placeAt(path), [...table, { id: 'x' }]);
     await expect(streamed(path)).rejects.toThrow(/row 3: votes/);
-    await expect(readRows(path, rowSchema)).rejects.toThrow(/row 3: votes/);
+    await expect(readRows(placeAt(path), rowSchema)).rejects.toThrow(/row 3: votes/);
   });
 });
 
@@ -137,39 +139,39 @@ describe('damaged rows', () => {
 
   it.each(wounds)('(%s) are moved aside, told, and can be made again', async (_, wound) => {
     const path = fresh();
-    const ref = await writeRows(path, table);
+    const ref = await writeRows(placeAt(path), table);
     for (const number of [1, 2]) {
       wound(path);
       const told: Damage[] = [];
       const hadFile = existsSync(path);
-      expect(await findRows(path, (damage) => told.push(damage))).toBeNull();
+      expect(await findRows(placeAt(path), (damage) => told.push(damage))).toBeNull();
       expect(told).toMatchObject([
         { path, problem: expect.stringMatching(/^damaged \(expected .*, found .*\).*; to be made again$/) },
       ]);
       expect(existsSync(path)).toBe(false);
       expect(existsSync(`${path}.damaged-${number}`)).toBe(hadFile);
-      expect(await findRows(path, () => expect.unreachable('told twice'))).toBeNull();
-      expect(await writeRows(path, table)).toEqual(ref);
-      expect(await findRows(path)).toEqual(ref);
+      expect(await findRows(placeAt(path), () => expect.unreachable('told twice'))).toBeNull();
+      expect(await writeRows(placeAt(path), table)).toEqual(ref);
+      expect(await findRows(placeAt(path))).toEqual(ref);
     }
   });
 
   it.each(wounds.slice(0, 7))('(%s) are never read', async (_, wound) => {
     const path = fresh();
-    const ref = await writeRows(path, table);
+    const ref = await writeRows(placeAt(path), table);
     wound(path);
     await expect(streamed(path)).rejects.toThrow(ArtifactDamaged);
-    await expect(readRows(path, rowSchema)).rejects.toThrow(
+    await expect(readRows(placeAt(path), rowSchema)).rejects.toThrow(
       `${path} is damaged: expected ${ref.bytes} bytes`,
     );
   });
 
   it('are told as a warning of the process when nobody asks for them', async () => {
     const path = fresh();
-    await writeRows(path, table);
+    await writeRows(placeAt(path), table);
     flip(3)(path);
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-    await findRows(path);
+    await findRows(placeAt(path));
     expect(await warned).toMatchObject({ name: 'ArtifactDamage', message: expect.stringContaining(path) });
   });
 });

@@ -2,8 +2,8 @@ import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SeriesDamaged } from '../../src/store/errors.ts';
-import { addToLedger, heldOutOf, type NightEntry, readLedger, seriesFiles } from '../../src/store/series.ts';
-import { openStore, type Store } from '../../src/store/store.ts';
+import { addToLedger, heldOutHash, heldOutOf, type NightEntry, readLedger } from '../../src/store/series.ts';
+import { openStore, seriesFiles, type Store } from '../../src/store/store.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const heldOut = [{ id: 'heldout-00000', text: '1+1', answer: '2' }];
@@ -32,6 +32,7 @@ const night = (sequence: number, experiment = `night-${sequence}`): NightEntry =
   asked: [{ cycle: 0, keys: ['0123456789abcdef'] }],
   position: 1,
   fixed: { agents: 1 },
+  heldOut: heldOutHash(heldOut),
   finishedAt: '2026-11-23T02:00:00.000Z',
 });
 
@@ -56,13 +57,15 @@ describe('the ledger of a series', () => {
     const won = await Promise.all(names.map((name) => addToLedger(store, night(1, name), heldOut)));
     expect(won.filter(Boolean)).toHaveLength(1);
     expect((await readLedger(store, 'demo'))[0]!.experiment).toBe(names[won.indexOf(true)]);
-    expect(await readdir(seriesFiles(store, 'demo').folder)).toEqual(['night-00001']);
+    expect(await readdir(seriesFiles(store, 'demo').folder.where)).toEqual(['night-00001']);
   });
 
   it('does not count a night that was being added when its writer was killed', async () => {
     await addToLedger(store, night(1), heldOut);
     const { folder } = seriesFiles(store, 'demo');
-    await cp(join(folder, 'night-00001'), join(folder, '.night-00002.some-uuid.tmp'), { recursive: true });
+    await cp(join(folder.where, 'night-00001'), join(folder.where, 'night-00002'), { recursive: true });
+    for (const committed of ['night.json', 'night.json.ref.json'])
+      await rm(join(folder.where, 'night-00002', committed));
     expect(await readLedger(store, 'demo')).toHaveLength(1);
     expect(await addToLedger(store, night(2), heldOut)).toBe(true);
   });
@@ -78,7 +81,7 @@ describe('the ledger of a series', () => {
     ],
   ])('says which night is %s, and what to do, instead of beginning again', async (_, harm, told) => {
     for (const sequence of [1, 2, 3]) await addToLedger(store, night(sequence), heldOut);
-    const entry = seriesFiles(store, 'demo').entry(2);
+    const entry = seriesFiles(store, 'demo').entry(2).where;
     await harm(entry);
     const reading = readLedger(store, 'demo');
     await expect(reading).rejects.toThrow(SeriesDamaged);
@@ -88,7 +91,7 @@ describe('the ledger of a series', () => {
 
   it('goes on from the night before when a damaged one is moved out of it with all later ones', async () => {
     for (const sequence of [1, 2]) await addToLedger(store, night(sequence), heldOut);
-    const entry = seriesFiles(store, 'demo').entry(2);
+    const entry = seriesFiles(store, 'demo').entry(2).where;
     await writeFile(entry, '{}');
     await cp(dirname(entry), join(root, 'aside'), { recursive: true });
     await rm(dirname(entry), { recursive: true });

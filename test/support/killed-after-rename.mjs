@@ -1,14 +1,15 @@
-/** Preloaded into a worker: it is killed as soon as it has given a file or a folder the name in COLLOQUY_TEST_KILLED_AFTER. */
+/** Preloaded into a worker: it is killed as soon as a file has the name in COLLOQUY_TEST_KILLED_AFTER, which is the end of a path. */
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { basename } from 'node:path';
 
 const name = process.env.COLLOQUY_TEST_KILLED_AFTER;
 if (name !== undefined) {
-  const { rename } = promises;
-  promises.rename = async (from, to) => {
-    await rename(from, to);
-    if (basename(to) === name) process.kill(process.pid, 'SIGKILL');
-  };
+  for (const naming of ['rename', 'link']) {
+    const original = promises[naming];
+    promises[naming] = async (from, to) => {
+      await original(from, to);
+      if (String(to).endsWith(`/${name}`)) process.kill(process.pid, 'SIGKILL');
+    };
+  }
   syncBuiltinESMExports();
 }

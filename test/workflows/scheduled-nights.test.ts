@@ -133,7 +133,7 @@ describe('a schedule', () => {
 
   it('has a night whose worker is killed between the ledger and the night’s end counted once, and ended by the next worker', async () => {
     await worker.kill('SIGTERM');
-    worker = await startWorker({ COLLOQUY_TEST_KILLED_AFTER: 'night-00001' });
+    worker = await startWorker({ COLLOQUY_TEST_KILLED_AFTER: 'night-00001/night.json' });
     const night = await trigger(await schedule('exact'), ScheduleOverlapPolicy.SKIP);
     await worker.ended;
     const added = await ledger('exact');

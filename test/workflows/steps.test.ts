@@ -58,7 +58,7 @@ describe('a step that waits for a person', () => {
       agent: 2,
       role: 'critic',
       dataset,
-      init: { kind: 'base' },
+      init,
     } as const;
     expect(stepText(steps.fineTune(input, [2]))).toBe(
       "the fine-tune of agent 2's critic model, iteration 1 (finetune-i1-agent2-critic)",

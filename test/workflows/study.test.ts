@@ -49,7 +49,7 @@ describe('a study', { timeout: 120_000 }, () => {
     const all = await asked();
     expect(new Set(all).size).toBe(all.length);
     const files = studyFiles(openStore(rig.storeRoot), 'all');
-    const written = JSON.parse(await readFile(files.study, 'utf8')) as { cells: { method: string }[] };
+    const written = JSON.parse(await readFile(files.study.where, 'utf8')) as { cells: { method: string }[] };
     expect(written.cells.map(({ method }) => method)).toEqual([...methodNames]);
   });
 

@@ -3,7 +3,7 @@ import type { Message } from '../../algorithm/prompts.ts';
 import { shuffle } from '../../algorithm/random.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { abortable } from '../../engines/abort.ts';
-import { appendNoting, type Journal, openJournal, requireRoom } from '../../store/files/journal.ts';
+import { appendAndRemember, type Journal, openJournal, requireRoom } from '../../store/files/journal.ts';
 import { readRows, streamRows } from '../../store/files/rows.ts';
 import { type DebateRow, debateRowSchema, heldOutQuestionSchema } from '../../store/records/rows.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
@@ -28,7 +28,7 @@ export type AnswerJournal = {
    * @param signal ends the waiting for somebody else's
    */
   readonly answer: (request: string, ask: Ask, signal: AbortSignal) => Promise<Answer>;
-  /** See room-to-journal.ts. @throws DiskFull, StoreNotWritable */
+  /** See `requireRoom` in store/files/journal.ts. @throws DiskFull, StoreNotWritable */
   readonly requireRoom: () => void;
   readonly close: () => void;
 };
@@ -93,7 +93,7 @@ async function answerOnce(
       signal.throwIfAborted();
     }
   }
-  const mine = ask((answer) => appendNoting(journal, request, answer));
+  const mine = ask((answer) => appendAndRemember(journal, request, answer));
   asked.set(request, mine);
   try {
     return await mine;

@@ -9,12 +9,12 @@ import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
 import { readPage } from '../../store/files/rows.ts';
 import { type Model, untuned } from '../../store/models.ts';
 import { goldLabelSchema } from '../../store/records/rows.ts';
-import type { ExperimentFiles, Split } from '../../store/store.ts';
+import type { ExperimentFiles, QuestionSet } from '../../store/store.ts';
 
 export type DebateShard = {
   readonly experiment: string;
   readonly iteration: number;
-  readonly split: Split;
+  readonly split: QuestionSet;
   /** 0-based. */
   readonly shard: number;
   readonly agents: readonly Agent<Model>[];
@@ -77,7 +77,7 @@ function goldOf(
   { goldLabels }: ExperimentFiles,
 ): GoldLabel {
   const label = gold.get(id);
-  if (label === undefined) throw new ArtifactMissing(`${goldLabels} (${id})`);
+  if (label === undefined) throw new ArtifactMissing(`${goldLabels.where} (${id})`);
   return label;
 }
 

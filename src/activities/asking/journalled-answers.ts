@@ -70,16 +70,20 @@ export function journalledAnswers({
     stop: AbortSignal,
   ): Promise<Answer> => {
     const { base } = utterance.model;
-    const name = base.endpoint;
-    return inReportedSlot(endpoints.for(base), name, signal, async () => {
+    return inReportedSlot(endpoints.for(base), base.endpoint, signal, async () => {
+      await claim.require();
       stop.throwIfAborted();
-      claim.require();
       journal.requireRoom();
       const answer = await complete(utterance, stop);
       keep(answer);
       asked += 1;
       const { promptTokens, completionTokens } = answer;
-      report('answer', { endpoint: name, speaker: utterance.speaker, promptTokens, completionTokens });
+      report('answer', {
+        endpoint: base.endpoint,
+        speaker: utterance.speaker,
+        promptTokens,
+        completionTokens,
+      });
       return answer;
     });
   };

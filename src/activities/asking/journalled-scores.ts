@@ -6,7 +6,7 @@ import type { Message } from '../../algorithm/prompts.ts';
 import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/claim.ts';
-import { appendNoting, type Journal, requireRoom } from '../../store/files/journal.ts';
+import { appendAndRemember, type Journal, requireRoom } from '../../store/files/journal.ts';
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
 import { inReportedSlot } from './journalled-answers.ts';
@@ -49,11 +49,11 @@ export function journalledScores(
     if (known !== undefined) return known;
     const endpoint = endpoints.for(model.base);
     return inReportedSlot(endpoint, model.base.endpoint, stop, async () => {
+      await claim.require();
       stop.throwIfAborted();
-      claim.require();
       requireRoom(journal);
       const scores = await endpoint.score(model, { messages, responses }, stop, onBusy);
-      appendNoting(journal, key, scores);
+      appendAndRemember(journal, key, scores);
       return scores;
     });
   }

@@ -10,7 +10,7 @@ import { readRows } from '../../store/files/rows.ts';
 import { type Model, modelsOf } from '../../store/models.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
-import { addToLedger, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
+import { addToLedger, heldOutHash, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
 import { experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
@@ -36,7 +36,7 @@ export async function closeNight(
   const plan = await readPlan(files);
   const heldOut = await readRows(files.questions('heldout'), heldOutQuestionSchema);
   for (;;) {
-    const result = await readResult(files.folder);
+    const result = await readResult(files);
     const ledger = await readLedger(store, plan.series);
     const known = ledger.find((night) => night.experiment === experiment);
     const night =
@@ -45,12 +45,13 @@ export async function closeNight(
         ledger,
         maxDrop: config.carry_over?.max_drop ?? 0,
         fixed: fixedSettings(config),
+        heldOut: heldOutHash(heldOut),
       });
     const outcome = outcomeOf(night);
     await writeSeriesReport(store, plan.series, known === undefined ? [...ledger, night] : ledger);
     await writeDocument(files.nightEntry, night);
     await writeDocument(files.result, { ...result, night: outcome } satisfies ExperimentResult);
-    await writeReport(files.folder);
+    await writeReport(files);
     signal.throwIfAborted();
     if (known !== undefined || (await addToLedger(store, night, heldOut))) return outcome;
   }
@@ -64,9 +65,10 @@ function nightEntry(
     readonly ledger: readonly NightEntry[];
     readonly maxDrop: number;
     readonly fixed: Record<string, unknown>;
+    readonly heldOut: string;
   },
 ): NightEntry {
-  const { ledger, maxDrop, fixed } = series;
+  const { ledger, maxDrop, fixed, heldOut } = series;
   const verdict = nightVerdict(plan, ledger, evaluations, maxDrop);
   const made = modelsOf(agents);
   return {
@@ -80,6 +82,7 @@ function nightEntry(
     asked: plan.asked,
     position: plan.position + plan.asked.reduce((sum, { keys }) => sum + keys.length, 0),
     fixed,
+    heldOut,
     finishedAt: new Date().toISOString(),
   };
 }

@@ -4,7 +4,7 @@ import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { report } from '../../observe/events.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
-import { findRows, readPage, readRows, writeRows } from '../../store/files/rows.ts';
+import { findRows, readPage, readRows, writeRowsOnce } from '../../store/files/rows.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
@@ -31,22 +31,17 @@ export async function debate(
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
   const config = await configOf(files);
-  const path = files.shard(input.iteration, input.split, input.shard);
-  const claimed = files.shardClaim(input.iteration, input.split, input.shard);
-  if ((await findRows(path)) !== null) {
-    await endClaims(claimed);
-    return summariseShard(await readRows(path, debateRowSchema), config);
+  const shard = files.shard(input.iteration, input.split, input.shard);
+  if ((await findRows(shard)) !== null) {
+    await endClaims(shard);
+    return summariseShard(await readRows(shard, debateRowSchema), config);
   }
-  const mine = await claim(claimed);
-  try {
-    const debates = await debateShard(input, config, files, mine, dependencies, running);
-    mine.require();
-    await writeRows(path, debates);
-    await mine.finish();
-    return summariseShard(debates, config);
-  } finally {
-    mine.close();
-  }
+  const mine = await claim(shard);
+  const debates = await debateShard(input, config, files, mine, dependencies, running);
+  await mine.require();
+  const finished = await writeRowsOnce(shard, debates, debateRowSchema);
+  await mine.finish();
+  return summariseShard(finished, config);
 }
 
 async function debateShard(
@@ -128,11 +123,11 @@ async function questionsOfShard(
   { shard_size }: ExperimentConfig,
   files: ExperimentFiles,
 ): Promise<Question[]> {
-  const path = files.questions(split);
+  const questions = files.questions(split);
   const rows =
     split === 'train'
-      ? await readPage(path, questionSchema, shard, shard_size)
-      : await readPage(path, heldOutQuestionSchema, shard, shard_size);
+      ? await readPage(questions, questionSchema, shard, shard_size)
+      : await readPage(questions, heldOutQuestionSchema, shard, shard_size);
   return rows.map(({ id, text }) => ({ id, text }));
 }
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnswerEquality } from '../../algorithm/consensus.ts';
 import {
@@ -10,7 +9,6 @@ import {
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { readDebates } from '../../report/read-debates.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, readPage, readRows, streamRows, writeRows } from '../../store/files/rows.ts';
@@ -20,15 +18,16 @@ import {
   evaluationRecordSchema,
   heldOutQuestionSchema,
   outcomeSchema,
+  readDebates,
 } from '../../store/records/rows.ts';
-import { type ExperimentFiles, experimentFiles, type Measured } from '../../store/store.ts';
+import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
 import type { TokenCount } from './debate.ts';
 
 type EvaluationRequest = {
   readonly experiment: string;
   readonly iteration: number;
-  readonly split: Measured;
+  readonly split: MeasuredSet;
   /** Of the split `vote`: how many answers to a question. */
   readonly votes?: number;
   /** Of those debates. */
@@ -71,7 +70,7 @@ export async function evaluate(
 
 /** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */
 async function* judged(
-  debates: { readonly iteration: number; readonly split: Measured; readonly shardSize: number },
+  debates: { readonly iteration: number; readonly split: MeasuredSet; readonly shardSize: number },
   files: ExperimentFiles,
   equal: AnswerEquality,
 ): AsyncGenerator<Outcome> {
@@ -85,7 +84,7 @@ async function* judged(
       debateRowSchema,
     )) {
       const answer = gold.get(debate.question.id);
-      if (answer === undefined) throw new ArtifactMissing(`${questions} (${debate.question.id})`);
+      if (answer === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
       yield await outcomeOf(debate, answer, equal);
     }
   }
@@ -148,7 +147,7 @@ function debatesAlike(a: ExperimentConfig, b: ExperimentConfig): boolean {
 }
 
 async function* heldOutDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<DebateRow> {
-  for await (const row of readDebates(join(files.folder, `iteration-${iteration}`, 'evaluation'))) {
+  for await (const row of readDebates(files.debates(iteration, 'heldout'))) {
     yield { ...row, tokens: { prompt: 0, completion: 0, firstRound: 0 } };
   }
 }

@@ -1,6 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
 import {
@@ -14,16 +11,19 @@ import { type FineTune, report } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
-import { artifactRefSchema, sealAsItIs } from '../../store/files/sealed.ts';
+import { artifactRefSchema } from '../../store/files/sealed.ts';
 import {
   adapterOf,
   baseModelHash,
   findModel,
   type Model,
   modelKey,
+  modelOutput,
   modelSchema,
+  removeCheckpoints,
+  storeModel,
 } from '../../store/models.ts';
-import { experimentFiles, type Store } from '../../store/store.ts';
+import { experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
 
@@ -82,9 +82,9 @@ export async function remakeModel(
   running: Running,
 ): Promise<void> {
   if ((await findModel(dependencies.store, key)) !== null) return;
-  const path = dependencies.store.modelRequest(key);
-  const request = await readDocument(path, fineTuneRequestSchema);
-  if (request === null) throw new ArtifactMissing(path);
+  const begunWith = dependencies.store.modelRequest(key);
+  const request = await readDocument(begunWith, fineTuneRequestSchema);
+  if (request === null) throw new ArtifactMissing(begunWith.where);
   const { tuned } = request.init;
   if (tuned !== null) await remakeModel({ key: tuned.key }, dependencies, running);
   await findOrTrain(request, dependencies, running);
@@ -116,21 +116,22 @@ async function findOrTrain(
   });
   const finished = await findModel(store, key);
   if (finished !== null) {
-    // Whoever made it may have been stopped before it could do this.
-    await finish(store, key);
+    // The attempt that made it may have been stopped before it could do this.
+    await storeModel(store, key);
+    await removeCheckpoints(store, key);
     return { model: adapterOf(base, key), manifest: finished };
   }
 
-  await requireIntact(request.dataset);
+  await requireIntact(store.place(request.dataset.uri), request.dataset);
   if (init !== null && (await findModel(store, init.key)) === null)
-    throw new ArtifactMissing(store.model(init.key));
+    throw new ArtifactMissing(store.model(init.key).where);
   await writeDocument(store.modelRequest(key), request);
   const job = {
     id: key.slice(0, 16),
     base_model: folder,
-    init_adapter: init === null ? null : store.model(init.key),
-    dataset: fileURLToPath(request.dataset.uri),
-    output_dir: store.model(key),
+    init_adapter: init === null ? null : await store.blobs.localCopy(store.model(init.key).name),
+    dataset: await store.blobs.localCopy(request.dataset.uri),
+    output_dir: modelOutput(store, key),
     checkpoint_dir: store.checkpoints(key),
     seed,
     settings,
@@ -146,16 +147,11 @@ async function findOrTrain(
       }),
     ),
   );
+  await storeModel(store, key);
   const made = await findModel(store, key);
-  if (made === null) throw new ArtifactMissing(store.model(key));
-  await finish(store, key);
+  if (made === null) throw new ArtifactMissing(store.model(key).where);
+  await removeCheckpoints(store, key);
   return { model: adapterOf(base, key), manifest: made };
-}
-
-/** The manifest tells when a file of the model is damaged, and its seal when it is damaged itself. */
-async function finish(store: Store, key: string): Promise<void> {
-  await sealAsItIs(join(store.model(key), 'manifest.json'));
-  await rm(store.checkpoints(key), { recursive: true, force: true });
 }
 
 /** What people see of a running fine-tune. */

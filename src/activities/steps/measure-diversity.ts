@@ -12,7 +12,7 @@ import {
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { EngineRefused, PromptLogprobsUnsupported } from '../../engines/errors.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
-import { findDocument, writeDocument } from '../../store/files/documents.ts';
+import { findDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { openJournal } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
@@ -44,23 +44,18 @@ export async function measureDiversity(
   running: Running,
 ): Promise<Omit<DiversityDocument, 'rows'>> {
   const files = experimentFiles(dependencies.store, request.experiment);
-  const path = files.diversity(request.iteration);
-  const found = await findDocument(path, diversitySchema);
-  const claimed = files.diversityClaim(request.iteration);
+  const document = files.diversity(request.iteration);
+  const found = await findDocument(document, diversitySchema);
   if (found !== null) {
-    await endClaims(claimed);
+    await endClaims(document);
     return withoutRows(found);
   }
-  const mine = await claim(claimed);
-  try {
-    const measured = await measure(request, files, mine, dependencies, running);
-    mine.require();
-    await writeDocument(path, measured);
-    await mine.finish();
-    return withoutRows(measured);
-  } finally {
-    mine.close();
-  }
+  const mine = await claim(document);
+  const measured = await measure(request, files, mine, dependencies, running);
+  await mine.require();
+  const finished = await writeDocumentOnce(document, measured, diversitySchema);
+  await mine.finish();
+  return withoutRows(finished);
 }
 
 /** Rows stay on disk: a workflow's history has room for figures only. */

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Agent, baseAgents } from '../../algorithm/agents.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { HeldOutQuestion } from '../../algorithm/question.ts';
@@ -8,9 +6,8 @@ import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
 import { type Before, loadNight, type TaskData } from '../../questions/task.ts';
-import { ArtifactMissing } from '../../store/errors.ts';
-import { publishFolder } from '../../store/files/atomic.ts';
-import { findDocument, readDocument, writeDocument } from '../../store/files/documents.ts';
+import { remove } from '../../store/blobs.ts';
+import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
 import {
   heldOutOf,
@@ -46,7 +43,7 @@ export async function planNight(
   const planned = await findDocument(files.nightPlan, nightPlanSchema);
   if (planned !== null && (begun || planned.configSha256 === configSha256)) return planned;
   if (begun) {
-    const message = `the night was begun, but its plan ${files.nightPlan} is damaged or gone; remove ${files.folder} to begin it afresh`;
+    const message = `the night was begun, but its plan ${files.nightPlan.where} is damaged or gone; remove ${files.folder.where} to begin it afresh`;
     throw new InvalidConfig([{ path: 'carry_over', message }]);
   }
   const ledger = await readLedger(store, series);
@@ -55,16 +52,14 @@ export async function planNight(
   const { asked } = await loadNight(config, before, signal);
   const position = before?.position ?? 0;
   const plan: NightPlan = { formatVersion: 1, series, configSha256, head, start, position, asked };
-  await rm(files.night, { recursive: true, force: true });
-  const first = await publishFolder(files.night, (folder) => writeDocument(join(folder, 'plan.json'), plan));
-  return first ? plan : readPlan(files);
+  // A plan of a start that failed before the experiment began, with another config.
+  if (planned !== null) await remove(files.nightPlan);
+  return writeDocumentOnce(files.nightPlan, plan, nightPlanSchema);
 }
 
 /** The plan of a night that was prepared. @throws ArtifactMissing, ArtifactDamaged */
 export async function readPlan(files: ExperimentFiles): Promise<NightPlan> {
-  const plan = await readDocument(files.nightPlan, nightPlanSchema);
-  if (plan === null) throw new ArtifactMissing(files.nightPlan);
-  return plan;
+  return requireDocument(files.nightPlan, nightPlanSchema);
 }
 
 /**

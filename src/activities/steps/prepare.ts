@@ -120,7 +120,7 @@ function requireSameConfig(
   throw new InvalidConfig(
     differences.map(({ path, before, after }) => ({
       path,
-      message: `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give this experiment another name, or remove ${files.folder}`,
+      message: `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give this experiment another name, or remove ${files.folder.where}`,
     })),
   );
 }

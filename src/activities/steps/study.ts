@@ -75,7 +75,7 @@ async function requireSameConfigs(cells: readonly StudyCell[], store: Store): Pr
         .filter(({ path }) => path !== 'iterations')
         .map(({ path, before, after }) => ({
           path: `${name}.${path}`,
-          message: `was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give the study another name, or remove ${files.folder}`,
+          message: `was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give the study another name, or remove ${files.folder.where}`,
         }));
     }),
   );
@@ -99,12 +99,13 @@ export async function writeStudy(
     const result = await findFinished(store, cell.name, cell.config);
     if (result !== null) finished.push({ ...cell, result });
   }
-  const files = await writeStudyReport(store, study, finished, failed);
+  const written = await writeStudyReport(store, study, finished, failed);
+  const { folder } = studyFiles(store, study);
   return {
     name: study,
     experiments: cells.length,
     finished: finished.length,
     failed,
-    files: files.map((file) => file.slice(studyFiles(store, study).folder.length + 1)),
+    files: written.map(({ name }) => name.slice(folder.name.length + 1)),
   };
 }

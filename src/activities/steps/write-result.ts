@@ -1,7 +1,5 @@
 import { writeReport } from '../../report/write-report.ts';
-import { ArtifactMissing } from '../../store/errors.ts';
-import { removeTemporaries } from '../../store/files/atomic.ts';
-import { findDocument, readDocument, writeDocument } from '../../store/files/documents.ts';
+import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
@@ -41,10 +39,10 @@ export async function writeResult(
   const files = experimentFiles(store, experiment);
   const evaluated = Array.from({ length: iterations + 1 }, (_, iteration) => iteration);
   const evaluations = await Promise.all(
-    evaluated.map((each) => present(files.evaluation(each), evaluationRecordSchema)),
+    evaluated.map((each) => requireDocument(files.evaluation(each), evaluationRecordSchema)),
   );
   const records = await Promise.all(
-    evaluated.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
+    evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
   const config = await configOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
@@ -77,8 +75,8 @@ export async function writeResult(
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };
   await writeDocument(files.result, result);
-  if ((await configOf(files)).carry_over === undefined) await writeReport(files.folder);
-  await removeTemporaries(files.folder);
+  if ((await configOf(files)).carry_over === undefined) await writeReport(files);
+  await store.blobs.tidy(files.folder.name);
   return result;
 }
 
@@ -104,8 +102,8 @@ async function transfer(
   const measured = [];
   for (const task of tasks) {
     for (const iteration of last === 0 ? [0] : [0, last]) {
-      const path = files.evaluation(iteration, `transfer-${task}`);
-      const { evaluation } = await present(path, evaluationRecordSchema);
+      const record = files.evaluation(iteration, `transfer-${task}`);
+      const { evaluation } = await requireDocument(record, evaluationRecordSchema);
       measured.push({ ...evaluation, task });
     }
   }
@@ -117,15 +115,6 @@ async function* allOutcomes(iterations: readonly number[], files: ExperimentFile
     for await (const outcome of streamRows(files.outcomes(iteration), outcomeSchema))
       yield { iteration, ...outcome };
   }
-}
-
-async function present<Value>(
-  path: string,
-  schema: Parameters<typeof readDocument<Value>>[1],
-): Promise<Value> {
-  const value = await readDocument(path, schema);
-  if (value === null) throw new ArtifactMissing(path);
-  return value;
 }
 
 function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {

@@ -1,7 +1,7 @@
 import { compareExperiments } from '../../report/compare-experiments.ts';
 import { differingQuestions } from '../../report/differing-questions.ts';
 import { readEvaluatedExperiment } from '../../report/evaluated-experiment.ts';
-import { openStore } from '../../store/store.ts';
+import { experimentFiles, openStore } from '../../store/store.ts';
 import { wantsColours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { comparisonText, differingText } from '../comparison-text.ts';
@@ -36,8 +36,8 @@ export const compare = command({
   run: async ({ a: nameOfA, b: nameOfB, iteration, questions, json }) => {
     const wanted = iterationOption(iteration, 'compare');
     const store = openStore();
-    const a = await readEvaluatedExperiment(store.experiment(experimentName(nameOfA)));
-    const b = await readEvaluatedExperiment(store.experiment(experimentName(nameOfB)));
+    const a = await readEvaluatedExperiment(experimentFiles(store, experimentName(nameOfA)));
+    const b = await readEvaluatedExperiment(experimentFiles(store, experimentName(nameOfB)));
     const comparison = compareExperiments(a, b, wanted);
     const last = Math.max(
       ...comparison.iterations.filter(({ tests }) => tests).map((each) => each.iteration),

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type DatasetFormat, datasetFormats } from '../../export/dataset-files.ts';
 import { exportDatasets } from '../../export/export-datasets.ts';
@@ -53,9 +53,7 @@ export const exportCommand = command({
     const store = openStore();
     const experiment = experimentName(name);
     const done = await finishedIteration(store, experiment, iterationOption(iteration, 'export'));
-    const folder = resolve(
-      output ?? join(done.files.folder, 'export', `iteration-${done.iteration}-${what}`),
-    );
+    const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${what}`).where);
     const told = await (what === 'models'
       ? writeModels(store, done, folder)
       : writeDatasets(what, done, folder));

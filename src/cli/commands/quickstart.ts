@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
+import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
 import { retryUpdate } from '../../workflows/progress.ts';
 import { command, jsonFlag } from '../command.ts';
@@ -131,5 +131,5 @@ async function forget(temporal: Temporal, name: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof ExperimentNotFound)) throw error;
   }
-  await rm(openStore().experiment(name), { recursive: true, force: true });
+  await remove(openStore().experiment(name));
 }

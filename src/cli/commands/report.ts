@@ -1,5 +1,5 @@
 import { readLedger } from '../../store/series.ts';
-import { openStore, studyFiles } from '../../store/store.ts';
+import { experimentFiles, openStore, studyFiles } from '../../store/store.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { experimentName, seriesName, studyName } from '../experiment-argument.ts';
@@ -34,14 +34,14 @@ export const report = command({
 
 async function reportOfExperiment(name: string): Promise<string> {
   const { writeReport } = await import('../../report/write-report.ts');
-  return writeReport(openStore().experiment(experimentName(name)));
+  return writeReport(experimentFiles(openStore(), experimentName(name)));
 }
 
 async function reportOfSeries(given: string): Promise<string> {
   const store = openStore();
   const name = seriesName(given);
   const nights = await readLedger(store, name);
-  if (nights.length === 0) throw new NoNights(name, store.series(name));
+  if (nights.length === 0) throw new NoNights(name, store.series(name).where);
   const { writeSeriesReport } = await import('../../report/write-series-report.ts');
   return writeSeriesReport(store, name, nights);
 }
@@ -52,7 +52,7 @@ async function reportOfStudy(given: string): Promise<string> {
   const { finishedCells } = await import('../../report/study/finished-cells.ts');
   const { writeStudyReport } = await import('../../report/study/write-study-report.ts');
   await writeStudyReport(store, name, await finishedCells(store, name));
-  return studyFiles(store, name).report;
+  return studyFiles(store, name).report.where;
 }
 
 /** There is no such series, or none of its nights has finished. */

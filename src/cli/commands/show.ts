@@ -1,8 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Debate } from '../../algorithm/debate.ts';
-import { readDebates } from '../../report/read-debates.ts';
-import { openStore } from '../../store/store.ts';
+import { readDebates } from '../../store/records/rows.ts';
+import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { debateText } from '../debate-text.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -35,11 +33,11 @@ export const show = command({
     ...jsonFlag,
   },
   run: async ({ name, question, iteration, json }) => {
-    const folder = openStore().experiment(experimentName(name));
-    const found = await findDebate(folder, await iterationsToSearch(folder, iteration), question);
+    const files = experimentFiles(openStore(), experimentName(name));
+    const found = await findDebate(files, await iterationsToSearch(files, iteration), question);
     if (found === undefined) {
       throw new DebateNotFound(
-        `${folder} has no finished debate${question === undefined ? '' : ` of ${question}`}` +
+        `${files.folder.where} has no finished debate${question === undefined ? '' : ` of ${question}`}` +
           `${iteration === undefined ? '' : ` in iteration ${iteration}`}. ` +
           'Ids are like train-00017 and heldout-00003; iteration-I/debates/ and iteration-I/evaluation/ hold what is done.',
       );
@@ -51,26 +49,22 @@ export const show = command({
 });
 
 /** Newest first. */
-async function iterationsToSearch(folder: string, given: string | undefined): Promise<number[]> {
+async function iterationsToSearch(files: ExperimentFiles, given: string | undefined): Promise<number[]> {
   const wanted = iterationOption(given, 'show');
   if (wanted !== undefined) return [wanted];
-  const names = await readdir(folder).catch((): string[] => []);
-  return names
-    .flatMap((each) => /^iteration-(\d+)$/.exec(each)?.[1] ?? [])
-    .map(Number)
-    .toSorted((a, b) => b - a);
+  return (await begunIterations(files)).toReversed();
 }
 
 /** Without an id: the first debate on which the agents' first answers differed, else the first there is. */
 async function findDebate(
-  folder: string,
+  files: ExperimentFiles,
   iterations: readonly number[],
   id: string | undefined,
 ): Promise<{ debate: Debate; iteration: number } | undefined> {
   let first: { debate: Debate; iteration: number } | undefined;
   for (const iteration of iterations) {
-    for (const phase of ['evaluation', 'debates']) {
-      for await (const debate of readDebates(join(folder, `iteration-${iteration}`, phase))) {
+    for (const set of ['heldout', 'train'] as const) {
+      for await (const debate of readDebates(files.debates(iteration, set))) {
         first ??= id === undefined ? { debate, iteration } : undefined;
         const wanted =
           id === undefined ? debate.majority.votes < debate.answers.length : debate.question.id === id;

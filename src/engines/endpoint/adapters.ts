@@ -1,15 +1,14 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
 import { report } from '../../observe/events.ts';
+import { fileBlobs } from '../../store/blobs-file.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineRefused } from '../errors.ts';
 import type { ChatClient } from './chat-client.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
-export type ModelFolder = (key: string) => string;
+export type ModelFolder = (key: string) => Promise<string>;
 
 export interface LoadedAdapters {
   /** Runs `fn` with the server's name for the adapter with this content address; loads the adapter first where needed. */
@@ -32,7 +31,7 @@ export function createLoadedAdapters(
 
   function adapterOf(key: string): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
-    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, folderOf(key)) };
+    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, key) };
     loaded.delete(name);
     loaded.set(name, adapter);
     // An adapter that failed to load is tried again by the next request for it.
@@ -45,8 +44,9 @@ export function createLoadedAdapters(
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
-  async function load(name: string, path: string): Promise<void> {
+  async function load(name: string, key: string): Promise<void> {
     const { signal } = new AbortController();
+    const path = await folderOf(key);
     try {
       await client.loadAdapter(name, path, signal);
     } catch (error) {
@@ -115,9 +115,9 @@ const canaryMessages: readonly Message[] = [
  */
 async function adapterChangesNothing(path: string): Promise<boolean> {
   try {
-    await using file = await open(join(path, 'adapter_model.safetensors'));
-    const read = async (position: number, length: number): Promise<Buffer> =>
-      (await file.read({ buffer: Buffer.alloc(length), position })).buffer;
+    const folder = fileBlobs(path);
+    const read = async (start: number, bytes: number): Promise<Buffer> =>
+      (await folder.get('adapter_model.safetensors', { start, bytes })) ?? Buffer.alloc(0);
     const headerBytes = Number((await read(0, 8)).readBigUInt64LE());
     const header = headerSchema.parse(JSON.parse((await read(8, headerBytes)).toString('utf8')));
     const matrices = Object.entries(header).filter(([name]) => name.includes('lora_B'));

@@ -1,12 +1,11 @@
-import { join } from 'node:path';
-import { writeAtomically } from '../../store/files/atomic.ts';
+import { writeBytes } from '../../store/blobs.ts';
+import type { ExperimentFiles } from '../../store/store.ts';
 import { count, evaluationName } from '../format.ts';
 import { styleSheet } from '../style-sheet.ts';
 import type { About } from './about.ts';
 import { browsedDebate } from './browsed-debate.ts';
 import { browserDocument } from './browser-document.ts';
 import { browserScript } from './browser-script.ts';
-import { debateBrowserFile } from './debate-browser-file.ts';
 import { debateEntry } from './debate-entry.ts';
 import { heldOutDebates } from './held-out-debates.ts';
 import { packedLines } from './packed-lines.ts';
@@ -26,21 +25,17 @@ type Evaluated = { readonly iteration: number; readonly questions: number };
  * at a time. Debates are read and written one after another: memory does not grow with their texts. Damaged or absent ones
  * are left out, and the page says so.
  *
- * @param folder of the experiment
  * @param mostBytes where the file ends, to within a block. The newest iteration goes in first, then the base model, then the other
  *   iterations from the newest back
  * @throws DiskFull, StoreNotWritable
  */
 export async function writeDebateBrowser(
-  folder: string,
+  files: ExperimentFiles,
   experiment: BrowsedExperiment,
   mostBytes = 128 * mebibyte,
 ): Promise<void> {
   const parts = await documentParts();
-  await writeAtomically(
-    join(folder, debateBrowserFile),
-    inBytes(partsOf(folder, experiment, mostBytes, parts)),
-  );
+  await writeBytes(files.debateBrowser, inBytes(partsOf(files, experiment, mostBytes, parts)));
 }
 
 const mebibyte = 2 ** 20;
@@ -53,7 +48,7 @@ async function documentParts(): Promise<DocumentParts> {
 }
 
 async function* partsOf(
-  folder: string,
+  files: ExperimentFiles,
   { name, evaluations, summarize }: BrowsedExperiment,
   mostBytes: number,
   { head, block, foot }: DocumentParts,
@@ -66,7 +61,7 @@ async function* partsOf(
   for (const { iteration, questions } of newestAndBaseFirst(evaluations)) {
     let taken = 0;
     const problems: Error[] = [];
-    for await (const { debate, outcome } of untilDamaged(heldOutDebates(folder, iteration), problems)) {
+    for await (const { debate, outcome } of untilDamaged(heldOutDebates(files, iteration), problems)) {
       if (full()) break;
       await entries.add(debateEntry(debate, outcome, { iteration, ...debates.place() }));
       await debates.add(browsedDebate(debate, outcome, summarize));

@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { DebateKind } from '../pick-debates.ts';
-import { debateBrowserFile } from '../debate-browser/debate-browser-file.ts';
+import { debateBrowserFile } from '../../store/store.ts';
 import { hashOf } from '../debate-browser/page/address.ts';
 import type { DebateToRead } from '../report-data.ts';
 import { verdictOf } from '../verdict.ts';

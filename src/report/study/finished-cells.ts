@@ -13,7 +13,7 @@ import { StudyNotFound } from './study-not-found.ts';
 export async function finishedCells(store: Store, study: string): Promise<FinishedCell[]> {
   const files = studyFiles(store, study);
   const document = await readDocument(files.study, studyDocumentSchema);
-  if (document === null) throw new StudyNotFound(files.study);
+  if (document === null) throw new StudyNotFound(files.study.where);
   const cells: FinishedCell[] = [];
   for (const cell of document.cells) {
     const own = experimentFiles(store, cell.name);

@@ -12,7 +12,7 @@ import {
   evaluationRecordSchema,
   outcomeSchema,
 } from '../../store/records/rows.ts';
-import { type ExperimentFiles, experimentFiles, type Measured, type Store } from '../../store/store.ts';
+import { type ExperimentFiles, experimentFiles, type MeasuredSet, type Store } from '../../store/store.ts';
 import type { FinishedCell } from './finished-cell.ts';
 import { type Score, scoreOf, type Scores } from './score.ts';
 
@@ -106,7 +106,7 @@ async function readDiversity(files: ExperimentFiles, iteration: number): Promise
 async function readScores(
   files: ExperimentFiles,
   iteration: number,
-  split: Measured,
+  split: MeasuredSet,
   answer: Method['answer'],
   seed: number,
   each: (outcome: Outcome) => void = () => {},

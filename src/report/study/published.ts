@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
+import { productFile } from '../../config/installation.ts';
 import type { PaperSetting } from './paper-setting.ts';
 
 const taskNames = ['arithmetic', 'gsm8k', 'math', 'math-all-levels', 'mmlu'] as const;
@@ -37,9 +37,7 @@ export type PublishedFigure = {
   readonly table: string;
 };
 
-const published = publishedSchema.parse(
-  JSON.parse(readFileSync(new URL('./published.json', import.meta.url), 'utf8')),
-);
+const published = publishedSchema.parse(JSON.parse(productFile('src/report/study/published.json')));
 
 export const publishedSource = published.source;
 

@@ -1,10 +1,8 @@
-import { stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { renderToString } from 'preact-render-to-string';
-import { writeAtomically } from '../../store/files/atomic.ts';
+import { isThere, type Place, writeBytes } from '../../store/blobs.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
-import { debateBrowserFile } from '../debate-browser/debate-browser-file.ts';
 import { styleSheet } from '../style-sheet.ts';
 import { writeTable } from '../tables/write-table.ts';
 import type { StudyAnalysis } from './analyse-study.ts';
@@ -20,7 +18,7 @@ import { studyTables } from './tables/study-tables.ts';
  * CSV, JSON, Markdown and LaTeX. An experiment whose outcomes are damaged or gone is told as missing.
  *
  * @param failed why experiments failed, where that is known
- * @returns the files, absolute
+ * @returns the files
  * @throws DiskFull, StoreNotWritable
  */
 export async function writeStudyReport(
@@ -28,20 +26,20 @@ export async function writeStudyReport(
   study: string,
   finished: readonly FinishedCell[],
   failed: readonly { readonly name: string; readonly reason: string }[] = [],
-): Promise<string[]> {
+): Promise<Place[]> {
   const files = studyFiles(store, study);
   const analysis = await loadStudy(store, study, finished, failed);
   const tables = studyTables(analysis);
   await writeDocument(files.results, resultsOf(analysis));
-  const names = [];
-  for (const table of Object.values(tables).flat()) names.push(...(await writeTable(files.folder, table)));
+  const written = [files.report, files.results];
+  for (const table of Object.values(tables).flat()) written.push(...(await writeTable(table, files.table)));
   const page = studyPage(analysis, tables, {
     css: await styleSheet('base.css', 'report.css', 'charts/charts.css', 'study/study-page.css'),
     charts: await drawnCharts(studyCharts(analysis)),
     pages: await pagesOf(store, files.folder, analysis),
   });
-  await writeAtomically(files.report, [Buffer.from(`<!doctype html>\n${renderToString(page)}`)]);
-  return [files.report, files.results, ...names.map((name) => join(files.folder, name))];
+  await writeBytes(files.report, `<!doctype html>\n${renderToString(page)}`);
+  return written;
 }
 
 /** The analysis as JSON, without what each experiment's own files have. */
@@ -61,11 +59,11 @@ function resultsOf({ columns, ...analysis }: StudyAnalysis): object {
   };
 }
 
-async function pagesOf(store: Store, folder: string, { columns }: StudyAnalysis): Promise<Pages> {
-  const address = async (path: string): Promise<string | null> => {
-    const there = await stat(path).catch(() => null);
-    return there === null ? null : relative(folder, path).split('/').map(encodeURIComponent).join('/');
-  };
+async function pagesOf(store: Store, folder: Place, { columns }: StudyAnalysis): Promise<Pages> {
+  const address = async (page: Place): Promise<string | null> =>
+    (await isThere(page))
+      ? relative(folder.name, page.name).split('/').map(encodeURIComponent).join('/')
+      : null;
   const experiments = columns.flatMap((column) => column.experiments);
   return new Map(
     await Promise.all(
@@ -73,7 +71,7 @@ async function pagesOf(store: Store, folder: string, { columns }: StudyAnalysis)
         const own = experimentFiles(store, name);
         const pages = {
           report: await address(own.report),
-          debates: await address(join(own.folder, debateBrowserFile)),
+          debates: await address(own.debateBrowser),
         };
         return [name, pages] as const;
       }),

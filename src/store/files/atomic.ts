@@ -1,12 +1,12 @@
+/** Local files and folders, written so that a kill or a power cut never leaves a part of one under its name. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DiskFull, StoreNotWritable } from '../errors.ts';
 
 /**
- * Writes a file so that at any moment, also after a power cut, it is there whole or not at all: a temporary sibling, fsync,
- * rename, fsync of the folder. Folders above are made.
+ * Writes a file so that at any moment, also after a power cut, it is there whole or not at all: a temporary file beside it, fsync,
+ * rename, fsync of the folder. Makes the folders above it.
  *
  * @param beforeRename runs when the new bytes are safe on disk and the old file is still in place
  * @throws DiskFull or StoreNotWritable; the old file is then untouched and the temporary one gone
@@ -28,18 +28,14 @@ export async function writeAtomically(
       await rm(temporary, { force: true });
       throw error;
     }
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await syncFolder(folder);
   } catch (error) {
     throw writeError(path, error);
   }
 }
 
-async function writeAndSync(
+/** Writes everything to the file, makes it safe on disk and closes the file. */
+export async function writeAndSync(
   handle: FileHandle,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
@@ -52,39 +48,49 @@ async function writeAndSync(
   }
 }
 
-/** Where what becomes `path` is written first: a sibling, so that a rename suffices, that no other writer has. */
+/** Makes the names in a folder safe on disk. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A name beside `path` that no other writer has, for what becomes `path` by a rename. */
 export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
 }
 
-/** Whether a file of that name is one that `temporaryPath` gave. */
+/** Whether a file's name was made by `temporaryPath`. */
 export function isTemporary(name: string): boolean {
   return /^\..+\.tmp$/.test(name);
 }
 
 /**
- * Makes a folder and those above it. Node's own `recursive` reports a read-only disk as ENOENT, which hides the cause.
+ * Makes a folder and the folders above it. Node's own `recursive` reports a read-only disk as ENOENT, which hides the cause.
  *
- * @throws what the system says, with its code
+ * @throws the system's error, with its code
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     await makeFolder(dirname(path));
     await mkdir(path).catch((again: unknown) => {
       // Another process was quicker.
-      if (!(again instanceof Error && 'code' in again && again.code === 'EEXIST')) throw again;
+      if (errorCode(again) !== 'EEXIST') throw again;
     });
   }
 }
 
 /**
- * Makes a folder with all that `write` puts into it, or not at all: it is filled under another name and renamed. Of two who
- * publish the same folder, on whatever hosts, one gets true; the other changes nothing and gets false.
+ * Makes a folder with everything that `write` puts into it, or not at all: it is filled under another name and renamed. Of two
+ * writers of one folder, one gets true; the other changes nothing and gets false. For folders outside the store.
  *
  * @throws DiskFull, StoreNotWritable
  */
@@ -99,56 +105,23 @@ export async function publishFolder(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    // A folder that has something in it is never replaced by a rename.
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST'))
-      return false;
+    // A rename never replaces a folder that has something in it.
+    if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') return false;
     throw writeError(path, error);
   }
-  const above = await open(dirname(path), 'r');
-  try {
-    await above.sync();
-  } finally {
-    await above.close();
-  }
+  await syncFolder(dirname(path));
   return true;
 }
 
-/**
- * Moves what is damaged (a file or a folder) to `<path>.damaged-N`, for a person to look at. Returns where it is now; null when
- * there was nothing.
- *
- * @throws StoreNotWritable
- */
-export async function moveAside(path: string): Promise<string | null> {
-  let number = 1;
-  while (existsSync(`${path}.damaged-${number}`)) number++;
-  const aside = `${path}.damaged-${number}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw writeError(path, error);
-  }
-  return aside;
+/** The system's code of an error, e.g. `ENOENT`. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/**
- * Removes what killed writers left below a folder, files and folders (see temporary-path.ts). Nobody takes them for whole;
- * they only take room. To be called when nothing is being written there.
- */
-export async function removeTemporaries(folder: string): Promise<void> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const left = entries.filter(({ name }) => isTemporary(name));
-  // One may lie within another.
-  await Promise.all(
-    left.map(({ parentPath, name }) => rm(join(parentPath, name), { recursive: true, force: true })),
-  );
-}
-
-/** The cause of a failed write, named: DiskFull, StoreNotWritable, or the error as it is. */
+/** The cause of a failed write by its name: DiskFull, StoreNotWritable, or the error as it is. */
 export function writeError(path: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error;
-  switch (error.code) {
+  if (!(error instanceof Error)) return error;
+  switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG': // the limit on a file's size (`ulimit -f`)

@@ -1,53 +1,72 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+/**
+ * Who works on something that several workers may begin: a shard of debates, a measurement.
+ *
+ * A claim is a file `<work>.claim-N`. Its number, the epoch, grows by one with each take-over, and `putOnce` gives each number to one
+ * claimant only. No clock is asked, and nothing is waited for: Temporal decides when a worker counts as lost, and the claim tells a
+ * worker that was only stalled (a suspended machine, a cut network) that another one has taken over.
+ *
+ * Guaranteed: two claimants never have the same epoch. A holder learns at its next `require` that a later epoch exists, as soon as
+ * its host can see the later claim; on a local disk that is at once.
+ * Not guaranteed: that only one holder works at a time. Between a take-over and the old holder's next `require`, and for as long as a
+ * shared file system hides the later claim, both work, and the same answers may be asked for twice.
+ * That is why correctness does not rest on claims: answers are kept under the hash of their request, and the result is put once
+ * (`writeRowsOnce`, `writeDocumentOnce`), so that the first one finished stays and is never mixed with another.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Place, placeIn, remove } from '../blobs.ts';
 import { ClaimLost } from '../errors.ts';
-import { makeFolder, temporaryPath, writeError } from './atomic.ts';
 
-/** The right to work on something that others may claim too: whoever claimed last has it. */
 export type Claim = {
-  /** To be asked before each effect. @throws ClaimLost once somebody else has claimed, or the work was finished */
-  readonly require: () => void;
-  /** Ends the claim, and those of all that claimed before: the work is finished. */
+  /** 1 for the first who claimed this work. */
+  readonly epoch: number;
+  /** To be awaited before each effect. @throws ClaimLost when another worker has claimed the work since, or it was finished */
+  readonly require: () => Promise<void>;
+  /** Ends this claim and all others on the work: it is finished. */
   readonly finish: () => Promise<void>;
-  /** Leaves the claim as it is for the next who claims. */
-  readonly close: () => void;
 };
 
 /**
- * Claims the work that `path` stands for. A worker that was only stalled (a suspended machine, a network that was gone) goes on
- * beside the one that took over: Temporal notices within a heartbeat, the stalled one itself at its very next step, by the claim.
- * No clock is asked and nothing is waited for.
+ * Claims the work that becomes `work`. Earlier claims are lost by that. A claim whose holder stops without finishing is left for the
+ * next claimant.
  *
  * @throws DiskFull, StoreNotWritable
  */
-export async function claim(path: string): Promise<Claim> {
-  const mine = temporaryPath(path);
-  let file: number;
-  try {
-    await makeFolder(dirname(path));
-    file = openSync(mine, 'wx');
-  } catch (error) {
-    throw writeError(path, error);
+export async function claim(work: Place): Promise<Claim> {
+  // Nobody else has these bytes: `same` means that this claim was put and only the answer was lost.
+  const token = Buffer.from(`${randomUUID()}\n`);
+  for (let epoch = Math.max(0, ...(await epochsOf(work))) + 1; ; epoch++) {
+    const mine = claimOf(work, epoch);
+    if ((await mine.blobs.putOnce(mine.name, token)) === 'other') continue;
+    const next = claimOf(work, epoch + 1);
+    return {
+      epoch,
+      require: async () => {
+        const [own, later] = await Promise.all([mine.blobs.get(mine.name), next.blobs.size(next.name)]);
+        // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
+        if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(work.where);
+      },
+      finish: () => endClaims(work, epoch),
+    };
   }
-  try {
-    await rename(mine, path);
-  } catch (error) {
-    closeSync(file);
-    await rm(mine, { force: true });
-    throw writeError(path, error);
-  }
-  return {
-    // Whoever renames another file over it, or removes it, takes its last name away; the open file stays ours.
-    require: () => {
-      if (fstatSync(file).nlink === 0) throw new ClaimLost(path);
-    },
-    finish: () => endClaims(path),
-    close: () => closeSync(file),
-  };
 }
 
-/** Ends all claims on work that is finished: also one whose holder was killed between finishing it and saying so. */
-export function endClaims(path: string): Promise<void> {
-  return rm(path, { force: true });
+/**
+ * Ends all claims on finished work, also those whose holders were killed before they could end them.
+ *
+ * @param last an epoch that is known: a list may not show all claims of other hosts yet
+ */
+export async function endClaims(work: Place, last = 0): Promise<void> {
+  const newest = Math.max(last, ...(await epochsOf(work)));
+  // The oldest first, so that no holder finds its own claim and none after it.
+  for (let epoch = 1; epoch <= newest; epoch++) await remove(claimOf(work, epoch));
+}
+
+function claimOf({ blobs, name }: Place, epoch: number): Place {
+  return placeIn(blobs, `${name}.claim-${epoch}`);
+}
+
+async function epochsOf({ blobs, name }: Place): Promise<number[]> {
+  const prefix = `${name}.claim-`;
+  const names = await blobs.list(prefix);
+  return names.map((each) => Number(each.slice(prefix.length))).filter(Number.isInteger);
 }

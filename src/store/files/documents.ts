@@ -1,58 +1,95 @@
-/** Single JSON objects, readable, sealed (see sealed-file.ts). */
-import { pathToFileURL } from 'node:url';
+/** Documents: single JSON objects that people can read, sealed (see sealed.ts). */
 import type { z } from 'zod';
-import { ArtifactDamaged } from '../errors.ts';
-import {
-  type ArtifactRef,
-  damageAside,
-  type OnDamage,
-  readSealed,
-  warnOfDamage,
-  writeSealed,
-} from './sealed.ts';
+import type { Place } from '../blobs.ts';
+import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
+import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
+import { type ArtifactRef, readSealed, refOf, writeSealed, writeSealedOnce } from './sealed.ts';
 
 /**
- * Writes a document, replacing what is there.
+ * Writes a document in place of what is there. Two attempts of one activity may do so at the same moment: the one that ends last
+ * sees to it that bytes and seal are of one of them.
  *
  * @returns its reference, of one row
  * @throws DiskFull, StoreNotWritable
  */
-export async function writeDocument(path: string, value: object): Promise<ArtifactRef> {
-  const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-  return { uri: pathToFileURL(path).href, ...(await writeSealed(path, [{ bytes, rows: 1 }])) };
+export async function writeDocument(place: Place, value: object): Promise<ArtifactRef> {
+  for (let again = 3; ; again--) {
+    const seal = await writeSealed(place, [{ bytes: bytesOf(value), rows: 1 }]);
+    try {
+      await readSealed(place);
+      return refOf(place, seal);
+    } catch (error) {
+      if (!(error instanceof ArtifactDamaged) || again === 0) throw error;
+    }
+  }
 }
 
 /**
- * A document, verified; null when it is not there. One without a seal is taken as it is, if it fits the schema: the writer
- * may have been killed between the two, and nothing was lost by that.
+ * Writes a document that is made once. Of several writers the first one's stays (see `writeSealedOnce`).
+ *
+ * @returns the document that is there now: this one, or an earlier writer's
+ * @throws DiskFull, StoreNotWritable, NotVisibleYet
+ */
+export async function writeDocumentOnce<Value extends object>(
+  place: Place,
+  value: Value,
+  schema: z.ZodType<Value>,
+): Promise<Value> {
+  const parse = async (): Promise<Value> => {
+    const found = await readDocument(place, schema);
+    if (found === null) throw new NotVisibleYet(place.where);
+    return found;
+  };
+  const { mine } = await writeSealedOnce(
+    place,
+    () => [{ bytes: bytesOf(value), rows: 1 }],
+    async () => (await parse(), 1),
+  );
+  return mine ? value : parse();
+}
+
+function bytesOf(value: object): Buffer {
+  return Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * A document, verified; null when it is missing. One without a seal is accepted if it fits the schema: its writer
+ * may have been killed before it could seal the document, and nothing was lost by that.
  *
  * @throws ArtifactDamaged when its bytes are not the sealed ones, or it does not fit the schema
  */
-export async function readDocument<Value>(path: string, schema: z.ZodType<Value>): Promise<Value | null> {
-  const { bytes } = await readSealed(path);
+export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value | null> {
+  const { bytes } = await readSealed(place);
   if (bytes === null) return null;
   let content: unknown;
   try {
     content = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new ArtifactDamaged(path, 'JSON', error instanceof Error ? error.message : String(error));
+    throw new ArtifactDamaged(place.where, 'JSON', error instanceof Error ? error.message : String(error));
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const found = `${issue?.path.join('.')}: ${issue?.message}`;
-  throw new ArtifactDamaged(path, 'a document as this version of Colloquy writes it', found);
+  throw new ArtifactDamaged(place.where, 'a document as this version of Colloquy writes it', found);
+}
+
+/** A document that has to be there, verified. @throws ArtifactMissing, ArtifactDamaged */
+export async function requireDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value> {
+  const value = await readDocument(place, schema);
+  if (value === null) throw new ArtifactMissing(place.where);
+  return value;
 }
 
 /**
- * A document as `readDocument` gives it, but null when it is damaged: it is moved aside and told, and then to be made again.
+ * A document as `readDocument` returns it, but null when it is damaged: it is then set aside, reported, and has to be made again.
  *
  * @throws StoreNotWritable
  */
 export async function findDocument<Value>(
-  path: string,
+  place: Place,
   schema: z.ZodType<Value>,
   onDamage: OnDamage = warnOfDamage,
 ): Promise<Value | null> {
-  return damageAside(path, onDamage, () => readDocument(path, schema));
+  return nullWhenDamaged(place, onDamage, () => readDocument(place, schema));
 }

@@ -1,11 +1,11 @@
 /**
  * A journal: values under keys, each safe in the file before the next step needs it. A line is
- * `<crc32 in hex> ["key",value]`; the last line of a key counts.
+ * `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker.
  *
- * A line is written at once and by the thread that has the value, one write with O_APPEND, which the system never mixes with another
- * writer's. So there is no moment at which a value is known and not in the file; and a write into the system's cache costs a
- * microsecond, where one through Node's thread pool costs forty. No fsync: the lines outlive the process, which is the usual
- * death; a power cut may take the newest, and then those answers are asked for again.
+ * A line is written at once, by the thread that has the value, in one write with O_APPEND, which the system never mixes with another
+ * writer's. So there is no moment at which a value is known and not in the file. A write into the system's cache costs a
+ * microsecond; one through Node's thread pool costs forty. There is no fsync: the lines outlive the process, whose end is the usual
+ * loss; a power cut may take the newest lines, and then those answers are asked for again.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -13,10 +13,10 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { makeFolder, writeError } from './atomic.ts';
-import { type OnDamage, warnOfDamage } from './sealed.ts';
+import { type OnDamage, warnOfDamage } from './damage.ts';
 
 export interface Journal {
-  /** The value under the key, of those that were there on opening and those appended here since; else undefined. */
+  /** The value under the key, among those that the file had on opening and those appended here since; else undefined. */
   get(key: string): unknown;
   /**
    * The line is written when this returns.
@@ -30,7 +30,7 @@ export interface Journal {
 }
 
 /**
- * Opens a journal, making it when it is not there. Half a last line and damaged lines are left out, and told. Several
+ * Opens a journal, and makes it when it is missing. An unfinished last line and damaged lines are left out, and reported. Several
  * processes may append at once.
  *
  * @throws DiskFull, StoreNotWritable
@@ -61,7 +61,7 @@ class FileJournal implements Journal {
   readonly #path: string;
   readonly #file: number;
   readonly #entries: Map<string, unknown>;
-  /** The file ends within a line, which the next write has to end first. */
+  /** Whether the file ends within a line, which the next write has to end first. */
   #torn: boolean;
 
   constructor(path: string, file: number, entries: Map<string, unknown>, torn: boolean) {
@@ -81,7 +81,7 @@ class FileJournal implements Journal {
 
   append(key: string, value: unknown): void {
     const line = lineOf(key, value);
-    // Cut short (a full disk): the line once more after a line's end. The half one fails its checksum.
+    // When a full disk cuts the line short, it is written once more after a line's end. The part fails its checksum.
     do this.#write(line);
     while (this.#torn);
     this.#entries.set(key, value);
@@ -133,29 +133,29 @@ function checksum(text: string): string {
   return crc32(text).toString(16).padStart(8, '0');
 }
 
-/** Whether the disk refused the last line that this process gave to any journal. */
+/** Whether the disk refused the last line that this process appended to any journal. */
 let refused = false;
 
 /** About as long as an answer. */
 const filler = '.'.repeat(1_000);
 
 /**
- * Makes sure, after the disk has refused a line, that it takes one before something is asked for that could only be lost. One full disk
- * stops all shards, but each of them learns of it by itself; so no more is lost than was in flight.
+ * Makes sure, after the disk has refused a line, that it takes one again, before anything is asked for whose answer would be lost. A full
+ * disk stops all shards, but each of them learns of it by itself; with this check no more answers are lost than were in flight.
  *
  * @throws DiskFull, StoreNotWritable
  */
 export function requireRoom(journal: Journal): void {
-  // Nobody looks for this key.
-  if (refused) appendNoting(journal, 'room', filler);
+  // No reader looks for this key.
+  if (refused) appendAndRemember(journal, 'room', filler);
 }
 
 /**
- * As `journal.append`, and remembers whether it could be done.
+ * As `journal.append`, and remembers for `requireRoom` whether the disk took the line.
  *
  * @throws DiskFull, StoreNotWritable
  */
-export function appendNoting(journal: Journal, key: string, value: unknown): void {
+export function appendAndRemember(journal: Journal, key: string, value: unknown): void {
   refused = true;
   journal.append(key, value);
   refused = false;

@@ -1,46 +1,69 @@
-/** Tables as JSONL: one row a line, sealed (see sealed-file.ts). */
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+/** Tables as JSONL: one row a line, sealed (see sealed.ts). */
 import type { z } from 'zod';
+import type { Place } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../errors.ts';
+import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
 import {
   type ArtifactRef,
   checkSeal,
-  damageAside,
-  type OnDamage,
   readSeal,
   readSealed,
+  refOf,
   type SealedBytes,
+  sealedBytesOf,
   type SealedChunk,
   sealedLines,
   sealOf,
-  sha256File,
-  warnOfDamage,
   writeSealed,
+  writeSealedOnce,
 } from './sealed.ts';
 
 /**
- * Writes rows, replacing what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
+ * Writes rows in place of what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
  *
  * @throws DiskFull, StoreNotWritable
  */
 export async function writeRows(
-  path: string,
+  place: Place,
   rows: Iterable<object> | AsyncIterable<object>,
 ): Promise<ArtifactRef> {
-  return { uri: pathToFileURL(path).href, ...(await writeSealed(path, linesOf(rows))) };
+  return refOf(place, await writeSealed(place, linesOf(rows)));
+}
+
+/**
+ * Writes rows that are made once. Of several writers the first one's stay (see `writeSealedOnce`).
+ *
+ * @returns the rows that are there now: these, or an earlier writer's
+ * @throws DiskFull, StoreNotWritable, NotVisibleYet
+ */
+export async function writeRowsOnce<Row extends object>(
+  place: Place,
+  rows: readonly Row[],
+  schema: z.ZodType<Row>,
+): Promise<readonly Row[]> {
+  const { mine } = await writeSealedOnce(
+    place,
+    () => linesOf(rows),
+    async () => {
+      const bytes = await place.blobs.get(place.name);
+      return bytes === null ? 0 : parseRows(place, bytes, schema).length;
+    },
+  );
+  return mine ? rows : readRows(place, schema);
 }
 
 /**
  * The reference of rows that were written whole and are intact (every byte is hashed again), else null. Damaged ones are
- * moved to `<path>.damaged-N` first, and told: they are then to be made again.
+ * set aside as `<name>.damaged-N` and reported: they have to be made again.
  */
-export async function findRows(path: string, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
-  return damageAside(path, onDamage, async () => {
-    const seal = await readSeal(path);
+export async function findRows(place: Place, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
+  return nullWhenDamaged(place, onDamage, async () => {
+    const seal = await readSeal(place);
     if (seal === null) return null;
-    await requireBytes(path, seal, () => new ArtifactDamaged(path, `${seal.bytes} bytes`, 'no file'));
-    return { uri: pathToFileURL(path).href, ...seal };
+    const found = await sealedBytesOf(place);
+    if (found === null) throw new ArtifactDamaged(place.where, `${seal.bytes} bytes`, 'no file');
+    checkSeal(place, found, seal);
+    return refOf(place, seal);
   });
 }
 
@@ -50,21 +73,21 @@ export async function findRows(path: string, onDamage: OnDamage = warnOfDamage):
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
-export async function readRows<Row>(path: string, schema: z.ZodType<Row>): Promise<Row[]> {
-  const { bytes, seal } = await readSealed(path);
-  if (bytes === null || seal === null) throw new ArtifactMissing(path);
-  return parseRows(path, bytes, schema);
+export async function readRows<Row>(place: Place, schema: z.ZodType<Row>): Promise<Row[]> {
+  const { bytes, seal } = await readSealed(place);
+  if (bytes === null || seal === null) throw new ArtifactMissing(place.where);
+  return parseRows(place, bytes, schema);
 }
 
 /**
- * Rows one after another, however many there are, each verified by the schema and the whole by its seal once the last one was
- * given: what is made of them counts only then.
+ * Rows one after another, however many there are, each verified by the schema, and the whole by its seal after the last row:
+ * what is made of them counts only then.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
-export async function* streamRows<Row>(path: string, schema: z.ZodType<Row>): AsyncGenerator<Row> {
+export async function* streamRows<Row>(place: Place, schema: z.ZodType<Row>): AsyncGenerator<Row> {
   let number = 0;
-  for await (const line of sealedLines(path)) yield parseRow(path, ++number, line, schema);
+  for await (const line of sealedLines(place)) yield parseRow(place, ++number, line, schema);
 }
 
 /** Rows as the bytes of a table, about 1 MB a chunk: few writes, little memory. */
@@ -89,42 +112,32 @@ export async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): 
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
-export async function requireIntact(ref: ArtifactRef): Promise<void> {
-  const path = fileURLToPath(ref.uri);
-  await requireBytes(path, ref, () => new ArtifactMissing(path));
+export async function requireIntact(place: Place, ref: ArtifactRef): Promise<void> {
+  const found = await sealedBytesOf(place);
+  if (found === null) throw new ArtifactMissing(place.where);
+  checkSeal(place, found, ref);
 }
 
-/** Reads a file through without holding it. */
-async function requireBytes(path: string, seal: SealedBytes, missing: () => Error): Promise<void> {
-  const found = await stat(path).catch(() => null);
-  if (found === null) throw missing();
-  checkSeal(path, { bytes: found.size, sha256: await sha256File(path) }, seal);
-}
-
-/**
- * The rows of a table's bytes, each as the schema has it.
- *
- * @throws ArtifactDamaged
- */
-export function parseRows<Row>(path: string, bytes: Buffer, schema: z.ZodType<Row>): Row[] {
+/** @throws ArtifactDamaged when a row does not fit the schema */
+function parseRows<Row>(place: Place, bytes: Buffer, schema: z.ZodType<Row>): Row[] {
   const rows: Row[] = [];
   // Line by line from the bytes: a big table never is one string.
   for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(10, start);
     const end = newline === -1 ? bytes.length : newline;
-    rows.push(parseRow(path, rows.length + 1, bytes.subarray(start, end), schema));
+    rows.push(parseRow(place, rows.length + 1, bytes.subarray(start, end), schema));
     start = end + 1;
   }
   return rows;
 }
 
 /** @throws ArtifactDamaged, with the row's number (1 the first) and what is wrong with it */
-export function parseRow<Row>(path: string, number: number, line: Buffer, schema: z.ZodType<Row>): Row {
+function parseRow<Row>({ where }: Place, number: number, line: Buffer, schema: z.ZodType<Row>): Row {
   const row = schema.safeParse(contentOf(line));
   if (row.success) return row.data;
   const [issue] = row.error.issues;
   const found = `row ${number}: ${issue?.path.join('.')}: ${issue?.message}`;
-  throw new ArtifactDamaged(path, 'rows as this version of Colloquy writes them', found);
+  throw new ArtifactDamaged(where, 'rows as this version of Colloquy writes them', found);
 }
 
 /** Undefined, which fits no schema, when the line is no JSON. */
@@ -137,41 +150,42 @@ function contentOf(line: Buffer): unknown {
 }
 
 /**
- * The rows of one page of a table; none beyond its end. A process reads the table through once, against its seal, and notes where each page is
- * and its hash; after that only the page itself is read, and compared with that hash: so all pages together cost what
- * the table costs once, and damage that came in between is seen too.
+ * The rows of one page of a table; none beyond its end. A process reads the table through once, compares it with its seal, and remembers
+ * the position and the hash of each page; after that only the page itself is read, and compared with that hash. So all pages together
+ * cost what the table costs once, and damage that came in between is noticed too.
  *
  * @param page 0 the first
  * @param size rows a page
  * @throws ArtifactMissing, ArtifactDamaged
  */
 export async function readPage<Row>(
-  path: string,
+  place: Place,
   schema: z.ZodType<Row>,
   page: number,
   size: number,
 ): Promise<Row[]> {
   for (let again = true; ; again = false) {
-    const place = (await pagesOf(path, size))[page];
-    if (place === undefined) return [];
-    const bytes = await readRange(path, place);
+    const expected = (await pagesOf(place, size))[page];
+    if (expected === undefined) return [];
+    // Without the file nothing of the page is there.
+    const bytes = (await place.blobs.get(place.name, expected)) ?? Buffer.alloc(0);
     const { sha256 } = sealOf(bytes);
-    if (sha256 === place.sha256) return parseRows(path, bytes, schema);
-    // Replaced since, or damaged: the seal will tell.
-    known.delete(keyOf(path, size));
-    if (!again) throw new ArtifactDamaged(path, `page ${page} with sha256 ${place.sha256}`, sha256);
+    if (sha256 === expected.sha256) return parseRows(place, bytes, schema);
+    // The table was replaced since, or is damaged: its seal decides.
+    known.delete(keyOf(place, size));
+    if (!again) throw new ArtifactDamaged(place.where, `page ${page} with sha256 ${expected.sha256}`, sha256);
   }
 }
 
 type Page = SealedBytes & { readonly start: number };
 
-/** The newest last. A worker serves few experiments at a time, and many in its life. */
+/** By table and page size, the newest last. A worker serves few experiments at a time, and many in its life. */
 const known = new Map<string, Promise<readonly Page[]>>();
 const mostKnown = 16;
 
-async function pagesOf(path: string, size: number): Promise<readonly Page[]> {
-  const key = keyOf(path, size);
-  const pages = known.get(key) ?? findPages(path, size);
+async function pagesOf(place: Place, size: number): Promise<readonly Page[]> {
+  const key = keyOf(place, size);
+  const pages = known.get(key) ?? findPages(place, size);
   known.delete(key);
   known.set(key, pages);
   for (const oldest of known.keys()) {
@@ -186,11 +200,11 @@ async function pagesOf(path: string, size: number): Promise<readonly Page[]> {
   }
 }
 
-function keyOf(path: string, size: number): string {
-  return `${size} ${path}`;
+function keyOf({ where }: Place, size: number): string {
+  return `${size} ${where}`;
 }
 
-async function findPages(path: string, size: number): Promise<Page[]> {
+async function findPages(place: Place, size: number): Promise<Page[]> {
   const pages: Page[] = [];
   let start = 0;
   let lines: Buffer[] = [];
@@ -200,7 +214,7 @@ async function findPages(path: string, size: number): Promise<Page[]> {
     start += bytes.length;
     lines = [];
   };
-  for await (const line of sealedLines(path)) {
+  for await (const line of sealedLines(place)) {
     lines.push(line);
     if (lines.length === size) endPage();
   }
@@ -209,18 +223,3 @@ async function findPages(path: string, size: number): Promise<Page[]> {
 }
 
 const newline = Buffer.from('\n');
-
-async function readRange(path: string, { start, bytes }: Page): Promise<Buffer> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, start);
-    return buffer.subarray(0, bytesRead);
-  } catch (error) {
-    // Gone: nothing of it was read.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  } finally {
-    await file?.close();
-  }
-}

@@ -1,14 +1,15 @@
+/**
+ * Files with a seal: `<name>.ref.json` beside a file has the hash of its bytes. The seal is written last and commits the file; damage
+ * (a flipped bit, a lost tail) is noticed whenever the file is read.
+ */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { ArtifactDamaged, ArtifactMissing } from '../errors.ts';
-import { moveAside, writeAtomically, writeError } from './atomic.ts';
+import { isThere, type Place, placeIn, remove, setAside } from '../blobs.ts';
+import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
 
 /** Names the bytes of an artifact. References travel through Temporal; the bytes never do. */
 export const artifactRefSchema = z.strictObject({
-  /** `file:///…` */
+  /** The file's name in the store. */
   uri: z.string(),
   /** Hexadecimal, of the bytes. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -17,33 +18,86 @@ export const artifactRefSchema = z.strictObject({
 });
 export type ArtifactRef = Readonly<z.infer<typeof artifactRefSchema>>;
 
-/**
- * Files with a seal: `<path>.ref.json` beside them tells their bytes' hash. A file is complete only with its seal, and damage
- * (a flipped bit, a lost tail) is seen whenever it is read.
- */
-// Without the uri: a store may be moved to another folder.
+// Without the uri: an experiment's folder may be copied to another store.
 const sealSchema = artifactRefSchema.omit({ uri: true });
 export type Seal = Readonly<z.infer<typeof sealSchema>>;
+export type SealedBytes = Pick<Seal, 'sha256' | 'bytes'>;
+/** A piece of a file to be sealed. No row goes over its end. */
+export type SealedChunk = { readonly bytes: Uint8Array; readonly rows: number };
+type Chunks = Iterable<SealedChunk> | AsyncIterable<SealedChunk>;
 
-/** Where the seal of a file is. */
-export function sealPath(path: string): string {
-  return `${path}.ref.json`;
+/** The seal of a file. */
+export function sealPlace({ blobs, name }: Place): Place {
+  return placeIn(blobs, `${name}.ref.json`);
+}
+
+/** The reference of a sealed file. */
+export function refOf({ name }: Place, seal: Seal): ArtifactRef {
+  return { uri: name, ...seal };
 }
 
 /**
- * Writes chunks of whole rows and then the seal, each atomically. An old seal goes before the new bytes come, so that a
- * crash between the two leaves an unfinished file and never one that looks damaged.
+ * Writes a file in place of what is there, and then its seal. The old seal is removed before the new bytes appear, so that a crash
+ * between the two leaves an unfinished file and never one that looks damaged.
  *
  * @throws DiskFull, StoreNotWritable
  */
-export async function writeSealed(
-  path: string,
-  chunks: Iterable<SealedChunk> | AsyncIterable<SealedChunk>,
-): Promise<Seal> {
+export async function writeSealed(place: Place, chunks: Chunks): Promise<Seal> {
+  const { content, sealed } = counted(chunks);
+  await place.blobs.replace(place.name, content, () => remove(sealPlace(place)));
+  const seal = sealed();
+  await writeSeal(place, seal);
+  return seal;
+}
+
+/**
+ * Writes a file that is made once, and then its seal. Of several writers with different bytes, also on other hosts and after a kill
+ * at any moment, the first one's file stays and the others get its seal: bytes and seal are never of two writers.
+ *
+ * @param rowsOf reads through a whole file that another writer left without a seal, and counts its rows; throws ArtifactDamaged
+ *   when the file is not one of this kind
+ * @returns `mine` is false when the file is another writer's
+ * @throws DiskFull, StoreNotWritable; NotVisibleYet when another host's file is there, but not readable here yet
+ */
+export async function writeSealedOnce(
+  place: Place,
+  chunks: () => Chunks,
+  rowsOf: () => Promise<number>,
+): Promise<{ readonly seal: Seal; readonly mine: boolean }> {
+  for (;;) {
+    const { content, sealed } = counted(chunks());
+    const outcome = await place.blobs.putOnce(place.name, content);
+    const mine = outcome !== 'other';
+    try {
+      const seal = mine ? sealed() : await sealOfOther(place, rowsOf);
+      await writeSeal(place, seal);
+      return { seal, mine };
+    } catch (error) {
+      if (!(error instanceof ArtifactDamaged)) throw error;
+      await setAside(place);
+      await remove(sealPlace(place));
+    }
+  }
+}
+
+/** What another writer has sealed, or was killed before it could seal. */
+async function sealOfOther(place: Place, rowsOf: () => Promise<number>): Promise<Seal> {
+  const seal = await readSeal(place);
+  const found = await sealedBytesOf(place);
+  if (found === null) throw new NotVisibleYet(place.where);
+  if (seal === null) return { ...found, rows: await rowsOf() };
+  checkSeal(place, found, seal);
+  return seal;
+}
+
+function counted(chunks: Chunks): {
+  readonly content: AsyncIterable<Uint8Array>;
+  readonly sealed: () => Seal;
+} {
   const hash = createHash('sha256');
   let bytes = 0;
   let rows = 0;
-  const counted = async function* (): AsyncGenerator<Uint8Array> {
+  const content = async function* (): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
       hash.update(chunk.bytes);
       bytes += chunk.bytes.length;
@@ -51,172 +105,119 @@ export async function writeSealed(
       yield chunk.bytes;
     }
   };
-  await writeAtomically(path, counted(), () => removeSeal(path));
-  const seal = { sha256: hash.digest('hex'), bytes, rows };
-  await writeAtomically(sealPath(path), [Buffer.from(`${JSON.stringify(seal)}\n`)]);
-  return seal;
+  return { content: content(), sealed: () => ({ sha256: hash.digest('hex'), bytes, rows }) };
 }
-export type SealedChunk = { readonly bytes: Uint8Array; readonly rows: number };
+
+async function writeSeal(place: Place, seal: Seal): Promise<void> {
+  const { blobs, name } = sealPlace(place);
+  await blobs.replace(name, Buffer.from(`${JSON.stringify(seal)}\n`));
+}
 
 /**
- * Seals a file that another program has written, as it is now; one that has a seal keeps it.
+ * Seals a small file that another program has written, as it is now; a seal that is there stays.
  *
  * @throws ArtifactDamaged, DiskFull, StoreNotWritable
  */
-export async function sealAsItIs(path: string): Promise<void> {
-  const { bytes, seal } = await readSealed(path);
-  if (bytes === null || seal !== null) return;
-  await writeAtomically(sealPath(path), [Buffer.from(`${JSON.stringify({ ...sealOf(bytes), rows: 1 })}\n`)]);
-}
-
-/** Takes the seal away: the file counts as unfinished from then on. */
-export async function removeSeal(path: string): Promise<void> {
-  try {
-    await rm(sealPath(path), { force: true });
-  } catch (error) {
-    throw writeError(sealPath(path), error);
-  }
+export async function sealAsItIs(place: Place): Promise<void> {
+  const { bytes, seal } = await readSealed(place);
+  if (bytes !== null && seal === null) await writeSeal(place, { ...sealOf(bytes), rows: 1 });
 }
 
 /**
  * The seal of a file, or null when it has none.
  *
- * @throws ArtifactDamaged when the seal itself cannot be read
+ * @throws ArtifactDamaged when the seal itself cannot be understood
  */
-export async function readSeal(path: string): Promise<Seal | null> {
-  const bytes = await readIfThere(sealPath(path));
+export async function readSeal(place: Place): Promise<Seal | null> {
+  const { blobs, name, where } = sealPlace(place);
+  const bytes = await blobs.get(name);
   if (bytes === null) return null;
   try {
     return sealSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch {
-    throw new ArtifactDamaged(
-      sealPath(path),
-      'a hash and two sizes as JSON',
-      `${bytes.length} bytes that are not`,
-    );
+    throw new ArtifactDamaged(where, 'a hash and two sizes as JSON', `${bytes.length} bytes that are not`);
   }
 }
 
+/** Whether a file was written whole. Its bytes are not looked at. */
+export async function isSealed(place: Place): Promise<boolean> {
+  return isThere(sealPlace(place));
+}
+
 /** @throws ArtifactDamaged when the bytes are not the sealed ones */
-export function checkSeal(path: string, found: SealedBytes, seal: SealedBytes): void {
+export function checkSeal({ where }: Place, found: SealedBytes, seal: SealedBytes): void {
   if (found.bytes === seal.bytes && found.sha256 === seal.sha256) return;
   throw new ArtifactDamaged(
-    path,
+    where,
     `${seal.bytes} bytes with sha256 ${seal.sha256}`,
     `${found.bytes} bytes with ${found.sha256}`,
   );
 }
-export type SealedBytes = Pick<Seal, 'sha256' | 'bytes'>;
 
-/** What the seal of these bytes would say. */
+/** The hash and size of some bytes. */
 export function sealOf(bytes: Uint8Array): SealedBytes {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
 }
 
-/**
- * A small file and its seal (a big one: sealed-lines.ts), null for what is not there; when both are, they fit.
- *
- * @throws ArtifactDamaged when they do not, or the seal cannot be read
- */
-export async function readSealed(path: string): Promise<{ bytes: Buffer | null; seal: Seal | null }> {
-  for (;;) {
-    const seal = await readSeal(path);
-    const bytes = await readIfThere(path);
-    if (bytes === null || seal === null) return { bytes, seal };
-    try {
-      checkSeal(path, sealOf(bytes), seal);
-      return { bytes, seal };
-    } catch (error) {
-      // Another seal by now: the file was replaced between the two reads.
-      if ((await readSeal(path))?.sha256 === seal.sha256) throw error;
+/** The hash and size of a file, however big it is; null when it is missing. */
+export async function sealedBytesOf({ blobs, name }: Place): Promise<SealedBytes | null> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const piece of blobs.stream(name)) {
+      hash.update(piece);
+      bytes += piece.length;
     }
+  } catch (error) {
+    if (error instanceof ArtifactMissing) return null;
+    throw error;
   }
+  return { sha256: hash.digest('hex'), bytes };
 }
 
-/** The bytes of a file, or null when it is not there, nor the folder that it would be in. */
-export async function readIfThere(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw error;
+/**
+ * A small file and its seal (for a big one see `sealedLines`), null for what is missing; when both are there, they fit.
+ *
+ * @throws ArtifactDamaged when they do not fit, or the seal cannot be understood
+ */
+export async function readSealed(place: Place): Promise<{ bytes: Buffer | null; seal: Seal | null }> {
+  for (;;) {
+    const seal = await readSeal(place);
+    const bytes = await place.blobs.get(place.name);
+    if (bytes === null || seal === null) return { bytes, seal };
+    try {
+      checkSeal(place, sealOf(bytes), seal);
+      return { bytes, seal };
+    } catch (error) {
+      // With another seal by now, the file was replaced between the two reads.
+      if ((await readSeal(place))?.sha256 === seal.sha256) throw error;
+    }
   }
 }
 
 /**
  * The lines of a sealed file, without their ends, one after another: memory does not grow with the file. The seal is compared after
- * the last one; until then the lines are only probably the ones that were written.
+ * the last line; until then the lines are only probably those that were written.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
-export async function* sealedLines(path: string): AsyncGenerator<Buffer> {
-  const seal = await readSeal(path);
-  if (seal === null) throw new ArtifactMissing(path);
+export async function* sealedLines(place: Place): AsyncGenerator<Buffer> {
+  const seal = await readSeal(place);
+  if (seal === null) throw new ArtifactMissing(place.where);
   const hash = createHash('sha256');
   let bytes = 0;
   let begun: Buffer[] = [];
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      let start = 0;
-      for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-        yield Buffer.concat([...begun, chunk.subarray(start, end)]);
-        begun = [];
-        start = end + 1;
-      }
-      if (start < chunk.length) begun.push(chunk.subarray(start));
+  for await (const chunk of place.blobs.stream(place.name)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    let start = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+      yield Buffer.concat([...begun, chunk.subarray(start, end)]);
+      begun = [];
+      start = end + 1;
     }
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw new ArtifactMissing(path);
-    throw error;
+    if (start < chunk.length) begun.push(chunk.subarray(start));
   }
-  checkSeal(path, { bytes, sha256: hash.digest('hex') }, seal);
+  checkSeal(place, { bytes, sha256: hash.digest('hex') }, seal);
   if (begun.length > 0) yield Buffer.concat(begun);
-}
-
-/** The SHA-256 of a file's bytes, in hex, however big the file is. */
-export async function sha256File(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
-}
-
-/** Damage that was found and dealt with: what is lost is made again. Whoever opens an artifact says how it is told. */
-export type Damage = {
-  /** Absolute. */
-  readonly path: string;
-  /** What is wrong and what was done, e.g. `damaged (expected …, found …); moved to …; to be made again`. */
-  readonly problem: string;
-};
-export type OnDamage = (damage: Damage) => void;
-
-/** Tells damage as a warning of the process (stderr, unless the process listens to `warning`). */
-export function warnOfDamage({ path, problem }: Damage): void {
-  process.emitWarning(`${path}: ${problem}`, 'ArtifactDamage');
-}
-
-/**
- * What `read` gives; when it finds the artifact damaged, moves it aside, tells that, and gives null: it is then to be made again.
- *
- * @throws StoreNotWritable
- */
-export async function damageAside<Value>(
-  path: string,
-  onDamage: OnDamage,
-  read: () => Promise<Value | null>,
-): Promise<Value | null> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof ArtifactDamaged)) throw error;
-    const aside = await moveAside(path);
-    // The seal goes last: until it is gone, another look finds the damage again.
-    await removeSeal(path);
-    const { expected, found } = error;
-    const moved = aside === null ? '' : `; moved to ${aside}`;
-    onDamage({ path, problem: `damaged (expected ${expected}, found ${found})${moved}; to be made again` });
-    return null;
-  }
 }

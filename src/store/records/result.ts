@@ -6,7 +6,7 @@ import { configDifference } from '../../config/resolve.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
 
-/** What became of a night of a series. */
+/** How a night of a series ended. */
 export const nightOutcomeSchema = z.strictObject({
   series: z.string(),
   /** Its number in the series, 1 the first. */
@@ -14,7 +14,7 @@ export const nightOutcomeSchema = z.strictObject({
   /** The night whose agents it began with; null for the base model. */
   from: z.string().nullable(),
   outcome: z.enum(['accepted', 'fell', 'overtaken']),
-  /** The same in plain words, with the numbers. */
+  /** The same in a sentence, with the figures. */
   said: z.string(),
 });
 export type NightOutcome = z.infer<typeof nightOutcomeSchema>;
@@ -36,28 +36,28 @@ const partSchema = z.strictObject({ available: z.number().int(), used: z.number(
 
 /** What a model was trained on in an iteration. Sizes are rows. */
 const datasetSchema = z.strictObject({
-  /** Whose model it is: one agent's, or one that several share. */
+  /** The agents whose model it is: one, or several that share it. */
   agents: z.array(z.number().int()),
   role: z.string(),
   rows: z.number().int(),
-  /** How it was mixed, by the name of the part: `corrected` and `kept` of a critic dataset. */
+  /** How it was mixed, by part: a critic dataset has `corrected` and `kept`. */
   parts: z.record(z.string(), partSchema),
 });
 
-/** What the votes of an iteration's training debates looked like. Counts of questions, but for the last two. */
+/** The votes of an iteration's training debates. Counts of questions, except for the last two. */
 const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
   ties: z.number().int(),
-  /** Questions that yielded no data: nothing parsable, or fewer votes than `min_votes`. */
+  /** Questions that gave no data: no readable answer, or fewer votes than `min_votes`. */
   withoutLabel: z.number().int(),
   unparsableAnswers: z.number().int(),
-  /** Prompts that lost turns, to fit into the model's context. */
+  /** Prompts that were cut by some turns to fit into the model's context. */
   truncatedPrompts: z.number().int(),
 });
 
 const fineTuneSchema = z.strictObject({
-  /** The first of those that share it. */
+  /** The agent whose model it is; the first of several that share it. */
   agent: z.number().int(),
   role: z.string(),
   /** Null when the dataset was empty, so that the model stayed as it was. */
@@ -71,9 +71,9 @@ const fineTuneSchema = z.strictObject({
 export const experimentResultSchema = z.strictObject({
   formatVersion: z.literal(1),
   name: z.string(),
-  /** First the base model, then each iteration. */
+  /** First that of the base model, then one after each iteration. */
   evaluations: z.array(evaluationSchema),
-  /** Of each iteration whose debate has it beside itself: the majority of as many first answers as cost the same tokens. */
+  /** For iterations that measured it: the majority of as many first answers as cost the same tokens as the debate. */
   equalTokens: z.array(
     z.strictObject({
       iteration: z.number().int(),
@@ -101,16 +101,16 @@ export const experimentResultSchema = z.strictObject({
     fineTune: z.number(),
     total: z.number(),
   }),
-  /** Only of a night of a series, once the series knows it. */
+  /** Only for a night of a series, once it is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
-  /** colloquy, node, python, torch, transformers, peft, trl: as far as they took part. */
+  /** Of colloquy, node, python, torch, transformers, peft and trl, as far as they took part. */
   versions: z.record(z.string(), z.string()),
   /** Paths relative to the experiment's folder. */
   files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
 });
 export type ExperimentResult = z.infer<typeof experimentResultSchema>;
 
-/** runs/studies/NAME/study.json: which experiments a study has. */
+/** studies/NAME/study.json: the experiments of a study. */
 export const studyDocumentSchema = z.strictObject({
   formatVersion: z.literal(1),
   name: z.string(),
@@ -128,17 +128,17 @@ export type StudyDocument = z.infer<typeof studyDocumentSchema>;
 /** The workflow's result. */
 export type StudyResult = {
   readonly name: string;
-  /** Of how many experiments. */
+  /** How many experiments the study has. */
   readonly experiments: number;
   readonly finished: number;
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** Relative to runs/studies/NAME. */
+  /** Names in the study's folder. */
   readonly files: readonly string[];
 };
 
 /**
  * The result of an experiment that was finished with this config and at least as many iterations; null when there is none. Damaged
- * files are moved aside, so that the experiment's next run makes them again.
+ * files are set aside, so that the experiment's next run makes them again.
  */
 export async function findFinished(
   store: Store,

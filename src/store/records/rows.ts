@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { Debate } from '../../algorithm/debate.ts';
+import { type Place, placeIn } from '../blobs.ts';
+import { readRows } from '../files/rows.ts';
+import { sealPlace } from '../files/sealed.ts';
 import { experimentResultSchema } from './result.ts';
 
-/** Rows of questions/train.jsonl. Strict: an answer among them is an error, not something to carry along. */
+/** Rows of questions/train.jsonl. Strict: a row with an answer is an error. */
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
 
 /** Rows of questions/heldout.jsonl. */
@@ -11,7 +14,7 @@ export const heldOutQuestionSchema = questionSchema.extend({ answer: z.string() 
 /** Rows of questions/train-gold.jsonl. */
 export const goldLabelSchema = z.strictObject({ questionId: z.string(), answer: z.string() });
 
-/** See Message in src/algorithm/message.ts. */
+/** See Message in src/algorithm/prompts.ts. */
 export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
 const consensusSchema = z.strictObject({
   answer: z.string().nullable(),
@@ -22,11 +25,11 @@ const consensusSchema = z.strictObject({
 const debateTokensSchema = z.strictObject({
   prompt: z.number().int(),
   completion: z.number().int(),
-  /** Of both, those of round 1: what the same answers cost without a debate. */
+  /** Prompt and completion tokens of round 1: what the same answers cost without a debate. */
   firstRound: z.number().int(),
 });
 
-/** A row of a shard: a finished debate and the tokens that it took. See Debate in src/algorithm/debate.ts. */
+/** A row of a shard: a finished debate and its tokens. See Debate in src/algorithm/debate.ts. */
 export const debateRowSchema = z.strictObject({
   question: questionSchema,
   dialogues: z.array(z.array(messageSchema)),
@@ -39,13 +42,34 @@ export const debateRowSchema = z.strictObject({
 });
 export type DebateRow = Debate & {
   readonly tokens: Readonly<z.infer<typeof debateTokensSchema>>;
-  /** Prompts that had lost turns, to fit into the model's context. */
+  /** Prompts that were cut by some turns to fit into the model's context. */
   readonly truncated: number;
 };
 
+/**
+ * The debates of a folder of shards, shard by shard: those of the finished shards; none when there is no such folder.
+ *
+ * @param folder see `debates` of ExperimentFiles
+ * @throws ArtifactDamaged
+ */
+export async function* readDebates(folder: Place): AsyncGenerator<DebateRow> {
+  const places = (await folder.blobs.list(`${folder.name}/shard-`)).map((name) =>
+    placeIn(folder.blobs, name),
+  );
+  const shards = places.flatMap((place) => {
+    const number = /\/shard-(\d+)\.jsonl$/.exec(place.name)?.[1];
+    return number === undefined ? [] : [{ place, number: Number(number) }];
+  });
+  const sealed = new Set(places.map(({ name }) => name));
+  for (const { place } of shards.toSorted((a, b) => a.number - b.number)) {
+    // A shard is whole only with its seal.
+    if (sealed.has(sealPlace(place).name)) yield* await readRows(place, debateRowSchema);
+  }
+}
+
 const judgedSchema = z.strictObject({ answer: z.string().nullable(), correct: z.boolean() });
 
-/** A held-out question's outcome. See Outcome in src/algorithm/evaluation.ts. */
+/** The outcome of a held-out question. See Outcome in src/algorithm/evaluation.ts. */
 export const outcomeSchema = z.strictObject({
   questionId: z.string(),
   question: z.string(),
@@ -60,7 +84,7 @@ export const outcomeSchema = z.strictObject({
 /** A row of evaluation.jsonl: the outcomes of all iterations, 0 being the base model. */
 export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().int() });
 
-/** A row of iteration-I/datasets/. See Example in src/algorithm/example.ts. */
+/** A row of iteration-I/datasets/. See Example in src/algorithm/dataset.ts. */
 export const datasetRowSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
@@ -85,9 +109,9 @@ const diversityRowSchema = z.strictObject({
 /** iteration-I/diversity.json: how diverse the agents' first answers to a sample of the held-out questions are. */
 export const diversitySchema = z.strictObject({
   iteration: z.number().int(),
-  /** What made texts into vectors: `ngrams`, or the model's name. Only dissimilarities of the same encoder compare. */
+  /** What turned texts into vectors: `ngrams`, or a model's name. Only dissimilarities by the same encoder can be compared. */
   encoder: z.string(),
-  /** Why likelihoods of some or all questions are missing; null when none is. */
+  /** Why the likelihoods of some or all questions are missing; null when none is. */
   leftOut: z.string().nullable(),
   nllOfOthers: ratioSchema,
   betweenAgents: meanDivergenceSchema,
@@ -112,7 +136,7 @@ const tokensSchema = experimentResultSchema.shape.tokens.shape.debate;
 /** iteration-I/evaluation.json; evaluation-vote.json and evaluation-transfer-NAME.json beside it. */
 export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
-  /** Of a majority at equal tokens: of how many answers. */
+  /** For a majority at equal tokens: the number of answers. */
   votes: z.number().int().optional(),
   tokens: tokensSchema,
   seconds: z.number(),

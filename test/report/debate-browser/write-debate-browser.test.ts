@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Library, openLibrary } from '../../../src/report/debate-browser/page/library.ts';
 import { search } from '../../../src/report/debate-browser/page/search.ts';
 import { writeDebateBrowser } from '../../../src/report/debate-browser/write-debate-browser.ts';
-import { readDebates } from '../../../src/report/read-debates.ts';
 import { readRows } from '../../../src/store/files/rows.ts';
-import { type DebateRow, outcomeSchema } from '../../../src/store/records/rows.ts';
+import { type DebateRow, outcomeSchema, readDebates } from '../../../src/store/records/rows.ts';
 import { writeLongExperiment } from '../long-experiment.ts';
+import { experimentAt, placeAt } from '../../support/places.ts';
 
 const questions = 250;
 const evaluations = [0, 1, 2].map((iteration) => ({ iteration, questions }));
@@ -28,7 +28,7 @@ describe('the browser of a finished experiment’s debates', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const written = async (mostBytes?: number): Promise<string> => {
-    await writeDebateBrowser(folder, { name: 'long', evaluations, summarize: true }, mostBytes);
+    await writeDebateBrowser(experimentAt(folder), { name: 'long', evaluations, summarize: true }, mostBytes);
     return readFile(join(folder, 'debates.html'), 'utf8');
   };
 
@@ -36,8 +36,7 @@ describe('the browser of a finished experiment’s debates', () => {
     expect(library.about).toEqual({ experiment: 'long', iterations: [0, 1, 2], missing: [] });
     for (const iteration of [0, 1, 2]) {
       const rows: DebateRow[] = [];
-      for await (const row of readDebates(join(folder, `iteration-${iteration}`, 'evaluation')))
-        rows.push(row);
+      for await (const row of readDebates(experimentAt(folder).debates(iteration, 'heldout'))) rows.push(row);
       const entries = library.entries.filter((entry) => entry.iteration === iteration);
       expect(entries.map(({ id }) => id)).toEqual(rows.map(({ question }) => question.id));
       for (const [index, { block, line }] of entries.entries()) {
@@ -56,7 +55,7 @@ describe('the browser of a finished experiment’s debates', () => {
   });
 
   it('counts as many debates saved and spoilt as the outcomes do', async () => {
-    const outcomes = await readRows(join(folder, 'iteration-2', 'outcomes.jsonl'), outcomeSchema);
+    const outcomes = await readRows(placeAt(join(folder, 'iteration-2', 'outcomes.jsonl')), outcomeSchema);
     const ofLast = library.entries.filter(({ iteration }) => iteration === 2);
     const saved = outcomes.filter(({ majority, debate }) => !majority.correct && debate.correct);
     const spoilt = outcomes.filter(({ majority, debate }) => majority.correct && !debate.correct);

@@ -7,7 +7,7 @@ import { writeDocument } from '../../../src/store/files/documents.ts';
 import { writeRows } from '../../../src/store/files/rows.ts';
 import type { ExperimentResult } from '../../../src/store/records/result.ts';
 import type { DiversityDocument } from '../../../src/store/records/rows.ts';
-import { experimentFiles, type Measured, type Store, studyFiles } from '../../../src/store/store.ts';
+import { experimentFiles, type MeasuredSet, type Store, studyFiles } from '../../../src/store/store.ts';
 
 /**
  * Answers to one question: a letter an agent, rounds apart by `>`. R is right, `.` cannot be parsed, any other letter is a wrong answer that
@@ -53,9 +53,9 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
   const { method, column = 'task', seed = 0, votes = [], transfer = {}, text = ownText } = script;
   const name = `${study}-${column}-${method}-s${seed}`;
   const files = experimentFiles(store, name);
-  const write = async (iteration: number, split: Measured, answers: readonly Answers[]) => {
+  const write = async (iteration: number, set: MeasuredSet, answers: readonly Answers[]) => {
     const outcomes = answers.map((each, index) => scriptedOutcome(each, index, text(index, seed)));
-    await writeRows(files.outcomes(iteration, split), outcomes);
+    await writeRows(files.outcomes(iteration, set), outcomes);
     return outcomes.map(markOf);
   };
   const evaluations: ExperimentResult['evaluations'] = [];

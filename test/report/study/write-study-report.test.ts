@@ -22,9 +22,9 @@ async function reported(scripts: readonly Script[], damage: (study: string) => v
   return {
     study,
     files,
-    html: readFileSync(own.report, 'utf8'),
-    table: (name: string) => readFileSync(join(own.folder, name), 'utf8'),
-    names: readdirSync(own.folder),
+    html: readFileSync(own.report.where, 'utf8'),
+    table: (name: string) => readFileSync(join(own.folder.where, name), 'utf8'),
+    names: readdirSync(own.folder.where),
   };
 }
 
@@ -127,7 +127,7 @@ describe("a study's report", () => {
     }));
     await writeDocument(studyFiles(store, study).study, { formatVersion: 1, name: study, cells });
     await writeStudyReport(store, study, [], [{ name: cells[0]!.name, reason: hostile }]);
-    const html = readFileSync(studyFiles(store, study).report, 'utf8');
+    const html = readFileSync(studyFiles(store, study).report.where, 'utf8');
     expect(html).toContain('nothing can be said yet');
     expect(html).toContain('&lt;script>alert(1)&lt;/script>');
     expect(html).toContain(`<code>${cells[1]!.name}</code>: not finished`);
@@ -135,7 +135,7 @@ describe("a study's report", () => {
 
   it('is without an experiment whose outcomes are gone or damaged, and says so', async () => {
     const damaged = (study: string, method: string) =>
-      experimentFiles(store, `${study}-task-${method}-s0`).outcomes(0);
+      experimentFiles(store, `${study}-task-${method}-s0`).outcomes(0).where;
     const { html } = await reported(
       [
         { method: 'base', iterations: [right(5)] },
@@ -154,7 +154,7 @@ describe("a study's report", () => {
 
   it('links to the pages of experiments that have them', async () => {
     const { html, study } = await reported([{ method: 'debate', iterations: [right(7)] }], (name) =>
-      writeFileSync(experimentFiles(store, `${name}-task-debate-s0`).report, 'a page'),
+      writeFileSync(experimentFiles(store, `${name}-task-debate-s0`).report.where, 'a page'),
     );
     expect(html).toContain(`href="../../${study}-task-debate-s0/report.html"`);
     expect(html).not.toContain('debates.html');
@@ -189,9 +189,9 @@ describe("a study's report", () => {
     const study = `r${++studies}`;
     const cells = await writeScriptedStudy(store, study, scripts);
     const once = await writeStudyReport(store, study, cells);
-    const before = once.map((file) => readFileSync(file, 'utf8'));
+    const before = once.map((file) => readFileSync(file.where, 'utf8'));
     await writeStudyReport(store, study, cells);
-    expect(once.map((file) => readFileSync(file, 'utf8'))).toEqual(before);
+    expect(once.map((file) => readFileSync(file.where, 'utf8'))).toEqual(before);
   });
 });
 

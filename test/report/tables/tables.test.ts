@@ -14,6 +14,7 @@ import { latexTable } from '../../../src/report/tables/latex-table.ts';
 import { markdownTable } from '../../../src/report/tables/markdown-table.ts';
 import { figure, type Table } from '../../../src/report/tables/table.ts';
 import { writeTable } from '../../../src/report/tables/write-table.ts';
+import { placeAt } from '../../support/places.ts';
 
 const table: Table = {
   name: 'table-1',
@@ -186,7 +187,8 @@ describe('a table in files', () => {
   it('is written in four forms, and JSON gives it back', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'colloquy-table-'));
     try {
-      expect(await writeTable(folder, table)).toEqual([
+      const written = await writeTable(table, (name, format) => placeAt(join(folder, `${name}.${format}`)));
+      expect(written.map(({ name }) => name)).toEqual([
         'table-1.csv',
         'table-1.json',
         'table-1.md',

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { readDocument, writeDocument } from '../../../src/store/files/documents.ts';
 import { openJournal } from '../../../src/store/files/journal.ts';
 import { findRows, writeRows } from '../../../src/store/files/rows.ts';
+import { placeAt } from '../../support/places.ts';
 
 const [folder = '', ballast = ''] = process.argv.slice(2);
 const path = (name: string) => join(folder, name);
@@ -15,16 +16,16 @@ const failure = async (attempt: Promise<unknown>) =>
   attempt.then(String, (error: unknown) => (error instanceof Error ? error.name : error));
 const big = 'x'.repeat(200_000);
 
-await writeRows(path('rows'), [{ n: 1 }]);
-await writeDocument(path('document'), { n: 1 });
+await writeRows(placeAt(path('rows')), [{ n: 1 }]);
+await writeDocument(placeAt(path('document')), { n: 1 });
 const journal = await openJournal(path('journal'));
 journal.append('small', 1);
 
 // Async, so that what it throws is a rejection like the others'.
 const append = async (key: string, value: unknown) => journal.append(key, value);
 
-const rows = await failure(writeRows(path('rows'), [{ big }, { big }]));
-const document = await failure(writeDocument(path('document'), { big }));
+const rows = await failure(writeRows(placeAt(path('rows')), [{ big }, { big }]));
+const document = await failure(writeDocument(placeAt(path('document')), { big }));
 const appended = await failure(append('big', big));
 const before = journal.get('big') === undefined;
 if (ballast !== '') rmSync(ballast);
@@ -38,8 +39,8 @@ const report = {
   append: appended,
   notInJournal: before,
   again,
-  intactRows: (await findRows(path('rows'), () => {}))?.rows,
-  intactDocument: await readDocument(path('document'), z.object({ n: z.int() })),
+  intactRows: (await findRows(placeAt(path('rows')), () => {}))?.rows,
+  intactDocument: await readDocument(placeAt(path('document')), z.object({ n: z.int() })),
   small: reopened.get('small'),
   after: reopened.get('after'),
   leftOver: readdirSync(folder).filter((name) => name.endsWith('.tmp')),

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { openJournal } from '../../../src/store/files/journal.ts';
 import { writeRows } from '../../../src/store/files/rows.ts';
+import { placeAt } from '../../support/places.ts';
 
 const [folder = ''] = process.argv.slice(2);
 const attempts = [
-  writeRows(join(folder, 'rows'), []),
-  writeRows(join(folder, 'new', 'rows'), []),
-  writeDocument(join(folder, 'document'), {}),
+  writeRows(placeAt(join(folder, 'rows')), []),
+  writeRows(placeAt(join(folder, 'new', 'rows')), []),
+  writeDocument(placeAt(join(folder, 'document')), {}),
   openJournal(join(folder, 'journal')),
 ];
 const results = await Promise.allSettled(attempts);

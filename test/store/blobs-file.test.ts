@@ -1,7 +1,8 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { removeTemporaries, temporaryPath } from '../../src/store/files/atomic.ts';
+import { fileBlobs } from '../../src/store/blobs-file.ts';
+import { temporaryPath } from '../../src/store/files/atomic.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 it('what killed writers of files and of folders left is removed, and nothing else', async () => {
@@ -16,7 +17,7 @@ it('what killed writers of files and of folders left is removed, and nothing els
   const night = temporaryPath(join(folder, 'night'));
   await write(join(night, 'plan.json'));
   await write(temporaryPath(join(night, 'plan.json.ref.json')));
-  await removeTemporaries(folder);
+  await fileBlobs(dirname(folder)).tidy(basename(folder));
   const left = await readdir(folder, { recursive: true });
   expect(left.toSorted()).toEqual([...kept, 'iteration-1', 'night'].toSorted());
 });

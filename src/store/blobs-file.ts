@@ -1,0 +1,198 @@
+/** Bytes as files below a folder, on a local disk or one that several hosts share. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type Blobs, checkedName, type Content, piecesOf } from './blobs.ts';
+import { ArtifactMissing } from './errors.ts';
+import {
+  errorCode,
+  isTemporary,
+  makeFolder,
+  syncFolder,
+  temporaryPath,
+  writeAndSync,
+  writeAtomically,
+  writeError,
+} from './files/atomic.ts';
+
+/** Blobs below a folder, which is made when something is written. */
+export function fileBlobs(folder: string): Blobs {
+  const root = resolve(folder);
+  const pathOf = (name: string) => join(root, checkedName(name));
+
+  return {
+    where: (name) => (name === '' ? root : join(root, name)),
+
+    async size(name) {
+      const found = await unlessMissing(stat(pathOf(name)));
+      return found === null || found.isDirectory() ? null : found.size;
+    },
+
+    async get(name, range) {
+      if (range === undefined) return unlessMissing(readFile(pathOf(name)));
+      const file = await unlessMissing(open(pathOf(name)));
+      if (file === null) return null;
+      try {
+        return await readRange(file, range.start, range.bytes);
+      } finally {
+        await file.close();
+      }
+    },
+
+    async *stream(name) {
+      const path = pathOf(name);
+      try {
+        yield* createReadStream(path) as AsyncIterable<Buffer>;
+      } catch (error) {
+        if (isMissing(error)) throw new ArtifactMissing(path);
+        throw error;
+      }
+    },
+
+    async putOnce(name, content) {
+      const path = pathOf(name);
+      const hash = createHash('sha256');
+      const temporary = temporaryPath(path);
+      try {
+        await makeFolder(dirname(path));
+        try {
+          await writeAndSync(await open(temporary, 'wx'), hashed(content, hash));
+          if (!(await linkOnce(temporary, path)))
+            return (await sha256OrNull(path)) === hash.digest('hex') ? 'same' : 'other';
+        } finally {
+          await rm(temporary, { force: true });
+        }
+        await syncFolder(dirname(path));
+        return 'made';
+      } catch (error) {
+        throw writeError(path, error);
+      }
+    },
+
+    replace: (name, content, beforeCommit) => writeAtomically(pathOf(name), piecesOf(content), beforeCommit),
+
+    async list(prefix) {
+      const slash = prefix.lastIndexOf('/');
+      const above = prefix.slice(0, slash + 1);
+      const names = await namesBelow(join(root, above), above, prefix.slice(slash + 1));
+      return names.toSorted();
+    },
+
+    async move(from, to) {
+      const target = pathOf(to);
+      try {
+        await makeFolder(dirname(target));
+        await rename(pathOf(from), target);
+        return true;
+      } catch (error) {
+        if (isMissing(error)) return false;
+        throw writeError(target, error);
+      }
+    },
+
+    async remove(name) {
+      try {
+        await rm(pathOf(name), { recursive: true, force: true });
+      } catch (error) {
+        if (!isMissing(error)) throw writeError(pathOf(name), error);
+      }
+    },
+
+    async tidy(name) {
+      const entries = await unlessMissing(readdir(pathOf(name), { recursive: true, withFileTypes: true }));
+      const left = (entries ?? []).filter((entry) => isTemporary(entry.name));
+      // One may lie within another.
+      await Promise.all(
+        left.map((entry) => rm(join(entry.parentPath, entry.name), { recursive: true, force: true })),
+      );
+    },
+
+    async localCopy(name) {
+      const path = pathOf(name);
+      if ((await unlessMissing(stat(path))) === null) throw new ArtifactMissing(path);
+      return path;
+    },
+  };
+}
+
+/**
+ * Gives a file its name unless the name is taken: false then. A hard link is the one step that every shared file system does for
+ * one host only. Where a file system has none, the file is written in place: a kill in that moment can leave a part of it.
+ */
+async function linkOnce(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errorCode(error) ?? '')) throw error;
+  }
+  let file: FileHandle;
+  try {
+    file = await open(path, 'wx');
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+  await writeAndSync(file, createReadStream(temporary) as AsyncIterable<Buffer>);
+  return true;
+}
+
+async function readRange(file: FileHandle, start: number, bytes: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(bytes);
+  let filled = 0;
+  while (filled < bytes) {
+    const { bytesRead } = await file.read(buffer, filled, bytes - filled, start + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function* hashed(content: Content, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
+  for await (const piece of piecesOf(content)) {
+    hash.update(piece);
+    yield piece;
+  }
+}
+
+/** Null for a file that another host has made and this one cannot see yet. */
+async function sha256OrNull(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) hash.update(piece);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+  return hash.digest('hex');
+}
+
+/** The names of files below a folder, of whose entries only those that begin with `start` count. */
+async function namesBelow(folder: string, above: string, start: string): Promise<string[]> {
+  const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
+  const chosen = entries.filter(({ name }) => name.startsWith(start) && !isTemporary(name));
+  const files = chosen.filter((entry) => !entry.isDirectory()).map(({ name }) => `${above}${name}`);
+  const within = await Promise.all(
+    chosen
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => namesBelow(join(folder, name), `${above}${name}/`, '')),
+  );
+  return [...files, ...within.flat()];
+}
+
+/** Only these two codes mean that there is no such file; any other failure (rights, too many open files) is thrown. */
+function isMissing(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+async function unlessMissing<Value>(reading: Promise<Value>): Promise<Value | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}

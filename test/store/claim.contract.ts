@@ -1,0 +1,166 @@
+/** What claims do on every kind of store, also where hosts see each other's changes late. */
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type Blobs, type Place, placeIn } from '../../src/store/blobs.ts';
+import { ClaimLost, NotVisibleYet } from '../../src/store/errors.ts';
+import { type Claim, claim, endClaims } from '../../src/store/files/claim.ts';
+import { writeDocumentOnce } from '../../src/store/files/documents.ts';
+import { findRows, readRows, writeRowsOnce } from '../../src/store/files/rows.ts';
+
+/**
+ * @param delay after how many operations a host sees what another one did; 0 at once
+ * @param open an empty store, as three hosts see it
+ */
+export function claimContract(kind: string, delay: number, open: () => readonly [Blobs, Blobs, Blobs]): void {
+  const rowSchema = z.object({ by: z.string(), n: z.number() });
+  const rowsBy = (by: string) => Array.from({ length: 50 }, (_, n) => ({ by, n }));
+  const hosts = () =>
+    open().map((blobs) => placeIn(blobs, 'iteration-1', 'shard-000.jsonl')) as [Place, Place, Place];
+  const unexpected = () => expect.unreachable('no damage was expected');
+
+  /** How often a holder goes on before it notices that it is one no more. A check is at least one operation. */
+  async function stepsUntilLost({ require }: Claim): Promise<number> {
+    for (let steps = 0; steps <= delay; steps++) {
+      try {
+        await require();
+      } catch (error) {
+        if (error instanceof ClaimLost) return steps;
+        throw error;
+      }
+    }
+    return expect.unreachable(`${delay} operations later the claim was not lost`);
+  }
+
+  /** Tries again what cannot be seen yet, as Temporal does. */
+  async function retried<Value>(work: () => Promise<Value>): Promise<Value> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof NotVisibleYet) || tries > delay) throw error;
+      }
+    }
+  }
+
+  describe(`a claim on ${kind}`, () => {
+    it('holds until another worker claims the same work, which the holder notices by itself', async () => {
+      const [a, b, c] = hosts();
+      const first = await claim(a);
+      await first.require();
+      const second = await claim(b);
+      await second.require();
+      await stepsUntilLost(first);
+      const third = await claim(c);
+      await third.require();
+      await stepsUntilLost(second);
+      await third.require();
+      expect([first.epoch, second.epoch, third.epoch]).toEqual([1, 2, 3]);
+    });
+
+    it('has a number of its own, however many claim at one moment, and the last one stays', async () => {
+      const places = hosts();
+      const claims = await Promise.all(Array.from({ length: 12 }, (_, n) => claim(places[n % 3]!)));
+      const epochs = claims.map(({ epoch }) => epoch);
+      expect(epochs.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
+      for (const each of claims) if (each.epoch < 12) await stepsUntilLost(each);
+      await claims[epochs.indexOf(12)]!.require();
+    });
+
+    it('of a holder that was killed is taken over', async () => {
+      const [a, b] = hosts();
+      await claim(a);
+      const second = await claim(b);
+      await second.require();
+      expect(await writeRowsOnce(b, rowsBy('second'), rowSchema)).toEqual(rowsBy('second'));
+      await second.finish();
+      await retried(async () => {
+        if ((await b.blobs.list('iteration-1/shard-000.jsonl.claim-')).length > 0)
+          throw new NotVisibleYet('');
+      });
+    });
+
+    it('ends for everybody when the work is finished, also for a holder that was stalled', async () => {
+      const [a, b] = hosts();
+      const stalled = await claim(a);
+      const second = await claim(b);
+      await second.finish();
+      await stepsUntilLost(second);
+      await stepsUntilLost(stalled);
+    });
+
+    it('is not mistaken for that of another time, when finished work was damaged and is done again', async () => {
+      const [a, b] = hosts();
+      const stalled = await claim(a);
+      await endClaims(a);
+      const later = await claim(b);
+      await later.require();
+      await stepsUntilLost(stalled);
+    });
+  });
+
+  describe(`work on ${kind}`, () => {
+    it('of two who both believe that they hold it has one result, whole, and both go on with it', async () => {
+      const [a, b, c] = hosts();
+      await claim(a);
+      await claim(b);
+      // Neither asks before its last effect: the worst that can happen.
+      const [first, second] = await Promise.all([
+        retried(() => writeRowsOnce(a, rowsBy('a'), rowSchema)),
+        retried(() => writeRowsOnce(b, rowsBy('b'), rowSchema)),
+      ]);
+      expect(first).toEqual(second);
+      expect([rowsBy('a'), rowsBy('b')]).toContainEqual(first);
+      const seen = await retried(async () => {
+        if ((await findRows(c, unexpected)) === null) throw new NotVisibleYet('');
+        return readRows(c, rowSchema);
+      });
+      expect(seen).toEqual(first);
+    });
+
+    it('of a stalled holder that wakes beside its successor is not mixed with the successor’s', async () => {
+      const [a, b] = hosts();
+      const stalled = await claim(a);
+      await stalled.require();
+      const successor = await claim(b);
+      await successor.require();
+      expect(await writeRowsOnce(b, rowsBy('successor'), rowSchema)).toEqual(rowsBy('successor'));
+      await successor.finish();
+      // It had asked for the last time before it stalled.
+      expect(await retried(() => writeRowsOnce(a, rowsBy('stalled'), rowSchema))).toEqual(
+        rowsBy('successor'),
+      );
+      expect(await readRows(b, rowSchema)).toEqual(rowsBy('successor'));
+    });
+
+    it('of a holder that was killed between its rows and their seal is taken as it is', async () => {
+      const [a, b] = hosts();
+      const bytes = Buffer.from(
+        rowsBy('killed')
+          .map((row) => `${JSON.stringify(row)}\n`)
+          .join(''),
+      );
+      expect(await a.blobs.putOnce(a.name, bytes)).toBe('made');
+      expect(await retried(() => writeRowsOnce(b, rowsBy('second'), rowSchema))).toEqual(rowsBy('killed'));
+      expect(await findRows(b, unexpected)).toMatchObject({ rows: 50 });
+    });
+
+    it('that is there, but damaged, is set aside and done by whoever finds it', async () => {
+      const [a] = hosts();
+      await writeRowsOnce(a, rowsBy('first'), rowSchema);
+      await a.blobs.replace(a.name, Buffer.from('{"by":'));
+      expect(await writeRowsOnce(a, rowsBy('second'), rowSchema)).toEqual(rowsBy('second'));
+      expect(await readRows(a, rowSchema)).toEqual(rowsBy('second'));
+      expect(await a.blobs.list(`${a.name}.damaged-`)).toHaveLength(1);
+    });
+
+    it('may be a single document', async () => {
+      const [a, b] = hosts();
+      const schema = z.object({ by: z.string() });
+      const both = await Promise.all([
+        retried(() => writeDocumentOnce(a, { by: 'a' }, schema)),
+        retried(() => writeDocumentOnce(b, { by: 'b' }, schema)),
+      ]);
+      expect(both[0]).toEqual(both[1]);
+    });
+  });
+}
