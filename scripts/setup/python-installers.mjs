@@ -80,16 +80,17 @@ async function pip(folder, wanted, options) {
 
 /**
  * Loads what the engine imports, which shows that the packages fit each other, and writes its byte code. Where Python may not
- * write any (PYTHONDONTWRITEBYTECODE, a folder of another user), an engine or a trainer would otherwise compile 3,500 modules
+ * write any (PYTHONDONTWRITEBYTECODE, a folder of another user), an engine or a trainer would otherwise compile 3,300 modules
  * each time it starts, in 15 to 20 s. To compile all 12,000 modules of the packages takes twice the time of this.
  *
  * @param {string} python of the environment
  * @throws {SetupProblem}
  */
 export async function loadPackages(python) {
-  const modules =
-    'aiohttp.web, datasets, peft, pydantic, pytest, safetensors.torch, tokenizers, torch, transformers, trl';
-  await run(python, ['-c', `import ${modules}; from trl import SFTTrainer`], {
+  const modules = 'aiohttp.web, datasets, peft, pytest, safetensors.torch, tokenizers, torch, transformers';
+  // pydantic and trl import their parts when they are asked for them.
+  const parts = 'from pydantic import BaseModel; from trl import SFTTrainer';
+  await run(python, ['-c', `import ${modules}; ${parts}`], {
     env: { PYTHONDONTWRITEBYTECODE: '', PYTHONPYCACHEPREFIX: '' },
     timeoutSeconds: 600,
     what: 'Loading the Python packages just installed',
