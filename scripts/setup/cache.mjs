@@ -26,7 +26,7 @@ export function makeFolder(folder) {
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new SetupProblem(
-      `${folder} cannot be used as a folder for what the set-up makes: ${error instanceof Error ? error.message : error}.`,
+      `${folder} cannot be used as a folder for what the set-up makes: ${String(error).replace(/^Error: /, '')}.`,
       'Make it a folder that you may write to, or set XDG_CACHE_HOME to another folder.',
     );
   }

@@ -21,7 +21,7 @@ export class BuildProgress {
   }
 
   toString() {
-    const of = this.total === null ? '' : ` of ${this.total}`;
+    const of = this.total === null ? '' : ` of at most ${this.total}`;
     return `building the Temporal CLI with Go: ${this.compiled}${of} packages compiled`;
   }
 }

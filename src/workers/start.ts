@@ -42,11 +42,11 @@ export async function startWorkers({
   readonly signal: AbortSignal;
   /** Called when all queues are served. */
   readonly onReady?: () => void;
-  /** The real ones unless told; a worker closes them when it ends. */
+  /** The real ones if not given. A worker closes them when it ends. */
   readonly dependencies?: OpenDependencies;
   /** Makes the workflows' code where no traces are collected; by default from the sources. */
   readonly bundle?: () => Promise<{ readonly code: string }>;
-  /** Where the log goes besides its file. */
+  /** Where the log goes in addition to its file. */
   readonly console?: Console;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
