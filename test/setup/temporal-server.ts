@@ -31,6 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 /** Files that start workers have a namespace each, because the queues' names are the product's own. */
 const namespaces = [
   'workflows',
+  'golden',
   'observed',
   'embedded',
   'replay',
