@@ -1,7 +1,7 @@
 /** A TypeScript program in a process of its own that does what it is asked, one thing at a time. Both ends of the talk. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { projectRoot } from '../src/config/project-root.ts';
+import { projectRoot } from '../src/config/installation.ts';
 
 export type Child = AsyncDisposable & {
   /** Resolves with what the program answers; throws what went wrong there. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { projectRoot } from '../src/config/project-root.ts';
+import { projectRoot } from '../src/config/installation.ts';
 
 const profileSchema = z.object({
   nodes: z.array(

@@ -1,7 +1,7 @@
 /** How many pairs a second the grader settles, by kind of answer: `npx tsx bench/grader.ts [--json]`. */
 import { Readable, Writable } from 'node:stream';
-import { gradeLines } from '../src/tasks/graders/grade-lines.ts';
-import { createGrader } from '../src/tasks/graders/grader.ts';
+import { gradeLines } from '../src/grading/grade-lines.ts';
+import { createGrader } from '../src/grading/grader.ts';
 
 interface Measured {
   readonly kind: string;

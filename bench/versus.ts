@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { projectRoot } from '../src/config/project-root.ts';
+import { projectRoot } from '../src/config/installation.ts';
 import { startInstantEngine } from '../test/support/instant-engine.ts';
 import type { Benchmark } from './benchmark.ts';
 import { answersAQuestion, runExperiment } from './run-experiment.ts';

@@ -2,14 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { fileURLToPath } from 'node:url';
-import type { ChatRequest } from '../src/engines/chat-client.ts';
-import type { Endpoint } from '../src/engines/endpoint.ts';
-import { createEndpoints } from '../src/engines/endpoints.ts';
+import type { ChatRequest } from '../src/engines/endpoint/chat-client.ts';
+import type { Endpoint } from '../src/engines/endpoint/endpoint.ts';
+import { createEndpoints } from '../src/engines/endpoint/open.ts';
 import { createGpuGate } from '../src/engines/gpu-gate.ts';
-import { createTrainer } from '../src/engines/trainer-process.ts';
-import { openStore } from '../src/store/open-store.ts';
-import { createGrader } from '../src/tasks/graders/grader.ts';
-import { startWorkers } from '../src/workers/start-workers.ts';
+import { createTrainer } from '../src/engines/trainer/process.ts';
+import { openStore } from '../src/store/store.ts';
+import { createGrader } from '../src/grading/grader.ts';
+import { startWorkers } from '../src/workers/start.ts';
 import { serve } from './child.ts';
 import type { Sample } from './worker.ts';
 

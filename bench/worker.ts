@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { projectRoot } from '../src/config/project-root.ts';
+import { projectRoot } from '../src/config/installation.ts';
 import { startChild } from './child.ts';
 
 const samplesSchema = z.array(z.object({ at: z.number(), cpuMs: z.number(), rss: z.number() }));

@@ -3,13 +3,12 @@
  * docs/laptop-study.md was. To be run where the study was: the page says on what machine.
  */
 import { stat } from 'node:fs/promises';
-import { cpus, totalmem, type as system, release } from 'node:os';
+import { cpus, release, type as system, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
-import { projectRoot } from '../src/config/project-root.ts';
+import { projectRoot } from '../src/config/installation.ts';
 import { finishedCells } from '../src/report/study/finished-cells.ts';
 import { writeStudyPage } from '../src/report/study/write-study-page.ts';
-import { experimentFiles } from '../src/store/experiment-files.ts';
-import { openStore } from '../src/store/open-store.ts';
+import { experimentFiles, openStore } from '../src/store/store.ts';
 
 const study = process.argv[2] ?? 'laptop';
 const store = openStore();

@@ -1,4 +1,4 @@
-/** `.tools.json` in the project's root: where the programs are that the set-up made (read by src/config/tools.ts). */
+/** `.tools.json` in the project's root: where the programs are that the set-up made (read by src/config/installation.ts). */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,7 +1,6 @@
-import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Dependencies } from './dependencies.ts';
 import { failureOf } from './failures.ts';
-import { heartbeating, type Show } from './heartbeating.ts';
 
 /** What a step knows of the activity that it runs as. */
 export type Running = {
@@ -27,4 +26,28 @@ export function activity<Input, Output>(step: Step<Input, Output>, dependencies:
       throw failureOf(error, signal);
     }
   };
+}
+
+/** Far below the heartbeat timeout; the SDK sends fewer where that suffices. */
+const everyMs = 1_000;
+
+/** Sets what a heartbeat shows to people. What is done is read from disk, never from a heartbeat. */
+export type Show = (details: object) => void;
+
+/**
+ * Beats while `work` runs, however long it waits for something else, so that a dead worker is noticed and a cancellation, a pause or
+ * a reset arrives.
+ */
+export async function heartbeating<Result>(work: (show: Show) => Promise<Result>): Promise<Result> {
+  let details: object = {};
+  const beat = (): void => heartbeat(details);
+  beat();
+  const timer = setInterval(beat, everyMs);
+  try {
+    return await work((shown) => {
+      details = { ...details, ...shown };
+    });
+  } finally {
+    clearInterval(timer);
+  }
 }

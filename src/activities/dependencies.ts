@@ -1,8 +1,14 @@
-import type { Endpoints } from '../engines/endpoints.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import { colloquyVersion } from '../config/installation.ts';
+import type { Endpoints } from '../engines/endpoint/open.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
-import type { Trainer } from '../engines/trainer-process.ts';
-import type { Store } from '../store/open-store.ts';
-import type { Grader } from '../tasks/graders/grader.ts';
+import type { Trainer } from '../engines/trainer/process.ts';
+import type { Grader } from '../grading/grader.ts';
+import { ArtifactMissing } from '../store/errors.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { findModel } from '../store/models.ts';
+import type { IterationRecord } from '../store/records/rows.ts';
+import type { ExperimentFiles, Store } from '../store/store.ts';
 
 /** What activities have an effect on. The worker passes the real ones. */
 export type Dependencies = {
@@ -16,3 +22,22 @@ export type Dependencies = {
   /** Whether runs that begin here are to set Temporal's search attributes. */
   readonly searchAttributes: boolean;
 };
+
+/** The resolved config of an experiment that was prepared. */
+export async function configOf(files: ExperimentFiles): Promise<ExperimentConfig> {
+  const config = await readDocument(files.config, experimentConfigSchema);
+  if (config === null) throw new ArtifactMissing(files.config);
+  return config;
+}
+
+/** What took part: Colloquy, Node, and the libraries that the newest fine-tune names in its manifest. */
+export async function versions(
+  store: Store,
+  iterations: readonly IterationRecord[],
+): Promise<Record<string, string>> {
+  const newest = iterations
+    .flatMap(({ fineTunes }) => fineTunes)
+    .findLast(({ model }) => model !== null)?.model;
+  const model = newest ? await findModel(store, newest) : null;
+  return { colloquy: colloquyVersion(), node: process.versions.node, ...model?.manifest.versions };
+}

@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
-import { EngineBusy } from '../engines/engine-busy.ts';
-import { FineTuneFailed } from '../engines/fine-tune-failed.ts';
+import { EngineBusy } from '../engines/errors.ts';
+import { FineTuneFailed } from '../engines/trainer/errors.ts';
 
 /**
  * Errors that come back however often the step is tried: a person has to do something first. All others are retried. This list is

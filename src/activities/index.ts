@@ -1,17 +1,14 @@
 import { activity } from './activity.ts';
-import { adoptEvaluation } from './adopt-evaluation.ts';
-import { buildDatasets } from './build-datasets.ts';
-import { closeNight } from './close-night.ts';
-import { debate } from './debate.ts';
 import type { Dependencies } from './dependencies.ts';
-import { evaluate } from './evaluate.ts';
-import { fineTune, remakeModel } from './fine-tune.ts';
-import { measureDiversity } from './measure-diversity.ts';
-import { prepare } from './prepare.ts';
-import { prepareStudy, studyCells } from './prepare-study.ts';
-import { recordIteration } from './record-iteration.ts';
-import { writeResult } from './write-result.ts';
-import { writeStudy } from './write-study.ts';
+import { buildDatasets } from './steps/build-datasets.ts';
+import { closeNight } from './steps/close-night.ts';
+import { debate } from './steps/debate.ts';
+import { adoptEvaluation, evaluate } from './steps/evaluate.ts';
+import { fineTune, remakeModel } from './steps/fine-tune.ts';
+import { measureDiversity } from './steps/measure-diversity.ts';
+import { prepare } from './steps/prepare.ts';
+import { prepareStudy, studyCells, writeStudy } from './steps/study.ts';
+import { recordIteration, writeResult } from './steps/write-result.ts';
 
 /** Light steps, on the control queue. */
 export type ControlActivities = ReturnType<typeof controlActivities>;

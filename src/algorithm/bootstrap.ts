@@ -1,12 +1,12 @@
-import { type Agent, modelOf } from './agents.ts';
+import { type Agent, modelOf, roleOf } from './agents.ts';
 import { extractAnswer } from './answer.ts';
 import type { AnswerEquality, Consensus } from './consensus.ts';
+import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
-import type { Message } from './message.ts';
-import { firstPrompt, hintPrompt, promptSets } from './prompts.ts';
+import type { Match } from './labelled-debate.ts';
+import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
 import type { GoldLabel, Question } from './question.ts';
 import { seedFor } from './random.ts';
-import { roleOf } from './roles.ts';
 
 /**
  * STaR's turn on one training question (Zelikman et al. 2022; a baseline in section 3.2 of the paper): the model answers, and when it is
@@ -71,4 +71,34 @@ function answerOf(dialogue: readonly Message[]): string | null {
 function alone(answer: string | null): Consensus {
   const votes = answer === null ? 0 : 1;
   return { answer, votes, tied: votes };
+}
+
+/**
+ * STaR's dataset (Zelikman et al. 2022): of each question the first answer when it is right, else the rationale that the model gave
+ * when it was told the answer, when that leads to it. Its parts are the `answered` and the `rationalised` questions.
+ */
+export function bootstrappedDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
+  const rows: Row[] = [];
+  const counts = { answered: 0, rationalised: 0, tried: 0 };
+  for (const { questionId, matches } of debates) {
+    for (const agent of agents) {
+      const [first, ...further] = matches[agent - 1] ?? [];
+      if (first === true) {
+        counts.answered += 1;
+        rows.push({ questionId, agent, completion: 'first answer' });
+      } else if (further.length > 0) {
+        counts.tried += 1;
+        if (further.at(-1) !== true) continue;
+        counts.rationalised += 1;
+        rows.push({ questionId, agent, completion: 'rationale' });
+      }
+    }
+  }
+  return {
+    rows: rows.toSorted(byQuestionAndAgent),
+    parts: {
+      answered: { available: counts.answered, used: counts.answered },
+      rationalised: { available: counts.tried, used: counts.rationalised },
+    },
+  };
 }

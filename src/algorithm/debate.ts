@@ -1,11 +1,11 @@
-import { type Agent, modelOf } from './agents.ts';
+import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
 import { extractAnswer } from './answer.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
-import type { Message } from './message.ts';
 import {
   critiquePrompt,
   critiqueWithSummaryPrompt,
   firstPrompt,
+  type Message,
   type PromptSetName,
   promptSets,
   type Stance,
@@ -13,7 +13,6 @@ import {
 } from './prompts.ts';
 import type { Question } from './question.ts';
 import { type DrawKey, seedFor, shuffle } from './random.ts';
-import { type Role, roleOf } from './roles.ts';
 
 export type DebateSettings = {
   readonly seed: number;

@@ -1,8 +1,7 @@
 import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
-import { type Accuracy, accuracy } from './measures/accuracy.ts';
-import type { GradedAnswers } from './measures/graded-answers.ts';
-import { type PairedTest, pairedTest } from './measures/paired-test.ts';
+import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
+import { type PairedTest, pairedTest } from './measures/tests.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
 export type Outcome = GradedAnswers & {

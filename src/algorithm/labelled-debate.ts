@@ -1,6 +1,6 @@
 import type { AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
-import type { Message } from './message.ts';
+import type { Message } from './prompts.ts';
 import type { GoldLabel } from './question.ts';
 
 /** A debate of a training question together with what is taken for right: what the datasets are made from. */

@@ -1,6 +1,12 @@
 import paper from './prompts/paper.json' with { type: 'json' };
 import terse from './prompts/terse.json' with { type: 'json' };
 
+/** One message of a chat, as in OpenAI's protocol. */
+export type Message = {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+};
+
 /** The texts of the prompts, as data: `{name}` is where the question, a response, a summary goes. */
 export type PromptSet = typeof paper;
 
@@ -57,4 +63,12 @@ function joined(prompts: PromptSet, responses: readonly string[]): string {
  */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
+}
+
+/**
+ * A dialogue without the oldest response that can go and what was said to it: the question stays, and so does the last response, which is
+ * to be revised. Null when nothing more can go.
+ */
+export function withoutOldestTurn(messages: readonly Message[]): readonly Message[] | null {
+  return messages.length < 5 ? null : [...messages.slice(0, 1), ...messages.slice(3)];
 }

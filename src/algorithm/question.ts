@@ -13,3 +13,8 @@ export type HeldOutQuestion = Question & { readonly answer: string };
 
 /** The gold answer of a training question. Only `label_source: gold` (STaR) ever reads these. */
 export type GoldLabel = { readonly questionId: string; readonly answer: string };
+
+/** Sorts by question id (code units): one order for every worker and every order of completion. */
+export function byQuestion(a: { readonly questionId: string }, b: { readonly questionId: string }): number {
+  return a.questionId < b.questionId ? -1 : a.questionId > b.questionId ? 1 : 0;
+}

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { Accuracy } from '../algorithm/measures/accuracy.ts';
-import type { PairedTest } from '../algorithm/measures/paired-test.ts';
+import type { Accuracy } from '../algorithm/measures/answers.ts';
+import type { PairedTest } from '../algorithm/measures/tests.ts';
 import type { Comparison, IterationComparison } from '../report/compare-experiments.ts';
 import type { DifferingQuestion } from '../report/differing-questions.ts';
 import { count, evaluationName, points, pValue, withError } from '../report/format.ts';

@@ -1,6 +1,6 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
-import { type ExperimentResult, experimentResultSchema } from '../store/experiment-result.ts';
+import { type ExperimentResult, experimentResultSchema } from '../store/records/result.ts';
 import type { Waiting } from '../workflows/progress.ts';
 import type { Temporal } from './connect.ts';
 

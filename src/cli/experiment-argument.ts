@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/experiment-name.ts';
-import { loadConfigFile } from '../config/load-config.ts';
-import { resolveConfig } from '../config/resolve-config.ts';
+import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
+import { loadConfigFile } from '../config/load.ts';
+import { resolveConfig } from '../config/resolve.ts';
 import type { Experiment } from './start-experiment.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,4 +1,4 @@
-import type { ExperimentConfig } from '../config/experiment-config.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
 import { shellWord } from '../workflows/progress-table.ts';
 
 /** What an experiment is, in a line: the Temporal UI shows it above the run. At most 200 bytes are kept. */

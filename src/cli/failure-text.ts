@@ -1,4 +1,4 @@
-import { timeoutText } from '../workflows/timeout-text.ts';
+import { timeoutText } from '../workflows/failures.ts';
 import { terminalSafe } from '../report/terminal-safe.ts';
 
 /** A failure as the server keeps it, as far as people are told of it. */

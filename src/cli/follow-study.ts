@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { terminalSafe } from '../report/terminal-safe.ts';
-import type { StudyResult } from '../store/study-result.ts';
+import type { StudyResult } from '../store/records/result.ts';
 import type { Waiting } from '../workflows/progress.ts';
-import type { StudyProgress } from '../workflows/study-progress.ts';
-import { studyProgressQuery } from '../workflows/study-progress.ts';
+import { type StudyProgress, studyProgressQuery } from '../workflows/study-progress.ts';
 import type { study } from '../workflows/study.ts';
 import type { Temporal } from './connect.ts';
 import type { Display } from './display.ts';

@@ -1,5 +1,4 @@
-import type { Loss, Progress } from '../workflows/progress.ts';
-import { secondsWorked } from '../workflows/seconds-worked.ts';
+import { type Loss, type Progress, secondsWorked } from '../workflows/progress.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type { PendingActivity } from './snapshot.ts';
 

@@ -1,4 +1,4 @@
-import { taskQueues } from '../workers/task-queues.ts';
+import { taskQueues } from '../workflows/server-names.ts';
 import type { Temporal } from './connect.ts';
 
 /** Nobody serves the workflows, so nobody can answer for an experiment. */

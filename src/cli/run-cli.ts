@@ -6,7 +6,7 @@ import { commands } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { commandHelp, mainHelp } from './help.ts';
 import { exitCodeOf, messageOf } from './known-errors.ts';
-import { colloquyVersion } from '../config/colloquy-version.ts';
+import { colloquyVersion } from '../config/installation.ts';
 import { UsageError } from './usage-error.ts';
 
 /**

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 import { type ScheduleOptions, ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
 import { closest } from 'fastest-levenshtein';
-import { loadConfigFile } from '../config/load-config.ts';
-import { type ConfigInput, mergeConfig } from '../config/merge-config.ts';
-import { resolveConfig } from '../config/resolve-config.ts';
-import { taskQueues } from '../workers/task-queues.ts';
+import { type ConfigInput, loadConfigFile, mergeConfig } from '../config/load.ts';
+import { resolveConfig } from '../config/resolve.ts';
+import { taskQueues } from '../workflows/server-names.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What the command line says of a schedule that is to be made. */

@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
-import { type WorkflowExecutionStatusName, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, type WorkflowExecutionStatusName } from '@temporalio/client';
 import { z } from 'zod';
-import { configDifference, type Difference } from '../config/config-difference.ts';
-import type { ExperimentConfig } from '../config/experiment-config.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
+import { configDifference, type Difference } from '../config/resolve.ts';
 import { readResult } from '../report/report-data.ts';
-import { ArtifactDamaged } from '../store/artifact-damaged.ts';
-import { readDocument } from '../store/documents.ts';
-import { experimentFiles } from '../store/experiment-files.ts';
-import type { ExperimentResult } from '../store/experiment-result.ts';
-import { openStore } from '../store/open-store.ts';
-import { taskQueues } from '../workers/task-queues.ts';
+import { ArtifactDamaged } from '../store/errors.ts';
+import { readDocument } from '../store/files/documents.ts';
+import type { ExperimentResult } from '../store/records/result.ts';
+import { experimentFiles, openStore } from '../store/store.ts';
+import { taskQueues } from '../workflows/server-names.ts';
 import type { Temporal } from './connect.ts';
-import { experimentDetails, experimentSummary } from './experiment-summary.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
+import { experimentDetails, experimentSummary } from './experiment-summary.ts';
 import { describe, readSnapshot } from './snapshot.ts';
 import { requireKind } from './workflow-kind.ts';
 

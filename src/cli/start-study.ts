@@ -1,8 +1,8 @@
 import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { configDifference } from '../config/config-difference.ts';
-import { resolveStudy, type Study } from '../config/resolve-study.ts';
-import { InvalidConfig } from '../config/invalid-config.ts';
-import { taskQueues } from '../workers/task-queues.ts';
+import { configDifference } from '../config/resolve.ts';
+import { resolveStudy, type Study } from '../config/study.ts';
+import { InvalidConfig } from '../config/faults.ts';
+import { taskQueues } from '../workflows/server-names.ts';
 import type { Temporal } from './connect.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
 import { describe } from './snapshot.ts';

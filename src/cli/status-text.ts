@@ -1,8 +1,7 @@
+import { duration } from '../report/format.ts';
 import { resultTable } from '../report/result-table.ts';
 import { progressTable } from '../workflows/progress-table.ts';
-import { stepText } from '../workflows/step-text.ts';
-import { type Note, whatWaits } from '../workflows/what-waits.ts';
-import { duration } from '../report/format.ts';
+import { type Note, stepText, whatWaits } from '../workflows/what-waits.ts';
 import { liveProgress } from './live-progress.ts';
 import { fineTuneText } from './progress-text.ts';
 import type { PendingActivity, Snapshot } from './snapshot.ts';

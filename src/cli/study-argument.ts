@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { closest } from 'fastest-levenshtein';
-import { InvalidConfig } from '../config/invalid-config.ts';
-import { loadConfigFile } from '../config/load-config.ts';
-import { resolveStudy, type Study } from '../config/resolve-study.ts';
-import { studyPresetPath, studyPresets } from '../config/study-presets.ts';
+import { InvalidConfig } from '../config/faults.ts';
+import { loadConfigFile } from '../config/load.ts';
+import { resolveStudy, type Study, studyPresetPath, studyPresets } from '../config/study.ts';
 
 /**
  * The study that a config and its overrides mean.

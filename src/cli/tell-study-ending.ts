@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { terminalSafe } from '../report/terminal-safe.ts';
-import { openStore } from '../store/open-store.ts';
+import { openStore } from '../store/store.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { StudyEnding } from './follow-study.ts';
 import { printJson } from './print-json.ts';

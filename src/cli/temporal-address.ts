@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { openStore } from '../store/open-store.ts';
+import { openStore } from '../store/store.ts';
 import { devServerOf } from '../workers/dev-server-database.ts';
 
 /** Where the dev server of this project keeps its data. */

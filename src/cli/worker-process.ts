@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../config/project-root.ts';
-import { makeFolder } from '../store/make-folder.ts';
-import { openStore } from '../store/open-store.ts';
+import { projectRoot } from '../config/installation.ts';
+import { makeFolder } from '../store/files/atomic.ts';
+import { openStore } from '../store/store.ts';
 import { type GuardedProcess, spawnWithParent } from '../workers/spawn-with-parent.ts';
 import type { Display } from './display.ts';
 

@@ -1,16 +1,17 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { configFaults, InvalidConfig } from './faults.ts';
+import { projectRoot } from './installation.ts';
+import { readYaml } from './load.ts';
+
+/** Of an environment variable that holds a key, by which it is kept from the programs that a worker starts. */
+export const keyName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
+
 /**
  * Where a worker finds the models: its own configuration, never part of an experiment. An experiment names an endpoint; this
  * says what that is. Keys stay in the environment: only the NAME of a variable stands in the file.
  */
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { z } from 'zod';
-import { keyName } from './key-name.ts';
-import { configFaults } from './config-faults.ts';
-import { InvalidConfig } from './invalid-config.ts';
-import { projectRoot } from './project-root.ts';
-import { readYaml } from './read-yaml.ts';
-
 const maxConcurrency = z.int().min(1).max(4096).optional().describe('Most requests in flight.');
 
 const remote = {

@@ -4,9 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configJsonSchema, studyJsonSchema } from './config-json-schema.ts';
-import { configurationPage } from './configuration-page.ts';
-import { projectRoot } from './project-root.ts';
+import { projectRoot } from './installation.ts';
+import { configJsonSchema, configurationPage, studyJsonSchema } from './page.ts';
 
 writeFileSync(join(projectRoot, 'configs', 'schema.json'), json(configJsonSchema()));
 writeFileSync(join(projectRoot, 'configs', 'studies', 'schema.json'), json(studyJsonSchema()));

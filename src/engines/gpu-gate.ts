@@ -1,5 +1,5 @@
 /** Keeps fine-tunes and answers from using the GPU at the same time: a readers-writer gate in order of arrival. */
-import { onAbort } from './on-abort.ts';
+import { onAbort } from './abort.ts';
 
 export interface GpuGate {
   /** Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting. */

@@ -1,5 +1,5 @@
-import { readDocument } from '../store/documents.ts';
-import { nightPlanSchema } from '../store/night.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { nightPlanSchema } from '../store/series.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
 
 /** A model of an agent after an iteration. */

@@ -1,5 +1,5 @@
-import type { Example } from '../algorithm/example.ts';
-import type { Message } from '../algorithm/message.ts';
+import type { Example } from '../algorithm/dataset.ts';
+import type { Message } from '../algorithm/prompts.ts';
 
 /** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
 export type ChatRow = { readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[] };

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { type FineTuneManifest, fineTuneManifestSchema } from '../engines/trainer-events.ts';
-import { ArtifactDamaged } from '../store/artifact-damaged.ts';
-import { ArtifactMissing } from '../store/artifact-missing.ts';
-import { readDocument } from '../store/documents.ts';
-import { writeAtomically } from '../store/write-atomically.ts';
+import { type FineTuneManifest, fineTuneManifestSchema } from '../engines/trainer/events.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { readDocument } from '../store/files/documents.ts';
 
 /**
  * Copies the files of a finished fine-tune, each compared with the hash that its manifest names, and returns the manifest, which stays

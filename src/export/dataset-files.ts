@@ -1,6 +1,6 @@
 import type { AnswerEquality } from '../algorithm/consensus.ts';
-import { datasetRowSchema } from '../store/dataset-row.ts';
-import { streamRows } from '../store/rows.ts';
+import { datasetRowSchema } from '../store/records/rows.ts';
+import { streamRows } from '../store/files/rows.ts';
 import { chatRow } from './chat-row.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
 import { labelledDebates } from './labelled-debates.ts';

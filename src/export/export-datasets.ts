@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnswerEquality } from '../algorithm/consensus.ts';
-import { colloquyVersion } from '../config/colloquy-version.ts';
-import { linesOf } from '../store/rows.ts';
-import { writeAtomically } from '../store/write-atomically.ts';
+import { colloquyVersion } from '../config/installation.ts';
+import { linesOf } from '../store/files/rows.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
 import { datasetCard, type WrittenFile } from './dataset-card.ts';
 import { type DatasetFormat, datasetFiles } from './dataset-files.ts';
 import type { FinishedIteration } from './finished-iteration.ts';

@@ -2,9 +2,8 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
-import { readIfThere } from '../store/sealed-file.ts';
-import { sha256File } from '../store/sha256-file.ts';
-import { writeAtomically } from '../store/write-atomically.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { readIfThere, sha256File } from '../store/files/sealed.ts';
 
 const fileName = 'colloquy-export.json';
 const manifestSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), z.string()) });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { colloquyVersion } from '../config/colloquy-version.ts';
-import type { Store } from '../store/open-store.ts';
-import { writeAtomically } from '../store/write-atomically.ts';
+import { colloquyVersion } from '../config/installation.ts';
+import type { Store } from '../store/store.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
 import { agentModelsAfter } from './agent-models-after.ts';
 import { copyAdapter } from './copy-adapter.ts';
 import type { FinishedIteration } from './finished-iteration.ts';

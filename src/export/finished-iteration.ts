@@ -2,16 +2,15 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment-config.ts';
-import { ArtifactMissing } from '../store/artifact-missing.ts';
-import { readDocument } from '../store/documents.ts';
-import { type ExperimentFiles, experimentFiles } from '../store/experiment-files.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import { ArtifactMissing } from '../store/errors.ts';
+import { readDocument } from '../store/files/documents.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
   iterationRecordSchema,
-} from '../store/iteration-record.ts';
-import type { Store } from '../store/open-store.ts';
+} from '../store/records/rows.ts';
+import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 import { ExperimentNotFinished } from './experiment-not-finished.ts';
 import { ExperimentNotInStore } from './experiment-not-in-store.ts';
 import { IterationNotFinished } from './iteration-not-finished.ts';

@@ -3,10 +3,10 @@ import type { AnswerEquality } from '../algorithm/consensus.ts';
 import { labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import { readDebates } from '../report/read-debates.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
-import { ArtifactMissing } from '../store/artifact-missing.ts';
-import type { ExperimentFiles } from '../store/experiment-files.ts';
-import { goldLabelSchema } from '../store/question-rows.ts';
-import { readRows } from '../store/rows.ts';
+import { ArtifactMissing } from '../store/errors.ts';
+import type { ExperimentFiles } from '../store/store.ts';
+import { goldLabelSchema } from '../store/records/rows.ts';
+import { readRows } from '../store/files/rows.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
 
 /**

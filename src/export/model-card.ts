@@ -1,5 +1,5 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { FineTuneManifest } from '../engines/trainer-events.ts';
+import type { FineTuneManifest } from '../engines/trainer/events.ts';
 import { count } from '../report/format.ts';
 import type { AgentModel } from './agent-models-after.ts';
 import { accuracyTable, card, licenceSection, markdownTable, provenance, settingsBlock } from './card.ts';

@@ -1,5 +1,5 @@
 import type { LabelledDebate } from '../algorithm/labelled-debate.ts';
-import type { Message } from '../algorithm/message.ts';
+import type { Message } from '../algorithm/prompts.ts';
 
 /** A row of a preference dataset as TRL's DPOTrainer takes it, conversational. */
 export type PreferenceRow = {

@@ -1,7 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
-import { publishFolder } from '../store/publish-folder.ts';
-import { StoreNotWritable } from '../store/store-not-writable.ts';
-import { temporaryPath } from '../store/temporary-path.ts';
+import { StoreNotWritable } from '../store/errors.ts';
+import { publishFolder, temporaryPath } from '../store/files/atomic.ts';
 import { ExportFolderTaken } from './export-folder-taken.ts';
 import { whyNotReplaced, writeExportManifest } from './export-manifest.ts';
 import { OutputNotWritable } from './output-not-writable.ts';

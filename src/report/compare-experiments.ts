@@ -1,7 +1,7 @@
-import { type Accuracy, accuracy } from '../algorithm/measures/accuracy.ts';
+import { type Accuracy, accuracy } from '../algorithm/measures/answers.ts';
 import type { Mark } from '../algorithm/evaluation.ts';
-import { type PairedTest, pairedTest } from '../algorithm/measures/paired-test.ts';
-import { configDifference, type Difference } from '../config/config-difference.ts';
+import { type PairedTest, pairedTest } from '../algorithm/measures/tests.ts';
+import { configDifference, type Difference } from '../config/resolve.ts';
 import type { EvaluatedExperiment } from './evaluated-experiment.ts';
 import { NoEvaluation } from './no-evaluation.ts';
 import { NoQuestionInCommon } from './no-question-in-common.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Outcome } from '../algorithm/evaluation.ts';
-import { evaluationRowSchema } from '../store/outcome-row.ts';
-import { streamRows } from '../store/rows.ts';
-import { questionKey } from '../tasks/question-key.ts';
+import { evaluationRowSchema } from '../store/records/rows.ts';
+import { streamRows } from '../store/files/rows.ts';
+import { questionKey } from '../questions/problem.ts';
 import type { EvaluatedExperiment } from './evaluated-experiment.ts';
 
 /** A question that the debates of only one of two experiments got right. */

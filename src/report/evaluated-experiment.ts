@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Mark, markOf } from '../algorithm/evaluation.ts';
-import { readDocument } from '../store/documents.ts';
-import { evaluationRowSchema } from '../store/outcome-row.ts';
-import { streamRows } from '../store/rows.ts';
-import { questionKey } from '../tasks/question-key.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { evaluationRowSchema } from '../store/records/rows.ts';
+import { streamRows } from '../store/files/rows.ts';
+import { questionKey } from '../questions/problem.ts';
 import { readResult } from './report-data.ts';
 
 /** What a finished experiment's held-out questions came to, without their texts: these may be many. */

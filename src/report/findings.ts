@@ -1,5 +1,5 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { PairedTest } from '../algorithm/measures/paired-test.ts';
+import type { PairedTest } from '../algorithm/measures/tests.ts';
 import { count, percent, points, pValue } from './format.ts';
 import type { ReportData } from './report-data.ts';
 

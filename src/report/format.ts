@@ -1,5 +1,5 @@
 /** How figures are written, in the report and in the terminal: one way for each kind. */
-import type { Accuracy } from '../algorithm/measures/accuracy.ts';
+import type { Accuracy } from '../algorithm/measures/answers.ts';
 
 /** A share in 0..1 as a percentage with one decimal: `61.2 %`. */
 export function percent(share: number): string {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DebateRow, debateRowSchema } from '../store/debate-row.ts';
-import { readRows } from '../store/rows.ts';
+import { type DebateRow, debateRowSchema } from '../store/records/rows.ts';
+import { readRows } from '../store/files/rows.ts';
 
 /**
  * The debates of a folder of shards, shard by shard, as far as shards are finished; none when there is no such folder.

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../algorithm/evaluation.ts';
-import { type PairedTest, pairedTest } from '../algorithm/measures/paired-test.ts';
-import { readDocument } from '../store/documents.ts';
-import { type ExperimentResult, experimentResultSchema } from '../store/experiment-result.ts';
-import { type LeftOutDocument, leftOutDocumentSchema } from '../store/left-out-document.ts';
-import { evaluationRowSchema } from '../store/outcome-row.ts';
-import { streamRows } from '../store/rows.ts';
-import { type PickedDebate, pickDebates } from './pick-debates.ts';
+import { type PairedTest, pairedTest } from '../algorithm/measures/tests.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { streamRows } from '../store/files/rows.ts';
+import { type ExperimentResult, experimentResultSchema } from '../store/records/result.ts';
+import { evaluationRowSchema, type LeftOutDocument, leftOutDocumentSchema } from '../store/records/rows.ts';
+import { pickDebates, type PickedDebate } from './pick-debates.ts';
 import { readDebates } from './read-debates.ts';
 
 /** All that the report shows. */

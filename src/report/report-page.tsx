@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { findings } from './findings.ts';
 import { count, duration } from './format.ts';
-import type { NightOutcome } from '../store/experiment-result.ts';
+import type { NightOutcome } from '../store/records/result.ts';
 import { Page } from './page.tsx';
 import type { PageParts } from './page-parts.ts';
 import type { ReportData } from './report-data.ts';

@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { VNode } from 'preact';
-import type { NightEntry } from '../store/night.ts';
+import type { NightEntry } from '../store/series.ts';
 import { count } from './format.ts';
 import { Page } from './page.tsx';
 import type { PageParts } from './page-parts.ts';

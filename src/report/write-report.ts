@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { renderToString } from 'preact-render-to-string';
 import { z } from 'zod';
-import { writeAtomically } from '../store/write-atomically.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
 import { writeDebateBrowser } from './debate-browser/write-debate-browser.ts';
 import { loadReportData } from './report-data.ts';
 import { pageParts } from './page-parts.ts';

@@ -1,8 +1,7 @@
 import { renderToString } from 'preact-render-to-string';
-import type { NightEntry } from '../store/night.ts';
-import type { Store } from '../store/open-store.ts';
-import { seriesFiles } from '../store/series-ledger.ts';
-import { writeAtomically } from '../store/write-atomically.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { type NightEntry, seriesFiles } from '../store/series.ts';
+import type { Store } from '../store/store.ts';
 import type { ChartPoint } from './accuracy-chart.ts';
 import { pageParts } from './page-parts.ts';
 import { seriesPage } from './series-page.tsx';

@@ -1,15 +1,28 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { ArtifactMissing } from './artifact-missing.ts';
-import { moveAside } from './move-aside.ts';
-import { type OnDamage, warnOfDamage } from './damage.ts';
-import type { ModelRef } from './model-ref.ts';
-import { readDocument } from './documents.ts';
-import type { Store } from './open-store.ts';
-import { sha256File } from './sha256-file.ts';
+import type { Agent } from '../algorithm/agents.ts';
+import { ArtifactMissing } from './errors.ts';
+import { moveAside } from './files/atomic.ts';
+import { readDocument } from './files/documents.ts';
+import { type OnDamage, sha256File, warnOfDamage } from './files/sealed.ts';
+import type { Store } from './store.ts';
+
+/** Names a model: the experiment's base model, or a finished fine-tune of it. */
+export const modelRefSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('base') }),
+  z.strictObject({
+    kind: z.literal('adapter'),
+    /** The content address: a hash of all that determines the weights (base, data, settings, seed, initial adapter). */
+    key: z.string().regex(/^[0-9a-f]{64}$/),
+    /** `file:///…`, a directory in PEFT's format with a manifest.json. */
+    uri: z.string(),
+  }),
+]);
+export type ModelRef = Readonly<z.infer<typeof modelRefSchema>>;
 
 /** All that a fine-tune's weights depend on. */
 export type ModelIngredients = {
@@ -85,3 +98,60 @@ export async function requireModels(store: Store, models: readonly ModelRef[]): 
 }
 
 const readThrough = new Set<string>();
+
+/** A model's content address; null is the base model. Without its place, because a store may be moved between two nights. */
+const keySchema = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .nullable();
+
+/** The agents that a night leaves to the next. */
+export const agentModelsSchema = z.array(
+  z.strictObject({ number: z.number().int(), models: z.record(z.string(), keySchema) }),
+);
+export type AgentModels = z.infer<typeof agentModelsSchema>;
+
+/** The agents' models by their content addresses. */
+export function modelsOf(agents: readonly Agent<ModelRef>[]): AgentModels {
+  const keyOf = (model: ModelRef) => (model.kind === 'base' ? null : model.key);
+  return agents.map(({ number, models }) => ({ number, models: mapValues(models, keyOf) }));
+}
+
+/** The agents, with each model where this store keeps it. */
+export function agentsIn(store: Store, models: AgentModels): Agent<ModelRef>[] {
+  const refOf = (key: string | null): ModelRef =>
+    key === null ? { kind: 'base' } : { kind: 'adapter', key, uri: pathToFileURL(store.model(key)).href };
+  return models.map((agent) => ({ number: agent.number, models: mapValues(agent.models, refOf) }));
+}
+
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+/**
+ * Names a base model by its weights: `<file>:<sha256>` of each .safetensors file of a folder, so that another model under the same
+ * path is another model. A model that is not a folder here (a hub id) is named by its id. Weights are hashed once a process,
+ * as long as their size and time stay.
+ */
+export async function baseModelHash(location: string): Promise<string> {
+  const names = (await readdir(location).catch(() => []))
+    .filter((name) => name.endsWith('.safetensors'))
+    .toSorted();
+  if (names.length === 0) return location;
+  return (
+    await Promise.all(names.map(async (name) => `${name}:${await hashOnce(join(location, name))}`))
+  ).join(',');
+}
+
+async function hashOnce(path: string): Promise<string> {
+  const { size, mtimeMs } = await stat(path);
+  const key = `${path}:${size}:${mtimeMs}`;
+  const hash = hashes.get(key) ?? sha256File(path);
+  hashes.set(key, hash);
+  return hash;
+}

@@ -1,5 +1,5 @@
 /** `npm run build`: makes dist/workflow-bundle.js, which workers run as long as it fits the sources. */
-import { ForbiddenImport } from './forbidden-import.ts';
+import { ForbiddenImport } from './bundle.ts';
 import { makePrebuiltBundle } from './make-prebuilt-bundle.ts';
 
 try {

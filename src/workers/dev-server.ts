@@ -1,16 +1,16 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { tools } from '../config/tools.ts';
-import { makeFolder } from '../store/make-folder.ts';
+import { tools } from '../config/installation.ts';
+import { registerSearchAttributes } from '../observe/search-attributes.ts';
+import { makeFolder } from '../store/files/atomic.ts';
+import { searchAttributes } from '../workflows/server-names.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
-import { searchAttributes } from '../workflows/search-attributes.ts';
-import { registerSearchAttributes } from './register-search-attributes.ts';
-import { freePort } from './free-port.ts';
-import { spawnWithParent, type GuardedProcess } from './spawn-with-parent.ts';
+import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
 
 export interface DevServerOptions {
   /** Where the server keeps everything; without it all is in memory and gone with the server. */
@@ -160,4 +160,26 @@ function lastLines(logFile: string): string {
   } catch {
     return '(it cannot be read)';
   }
+}
+
+/** Ports of this machine's loopback interface. */
+/**
+ * `preferred` when nothing listens there, else a port that the system has free. What it returns may be taken by another
+ * process before the caller listens on it: callers must be ready to ask again.
+ */
+export async function freePort(preferred = 0): Promise<number> {
+  return (await listenOnce(preferred)) ?? (await listenOnce(0)) ?? preferred;
+}
+
+/** Listens and closes again at once: the port that it got, or undefined when `port` is not to be had. */
+async function listenOnce(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => {
+      // A TCP server's address is always an AddressInfo (it is a string for pipes only).
+      const address = server.address() as AddressInfo;
+      server.close(() => resolve(address.port));
+    });
+  });
 }

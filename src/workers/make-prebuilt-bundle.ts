@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { colloquyVersion } from '../config/colloquy-version.ts';
-import { projectRoot } from '../config/project-root.ts';
-import { writeAtomically } from '../store/write-atomically.ts';
-import { type BundledWorkflows, bundleWorkflows } from './bundle-workflows.ts';
+import { colloquyVersion, projectRoot } from '../config/installation.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { type BundledWorkflows, bundleWorkflows } from './bundle.ts';
 import {
-  type BundleManifest,
   bundleFile,
+  type BundleManifest,
   hashOfFiles,
   manifestFile,
   sha256,

@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { packageVersion } from '../config/package-version.ts';
-import { projectRoot } from '../config/project-root.ts';
+import { packageVersion, projectRoot } from '../config/installation.ts';
 
 /** What is known of the bundle that `npm run build` has made: its code, or why it must not be run. */
 export type Prebuilt = { readonly code: string } | { readonly unfit: string };

@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ControlActivities, DebateActivities, GpuActivities } from '../activities/index.ts';
-import { taskQueues } from '../workers/task-queues.ts';
+import { taskQueues } from './server-names.ts';
 
 export const maximumAttempts = 10;
 /** Ten attempts over some five minutes: an engine may restart meanwhile. Then the step parks and waits for a person. */

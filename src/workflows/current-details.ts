@@ -1,4 +1,4 @@
-import type { Accuracy } from '../algorithm/measures/accuracy.ts';
+import type { Accuracy } from '../algorithm/measures/answers.ts';
 import { evaluationName, percent, pValue } from '../report/format.ts';
 import type { Progress } from './progress.ts';
 import { progressTable } from './progress-table.ts';

@@ -1,10 +1,9 @@
-import type { Extent, Plan } from '../activities/prepare.ts';
-import type { ShardSummary } from '../activities/shard-summary.ts';
-import type { Split } from '../store/experiment-files.ts';
+import type { ShardSummary } from '../activities/steps/debate.ts';
+import type { Extent, Plan } from '../activities/steps/prepare.ts';
+import type { Split } from '../store/store.ts';
 import { activities } from './activity-proxies.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import { inWindow } from './in-window.ts';
-import type { RunControl } from './run-control.ts';
+import type { RunControl } from './control.ts';
+import type { ExperimentState } from './progress.ts';
 
 /** So many shards are pending at once, for the workers to share. Far below Temporal's limit of 2,000 pending activities. */
 const window = 64;
@@ -75,4 +74,32 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       firstRound: a.tokens.firstRound + b.tokens.firstRound,
     },
   };
+}
+
+/**
+ * Calls `work` for 0..count-1 with at most `width` calls pending, and gives the results in order. After a failure nothing more
+ * is begun, and the failure is thrown once the pending calls have ended, so that none of them is left behind.
+ */
+export async function inWindow<Result>(
+  width: number,
+  count: number,
+  work: (index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  let next = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    while (next < count && !failed) {
+      const index = next++;
+      try {
+        results[index] = await work(index);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(width, count) }, lane));
+  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
+  return results;
 }

@@ -1,10 +1,10 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { votesAtEqualTokens } from '../algorithm/votes-at-equal-tokens.ts';
-import type { Measured } from '../store/experiment-files.ts';
+import { votesAtEqualTokens } from '../algorithm/measures/cost.ts';
+import type { Measured } from '../store/store.ts';
 import { activities } from './activity-proxies.ts';
 import { debateQuestions } from './debate-questions.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import type { RunControl } from './run-control.ts';
+import type { ExperimentState } from './progress.ts';
+import type { RunControl } from './control.ts';
 
 /**
  * Debates the held-out questions and compares the answers with the gold ones: a single answer, the majority, the debate. Beside a debate,

@@ -1,16 +1,15 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
-import type { Plan } from '../activities/prepare.ts';
-import type { ExperimentResult } from '../store/experiment-result.ts';
+import type { Plan } from '../activities/steps/prepare.ts';
+import type { ExperimentResult } from '../store/records/result.ts';
 import { activities } from './activity-proxies.ts';
 import { continueOnCurrentVersion } from './continue-on-current-version.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import { failuresThatEndARun } from './failures-that-end-a-run.ts';
-import { iterate } from './iterate.ts';
+import { createRunControl, type RunControl } from './control.ts';
 import { transferAgents } from './evaluate-agents.ts';
-import { closeNight, evaluateStart, startingAgents } from './night.ts';
-import { prepareExperiment } from './prepare-experiment.ts';
+import { failuresThatEndARun } from './failures.ts';
+import { iterate } from './iterate.ts';
+import { closeNight, evaluateStart, prepareExperiment, startingAgents } from './night.ts';
+import type { ExperimentState } from './progress.ts';
 import { remakingDamaged } from './remaking-damaged.ts';
-import { createRunControl, type RunControl } from './run-control.ts';
 
 /**
  * One method on one task for L iterations (Algorithm 1 of the paper): evaluate the base model, then iterate: debate, datasets,

@@ -1,11 +1,11 @@
 import { type Agent, modelOf } from '../algorithm/agents.ts';
-import type { BuiltDataset } from '../activities/build-datasets.ts';
-import type { FineTuned } from '../activities/fine-tune.ts';
-import type { ModelRef } from '../store/model-ref.ts';
+import type { BuiltDataset } from '../activities/steps/build-datasets.ts';
+import type { FineTuned } from '../activities/steps/fine-tune.ts';
+import type { ModelRef } from '../store/models.ts';
 import { activities } from './activity-proxies.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import { inWindow } from './in-window.ts';
-import type { RunControl } from './run-control.ts';
+import type { ExperimentState } from './progress.ts';
+import { inWindow } from './debate-questions.ts';
+import type { RunControl } from './control.ts';
 
 /** What the models are trained on that some agents share, or that one agent has to itself. */
 export type LearnersDatasets = {

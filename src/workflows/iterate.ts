@@ -1,10 +1,9 @@
 import { activities } from './activity-proxies.ts';
-import { debateQuestions } from './debate-questions.ts';
+import type { RunControl } from './control.ts';
+import { debateQuestions, inWindow } from './debate-questions.ts';
 import { evaluateAgents } from './evaluate-agents.ts';
-import type { ExperimentState } from './experiment-state.ts';
 import { fineTuneAgents, type LearnersDatasets, whose } from './fine-tune-agents.ts';
-import { inWindow } from './in-window.ts';
-import type { RunControl } from './run-control.ts';
+import type { ExperimentState } from './progress.ts';
 
 /** One iteration (section 2 of the paper): the agents debate, each is fine-tuned on its own side of the debates, and is measured. */
 export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {

@@ -1,12 +1,22 @@
+import type { Plan } from '../activities/steps/prepare.ts';
 import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { Plan } from '../activities/prepare.ts';
-import type { NightOutcome } from '../store/experiment-result.ts';
-import type { ModelRef } from '../store/model-ref.ts';
+import type { ModelRef } from '../store/models.ts';
+import type { NightOutcome } from '../store/records/result.ts';
 import { activities } from './activity-proxies.ts';
+import type { RunControl } from './control.ts';
 import { evaluateAgents, transferAgents } from './evaluate-agents.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import type { RunControl } from './run-control.ts';
+import type { ExperimentState } from './progress.ts';
+
+/** Resolves and checks the config, and writes it and the questions to the store, unless they are there. */
+export function prepareExperiment(experiment: string, input: unknown, control: RunControl): Promise<Plan> {
+  return control.step('prepare', () =>
+    activities.prepare.executeWithOptions(
+      { activityId: 'prepare', summary: 'resolve and check the config' },
+      [{ experiment, input: input ?? null }],
+    ),
+  );
+}
 
 /** The agents before the first iteration: those that the last night left, or N times the base model. */
 export function startingAgents({ agents, roles, night }: Plan): readonly Agent<ModelRef>[] {

@@ -1,25 +1,6 @@
 import { duration } from '../report/format.ts';
 import { terminalSafe } from '../report/terminal-safe.ts';
-import type { Progress } from './progress.ts';
-
-/** Where an experiment stands, in words: one line of plain text for each of these, safe for a terminal. */
-export type ProgressTable = Readonly<
-  Record<
-    | 'state'
-    | 'phase'
-    | 'done'
-    | 'rate'
-    | 'time left'
-    | 'last loss'
-    | 'retries'
-    | 'waits for a person'
-    | 'what to do',
-    string
-  > & {
-    /** Only of a night of a series. */
-    readonly night?: string;
-  }
->;
+import type { Progress, ProgressTable } from './progress.ts';
 
 /** The table that `colloquy status`, the Temporal UI and the query `progress` show. */
 export function progressTable(progress: Progress): ProgressTable {

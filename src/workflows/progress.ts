@@ -1,6 +1,8 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { Plan } from '../activities/steps/prepare.ts';
+import type { Agent } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { ProgressTable } from './progress-table.ts';
+import type { ModelRef } from '../store/models.ts';
 
 export type Phase =
   | 'preparing'
@@ -59,6 +61,25 @@ export type Loss = {
   readonly role: string;
 };
 
+/** Where an experiment stands, in words: one line of plain text for each of these, safe for a terminal. */
+export type ProgressTable = Readonly<
+  Record<
+    | 'state'
+    | 'phase'
+    | 'done'
+    | 'rate'
+    | 'time left'
+    | 'last loss'
+    | 'retries'
+    | 'waits for a person'
+    | 'what to do',
+    string
+  > & {
+    /** Only of a night of a series. */
+    readonly night?: string;
+  }
+>;
+
 /** The progress, and the same in words. */
 export const progressQuery = defineQuery<Progress & { readonly table: ProgressTable }>('progress');
 /** Stops after the steps in flight have saved what they have; `resume` goes on from there. */
@@ -70,3 +91,26 @@ export const retryUpdate = defineUpdate<Progress>('retry');
 export const abortUpdate = defineUpdate<Progress, [reason: string]>('abort');
 /** Sets L: not below the iteration under way. */
 export const setIterationsUpdate = defineUpdate<Progress, [iterations: number]>('setIterations');
+
+/** What one run hands to the next: references and figures, never texts. */
+export type ExperimentState = {
+  readonly plan: Plan;
+  /** The iteration that this run does; 0 is the evaluation of the base model. */
+  readonly iteration: number;
+  /** L, as the config or the last `setIterations` says. */
+  readonly iterations: number;
+  /** The agents as the iteration before left them. */
+  readonly agents: readonly Agent<ModelRef>[];
+  readonly evaluations: readonly Evaluation[];
+  /** It began anew to make again what was damaged: once for an experiment. */
+  readonly begunAnew?: true;
+  /** What the progress goes on from. */
+  readonly retries?: number;
+  readonly lastLoss?: Loss | null;
+};
+
+/** Seconds from the last change until `now` (milliseconds) in which something was being done: none in a pause or while all waits for a person. */
+export function secondsWorked({ state, inFlight, at }: Progress, now: number): number {
+  const working = inFlight > 0 && (state === 'running' || state === 'parked');
+  return working ? Math.max(0, (now - Date.parse(at)) / 1000) : 0;
+}

@@ -1,10 +1,9 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import type { ModelRef } from '../store/model-ref.ts';
+import type { ModelRef } from '../store/models.ts';
 import { activities } from './activity-proxies.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import { evaluateStart, startingAgents } from './night.ts';
-import { prepareExperiment } from './prepare-experiment.ts';
-import type { RunControl } from './run-control.ts';
+import type { RunControl } from './control.ts';
+import { isDamage } from './failures.ts';
+import { evaluateStart, prepareExperiment, startingAgents } from './night.ts';
+import type { ExperimentState } from './progress.ts';
 
 const attempts = 3;
 
@@ -64,13 +63,4 @@ function firstOfItsKey(model: ModelRef, index: number, all: readonly ModelRef[])
 
 function same(a: ModelRef, b: ModelRef): boolean {
   return a.kind === 'base' ? b.kind === 'base' : b.kind === 'adapter' && a.key === b.key;
-}
-
-/** Failures that `remakingDamaged` can mend, by the names of the store's errors. */
-export function isDamage(error: unknown): boolean {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return (
-    cause instanceof ApplicationFailure &&
-    (cause.type === 'ArtifactDamaged' || cause.type === 'ArtifactMissing')
-  );
 }

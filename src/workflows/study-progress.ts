@@ -1,5 +1,7 @@
-import { defineQuery } from '@temporalio/workflow';
+import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import type { PlannedCell } from '../activities/steps/study.ts';
 import type { MethodName } from '../algorithm/methods/methods.ts';
+import type { StudyResult } from '../store/records/result.ts';
 
 /** `elsewhere`: an experiment of that name is running that this study has not started; it is waited for. */
 export type CellState = 'waiting' | 'running' | 'elsewhere' | 'finished' | 'failed';
@@ -22,3 +24,85 @@ export type StudyProgress = {
 
 /** Under the same name as an experiment's. */
 export const studyProgressQuery = defineQuery<StudyProgress>('progress');
+
+/** Where a study stands, as its query and its current details tell it. */
+export type StudyTracker = {
+  readonly cells: (cells: readonly PlannedCell[]) => void;
+  readonly is: (cell: PlannedCell, state: CellState, reason?: string) => void;
+  readonly failed: () => StudyResult['failed'];
+  /** How many are not begun yet. */
+  readonly left: () => number;
+  readonly finished: () => void;
+  readonly ended: (error: unknown) => void;
+};
+
+/** Begins to track a study, and registers its query. */
+export function trackStudy(name: string): StudyTracker {
+  let progress: StudyProgress = { study: name, state: 'running', cells: [] };
+  const update = (changes: Partial<StudyProgress>): void => {
+    progress = { ...progress, ...changes };
+    setCurrentDetails(studyDetails(progress));
+  };
+  setHandler(studyProgressQuery, () => progress);
+  update({});
+  return {
+    cells: (cells) =>
+      update({
+        cells: cells.map(({ name: cell, experiment: column, method, seed, finished }) => ({
+          name: cell,
+          experiment: column,
+          method,
+          seed,
+          state: finished ? 'finished' : 'waiting',
+        })),
+      }),
+    is: ({ name: cell }, state, reason) =>
+      update({
+        cells: progress.cells.map((each) =>
+          each.name === cell ? { ...each, state, ...(reason === undefined ? {} : { reason }) } : each,
+        ),
+      }),
+    failed: () =>
+      progress.cells.flatMap(({ name: cell, state, reason = '' }) =>
+        state === 'failed' ? [{ name: cell, reason }] : [],
+      ),
+    left: () => progress.cells.filter(({ state }) => state === 'waiting').length,
+    finished: () => update({ state: 'finished' }),
+    ended: (error) => update({ state: isCancellation(error) ? 'cancelled' : 'failed' }),
+  };
+}
+
+/** The Markdown that the Temporal UI shows for a study: a row for each method, a column for each experiment and seed. */
+export function studyDetails({ state, cells }: StudyProgress): string {
+  const finished = cells.filter((cell) => cell.state === 'finished').length;
+  const columns = [...new Set(cells.map(columnOf))];
+  const methods = [...new Set(cells.map(({ method }) => method))];
+  const row = (method: string): string => {
+    const states = columns.map(
+      (column) => cells.find((cell) => cell.method === method && columnOf(cell) === column)?.state ?? '',
+    );
+    return `| ${method} | ${states.join(' | ')} |`;
+  };
+  return [
+    `**${state}**: ${finished} of ${cells.length} experiments finished`,
+    ...(cells.length === 0
+      ? []
+      : [
+          [
+            `| method | ${columns.join(' | ')} |`,
+            `| --- |${columns.map(() => ' --- |').join('')}`,
+            ...methods.map(row),
+          ].join('\n'),
+        ]),
+    ...cells.flatMap(({ name, reason }) => (reason === undefined ? [] : [failureOf(name, reason)])),
+  ].join('\n\n');
+}
+
+function columnOf({ experiment, seed }: StudyProgress['cells'][number]): string {
+  return `${experiment}, seed ${seed}`;
+}
+
+/** The reason has words of servers and models in it: as code nothing of it is a link or HTML. */
+function failureOf(name: string, reason: string): string {
+  return `**${name} failed**\n\n\`\`\`\`\n${reason.replaceAll('`', "'").slice(0, 1_000)}\n\`\`\`\``;
+}

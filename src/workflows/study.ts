@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   CancellationScope,
@@ -8,16 +9,14 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { PlannedCell } from '../activities/prepare-study.ts';
-import type { StudyResult } from '../store/study-result.ts';
+import type { PlannedCell } from '../activities/steps/study.ts';
+import type { StudyResult } from '../store/records/result.ts';
 import { activities } from './activity-proxies.ts';
 import { continueOnCurrentVersion } from './continue-on-current-version.ts';
+import { inWindow } from './debate-questions.ts';
 import type { experiment } from './experiment.ts';
-import { failuresThatEndARun } from './failures-that-end-a-run.ts';
-import { inWindow } from './in-window.ts';
-import { reasonOf } from './reason-of.ts';
-import { type StudyTracker, trackStudy } from './track-study.ts';
+import { failuresThatEndARun, reasonOf } from './failures.ts';
+import { type StudyTracker, trackStudy } from './study-progress.ts';
 
 /** Experiments that one activity tells of: some 25 kB. */
 const pageSize = 50;

@@ -1,9 +1,7 @@
-import { log, setCurrentDetails } from '@temporalio/workflow';
+import { CancellationScope, log, setCurrentDetails } from '@temporalio/workflow';
 import { currentDetails } from './current-details.ts';
-import type { ExperimentState } from './experiment-state.ts';
-import type { Progress } from './progress.ts';
-import { setSearchAttributes } from './search-attributes.ts';
-import { secondsWorked } from './seconds-worked.ts';
+import { type ExperimentState, type Progress, secondsWorked } from './progress.ts';
+import { setSearchAttributes } from './server-names.ts';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
 export type ProgressTracker = {
@@ -87,4 +85,37 @@ function stateOf(
   if (waiting.length > 0) return 'parked';
   if (paused) return inFlight > 0 ? 'pausing' : 'paused';
   return 'running';
+}
+
+/** The steps that are under way, each in a scope of its own, so that all of them can be stopped. */
+export type StepsInFlight = {
+  readonly begin: () => CancellationScope;
+  readonly end: (scope: CancellationScope) => void;
+  readonly count: () => number;
+  readonly stop: () => void;
+  /** Whether `stop` has stopped it, and not a cancellation of the run. */
+  readonly wasStopped: (scope: CancellationScope) => boolean;
+};
+
+export function stepsInFlight(): StepsInFlight {
+  const inFlight = new Set<CancellationScope>();
+  const stopped = new WeakSet<CancellationScope>();
+  return {
+    begin: () => {
+      const scope = new CancellationScope();
+      inFlight.add(scope);
+      return scope;
+    },
+    end: (scope) => {
+      inFlight.delete(scope);
+    },
+    count: () => inFlight.size,
+    stop: () => {
+      for (const scope of inFlight) {
+        stopped.add(scope);
+        scope.cancel();
+      }
+    },
+    wasStopped: (scope) => stopped.has(scope),
+  };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { allOrFirstFailure } from '../../src/activities/all-or-first-failure.ts';
-import { onAbort } from '../../src/engines/on-abort.ts';
-import { ClaimLost } from '../../src/store/claim-lost.ts';
+import { allOrFirstFailure } from '../../src/activities/asking/conversation.ts';
+import { onAbort } from '../../src/engines/abort.ts';
+import { ClaimLost } from '../../src/store/errors.ts';
 
 const never = new AbortController().signal;
 

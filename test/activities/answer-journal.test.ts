@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Answer, openAnswerJournal } from '../../src/activities/answer-journal.ts';
+import { type Answer, openAnswerJournal } from '../../src/activities/asking/answer-journal.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
 const seven: Answer = { text: 'seven', promptTokens: 3, completionTokens: 1 };

@@ -1,12 +1,10 @@
 import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { failureOf } from '../../src/activities/failures.ts';
-import { InvalidConfig } from '../../src/config/invalid-config.ts';
-import { EngineBusy } from '../../src/engines/engine-busy.ts';
-import { EngineUnreachable } from '../../src/engines/engine-unreachable.ts';
-import { FineTuneFailed } from '../../src/engines/fine-tune-failed.ts';
-import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
-import { DiskFull } from '../../src/store/disk-full.ts';
+import { InvalidConfig } from '../../src/config/faults.ts';
+import { EngineBusy, EngineUnreachable } from '../../src/engines/errors.ts';
+import { FineTuneFailed } from '../../src/engines/trainer/errors.ts';
+import { ArtifactDamaged, DiskFull } from '../../src/store/errors.ts';
 
 const running = new AbortController().signal;
 const failure = (error: unknown) => failureOf(error, running) as ApplicationFailure;

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AnswerJournal, openAnswerJournal } from '../../src/activities/answer-journal.ts';
-import { journalledAnswers } from '../../src/activities/journalled-answers.ts';
-import type { Message } from '../../src/algorithm/message.ts';
-import { experimentConfigSchema } from '../../src/config/experiment-config.ts';
-import { createUrlEndpoint } from '../../src/engines/url-endpoint.ts';
-import { claim } from '../../src/store/claim.ts';
+import { type AnswerJournal, openAnswerJournal } from '../../src/activities/asking/answer-journal.ts';
+import { journalledAnswers } from '../../src/activities/asking/journalled-answers.ts';
+import type { Message } from '../../src/algorithm/prompts.ts';
+import { experimentConfigSchema } from '../../src/config/experiment.ts';
+import { createUrlEndpoint } from '../../src/engines/endpoint/remote.ts';
+import { claim } from '../../src/store/files/claim.ts';
 import { completion, json, serve } from '../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 

@@ -1,18 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { type DiversityRequest, measureDiversity } from '../../src/activities/steps/measure-diversity.ts';
 import type { Agent } from '../../src/algorithm/agents.ts';
-import { type DiversityRequest, measureDiversity } from '../../src/activities/measure-diversity.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/experiment-config.ts';
-import { createEndpoints } from '../../src/engines/endpoints.ts';
-import type { DebateRow } from '../../src/store/debate-row.ts';
-import { diversitySchema } from '../../src/store/diversity-row.ts';
-import { readDocument, writeDocument } from '../../src/store/documents.ts';
-import { experimentFiles } from '../../src/store/experiment-files.ts';
-import type { ModelRef } from '../../src/store/model-ref.ts';
-import { openStore, type Store } from '../../src/store/open-store.ts';
-import { writeRows } from '../../src/store/rows.ts';
-import { type OpenDependencies, openDependencies } from '../../src/workers/open-dependencies.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/experiment.ts';
+import { createEndpoints } from '../../src/engines/endpoint/open.ts';
+import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
+import type { ModelRef } from '../../src/store/models.ts';
+import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
+import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
+import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 

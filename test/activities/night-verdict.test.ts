@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { nightVerdict } from '../../src/activities/night-verdict.ts';
+import { nightVerdict } from '../../src/activities/steps/close-night.ts';
 import type { Evaluation } from '../../src/algorithm/evaluation.ts';
-import type { NightEntry, NightPlan } from '../../src/store/night.ts';
+import type { NightEntry, NightPlan } from '../../src/store/series.ts';
 
 const evaluation = (debate: number): Evaluation => {
   const value = { accuracy: debate, standardError: 0 };

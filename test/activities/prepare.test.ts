@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { prepare } from '../../src/activities/prepare.ts';
-import { onReport } from '../../src/telemetry/reports.ts';
+import { prepare } from '../../src/activities/steps/prepare.ts';
+import { onReport } from '../../src/observe/events.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { startInstantEngine } from '../support/instant-engine.ts';
 import { smallExperiment } from '../support/small-experiment.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
-import { gsm8kRow, rows, writeDataset, writeRows } from '../tasks/samples.ts';
+import { gsm8kRow, rows, writeDataset, writeRows } from '../questions/samples.ts';
 
 const storeRoot = temporaryFolder();
 const running = { signal: new AbortController().signal, show: () => undefined };

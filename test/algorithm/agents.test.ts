@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { baseAgents, modelOf } from '../../src/algorithm/agents.ts';
-import { critic, generation } from '../../src/algorithm/roles.ts';
+import { baseAgents, critic, generation, modelOf } from '../../src/algorithm/agents.ts';
 
 it('all 2N models start as the same base model', () => {
   expect(baseAgents(3, [generation, critic], 'base')).toEqual([

@@ -1,8 +1,6 @@
 /** Datasets of one agent as the product writes them: the rows that the algorithm names, each with its text. */
-import { criticDataset } from '../../src/algorithm/critic-dataset.ts';
-import { type Dataset, type DatasetPart, rowExample } from '../../src/algorithm/dataset.ts';
-import type { Example } from '../../src/algorithm/example.ts';
-import { generationDataset } from '../../src/algorithm/generation-dataset.ts';
+import { type Dataset, type DatasetPart, type Example, rowExample } from '../../src/algorithm/dataset.ts';
+import { criticDataset, generationDataset } from '../../src/algorithm/imitation-datasets.ts';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 
 export function generationRows(agent: number, debates: readonly LabelledDebate[]): Example[] {

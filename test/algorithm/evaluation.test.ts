@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate as figures, markOf, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
-import { outcomeSchema } from '../../src/store/outcome-row.ts';
+import { outcomeSchema } from '../../src/store/records/rows.ts';
 import { anyScript, anySettings, said, sameNumber, scripted } from './scripted-debate.ts';
 
 const evaluate = (iteration: number, outcomes: readonly Outcome[], base: readonly Outcome[]) =>

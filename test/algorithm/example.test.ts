@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { exampleOf } from '../../src/algorithm/example.ts';
+import { exampleOf } from '../../src/algorithm/dataset.ts';
 
 const question = { role: 'user', content: '3+4' } as const;
 const response = { role: 'assistant', content: '\\boxed{7}' } as const;

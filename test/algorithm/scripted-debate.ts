@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
-import { baseAgents } from '../../src/algorithm/agents.ts';
+import { baseAgents, critic, generation } from '../../src/algorithm/agents.ts';
 import type { AnswerEquality } from '../../src/algorithm/consensus.ts';
 import { type Debate, debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
-import { critic, generation } from '../../src/algorithm/roles.ts';
 
 /** By agent, then by round: what it says. */
 export type Script = readonly (readonly string[])[];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { votesAtEqualTokens } from '../../src/algorithm/votes-at-equal-tokens.ts';
+import { votesAtEqualTokens } from '../../src/algorithm/measures/cost.ts';
 
 it('a majority at equal tokens has as many answers as the debate would pay for', () => {
   // 3 first answers cost 60, so one costs 20; the debate costs 300.

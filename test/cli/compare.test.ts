@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openStore } from '../../src/store/open-store.ts';
+import { openStore } from '../../src/store/store.ts';
 import { writeEvaluatedExperiment } from '../report/evaluated-experiment.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { colloquy } from './colloquy.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openStore } from '../../src/store/open-store.ts';
+import { openStore } from '../../src/store/store.ts';
 import { writeExportableExperiment, writeModel } from '../export/exportable-experiment.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { colloquy } from './colloquy.ts';

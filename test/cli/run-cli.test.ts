@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
-import { freePort } from '../../src/workers/free-port.ts';
+import { freePort } from '../../src/workers/dev-server.ts';
 import { writeFinishedExperiment } from '../report/finished-experiment.ts';
 import { colloquy } from './colloquy.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { connect, type Temporal } from '../../src/cli/connect.ts';
 import { NoWorker } from '../../src/cli/no-worker.ts';
 import { readSnapshot } from '../../src/cli/snapshot.ts';
@@ -12,7 +12,7 @@ import {
   startExperiment,
 } from '../../src/cli/start-experiment.ts';
 import { Refused, sendUpdate } from '../../src/cli/steer-experiment.ts';
-import { writeDocument } from '../../src/store/documents.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
 import { pauseUpdate } from '../../src/workflows/progress.ts';
 import { writeFinishedExperiment } from '../report/finished-experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';

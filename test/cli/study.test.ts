@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect, type Temporal } from '../../src/cli/connect.ts';
 import type { Display } from '../../src/cli/display.ts';
 import { followStudy } from '../../src/cli/follow-study.ts';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { startExperiment } from '../../src/cli/start-experiment.ts';
 import { startStudy, StudyHasOtherConfig } from '../../src/cli/start-study.ts';
 import { sendUpdate } from '../../src/cli/steer-experiment.ts';

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { configDifference } from '../../src/config/config-difference.ts';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { configDifference, resolveConfig } from '../../src/config/resolve.ts';
 
 it('tells the settings in which two configs differ, and only those', () => {
   const before = resolveConfig({});

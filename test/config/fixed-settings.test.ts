@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fixedSettings } from '../../src/config/fixed-settings.ts';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { fixedSettings, resolveConfig } from '../../src/config/resolve.ts';
 
 const fixed = (task: object) => JSON.stringify(fixedSettings(resolveConfig({ preset: 'paper', task })));
 

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfigFile } from '../../src/config/load-config.ts';
-import { projectRoot } from '../../src/config/project-root.ts';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { loadConfigFile } from '../../src/config/load.ts';
+import { projectRoot } from '../../src/config/installation.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 
 let folder = '';
 beforeAll(() => {

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { configJsonSchema } from '../../src/config/config-json-schema.ts';
-import { loadConfigFile } from '../../src/config/load-config.ts';
-import { presets } from '../../src/config/presets.ts';
-import { projectRoot } from '../../src/config/project-root.ts';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { projectRoot } from '../../src/config/installation.ts';
+import { loadConfigFile } from '../../src/config/load.ts';
+import { configJsonSchema } from '../../src/config/page.ts';
+import { presets, resolveConfig } from '../../src/config/resolve.ts';
 
 describe('the presets', () => {
   it('are the quickstart and the paper at least', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidConfig } from '../../src/config/invalid-config.ts';
-import { resolveConfig } from '../../src/config/resolve-config.ts';
+import { InvalidConfig } from '../../src/config/faults.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 
 /** The message that the input is refused with. */
 function refusal(input: unknown): string {

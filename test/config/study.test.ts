@@ -2,13 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { methodNames } from '../../src/algorithm/methods/methods.ts';
-import { studyJsonSchema } from '../../src/config/config-json-schema.ts';
-import { configurationPage } from '../../src/config/configuration-page.ts';
-import { experimentNameSchema } from '../../src/config/experiment-name.ts';
-import { InvalidConfig } from '../../src/config/invalid-config.ts';
-import { projectRoot } from '../../src/config/project-root.ts';
-import { resolveStudy } from '../../src/config/resolve-study.ts';
-import { studyPresets } from '../../src/config/study-presets.ts';
+import { InvalidConfig } from '../../src/config/faults.ts';
+import { projectRoot } from '../../src/config/installation.ts';
+import { experimentNameSchema } from '../../src/config/names.ts';
+import { configurationPage, studyJsonSchema } from '../../src/config/page.ts';
+import { resolveStudy, studyPresets } from '../../src/config/study.ts';
 
 const read = (...path: string[]) => readFileSync(join(projectRoot, ...path), 'utf8');
 const refusal = (input: unknown): string => {

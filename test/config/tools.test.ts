@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tools, ToolsMissing } from '../../src/config/tools.ts';
+import { tools, ToolsMissing } from '../../src/config/installation.ts';
 
 describe('the tools that the set-up provides', () => {
   let folder: string;

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { tools } from '../../src/config/tools.ts';
+import { tools } from '../../src/config/installation.ts';
 import { parsePytest } from './pytest-output.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

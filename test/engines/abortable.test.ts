@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { abortable, pause } from '../../src/engines/abortable.ts';
+import { abortable, pause } from '../../src/engines/abort.ts';
 
 const never = new Promise<never>(() => undefined);
 

@@ -1,13 +1,19 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ApiKeyMissing } from '../../src/engines/api-key.ts';
-import { type ChatClient, type ChatClientOptions, createChatClient } from '../../src/engines/chat-client.ts';
-import { EngineAnswerInvalid } from '../../src/engines/engine-answer-invalid.ts';
-import { EngineBusy } from '../../src/engines/engine-busy.ts';
-import { EngineClosed } from '../../src/engines/engine-closed.ts';
-import { EngineFailed } from '../../src/engines/engine-failed.ts';
-import { EngineRefused } from '../../src/engines/engine-refused.ts';
-import { EngineUnreachable } from '../../src/engines/engine-unreachable.ts';
+import {
+  type ChatClient,
+  type ChatClientOptions,
+  createChatClient,
+} from '../../src/engines/endpoint/chat-client.ts';
+import { ApiKeyMissing } from '../../src/engines/endpoint/exchange.ts';
+import {
+  EngineAnswerInvalid,
+  EngineBusy,
+  EngineClosed,
+  EngineFailed,
+  EngineRefused,
+  EngineUnreachable,
+} from '../../src/engines/errors.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openEndpoint } from '../../src/engines/open-endpoint.ts';
+import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { json, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();

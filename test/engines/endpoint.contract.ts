@@ -1,7 +1,7 @@
 /** What every endpoint must do, whatever its kind. Run on an engine with the embedded model. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ChatCompletion } from '../../src/engines/chat-client.ts';
-import type { Endpoint } from '../../src/engines/endpoint.ts';
+import type { ChatCompletion } from '../../src/engines/endpoint/chat-client.ts';
+import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { makeAdapter } from './fixtures/adapter.ts';
 
 export interface ContractCase {

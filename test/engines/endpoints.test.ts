@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { InvalidConfig } from '../../src/config/invalid-config.ts';
-import { createEndpoints } from '../../src/engines/endpoints.ts';
-import { createUrlEndpoint } from '../../src/engines/url-endpoint.ts';
+import { InvalidConfig } from '../../src/config/faults.ts';
+import { createEndpoints } from '../../src/engines/endpoint/open.ts';
+import { createUrlEndpoint } from '../../src/engines/endpoint/remote.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();

@@ -2,8 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { keylessEnvironment } from '../../src/engines/keyless-environment.ts';
-import { startProcessGroup } from '../../src/engines/process-group.ts';
+import { keylessEnvironment, startProcessGroup } from '../../src/engines/process/process-group.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { AdapterWithoutEffect } from '../../src/engines/adapter-without-effect.ts';
-import { createChatClient } from '../../src/engines/chat-client.ts';
+import { AdapterWithoutEffect } from '../../src/engines/errors.ts';
+import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import {
   createLoadedAdapters,
   type AdapterRef,
   type LoadedAdapters,
-} from '../../src/engines/loaded-adapters.ts';
+} from '../../src/engines/endpoint/adapters.ts';
 import { type Asked, completion, json, serve, type TestServer } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();

@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Endpoint } from '../../src/engines/endpoint.ts';
-import { EngineClosed } from '../../src/engines/engine-closed.ts';
-import { EngineDied } from '../../src/engines/engine-died.ts';
-import type { EndpointDeps } from '../../src/engines/open-endpoint.ts';
-import { openEndpoint } from '../../src/engines/open-endpoint.ts';
-import { groupAlive, groupGone } from './fixtures/processes.ts';
+import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
+import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { EngineClosed, EngineDied } from '../../src/engines/errors.ts';
 import { oneRequest } from './fixtures/http-server.ts';
+import { groupAlive, groupGone } from './fixtures/processes.ts';
 
 const program = fileURLToPath(new URL('./fixtures/engine.mjs', import.meta.url));
 const { signal } = new AbortController();

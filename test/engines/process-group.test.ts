@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { ProcessNotStarted, startProcessGroup } from '../../src/engines/process-group.ts';
-import { readLines } from '../../src/engines/read-lines.ts';
+import { ProcessNotStarted, startProcessGroup } from '../../src/engines/process/process-group.ts';
+import { readLines } from '../../src/engines/process/log-file.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-process-'));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { retryDelay } from '../../src/engines/retry-delay.ts';
+import { retryDelay } from '../../src/engines/endpoint/chat-client.ts';
 
 it.each([
   ['the seconds that the server names', '7', 0, 7_000],

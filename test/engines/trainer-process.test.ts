@@ -3,17 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FineTuneFailed } from '../../src/engines/fine-tune-failed.ts';
-import { failureKinds, type TrainerProgress } from '../../src/engines/trainer-events.ts';
-import { TrainerExited } from '../../src/engines/trainer-exited.ts';
+import {
+  FineTuneFailed,
+  TrainerExited,
+  TrainerSpokeGarbage,
+  TrainerStalled,
+} from '../../src/engines/trainer/errors.ts';
+import { failureKinds, type TrainerProgress } from '../../src/engines/trainer/events.ts';
 import {
   createTrainer,
   type Trainer,
   type TrainerJob,
   type TrainerOptions,
-} from '../../src/engines/trainer-process.ts';
-import { TrainerSpokeGarbage } from '../../src/engines/trainer-spoke-garbage.ts';
-import { TrainerStalled } from '../../src/engines/trainer-stalled.ts';
+} from '../../src/engines/trainer/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { onAbort } from '../../src/engines/on-abort.ts';
-import { createTurns } from '../../src/engines/turns.ts';
+import { onAbort } from '../../src/engines/abort.ts';
+import { createTurns } from '../../src/engines/endpoint/request-slots.ts';
 
 /** A step that is told to stop: whatever it asks for ends then. */
 function step() {

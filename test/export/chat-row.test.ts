@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../../src/algorithm/message.ts';
+import type { Message } from '../../src/algorithm/prompts.ts';
 import { chatRow } from '../../src/export/chat-row.ts';
 
 const message = fc.record({

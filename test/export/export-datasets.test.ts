@@ -7,9 +7,8 @@ import type { DatasetFormat } from '../../src/export/dataset-files.ts';
 import { exportDatasets } from '../../src/export/export-datasets.ts';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
 import { publishExport } from '../../src/export/publish-export.ts';
-import { experimentFiles } from '../../src/store/experiment-files.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { writeRows } from '../../src/store/rows.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { courses, writeExportableExperiment } from './exportable-experiment.ts';
 

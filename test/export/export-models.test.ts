@@ -5,10 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { exportModels } from '../../src/export/export-models.ts';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { writeDocument } from '../../src/store/documents.ts';
-import { experimentFiles } from '../../src/store/experiment-files.ts';
-import type { NightPlan } from '../../src/store/night.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import type { NightPlan } from '../../src/store/series.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment, writeModel } from './exportable-experiment.ts';
 

@@ -2,13 +2,11 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { experimentConfigSchema } from '../../src/config/experiment-config.ts';
-import type { DebateRow } from '../../src/store/debate-row.ts';
-import { writeDocument } from '../../src/store/documents.ts';
-import { experimentFiles } from '../../src/store/experiment-files.ts';
-import type { IterationRecord } from '../../src/store/iteration-record.ts';
-import type { Store } from '../../src/store/open-store.ts';
-import { writeRows } from '../../src/store/rows.ts';
+import { experimentConfigSchema } from '../../src/config/experiment.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
+import type { DebateRow, IterationRecord } from '../../src/store/records/rows.ts';
+import { experimentFiles, type Store } from '../../src/store/store.ts';
 
 /** What each agent did: whether its first answer and its last one were right. */
 export type Course = 'kept' | 'corrected' | 'spoilt' | 'wrong';

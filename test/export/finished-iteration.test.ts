@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
-import { experimentFiles } from '../../src/store/experiment-files.ts';
-import { openStore } from '../../src/store/open-store.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';
-import { projectRoot } from '../../src/config/project-root.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { artifactsOf } from './artifacts.ts';
 import type { Fault } from './fault.ts';
 import type { Moment } from './moments.ts';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { projectRoot } from '../../src/config/project-root.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { inFlight } from '../support/test-dependencies.ts';
 import type { Suffered } from './suffer.ts';
 

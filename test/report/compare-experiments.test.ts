@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { compareExperiments } from '../../src/report/compare-experiments.ts';
 import { differingQuestions } from '../../src/report/differing-questions.ts';
 import { type EvaluatedExperiment, readEvaluatedExperiment } from '../../src/report/evaluated-experiment.ts';
-import { openStore } from '../../src/store/open-store.ts';
+import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type Answered, writeEvaluatedExperiment } from './evaluated-experiment.ts';
 

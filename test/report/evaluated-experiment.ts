@@ -1,6 +1,6 @@
 /** A finished experiment's folder as far as a comparison reads it, from what its debates got right. */
 import { join } from 'node:path';
-import { writeRows } from '../../src/store/rows.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
 import { writeFinishedExperiment } from './finished-experiment.ts';
 
 export type Answered = {

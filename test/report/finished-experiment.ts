@@ -4,10 +4,10 @@ import { majorityVote } from '../../src/algorithm/consensus.ts';
 import { agreement, type Debate } from '../../src/algorithm/debate.ts';
 import { evaluate, markOf, outcomeOf, type Outcome } from '../../src/algorithm/evaluation.ts';
 import { draw } from '../../src/algorithm/random.ts';
-import type { DebateRow } from '../../src/store/debate-row.ts';
-import { writeDocument } from '../../src/store/documents.ts';
-import type { ExperimentResult } from '../../src/store/experiment-result.ts';
-import { writeRows } from '../../src/store/rows.ts';
+import type { DebateRow } from '../../src/store/records/rows.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import type { ExperimentResult } from '../../src/store/records/result.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
 
 export type FixtureOptions = {
   readonly name?: string;

@@ -5,8 +5,8 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { majorityVote } from '../../src/algorithm/consensus.ts';
 import { agreement } from '../../src/algorithm/debate.ts';
 import { type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
-import type { DebateRow } from '../../src/store/debate-row.ts';
-import { writeRows } from '../../src/store/rows.ts';
+import type { DebateRow } from '../../src/store/records/rows.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
 
 export type LongExperiment = {
   readonly questions: number;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resultTable } from '../../src/report/result-table.ts';
 import { writeReport } from '../../src/report/write-report.ts';
-import { writeDocument } from '../../src/store/documents.ts';
-import type { ExperimentResult } from '../../src/store/experiment-result.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import type { ExperimentResult } from '../../src/store/records/result.ts';
 import { writeFinishedExperiment } from './finished-experiment.ts';
 
 describe('the report of a finished experiment', () => {

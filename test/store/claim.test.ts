@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { claim } from '../../src/store/claim.ts';
-import { ClaimLost } from '../../src/store/claim-lost.ts';
+import { claim } from '../../src/store/files/claim.ts';
+import { ClaimLost } from '../../src/store/errors.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 describe('a claim', () => {

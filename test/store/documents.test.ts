@@ -2,9 +2,8 @@ import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
-import { readDocument, writeDocument } from '../../src/store/documents.ts';
-import { StoreNotWritable } from '../../src/store/store-not-writable.ts';
+import { ArtifactDamaged, StoreNotWritable } from '../../src/store/errors.ts';
+import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const folder = temporaryFolder();

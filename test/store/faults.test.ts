@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
-import { openJournal } from '../../src/store/journal.ts';
-import { findRows, writeRows } from '../../src/store/rows.ts';
+import { openJournal } from '../../src/store/files/journal.ts';
+import { findRows, writeRows } from '../../src/store/files/rows.ts';
 import { outputOf, ownMounts, runChild } from './faults/run-child.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writ
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Damage } from '../../src/store/damage.ts';
-import { openJournal } from '../../src/store/journal.ts';
+import type { Damage } from '../../src/store/files/sealed.ts';
+import { openJournal } from '../../src/store/files/journal.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const folder = temporaryFolder();

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ZodError } from 'zod';
-import { projectRoot } from '../../src/config/project-root.ts';
-import { openStore } from '../../src/store/open-store.ts';
+import { projectRoot } from '../../src/config/installation.ts';
+import { openStore } from '../../src/store/store.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -1,8 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { removeTemporaries } from '../../src/store/remove-temporaries.ts';
-import { temporaryPath } from '../../src/store/temporary-path.ts';
+import { removeTemporaries, temporaryPath } from '../../src/store/files/atomic.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 it('what killed writers of files and of folders left is removed, and nothing else', async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DiskFull } from '../../src/store/disk-full.ts';
-import type { Journal } from '../../src/store/journal.ts';
-import { appendNoting, requireRoom } from '../../src/store/room-to-journal.ts';
+import { DiskFull } from '../../src/store/errors.ts';
+import { appendNoting, type Journal, requireRoom } from '../../src/store/files/journal.ts';
 
 /** A journal on a disk that the others are on too. */
 function journalOn(disk: { full: boolean }): Journal & { readonly keys: string[] } {

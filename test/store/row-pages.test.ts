@@ -2,10 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
-import { ArtifactMissing } from '../../src/store/artifact-missing.ts';
-import { readPage } from '../../src/store/row-pages.ts';
-import { writeRows } from '../../src/store/rows.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
+import { readPage, writeRows } from '../../src/store/files/rows.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const rowSchema = z.object({ n: z.number(), text: z.string() });

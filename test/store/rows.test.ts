@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ArtifactDamaged } from '../../src/store/artifact-damaged.ts';
-import { ArtifactMissing } from '../../src/store/artifact-missing.ts';
-import type { Damage } from '../../src/store/damage.ts';
-import { findRows, readRows, streamRows, writeRows } from '../../src/store/rows.ts';
-import { sha256File } from '../../src/store/sha256-file.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
+import { findRows, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
+import { type Damage, sha256File } from '../../src/store/files/sealed.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const folder = temporaryFolder();

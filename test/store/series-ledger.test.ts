@@ -1,10 +1,9 @@
 import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NightEntry } from '../../src/store/night.ts';
-import { openStore, type Store } from '../../src/store/open-store.ts';
-import { addToLedger, heldOutOf, readLedger, seriesFiles } from '../../src/store/series-ledger.ts';
-import { SeriesDamaged } from '../../src/store/series-damaged.ts';
+import { SeriesDamaged } from '../../src/store/errors.ts';
+import { addToLedger, heldOutOf, type NightEntry, readLedger, seriesFiles } from '../../src/store/series.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const heldOut = [{ id: 'heldout-00000', text: '1+1', answer: '2' }];

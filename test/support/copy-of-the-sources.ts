@@ -1,6 +1,6 @@
 import { cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { projectRoot } from '../../src/config/project-root.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
 /** A folder with the code as it is now, to be changed by a test, that can be bundled and run as the project itself. */

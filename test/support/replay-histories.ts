@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { workflowBundle } from '../../src/workers/workflow-bundle.ts';
+import { workflowBundle } from '../../src/workers/bundle.ts';
 import { largestPayload } from './largest-payload.ts';
 
 /** One run of one workflow: a continued, reset or restarted workflow has several. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { tools } from '../../src/config/tools.ts';
+import { tools } from '../../src/config/installation.ts';
 
 /** Runs the `temporal` command against the server and namespace that the environment names, this process's unless told; gives what it prints. */
 export async function temporalCli(

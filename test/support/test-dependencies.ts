@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { createEndpoints } from '../../src/engines/endpoints.ts';
-import { createTrainer } from '../../src/engines/trainer-process.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { type OpenDependencies, openDependencies } from '../../src/workers/open-dependencies.ts';
+import { createEndpoints } from '../../src/engines/endpoint/open.ts';
+import { createTrainer } from '../../src/engines/trainer/process.ts';
+import { openStore } from '../../src/store/store.ts';
+import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 
 export type TestDependencies = {
   readonly storeRoot: string;

@@ -3,7 +3,7 @@
  * line that it is given, `free` when nothing holds the GPU gate, or `held` when something does for 10 s.
  */
 import { createInterface } from 'node:readline';
-import { startWorkers } from '../../src/workers/start-workers.ts';
+import { startWorkers } from '../../src/workers/start.ts';
 import { testDependencies, type TestDependencies } from './test-dependencies.ts';
 
 const stop = new AbortController();

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { projectRoot } from '../../src/config/project-root.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import type { TestDependencies } from './test-dependencies.ts';
 
 export type WorkerProcess = {

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { startWorkers } from '../../src/workers/start-workers.ts';
-import { taskQueues } from '../../src/workers/task-queues.ts';
+import { startWorkers } from '../../src/workers/start.ts';
+import { taskQueues } from '../../src/workflows/server-names.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';

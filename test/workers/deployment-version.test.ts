@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deploymentVersion } from '../../src/workers/deployment-version.ts';
+import { deploymentVersion } from '../../src/workers/start.ts';
 
 describe('the version that a worker serves', () => {
   it('is none without a deployment', () => {

@@ -1,16 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tools } from '../../src/config/tools.ts';
-import { freePort } from '../../src/workers/free-port.ts';
-import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
-import { searchAttributes } from '../../src/workflows/search-attributes.ts';
-import { until } from '../support/until.ts';
+import { tools } from '../../src/config/installation.ts';
 import { DevServerDatabaseInUse } from '../../src/workers/dev-server-database.ts';
-import { DevServerFailed, startDevServer, type DevServer } from '../../src/workers/dev-server.ts';
+import { type DevServer, DevServerFailed, freePort, startDevServer } from '../../src/workers/dev-server.ts';
+import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
+import { searchAttributes } from '../../src/workflows/server-names.ts';
+import { until } from '../support/until.ts';
 
 describe('the Temporal dev server', () => {
   let folder: string;

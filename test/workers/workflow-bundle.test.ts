@@ -1,7 +1,7 @@
 import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../src/workers/bundle-workflows.ts';
+import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { makePrebuiltBundle } from '../../src/workers/make-prebuilt-bundle.ts';
 import { bundleFile, manifestFile, readPrebuiltBundle } from '../../src/workers/prebuilt-bundle.ts';
 import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
@@ -29,14 +29,14 @@ describe('the workflow bundle', () => {
     ],
     [
       'an activity, by its value',
-      "import { versions } from '../activities/versions.ts';\nexport const forbidden = versions;",
+      "import { versions } from '../activities/dependencies.ts';\nexport const forbidden = versions;",
       'zod',
     ],
     ['a package behind `require`', "export const forbidden = () => require('axios');", 'axios'],
   ])('is refused when it imports %s, naming the module and who imports it', async (_, text, module) => {
     const root = await copyOfTheSources();
     await appendFile(
-      join(root, 'src', 'workflows', 'in-window.ts'),
+      join(root, 'src', 'workflows', 'debate-questions.ts'),
       "\nexport { forbidden } from './extra.ts';\n",
     );
     await writeFile(join(root, 'src', 'workflows', 'extra.ts'), text);
@@ -72,9 +72,15 @@ describe('the bundle in dist/', () => {
       expect(await readPrebuiltBundle(root), file).toEqual({ unfit: 'the sources have changed since' });
       await writeFile(path, text);
     }
-    await rename(join(root, 'src/workflows/in-window.ts'), join(root, 'src/workflows/window.ts'));
+    await rename(
+      join(root, 'src/workflows/debate-questions.ts'),
+      join(root, 'src/workflows/other-questions.ts'),
+    );
     expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'the sources have changed since' });
-    await rename(join(root, 'src/workflows/window.ts'), join(root, 'src/workflows/in-window.ts'));
+    await rename(
+      join(root, 'src/workflows/other-questions.ts'),
+      join(root, 'src/workflows/debate-questions.ts'),
+    );
     expect(await readPrebuiltBundle(root)).toEqual({ code });
   });
 

@@ -3,13 +3,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
-import { openDependencies } from '../../src/workers/open-dependencies.ts';
-import { startWorkers } from '../../src/workers/start-workers.ts';
-import { taskQueues } from '../../src/workers/task-queues.ts';
+import { openDependencies, startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
+import { taskQueues } from '../../src/workflows/server-names.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
-import { replayHistories } from '../support/replay-histories.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
+import { replayHistories } from '../support/replay-histories.ts';
 
 describe('an experiment with the embedded model', () => {
   it('debates, fine-tunes real adapters and answers with them, and leaves no process behind', async () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { experimentResultSchema } from '../../src/store/experiment-result.ts';
-import { taskQueues } from '../../src/workers/task-queues.ts';
+import { experimentResultSchema } from '../../src/store/records/result.ts';
+import { taskQueues } from '../../src/workflows/server-names.ts';
 import {
   abortUpdate,
   pauseUpdate,

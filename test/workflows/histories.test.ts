@@ -6,8 +6,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../src/workers/bundle-workflows.ts';
-import { workflowBundle } from '../../src/workers/workflow-bundle.ts';
+import { bundleWorkflows, workflowBundle } from '../../src/workers/bundle.ts';
 import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
 import { historiesFolder, recordedFiles, replayRecorded } from '../support/recorded-histories.ts';
 import { recordedShapes } from '../support/recorded-shapes.ts';
@@ -106,14 +105,14 @@ const mutations: readonly [change: string, shape: string, file: string, from: st
   [
     'a step that has used up its retries ends the run',
     'parked-retried',
-    'run-control.ts',
+    'control.ts',
     'await park(name, error);',
     'throw error;',
   ],
   [
     'a pause lets its steps go on',
     'updated',
-    'take-updates.ts',
+    'updates.ts',
     '      paused = true;\n      stopSteps();',
     '      paused = true;',
   ],

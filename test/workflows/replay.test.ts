@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../src/workers/bundle-workflows.ts';
+import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { progressQuery } from '../../src/workflows/progress.ts';
 import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
 import { replayHistories } from '../support/replay-histories.ts';

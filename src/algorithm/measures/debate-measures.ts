@@ -1,11 +1,14 @@
-import { conformity } from './conformity.ts';
-import { consensusShare } from './consensus-share.ts';
-import { distinctAnswers } from './distinct-answers.ts';
-import { flips } from './flips.ts';
-import { classesInRound, type GradedAnswers, roundsOf } from './graded-answers.ts';
-import { majAtK } from './maj-at-k.ts';
-import { passAtK } from './pass-at-k.ts';
-import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './ratio.ts';
+import {
+  classesInRound,
+  consensusShare,
+  distinctAnswers,
+  type GradedAnswers,
+  majAtK,
+  passAtK,
+  roundsOf,
+} from './answers.ts';
+import { conformity, flips } from './flips.ts';
+import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './tests.ts';
 
 /** All that is measured of the debates of an iteration. Null where there was nothing to count. */
 export type DebateMeasures = {

@@ -1,8 +1,8 @@
-import type { CriticSettings } from '../critic-dataset.ts';
+import type { Role } from '../agents.ts';
 import type { Dataset } from '../dataset.ts';
+import type { CriticSettings } from '../imitation-datasets.ts';
 import type { Match } from '../labelled-debate.ts';
 import type { Stance } from '../prompts.ts';
-import type { Role } from '../roles.ts';
 
 /**
  * A method of the paper, one of its baselines or ablations: who answers, who learns, and how debates become datasets. All else (the
@@ -51,3 +51,13 @@ export type Learning = {
     settings: CriticSettings,
   ) => Readonly<Record<string, Dataset>>;
 };
+
+/** Who shares models: each agent has its own, or all agents have the same. By agent number; one set of datasets and fine-tunes for each. */
+export function learnerGroups(
+  agents: number,
+  learning: Learning | undefined,
+): readonly (readonly number[])[] {
+  const numbers = Array.from({ length: agents }, (_, index) => index + 1);
+  if (learning === undefined) return [];
+  return learning.models === 'each agent' ? numbers.map((number) => [number]) : [numbers];
+}

@@ -1,16 +1,133 @@
-import { base } from './base.ts';
-import { cooperative } from './cooperative.ts';
-import { debate } from './debate.ts';
-import { majorityFt } from './majority-ft.ts';
-import { majority } from './majority.ts';
+import { critic, generation, generationThroughout } from '../agents.ts';
+import { bootstrappedDataset } from '../bootstrap.ts';
+import { criticDataset, generationDataset } from '../imitation-datasets.ts';
 import type { Method } from './method.ts';
-import { multiagentFt } from './multiagent-ft.ts';
-import { noCritic } from './no-critic.ts';
-import { noSummary } from './no-summary.ts';
-import { singleAgentNoDebate } from './single-agent-no-debate.ts';
-import { singleAgent } from './single-agent.ts';
-import { star } from './star.ts';
-import { uniqueId } from './unique-id.ts';
+
+export const base: Method = {
+  title: 'Base',
+  about: 'One answer of the base model (Table 1). The mean over the agents, which here are samples.',
+  answer: 'single',
+  fixes: { iterations: 0, rounds: 1 },
+  roles: [generation],
+};
+
+export const majority: Method = {
+  title: 'Majority',
+  about:
+    'The majority of k independent answers of the base model, k being `agents` (Table 1; self-consistency).',
+  answer: 'majority',
+  fixes: { iterations: 0, rounds: 1 },
+  roles: [generation],
+};
+
+export const debate: Method = {
+  title: 'Debate',
+  about: 'Agents that are all the base model debate; nothing is fine-tuned (Table 1).',
+  answer: 'debate',
+  fixes: { iterations: 0 },
+  roles: [generation, critic],
+};
+
+export const majorityFt: Method = {
+  title: 'Majority FT',
+  about:
+    'One model learns from all first answers that equal their majority; it answers by majority vote (Table 1). No debate.',
+  answer: 'majority',
+  fixes: { rounds: 1 },
+  roles: [generation],
+  learning: {
+    models: 'all agents',
+    conversation: 'debate',
+    datasets: (agents, debates) => ({ generation: generationDataset(agents, debates) }),
+  },
+};
+
+export const star: Method = {
+  title: 'STaR',
+  about:
+    'One model learns from its own right answers and, where it was wrong, from the reasoning that it gives when told the gold answer (Table 1; Zelikman et al. 2022). The only method that sees gold answers. STaR itself starts from the base model each time: `init_from: base`.',
+  answer: 'single',
+  fixes: { rounds: 1, label_source: 'gold' },
+  roles: [generation],
+  learning: {
+    models: 'all agents',
+    conversation: 'bootstrap',
+    datasets: (_, debates) => ({ generation: bootstrappedDataset([1], debates) }),
+  },
+};
+
+export const multiagentFt = {
+  title: 'Multiagent FT',
+  about:
+    'The method of the paper (section 2, Algorithm 1): each agent has a generation and a critic model of its own, fine-tuned on its own side of the debates.',
+  answer: 'debate',
+  fixes: {},
+  roles: [generation, critic],
+  learning: {
+    models: 'each agent',
+    conversation: 'debate',
+    datasets: (agents, debates, settings) => ({
+      generation: generationDataset(agents, debates),
+      critic: criticDataset(agents, debates, settings),
+    }),
+  },
+} satisfies Method;
+
+export const noCritic: Method = {
+  ...multiagentFt,
+  title: 'w/o critic',
+  about: 'Multiagent FT with generation models alone, which answer in every round (Table 2).',
+  roles: [generationThroughout],
+  learning: {
+    models: 'each agent',
+    conversation: 'debate',
+    datasets: (agents, debates) => ({ generation: generationDataset(agents, debates) }),
+  },
+};
+
+export const noSummary: Method = {
+  ...multiagentFt,
+  title: 'w/o summary',
+  about: 'Multiagent FT whose critics see the other responses themselves, not a summary (Table 2).',
+  fixes: { summarize: false },
+};
+
+export const singleAgent: Method = {
+  ...multiagentFt,
+  title: 'Single-agent FT',
+  about:
+    'One generation and one critic model learn from the debates of all agents, which are copies of them (Table 2).',
+  learning: { ...multiagentFt.learning, models: 'all agents' },
+};
+
+export const singleAgentNoDebate: Method = {
+  title: 'Single-agent FT w/o debate',
+  about:
+    'One model learns from its own first answers (those of agent 1) that equal the majority, and gives one answer (Table 2).',
+  answer: 'single',
+  fixes: { rounds: 1 },
+  roles: [generation],
+  learning: {
+    models: 'all agents',
+    conversation: 'debate',
+    datasets: (_, debates) => ({ generation: generationDataset([1], debates) }),
+  },
+};
+
+export const cooperative: Method = {
+  ...multiagentFt,
+  title: 'Cooperative FT',
+  about: 'Multiagent FT of agents that are asked to build on each other instead of to criticise (Table 3).',
+  stance: 'cooperate',
+};
+
+export const uniqueId: Method = {
+  ...debate,
+  title: 'Unique ID',
+  about:
+    'Debate of base models that are told apart by a number in the prompt instead of by fine-tuning (Table 5).',
+  identified: true,
+};
 
 /** What a config calls the methods, in the order of the paper's tables. */
 export const methodNames = [

@@ -1,7 +1,7 @@
 import { compareExperiments } from '../../report/compare-experiments.ts';
 import { differingQuestions } from '../../report/differing-questions.ts';
 import { readEvaluatedExperiment } from '../../report/evaluated-experiment.ts';
-import { openStore } from '../../store/open-store.ts';
+import { openStore } from '../../store/store.ts';
 import { wantsColours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { comparisonText, differingText } from '../comparison-text.ts';

@@ -25,7 +25,7 @@ export const dev = command({
     const [port, uiPort] = [portNumber(args.port, 'port'), portNumber(args['ui-port'], 'ui-port')];
     // Imported when needed: they bring Temporal's native core and the bundler.
     const { startDevServer } = await import('../../workers/dev-server.ts');
-    const { startWorkers } = await import('../../workers/start-workers.ts');
+    const { startWorkers } = await import('../../workers/start.ts');
     const { signal, dispose } = interruptSignal();
     const server = await startDevServer({ dbFilename: devDatabase(), port, uiPort });
     try {

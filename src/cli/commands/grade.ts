@@ -1,5 +1,5 @@
-import { createGrader } from '../../tasks/graders/grader.ts';
-import { gradeLines } from '../../tasks/graders/grade-lines.ts';
+import { createGrader } from '../../grading/grader.ts';
+import { gradeLines } from '../../grading/grade-lines.ts';
 import { command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,5 +1,5 @@
-import { type Preset, presets as allPresets } from '../../config/presets.ts';
-import { studyPresets } from '../../config/study-presets.ts';
+import { type Preset, presets as allPresets } from '../../config/resolve.ts';
+import { studyPresets } from '../../config/study.ts';
 import { colours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { projectRoot } from '../../config/project-root.ts';
-import { openStore } from '../../store/open-store.ts';
+import { projectRoot } from '../../config/installation.ts';
+import { openStore } from '../../store/store.ts';
 import { retryUpdate } from '../../workflows/progress.ts';
 import { command, jsonFlag } from '../command.ts';
 import { type Temporal, withTemporal } from '../connect.ts';

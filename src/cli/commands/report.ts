@@ -1,6 +1,5 @@
-import { openStore } from '../../store/open-store.ts';
-import { studyFiles } from '../../store/study-files.ts';
-import { readLedger } from '../../store/series-ledger.ts';
+import { readLedger } from '../../store/series.ts';
+import { openStore, studyFiles } from '../../store/store.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { experimentName, seriesName, studyName } from '../experiment-argument.ts';

@@ -1,8 +1,7 @@
 import type { ScheduleDescription } from '@temporalio/client';
-import type { NightEntry } from '../../store/night.ts';
-import { openStore } from '../../store/open-store.ts';
-import { readLedger } from '../../store/series-ledger.ts';
-import { SeriesDamaged } from '../../store/series-damaged.ts';
+import { SeriesDamaged } from '../../store/errors.ts';
+import { type NightEntry, readLedger } from '../../store/series.ts';
+import { openStore } from '../../store/store.ts';
 import { colours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { type Temporal, withTemporal } from '../connect.ts';

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Debate } from '../../algorithm/debate.ts';
 import { readDebates } from '../../report/read-debates.ts';
-import { openStore } from '../../store/open-store.ts';
+import { openStore } from '../../store/store.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { debateText } from '../debate-text.ts';
 import { exitCodes } from '../exit-codes.ts';

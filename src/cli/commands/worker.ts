@@ -1,5 +1,5 @@
-import { type DeploymentVersion, deploymentVersion } from '../../workers/deployment-version.ts';
-import { type TaskQueue, taskQueues } from '../../workers/task-queues.ts';
+import { type DeploymentVersion, deploymentVersion } from '../../workers/start.ts';
+import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
 import { command } from '../command.ts';
 import { connect } from '../connect.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -25,7 +25,7 @@ export const worker = command({
     const served = queues === undefined ? all : queues.split(',').map(queueNamed);
     const version = deploymentVersion();
     // Imported when needed: it brings Temporal's native core and the bundler, which no other command should wait for.
-    const { startWorkers } = await import('../../workers/start-workers.ts');
+    const { startWorkers } = await import('../../workers/start.ts');
     // Connecting first gives the error that says what to do.
     const temporal = await connect();
     await temporal.close();

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
-import { outcomeSchema } from '../../store/outcome-row.ts';
-import { streamRows } from '../../store/rows.ts';
+import { outcomeSchema } from '../../store/records/rows.ts';
+import { streamRows } from '../../store/files/rows.ts';
 import { readDebates } from '../read-debates.ts';
 
 /**

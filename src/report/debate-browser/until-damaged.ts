@@ -1,5 +1,4 @@
-import { ArtifactDamaged } from '../../store/artifact-damaged.ts';
-import { ArtifactMissing } from '../../store/artifact-missing.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 
 /**
  * What can be read, up to the first artifact that is damaged or gone; that one's error goes to `problems`. For what is worth showing in

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { writeAtomically } from '../../store/write-atomically.ts';
+import { writeAtomically } from '../../store/files/atomic.ts';
 import { count, evaluationName } from '../format.ts';
 import { styleSheet } from '../style-sheet.ts';
 import type { About } from './about.ts';

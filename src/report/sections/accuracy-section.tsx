@@ -1,5 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { Accuracy } from '../../algorithm/measures/accuracy.ts';
+import type { Accuracy } from '../../algorithm/measures/answers.ts';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { evaluationName, percent, points, pValue } from '../format.ts';
 

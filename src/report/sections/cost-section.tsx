@@ -1,5 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { ExperimentResult } from '../../store/experiment-result.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
 import { count, duration } from '../format.ts';
 
 /** Where the time and the tokens went. */

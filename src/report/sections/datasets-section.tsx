@@ -1,5 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { ExperimentResult } from '../../store/experiment-result.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
 import { count, percent } from '../format.ts';
 
 type Iteration = ExperimentResult['iterations'][number];

@@ -1,5 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { LeftOutDocument } from '../../store/left-out-document.ts';
+import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count } from '../format.ts';
 
 /** The questions that were not asked, and why; nothing where all were. */

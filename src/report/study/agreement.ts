@@ -1,4 +1,4 @@
-import type { Accuracy } from '../../algorithm/measures/accuracy.ts';
+import type { Accuracy } from '../../algorithm/measures/answers.ts';
 import type { PublishedFigure } from './published.ts';
 
 /** Our figure beside the paper's. */

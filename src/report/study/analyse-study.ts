@@ -1,5 +1,5 @@
 import { setImmediate as others } from 'node:timers/promises';
-import type { ExperimentConfig } from '../../config/experiment-config.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type Agreement, agreement } from './agreement.ts';
 import { besideDebate, type BesideDebate } from './beside-debate.ts';
 import { compareAll, type Comparison, withHolm } from './comparisons.ts';

@@ -1,4 +1,4 @@
-import { accuracy } from '../../algorithm/measures/accuracy.ts';
+import { accuracy } from '../../algorithm/measures/answers.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { compare, type PairedDifference } from './compare.ts';
 import { commonIterations, pooled } from './contender.ts';

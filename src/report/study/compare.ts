@@ -1,8 +1,9 @@
 import {
   bootstrapDifference,
   type DifferenceInterval,
-} from '../../algorithm/measures/bootstrap-difference.ts';
-import { type PairedTest, pairedTest } from '../../algorithm/measures/paired-test.ts';
+  type PairedTest,
+  pairedTest,
+} from '../../algorithm/measures/tests.ts';
 import type { Scores } from './score.ts';
 
 /** How much one set of scores is above another on the units that both have: 0..1, positive when the first is better. */

@@ -1,5 +1,5 @@
 import { setImmediate as others } from 'node:timers/promises';
-import { holm } from '../../algorithm/measures/holm.ts';
+import { holm } from '../../algorithm/measures/tests.ts';
 import { compare, type PairedDifference } from './compare.ts';
 import type { Contender, RowKey } from './contender.ts';
 

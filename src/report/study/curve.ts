@@ -1,4 +1,4 @@
-import { type Accuracy, accuracy } from '../../algorithm/measures/accuracy.ts';
+import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import type { Contender } from './contender.ts';
 import type { Scores } from './score.ts';
 

@@ -1,5 +1,5 @@
-import type { StudyCell } from '../../config/resolve-study.ts';
-import type { ExperimentResult } from '../../store/experiment-result.ts';
+import type { StudyCell } from '../../config/study.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
 
 /** A finished experiment of a study. */
 export type FinishedCell = Omit<StudyCell, 'input'> & { readonly result: ExperimentResult };

@@ -1,10 +1,7 @@
-import { experimentConfigSchema } from '../../config/experiment-config.ts';
-import { readDocument } from '../../store/documents.ts';
-import { experimentFiles } from '../../store/experiment-files.ts';
-import { experimentResultSchema } from '../../store/experiment-result.ts';
-import type { Store } from '../../store/open-store.ts';
-import { studyFiles } from '../../store/study-files.ts';
-import { studyDocumentSchema } from '../../store/study-result.ts';
+import { experimentConfigSchema } from '../../config/experiment.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { experimentResultSchema, studyDocumentSchema } from '../../store/records/result.ts';
+import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { FinishedCell } from './finished-cell.ts';
 import { StudyNotFound } from './study-not-found.ts';
 

@@ -1,4 +1,4 @@
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/tests.ts';
 import { commonIterations } from './contender.ts';
 import type { MeasuredCell } from './measure-cell.ts';
 import { pooledRatio } from './pooled-ratio.ts';

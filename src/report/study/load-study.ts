@@ -1,12 +1,10 @@
-import { findDocument } from '../../store/documents.ts';
-import { ArtifactDamaged } from '../../store/artifact-damaged.ts';
-import { ArtifactMissing } from '../../store/artifact-missing.ts';
-import type { Store } from '../../store/open-store.ts';
-import { studyFiles } from '../../store/study-files.ts';
-import { studyDocumentSchema } from '../../store/study-result.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
+import { findDocument } from '../../store/files/documents.ts';
+import { studyDocumentSchema } from '../../store/records/result.ts';
+import { type Store, studyFiles } from '../../store/store.ts';
 import { analyseStudy, type StudyAnalysis } from './analyse-study.ts';
 import type { FinishedCell, MissingCell } from './finished-cell.ts';
-import { type MeasuredCell, measureCell } from './measure-cell.ts';
+import { measureCell, type MeasuredCell } from './measure-cell.ts';
 
 /**
  * Reads the outcomes of a study's finished experiments and analyses them. What study.json names and is not finished is missing, and so is

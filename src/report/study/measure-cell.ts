@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
-import { type DebateMeasures, debateMeasures } from '../../algorithm/measures/debate-measures.ts';
-import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/summary-effect.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
+import { type DebateMeasures, debateMeasures } from '../../algorithm/measures/debate-measures.ts';
+import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import type { Method } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
-import { type DiversityDocument, diversitySchema } from '../../store/diversity-row.ts';
-import { readDocument } from '../../store/documents.ts';
-import { type ExperimentFiles, experimentFiles, type Measured } from '../../store/experiment-files.ts';
-import { evaluationRecordSchema } from '../../store/iteration-record.ts';
-import type { Store } from '../../store/open-store.ts';
-import { outcomeSchema } from '../../store/outcome-row.ts';
-import { streamRows } from '../../store/rows.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { streamRows } from '../../store/files/rows.ts';
+import {
+  type DiversityDocument,
+  diversitySchema,
+  evaluationRecordSchema,
+  outcomeSchema,
+} from '../../store/records/rows.ts';
+import { type ExperimentFiles, experimentFiles, type Measured, type Store } from '../../store/store.ts';
 import type { FinishedCell } from './finished-cell.ts';
-import { type Score, type Scores, scoreOf } from './score.ts';
+import { type Score, scoreOf, type Scores } from './score.ts';
 
 /** A finished experiment with what its outcomes say. Numbers only: the texts of all questions would not fit into every memory. */
 export type MeasuredCell = FinishedCell & {

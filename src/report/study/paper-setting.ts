@@ -1,6 +1,6 @@
 import { type MethodName, methods } from '../../algorithm/methods/methods.ts';
-import { configDifference } from '../../config/config-difference.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment-config.ts';
+import { configDifference } from '../../config/resolve.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import type { TaskName } from './published.ts';
 
 /** Which of the paper's experiments one of ours is. */

@@ -1,4 +1,4 @@
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/tests.ts';
 
 /**
  * One ratio of several seeds: their sums divided by their sums, each seed a stratum with an error of its own. Null when none of them

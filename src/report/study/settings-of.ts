@@ -1,5 +1,5 @@
 import { methods } from '../../algorithm/methods/methods.ts';
-import { configDifference } from '../../config/config-difference.ts';
+import { configDifference } from '../../config/resolve.ts';
 import type { Column } from './analyse-study.ts';
 import type { RowKey } from './contender.ts';
 import { differencesFromPaper, paperSetting } from './paper-setting.ts';

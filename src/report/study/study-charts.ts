@@ -6,7 +6,7 @@ import {
 } from '../charts/over-iterations.ts';
 import { type PricedMethod, paretoChart } from '../charts/pareto-chart.ts';
 import { transferChart } from '../charts/transfer-chart.ts';
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/tests.ts';
 import type { Column, Row, StudyAnalysis } from './analyse-study.ts';
 import type { DiversityMeasure } from './diversity-of.ts';
 import { transfers } from './transfers.ts';

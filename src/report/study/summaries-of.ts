@@ -1,4 +1,4 @@
-import type { SummaryEffect } from '../../algorithm/measures/summary-effect.ts';
+import type { SummaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { compare, type PairedDifference } from './compare.ts';
 import { commonIterations, pooled } from './contender.ts';

@@ -1,4 +1,4 @@
-import { type Accuracy, accuracy } from '../../algorithm/measures/accuracy.ts';
+import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { compare, type PairedDifference } from './compare.ts';
 import { pooled } from './contender.ts';
 import type { MeasuredCell } from './measure-cell.ts';

@@ -1,6 +1,6 @@
 import { dirname, join, relative } from 'node:path';
-import type { Store } from '../../store/open-store.ts';
-import { writeAtomically } from '../../store/write-atomically.ts';
+import type { Store } from '../../store/store.ts';
+import { writeAtomically } from '../../store/files/atomic.ts';
 import { styleSheet } from '../style-sheet.ts';
 import { finishedCells } from './finished-cells.ts';
 import { loadStudy } from './load-study.ts';

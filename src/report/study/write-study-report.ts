@@ -1,14 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { renderToString } from 'preact-render-to-string';
+import { writeAtomically } from '../../store/files/atomic.ts';
+import { writeDocument } from '../../store/files/documents.ts';
+import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import { debateBrowserFile } from '../debate-browser/debate-browser-file.ts';
 import { styleSheet } from '../style-sheet.ts';
 import { writeTable } from '../tables/write-table.ts';
-import { writeDocument } from '../../store/documents.ts';
-import { experimentFiles } from '../../store/experiment-files.ts';
-import type { Store } from '../../store/open-store.ts';
-import { studyFiles } from '../../store/study-files.ts';
-import { writeAtomically } from '../../store/write-atomically.ts';
 import type { StudyAnalysis } from './analyse-study.ts';
 import { drawnCharts } from './drawn-charts.ts';
 import type { FinishedCell } from './finished-cell.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { writeAtomically } from '../../store/write-atomically.ts';
+import { writeAtomically } from '../../store/files/atomic.ts';
 import { csvTable } from './csv-table.ts';
 import { latexTable } from './latex-table.ts';
 import { markdownTable } from './markdown-table.ts';

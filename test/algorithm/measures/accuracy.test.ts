@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accuracy } from '../../../src/algorithm/measures/accuracy.ts';
+import { accuracy } from '../../../src/algorithm/measures/answers.ts';
 
 const right = (count: number, of: number) => Array.from({ length: of }, (_, index) => Number(index < count));
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bootstrapDifference } from '../../../src/algorithm/measures/bootstrap-difference.ts';
+import { bootstrapDifference } from '../../../src/algorithm/measures/tests.ts';
 
 const key = { seed: 0, iteration: 1, purpose: 'bootstrap' };
 const settings = { key, resamples: 10_000, level: 0.95 };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { conformity } from '../../../src/algorithm/measures/conformity.ts';
+import { conformity } from '../../../src/algorithm/measures/flips.ts';
 import { anyAgents, graded } from './graded.ts';
 
 const counts = (dissenting: number, conformed: number, rightToWrong: number, wrongToRight: number) => ({

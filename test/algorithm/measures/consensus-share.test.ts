@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consensusShare } from '../../../src/algorithm/measures/consensus-share.ts';
-import { distinctAnswers } from '../../../src/algorithm/measures/distinct-answers.ts';
+import { consensusShare, distinctAnswers } from '../../../src/algorithm/measures/answers.ts';
 
 describe('the answers of a round', () => {
   it.each([

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { debateMeasures } from '../../../src/algorithm/measures/debate-measures.ts';
-import type { GradedAnswers } from '../../../src/algorithm/measures/graded-answers.ts';
+import type { GradedAnswers } from '../../../src/algorithm/measures/answers.ts';
 import { anyAgents, graded } from './graded.ts';
 
 function measures(debates: readonly GradedAnswers[]) {

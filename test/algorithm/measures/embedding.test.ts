@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { embeddingDissimilarity } from '../../../src/algorithm/measures/embedding-dissimilarity.ts';
-import { ngramEmbedding } from '../../../src/algorithm/measures/ngram-embedding.ts';
+import { embeddingDissimilarity, ngramEmbedding } from '../../../src/algorithm/measures/diversity.ts';
 
 describe('the embedding dissimilarity', () => {
   it.each([

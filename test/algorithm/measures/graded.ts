@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { GradedAnswers } from '../../../src/algorithm/measures/graded-answers.ts';
+import type { GradedAnswers } from '../../../src/algorithm/measures/answers.ts';
 
 /**
  * Answers by agent, then by round, each one letter or digit: equal signs are equal answers, `-` could not be parsed. `R` is the right one.

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { holm } from '../../../src/algorithm/measures/holm.ts';
+import { holm } from '../../../src/algorithm/measures/tests.ts';
 
 describe("Holm's correction", () => {
   it('agrees with statsmodels', () => {

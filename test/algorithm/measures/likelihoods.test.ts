@@ -4,9 +4,10 @@ import {
   divergence,
   divergenceBetweenAgents,
   divergenceFromBase,
-} from '../../../src/algorithm/measures/kl-divergence.ts';
-import { nllOfOthers } from '../../../src/algorithm/measures/nll-of-others.ts';
-import { type ResponseScore, responseScore } from '../../../src/algorithm/measures/response-score.ts';
+  nllOfOthers,
+  type ResponseScore,
+  responseScore,
+} from '../../../src/algorithm/measures/diversity.ts';
 import { draws } from '../../../src/algorithm/random.ts';
 
 const score = (tokens: number, logprob: number): ResponseScore => ({ tokens, logprob });

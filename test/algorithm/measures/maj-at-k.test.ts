@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { votesByClass } from '../../../src/algorithm/measures/graded-answers.ts';
-import { majAtK } from '../../../src/algorithm/measures/maj-at-k.ts';
+import { majAtK, votesByClass } from '../../../src/algorithm/measures/answers.ts';
 import { graded } from './graded.ts';
 
 /** maj@k of the answers of one round, one sign an answer. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pairedTest } from '../../../src/algorithm/measures/paired-test.ts';
+import { pairedTest } from '../../../src/algorithm/measures/tests.ts';
 
 /** Two methods' answers with so many wins, losses and questions on which both are right. */
 function answers(wins: number, losses: number, ties = 3) {

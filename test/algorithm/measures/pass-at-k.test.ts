@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { passAtK } from '../../../src/algorithm/measures/pass-at-k.ts';
+import { passAtK } from '../../../src/algorithm/measures/answers.ts';
 
 describe('pass@k', () => {
   // By hand: 1 - C(n - c, k) / C(n, k).

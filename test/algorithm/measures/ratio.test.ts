@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accuracy } from '../../../src/algorithm/measures/accuracy.ts';
-import { ratioOverQuestions } from '../../../src/algorithm/measures/ratio.ts';
+import { accuracy } from '../../../src/algorithm/measures/answers.ts';
+import { ratioOverQuestions } from '../../../src/algorithm/measures/tests.ts';
 
 function ratio(pairs: readonly (readonly [number, number])[]) {
   const sums = ratioOverQuestions();

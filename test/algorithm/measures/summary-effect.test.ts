@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { summaryEffect } from '../../../src/algorithm/measures/summary-effect.ts';
+import { summaryEffect } from '../../../src/algorithm/measures/flips.ts';
 import { graded } from './graded.ts';
 
 /** @param debates of each the agents' answers, a letter a round: R is right */

@@ -1,17 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { critic, generation, type Role } from '../../../src/algorithm/agents.ts';
 import { bootstrap } from '../../../src/algorithm/bootstrap.ts';
-import { criticDataset } from '../../../src/algorithm/critic-dataset.ts';
 import { type Debate, debate, type DebateSettings } from '../../../src/algorithm/debate.ts';
-import { generationDataset } from '../../../src/algorithm/generation-dataset.ts';
+import { criticDataset, generationDataset } from '../../../src/algorithm/imitation-datasets.ts';
 import {
   labelByConsensus,
   labelByGold,
   type LabelledDebate,
 } from '../../../src/algorithm/labelled-debate.ts';
-import { learnerGroups } from '../../../src/algorithm/methods/learner-groups.ts';
-import type { Method } from '../../../src/algorithm/methods/method.ts';
+import { learnerGroups, type Method } from '../../../src/algorithm/methods/method.ts';
 import { type MethodName, methodNames, methods } from '../../../src/algorithm/methods/methods.ts';
-import { critic, generation, type Role } from '../../../src/algorithm/roles.ts';
 import { examples } from '../dataset-rows.ts';
 import { labelled } from '../labelled-debates.ts';
 import { cast, paperSettings, said, sameNumber, type Script, speaker } from '../scripted-debate.ts';

@@ -2,15 +2,14 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, type DefaultTreeAdapterTypes } from 'parse5';
+import { type DefaultTreeAdapterTypes, parse } from 'parse5';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Library, openLibrary } from '../../../src/report/debate-browser/page/library.ts';
 import { search } from '../../../src/report/debate-browser/page/search.ts';
 import { writeDebateBrowser } from '../../../src/report/debate-browser/write-debate-browser.ts';
 import { readDebates } from '../../../src/report/read-debates.ts';
-import type { DebateRow } from '../../../src/store/debate-row.ts';
-import { outcomeSchema } from '../../../src/store/outcome-row.ts';
-import { readRows } from '../../../src/store/rows.ts';
+import { readRows } from '../../../src/store/files/rows.ts';
+import { type DebateRow, outcomeSchema } from '../../../src/store/records/rows.ts';
 import { writeLongExperiment } from '../long-experiment.ts';
 
 const questions = 250;

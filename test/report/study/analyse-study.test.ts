@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyseStudy, type StudyAnalysis } from '../../../src/report/study/analyse-study.ts';
 import { measureCell } from '../../../src/report/study/measure-cell.ts';
-import { openStore } from '../../../src/store/open-store.ts';
+import { openStore } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { type Script, times, writeScriptedStudy } from './scripted-study.ts';
 

@@ -1,7 +1,7 @@
 /** A study that nobody has run: drawn outcomes with a skill for each method and iteration, to look at the report with. */
 import { type MethodName, methodNames, methods } from '../../../src/algorithm/methods/methods.ts';
 import { draws } from '../../../src/algorithm/random.ts';
-import type { DiversityDocument } from '../../../src/store/diversity-row.ts';
+import type { DiversityDocument } from '../../../src/store/records/rows.ts';
 import type { Answers, Script } from './scripted-study.ts';
 
 export type Size = {

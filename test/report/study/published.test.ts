@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { resolveConfig } from '../../../src/config/resolve-config.ts';
-import type { ExperimentConfig } from '../../../src/config/experiment-config.ts';
+import { resolveConfig } from '../../../src/config/resolve.ts';
+import type { ExperimentConfig } from '../../../src/config/experiment.ts';
 import { agreement } from '../../../src/report/study/agreement.ts';
 import { differencesFromPaper, paperSetting } from '../../../src/report/study/paper-setting.ts';
 import { publishedFigure } from '../../../src/report/study/published.ts';

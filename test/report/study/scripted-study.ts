@@ -1,15 +1,13 @@
 /** A study in a store, as its experiments would leave it, with outcomes that a test writes by hand. */
 import { evaluate, markOf, type Outcome } from '../../../src/algorithm/evaluation.ts';
 import { type MethodName, methods } from '../../../src/algorithm/methods/methods.ts';
-import { resolveConfig } from '../../../src/config/resolve-config.ts';
+import { resolveConfig } from '../../../src/config/resolve.ts';
 import type { FinishedCell } from '../../../src/report/study/finished-cell.ts';
-import type { DiversityDocument } from '../../../src/store/diversity-row.ts';
-import { writeDocument } from '../../../src/store/documents.ts';
-import { experimentFiles, type Measured } from '../../../src/store/experiment-files.ts';
-import type { ExperimentResult } from '../../../src/store/experiment-result.ts';
-import type { Store } from '../../../src/store/open-store.ts';
-import { writeRows } from '../../../src/store/rows.ts';
-import { studyFiles } from '../../../src/store/study-files.ts';
+import { writeDocument } from '../../../src/store/files/documents.ts';
+import { writeRows } from '../../../src/store/files/rows.ts';
+import type { ExperimentResult } from '../../../src/store/records/result.ts';
+import type { DiversityDocument } from '../../../src/store/records/rows.ts';
+import { experimentFiles, type Measured, type Store, studyFiles } from '../../../src/store/store.ts';
 
 /**
  * Answers to one question: a letter an agent, rounds apart by `>`. R is right, `.` cannot be parsed, any other letter is a wrong answer that

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { DiversityDocument } from '../../../src/store/diversity-row.ts';
+import type { DiversityDocument } from '../../../src/store/records/rows.ts';
 import { analyseStudy } from '../../../src/report/study/analyse-study.ts';
 import { studyFindings } from '../../../src/report/study/findings/study-findings.ts';
 import { measureCell } from '../../../src/report/study/measure-cell.ts';
-import { openStore } from '../../../src/store/open-store.ts';
+import { openStore } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { type Script, times, writeScriptedStudy } from './scripted-study.ts';
 

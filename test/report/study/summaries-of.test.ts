@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { measureCell } from '../../../src/report/study/measure-cell.ts';
 import { summariesOf } from '../../../src/report/study/summaries-of.ts';
-import { openStore } from '../../../src/store/open-store.ts';
+import { openStore } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { type Script, times, writeScriptedStudy } from './scripted-study.ts';
 

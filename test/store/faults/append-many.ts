@@ -1,5 +1,5 @@
 /** Appends `count` entries under `name`, and prints each key once it is appended. */
-import { openJournal } from '../../../src/store/journal.ts';
+import { openJournal } from '../../../src/store/files/journal.ts';
 
 const [path = '', name = '', count = ''] = process.argv.slice(2);
 const journal = await openJournal(path);

@@ -5,9 +5,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readDocument, writeDocument } from '../../../src/store/documents.ts';
-import { openJournal } from '../../../src/store/journal.ts';
-import { findRows, writeRows } from '../../../src/store/rows.ts';
+import { readDocument, writeDocument } from '../../../src/store/files/documents.ts';
+import { openJournal } from '../../../src/store/files/journal.ts';
+import { findRows, writeRows } from '../../../src/store/files/rows.ts';
 
 const [folder = '', ballast = ''] = process.argv.slice(2);
 const path = (name: string) => join(folder, name);

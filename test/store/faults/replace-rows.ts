@@ -1,5 +1,5 @@
 /** Replaces one table by turns with one row and with 300 rows, for ever, and prints a line each time. */
-import { writeRows } from '../../../src/store/rows.ts';
+import { writeRows } from '../../../src/store/files/rows.ts';
 
 const [path = ''] = process.argv.slice(2);
 const rows = Array.from({ length: 300 }, (_, n) => ({ n, text: 'x'.repeat(5000) }));

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { projectRoot } from '../../../src/config/project-root.ts';
+import { projectRoot } from '../../../src/config/installation.ts';
 
 /** A process that runs one of the scripts in this folder; `before` is put before the command, e.g. a wrapper that limits it. */
 export function runChild(

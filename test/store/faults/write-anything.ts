@@ -1,8 +1,8 @@
 /** Tries to write each kind of artifact into a folder and prints the names of the errors as JSON. */
 import { join } from 'node:path';
-import { writeDocument } from '../../../src/store/documents.ts';
-import { openJournal } from '../../../src/store/journal.ts';
-import { writeRows } from '../../../src/store/rows.ts';
+import { writeDocument } from '../../../src/store/files/documents.ts';
+import { openJournal } from '../../../src/store/files/journal.ts';
+import { writeRows } from '../../../src/store/files/rows.ts';
 
 const [folder = ''] = process.argv.slice(2);
 const attempts = [

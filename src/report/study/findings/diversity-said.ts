@@ -1,4 +1,4 @@
-import type { Ratio } from '../../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../../algorithm/measures/tests.ts';
 import type { Column } from '../analyse-study.ts';
 import type { DiversityMeasure } from '../diversity-of.ts';
 import { type Finding, finding } from './finding.ts';

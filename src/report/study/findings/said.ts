@@ -1,4 +1,4 @@
-import type { DifferenceInterval } from '../../../algorithm/measures/bootstrap-difference.ts';
+import type { DifferenceInterval } from '../../../algorithm/measures/tests.ts';
 import { points, pValue } from '../../format.ts';
 
 /** How figures are said within a sentence. */

@@ -1,5 +1,5 @@
 import { methods } from '../../../algorithm/methods/methods.ts';
-import { mostVotes } from '../../../algorithm/votes-at-equal-tokens.ts';
+import { mostVotes } from '../../../algorithm/measures/cost.ts';
 import { count } from '../../format.ts';
 import type { Column, Row, StudyAnalysis } from '../analyse-study.ts';
 import { againstOthers } from './against-others.ts';

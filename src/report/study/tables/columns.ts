@@ -1,4 +1,4 @@
-import type { Ratio } from '../../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../../algorithm/measures/tests.ts';
 import { pValue } from '../../format.ts';
 import { type Cell, type Column, figure } from '../../tables/table.ts';
 import type { Column as Experiment, Row, StudyAnalysis } from '../analyse-study.ts';

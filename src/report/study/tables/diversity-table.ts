@@ -1,4 +1,4 @@
-import type { Ratio } from '../../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../../algorithm/measures/tests.ts';
 import { type Cell, figure, type Table } from '../../tables/table.ts';
 import type { StudyAnalysis } from '../analyse-study.ts';
 import { allRows, figures, leading, named, names } from './columns.ts';

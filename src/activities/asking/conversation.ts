@@ -1,0 +1,119 @@
+import type { Agent } from '../../algorithm/agents.ts';
+import { bootstrap } from '../../algorithm/bootstrap.ts';
+import type { AnswerEquality } from '../../algorithm/consensus.ts';
+import { type Debate, debate, type DebateSettings, type Speak } from '../../algorithm/debate.ts';
+import { methods } from '../../algorithm/methods/methods.ts';
+import type { GoldLabel, Question } from '../../algorithm/question.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
+import { readPage } from '../../store/files/rows.ts';
+import type { ModelRef } from '../../store/models.ts';
+import { goldLabelSchema } from '../../store/records/rows.ts';
+import type { ExperimentFiles, Split } from '../../store/store.ts';
+
+export type DebateShard = {
+  readonly experiment: string;
+  readonly iteration: number;
+  readonly split: Split;
+  /** 0-based. */
+  readonly shard: number;
+  readonly agents: readonly Agent<ModelRef>[];
+  /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
+  readonly votes?: number;
+};
+
+/** What one question is taken through. */
+export type Conversation = (question: Question, speak: Speak<ModelRef>) => Promise<Debate>;
+
+/** What the shard's questions are taken through: a debate, unless the method learns from another conversation. */
+export async function conversation(
+  { iteration, split, shard, agents, votes }: DebateShard,
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  equal: AnswerEquality,
+): Promise<Conversation> {
+  const settings = debateSettings(config, iteration);
+  const [first] = agents;
+  if (split === 'train' && methods[config.method].learning?.conversation === 'bootstrap' && first) {
+    const gold = await goldOfShard(files, shard, config.shard_size);
+    return (question, speak) =>
+      bootstrap(question, first, settings, goldOf(gold, question, files), speak, equal);
+  }
+  const summariser = { kind: 'base' } as const;
+  if (votes !== undefined) {
+    const voters = { agents: inTurn(agents, votes), summariser };
+    return (question, speak) => debate(question, voters, { ...settings, rounds: 1 }, speak, equal);
+  }
+  return (question, speak) => debate(question, { agents, summariser }, settings, speak, equal);
+}
+
+/** As many voters, numbered on, with the agents' models in turn: the first N are the agents themselves. */
+function inTurn(agents: readonly Agent<ModelRef>[], votes: number): Agent<ModelRef>[] {
+  return Array.from({ length: votes }, (_, index) => {
+    const models = agents[index % agents.length]?.models ?? {};
+    return { number: index + 1, models };
+  });
+}
+
+async function goldOfShard(
+  { goldLabels }: ExperimentFiles,
+  shard: number,
+  shardSize: number,
+): Promise<ReadonlyMap<string, GoldLabel>> {
+  const page = await readPage(goldLabels, goldLabelSchema, shard, shardSize);
+  return new Map(page.map((label) => [label.questionId, label]));
+}
+
+function goldOf(
+  gold: ReadonlyMap<string, GoldLabel>,
+  { id }: Question,
+  { goldLabels }: ExperimentFiles,
+): GoldLabel {
+  const label = gold.get(id);
+  if (label === undefined) throw new ArtifactMissing(`${goldLabels} (${id})`);
+  return label;
+}
+
+function debateSettings(config: ExperimentConfig, iteration: number): DebateSettings {
+  const { roles, stance = 'debate', identified } = methods[config.method];
+  return {
+    seed: config.seed,
+    iteration,
+    rounds: config.rounds,
+    summarize: config.summarize,
+    maxOthers: config.max_others,
+    stopWhenUnanimous: config.stop_when_unanimous,
+    prompts: config.prompts,
+    roles,
+    stance,
+    identities: identified ? config.agents : null,
+  };
+}
+
+/**
+ * Works on all items at once. After a failure the others are stopped, and have stopped before it is thrown. Whoever has lost its claim
+ * begins nothing more by itself: what it has in flight is its successor's too, and comes to its end.
+ */
+export async function allOrFirstFailure<Item, Result>(
+  items: readonly Item[],
+  signal: AbortSignal,
+  work: (item: Item, stop: AbortSignal) => Promise<Result>,
+): Promise<Result[]> {
+  const failure = new AbortController();
+  const stop = AbortSignal.any([signal, failure.signal]);
+  const ended = await Promise.allSettled(
+    items.map(async (item) => {
+      try {
+        return await work(item, stop);
+      } catch (error) {
+        if (!stop.aborted && !(error instanceof ClaimLost)) failure.abort(error);
+        throw error;
+      }
+    }),
+  );
+  if (failure.signal.aborted) throw failure.signal.reason;
+  return ended.map((each) => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
+}

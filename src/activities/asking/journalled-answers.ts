@@ -1,0 +1,126 @@
+import { hash } from 'node:crypto';
+import type { Utterance } from '../../algorithm/debate.ts';
+import { withoutOldestTurn } from '../../algorithm/prompts.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
+import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import { isTooLong, PromptTooLong } from '../../engines/errors.ts';
+import { report } from '../../observe/events.ts';
+import type { Claim } from '../../store/files/claim.ts';
+import type { ModelRef } from '../../store/models.ts';
+import type { Answer, AnswerJournal } from './answer-journal.ts';
+
+/**
+ * Answers from the journal where it has them, from the endpoint otherwise. An answer's turn at the endpoint lasts until it is
+ * journalled, so that a crash loses at most `endpoint.maxConcurrency` of them; and none is asked for by an attempt that has lost
+ * its claim to another, or while the disk would not take it.
+ */
+export type JournalledAnswers = {
+  readonly give: (utterance: Utterance<ModelRef>, stop: AbortSignal) => Promise<Answer>;
+  /** How many were given. */
+  readonly count: () => number;
+  /** How many of them the endpoint gave. */
+  readonly asked: () => number;
+};
+
+type Source = {
+  readonly journal: AnswerJournal;
+  readonly config: ExperimentConfig;
+  /** Names the base model's weights: under its name there may be others tomorrow. */
+  readonly baseWeights: string;
+  readonly endpoint: Endpoint;
+  readonly claim: Claim;
+  /** Aborted when the shard's step is to stop. */
+  readonly signal: AbortSignal;
+  readonly onBusy: OnBusy;
+};
+
+export function journalledAnswers({
+  journal,
+  config,
+  baseWeights,
+  endpoint,
+  claim,
+  signal,
+  onBusy,
+}: Source): JournalledAnswers {
+  let given = 0;
+  let asked = 0;
+
+  /** What is too long for the model's context loses its oldest turns, when the config says so. */
+  const complete = async (utterance: Utterance<ModelRef>, stop: AbortSignal): Promise<Answer> => {
+    const { seed, model } = utterance;
+    let { messages } = utterance;
+    for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
+      try {
+        const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
+        const { text, promptTokens, completionTokens } = completion;
+        return { text, promptTokens, completionTokens, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
+      } catch (error) {
+        if (!isTooLong(error)) throw error;
+        const shorter = config.truncate_dialogues ? withoutOldestTurn(messages) : null;
+        if (shorter === null) throw new PromptTooLong(utterance, messages, error.words);
+        messages = shorter;
+      }
+    }
+  };
+
+  const ask = (
+    utterance: Utterance<ModelRef>,
+    keep: (answer: Answer) => void,
+    stop: AbortSignal,
+  ): Promise<Answer> => {
+    const { endpoint: name } = config.model;
+    return reportedTurn(endpoint, name, signal, async () => {
+      stop.throwIfAborted();
+      claim.require();
+      journal.requireRoom();
+      const answer = await complete(utterance, stop);
+      keep(answer);
+      asked += 1;
+      const { promptTokens, completionTokens } = answer;
+      report('answer', { endpoint: name, speaker: utterance.speaker, promptTokens, completionTokens });
+      return answer;
+    });
+  };
+
+  return {
+    count: () => given,
+    asked: () => asked,
+    give: async (utterance, stop) => {
+      const request = requestHash(utterance, config, baseWeights);
+      const answer = await journal.answer(request, (keep) => ask(utterance, keep, stop), stop);
+      given += 1;
+      return answer;
+    },
+  };
+}
+
+function requestHash(
+  { model, messages, seed }: Utterance<ModelRef>,
+  { sampling, truncate_dialogues: truncate }: ExperimentConfig,
+  baseWeights: string,
+): string {
+  const weights = model.kind === 'base' ? baseWeights : model.key;
+  return hash('sha256', JSON.stringify([weights, messages, seed, sampling, truncate])).slice(0, 16);
+}
+
+/** Does `work` in a turn at the endpoint, and reports how the endpoint's queue changes with it. */
+export async function reportedTurn<Result>(
+  endpoint: Endpoint,
+  name: string,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  let inFlight = 0;
+  report('queue', { endpoint: name, waiting: 1, inFlight });
+  try {
+    return await endpoint.turn(() => {
+      inFlight = 1;
+      report('queue', { endpoint: name, waiting: -1, inFlight });
+      return work();
+    }, signal);
+  } finally {
+    report('queue', { endpoint: name, waiting: inFlight - 1, inFlight: -inFlight });
+  }
+}

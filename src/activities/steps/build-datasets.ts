@@ -1,0 +1,92 @@
+import {
+  type Dataset,
+  type DatasetPart,
+  type Example,
+  type Row,
+  rowExample,
+} from '../../algorithm/dataset.ts';
+import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
+import { methods } from '../../algorithm/methods/methods.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { readPage, readRows, writeRows } from '../../store/files/rows.ts';
+import type { ArtifactRef } from '../../store/files/sealed.ts';
+import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
+import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
+import { configOf, type Dependencies } from '../dependencies.ts';
+
+/** A model's dataset, by reference, and how it was mixed. */
+export type BuiltDataset = {
+  readonly role: string;
+  readonly rows: ArtifactRef;
+  readonly parts: Readonly<Record<string, DatasetPart>>;
+};
+
+type DatasetsRequest = {
+  readonly experiment: string;
+  readonly iteration: number;
+  /** Who shares the models, 1..N each: one agent, or all. The files are named after the first. */
+  readonly agents: readonly number[];
+  /** How many shards of training debates there are. */
+  readonly shards: number;
+};
+
+/** Makes the datasets of the models that some agents share, or of one agent, from the iteration's debates, as the method says. */
+export async function buildDatasets(
+  { experiment, iteration, agents, shards }: DatasetsRequest,
+  { store, grader }: Dependencies,
+): Promise<BuiltDataset[]> {
+  const files = experimentFiles(store, experiment);
+  const config = await configOf(files);
+  const equal = (a: string, b: string) => grader.equal(a, b);
+  const shardDebates = (shard: number) => readRows(files.shard(iteration, 'train', shard), debateRowSchema);
+  // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again, a shard
+  // at a time, when their rows are written.
+  const matches: Match[] = [];
+  const shardOf = new Map<string, number>();
+  for (let shard = 0; shard < shards; shard++) {
+    const labels = await labelsOf(shard, config, files);
+    for (const debate of await shardDebates(shard)) {
+      const labelled = await labelDebate(debate, labels, equal);
+      if (labelled === null) continue;
+      matches.push({ questionId: labelled.questionId, matches: labelled.matches });
+      shardOf.set(labelled.questionId, shard);
+    }
+  }
+  const { seed, critic_weight: criticWeight } = config;
+  const datasets =
+    methods[config.method].learning?.datasets(agents, matches, { seed, iteration, criticWeight }) ?? {};
+  const built: BuiltDataset[] = [];
+  for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
+  return built;
+
+  async function write(role: string, { rows, parts }: Dataset): Promise<BuiltDataset> {
+    const path = files.dataset(iteration, agents[0] ?? 0, role);
+    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, shardDebates)), parts };
+  }
+}
+
+/** What the shard's debates are labelled by. */
+async function labelsOf(shard: number, config: ExperimentConfig, files: ExperimentFiles): Promise<Labels> {
+  if (config.label_source === 'consensus') return { from: 'consensus', minVotes: config.min_votes };
+  const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
+  return { from: 'gold', answers: new Map(page.map((row) => [row.questionId, row])) };
+}
+
+/** The texts of rows in their order, which is that of the shards: each shard is read once. */
+async function* examplesOf(
+  rows: readonly Row[],
+  shardOf: ReadonlyMap<string, number>,
+  read: (shard: number) => Promise<DebateRow[]>,
+): AsyncGenerator<Example> {
+  let debates = new Map<string, DebateRow>();
+  let from: number | undefined;
+  for (const row of rows) {
+    const shard = shardOf.get(row.questionId);
+    if (shard === undefined) continue;
+    if (shard !== from) debates = new Map((await read(shard)).map((debate) => [debate.question.id, debate]));
+    from = shard;
+    const debate = debates.get(row.questionId);
+    const example = debate === undefined ? null : rowExample(row, debate);
+    if (example !== null) yield example;
+  }
+}

@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { AnswerEquality } from '../../algorithm/consensus.ts';
+import {
+  type Evaluation,
+  evaluate as figures,
+  type Mark,
+  markOf,
+  type Outcome,
+  outcomeOf,
+} from '../../algorithm/evaluation.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { readDebates } from '../../report/read-debates.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
+import { findDocument, writeDocument } from '../../store/files/documents.ts';
+import { findRows, readPage, readRows, streamRows, writeRows } from '../../store/files/rows.ts';
+import {
+  type DebateRow,
+  debateRowSchema,
+  evaluationRecordSchema,
+  heldOutQuestionSchema,
+  outcomeSchema,
+} from '../../store/records/rows.ts';
+import { type ExperimentFiles, experimentFiles, type Measured } from '../../store/store.ts';
+import { configOf, type Dependencies } from '../dependencies.ts';
+import type { TokenCount } from './debate.ts';
+
+type EvaluationRequest = {
+  readonly experiment: string;
+  readonly iteration: number;
+  readonly split: Measured;
+  /** Of the split `vote`: how many answers to a question. */
+  readonly votes?: number;
+  /** Of those debates. */
+  readonly tokens: TokenCount;
+  readonly seconds: number;
+};
+
+/**
+ * Compares answers to held-out questions with the gold ones. With `buildDatasets` and `debate` under `label_source: gold`, all that sees gold
+ * answers.
+ */
+export async function evaluate(
+  { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
+  { store, grader }: Dependencies,
+): Promise<Evaluation> {
+  const files = experimentFiles(store, experiment);
+  const { shard_size: shardSize } = await configOf(files);
+  const equal = (a: string, b: string) => grader.equal(a, b);
+  const marks = async (each: number): Promise<Mark[]> => {
+    const path = files.outcomes(each, split);
+    if ((await findRows(path)) === null)
+      await writeRows(path, judged({ iteration: each, split, shardSize }, files, equal));
+    const made: Mark[] = [];
+    for await (const outcome of streamRows(path, outcomeSchema)) made.push(markOf(outcome));
+    return made;
+  };
+  const own = await marks(iteration);
+  // The number of votes is another in every iteration, so that there is no base to compare them with.
+  const evaluation = figures(iteration, own, iteration === 0 || split === 'vote' ? own : await marks(0));
+  const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
+  // The first seconds stay: finding the debates done takes none.
+  await writeDocument(files.evaluation(iteration, split), {
+    evaluation,
+    ...(votes === undefined ? {} : { votes }),
+    tokens,
+    seconds: before?.seconds ?? seconds,
+  });
+  return evaluation;
+}
+
+/** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */
+async function* judged(
+  debates: { readonly iteration: number; readonly split: Measured; readonly shardSize: number },
+  files: ExperimentFiles,
+  equal: AnswerEquality,
+): AsyncGenerator<Outcome> {
+  const questions = files.questions(debates.split);
+  for (let shard = 0; ; shard++) {
+    const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
+    if (page.length === 0) return;
+    const gold = new Map(page.map(({ id, answer }) => [id, answer]));
+    for (const debate of await readRows(
+      files.shard(debates.iteration, debates.split, shard),
+      debateRowSchema,
+    )) {
+      const answer = gold.get(debate.question.id);
+      if (answer === undefined) throw new ArtifactMissing(`${questions} (${debate.question.id})`);
+      yield await outcomeOf(debate, answer, equal);
+    }
+  }
+}
+
+type AdoptRequest = {
+  readonly experiment: string;
+  /** Where the starting agents were evaluated. */
+  readonly from: { readonly experiment: string; readonly iteration: number };
+};
+
+/**
+ * Takes over the held-out debates of the night that left these agents, so that they need not be held again: the debates of
+ * iteration 0 are then found finished. They are copies, as one flipped bit must not reach both, and count no tokens.
+ *
+ * @returns how many shards there are now; fewer than there should be when those debates were held with other settings, or are
+ * damaged or gone. The rest are then debated.
+ */
+export async function adoptEvaluation(
+  { experiment, from }: AdoptRequest,
+  { store }: Dependencies,
+): Promise<number> {
+  const files = experimentFiles(store, experiment);
+  const config = await configOf(files);
+  const source = experimentFiles(store, from.experiment);
+  const questions = await readRows(files.questions('heldout'), heldOutQuestionSchema);
+  let shard = 0;
+  try {
+    if (!debatesAlike(config, await configOf(source))) return 0;
+    for await (const rows of inShards(heldOutDebates(source, from.iteration), config.shard_size)) {
+      const asked = questions.slice(shard * config.shard_size, (shard + 1) * config.shard_size);
+      if (
+        rows.length !== asked.length ||
+        rows.some(({ question }, index) => question.id !== asked[index]?.id)
+      )
+        return shard;
+      const path = files.shard(0, 'heldout', shard);
+      if ((await findRows(path)) === null) await writeRows(path, rows);
+      shard += 1;
+    }
+  } catch (error) {
+    if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
+  }
+  return shard;
+}
+
+/** All that a debate of the same agents on the same question depends on. */
+const settings = [
+  'rounds',
+  'summarize',
+  'max_others',
+  'stop_when_unanimous',
+  'prompts',
+  'sampling',
+  'model',
+] as const;
+
+function debatesAlike(a: ExperimentConfig, b: ExperimentConfig): boolean {
+  return settings.every((setting) => isDeepStrictEqual(a[setting], b[setting]));
+}
+
+async function* heldOutDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<DebateRow> {
+  for await (const row of readDebates(join(files.folder, `iteration-${iteration}`, 'evaluation'))) {
+    yield { ...row, tokens: { prompt: 0, completion: 0, firstRound: 0 } };
+  }
+}
+
+async function* inShards(rows: AsyncIterable<DebateRow>, size: number): AsyncGenerator<DebateRow[]> {
+  let shard: DebateRow[] = [];
+  for await (const row of rows) {
+    shard.push(row);
+    if (shard.length < size) continue;
+    yield shard;
+    shard = [];
+  }
+  if (shard.length > 0) yield shard;
+}

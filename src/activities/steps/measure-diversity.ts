@@ -1,0 +1,171 @@
+import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
+import { answerClasses } from '../../algorithm/consensus.ts';
+import {
+  divergenceBetweenAgents,
+  divergenceFromBase,
+  diversityOver,
+  embeddingDissimilarity,
+  ngramEmbedding,
+  nllOfOthers,
+  type QuestionDiversity,
+} from '../../algorithm/measures/diversity.ts';
+import type { Endpoints } from '../../engines/endpoint/open.ts';
+import { EngineRefused, PromptLogprobsUnsupported } from '../../engines/errors.ts';
+import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
+import { findDocument, writeDocument } from '../../store/files/documents.ts';
+import { openJournal } from '../../store/files/journal.ts';
+import { type ModelRef, requireModels } from '../../store/models.ts';
+import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
+import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
+import type { Running } from '../activity.ts';
+import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
+import { allOrFirstFailure } from '../asking/conversation.ts';
+import { reportedTurn } from '../asking/journalled-answers.ts';
+import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
+import { configOf, type Dependencies } from '../dependencies.ts';
+
+export type DiversityRequest = {
+  readonly experiment: string;
+  readonly iteration: number;
+  /** How many shards of held-out debates there are. */
+  readonly shards: number;
+  /** Those that held these debates. */
+  readonly agents: readonly Agent<ModelRef>[];
+};
+
+/**
+ * Measures how diverse the agents' first answers to a sample of the held-out questions are (section 4 of the paper), after they
+ * were debated. Scores are journalled as they come, and what was measured is never measured again. An endpoint that cannot tell
+ * likelihoods, or a response that fills the model's whole context, costs these measures and not the experiment: `leftOut` says so.
+ */
+export async function measureDiversity(
+  request: DiversityRequest,
+  dependencies: Dependencies,
+  running: Running,
+): Promise<Omit<DiversityDocument, 'rows'>> {
+  const files = experimentFiles(dependencies.store, request.experiment);
+  const path = files.diversity(request.iteration);
+  const found = await findDocument(path, diversitySchema);
+  const claimed = files.diversityClaim(request.iteration);
+  if (found !== null) {
+    await endClaims(claimed);
+    return withoutRows(found);
+  }
+  const mine = await claim(claimed);
+  try {
+    const measured = await measure(request, files, mine, dependencies, running);
+    mine.require();
+    await writeDocument(path, measured);
+    await mine.finish();
+    return withoutRows(measured);
+  } finally {
+    mine.close();
+  }
+}
+
+/** Rows stay on disk: a workflow's history has room for figures only. */
+function withoutRows(document: DiversityDocument): Omit<DiversityDocument, 'rows'> {
+  const { rows: _, ...figures } = document;
+  return figures;
+}
+
+async function measure(
+  { iteration, shards, agents }: DiversityRequest,
+  files: ExperimentFiles,
+  mine: Claim,
+  { store, endpoints, gate, grader }: Dependencies,
+  { signal, show }: Running,
+): Promise<DiversityDocument> {
+  const config = await configOf(files);
+  const { diversity } = config;
+  const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
+  const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
+  const encoder = responseEncoder(diversity.encoder, endpoints);
+  // After the claim: whoever measured before journals no more than what it has in flight.
+  const journal = await openJournal(files.diversityJournal(iteration));
+  const scoresOf = journalledScores(agents, journal, config, endpoint, mine, (until) =>
+    show({ engineBusyUntil: until.toISOString() }),
+  );
+  let leftOut: string | null = null;
+  let done = 0;
+
+  const likelihoods = async (question: FirstResponses, stop: AbortSignal): Promise<Likelihoods> => {
+    try {
+      return likelihoodsOf(await scoresOf(question, stop));
+    } catch (error) {
+      const cannot = error instanceof PromptLogprobsUnsupported;
+      if (!cannot && !(error instanceof EngineRefused && error.status === 400)) throw error;
+      leftOut ??= error.message;
+      return noLikelihoods;
+    }
+  };
+  const measureQuestion = async (question: FirstResponses, stop: AbortSignal): Promise<QuestionDiversity> => {
+    const { questionId, responses } = question;
+    const classes = await answerClasses(
+      responses.map(({ answer }) => answer),
+      (a, b) => grader.equal(a, b),
+    );
+    const texts = responses.map(({ text }) => text);
+    const measured = {
+      questionId,
+      ...(await likelihoods(question, stop)),
+      dissimilarity: embeddingDissimilarity(await encoder.encode(texts, stop)),
+      distinctAnswers: classes.length,
+    };
+    done += 1;
+    show({ questions: done, total: questions.length, engineBusyUntil: undefined });
+    return measured;
+  };
+
+  try {
+    show({ questions: 0, total: questions.length });
+    return await gate.shared(signal, async () => {
+      const models = agents.map((agent) => modelOf(agent, generation.name));
+      await requireModels(store, models);
+      await endpoint.prepare(models, signal);
+      const rows = await allOrFirstFailure(questions, signal, measureQuestion);
+      return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
+    });
+  } finally {
+    journal.close();
+  }
+}
+
+type Likelihoods = Pick<QuestionDiversity, 'nllOfOthers' | 'betweenAgents' | 'fromBase'>;
+
+const noLikelihoods: Likelihoods = { nllOfOthers: null, betweenAgents: null, fromBase: null };
+
+function likelihoodsOf({ scores, base }: QuestionScores): Likelihoods {
+  return {
+    nllOfOthers: nllOfOthers(scores),
+    betweenAgents: divergenceBetweenAgents(scores),
+    fromBase: divergenceFromBase(scores, base),
+  };
+}
+
+/** What makes responses into vectors: our own n-grams, or a sentence encoder at an endpoint. */
+export type EncoderName = 'ngrams' | { readonly endpoint: string; readonly model: string };
+
+export type ResponseEncoder = {
+  /** As it is told to people. */
+  readonly name: string;
+  readonly encode: (texts: readonly string[], signal: AbortSignal) => Promise<readonly ArrayLike<number>[]>;
+};
+
+/** A blank response is a vector of zeros, whatever the encoder: servers refuse to embed one. */
+export function responseEncoder(encoder: EncoderName, endpoints: Endpoints): ResponseEncoder {
+  if (encoder === 'ngrams') return { name: encoder, encode: async (texts) => texts.map(ngramEmbedding) };
+  const endpoint = endpoints.get(encoder.endpoint, encoder.model);
+  return {
+    name: encoder.model,
+    encode: async (texts, signal) => {
+      const spoken = texts.filter((text) => text.trim() !== '');
+      if (spoken.length === 0) return texts.map(() => [0]);
+      const vectors = await reportedTurn(endpoint, encoder.endpoint, signal, () =>
+        endpoint.embed(spoken, signal),
+      );
+      const zeros = vectors[0]?.map(() => 0) ?? [];
+      return texts.map((text) => vectors[spoken.indexOf(text)] ?? zeros);
+    },
+  };
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Agent, baseAgents } from '../../algorithm/agents.ts';
+import { methods } from '../../algorithm/methods/methods.ts';
+import type { HeldOutQuestion } from '../../algorithm/question.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { InvalidConfig } from '../../config/faults.ts';
+import { configDifference, fixedSettings } from '../../config/resolve.ts';
+import { type Before, loadNight, type TaskData } from '../../questions/task.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
+import { publishFolder } from '../../store/files/atomic.ts';
+import { findDocument, readDocument, writeDocument } from '../../store/files/documents.ts';
+import { agentsIn, type ModelRef, modelsOf } from '../../store/models.ts';
+import {
+  heldOutOf,
+  type NightEntry,
+  type NightPlan,
+  nightPlanSchema,
+  type NightStart,
+  readLedger,
+} from '../../store/series.ts';
+import type { ExperimentFiles, Store } from '../../store/store.ts';
+
+type Night = {
+  readonly config: ExperimentConfig;
+  readonly series: string;
+  readonly files: ExperimentFiles;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * The plan of a night: made from the series' ledger when the night first begins, found again whenever it is started again, so that
+ * it goes on with the same agents and questions whatever has become of the series meanwhile.
+ *
+ * @param begun whether the experiment has got as far as to have a config
+ * @throws InvalidConfig when it differs from the series' first night in what no night may change, or its plan is lost
+ * @throws SeriesDamaged
+ */
+export async function planNight(
+  { config, series, files, signal }: Night,
+  store: Store,
+  begun: boolean,
+): Promise<NightPlan> {
+  const configSha256 = createHash('sha256').update(JSON.stringify(config)).digest('hex');
+  const planned = await findDocument(files.nightPlan, nightPlanSchema);
+  if (planned !== null && (begun || planned.configSha256 === configSha256)) return planned;
+  if (begun) {
+    const message = `the night was begun, but its plan ${files.nightPlan} is damaged or gone; remove ${files.folder} to begin it afresh`;
+    throw new InvalidConfig([{ path: 'carry_over', message }]);
+  }
+  const ledger = await readLedger(store, series);
+  requireFixedSettings(ledger, config, series);
+  const { head, start, before } = await stateOf(ledger, config, series, store);
+  const { asked } = await loadNight(config, before, signal);
+  const position = before?.position ?? 0;
+  const plan: NightPlan = { formatVersion: 1, series, configSha256, head, start, position, asked };
+  await rm(files.night, { recursive: true, force: true });
+  const first = await publishFolder(files.night, (folder) => writeDocument(join(folder, 'plan.json'), plan));
+  return first ? plan : readPlan(files);
+}
+
+/** The plan of a night that was prepared. @throws ArtifactMissing, ArtifactDamaged */
+export async function readPlan(files: ExperimentFiles): Promise<NightPlan> {
+  const plan = await readDocument(files.nightPlan, nightPlanSchema);
+  if (plan === null) throw new ArtifactMissing(files.nightPlan);
+  return plan;
+}
+
+/**
+ * The questions that the plan says.
+ *
+ * @throws InvalidConfig when the task no longer has them; SeriesDamaged
+ */
+export async function questionsOfNight(
+  config: ExperimentConfig,
+  { series, head, asked }: NightPlan,
+  store: Store,
+  signal: AbortSignal,
+): Promise<TaskData> {
+  const ledger = (await readLedger(store, series)).filter(({ sequence }) => sequence <= head);
+  const { before } = await stateOf(ledger, config, series, store);
+  const night = await loadNight(config, before, signal);
+  if (JSON.stringify(night.asked) !== JSON.stringify(asked)) {
+    const message = 'its questions have changed since the night was planned, and those planned are not there';
+    throw new InvalidConfig([{ path: 'task', message }]);
+  }
+  return night;
+}
+
+/** What the workflow needs to know of a night: references and a sentence. */
+export type PlannedNight = {
+  readonly agents: readonly Agent<ModelRef>[];
+  /** Whose held-out debates of which iteration the starting agents' are. */
+  readonly evaluated: NightStart['evaluated'];
+  readonly said: string;
+};
+
+export function plannedNight({ series, start }: NightPlan, store: Store): PlannedNight {
+  const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
+  return {
+    agents: agentsIn(store, start.agents),
+    evaluated: start.evaluated,
+    said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
+  };
+}
+
+async function stateOf(
+  ledger: readonly NightEntry[],
+  { agents, method }: ExperimentConfig,
+  series: string,
+  store: Store,
+): Promise<SeriesState> {
+  const first = baseAgents<ModelRef>(agents, methods[method].roles, { kind: 'base' });
+  return seriesState(ledger, first, ledger.length === 0 ? [] : await heldOutOf(store, series));
+}
+
+function requireFixedSettings(ledger: readonly NightEntry[], config: ExperimentConfig, series: string): void {
+  const [first] = ledger;
+  if (first === undefined) return;
+  const differences = configDifference(first.fixed, fixedSettings(config));
+  if (differences.length === 0) return;
+  throw new InvalidConfig(
+    differences.map(({ path, before, after }) => ({
+      path,
+      message: `the series ${series} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}, and no night may change that; take another series`,
+    })),
+  );
+}
+
+/** What a series has come to: what the next night goes on from. */
+export type SeriesState = {
+  /** The last night that counts; 0 for none. */
+  readonly head: number;
+  readonly start: NightStart;
+  readonly before: Before | null;
+};
+
+/**
+ * Reads a ledger up to some night. The nights that count form a chain, each begun from the one before it; a night that another one
+ * has overtaken is in the ledger too, but nothing follows from it.
+ *
+ * @param agents those that the first night begins with
+ * @param heldOut the series' own; not looked at before its first night
+ */
+export function seriesState(
+  ledger: readonly NightEntry[],
+  agents: readonly Agent<ModelRef>[],
+  heldOut: readonly HeldOutQuestion[],
+): SeriesState {
+  const counting = ledger.filter(({ next }) => next !== null);
+  const last = counting.at(-1);
+  if (last === undefined || last.next === null) {
+    const start = { night: null, agents: modelsOf(agents), evaluated: null };
+    return { head: 0, start, before: null };
+  }
+  return {
+    head: last.sequence,
+    start: last.next,
+    before: { asked: counting.flatMap(({ asked }) => asked), position: last.position, heldOut },
+  };
+}

@@ -1,0 +1,110 @@
+import { experimentConfigSchema } from '../../config/experiment.ts';
+import { InvalidConfig } from '../../config/faults.ts';
+import { studyNameSchema } from '../../config/names.ts';
+import { configDifference } from '../../config/resolve.ts';
+import { resolveStudy, type StudyCell } from '../../config/study.ts';
+import { writeStudyReport } from '../../report/study/write-study-report.ts';
+import { findDocument, writeDocument } from '../../store/files/documents.ts';
+import { findFinished, type StudyResult } from '../../store/records/result.ts';
+import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
+import type { Dependencies } from '../dependencies.ts';
+
+/** What the workflow needs to know of a study before it starts anything. */
+export type StudyPlan = { readonly cells: number; readonly parallel: number };
+
+/** One experiment of a study, and whether this store has finished it. */
+export type PlannedCell = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'seed' | 'input'> & {
+  readonly finished: boolean;
+};
+
+type StudyRequest = { readonly study: string; readonly input: unknown };
+
+/**
+ * Resolves and validates a study and all its experiments, refuses what the store has begun otherwise, and writes study.json.
+ *
+ * @throws InvalidConfig with every fault
+ */
+export async function prepareStudy(
+  { study, input }: StudyRequest,
+  { store }: Dependencies,
+): Promise<StudyPlan> {
+  const name = studyNameSchema.safeParse(study);
+  if (!name.success) {
+    const message = `the workflow id ${JSON.stringify(study)} names the study's folder: ${name.error.issues[0]?.message ?? ''}`;
+    throw new InvalidConfig([{ path: 'name', message }], 'The study');
+  }
+  const { cells, parallel } = resolveStudy(study, input);
+  await requireSameConfigs(cells, store);
+  await writeDocument(studyFiles(store, study).study, {
+    formatVersion: 1,
+    name: study,
+    cells: cells.map(({ name: cell, experiment, method, seed }) => ({
+      name: cell,
+      experiment,
+      method,
+      seed,
+    })),
+  });
+  return { cells: cells.length, parallel };
+}
+
+type PageRequest = StudyRequest & { readonly from: number; readonly count: number };
+
+/** Some of a study's experiments in their order: a page at a time, so that no payload grows with the study. */
+export async function studyCells(
+  { study, input, from, count }: PageRequest,
+  { store }: Dependencies,
+): Promise<PlannedCell[]> {
+  const page = resolveStudy(study, input).cells.slice(from, from + count);
+  return Promise.all(
+    page.map(async ({ config, ...cell }) => ({
+      ...cell,
+      finished: (await findFinished(store, cell.name, config)) !== null,
+    })),
+  );
+}
+
+/** Told before anything is started, and for all of them. */
+async function requireSameConfigs(cells: readonly StudyCell[], store: Store): Promise<void> {
+  const faults = await Promise.all(
+    cells.map(async ({ name, config }) => {
+      const files = experimentFiles(store, name);
+      const begun = await findDocument(files.config, experimentConfigSchema);
+      const differences = begun === null ? [] : configDifference(begun, config);
+      return differences
+        .filter(({ path }) => path !== 'iterations')
+        .map(({ path, before, after }) => ({
+          path: `${name}.${path}`,
+          message: `was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give the study another name, or remove ${files.folder}`,
+        }));
+    }),
+  );
+  if (faults.flat().length > 0) throw new InvalidConfig(faults.flat(), 'The study');
+}
+
+type WriteRequest = {
+  readonly study: string;
+  readonly input: unknown;
+  readonly failed: StudyResult['failed'];
+};
+
+/** Writes the tables and the report of a study from the experiments that this store has finished. */
+export async function writeStudy(
+  { study, input, failed }: WriteRequest,
+  { store }: Dependencies,
+): Promise<StudyResult> {
+  const { cells } = resolveStudy(study, input);
+  const finished = [];
+  for (const cell of cells) {
+    const result = await findFinished(store, cell.name, cell.config);
+    if (result !== null) finished.push({ ...cell, result });
+  }
+  const files = await writeStudyReport(store, study, finished, failed);
+  return {
+    name: study,
+    experiments: cells.length,
+    finished: finished.length,
+    failed,
+    files: files.map((file) => file.slice(studyFiles(store, study).folder.length + 1)),
+  };
+}

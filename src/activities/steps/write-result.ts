@@ -1,0 +1,133 @@
+import { writeReport } from '../../report/write-report.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
+import { removeTemporaries } from '../../store/files/atomic.ts';
+import { findDocument, readDocument, writeDocument } from '../../store/files/documents.ts';
+import { streamRows, writeRows } from '../../store/files/rows.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
+import {
+  evaluationRecordSchema,
+  type IterationRecord,
+  iterationRecordSchema,
+  outcomeSchema,
+} from '../../store/records/rows.ts';
+import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
+import { configOf, type Dependencies, versions } from '../dependencies.ts';
+
+type RecordRequest = { readonly experiment: string } & IterationRecord;
+
+/**
+ * Writes what an iteration did to iteration-I/record.json. The first record stays: an experiment that is started again finds its
+ * steps done, and the seconds that this takes are not those that the iteration took.
+ */
+export async function recordIteration(
+  { experiment, ...record }: RecordRequest,
+  { store }: Dependencies,
+): Promise<void> {
+  const path = experimentFiles(store, experiment).record(record.iteration);
+  if ((await findDocument(path, iterationRecordSchema)) === null) await writeDocument(path, record);
+}
+
+type ResultRequest = {
+  readonly experiment: string;
+  /** L: how many iterations were done. */
+  readonly iterations: number;
+};
+
+/** Writes result.json, evaluation.jsonl and report.html from what the iterations left in the store. A night's report is `closeNight`'s. */
+export async function writeResult(
+  { experiment, iterations }: ResultRequest,
+  { store }: Dependencies,
+): Promise<ExperimentResult> {
+  const files = experimentFiles(store, experiment);
+  const evaluated = Array.from({ length: iterations + 1 }, (_, iteration) => iteration);
+  const evaluations = await Promise.all(
+    evaluated.map((each) => present(files.evaluation(each), evaluationRecordSchema)),
+  );
+  const records = await Promise.all(
+    evaluated.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
+  );
+  const config = await configOf(files);
+  await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
+  const seconds = {
+    evaluation: sum(evaluations, (each) => each.seconds),
+    debate: sum(records, (each) => each.seconds.debate),
+    datasets: sum(records, (each) => each.seconds.datasets),
+    fineTune: sum(records, (each) => each.seconds.fineTune),
+  };
+  const result: ExperimentResult = {
+    formatVersion: 1,
+    name: experiment,
+    evaluations: evaluations.map(({ evaluation }) => evaluation),
+    equalTokens: await equalTokens(evaluated, files),
+    transfer: await transfer(Object.keys(config.transfer), iterations, files),
+    iterations: records.map(({ tokens: _tokens, seconds: _seconds, ...record }) => record),
+    tokens: {
+      debate: {
+        prompt: sum(records, ({ tokens }) => tokens.debate.prompt),
+        completion: sum(records, ({ tokens }) => tokens.debate.completion),
+      },
+      evaluation: {
+        prompt: sum(evaluations, ({ tokens }) => tokens.prompt),
+        completion: sum(evaluations, ({ tokens }) => tokens.completion),
+      },
+      fineTune: sum(records, ({ tokens }) => tokens.fineTune),
+    },
+    seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
+    versions: await versions(store, records),
+    files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
+  };
+  await writeDocument(files.result, result);
+  if ((await configOf(files)).carry_over === undefined) await writeReport(files.folder);
+  await removeTemporaries(files.folder);
+  return result;
+}
+
+async function equalTokens(
+  iterations: readonly number[],
+  files: ExperimentFiles,
+): Promise<ExperimentResult['equalTokens']> {
+  const measured = [];
+  for (const iteration of iterations) {
+    const record = await readDocument(files.evaluation(iteration, 'vote'), evaluationRecordSchema);
+    if (record === null) continue;
+    const { evaluation, votes = 0, tokens } = record;
+    measured.push({ iteration, votes, majority: evaluation.majority, tokens });
+  }
+  return measured;
+}
+
+async function transfer(
+  tasks: readonly string[],
+  last: number,
+  files: ExperimentFiles,
+): Promise<ExperimentResult['transfer']> {
+  const measured = [];
+  for (const task of tasks) {
+    for (const iteration of last === 0 ? [0] : [0, last]) {
+      const path = files.evaluation(iteration, `transfer-${task}`);
+      const { evaluation } = await present(path, evaluationRecordSchema);
+      measured.push({ ...evaluation, task });
+    }
+  }
+  return measured;
+}
+
+async function* allOutcomes(iterations: readonly number[], files: ExperimentFiles): AsyncGenerator<object> {
+  for (const iteration of iterations) {
+    for await (const outcome of streamRows(files.outcomes(iteration), outcomeSchema))
+      yield { iteration, ...outcome };
+  }
+}
+
+async function present<Value>(
+  path: string,
+  schema: Parameters<typeof readDocument<Value>>[1],
+): Promise<Value> {
+  const value = await readDocument(path, schema);
+  if (value === null) throw new ArtifactMissing(path);
+  return value;
+}
+
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

@@ -1,0 +1,84 @@
+import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
+import type { Match } from './labelled-debate.ts';
+import { type DrawKey, shuffle } from './random.ts';
+
+/**
+ * The generation dataset (section 2.3 of the paper): the first answers of these agents that equal the label.
+ *
+ * @param agents who share the model, 1..N each: in multiagent finetuning one agent, in the single-agent baselines all of them
+ */
+export function generationDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
+  const rows = debates.flatMap(({ questionId, matches }) =>
+    agents
+      .filter((agent) => matches[agent - 1]?.[0] === true)
+      .map((agent) => ({ questionId, agent, completion: 'first answer' as const })),
+  );
+  return { rows: rows.toSorted(byQuestionAndAgent), parts: {} };
+}
+
+export type CriticSettings = {
+  readonly seed: number;
+  readonly iteration: number;
+  /** w: the share of corrected dialogues, 0..1. */
+  readonly criticWeight: number;
+};
+
+/**
+ * The critic dataset (section 2.3 of the paper): whole dialogues of these agents whose last answer equals the label. Its parts are the
+ * `corrected` ones (wrong in round 1) and the `kept` ones (right in round 1 too), mixed w : 1 - w. As many rows as that share allows are
+ * drawn (seeded); w is never given up to fill the set, so that a critic with nothing corrected to learn from learns nothing
+ * rather than to agree with itself.
+ *
+ * @param agents who share the model, 1..N each: in multiagent finetuning one agent, in the single-agent baselines all of them
+ */
+export function criticDataset(
+  agents: readonly number[],
+  debates: readonly Match[],
+  settings: CriticSettings,
+): Dataset {
+  const corrected: Row[] = [];
+  const kept: Row[] = [];
+  for (const { questionId, matches } of debates) {
+    for (const agent of agents) {
+      const byRound = matches[agent - 1] ?? [];
+      if (byRound.length < 2 || byRound.at(-1) !== true) continue;
+      (byRound[0] === true ? kept : corrected).push({ questionId, agent, completion: 'revision' });
+    }
+  }
+  const sizes = mixture(corrected.length, kept.length, settings.criticWeight);
+  const [agent] = agents;
+  const key = (purpose: string): DrawKey => ({
+    seed: settings.seed,
+    iteration: settings.iteration,
+    purpose,
+    // Those of one agent have draws of their own; agents that share a model share the draw.
+    ...(agents.length === 1 && agent !== undefined ? { agent } : {}),
+  });
+  const rows = [
+    ...sample(key('corrected'), corrected, sizes.corrected),
+    ...sample(key('kept'), kept, sizes.kept),
+  ];
+  return {
+    rows: rows.toSorted(byQuestionAndAgent),
+    parts: {
+      corrected: { available: corrected.length, used: sizes.corrected },
+      kept: { available: kept.length, used: sizes.kept },
+    },
+  };
+}
+
+/** The greatest sizes whose proportion is w : 1 - w to within one row. */
+function mixture(corrected: number, kept: number, weight: number): { corrected: number; kept: number } {
+  const greatest = Math.min(
+    weight > 0 ? corrected / weight : Infinity,
+    weight < 1 ? kept / (1 - weight) : Infinity,
+  );
+  // 3 / (1 - 0.7) is 9.999999999999998: a rounding error must not cost a row.
+  const total = Math.floor(greatest * (1 + Number.EPSILON * 4));
+  const share = Math.min(Math.round(total * weight), corrected);
+  return { corrected: share, kept: Math.min(total - share, kept) };
+}
+
+function sample(key: DrawKey, rows: readonly Row[], count: number): Row[] {
+  return shuffle(key, rows.toSorted(byQuestionAndAgent)).slice(0, count);
+}

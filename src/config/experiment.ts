@@ -1,0 +1,230 @@
+/** The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. */
+import { z } from 'zod';
+import { methodNames } from '../algorithm/methods/methods.ts';
+import { seriesNameSchema } from './names.ts';
+import { taskConfigSchema } from './tasks.ts';
+
+export const fineTuneConfigSchema = z
+  .strictObject({
+    learning_rate: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1e-5)
+      .describe('Peak learning rate. LoRA wants about ten times that of full fine-tuning.'),
+    num_train_epochs: z.number().positive().max(1000).default(2).describe('Passes over a dataset.'),
+    per_device_train_batch_size: z.int().min(1).max(1024).default(3).describe('Rows in a batch.'),
+    gradient_accumulation_steps: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(64)
+      .describe('Batches in an optimiser step. 64 is the paper’s 16 on each of 4 GPUs, on one device.'),
+    lr_scheduler_type: z
+      .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt'])
+      .default('cosine')
+      .describe('Course of the learning rate.'),
+    warmup_ratio: z.number().min(0).max(1).default(0.03).describe('Share of the steps that warm up.'),
+    weight_decay: z.number().min(0).max(1).default(0).describe('Weight decay of AdamW.'),
+    max_length: z
+      .int()
+      .min(1)
+      .max(1_048_576)
+      .default(2048)
+      .describe('Tokens of a row; longer rows are left out, and counted.'),
+    save_steps: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(50)
+      .describe('Optimiser steps between two checkpoints.'),
+    gradient_checkpointing: z.boolean().default(false).describe('Less memory for more computing.'),
+    lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),
+    lora_alpha: z
+      .number()
+      .positive()
+      .max(4096)
+      .default(32)
+      .describe('Scale of the LoRA adapters is lora_alpha / lora_r.'),
+    lora_dropout: z.number().min(0).max(0.99).default(0).describe('Dropout of the LoRA adapters.'),
+    lora_target_modules: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .default('all-linear')
+      .describe('`all-linear`, or the names of the modules that get an adapter.'),
+  })
+  .describe('How each generation and critic model is fine-tuned (LoRA), under the names of TRL and PEFT.');
+
+/** What makes an experiment one night of a series. */
+export const carryOverSchema = z
+  .strictObject({
+    series: seriesNameSchema,
+    max_drop: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.03)
+      .describe(
+        'The night is not carried on when its held-out debate accuracy falls by more than this share, e.g. 0.03 for three points.',
+      ),
+  })
+  .describe(
+    'Makes the experiment one night of a series: it goes on from the last accepted night’s agents with the next `train_size` questions.',
+  );
+
+/**
+ * The settings of an experiment. Every default is the paper's (its section 4 and appendix; see the reference in the README);
+ * keys are snake_case in memory as in the file, so that one thing has one name.
+ */
+const endpointName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'expected the name of an endpoint: letters, digits, ".", "_", "-"',
+  );
+
+const modelSchema = z
+  .strictObject({
+    endpoint: endpointName
+      .default('local')
+      .describe('Who answers: `local`, or a name that the worker’s configs/endpoints.yaml defines.'),
+    model_name_or_path: z
+      .string()
+      .min(1)
+      .max(1024)
+      .default('engine/models/tiny-arithmetic')
+      .describe(
+        'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
+      ),
+  })
+  .describe('The base model of all agents.');
+
+const samplingSchema = z
+  .strictObject({
+    temperature: z.number().min(0).max(2).default(1).describe('0 is greedy.'),
+    top_p: z.number().positive().max(1).default(0.9).describe('Nucleus of the sampling.'),
+    max_tokens: z.int().min(1).max(131_072).default(2048).describe('Most tokens of one answer.'),
+  })
+  .describe('How answers are sampled, under the names of the OpenAI protocol.');
+
+const diversitySchema = z
+  .strictObject({
+    questions: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(100)
+      .describe('So many held-out questions, drawn by the seed. 0: diversity is not measured.'),
+    encoder: z
+      .union([
+        z.literal('ngrams'),
+        z.strictObject({
+          endpoint: endpointName.describe('Where it is.'),
+          model: z.string().min(1).describe('The server’s name for it.'),
+        }),
+      ])
+      .default('ngrams')
+      .describe(
+        'What makes responses into vectors: `ngrams`, our own, or {endpoint, model}: a sentence encoder behind POST /v1/embeddings.',
+      ),
+  })
+  .describe('How diverse the agents are, after each evaluation: docs/measures.md.');
+
+export const experimentConfigSchema = z
+  .strictObject({
+    method: z
+      .enum(methodNames)
+      .default('multiagent-ft')
+      .describe('The method, a baseline or an ablation of the paper: docs/methods.md.'),
+    seed: z.int().min(0).max(2_147_483_647).default(0).describe('Everything random follows from it.'),
+    agents: z
+      .int()
+      .min(1)
+      .max(20)
+      .default(3)
+      .describe('N: agents in a debate, each with a generation and a critic model.'),
+    rounds: z.int().min(1).max(10).default(2).describe('M: rounds of a debate.'),
+    iterations: z
+      .int()
+      .min(0)
+      .max(100)
+      .default(1)
+      .describe('L: iterations of debate, datasets and fine-tunes. 0 only evaluates the base model.'),
+    summarize: z
+      .boolean()
+      .default(true)
+      .describe('Whether agents see a summary of the other responses instead of them.'),
+    max_others: z
+      .int()
+      .min(1)
+      .max(19)
+      .default(5)
+      .describe('At most so many other responses are shown to an agent.'),
+    critic_weight: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe('w: how the corrected and the kept dialogues are mixed in a critic dataset.'),
+    init_from: z
+      .enum(['previous', 'base'])
+      .default('previous')
+      .describe('Whether a fine-tune starts from the model of the previous iteration or from the base.'),
+    min_votes: z
+      .int()
+      .min(1)
+      .max(20)
+      .default(1)
+      .describe('A consensus with fewer votes yields no training data. Not above `agents`.'),
+    label_source: z
+      .enum(['consensus', 'gold'])
+      .default('consensus')
+      .describe('`gold` trains on the known answers (STaR), which the method itself never sees.'),
+    stop_when_unanimous: z
+      .boolean()
+      .default(false)
+      .describe('End a debate after round 1 when all answers are equal: cheaper, and not the paper’s.'),
+    truncate_dialogues: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a dialogue that is too long for the model’s context loses its oldest turns, which is counted. Else its step says which prompt it is, and waits.',
+      ),
+    equal_tokens: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether each debate on held-out questions has beside it the majority of as many first answers as cost the same tokens.',
+      ),
+    prompts: z
+      .enum(['paper', 'terse'])
+      .default('paper')
+      .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
+    shard_size: z.int().min(1).max(500).default(32).describe('Questions that one activity debates.'),
+    task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
+    transfer: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$/, 'expected 1 to 24 letters, digits, "_" or "-"'),
+        taskConfigSchema,
+      )
+      .default({})
+      .describe(
+        'Zero-shot transfer: other tasks by a name of yours. On their held-out questions the base model and the last agents are measured too.',
+      ),
+    model: modelSchema.prefault({}),
+    sampling: samplingSchema.prefault({}),
+    diversity: diversitySchema.prefault({}),
+    fine_tune: fineTuneConfigSchema.prefault({}),
+    shared_answers: seriesNameSchema
+      .optional()
+      .describe(
+        'Answers are shared with all experiments that say the same here: an equal request is made once. A study sets it.',
+      ),
+    carry_over: carryOverSchema.optional(),
+  })
+  .refine((config) => config.min_votes <= config.agents, {
+    path: ['min_votes'],
+    message: 'more votes than there are agents: no question could ever yield data',
+    // Also when other fields are wrong, so that every fault is told at once; but only about numbers.
+    when: ({ value }) => z.looseObject({ min_votes: z.int(), agents: z.int() }).safeParse(value).success,
+  });
+export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;

@@ -1,0 +1,238 @@
+import { closest } from 'fastest-levenshtein';
+import { z } from 'zod';
+
+/** One thing that is wrong with a config. */
+export type ConfigFault = {
+  /** Where, in dots, e.g. `task.train_size`; empty when it is about the whole. */
+  readonly path: string;
+  /** The value given and what is allowed. */
+  readonly message: string;
+};
+
+/** What an experiment or an endpoint was given is not a config. Trying again cannot help: it has to be changed. */
+export class InvalidConfig extends Error {
+  override name = 'InvalidConfig' as const;
+  /** Every fault, not just the first. */
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[], subject = 'The config') {
+    const lines = faults.map(({ path, message }) => (path === '' ? `  ${message}` : `  ${path}: ${message}`));
+    super(
+      `${subject} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}
+
+export type FaultOptions = {
+  /** False where a value could be a secret that was put in the wrong place: then only what is allowed is told. */
+  readonly showValues: boolean;
+};
+
+/** zod's issues as faults: each with the path, the value given, what is allowed, and for an unknown key the nearest valid one. */
+export function configFaults(
+  schema: z.ZodType,
+  input: unknown,
+  error: z.ZodError,
+  { showValues }: FaultOptions = { showValues: true },
+): ConfigFault[] {
+  const root = schemaNode(schema);
+  return error.issues.flatMap(ofAlternative).flatMap((issue): ConfigFault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => unknownKey(root, input, issue.path, key));
+    }
+    const path = issue.path.map(String);
+    const own = ownMessage(issue);
+    const given = valueAt(input, path);
+    const node = schemaNodeAt(root, input, path);
+    const nearest = showValues ? nearestOf(node, given) : '';
+    const allowed = own ?? `expected ${describeAllowed(node)}${nearest}`;
+    if (issue.code === 'invalid_key')
+      return [{ path: path.join('.'), message: `not a valid key: ${allowed}` }];
+    if (given === undefined) return [{ path: path.join('.'), message: `missing: ${allowed}` }];
+    return [
+      { path: path.join('.'), message: showValues ? `${shown(given)} was given; ${allowed}` : allowed },
+    ];
+  });
+}
+
+/** Of a union without a `kind` to tell its alternatives apart: what is wrong within the one that the value has the form of. */
+function ofAlternative(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const within = issue.errors.find((branch) =>
+    branch.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  return within?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
+/** A value as it may stand in a message: short, and told apart from other types. */
+export function shown(value: unknown): string {
+  const text =
+    typeof value === 'number' || value === undefined
+      ? String(value)
+      : (JSON.stringify(value) ?? typeof value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** What the schema itself says of a rule that its JSON Schema cannot tell in words. */
+function ownMessage(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message;
+  return issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : undefined;
+}
+
+function unknownKey(
+  root: SchemaNode,
+  input: unknown,
+  parent: readonly PropertyKey[],
+  key: string,
+): ConfigFault {
+  const above = parent.map(String);
+  const siblings = keysAt(schemaNodeAt(root, input, above));
+  // The key's right name in the wrong place is nearer than another name in this one.
+  const here = [...above, key].join('.');
+  const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
+  const nearest = elsewhere ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
+  return {
+    path: here,
+    message: nearest === undefined ? 'unknown key' : `unknown key; the nearest valid one is ${nearest}`,
+  };
+}
+
+/** Of several words that are allowed, the one that was probably meant. */
+function nearestOf(node: SchemaNode, given: unknown): string {
+  const words = wordsOf(node);
+  return typeof given === 'string' && words.length > 0 ? `; the nearest is ${closest(given, words)}` : '';
+}
+
+function wordsOf(node: SchemaNode): string[] {
+  const own = [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])];
+  return [...own.filter((word) => typeof word === 'string'), ...alternatives(node).flatMap(wordsOf)];
+}
+
+function valueAt(input: unknown, path: readonly string[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Object.getOwnPropertyDescriptor(value, key)?.value;
+  }
+  return value;
+}
+
+/** What a schema allows, in words: read from its JSON Schema, so that a message can never differ from the check. */
+const jsonValue = z.union([z.string(), z.number(), z.boolean()]);
+const nodeSchema = z.object({
+  type: z.string().optional(),
+  enum: z.array(jsonValue).optional(),
+  const: jsonValue.optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  exclusiveMinimum: z.number().optional(),
+  minLength: z.number().optional(),
+  maxLength: z.number().optional(),
+  get properties() {
+    return z.record(z.string(), nodeSchema).optional();
+  },
+  get additionalProperties() {
+    return z.union([z.boolean(), nodeSchema]).optional();
+  },
+  get items() {
+    return z.union([z.array(nodeSchema), nodeSchema]).optional();
+  },
+  get oneOf() {
+    return z.array(nodeSchema).optional();
+  },
+  get anyOf() {
+    return z.array(nodeSchema).optional();
+  },
+});
+export type SchemaNode = z.infer<typeof nodeSchema>;
+
+/** The schema's JSON Schema (draft 7), as far as this file reads it. */
+export function schemaNode(schema: z.ZodType): SchemaNode {
+  return nodeSchema.parse(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }));
+}
+
+/** The node that describes the value at `path`; in a union, that of the alternative whose `kind` the input names. */
+export function schemaNodeAt(root: SchemaNode, input: unknown, path: readonly string[]): SchemaNode {
+  let node = alternative(root, input);
+  let value = input;
+  for (const key of path) {
+    value =
+      typeof value === 'object' && value !== null
+        ? Object.getOwnPropertyDescriptor(value, key)?.value
+        : undefined;
+    node = alternative(child(node, key), value);
+  }
+  return node;
+}
+
+/** In words, e.g. `a whole number from 1 to 20`. */
+export function describeAllowed(node: SchemaNode): string {
+  const branches = alternatives(node);
+  if (branches.length > 0) return branches.map(describeAllowed).join(', or ');
+  if (node.const !== undefined) return JSON.stringify(node.const);
+  if (node.enum !== undefined) return `one of ${node.enum.map((value) => JSON.stringify(value)).join(', ')}`;
+  switch (node.type) {
+    case 'integer':
+      return `a whole number${bounds(node)}`;
+    case 'number':
+      return `a number${bounds(node)}`;
+    case 'boolean':
+      return 'true or false';
+    case 'string':
+      return node.maxLength === undefined
+        ? 'a text that is not empty'
+        : `a text of ${node.minLength ?? 0} to ${node.maxLength} characters`;
+    case 'array':
+      return Array.isArray(node.items)
+        ? `a list of ${node.items.length}: [${node.items.map(describeAllowed).join(', ')}]`
+        : `a list${node.items === undefined ? '' : `, each ${describeAllowed(node.items)}`}`;
+    default:
+      return node.properties === undefined ? 'an object' : `an object with ${keysAt(node).join(', ')}`;
+  }
+}
+
+/** The keys that an object may have there; of a union, those of all its alternatives. */
+export function keysAt(node: SchemaNode): string[] {
+  const own = Object.keys(node.properties ?? {});
+  return [...new Set([...own, ...alternatives(node).flatMap(keysAt)])];
+}
+
+/** Every place below, in dots, where an object may have this key. */
+export function pathsOfKey(node: SchemaNode, key: string, above: readonly string[] = []): string[] {
+  const here = Object.entries(node.properties ?? {}).flatMap(([name, below]) => [
+    ...(name === key ? [[...above, name].join('.')] : []),
+    ...pathsOfKey(below, key, [...above, name]),
+  ]);
+  const below = alternatives(node).flatMap((branch) => pathsOfKey(branch, key, above));
+  return [...new Set([...here, ...below])];
+}
+
+function child(node: SchemaNode, key: string): SchemaNode {
+  const named = node.properties?.[key];
+  if (named !== undefined) return named;
+  const branches = alternatives(node);
+  if (branches.length > 0) return { oneOf: branches.flatMap((branch) => branch.properties?.[key] ?? []) };
+  if (node.items !== undefined)
+    return (Array.isArray(node.items) ? node.items[Number(key)] : node.items) ?? {};
+  return typeof node.additionalProperties === 'object' ? node.additionalProperties : {};
+}
+
+/** Of a union, its alternatives. */
+export function alternatives({ oneOf, anyOf }: SchemaNode): readonly SchemaNode[] {
+  return oneOf ?? anyOf ?? [];
+}
+
+function alternative(node: SchemaNode, value: unknown): SchemaNode {
+  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+  if (kind === undefined) return node;
+  return alternatives(node).find((branch) => branch.properties?.['kind']?.const === kind) ?? node;
+}
+
+function bounds({ minimum, maximum, exclusiveMinimum }: SchemaNode): string {
+  const least = exclusiveMinimum === undefined ? minimum : exclusiveMinimum;
+  if (least === undefined) return maximum === undefined ? '' : ` of at most ${maximum}`;
+  if (exclusiveMinimum !== undefined)
+    return ` above ${least}${maximum === undefined ? '' : ` and at most ${maximum}`}`;
+  return maximum === undefined ? ` of at least ${least}` : ` from ${least} to ${maximum}`;
+}

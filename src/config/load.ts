@@ -1,0 +1,150 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, extname, isAbsolute, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { InvalidConfig, shown } from './faults.ts';
+import { experimentNameSchema, studyNameSchema } from './names.ts';
+
+/**
+ * A config file (YAML or JSON) with `key=value` overrides laid over it, not yet resolved: `resolveConfig` says what is wrong
+ * with the keys and values. Paths of task files are relative to the file, and in overrides to the working directory (paths-beside.ts).
+ *
+ * @param overrides e.g. `task.train_size=100`; values are YAML, and later ones win
+ * @returns the experiment's name (`name` in the file, else the file's own) and the input of its workflow
+ * @throws InvalidConfig
+ */
+export function loadConfigFile(
+  path: string,
+  overrides: readonly string[],
+  kind: 'experiment' | 'study' = 'experiment',
+): { name: string; input: Record<string, unknown> } {
+  // The overrides among themselves first: `task.train_file=x task.kind=jsonl` means the same in either order.
+  const over = pathsBeside(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
+  const input = { ...mergeConfig(pathsBeside(dirname(path), readYaml(path)), over) };
+  const given = input['name'] ?? basename(path, extname(path));
+  // YAML reads `name=123` as a number.
+  const name = typeof given === 'number' ? String(given) : given;
+  const parsed = (kind === 'study' ? studyNameSchema : experimentNameSchema).safeParse(name);
+  if (!parsed.success) {
+    const rule = parsed.error.issues[0]?.message ?? '';
+    const message = `${shown(name)} cannot name ${kind === 'study' ? 'a study' : 'an experiment'}: ${rule}. Give another with name=…`;
+    throw new InvalidConfig([{ path: 'name', message }], path);
+  }
+  return { name: parsed.data, input: 'name' in input ? { ...input, name: parsed.data } : input };
+}
+
+function parseOverride(override: string): ConfigInput {
+  const equals = override.indexOf('=');
+  const keys = override.slice(0, Math.max(equals, 0)).split('.');
+  if (keys.includes('')) {
+    const message = 'expected key=value, e.g. iterations=5 or task.train_size=100';
+    throw new InvalidConfig([{ path: '', message }], `The override ${shown(override)}`);
+  }
+  const value = parseYaml(override.slice(equals + 1), `The override ${shown(override)}`);
+  const [last = '', ...above] = keys.toReversed();
+  return above.reduce(
+    (below: ConfigInput, key) => Object.fromEntries([[key, below]]),
+    Object.fromEntries([[last, value]]),
+  );
+}
+
+/**
+ * The object in a YAML or JSON file.
+ *
+ * @throws InvalidConfig when the file is missing, unreadable or empty, is not YAML (with line and column), or holds no object
+ */
+export function readYaml(path: string): ConfigInput {
+  const content = parseYaml(readText(path), path);
+  if (content === null || content === undefined) {
+    throw fault(path, 'the file is empty: expected settings such as "iterations: 3"');
+  }
+  if (!isConfigInput(content))
+    throw fault(path, `expected settings such as "iterations: 3", found ${shown(content)}`);
+  return content;
+}
+
+/**
+ * The value of a YAML text.
+ *
+ * @param source where the text comes from, for the error
+ * @throws InvalidConfig with line and column when it is not YAML
+ */
+export function parseYaml(text: string, source: string): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  if (document.errors.length > 0) {
+    const faults = document.errors.map(({ message, pos: [offset] }) => {
+      const { line, col } = lineCounter.linePos(offset);
+      return { path: '', message: `line ${line}, column ${col}: ${message}` };
+    });
+    throw new InvalidConfig(faults, source);
+  }
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    return value;
+  } catch (error) {
+    throw fault(source, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readText(path: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw fault(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw fault(path, 'is not text in UTF-8');
+  }
+}
+
+function fault(source: string, message: string): InvalidConfig {
+  return new InvalidConfig([{ path: '', message }], source);
+}
+
+/** A config as it is given: one object of JSON or YAML, not checked yet. */
+export type ConfigInput = Readonly<Record<string, unknown>>;
+
+/**
+ * `over` laid over `under`: objects are merged key by key, anything else (arrays too) is replaced. Objects that both name a
+ * `kind`, and not the same, have different keys: there `over` replaces the whole.
+ */
+export function mergeConfig(under: ConfigInput, over: ConfigInput): ConfigInput {
+  // A Map and fromEntries: a key called __proto__ stays a key, to be refused by the schema as any unknown one.
+  const merged = new Map(Object.entries(under));
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged.get(key);
+    const mergeable = isConfigInput(before) && isConfigInput(value) && !differInKind(before, value);
+    merged.set(key, mergeable ? mergeConfig(before, value) : value);
+  }
+  return Object.fromEntries(merged);
+}
+
+/** Whether it is a plain object: no array, no null, no instance of a class. */
+export function isConfigInput(value: unknown): value is ConfigInput {
+  return Object.prototype.toString.call(value) === '[object Object]';
+}
+
+function differInKind(before: ConfigInput, after: ConfigInput): boolean {
+  return 'kind' in before && 'kind' in after && before['kind'] !== after['kind'];
+}
+
+/**
+ * A config whose relative paths of task files mean what whoever wrote it sees from where it was written: those that are there become
+ * absolute. Others stay as they are, and are looked for from the worker's folder: it may be on another machine.
+ */
+export function pathsBeside(folder: string, config: ConfigInput): ConfigInput {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, pathsIn(folder, key, value)]));
+}
+
+const pathKeys = new Set(['train_file', 'test_file', 'dataset_path', 'train_dataset_path', 'decontaminate']);
+
+function pathsIn(folder: string, key: string, value: unknown): unknown {
+  if (isConfigInput(value)) return pathsBeside(folder, value);
+  if (Array.isArray(value)) return value.map((each) => pathsIn(folder, key, each));
+  if (typeof value !== 'string' || !pathKeys.has(key) || isAbsolute(value)) return value;
+  const path = resolve(folder, value);
+  return existsSync(path) ? path : value;
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { experimentConfigSchema } from './experiment.ts';
+import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
+import { experimentNameSchema } from './names.ts';
+import { studyConfigSchema } from './study.ts';
+
+/** docs/configuration.md: every setting of an experiment and of a study, from the schemas that check them. */
+export function configurationPage(): string {
+  return [
+    '# Configuration',
+    'Made from the schema by `npx tsx src/config/write-schema.ts`; not written by hand. Editors complete and check with [configs/schema.json](../configs/schema.json).',
+    'Every setting may be left open: it then has what the `preset` says (default `quickstart`), and what that leaves open has the default given here, which is the paper’s wherever the paper says one. On the command line: `key=value`, `task.train_size=100`.',
+    '## An experiment',
+    table(experimentConfigSchema),
+    '## A study',
+    'A file of configs/studies, or `{"preset": "laptop"}` with other keys laid over it.',
+    table(studyConfigSchema),
+    '',
+  ].join('\n\n');
+}
+
+type Row = { readonly path: string; readonly allowed: string; readonly open: string; readonly says: string };
+
+function table(schema: z.ZodType): string {
+  const describe = describedNode(schema);
+  const rows = rowsOf(schemaNode(schema), describe, '');
+  return [
+    '| Setting | Allowed | Default | Meaning |',
+    '| --- | --- | --- | --- |',
+    ...rows.map(
+      ({ path, allowed, open, says }) => `| \`${path}\` | ${cell(allowed)} | ${cell(open)} | ${cell(says)} |`,
+    ),
+  ].join('\n');
+}
+
+/** What the JSON Schema has besides what is allowed. */
+const describedSchema = z.object({
+  description: z.string().optional(),
+  default: z.unknown().optional(),
+  get properties() {
+    return z.record(z.string(), describedSchema).optional();
+  },
+  get oneOf() {
+    return z.array(describedSchema).optional();
+  },
+});
+type Described = z.infer<typeof describedSchema>;
+
+function describedNode(schema: z.ZodType): Described {
+  return describedSchema.parse(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }));
+}
+
+function rowsOf(node: SchemaNode, described: Described, above: string): Row[] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, below]): Row[] => {
+    const says = described.properties?.[key] ?? {};
+    const path = above === '' ? key : `${above}.${key}`;
+    if (below.properties !== undefined) return rowsOf(below, says, path);
+    const alternatives = (below.oneOf ?? []).filter(({ properties }) => properties !== undefined);
+    if (alternatives.length === 0) return [rowOf(path, below, says)];
+    return alternatives.flatMap((alternative, index) => {
+      const kind = String(alternative.properties?.['kind']?.const ?? index + 1);
+      const own = says.oneOf?.[index] ?? {};
+      return [
+        { path: `${path}.kind: ${kind}`, allowed: '', open: '', says: own.description ?? '' },
+        ...rowsOf(alternative, own, path).filter((row) => row.path !== `${path}.kind`),
+      ];
+    });
+  });
+}
+
+function rowOf(path: string, node: SchemaNode, says: Described): Row {
+  const open = says.default === undefined ? '' : `\`${JSON.stringify(says.default)}\``;
+  return { path, allowed: describeAllowed(node), open, says: says.description ?? '' };
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', String.raw`\|`).replace(/\s+/g, ' ');
+}
+
+/**
+ * The JSON Schema (draft 7, which editors know best) of a config FILE: nothing is required, as a preset or the paper's
+ * settings fill what is open.
+ */
+export function configJsonSchema(): object {
+  const fileSchema = z.strictObject({
+    preset: z
+      .string()
+      .default('quickstart')
+      .describe('A file of configs/ without its ending; this one’s settings are laid over it.'),
+    name: experimentNameSchema.optional(),
+    ...experimentConfigSchema.shape,
+  });
+  return draft7(fileSchema);
+}
+
+/** The same of a study's FILE. */
+export function studyJsonSchema(): object {
+  const preset = z
+    .string()
+    .optional()
+    .describe('A file of configs/studies/ without its ending; this one’s keys are laid over it.');
+  return draft7(z.strictObject({ preset, ...studyConfigSchema.shape }));
+}
+
+function draft7(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.required;
+      // Without required keys a partial task fits several alternatives, which oneOf would refuse.
+      if (jsonSchema.oneOf !== undefined) {
+        jsonSchema.anyOf = jsonSchema.oneOf;
+        delete jsonSchema.oneOf;
+      }
+    },
+  });
+}

@@ -1,0 +1,162 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, parse } from 'node:path';
+import { closest } from 'fastest-levenshtein';
+import { type MethodName, methods } from '../algorithm/methods/methods.ts';
+import { type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
+import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
+import { projectRoot } from './installation.ts';
+import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
+import { experimentNameSchema } from './names.ts';
+
+/**
+ * The whole config that an input means. The input's keys are laid over its `preset` (default: `quickstart`), which may name a
+ * preset in turn; what is still open has the paper's settings. `name` is checked and left out: it is not a setting.
+ *
+ * @param input one plain object; null and undefined mean `{}`
+ * @throws InvalidConfig with every fault
+ */
+export function resolveConfig(input: unknown): ExperimentConfig {
+  const given = input ?? {};
+  if (!isConfigInput(given)) {
+    const what = Array.isArray(given) ? 'a list' : `a ${typeof given}`;
+    throw new InvalidConfig(
+      [
+        {
+          path: '',
+          message: `${what} was given (${shown(given)}); expected one object, e.g. {"preset": "quickstart"}`,
+        },
+      ],
+      'The input',
+    );
+  }
+  const { name, ...rest } = given;
+  const { settings, faults } = overPresets(rest, []);
+  const parsed = experimentConfigSchema.safeParse(settings);
+  const all = [
+    ...nameFaults(name),
+    ...faults,
+    ...(parsed.success ? [] : configFaults(experimentConfigSchema, settings, parsed.error)),
+  ];
+  if (parsed.success) all.push(...methodFaults(rest, parsed.data.method));
+  if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
+  return { ...parsed.data, ...methods[parsed.data.method].fixes };
+}
+
+type Settings = { readonly settings: ConfigInput; readonly faults: readonly ConfigFault[] };
+
+/** What a method fixes may be left open, or be said as it is; a preset's value gives way to it. */
+function methodFaults(own: ConfigInput, method: MethodName): ConfigFault[] {
+  return Object.entries(methods[method].fixes)
+    .filter(([path, fixed]) => own[path] !== undefined && own[path] !== fixed)
+    .map(([path, fixed]) => ({
+      path,
+      message: `${shown(own[path])} was given, but the method ${method} is what it is by ${path}: ${String(fixed)}; leave it out, or say that`,
+    }));
+}
+
+/** The chain of presets ends at `paper`: the schema's own defaults. */
+function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: readonly string[]): Settings {
+  if (preset === 'paper') return { settings: own, faults: [] };
+  const known = presets();
+  const found = known.find(({ name }) => name === preset);
+  if (found === undefined || chain.includes(found.name)) {
+    const names = known.map(({ name }) => name);
+    const message = found === undefined ? unknownPreset(preset, names) : inCircle([...chain, found.name]);
+    // The rest is checked over the default all the same, so that all faults are told at once.
+    const { settings } = preset === 'quickstart' ? { settings: own } : overPresets(own, chain);
+    return { settings, faults: [{ path: 'preset', message }] };
+  }
+  const { name: _, ...content } = readYaml(found.path);
+  const under = overPresets(content, [...chain, found.name]);
+  return { settings: mergeConfig(under.settings, own), faults: under.faults };
+}
+
+function unknownPreset(preset: unknown, names: readonly string[]): string {
+  const nearest = typeof preset === 'string' ? `; the nearest is ${closest(preset, names)}` : '';
+  return `${shown(preset)} was given; expected one of ${names.map((name) => `"${name}"`).join(', ')}${nearest}`;
+}
+
+function inCircle(chain: readonly string[]): string {
+  return `presets name each other in a circle: ${chain.join(' -> ')}`;
+}
+
+function nameFaults(name: unknown): ConfigFault[] {
+  if (name === undefined) return [];
+  const parsed = experimentNameSchema.safeParse(name);
+  return parsed.success
+    ? []
+    : configFaults(experimentNameSchema, name, parsed.error)
+        .map((fault) => ({ ...fault, path: 'name' }))
+        .slice(0, 1);
+}
+
+export type Preset = {
+  /** The file's name without `.yaml`. */
+  readonly name: string;
+  /** The file's first comment, but for the line that names the schema to editors. */
+  readonly description: string;
+  /** Absolute. */
+  readonly path: string;
+};
+
+/** The experiments in `configs/`, by name. `endpoints.yaml` is the worker's own and no experiment. */
+export function presets(folder: string = join(projectRoot, 'configs')): Preset[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.yaml') && file !== 'endpoints.yaml')
+    .toSorted()
+    .map((file) => {
+      const path = join(folder, file);
+      return { name: parse(file).name, description: firstComment(readFileSync(path, 'utf8')), path };
+    });
+}
+
+function firstComment(text: string): string {
+  const comments = text
+    .split('\n')
+    .filter((line) => line.startsWith('#') && !line.includes('yaml-language-server'));
+  return (comments[0] ?? '').replace(/^#\s*/, '').trim();
+}
+
+/**
+ * The settings that no night of a series may change: who learns and how (the method, the base model, the number of agents), and all that
+ * decides which questions are held out and in what order the others come. Where a copy of a dataset lies decides nothing. Everything else
+ * may change from one night to the next.
+ */
+export function fixedSettings({
+  method,
+  agents,
+  seed,
+  model,
+  task,
+}: ExperimentConfig): Record<string, unknown> {
+  return {
+    method,
+    agents,
+    seed,
+    model: { model_name_or_path: model.model_name_or_path },
+    task: {
+      ...task,
+      train_size: undefined,
+      train_file: undefined,
+      decontaminate: undefined,
+      dataset_path: undefined,
+      train_dataset_path: undefined,
+    },
+  };
+}
+
+/** A setting that two configs do not share. A side that lacks it has undefined. */
+export type Difference = { readonly path: string; readonly before: unknown; readonly after: unknown };
+
+/** The settings in which two configs differ, by path in dots; lists are compared as a whole. */
+export function configDifference(before: unknown, after: unknown): Difference[] {
+  return differences('', before, after);
+}
+
+function differences(path: string, before: unknown, after: unknown): Difference[] {
+  if (isConfigInput(before) && isConfigInput(after)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
+    return keys.flatMap((key) => differences(path === '' ? key : `${path}.${key}`, before[key], after[key]));
+  }
+  return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ path, before, after }];
+}

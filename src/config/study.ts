@@ -1,0 +1,210 @@
+/** A study: experiments x methods x seeds, compared. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { closest } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { type MethodName, methodNames, methods } from '../algorithm/methods/methods.ts';
+import type { ExperimentConfig } from './experiment.ts';
+import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
+import { projectRoot } from './installation.ts';
+import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
+import { studyNameSchema } from './names.ts';
+import { type Preset, presets, resolveConfig } from './resolve.ts';
+
+const labelRule =
+  'a name within a study is 1 to 24 letters, digits, "_" or "-", and begins with a letter or digit';
+
+/** Settings of experiments as a config has them; what is wrong with them is told by the schema of experiments. */
+const settingsSchema = z.record(z.string(), z.unknown());
+
+const experimentSchema = settingsSchema
+  .and(z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$/, labelRule) }))
+  .describe('A column of the tables: its name, and the settings that it does not share with the others.');
+
+export const studyConfigSchema = z.strictObject({
+  name: studyNameSchema.optional(),
+  methods: z
+    .array(z.enum(methodNames))
+    .min(1)
+    .describe('The rows of the tables, in their order: docs/methods.md.'),
+  seeds: z
+    .array(z.int().min(0).max(2_147_483_647))
+    .min(1)
+    .default([0])
+    .describe('Each experiment is run with each of these seeds.'),
+  parallel: z.int().min(1).max(64).default(2).describe('So many experiments run at once.'),
+  settings: settingsSchema.default({}).describe('What all experiments share.'),
+  method_settings: z
+    .partialRecord(z.enum(methodNames), settingsSchema)
+    .default({})
+    .describe(
+      'What the experiments of one method have otherwise, e.g. {star: {init_from: base}}. Of a method that the study has not, it is not used.',
+    ),
+  experiments: z.array(experimentSchema).min(1).describe('Tasks and models: the columns of the tables.'),
+});
+export type StudyConfig = z.infer<typeof studyConfigSchema>;
+
+const folder = join(projectRoot, 'configs', 'studies');
+
+/** The studies in `configs/studies/`, by name. */
+export function studyPresets(): Preset[] {
+  return presets(folder);
+}
+
+/** The file of a study that comes with Colloquy; undefined when there is none of that name. */
+export function studyPresetPath(name: string): string | undefined {
+  const path = join(folder, `${name}.yaml`);
+  return /^[\w-]+$/.test(name) && existsSync(path) ? path : undefined;
+}
+
+/** One experiment of a study: a method on one of its columns with one of its seeds. */
+export type StudyCell = {
+  /** Of the experiment, and so its workflow id and its folder. */
+  readonly name: string;
+  /** The column. */
+  readonly experiment: string;
+  readonly method: MethodName;
+  readonly seed: number;
+  /** What the experiment is started with. */
+  readonly input: ConfigInput;
+  readonly config: ExperimentConfig;
+};
+
+export type Study = {
+  readonly name: string;
+  readonly parallel: number;
+  /** Columns by columns, then seeds, then methods: experiments that share most come one after another. */
+  readonly cells: readonly StudyCell[];
+};
+
+/**
+ * What a study's input means.
+ *
+ * @param name the study's, which is its workflow id
+ * @throws InvalidConfig with every fault of the study and of each of its experiments
+ */
+export function resolveStudy(name: string, input: unknown): Study {
+  const config = parseStudy(input);
+  if (config.name !== undefined && config.name !== name) {
+    const message = `is ${shown(config.name)}, but the workflow id is ${name}, and that is the study's name`;
+    throw new InvalidConfig([{ path: 'name', message }], 'The study');
+  }
+  const faults = [...faultsOfNames(config), ...settingsOfStudy(config)];
+  const cells: StudyCell[] = [];
+  for (const [index, experiment] of config.experiments.entries()) {
+    for (const seed of config.seeds) {
+      for (const method of config.methods) {
+        try {
+          cells.push(cellOf(name, config, experiment, method, seed));
+        } catch (error) {
+          if (!(error instanceof InvalidConfig)) throw error;
+          faults.push(...error.faults.map((fault) => ofCell(fault, index, experiment.name, method)));
+        }
+      }
+    }
+  }
+  for (const cell of twice(cells.map((each) => each.name))) {
+    const message = `two of the study's experiments would be called ${shown(cell)}: give one of them a name that does not end like a method`;
+    faults.push({ path: 'experiments', message });
+  }
+  if (faults.length > 0) throw new InvalidConfig(once(faults), 'The study');
+  return { name, parallel: config.parallel, cells };
+}
+
+/** A study's own keys are laid over those of its `preset`, a file of configs/studies. */
+function parseStudy(input: unknown): StudyConfig {
+  const given = input ?? {};
+  if (!isConfigInput(given)) {
+    const message = `${shown(given)} was given; expected one object, e.g. {"methods": ["base", "debate"], "experiments": [{"name": "arithmetic"}]}`;
+    throw new InvalidConfig([{ path: '', message }], 'The study');
+  }
+  const { preset, ...own } = given;
+  const settings = preset === undefined ? own : mergeConfig(presetOf(preset), own);
+  const parsed = studyConfigSchema.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  throw new InvalidConfig(configFaults(studyConfigSchema, settings, parsed.error), 'The study');
+}
+
+function presetOf(preset: unknown): ConfigInput {
+  const known = studyPresets();
+  const found = known.find(({ name }) => name === preset);
+  if (found !== undefined) {
+    // Its name is that of its file; this study has its own.
+    const { name: _, ...content } = readYaml(found.path);
+    return content;
+  }
+  const names = known.map(({ name }) => name);
+  const message = `${shown(preset)} was given; expected one of ${names.join(', ')}${typeof preset === 'string' ? `; the nearest is ${closest(preset, names)}` : ''}`;
+  throw new InvalidConfig([{ path: 'preset', message }], 'The study');
+}
+
+function cellOf(
+  study: string,
+  { settings, method_settings: methodSettings }: StudyConfig,
+  { name: experiment, ...own }: StudyConfig['experiments'][number],
+  method: MethodName,
+  seed: number,
+): StudyCell {
+  const shared = mergeConfig(settings, own);
+  // What a method fixes gives way in what is shared by all methods: `iterations: 5` does not concern the base model.
+  const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
+  const input = {
+    ...mergeConfig(open, methodSettings[method] ?? {}),
+    method,
+    seed,
+    shared_answers: `${study}.${experiment}`,
+  };
+  const name = `${study}-${experiment}-${method}-s${seed}`;
+  return { name, experiment, method, seed, input, config: resolveConfig(input) };
+}
+
+function faultsOfNames({ experiments, methods: named, seeds }: StudyConfig): ConfigFault[] {
+  return [
+    ...twice(experiments.map(({ name }) => name)).map((name) => ({
+      path: 'experiments',
+      message: `two of them are called ${shown(name)}; each needs a name of its own`,
+    })),
+    ...twice(named).map((name) => ({ path: 'methods', message: `${shown(name)} is there twice` })),
+    ...twice(seeds).map((seed) => ({ path: 'seeds', message: `${seed} is there twice` })),
+  ];
+}
+
+/** Settings that a study gives to its experiments itself. */
+const ofStudy = ['name', 'method', 'seed', 'shared_answers', 'carry_over'];
+
+function settingsOfStudy({ settings, method_settings: byMethod, experiments }: StudyConfig): ConfigFault[] {
+  const places = [
+    ...ofStudy.map((key) => ({ path: `settings.${key}`, there: key in settings })),
+    ...Object.entries(byMethod).flatMap(([method, own]) =>
+      ofStudy.map((key) => ({ path: `method_settings.${method}.${key}`, there: key in own })),
+    ),
+    ...experiments.flatMap((own, index) =>
+      ofStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
+    ),
+  ];
+  const message = 'the study says this of each experiment: see its methods, seeds and experiments';
+  return places.filter(({ there }) => there).map(({ path }) => ({ path, message }));
+}
+
+function twice<Item>(items: readonly Item[]): Item[] {
+  return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
+}
+
+/** Where the fault is in the study's own terms. */
+function ofCell(
+  { path, message }: ConfigFault,
+  index: number,
+  experiment: string,
+  method: string,
+): ConfigFault {
+  return {
+    path: `experiments.${index}${path === '' ? '' : `.${path}`}`,
+    message: `${message} (${experiment}, ${method}; or in what they share)`,
+  };
+}
+
+/** The same fault in every method and seed is told once. */
+function once(faults: readonly ConfigFault[]): ConfigFault[] {
+  const said = (fault: ConfigFault): string => `${fault.path} ${fault.message.replace(/ \([^(]*\)$/, '')}`;
+  return faults.filter((fault, index) => faults.findIndex((each) => said(each) === said(fault)) === index);
+}

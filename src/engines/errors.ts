@@ -1,0 +1,230 @@
+import type { Message } from '../algorithm/prompts.ts';
+import type { ExitStatus } from './process/process-group.ts';
+
+/** A loaded adapter gives its canary prompt exactly the base model's probabilities, though its weights are not all zero. */
+export class AdapterWithoutEffect extends Error {
+  override name = 'AdapterWithoutEffect' as const;
+  readonly adapter: string;
+  readonly path: string;
+
+  constructor(adapter: string, path: string) {
+    super(
+      `The adapter ${adapter} (${path}) was loaded, but the model answers exactly as the base model does. ` +
+        `The server ignores it: start it with LoRA enabled for these target modules and this rank.`,
+    );
+    this.adapter = adapter;
+    this.path = path;
+  }
+}
+
+/** An experiment wants a fine-tuned model to answer where only the base model can. */
+export class AdaptersUnsupported extends Error {
+  override name = 'AdaptersUnsupported' as const;
+
+  constructor(url: string) {
+    super(
+      `${url} is an endpoint of kind openai, which cannot load fine-tuned models. ` +
+        `Use an endpoint of kind local or vllm, or set iterations to 0.`,
+    );
+  }
+}
+
+/** A sentence encoder is wanted where there is none. */
+export class EmbeddingsUnsupported extends Error {
+  override name = 'EmbeddingsUnsupported' as const;
+
+  constructor(model: string) {
+    super(
+      `The embedded engine answers chats and makes no embeddings, so ${model} cannot be its sentence encoder. ` +
+        `Name an endpoint of kind vllm or openai that serves it, or use the encoder ngrams.`,
+    );
+  }
+}
+
+/** The server answered with something else than the OpenAI chat protocol has: HTML, another shape, bytes that are no text. */
+export class EngineAnswerInvalid extends Error {
+  override name = 'EngineAnswerInvalid' as const;
+  readonly url: string;
+  /** What is wrong with the answer. */
+  readonly fault: string;
+  /** How the answer begins, without any key. */
+  readonly excerpt: string;
+
+  constructor(url: string, fault: string, excerpt: string) {
+    super(
+      `${url} gave an answer that is not the OpenAI protocol's: ${fault}. ` +
+        `${excerpt === '' ? '' : `It begins: ${excerpt}. `}Is this the URL of an OpenAI-compatible server (ends in /v1)?`,
+    );
+    this.url = url;
+    this.fault = fault;
+    this.excerpt = excerpt;
+  }
+}
+
+/** The server kept asking for patience (429 or 503) for longer than a request waits. Trying again later may help. */
+export class EngineBusy extends Error {
+  override name = 'EngineBusy' as const;
+  readonly url: string;
+  readonly status: number;
+  /** How long the server, or the usual back-off, wants the next try to wait. Milliseconds. */
+  readonly retryAfterMs: number;
+
+  constructor(url: string, status: number, waitedMs: number, retryAfterMs: number, words: string) {
+    super(
+      `${url} answered ${status} for ${Math.round(waitedMs / 1000)} s and wants another ` +
+        `${Math.ceil(retryAfterMs / 1000)} s: ${words}. Lower max_concurrency of this endpoint, or raise the server's limits.`,
+    );
+    this.url = url;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** An engine was asked for an answer after its worker had begun to shut down. */
+export class EngineClosed extends Error {
+  override name = 'EngineClosed' as const;
+
+  constructor(engine: string) {
+    super(`${engine} has been closed, as its worker is shutting down. Start a worker to go on.`);
+  }
+}
+
+/** A supervised engine ended when it should not have; thrown once it has done so again and again, or cannot load its model. */
+export class EngineDied extends Error {
+  override name = 'EngineDied' as const;
+  readonly model: string;
+  readonly status: ExitStatus;
+  readonly logFile: string;
+
+  constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
+    const again = status.code === modelNotServable ? '' : ', not for the first time';
+    super(`The engine for ${model} ${howItEnded(status)}${again}. Its log (${logFile}) ends:\n${lastLines}`);
+    this.model = model;
+    this.status = status;
+    this.logFile = logFile;
+  }
+}
+
+export function howItEnded({ code, signal }: ExitStatus): string {
+  return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
+}
+
+/** The exit code of engine/serve.py when it cannot load the model: another start would say the same. */
+export const modelNotServable = 2;
+
+/** The server failed (status 5xx). Trying again may help. */
+export class EngineFailed extends Error {
+  override name = 'EngineFailed' as const;
+  readonly url: string;
+  readonly status: number;
+  /** The server's own words, without any key. */
+  readonly words: string;
+
+  constructor(url: string, status: number, words: string) {
+    super(`${url} failed with status ${status}: ${words}. Its log says more.`);
+    this.url = url;
+    this.status = status;
+    this.words = words;
+  }
+}
+
+/** The server refused the request (status 3xx or 4xx): the same request would be refused again. */
+export class EngineRefused extends Error {
+  override name = 'EngineRefused' as const;
+  readonly url: string;
+  readonly status: number;
+  /** The server's own words, without any key. */
+  readonly words: string;
+
+  constructor(url: string, status: number, words: string) {
+    super(`${url} refused with status ${status}: ${words}${hints.get(status) ?? ''}`);
+    this.url = url;
+    this.status = status;
+    this.words = words;
+  }
+}
+
+const hints: ReadonlyMap<number, string> = new Map([
+  [401, ' (is the key in the variable that api_key_env names the right one?)'],
+  [403, ' (may this key use this model?)'],
+  [404, ' (is the model served there, and is the URL right?)'],
+  [429, ' (waiting will not help)'],
+]);
+
+/** No answer came: nobody listens, the connection broke, or it took too long. Trying again may help. */
+export class EngineUnreachable extends Error {
+  override name = 'EngineUnreachable' as const;
+  readonly url: string;
+  /** What the system said: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
+  readonly reason: string;
+
+  constructor(url: string, reason: string, hint = 'Is the server running, and is this its URL?') {
+    super(`No answer from ${url} (${reason}). ${hint}`);
+    this.url = url;
+    this.reason = reason;
+  }
+}
+
+/** The server answers, but not for the experiment's base model. */
+export class ModelNotServed extends Error {
+  override name = 'ModelNotServed' as const;
+  readonly model: string;
+  readonly served: readonly string[];
+
+  constructor(url: string, model: string, served: readonly string[]) {
+    const shown = served.slice(0, 10).join(', ') + (served.length > 10 ? ', …' : '');
+    super(
+      `${url} does not serve ${model}. It serves: ${shown || 'nothing'}. Set model.model_name_or_path to one of these.`,
+    );
+    this.model = model;
+    this.served = served;
+  }
+}
+
+/** A measure wants to know how likely a model finds a given text, where only sampled answers come. */
+export class PromptLogprobsUnsupported extends Error {
+  override name = 'PromptLogprobsUnsupported' as const;
+  readonly url: string;
+
+  constructor(url: string) {
+    super(
+      `${url} does not tell how likely the tokens of a prompt are (prompt_logprobs), so the likelihood of others' answers and ` +
+        `the divergence of models cannot be measured there. Use an endpoint of kind local or vllm for them.`,
+    );
+    this.url = url;
+  }
+}
+
+/** Which prompt of a debate it is. */
+export type PromptPlace = {
+  readonly questionId: string;
+  readonly agent: number;
+  readonly round: number;
+  readonly speaker: string;
+};
+
+/** A prompt of a debate and the longest answer to it do not fit into the model's context. */
+export class PromptTooLong extends Error {
+  override name = 'PromptTooLong' as const;
+  readonly place: PromptPlace;
+
+  constructor(place: PromptPlace, messages: readonly Message[], words: string) {
+    const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
+    super(
+      `The prompt of ${place.questionId} for agent ${place.agent} in round ${place.round} (${place.speaker}, ${messages.length} messages, ` +
+        `${characters} characters) does not fit into the model's context. The server says: ${words} ` +
+        'Take a model with a longer context, fewer rounds, summaries, or a smaller sampling.max_tokens or max_others; ' +
+        'with truncate_dialogues: true a dialogue loses its oldest turns instead, where it has more than two rounds.',
+    );
+    this.place = place;
+  }
+}
+
+/** Whether a server has refused a request because it is too long, in vLLM's words, OpenAI's, or those of engine/serve.py. */
+export function isTooLong(error: unknown): error is EngineRefused {
+  return (
+    error instanceof EngineRefused &&
+    error.status === 400 &&
+    /maximum context length|context_length_exceeded|longer than the maximum model length/i.test(error.words)
+  );
+}

@@ -1,0 +1,197 @@
+/**
+ * The supervised embedded engine (engine/serve.py): started when first needed, its health watched, started again when it
+ * dies. One for each base model.
+ */
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { projectRoot, tools } from '../../config/installation.ts';
+import { report } from '../../observe/events.ts';
+import { abortable, pause } from '../abort.ts';
+import { EngineClosed, EngineDied, howItEnded, modelNotServable } from '../errors.ts';
+import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
+import { type ProcessGroup, startProcessGroup } from './process-group.ts';
+
+export interface EngineProcess {
+  /**
+   * The running engine; starts it when there is none.
+   *
+   * @throws EngineDied when it died 3 times without answering between, or cannot load its model; ToolsMissing; ProcessNotStarted; EngineClosed; the
+   *   signal's reason
+   */
+  ready(signal: AbortSignal): Promise<RunningEngine>;
+  /** SIGTERM, grace, SIGKILL; resolves when nothing of it is left. */
+  close(): Promise<void>;
+}
+
+export interface RunningEngine {
+  /** `http://127.0.0.1:PORT/v1` */
+  readonly url: string;
+  readonly pid: number;
+  /** Settles when this process has ended, with an error that tells how. Never rejects. */
+  readonly ended: Promise<EngineDied>;
+  /** To be told of each answer: an engine that answers is not one that dies again and again. */
+  answered(): void;
+}
+
+export interface EngineProcessOptions {
+  /** A folder (see `resolveModel`) or a hub id. */
+  readonly model: string;
+  /** The name that requests call the base model by. */
+  readonly servedModelName: string;
+  readonly logFolder: string;
+  /** The program and its first arguments: the product's Python and engine/serve.py unless told. */
+  readonly command?: readonly [string, ...string[]];
+  /** More arguments: `--max-batch-size`, `--threads`, … */
+  readonly args?: readonly string[];
+  /** How long loading the model may take. Milliseconds; 30 minutes unless told, as it may have to be downloaded. */
+  readonly startTimeoutMs?: number;
+  /** Between two looks at /health; 3 looks without an answer end the process. Milliseconds; 20 s unless told. */
+  readonly healthEveryMs?: number;
+  /** Between SIGTERM and SIGKILL. Milliseconds; 5 s unless told. */
+  readonly graceMs?: number;
+}
+
+/** A supervised engine, not started yet. */
+export function createEngineProcess(options: EngineProcessOptions): EngineProcess {
+  const closing = new AbortController();
+  const graceMs = options.graceMs ?? 5_000;
+  let current: { readonly engine: Promise<RunningEngine>; group?: ProcessGroup } | undefined;
+  /** Deaths since the last answer. */
+  let deaths = 0;
+  let starts = 0;
+
+  async function start(slot: { group?: ProcessGroup }): Promise<RunningEngine> {
+    if (deaths > 0) await pause(Math.min(500 * 2 ** (deaths - 1), 10_000), closing.signal);
+    const logFile = await logFileFor(options.logFolder, 'engine', options.model);
+    const logStart = sizeOf(logFile);
+    const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'serve.py')];
+    const group = await startProcessGroup(program, [...first, ...serveArgs(options)], {
+      logFile,
+      cwd: projectRoot,
+    });
+    slot.group = group;
+    if (closing.signal.aborted) {
+      await group.stop(graceMs);
+      throw new EngineClosed(options.model);
+    }
+    const ended = group.exited.then((status) => {
+      deaths += 1;
+      if (!closing.signal.aborted)
+        report('engine died', { model: options.servedModelName, how: howItEnded(status) });
+      return new EngineDied(options.model, status, logFile, lastLogLines(logFile, logStart));
+    });
+    const port = await readyPort(group, options.startTimeoutMs ?? 1_800_000);
+    if (port === undefined) {
+      await group.stop(graceMs);
+      throw await ended;
+    }
+    report('engine started', { model: options.servedModelName, pid: group.pid, starts: (starts += 1) });
+    watchHealth(group, port, options.healthEveryMs ?? 20_000);
+    return {
+      url: `http://127.0.0.1:${port}/v1`,
+      pid: group.pid,
+      ended,
+      answered: () => (deaths = 0),
+    };
+  }
+
+  function startNew(): Promise<RunningEngine> {
+    const slot: { group?: ProcessGroup } = {};
+    const engine = start(slot);
+    const started = Object.assign(slot, { engine });
+    current = started;
+    const forget = (): void => {
+      if (current === started) current = undefined;
+    };
+    engine.then(({ ended }) => void ended.then(forget), forget);
+    return engine;
+  }
+
+  return {
+    async ready(signal) {
+      for (;;) {
+        if (closing.signal.aborted) throw new EngineClosed(options.model);
+        try {
+          return await abortable(current?.engine ?? startNew(), signal);
+        } catch (error) {
+          if (!(error instanceof EngineDied) || signal.aborted) throw error;
+          if (deaths < deathsInARow && error.status.code !== modelNotServable) continue;
+          // Whoever asks later, after its cause may have been put right, gets three more.
+          deaths = 0;
+          throw error;
+        }
+      }
+    },
+    async close() {
+      closing.abort(new EngineClosed(options.model));
+      const { engine, group } = current ?? {};
+      await group?.stop(graceMs);
+      await engine?.then(
+        ({ ended }) => ended,
+        () => undefined,
+      );
+    },
+  };
+}
+
+const deathsInARow = 3;
+
+function serveArgs({ model, servedModelName, args = [] }: EngineProcessOptions): string[] {
+  return [
+    '--model',
+    model,
+    '--served-model-name',
+    servedModelName,
+    '--port',
+    '0',
+    '--exit-with-parent',
+    ...args,
+  ];
+}
+
+const readySchema = z.object({ event: z.literal('ready'), port: z.number().int() });
+
+/** Undefined when the process ends, or is not ready in time. Libraries may print other lines first. */
+async function readyPort(group: ProcessGroup, timeoutMs: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    void group.exited.then(() => {
+      clearTimeout(timer);
+      resolve(undefined);
+    });
+    readLines(group.stdout, (line) => {
+      const ready = parseReady(line);
+      if (ready === undefined) return;
+      clearTimeout(timer);
+      resolve(ready.port);
+    });
+  });
+}
+
+function parseReady(line: string): z.infer<typeof readySchema> | undefined {
+  try {
+    return readySchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An engine that still lives but answers no more is killed, so that it is started again. */
+function watchHealth(group: ProcessGroup, port: number, everyMs: number): void {
+  let silent = 0;
+  const timer = setInterval(() => {
+    const look = request({ port, host: '127.0.0.1', path: '/health', timeout: everyMs, agent: false });
+    silent += 1;
+    if (silent > 3) void group.stop(0);
+    look.once('response', (response) => {
+      silent = 0;
+      response.resume();
+    });
+    look.once('timeout', () => look.destroy());
+    look.once('error', () => undefined);
+    look.end();
+  }, everyMs);
+  timer.unref();
+  void group.exited.then(() => clearInterval(timer));
+}

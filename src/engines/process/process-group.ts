@@ -1,0 +1,129 @@
+/** Child processes in groups of their own, so that stopping one stops whatever it started too. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keyName } from '../../config/endpoints.ts';
+
+export interface ProcessGroup {
+  /** Of the leader, and so of the group. */
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Settles when the leader has ended, its output is read, and nothing is left of the group. Never rejects. */
+  readonly exited: Promise<ExitStatus>;
+  /** SIGTERM to the group, SIGKILL after `graceMs`; resolves with `exited`. May be called again. */
+  stop(graceMs: number): Promise<ExitStatus>;
+}
+
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ProcessGroupOptions {
+  /** Its stderr is appended here. */
+  readonly logFile: string;
+  readonly cwd?: string | undefined;
+  /** This process's unless told; without keys in any case. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+}
+
+/**
+ * Starts `command` as the leader of a group of its own. Its stdin stays open as long as this process lives: a program that
+ * leaves at the end of its stdin cannot outlive this process, not even its kill -9.
+ *
+ * @throws ProcessNotStarted
+ */
+export async function startProcessGroup(
+  command: string,
+  args: readonly string[],
+  options: ProcessGroupOptions,
+): Promise<ProcessGroup> {
+  const log = openSync(options.logFile, 'a');
+  const child = spawn(command, args, {
+    detached: true,
+    stdio: ['pipe', 'pipe', log],
+    cwd: options.cwd,
+    env: keylessEnvironment(options.env),
+  });
+  closeSync(log);
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) => reject(new ProcessNotStarted(command, error.message)));
+  });
+  // Never so, as both were asked for as pipes.
+  if (child.stdin === null || child.stdout === null) throw new ProcessNotStarted(command, 'it has no pipes');
+  const { stdin, stdout } = child;
+  // Writing to a program that has just gone is no error of its own: its exit is told by `exited`.
+  stdin.on('error', () => undefined);
+  // 'spawn' has come, so there is a process id.
+  const pid = child.pid as number;
+
+  const ended = new Promise<ExitStatus>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  const outputRead = new Promise<void>((resolve) => stdout.once('close', resolve));
+  let running = true;
+  const exited = ended.then(async (status) => {
+    await killGroup(pid);
+    // Output that nobody listens to must not keep the stream from closing.
+    stdout.resume();
+    await outputRead;
+    running = false;
+    return status;
+  });
+
+  return {
+    pid,
+    stdin,
+    stdout,
+    exited,
+    async stop(graceMs) {
+      // Its number may be another group's by then.
+      if (running) signalGroup(pid, 'SIGTERM');
+      const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+      const status = await exited;
+      clearTimeout(kill);
+      return status;
+    },
+  };
+}
+
+/** The program could not be started at all. */
+export class ProcessNotStarted extends Error {
+  override name = 'ProcessNotStarted' as const;
+  readonly command: string;
+
+  constructor(command: string, fault: string) {
+    super(`${command} could not be started: ${fault}. Run: node scripts/setup.mjs`);
+    this.command = command;
+  }
+}
+
+/** Ends what the leader left behind, and waits until it is gone: at most 2 s, as a zombie nobody reaps stays for ever. */
+async function killGroup(pid: number): Promise<void> {
+  for (let tries = 0; tries < 100 && signalGroup(pid, 'SIGKILL'); tries += 1) await sleep(20);
+}
+
+/** False when there is nobody to signal. */
+function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** The hub's token: with it a program downloads the model that it was told to load. */
+const needed = new Set(['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN']);
+
+/**
+ * The environment of a program that asks no other server: engine and trainer read models and questions from strangers, and whatever
+ * they print is kept in logs.
+ */
+export function keylessEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => needed.has(name) || !keyName.test(name)),
+  );
+}

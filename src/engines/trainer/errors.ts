@@ -1,0 +1,77 @@
+import type { ExitStatus } from '../process/process-group.ts';
+import type { FailureKind } from './events.ts';
+
+/** The trainer gave a fine-tune up, and says why. */
+export class FineTuneFailed extends Error {
+  override name = 'FineTuneFailed' as const;
+  readonly kind: FailureKind;
+  /** The trainer's own words. */
+  readonly words: string;
+
+  constructor(jobId: string, kind: FailureKind, words: string) {
+    super(`${jobId} failed (${kind}): ${words}. ${remedies[kind]}`);
+    this.kind = kind;
+    this.words = words;
+  }
+}
+
+const remedies: Readonly<Record<FailureKind, string>> = {
+  nan_loss: 'Lower fine_tune.learning_rate.',
+  out_of_memory: 'Lower fine_tune.per_device_train_batch_size or max_length, or set gradient_checkpointing.',
+  disk_full: 'Make room on the disk that holds the runs.',
+  bad_data: 'The dataset cannot be used as it is.',
+  bad_settings: 'Correct the settings under fine_tune.',
+  missing_model: 'Is model.model_name_or_path right, and can it be reached from here?',
+  in_use: 'Two workers have the same fine-tune: the one that only stalled gives way within a minute.',
+  internal: "The trainer's log says more.",
+};
+
+/** The trainer ended in the middle of a fine-tune. The next one goes on from the newest complete checkpoint. */
+export class TrainerExited extends Error {
+  override name = 'TrainerExited' as const;
+  readonly status: ExitStatus;
+  /** The end of its log. */
+  readonly lastLines: string;
+  readonly logFile: string;
+
+  constructor(jobId: string, status: ExitStatus, logFile: string, lastLines: string) {
+    const how =
+      status.signal === null
+        ? `exited with ${status.code}`
+        : `was ended by ${status.signal}${status.signal === 'SIGKILL' ? ' (out of memory?)' : ''}`;
+    super(`The trainer ${how} before ${jobId} was done. Its log (${logFile}) ends:\n${lastLines}`);
+    this.status = status;
+    this.lastLines = lastLines;
+    this.logFile = logFile;
+  }
+}
+
+/** A line on the trainer's stdout is no event of its protocol: its process is ended, as nothing it says can be trusted. */
+export class TrainerSpokeGarbage extends Error {
+  override name = 'TrainerSpokeGarbage' as const;
+  /** The line, at most 200 characters of it. */
+  readonly line: string;
+
+  constructor(line: string, fault: string, logFile: string) {
+    const shown = line.slice(0, 200);
+    super(
+      `The trainer wrote a line to its stdout that is no event (${fault}): ${shown}. Its log: ${logFile}`,
+    );
+    this.line = shown;
+  }
+}
+
+/** The trainer lived but said nothing for too long, and was ended. The next try goes on from its newest checkpoint. */
+export class TrainerStalled extends Error {
+  override name = 'TrainerStalled' as const;
+  /** How long it was silent. Milliseconds. */
+  readonly silentMs: number;
+
+  constructor(jobId: string, silentMs: number, logFile: string, lastLines: string) {
+    super(
+      `The trainer reported nothing about ${jobId} for ${Math.round(silentMs / 1000)} s and was ended. ` +
+        `Its log (${logFile}) ends:\n${lastLines}`,
+    );
+    this.silentMs = silentMs;
+  }
+}

@@ -1,0 +1,69 @@
+import { compare } from './compare.ts';
+import { allOf, anyOf, type Verdict } from './equality.ts';
+
+/** A choice of a multiple choice question, with its letter and what it says: `(B) Paris`, `B. Paris`, `\textbf{(B)}\ 12`. */
+type Choice = { readonly letter: string; readonly text: string };
+
+/** Whether an answer names a choice by letter and text. A letter alone is an answer like any other. */
+export function isChoice(answer: string): boolean {
+  return parseChoice(answer) !== null;
+}
+
+/**
+ * As `compare`, where at least one of the two is a choice. Against a letter the letter decides, so that `(C) A` is not the answer `A`;
+ * against anything else the text does; two choices must agree in both. Symmetric.
+ */
+export function compareChoices(a: string, b: string): Verdict {
+  const [left, right] = [parseChoice(a), parseChoice(b)];
+  if (left === null && right === null) return compare(a, b);
+  if (left !== null && right !== null) {
+    const same = allOf([left.letter === right.letter, compare(left.text, right.text)]);
+    // `E. coli` looks like a choice, and may be what a choice says.
+    return anyOf([compare(a, b), same, compare(a, right.text), compare(left.text, b)]);
+  }
+  const [choice, other] = left === null ? [right, a] : [left, b];
+  const letter = letterAlone(other);
+  if (choice === null) return false;
+  return letter === null ? anyOf([compare(choice.text, other), compare(a, b)]) : letter === choice.letter;
+}
+
+const COMMAND = String.raw`\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox)\s*\{`;
+/** A letter that is a label: in brackets, or before a bracket, a full stop or a colon with a blank behind it. */
+const LABEL = String.raw`(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=\s)))`;
+const LABELLED = new RegExp(String.raw`^(?:${COMMAND}\s*${LABEL}\s*\}|${LABEL})\s+(\S.*)$`, 's');
+const LABELLED_IN_TEXT = new RegExp(String.raw`^(${COMMAND})\s*${LABEL}\s+(\S[^{}]*\})$`, 's');
+/** What stands behind a letter in a formula, where it is no label: `(A) \cup (B)`. */
+const OPERATOR =
+  /^(?:[+*/=^_<>|&,;:.!]|-(?=\s)|\\(?:cup|cap|cdot|times|to|le|ge|ne|in|sub|sup|wedge|vee|pm)\b)/;
+/** A second label: a list of parts and no choice. */
+const ANOTHER = /(?:^|[\s,;{])(?:\([A-J]\)|[A-J]\))/;
+
+function parseChoice(answer: string): Choice | null {
+  if (!/[A-J][).:]/.test(answer.slice(0, 40))) return null;
+  const plain = withoutMarks(answer);
+  const inside = LABELLED_IN_TEXT.exec(plain);
+  const found = inside === null ? LABELLED.exec(plain) : null;
+  const letter = inside?.[2] ?? inside?.[3] ?? found?.slice(1, 5).find((part) => part !== undefined);
+  const text = inside === null ? found?.[5] : `${inside[1]}${inside[4]}`;
+  if (letter === undefined || text === undefined || OPERATOR.test(text) || ANOTHER.test(text)) return null;
+  return { letter, text };
+}
+
+const ALONE = new RegExp(
+  String.raw`^(?:(?:option|choice)\s+)?(?:${COMMAND}\s*)?\(?([A-Ja-j])\)?[.:]?\s*\}?[.:]?$`,
+  'i',
+);
+
+function letterAlone(answer: string): string | null {
+  return ALONE.exec(withoutMarks(answer))?.[1]?.toUpperCase() ?? null;
+}
+
+/** Without a box, Markdown, dollar signs and TeX's blanks. */
+function withoutMarks(answer: string): string {
+  return answer
+    .replace(/\*\*|`|(?<!\\)\$/g, '')
+    .replace(/\\(?:[ ,;:]|quad\b)|~/g, ' ')
+    .trim()
+    .replace(/^\\(?:boxed|fbox)\s*\{(.*)\}$/s, '$1')
+    .trim();
+}

@@ -1,0 +1,114 @@
+import { enclosed, splitTopLevel } from './brackets.ts';
+import { engineMayRead } from './engine.ts';
+import type { Verdict } from './equality.ts';
+import { LONGEST_ANSWER, normalise } from './normalise.ts';
+import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
+import { wordKey } from './plain-words.ts';
+import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
+import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
+import { splitUnit } from './units.ts';
+
+const DEEPEST = 8;
+
+/**
+ * Whether two answers are equal, as far as that can be told without the compute engine; the order of the rules is that of
+ * docs/grading.md. Symmetric: `compare(a, b)` and `compare(b, a)` ask the same.
+ */
+export function compare(a: string, b: string, depth = 0): Verdict {
+  if (a.trim() === '' || b.trim() === '') return false;
+  if (a.length > LONGEST_ANSWER || b.length > LONGEST_ANSWER) return a.trim() === b.trim();
+  const left = normalise(a);
+  const right = normalise(b);
+  return compareNormalised(left, right, depth);
+}
+
+/** As `compare`, for two answers that `normalise` has seen already. */
+export function compareNormalised(left: string, right: string, depth = 0): Verdict {
+  if (left === '' || right === '' || depth > DEEPEST) return left !== '' && left === right;
+  if (/^\\frac\{[^{}]*\}\{-?[0.]+\}$|^[^/]*\/-?[0.]+$/.test(left)) return false;
+  if (left === right) return true;
+  const words = compareWords(left, right);
+  if (words !== null) return words;
+
+  const one = splitUnit(left);
+  const two = splitUnit(right);
+  if (one.unit !== null && two.unit !== null && one.unit !== two.unit) return false;
+  const recurse = (a: string, b: string): Verdict => compareNormalised(normalise(a), normalise(b), depth + 1);
+  const [simpleLeft, simpleRight] = [simplified(one.value), simplified(two.value)];
+  if (simpleLeft !== left || simpleRight !== right) return recurse(simpleLeft, simpleRight);
+
+  return (
+    compareNumbers(left, right) ??
+    compareMatrices(parseMatrix(left), parseMatrix(right), recurse) ??
+    compareRelations(parseRelation(left), parseRelation(right), [left, right], recurse) ??
+    compareSequences(parseSequence(left), parseSequence(right), recurse) ??
+    compareExpressions(left, right)
+  );
+}
+
+/** Without an approximation behind the exact value and without brackets around a single value: `(5)`, `\\{5\\}`, `{5}`. */
+function simplified(text: string): string {
+  const exact = dropApproximation(text);
+  const bracket = enclosed(exact);
+  if (bracket === null || bracket.open === '[' || bracket.close === ']') return exact;
+  return splitTopLevel(bracket.inside, ',;')?.length === 1 && bracket.inside.trim() !== ''
+    ? bracket.inside
+    : exact;
+}
+
+function compareWords(left: string, right: string): boolean | null {
+  if (left.length === 1 && right.length === 1) {
+    return /^[A-Da-d]$/.test(left) && left.toLowerCase() === right.toLowerCase() ? true : null;
+  }
+  const leftIsText = /^\\text\{[^{}]*\}$/.test(left);
+  const rightIsText = /^\\text\{[^{}]*\}$/.test(right);
+  if (!leftIsText && !rightIsText) return null;
+  return wordKey(leftIsText ? left : `\\text{${left}}`) === wordKey(rightIsText ? right : `\\text{${right}}`);
+}
+
+function compareNumbers(left: string, right: string): boolean | null {
+  const baseLeft = parseBaseNumeral(left);
+  const baseRight = parseBaseNumeral(right);
+  if (baseLeft !== null || baseRight !== null) {
+    return baseLeft?.base === baseRight?.base && baseLeft?.value === baseRight?.value;
+  }
+  const a = parseRational(left);
+  const b = parseRational(right);
+  if (a !== null && b !== null) return equalRationals(a, b);
+  const expression = a === null ? left : right;
+  return (a?.wholeLiteral || b?.wholeLiteral) &&
+    parseSequence(expression) === null &&
+    parseRelation(expression) === null
+    ? false
+    : null;
+}
+
+function compareExpressions(left: string, right: string): Verdict {
+  if (isProse(left) && isProse(right)) return prose(left) === prose(right);
+  if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
+    return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
+  }
+  const [a, b] = [exactFraction(left), exactFraction(right)];
+  return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
+}
+
+/** `3-2` may be a score and `2\times6` a size: with other numbers of the same value they mean something else. */
+const NOT_WORKED_OUT = /^\d+(?:-\d+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
+
+/** The engine takes `1 2/3` for 12/3 and may take `1\frac{2}{3}` for a product. */
+function exactFraction(text: string): string {
+  const value = parseRational(text);
+  return value === null ? text : `\\frac{${value.numerator}}{${value.denominator}}`;
+}
+
+/** Words with numbers, such as a date: only spelt differently when they differ in case and spacing. */
+function isProse(text: string): boolean {
+  return /[a-zA-Z]{3}/.test(text.replace(/\\(?!text)[a-zA-Z]+/g, ''));
+}
+
+function prose(text: string): string {
+  return text
+    .replace(/\\text\{([^{}]*)\}/g, '$1')
+    .replace(/\s/g, '')
+    .toLowerCase();
+}

@@ -1,0 +1,182 @@
+import { braceArguments, isBalanced, splitTopLevel } from './brackets.ts';
+import { backslashFunctions, numberWord, outsideText, wordKey } from './plain-words.ts';
+import { canonicalCommands, unicodeToLatex } from './symbols.ts';
+
+/** Longer answers are compared as they stand: no honest answer is this long, and every rule below stays fast. */
+export const LONGEST_ANSWER = 2000;
+
+/**
+ * One spelling for answers that are written differently but in the same way: the rules of the MATH normaliser (Hendrycks et al., as in
+ * PRM800K), plus Unicode, Markdown, ASCII functions and lists with "and". Idempotent. Never evaluates anything.
+ */
+export function normalise(answer: string): string {
+  if (answer.length > LONGEST_ANSWER) return answer.trim();
+  let text = answer;
+  for (let pass = 0; pass < 4; pass++) {
+    const next = normaliseOnce(text);
+    if (next === text) break;
+    text = next;
+  }
+  return text;
+}
+
+function normaliseOnce(answer: string): string {
+  let text = unwrap(canonicalCommands(delimiters(unicodeToLatex(answer))));
+  text = backslashFunctions(texts(spacing(text)));
+  const key = wordKey(text);
+  if (key !== null) return words(key, text);
+  text = operators(separators(thousands(text)));
+  if (!isBalanced(text)) return text.trim();
+  text = braceArguments(text);
+  return tidy(tightened(text));
+}
+
+function delimiters(text: string): string {
+  const environment = text.includes('\\begin');
+  const single = environment
+    ? text.replace(/\\{3,}(?=[a-zA-Z])/g, '\\\\\\')
+    : text.replace(/\\\\+(?=[a-zA-Z({[)}\]$%])/g, '\\');
+  return single
+    .replace(/\*\*|`/g, (mark) => (mark === '**' && /[\w)]\*\*[\w(]/.test(single) ? '^' : ''))
+    .replace(/\\[()[\]]/g, (mark, at: number) => (single.charAt(at - 1) === '\\' ? mark : ' '))
+    .replace(/(?<!\\)\$/g, ' ')
+    .replace(/\\\\\[[\w.]+\]/g, '\\\\')
+    .replace(/\\left\s*</g, '\\langle ')
+    .replace(/\\right\s*>/g, '\\rangle ')
+    .replace(/\\(?:left|right|[bB]igg?[lr]?)\s*(?![a-zA-Z])\.?/g, '')
+    .replace(/\\(?:left|right)(?=\\)/g, '');
+}
+
+function unwrap(text: string): string {
+  const box = /^\s*\\(?:boxed|fbox)\s*\{(.*)\}\s*$/s.exec(text);
+  return box === null || splitTopLevel(box[1] ?? '', '') === null ? text : (box[1] ?? '');
+}
+
+function spacing(text: string): string {
+  return text
+    .replace(/(\d)\s*(?:\{,\}|,\\!)\s*(?=\d{3}(?!\d))/g, '$1')
+    .replace(/\\!/g, '')
+    .replace(
+      /\\(?:quad|qquad|thinspace|space|enspace|nobreakspace|phantom\{[^{}]*\}|hspace\*?\{[^{}]*\})(?![a-zA-Z])/g,
+      ' ',
+    )
+    .replace(
+      /\\(?:underline|mathbin|mathop)\s*(?=\{)|\\color\s*\{[^{}]*\}|\\(?:Large|large|huge|Huge|small|bf|it)(?![a-zA-Z])/g,
+      ' ',
+    )
+    .replace(/\\rm(?![a-zA-Z{]|\s*\{)/g, ' ')
+    .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
+    .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=+)\s*:?/i, '')
+    .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
+    .replace(/(?<!\\)\\$/, '')
+    .replace(/\s+/g, ' ');
+}
+
+/** All text commands are `\text`; a single letter in roman type is that letter; numbers come out of their text. */
+function texts(text: string): string {
+  return text
+    .replace(
+      /\\(?:textbf|textit|textrm|textnormal|textsf|texttt|mbox|hbox|mathrm|rm|mathsf|mathit|operatorname\*?|emph)\s*\{/g,
+      '\\text{',
+    )
+    .replace(/\\text\s*\{\s*([a-zA-Z])\s*\}(?!\s*\^)/g, (run, letter: string, at: number) =>
+      at === 0 || 'eipd'.includes(letter) ? ` ${letter} ` : run,
+    )
+    .replace(/\\text\s*\{([^{}\p{L}\\]*)\}/gu, ' $1 ')
+    .replace(/\\text\s*\{\s*(?=[-\d])([^{}]*)\}/g, ' $1 ')
+    .replace(/\\text\s+\{/g, '\\text{')
+    .replace(
+      /^\\mathbf\s*\{([^{}]*)\}$|\\mathbf\s*\{([^{}a-zA-Z][^{}]*)\}/g,
+      (_, whole?: string, part?: string) => whole ?? part ?? '',
+    )
+    .trim();
+}
+
+function words(key: string, text: string): string {
+  if (/^(?:all)?(?:real)numbers?$|^allreals?$/.test(key)) return '(-\\infty, \\infty)';
+  if (key.length === 1) return text.replace(/^.*?([a-zA-Z])[^a-zA-Z]*$/s, '$1');
+  return numberWord(key) ?? `\\text{${key}}`;
+}
+
+/** "and" and "or" between answers are commas. */
+function separators(text: string): string {
+  return outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, ' , '), (part) =>
+    part.replace(/(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])/g, ' , '),
+  )
+    .replace(
+      /\\&|^([^&\\]*) & ([^&\\]*)$/g,
+      (_, left?: string, right?: string) => `${left ?? ''} , ${right ?? ''}`,
+    )
+    .replace(/([)\]}])\s*U\s*(?=[([{\\])/g, '$1\\cup ')
+    .replace(/,(?:\s*,)+/g, ',');
+}
+
+function operators(text: string): string {
+  return outsideText(text, (part) =>
+    part
+      .replace(/<=|=</g, '\\le ')
+      .replace(/>=/g, '\\ge ')
+      .replace(/!=|\\not\s*=/g, '\\ne ')
+      .replace(/==/g, '=')
+      .replace(/\+\/-/g, '\\pm ')
+      .replace(/\*/g, '\\cdot '),
+  );
+}
+
+/** Blanks go, except between two letters or digits, where they separate, and after a command, where they end it. */
+function tightened(text: string): string {
+  return text
+    .split(/(\\text\{[^{}]*\})/)
+    .map((part, index) =>
+      index % 2 === 1
+        ? part
+        : part
+            .replace(/\s+/g, ' ')
+            .replace(/(\\[a-zA-Z]+) (?![a-zA-Z])/g, '$1')
+            .replace(/ ?([^\w\s\\.]) ?/g, '$1')
+            .replace(/([a-zA-Z\d]) (?=\\(?!frac|text))/g, '$1')
+            .replace(/,(?=\S)/g, ', '),
+    )
+    .join('');
+}
+
+/**
+ * `1,234` and `1 234` are one number, but not `1, 234`: after a blank a new answer begins. Inside brackets a comma separates,
+ * so only the braces of a command's arguments are looked into.
+ */
+function thousands(text: string): string {
+  const spaced = text.replace(
+    /^(-?(?:\\\$ ?)?\d{1,3})((?: \d{3})+)(?![\d/\\])/,
+    (_, first: string, rest: string) => first + rest.replaceAll(' ', ''),
+  );
+  const groups = /(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)/g;
+  return spaced.replace(groups, (group, at: number) =>
+    insideList(spaced, at) ? group : group.replaceAll(',', ''),
+  );
+}
+
+function insideList(text: string, end: number): boolean {
+  const before = text
+    .slice(0, end)
+    .replace(/(?<=[a-zA-Z}^_\]])\{/g, '<')
+    .replace(/\\[{}]/g, (brace) => (brace === '\\{' ? '(' : ')'));
+  const opened = before.match(/[([{]/g)?.length ?? 0;
+  const closed = before.match(/[)\]]/g)?.length ?? 0;
+  return opened > closed;
+}
+
+function tidy(text: string): string {
+  return text
+    .replace(/(?<![\w}\]^\\])\{(\d+)\}/g, '$1')
+    .replace(/(\d)\^\{(?:\\text\{\s*o\s*\}|o)\}/g, '$1^{\\circ}')
+    .replace(/^(\\\{[^:|]*):/, '$1|')
+    .replace(/^\\mathbb\{R\}$/, '(-\\infty, \\infty)')
+    .replace(/^\\\{\s*\\\}$/, '\\emptyset')
+    .replace(/\^\{\{?\\circ\}?\}/g, '^{\\circ}')
+    .replace(/(?<![\w)}\]|])\+(?=\\infty|\d)/g, '')
+    .replace(/^\+/, '')
+    .replace(/(?<![\d.}])\.(?=\d)/g, '0.')
+    .replace(/(\d)\.(?![\d.]|\\overline)/g, '$1')
+    .replace(/[.,;:\s]+$/, '')
+    .trim();
+}

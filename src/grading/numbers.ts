@@ -1,0 +1,149 @@
+/** Exact rational numbers, read from the ways in which answers are written. */
+
+/** A number as written: its exact value in lowest terms, and what the writing tells. `denominator` is positive. */
+export interface Rational {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+  /** `7`, `-7`, `7.0`: written as one whole number. `8/2` and `10^3` are not. */
+  readonly wholeLiteral: boolean;
+  /** Written as one fraction of whole numbers; then this says how, and two such must be written alike. */
+  readonly fraction: { readonly numerator: bigint; readonly denominator: bigint } | null;
+}
+
+/**
+ * The rational number that `text` (already normalised) denotes: whole numbers, decimals, repeating decimals
+ * (`0.\overline{3}`), fractions, mixed numbers (`1\frac{1}{2}`, `1 1/2`) and powers of ten (`2\cdot10^{-3}`).
+ * Null for anything else, and for a division by zero.
+ */
+export function parseRational(text: string): Rational | null {
+  if (!/\d/.test(text)) return null;
+  const wrapped = /^(-?)[({]+([^(){}]*)[)}]+$/.exec(text);
+  const bare = wrapped ? `${wrapped[1] ?? ''}${wrapped[2] ?? ''}`.replace(/^--/, '') : text;
+  const signed = /^([+-]?)\s*(.*)$/s.exec(bare);
+  const body = signed?.[2] ?? '';
+  const value = number(body) ?? fraction(body) ?? mixed(body) ?? powerOfTen(body) ?? repeating(body);
+  return value === null || signed?.[1] !== '-' ? value : negate(value);
+}
+
+/** Exact equality of two values. Two fractions are equal only as written in lowest terms, or written alike (PRM800K). */
+export function equalRationals(a: Rational, b: Rational): boolean {
+  if (a.numerator !== b.numerator || a.denominator !== b.denominator) return false;
+  if (a.wholeLiteral !== b.wholeLiteral && a.denominator === 1n) return false;
+  if (a.fraction === null || b.fraction === null) return true;
+  return a.fraction.denominator === b.fraction.denominator;
+}
+
+const DECIMAL = /^(\d*)\.?(\d*)$/;
+
+function number(text: string): Rational | null {
+  const match = DECIMAL.exec(text);
+  if (match === null || !/\d/.test(text)) return null;
+  const decimals = match[2] ?? '';
+  const value = reduced(BigInt(`${match[1] ?? ''}${decimals}`), 10n ** BigInt(decimals.length));
+  return { ...value, wholeLiteral: value.denominator === 1n, fraction: null };
+}
+
+function fraction(text: string): Rational | null {
+  const match =
+    /^\\frac\{([^{}]+)\}\{([^{}]+)\}$/.exec(text) ?? /^\(?([+-]?[\d.]+)\)?\/\(?([+-]?[\d.]+)\)?$/.exec(text);
+  if (match === null) return null;
+  const top = signedNumber(match[1] ?? '');
+  const bottom = signedNumber(match[2] ?? '');
+  if (top === null || bottom === null || bottom.numerator === 0n) return null;
+  const value = reduced(top.numerator * bottom.denominator, top.denominator * bottom.numerator);
+  const whole = top.wholeLiteral && bottom.wholeLiteral;
+  return { ...value, wholeLiteral: false, fraction: whole ? written(top.numerator, bottom.numerator) : null };
+}
+
+function mixed(text: string): Rational | null {
+  const match = /^(\d+)(?: |\+|(?=\\))(\\frac\{\d+\}\{\d+\}|\d+\/\d+)$/.exec(text);
+  if (match === null) return null;
+  const part = fraction(match[2] ?? '');
+  if (part === null) return null;
+  const value = reduced(BigInt(match[1] ?? '') * part.denominator + part.numerator, part.denominator);
+  return { ...value, wholeLiteral: false, fraction: null };
+}
+
+function powerOfTen(text: string): Rational | null {
+  const match = /^([\d.]+)(?:(?:\\cdot|\\times)\s*10\^(?:\{([+-]?\d+)\}|(\d))|[eE]([+-]?\d+))$/.exec(text);
+  const factor = match === null ? null : number(match[1] ?? '');
+  const exponent = Number(match?.[2] ?? match?.[3] ?? match?.[4] ?? NaN);
+  if (factor === null || !(Math.abs(exponent) <= 400)) return null;
+  const power = 10n ** BigInt(Math.abs(exponent));
+  const value =
+    exponent < 0
+      ? reduced(factor.numerator, factor.denominator * power)
+      : reduced(factor.numerator * power, factor.denominator);
+  return { ...value, wholeLiteral: false, fraction: null };
+}
+
+function repeating(text: string): Rational | null {
+  const match = /^(\d*)\.(\d*)\\overline\{(\d+)\}$/.exec(text);
+  if (match === null) return null;
+  const [whole = '', fixed = '', cycle = ''] = match.slice(1);
+  const nines = 10n ** BigInt(cycle.length) - 1n;
+  const start = BigInt(`${whole}${fixed}` || '0');
+  const value = reduced(start * nines + BigInt(cycle), nines * 10n ** BigInt(fixed.length));
+  return { ...value, wholeLiteral: false, fraction: null };
+}
+
+function signedNumber(text: string): Rational | null {
+  const match = /^([+-]?)([\d.]+)$/.exec(text);
+  const value = match === null ? null : number(match[2] ?? '');
+  return value === null || match?.[1] !== '-' ? value : negate(value);
+}
+
+function negate(value: Rational): Rational {
+  return { ...value, numerator: -value.numerator };
+}
+
+function written(numerator: bigint, denominator: bigint): { numerator: bigint; denominator: bigint } {
+  return denominator < 0n ? { numerator: -numerator, denominator: -denominator } : { numerator, denominator };
+}
+
+function reduced(numerator: bigint, denominator: bigint): { numerator: bigint; denominator: bigint } {
+  const sign = denominator < 0n ? -1n : 1n;
+  const divisor = sign * greatestCommonDivisor(numerator < 0n ? -numerator : numerator, sign * denominator);
+  return { numerator: numerator / divisor, denominator: denominator / divisor };
+}
+
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a === 0n ? 1n : a;
+}
+
+/** A whole number written in a stated base, such as `4210_{7}`. The value is not what is compared with other notations. */
+export interface BaseNumeral {
+  readonly base: number;
+  readonly value: bigint;
+}
+
+/** Reads `1010_{2}`, `(1010)_2` or `2AF_{16}` (already normalised); null for anything else and for digits too large for the base. */
+export function parseBaseNumeral(text: string): BaseNumeral | null {
+  const match = /^\(?(-?)([0-9A-Fa-f]+)\)?_\{(?:\\text\{)?\s*([a-z]+|\d{1,2})\s*\}?\}$/.exec(text);
+  if (match === null || !/^-?\(?\d/.test(text)) return null;
+  const base = BASE_WORDS[match[3] ?? ''] ?? Number(match[3]);
+  if (!(base >= 2 && base <= 16)) return null;
+  let value = 0n;
+  for (const char of match[2] ?? '') {
+    const digit = Number.parseInt(char, 16);
+    if (digit >= base) return null;
+    value = value * BigInt(base) + BigInt(digit);
+  }
+  return { base, value: match[1] === '-' ? -value : value };
+}
+
+const BASE_WORDS: Readonly<Record<string, number>> = {
+  two: 2,
+  three: 3,
+  four: 4,
+  five: 5,
+  six: 6,
+  seven: 7,
+  eight: 8,
+  nine: 9,
+  ten: 10,
+  twelve: 12,
+  sixteen: 16,
+  hex: 16,
+};

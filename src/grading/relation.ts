@@ -1,0 +1,123 @@
+import { splitTopLevel } from './brackets.ts';
+import { engineMayRead } from './engine.ts';
+import { allOf, anyOf, type EngineQuestion, type Verdict } from './equality.ts';
+
+/** Terms joined by relations that all point the same way: `2 < x \le 5`, or `x = 5`. There is one more term than signs. */
+export interface Relation {
+  readonly terms: readonly string[];
+  readonly signs: readonly string[];
+}
+
+/** Reads equations, inequalities (turned so that they read `<` or `\le`), `\ne` and `\in`; null for a single expression and for a list. */
+export function parseRelation(text: string): Relation | null {
+  if (splitTopLevel(text, ',;')?.length !== 1) return null;
+  const marked = text.replace(/\\(le|ge|ne|in)(?![a-zA-Z])/g, (_, name: string) => MARKS[name] ?? '');
+  const terms = splitTopLevel(marked, SEPARATORS)?.map((term) => term.trim());
+  if (terms === undefined || terms.length < 2) return null;
+  const signs = signsBetween(marked, terms);
+  if (!signs.some((sign) => sign in TURNED)) return { terms, signs };
+  if (signs.some((sign) => !(sign in TURNED) && sign !== '=')) return null;
+  return { terms: terms.toReversed(), signs: signs.map((sign) => TURNED[sign] ?? sign).toReversed() };
+}
+
+/**
+ * A named value equals the bare value (`x=5`, `f(x)=5`, `5`); two with the same name compare by value; equations are equal
+ * up to a constant factor, inequalities up to a positive one. Null when neither is a relation.
+ */
+export function compareRelations(
+  a: Relation | null,
+  b: Relation | null,
+  whole: readonly [string, string],
+  recurse: (a: string, b: string) => Verdict,
+): Verdict | null {
+  if (a === null && b === null) return null;
+  const one = a === null ? null : namedValue(a);
+  const two = b === null ? null : namedValue(b);
+  if (a === null) return two === null ? false : recurse(whole[0], two.value);
+  if (b === null) return one === null ? false : recurse(one.value, whole[1]);
+  if (one !== null && two !== null && one.name === two.name) return recurse(one.value, two.value);
+  if (a.signs.join() !== b.signs.join()) return false;
+  const termwise = allOf(a.terms.map((term, index) => recurse(term, b.terms[index] ?? '')));
+  const sign = a.signs.length === 1 ? (a.signs[0] ?? '') : '';
+  if (sign === '' || sign === IN) return termwise;
+  const symmetric = sign === '=' || sign === NE;
+  const swapped = symmetric && allOf(a.terms.map((term, index) => recurse(term, b.terms[1 - index] ?? '')));
+  return anyOf([termwise, swapped, proportional(a, b, symmetric)]);
+}
+
+/** `x \approx 5` as `x = 5`, and an exact value without the approximation that follows it: `\frac{\sqrt{3}}{3} \approx 0.577`. */
+export function dropApproximation(text: string): string {
+  const at = text.search(/\\(?:approx|simeq|cong|doteq)(?![a-zA-Z])/);
+  if (at <= 0) return text;
+  const [exact, rounded] = [
+    text.slice(0, at).trim(),
+    text
+      .slice(at)
+      .replace(/^\\[a-z]+/, '')
+      .trim(),
+  ];
+  return isName(exact) ? `${exact}=${rounded}` : exact;
+}
+
+const [LE, GE, NE, IN] = ['\u0002', '\u0003', '\u0004', '\u0005'];
+const SEPARATORS = `=<>${LE}${GE}${NE}${IN}`;
+const MARKS: Readonly<Record<string, string>> = { le: LE, ge: GE, ne: NE, in: IN };
+const TURNED: Readonly<Record<string, string>> = { '>': '<', [GE]: LE };
+
+function signsBetween(marked: string, terms: readonly string[]): string[] {
+  const signs: string[] = [];
+  let at = 0;
+  for (const term of terms.slice(0, -1)) {
+    at = marked.indexOf(term, at) + term.length;
+    while (!SEPARATORS.includes(marked.charAt(at))) at++;
+    signs.push(marked.charAt(at));
+    at++;
+  }
+  return signs;
+}
+
+function namedValue(relation: Relation): { name: string; value: string } | null {
+  const [first = ''] = relation.terms;
+  const last = relation.terms.at(-1) ?? '';
+  if (relation.signs.some((sign) => sign !== '=')) return null;
+  if (isName(first)) return { name: first, value: last };
+  return relation.terms.length === 2 && isName(last) ? { name: last, value: first } : null;
+}
+
+const SYMBOL =
+  "(?:[A-Za-z]|\\\\(?:alpha|beta|gamma|delta|theta|lambda|mu|rho|sigma|phi|omega|Delta|angle ?[A-Z]*|triangle ?[A-Z]*))'*(?:_\\{[^{}]*\\})?'*";
+const POINTS = "(?:[A-Z]'*(?:_\\{[^{}]*\\})?){2,5}";
+const NAME = new RegExp(
+  [
+    SYMBOL,
+    `${SYMBOL}(?:\\^\\{-1\\})?\\([^()]{1,20}\\)`,
+    POINTS,
+    `[a-z]_\\{[^{}]*\\}`,
+    `(?:${SYMBOL}|${POINTS}):(?:${SYMBOL}|${POINTS})`,
+    `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\overrightarrow\\{${POINTS}\\}`,
+    `\\\\frac\\{${POINTS}\\}\\{${POINTS}\\}|\\\\frac\\{d[a-z]\\}\\{d[a-z]\\}`,
+    '\\\\(?:mathbf|vec)\\{[A-Za-z]\\}',
+    `\\((?:${SYMBOL}, ?)+${SYMBOL}\\)`,
+    `\\\\(?:sin|cos|tan) ?(?:${SYMBOL}|\\(${SYMBOL}\\)|\\\\angle ?${POINTS})`,
+    `[A-Za-z]{3,}|(?:[A-Za-z]+ )*[A-Za-z]* ?\\\\text\\{[^{}\\d]*\\}(?:_\\{[^{}]*\\})?`,
+  ]
+    .map((form) => `(?:${form})`)
+    .join('|')
+    .replace(/^(.*)$/s, '^(?:$1)$'),
+);
+
+/** Whether a term only names a quantity (`x`, `a_{37}`, `f(x)`, `|AB|`, `(p, q)`, `V_{1}:V_{2}`), so that what it equals is the answer. */
+function isName(term: string): boolean {
+  return term.length <= 60 && NAME.test(term) && term !== 'e' && term !== 'i';
+}
+
+function proportional(a: Relation, b: Relation, symmetric: boolean): Verdict {
+  const terms = [...a.terms, ...b.terms];
+  if (!terms.every(engineMayRead)) return false;
+  const relation: EngineQuestion['relation'] = symmetric ? 'proportional' : 'positively proportional';
+  return { ask: { relation, a: difference(a), b: difference(b) } };
+}
+
+function difference({ terms: [left = '', right = ''] }: Relation): string {
+  return `(${right})-(${left})`;
+}

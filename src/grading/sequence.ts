@@ -1,0 +1,166 @@
+import { enclosed, splitTopLevel } from './brackets.ts';
+import { allOf, type Verdict } from './equality.ts';
+
+/** Several values in one answer. `open` and `close` are the brackets, empty for a bare list; the order counts unless `unordered`. */
+export interface Sequence {
+  readonly open: string;
+  readonly close: string;
+  readonly unordered: boolean;
+  readonly items: readonly string[];
+}
+
+/**
+ * Reads a list `1, 2`, tuple or interval `(1,2]`, set `\{1,2\}`, union of those (`A\cup B`) and `1\pm\sqrt{2}` (two values).
+ * Null for a single value; `(5)` and `{5}` are single values.
+ */
+export function parseSequence(text: string): Sequence | null {
+  const union = splitTopLevel(text.replaceAll('\\cup', '\u0001'), '\u0001');
+  if (union !== null && union.length > 1) return { open: 'cup', close: 'cup', unordered: true, items: union };
+
+  const vector = /^\\langle(.*)\\rangle$/s.exec(text);
+  const components = vector === null ? null : items(vector[1] ?? '');
+  if (components !== null && components.length > 1) return sequence('<', '>', false, components);
+  const list = items(text);
+  if (list !== null && list.length > 1) return sequence('', '', false, list);
+  const reversed = /^([\][(])(.*)([\][)])$/s.exec(text);
+  if (reversed !== null && (text.startsWith(']') || text.endsWith('['))) {
+    const inner = items(reversed[2] ?? '');
+    const [open, close] = [reversed[1] === '[' ? '[' : '(', reversed[3] === ']' ? ']' : ')'];
+    return inner?.length === 2 ? sequence(open, close, false, inner) : null;
+  }
+  const bracket = enclosed(text);
+  if (bracket === null) return expandable(text) ? sequence('', '', false, [text]) : null;
+  const inner = items(bracket.inside);
+  if (inner === null) return null;
+  if (bracket.open === '{')
+    return text.startsWith('\\{') || inner.length > 1 ? set(bracket.inside, inner) : null;
+  return inner.length > 1
+    ? { open: bracket.open, close: bracket.close, unordered: false, items: inner }
+    : null;
+}
+
+/** Item by item, or in any order; null when neither is a sequence. Brackets of a different kind mean different things. */
+export function compareSequences(
+  a: Sequence | null,
+  b: Sequence | null,
+  recurse: (a: string, b: string) => Verdict,
+): Verdict | null {
+  if (a === null && b === null) return null;
+  if (a === null || b === null) return false;
+  const bareAndSet = (a.open === '' && b.open === '{') || (a.open === '{' && b.open === '');
+  if (!bareAndSet && (a.open !== b.open || a.close !== b.close)) return false;
+  // {1} is not 1 when it is an element of a set.
+  const item = (one: string, two: string): Verdict =>
+    one.startsWith('\\{') !== two.startsWith('\\{') ? false : recurse(one, two);
+  if (a.items.length !== b.items.length || a.items.length > MOST_ITEMS) return false;
+  if (a.unordered || b.unordered || sameLabels(a.items, b.items)) {
+    return pairing(a.items, b.items, item);
+  }
+  return allOf(a.items.map((one, index) => item(one, b.items[index] ?? '')));
+}
+
+const MOST_ITEMS = 40;
+
+function pairing(
+  a: readonly string[],
+  b: readonly string[],
+  recurse: (a: string, b: string) => Verdict,
+): Verdict {
+  return { pairing: a.map((one) => b.map((two) => recurse(one, two))) };
+}
+
+/** `x=1, y=2` and `y=2, x=1`: where every value has its own name, the names order them. */
+function sameLabels(a: readonly string[], b: readonly string[]): boolean {
+  const labels = (list: readonly string[]): string[] =>
+    list.map((item) => /^([^=<>]+)=/.exec(item)?.[1] ?? '').toSorted();
+  const one = labels(a);
+  return !one.includes('') && new Set(one).size === one.length && one.join('\n') === labels(b).join('\n');
+}
+
+function items(text: string): string[] | null {
+  return splitTopLevel(text, ',;')?.map((item) => item.trim()) ?? null;
+}
+
+function sequence(open: string, close: string, unordered: boolean, list: readonly string[]): Sequence {
+  const expanded = list.flatMap(expandPlusMinus);
+  return { open, close, unordered: unordered || expanded.length > list.length, items: expanded };
+}
+
+function set(inside: string, inner: readonly string[]): Sequence {
+  return sequence('{', '}', true, inside.trim() === '' ? [] : inner);
+}
+
+function expandable(text: string): boolean {
+  return expandPlusMinus(text).length > 1;
+}
+
+/** `a\pm b` is the two values `a+b` and `a-b`; several signs in one value are left, as their signs may belong together. */
+function expandPlusMinus(text: string): string[] {
+  const parts = text.split('\\pm');
+  const [before = '', after = ''] = parts;
+  if (parts.length !== 2 || text.includes('\\mp')) return [text];
+  const plus = /[^=({[,\s]\s*$/.test(before) ? '+' : '';
+  return [`${before}${plus}${after.trimStart()}`, `${before}-${after.trimStart()}`];
+}
+
+/** A matrix, a system of equations (`cases`) or a determinant, as written: rows of cells. */
+export interface Matrix {
+  readonly kind: 'matrix' | 'cases' | 'determinant' | 'norm';
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Reads `\begin{pmatrix}…\end{pmatrix}` and its relatives; the kind of bracket around a matrix does not matter. */
+export function parseMatrix(text: string): Matrix | null {
+  const match = /^[[(]?\\begin\{([a-zA-Z]*)\*?\}(?:\{[lcr|]*\})?(.*)\\end\{[a-zA-Z]*\*?\}[\])]?$/s.exec(text);
+  const kind = match === null ? undefined : KINDS.get(match[1] ?? '');
+  const body = match?.[2] ?? '';
+  if (kind === undefined || body.includes('\\begin')) return null;
+  const rows = body
+    .replace(/\\hline/g, '')
+    .split(/\\\\/)
+    .map((row) => row.trim())
+    .filter((row) => row !== '');
+  return {
+    kind,
+    rows: rows.map((row) =>
+      kind === 'cases' ? [row.replaceAll('&', '')] : (splitTopLevel(row, '&') ?? [row]),
+    ),
+  };
+}
+
+/** Cell by cell; null when neither is a matrix. A matrix equals nothing but a matrix, a sum of matrices is not worked out. */
+export function compareMatrices(
+  a: Matrix | null,
+  b: Matrix | null,
+  recurse: (a: string, b: string) => Verdict,
+): Verdict | null {
+  if (a === null && b === null) return null;
+  if (a === null || b === null || a.kind !== b.kind || a.rows.length !== b.rows.length) return false;
+  const columns = b.rows;
+  if (a.kind === 'cases') {
+    return { pairing: a.rows.map(([one = '']) => columns.map(([two = '']) => recurse(one, two))) };
+  }
+  return allOf(
+    a.rows.flatMap((row, index) => {
+      const other = columns[index] ?? [];
+      return row.length === other.length
+        ? row.map((cell, column) => recurse(cell, other[column] ?? ''))
+        : [false];
+    }),
+  );
+}
+
+const KINDS: ReadonlyMap<string, Matrix['kind']> = new Map<string, Matrix['kind']>(
+  Object.entries({
+    matrix: 'matrix',
+    pmatrix: 'matrix',
+    bmatrix: 'matrix',
+    Bmatrix: 'matrix',
+    smallmatrix: 'matrix',
+    array: 'matrix',
+    cases: 'cases',
+    aligned: 'cases',
+    vmatrix: 'determinant',
+    Vmatrix: 'norm',
+  } as const),
+);

@@ -1,0 +1,73 @@
+import { dirname } from 'node:path';
+import pino, { type DestinationStream, type Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { makeFolder, writeError } from '../store/files/atomic.ts';
+import { currentStep, onReport } from './events.ts';
+import type { LogLevel } from './settings.ts';
+
+/** Where lines go besides the file: readable ones on a terminal, a JSON object a line elsewhere. */
+export type Console = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean };
+
+/**
+ * A worker's log: a JSON object a line, appended to a file, and the same on `console`.
+ *
+ * @throws StoreNotWritable, DiskFull
+ */
+export async function openWorkerLog(path: string, level: LogLevel, console?: Console): Promise<Logger> {
+  const file = await open(path);
+  // A full disk must park a step, not end the worker because a line of its log is lost.
+  file.on('error', () => undefined);
+  const streams: { level: LogLevel; stream: DestinationStream }[] = [{ level, stream: file }];
+  if (console !== undefined) streams.push({ level, stream: console.isTTY ? readable(console) : console });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.multistream(streams),
+  );
+}
+
+async function open(path: string): Promise<ReturnType<typeof pino.destination>> {
+  try {
+    await makeFolder(dirname(path));
+    return pino.destination({ dest: path, sync: true, append: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
+/** `09:41:12 INFO: step finished {"experiment":"demo","step":"debate-i1-train-s003","seconds":4.2}` */
+function readable(console: Console): DestinationStream {
+  const format = prettyFactory({
+    colorize: !process.env['NO_COLOR'],
+    translateTime: 'SYS:HH:MM:ss',
+    singleLine: true,
+    // A step's id has them all, for a person; where in Temporal a line comes from, the file says.
+    ignore: 'run,from,taskQueue,split,shard,iteration,agent,role',
+  });
+  return { write: (line) => void console.write(format(line)) };
+}
+
+/** Writes to the log what engines and trainers report: a line for what is rare, none for what happens with every answer. */
+export function logReports(log: Logger): void {
+  onReport('engine started', (engine) =>
+    log.info(engine, engine.starts > 1 ? 'engine restarted' : 'engine started'),
+  );
+  onReport('engine died', (engine) => log.warn(engine, 'engine died'));
+  onReport('adapter loaded', (adapter) => log.info(adapter, 'adapter loaded'));
+  onReport('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
+  onReport('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
+  onReport('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
+    log.info({ ...fineTune, seconds: (endedAt - beganAt) / 1000 }, 'fine-tune ended'),
+  );
+  onReport('questions left out', (questions) => log.warn(questions, 'questions left out'));
+  onReport('shard answered', ({ endpoint, answers, asked, beganAt, endedAt }) =>
+    log.debug(
+      { ...currentStep(), endpoint, answers, asked, seconds: (endedAt - beganAt) / 1000 },
+      'shard answered',
+    ),
+  );
+}

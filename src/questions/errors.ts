@@ -1,0 +1,91 @@
+/** What is wrong with a line, or with a row of a Parquet file; the first is 1. Line 0 is the file as a whole. */
+export type TaskFileFault = { readonly line: number; readonly message: string };
+
+/** A file of questions cannot be used. Trying again cannot help: the file has to be changed. */
+export class InvalidTaskFile extends Error {
+  override name = 'InvalidTaskFile' as const;
+  /** Absolute. */
+  readonly path: string;
+  readonly faults: readonly TaskFileFault[];
+
+  /** @param expected what each row has to be, where that is what is wrong */
+  constructor(path: string, faults: readonly TaskFileFault[], expected?: string) {
+    const unit = path.endsWith('.parquet') ? 'row' : 'line';
+    const told = faults
+      .slice(0, mostTold)
+      .map(({ line, message }) => (line === 0 ? message : `${unit} ${line}: ${message}`));
+    const more = faults.length > mostTold ? [`… and ${faults.length - mostTold} more bad ${unit}s`] : [];
+    const hint =
+      expected === undefined ? '' : `\nEach ${unit} has to be ${expected}; further keys are allowed.`;
+    super(
+      `The task file ${path} cannot be used:\n${[...told, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
+    );
+    this.path = path;
+    this.faults = faults;
+  }
+}
+
+const mostTold = 10;
+
+/** A gold answer that the grader cannot read. `line` is its line or Parquet row in the file; the first is 1. */
+export type UnreadableGold = { readonly line: number; readonly answer: string; readonly why: string };
+
+/** Questions whose gold answers the grader cannot read: no answer to them could be called right, so they would measure nothing. */
+export class UnreadableGoldAnswers extends Error {
+  override name = 'UnreadableGoldAnswers' as const;
+  /** Absolute. */
+  readonly path: string;
+  readonly unreadable: readonly UnreadableGold[];
+
+  constructor(path: string, unreadable: readonly UnreadableGold[], questions: number) {
+    const unit = path.endsWith('.parquet') ? 'row' : 'line';
+    const told = unreadable
+      .slice(0, mostListed)
+      .map(({ line, answer, why }) => `  ${unit} ${line}: ${shown(answer)}: ${why}`);
+    const more = unreadable.length > mostListed ? [`  … and ${unreadable.length - mostListed} more`] : [];
+    super(
+      `The grader cannot read ${unreadable.length} of the ${questions} gold answers of ${path}:\n${[...told, ...more].join('\n')}\n` +
+        'Correct them, or leave these questions out with task.skip_unreadable: true.',
+    );
+    this.path = path;
+    this.unreadable = unreadable;
+  }
+}
+
+const mostListed = 10;
+
+function shown(answer: string): string {
+  return JSON.stringify(answer.length > 60 ? `${answer.slice(0, 59)}…` : answer);
+}
+
+/** A file of a dataset is neither in the cache nor can it be had from the hub. */
+export class DatasetNotReachable extends Error {
+  override name = 'DatasetNotReachable' as const;
+  /** On the hub, e.g. `openai/gsm8k`. */
+  readonly dataset: string;
+  /** The commit. */
+  readonly revision: string;
+  /** Within the dataset. */
+  readonly path: string;
+
+  constructor(
+    {
+      name,
+      revision,
+      setting,
+    }: { readonly name: string; readonly revision: string; readonly setting: string },
+    path: string,
+    why: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `${path} of the dataset ${name} at revision ${revision} could not be loaded: ${why}.\n` +
+        `Where there is a network, run\n  hf download ${name} --repo-type dataset --revision ${revision} --local-dir FOLDER\n` +
+        `and set ${setting} to that folder, here or wherever it is copied to.`,
+      options,
+    );
+    this.dataset = name;
+    this.revision = revision;
+    this.path = path;
+  }
+}

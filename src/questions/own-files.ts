@@ -1,0 +1,135 @@
+/** Questions of one's own: files of rows `{"question": "…", "answer": "…"}` (further keys are ignored). */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { InvalidConfig } from '../config/faults.ts';
+import type { JsonlTask, ReadTask } from '../config/tasks.ts';
+import { InvalidTaskFile } from './errors.ts';
+import { datasetSplits, decontaminated } from './hub-splits.ts';
+import { apartFrom, type ByText, byText, type LeftOut, type Problem, type Splits } from './problem.ts';
+import { filledText, readProblems, rowOf, type RowShape } from './rows.ts';
+import { drawnTexts, leftOut, mostExamples, repeats, requireEnough, shortened } from './select.ts';
+
+/**
+ * The questions of the files: those of `test_file` are held out, or else some that the seed draws from `train_file`.
+ *
+ * @param kept the held-out questions of a series; null in its first night and without a series
+ * @throws InvalidTaskFile when a file is missing, empty or has bad rows, or the two have questions in common
+ * @throws UnreadableGoldAnswers
+ * @throws InvalidConfig when there are too few to hold any out
+ */
+export async function jsonlSplits(
+  task: JsonlTask,
+  seed: number,
+  kept: readonly Problem[] | null,
+  signal?: AbortSignal,
+): Promise<Splits> {
+  const train = await readOwn(task.train_file, task);
+  const test = kept !== null || task.test_file === undefined ? null : await readOwn(task.test_file, task);
+  const held = kept === null ? (test?.questions ?? heldOutOf(train.questions, task, seed)) : byText(kept);
+  // Whoever names no test_file, or goes on with a series, has them drawn from the training file itself.
+  const own = test === null ? apartFrom(held, train.questions).apart : train.questions;
+  const { training, removed } = await decontaminated(own, task.decontaminate, signal);
+  if (test !== null) requireNoOverlap(training, held, task.train_file, test.path);
+  return {
+    training,
+    heldOut: held,
+    leftOut: [...train.skipped, ...(test?.skipped ?? []), ...removed],
+    from: { training: train.path, heldOut: test?.path ?? train.path },
+  };
+}
+
+type OwnFile = {
+  readonly path: string;
+  readonly questions: ByText;
+  readonly skipped: readonly LeftOut[];
+};
+
+async function readOwn(file: string, { skip_unreadable: skip = false }: JsonlTask): Promise<OwnFile> {
+  const path = resolve(file);
+  const { problems, unreadable } = await readProblems(path, ownRows, skip);
+  const skipped = [
+    ...leftOut(`questions of ${path} whose gold answer the grader cannot read`, unreadable),
+    ...repeats(path, problems),
+  ];
+  return { path, questions: byText(problems), skipped };
+}
+
+/** A held-out question that is trained on would measure memory. */
+function requireNoOverlap(training: ByText, heldOut: ByText, trainFile: string, testFile: string): void {
+  const { shared } = apartFrom(training, heldOut);
+  if (shared.length === 0) return;
+  const examples = shared.slice(0, mostExamples).map((problem) => JSON.stringify(shortened(problem)));
+  const more = shared.length > mostExamples ? ', …' : '';
+  const all = shared.length === heldOut.size;
+  const which = all
+    ? `no held-out question is left: all ${shared.length} are`
+    : `${shared.length} of its ${heldOut.size} held-out questions are`;
+  const message =
+    `${which} also among the training questions of ${resolve(trainFile)}: ${examples.join(', ')}${more}. ` +
+    `Remove them from one of the two files, or leave them out of the training with task.decontaminate: [${JSON.stringify(testFile)}].`;
+  throw new InvalidTaskFile(testFile, [{ line: 0, message }]);
+}
+
+function heldOutOf(all: ByText, task: JsonlTask, seed: number): ByText {
+  const size = task.test_size ?? Math.min(500, Math.floor(all.size / 5));
+  const wanted = size + (task.train_size ?? 1);
+  if (size === 0 || all.size < wanted) {
+    const message = `${size || 1} held-out and ${task.train_size ?? 'some'} training questions are needed, but ${resolve(task.train_file)} has only ${all.size} different ones; name a test_file, or ask for fewer`;
+    throw new InvalidConfig([{ path: 'task', message }]);
+  }
+  const chosen = drawnTexts(all, size, { seed, purpose: 'jsonl-split' });
+  return new Map([...all].filter(([text]) => chosen.has(text)));
+}
+
+/**
+ * JSON's numbers are read as doubles: up to 15 digits survive that, and what has more may have been another number in the file.
+ */
+const exactNumber = z
+  .number()
+  .refine((value) =>
+    Number.isInteger(value) ? Number.isSafeInteger(value) : Number(value.toPrecision(15)) === value,
+  )
+  .transform(String);
+
+/** Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number. */
+export const ownRows: RowShape = {
+  schema: rowOf({
+    question: filledText,
+    answer: z.union(
+      [filledText, exactNumber, z.bigint().transform(String)],
+      'expected a text, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
+    ),
+  }).transform(({ question, answer }) => ({ text: question, answer })),
+  expected: 'an object {"question": "…", "answer": "…"}',
+};
+
+/**
+ * Reads the questions of a task.
+ *
+ * @param kept the held-out questions of a series, which stay although the files may have changed; null in its first night and
+ *   without a series
+ * @throws InvalidTaskFile when a file is missing, empty or has bad rows, or the two files have questions in common
+ * @throws UnreadableGoldAnswers
+ * @throws DatasetNotReachable
+ * @throws InvalidConfig when there are fewer questions than asked for
+ */
+export async function readSplits(
+  task: ReadTask,
+  {
+    seed,
+    kept,
+    signal,
+  }: {
+    readonly seed: number;
+    readonly kept: readonly Problem[] | null;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Splits> {
+  const splits =
+    task.kind === 'jsonl'
+      ? await jsonlSplits(task, seed, kept, signal)
+      : await datasetSplits(task, kept, signal);
+  requireEnough('task.train_size', task.train_size, splits.training, splits.from.training);
+  if (kept === null) requireEnough('task.test_size', task.test_size, splits.heldOut, splits.from.heldOut);
+  return splits;
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+
+/** A question with its gold answer, before it is decided what it may be used for. */
+export type Problem = { readonly text: string; readonly answer: string };
+
+/** What a kind of task yields: no text twice, neither within nor between the two. */
+export type Problems = {
+  readonly train: readonly Problem[];
+  readonly heldOut: readonly Problem[];
+  readonly leftOut: readonly LeftOut[];
+};
+
+/** Questions that a task has and an experiment must not or cannot ask: told, so that nobody wonders where they are. */
+export type LeftOut = {
+  /** A clause, e.g. `training questions that MATH-500 has too`. */
+  readonly what: string;
+  readonly count: number;
+  /** The first few, shortened. */
+  readonly examples: readonly string[];
+};
+
+/** Questions by normalised text: none twice. In the order in which they came. */
+export type ByText = ReadonlyMap<string, Problem>;
+
+/** Of questions that differ only in white space and case the first one counts. */
+export function byText(problems: Iterable<Problem>): ByText {
+  const found = new Map<string, Problem>();
+  for (const problem of problems) {
+    const text = normalisedText(problem.text);
+    if (!found.has(text)) found.set(text, problem);
+  }
+  return found;
+}
+
+/** The questions that `others` has not, and those that it has. */
+export function apartFrom(
+  others: { readonly has: (text: string) => boolean },
+  problems: ByText,
+): { readonly apart: ByText; readonly shared: readonly Problem[] } {
+  const apart = new Map<string, Problem>();
+  const shared: Problem[] = [];
+  for (const [text, problem] of problems) {
+    if (others.has(text)) shared.push(problem);
+    else apart.set(text, problem);
+  }
+  return { apart, shared };
+}
+
+/** A text without what makes no other question of it: white space trimmed and collapsed, case folded. */
+export function normalisedText(text: string): string {
+  return text.trim().replace(/\s+/g, ' ').toLowerCase();
+}
+
+/** Names a question by its normalised text, in 16 hexadecimal digits: what a series keeps of the questions that it has asked. */
+export function questionKey(text: string): string {
+  return createHash('sha256').update(normalisedText(text)).digest('hex').slice(0, 16);
+}
+
+/** A task's questions, apart: those that measure, and those that nights may draw their training questions from. */
+export type QuestionPool = {
+  readonly heldOut: readonly Problem[];
+  /** How many training questions there are. */
+  readonly size: number;
+  /** All training questions in the seeded order of a cycle, 0 the first; another cycle has another order. */
+  readonly inOrder: (cycle: number) => Iterable<Problem>;
+  readonly leftOut: readonly LeftOut[];
+};
+
+/** All questions of a task that is read: those that may be trained on and those that may be held out, none in both. */
+export type Splits = {
+  readonly training: ByText;
+  readonly heldOut: ByText;
+  readonly leftOut: readonly LeftOut[];
+  /** Where the two come from, for messages. */
+  readonly from: { readonly training: string; readonly heldOut: string };
+};

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { Debate } from '../../algorithm/debate.ts';
+import { experimentResultSchema } from './result.ts';
+
+/** Rows of questions/train.jsonl. Strict: an answer among them is an error, not something to carry along. */
+export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
+
+/** Rows of questions/heldout.jsonl. */
+export const heldOutQuestionSchema = questionSchema.extend({ answer: z.string() });
+
+/** Rows of questions/train-gold.jsonl. */
+export const goldLabelSchema = z.strictObject({ questionId: z.string(), answer: z.string() });
+
+/** See Message in src/algorithm/message.ts. */
+export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
+const consensusSchema = z.strictObject({
+  answer: z.string().nullable(),
+  votes: z.number().int(),
+  tied: z.number().int(),
+});
+
+const debateTokensSchema = z.strictObject({
+  prompt: z.number().int(),
+  completion: z.number().int(),
+  /** Of both, those of round 1: what the same answers cost without a debate. */
+  firstRound: z.number().int(),
+});
+
+/** A row of a shard: a finished debate and the tokens that it took. See Debate in src/algorithm/debate.ts. */
+export const debateRowSchema = z.strictObject({
+  question: questionSchema,
+  dialogues: z.array(z.array(messageSchema)),
+  answers: z.array(z.array(z.string().nullable())),
+  majority: consensusSchema,
+  consensus: consensusSchema,
+  agrees: z.array(z.array(z.boolean())),
+  tokens: debateTokensSchema,
+  truncated: z.number().int(),
+});
+export type DebateRow = Debate & {
+  readonly tokens: Readonly<z.infer<typeof debateTokensSchema>>;
+  /** Prompts that had lost turns, to fit into the model's context. */
+  readonly truncated: number;
+};
+
+const judgedSchema = z.strictObject({ answer: z.string().nullable(), correct: z.boolean() });
+
+/** A held-out question's outcome. See Outcome in src/algorithm/evaluation.ts. */
+export const outcomeSchema = z.strictObject({
+  questionId: z.string(),
+  question: z.string(),
+  gold: z.string(),
+  single: z.array(judgedSchema),
+  majority: judgedSchema,
+  debate: judgedSchema,
+  right: z.array(z.array(z.boolean())),
+  classes: z.array(z.array(z.number().int().nullable())),
+});
+
+/** A row of evaluation.jsonl: the outcomes of all iterations, 0 being the base model. */
+export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().int() });
+
+/** A row of iteration-I/datasets/. See Example in src/algorithm/example.ts. */
+export const datasetRowSchema = z.strictObject({
+  prompt: z.array(messageSchema),
+  completion: z.tuple([messageSchema]),
+});
+
+const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
+const ratioSchema = z
+  .strictObject({ value: z.number(), standardError: z.number(), of: z.number() })
+  .nullable();
+const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse: ratioSchema });
+
+/** One question. See QuestionDiversity in src/algorithm/measures/diversity.ts. */
+const diversityRowSchema = z.strictObject({
+  questionId: z.string(),
+  nllOfOthers: z.number().nullable(),
+  betweenAgents: divergenceSchema.nullable(),
+  fromBase: divergenceSchema.nullable(),
+  dissimilarity: z.number().nullable(),
+  distinctAnswers: z.number().int(),
+});
+
+/** iteration-I/diversity.json: how diverse the agents' first answers to a sample of the held-out questions are. */
+export const diversitySchema = z.strictObject({
+  iteration: z.number().int(),
+  /** What made texts into vectors: `ngrams`, or the model's name. Only dissimilarities of the same encoder compare. */
+  encoder: z.string(),
+  /** Why likelihoods of some or all questions are missing; null when none is. */
+  leftOut: z.string().nullable(),
+  nllOfOthers: ratioSchema,
+  betweenAgents: meanDivergenceSchema,
+  fromBase: meanDivergenceSchema,
+  dissimilarity: ratioSchema,
+  distinctAnswers: ratioSchema,
+  /** In the order of the held-out questions. */
+  rows: z.array(diversityRowSchema),
+});
+export type DiversityDocument = z.infer<typeof diversitySchema>;
+
+/** questions/left-out.json: the questions of a task that are not asked, and why. */
+export const leftOutDocumentSchema = z.object({
+  formatVersion: z.literal(1),
+  leftOut: z.array(z.object({ what: z.string(), count: z.int(), examples: z.array(z.string()) })),
+});
+export type LeftOutDocument = z.infer<typeof leftOutDocumentSchema>;
+
+const { evaluations, iterations } = experimentResultSchema.shape;
+const tokensSchema = experimentResultSchema.shape.tokens.shape.debate;
+
+/** iteration-I/evaluation.json; evaluation-vote.json and evaluation-transfer-NAME.json beside it. */
+export const evaluationRecordSchema = z.strictObject({
+  evaluation: evaluations.element,
+  /** Of a majority at equal tokens: of how many answers. */
+  votes: z.number().int().optional(),
+  tokens: tokensSchema,
+  seconds: z.number(),
+});
+
+/** iteration-I/record.json: what an iteration did before it was evaluated. */
+export const iterationRecordSchema = iterations.element.extend({
+  tokens: z.strictObject({ debate: tokensSchema, fineTune: z.number().int() }),
+  seconds: z.strictObject({ debate: z.number(), datasets: z.number(), fineTune: z.number() }),
+});
+export type IterationRecord = z.infer<typeof iterationRecordSchema>;

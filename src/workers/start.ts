@@ -1,0 +1,185 @@
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Dependencies } from '../activities/dependencies.ts';
+import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
+import { loadEndpoints } from '../config/endpoints.ts';
+import { createEndpoints } from '../engines/endpoint/open.ts';
+import { createGpuGate } from '../engines/gpu-gate.ts';
+import { createTrainer } from '../engines/trainer/process.ts';
+import { createGrader } from '../grading/grader.ts';
+import { report } from '../observe/events.ts';
+import { installRuntime } from '../observe/install-runtime.ts';
+import type { Console } from '../observe/log.ts';
+import { setsSearchAttributes } from '../observe/search-attributes.ts';
+import { InvalidEnvironment } from '../observe/settings.ts';
+import { stepInterceptor } from '../observe/step-interceptor.ts';
+import { tracedBundle } from '../observe/traced-bundle.ts';
+import type { Traces } from '../observe/traces.ts';
+import { openStore } from '../store/store.ts';
+import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
+import { workflowBundle } from './bundle.ts';
+
+/** Shards that a worker takes at once: enough to keep an engine busy while the last questions of one shard finish. */
+const shardsAtOnce = 8;
+
+/**
+ * Serves the task queues (all by default) until `signal` is aborted: then steps in flight save what they have, engines and the
+ * trainer are ended with all their processes, and the promise resolves.
+ *
+ * @throws when Temporal cannot be reached
+ */
+export async function startWorkers({
+  queues = Object.values(taskQueues),
+  signal,
+  onReady,
+  dependencies = openDependencies(),
+  console,
+}: {
+  readonly queues?: readonly TaskQueue[];
+  readonly signal: AbortSignal;
+  /** Called when all queues are served. */
+  readonly onReady?: () => void;
+  /** The real ones unless told; a worker closes them when it ends. */
+  readonly dependencies?: OpenDependencies;
+  /** Where the log goes besides its file. */
+  readonly console?: Console;
+}): Promise<void> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const version = deploymentVersion();
+  keepHeapSteady();
+  const telemetry = await installRuntime(join(dependencies.store.logs, 'worker.log'), console);
+  const connection = await NativeConnection.connect(connectionOptions);
+  const { log, traces } = telemetry;
+  try {
+    const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
+    const workers = await Promise.all(
+      queues.map(async (taskQueue) =>
+        Worker.create({
+          connection,
+          namespace,
+          taskQueue,
+          ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
+          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, traces)),
+          // Progress bars read heartbeats; the default would send one in 24 seconds.
+          maxHeartbeatThrottleInterval: '2s',
+          // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
+          shutdownForceTime: '2m',
+          interceptors: { activity: [...(traces?.activity ?? []), stepInterceptor] },
+        }),
+      ),
+    );
+    log.info({ queues, namespace, version, address: connectionOptions.address }, 'worker began');
+    signal.addEventListener('abort', () => log.info('worker stops: what is in flight is being saved'));
+    await runUntil(signal, workers, onReady);
+  } finally {
+    await dependencies.close();
+    await connection.close();
+    await traces?.close();
+    log.info('worker ended');
+  }
+}
+
+const served: Record<
+  TaskQueue,
+  (dependencies: OpenDependencies, traces?: Traces) => Served | Promise<Served>
+> = {
+  [taskQueues.control]: async (dependencies, traces) => ({
+    ...(traces === undefined
+      ? { workflowBundle: await workflowBundle() }
+      : { workflowBundle: await tracedBundle(), sinks: traces.sinks }),
+    activities: controlActivities(dependencies),
+    maxCachedWorkflows: 50,
+  }),
+  [taskQueues.debate]: (dependencies) => ({
+    activities: debateActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: shardsAtOnce,
+  }),
+  // One GPU, one fine-tune: whatever else is scheduled waits in the queue.
+  [taskQueues.gpu]: (dependencies) => ({
+    activities: gpuActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: 1,
+  }),
+};
+
+type Served = Partial<WorkerOptions>;
+
+/** A run stays with the version that began it; the next iteration's goes to the version that is current by then. */
+function pinned(version: DeploymentVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  return { useWorkerVersioning: true, version, defaultVersioningBehavior: 'PINNED' };
+}
+
+/** When one worker fails, the others are shut down and its error is thrown. */
+async function runUntil(
+  signal: AbortSignal,
+  workers: readonly Worker[],
+  onReady?: () => void,
+): Promise<void> {
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  signal.addEventListener('abort', shutdown, { once: true });
+  const ends = workers.map((worker) => worker.run().finally(shutdown));
+  if (signal.aborted) shutdown();
+  else onReady?.();
+  const ended = await Promise.allSettled(ends);
+  signal.removeEventListener('abort', shutdown);
+  for (const each of ended) if (each.status === 'rejected') throw each.reason;
+}
+
+/** Which version of the code a worker serves, by Temporal's Worker Versioning. */
+export type DeploymentVersion = { readonly deploymentName: string; readonly buildId: string };
+
+/**
+ * The version that COLLOQUY_DEPLOYMENT and COLLOQUY_BUILD_ID name; undefined without them: then nothing is versioned, and nothing need
+ * be registered.
+ *
+ * @throws InvalidEnvironment when one of the two is missing, or has a dot in the deployment's name
+ */
+export function deploymentVersion(
+  environment: NodeJS.ProcessEnv = process.env,
+): DeploymentVersion | undefined {
+  const deploymentName = environment['COLLOQUY_DEPLOYMENT'] ?? '';
+  const buildId = environment['COLLOQUY_BUILD_ID'] ?? '';
+  if (deploymentName === '' && buildId === '') return undefined;
+  if (deploymentName === '' || deploymentName.includes('.'))
+    throw new InvalidEnvironment('COLLOQUY_DEPLOYMENT', deploymentName, 'a name without dots, e.g. colloquy');
+  if (buildId === '')
+    throw new InvalidEnvironment('COLLOQUY_BUILD_ID', buildId, 'the id of this build, e.g. a git commit');
+  return { deploymentName, buildId };
+}
+
+/**
+ * Keeps the memory of this process near what it uses. By itself V8 lets garbage pile up to several times the live heap before it looks
+ * through it, so that a worker's memory would tell how long it has been busy (docs/benchmarks.md). From now on it keeps at most
+ * as much garbage as there is in use: less garbage would cost more time to look through.
+ */
+export function keepHeapSteady(): void {
+  setFlagsFromString('--heap-growing-percent=100');
+}
+
+export type OpenDependencies = Dependencies & {
+  /** Ends engines, trainer and grader with all their processes. */
+  readonly close: () => Promise<void>;
+};
+
+/** A worker's dependencies: the real ones, but for those that are given. No process is started before it is needed. */
+export function openDependencies({
+  store = openStore(),
+  endpoints = createEndpoints(loadEndpoints(), { logFolder: store.logs }),
+  trainer = createTrainer({ logFolder: store.logs }),
+}: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
+  const grader = createGrader();
+  return {
+    store,
+    endpoints,
+    trainer,
+    grader,
+    searchAttributes: false,
+    gate: createGpuGate((wait) => report('gate passed', wait)),
+    close: async () => {
+      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { ActivityFailure, CancelledFailure, isCancellation, log } from '@temporalio/workflow';
+import type { Attempted } from '../activities/activity.ts';
+import type { Evaluation } from '../algorithm/evaluation.ts';
+import { maximumAttempts } from './activity-proxies.ts';
+import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
+import type { ExperimentState, Loss, Phase, Progress } from './progress.ts';
+import { stepsInFlight, trackProgress } from './track-progress.ts';
+import { takeUpdates } from './updates.ts';
+
+/** How a run is watched and steered: every step goes through it, so that pausing, parking and aborting are decided here alone. */
+export type RunControl = {
+  /**
+   * Does a step. A pause stops it (after it has saved what it has) and `resume` starts it again; a step that has used up its
+   * retries parks until `retry`. Only a cancellation, an abort, a bad config and damage that can be mended are thrown.
+   */
+  readonly step: <Result>(name: string, start: () => Promise<Attempted<Result>>) => Promise<Result>;
+  /** Waits for `retry`. */
+  readonly park: (step: string, error: unknown) => Promise<void>;
+  readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
+  /** One more of the phase's steps is done. */
+  readonly done: () => void;
+  /** A fine-tune has ended with this loss. */
+  readonly learned: (loss: Loss) => void;
+  readonly began: (state: ExperimentState) => void;
+  readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
+  /** The run ends without a result. */
+  readonly ended: (error: unknown) => void;
+  readonly iterations: () => number;
+  /** What the next run's table goes on from. */
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss'>;
+  readonly untilResumed: () => Promise<void>;
+};
+
+/** Registers the query and the updates of progress.ts, and gives the run the means to be steered by them. */
+export function createRunControl(experiment: string, carried: ExperimentState | undefined): RunControl {
+  const progress = trackProgress(experiment, carried);
+  const { current, update } = progress;
+  const steps = stepsInFlight();
+  const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps.stop);
+
+  const park = async (step: string, error: unknown): Promise<void> => {
+    log.warn('step waits for a person', { step, iteration: current().iteration, why: reasonOf(error) });
+    update({ waiting: [...current().waiting, { step, reason: reasonOf(error), since: now() }] });
+    await untilRetried();
+  };
+
+  const step: RunControl['step'] = async (name, start) => {
+    for (;;) {
+      await untilResumed();
+      const scope = steps.begin();
+      update({ inFlight: steps.count() });
+      try {
+        const { attempt, output } = await scope.run(start);
+        steps.end(scope);
+        update({ inFlight: steps.count(), retries: current().retries + attempt - 1 });
+        return output;
+      } catch (error) {
+        steps.end(scope);
+        update({ inFlight: steps.count(), retries: current().retries + retriesUsedUp(error) });
+        throwIfAborted();
+        // A step that was told to stop may end as timed out too: its worker has died meanwhile.
+        if (scope.consideredCancelled && error instanceof ActivityFailure) {
+          if (steps.wasStopped(scope)) continue;
+          throw new CancelledFailure(`Cancelled while ${name} was under way.`);
+        }
+        // Workers that come and go use up attempts too, and say nothing about the step: it is begun anew.
+        if (isWorkerShutdown(error)) continue;
+        if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
+        // A bug of the workflow's: its task fails, and goes on once the code is mended.
+        if (!(error instanceof ActivityFailure)) throw error;
+        await park(name, error);
+      }
+    }
+  };
+
+  return {
+    step,
+    park,
+    untilResumed,
+    enter: (phase, { unit, total, questions = 0 }) => {
+      update({ phase, unit, total, questions, done: 0, phaseStartedAt: now() });
+    },
+    done: () => {
+      update({ done: current().done + 1 });
+    },
+    learned: (lastLoss) => {
+      update({ lastLoss });
+    },
+    began: ({ plan, iteration, evaluations, iterations }) => {
+      const searchable = plan.searchAttributes === true;
+      const learns = plan.learners.length > 0;
+      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable });
+    },
+    finished: (evaluations, night) => {
+      update({ phase: 'done', done: 1, evaluations, night });
+    },
+    ended: (error) => {
+      update({ ended: isCancellation(error) ? 'cancelled' : 'failed', waiting: [] });
+    },
+    iterations: () => current().iterations,
+    carried: () => {
+      const { iterations, retries, lastLoss } = current();
+      return { iterations, retries, lastLoss };
+    },
+  };
+}
+
+/** The failure of a step does not say at which attempt it came; only that it was the last that the policy allows. */
+function retriesUsedUp(error: unknown): number {
+  return error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED'
+    ? maximumAttempts - 1
+    : 0;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

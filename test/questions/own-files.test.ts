@@ -1,0 +1,321 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InvalidConfig } from '../../src/config/faults.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import { InvalidTaskFile, UnreadableGoldAnswers } from '../../src/questions/errors.ts';
+import { loadHeldOut, loadTask } from '../../src/questions/task.ts';
+import { rows as sampleRows, writeRows } from './samples.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'colloquy-tasks-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string | Uint8Array): string {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+}
+function rows(name: string, from: number, to: number): string {
+  const lines: string[] = [];
+  for (let n = from; n < to; n++)
+    lines.push(JSON.stringify({ question: `What is ${n}?`, answer: String(n), source: 'x' }));
+  return file(name, lines.join('\n'));
+}
+const load = (task: object, seed = 0) =>
+  loadTask(resolveConfig({ preset: 'paper', seed, task: { kind: 'jsonl', ...task } }));
+
+describe('a task from files', () => {
+  it('takes its questions from one file and its held-out questions from the other, in their order', async () => {
+    const task = await load({ train_file: rows('train.jsonl', 0, 3), test_file: rows('test.jsonl', 10, 12) });
+    expect(task).toEqual({
+      train: [0, 1, 2].map((n) => ({ id: `train-0000${n}`, text: `What is ${n}?` })),
+      trainLabels: [0, 1, 2].map((n) => ({ questionId: `train-0000${n}`, answer: String(n) })),
+      heldOut: [10, 11].map((n) => ({
+        id: `heldout-0000${n - 10}`,
+        text: `What is ${n}?`,
+        answer: String(n),
+      })),
+      leftOut: [],
+    });
+  });
+
+  it('takes its questions from Parquet files, which have the same rows', async () => {
+    const content = (from: number, to: number) =>
+      sampleRows(from, to, (n) => ({ question: `What is ${n}?`, answer: n, note: 'x' }));
+    const parquet = {
+      train_file: writeRows(join(folder, 'train.parquet'), content(0, 30)),
+      test_file: writeRows(join(folder, 'test.parquet'), content(40, 50)),
+    };
+    const lines = { train_file: rows('train.jsonl', 0, 30), test_file: rows('test.jsonl', 40, 50) };
+    const sizes = { train_size: 7, test_size: 3 };
+    expect(await load({ ...parquet, ...sizes })).toEqual(await load({ ...lines, ...sizes }));
+  });
+
+  it('names the row of a bad row of a Parquet file, and refuses what is none', async () => {
+    const train_file = writeRows(join(folder, 'bad.parquet'), [
+      { question: 'A?', answer: 'a' },
+      { question: ' ', answer: 'b' },
+    ]);
+    await expect(load({ train_file })).rejects.toThrow(
+      'bad.parquet cannot be used:\n  row 2: question: is empty\nEach row has to be an object',
+    );
+    await expect(load({ train_file: file('no.parquet', '{"question":"A?","answer":"1"}') })).rejects.toThrow(
+      'it cannot be read as Parquet',
+    );
+  });
+
+  it('accepts a path relative to the current folder, numbers as answers, CRLF, a byte order mark and empty lines', async () => {
+    const path = file(
+      'odd.jsonl',
+      '\uFEFF{"question":"One?","answer":1}\r\n\r\n{"question":"Half?","answer":0.5}\r\n',
+    );
+    const task = await load({
+      train_file: relative(process.cwd(), path),
+      test_file: rows('test.jsonl', 10, 12),
+    });
+    expect(task.trainLabels.map(({ answer }) => answer)).toEqual(['1', '0.5']);
+  });
+
+  it('draws as many as are asked for by the seed', async () => {
+    const files = { train_file: rows('train.jsonl', 0, 100), test_file: rows('test.jsonl', 200, 300) };
+    const sizes = { train_size: 20, test_size: 10 };
+    const task = await load({ ...files, ...sizes });
+    expect(task.train).toHaveLength(20);
+    expect(task.heldOut).toHaveLength(10);
+    expect(await load({ ...files, ...sizes })).toEqual(task);
+    expect(await load({ ...files, ...sizes }, 1)).not.toEqual(task);
+  });
+
+  it('holds out a fifth when there is no other file, by the seed', async () => {
+    const train_file = rows('train.jsonl', 0, 100);
+    const task = await load({ train_file });
+    expect(task.train).toHaveLength(80);
+    expect(task.heldOut).toHaveLength(20);
+    expect(new Set([...task.train, ...task.heldOut].map(({ text }) => text)).size).toBe(100);
+    expect((await load({ train_file }, 1)).heldOut).not.toEqual(task.heldOut);
+  });
+
+  it('refuses held-out questions that are also training questions, whatever their white space and case, with examples', async () => {
+    const train_file = rows('train.jsonl', 0, 9);
+    const test_file = file(
+      'test.jsonl',
+      '{"question":" WHAT  is\\n1? ","answer":"1"}\n{"question":"What is 77?","answer":"77"}\n',
+    );
+    await expect(load({ train_file, test_file })).rejects.toThrow(
+      `${test_file} cannot be used:\n  1 of its 2 held-out questions are also among the training questions of ${train_file}: "WHAT is 1?". `,
+    );
+    const many = load({ train_file, test_file: rows('test.jsonl', 4, 40) });
+    await expect(many).rejects.toThrow(
+      '5 of its 36 held-out questions are also among the training questions of',
+    );
+    await expect(many).rejects.toThrow('"What is 4?", "What is 5?", "What is 6?", ….');
+  });
+
+  it('leaves such questions out of the training when it is told to, and counts them', async () => {
+    const train_file = rows('train.jsonl', 0, 9);
+    const test_file = rows('test.jsonl', 7, 12);
+    const { train, heldOut, leftOut } = await load({ train_file, test_file, decontaminate: [test_file] });
+    expect(train.map(({ text }) => text)).toEqual([0, 1, 2, 3, 4, 5, 6].map((n) => `What is ${n}?`));
+    expect(heldOut).toHaveLength(5);
+    const what = `training questions that ${test_file} has too`;
+    expect(leftOut).toEqual([{ what, count: 2, examples: ['What is 7?', 'What is 8?'] }]);
+  });
+
+  it('never trains on a held-out question, whatever the files share', async () => {
+    const numbers = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 30 });
+    const asRows = (name: string, some: readonly number[]) =>
+      writeRows(
+        join(folder, name),
+        some.map((n) => ({ question: n % 2 === 0 ? ` what IS ${n}?` : `What is  ${n}?`, answer: n })),
+      );
+    await fc.assert(
+      fc.asyncProperty(numbers, numbers, fc.nat(1000), async (train, test, seed) => {
+        const left = train.filter((n) => !test.includes(n));
+        fc.pre(left.length > 0);
+        const test_file = asRows('held.jsonl', test);
+        const train_file = asRows('learnt.jsonl', train);
+        const data = await load({ train_file, test_file, decontaminate: [test_file] }, seed);
+        expect(data.trainLabels.map(({ answer }) => Number(answer))).toEqual(left);
+        expect(data.heldOut.map(({ answer }) => Number(answer))).toEqual(test);
+        expect(data.leftOut.map(({ count }) => count)).toEqual(
+          left.length === train.length ? [] : [train.length - left.length],
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('counts questions that a file has twice, and tells those apart whose answers differ', async () => {
+    const train_file = file(
+      'twice.jsonl',
+      ['{"question":"What is 1?","answer":"1"}', '{"question":"what  is 1?","answer":"1"}']
+        .concat('{"question":"WHAT is 1?","answer":"77"}')
+        .concat(Array.from({ length: 9 }, (_, n) => `{"question":"And ${n}?","answer":"${n}"}`))
+        .join('\n'),
+    );
+    const { train, heldOut, leftOut } = await load({ train_file });
+    expect(train.length + heldOut.length).toBe(10);
+    expect(leftOut).toEqual([
+      { what: `questions of ${train_file} that it had before`, count: 1, examples: ['what is 1?'] },
+      {
+        what: `questions of ${train_file} that it had before with another answer, which counts`,
+        count: 1,
+        examples: ['WHAT is 1?'],
+      },
+    ]);
+  });
+
+  it.each(['9007199254740993', '123456789012345678901', '0.12345678901234567'])(
+    'refuses the number %s, which JSON cannot hold, rather than ask for another one',
+    async (number) => {
+      const train_file = file('long.jsonl', `{"question":"What is 1?","answer":${number}}`);
+      await expect(load({ train_file })).rejects.toThrow('write it as a text');
+    },
+  );
+
+  it('takes numbers that survive being read, as they are written', async () => {
+    const numbers = [0.1, -3.75, 9_007_199_254_740_991, 0, 123_456_789_012_345];
+    const train_file = file(
+      'numbers.jsonl',
+      numbers.map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
+    );
+    const { trainLabels, heldOut } = await load({ train_file, test_size: 1 });
+    expect([...trainLabels, ...heldOut].map(({ answer }) => answer).toSorted()).toEqual(
+      numbers.map(String).toSorted(),
+    );
+  });
+
+  it('has the same held-out questions for agents that were trained on another task', async () => {
+    const train_file = rows('train.jsonl', 0, 100);
+    const config = resolveConfig({ preset: 'paper', seed: 5, task: { kind: 'jsonl', train_file } });
+    expect(await loadHeldOut(config)).toEqual((await loadTask(config)).heldOut);
+  });
+
+  it('refuses gold answers that the grader cannot read, and lists the first of them', async () => {
+    const gold = ['1', '\\frac{1}{', '3', '4/0', ...Array.from({ length: 12 }, (_, n) => `((${n}`)];
+    const train_file = file(
+      'gold.jsonl',
+      gold.map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
+    );
+    const error = await load({ train_file }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UnreadableGoldAnswers);
+    const told = String(error);
+    expect(told).toContain(`cannot read 14 of the 16 gold answers of ${train_file}:`);
+    expect(told).toContain('  line 2: "\\\\frac{1}{": its brackets do not match');
+    expect(told).toContain('  line 4: "4/0": it equals nothing, as a division by zero does');
+    expect(told).toContain('  … and 4 more\n');
+    expect(told).toContain('task.skip_unreadable: true');
+  });
+
+  it('leaves questions out whose gold answer cannot be read when it is told to, and counts them', async () => {
+    const train_file = file(
+      'gold.jsonl',
+      ['1', '(', '3'].map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
+    );
+    const { train, leftOut } = await load({
+      train_file,
+      test_file: rows('test.jsonl', 0, 2),
+      skip_unreadable: true,
+    });
+    expect(train.map(({ text }) => text)).toEqual(['Q0?', 'Q2?']);
+    const what = `questions of ${train_file} whose gold answer the grader cannot read`;
+    expect(leftOut).toEqual([{ what, count: 1, examples: ['Q1?'] }]);
+  });
+
+  it('counts a question that stands twice in a file once', async () => {
+    const train_file = file(
+      'twice.jsonl',
+      '{"question":"A?","answer":"1"}\n{"question":"a?","answer":"2"}\n{"question":"B?","answer":"3"}',
+    );
+    const { train, trainLabels } = await load({ train_file, test_file: rows('test.jsonl', 0, 2) });
+    expect(train.map(({ text }) => text)).toEqual(['A?', 'B?']);
+    expect(trainLabels.map(({ answer }) => answer)).toEqual(['1', '3']);
+  });
+
+  it('names file, line and cause of each bad line', async () => {
+    const train_file = file(
+      'bad.jsonl',
+      [
+        '{"question":"A?","answer":"1"}',
+        '{"question":"A?"',
+        '{"question":"","answer":"1"}',
+        '{"question":"C?"}',
+        '[1]',
+        '{"question":3,"answer":null}',
+      ].join('\n'),
+    );
+    const error = await load({ train_file }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InvalidTaskFile);
+    expect(error).toMatchObject({ path: train_file, faults: [2, 3, 4, 5, 6].map((line) => ({ line })) });
+    const message = String(error);
+    for (const told of [
+      train_file,
+      'line 2: no JSON',
+      'line 3: question: is empty',
+      'line 4: answer',
+      'line 5: expected an object',
+      'line 6: question: expected a text',
+    ])
+      expect(message).toContain(told);
+  });
+
+  it('tells only the first ten of many bad lines', async () => {
+    const train_file = file('worse.jsonl', '{}\n'.repeat(500));
+    const error = await load({ train_file }).catch((reason: unknown) => reason);
+    expect(String(error).split('\n').length).toBeLessThan(15);
+    expect(String(error)).toContain('and 490 more bad lines');
+  });
+
+  it.each([
+    ['empty', ''],
+    ['blank', '\n \n'],
+  ])('refuses an %s file', async (_, content) => {
+    await expect(load({ train_file: file('empty.jsonl', content) })).rejects.toThrow(
+      /empty\.jsonl cannot be used:\n.*it is empty/,
+    );
+  });
+
+  it('refuses a file that is missing, a folder or no text', async () => {
+    await expect(load({ train_file: join(folder, 'none.jsonl') })).rejects.toThrow('ENOENT');
+    await expect(load({ train_file: folder })).rejects.toThrow('no ordinary file');
+    await expect(load({ train_file: file('b.jsonl', new Uint8Array([0xff, 0xff])) })).rejects.toThrow(
+      'not text in UTF-8',
+    );
+  });
+
+  it.runIf(existsSync('/dev/zero'))('refuses a device, which may have no end', async () => {
+    const error = await load({ train_file: '/dev/zero' }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InvalidTaskFile);
+    expect(String(error)).toContain('no ordinary file');
+  });
+
+  it('refuses held-out questions that are all training questions', async () => {
+    const path = rows('train.jsonl', 0, 3);
+    await expect(load({ train_file: path, test_file: path })).rejects.toThrow(
+      'no held-out question is left: all 3',
+    );
+  });
+
+  it.each([
+    [{ train_size: 4 }, 'task.train_size: 4 questions were asked for, but .*train.jsonl has only 3'],
+    [{ test_size: 5 }, 'task.test_size: 5 questions were asked for, but .*test.jsonl has only 2'],
+  ])('refuses %j of fewer questions, with the numbers', async (sizes, told) => {
+    const files = { train_file: rows('train.jsonl', 0, 3), test_file: rows('test.jsonl', 10, 12) };
+    const loading = load({ ...files, ...sizes });
+    await expect(loading).rejects.toThrow(InvalidConfig);
+    await expect(loading).rejects.toThrow(new RegExp(told));
+  });
+
+  it.each([[{}], [{ test_size: 3 }], [{ train_size: 2, test_size: 2 }]])(
+    'refuses to hold out of too few questions with %j',
+    async (sizes) => {
+      await expect(load({ train_file: rows('few.jsonl', 0, 3), ...sizes })).rejects.toThrow(
+        'has only 3 different ones',
+      );
+    },
+  );
+});
