@@ -37,6 +37,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
       await condition(allHandlersFinished);
+      // mutation: next iteration
       return continueOnCurrentVersion<typeof experiment>(input, { ...next, ...control.carried() });
     }
     const steps = async () => {
@@ -54,6 +55,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
         begunAnew: true,
       });
     };
+    // mutation: last resort
     const result = await remakingDamaged(next, input, control, steps, next.begunAnew ? parks : beginsAnew);
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);

@@ -8,12 +8,14 @@ import type { ExperimentState } from './progress.ts';
 /** One iteration (section 2 of the paper): the agents debate, each is fine-tuned on its own side of the debates, and is measured. */
 export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
   const beganDebates = Date.now();
+  // mutation: debates
   const debates = await debateQuestions(state, control, 'train');
   const beganDatasets = Date.now();
   const datasets = await buildDatasets(state, control);
   const beganFineTunes = Date.now();
   const { agents, fineTunes } = await fineTuneAgents(state, control, datasets);
   const ended = Date.now();
+  // mutation: record
   await recordIteration(state, control, {
     consensus: debates.consensus,
     datasets: datasets.flatMap(({ agents: learners, datasets: built }) =>

@@ -27,6 +27,7 @@ export function startingAgents({ agents, roles, night }: Plan): readonly Agent<M
 export async function evaluateStart(state: ExperimentState, control: RunControl): Promise<Evaluation> {
   const { plan } = state;
   const from = plan.night?.evaluated ?? null;
+  // mutation: adopt
   if (from !== null) {
     await control.step('adopt-evaluation', () =>
       activities.adoptEvaluation.executeWithOptions(

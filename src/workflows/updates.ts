@@ -39,6 +39,7 @@ export function takeUpdates(
     pauseUpdate,
     () => {
       paused = true;
+      // mutation: pause
       stopSteps();
       return update({ paused });
     },
