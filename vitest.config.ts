@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'temporal',
           include: temporal,
-          globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
+          globalSetup: ['test/setup/shared-by-all.ts'],
         },
       },
       {

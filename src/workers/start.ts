@@ -35,6 +35,7 @@ export async function startWorkers({
   signal,
   onReady,
   dependencies = openDependencies(),
+  workflows,
   console,
 }: {
   readonly queues?: readonly TaskQueue[];
@@ -43,6 +44,8 @@ export async function startWorkers({
   readonly onReady?: () => void;
   /** The real ones unless told; a worker closes them when it ends. */
   readonly dependencies?: OpenDependencies;
+  /** The file of bundled workflows to run; they are bundled now if none is given. */
+  readonly workflows?: string | undefined;
   /** Where the log goes besides its file. */
   readonly console?: Console;
 }): Promise<void> {
@@ -61,7 +64,7 @@ export async function startWorkers({
           namespace,
           taskQueue,
           ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
-          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, traces)),
+          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, traces, workflows)),
           // Progress bars read heartbeats; the default would send one in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
           // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
@@ -83,11 +86,11 @@ export async function startWorkers({
 
 const served: Record<
   TaskQueue,
-  (dependencies: OpenDependencies, traces?: Traces) => Served | Promise<Served>
+  (dependencies: OpenDependencies, traces?: Traces, workflows?: string) => Served | Promise<Served>
 > = {
-  [taskQueues.control]: async (dependencies, traces) => ({
+  [taskQueues.control]: async (dependencies, traces, workflows) => ({
     ...(traces === undefined
-      ? { workflowBundle: await workflowBundle() }
+      ? { workflowBundle: workflows === undefined ? await workflowBundle() : { codePath: workflows } }
       : { workflowBundle: await tracedBundle(), sinks: traces.sinks }),
     activities: controlActivities(dependencies),
     maxCachedWorkflows: 50,

@@ -5,9 +5,9 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tracedBundle } from '../../src/observe/traced-bundle.ts';
 import { startWorkers } from '../../src/workers/start.ts';
+import { sharedWorkflowCode } from '../support/shared-workflow-code.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { freePort } from '../../src/workers/dev-server.ts';
-import { workflowBundle } from '../../src/workers/bundle.ts';
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { type ReceivedSpan, startTraceReceiver, type TraceReceiver } from '../support/trace-receiver.ts';
 import { until } from '../support/until.ts';
@@ -171,7 +171,10 @@ describe('a worker that is told to tell all', () => {
     await untold;
     const sinks = { exporter: { export: { fn: () => undefined } } };
     const traced = { workflowBundle: await tracedBundle(), sinks };
-    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, await handle.fetchHistory());
+    await Worker.runReplayHistory(
+      { workflowBundle: { codePath: await sharedWorkflowCode() } },
+      await handle.fetchHistory(),
+    );
     await Worker.runReplayHistory(traced, await handle.fetchHistory());
     await Worker.runReplayHistory(traced, await untraced.fetchHistory());
     const [firstRun] = await runsOf(untraced);

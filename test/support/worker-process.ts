@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { projectRoot } from '../../src/config/installation.ts';
+import { sharedWorkflowCode } from './shared-workflow-code.ts';
 import type { TestDependencies } from './test-dependencies.ts';
+import { workerScript } from './worker-code.ts';
 
 export type WorkerProcess = {
   readonly pid: number;
@@ -21,12 +22,13 @@ export async function startWorkerProcess(
   dependencies: TestDependencies,
   root: string = projectRoot,
 ): Promise<WorkerProcess> {
-  const script = join(root, 'test', 'support', 'worker-main.ts');
+  // Other code bundles its own workflows.
+  const workflows = root === projectRoot ? await sharedWorkflowCode() : undefined;
   const preloaded = ['./jumping-clock.mjs', './killed-after-rename.mjs'].map(
     (name) => new URL(name, import.meta.url).href,
   );
-  const imports = ['tsx', ...preloaded].flatMap((each) => ['--import', each]);
-  const args = [...imports, script, JSON.stringify(dependencies)];
+  const imports = preloaded.flatMap((each) => ['--import', each]);
+  const args = [...imports, await workerScript(root), JSON.stringify({ workflows, ...dependencies })];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],

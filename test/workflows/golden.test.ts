@@ -33,5 +33,6 @@ describe.concurrent('an experiment with the method', () => {
       const text = `${JSON.stringify(tables, null, 2)}\n`;
       await expect(text).toMatchFileSnapshot(`../golden/${method}.json`);
     },
+    120_000,
   );
 });
