@@ -26,6 +26,7 @@ describe.concurrent('an experiment with the method', () => {
 
   it.for(methodNames)(
     '%s makes the debates, datasets and outcomes that it always made',
+    { timeout: 120_000 },
     async (method, { expect }) => {
       const handle = await rig.start(method, { method, ...methods[method].fixes, ...more[method] });
       await handle.result();
@@ -33,6 +34,5 @@ describe.concurrent('an experiment with the method', () => {
       const text = `${JSON.stringify(tables, null, 2)}\n`;
       await expect(text).toMatchFileSnapshot(`../golden/${method}.json`);
     },
-    120_000,
   );
 });

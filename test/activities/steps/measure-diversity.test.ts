@@ -1,21 +1,21 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type DiversityRequest, measureDiversity } from '../../src/activities/steps/measure-diversity.ts';
-import type { Agent } from '../../src/algorithm/agents.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/experiment.ts';
-import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
-import { writeRows } from '../../src/store/files/rows.ts';
-import type { ModelRef } from '../../src/store/models.ts';
-import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
-import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
-import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
-import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
-import { temporaryFolder } from '../store/temporary-folder.ts';
+import { type DiversityRequest, measureDiversity } from '../../../src/activities/steps/measure-diversity.ts';
+import type { Agent } from '../../../src/algorithm/agents.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../../../src/config/experiment.ts';
+import { createEndpoints } from '../../../src/engines/endpoint/open.ts';
+import { readDocument, writeDocument } from '../../../src/store/files/documents.ts';
+import { writeRows } from '../../../src/store/files/rows.ts';
+import type { ModelRef } from '../../../src/store/models.ts';
+import { type DebateRow, diversitySchema } from '../../../src/store/records/rows.ts';
+import { experimentFiles, openStore, type Store } from '../../../src/store/store.ts';
+import { type OpenDependencies, openDependencies } from '../../../src/workers/start.ts';
+import { type Asked, completion, json, serve, type TestServer } from '../../engines/fixtures/http-server.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { runStep } from '../../support/run-step.ts';
 
 const base: ModelRef = { kind: 'base' };
-const running = { signal: new AbortController().signal, show: () => undefined };
 const opened: OpenDependencies[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
 
@@ -109,12 +109,15 @@ async function debated(
   const request = { experiment: 'e', iteration: 1, shards };
   const measured = async (agents: DiversityRequest['agents'], diversity: object = {}) => {
     await writeDocument(files.config, { ...config, diversity: { ...config.diversity, ...diversity } });
-    return measureDiversity({ ...request, agents }, dependencies, running);
+    return runStep(measureDiversity, { ...request, agents }, dependencies);
   };
   return { store, files, measured };
 }
 
 const scorings = ({ asked }: TestServer) => asked.filter(({ body }) => body['prompt_logprobs'] === 0);
+
+/** As Temporal is given it. */
+const refused = { type: 'EngineRefused', message: expect.stringContaining('status 403') };
 
 describe('the diversity of agents', () => {
   it('comes from what each model thinks of all first responses', async () => {
@@ -179,7 +182,7 @@ describe('the diversity of agents', () => {
     await using server = await engine(({ body }) => broken && String(body['model']).endsWith('b'), 403);
     const { store, files, measured } = await debated(1, 'vllm', server.url);
     const agents = agentsWith([await adapter(store, 'a'), base, await adapter(store, 'b')]);
-    await expect(measured(agents)).rejects.toMatchObject({ name: 'EngineRefused', status: 403 });
+    await expect(measured(agents)).rejects.toMatchObject(refused);
     expect(await readDocument(files.diversity(1), diversitySchema)).toBeNull();
     broken = false;
     const before = scorings(server).length;
@@ -215,10 +218,7 @@ describe('the diversity of agents', () => {
   it('is of any other error no result', async () => {
     await using server = await serve((response) => json(response, { error: 'x' }, 403));
     const { measured } = await debated(1, 'vllm', server.url);
-    await expect(measured(agentsWith([base, base]))).rejects.toMatchObject({
-      name: 'EngineRefused',
-      status: 403,
-    });
+    await expect(measured(agentsWith([base, base]))).rejects.toMatchObject(refused);
   });
 
   it('takes its vectors from a sentence encoder where one is named, a blank response being none', async () => {
