@@ -32,6 +32,9 @@ export default defineConfig({
         test: {
           name: 'temporal',
           include: temporal,
+          // Where other files use all cores, an experiment can take ten times as long as alone.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           globalSetup: ['test/setup/shared-by-all.ts'],
         },
       },

@@ -16,8 +16,8 @@ export async function runStep<Input, Output>(
   dependencies: Dependencies,
   environment: MockActivityEnvironment = activityEnvironment(),
 ): Promise<Output> {
-  // The mock's own type of a result gets lost in its type of a function.
-  const { output } = (await environment.run(activity(step, dependencies), input)) as Attempted<Output>;
+  const run = activity(step, dependencies);
+  const { output } = await environment.run<[Input], Attempted<Output>, typeof run>(run, input);
   return output;
 }
 

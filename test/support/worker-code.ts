@@ -39,8 +39,8 @@ export const workflowCode = once(async (root: string) => {
 /** Modules find files beside them by their own address, which is that of the source here too. */
 const ownUrls: Plugin = {
   name: 'own urls',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /[/\\](src|test)[/\\].*\.tsx?$/ }, async ({ path }) => ({
+  setup: (bundle) =>
+    bundle.onLoad({ filter: /[/\\](src|test)[/\\].*\.tsx?$/ }, async ({ path }) => ({
       contents: (await readFile(path, 'utf8')).replaceAll(
         'import.meta.url',
         JSON.stringify(pathToFileURL(path).href),
