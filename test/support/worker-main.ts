@@ -4,6 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { startWorkers } from '../../src/workers/start.ts';
+import { sharedBundle } from './shared-bundle.ts';
 import { testDependencies, type TestDependencies } from './test-dependencies.ts';
 
 const stop = new AbortController();
@@ -18,6 +19,7 @@ createInterface({ input: process.stdin }).on('line', () => {
 await startWorkers({
   signal: stop.signal,
   dependencies,
+  bundle: sharedBundle,
   // oxlint-disable-next-line no-console -- the test waits for this line
   onReady: () => console.log('ready'),
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { projectRoot } from '../../src/config/installation.ts';
+import { bundleAddress } from './shared-bundle.ts';
 import type { TestDependencies } from './test-dependencies.ts';
 
 export type WorkerProcess = {
@@ -28,7 +29,8 @@ export async function startWorkerProcess(
   const imports = ['tsx', ...preloaded].flatMap((each) => ['--import', each]);
   const args = [...imports, script, JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
+    // The shared bundle is of the project's own code.
+    env: { ...process.env, ...environment, ...(root === projectRoot ? {} : { [bundleAddress]: '' }) },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

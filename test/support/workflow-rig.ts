@@ -7,6 +7,7 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from './instant-engine.ts';
+import { sharedBundle } from './shared-bundle.ts';
 import { smallExperiment } from './small-experiment.ts';
 import { replayHistories, type Replayed, type Run } from './replay-histories.ts';
 import { testDependencies } from './test-dependencies.ts';
@@ -58,7 +59,7 @@ export async function workflowRig(
   let workers: Promise<void> = Promise.resolve();
   if (options.worker !== false) {
     await new Promise<void>((resolve, reject) => {
-      workers = startWorkers({ signal: stop.signal, dependencies, onReady: resolve });
+      workers = startWorkers({ signal: stop.signal, dependencies, bundle: sharedBundle, onReady: resolve });
       workers.catch(reject);
     });
   }

@@ -6,10 +6,11 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows, workflowBundle } from '../../src/workers/bundle.ts';
+import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
 import { historiesFolder, recordedFiles, replayRecorded } from '../support/recorded-histories.ts';
 import { recordedShapes } from '../support/recorded-shapes.ts';
+import { sharedBundle } from '../support/shared-bundle.ts';
 
 // Each replay's worker would tell of its beginning, its end and each history that differs.
 Runtime.install({
@@ -24,7 +25,7 @@ const remedy =
 describe('a recorded history', () => {
   const results = new Map<string, string | undefined>();
   beforeAll(async () => {
-    for await (const { file, difference } of replayRecorded(await workflowBundle()))
+    for await (const { file, difference } of replayRecorded(await sharedBundle()))
       results.set(file, difference);
   }, 60_000);
 
