@@ -3,12 +3,12 @@ import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { cacheFolder, fingerprint, makeFolder, platform } from './cache.mjs';
 import { withLock } from './lock.mjs';
-import { run } from './programs.mjs';
 import {
   cpuTorchIndex,
   findPython,
   installWithPip,
   installWithUv,
+  loadPackages,
   pipSettings,
 } from './python-installers.mjs';
 import { SetupProblem } from './set-up.mjs';
@@ -54,7 +54,7 @@ export function pythonPackages(root) {
 }
 
 /** How environments are made. Change the word to have every environment made again. */
-const layout = 'uv sync, byte code';
+const layout = 'uv sync, byte code of what is loaded';
 
 /** Written last: an environment without it is not complete. */
 const stampName = 'colloquy-complete.json';
@@ -95,11 +95,7 @@ async function build(folder, python, engine) {
   process.once('exit', discard);
   try {
     const how = await install({ folder, python, engine }, discard);
-    await run(
-      join(folder, 'bin', 'python'),
-      ['-c', 'import torch, transformers, peft, trl; from trl import SFTTrainer'],
-      { timeoutSeconds: 600, what: 'Loading the Python packages just installed' },
-    );
+    await loadPackages(join(folder, 'bin', 'python'));
     writeFileSync(join(folder, stampName), JSON.stringify({ python, how }) + '\n');
     return how;
   } catch (error) {
