@@ -35,7 +35,7 @@ export default defineConfig({
           // Where other files use all cores, an experiment can take ten times as long as alone.
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          globalSetup: ['test/setup/shared-by-all.ts'],
+          globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
         },
       },
       {

@@ -1,19 +1,17 @@
 /**
  * `node scripts/setup.mjs` makes this clone ready to run: npm packages, the engine's Python environment, a Temporal CLI.
  *
- * Needs nothing but Node itself (it installs the rest), may be run at any time, and does nothing when nothing changed. What
- * is big lies once per user in `~/.cache/colloquy` (or `$XDG_CACHE_HOME/colloquy`). Writes `.tools.json`.
+ * It needs only Node (it installs the rest), may be run at any time, and does nothing when nothing changed. What is big is kept
+ * once per user in `~/.cache/colloquy` (or `$XDG_CACHE_HOME/colloquy`). It writes `.tools.json`.
  */
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { nodePackages } from './setup/node-packages.mjs';
-import { SetupProblem } from './setup/problem.mjs';
+import { atLeast, endAll } from './setup/programs.mjs';
 import { pythonPackages } from './setup/python-packages.mjs';
-import { endAll } from './setup/run.mjs';
-import { seconds, setUp } from './setup/set-up.mjs';
+import { seconds, SetupProblem, setUp } from './setup/set-up.mjs';
 import { temporalCli } from './setup/temporal-cli.mjs';
 import { readToolsFile, writeToolsFile } from './setup/tools-file.mjs';
-import { atLeast } from './setup/versions.mjs';
 
 const minimumNode = '20.19';
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
@@ -52,8 +50,9 @@ try {
 } catch (error) {
   const problems = error instanceof AggregateError ? error.errors : [error];
   if (!problems.every((problem) => problem instanceof SetupProblem)) throw error;
-  for (const problem of problems) console.error(`\n${problem.message}\n  -> ${problem.remedy}`);
+  const said = new Set(problems.map(({ message, remedy }) => `\n${message}\n  -> ${remedy}`));
+  for (const words of said) console.error(words);
   process.exitCode = 1;
 }
-// A look-up of a name that nobody answers would hold the process for many seconds more.
+// A look-up of a host name without an answer would keep the process alive for many seconds.
 process.exit();

@@ -1,6 +1,6 @@
 /**
  * `npx tsx scripts/screenshots/charts.ts FOLDER` draws every chart of a study's report from made-up figures, wide and narrow, and photographs
- * them in Chromium in light and dark.
+ * them with Chromium in light and dark.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,13 +11,12 @@ import { paretoChart } from '../../src/report/charts/pareto-chart.ts';
 import { transferChart } from '../../src/report/charts/transfer-chart.ts';
 import { styleSheet } from '../../src/report/style-sheet.ts';
 import { flips, overIterations, priced, transfers } from '../../test/report/charts/made-up-figures.ts';
-import { until } from '../../test/support/until.ts';
-import { startBrowser } from './browser.ts';
+import { openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/charts');
 await mkdir(folder, { recursive: true });
 const css = await styleSheet('base.css', 'report.css', 'charts/charts.css');
-const browser = startBrowser(process.env['CHROMIUM'] ?? '/usr/bin/chromium', { width: 1280, height: 1900 });
+const browser = await startChromium();
 try {
   for (const width of [880, 350]) {
     const charts = [
@@ -31,9 +30,9 @@ try {
     const file = join(folder, `charts-${width}.html`);
     await writeFile(file, html);
     for (const scheme of ['light', 'dark'] as const) {
-      const page = await browser.open(pathToFileURL(file).href, { width: width + 40, height: 1700, scheme });
-      await until('it is drawn', () => page.evaluate("document.readyState === 'complete'"));
-      await page.shoot(join(folder, `charts-${width}-${scheme}.png`));
+      const look = { width: width + 40, height: 1700, scheme };
+      const page = await openPage(browser, pathToFileURL(file).href, look);
+      await page.screenshot({ path: join(folder, `charts-${width}-${scheme}.png`) });
       await page.close();
     }
   }

@@ -1,7 +1,7 @@
 /**
- * `npx tsx scripts/screenshots/debate-browser.ts FOLDER QUESTIONS` makes up an experiment of so many held-out debates in FOLDER, writes its
- * debates.html, photographs it in Chromium at two widths in light and dark, and prints what the page took. COLLOQUY_ITERATIONS: of the made-up
- * experiment, 0 unless told.
+ * `npx tsx scripts/screenshots/debate-browser.ts FOLDER QUESTIONS` makes up an experiment with that many held-out debates in FOLDER, writes its
+ * debates.html, photographs it with Chromium at two widths in light and dark, and prints how long the page took. COLLOQUY_ITERATIONS is the
+ * number of iterations of the experiment (0 if it is not set).
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,8 +11,8 @@ import { pathToFileURL } from 'node:url';
 import { debateBrowserFile } from '../../src/report/debate-browser/debate-browser-file.ts';
 import { writeDebateBrowser } from '../../src/report/debate-browser/write-debate-browser.ts';
 import { writeLongExperiment } from '../../test/report/long-experiment.ts';
-import { until } from '../../test/support/until.ts';
-import { type Browser, type Look, type Page, startBrowser } from './browser.ts';
+import type { Browser, Page } from 'playwright-core';
+import { type Look, openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/long-experiment');
 const questions = Number(process.argv[3] ?? 10_000);
@@ -22,7 +22,7 @@ await mkdir(folder, { recursive: true });
 await writeLongExperiment(folder, { questions, iterations, summarize: true });
 await write();
 const url = pathToFileURL(join(folder, debateBrowserFile)).href;
-const browser = startBrowser(process.env['CHROMIUM'] ?? '/usr/bin/chromium', { width: 1280, height: 860 });
+const browser = await startChromium();
 try {
   await measure(browser);
   for (const scheme of ['light', 'dark'] as const) {
@@ -51,9 +51,9 @@ async function write(): Promise<void> {
   );
 }
 
-async function measure({ open }: Browser): Promise<void> {
+async function measure(chromium: Browser): Promise<void> {
   const start = performance.now();
-  const page = await open(url);
+  const page = await openPage(chromium, url, { width: 1280, height: 860, scheme: 'light' });
   await listed(page);
   console.log(`list usable after ${since(start)}`);
   console.log(`all iterations: ${await timed(page, choose('Iteration', 'null'))} ms`);
@@ -63,35 +63,36 @@ async function measure({ open }: Browser): Promise<void> {
   for (const query of ['no debate says this', 'ponponni', 'heldout-00077', 'a']) {
     await page.evaluate(watchFrames());
     const asked = performance.now();
-    await page.press('/');
-    await page.type(query);
+    await page.keyboard.press('/');
+    await page.keyboard.insertText(query);
     // The page waits until typing has paused, and then shows how far it is.
     await pause(200);
-    await until('the search is over', () => page.evaluate("!document.querySelector('progress')"), 120_000);
+    await page.waitForFunction("!document.querySelector('progress')", null, { timeout: 120_000 });
     const said = String(await page.evaluate("document.querySelector('.found').textContent"));
     const longest = Number(await page.evaluate('longest'));
     console.log(`search “${query}”: ${said}, ${since(asked)}, longest frame ${longest} ms`);
-    await page.press('Escape');
+    await page.keyboard.press('Escape');
   }
   console.log(`heap ${megabytes(Number(await page.evaluate('performance.memory.usedJSHeapSize')))}`);
   await page.close();
 }
 
-async function photograph({ open }: Browser, look: Look): Promise<void> {
-  const page = await open(url, look);
-  const name = (of: string) => join(folder, `${of}-${look.scheme}-${look.width}.png`);
+async function photograph(chromium: Browser, look: Look): Promise<void> {
+  const page = await openPage(chromium, url, look);
+  const shoot = (of: string) =>
+    page.screenshot({ path: join(folder, `${of}-${look.scheme}-${look.width}.png`) });
   await listed(page);
-  await page.shoot(name('list'));
-  await page.press('ArrowDown');
-  await until('the debate is shown', () => page.evaluate("!!document.querySelector('.round')"));
-  await page.shoot(name('debate'));
+  await shoot('list');
+  await page.keyboard.press('ArrowDown');
+  await page.waitForSelector('.round');
+  await shoot('debate');
   await page.evaluate("document.querySelector('.debate').scrollTo(0, 1e6)");
-  await page.shoot(name('debate-end'));
+  await shoot('debate-end');
   await page.close();
 }
 
 async function listed(page: Page): Promise<void> {
-  await until('debates are listed', () => page.evaluate("!!document.querySelector('.row')"), 60_000);
+  await page.waitForSelector('.row', { timeout: 60_000 });
 }
 
 /** How long the page took to answer, to the frame after. */

@@ -1,5 +1,5 @@
 /**
- * `npx tsx scripts/screenshots/make.ts` makes docs/images/*.png anew: Temporal's web UI with an experiment that runs, one that is parked and
+ * `npx tsx scripts/screenshots/make.ts` makes docs/images/*.png again: Temporal's web UI with an experiment that runs, one that is parked and
  * one that has finished. The server, the UI, the worker and Chromium are real; the model is the tests' instant one.
  */
 import { mkdir, rm } from 'node:fs/promises';
@@ -16,12 +16,11 @@ import { startDevServer } from '../../src/workers/dev-server.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
 import { type Progress, progressQuery } from '../../src/workflows/progress.ts';
-import { startBrowser } from './browser.ts';
+import { openPage, startChromium } from './browser.ts';
 import { startInstantEngine } from '../../test/support/instant-engine.ts';
 import { testDependencies } from '../../test/support/test-dependencies.ts';
 import { until } from '../../test/support/until.ts';
 
-const chromium = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const folder = join(projectRoot, 'docs', 'images');
 const storeRoot = mkdtempSync(join(tmpdir(), 'colloquy-screenshots-'));
 process.env['COLLOQUY_STORE'] = storeRoot;
@@ -66,7 +65,7 @@ const progressOf = async (name: string): Promise<Progress | undefined> => {
     .catch(() => undefined);
 };
 
-const browser = startBrowser(chromium, { width: 1360, height: 860 });
+const browser = await startChromium();
 try {
   await mkdir(folder, { recursive: true });
   const finished = await start('arithmetic', input(64, 2));
@@ -103,10 +102,11 @@ try {
 async function shoot(name: string, image: string): Promise<void> {
   const { runId } = await client.workflow.getHandle(name).describe();
   const file = join(folder, `${image}.png`);
-  await browser.shoot(
-    `${server.uiUrl}/namespaces/default/workflows/${name}/${runId}/user-metadata`,
-    file,
-    6_000,
-  );
+  const url = `${server.uiUrl}/namespaces/default/workflows/${name}/${runId}/user-metadata`;
+  const page = await openPage(browser, url, { width: 1360, height: 860, scheme: 'light' });
+  // The UI asks its server for the details after it has loaded, and then draws them.
+  await pause(6_000);
+  await page.screenshot({ path: file });
+  await page.close();
   console.log(file);
 }

@@ -1,6 +1,7 @@
 /**
  * `npx tsx scripts/screenshots/study-report.ts FOLDER [SEEDS ITERATIONS QUESTIONS]` makes up a study of all methods in FOLDER, writes its
- * report, says what that took, and photographs the page in Chromium at two widths in light and dark. COLLOQUY_COLUMNS: its experiments.
+ * report, prints how long that took, and photographs the page with Chromium at two widths in light and dark. COLLOQUY_COLUMNS names
+ * the study's experiments.
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -10,8 +11,7 @@ import { writeStudyReport } from '../../src/report/study/write-study-report.ts';
 import { openStore, studyFiles } from '../../src/store/store.ts';
 import { madeUpStudy } from '../../test/report/study/made-up-study.ts';
 import { writeScriptedStudy } from '../../test/report/study/scripted-study.ts';
-import { until } from '../../test/support/until.ts';
-import { startBrowser } from './browser.ts';
+import { openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/made-up-study');
 const [seeds = 3, iterations = 5, questions = 500] = process.argv.slice(3).map(Number);
@@ -36,19 +36,19 @@ console.log(
     `memory ${megabytes(before)} before, ${megabytes(most)} at most`,
 );
 
-const browser = startBrowser(process.env['CHROMIUM'] ?? '/usr/bin/chromium', { width: 1280, height: 900 });
+const browser = await startChromium();
 try {
   for (const scheme of ['light', 'dark'] as const) {
     for (const width of [1280, 390]) {
       // A page of many screens is too long for one photograph.
-      const page = await browser.open(pathToFileURL(report).href, { width, height: 2400, scheme });
-      await until('the page is there', () => page.evaluate("!!document.querySelector('footer')"));
+      const page = await openPage(browser, pathToFileURL(report).href, { width, height: 2400, scheme });
+      await page.waitForSelector('footer', { state: 'attached' });
       const long = Number(await page.evaluate('document.documentElement.scrollHeight'));
       const across = Number(await page.evaluate('document.documentElement.scrollWidth'));
       if (across > width) console.log(`${width} px wide, the page takes ${across}`);
       for (let from = 0; from < long; from += 2400) {
         await page.evaluate(`window.scrollTo(0, ${from})`);
-        await page.shoot(join(folder, `study-${scheme}-${width}-${from / 2400}.png`));
+        await page.screenshot({ path: join(folder, `study-${scheme}-${width}-${from / 2400}.png`) });
       }
       await page.close();
     }

@@ -1,24 +1,26 @@
-/** One set-up at a time for each thing that is built: a lock file that a dead holder cannot keep. */
-import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+/** Lock files, so that only one set-up at a time builds a thing. A holder that has died loses its lock. */
+import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from './cache.mjs';
 
-/** A holder renews its lock this often; one that was not renewed for `staleMs` belongs to nobody. */
+/** A holder renews its lock this often; a lock that was not renewed for `staleMs` may be taken. */
 const renewMs = 10_000;
 const staleMs = 120_000;
 
 /**
- * Runs `work` while this process alone holds `file`; waits for another holder first.
+ * Runs `work` while this process alone holds `file`. If another process holds it, waits for that one first.
  *
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
- * @param {{ onWait?: (holder: string) => void, pollMs?: number }} [options] `onWait` is told once that there is another
+ * @param {{ onWait?: (holder: string) => void, pollMs?: number }} [options] `onWait` is called once with the other holder
  * @returns {Promise<T>}
+ * @throws {SetupProblem} when the lock's folder cannot be made
  */
 export async function withLock(file, work, { onWait = () => {}, pollMs = 500 } = {}) {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   for (let waited = false; !take(file); waited = true) {
     if (isStale(file)) {
       removeStale(file);
@@ -67,8 +69,8 @@ function take(file) {
 }
 
 /**
- * Only one process may remove a stale lock, and only after looking again: otherwise a second one could remove the lock
- * that the first has just taken for itself.
+ * Only one process may remove a stale lock, and only after it has looked again: otherwise a second process could remove the
+ * lock that the first one has just taken.
  *
  * @param {string} file
  */
@@ -90,7 +92,7 @@ function touch(file) {
   try {
     utimesSync(file, new Date(), new Date());
   } catch {
-    // Somebody cleared the cache folder: the work goes on without its lock.
+    // The cache folder was cleared: the work goes on without its lock.
   }
 }
 
@@ -100,7 +102,7 @@ function isAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, as another user.
+    // EPERM: it lives and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, fingerprint } from './cache.mjs';
 import { withLock } from './lock.mjs';
-import { run } from './run.mjs';
+import { run } from './programs.mjs';
 
 /**
  * @param {string} root
@@ -17,7 +17,7 @@ export function nodePackages(root) {
     key: 'node',
     current: () => (isCurrent() ? { result: 'node_modules', note: 'as package-lock.json says' } : null),
     plan: async () => ({
-      announce: 'installing node_modules (some 15 s)',
+      announce: 'installing node_modules (15 to 40 s)',
       carryOut: (wait) =>
         withLock(
           join(cacheFolder(), `npm-${fingerprint(root)}.lock`),
@@ -62,13 +62,13 @@ function readPackages(file) {
 }
 
 const remedy =
-  'If packages are missing from the lock file: node scripts/complete-lock.mjs. Otherwise mend what it names.';
+  'If package-lock.json does not fit package.json: npm install --package-lock-only. Otherwise mend what it names.';
 
 /** @param {string} root */
 async function npmCi(root) {
   const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retry-maxtimeout=10000'];
   const limits = { cwd: root, timeoutSeconds: 900, attempts: 2, what: 'npm ci', remedy };
-  // Under `npm run` this is the very npm that runs; elsewhere the one on PATH.
+  // Under `npm run`, use the npm that runs now; otherwise the one on PATH.
   const npm = process.env.npm_execpath;
   if (npm?.endsWith('npm-cli.js')) await run(process.execPath, [npm, ...args], limits);
   else await run('npm', args, limits);

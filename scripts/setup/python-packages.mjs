@@ -1,13 +1,17 @@
-/** The step that makes the engine's Python environment from engine/requirements.lock, once per user and lock. */
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+/** The step that makes the engine's Python environment from engine/uv.lock, once per user and lock file. */
+import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder, fingerprint, platform } from './cache.mjs';
-import { findPython } from './find-python.mjs';
-import { install } from './install-python-packages.mjs';
+import { cacheFolder, fingerprint, makeFolder, platform } from './cache.mjs';
 import { withLock } from './lock.mjs';
-import { SetupProblem } from './problem.mjs';
-import { cpuLock, cpuTorchIndex, torchRequirement } from './requirements.mjs';
-import { run } from './run.mjs';
+import {
+  cpuTorchIndex,
+  findPython,
+  installWithPip,
+  installWithUv,
+  loadPackages,
+  pipSettings,
+} from './python-installers.mjs';
+import { SetupProblem } from './set-up.mjs';
 import { readToolsFile } from './tools-file.mjs';
 
 /**
@@ -15,22 +19,19 @@ import { readToolsFile } from './tools-file.mjs';
  * @returns {import('./set-up.mjs').Step}
  */
 export function pythonPackages(root) {
+  const engine = join(root, 'engine');
   return {
     name: 'Python packages',
     key: 'python',
     current() {
       const { python, madeFor } = readToolsFile(root);
-      const isSame = madeFor?.python === wish(root) && python !== undefined && existsSync(python);
-      return isSame ? { result: python, note: python, madeFor: wish(root) } : null;
+      const isSame = madeFor?.python === wish(engine) && python !== undefined && existsSync(python);
+      return isSame ? { result: python, note: python, madeFor: wish(engine) } : null;
     },
     async plan() {
-      const lock = readLock(root);
       const python = await findPython();
-      const madeFor = wish(root);
-      const folder = join(
-        cacheFolder(),
-        `python-${fingerprint(lock, python.version, platform, hasGpu() ? 'gpu' : 'cpu', layout)}`,
-      );
+      const madeFor = wish(engine);
+      const folder = join(cacheFolder(), `python-${fingerprint(madeFor, python.version)}`);
       const result = join(folder, 'bin', 'python');
       if (isComplete(folder)) return { carryOut: async () => ({ result, note: result, madeFor }) };
       checkSpace();
@@ -42,7 +43,7 @@ export function pythonPackages(root) {
             async () => {
               const note = isComplete(folder)
                 ? 'made by another set-up'
-                : await build(folder, python.path, lock);
+                : await build(folder, python.path, engine);
               return { result, note: `${result} (${note})`, madeFor };
             },
             { onWait },
@@ -52,10 +53,10 @@ export function pythonPackages(root) {
   };
 }
 
-/** How environments are made: another word here has each made anew. */
-const layout = 'byte code';
+/** How environments are made. Change the word to have every environment made again. */
+const layout = 'uv sync, byte code of what is loaded';
 
-/** Written last: an environment without it is a half-built one. */
+/** Written last: an environment without it is not complete. */
 const stampName = 'colloquy-complete.json';
 
 /** @param {string} folder */
@@ -64,22 +65,15 @@ function isComplete(folder) {
 }
 
 /**
- * What an environment must have been made for to fit.
+ * A fingerprint of what an environment must have been made for to fit.
  *
- * @param {string} root
+ * @param {string} engine
  */
-function wish(root) {
-  return fingerprint(readLock(root), platform, hasGpu() ? 'gpu' : 'cpu', layout);
-}
-
-/** @param {string} root */
-function readLock(root) {
-  const file = join(root, 'engine', 'requirements.lock');
-  if (existsSync(file)) return readFileSync(file, 'utf8');
-  throw new SetupProblem(
-    `${file} is missing.`,
-    'It is part of the repository: git checkout engine/requirements.lock',
-  );
+function wish(engine) {
+  const lock = join(engine, 'uv.lock');
+  if (existsSync(lock))
+    return fingerprint(readFileSync(lock, 'utf8'), platform, hasGpu() ? 'gpu' : 'cpu', layout);
+  throw new SetupProblem(`${lock} is missing.`, 'It is part of the repository: git checkout engine/uv.lock');
 }
 
 function hasGpu() {
@@ -87,20 +81,21 @@ function hasGpu() {
 }
 
 /**
- * A virtual environment cannot be moved, so it is built where it stays; the caller holds its lock. What is not finished is
- * removed again (the installers keep what they downloaded).
+ * Builds the environment where it stays, because a virtual environment cannot be moved; the caller holds its lock. What is
+ * not finished is removed again (the installers keep what they downloaded).
  *
  * @param {string} folder
  * @param {string} python
- * @param {string} lock
+ * @param {string} engine
+ * @returns {Promise<string>} what installed it
  */
-async function build(folder, python, lock) {
+async function build(folder, python, engine) {
   const discard = () => rmSync(folder, { recursive: true, force: true });
   discard();
-  mkdirSync(folder, { recursive: true });
   process.once('exit', discard);
   try {
-    const how = await fill(folder, python, lock);
+    const how = await install({ folder, python, engine }, discard);
+    await loadPackages(join(folder, 'bin', 'python'));
     writeFileSync(join(folder, stampName), JSON.stringify({ python, how }) + '\n');
     return how;
   } catch (error) {
@@ -112,34 +107,30 @@ async function build(folder, python, lock) {
 }
 
 /**
- * Makes the environment, installs the lock and loads what was installed; returns with what.
+ * Installs with uv. Where uv cannot be had or does not get through, pip installs the same versions; and where pip is set to
+ * another index than PyPI, pip does it at once, because uv.lock names PyPI's own addresses.
  *
- * @param {string} folder
- * @param {string} python
- * @param {string} lock
+ * @param {{ folder: string, python: string, engine: string }} wanted
+ * @param {() => void} discard removes what an installer left
  */
-async function fill(folder, python, lock) {
-  const own = join(folder, 'bin', 'python');
-  await run(python, ['-m', 'venv', folder], {
-    timeoutSeconds: 300,
-    what: 'Making the Python environment',
-    remedy: "Python's venv module must work: on Debian and Ubuntu, apt install python3-venv.",
-  });
-  const index = process.platform === 'linux' && !hasGpu() ? await cpuTorchIndex() : null;
-  const requirements = join(folder, 'requirements.txt');
-  writeFileSync(requirements, index === null ? lock : cpuLock(lock));
-  const torch = torchRequirement(lock);
-  if (index !== null && torch !== null) await install(own, ['--index-url', index, '--no-deps', torch]);
-  const installer = await install(own, ['-r', requirements]);
-  await run(own, ['-c', 'import torch, transformers, peft, trl; from trl import SFTTrainer'], {
-    timeoutSeconds: 600,
-    what: 'Loading the Python packages just installed',
-  });
-  return index === null ? installer : `${installer}, CPU wheels of torch`;
+async function install(wanted, discard) {
+  const { index, certificates } = await pipSettings(wanted.python);
+  if (index === undefined) {
+    const cpuIndex = process.platform === 'linux' && !hasGpu() ? await cpuTorchIndex() : null;
+    try {
+      await installWithUv({ ...wanted, cpuIndex, certificates });
+      return cpuIndex === null ? 'installed by uv' : 'installed by uv, CPU wheels of torch';
+    } catch (error) {
+      if (!(error instanceof SetupProblem)) throw error;
+      discard();
+    }
+  }
+  await installWithPip(wanted);
+  return 'installed by pip';
 }
 
 function checkSpace() {
-  mkdirSync(cacheFolder(), { recursive: true });
+  makeFolder(cacheFolder());
   const { bavail, bsize } = statfsSync(cacheFolder());
   const free = (bavail * bsize) / 1e9;
   if (free < 7) {

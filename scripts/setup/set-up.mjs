@@ -1,6 +1,18 @@
-/** Carries out the steps of the set-up, the ones that have work to do beside each other. */
+/** Runs the steps of the set-up. Steps that have work to do run side by side. */
 import { performance } from 'node:perf_hooks';
-import { SetupProblem } from './problem.mjs';
+
+/** A reason why the set-up cannot go on, with what the user can do about it. Any other error is a bug. */
+export class SetupProblem extends Error {
+  /**
+   * @param {string} what what happened, a sentence
+   * @param {string} remedy what to do, one or more lines
+   */
+  constructor(what, remedy) {
+    super(what);
+    this.name = 'SetupProblem';
+    this.remedy = remedy;
+  }
+}
 
 /**
  * One step of the set-up.
@@ -8,13 +20,15 @@ import { SetupProblem } from './problem.mjs';
  * @typedef {object} Step
  * @property {string} name as it is printed
  * @property {string} key its name in `.tools.json`
- * @property {() => Done | null} current what is there already, found without starting a program; null when work is needed
+ * @property {() => Done | null | Promise<Done | null>} current what is there already, found in a fraction of a second; null
+ *   when work is needed
  * @property {() => Promise<Plan>} plan looks for what the work needs; throws SetupProblem when that is missing
  */
 
 /**
  * @typedef {object} Plan
- * @property {string} [announce] what will be done, where it takes long
+ * @property {string} [announce] what will be done, if it takes long
+ * @property {() => string} [progress] how far the work has come
  * @property {(onWait: (holder: string) => void) => Promise<Done>} carryOut
  */
 
@@ -22,21 +36,20 @@ import { SetupProblem } from './problem.mjs';
  * @typedef {object} Done
  * @property {string} result the path that the step is for
  * @property {string} note where it comes from
- * @property {string} [madeFor] what it was made for, to know next time whether it still fits
+ * @property {string} [madeFor] what it was made for, so that the next set-up can see whether it still fits
  */
 
-/** Where a step takes long, a line this often says that it still goes on. */
-const stillEveryMs = 30_000;
-
 /**
- * Brings every step up to date and returns what each found or made, by its key. One line a step, with its seconds.
+ * Brings every step up to date and returns what each step found or made, by its key. Prints one line a step with its
+ * seconds; a step that takes long also has a line when it begins and one every `progressMs`.
  *
  * @param {readonly Step[]} steps
  * @param {(line: string) => void} print
+ * @param {{ progressMs?: number }} [options]
  * @returns {Promise<Record<string, Done>>}
- * @throws {AggregateError} of every step's SetupProblem: what is missing is all said at once
+ * @throws {AggregateError} of the SetupProblems of all steps, so that the user sees at once everything that is missing
  */
-export async function setUp(steps, print) {
+export async function setUp(steps, print, { progressMs = 30_000 } = {}) {
   const start = performance.now();
   const width = Math.max(...steps.map(({ name }) => name.length));
   /** @param {Step} step @param {string} words @param {number} [since] */
@@ -45,19 +58,21 @@ export async function setUp(steps, print) {
       `  ${name.padEnd(width)}  ${since === undefined ? '      …' : seconds(since).padStart(7)}  ${words}`,
     );
 
-  // First everything that can be missing, before anything that takes minutes.
+  // All plans come first: what is missing must show before anything begins that takes minutes.
   const plans = await allOrEveryProblem(
-    steps.map(async (step) => ({
-      step,
-      current: step.current(),
-      plan: step.current() ? null : await step.plan(),
-    })),
+    steps.map(async (step) => {
+      const current = await step.current();
+      return { step, current, plan: current === null ? await step.plan() : null };
+    }),
   );
   const done = await allOrEveryProblem(
     plans.map(async ({ step, current, plan }) => {
       const since = plan === null ? start : performance.now();
       if (plan?.announce !== undefined) say(step, plan.announce);
-      const still = setInterval(() => say(step, `still at it after ${seconds(since)}`), stillEveryMs);
+      const progress = setInterval(
+        () => say(step, `${plan?.progress?.() ?? 'still working'}, after ${seconds(since)}`),
+        progressMs,
+      );
       try {
         const result =
           current ?? (await plan?.carryOut((holder) => say(step, `waiting for another set-up (${holder})`)));
@@ -68,7 +83,7 @@ export async function setUp(steps, print) {
         say(step, 'failed, see below', since);
         throw error;
       } finally {
-        clearInterval(still);
+        clearInterval(progress);
       }
     }),
   );
@@ -81,7 +96,7 @@ export function seconds(since) {
 }
 
 /**
- * Like Promise.all, but lets all of them end, and tells of every SetupProblem among them. Another error is a bug.
+ * Like Promise.all, but waits until all have ended, and throws every SetupProblem among them. Another error is a bug.
  *
  * @template T
  * @param {readonly Promise<T>[]} promises

@@ -3,21 +3,23 @@ import { existsSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { cacheFolder, platform } from './cache.mjs';
 import { withLock } from './lock.mjs';
-import { SetupProblem } from './problem.mjs';
-import { ask } from './run.mjs';
-import { buildTemporal } from './temporal-build.mjs';
-import { downloadTemporal, findDownload, sdkVersion } from './temporal-download.mjs';
+import {
+  BuildProgress,
+  buildTemporal,
+  builtVersion,
+  downloadTemporal,
+  findDownload,
+  sdkVersion,
+} from './make-temporal-cli.mjs';
+import { ask, atLeast } from './programs.mjs';
+import { SetupProblem } from './set-up.mjs';
 import { readToolsFile } from './tools-file.mjs';
-import { atLeast } from './versions.mjs';
 
-/** The oldest server with all that Colloquy uses (pausing of activities). */
+/** The oldest server that has all that Colloquy uses (pausing of activities). */
 const minimumServer = '1.28';
 
-/** Any Go since this one fetches the newer toolchain that go.mod asks for. */
+/** Go since this version fetches by itself the newer toolchain that go.mod asks for. */
 const minimumGo = '1.21';
-
-/** What tools/temporal/go.mod pins. */
-const builtVersion = '1.5.1';
 
 /**
  * @param {string} root
@@ -30,7 +32,11 @@ export function temporalCli(root, environment = process.env) {
   const cache = cacheFolder(environment);
   const downloaded = join(cache, `temporal-sdk-${sdkVersion(root)}-${platform}`, 'temporal');
   const built = join(cache, `temporal-${builtVersion}-${platform}`, 'temporal');
-  const cached = () => [downloaded, built].find((file) => existsSync(file)) ?? null;
+  /** The first of this user's cached ones that runs: one that was damaged is made again. */
+  const cached = async () => {
+    for (const file of [downloaded, built]) if (await runs(file)) return file;
+    return null;
+  };
 
   /** @param {string} result @param {string} [how] */
   const done = (result, how) => ({
@@ -42,9 +48,9 @@ export function temporalCli(root, environment = process.env) {
   return {
     name: 'Temporal CLI',
     key: 'temporal',
-    current() {
+    async current() {
       const { temporal, madeFor: last } = readToolsFile(root);
-      return last?.temporal === madeFor && temporal !== undefined && existsSync(temporal)
+      return last?.temporal === madeFor && temporal !== undefined && (await runs(temporal))
         ? done(temporal)
         : null;
     },
@@ -52,28 +58,32 @@ export function temporalCli(root, environment = process.env) {
       const source = chooseSource({
         chosen: chosen === '' ? null : await versionOf(chosen),
         onPath: chosen === '' ? await firstOnPath(environment.PATH ?? '') : null,
-        cached: cached(),
+        cached: await cached(),
       });
       if (source !== null) return { carryOut: async () => done(source.path, source.from) };
 
       const download = await findDownload(root);
       const canBuild = atLeast((await ask('go', ['version'])) ?? '', minimumGo);
       if (download === null && !canBuild) throw noSource;
+      const progress = new BuildProgress();
+      let building = false;
       return {
+        progress: () => (building ? String(progress) : 'downloading the Temporal CLI'),
         announce:
           download === null
-            ? 'building the Temporal CLI with Go (some 3 min)'
+            ? 'building the Temporal CLI with Go (5 CPU minutes)'
             : 'downloading the Temporal CLI',
         carryOut: (onWait) =>
           withLock(
             join(cache, 'temporal.lock'),
             async () => {
-              const meanwhile = cached();
+              const meanwhile = await cached();
               if (meanwhile !== null) return done(meanwhile, 'made by another set-up');
               if (download !== null && (await downloadTemporal(download, downloaded)))
                 return done(downloaded, 'downloaded');
               if (!canBuild) throw noSource;
-              await buildTemporal(root, built, builtVersion);
+              building = true;
+              await buildTemporal(root, built, progress);
               return done(built, 'built with Go');
             },
             { onWait },
@@ -84,15 +94,15 @@ export function temporalCli(root, environment = process.env) {
 }
 
 /**
- * The CLI that is there already: the user's choice, else the one on PATH when its server is new enough, else this user's
- * cached one; null when there is none.
+ * The CLI that is there already: the user's choice, else the one on PATH if its server is new enough, else the cached one;
+ * null if there is none.
  *
  * @param {object} facts
  * @param {Found | null} facts.chosen TEMPORAL_CLI_PATH
  * @param {Found | null} facts.onPath the first `temporal` on PATH
  * @param {string | null} facts.cached
  * @returns {{ path: string, from?: string } | null}
- * @throws {SetupProblem} when the user's choice does not serve: it is not silently replaced
+ * @throws {SetupProblem} when the user's choice cannot be used: it is not silently replaced
  */
 export function chooseSource({ chosen, onPath, cached }) {
   if (chosen !== null) {
@@ -106,7 +116,7 @@ export function chooseSource({ chosen, onPath, cached }) {
   return cached === null ? null : { path: cached };
 }
 
-/** @typedef {{ path: string, words: string | null }} Found a program and what it prints of its version (null: it does not run) */
+/** @typedef {{ path: string, words: string | null }} Found a program, and what it prints about its version (null: it does not run) */
 
 const noSource = new SetupProblem(
   `There is no Temporal CLI (server ${minimumServer} or newer): none on PATH, its download (temporal.download) is out of reach, and no Go ${minimumGo} or newer is there to build it with.`,
@@ -121,6 +131,15 @@ const noSource = new SetupProblem(
 function serverIsFit(words) {
   const server = /Server (\d[\d.]*)/.exec(words ?? '')?.[1];
   return server !== undefined && atLeast(server, minimumServer);
+}
+
+/**
+ * Whether `path` is a Temporal CLI that runs. What it prints counts, because a shell runs an empty file without an error.
+ *
+ * @param {string} path
+ */
+async function runs(path) {
+  return existsSync(path) && serverIsFit((await versionOf(path)).words);
 }
 
 /** @param {string} path @returns {Promise<Found>} */

@@ -1,4 +1,4 @@
-/** `.tools.json` in the project's root: where the programs are that the set-up made (read by src/config/installation.ts). */
+/** `.tools.json` in the project's root: the paths of the programs that the set-up made or found (read by src/config/installation.ts). */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -6,11 +6,11 @@ import { join } from 'node:path';
  * @typedef {object} ToolsFile
  * @property {string} python absolute path
  * @property {string} temporal absolute path
- * @property {{ python?: string, temporal?: string }} [madeFor] what each was made or found for: another wish, another tool
+ * @property {{ python?: string, temporal?: string }} [madeFor] what each was made or found for; when that changes, the next set-up looks again
  */
 
 /**
- * What the last set-up wrote; empty when there was none.
+ * What the last set-up wrote; empty if there was none.
  *
  * @param {string} root
  * @returns {Partial<ToolsFile>}

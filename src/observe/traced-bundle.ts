@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { bundleWorkflows } from '../workers/bundle.ts';
 
 /**
- * The workflows bundled from their sources with OpenTelemetry's interceptors, which the prebuilt bundle does not have.
+ * Bundles the workflows together with OpenTelemetry's interceptors.
  *
  * @throws ForbiddenImport when the sources import what no bundle may hold
  */

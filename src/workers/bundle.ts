@@ -1,21 +1,19 @@
 import { existsSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type BundleOptions, bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
+import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
-import { readPrebuiltBundle } from './prebuilt-bundle.ts';
 
-/** The workflow's code in one text, and the files that it was made from. */
+/** The workflows' code in one text, and the files that it was made from. */
 export type BundledWorkflows = {
   readonly code: string;
-  /** Below `root`; with the files of npm packages, and with this one, which says how to bundle. */
+  /** Paths relative to `root`, those in npm packages included. */
   readonly sources: readonly string[];
 };
 
 /**
- * What the workflow's code may hold beside its own files: the SDK with what it brings, and what src/algorithm computes with.
- * A list of what is allowed, as a list of what is not would miss the next one.
+ * The packages that the workflows' code may import: the SDK with what it brings, and what src/algorithm computes with. It is
+ * a list of what is allowed, because a list of what is forbidden would miss the next package.
  */
 const allowedPackages = [
   '@temporalio/workflow',
@@ -29,13 +27,13 @@ const allowedPackages = [
 /** Names by which the SDK's bundler knows converters; there are none. */
 const ofTheBundler = /^__temporal_/;
 
-/** What is bundled beside the workflows: modules of interceptors, and the packages that they bring. */
+/** What is bundled in addition to the workflows: modules of interceptors, and the packages that they bring. */
 export type Interceptors = { readonly modules: readonly string[]; readonly packages: readonly string[] };
 
 /**
- * Bundles src/workflows below `root`, with interceptors where some are given.
+ * Bundles src/workflows below `root`, with interceptors if some are given. It takes 1.5 to 2 s.
  *
- * @throws ForbiddenImport for a Node module or another package than the allowed ones, with who imports it
+ * @throws ForbiddenImport for a Node module or a package that is not allowed; it names the file that imports it
  */
 export async function bundleWorkflows(
   root: string = projectRoot,
@@ -43,7 +41,7 @@ export async function bundleWorkflows(
 ): Promise<BundledWorkflows> {
   const allowed = new Set([...allowedPackages, ...interceptors.packages]);
   const forbidden: ForbiddenModule[] = [];
-  const sources = new Set([fileURLToPath(import.meta.url)]);
+  const sources = new Set<string>();
   const noteForbidden: External = async ({ request = '', contextInfo }) => {
     if (isForbidden(request, allowed))
       forbidden.push({ module: request, importer: relative(root, contextInfo?.issuer ?? '') });
@@ -67,7 +65,7 @@ export async function bundleWorkflows(
   const options = {
     workflowsPath: join(root, 'src', 'workflows', 'index.ts'),
     workflowInterceptorModules: [...interceptors.modules],
-    // The bundler's own words about a forbidden module name no importer.
+    // The bundler's own message about a forbidden module does not name the importer.
     logger: new DefaultLogger('ERROR', () => undefined),
     webpackConfigHook: look,
   };
@@ -95,27 +93,7 @@ function isForbidden(request: string, allowed: ReadonlySet<string>): boolean {
   return !allowed.has(request.startsWith('@') ? `${scope}/${name}` : scope);
 }
 
-/**
- * The code of today's workflows: what `npm run build` has made where it fits the sources, otherwise bundled now (some 2 s). Which
- * of them it was is told in the worker's log.
- *
- * @throws ForbiddenImport when the sources import what no bundle may hold
- */
-export async function workflowBundle(): Promise<{ readonly code: string }> {
-  const { logger } = Runtime.instance();
-  const prebuilt = await readPrebuiltBundle();
-  if ('code' in prebuilt) {
-    logger.info('Running the workflow bundle in dist/');
-    return prebuilt;
-  }
-  logger.info(
-    `Bundling the workflows from their sources; the bundle in dist/ is not used: ${prebuilt.unfit}`,
-  );
-  const { code } = await bundleWorkflows();
-  return { code };
-}
-
-/** Something that the workflow's code imports has no place in its bundle. */
+/** The workflows' code imports something that its bundle must not hold. */
 export class ForbiddenImport extends Error {
   override name = 'ForbiddenImport' as const;
   readonly imports: readonly ForbiddenModule[];

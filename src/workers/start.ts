@@ -19,7 +19,7 @@ import { tracedBundle } from '../observe/traced-bundle.ts';
 import type { Traces } from '../observe/traces.ts';
 import { openStore } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
-import { workflowBundle } from './bundle.ts';
+import { bundleWorkflows } from './bundle.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of one shard finish. */
 const shardsAtOnce = 8;
@@ -35,7 +35,7 @@ export async function startWorkers({
   signal,
   onReady,
   dependencies = openDependencies(),
-  workflows,
+  bundle = bundleWorkflows,
   console,
 }: {
   readonly queues?: readonly TaskQueue[];
@@ -44,8 +44,8 @@ export async function startWorkers({
   readonly onReady?: () => void;
   /** The real ones unless told; a worker closes them when it ends. */
   readonly dependencies?: OpenDependencies;
-  /** The file of bundled workflows to run; they are bundled now if none is given. */
-  readonly workflows?: string | undefined;
+  /** Makes the workflows' code where no traces are collected; by default from the sources. */
+  readonly bundle?: () => Promise<{ readonly code: string }>;
   /** Where the log goes besides its file. */
   readonly console?: Console;
 }): Promise<void> {
@@ -64,7 +64,7 @@ export async function startWorkers({
           namespace,
           taskQueue,
           ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
-          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, traces, workflows)),
+          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces)),
           // Progress bars read heartbeats; the default would send one in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
           // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
@@ -86,11 +86,15 @@ export async function startWorkers({
 
 const served: Record<
   TaskQueue,
-  (dependencies: OpenDependencies, traces?: Traces, workflows?: string) => Served | Promise<Served>
+  (
+    dependencies: OpenDependencies,
+    bundle: () => Promise<{ readonly code: string }>,
+    traces?: Traces,
+  ) => Served | Promise<Served>
 > = {
-  [taskQueues.control]: async (dependencies, traces, workflows) => ({
+  [taskQueues.control]: async (dependencies, bundle, traces) => ({
     ...(traces === undefined
-      ? { workflowBundle: workflows === undefined ? await workflowBundle() : { codePath: workflows } }
+      ? { workflowBundle: await bundle() }
       : { workflowBundle: await tracedBundle(), sinks: traces.sinks }),
     activities: controlActivities(dependencies),
     maxCachedWorkflows: 50,

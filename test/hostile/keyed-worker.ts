@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { sharedWorkflowCode } from '../support/shared-workflow-code.ts';
 import type { TestDependencies } from '../support/test-dependencies.ts';
 import { until } from '../support/until.ts';
 import { workerScript } from '../support/worker-code.ts';
@@ -21,13 +20,11 @@ export async function startKeyedWorker(
   [storeRoot, engineUrl]: readonly [storeRoot: string, engineUrl: string],
 ): Promise<KeyedWorker> {
   const trainerArgs = ['--step-ms', '100'];
-  const workflows = await sharedWorkflowCode();
   const dependencies: TestDependencies = {
     storeRoot,
     engineUrl,
     trainerArgs,
     apiKeyEnv: keyVariable,
-    workflows,
   };
   const child = spawn(process.execPath, [await workerScript(), JSON.stringify(dependencies)], {
     env: { ...process.env, TEMPORAL_NAMESPACE: namespace, [keyVariable]: key },

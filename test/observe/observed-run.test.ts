@@ -5,7 +5,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tracedBundle } from '../../src/observe/traced-bundle.ts';
 import { startWorkers } from '../../src/workers/start.ts';
-import { sharedWorkflowCode } from '../support/shared-workflow-code.ts';
+import { sharedBundle } from '../support/shared-bundle.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { freePort } from '../../src/workers/dev-server.ts';
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
@@ -164,17 +164,14 @@ describe('a worker that is told to tell all', () => {
   it('can be followed by one that is told nothing, and follow it: either replays the histories of the other', async () => {
     const stop = new AbortController();
     const dependencies = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
-    const untold = startWorkers({ signal: stop.signal, dependencies });
+    const untold = startWorkers({ signal: stop.signal, dependencies, bundle: sharedBundle });
     const untraced = await rig.start('untraced');
     await untraced.result();
     stop.abort();
     await untold;
     const sinks = { exporter: { export: { fn: () => undefined } } };
     const traced = { workflowBundle: await tracedBundle(), sinks };
-    await Worker.runReplayHistory(
-      { workflowBundle: { codePath: await sharedWorkflowCode() } },
-      await handle.fetchHistory(),
-    );
+    await Worker.runReplayHistory({ workflowBundle: await sharedBundle() }, await handle.fetchHistory());
     await Worker.runReplayHistory(traced, await handle.fetchHistory());
     await Worker.runReplayHistory(traced, await untraced.fetchHistory());
     const [firstRun] = await runsOf(untraced);

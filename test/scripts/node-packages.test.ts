@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isInstalled } from '../../scripts/setup/node-packages.mjs';
 
@@ -18,5 +19,23 @@ describe('node_modules', () => {
     ['one has another version', { 'node_modules/zod': { version: '4.0.0' } }],
   ])('are installed again when %s', (_, installed) => {
     expect(isInstalled(wanted, installed)).toBe(false);
+  });
+});
+
+describe('package-lock.json', () => {
+  type Entry = {
+    readonly optionalDependencies?: Readonly<Record<string, string>>;
+    readonly peerDependenciesMeta?: Readonly<Record<string, unknown>>;
+  };
+
+  it('names the optional packages of every platform, without which npm ci refuses it there', () => {
+    const file = new URL('../../package-lock.json', import.meta.url);
+    const { packages } = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, Entry> };
+    const missing = Object.values(packages).flatMap(({ optionalDependencies, peerDependenciesMeta }) =>
+      Object.entries(optionalDependencies ?? {})
+        .filter(([name, version]) => /^\d+\.\d+\.\d+/.test(version) && !peerDependenciesMeta?.[name])
+        .filter(([name]) => packages[`node_modules/${name}`] === undefined),
+    );
+    expect(missing).toEqual([]);
   });
 });

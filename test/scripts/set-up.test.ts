@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SetupProblem } from '../../scripts/setup/problem.mjs';
-import { setUp, type Step } from '../../scripts/setup/set-up.mjs';
+import { SetupProblem, setUp, type Step } from '../../scripts/setup/set-up.mjs';
 
 describe('the set-up', () => {
   it('carries out only the steps that are not current, and prints one line for a step that takes no time', async () => {
@@ -27,6 +26,28 @@ describe('the set-up', () => {
       'SetupProblem: no Go',
     ]);
     expect(begun).toEqual([]);
+  });
+
+  it('prints how far a step has come while it works', async () => {
+    const lines: string[] = [];
+    let enough = (): void => {};
+    const shown = new Promise<void>((resolve) => (enough = resolve));
+    const build: Step = {
+      ...step('Temporal CLI'),
+      plan: async () => ({
+        progress: () => '640 of 1243 packages compiled',
+        carryOut: async () => {
+          await shown;
+          return { result: 'temporal', note: 'built' };
+        },
+      }),
+    };
+    const print = (line: string): void => {
+      lines.push(line);
+      if (/640 of 1243 packages compiled, after \d+\.\d s/.test(line)) enough();
+    };
+    await setUp([build], print, { progressMs: 1 });
+    expect(lines.at(-1)).toMatch(/Temporal CLI +\d+\.\d s +built/);
   });
 
   function step(

@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest';
-import { SetupProblem } from '../../scripts/setup/problem.mjs';
-import { chooseSource } from '../../scripts/setup/temporal-cli.mjs';
-import { downloadAddress } from '../../scripts/setup/temporal-download.mjs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { platform } from '../../scripts/setup/cache.mjs';
+import { BuildProgress, builtVersion, downloadAddress } from '../../scripts/setup/make-temporal-cli.mjs';
+import { SetupProblem } from '../../scripts/setup/set-up.mjs';
+import { chooseSource, temporalCli } from '../../scripts/setup/temporal-cli.mjs';
 
 const fit = 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)\n';
 const old = 'temporal version 0.10.0 (Server 1.20.0, UI 2.9.0)\n';
@@ -39,5 +43,61 @@ describe('the Temporal CLI', () => {
     expect(downloadAddress('1.24.0', { platform: 'darwin', arch: 'arm64' })).toBe(
       'https://temporal.download/cli/default?arch=arm64&platform=darwin&format=tar.gz&sdk-name=sdk-typescript&sdk-version=1.24.0',
     );
+  });
+});
+
+describe('a cached Temporal CLI', () => {
+  let folder: string;
+  let cached: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'colloquy-temporal-'));
+    cached = join(folder, 'colloquy', `temporal-${builtVersion}-${platform}`, 'temporal');
+    mkdirSync(dirname(cached), { recursive: true });
+    const dependencies = { '@temporalio/worker': '1.24.0' };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ dependencies }));
+    const tools = { temporal: cached, madeFor: { temporal: 'TEMPORAL_CLI_PATH=' } };
+    writeFileSync(join(folder, '.tools.json'), JSON.stringify(tools));
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    rmSync(folder, { recursive: true });
+  });
+  const step = () => temporalCli(folder, { PATH: '', XDG_CACHE_HOME: folder });
+  const write = (text: string): void => {
+    writeFileSync(cached, text);
+    chmodSync(cached, 0o755);
+  };
+
+  it('is used again while it runs', async () => {
+    write(`#!/bin/sh\necho "${fit.trim()}"\n`);
+    expect(await step().current()).toMatchObject({ result: cached });
+    rmSync(join(folder, '.tools.json'));
+    expect(await step().current()).toBeNull();
+    const { carryOut } = await step().plan();
+    expect(await carryOut(() => {})).toMatchObject({ result: cached });
+  });
+
+  it.each([
+    ['has no bytes', ''],
+    ['is cut off', '\x7fELF\x02\x01\x01'],
+    ['fails', '#!/bin/sh\nexit 1\n'],
+  ])('is made again when it is damaged: it %s', async (_, text) => {
+    write(text);
+    const archive = { archiveUrl: 'https://temporal.download/cli.tar.gz', fileToExtract: 'temporal' };
+    vi.spyOn(globalThis, 'fetch').mockResolvedValue(Response.json(archive));
+    expect(await step().current()).toBeNull();
+    const { announce } = await step().plan();
+    expect(announce).toBe('downloading the Temporal CLI');
+  });
+});
+
+describe('a build of the Temporal CLI', () => {
+  it('shows how many of its packages are compiled', () => {
+    const progress = new BuildProgress();
+    progress.read('go: downloading go.temporal.io/api v1.53.0\nruntime\nsync\n');
+    expect(String(progress)).toBe('building the Temporal CLI with Go: 2 packages compiled');
+    progress.total = 1243;
+    progress.read('go.temporal.io/api/common/v1\n');
+    expect(String(progress)).toBe('building the Temporal CLI with Go: 3 of 1243 packages compiled');
   });
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { z } from 'zod';
 
 export const historiesFolder = fileURLToPath(new URL('../histories', import.meta.url));
@@ -19,7 +19,7 @@ export const recordedFiles: readonly string[] = readdirSync(historiesFolder).toS
 
 /** Replays the recorded histories, of one shape or all, one after another; `difference` says why one does not replay. */
 export async function* replayRecorded(
-  workflowBundle: WorkflowBundleOption,
+  workflowBundle: { readonly code: string },
   shape?: string,
 ): AsyncGenerator<{ readonly file: string; readonly difference: string | undefined }> {
   const files = recordedFiles.filter((file) => shape === undefined || file.startsWith(`${shape}.`));

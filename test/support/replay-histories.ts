@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { largestPayload } from './largest-payload.ts';
-import { sharedWorkflowCode } from './shared-workflow-code.ts';
+import { sharedBundle } from './shared-bundle.ts';
 
 /** One run of one workflow: a continued, reset or restarted workflow has several. */
 export type Run = { readonly workflowId: string; readonly runId: string };
@@ -19,13 +19,13 @@ export async function replayHistories(
   client: Client,
   {
     started = [],
-    bundle = sharedWorkflowCode().then((codePath) => ({ codePath })),
+    bundle = sharedBundle(),
     visibleWithinMs = 15_000,
   }: {
     /** What is known to have been started, which must be among them. */
     readonly started?: readonly Run[];
-    /** Today's workflows unless told. */
-    readonly bundle?: Promise<WorkflowBundleOption>;
+    /** Today's workflows if not given. */
+    readonly bundle?: Promise<{ readonly code: string }>;
     readonly visibleWithinMs?: number;
   } = {},
 ): Promise<Replayed[]> {

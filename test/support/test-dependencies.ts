@@ -12,8 +12,6 @@ export type TestDependencies = {
   readonly apiKeyEnv?: string;
   /** A vLLM server unless told. */
   readonly kind?: 'vllm' | 'openai';
-  /** The file of bundled workflows that the worker runs; it bundles them itself if none is given. */
-  readonly workflows?: string | undefined;
 };
 
 /** Requests that a worker has in flight at once. */

@@ -1,23 +1,30 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { projectRoot } from '../../src/config/installation.ts';
-import { bundleWorkflows } from '../../src/workers/bundle.ts';
+import { writeAtomically } from '../../src/store/files/atomic.ts';
 
-/*
- * What a worker process of a test runs, each as one file of JavaScript: loading some four hundred modules through tsx would take several
- * seconds, and so would bundling the workflows, each time that a test kills a worker and starts another one.
+const made = new Map<string, Promise<string>>();
+
+/**
+ * The path of worker-main.ts below `root`, with all of src that it imports, as one file of JavaScript; packages are loaded from
+ * node_modules as ever. Loading some four hundred modules through tsx takes seconds, each time that a test kills a worker and starts
+ * another one.
  */
+export function workerScript(root: string = projectRoot): Promise<string> {
+  const script = made.get(root) ?? bundleWorker(root);
+  made.set(root, script);
+  return script;
+}
 
-/** worker-main.ts with all of src that it imports; packages are loaded from node_modules as ever. */
-export const workerScript = once(async (root: string) => {
-  const outfile = join(await cacheFolder(root), `worker-${randomUUID()}.mjs`);
-  await build({
+async function bundleWorker(root: string): Promise<string> {
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [join('test', 'support', 'worker-main.ts')],
-    outfile,
+    write: false,
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -26,15 +33,13 @@ export const workerScript = once(async (root: string) => {
     plugins: [ownUrls],
     logLevel: 'error',
   });
-  return outfile;
-});
-
-/** The workflows of today. In a test, `sharedWorkflowCode` is the same file for all. */
-export const workflowCode = once(async (root: string) => {
-  const codePath = join(await cacheFolder(root), `workflows-${randomUUID()}.js`);
-  await writeFile(codePath, (await bundleWorkflows(root)).code);
-  return codePath;
-});
+  const code = outputFiles[0]?.contents ?? new Uint8Array();
+  // Below node_modules, so that packages are found from there. All test files that have the same code write the same file.
+  const name = createHash('sha256').update(code).digest('hex').slice(0, 16);
+  const path = join(root, 'node_modules', '.cache', 'colloquy-tests', `worker-${name}.mjs`);
+  if (!existsSync(path)) await writeAtomically(path, [code]);
+  return path;
+}
 
 /** Modules find files beside them by their own address, which is that of the source here too. */
 const ownUrls: Plugin = {
@@ -48,19 +53,3 @@ const ownUrls: Plugin = {
       loader: path.endsWith('x') ? 'tsx' : 'ts',
     })),
 };
-
-/** Below node_modules, so that packages are found from there. */
-async function cacheFolder(root: string): Promise<string> {
-  const folder = join(root, 'node_modules', '.cache', 'colloquy-tests');
-  await mkdir(folder, { recursive: true });
-  return folder;
-}
-
-function once(make: (root: string) => Promise<string>): (root?: string) => Promise<string> {
-  const made = new Map<string, Promise<string>>();
-  return (root = projectRoot) => {
-    const path = made.get(root) ?? make(root);
-    made.set(root, path);
-    return path;
-  };
-}

@@ -4,12 +4,12 @@
  */
 import { createInterface } from 'node:readline';
 import { startWorkers } from '../../src/workers/start.ts';
+import { sharedBundle } from './shared-bundle.ts';
 import { testDependencies, type TestDependencies } from './test-dependencies.ts';
 
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-const options = JSON.parse(process.argv[2] ?? '') as TestDependencies;
-const dependencies = testDependencies(options);
+const dependencies = testDependencies(JSON.parse(process.argv[2] ?? '') as TestDependencies);
 createInterface({ input: process.stdin }).on('line', () => {
   const patience = AbortSignal.timeout(10_000);
   const gate = dependencies.gate.exclusive(patience, async () => 'free').catch(() => 'held');
@@ -19,7 +19,7 @@ createInterface({ input: process.stdin }).on('line', () => {
 await startWorkers({
   signal: stop.signal,
   dependencies,
-  workflows: options.workflows,
+  bundle: sharedBundle,
   // oxlint-disable-next-line no-console -- the test waits for this line
   onReady: () => console.log('ready'),
 });

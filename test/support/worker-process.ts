@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { projectRoot } from '../../src/config/installation.ts';
-import { sharedWorkflowCode } from './shared-workflow-code.ts';
+import { bundleAddress } from './shared-bundle.ts';
 import type { TestDependencies } from './test-dependencies.ts';
 import { workerScript } from './worker-code.ts';
 
@@ -22,15 +22,14 @@ export async function startWorkerProcess(
   dependencies: TestDependencies,
   root: string = projectRoot,
 ): Promise<WorkerProcess> {
-  // Other code bundles its own workflows.
-  const workflows = root === projectRoot ? await sharedWorkflowCode() : undefined;
   const preloaded = ['./jumping-clock.mjs', './killed-after-rename.mjs'].map(
     (name) => new URL(name, import.meta.url).href,
   );
   const imports = preloaded.flatMap((each) => ['--import', each]);
-  const args = [...imports, await workerScript(root), JSON.stringify({ workflows, ...dependencies })];
+  const args = [...imports, await workerScript(root), JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
+    // The shared bundle is of the project's own code.
+    env: { ...process.env, ...environment, ...(root === projectRoot ? {} : { [bundleAddress]: '' }) },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

@@ -7,9 +7,9 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from './instant-engine.ts';
+import { sharedBundle } from './shared-bundle.ts';
 import { smallExperiment } from './small-experiment.ts';
 import { replayHistories, type Replayed, type Run } from './replay-histories.ts';
-import { sharedWorkflowCode } from './shared-workflow-code.ts';
 import { testDependencies } from './test-dependencies.ts';
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId<typeof experiment>;
@@ -58,9 +58,8 @@ export async function workflowRig(
   const dependencies = testDependencies({ storeRoot, engineUrl: engine.url, ...options });
   let workers: Promise<void> = Promise.resolve();
   if (options.worker !== false) {
-    const workflows = await sharedWorkflowCode();
     await new Promise<void>((resolve, reject) => {
-      workers = startWorkers({ signal: stop.signal, dependencies, workflows, onReady: resolve });
+      workers = startWorkers({ signal: stop.signal, dependencies, bundle: sharedBundle, onReady: resolve });
       workers.catch(reject);
     });
   }

@@ -9,6 +9,7 @@ import { taskQueues } from '../../src/workflows/server-names.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { replayHistories } from '../support/replay-histories.ts';
+import { sharedBundle } from '../support/shared-bundle.ts';
 
 describe('an experiment with the embedded model', () => {
   it('debates, fine-tunes real adapters and answers with them, and leaves no process behind', async () => {
@@ -18,7 +19,12 @@ describe('an experiment with the embedded model', () => {
     const stop = new AbortController();
     let workers = Promise.resolve();
     await new Promise<void>((resolve, reject) => {
-      workers = startWorkers({ signal: stop.signal, dependencies: openDependencies(), onReady: resolve });
+      workers = startWorkers({
+        signal: stop.signal,
+        dependencies: openDependencies(),
+        bundle: sharedBundle,
+        onReady: resolve,
+      });
       workers.catch(reject);
     });
     const connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] });

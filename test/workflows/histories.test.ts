@@ -10,7 +10,7 @@ import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { type Change, changedWorkflows } from '../support/changed-workflows.ts';
 import { historiesFolder, recordedFiles, replayRecorded } from '../support/recorded-histories.ts';
 import { recordedShapes } from '../support/recorded-shapes.ts';
-import { sharedWorkflowCode } from '../support/shared-workflow-code.ts';
+import { sharedBundle } from '../support/shared-bundle.ts';
 
 // Each replay's worker would tell of its beginning, its end and each history that differs.
 Runtime.install({
@@ -25,7 +25,7 @@ const remedy =
 describe('a recorded history', () => {
   const results = new Map<string, string | undefined>();
   beforeAll(async () => {
-    for await (const { file, difference } of replayRecorded({ codePath: await sharedWorkflowCode() }))
+    for await (const { file, difference } of replayRecorded(await sharedBundle()))
       results.set(file, difference);
   }, 60_000);
 

@@ -1,9 +1,7 @@
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../../src/workers/bundle.ts';
-import { makePrebuiltBundle } from '../../src/workers/make-prebuilt-bundle.ts';
-import { bundleFile, manifestFile, readPrebuiltBundle } from '../../src/workers/prebuilt-bundle.ts';
 import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
 
 describe('the workflow bundle', () => {
@@ -68,49 +66,4 @@ it('a bundle with interceptors holds the packages that they bring, and no others
   );
   const { sources } = await bundleWorkflows(root, { modules: [module], packages: ['zod'] });
   expect(sources).toContain('src/interceptor.ts');
-});
-
-describe('the bundle in dist/', () => {
-  it('is run while the sources are those that it was made from, and never after', async () => {
-    const root = await copyOfTheSources();
-    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'there is none' });
-    const { files } = await makePrebuiltBundle(root);
-    const code = await readFile(join(root, bundleFile), 'utf8');
-    expect(await readPrebuiltBundle(root)).toEqual({ code });
-
-    for (const file of files.filter((name) => name.startsWith('src/'))) {
-      const path = join(root, file);
-      const text = await readFile(path, 'utf8');
-      await writeFile(path, `${text}// changed`);
-      expect(await readPrebuiltBundle(root), file).toEqual({ unfit: 'the sources have changed since' });
-      await writeFile(path, text);
-    }
-    await rename(
-      join(root, 'src/workflows/debate-questions.ts'),
-      join(root, 'src/workflows/other-questions.ts'),
-    );
-    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'the sources have changed since' });
-    await rename(
-      join(root, 'src/workflows/other-questions.ts'),
-      join(root, 'src/workflows/debate-questions.ts'),
-    );
-    expect(await readPrebuiltBundle(root)).toEqual({ code });
-  });
-
-  it('is not run when its bytes are not the ones that were made, or another SDK made it', async () => {
-    const root = await copyOfTheSources();
-    const { sdk } = await makePrebuiltBundle(root);
-    const [bundle, manifest] = [join(root, bundleFile), join(root, manifestFile)];
-    await writeFile(
-      manifest,
-      (await readFile(manifest, 'utf8')).replace(`"sdk": "${sdk}"`, '"sdk": "1.0.0"'),
-    );
-    expect(await readPrebuiltBundle(root)).toEqual({
-      unfit: 'it was made by version 1.0.0 of the Temporal SDK',
-    });
-    await appendFile(bundle, '\n');
-    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'it is damaged' });
-    await writeFile(manifest, '{');
-    expect(await readPrebuiltBundle(root)).toEqual({ unfit: 'there is none' });
-  });
 });

@@ -1,7 +1,32 @@
-/** Running other programs: bounded in time, repeated once, gone when this process is gone. */
+/** Other programs: what version they are, and how they run (with a time limit, and never longer than this process). */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { SetupProblem } from './problem.mjs';
+import { SetupProblem } from './set-up.mjs';
+
+/**
+ * The first version number in `text` as numbers, e.g. `Python 3.11.7` -> [3, 11, 7]; null when there is none.
+ *
+ * @param {string} text
+ * @returns {number[] | null}
+ */
+export function parseVersion(text) {
+  const match = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
+  return match === null ? null : match.slice(1).map((part) => Number(part ?? 0));
+}
+
+/**
+ * Whether `version` (as a program prints it) is `minimum` or newer. A text without a version is not.
+ *
+ * @param {string} version
+ * @param {string} minimum
+ */
+export function atLeast(version, minimum) {
+  const have = parseVersion(version);
+  const want = parseVersion(minimum);
+  if (have === null || want === null) return false;
+  const difference = have.map((part, index) => part - (want[index] ?? 0)).find((d) => d !== 0);
+  return difference === undefined || difference > 0;
+}
 
 /** Leaders of the process groups that are running now. */
 const running = new Set();
@@ -12,13 +37,24 @@ export function endAll() {
 }
 
 /**
+ * @typedef {object} RunOptions
+ * @property {string} [cwd]
+ * @property {NodeJS.ProcessEnv} [env] in addition to this process's own
+ * @property {number} timeoutSeconds
+ * @property {number} [attempts] one if not given
+ * @property {string} what names the step in an error
+ * @property {string} [remedy] what to do about a failure, if it is not the network
+ * @property {(text: string) => void} [onOutput] gets what the program prints, as it prints it
+ */
+
+/**
  * Runs a program and returns what it printed.
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, timeoutSeconds: number, attempts?: number, what: string, remedy?: string }} options
- *   `what` names the step in an error
+ * @param {RunOptions} options
  * @returns {Promise<string>}
+ * @throws {SetupProblem} with the program's last words, when it fails or takes too long
  */
 export async function run(command, args, options) {
   const attempts = options.attempts ?? 1;
@@ -44,7 +80,8 @@ export async function ask(command, args) {
   return code === 0 ? output : null;
 }
 
-/** Whether a program's words mean that the network was not to be reached.
+/**
+ * Whether a program's words mean that it could not reach the network.
  *
  * @param {string} output
  */
@@ -59,12 +96,12 @@ const guardian = fileURLToPath(new URL('../../src/workers/exit-with-parent.mjs',
 /**
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, timeoutSeconds: number }} options
+ * @param {RunOptions} options
  * @returns {Promise<{ code: number | string, output: string }>}
  */
-async function runOnce(command, args, { cwd, env, timeoutSeconds }) {
+async function runOnce(command, args, { cwd, env, timeoutSeconds, onOutput }) {
   return new Promise((resolve) => {
-    // Under the guardian: an installer that outlived a killed set-up would go on writing where the next one builds.
+    // The guardian ends it with this process: an installer that outlived a killed set-up would write where the next one builds.
     const child = spawn(process.execPath, [guardian, command, ...args], {
       cwd,
       env: { ...process.env, ...env },
@@ -77,22 +114,30 @@ async function runOnce(command, args, { cwd, env, timeoutSeconds }) {
       timedOut = true;
       endGroup(child.pid);
     }, timeoutSeconds * 1000);
-    collect(child, ({ code, output }) => {
-      clearTimeout(limit);
-      running.delete(child.pid);
-      resolve({ code: timedOut ? `no end after ${timeoutSeconds} s` : code, output });
-    });
+    collect(
+      child,
+      ({ code, output }) => {
+        clearTimeout(limit);
+        running.delete(child.pid);
+        resolve({ code: timedOut ? `no end after ${timeoutSeconds} s` : code, output });
+      },
+      onOutput,
+    );
   });
 }
 
 /**
  * @param {import('node:child_process').ChildProcess} child
  * @param {(result: { code: number, output: string }) => void} done
+ * @param {(text: string) => void} [onOutput]
  */
-function collect(child, done) {
+function collect(child, done, onOutput) {
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-200_000)));
+    stream?.setEncoding('utf8').on('data', (text) => {
+      output = (output + text).slice(-200_000);
+      onOutput?.(text);
+    });
   }
   child.on('error', (error) => done({ code: 127, output: String(error) }));
   child.on('close', (code) => done({ code: code ?? 1, output }));
@@ -104,14 +149,14 @@ function endGroup(pid) {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It has ended meanwhile.
+    // It has ended in the meantime.
   }
 }
 
 /**
  * @param {number | string} code
  * @param {string} output
- * @param {{ what: string, remedy?: string, timeoutSeconds: number }} options
+ * @param {RunOptions} options
  */
 function failure(code, output, { what, remedy }) {
   const last = output.trim().split('\n').slice(-12).join('\n    ');

@@ -1,0 +1,15 @@
+/** The environment variable with the address of this test run's bundle (test/setup/workflow-bundle.ts). */
+export const bundleAddress = 'COLLOQUY_TEST_BUNDLE';
+
+/**
+ * The code of today's workflows: the bundle that all files of a test run share, which bundling again in each would make
+ * slower by 2 s a file. Outside a test run, and in a copy of the sources that a test has changed, it is bundled here.
+ */
+export async function sharedBundle(): Promise<{ readonly code: string }> {
+  const address = process.env[bundleAddress];
+  if (!address) return (await import('../../src/workers/bundle.ts')).bundleWorkflows();
+  const response = await fetch(address);
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+  return { code: text };
+}
