@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** One thing that is wrong with a config. */
 export type ConfigFault = {
@@ -10,8 +11,10 @@ export type ConfigFault = {
 };
 
 /** What an experiment or an endpoint was given is not a config. Trying again cannot help: it has to be changed. */
-export class InvalidConfig extends Error {
+export class InvalidConfig extends ColloquyError {
   override name = 'InvalidConfig' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
   /** Every fault, not just the first. */
   readonly faults: readonly ConfigFault[];
 

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 export interface Tools {
   /** Absolute path of the Python that has the engine's packages. */
@@ -31,8 +32,10 @@ export function tools(file: string = toolsFile): Tools {
 }
 
 /** Python or the Temporal CLI is not where the set-up put it, or the set-up never ran. */
-export class ToolsMissing extends Error {
+export class ToolsMissing extends ColloquyError {
   override name = 'ToolsMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** What is missing, as a sentence without its full stop. */
   readonly missing: string;
 

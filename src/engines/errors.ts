@@ -1,9 +1,12 @@
 import type { Message } from '../algorithm/prompts.ts';
 import type { ExitStatus } from './process/process-group.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** A loaded adapter gives its canary prompt exactly the base model's probabilities, though its weights are not all zero. */
-export class AdapterWithoutEffect extends Error {
+export class AdapterWithoutEffect extends ColloquyError {
   override name = 'AdapterWithoutEffect' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly adapter: string;
   readonly path: string;
 
@@ -18,8 +21,10 @@ export class AdapterWithoutEffect extends Error {
 }
 
 /** An experiment wants a fine-tuned model to answer where only the base model can. */
-export class AdaptersUnsupported extends Error {
+export class AdaptersUnsupported extends ColloquyError {
   override name = 'AdaptersUnsupported' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(url: string) {
     super(
@@ -30,8 +35,10 @@ export class AdaptersUnsupported extends Error {
 }
 
 /** A sentence encoder is wanted where there is none. */
-export class EmbeddingsUnsupported extends Error {
+export class EmbeddingsUnsupported extends ColloquyError {
   override name = 'EmbeddingsUnsupported' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(model: string) {
     super(
@@ -42,8 +49,10 @@ export class EmbeddingsUnsupported extends Error {
 }
 
 /** The server answered with something else than the OpenAI chat protocol has: HTML, another shape, bytes that are no text. */
-export class EngineAnswerInvalid extends Error {
+export class EngineAnswerInvalid extends ColloquyError {
   override name = 'EngineAnswerInvalid' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly url: string;
   /** What is wrong with the answer. */
   readonly fault: string;
@@ -62,8 +71,10 @@ export class EngineAnswerInvalid extends Error {
 }
 
 /** The server kept asking for patience (429 or 503) for longer than a request waits. Trying again later may help. */
-export class EngineBusy extends Error {
+export class EngineBusy extends ColloquyError {
   override name = 'EngineBusy' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly url: string;
   readonly status: number;
   /** How long the server, or the usual back-off, wants the next try to wait. Milliseconds. */
@@ -81,8 +92,10 @@ export class EngineBusy extends Error {
 }
 
 /** An engine was asked for an answer after its worker had begun to shut down. */
-export class EngineClosed extends Error {
+export class EngineClosed extends ColloquyError {
   override name = 'EngineClosed' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
 
   constructor(engine: string) {
     super(`${engine} has been closed, as its worker is shutting down. Start a worker to go on.`);
@@ -90,8 +103,10 @@ export class EngineClosed extends Error {
 }
 
 /** A supervised engine ended when it should not have; thrown once it has done so again and again, or cannot load its model. */
-export class EngineDied extends Error {
+export class EngineDied extends ColloquyError {
   override name = 'EngineDied' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly model: string;
   readonly status: ExitStatus;
   readonly logFile: string;
@@ -113,8 +128,10 @@ export function howItEnded({ code, signal }: ExitStatus): string {
 export const modelNotServable = 2;
 
 /** The server failed (status 5xx). Trying again may help. */
-export class EngineFailed extends Error {
+export class EngineFailed extends ColloquyError {
   override name = 'EngineFailed' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly url: string;
   readonly status: number;
   /** The server's own words, without any key. */
@@ -129,8 +146,10 @@ export class EngineFailed extends Error {
 }
 
 /** The server refused the request (status 3xx or 4xx): the same request would be refused again. */
-export class EngineRefused extends Error {
+export class EngineRefused extends ColloquyError {
   override name = 'EngineRefused' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly url: string;
   readonly status: number;
   /** The server's own words, without any key. */
@@ -152,8 +171,10 @@ const hints: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** No answer came: nobody listens, the connection broke, or it took too long. Trying again may help. */
-export class EngineUnreachable extends Error {
+export class EngineUnreachable extends ColloquyError {
   override name = 'EngineUnreachable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly url: string;
   /** What the system said: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
   readonly reason: string;
@@ -166,8 +187,10 @@ export class EngineUnreachable extends Error {
 }
 
 /** The server answers, but not for the experiment's base model. */
-export class ModelNotServed extends Error {
+export class ModelNotServed extends ColloquyError {
   override name = 'ModelNotServed' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly model: string;
   readonly served: readonly string[];
 
@@ -182,8 +205,10 @@ export class ModelNotServed extends Error {
 }
 
 /** A measure wants to know how likely a model finds a given text, where only sampled answers come. */
-export class PromptLogprobsUnsupported extends Error {
+export class PromptLogprobsUnsupported extends ColloquyError {
   override name = 'PromptLogprobsUnsupported' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly url: string;
 
   constructor(url: string) {
@@ -204,8 +229,10 @@ export type PromptPlace = {
 };
 
 /** A prompt of a debate and the longest answer to it do not fit into the model's context. */
-export class PromptTooLong extends Error {
+export class PromptTooLong extends ColloquyError {
   override name = 'PromptTooLong' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly place: PromptPlace;
 
   constructor(place: PromptPlace, messages: readonly Message[], words: string) {

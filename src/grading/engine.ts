@@ -1,10 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import type { EngineQuestion } from './equality.ts';
 import { hasWord } from './plain-words.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The thread with the compute engine ended before it was ready; `@cortex-js/compute-engine` may not be installed. */
-export class GraderEngineUnavailable extends Error {
+export class GraderEngineUnavailable extends ColloquyError {
   override name = 'GraderEngineUnavailable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   constructor(cause: unknown) {
     super(
       `The compute engine of the grader did not start (${String(cause)}). Run \`npm run setup\` to install it.`,

@@ -1,9 +1,12 @@
 import type { Writable } from 'node:stream';
 import type { Grader } from './grader.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** A line of the input that is not a JSON object with the texts `gold` and `answer`. Lines count from 1. */
-export class BadGradeLine extends Error {
+export class BadGradeLine extends ColloquyError {
   override name = 'BadGradeLine' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
   readonly line: number;
   constructor(line: number, problem: string) {
     super(`Line ${line}: ${problem}. Each line has to be like {"gold": "1/2", "answer": "0.5"}.`);

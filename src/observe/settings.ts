@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** How much a worker tells, and to whom. All of it is set by its environment. */
 export type TelemetrySettings = {
@@ -13,8 +14,10 @@ export type LogLevel = (typeof logLevels)[number];
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
 /** A variable of the environment that means nothing. */
-export class InvalidEnvironment extends Error {
+export class InvalidEnvironment extends ColloquyError {
   override name = 'InvalidEnvironment' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
 
   constructor(variable: string, value: string, expected: string) {
     super(`The environment variable ${variable} is ${JSON.stringify(value)}; expected ${expected}.`);

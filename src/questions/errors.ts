@@ -1,9 +1,13 @@
+import { ColloquyError, exitCodes } from '../errors.ts';
+
 /** What is wrong with a line, or with a row of a Parquet file; the first is 1. Line 0 is the file as a whole. */
 export type TaskFileFault = { readonly line: number; readonly message: string };
 
 /** A file of questions cannot be used. Trying again cannot help: the file has to be changed. */
-export class InvalidTaskFile extends Error {
+export class InvalidTaskFile extends ColloquyError {
   override name = 'InvalidTaskFile' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
   /** Absolute. */
   readonly path: string;
   readonly faults: readonly TaskFileFault[];
@@ -31,8 +35,10 @@ const mostTold = 10;
 export type UnreadableGold = { readonly line: number; readonly answer: string; readonly why: string };
 
 /** Questions whose gold answers the grader cannot read: no answer to them could be called right, so they would measure nothing. */
-export class UnreadableGoldAnswers extends Error {
+export class UnreadableGoldAnswers extends ColloquyError {
   override name = 'UnreadableGoldAnswers' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
   /** Absolute. */
   readonly path: string;
   readonly unreadable: readonly UnreadableGold[];
@@ -59,8 +65,10 @@ function shown(answer: string): string {
 }
 
 /** A file of a dataset is neither in the cache nor can it be had from the hub. */
-export class DatasetNotReachable extends Error {
+export class DatasetNotReachable extends ColloquyError {
   override name = 'DatasetNotReachable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   /** On the hub, e.g. `openai/gsm8k`. */
   readonly dataset: string;
   /** The commit. */

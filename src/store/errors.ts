@@ -1,6 +1,10 @@
+import { ColloquyError, exitCodes } from '../errors.ts';
+
 /** An artifact that is referred to is not there, or was never finished. */
-export class ArtifactMissing extends Error {
+export class ArtifactMissing extends ColloquyError {
   override name = 'ArtifactMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;
 
@@ -14,8 +18,10 @@ export class ArtifactMissing extends Error {
 }
 
 /** The bytes of an artifact are not those that were written. */
-export class ArtifactDamaged extends Error {
+export class ArtifactDamaged extends ColloquyError {
   override name = 'ArtifactDamaged' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;
   readonly expected: string;
@@ -33,8 +39,10 @@ export class ArtifactDamaged extends Error {
 }
 
 /** There is no room left (disk, quota or the process's limit on a file's size). Nothing that was complete is lost. */
-export class DiskFull extends Error {
+export class DiskFull extends ColloquyError {
   override name = 'DiskFull' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** What was being written: absolute. */
   readonly path: string;
 
@@ -48,8 +56,10 @@ export class DiskFull extends Error {
 }
 
 /** The store's folder refuses to be written to: its rights, a disk mounted read-only, a file where a folder should be. */
-export class StoreNotWritable extends Error {
+export class StoreNotWritable extends ColloquyError {
   override name = 'StoreNotWritable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** What was being written: absolute. */
   readonly path: string;
 
@@ -63,8 +73,10 @@ export class StoreNotWritable extends Error {
 }
 
 /** Another attempt has begun the same work. This one has stopped; Temporal has its successor's answer. */
-export class ClaimLost extends Error {
+export class ClaimLost extends ColloquyError {
   override name = 'ClaimLost' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly path: string;
 
   constructor(path: string) {
@@ -74,8 +86,10 @@ export class ClaimLost extends Error {
 }
 
 /** A series' ledger cannot be read, so nobody knows which agents a night should go on from. */
-export class SeriesDamaged extends Error {
+export class SeriesDamaged extends ColloquyError {
   override name = 'SeriesDamaged' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;
 

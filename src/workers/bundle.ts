@@ -3,6 +3,7 @@ import { isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The workflows' code in one text, and the files that it was made from. */
 export type BundledWorkflows = {
@@ -94,8 +95,10 @@ function isForbidden(request: string, allowed: ReadonlySet<string>): boolean {
 }
 
 /** The workflows' code imports something that its bundle must not hold. */
-export class ForbiddenImport extends Error {
+export class ForbiddenImport extends ColloquyError {
   override name = 'ForbiddenImport' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly imports: readonly ForbiddenModule[];
 
   constructor(imports: readonly ForbiddenModule[]) {

@@ -3,10 +3,13 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** Another dev server has the database open: two on one file would undo each other's work. */
-export class DevServerDatabaseInUse extends Error {
+export class DevServerDatabaseInUse extends ColloquyError {
   override name = 'DevServerDatabaseInUse' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly dbFilename: string;
   /** Address of the server that has it. */
   readonly address: string;

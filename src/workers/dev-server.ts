@@ -11,6 +11,7 @@ import { makeFolder } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 
 export interface DevServerOptions {
   /** Where the server keeps everything; without it all is in memory and gone with the server. */
@@ -100,8 +101,10 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
 }
 
 /** The server ended, or never answered. */
-export class DevServerFailed extends Error {
+export class DevServerFailed extends ColloquyError {
   override name = 'DevServerFailed' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly logFile: string;
 
   constructor(what: string, logFile: string) {

@@ -22,7 +22,7 @@ const ofEveryStep = {
 } as const;
 
 /*
- * The only place with timeouts, retries and queues. Which failures are retried at all is decided in activities/failures.ts.
+ * The only place with timeouts, retries and queues. Which failures are retried at all, the class of the error decides (src/errors.ts).
  * Long steps heartbeat, so that a dead worker is noticed within the heartbeat timeout; start-to-close only bounds a step that
  * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
  */

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { Axios, isAxiosError } from 'axios';
 import { EngineAnswerInvalid, EngineClosed, EngineUnreachable } from '../errors.ts';
 import { createHttpAdapter } from './http-adapter.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 export interface Exchange {
   /**
@@ -138,8 +139,10 @@ export function withoutKey(text: string, key: string | undefined): string {
 }
 
 /** The environment variable that an endpoint names for its key is of no use. */
-export class ApiKeyMissing extends Error {
+export class ApiKeyMissing extends ColloquyError {
   override name = 'ApiKeyMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Name of the environment variable. */
   readonly variable: string;
 

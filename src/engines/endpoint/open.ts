@@ -7,6 +7,7 @@ import { createEngineProcess, type EngineProcessOptions } from '../process/engin
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createUrlEndpoint } from './remote.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** The endpoints that a worker has in use: one for each (endpoint, base model), so one engine for each base model. */
 export interface Endpoints {
@@ -79,8 +80,10 @@ export function resolveModel(modelNameOrPath: string): string {
 }
 
 /** Told before an engine is started: loading Python's libraries only to hear the same takes long. */
-export class ModelFolderMissing extends Error {
+export class ModelFolderMissing extends ColloquyError {
   override name = 'ModelFolderMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly model: string;
   /** Where it was looked for. */
   readonly path: string;

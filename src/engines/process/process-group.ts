@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyName } from '../../config/endpoints.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 export interface ProcessGroup {
   /** Of the leader, and so of the group. */
@@ -91,8 +92,10 @@ export async function startProcessGroup(
 }
 
 /** The program could not be started at all. */
-export class ProcessNotStarted extends Error {
+export class ProcessNotStarted extends ColloquyError {
   override name = 'ProcessNotStarted' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly command: string;
 
   constructor(command: string, fault: string) {

@@ -1,9 +1,13 @@
 import type { ExitStatus } from '../process/process-group.ts';
 import type { FailureKind } from './events.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** The trainer gave a fine-tune up, and says why. */
-export class FineTuneFailed extends Error {
+export class FineTuneFailed extends ColloquyError {
   override name = 'FineTuneFailed' as const;
+  /** What the trainer can name comes back: the same data, the same settings, the same memory. These two may pass. */
+  readonly retryable: boolean;
+  readonly exitCode = exitCodes.failed;
   readonly kind: FailureKind;
   /** The trainer's own words. */
   readonly words: string;
@@ -11,6 +15,7 @@ export class FineTuneFailed extends Error {
   constructor(jobId: string, kind: FailureKind, words: string) {
     super(`${jobId} failed (${kind}): ${words}. ${remedies[kind]}`);
     this.kind = kind;
+    this.retryable = kind === 'internal' || kind === 'in_use';
     this.words = words;
   }
 }
@@ -27,8 +32,10 @@ const remedies: Readonly<Record<FailureKind, string>> = {
 };
 
 /** The trainer ended in the middle of a fine-tune. The next one goes on from the newest complete checkpoint. */
-export class TrainerExited extends Error {
+export class TrainerExited extends ColloquyError {
   override name = 'TrainerExited' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   readonly status: ExitStatus;
   /** The end of its log. */
   readonly lastLines: string;
@@ -47,8 +54,10 @@ export class TrainerExited extends Error {
 }
 
 /** A line on the trainer's stdout is no event of its protocol: its process is ended, as nothing it says can be trusted. */
-export class TrainerSpokeGarbage extends Error {
+export class TrainerSpokeGarbage extends ColloquyError {
   override name = 'TrainerSpokeGarbage' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   /** The line, at most 200 characters of it. */
   readonly line: string;
 
@@ -62,8 +71,10 @@ export class TrainerSpokeGarbage extends Error {
 }
 
 /** The trainer lived but said nothing for too long, and was ended. The next try goes on from its newest checkpoint. */
-export class TrainerStalled extends Error {
+export class TrainerStalled extends ColloquyError {
   override name = 'TrainerStalled' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
   /** How long it was silent. Milliseconds. */
   readonly silentMs: number;
 

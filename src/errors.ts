@@ -1,0 +1,27 @@
+/** What the process `colloquy` ends with. Documented in `colloquy --help`. */
+export const exitCodes = {
+  ok: 0,
+  /** The experiment failed, or a command could not do what it was asked. */
+  failed: 1,
+  /** The command line or the config is wrong; nothing was started. */
+  badUsage: 2,
+  /** The experiment waits for `colloquy retry` or `colloquy abort`. */
+  waitsForPerson: 3,
+  temporalNotReachable: 4,
+  /** Ctrl-C, as shells have it: 128 + SIGINT. */
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/**
+ * The base of every error that Colloquy throws on purpose. The message says what happened, where, and what to do. Each class
+ * states its own policy; a class without one does not compile. Any other error is a bug, or comes from a library.
+ */
+export abstract class ColloquyError extends Error {
+  /** The name of the class. It is the failure's type in Temporal, and `colloquy` prints it in JSON. */
+  abstract override readonly name: string;
+  /** Whether the same step can succeed when it is tried again with nothing changed. If not, a person has to act first. */
+  abstract readonly retryable: boolean;
+  /** What `colloquy` exits with when a command ends with this error. */
+  abstract readonly exitCode: ExitCode;
+}
