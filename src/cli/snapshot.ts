@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError, type WorkflowExecutionStatusName } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
-import { type Progress, progressQuery } from '../workflows/progress.ts';
+import { type Progress, type ProgressAnswer, progressQuery } from '../workflows/progress.ts';
 import type { Temporal } from './connect.ts';
 import { ExperimentNotFound } from './experiment-not-found.ts';
 import { failureText } from './failure-text.ts';
@@ -18,6 +18,8 @@ export type Snapshot = {
 /** A step in flight. */
 export type PendingActivity = {
   readonly id: string;
+  /** The step in words; its id where the experiment gives no answer. */
+  readonly words: string;
   readonly attempt: number;
   /** Why the attempt before failed, in words that a terminal may show. */
   readonly lastFailure: string | undefined;
@@ -43,6 +45,7 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
     startedAt: description.startTime,
     pending: (description.raw.pendingActivities ?? []).map((activity) => ({
       id: activity.activityId ?? '',
+      words: progress?.steps.find(({ id }) => id === activity.activityId)?.words ?? activity.activityId ?? '',
       attempt: activity.attempt ?? 1,
       lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
       nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
@@ -71,7 +74,7 @@ export async function describe({ client, address }: Temporal, name: string) {
 }
 
 /** What an experiment says of itself; null when no worker answers in time. */
-export async function readProgress(client: Client, name: string): Promise<Progress | null> {
+export async function readProgress(client: Client, name: string): Promise<ProgressAnswer | null> {
   try {
     return await client.withDeadline(Date.now() + 3_000, () =>
       client.workflow.getHandle(name).query(progressQuery),

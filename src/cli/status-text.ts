@@ -48,7 +48,7 @@ function inFlightText(pending: readonly PendingActivity[], now: number): string[
         now,
       ),
     ),
-    ...well.slice(0, mostSteps).map((step) => [stepText(step.id), ...workText(step)].join('; ')),
+    ...well.slice(0, mostSteps).map((step) => [stepText(step), ...workText(step)].join('; ')),
     ...(well.length > mostSteps ? [`and ${well.length - mostSteps} more`] : []),
   ];
   return [['In flight:', ...lines.map((line) => `  ${line}`)].join('\n')];
@@ -62,7 +62,7 @@ function failingText(steps: readonly PendingActivity[], now: number): string {
   if (first === undefined) return '';
   const wait = first.nextAttemptAt === undefined ? 0 : (first.nextAttemptAt.getTime() - now) / 1000;
   return [
-    `${stepText(first.id)}${steps.length > 1 ? ` and ${steps.length - 1} more` : ''}`,
+    `${stepText(first)}${steps.length > 1 ? ` and ${steps.length - 1} more` : ''}`,
     ...workText(first),
     `attempt ${first.attempt}${wait > 0 ? ` in ${duration(wait)}` : ''}`,
     ...(first.lastFailure === undefined ? [] : [`the one before failed: ${first.lastFailure}`]),

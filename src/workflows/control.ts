@@ -1,9 +1,9 @@
 import { ActivityFailure, CancelledFailure, isCancellation, log } from '@temporalio/workflow';
-import type { Attempted } from '../activities/activity.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
-import type { ExperimentState, Loss, Phase, Progress } from './progress.ts';
+import type { ExperimentState, Loss, Phase, Progress, StepName } from './progress.ts';
+import type { Step } from './steps.ts';
 import { stepsInFlight, trackProgress } from './track-progress.ts';
 import { takeUpdates } from './updates.ts';
 
@@ -13,9 +13,9 @@ export type RunControl = {
    * Does a step. A pause stops it (after it has saved what it has) and `resume` starts it again; a step that has used up its
    * retries parks until `retry`. Only a cancellation, an abort, a bad config and damage that can be mended are thrown.
    */
-  readonly step: <Result>(name: string, start: () => Promise<Attempted<Result>>) => Promise<Result>;
+  readonly step: <Output>(step: Step<Output>) => Promise<Output>;
   /** Waits for `retry`. */
-  readonly park: (step: string, error: unknown) => Promise<void>;
+  readonly park: (step: StepName, error: unknown) => Promise<void>;
   readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
   /** One more of the phase's steps is done. */
   readonly done: () => void;
@@ -36,21 +36,22 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const progress = trackProgress(experiment, carried);
   const { current, update } = progress;
   const steps = stepsInFlight();
-  const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps.stop);
+  const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps);
 
-  const park = async (step: string, error: unknown): Promise<void> => {
-    log.warn('step waits for a person', { step, iteration: current().iteration, why: reasonOf(error) });
-    update({ waiting: [...current().waiting, { step, reason: reasonOf(error), since: now() }] });
+  const park = async ({ id, words }: StepName, error: unknown): Promise<void> => {
+    const reason = reasonOf(error);
+    log.warn('step waits for a person', { step: id, iteration: current().iteration, why: reason });
+    update({ waiting: [...current().waiting, { step: id, words, reason, since: now() }] });
     await untilRetried();
   };
 
-  const step: RunControl['step'] = async (name, start) => {
+  const step: RunControl['step'] = async (next) => {
     for (;;) {
       await untilResumed();
-      const scope = steps.begin();
+      const scope = steps.begin(next);
       update({ inFlight: steps.count() });
       try {
-        const { attempt, output } = await scope.run(start);
+        const { attempt, output } = await scope.run(next.begin);
         steps.end(scope);
         update({ inFlight: steps.count(), retries: current().retries + attempt - 1 });
         return output;
@@ -61,7 +62,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         // A step that was told to stop may end as timed out too: its worker has died meanwhile.
         if (scope.consideredCancelled && error instanceof ActivityFailure) {
           if (steps.wasStopped(scope)) continue;
-          throw new CancelledFailure(`Cancelled while ${name} was under way.`);
+          throw new CancelledFailure(`Cancelled while ${next.id} was under way.`);
         }
         // Workers that come and go use up attempts too, and say nothing about the step: it is begun anew.
         if (isWorkerShutdown(error)) continue;
@@ -69,7 +70,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;
         // mutation: park
-        await park(name, error);
+        await park(next, error);
       }
     }
   };

@@ -1,9 +1,9 @@
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
 import type { Split } from '../store/store.ts';
-import { activities } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState } from './progress.ts';
+import { steps } from './steps.ts';
 
 /** So many shards are pending at once, for the workers to share. Far below Temporal's limit of 2,000 pending activities. */
 // mutation: window
@@ -19,24 +19,9 @@ export async function debateQuestions(
   const { shards, questions } = extentOf(plan, split);
   control.enter(split === 'train' ? 'debating' : 'evaluating', { unit: 'shards', total: shards, questions });
   const summaries = await inWindow(window, shards, async (shard) => {
-    const activityId = `debate-i${iteration}-${split}-s${String(shard).padStart(3, '0')}`;
-    const summary = await control.step(activityId, () =>
-      activities.debate.executeWithOptions(
-        {
-          activityId,
-          summary: `${named(split)}, shard ${shard + 1} of ${shards}`,
-        },
-        [
-          {
-            experiment: plan.experiment,
-            iteration,
-            split,
-            shard,
-            agents,
-            ...(votes === undefined ? {} : { votes }),
-          },
-        ],
-      ),
+    const input = { experiment: plan.experiment, iteration, split, shard, agents };
+    const summary = await control.step(
+      steps.debate(votes === undefined ? input : { ...input, votes }, shards),
     );
     control.done();
     return summary;
@@ -48,15 +33,6 @@ function extentOf(plan: Plan, split: Split): Extent {
   if (split === 'train') return plan.train;
   if (split === 'heldout' || split === 'vote') return plan.heldout;
   return plan.transfer.find(({ name }) => split === `transfer-${name}`) ?? { questions: 0, shards: 0 };
-}
-
-/** For people to read. */
-function named(split: Split): string {
-  if (split === 'train') return 'training questions';
-  if (split === 'heldout') return 'held-out questions';
-  return split === 'vote'
-    ? 'more first answers to held-out questions'
-    : `questions of ${split.slice('transfer-'.length)}`;
 }
 
 function add(a: ShardSummary, b: ShardSummary): ShardSummary {

@@ -1,10 +1,10 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { votesAtEqualTokens } from '../algorithm/measures/cost.ts';
 import type { Measured } from '../store/store.ts';
-import { activities } from './activity-proxies.ts';
 import { debateQuestions } from './debate-questions.ts';
-import type { ExperimentState } from './progress.ts';
 import type { RunControl } from './control.ts';
+import type { ExperimentState } from './progress.ts';
+import { steps } from './steps.ts';
 
 /**
  * Debates the held-out questions and compares the answers with the gold ones: a single answer, the majority, the debate. Beside a debate,
@@ -14,7 +14,16 @@ export async function evaluateAgents(state: ExperimentState, control: RunControl
   const { evaluation, tokens } = await measure(state, control, 'heldout');
   const votes = state.plan.equalTokens ? votesAtEqualTokens(state.agents.length, tokens) : null;
   if (votes !== null) await measure(state, control, 'vote', votes);
-  if (state.plan.diversity) await measureDiversity(state, control);
+  const { plan, iteration, agents } = state;
+  if (plan.diversity)
+    await control.step(
+      steps.measureDiversity({
+        experiment: plan.experiment,
+        iteration,
+        shards: plan.heldout.shards,
+        agents,
+      }),
+    );
   return evaluation;
 }
 
@@ -27,27 +36,15 @@ async function measure(state: ExperimentState, control: RunControl, split: Measu
   const { plan, iteration } = state;
   const began = Date.now();
   const { tokens } = await debateQuestions(state, control, split, votes);
-  const activityId = split === 'heldout' ? `evaluate-i${iteration}` : `evaluate-i${iteration}-${split}`;
-  const evaluation = await control.step(activityId, () =>
-    activities.evaluate.executeWithOptions({ activityId, summary: 'compare with the gold answers' }, [
-      {
-        experiment: plan.experiment,
-        iteration,
-        split,
-        ...(votes === undefined ? {} : { votes }),
-        tokens: { prompt: tokens.prompt, completion: tokens.completion },
-        seconds: (Date.now() - began) / 1000,
-      },
-    ]),
+  const evaluation = await control.step(
+    steps.evaluate({
+      experiment: plan.experiment,
+      iteration,
+      split,
+      ...(votes === undefined ? {} : { votes }),
+      tokens: { prompt: tokens.prompt, completion: tokens.completion },
+      seconds: (Date.now() - began) / 1000,
+    }),
   );
   return { evaluation, tokens };
-}
-
-async function measureDiversity({ plan, iteration, agents }: ExperimentState, control: RunControl) {
-  const activityId = `diversity-i${iteration}`;
-  await control.step(activityId, () =>
-    activities.measureDiversity.executeWithOptions({ activityId, summary: 'how diverse the agents are' }, [
-      { experiment: plan.experiment, iteration, shards: plan.heldout.shards, agents },
-    ]),
-  );
 }

@@ -1,7 +1,6 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
-import { activities } from './activity-proxies.ts';
 import { continueOnCurrentVersion } from './continue-on-current-version.ts';
 import { createRunControl, type RunControl } from './control.ts';
 import { transferAgents } from './evaluate-agents.ts';
@@ -10,6 +9,7 @@ import { iterate } from './iterate.ts';
 import { closeNight, evaluateStart, prepareExperiment, startingAgents } from './night.ts';
 import type { ExperimentState } from './progress.ts';
 import { remakingDamaged } from './remaking-damaged.ts';
+import { damagedArtifacts, steps } from './steps.ts';
 
 /**
  * One method on one task for L iterations (Algorithm 1 of the paper): evaluate the base model, then iterate: debate, datasets,
@@ -20,50 +20,43 @@ import { remakingDamaged } from './remaking-damaged.ts';
  * @param carried given by the run before, never by a user
  */
 export async function experiment(input?: unknown, carried?: ExperimentState): Promise<ExperimentResult> {
-  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
+  const { workflowId: name, continuedFromExecutionRunId } = workflowInfo();
   if (carried !== undefined && continuedFromExecutionRunId === undefined) throw secondInput();
-  const control = createRunControl(workflowId, carried);
+  const control = createRunControl(name, carried);
   return failuresThatEndARun(control.ended, async () => {
-    const state = carried ?? (await begin(workflowId, input, control));
+    const state = carried ?? (await begin(name, input, control));
     control.began(state);
-    const parks = (error: unknown) => control.park('damaged artifacts', error);
+    const park = (error: unknown) => control.park(damagedArtifacts, error);
     const next = await remakingDamaged(
       state,
       input,
       control,
       () => (state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control)),
-      parks,
+      park,
     );
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
-      await condition(allHandlersFinished);
       // mutation: next iteration
-      return continueOnCurrentVersion<typeof experiment>(input, { ...next, ...control.carried() });
+      return nextRun(input, { ...next, ...control.carried() });
     }
-    const steps = async () => {
-      const last = { ...next, iteration: next.iteration - 1 };
-      if (last.iteration > 0) await transferAgents(last, control);
-      control.enter('reporting', { unit: 'steps', total: 1 });
-      return report(workflowId, next, control);
-    };
-    // The report reads what earlier runs have left, which this one cannot make again: all of them are gone through once more.
-    const beginsAnew = async () => {
-      await condition(allHandlersFinished);
-      return continueOnCurrentVersion<typeof experiment>(input, {
-        ...beginning(next.plan),
-        ...control.carried(),
-        begunAnew: true,
-      });
-    };
-    // mutation: last resort
-    const result = await remakingDamaged(next, input, control, steps, next.begunAnew ? parks : beginsAnew);
+    // The report reads what earlier runs have left, which this run cannot make again: a new chain of runs goes through all of it.
+    const beginAgain = () =>
+      nextRun(input, { ...firstState(next.plan), ...control.carried(), begunAnew: true });
+    const result = await remakingDamaged(
+      next,
+      input,
+      control,
+      () => finish(name, next, control),
+      // mutation: last resort
+      next.begunAnew ? park : beginAgain,
+    );
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;
   });
 }
 
-/** `temporal workflow start` with two `--input`: the second would be taken for what a run before has carried. */
+/** `temporal workflow start` with two `--input`: the second one would be taken for the state that an earlier run hands over. */
 function secondInput(): ApplicationFailure {
   return ApplicationFailure.nonRetryable(
     'The input has a fault:\n  two inputs were given; expected one object with all settings',
@@ -71,13 +64,12 @@ function secondInput(): ApplicationFailure {
   );
 }
 
-async function begin(experimentName: string, input: unknown, control: RunControl): Promise<ExperimentState> {
+async function begin(name: string, input: unknown, control: RunControl): Promise<ExperimentState> {
   control.enter('preparing', { unit: 'steps', total: 1 });
-  const plan = await prepareExperiment(experimentName, input, control);
-  return beginning(plan);
+  return firstState(await prepareExperiment(name, input, control));
 }
 
-function beginning(plan: Plan): ExperimentState {
+function firstState(plan: Plan): ExperimentState {
   return {
     plan,
     iteration: 0,
@@ -92,24 +84,17 @@ async function evaluateBase(state: ExperimentState, control: RunControl): Promis
   return { ...state, iteration: 1, evaluations: [evaluation] };
 }
 
-async function report(
-  experimentName: string,
-  state: ExperimentState,
-  control: RunControl,
-): Promise<ExperimentResult> {
-  const result = await writeResult(experimentName, state, control);
-  return state.plan.night === undefined ? result : { ...result, night: await closeNight(state, control) };
+/** Ends this run and starts the next one of the chain, once no update is being handled. */
+async function nextRun(input: unknown, state: ExperimentState): Promise<never> {
+  await condition(allHandlersFinished);
+  return continueOnCurrentVersion<typeof experiment>(input, state);
 }
 
-function writeResult(
-  experimentName: string,
-  { iteration }: ExperimentState,
-  control: RunControl,
-): Promise<ExperimentResult> {
-  return control.step('result', () =>
-    activities.writeResult.executeWithOptions(
-      { activityId: 'result', summary: 'result.json and report.html' },
-      [{ experiment: experimentName, iterations: iteration - 1 }],
-    ),
-  );
+/** After the last iteration: transfer to other tasks, the result with its report, and the verdict on a night. */
+async function finish(name: string, state: ExperimentState, control: RunControl): Promise<ExperimentResult> {
+  const last = { ...state, iteration: state.iteration - 1 };
+  if (last.iteration > 0) await transferAgents(last, control);
+  control.enter('reporting', { unit: 'steps', total: 1 });
+  const result = await control.step(steps.writeResult({ experiment: name, iterations: last.iteration }));
+  return state.plan.night === undefined ? result : { ...result, night: await closeNight(state, control) };
 }

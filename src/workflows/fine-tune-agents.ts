@@ -1,13 +1,13 @@
-import { type Agent, modelOf } from '../algorithm/agents.ts';
 import type { BuiltDataset } from '../activities/steps/build-datasets.ts';
+import { type Agent, modelOf } from '../algorithm/agents.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { ModelRef } from '../store/models.ts';
-import { activities } from './activity-proxies.ts';
 import type { ExperimentState } from './progress.ts';
 import { inWindow } from './debate-questions.ts';
 import type { RunControl } from './control.ts';
+import { steps } from './steps.ts';
 
-/** What the models are trained on that some agents share, or that one agent has to itself. */
+/** The datasets of some agents that share their models, or of one agent that has its own. */
 export type LearnersDatasets = {
   readonly agents: readonly number[];
   readonly datasets: readonly BuiltDataset[];
@@ -36,12 +36,8 @@ export async function fineTuneAgents(
       return { agent, role, model: current, trained: false, rows: 0, steps: 0, tokens: 0, finalLoss: null };
     }
     const init: ModelRef = plan.initFrom === 'base' ? { kind: 'base' } : current;
-    const activityId = `finetune-i${iteration}-agent${agent}-${role}`;
-    const fineTuned = await control.step(activityId, () =>
-      activities.fineTune.executeWithOptions(
-        { activityId, summary: `${role} model of ${whose(sharers)}, on ${dataset.rows} dialogues` },
-        [{ experiment: plan.experiment, iteration, agent, role, dataset, init }],
-      ),
+    const fineTuned = await control.step(
+      steps.fineTune({ experiment: plan.experiment, iteration, agent, role, dataset, init }, sharers),
     );
     if (fineTuned.finalLoss !== null) control.learned({ loss: fineTuned.finalLoss, iteration, agent, role });
     control.done();
@@ -57,11 +53,6 @@ export async function fineTuneAgents(
       ),
     ),
   };
-}
-
-/** Whose models they are, for people to read. */
-export function whose(agents: readonly number[]): string {
-  return agents.length === 1 ? `agent ${agents.join()}` : `agents ${agents.join(', ')}`;
 }
 
 function withModel(agent: Agent<ModelRef>, { role, model }: FineTuned): Agent<ModelRef> {

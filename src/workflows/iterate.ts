@@ -1,11 +1,16 @@
-import { activities } from './activity-proxies.ts';
+import type { ShardSummary } from '../activities/steps/debate.ts';
+import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { RunControl } from './control.ts';
 import { debateQuestions, inWindow } from './debate-questions.ts';
 import { evaluateAgents } from './evaluate-agents.ts';
-import { fineTuneAgents, type LearnersDatasets, whose } from './fine-tune-agents.ts';
+import { fineTuneAgents, type LearnersDatasets } from './fine-tune-agents.ts';
 import type { ExperimentState } from './progress.ts';
+import { steps } from './steps.ts';
 
-/** One iteration (section 2 of the paper): the agents debate, each is fine-tuned on its own side of the debates, and is measured. */
+/**
+ * One iteration (section 2 of the paper): the agents debate the training questions, the debates become the datasets of each model,
+ * each model is fine-tuned on its own dataset, and the new agents are evaluated on the held-out questions.
+ */
 export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
   const beganDebates = Date.now();
   // mutation: debates
@@ -14,30 +19,11 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
   const datasets = await buildDatasets(state, control);
   const beganFineTunes = Date.now();
   const { agents, fineTunes } = await fineTuneAgents(state, control, datasets);
-  const ended = Date.now();
   // mutation: record
-  await recordIteration(state, control, {
-    consensus: debates.consensus,
-    datasets: datasets.flatMap(({ agents: learners, datasets: built }) =>
-      built.map(({ role, rows, parts }) => ({ agents: [...learners], role, rows: rows.rows, parts })),
-    ),
-    fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps, finalLoss }) => ({
-      agent,
-      role,
-      model: trained && model.kind === 'adapter' ? model.key : null,
-      rows,
-      steps,
-      finalLoss,
-    })),
-    tokens: {
-      debate: { prompt: debates.tokens.prompt, completion: debates.tokens.completion },
-      fineTune: fineTunes.reduce((sum, { tokens }) => sum + tokens, 0),
-    },
-    seconds: {
-      debate: (beganDatasets - beganDebates) / 1000,
-      datasets: (beganFineTunes - beganDatasets) / 1000,
-      fineTune: (ended - beganFineTunes) / 1000,
-    },
+  await recordIteration(state, control, debates, datasets, fineTunes, {
+    debate: (beganDatasets - beganDebates) / 1000,
+    datasets: (beganFineTunes - beganDatasets) / 1000,
+    fineTune: (Date.now() - beganFineTunes) / 1000,
   });
   const evaluation = await evaluateAgents({ ...state, agents }, control);
   return {
@@ -48,34 +34,50 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
   };
 }
 
-async function buildDatasets(state: ExperimentState, control: RunControl): Promise<LearnersDatasets[]> {
-  const { plan, iteration } = state;
-  const { learners } = plan;
+async function buildDatasets(
+  { plan, iteration }: ExperimentState,
+  control: RunControl,
+): Promise<LearnersDatasets[]> {
+  const { experiment, learners, train } = plan;
   control.enter('building datasets', { unit: 'steps', total: learners.length });
   return inWindow(learners.length, learners.length, async (index) => {
     const agents = learners[index] ?? [];
-    const activityId = `datasets-i${iteration}-agent${agents[0]}`;
-    const datasets = await control.step(activityId, () =>
-      activities.buildDatasets.executeWithOptions({ activityId, summary: `datasets of ${whose(agents)}` }, [
-        { experiment: plan.experiment, iteration, agents, shards: plan.train.shards },
-      ]),
+    const datasets = await control.step(
+      steps.buildDatasets({ experiment, iteration, agents, shards: train.shards }),
     );
     control.done();
     return { agents, datasets };
   });
 }
 
-type IterationFigures = Omit<Parameters<typeof activities.recordIteration>[0], 'experiment' | 'iteration'>;
-
 async function recordIteration(
   { plan, iteration }: ExperimentState,
   control: RunControl,
-  figures: IterationFigures,
+  { consensus, tokens }: ShardSummary,
+  datasets: readonly LearnersDatasets[],
+  fineTunes: readonly FineTuned[],
+  seconds: { readonly debate: number; readonly datasets: number; readonly fineTune: number },
 ): Promise<void> {
-  await control.step(`record-i${iteration}`, () =>
-    activities.recordIteration.executeWithOptions(
-      { activityId: `record-i${iteration}`, summary: 'sizes, tokens, seconds' },
-      [{ experiment: plan.experiment, iteration, ...figures }],
+  const record = steps.recordIteration({
+    experiment: plan.experiment,
+    iteration,
+    consensus,
+    datasets: datasets.flatMap(({ agents, datasets: built }) =>
+      built.map(({ role, rows, parts }) => ({ agents: [...agents], role, rows: rows.rows, parts })),
     ),
-  );
+    fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps: done, finalLoss }) => ({
+      agent,
+      role,
+      model: trained && model.kind === 'adapter' ? model.key : null,
+      rows,
+      steps: done,
+      finalLoss,
+    })),
+    tokens: {
+      debate: { prompt: tokens.prompt, completion: tokens.completion },
+      fineTune: fineTunes.reduce((sum, each) => sum + each.tokens, 0),
+    },
+    seconds,
+  });
+  await control.step(record);
 }

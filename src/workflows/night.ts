@@ -3,19 +3,14 @@ import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { ModelRef } from '../store/models.ts';
 import type { NightOutcome } from '../store/records/result.ts';
-import { activities } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
 import { evaluateAgents, transferAgents } from './evaluate-agents.ts';
 import type { ExperimentState } from './progress.ts';
+import { steps } from './steps.ts';
 
 /** Resolves and checks the config, and writes it and the questions to the store, unless they are there. */
 export function prepareExperiment(experiment: string, input: unknown, control: RunControl): Promise<Plan> {
-  return control.step('prepare', () =>
-    activities.prepare.executeWithOptions(
-      { activityId: 'prepare', summary: 'resolve and check the config' },
-      [{ experiment, input: input ?? null }],
-    ),
-  );
+  return control.step(steps.prepare({ experiment, input: input ?? null }));
 }
 
 /** The agents before the first iteration: those that the last night left, or N times the base model. */
@@ -29,12 +24,7 @@ export async function evaluateStart(state: ExperimentState, control: RunControl)
   const from = plan.night?.evaluated ?? null;
   // mutation: adopt
   if (from !== null) {
-    await control.step('adopt-evaluation', () =>
-      activities.adoptEvaluation.executeWithOptions(
-        { activityId: 'adopt-evaluation', summary: `held-out debates of ${from.experiment}` },
-        [{ experiment: plan.experiment, from }],
-      ),
-    );
+    await control.step(steps.adoptEvaluation({ experiment: plan.experiment, from }));
   }
   const base = { ...state, iteration: 0, agents: startingAgents(plan) };
   const evaluation = await evaluateAgents(base, control);
@@ -44,10 +34,5 @@ export async function evaluateStart(state: ExperimentState, control: RunControl)
 
 /** Tells the series what has become of a night. */
 export function closeNight({ plan, agents }: ExperimentState, control: RunControl): Promise<NightOutcome> {
-  return control.step('close-night', () =>
-    activities.closeNight.executeWithOptions(
-      { activityId: 'close-night', summary: 'carry the night on, or say why not' },
-      [{ experiment: plan.experiment, agents }],
-    ),
-  );
+  return control.step(steps.closeNight({ experiment: plan.experiment, agents }));
 }

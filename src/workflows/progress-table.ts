@@ -33,7 +33,7 @@ const meaning: Readonly<Record<Exclude<Progress['phase'], 'preparing' | 'done'>,
   evaluating: 'the agents answer the held-out questions, to be measured',
   debating: 'the agents debate the training questions',
   'building datasets': 'the debates are sorted into what each model is to learn',
-  'fine-tuning': "each agent's two models learn from its own side of the debates",
+  'fine-tuning': 'each model learns from the dataset that the debates gave it',
   reporting: 'the result and the report are written',
 };
 

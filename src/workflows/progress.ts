@@ -53,7 +53,24 @@ export type Progress = {
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
 };
-export type Waiting = { readonly step: string; readonly reason: string; readonly since: string };
+/** How a step of a workflow is called. */
+export type StepName = {
+  /** The activity's id: readable, and unique within a run. */
+  readonly id: string;
+  /** The step in words, for people: `the fine-tune of agent 2's critic model, iteration 1`. */
+  readonly words: string;
+};
+
+/** A step that waits for a person. */
+export type Waiting = {
+  /** Its id. */
+  readonly step: string;
+  /** The step in words. */
+  readonly words: string;
+  readonly reason: string;
+  /** ISO 8601 */
+  readonly since: string;
+};
 export type Loss = {
   readonly loss: number;
   readonly iteration: number;
@@ -80,8 +97,12 @@ export type ProgressTable = Readonly<
   }
 >;
 
-/** The progress, and the same in words. */
-export const progressQuery = defineQuery<Progress & { readonly table: ProgressTable }>('progress');
+/** What the query gives: the progress, the same in words, and the steps that are under way. */
+export type ProgressAnswer = Progress & {
+  readonly table: ProgressTable;
+  readonly steps: readonly StepName[];
+};
+export const progressQuery = defineQuery<ProgressAnswer>('progress');
 /** Stops after the steps in flight have saved what they have; `resume` goes on from there. */
 export const pauseUpdate = defineUpdate<Progress>('pause');
 export const resumeUpdate = defineUpdate<Progress>('resume');

@@ -1,9 +1,9 @@
 import type { ModelRef } from '../store/models.ts';
-import { activities } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
 import { isDamage } from './failures.ts';
 import { evaluateStart, prepareExperiment, startingAgents } from './night.ts';
 import type { ExperimentState } from './progress.ts';
+import { steps as stepOf } from './steps.ts';
 
 const attempts = 3;
 
@@ -43,12 +43,7 @@ async function remakeEarlier(state: ExperimentState, control: RunControl): Promi
   );
   for (const model of [...now, ...before]) {
     if (model.kind === 'base') continue;
-    const activityId = `remake-${model.key.slice(0, 16)}`;
-    await control.step(activityId, () =>
-      activities.remakeModel.executeWithOptions({ activityId, summary: 'make a damaged model again' }, [
-        { key: model.key },
-      ]),
-    );
+    await control.step(stepOf.remakeModel({ key: model.key }));
   }
   if (state.iteration > 0) await evaluateStart(state, control);
 }

@@ -11,11 +11,11 @@ import {
 } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
 import type { StudyResult } from '../store/records/result.ts';
-import { activities } from './activity-proxies.ts';
 import { continueOnCurrentVersion } from './continue-on-current-version.ts';
 import { inWindow } from './debate-questions.ts';
 import type { experiment } from './experiment.ts';
 import { failuresThatEndARun, reasonOf } from './failures.ts';
+import { steps } from './steps.ts';
 import { type StudyTracker, trackStudy } from './study-progress.ts';
 
 /** Experiments that one activity tells of: some 25 kB. */
@@ -30,18 +30,15 @@ const pageSize = 50;
  */
 export async function study(input?: unknown): Promise<StudyResult> {
   const { workflowId: name } = workflowInfo();
+  const given = input ?? null;
   const told = trackStudy(name);
   return failuresThatEndARun(told.ended, async () => {
-    const { output: plan } = await activities.prepareStudy.executeWithOptions(
-      { activityId: 'prepare', summary: 'resolve and check all experiments' },
-      [{ study: name, input: input ?? null }],
-    );
+    const { output: plan } = await steps.prepareStudy({ study: name, input: given }).begin();
     const cells: PlannedCell[] = [];
     for (let from = 0; from < plan.cells; from += pageSize) {
-      const { output: page } = await activities.studyCells.executeWithOptions(
-        { activityId: `cells-${from}`, summary: 'which experiments are finished' },
-        [{ study: name, input: input ?? null, from, count: pageSize }],
-      );
+      const { output: page } = await steps
+        .studyCells({ study: name, input: given, from, count: pageSize })
+        .begin();
       cells.push(...page);
     }
     told.cells(cells);
@@ -54,10 +51,9 @@ export async function study(input?: unknown): Promise<StudyResult> {
       await runCell(cell, told, historyIsLong);
     });
     if (historyIsLong() && told.left() > 0) return continueOnCurrentVersion<typeof study>(input);
-    const { output: result } = await activities.writeStudy.executeWithOptions(
-      { activityId: 'report', summary: 'tables and report.html' },
-      [{ study: name, input: input ?? null, failed: told.failed() }],
-    );
+    const { output: result } = await steps
+      .writeStudy({ study: name, input: given, failed: told.failed() })
+      .begin();
     if (result.failed.length > 0) throw incomplete(name, result);
     told.finished();
     return result;

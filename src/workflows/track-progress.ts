@@ -1,6 +1,6 @@
 import { CancellationScope, log, setCurrentDetails } from '@temporalio/workflow';
 import { currentDetails } from './current-details.ts';
-import { type ExperimentState, type Progress, secondsWorked } from './progress.ts';
+import { type ExperimentState, type Progress, secondsWorked, type StepName } from './progress.ts';
 import { setSearchAttributes } from './server-names.ts';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
@@ -89,29 +89,31 @@ function stateOf(
 
 /** The steps that are under way, each in a scope of its own, so that all of them can be stopped. */
 export type StepsInFlight = {
-  readonly begin: () => CancellationScope;
+  readonly begin: (step: StepName) => CancellationScope;
   readonly end: (scope: CancellationScope) => void;
   readonly count: () => number;
+  readonly names: () => readonly StepName[];
   readonly stop: () => void;
   /** Whether `stop` has stopped it, and not a cancellation of the run. */
   readonly wasStopped: (scope: CancellationScope) => boolean;
 };
 
 export function stepsInFlight(): StepsInFlight {
-  const inFlight = new Set<CancellationScope>();
+  const inFlight = new Map<CancellationScope, StepName>();
   const stopped = new WeakSet<CancellationScope>();
   return {
-    begin: () => {
+    begin: ({ id, words }) => {
       const scope = new CancellationScope();
-      inFlight.add(scope);
+      inFlight.set(scope, { id, words });
       return scope;
     },
     end: (scope) => {
       inFlight.delete(scope);
     },
     count: () => inFlight.size,
+    names: () => [...inFlight.values()],
     stop: () => {
-      for (const scope of inFlight) {
+      for (const scope of inFlight.keys()) {
         stopped.add(scope);
         scope.cancel();
       }

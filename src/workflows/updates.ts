@@ -9,7 +9,7 @@ import {
   retryUpdate,
   setIterationsUpdate,
 } from './progress.ts';
-import type { ProgressTracker } from './track-progress.ts';
+import type { ProgressTracker, StepsInFlight } from './track-progress.ts';
 
 /** What people have asked of a run. Each of the three throws once it was aborted. */
 export type Steering = {
@@ -23,24 +23,28 @@ export type Steering = {
 /**
  * Registers the query and the updates of progress.ts.
  *
- * @param stopSteps stops all that is under way, for a pause and an abort
+ * @param steps what is under way: a pause and an abort stop it
  */
 export function takeUpdates(
   experiment: string,
   { current, update }: ProgressTracker,
-  stopSteps: () => void,
+  steps: Pick<StepsInFlight, 'stop' | 'names'>,
 ): Steering {
   let paused = false;
   let aborted: ApplicationFailure | undefined;
   let retriesAsked = 0;
 
-  setHandler(progressQuery, () => ({ ...current(), table: progressTable(current()) }));
+  setHandler(progressQuery, () => ({
+    ...current(),
+    table: progressTable(current()),
+    steps: steps.names(),
+  }));
   setHandler(
     pauseUpdate,
     () => {
       paused = true;
       // mutation: pause
-      stopSteps();
+      steps.stop();
       return update({ paused });
     },
     { validator: () => refuseIf(paused, 'The experiment is paused already; `resume` goes on.') },
@@ -70,7 +74,7 @@ export function takeUpdates(
         `Aborted${reason ? `: ${reason}` : ''}. What is finished stays; starting ${experiment} again goes on from there.`,
         'Aborted',
       );
-      stopSteps();
+      steps.stop();
       return update({ waiting: [] });
     },
     {

@@ -1,6 +1,6 @@
 import { terminalSafe } from '../report/terminal-safe.ts';
 import { shellWord } from './progress-table.ts';
-import type { Progress, Waiting } from './progress.ts';
+import type { Progress, StepName, Waiting } from './progress.ts';
 
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */
 export type Note = {
@@ -47,7 +47,7 @@ function describeCause(group: readonly Waiting[]): Note {
   const steps = group.length === 1 ? 'A step' : `${group.length} steps`;
   const others = group.length > 1 ? ` and ${group.length - 1} more` : '';
   return {
-    says: `${steps} could not be done (${timeText(first?.since ?? '')}): ${stepText(first?.step ?? '')}${others}. The reason:`,
+    says: `${steps} could not be done (${timeText(first?.since ?? '')}): ${first === undefined ? '' : stepText({ id: first.step, words: first.words })}${others}. The reason:`,
     quoted: inLines(reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason),
   };
 }
@@ -77,27 +77,7 @@ function goOn(says: string, experiment: string, update: 'resume' | 'retry'): Not
   };
 }
 
-/** A step in words, from its activity's id: `debate-i2-train-s003` is `shard 4 of iteration 2's training questions`. */
-export function stepText(id: string): string {
-  const debate = /^debate-i(\d+)-(train|heldout)-s(\d+)$/.exec(id);
-  if (debate) {
-    const questions = debate[2] === 'train' ? 'training' : 'held-out';
-    return `the debates of shard ${Number(debate[3]) + 1} of the ${questions} questions, ${iterationText(debate[1])} (${id})`;
-  }
-  const fineTune = /^finetune-i(\d+)-agent(\d+)-(\w+)$/.exec(id);
-  if (fineTune)
-    return `the fine-tune of agent ${fineTune[2]}'s ${fineTune[3]} model, ${iterationText(fineTune[1])} (${id})`;
-  const other = /^(datasets|evaluate|record)-i(\d+)/.exec(id);
-  if (other) return `${otherSteps[other[1] ?? ''] ?? ''}, ${iterationText(other[2])} (${id})`;
-  return terminalSafe(id);
-}
-
-const otherSteps: Readonly<Record<string, string>> = {
-  datasets: 'the building of the datasets',
-  evaluate: 'the comparison with the gold answers',
-  record: 'the record of what was done',
-};
-
-function iterationText(iteration = ''): string {
-  return iteration === '0' ? 'base model' : `iteration ${iteration}`;
+/** A step for people: in words, with its id behind them, under which Temporal's UI shows it. */
+export function stepText({ id, words }: StepName): string {
+  return words === id ? terminalSafe(id) : `${terminalSafe(words)} (${terminalSafe(id)})`;
 }

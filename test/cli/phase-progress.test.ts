@@ -5,6 +5,7 @@ import { aProgress as progress } from '../support/a-progress.ts';
 
 const pending = (heartbeat?: PendingActivity['heartbeat']): PendingActivity => ({
   id: 'debate-i1-train-s003',
+  words: 'a step',
   attempt: 1,
   lastFailure: undefined,
   nextAttemptAt: undefined,

@@ -7,6 +7,7 @@ import { aProgress } from '../support/a-progress.ts';
 const now = Date.parse('2026-11-23T00:00:10.000Z');
 const step = (changes: Partial<PendingActivity>): PendingActivity => ({
   id: 'debate-i1-train-s003',
+  words: 'the debates of shard 4 of the training questions, iteration 1',
   attempt: 1,
   lastFailure: undefined,
   nextAttemptAt: undefined,
@@ -74,7 +75,9 @@ describe('the status of an experiment', () => {
   });
 
   it('says of a parked one what happened and both ways to go on', () => {
-    const waiting = [{ step: 'prepare', reason: 'DiskFull: no space on /runs', since: 'now' }];
+    const waiting = [
+      { step: 'prepare', words: 'the preparation', reason: 'DiskFull: no space on /runs', since: 'now' },
+    ];
     const status = text({ state: 'parked', waiting });
     expect(status).toContain('  | DiskFull: no space on /runs');
     expect(status).toContain('  colloquy retry demo');

@@ -8,7 +8,12 @@ const since = '2026-11-23T01:00:00.000Z';
 const parkedBy = (reason: string, ...steps: string[]) =>
   aProgress({
     state: 'parked',
-    waiting: (steps.length > 0 ? steps : ['debate-i2-train-s003']).map((step) => ({ step, reason, since })),
+    waiting: (steps.length > 0 ? steps : ['debate-i2-train-s003']).map((step) => ({
+      step,
+      words: `the words of ${step}`,
+      reason,
+      since,
+    })),
   });
 
 describe('the table of an experiment', () => {
@@ -58,7 +63,7 @@ describe('the table of an experiment', () => {
 describe('the current details of a parked experiment', () => {
   it('say what happened, where, and both ways to go on', () => {
     const details = currentDetails(parkedBy('EngineRefused: refused with 403', 'debate-i0-heldout-s001'));
-    expect(details).toMatch(/shard 2 of the held\\?-out questions, base model/);
+    expect(details).toMatch(/the words of debate\\?-i0\\?-heldout\\?-s001 \(debate/);
     expect(details).toContain('```\nEngineRefused: refused with 403\n```');
     expect(details).toContain('\ncolloquy retry demo\n');
     expect(details).toContain('\ntemporal workflow update execute -w demo --name retry\n');
@@ -70,7 +75,7 @@ describe('the current details of a parked experiment', () => {
     const details = currentDetails(parkedBy('the engine is gone', ...shards));
     expect(details.split('the engine is gone')).toHaveLength(2);
     expect(details).toContain('and 63 more');
-    const many = shards.map((step) => ({ step, reason: `${step}${'x'.repeat(5_000)}`, since }));
+    const many = shards.map((step) => ({ step, words: step, reason: `${step}${'x'.repeat(5_000)}`, since }));
     expect(currentDetails(aProgress({ state: 'parked', waiting: many })).length).toBeLessThan(6_000);
   });
 
