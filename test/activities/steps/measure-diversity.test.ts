@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/common';
+import type { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DiversityRequest, measureDiversity } from '../../../src/activities/steps/measure-diversity.ts';
 import type { Agent } from '../../../src/algorithm/agents.ts';
@@ -13,7 +15,8 @@ import { experimentFiles, openStore, type Store } from '../../../src/store/store
 import { type OpenDependencies, openDependencies } from '../../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
-import { runStep } from '../../support/run-step.ts';
+import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
+import { until } from '../../support/until.ts';
 
 const base: ModelRef = { kind: 'base' };
 const opened: OpenDependencies[] = [];
@@ -24,6 +27,9 @@ function logprob(model: string, character: string): number {
   if (!model.startsWith('colloquy-')) return -0.7;
   return character === (model.endsWith('a') ? '1' : '2') ? -0.1 : -1;
 }
+
+/** In place of a status: what is refused gets no answer at all. */
+const never = 0;
 
 function engine(refuses: (asked: Asked) => boolean = () => false, status = 400): Promise<TestServer> {
   return serve((response, asked) => {
@@ -37,7 +43,9 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
     }
     if (messages === undefined) return json(response, {});
     if (asked.body['prompt_logprobs'] === 0 && refuses(asked))
-      return json(response, { error: { message: 'maximum context length is 9' } }, status);
+      return status === never
+        ? undefined
+        : json(response, { error: { message: 'maximum context length is 9' } }, status);
     const begun = asked.body['add_generation_prompt'] === true ? '>' : '';
     const characters = Array.from(messages.map(({ content }) => content).join('>') + begun);
     const prompt_logprobs = characters.map((character, place) =>
@@ -107,9 +115,13 @@ async function debated(
     await writeRows(files.shard(1, 'heldout', shard), rows);
   }
   const request = { experiment: 'e', iteration: 1, shards };
-  const measured = async (agents: DiversityRequest['agents'], diversity: object = {}) => {
+  const measured = async (
+    agents: DiversityRequest['agents'],
+    diversity: object = {},
+    environment?: MockActivityEnvironment,
+  ) => {
     await writeDocument(files.config, { ...config, diversity: { ...config.diversity, ...diversity } });
-    return runStep(measureDiversity, { ...request, agents }, dependencies);
+    return runStep(measureDiversity, { ...request, agents }, dependencies, environment);
   };
   return { store, files, measured };
 }
@@ -192,6 +204,31 @@ describe('the diversity of agents', () => {
     expect(again.map(({ body }) => body['model'])).toEqual(Array(4).fill(`colloquy-${'b'.repeat(16)}`));
     expect(await measured(agents)).toEqual(found);
     expect(scorings(server)).toHaveLength(before + 4);
+  });
+
+  it('is stopped by a cancellation, and the next attempt asks only for what is missing, whatever was shown', async () => {
+    let silent = true;
+    await using server = await engine(({ body }) => silent && String(body['model']).endsWith('b'), never);
+    const { store, measured } = await debated(1, 'vllm', server.url);
+    const agents = agentsWith([await adapter(store, 'a'), base, await adapter(store, 'b')]);
+    const environment = activityEnvironment();
+    const beats = beatsOf(environment);
+    const ended = measured(agents, {}, environment).catch((error: unknown) => error);
+    // Of the two that answer, the prompt and three responses each.
+    await until('all but one model have answered', () => scorings(server).length >= 2 * 4 + 1);
+    const shown = beats.length;
+    await until('it beats', () => beats.length > shown);
+    expect(beats.at(-1)).toMatchObject({ questions: 0, total: 1 });
+    environment.cancel();
+    expect(await ended).toBeInstanceOf(CancelledFailure);
+
+    silent = false;
+    const before = scorings(server).length;
+    const heartbeatDetails = { questions: 1, total: 1 };
+    const next = activityEnvironment({ attempt: 2, heartbeatDetails });
+    expect(await measured(agents, {}, next)).toMatchObject({ nllOfOthers: { of: 1 }, leftOut: null });
+    const again = scorings(server).slice(before);
+    expect(again.map(({ body }) => body['model'])).toEqual(Array(4).fill(`colloquy-${'b'.repeat(16)}`));
   });
 
   it('goes without likelihoods where the endpoint has none, and says so', async () => {
