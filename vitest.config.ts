@@ -1,24 +1,52 @@
 /**
- * How the tests run: each file in a process of its own (Temporal's core is a native addon), one Temporal dev server for
- * all of them (started only when a file asks for it), and no way to reach a network other than this machine's own.
+ * How the tests run, in two projects. `temporal`: files that start servers and workers, each in a process of its own (Temporal's core is
+ * a native addon), with one Temporal dev server for all of them, which starts when a file asks for it. `shared`: all other files, which
+ * leave nothing behind, so that a process runs many of them and loads each module once. No test can reach another machine.
  */
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/setup/longest-first.ts';
+
+const temporal = [
+  'test/{workflows,faults,hostile,observe,workers,engine}/**/*.test.ts',
+  'test/cli/{schedule,start-experiment,study}.test.ts',
+];
+const json = process.env['COLLOQUY_TEST_JSON'];
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the two cores of a small machine: some files mostly wait, for a missed heartbeat or a schedule's next second.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
     maxConcurrency: 4,
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
     setupFiles: ['test/setup/loopback-only.ts'],
     // Reported to .ci/run, which prints the total of vitest's and pytest's numbers.
-    reporters: process.env['COLLOQUY_TEST_JSON'] ? ['default', 'json'] : ['default'],
-    ...(process.env['COLLOQUY_TEST_JSON'] ? { outputFile: { json: process.env['COLLOQUY_TEST_JSON'] } } : {}),
+    reporters: json ? ['default', 'json'] : ['default'],
+    ...(json ? { outputFile: { json } } : {}),
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'temporal',
+          include: temporal,
+          // Where other files use all cores, an experiment can take ten times as long as alone.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.{ts,tsx}'],
+          exclude: [...configDefaults.exclude, ...temporal],
+          isolate: false,
+        },
+      },
+    ],
   },
 });

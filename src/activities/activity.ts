@@ -10,7 +10,11 @@ export type Running = {
   readonly show: Show;
 };
 
-type Step<Input, Output> = (input: Input, dependencies: Dependencies, running: Running) => Promise<Output>;
+export type Step<Input, Output> = (
+  input: Input,
+  dependencies: Dependencies,
+  running: Running,
+) => Promise<Output>;
 
 /** What an activity gives. Only it knows its attempt, and the workflow tells people how many were needed. */
 export type Attempted<Output> = { readonly attempt: number; readonly output: Output };

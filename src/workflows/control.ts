@@ -69,6 +69,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;
+        // mutation: park
         await park(next, error);
       }
     }

@@ -6,6 +6,7 @@ import type { ExperimentState } from './progress.ts';
 import { steps } from './steps.ts';
 
 /** So many shards are pending at once, for the workers to share. Far below Temporal's limit of 2,000 pending activities. */
+// mutation: window
 const window = 64;
 
 /** Debates every question of a split, a shard of questions for each activity. Returns the shards' counts, added up. */

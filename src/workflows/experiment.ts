@@ -36,6 +36,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     );
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
+      // mutation: next iteration
       return nextRun(input, { ...next, ...control.carried() });
     }
     // The report reads what earlier runs have left, which this run cannot make again: a new chain of runs goes through all of it.
@@ -46,6 +47,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
       input,
       control,
       () => finish(name, next, control),
+      // mutation: last resort
       next.begunAnew ? park : beginAgain,
     );
     control.finished(next.evaluations, result.night?.said);

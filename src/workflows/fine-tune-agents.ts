@@ -26,6 +26,7 @@ export async function fineTuneAgents(
     datasets.map(({ role, rows }) => ({ sharers, agent: at(sharers, 0), role, dataset: rows })),
   );
   control.enter('fine-tuning', { unit: 'models', total: models.length });
+  // mutation: fine-tunes
   const fineTunes = await inWindow(models.length, models.length, async (index): Promise<FineTuned> => {
     const { sharers, agent, role, dataset } = at(models, index);
     const current = modelOf(at(agents, agent - 1), role);

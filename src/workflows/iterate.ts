@@ -13,11 +13,13 @@ import { steps } from './steps.ts';
  */
 export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
   const beganDebates = Date.now();
+  // mutation: debates
   const debates = await debateQuestions(state, control, 'train');
   const beganDatasets = Date.now();
   const datasets = await buildDatasets(state, control);
   const beganFineTunes = Date.now();
   const { agents, fineTunes } = await fineTuneAgents(state, control, datasets);
+  // mutation: record
   await recordIteration(state, control, debates, datasets, fineTunes, {
     debate: (beganDatasets - beganDebates) / 1000,
     datasets: (beganFineTunes - beganDatasets) / 1000,

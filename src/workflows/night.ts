@@ -22,6 +22,7 @@ export function startingAgents({ agents, roles, base, night }: Plan): readonly A
 export async function evaluateStart(state: ExperimentState, control: RunControl): Promise<Evaluation> {
   const { plan } = state;
   const from = plan.night?.evaluated ?? null;
+  // mutation: adopt
   if (from !== null) {
     await control.step(steps.adoptEvaluation({ experiment: plan.experiment, from }));
   }

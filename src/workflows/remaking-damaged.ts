@@ -26,6 +26,7 @@ export async function remakingDamaged<Result>(
     try {
       if (attempt > 1) {
         await prepareExperiment(state.plan.experiment, input, control);
+        // mutation: remake
         await remakeEarlier(state, control);
       }
       return await steps();

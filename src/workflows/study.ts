@@ -44,6 +44,7 @@ export async function study(input?: unknown): Promise<StudyResult> {
     told.cells(cells);
     // A long study is a chain of runs: what is finished is found again.
     const historyIsLong = (): boolean => workflowInfo().continueAsNewSuggested;
+    // mutation: cells
     await inWindow(plan.parallel, cells.length, async (index) => {
       const cell = cells[index];
       if (cell === undefined || cell.finished || historyIsLong()) return;

@@ -43,6 +43,7 @@ export function takeUpdates(
     pauseUpdate,
     () => {
       paused = true;
+      // mutation: pause
       steps.stop();
       return update({ paused });
     },

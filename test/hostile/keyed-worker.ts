@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { TestDependencies } from '../support/test-dependencies.ts';
 import { until } from '../support/until.ts';
+import { workerScript } from '../support/worker-code.ts';
 
 const keyVariable = 'COLLOQUY_CANARY_KEY';
 
@@ -19,10 +19,14 @@ export async function startKeyedWorker(
   key: string,
   [storeRoot, engineUrl]: readonly [storeRoot: string, engineUrl: string],
 ): Promise<KeyedWorker> {
-  const script = fileURLToPath(new URL('../support/worker-main.ts', import.meta.url));
   const trainerArgs = ['--step-ms', '100'];
-  const dependencies: TestDependencies = { storeRoot, engineUrl, trainerArgs, apiKeyEnv: keyVariable };
-  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(dependencies)], {
+  const dependencies: TestDependencies = {
+    storeRoot,
+    engineUrl,
+    trainerArgs,
+    apiKeyEnv: keyVariable,
+  };
+  const child = spawn(process.execPath, [await workerScript(), JSON.stringify(dependencies)], {
     env: { ...process.env, TEMPORAL_NAMESPACE: namespace, [keyVariable]: key },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

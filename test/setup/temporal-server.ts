@@ -4,15 +4,14 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { TestProject } from 'vitest/node';
-import { startDevServer, type DevServer } from '../../src/workers/dev-server.ts';
-import { restartAtOnce } from '../support/restart-at-once.ts';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  let server: Promise<DevServer> | undefined;
+  let server: Promise<TestWorkflowEnvironment> | undefined;
   // The tests run in other processes: they ask by HTTP.
   const door = createServer((_, response) => {
-    server ??= startDevServer({ port: 0, headless: true, extraArgs: testSettings });
+    server ??= startServer();
     server.then(
       ({ address }) => response.end(address),
       (error: unknown) => response.writeHead(500).end(String(error)),
@@ -24,13 +23,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
   return async () => {
     door.close();
-    await (await server?.catch(() => undefined))?.stop();
+    await (await server?.catch(() => undefined))?.teardown();
   };
+}
+
+/** The import brings Temporal's native core: only where it is needed. */
+async function startServer(): Promise<TestWorkflowEnvironment> {
+  const { startTestEnvironment } = await import('../support/test-environment.ts');
+  return startTestEnvironment(namespaces);
 }
 
 /** Files that start workers have a namespace each, because the queues' names are the product's own. */
 const namespaces = [
   'workflows',
+  'golden',
   'observed',
   'embedded',
   'replay',
@@ -44,7 +50,6 @@ const namespaces = [
   'hostile',
   'study',
 ];
-const testSettings = [...restartAtOnce, ...namespaces.flatMap((namespace) => ['--namespace', namespace])];
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -5,14 +5,12 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
-import { startDevServer } from '../../src/workers/dev-server.ts';
 import { startInstantEngine } from './instant-engine.ts';
 import { historiesFolder } from './recorded-histories.ts';
 import { recordedShapes, type RecordingWorld } from './recorded-shapes.ts';
-import { restartAtOnce } from './restart-at-once.ts';
 import { temporalCli } from './temporal-cli.ts';
+import { startTestEnvironment } from './test-environment.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
 const shownSchema = z.object({ events: z.array(z.unknown()) });
@@ -22,17 +20,12 @@ const shapes = Object.entries(recordedShapes).filter(
   ([shape]) => wanted.length === 0 || wanted.includes(shape),
 );
 const storeRoot = await mkdtemp(join(tmpdir(), 'colloquy-recording-'));
-const server = await startDevServer({
-  port: 0,
-  headless: true,
-  extraArgs: restartAtOnce,
-});
+const server = await startTestEnvironment();
 // For the `temporal` command too.
 process.env['TEMPORAL_ADDRESS'] = server.address;
-const connection = await Connection.connect({ address: server.address });
 try {
   await using engine = await startInstantEngine();
-  const world = { client: new Client({ connection }), engine, storeRoot };
+  const world = { client: server.client, engine, storeRoot };
   for (const [shape, make] of shapes) {
     const searchAttributes = shape === 'searchable' ? '1' : '0';
     const environment = { COLLOQUY_SEARCH_ATTRIBUTES: searchAttributes };
@@ -45,8 +38,7 @@ try {
     console.log(await writeHistories(world, shape));
   }
 } finally {
-  await connection.close();
-  await server.stop();
+  await server.teardown();
   await rm(storeRoot, { recursive: true, force: true });
 }
 

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { projectRoot } from '../../src/config/installation.ts';
 import { bundleAddress } from './shared-bundle.ts';
 import type { TestDependencies } from './test-dependencies.ts';
+import { workerScript } from './worker-code.ts';
 
 export type WorkerProcess = {
   readonly pid: number;
@@ -22,12 +22,11 @@ export async function startWorkerProcess(
   dependencies: TestDependencies,
   root: string = projectRoot,
 ): Promise<WorkerProcess> {
-  const script = join(root, 'test', 'support', 'worker-main.ts');
   const preloaded = ['./jumping-clock.mjs', './killed-after-rename.mjs'].map(
     (name) => new URL(name, import.meta.url).href,
   );
-  const imports = ['tsx', ...preloaded].flatMap((each) => ['--import', each]);
-  const args = [...imports, script, JSON.stringify(dependencies)];
+  const imports = preloaded.flatMap((each) => ['--import', each]);
+  const args = [...imports, await workerScript(root), JSON.stringify(dependencies)];
   const child = spawn(process.execPath, args, {
     // The shared bundle is of the project's own code.
     env: { ...process.env, ...environment, ...(root === projectRoot ? {} : { [bundleAddress]: '' }) },

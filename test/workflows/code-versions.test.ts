@@ -1,7 +1,6 @@
 /** Code that changes while an experiment runs: real workers of two versions, each a process with its own copy of the code. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +10,7 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
-import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
+import { changedWorkflows } from '../support/changed-workflows.ts';
 import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
@@ -19,8 +18,7 @@ import { startWorkerProcess, type WorkerProcess } from '../support/worker-proces
 import { smallExperiment } from '../support/small-experiment.ts';
 import type { Handle } from '../support/workflow-rig.ts';
 
-const began = '  const beganDebates = Date.now();';
-const sleeps = "await sleep('1ms');";
+const sleeps = "await sdk.sleep('1ms');";
 
 describe('an experiment under way while the code changes', () => {
   const storeRoot = temporaryFolder();
@@ -59,15 +57,7 @@ describe('an experiment under way while the code changes', () => {
   };
 
   /** Today's code, but for what an iteration begins with. */
-  async function codeThatBeginsWith(text: string): Promise<string> {
-    const root = await copyOfTheSources();
-    const path = join(root, 'src', 'workflows', 'iterate.ts');
-    const code = await readFile(path, 'utf8');
-    expect(code).toContain(began);
-    const imports = "import { patched, sleep } from '@temporalio/workflow';\n";
-    await writeFile(path, imports + code.replace(began, `${began}\n  ${text}`));
-    return root;
-  }
+  const codeThatBeginsWith = (before: string) => changedWorkflows([{ place: 'debates', change: { before } }]);
 
   /** Starts an experiment of two iterations, which waits for a person in the first. */
   async function startAndStopInTheFirstIteration(name: string): Promise<Handle> {
@@ -119,7 +109,7 @@ describe('an experiment under way while the code changes', () => {
     const yesterday = await worker({});
     const handle = await startAndStopInTheFirstIteration('replaced');
     await yesterday.kill('SIGTERM');
-    await worker({}, await codeThatBeginsWith(`if (patched('a-moment')) ${sleeps}`));
+    await worker({}, await codeThatBeginsWith(`if (sdk.patched('a-moment')) ${sleeps}`));
     await retry(handle);
     expect((await handle.result()).evaluations).toHaveLength(3);
     expect(await runsOf('replaced')).toMatchObject([

@@ -2,12 +2,12 @@
  * The guard of running experiments: what they did under yesterday's workflow code, today's must be able to go on from. And its
  * proof: changes of the code that a running experiment would not survive.
  */
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../../src/workers/bundle.ts';
-import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
+import { type Change, changedWorkflows } from '../support/changed-workflows.ts';
 import { historiesFolder, recordedFiles, replayRecorded } from '../support/recorded-histories.ts';
 import { recordedShapes } from '../support/recorded-shapes.ts';
 import { sharedBundle } from '../support/shared-bundle.ts';
@@ -45,150 +45,94 @@ describe('a recorded history', () => {
   });
 });
 
-/** A change of the code that gives other commands: the shape that tells, the file, what stands there, and what in its place. */
-const mutations: readonly [change: string, shape: string, file: string, from: string, to: string][] = [
+/** A change of the code that gives other commands, the shape whose histories show it, and where it is made in src/workflows. */
+const mutations: readonly [what: string, shape: string, place: string, change: Change][] = [
   [
     'the evaluation comes before the record of the iteration',
     'completed',
-    'iterate.ts',
-    '  await recordIteration(',
-    '  await evaluateAgents({ ...state, agents }, control);\n  await recordIteration(',
+    'record',
+    { before: 'await evaluateAgents({ ...state, agents }, control);' },
   ],
   [
     'the datasets are built while the questions are debated',
     'completed',
-    'iterate.ts',
-    "  const debates = await debateQuestions(state, control, 'train');",
-    "  void buildDatasets(state, control);\n  const debates = await debateQuestions(state, control, 'train');",
+    'debates',
+    { before: 'void buildDatasets(state, control);' },
   ],
   [
     'the models are fine-tuned one after another',
     'completed',
-    'fine-tune-agents.ts',
-    'inWindow(models.length, models.length,',
-    'inWindow(1, models.length,',
+    'fine-tunes',
+    { replace: 'models.length', by: '1' },
   ],
   [
     'the critic is fine-tuned before the generation model',
     'completed',
-    'fine-tune-agents.ts',
-    'datasets.map(({ role, rows }) =>',
-    'datasets.toReversed().map(({ role, rows }) =>',
+    'fine-tunes',
+    { before: 'models.sort((a, b) => a.agent - b.agent || (a.role < b.role ? -1 : 1));' },
   ],
-  [
-    'half as many shards are pending at once',
-    'wide',
-    'debate-questions.ts',
-    'const window = 64;',
-    'const window = 32;',
-  ],
-  [
-    'the iteration is not recorded',
-    'reset',
-    'iterate.ts',
-    '  await recordIteration(',
-    '  if (Date.now() < 0) await recordIteration(',
-  ],
-  [
-    'an iteration begins with a timer',
-    'cancelled',
-    'iterate.ts',
-    '  const beganDebates = Date.now();',
-    "  const beganDebates = Date.now();\n  await sleep('1s');",
-  ],
+  ['half as many shards are pending at once', 'wide', 'window', { replace: '64', by: '32' }],
+  ['the iteration is not recorded', 'reset', 'record', 'left out'],
+  ['an iteration begins with a timer', 'cancelled', 'debates', { before: "await sdk.sleep('1s');" }],
   [
     'the iterations follow each other in one run',
     'completed',
-    'experiment.ts',
-    'return continueOnCurrentVersion<typeof experiment>(',
-    'return await experiment(',
+    'next iteration',
+    { before: 'return await experiment(input, { ...next, ...control.carried() });' },
   ],
-  [
-    'a step that has used up its retries ends the run',
-    'parked-retried',
-    'control.ts',
-    'await park(next, error);',
-    'throw error;',
-  ],
-  [
-    'a pause lets its steps go on',
-    'updated',
-    'updates.ts',
-    '      paused = true;\n      steps.stop();',
-    '      paused = true;',
-  ],
-  [
-    'damaged artifacts are left as they are',
-    'damaged',
-    'remaking-damaged.ts',
-    'await remakeEarlier(state, control);',
-    '',
-  ],
+  ['a step that has used up its retries ends the run', 'parked-retried', 'park', { before: 'throw error;' }],
+  ['a pause lets its steps go on', 'updated', 'pause', 'left out'],
+  ['damaged artifacts are left as they are', 'damaged', 'remake', 'left out'],
   [
     'what is still damaged at the end waits for a person at once',
     'begun-anew',
-    'experiment.ts',
-    'next.begunAnew ? park : beginAgain',
-    'park',
+    'last resort',
+    { replace: 'next.begunAnew', by: 'true' },
   ],
-  [
-    'a study runs its experiments one after another',
-    'study',
-    'study.ts',
-    'inWindow(plan.parallel, cells.length,',
-    'inWindow(1, cells.length,',
-  ],
+  ['a study runs its experiments one after another', 'study', 'cells', { replace: 'plan.parallel', by: '1' }],
   [
     'a study runs again what is finished',
     'study',
-    'study.ts',
-    'cell === undefined || cell.finished ||',
-    'cell === undefined ||',
+    'cells',
+    { before: 'cells.splice(0, cells.length, ...cells.map((cell) => ({ ...cell, finished: false })));' },
   ],
-  [
-    'the last night’s evaluation is held again',
-    'nights',
-    'night.ts',
-    'if (from !== null)',
-    'if (from !== null && Date.now() < 0)',
-  ],
+  ['the last night’s evaluation is held again', 'nights', 'adopt', 'left out'],
 ];
+const patched = 'a pause is behind patched()';
 
 describe('the recorded histories', () => {
-  let root: string;
+  /** Has all of the changes; the one whose name stands in the place of `#change#` is made. */
+  let code: string;
   beforeAll(async () => {
-    root = await copyOfTheSources();
+    const all = [
+      ...mutations.map(([what, , place, change]) => ({ what, place, change })),
+      {
+        what: patched,
+        place: 'debates',
+        change: { before: "if (sdk.patched('a-pause')) await sdk.sleep('1s');" },
+      },
+    ];
+    // Not a comparison of two constants, which the bundler would decide.
+    const when = (what: string) => `['#change#'].includes('${what}')`;
+    const root = await changedWorkflows(
+      all.map(({ what, place, change }) => ({ place, change, when: when(what) })),
+    );
+    ({ code } = await bundleWorkflows(root));
   });
 
   /** Replays those of a shape, or all, with changed code until one differs: which, and how. */
-  async function firstDifference(
-    file: string,
-    from: string,
-    to: string,
-    shape?: string,
-  ): Promise<string | undefined> {
-    const path = join(root, 'src', 'workflows', file);
-    const text = await readFile(path, 'utf8');
-    expect(text, `the code has changed: name another place in ${file}`).toContain(from);
-    const imports = /\b(patched|sleep)\(/.test(to)
-      ? "import { patched, sleep } from '@temporalio/workflow';\n"
-      : '';
-    await writeFile(path, imports + text.replace(from, to));
-    const bundle = await bundleWorkflows(root);
-    await writeFile(path, text);
+  async function firstDifference(what: string, shape?: string): Promise<string | undefined> {
+    const bundle = { code: code.replaceAll('#change#', what) };
     for await (const { file: name, difference } of replayRecorded(bundle, shape))
       if (difference !== undefined) return `${name}: ${difference}`;
     return undefined;
   }
 
-  it.each(mutations)('do not replay when %s', async (_, shape, file, from, to) => {
-    expect(await firstDifference(file, from, to, shape)).toMatch(/\.json: .*nondeterminism error/i);
+  it.each(mutations)('do not replay when %s', async (what, shape) => {
+    expect(await firstDifference(what, shape)).toMatch(/\.json: .*nondeterminism error/i);
   });
 
   it('replay when the change is behind patched()', async () => {
-    const began = '  const beganDebates = Date.now();';
-    expect(
-      await firstDifference('iterate.ts', began, `${began}\n  if (patched('a-pause')) await sleep('1s');`),
-    ).toBeUndefined();
+    expect(await firstDifference(patched)).toBeUndefined();
   });
 });

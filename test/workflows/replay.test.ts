@@ -1,9 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { progressQuery } from '../../src/workflows/progress.ts';
-import { copyOfTheSources } from '../support/copy-of-the-sources.ts';
+import { changedWorkflows } from '../support/changed-workflows.ts';
 import { replayHistories } from '../support/replay-histories.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
@@ -51,15 +49,8 @@ describe('the replay of what a test made', () => {
   });
 
   it('fails when the code makes another course of a history', async () => {
-    const root = await copyOfTheSources();
-    const path = join(root, 'src', 'workflows', 'experiment.ts');
-    const text = await readFile(path, 'utf8');
-    await writeFile(
-      path,
-      text
-        .replace('await condition(allHandlersFinished);', "await sleep('1s');")
-        .replace('  condition,', '  sleep,'),
-    );
+    const change = { before: "await sdk.sleep('1s');" };
+    const root = await changedWorkflows([{ place: 'next iteration', change }]);
     await expect(replayHistories(rig.client, { bundle: bundleWorkflows(root) })).rejects.toThrow(
       /do not replay[^]*chain/,
     );

@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { prepare } from '../../src/activities/steps/prepare.ts';
-import { onReport } from '../../src/observe/events.ts';
-import { temporaryFolder } from '../store/temporary-folder.ts';
-import { startInstantEngine } from '../support/instant-engine.ts';
-import { smallExperiment } from '../support/small-experiment.ts';
-import { testDependencies } from '../support/test-dependencies.ts';
-import { gsm8kRow, rows, writeDataset, writeRows } from '../questions/samples.ts';
+import { prepare } from '../../../src/activities/steps/prepare.ts';
+import { onReport } from '../../../src/observe/events.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { startInstantEngine } from '../../support/instant-engine.ts';
+import { runStep } from '../../support/run-step.ts';
+import { smallExperiment } from '../../support/small-experiment.ts';
+import { testDependencies } from '../../support/test-dependencies.ts';
+import { gsm8kRow, rows, writeDataset, writeRows } from '../../questions/samples.ts';
 
 const storeRoot = temporaryFolder();
-const running = { signal: new AbortController().signal, show: () => undefined };
 
 describe('preparing an experiment on a dataset', () => {
   it('writes the pinned commit into its config, and which questions were left out beside the questions', async () => {
@@ -29,10 +29,10 @@ describe('preparing an experiment on a dataset', () => {
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
     try {
       const input = { ...smallExperiment, task };
-      const plan = await prepare({ experiment: 'words', input }, dependencies, running);
+      const plan = await runStep(prepare, { experiment: 'words', input }, dependencies);
       expect(plan).toMatchObject({ train: { questions: 20 }, heldout: { questions: 10 } });
       // Begun again, its questions are read from its own folder.
-      expect(await prepare({ experiment: 'words', input }, dependencies, running)).toEqual(plan);
+      expect(await runStep(prepare, { experiment: 'words', input }, dependencies)).toEqual(plan);
     } finally {
       await dependencies.close();
     }
@@ -59,7 +59,7 @@ describe('preparing an experiment on a dataset', () => {
       task: { kind: 'arithmetic', train_size: 8, test_size: 8 },
     };
     try {
-      expect(await prepare({ experiment: 'api', input }, dependencies, running)).toMatchObject({
+      expect(await runStep(prepare, { experiment: 'api', input }, dependencies)).toMatchObject({
         learners: [],
       });
     } finally {
@@ -72,7 +72,7 @@ describe('preparing an experiment on a dataset', () => {
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
     const input = { ...smallExperiment, task: { kind: 'gsm8k', dataset_path: join(storeRoot, 'nothing') } };
     try {
-      await expect(prepare({ experiment: 'wrong', input }, dependencies, running)).rejects.toThrow(
+      await expect(runStep(prepare, { experiment: 'wrong', input }, dependencies)).rejects.toThrow(
         /task: InvalidTaskFile: The task file .*nothing cannot be used/,
       );
     } finally {

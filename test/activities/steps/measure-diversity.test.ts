@@ -1,21 +1,24 @@
 import { rm } from 'node:fs/promises';
+import { CancelledFailure } from '@temporalio/common';
+import type { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type DiversityRequest, measureDiversity } from '../../src/activities/steps/measure-diversity.ts';
-import type { Agent } from '../../src/algorithm/agents.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/experiment.ts';
-import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
-import { writeRows } from '../../src/store/files/rows.ts';
-import { manifestOf, type Model } from '../../src/store/models.ts';
-import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
-import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
-import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
-import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
-import { adapterNamed, modelNamed } from '../support/models.ts';
-import { temporaryFolder } from '../store/temporary-folder.ts';
+import { type DiversityRequest, measureDiversity } from '../../../src/activities/steps/measure-diversity.ts';
+import type { Agent } from '../../../src/algorithm/agents.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../../../src/config/experiment.ts';
+import { createEndpoints } from '../../../src/engines/endpoint/open.ts';
+import { readDocument, writeDocument } from '../../../src/store/files/documents.ts';
+import { writeRows } from '../../../src/store/files/rows.ts';
+import { manifestOf, type Model } from '../../../src/store/models.ts';
+import { type DebateRow, diversitySchema } from '../../../src/store/records/rows.ts';
+import { experimentFiles, openStore, type Store } from '../../../src/store/store.ts';
+import { type OpenDependencies, openDependencies } from '../../../src/workers/start.ts';
+import { type Asked, completion, json, serve, type TestServer } from '../../engines/fixtures/http-server.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { adapterNamed, modelNamed } from '../../support/models.ts';
+import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
+import { until } from '../../support/until.ts';
 
 const base = modelNamed('instant');
-const running = { signal: new AbortController().signal, show: () => undefined };
 const opened: OpenDependencies[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
 
@@ -27,6 +30,9 @@ function logprob(model: string, character: string): number {
 
 /** A request that scores responses; the proof of an adapter leaves the end of its prompt to the server. */
 const scores = ({ body }: Asked): boolean => 'add_generation_prompt' in body;
+
+/** In place of a status: what is refused gets no answer at all. */
+const never = 0;
 
 function engine(refuses: (asked: Asked) => boolean = () => false, status = 400): Promise<TestServer> {
   return serve((response, asked) => {
@@ -40,7 +46,9 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
     }
     if (messages === undefined) return json(response, {});
     if (scores(asked) && refuses(asked))
-      return json(response, { error: { message: 'maximum context length is 9' } }, status);
+      return status === never
+        ? undefined
+        : json(response, { error: { message: 'maximum context length is 9' } }, status);
     const begun = asked.body['add_generation_prompt'] === true ? '>' : '';
     const characters = Array.from(messages.map(({ content }) => content).join('>') + begun);
     const prompt_logprobs = characters.map((character, place) =>
@@ -126,14 +134,21 @@ async function debated(
     await writeRows(files.shard(1, 'heldout', shard), rows);
   }
   const request = { experiment: 'e', iteration: 1, shards };
-  const measured = async (agents: DiversityRequest['agents'], diversity: object = {}) => {
+  const measured = async (
+    agents: DiversityRequest['agents'],
+    diversity: object = {},
+    environment?: MockActivityEnvironment,
+  ) => {
     await writeDocument(files.config, { ...config, diversity: { ...config.diversity, ...diversity } });
-    return measureDiversity({ ...request, agents }, dependencies, running);
+    return runStep(measureDiversity, { ...request, agents }, dependencies, environment);
   };
   return { store, files, measured };
 }
 
 const scorings = ({ asked }: TestServer) => asked.filter(scores);
+
+/** As Temporal is given it. */
+const refused = { type: 'EngineRefused', message: expect.stringContaining('status 403') };
 
 describe('the diversity of agents', () => {
   it('comes from what each model thinks of all first responses', async () => {
@@ -198,7 +213,7 @@ describe('the diversity of agents', () => {
     await using server = await engine(({ body }) => broken && String(body['model']).endsWith('b'), 403);
     const { store, files, measured } = await debated(1, 'vllm', server.url);
     const agents = agentsWith([await adapter(store, 'a'), base, await adapter(store, 'b')]);
-    await expect(measured(agents)).rejects.toMatchObject({ name: 'EngineRefused', status: 403 });
+    await expect(measured(agents)).rejects.toMatchObject(refused);
     expect(await readDocument(files.diversity(1), diversitySchema)).toBeNull();
     broken = false;
     const before = scorings(server).length;
@@ -208,6 +223,31 @@ describe('the diversity of agents', () => {
     expect(again.map(({ body }) => body['model'])).toEqual(Array(4).fill(`colloquy-${'b'.repeat(16)}`));
     expect(await measured(agents)).toEqual(found);
     expect(scorings(server)).toHaveLength(before + 4);
+  });
+
+  it('is stopped by a cancellation, and the next attempt asks only for what is missing, whatever was shown', async () => {
+    let silent = true;
+    await using server = await engine(({ body }) => silent && String(body['model']).endsWith('b'), never);
+    const { store, measured } = await debated(1, 'vllm', server.url);
+    const agents = agentsWith([await adapter(store, 'a'), base, await adapter(store, 'b')]);
+    const environment = activityEnvironment();
+    const beats = beatsOf(environment);
+    const ended = measured(agents, {}, environment).catch((error: unknown) => error);
+    // Of the two that answer, the prompt and three responses each.
+    await until('all but one model have answered', () => scorings(server).length >= 2 * 4 + 1);
+    const shown = beats.length;
+    await until('it beats', () => beats.length > shown);
+    expect(beats.at(-1)).toMatchObject({ questions: 0, total: 1 });
+    environment.cancel();
+    expect(await ended).toBeInstanceOf(CancelledFailure);
+
+    silent = false;
+    const before = scorings(server).length;
+    const heartbeatDetails = { questions: 1, total: 1 };
+    const next = activityEnvironment({ attempt: 2, heartbeatDetails });
+    expect(await measured(agents, {}, next)).toMatchObject({ nllOfOthers: { of: 1 }, leftOut: null });
+    const again = scorings(server).slice(before);
+    expect(again.map(({ body }) => body['model'])).toEqual(Array(4).fill(`colloquy-${'b'.repeat(16)}`));
   });
 
   it('goes without likelihoods where the endpoint has none, and says so', async () => {
@@ -234,10 +274,7 @@ describe('the diversity of agents', () => {
   it('is of any other error no result', async () => {
     await using server = await serve((response) => json(response, { error: 'x' }, 403));
     const { measured } = await debated(1, 'vllm', server.url);
-    await expect(measured(agentsWith([base, base]))).rejects.toMatchObject({
-      name: 'EngineRefused',
-      status: 403,
-    });
+    await expect(measured(agentsWith([base, base]))).rejects.toMatchObject(refused);
   });
 
   it('takes its vectors from a sentence encoder where one is named, a blank response being none', async () => {
