@@ -1,16 +1,15 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { colours, wantsColours } from './colours.ts';
-import { phaseProgress } from './phase-progress.ts';
-import { createNews, fineTuneText, phaseText, whereText } from './progress-text.ts';
-import { createRateMeter } from './rate-meter.ts';
-import type { Snapshot } from './snapshot.ts';
+import { phaseProgressText } from '../workflows/progress-table.ts';
+import { createNews, fineTuneText, liveProgress, whereText } from './experiment/progress.ts';
+import type { Snapshot } from './experiment/snapshot.ts';
+import { colours, wantsColours } from './terminal.ts';
 
-/** Shows an experiment's progress as it comes. */
+/** Shows the progress of an experiment while it runs. */
 export type Display = {
-  show(snapshot: Snapshot): void;
-  /** A line that stays. */
-  say(line: string): void;
-  stop(): void;
+  readonly show: (snapshot: Snapshot) => void;
+  /** Prints a line that stays. */
+  readonly say: (line: string) => void;
+  readonly stop: () => void;
 };
 
 /** Bars on a terminal, plain lines elsewhere: in a log file, a pipe, a CI. */
@@ -18,24 +17,24 @@ export function createDisplay(stream: NodeJS.WriteStream): Display {
   return stream.isTTY && process.env['TERM'] !== 'dumb' ? terminalDisplay(stream) : plainDisplay(stream);
 }
 
-/** One line for each phase, one more every 15 seconds while it lasts. */
+/** One line for each phase, and one more every 15 seconds while it lasts. */
 function plainDisplay(stream: NodeJS.WriteStream, everyMs = 15_000): Display {
   const say = (line: string): void =>
     void stream.write(`${new Date().toTimeString().slice(0, 8)}  ${line}\n`);
-  const tracker = trackPhase();
+  const track = trackPhase();
   const news = createNews();
-  let told = { where: '', at: 0 };
+  let last = { where: '', at: 0 };
   return {
     say,
     show(snapshot) {
       for (const line of news(snapshot)) say(line);
       if (snapshot.progress === null) return;
-      const { where, text } = tracker(snapshot, Date.now());
-      if (where === told.where && Date.now() - told.at < everyMs) return;
-      told = { where, at: Date.now() };
+      const { where, text } = track(snapshot, snapshot.progress);
+      if (where === last.where && Date.now() - last.at < everyMs) return;
+      last = { where, at: Date.now() };
       const [fineTune] = fineTunesIn(snapshot);
       const detail = fineTune === undefined ? '' : `; ${fineTune.id}: ${fineTuneText(fineTune.heartbeat)}`;
-      say(`${where}: ${text}${detail}`);
+      say(`${where}, ${text}${detail}`);
     },
     stop: () => undefined,
   };
@@ -49,17 +48,17 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
     format: `{label} ${wantsColours(stream) ? cyan('{bar}') : '{bar}'} {percentage} %  ${dim('{text}')}`,
     barCompleteChar: '━',
     barIncompleteChar: '╌',
-    barsize: 24,
+    barsize: 16,
     hideCursor: true,
     clearOnComplete: true,
     gracefulExit: false,
     fps: 8,
   });
-  const tracker = trackPhase();
-  const fineTunes = new Map<string, SingleBar>();
-  let phaseBar: SingleBar | undefined;
+  const track = trackPhase();
   const news = createNews();
-  // The bars print what is logged when they are next drawn: before the first and after the last drawing, that is never.
+  const fineTuneBars = new Map<string, SingleBar>();
+  let phaseBar: SingleBar | undefined;
+  // The bars print logged lines when they are next drawn. Without bars, before the first or after the last drawing, that is never.
   const say = (line: string): void => {
     if (phaseBar === undefined) stream.write(`${line}\n`);
     else bars.log(`${line}\n`);
@@ -67,15 +66,15 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
 
   const showFineTunes = (snapshot: Snapshot): void => {
     const running = fineTunesIn(snapshot);
-    for (const [id, bar] of fineTunes) {
+    for (const [id, bar] of fineTuneBars) {
       if (running.some((each) => each.id === id)) continue;
       bars.remove(bar);
-      fineTunes.delete(id);
+      fineTuneBars.delete(id);
     }
     for (const { id, heartbeat } of running) {
       const payload = { label: id.padEnd(labelWidth), text: fineTuneText(heartbeat) };
-      const bar = fineTunes.get(id) ?? bars.create(1000, 0, payload);
-      fineTunes.set(id, bar);
+      const bar = fineTuneBars.get(id) ?? bars.create(1000, 0, payload);
+      fineTuneBars.set(id, bar);
       bar.update(Math.round((1000 * heartbeat.step) / Math.max(1, heartbeat.totalSteps)), payload);
     }
   };
@@ -85,7 +84,7 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
     show(snapshot) {
       for (const line of news(snapshot)) say(line);
       if (snapshot.progress === null) return;
-      const { where, text, fraction } = tracker(snapshot, Date.now());
+      const { where, text, fraction } = track(snapshot, snapshot.progress);
       const payload = { label: where.padEnd(labelWidth), text };
       phaseBar ??= bars.create(1000, 0, payload);
       phaseBar.update(Math.round(1000 * fraction), payload);
@@ -100,7 +99,7 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
   };
 }
 
-const labelWidth = 28;
+const labelWidth = 30;
 
 function fineTunesIn({ pending }: Snapshot) {
   return pending.flatMap(({ id, heartbeat }) =>
@@ -108,23 +107,18 @@ function fineTunesIn({ pending }: Snapshot) {
   );
 }
 
-/** Follows a phase's fraction and its rate; within one phase a fraction never falls, although its parts are read one after another. */
+/** The words and the done fraction (0..1) of a phase. It never goes back within a phase, although its parts are read one after another. */
 function trackPhase() {
-  let meter = createRateMeter();
   let phaseStarted = '';
   let highest = 0;
-  return ({ progress, pending }: Snapshot, at: number) => {
-    if (progress === null) return { where: '', text: '', fraction: 0 };
-    if (progress.phaseStartedAt !== phaseStarted) {
-      phaseStarted = progress.phaseStartedAt;
-      meter = createRateMeter();
+  return ({ pending }: Snapshot, progress: NonNullable<Snapshot['progress']>) => {
+    const live = liveProgress(progress, pending, Date.now());
+    if (live.phaseStartedAt !== phaseStarted) {
+      phaseStarted = live.phaseStartedAt;
       highest = 0;
     }
-    const phase = phaseProgress(progress, pending);
-    highest = Math.max(highest, phase.fraction);
-    meter.note(at, highest);
-    const done = Math.max(phase.done, phase.unit === 'questions' ? Math.floor(highest * phase.total) : 0);
-    const text = phaseText({ ...phase, fraction: highest, done }, meter.perSecond());
-    return { where: whereText(progress), text, fraction: highest };
+    highest = Math.max(highest, live.done);
+    const text = phaseProgressText({ ...live, done: highest });
+    return { where: whereText(live), text, fraction: highest / Math.max(live.total, 1) };
   };
 }

@@ -1,7 +1,7 @@
-/** The program `colloquy`: everything is in runCli, which tests call too. */
+/** The program `colloquy`. Everything is in runCli, so that tests can call it. */
 import { runCli } from './run-cli.ts';
 
-// Nobody reads any more (`colloquy show … | head`): that is no error.
+// The reader has closed the pipe (`colloquy show … | head`), which is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

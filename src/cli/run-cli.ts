@@ -1,77 +1,70 @@
-import { runCommand } from 'citty';
-import { closest } from 'fastest-levenshtein';
-import { checkArguments } from './check-arguments.ts';
-import type { Command } from './command.ts';
-import { commands } from './commands.ts';
-import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { commandHelp, mainHelp } from './help.ts';
-import { exitCodeOf, messageOf } from './known-errors.ts';
+import { CommanderError } from '@commander-js/extra-typings';
 import { colloquyVersion } from '../config/installation.ts';
-import { UsageError } from './usage-error.ts';
+import { command, heading, indented, takeExitCode } from './command.ts';
+import { abort, pause, resume, retry, setIterations } from './commands/steer.ts';
+import { compare } from './commands/compare.ts';
+import { dev } from './commands/dev.ts';
+import { exportCommand } from './commands/export.ts';
+import { grade } from './commands/grade.ts';
+import { presets } from './commands/presets.ts';
+import { quickstart } from './commands/quickstart.ts';
+import { report } from './commands/report.ts';
+import { run } from './commands/run.ts';
+import { schedule } from './commands/schedule.ts';
+import { show } from './commands/show.ts';
+import { status } from './commands/status.ts';
+import { study } from './commands/study.ts';
+import { validate } from './commands/validate.ts';
+import { worker } from './commands/worker.ts';
+import { type ExitCode, exitCodeOf, exitCodes, messageOf } from './errors.ts';
+
+/** The program with all of its commands, in the order in which people meet them. */
+export const program = command(
+  '',
+  'language models that improve by debating, as a durable Temporal pipeline',
+  [
+    'colloquy quickstart                       # everything on a tiny model, on this machine',
+    'colloquy dev                              # a Temporal server and a worker',
+    'colloquy run configs/quickstart.yaml      # an experiment, with its progress',
+  ],
+).version(colloquyVersion(), '-v, --version', 'print the version');
+for (const each of [quickstart, dev, worker, run, study, status, pause, resume, retry, abort, setIterations])
+  program.addCommand(each);
+for (const each of [show, report, compare, exportCommand, schedule, validate, presets, grade])
+  program.addCommand(each);
+program.addHelpText('after', () =>
+  [
+    '',
+    heading('Exit codes:'),
+    ...indented([
+      '0  done                                  3  the experiment waits for a person (retry or abort)',
+      '1  failed                                4  Temporal is not reachable',
+      '2  the command line or the config is wrong  130  left with Ctrl-C',
+    ]),
+    '',
+    heading('Environment:'),
+    ...indented([
+      'TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_PROFILE, ...  as for the temporal CLI',
+      'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project)',
+      'COLLOQUY_ENDPOINTS  a file of the endpoints that answer (default: configs/endpoints.yaml)',
+      'NO_COLOR            no colours',
+    ]),
+  ].join('\n'),
+);
 
 /**
- * Runs one command line (without the program's own name) and returns the exit code. Errors that have a class of their own are
- * told in their words; any other is a bug and comes with its stack.
+ * Runs one command line (without the program's own name) and returns the exit code. For an error with a class of its own, prints
+ * only its message; any other error is a bug and is printed with its stack.
  */
 export async function runCli(argv: readonly string[]): Promise<ExitCode> {
+  takeExitCode();
   try {
-    const [first, ...rest] = argv;
-    if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-      const about = commandIn(rest)?.command;
-      console.log(about === undefined ? mainHelp(commands) : await commandHelp(about));
-      return first === undefined ? exitCodes.badUsage : exitCodes.ok;
-    }
-    if (first === '--version' || first === '-v') {
-      console.log(colloquyVersion());
-      return exitCodes.ok;
-    }
-    const found = commandIn(argv);
-    if (found === undefined) {
-      const group = commands.filter(({ name }) => name.startsWith(`${first} `));
-      if (group.length === 0 || !(rest[0] === '--help' || rest[0] === '-h')) throw noSuchCommand(argv);
-      console.log(mainHelp(group));
-      return exitCodes.ok;
-    }
-    return await runOne(found.command, found.rest);
+    await program.parseAsync(argv, { from: 'user' });
+    return takeExitCode();
   } catch (error) {
+    // Commander has printed its message, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badUsage;
     console.error(messageOf(error));
     return exitCodeOf(error);
   }
-}
-
-async function runOne(command: Command, rawArgs: string[]): Promise<ExitCode> {
-  const beforeDashes = rawArgs.includes('--') ? rawArgs.slice(0, rawArgs.indexOf('--')) : rawArgs;
-  if (beforeDashes.includes('--help') || beforeDashes.includes('-h')) {
-    console.log(await commandHelp(command));
-    return exitCodes.ok;
-  }
-  checkArguments(command, rawArgs);
-  const { result } = await runCommand(command.definition, { rawArgs }).catch((error: unknown) => {
-    throw error instanceof Error && error.name === 'CLIError'
-      ? new UsageError(`${error.message}.`, command.name)
-      : error;
-  });
-  // Commands are made by command(), whose `run` returns an exit code.
-  return result as ExitCode;
-}
-
-/** The command that the first words name (some have two words: `schedule create`), and the words after it. */
-function commandIn(words: readonly string[]): { command: Command; rest: string[] } | undefined {
-  for (const length of [2, 1]) {
-    const name = words.slice(0, length).join(' ');
-    const command = commands.find((each) => each.name === name);
-    if (command !== undefined) return { command, rest: words.slice(length) };
-  }
-  return undefined;
-}
-
-function noSuchCommand([first = '', second = '']: readonly string[]): UsageError {
-  const names = commands.map(({ name }) => name);
-  const ofGroup = names.filter((name) => name.startsWith(`${first} `));
-  if (ofGroup.length === 0)
-    return new UsageError(`There is no command "${first}". Did you mean "${closest(first, names)}"?`);
-  const given = `${first} ${second}`.trim();
-  const nearest =
-    second.startsWith('-') || second === '' ? '' : ` Did you mean "${closest(given, ofGroup)}"?`;
-  return new UsageError(`"${first}" needs one of: ${ofGroup.join(', ')}.${nearest}`);
 }

@@ -18,14 +18,30 @@ export function progressTable(progress: Progress): ProgressTable {
   };
 }
 
+/** Where an experiment is, in a few words: `iteration 2 of 3: debating`. */
+export function phaseName({ phase, iteration, iterations }: Progress): string {
+  if (phase === 'preparing' || phase === 'done') return phase;
+  return `${iteration === 0 ? 'base model' : `iteration ${iteration} of ${iterations}`}: ${phase}`;
+}
+
+/** How far the phase is, in one line beside a bar: `144 of 320 questions, 8.0 questions/s, about 22 s left`. */
+export function phaseProgressText(progress: Progress): string {
+  const left = timeLeft(progress);
+  return [
+    questionsText(progress) ?? stepsText(progress),
+    ...(rateText(progress) === unknown ? [] : [rateText(progress)]),
+    ...(left === undefined || progress.done >= progress.total ? [] : [`about ${left} left`]),
+  ].join(', ');
+}
+
 function stateText({ state, inFlight }: Progress): string {
   return state === 'pausing' ? `pausing: ${counted(inFlight, 'step is', 'steps are')} saving` : state;
 }
 
-function phaseText({ phase, iteration, iterations }: Progress): string {
-  if (phase === 'preparing' || phase === 'done') return phase;
-  const place = iteration === 0 ? 'base model' : `iteration ${iteration} of ${iterations}`;
-  return `${place}: ${phase} (${meaning[phase]})`;
+function phaseText(progress: Progress): string {
+  const { phase } = progress;
+  const name = phaseName(progress);
+  return phase === 'preparing' || phase === 'done' ? name : `${name} (${meaning[phase]})`;
 }
 
 /** For people who have not read the paper. */
@@ -37,12 +53,21 @@ const meaning: Readonly<Record<Exclude<Progress['phase'], 'preparing' | 'done'>,
   reporting: 'the result and the report are written',
 };
 
-/** Shards are told as questions: people know how many of those there are. */
-function doneText({ unit, done, total, questions, phase, evaluations }: Progress): string {
+function doneText(progress: Progress): string {
+  const { phase, evaluations } = progress;
   if (phase === 'done') return counted(Math.max(0, evaluations.length - 1), 'iteration', 'iterations');
-  const steps = `${Math.floor(done)} of ${total} ${unit}`;
-  if (unit !== 'shards' || total === 0) return steps;
-  return `${Math.floor((done / total) * questions)} of ${questions} questions (${steps})`;
+  const questions = questionsText(progress);
+  return questions === undefined ? stepsText(progress) : `${questions} (${stepsText(progress)})`;
+}
+
+function stepsText({ unit, done, total }: Progress): string {
+  return `${Math.floor(done)} of ${total} ${unit}`;
+}
+
+/** Shards as questions, because people know how many of those there are; undefined for other steps. */
+function questionsText({ unit, done, total, questions }: Progress): string | undefined {
+  if (unit !== 'shards' || total === 0) return undefined;
+  return `${Math.floor((done * questions) / total)} of ${questions} questions`;
 }
 
 function rateText(progress: Progress): string {
@@ -57,9 +82,14 @@ function rateText(progress: Progress): string {
 }
 
 function timeLeftText(progress: Progress): string {
+  const left = timeLeft(progress);
+  return left === undefined ? unknown : `about ${left} in this phase`;
+}
+
+function timeLeft(progress: Progress): string | undefined {
   const steps = stepsPerSecond(progress);
-  if (steps === undefined || progress.state !== 'running') return unknown;
-  return `about ${duration((progress.total - progress.done) / steps)} in this phase`;
+  if (steps === undefined || progress.state !== 'running') return undefined;
+  return duration((progress.total - progress.done) / steps);
 }
 
 /** Over the whole phase: undefined before its first step is done. */
@@ -99,8 +129,8 @@ function whatToDo({ experiment, state }: Progress): string {
 
 /** `text` as one word of a shell's command line. */
 export function shellWord(text: string): string {
-  const safe = terminalSafe(text).replace(/\s+/g, ' ');
-  return /^[\w.-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", String.raw`'\''`)}'`;
+  const safe = terminalSafe(text).replace(/[\n\t]/g, ' ');
+  return /^[\w./=:,@+-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 const unknown = '–';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connect, type Temporal } from '../../src/cli/connect.ts';
+import { connect, type Temporal } from '../../src/cli/server/connect.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 
@@ -140,8 +140,8 @@ describe('colloquy schedule', () => {
       ['create', 'x', 'configs/quickstart.yaml', '--cron', '0 2 * * 99'],
       'not in range',
     ],
-    ['an unknown command', ['shw'], 'Did you mean "schedule show"?'],
-    ['no command', [], 'needs one of: schedule create'],
+    ['an unknown command', ['shw'], 'Did you mean show?'],
+    ['no command', [], 'Usage: colloquy schedule'],
   ])('refuses %s with exit code 2, and makes nothing', async (_, argv, words) => {
     const { code, err } = await schedule(...argv);
     expect(err).toContain(words);

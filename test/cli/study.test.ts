@@ -1,13 +1,13 @@
 /** `colloquy study` and what is said of studies, with a real server and a worker in this process. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect, type Temporal } from '../../src/cli/connect.ts';
+import { connect, type Temporal } from '../../src/cli/server/connect.ts';
 import type { Display } from '../../src/cli/display.ts';
-import { followStudy } from '../../src/cli/follow-study.ts';
+import { followStudy } from '../../src/cli/study/follow.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { startExperiment } from '../../src/cli/start-experiment.ts';
-import { startStudy, StudyHasOtherConfig } from '../../src/cli/start-study.ts';
-import { sendUpdate } from '../../src/cli/steer-experiment.ts';
-import { OtherKind } from '../../src/cli/workflow-kind.ts';
+import { startExperiment } from '../../src/cli/experiment/start.ts';
+import { startStudy, StudyHasOtherConfig } from '../../src/cli/study/start.ts';
+import { sendUpdate } from '../../src/cli/experiment/steer.ts';
+import { OtherKind } from '../../src/cli/server/workflow.ts';
 import { abortUpdate, pauseUpdate } from '../../src/workflows/progress.ts';
 import { studyProgressQuery } from '../../src/workflows/study-progress.ts';
 import { smallExperiment } from '../support/small-experiment.ts';
@@ -117,7 +117,7 @@ describe('a study on the command line', { timeout: 60_000 }, () => {
     expect(cells).toMatchObject([{ state: 'failed', reason: 'It was cancelled.' }]);
   });
 
-  it('is told as terminated when it was', async () => {
+  it('is shown as terminated when it was', async () => {
     await held();
     await startStudy(temporal, 'gone', study({ methods: ['base'] }));
     await underWay();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parse, type DefaultTreeAdapterTypes } from 'parse5';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { debateText } from '../../src/cli/debate-text.ts';
+import { debateText } from '../../src/cli/commands/show.ts';
 import { openLibrary } from '../../src/report/debate-browser/page/library.ts';
 import { readDebates } from '../../src/store/records/rows.ts';
 import type { DebateRow } from '../../src/store/records/rows.ts';

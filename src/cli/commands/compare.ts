@@ -1,44 +1,40 @@
-import { compareExperiments } from '../../report/compare-experiments.ts';
-import { differingQuestions } from '../../report/differing-questions.ts';
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import type { Accuracy } from '../../algorithm/measures/answers.ts';
+import type { PairedTest } from '../../algorithm/measures/tests.ts';
+import {
+  compareExperiments,
+  type Comparison,
+  type IterationComparison,
+} from '../../report/compare-experiments.ts';
+import { type DifferingQuestion, differingQuestions } from '../../report/differing-questions.ts';
 import { readEvaluatedExperiment } from '../../report/evaluated-experiment.ts';
-import { experimentFiles, openStore } from '../../store/store.ts';
-import { wantsColours } from '../colours.ts';
-import { command, jsonFlag } from '../command.ts';
-import { comparisonText, differingText } from '../comparison-text.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { experimentName } from '../experiment-argument.ts';
-import { iterationOption } from '../iteration-option.ts';
-import { printJson } from '../print-json.ts';
+import { count, evaluationName, points, pValue, withError } from '../../report/format.ts';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { openStore } from '../../store/store.ts';
+import { experimentName, iterationNumber } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import { printJson, wantsColours } from '../terminal.ts';
 
 /** `colloquy compare A B` */
-export const compare = command({
-  name: 'compare',
-  description: 'compare two finished experiments on the held-out questions that both have',
-  examples: [
+export const compare = command(
+  'compare',
+  'compare two finished experiments on the held-out questions that both have',
+  [
     'colloquy compare quickstart second',
-    'colloquy compare quickstart second --iteration 2 --questions   # and which questions only one got right',
+    'colloquy compare quickstart second --iteration 2 --questions   # and the questions that only one got right',
   ],
-  args: {
-    a: { type: 'positional', description: "an experiment's name", required: true },
-    b: { type: 'positional', description: "another experiment's name", required: true },
-    iteration: {
-      type: 'string',
-      description: 'only this one (0: the base model; default: all)',
-      valueHint: 'i',
-    },
-    questions: {
-      type: 'boolean',
-      description: 'list the questions that only one got right (default: after the last iteration of both)',
-      default: false,
-    },
-    ...jsonFlag,
-  },
-  run: async ({ a: nameOfA, b: nameOfB, iteration, questions, json }) => {
-    const wanted = iterationOption(iteration, 'compare');
+)
+  .argument('<a>', "an experiment's name", experimentName)
+  .argument('<b>', "another experiment's name", experimentName)
+  .option('--iteration <i>', 'only this one (0: the base model; default: all)', iterationNumber)
+  .option('--questions', 'list the questions that only one got right, after the last iteration of both')
+  .addOption(jsonOption)
+  .action(async (nameOfA, nameOfB, { iteration, questions, json }) => {
     const store = openStore();
-    const a = await readEvaluatedExperiment(experimentFiles(store, experimentName(nameOfA)));
-    const b = await readEvaluatedExperiment(experimentFiles(store, experimentName(nameOfB)));
-    const comparison = compareExperiments(a, b, wanted);
+    const a = await readEvaluatedExperiment(store.experiment(nameOfA));
+    const b = await readEvaluatedExperiment(store.experiment(nameOfB));
+    const comparison = compareExperiments(a, b, iteration);
     const last = Math.max(
       ...comparison.iterations.filter(({ tests }) => tests).map((each) => each.iteration),
     );
@@ -52,6 +48,100 @@ export const compare = command({
       console.log(comparisonText(comparison, { colours: wantsColours() }));
       if (differing !== undefined) console.log(`\n${differingText(comparison, last, differing)}`);
     }
-    return exitCodes.ok;
-  },
-});
+  });
+
+/** A comparison for the terminal: the settings that differ, the questions that are compared, and the figures. */
+export function comparisonText(comparison: Comparison, options: { colours: boolean }): string {
+  return [configText(comparison), questionsText(comparison), figuresTable(comparison, options)].join('\n\n');
+}
+
+/** The questions that only one of the two got right, with both answers. */
+export function differingText(
+  { a, b }: Comparison,
+  iteration: number,
+  differing: readonly DifferingQuestion[],
+): string {
+  const only = (right: 'a' | 'b', name: string) => {
+    const questions = differing.filter((each) => each.right === right);
+    const lines = questions.map(({ a: ofA, b: ofB }) => {
+      const ids =
+        ofA.questionId === ofB.questionId ? ofA.questionId : `${ofA.questionId} / ${ofB.questionId}`;
+      const answers = `gold ${ofA.gold}; ${a}: ${ofA.debate.answer ?? 'none'}; ${b}: ${ofB.debate.answer ?? 'none'}`;
+      return terminalSafe(`  ${ids}  ${oneLine(ofA.question)}  (${oneLine(answers)})`);
+    });
+    return [
+      `Only ${name} right, by debate, ${evaluationName(iteration)}: ${questions.length}`,
+      ...lines,
+    ].join('\n');
+  };
+  return `${only('a', a)}\n\n${only('b', b)}`;
+}
+
+function configText({ a, b, config }: Comparison): string {
+  if (config === null) return 'Their settings cannot be compared: the config.json of one of them is gone.';
+  if (config.length === 0) return 'The configs are equal.';
+  const lines = config.map(
+    ({ path, before, after }) => `  ${path}: ${settingText(before)} -> ${settingText(after)}`,
+  );
+  return [`Settings that differ, ${a} -> ${b}:`, ...lines].map(terminalSafe).join('\n');
+}
+
+function settingText(value: unknown): string {
+  return value === undefined ? 'none' : JSON.stringify(value);
+}
+
+function questionsText({ a, b, questions }: Comparison): string {
+  const line = (what: string, ids: readonly string[]) =>
+    ids.length === 0 ? [] : [`  ${count(ids.length)} ${what}: ${namedFew(ids)}`];
+  return [
+    `${count(questions.common)} held-out questions in both`,
+    ...line('of them judged by gold answers that are not written alike', questions.otherGold),
+    ...line(`only in ${a}, left out`, questions.onlyInA),
+    ...line(`only in ${b}, left out`, questions.onlyInB),
+  ].join('\n');
+}
+
+const mostNamed = 8;
+
+function namedFew(ids: readonly string[]): string {
+  const more = ids.length - mostNamed;
+  return terminalSafe(ids.slice(0, mostNamed).join(', ') + (more > 0 ? ` and ${count(more)} more` : ''));
+}
+
+function figuresTable({ a, b, iterations }: Comparison, options: { colours: boolean }): string {
+  const { bold, dim } = pc.createColors(options.colours);
+  const table = new Table({
+    head: ['accuracy, %', '', a, b, 'difference', `only ${a}`, `only ${b}`, 'p'].map((head) => bold(head)),
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    style: { head: [], border: options.colours ? ['gray'] : [] },
+  });
+  for (const each of iterations) table.push(...rowsOf(each));
+  return (
+    table.toString() +
+    `\n${dim(`± one standard error; difference: ${b} minus ${a}, in points; p: McNemar, exact, two-sided`)}`
+  );
+}
+
+function rowsOf({ iteration, a, b, tests }: IterationComparison): string[][] {
+  const methods = ['single', 'majority', 'debate'] as const;
+  return methods.map((method, index) => [
+    index === 0 ? evaluationName(iteration) : '',
+    method,
+    figure(a?.[method]),
+    figure(b?.[method]),
+    a === null || b === null ? '–' : points(b[method].accuracy - a[method].accuracy),
+    ...testCells(method === 'single' ? undefined : tests?.[method]),
+  ]);
+}
+
+function figure(value: Accuracy | undefined): string {
+  return value === undefined ? '–' : withError(value);
+}
+
+function testCells(test: PairedTest | undefined): string[] {
+  return test === undefined ? ['–', '–', '–'] : [String(test.wins), String(test.losses), pValue(test.pValue)];
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

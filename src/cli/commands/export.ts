@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import { type DatasetFormat, datasetFormats } from '../../export/dataset-files.ts';
 import { exportDatasets } from '../../export/export-datasets.ts';
@@ -7,75 +8,62 @@ import { type FinishedIteration, finishedIteration } from '../../export/finished
 import { count } from '../../report/format.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createGrader } from '../../grading/grader.ts';
-import { command, jsonFlag, nameArgument } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { experimentName } from '../experiment-argument.ts';
-import { iterationOption } from '../iteration-option.ts';
-import { printJson } from '../print-json.ts';
-import { shortPath } from '../tell-ending.ts';
-import { UsageError } from '../usage-error.ts';
+import { experimentName, iterationNumber } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import { UsageError } from '../errors.ts';
+import { printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy export NAME` */
-export const exportCommand = command({
-  name: 'export',
-  description: "write an iteration's datasets or models for other programs, with a card",
-  examples: [
+export const exportCommand = command(
+  'export',
+  "write an iteration's datasets or models for other programs, with a card",
+  [
     "colloquy export quickstart                      # the last iteration's datasets, as TRL takes them",
     'colloquy export quickstart --iteration 1 --format openai',
     'colloquy export quickstart --format dpo --output ~/preferences',
     'colloquy export quickstart --models             # LoRA adapters, as peft and vLLM take them',
   ],
-  args: {
-    ...nameArgument,
-    iteration: {
-      type: 'string',
-      description: 'which iteration (default: the last of a finished experiment)',
-      valueHint: 'i',
-    },
-    format: {
-      type: 'string',
-      description: 'of datasets (default: trl)',
-      valueHint: datasetFormats.join('|'),
-    },
-    models: { type: 'boolean', description: 'the models instead of the datasets', default: false },
-    output: {
-      type: 'string',
-      description: 'the folder to make (default: one in runs/NAME/export)',
-      valueHint: 'folder',
-    },
-    ...jsonFlag,
-  },
-  run: async ({ name, iteration, format, models, output, json }) => {
+)
+  .argument('<name>', "the experiment's name", experimentName)
+  .option('--iteration <i>', 'which iteration (default: the last of a finished experiment)', iterationNumber)
+  .option('--format <format>', `of the datasets: ${datasetFormats.join(', ')} (default: trl)`, datasetFormat)
+  .option('--models', 'the models instead of the datasets')
+  .option('--output <folder>', 'the folder to make (default: one in runs/NAME/export)')
+  .addOption(jsonOption)
+  .action(async (experiment, { iteration, format, models, output, json }) => {
     if (models && format !== undefined)
       throw new UsageError('--format is for datasets: it does not go with --models.', 'export');
     if (output === '') throw new UsageError('--output needs a folder.', 'export');
-    const what = models ? 'models' : formatOption(format);
+    const what = models ? 'models' : (format ?? 'trl');
     const store = openStore();
-    const experiment = experimentName(name);
-    const done = await finishedIteration(store, experiment, iterationOption(iteration, 'export'));
-    const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${what}`).where);
-    const told = await (what === 'models'
+    const done = await finishedIteration(store, experiment, iteration);
+    const folder = resolve(
+      output ?? join(done.files.folder, 'export', `iteration-${done.iteration}-${what}`),
+    );
+    const written = await (what === 'models'
       ? writeModels(store, done, folder)
       : writeDatasets(what, done, folder));
-    if (json) printJson({ experiment, iteration: done.iteration, format: what, folder, ...told.facts });
-    else console.log([...told.lines, shortPath(folder)].join('\n'));
-    return exitCodes.ok;
-  },
-});
+    if (json) printJson({ experiment, iteration: done.iteration, format: what, folder, ...written.facts });
+    else console.log([...written.lines, shortPath(folder)].join('\n'));
+  });
 
-/** @throws UsageError naming the nearest format */
-function formatOption(given = 'trl'): DatasetFormat {
+/** The parser of `--format`. */
+function datasetFormat(given: string): DatasetFormat {
   const format = datasetFormats.find((each) => each === given);
   if (format !== undefined) return format;
-  throw new UsageError(
-    `There is no format "${given}", only ${datasetFormats.join(', ')}. Did you mean ${closest(given, [...datasetFormats])}?`,
-    'export',
+  throw new InvalidArgumentError(
+    `The formats are ${datasetFormats.join(', ')}. Did you mean ${closest(given, [...datasetFormats])}?`,
   );
 }
 
-type Told = { readonly facts: object; readonly lines: readonly string[] };
+/** What was written: for `--json`, and as lines. */
+type Written = { readonly facts: object; readonly lines: readonly string[] };
 
-async function writeDatasets(format: DatasetFormat, done: FinishedIteration, folder: string): Promise<Told> {
+async function writeDatasets(
+  format: DatasetFormat,
+  done: FinishedIteration,
+  folder: string,
+): Promise<Written> {
   const grader = createGrader();
   try {
     const files = await exportDatasets(format, done, folder, (a, b) => grader.equal(a, b));
@@ -88,7 +76,7 @@ async function writeDatasets(format: DatasetFormat, done: FinishedIteration, fol
   }
 }
 
-async function writeModels(store: Store, done: FinishedIteration, folder: string): Promise<Told> {
+async function writeModels(store: Store, done: FinishedIteration, folder: string): Promise<Written> {
   const { models, stillBase } = await exportModels(store, done, folder);
   const lines = [...models, ...stillBase.map((name) => `${name}: still the base model, nothing to copy`)];
   return { facts: { models, stillBase }, lines };

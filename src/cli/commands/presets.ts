@@ -1,34 +1,28 @@
-import { type Preset, presets as allPresets } from '../../config/resolve.ts';
+import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
-import { colours } from '../colours.ts';
-import { command, jsonFlag } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { printJson } from '../print-json.ts';
-import { shortPath } from '../tell-ending.ts';
+import { command, jsonOption } from '../command.ts';
+import { colours, printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy presets` */
-export const presets = command({
-  name: 'presets',
-  description: 'list the configs that come with Colloquy',
-  examples: ['colloquy presets', `temporal workflow start ... --input '{"preset": "quickstart"}'`],
-  args: jsonFlag,
-  run: ({ json }) => {
-    const [all, studies] = [allPresets(), studyPresets()];
+export const presets = command('presets', 'list the configs that come with Colloquy', [
+  'colloquy presets',
+  `temporal workflow start ... --input '{"preset": "quickstart"}'`,
+])
+  .addOption(jsonOption)
+  .action(({ json }) => {
+    const [experiments, studies] = [experimentPresets(), studyPresets()];
     if (json)
-      printJson([
-        ...all.map((each) => ({ ...each, kind: 'experiment' })),
+      return printJson([
+        ...experiments.map((each) => ({ ...each, kind: 'experiment' })),
         ...studies.map((each) => ({ ...each, kind: 'study' })),
       ]);
-    else {
-      const { bold, dim } = colours();
-      const tell = (each: readonly Preset[]): void => {
-        for (const { name, description, path } of each)
-          console.log(`${bold(name)}  ${dim(shortPath(path))}\n  ${description}`);
-      };
-      tell(all);
-      console.log('\nStudies (colloquy study NAME):');
-      tell(studies);
-    }
-    return exitCodes.ok;
-  },
-});
+    printPresets(experiments);
+    console.log('\nStudies (colloquy study NAME):');
+    printPresets(studies);
+  });
+
+function printPresets(presets: readonly Preset[]): void {
+  const { bold, dim } = colours();
+  for (const { name, description, path } of presets)
+    console.log(`${bold(name)}  ${dim(shortPath(path))}\n  ${description}`);
+}

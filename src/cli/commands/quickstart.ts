@@ -1,62 +1,53 @@
 import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
-import { remove } from '../../store/blobs.ts';
+import { removeExperiment } from '../../store/experiment-folder.ts';
 import { openStore } from '../../store/store.ts';
 import { retryUpdate } from '../../workflows/progress.ts';
-import { command, jsonFlag } from '../command.ts';
-import { type Temporal, withTemporal } from '../connect.ts';
+import { commandLine, type Experiment, experimentFromConfig } from '../arguments.ts';
+import { command, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
-import type { Ending } from '../ending.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { experimentFromConfig } from '../experiment-argument.ts';
-import { ExperimentNotFound } from '../experiment-not-found.ts';
-import { followExperiment } from '../follow-experiment.ts';
-import { interruptSignal } from '../interrupt-signal.ts';
-import { openLocalServer } from '../local-server.ts';
-import { describe, readSnapshot } from '../snapshot.ts';
-import { type Experiment, finishedResult, startExperiment } from '../start-experiment.ts';
-import { sendUpdate } from '../steer-experiment.ts';
-import { tellEnding, tellFinishedBefore } from '../tell-ending.ts';
-import { uiUrlOf } from '../temporal-address.ts';
-import { superviseWorker } from '../worker-process.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
+import { type Ending, followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
+import { readProgress } from '../experiment/snapshot.ts';
+import { finishedResult, startExperiment } from '../experiment/start.ts';
+import { sendUpdate } from '../experiment/steer.ts';
+import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
+import { openLocalServer, superviseWorker } from '../server/local-server.ts';
+import { findWorkflow } from '../server/workflow.ts';
+import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy quickstart` */
-export const quickstart = command({
-  name: 'quickstart',
-  description:
-    'the whole of it on a tiny model, on this machine: server, worker, three iterations, a table, a report',
-  examples: [
-    'npm run quickstart                # sets up what is missing first; again: goes on, or shows the result',
-    'npm run quickstart -- --fresh     # removes runs/quickstart and begins anew',
+export const quickstart = command(
+  'quickstart',
+  'everything on a tiny model, on this machine: server, worker, three iterations, a table, a report',
+  [
+    'npm run quickstart                # sets up what is missing first; a second time: goes on, or shows the result',
+    'npm run quickstart -- --fresh     # removes runs/quickstart and begins again',
     'colloquy quickstart iterations=1 name=small',
   ],
-  args: {
-    fresh: {
-      type: 'boolean',
-      description: 'remove what an earlier run left, but for finished fine-tunes',
-      default: false,
-    },
-    ...jsonFlag,
-  },
-  takesMore: true,
-  run: async ({ _: overrides, fresh, json }) => {
-    const experiment = experimentFromConfig([join(projectRoot, 'configs', 'quickstart.yaml'), ...overrides]);
+)
+  .argument('[overrides...]', 'settings to change, as key=value')
+  .option('--fresh', 'remove what an earlier run left, except finished fine-tunes')
+  .addOption(jsonOption)
+  .action(async (overrides, { fresh = false, json = false }) => {
+    const experiment = experimentFromConfig(join(projectRoot, 'configs', 'quickstart.yaml'), overrides);
     const { name } = experiment;
-    const comeBack = ['npm run quickstart', ...(overrides.length > 0 ? ['--', ...overrides] : [])].join(' ');
+    const comeBack = commandLine('npm run quickstart', overrides.length > 0 ? ['--', ...overrides] : []);
     const display = createDisplay(json ? process.stderr : process.stdout);
     try {
       const before = fresh ? null : await finishedResult(experiment);
-      if (before !== null) {
-        tellFinishedBefore(display, name, ['npm run quickstart --', ...overrides, '--fresh'].join(' '));
-        display.stop();
-        return tellEnding({ kind: 'finished', result: before }, { name, json, comeBack });
+      if (before === null) {
+        setExitCode(await runWithServerAndWorker(experiment, { fresh, json, display, comeBack }));
+        return;
       }
-      return await runWithServerAndWorker(experiment, { fresh, json, display, comeBack });
+      const afresh = commandLine('npm run quickstart', ['--', ...overrides, '--fresh']);
+      sayFinishedBefore(display, name, afresh);
+      display.stop();
+      setExitCode(printEnding({ kind: 'finished', result: before }, { name, json, comeBack }));
     } finally {
       display.stop();
     }
-  },
-});
+  });
 
 type Options = {
   readonly fresh: boolean;
@@ -65,18 +56,18 @@ type Options = {
   readonly comeBack: string;
 };
 
-/** Everything that is started here is stopped here, in the opposite order, whatever happens. */
+/** Everything that is started here is also stopped here, in the opposite order, after an error too. */
 async function runWithServerAndWorker(
   experiment: Experiment,
   { fresh, json, display, comeBack }: Options,
 ): Promise<ExitCode> {
   const { name } = experiment;
   const { signal, dispose } = interruptSignal();
-  const server = await openLocalServer(display);
+  const server = await openLocalServer(display.say);
   try {
     const ending = await withTemporal(async (temporal): Promise<Ending> => {
       if (fresh) await forget(temporal, name);
-      const worker = await superviseWorker({ display });
+      const worker = await superviseWorker(display.say);
       try {
         return await runAndFollow(temporal, experiment, {
           display,
@@ -88,7 +79,7 @@ async function runWithServerAndWorker(
       }
     });
     display.stop();
-    if (ending.kind !== 'detached') return tellEnding(ending, { name, json, comeBack });
+    if (ending.kind !== 'detached') return printEnding(ending, { name, json, comeBack });
     console.error(
       signal.aborted
         ? `Stopped. To go on:  ${comeBack}`
@@ -116,20 +107,17 @@ async function runAndFollow(
   return followExperiment(temporal, name, { display, signal, hintWorker: false });
 }
 
-/** Somebody who starts the quickstart again has seen to what it waited for. */
+/** A person who starts the quickstart again has removed the cause that it waited for. */
 async function retryWhenParked(temporal: Temporal, name: string, display: Display): Promise<void> {
-  const { progress } = await readSnapshot(temporal, name);
+  const progress = await readProgress(temporal.client, name);
   if (progress?.state !== 'parked') return;
   display.say(`Trying again what it waited for: ${progress.waiting.map(({ step }) => step).join(', ')}`);
   await sendUpdate(temporal, name, (handle) => handle.executeUpdate(retryUpdate));
 }
 
 async function forget(temporal: Temporal, name: string): Promise<void> {
-  try {
-    const { status } = await describe(temporal, name);
-    if (status.name === 'RUNNING') await temporal.client.workflow.getHandle(name).terminate('begun anew');
-  } catch (error) {
-    if (!(error instanceof ExperimentNotFound)) throw error;
-  }
-  await remove(openStore().experiment(name));
+  const found = await findWorkflow(temporal, name, 'experiment');
+  if (found?.status.name === 'RUNNING')
+    await temporal.client.workflow.getHandle(name).terminate('begun again with --fresh');
+  await removeExperiment(openStore(), name);
 }

@@ -1,58 +1,50 @@
 import { readLedger } from '../../store/series.ts';
-import { experimentFiles, openStore, studyFiles } from '../../store/store.ts';
-import { command, jsonFlag, nameArgument } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { experimentName, seriesName, studyName } from '../experiment-argument.ts';
-import { printJson } from '../print-json.ts';
-import { shortPath } from '../tell-ending.ts';
+import { openStore, studyFiles } from '../../store/store.ts';
+import { checkName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import { printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy report NAME` */
-export const report = command({
-  name: 'report',
-  description: "write a finished experiment's report.html anew, or that of a series of nights or of a study",
-  examples: [
-    'colloquy report quickstart',
-    'colloquy report nightly --series',
-    'colloquy report laptop --study',
-  ],
-  args: {
-    ...nameArgument,
-    series: { type: 'boolean', description: 'the name is that of a series of nights', default: false },
-    study: { type: 'boolean', description: 'the name is that of a study, finished or not', default: false },
-    ...jsonFlag,
-  },
-  run: async ({ name, series, study, json }) => {
-    const write = study ? reportOfStudy : series ? reportOfSeries : reportOfExperiment;
+export const report = command(
+  'report',
+  'write again the report.html of a finished experiment, a series of nights or a study',
+  ['colloquy report quickstart', 'colloquy report nightly --series', 'colloquy report laptop --study'],
+)
+  .argument('<name>', 'the name of the experiment, the series or the study')
+  .option('--series', 'the name is that of a series of nights')
+  .option('--study', 'the name is that of a study, finished or not')
+  .addOption(jsonOption)
+  .action(async (name, { series, study, json }) => {
+    const write = study ? studyReport : series ? seriesReport : experimentReport;
     const path = await write(name);
     if (json) printJson({ report: path });
     else console.log(shortPath(path));
-    return exitCodes.ok;
-  },
-});
+  });
 
-// Imported when needed: they bring Vega, which no other command should wait for.
+// The report modules load Vega, so each is imported only when it is used.
 
-async function reportOfExperiment(name: string): Promise<string> {
+async function experimentReport(name: string): Promise<string> {
+  const folder = openStore().experiment(checkName('experiment', name));
   const { writeReport } = await import('../../report/write-report.ts');
-  return writeReport(experimentFiles(openStore(), experimentName(name)));
+  return writeReport(folder);
 }
 
-async function reportOfSeries(given: string): Promise<string> {
+async function seriesReport(given: string): Promise<string> {
   const store = openStore();
-  const name = seriesName(given);
+  const name = checkName('series', given);
   const nights = await readLedger(store, name);
-  if (nights.length === 0) throw new NoNights(name, store.series(name).where);
+  if (nights.length === 0) throw new NoNights(name, store.series(name));
   const { writeSeriesReport } = await import('../../report/write-series-report.ts');
   return writeSeriesReport(store, name, nights);
 }
 
-async function reportOfStudy(given: string): Promise<string> {
-  const name = studyName(given);
+async function studyReport(given: string): Promise<string> {
+  const name = checkName('study', given);
   const store = openStore();
   const { finishedCells } = await import('../../report/study/finished-cells.ts');
   const { writeStudyReport } = await import('../../report/study/write-study-report.ts');
   await writeStudyReport(store, name, await finishedCells(store, name));
-  return studyFiles(store, name).report.where;
+  return studyFiles(store, name).report;
 }
 
 /** There is no such series, or none of its nights has finished. */

@@ -1,44 +1,42 @@
-import { command, jsonFlag } from '../command.ts';
-import { withTemporal } from '../connect.ts';
+import { commandLine, experimentFromConfig } from '../arguments.ts';
+import { command, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay } from '../display.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { experimentFromConfig, runCommandLine } from '../experiment-argument.ts';
-import { followExperiment } from '../follow-experiment.ts';
-import { interruptSignal } from '../interrupt-signal.ts';
-import { startExperiment } from '../start-experiment.ts';
-import { tellEnding, tellFinishedBefore } from '../tell-ending.ts';
-import { uiUrlOf } from '../temporal-address.ts';
+import type { ExitCode } from '../errors.ts';
+import { exitCodes } from '../errors.ts';
+import { followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
+import { startExperiment } from '../experiment/start.ts';
+import { uiUrlOf, withTemporal } from '../server/connect.ts';
+import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy run CONFIG [key=value ...]` */
-export const run = command({
-  name: 'run',
-  description: 'start an experiment, or attach to it, and show its progress until it ends',
-  examples: [
+export const run = command(
+  'run',
+  'start an experiment, or attach to it, and show its progress until it ends',
+  [
     'colloquy run configs/quickstart.yaml',
     'colloquy run configs/quickstart.yaml name=second seed=1 iterations=5',
     'colloquy run configs/quickstart.yaml --detach      # start it and leave',
     'Ctrl-C leaves the experiment running; the same command comes back to it.',
   ],
-  args: {
-    config: { type: 'positional', description: 'a YAML or JSON file, then key=value ...', required: true },
-    detach: { type: 'boolean', description: 'do not wait for the end', default: false },
-    ...jsonFlag,
-  },
-  takesMore: true,
-  run: async ({ _: words, detach, json }) => {
-    const experiment = experimentFromConfig(words);
+)
+  .argument('<config>', 'a YAML or JSON file')
+  .argument('[overrides...]', 'settings to change, as key=value')
+  .option('--detach', 'do not wait for the end')
+  .addOption(jsonOption)
+  .action(async (path, overrides, { detach, json = false }) => {
+    const experiment = experimentFromConfig(path, overrides);
     const { name } = experiment;
-    const comeBack = runCommandLine(words);
-    return withTemporal(async (temporal) => {
+    const comeBack = commandLine('npx colloquy run', [path, ...overrides]);
+    const code = await withTemporal(async (temporal): Promise<ExitCode> => {
       const start = await startExperiment(temporal, experiment);
       const display = createDisplay(json ? process.stderr : process.stdout);
       if (start.kind === 'finished') {
-        tellFinishedBefore(display, name, `${comeBack} name=${name}-2`);
+        sayFinishedBefore(display, name, `${comeBack} name=${name}-2`);
         display.stop();
-        return tellEnding(start, { name, json, comeBack });
+        return printEnding(start, { name, json, comeBack });
       }
       const ui = uiUrlOf(temporal.address, name);
-      display.say(`${told[start.kind]} ${name}${ui === undefined ? '' : `, also at ${ui}`}`);
+      display.say(`${startWords[start.kind]} ${name}${ui === undefined ? '' : `, also at ${ui}`}`);
       if (detach) {
         display.stop();
         return exitCodes.ok;
@@ -47,13 +45,13 @@ export const run = command({
       try {
         const ending = await followExperiment(temporal, name, { display, signal, hintWorker: true });
         display.stop();
-        return tellEnding(ending, { name, json, comeBack });
+        return printEnding(ending, { name, json, comeBack });
       } finally {
         display.stop();
         dispose();
       }
     });
-  },
-});
+    setExitCode(code);
+  });
 
-const told = { started: 'Started', continued: 'Going on with', attached: 'Attached to' } as const;
+const startWords = { started: 'Started', continued: 'Going on with', attached: 'Attached to' } as const;

@@ -1,59 +1,97 @@
+/** The commands that list the schedules and show one. */
 import type { ScheduleDescription } from '@temporalio/client';
 import { SeriesDamaged } from '../../store/errors.ts';
 import { type NightEntry, readLedger } from '../../store/series.ts';
 import { openStore } from '../../store/store.ts';
-import { colours } from '../colours.ts';
-import { command, jsonFlag } from '../command.ts';
-import { type Temporal, withTemporal } from '../connect.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { seriesName } from '../experiment-argument.ts';
-import { ExperimentNotFound } from '../experiment-not-found.ts';
-import { printJson } from '../print-json.ts';
-import { scheduleArgument } from '../schedule-argument.ts';
-import { scheduleTable, seriesOf } from '../schedule-text.ts';
-import { findSchedule } from '../schedules.ts';
-import { describe } from '../snapshot.ts';
+import { seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import { findSchedule, recentNights } from '../schedule/client.ts';
+import { scheduleTable, seriesOf, skippedText, stateText, timeIn, zoneOf } from '../schedule/text.ts';
+import { type Temporal, withTemporal } from '../server/connect.ts';
+import { findWorkflow } from '../server/workflow.ts';
+import { colours, printJson, printTable } from '../terminal.ts';
+
+/** `colloquy schedule list` */
+export const scheduleList = command(
+  'schedule list',
+  'list the schedules: the next night of each, and how many were skipped',
+  ['colloquy schedule list', 'colloquy schedule list --json'],
+)
+  .addOption(jsonOption)
+  .action(({ json }) =>
+    withTemporal(async (temporal) => {
+      const schedules = await listSchedules(temporal);
+      if (json) return printJson(schedules);
+      if (schedules.length === 0)
+        return console.log(
+          'No schedules yet. Make one: colloquy schedule create nightly configs/quickstart.yaml --at 02:00',
+        );
+      printTable(
+        ['schedule', 'state', 'next night', 'started', 'skipped'],
+        schedules.map(({ name, state, next, started, skipped }) => [name, state, next, started, skipped]),
+      );
+    }),
+  );
+
+type ListedSchedule = Readonly<Record<'name' | 'state' | 'next' | 'started' | 'skipped', string>>;
+
+async function listSchedules({ client }: Temporal): Promise<ListedSchedule[]> {
+  const schedules: ListedSchedule[] = [];
+  for await (const { scheduleId: name, action } of client.schedule.list()) {
+    if (action?.workflowType !== 'experiment') continue;
+    // The list itself lags behind and does not count skipped nights.
+    const description = await client.schedule.getHandle(name).describe();
+    const [next] = description.info.nextActionTimes;
+    const zone = zoneOf(description);
+    schedules.push({
+      name,
+      state: stateText(description),
+      next: next === undefined || description.state.paused ? '–' : `${timeIn(zone, next)} ${zone}`,
+      started: String(description.info.numActionsTaken),
+      skipped: skippedText(description),
+    });
+  }
+  return schedules;
+}
 
 /** `colloquy schedule show NAME` */
-export const scheduleShow = command({
-  name: 'schedule show',
-  description: 'say how a schedule stands: when, what was started, skipped and missed, and what became of it',
-  examples: ['colloquy schedule show nightly', 'colloquy schedule show nightly --json'],
-  args: { ...scheduleArgument, ...jsonFlag },
-  run: ({ name: given, json }) =>
+export const scheduleShow = command(
+  'schedule show',
+  'show a schedule: when, what was started, skipped and missed, and how the last nights ended',
+  ['colloquy schedule show nightly', 'colloquy schedule show nightly --json'],
+)
+  .argument('<name>', "the schedule's name", seriesName)
+  .addOption(jsonOption)
+  .action((name, { json }) =>
     withTemporal(async (temporal) => {
-      const name = seriesName(given);
       const { description } = await findSchedule(temporal, name);
       const table = scheduleTable(description);
       const nights = await lastNights(temporal, description);
-      if (json) {
-        printJson({ name, ...table, nights });
-        return exitCodes.ok;
-      }
-      const { bold } = colours();
-      console.log(bold(name));
+      if (json) return printJson({ name, ...table, nights });
+      console.log(colours().bold(name));
       const width = Math.max(...Object.keys(table).map((what) => what.length));
       for (const [what, text] of Object.entries(table)) console.log(`  ${what.padEnd(width)}  ${text}`);
       if (nights.length > 0) console.log('\nLast nights:');
       for (const { experiment, status, said } of nights)
         console.log(`  ${experiment}  ${status}${said === undefined ? '' : `\n    ${said}`}`);
-      return exitCodes.ok;
     }),
-});
+  );
 
 type LastNight = { readonly experiment: string; readonly status: string; readonly said?: string };
 
-/** Those that the server still remembers, newest first, and what the series says of them as far as this machine has its store. */
+/** The nights that the server remembers, newest first, each with its line in the series' ledger if that is in this machine's store. */
 async function lastNights(temporal: Temporal, description: ScheduleDescription): Promise<LastNight[]> {
   const series = seriesOf(description);
   const ledger = series === undefined ? [] : await ledgerHere(series);
-  const names = description.info.recentActions.map(({ action }) => action.workflow.workflowId).toReversed();
   return Promise.all(
-    names.map(async (experiment) => {
-      const status = await statusOf(temporal, experiment);
-      const said = ledger.find((night) => night.experiment === experiment)?.said;
-      return { experiment, status, ...(said === undefined ? {} : { said }) };
-    }),
+    recentNights(description)
+      .toReversed()
+      .map(async (experiment) => {
+        const found = await findWorkflow(temporal, experiment, 'experiment');
+        const status = found?.status.name.toLowerCase() ?? 'no longer known to the server';
+        const said = ledger.find((night) => night.experiment === experiment)?.said;
+        return { experiment, status, ...(said === undefined ? {} : { said }) };
+      }),
   );
 }
 
@@ -64,14 +102,5 @@ async function ledgerHere(series: string): Promise<NightEntry[]> {
     if (!(error instanceof SeriesDamaged)) throw error;
     console.error(error.message);
     return [];
-  }
-}
-
-async function statusOf(temporal: Temporal, experiment: string): Promise<string> {
-  try {
-    return (await describe(temporal, experiment)).status.name.toLowerCase();
-  } catch (error) {
-    if (error instanceof ExperimentNotFound) return 'no longer known to the server';
-    throw error;
   }
 }

@@ -1,61 +1,48 @@
+import { dirname } from 'node:path';
 import type { Debate } from '../../algorithm/debate.ts';
-import { readDebates } from '../../store/records/rows.ts';
-import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
-import { command, jsonFlag, nameArgument } from '../command.ts';
-import { debateText } from '../debate-text.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { experimentName } from '../experiment-argument.ts';
-import { iterationOption } from '../iteration-option.ts';
-import { printJson } from '../print-json.ts';
-
-/** There is no such debate, or none yet. */
-export class DebateNotFound extends Error {
-  override name = 'DebateNotFound' as const;
-}
+import { readDebates } from '../../report/read-debates.ts';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { iterationsBegun } from '../../store/experiment-folder.ts';
+import { type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
+import { experimentName, iterationNumber } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import { colours, printJson } from '../terminal.ts';
 
 /** `colloquy show NAME [QUESTION_ID]` */
-export const show = command({
-  name: 'show',
-  description: 'print one debate: who said what in each round, and what the vote made of it',
-  examples: [
+export const show = command(
+  'show',
+  'print one debate: what each agent said in each round, and the result of the vote',
+  [
     'colloquy show quickstart                       # a question on which the agents differed',
     'colloquy show quickstart train-00017           # of the newest iteration',
     'colloquy show quickstart heldout-00003 --iteration 0      # of the base model',
   ],
-  args: {
-    ...nameArgument,
-    question: { type: 'positional', description: "the question's id, e.g. train-00017", required: false },
-    iteration: {
-      type: 'string',
-      description: 'which iteration (default: the newest that has it)',
-      valueHint: 'i',
-    },
-    ...jsonFlag,
-  },
-  run: async ({ name, question, iteration, json }) => {
-    const files = experimentFiles(openStore(), experimentName(name));
-    const found = await findDebate(files, await iterationsToSearch(files, iteration), question);
+)
+  .argument('<name>', "the experiment's name", experimentName)
+  .argument('[question]', "the question's id, e.g. train-00017")
+  .option('--iteration <i>', 'which iteration (default: the newest that has it)', iterationNumber)
+  .addOption(jsonOption)
+  .action(async (name, question, { iteration, json }) => {
+    const files = experimentFiles(openStore(), name);
+    const iterations = iteration === undefined ? await iterationsBegun(files) : [iteration];
+    const found = await findDebate(files, iterations, question);
     if (found === undefined) {
       throw new DebateNotFound(
-        `${files.folder.where} has no finished debate${question === undefined ? '' : ` of ${question}`}` +
+        `${files.folder} has no finished debate${question === undefined ? '' : ` of ${question}`}` +
           `${iteration === undefined ? '' : ` in iteration ${iteration}`}. ` +
           'Ids are like train-00017 and heldout-00003; iteration-I/debates/ and iteration-I/evaluation/ hold what is done.',
       );
     }
     if (json) printJson({ iteration: found.iteration, ...found.debate });
     else console.log(debateText(found.debate, found.iteration));
-    return exitCodes.ok;
-  },
-});
+  });
 
-/** Newest first. */
-async function iterationsToSearch(files: ExperimentFiles, given: string | undefined): Promise<number[]> {
-  const wanted = iterationOption(given, 'show');
-  if (wanted !== undefined) return [wanted];
-  return (await begunIterations(files)).toReversed();
+/** The experiment has no such debate, or not yet. */
+export class DebateNotFound extends Error {
+  override name = 'DebateNotFound' as const;
 }
 
-/** Without an id: the first debate on which the agents' first answers differed, else the first there is. */
+/** Without an id: the first debate on which the agents' first answers differed, otherwise the first of all. */
 async function findDebate(
   files: ExperimentFiles,
   iterations: readonly number[],
@@ -63,8 +50,8 @@ async function findDebate(
 ): Promise<{ debate: Debate; iteration: number } | undefined> {
   let first: { debate: Debate; iteration: number } | undefined;
   for (const iteration of iterations) {
-    for (const set of ['heldout', 'train'] as const) {
-      for await (const debate of readDebates(files.debates(iteration, set))) {
+    for (const split of ['heldout', 'train'] as const) {
+      for await (const debate of readDebates(dirname(files.shard(iteration, split, 0)))) {
         first ??= id === undefined ? { debate, iteration } : undefined;
         const wanted =
           id === undefined ? debate.majority.votes < debate.answers.length : debate.question.id === id;
@@ -73,4 +60,47 @@ async function findDebate(
     }
   }
   return first;
+}
+
+/** A debate for the terminal, round by round, without control characters. */
+export function debateText(debate: Debate, iteration: number): string {
+  const { bold, dim, green, red } = colours();
+  const { question, dialogues, answers, agrees, majority, consensus } = debate;
+  const lines = [
+    `${bold(terminalSafe(question.id))} ${dim(`iteration ${iteration}`)}`,
+    terminalSafe(question.text),
+  ];
+  const rounds = Math.max(...answers.map((byRound) => byRound.length));
+  for (let round = 1; round <= rounds; round++) {
+    lines.push('', bold(`Round ${round}`));
+    for (const [agent, dialogue] of dialogues.entries()) {
+      const answer = answers[agent]?.[round - 1] ?? null;
+      const agreeing = agrees[agent]?.[round - 1] === true;
+      const verdict =
+        answer === null ? red('no readable answer') : (agreeing ? green : red)(terminalSafe(answer));
+      lines.push(`  agent ${agent + 1}: ${verdict}${agreeing ? '' : dim(' (not the consensus)')}`);
+      const shown = round > 1 ? dialogue[2 * round - 2]?.content : undefined;
+      if (shown !== undefined) lines.push(dim(indented(`was shown: ${shown}`)));
+      lines.push(indented(dialogue[2 * round - 1]?.content ?? ''));
+    }
+  }
+  const drawn = consensus.tied > 1 ? `, drawn among ${consensus.tied} with as many` : '';
+  const before =
+    majority.answer === consensus.answer ? '' : ` (after round 1: ${answerText(majority.answer)})`;
+  lines.push(
+    '',
+    `Consensus: ${bold(answerText(consensus.answer))}, ${consensus.votes} of ${answers.length} votes${drawn}${before}`,
+  );
+  return lines.join('\n');
+}
+
+function answerText(answer: string | null): string {
+  return answer === null ? 'none' : terminalSafe(answer);
+}
+
+function indented(text: string): string {
+  return terminalSafe(text)
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
 }

@@ -1,43 +1,66 @@
-import Table from 'cli-table3';
-import { terminalSafe } from '../../report/terminal-safe.ts';
-import { resultTable } from '../../report/result-table.ts';
-import { colours, wantsColours } from '../colours.ts';
-import { command, jsonFlag } from '../command.ts';
-import { type Temporal, withTemporal } from '../connect.ts';
-import { endingOf } from '../ending.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { experimentName } from '../experiment-argument.ts';
-import { hasWorker, noWorkerHint } from '../no-worker.ts';
-import { printJson } from '../print-json.ts';
-import { describe, readProgress, readSnapshot, type Snapshot } from '../snapshot.ts';
-import { statusText } from '../status-text.ts';
-import { tellStudy } from '../tell-study.ts';
+import { experimentName } from '../arguments.ts';
+import { command, jsonOption, setExitCode } from '../command.ts';
+import { readProgress } from '../experiment/snapshot.ts';
+import { printExperimentStatus } from '../experiment/status.ts';
+import { type Temporal, withTemporal } from '../server/connect.ts';
+import { describe, hasWorker } from '../server/workflow.ts';
+import { printStudyStatus } from '../study/status.ts';
+import { printJson, printTable } from '../terminal.ts';
 
 /** `colloquy status [NAME]` */
-export const status = command({
-  name: 'status',
-  description: 'list the experiments and studies, or say how one stands',
-  examples: ['colloquy status', 'colloquy status quickstart', 'colloquy status quickstart --json'],
-  args: {
-    name: { type: 'positional', description: "the experiment's name (default: all)", required: false },
-    ...jsonFlag,
-  },
-  run: ({ name, json }) =>
-    withTemporal((temporal) =>
-      name === undefined ? listAll(temporal, json) : tellNamed(temporal, experimentName(name), json),
-    ),
-});
+export const status = command('status', 'list the experiments and studies, or show the state of one', [
+  'colloquy status',
+  'colloquy status quickstart',
+  'colloquy status quickstart --json',
+])
+  .argument('[name]', 'the name of an experiment or a study (default: all)', experimentName)
+  .addOption(jsonOption)
+  .action((name, { json = false }) =>
+    withTemporal(async (temporal) => {
+      if (name === undefined) return printAll(temporal, json);
+      const { type } = await describe(temporal, name);
+      const print = type === 'study' ? printStudyStatus : printExperimentStatus;
+      setExitCode(await print(temporal, name, json));
+    }),
+  );
 
-async function listAll(temporal: Temporal, json: boolean): Promise<ExitCode> {
-  const { client } = temporal;
-  const all = new Map<
-    string,
-    { name: string; kind: string; status: string; startedAt: Date; closedAt: Date | undefined }
-  >();
-  // Newest first; the first row of a name is its latest run.
+type Listed = {
+  readonly name: string;
+  readonly kind: string;
+  status: string;
+  readonly startedAt: Date;
+  readonly closedAt: Date | undefined;
+};
+
+async function printAll(temporal: Temporal, json: boolean): Promise<void> {
+  const listed = await listAll(temporal);
+  await addOwnStates(temporal, listed);
+  if (json) return printJson(listed);
+  if (listed.length === 0)
+    return console.log('No experiments yet. Start one: colloquy run configs/quickstart.yaml');
+  printTable(
+    ['experiment', 'kind', 'state', 'latest run began', 'ended'],
+    listed.map((each) => [
+      each.name,
+      each.kind,
+      each.status,
+      timeText(each.startedAt),
+      timeText(each.closedAt),
+    ]),
+  );
+}
+
+function timeText(date: Date | undefined): string {
+  return date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
+}
+
+/** The latest run of each experiment and study, newest first. */
+async function listAll({ client }: Temporal): Promise<Listed[]> {
+  const byName = new Map<string, Listed>();
   for await (const each of client.workflow.list({ query: `WorkflowType IN ('experiment', 'study')` })) {
-    if (all.has(each.workflowId) || each.status.name === 'CONTINUED_AS_NEW') continue;
-    all.set(each.workflowId, {
+    // The list is newest first, so the first row of a name is its latest run.
+    if (byName.has(each.workflowId) || each.status.name === 'CONTINUED_AS_NEW') continue;
+    byName.set(each.workflowId, {
       name: each.workflowId,
       kind: each.type,
       status: each.status.name.toLowerCase(),
@@ -45,83 +68,19 @@ async function listAll(temporal: Temporal, json: boolean): Promise<ExitCode> {
       closedAt: each.closeTime,
     });
   }
-  await sayWhatTheyDo(temporal, [...all.values()]);
-  if (json) printJson([...all.values()]);
-  else if (all.size === 0) console.log('No experiments yet. Start one: colloquy run configs/quickstart.yaml');
-  else {
-    const table = new Table({
-      head: ['experiment', 'kind', 'state', 'latest run began', 'ended'],
-      style: { head: [], border: wantsColours() ? ['gray'] : [] },
-    });
-    const time = (date: Date | undefined): string => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
-    for (const each of all.values())
-      table.push([each.name, each.kind, each.status, time(each.startedAt), time(each.closedAt)]);
-    console.log(table.toString());
-  }
-  return exitCodes.ok;
+  return [...byName.values()];
 }
 
-/** To the server an experiment runs that is paused or waits for a person: what it says of itself is put in place of that. */
-async function sayWhatTheyDo(
-  temporal: Temporal,
-  all: readonly { readonly name: string; readonly kind: string; status: string }[],
-): Promise<void> {
-  const running = all.filter(({ kind, status: state }) => kind === 'experiment' && state === 'running');
+/** For the server a paused or parked experiment is running: its own state replaces that, where a worker can answer. */
+async function addOwnStates(temporal: Temporal, listed: readonly Listed[]): Promise<void> {
+  const running = listed.filter(({ kind, status: state }) => kind === 'experiment' && state === 'running');
   if (running.length === 0 || !(await hasWorker(temporal))) return;
   await Promise.all(
     running.slice(0, mostAsked).map(async (each) => {
-      const state = (await readProgress(temporal.client, each.name))?.state;
-      if (state !== undefined) each.status = state;
+      each.status = (await readProgress(temporal.client, each.name))?.state ?? each.status;
     }),
   );
 }
 
-/** Of the newest: each question may take a worker a moment. */
+/** Only the newest are asked, because each query may take a worker a moment. */
 const mostAsked = 50;
-
-async function tellNamed(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
-  const { type } = await describe(temporal, name);
-  return type === 'study' ? tellStudy(temporal, name, json) : tellOne(temporal, name, json);
-}
-
-async function tellOne(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
-  const snapshot = await readSnapshot(temporal, name);
-  const parked = snapshot.status === 'RUNNING' && snapshot.progress?.state === 'parked';
-  const failure = hasFailed(snapshot) ? await endingOf(temporal, name) : undefined;
-  const failed = failure?.kind === 'failed' ? failure : undefined;
-  if (json) {
-    printJson({
-      name,
-      ...snapshot,
-      ...(failed === undefined ? {} : { failure: { type: failed.type, reason: failed.reason } }),
-    });
-  } else {
-    tellSnapshot(name, snapshot);
-    if (failed !== undefined) console.log(failureLine(failed));
-    if (snapshot.progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
-  }
-  return parked ? exitCodes.waitsForPerson : exitCodes.ok;
-}
-
-/** An abort says itself what it is. */
-function failureLine({ type, reason }: { readonly type: string; readonly reason: string }): string {
-  return terminalSafe(reason.startsWith(type) ? reason : `${type}: ${reason}`);
-}
-
-/** Its latest run has ended, and not with a result. */
-function hasFailed({ status }: Snapshot): boolean {
-  return ['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status);
-}
-
-function tellSnapshot(name: string, snapshot: Snapshot): void {
-  const { bold } = colours();
-  const { status, progress } = snapshot;
-  const running = status === 'RUNNING';
-  console.log(`${bold(name)}: ${running && progress !== null ? progress.state : status.toLowerCase()}`);
-  if (progress === null) return;
-  if (running)
-    console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
-  else if (progress.evaluations.length > 0)
-    console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
-  if (!running && progress.night !== undefined) console.log(progress.night);
-}

@@ -1,0 +1,108 @@
+/** The commands that change an existing schedule. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import {
+  findSchedule,
+  nightsWaiting,
+  recentNights,
+  runningNights,
+  type Schedule,
+} from '../schedule/client.ts';
+import { seriesOf, timeIn, zoneOf } from '../schedule/text.ts';
+import { withTemporal } from '../server/connect.ts';
+import { printJson } from '../terminal.ts';
+
+/** `colloquy schedule pause NAME` */
+export const schedulePause = editCommand('pause', 'start no further nights; one that runs goes on', [
+  'colloquy schedule pause nightly --note "the disk is nearly full"',
+])
+  .option('--note <text>', 'why; shown with the schedule', 'paused by hand')
+  .action((name, { note, json }) =>
+    edit(name, json, async ({ handle }) => {
+      await handle.pause(note);
+      return `paused. To go on: colloquy schedule unpause ${name}`;
+    }),
+  );
+
+/** `colloquy schedule unpause NAME` */
+export const scheduleUnpause = editCommand(
+  'unpause',
+  'start nights again; nights that were missed meanwhile are not made up for',
+  ['colloquy schedule unpause nightly'],
+)
+  // Without a note of its own the schedule would keep the one that says why it was paused.
+  .option('--note <text>', 'why; shown with the schedule', 'unpaused by hand')
+  .action((name, { note, json }) =>
+    edit(name, json, async ({ handle, description }) => {
+      await handle.unpause(note);
+      const [next] = description.info.nextActionTimes;
+      const when = next === undefined ? '' : ` The next night: ${timeIn(zoneOf(description), next)}`;
+      return `active again.${when}`;
+    }),
+  );
+
+/** `colloquy schedule trigger NAME` */
+export const scheduleTrigger = editCommand('trigger', 'start a night now, as its overlap policy allows', [
+  'colloquy schedule trigger nightly',
+]).action((name, { json }) =>
+  edit(name, json, async (schedule) => {
+    const { handle, description } = schedule;
+    // Given explicitly, because the client's default starts a second night beside one that runs.
+    await handle.trigger(description.policies.overlap);
+    return outcomeOfTrigger(schedule);
+  }),
+);
+
+/** `colloquy schedule delete NAME` */
+export const scheduleDelete = editCommand(
+  'delete',
+  'remove a schedule; a night that runs goes on, and what nights have made stays',
+  ['colloquy schedule delete nightly'],
+).action((name, { json }) =>
+  edit(name, json, async ({ handle, description }) => {
+    await handle.delete();
+    const running = runningNights(description);
+    const still = running.length > 0 ? ` Still running: ${running.join(', ')}.` : '';
+    const series = seriesOf(description);
+    const kept =
+      series === undefined
+        ? ''
+        : ` A schedule that is made with this name again goes on with the series ${series}.`;
+    return `deleted.${still}${kept}`;
+  }),
+);
+
+function editCommand(name: string, description: string, examples: readonly string[]) {
+  return command(`schedule ${name}`, description, examples)
+    .argument('<name>', "the schedule's name", seriesName)
+    .addOption(jsonOption);
+}
+
+/** Changes the schedule and prints what was done. @throws ScheduleNotFound */
+async function edit(
+  name: string,
+  json: true | undefined,
+  change: (schedule: Schedule) => Promise<string>,
+): Promise<void> {
+  const said = await withTemporal(async (temporal) => change(await findSchedule(temporal, name)));
+  if (json) printJson({ name, said });
+  else console.log(`${name}: ${said}`);
+}
+
+/** Waits up to five seconds for the server to act on a trigger. A skipped night leaves nothing but a count. */
+async function outcomeOfTrigger({ handle, description: before }: Schedule): Promise<string> {
+  const known = new Set(recentNights(before));
+  for (let attempt = 0; attempt < 25; attempt++) {
+    const now = await handle.describe();
+    const started = recentNights(now).find((name) => !known.has(name));
+    if (started !== undefined) return `started ${started}. To watch it: colloquy status ${started}`;
+    const running = runningNights(now).join(', ');
+    if (now.info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap)
+      return `skipped, because ${running || 'another night'} is still running`;
+    if (nightsWaiting(now) > nightsWaiting(before))
+      return `waits until ${running || 'the night that runs'} has ended`;
+    await sleep(200);
+  }
+  return 'asked for; colloquy schedule show will list it when it has started';
+}

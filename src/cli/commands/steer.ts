@@ -1,0 +1,96 @@
+/** The commands that steer a running experiment: each sends one update to its workflow. */
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+import {
+  abortUpdate,
+  pauseUpdate,
+  type Progress,
+  resumeUpdate,
+  retryUpdate,
+  setIterationsUpdate,
+} from '../../workflows/progress.ts';
+import { progressTable } from '../../workflows/progress-table.ts';
+import { experimentName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
+import { sendUpdate, type Update } from '../experiment/steer.ts';
+import { withTemporal } from '../server/connect.ts';
+import { printJson } from '../terminal.ts';
+
+/** `colloquy pause NAME` */
+export const pause = steeringCommand('pause', 'stop an experiment after saving what is in flight', [
+  'colloquy pause demo',
+  'colloquy resume demo      # goes on from there',
+]).action((name, { json }) =>
+  steer(name, json, {
+    update: (handle) => handle.executeUpdate(pauseUpdate),
+    done: (progress) => `${progressTable(progress).state}. To go on: colloquy resume ${name}`,
+  }),
+);
+
+/** `colloquy resume NAME` */
+export const resume = steeringCommand('resume', 'go on with a paused experiment', [
+  'colloquy resume demo',
+]).action((name, { json }) =>
+  steer(name, json, { update: (handle) => handle.executeUpdate(resumeUpdate), done: () => 'goes on' }),
+);
+
+/** `colloquy retry NAME` */
+export const retry = steeringCommand(
+  'retry',
+  'try again what an experiment waits for, after you have removed the cause',
+  ['colloquy status demo      # shows what it waits for', 'colloquy retry demo'],
+).action((name, { json }) =>
+  steer(name, json, {
+    update: (handle) => handle.executeUpdate(retryUpdate),
+    done: () => 'tries again what it waited for',
+  }),
+);
+
+/** `colloquy abort NAME` */
+export const abort = steeringCommand(
+  'abort',
+  'end an experiment as failed; what is finished stays, and `run` goes on from there',
+  ['colloquy abort demo', 'colloquy abort demo --reason "wrong model"'],
+)
+  .option('--reason <text>', 'kept with the failure')
+  .action((name, { json, reason = '' }) =>
+    steer(name, json, {
+      update: (handle) => handle.executeUpdate<Progress, [string]>(abortUpdate.name, { args: [reason] }),
+      done: () => 'aborted. What is finished stays',
+    }),
+  );
+
+/** `colloquy set-iterations NAME N` */
+export const setIterations = steeringCommand(
+  'set-iterations',
+  'let a running experiment end after another number of iterations',
+  ['colloquy set-iterations demo 5'],
+)
+  .argument('<iterations>', 'iterations in all; not less than the current one', iterationCount)
+  .action((name, iterations, { json }) =>
+    steer(name, json, {
+      update: (handle) => handle.executeUpdate(setIterationsUpdate, { args: [iterations] }),
+      done: () => `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'} in all`,
+    }),
+  );
+
+function steeringCommand(name: string, description: string, examples: readonly string[]) {
+  return command(name, description, examples)
+    .argument('<name>', "the experiment's name", experimentName)
+    .addOption(jsonOption);
+}
+
+function iterationCount(given: string): number {
+  if (/^\d+$/.test(given)) return Number(given);
+  throw new InvalidArgumentError('Expected a number of iterations.');
+}
+
+/** Sends the update and prints what the experiment does now. */
+async function steer(
+  name: string,
+  json: true | undefined,
+  { update, done }: { readonly update: Update; readonly done: (progress: Progress) => string },
+): Promise<void> {
+  const progress = await withTemporal((temporal) => sendUpdate(temporal, name, update));
+  if (json) printJson(progress);
+  else console.log(`${name}: ${done(progress)}`);
+}

@@ -1,0 +1,126 @@
+/** Follows an experiment until it ends or needs a person, and prints how that ended. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { resultTable } from '../../report/result-table.ts';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { hasReport } from '../../store/experiment-folder.ts';
+import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
+import { experimentFiles, openStore } from '../../store/store.ts';
+import type { Waiting } from '../../workflows/progress.ts';
+import type { Display } from '../display.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
+import { type Temporal, tolerateOutages } from '../server/connect.ts';
+import { type Failed, failureOf, hasEnded, hasWorker, noWorkerHint } from '../server/workflow.ts';
+import { printJson, shortPath, wantsColours } from '../terminal.ts';
+import { readSnapshot } from './snapshot.ts';
+
+/** How following an experiment ended. */
+export type Ending =
+  | { readonly kind: 'finished'; readonly result: ExperimentResult }
+  | Failed
+  | { readonly kind: 'parked'; readonly waiting: readonly Waiting[] }
+  /** The signal was aborted; the experiment goes on. */
+  | { readonly kind: 'detached' };
+
+export type FollowOptions = {
+  readonly display: Display;
+  readonly signal: AbortSignal;
+  /** Whether to say so when no worker runs, because this process does not start one itself. */
+  readonly hintWorker: boolean;
+};
+
+/**
+ * Shows an experiment's progress until it ends, parks, or the signal is aborted. Waits up to a minute for a server that goes away.
+ *
+ * @throws ExperimentNotFound, TemporalNotReachable
+ */
+export async function followExperiment(
+  temporal: Temporal,
+  name: string,
+  { display, signal, hintWorker }: FollowOptions,
+): Promise<Ending> {
+  const read = tolerateOutages(temporal);
+  let readsWithoutWorker = 0;
+  while (!signal.aborted) {
+    const snapshot = await read(() => readSnapshot(temporal, name));
+    if (snapshot !== undefined) {
+      const { status, progress } = snapshot;
+      display.show(snapshot);
+      if (hasEnded(status)) return endingOf(temporal, name);
+      if (progress?.state === 'parked') return { kind: 'parked', waiting: progress.waiting };
+      readsWithoutWorker = progress === null ? readsWithoutWorker + 1 : 0;
+      if (hintWorker && readsWithoutWorker === 3 && !(await hasWorker(temporal))) display.say(noWorkerHint);
+    }
+    await sleep(1_000, undefined, { signal }).catch(() => undefined);
+  }
+  return { kind: 'detached' };
+}
+
+/** How the latest run of an experiment ended; waits for its end. */
+export async function endingOf(
+  { client }: Temporal,
+  name: string,
+): Promise<Extract<Ending, { kind: 'finished' | 'failed' }>> {
+  try {
+    const result: unknown = await client.workflow.getHandle(name).result();
+    return { kind: 'finished', result: experimentResultSchema.parse(result) };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+export type EndingOptions = {
+  readonly name: string;
+  readonly json: boolean;
+  /** The command line that comes back to the experiment or the study. */
+  readonly comeBack: string;
+};
+
+/** Prints how an experiment ended and what can be done now; returns the matching exit code. */
+export function printEnding(ending: Ending, { name, json, comeBack }: EndingOptions): ExitCode {
+  switch (ending.kind) {
+    case 'finished':
+      if (json) printJson(ending.result);
+      else printResult(ending.result);
+      return exitCodes.ok;
+    case 'parked':
+      if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
+      console.error(`${name} waits for you:`);
+      for (const { step, reason } of ending.waiting) console.error(`  ${step}: ${terminalSafe(reason)}`);
+      console.error(
+        `When that is put right:  colloquy retry ${name}   (or give up:  colloquy abort ${name})`,
+      );
+      return exitCodes.waitsForPerson;
+    case 'failed':
+      return printFailure(ending, { name, json, comeBack });
+    case 'detached':
+    default:
+      ending.kind satisfies 'detached';
+      console.error(`Detached: ${name} goes on without this terminal. To come back:  ${comeBack}`);
+      console.error(`To stop it for a while:  colloquy pause ${name}`);
+      return exitCodes.interrupted;
+  }
+}
+
+/** Prints why an experiment or a study failed and how to go on; returns the matching exit code. */
+export function printFailure({ type, reason }: Failed, { name, json, comeBack }: EndingOptions): ExitCode {
+  if (json) printJson({ name, state: 'failed', type, reason });
+  console.error(`${name} failed (${type}): ${terminalSafe(reason)}`);
+  if (type === 'InvalidConfig') return exitCodes.badUsage;
+  console.error(`What is finished stays. To go on:  ${comeBack}`);
+  return exitCodes.failed;
+}
+
+function printResult(result: ExperimentResult): void {
+  const files = experimentFiles(openStore(), result.name);
+  console.log(resultTable(result.evaluations, { colours: wantsColours() }));
+  console.log('');
+  if (result.night !== undefined) console.log(`${result.night.said}\n`);
+  if (!hasReport(files)) return console.log('The report is in the store of the worker that made it.');
+  console.log(`Report:   ${shortPath(files.report)}`);
+  console.log(`Figures:  ${shortPath(files.result)}`);
+}
+
+/** Says that an experiment had finished before, and how to start afresh. */
+export function sayFinishedBefore(display: Display, name: string, afresh: string): void {
+  display.say(`${name} has finished already: this is its result. To start afresh:  ${afresh}`);
+}

@@ -1,0 +1,110 @@
+import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { z } from 'zod';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { type Progress, progressQuery } from '../../workflows/progress.ts';
+import { timeoutText } from '../../workflows/failures.ts';
+import type { Temporal } from '../server/connect.ts';
+import { describe } from '../server/workflow.ts';
+
+/** The state of an experiment at one moment. */
+export type Snapshot = {
+  readonly status: WorkflowExecutionStatusName;
+  /** Null when no worker answered in time. */
+  readonly progress: Progress | null;
+  readonly pending: readonly PendingActivity[];
+  readonly startedAt: Date;
+};
+
+/** A step in flight. */
+export type PendingActivity = {
+  readonly id: string;
+  readonly attempt: number;
+  /** Why the previous attempt failed, safe to print. */
+  readonly lastFailure: string | undefined;
+  /** Set while the step waits for its next attempt. */
+  readonly nextAttemptAt: Date | undefined;
+  readonly heartbeat: Heartbeat | undefined;
+};
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+/**
+ * Asks the server for the state and the steps in flight, and the experiment's worker for its progress.
+ *
+ * @throws ExperimentNotFound
+ */
+export async function readSnapshot(temporal: Temporal, name: string): Promise<Snapshot> {
+  const [description, progress] = await Promise.all([
+    describe(temporal, name),
+    readProgress(temporal.client, name),
+  ]);
+  return {
+    status: description.status.name,
+    progress,
+    startedAt: description.startTime,
+    pending: (description.raw.pendingActivities ?? []).map((activity) => ({
+      id: activity.activityId ?? '',
+      attempt: activity.attempt ?? 1,
+      lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
+      nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
+      heartbeat: heartbeatOf(activity.heartbeatDetails?.payloads?.[0]),
+    })),
+  };
+}
+
+/** The experiment's answer to the query for its progress; null when no worker answers within 3 s. */
+export async function readProgress(client: Client, name: string): Promise<Progress | null> {
+  try {
+    return await client.withDeadline(Date.now() + 3_000, () =>
+      client.workflow.getHandle(name).query(progressQuery),
+    );
+  } catch {
+    // No worker, a busy one, or no experiment of this name: `describe` finds out which.
+    return null;
+  }
+}
+
+function dateOf(time: { readonly seconds?: unknown } | null | undefined): Date | undefined {
+  const seconds = Number(time?.seconds ?? 0);
+  return seconds > 0 ? new Date(seconds * 1000) : undefined;
+}
+
+const heartbeatSchema = z.union([
+  z.object({ answers: z.number(), total: z.number() }),
+  z.object({
+    step: z.number(),
+    totalSteps: z.number(),
+    loss: z.number().nullable().catch(null),
+    tokensPerSecond: z.number().nullable().catch(null),
+  }),
+]);
+
+function heartbeatOf(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0] | undefined) {
+  if (payload === undefined) return undefined;
+  try {
+    return heartbeatSchema.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
+  } catch {
+    // Details in another encoding are left out of the display.
+    return undefined;
+  }
+}
+
+/** The parts of the server's failure record that people see. */
+type FailureRecord = {
+  readonly message?: string | null;
+  readonly applicationFailureInfo?: { readonly type?: string | null } | null;
+  readonly timeoutFailureInfo?: { readonly timeoutType?: number | null } | null;
+};
+
+/** Why an attempt failed, in one line: `EngineUnreachable: http://... (ECONNREFUSED)`. */
+export function failureText({ message, applicationFailureInfo, timeoutFailureInfo }: FailureRecord): string {
+  if (timeoutFailureInfo)
+    return timeoutText(timeoutFailureInfo.timeoutType === heartbeat ? 'HEARTBEAT' : 'START_TO_CLOSE');
+  const type = applicationFailureInfo?.type;
+  const words = terminalSafe(message ?? 'no reason given').replace(/\s+/g, ' ');
+  return `${type ? `${type}: ` : ''}${words.length > longest ? `${words.slice(0, longest)}…` : words}`;
+}
+
+const longest = 400;
+/** temporal.api.enums.v1.TimeoutType.TIMEOUT_TYPE_HEARTBEAT */
+const heartbeat = 4;

@@ -1,0 +1,150 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { z } from 'zod';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { configDifference, type Difference } from '../../config/resolve.ts';
+import { ArtifactDamaged } from '../../store/errors.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { type ExperimentResult, findFinished } from '../../store/records/result.ts';
+import { experimentFiles, openStore } from '../../store/store.ts';
+import { shellWord } from '../../workflows/progress-table.ts';
+import { taskQueues } from '../../workflows/server-names.ts';
+import type { Experiment } from '../arguments.ts';
+import type { Temporal } from '../server/connect.ts';
+import { findWorkflow } from '../server/workflow.ts';
+import { readProgress } from './snapshot.ts';
+
+/** What starting an experiment came to. */
+export type Start =
+  | { readonly kind: 'started' }
+  /** It had failed or been cancelled, or has more iterations now: it goes on where it was. */
+  | { readonly kind: 'continued' }
+  | { readonly kind: 'attached' }
+  | { readonly kind: 'finished'; readonly result: ExperimentResult };
+
+/**
+ * Starts the experiment unless it runs or has finished with this config.
+ *
+ * @throws ExperimentHasOtherConfig when the name belongs to another config; OtherKind when it belongs to a study
+ */
+export async function startExperiment(temporal: Temporal, experiment: Experiment): Promise<Start> {
+  const { name, input } = experiment;
+  const stored = await storedConfig(name);
+  const differences = differencesFrom(stored, experiment);
+  const status = (await findWorkflow(temporal, name, 'experiment'))?.status.name;
+  const running = status === 'RUNNING' || status === 'PAUSED';
+  if (running) {
+    if (differences.length === 0 || (await onlyStoreIsBehind(temporal, experiment, differences)))
+      return { kind: 'attached' };
+    throw new ExperimentHasOtherConfig(name, differences, running);
+  }
+  if (!onlyMoreIterations(differences)) throw new ExperimentHasOtherConfig(name, differences, running);
+  const result = await finishedResult(experiment);
+  if (result !== null) return { kind: 'finished', result };
+
+  try {
+    await temporal.client.workflow.start('experiment', {
+      workflowId: name,
+      taskQueue: taskQueues.control,
+      args: [input],
+      staticSummary: experimentSummary(experiment.config),
+      staticDetails: experimentDetails(name),
+      // A completed experiment runs again when it has more iterations now, or when its folder was removed.
+      workflowIdReusePolicy: status === 'COMPLETED' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+  } catch (error) {
+    // Another process started it first and it has even finished: follow that one.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return { kind: 'attached' };
+  }
+  return { kind: stored === null ? 'started' : 'continued' };
+}
+
+/** The result of an experiment that this store has finished with this config and at least as many iterations; null otherwise. */
+export async function finishedResult(experiment: Experiment): Promise<ExperimentResult | null> {
+  const { name, config } = experiment;
+  if (!onlyMoreIterations(differencesFrom(await storedConfig(name), experiment))) return null;
+  const result = await findFinished(openStore(), name, config);
+  // A night has finished only when its series has recorded it.
+  return config.carry_over !== undefined && result?.night === undefined ? null : result;
+}
+
+/** The name is taken by an experiment with other settings. */
+export class ExperimentHasOtherConfig extends Error {
+  override name = 'ExperimentHasOtherConfig' as const;
+
+  constructor(experiment: string, differences: readonly Difference[], running: boolean) {
+    const lines = differences.map((each) => `  ${differenceText(each)}`);
+    const iterations = differences.find(({ path }) => path === 'iterations');
+    super(
+      `The experiment "${experiment}" ${running ? 'is running' : 'was begun'} with another config:\n${lines.join('\n')}\n` +
+        (running && iterations !== undefined
+          ? `Only the number of iterations can be changed now: colloquy set-iterations ${experiment} ${JSON.stringify(iterations.after)}\n`
+          : '') +
+        `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment)} to start afresh`}.`,
+    );
+  }
+}
+
+/** `seed: 0 there, 7 here` */
+export function differenceText({ path, before, after }: Difference): string {
+  return `${path}: ${JSON.stringify(before)} there, ${JSON.stringify(after)} here`;
+}
+
+/**
+ * The config with which this store's experiment was begun; null when there is none: its worker may keep its files elsewhere. A damaged
+ * one counts as missing, because the experiment's next run moves it aside, reports it and writes it again.
+ */
+async function storedConfig(name: string): Promise<unknown> {
+  try {
+    return await readDocument(experimentFiles(openStore(), name).config, z.unknown());
+  } catch (error) {
+    if (error instanceof ArtifactDamaged) return null;
+    throw error;
+  }
+}
+
+function differencesFrom(stored: unknown, { config }: Experiment): Difference[] {
+  return stored === null ? [] : configDifference(stored, config);
+}
+
+/** More iterations of the same experiment are not another config. */
+function onlyMoreIterations(differences: readonly Difference[]): boolean {
+  return differences.every(
+    ({ path, before, after }) =>
+      path === 'iterations' && typeof before === 'number' && typeof after === 'number' && after > before,
+  );
+}
+
+/** The store has the iterations of the last start; after `set-iterations`, or while a start is being prepared, there are others. */
+async function onlyStoreIsBehind(
+  { client }: Temporal,
+  { name, config }: Experiment,
+  differences: readonly Difference[],
+): Promise<boolean> {
+  if (differences.some(({ path }) => path !== 'iterations')) return false;
+  const progress = await readProgress(client, name);
+  return progress?.phase === 'preparing' || progress?.iterations === config.iterations;
+}
+
+/** One line about an experiment, which the Temporal UI shows above the run. Temporal keeps at most 200 bytes. */
+export function experimentSummary({ agents, rounds, iterations, task, model }: ExperimentConfig): string {
+  const who = `${agents} ${agents === 1 ? 'agent' : 'agents'}`;
+  const often = `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'}`;
+  return `${who} debate ${task.kind} questions in ${rounds} rounds; ${often} of fine-tuning ${model.model_name_or_path}`.slice(
+    0,
+    180,
+  );
+}
+
+/** How to steer an experiment, as Markdown for the Temporal UI. What the experiment is doing is in its current details. */
+export function experimentDetails(name: string): string {
+  const steering = ['status', 'pause', 'resume', 'set-iterations', 'abort'].map(
+    (command) => `colloquy ${command} ${shellWord(name)}${command === 'set-iterations' ? ' 5' : ''}`,
+  );
+  return [
+    'The base model is evaluated; then, in each iteration, the agents debate the training questions, each is fine-tuned on its side of the debates, and all are evaluated again. Each iteration is a run of its own.',
+    ['```', ...steering, '```'].join('\n'),
+    'Steps are debates of a shard of questions, datasets of an agent, fine-tunes of a model. A step that fails is tried again; one that cannot be done waits, and the current details say what for.',
+  ].join('\n\n');
+}

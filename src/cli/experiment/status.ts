@@ -1,0 +1,124 @@
+import { duration } from '../../report/format.ts';
+import { resultTable } from '../../report/result-table.ts';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { progressTable } from '../../workflows/progress-table.ts';
+import { type Note, stepText, whatWaits } from '../../workflows/what-waits.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
+import type { Temporal } from '../server/connect.ts';
+import { hasWorker, noWorkerHint } from '../server/workflow.ts';
+import { colours, printJson, wantsColours } from '../terminal.ts';
+import { endingOf } from './follow.ts';
+import { fineTuneText, liveProgress } from './progress.ts';
+import { type PendingActivity, readSnapshot, type Snapshot } from './snapshot.ts';
+
+/** Prints the state of an experiment; returns the matching exit code. @throws ExperimentNotFound */
+export async function printExperimentStatus(
+  temporal: Temporal,
+  name: string,
+  json: boolean,
+): Promise<ExitCode> {
+  const snapshot = await readSnapshot(temporal, name);
+  const { status, progress } = snapshot;
+  const ending = endedWithoutResult(snapshot) ? await endingOf(temporal, name) : undefined;
+  const failure = ending?.kind === 'failed' ? { type: ending.type, reason: ending.reason } : undefined;
+  if (json) printJson({ name, ...snapshot, ...(failure === undefined ? {} : { failure }) });
+  else {
+    printSnapshot(name, snapshot);
+    if (failure !== undefined) console.log(failureLine(failure));
+    if (progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
+  }
+  const parked = status === 'RUNNING' && progress?.state === 'parked';
+  return parked ? exitCodes.waitsForPerson : exitCodes.ok;
+}
+
+function endedWithoutResult({ status }: Snapshot): boolean {
+  return ['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status);
+}
+
+/** The reason of an abort begins with its type. */
+function failureLine({ type, reason }: { readonly type: string; readonly reason: string }): string {
+  return terminalSafe(reason.startsWith(type) ? reason : `${type}: ${reason}`);
+}
+
+function printSnapshot(name: string, snapshot: Snapshot): void {
+  const { bold } = colours();
+  const { status, progress } = snapshot;
+  const running = status === 'RUNNING';
+  console.log(`${bold(name)}: ${running && progress !== null ? progress.state : status.toLowerCase()}`);
+  if (progress === null) return;
+  if (running)
+    console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
+  else if (progress.evaluations.length > 0)
+    console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
+  if (!running && progress.night !== undefined) console.log(progress.night);
+}
+
+/**
+ * The state of a running experiment in words: the table that the Temporal UI shows too, what waits for a person, the steps in
+ * flight, and the results so far.
+ *
+ * @param now milliseconds
+ */
+export function statusText(
+  snapshot: Snapshot & { readonly progress: NonNullable<Snapshot['progress']> },
+  { now, colours }: { now: number; colours: boolean },
+): string {
+  const progress = liveProgress(snapshot.progress, snapshot.pending, now);
+  const rows = Object.entries(progressTable(progress));
+  const width = Math.max(...rows.map(([what]) => what.length));
+  return [
+    rows.map(([what, text]) => `  ${what.padEnd(width)}  ${text}`).join('\n'),
+    ...whatWaits(progress).map(noteText),
+    ...inFlightText(snapshot.pending, now),
+    ...(progress.evaluations.length > 0 ? [resultTable(progress.evaluations, { colours })] : []),
+  ].join('\n\n');
+}
+
+function noteText({ says, quoted, commands }: Note): string {
+  return [
+    says,
+    ...(quoted === undefined ? [] : quoted.split('\n').map((line) => `  | ${line}`)),
+    ...(commands ?? []).map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+/** First the failing steps, with each reason once; then a few of the others. */
+function inFlightText(pending: readonly PendingActivity[], now: number): string[] {
+  if (pending.length === 0) return [];
+  const failing = pending.filter(({ attempt }) => attempt > 1);
+  const reasons = [...new Set(failing.map(({ lastFailure }) => lastFailure))];
+  const healthy = pending.filter(({ attempt }) => attempt === 1);
+  const lines = [
+    ...reasons.map((reason) =>
+      failingText(
+        failing.filter(({ lastFailure }) => lastFailure === reason),
+        now,
+      ),
+    ),
+    ...healthy.slice(0, mostSteps).map((step) => [stepText(step.id), ...workText(step)].join('; ')),
+    ...(healthy.length > mostSteps ? [`and ${healthy.length - mostSteps} more`] : []),
+  ];
+  return [['In flight:', ...lines.map((line) => `  ${line}`)].join('\n')];
+}
+
+const mostSteps = 10;
+
+/** Steps whose last attempt failed for the same reason. */
+function failingText(steps: readonly PendingActivity[], now: number): string {
+  const [first] = steps;
+  if (first === undefined) return '';
+  const wait = first.nextAttemptAt === undefined ? 0 : (first.nextAttemptAt.getTime() - now) / 1000;
+  return [
+    `${stepText(first.id)}${steps.length > 1 ? ` and ${steps.length - 1} more` : ''}`,
+    ...workText(first),
+    `attempt ${first.attempt}${wait > 0 ? ` in ${duration(wait)}` : ''}`,
+    ...(first.lastFailure === undefined ? [] : [`the one before failed: ${first.lastFailure}`]),
+  ].join('; ');
+}
+
+function workText({ heartbeat }: PendingActivity): string[] {
+  if (heartbeat === undefined) return [];
+  return [
+    'step' in heartbeat ? fineTuneText(heartbeat) : `${heartbeat.answers} of ${heartbeat.total} answers`,
+  ];
+}

@@ -1,0 +1,91 @@
+import type { ScheduleDescription } from '@temporalio/client';
+import { duration } from '../../report/format.ts';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { nightsWaiting, runningNights } from './client.ts';
+import { overlapPolicies } from './options.ts';
+
+/** A schedule in words: one line of plain text for each row of `colloquy schedule show`. */
+export function scheduleTable(description: ScheduleDescription): Record<string, string> {
+  const { spec, policies, info } = description;
+  const zone = zoneOf(description);
+  const next = info.nextActionTimes.slice(0, 3).map((time) => timeIn(zone, time));
+  return {
+    state: stateText(description),
+    when: `${spec.calendars?.map(calendarText).join('; ') || 'at intervals'}, ${zone}`,
+    next: description.state.paused ? 'none while it is paused' : next.join(', ') || 'none',
+    'when one still runs': overlapText[policies.overlap ?? overlapPolicies.skip] ?? String(policies.overlap),
+    'missed nights': `made up for when at most ${duration(policies.catchupWindow / 1000)} late`,
+    'after a failure': policies.pauseOnFailure ? 'it pauses itself' : 'it goes on',
+    'agents carried over': seriesOf(description) ?? 'no: each night begins with the base model',
+    started: String(info.numActionsTaken),
+    skipped: skippedText(description),
+    missed: String(info.numActionsMissedCatchupWindow),
+    'waiting to start': String(nightsWaiting(description)),
+    running: runningNights(description).join(', ') || 'none',
+  };
+}
+
+/** `active`, or `paused` and why. */
+export function stateText({ state }: Pick<ScheduleDescription, 'state'>): string {
+  const note = state.note ? `: ${terminalSafe(state.note)}` : '';
+  return `${state.paused ? 'paused' : 'active'}${note}`;
+}
+
+/** While one run hangs, every later night is skipped and nothing fails: only this count shows it. */
+export function skippedText({ info }: ScheduleDescription): string {
+  const skipped = info.numActionsSkippedOverlap;
+  return skipped === 0 ? '0' : `${skipped}, because another night was still running`;
+}
+
+/** The time zone of a schedule's times. */
+export function zoneOf({ spec }: ScheduleDescription): string {
+  return spec.timezone || 'UTC';
+}
+
+/** A time on the clocks of that time zone: `2026-11-24 02:00`. */
+export function timeIn(timeZone: string, time: Date): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' }).format(time);
+}
+
+/** The series that the schedule's nights belong to. */
+export function seriesOf({ action }: ScheduleDescription): string | undefined {
+  const input: unknown = action.args?.[0];
+  if (typeof input !== 'object' || input === null || !('carry_over' in input)) return undefined;
+  const { carry_over: carryOver } = input;
+  if (typeof carryOver !== 'object' || carryOver === null || !('series' in carryOver)) return undefined;
+  return typeof carryOver.series === 'string' ? carryOver.series : undefined;
+}
+
+const overlapText: Readonly<Record<string, string>> = {
+  [overlapPolicies.skip]: 'the next is skipped',
+  [overlapPolicies['buffer-one']]: 'the next starts after it, later ones are skipped',
+  [overlapPolicies['buffer-all']]: 'all that are due start after it, one after the other',
+  [overlapPolicies['cancel-other']]: 'it is cancelled, and the next starts',
+  [overlapPolicies['terminate-other']]: 'it is terminated, and the next starts',
+  [overlapPolicies['allow-all']]: 'both run',
+};
+
+type Calendar = NonNullable<ScheduleDescription['spec']['calendars']>[number];
+
+/** Schedules that other programs made may have no comment. */
+function calendarText({ comment, hour, minute, dayOfMonth, month, dayOfWeek }: Calendar): string {
+  if (comment) return terminalSafe(comment);
+  const only = (ranges: Calendar['hour']): string | undefined => {
+    const [range] = ranges;
+    const one = ranges.length === 1 && range?.start === range?.end;
+    return one ? String(range?.start).padStart(2, '0') : undefined;
+  };
+  const [at, past] = [only(hour), only(minute)];
+  const daily =
+    covers(dayOfMonth, 1, 31) &&
+    covers(month, 'JANUARY', 'DECEMBER') &&
+    covers(dayOfWeek, 'SUNDAY', 'SATURDAY');
+  if (at === undefined || past === undefined) return 'by a calendar';
+  return `${daily ? 'every day' : 'on some days'} at ${at}:${past}`;
+}
+
+type Ranges<Unit> = readonly { readonly start: Unit; readonly end: Unit; readonly step: number }[];
+
+function covers<Unit>([range]: Ranges<Unit>, first: Unit, last: Unit): boolean {
+  return range?.start === first && range.end === last && range.step <= 1;
+}

@@ -1,0 +1,101 @@
+/** What `colloquy quickstart` and `colloquy study` start on this machine when it is missing: a Temporal server and a worker. */
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../config/installation.ts';
+import { makeFolder } from '../../store/files/atomic.ts';
+import { openStore } from '../../store/store.ts';
+import { DevServerDatabaseInUse } from '../../workers/dev-server-database.ts';
+import { type GuardedProcess, spawnWithParent } from '../../workers/spawn-with-parent.ts';
+import { configuredAddress, connect, devDatabase, useLocalServer } from './connect.ts';
+
+/** Prints a line for the person at the terminal. */
+type Say = (line: string) => void;
+
+/** A server to work with. `stop` ends it if it was started here. */
+export type LocalServer = { stop(): Promise<void> };
+
+/**
+ * Chooses the Temporal server of this process: the configured one when an address is configured, otherwise this project's dev
+ * server, which is started unless it runs.
+ *
+ * @throws TemporalNotReachable when a configured server does not answer; DevServerFailed, ToolsMissing
+ */
+export async function openLocalServer(say: Say): Promise<LocalServer> {
+  const configured = configuredAddress();
+  if (configured !== undefined) {
+    await (await connect()).close();
+    say(`Using the Temporal server at ${configured}`);
+    return { stop: async () => undefined };
+  }
+  try {
+    const { startDevServer } = await import('../../workers/dev-server.ts');
+    const server = await startDevServer({ dbFilename: devDatabase() });
+    useLocalServer(server.address);
+    say(
+      `Started a Temporal dev server at ${server.address}${server.portChanged ? ', because the usual port is taken' : ''}`,
+    );
+    return server;
+  } catch (error) {
+    if (!(error instanceof DevServerDatabaseInUse)) throw error;
+    useLocalServer(error.address);
+    say(`Using the Temporal dev server that runs at ${error.address}`);
+    return { stop: async () => undefined };
+  }
+}
+
+/** A worker in its own process, restarted when it dies. */
+export type SupervisedWorker = {
+  /** Aborts when the worker keeps dying. */
+  readonly gaveUp: AbortSignal;
+  /** Lets the worker save what is in flight; resolves when its process has ended. */
+  stop(): Promise<void>;
+};
+
+/** Long enough to write a trainer's checkpoint and to stop the engines. */
+const graceMs = 40_000;
+const deathsInARow = 3;
+/** A worker that lived this long had started well. */
+const livedMs = 30_000;
+
+/** Runs `colloquy worker` with its output in a log file, and starts it again when it dies. It never outlives this process. */
+export async function superviseWorker(say: Say): Promise<SupervisedWorker> {
+  const { logs } = openStore();
+  const logFile = join(logs, 'worker.log');
+  await makeFolder(logs);
+  const gaveUp = new AbortController();
+  let stopping = false;
+  let deaths = 0;
+  let current: GuardedProcess;
+
+  const start = (): void => {
+    const began = Date.now();
+    const log = openSync(logFile, 'a');
+    current = spawnWithParent(
+      process.execPath,
+      [join(projectRoot, 'bin', 'colloquy.mjs'), 'worker', '--quiet'],
+      { stdout: log, stderr: log, graceMs },
+    );
+    closeSync(log);
+    void current.exited.then((code) => {
+      if (stopping) return;
+      deaths = Date.now() - began > livedMs ? 1 : deaths + 1;
+      const how = code === null ? 'was killed' : `ended with ${code}`;
+      if (deaths < deathsInARow) {
+        say(`The worker ${how} (log: ${logFile}); starting it again.`);
+        start();
+      } else {
+        say(`The worker ${how} ${deaths} times in a row. Its log says why: ${logFile}`);
+        gaveUp.abort();
+      }
+    });
+  };
+  start();
+
+  return {
+    gaveUp: gaveUp.signal,
+    async stop() {
+      stopping = true;
+      await current.stop();
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/** What the server knows about the workflow of a name: whether it exists, its kind, its state, whether a worker serves it. */
+import {
+  ApplicationFailure,
+  TerminatedFailure,
+  type WorkflowExecutionStatusName,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { taskQueues } from '../../workflows/server-names.ts';
+import type { Temporal } from './connect.ts';
+
+/**
+ * The server's description of the latest run of a workflow.
+ *
+ * @throws ExperimentNotFound
+ */
+export async function describe({ client, address }: Temporal, name: string) {
+  try {
+    return await client.workflow.getHandle(name).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw new ExperimentNotFound(name, address);
+    throw error;
+  }
+}
+
+/**
+ * The description of a workflow of this kind; null when no workflow has this name.
+ *
+ * @throws OtherKind
+ */
+export async function findWorkflow(temporal: Temporal, name: string, kind: WorkflowKind) {
+  try {
+    return await describeKind(temporal, name, kind);
+  } catch (error) {
+    if (error instanceof ExperimentNotFound) return null;
+    throw error;
+  }
+}
+
+/** The description of a workflow of this kind. @throws ExperimentNotFound, OtherKind */
+export async function describeKind(temporal: Temporal, name: string, kind: WorkflowKind) {
+  const description = await describe(temporal, name);
+  if (description.type !== kind) throw new OtherKind(name, description.type, kind);
+  return description;
+}
+
+/** Whether the latest run is over; a chain of runs is not over while its next run begins. */
+export function hasEnded(status: WorkflowExecutionStatusName): boolean {
+  return !['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(status);
+}
+
+/** The workflows that have a name of their own. A name belongs to one of them only. */
+export type WorkflowKind = 'experiment' | 'study';
+
+/** The name belongs to a workflow of another kind. */
+export class OtherKind extends Error {
+  override name = 'OtherKind' as const;
+
+  constructor(name: string, found: string, wanted: WorkflowKind) {
+    super(
+      `"${name}" is ${withArticle(found)}, not ${withArticle(wanted)}. ` +
+        (found === 'study'
+          ? `\`colloquy status ${name}\` lists its experiments, which have names of their own.`
+          : `Give ${withArticle(wanted)} another name (name=…).`),
+    );
+  }
+}
+
+function withArticle(kind: string): string {
+  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
+/** Temporal has no experiment of that name. */
+export class ExperimentNotFound extends Error {
+  override name = 'ExperimentNotFound' as const;
+
+  constructor(experiment: string, address: string) {
+    super(
+      `There is no experiment "${experiment}" at ${address}. ` +
+        '`colloquy status` lists the existing ones; `colloquy run CONFIG` starts one.',
+    );
+  }
+}
+
+/** A workflow ended without a result. */
+export type Failed = { readonly kind: 'failed'; readonly type: string; readonly reason: string };
+
+/** Why a workflow failed, from the error of waiting for its result. @throws any other error as it is */
+export function failureOf(error: unknown): Failed {
+  if (!(error instanceof WorkflowFailedError)) throw error;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure)
+    return { kind: 'failed', reason: cause.message, type: cause.type ?? 'Error' };
+  const type = cause instanceof TerminatedFailure ? 'Terminated' : (cause?.name ?? 'Failed');
+  return { kind: 'failed', reason: cause?.message || error.message, type };
+}
+
+/** No worker serves the workflows, so an experiment cannot answer. */
+export class NoWorker extends Error {
+  override name = 'NoWorker' as const;
+
+  constructor() {
+    super(noWorkerHint);
+  }
+}
+
+/** What to do when no worker runs. */
+export const noWorkerHint = `No worker serves the task queue "${taskQueues.control}". Start one in another terminal:  npx colloquy worker`;
+
+/** Whether a worker has asked for workflow tasks in the last 70 seconds. Its long poll lasts a minute, so a worker killed just now still counts. */
+export async function hasWorker({ client, namespace }: Temporal): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: taskQueues.control },
+  });
+  const lately = Date.now() / 1000 - 70;
+  return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > lately);
+}

@@ -1,0 +1,189 @@
+/** Follows a study until it ends or needs a person, and prints how that ended. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { terminalSafe } from '../../report/terminal-safe.ts';
+import { openStore } from '../../store/store.ts';
+import type { StudyResult } from '../../store/records/result.ts';
+import type { Waiting } from '../../workflows/progress.ts';
+import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
+import type { study } from '../../workflows/study.ts';
+import type { Display } from '../display.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
+import { type EndingOptions, printFailure } from '../experiment/follow.ts';
+import { whereText } from '../experiment/progress.ts';
+import { readSnapshot } from '../experiment/snapshot.ts';
+import { type Temporal, tolerateOutages } from '../server/connect.ts';
+import { describe, ExperimentNotFound, type Failed, failureOf, hasEnded } from '../server/workflow.ts';
+import { printJson, shortPath } from '../terminal.ts';
+
+/** How following a study ended. */
+export type StudyEnding =
+  | { readonly kind: 'finished'; readonly result: StudyResult }
+  | Failed
+  /** All of its running experiments wait for a person, so that no other can begin. */
+  | { readonly kind: 'parked'; readonly waiting: readonly WaitingStep[] }
+  /** The signal was aborted. */
+  | { readonly kind: 'detached' };
+
+/** A step of one of the study's experiments that waits for a person. */
+export type WaitingStep = Waiting & { readonly experiment: string };
+
+/**
+ * Says which experiments of a study begin, end and wait for a person, until the study ends, stands still, or the signal is aborted.
+ * Waits up to a minute for a server that goes away.
+ *
+ * @throws ExperimentNotFound, TemporalNotReachable
+ */
+export async function followStudy(
+  temporal: Temporal,
+  name: string,
+  { display, signal }: { readonly display: Display; readonly signal: AbortSignal },
+): Promise<StudyEnding> {
+  const read = tolerateOutages(temporal);
+  const lastLines = new Map<string, string>();
+  let stoodStill = false;
+  while (!signal.aborted) {
+    const state = await read(() => readStudy(temporal, name));
+    if (state !== undefined) {
+      for (const { about, line } of linesAbout(state)) {
+        if (lastLines.get(about) !== line) display.say(terminalSafe(line));
+        lastLines.set(about, line);
+      }
+      if (state.closed) return studyEndingOf(temporal, name);
+      const { running } = state;
+      const standsStill = running.length > 0 && running.every(({ waiting }) => waiting.length > 0);
+      // Seen twice, because the study may be about to begin the next experiment.
+      if (standsStill && stoodStill) return { kind: 'parked', waiting: waitingSteps(running) };
+      stoodStill = standsStill;
+    }
+    await sleep(2_000, undefined, { signal }).catch(() => undefined);
+  }
+  return { kind: 'detached' };
+}
+
+/** The study's answer to the query for its progress; null when no worker answers within 3 s. */
+export async function studyProgress({ client }: Temporal, name: string): Promise<StudyProgress | null> {
+  try {
+    return await client.withDeadline(Date.now() + 3_000, () =>
+      client.workflow.getHandle(name).query(studyProgressQuery),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw error;
+    return null;
+  }
+}
+
+/** How the latest run of a study ended; waits for its end. */
+export async function studyEndingOf(
+  { client }: Temporal,
+  name: string,
+): Promise<Extract<StudyEnding, { kind: 'finished' | 'failed' }>> {
+  try {
+    return { kind: 'finished', result: await client.workflow.getHandle<typeof study>(name).result() };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** The state of a study at one moment. */
+type StudyState = {
+  readonly closed: boolean;
+  readonly cells: StudyProgress['cells'];
+  readonly running: readonly RunningExperiment[];
+};
+type RunningExperiment = {
+  readonly name: string;
+  readonly where: string;
+  readonly waiting: readonly Waiting[];
+};
+
+async function readStudy(temporal: Temporal, name: string): Promise<StudyState> {
+  const cells = (await studyProgress(temporal, name))?.cells ?? [];
+  const running = cells.filter(({ state }) => state === 'running' || state === 'elsewhere');
+  const { status } = await describe(temporal, name);
+  return {
+    closed: hasEnded(status.name),
+    cells,
+    running: await Promise.all(running.map((cell) => readRunning(temporal, cell.name))),
+  };
+}
+
+async function readRunning(temporal: Temporal, name: string): Promise<RunningExperiment> {
+  const begins = { name, where: 'begins', waiting: [] };
+  try {
+    const { progress } = await readSnapshot(temporal, name);
+    if (progress === null) return begins;
+    return {
+      name,
+      where: whereText(progress),
+      waiting: progress.state === 'parked' ? progress.waiting : [],
+    };
+  } catch (error) {
+    if (error instanceof ExperimentNotFound) return begins;
+    throw error;
+  }
+}
+
+/** The current line about the study and about each experiment that has something to say. */
+function linesAbout({ cells, running }: StudyState): { about: string; line: string }[] {
+  if (cells.length === 0) return [];
+  const finished = cells.filter(({ state }) => state === 'finished').length;
+  return [
+    { about: 'all', line: `${finished} of ${cells.length} experiments finished` },
+    ...cells.flatMap(({ name, state, reason }) =>
+      state === 'failed' ? [{ about: name, line: `${name} failed: ${reason ?? ''}` }] : [],
+    ),
+    ...running.map(({ name, where, waiting: [first] }) => ({
+      about: name,
+      line: `${name}: ${first === undefined ? where : `waits for you: ${first.step}: ${first.reason}; when that is put right: colloquy retry ${name}`}`,
+    })),
+  ];
+}
+
+function waitingSteps(running: readonly RunningExperiment[]): WaitingStep[] {
+  return running.flatMap(({ name, waiting }) => waiting.map((each) => ({ experiment: name, ...each })));
+}
+
+/**
+ * Prints how a study ended and what can be done now; returns the matching exit code.
+ *
+ * @param goesOn whether the study goes on without this terminal, because another process runs its worker
+ */
+export function printStudyEnding(
+  ending: StudyEnding,
+  { name, json, comeBack, goesOn }: EndingOptions & { readonly goesOn: boolean },
+): ExitCode {
+  switch (ending.kind) {
+    case 'finished': {
+      const { finished, experiments, files } = ending.result;
+      if (json) printJson(ending.result);
+      else {
+        console.log(`${name}: ${finished} of ${experiments} experiments finished`);
+        for (const file of files) console.log(`  ${shortPath(join(openStore().study(name), file))}`);
+      }
+      return exitCodes.ok;
+    }
+    case 'failed':
+      return printFailure(ending, { name, json, comeBack });
+    case 'parked':
+      if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
+      console.error(`${name} waits for you, and cannot go on without:`);
+      for (const { experiment, step, reason } of ending.waiting)
+        console.error(`  ${experiment}: ${step}: ${terminalSafe(reason)}`);
+      console.error('When that is put right:');
+      for (const experiment of new Set(ending.waiting.map((each) => each.experiment)))
+        console.error(`  colloquy retry ${experiment}   (or give it up:  colloquy abort ${experiment})`);
+      if (!goesOn) console.error(`Its worker ran here and has stopped. To start one and go on:  ${comeBack}`);
+      return exitCodes.waitsForPerson;
+    case 'detached':
+    default:
+      ending.kind satisfies 'detached';
+      console.error(
+        goesOn
+          ? `Detached: ${name} goes on without this terminal. To come back:  ${comeBack}`
+          : `Stopped: its worker ran here. What is finished stays. To go on:  ${comeBack}`,
+      );
+      return exitCodes.interrupted;
+  }
+}

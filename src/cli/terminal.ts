@@ -1,0 +1,54 @@
+/** What commands need of the terminal: colours, tables, JSON, short paths, Ctrl-C. */
+import { relative } from 'node:path';
+import Table from 'cli-table3';
+import pc from 'picocolors';
+
+/** Node's types say that every WriteStream has `isTTY`; for a pipe it is missing. */
+type Stream = { readonly isTTY?: boolean };
+
+/** Whether a stream is a terminal that should have colours: respects https://no-color.org. */
+export function wantsColours(stream: Stream = process.stdout): boolean {
+  // A plain false: given undefined, picocolors guesses, and guesses yes where CI is set.
+  return stream.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+}
+
+/** Colours for a stream, or functions that change nothing. */
+export function colours(stream: Stream = process.stdout) {
+  return pc.createColors(wantsColours(stream));
+}
+
+/** Prints a table on stdout. */
+export function printTable(head: string[], rows: readonly string[][]): void {
+  const table = new Table({ head, style: { head: [], border: wantsColours() ? ['gray'] : [] } });
+  table.push(...rows);
+  console.log(table.toString());
+}
+
+/** Prints a value on stdout for programs, indented because people read it too. */
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}
+
+/** The path as one would type it: relative to the current folder when that is shorter. */
+export function shortPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.length < path.length && !short.startsWith('..') ? short : path;
+}
+
+/** A signal that aborts on Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
+export function interruptSignal(): { readonly signal: AbortSignal; readonly dispose: () => void } {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    },
+  };
+}

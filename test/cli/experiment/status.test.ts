@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { failureText, type PendingActivity, type Snapshot } from '../../../src/cli/experiment/snapshot.ts';
+import { statusText } from '../../../src/cli/experiment/status.ts';
+import { aProgress } from '../../support/a-progress.ts';
+
+const now = Date.parse('2026-11-23T00:00:10.000Z');
+const step = (changes: Partial<PendingActivity>): PendingActivity => ({
+  id: 'debate-i1-train-s003',
+  words: 'the debates of shard 4 of the training questions, iteration 1',
+  attempt: 1,
+  lastFailure: undefined,
+  nextAttemptAt: undefined,
+  heartbeat: undefined,
+  ...changes,
+});
+const text = (changes: Parameters<typeof aProgress>[0], pending: Snapshot['pending'] = []): string =>
+  statusText(
+    { status: 'RUNNING', startedAt: new Date(0), pending, progress: aProgress(changes) },
+    { now, colours: false },
+  );
+
+describe('the status of an experiment', () => {
+  it('counts the answers of the shards in flight, and the time since the last of them ended', () => {
+    const halfDone = step({ heartbeat: { answers: 96, total: 192 } });
+    const status = text({ done: 4, workedSeconds: 8, retries: 1 }, [halfDone]);
+    expect(status).toMatch(/done +144 of 320 questions \(4 of 10 shards\)/);
+    expect(status).toMatch(/rate +8\.0 questions\/s/);
+    expect(status).toMatch(/time left +about 22 s/);
+    expect(status).toContain('96 of 192 answers');
+  });
+
+  it('shows a step that is tried again: which attempt, when, and why the one before failed', () => {
+    const again = step({
+      attempt: 3,
+      lastFailure: failureText({
+        message: 'http://127.0.0.1:9 refused\nthe connection \u001b[2J',
+        applicationFailureInfo: { type: 'EngineUnreachable' },
+      }),
+      nextAttemptAt: new Date(now + 4_000),
+    });
+    const status = text({ retries: 1 }, [step({ id: 'debate-i1-train-s004' }), again]);
+    expect(status).toMatch(/retries +3/);
+    expect(status).toContain(
+      String.raw`the debates of shard 4 of the training questions, iteration 1 (debate-i1-train-s003); ` +
+        String.raw`attempt 3 in 4.0 s; the one before failed: EngineUnreachable: http://127.0.0.1:9 refused the connection \x1b[2J`,
+    );
+  });
+
+  it('shows once what makes many steps fail', () => {
+    const failing = Array.from({ length: 64 }, (_, shard) =>
+      step({ id: `debate-i1-train-s${shard}`, attempt: 2, lastFailure: 'EngineBusy: full' }),
+    );
+    const status = text({}, failing);
+    expect(status.split('EngineBusy: full')).toHaveLength(2);
+    expect(status).toContain('(debate-i1-train-s0) and 63 more; attempt 2');
+    expect(status).toMatch(/retries +64/);
+  });
+
+  it('says of a worker that died what happened, not only which timeout passed', () => {
+    expect(
+      failureText({ message: 'activity Heartbeat timeout', timeoutFailureInfo: { timeoutType: 4 } }),
+    ).toMatch(/no sign of life for 20 s/);
+  });
+
+  it('has the loss of the fine-tune that runs, and of the newest finished one while none does', () => {
+    const lastLoss = { loss: 0.5, iteration: 1, agent: 1, role: 'generation' } as const;
+    const fineTuning = { phase: 'fine-tuning', unit: 'models', total: 6, questions: 0, lastLoss } as const;
+    const running = step({
+      id: 'finetune-i2-agent3-critic',
+      heartbeat: { step: 3, totalSteps: 9, loss: 0.25, tokensPerSecond: 1000 },
+    });
+    expect(text(fineTuning)).toMatch(/last loss +0\.500 \(generation model of agent 1, iteration 1\)/);
+    expect(text(fineTuning, [running])).toMatch(/last loss +0\.250 \(critic model of agent 3, iteration 2\)/);
+  });
+
+  it('says of a parked one what happened and both ways to go on', () => {
+    const waiting = [
+      { step: 'prepare', words: 'the preparation', reason: 'DiskFull: no space on /runs', since: 'now' },
+    ];
+    const status = text({ state: 'parked', waiting });
+    expect(status).toContain('  | DiskFull: no space on /runs');
+    expect(status).toContain('  colloquy retry demo');
+    expect(status).toContain('  temporal workflow update execute -w demo --name retry');
+  });
+});
