@@ -2,10 +2,13 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Accuracy } from '../algorithm/measures/answers.ts';
 import type { PairedTest } from '../algorithm/measures/tests.ts';
-import type { Comparison, IterationComparison } from '../report/compare-experiments.ts';
-import type { DifferingQuestion } from '../report/differing-questions.ts';
-import { count, evaluationName, points, pValue, withError } from '../report/format.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import type {
+  Comparison,
+  DifferingQuestion,
+  IterationComparison,
+} from '../report/analyse/compare-experiments.ts';
+import { count, evaluationName, points, pValue, withError } from '../text/figures.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 
 /** A comparison as a terminal shows it: the settings that differ, which questions are compared, and the figures. */
 export function comparisonText(comparison: Comparison, options: { colours: boolean }): string {

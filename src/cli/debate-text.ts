@@ -1,6 +1,6 @@
 import type { Debate } from '../algorithm/debate.ts';
 import { colours } from './colours.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 
 /** A debate for a terminal, round by round. Nothing in it can steer the terminal. */
 export function debateText(debate: Debate, iteration: number): string {

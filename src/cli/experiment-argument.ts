@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { loadConfigFile } from '../config/load.ts';
 import { resolveConfig } from '../config/resolve.ts';
+import { shellQuoted } from '../text/terminal-safe.ts';
 import type { Experiment } from './start-experiment.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -47,10 +48,5 @@ export function experimentFromConfig([path = '', ...overrides]: readonly string[
 
 /** The command line that runs the same experiment again. */
 export function runCommandLine(words: readonly string[]): string {
-  return ['npx colloquy run', ...words.map(quoted)].join(' ');
-}
-
-/** As a shell needs it. */
-function quoted(word: string): string {
-  return /^[\w./=:,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return ['npx colloquy run', ...words.map(shellQuoted)].join(' ');
 }

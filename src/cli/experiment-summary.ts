@@ -1,5 +1,5 @@
 import type { ExperimentConfig } from '../config/experiment.ts';
-import { shellWord } from '../workflows/progress-table.ts';
+import { shellWord } from '../text/terminal-safe.ts';
 
 /** What an experiment is, in a line: the Temporal UI shows it above the run. At most 200 bytes are kept. */
 export function experimentSummary({ agents, rounds, iterations, task, model }: ExperimentConfig): string {

@@ -1,5 +1,5 @@
 import { timeoutText } from '../workflows/failures.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 
 /** A failure as the server keeps it, as far as people are told of it. */
 type Failure = {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { terminalSafe } from '../report/terminal-safe.ts';
 import type { StudyResult } from '../store/records/result.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 import type { Waiting } from '../workflows/progress.ts';
 import { type StudyProgress, studyProgressQuery } from '../workflows/study-progress.ts';
 import type { study } from '../workflows/study.ts';

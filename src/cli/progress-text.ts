@@ -1,8 +1,8 @@
-import { duration, evaluationName, percent } from '../report/format.ts';
+import { duration, evaluationName, percent } from '../text/figures.ts';
 import type { Progress } from '../workflows/progress.ts';
 import type { PhaseProgress } from './phase-progress.ts';
 import type { Heartbeat, Snapshot } from './snapshot.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 
 /** Where an experiment is, in a few words: `iteration 2/3, debating`. */
 export function whereText({ phase, iteration, iterations, state }: Progress): string {

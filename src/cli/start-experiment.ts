@@ -3,7 +3,7 @@ import { WorkflowExecutionAlreadyStartedError, type WorkflowExecutionStatusName 
 import { z } from 'zod';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { configDifference, type Difference } from '../config/resolve.ts';
-import { readResult } from '../report/report-data.ts';
+import { readResult } from '../report/read/experiment.ts';
 import { ArtifactDamaged } from '../store/errors.ts';
 import { readDocument } from '../store/files/documents.ts';
 import type { ExperimentResult } from '../store/records/result.ts';

@@ -1,9 +1,9 @@
-import { duration } from '../report/format.ts';
-import { resultTable } from '../report/result-table.ts';
+import { duration } from '../text/figures.ts';
 import { progressTable } from '../workflows/progress-table.ts';
 import { type Note, stepText, whatWaits } from '../workflows/what-waits.ts';
 import { liveProgress } from './live-progress.ts';
 import { fineTuneText } from './progress-text.ts';
+import { resultTable } from './result-table.ts';
 import type { PendingActivity, Snapshot } from './snapshot.ts';
 
 /**

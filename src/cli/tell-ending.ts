@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
-import { resultTable } from '../report/result-table.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
 import { experimentFiles, openStore } from '../store/store.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 import { wantsColours } from './colours.ts';
 import type { Display } from './display.ts';
 import type { Ending } from './ending.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { printJson } from './print-json.ts';
+import { resultTable } from './result-table.ts';
 
 export type TellOptions = {
   readonly name: string;

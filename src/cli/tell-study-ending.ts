@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 import { openStore } from '../store/store.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { StudyEnding } from './follow-study.ts';

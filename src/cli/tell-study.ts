@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 import { colours, wantsColours } from './colours.ts';
 import { describe, readSnapshot } from './snapshot.ts';
 import type { Temporal } from './connect.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { markdownTable, tableCell } from '../text/markdown.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
 import { experimentNameSchema } from './names.ts';
@@ -24,13 +25,15 @@ type Row = { readonly path: string; readonly allowed: string; readonly open: str
 function table(schema: z.ZodType): string {
   const describe = describedNode(schema);
   const rows = rowsOf(schemaNode(schema), describe, '');
-  return [
-    '| Setting | Allowed | Default | Meaning |',
-    '| --- | --- | --- | --- |',
-    ...rows.map(
-      ({ path, allowed, open, says }) => `| \`${path}\` | ${cell(allowed)} | ${cell(open)} | ${cell(says)} |`,
-    ),
-  ].join('\n');
+  return markdownTable(
+    ['Setting', 'Allowed', 'Default', 'Meaning'],
+    rows.map(({ path, allowed, open, says }) => [
+      `\`${path}\``,
+      tableCell(allowed),
+      tableCell(open),
+      tableCell(says),
+    ]),
+  );
 }
 
 /** What the JSON Schema has besides what is allowed. */
@@ -71,10 +74,6 @@ function rowsOf(node: SchemaNode, described: Described, above: string): Row[] {
 function rowOf(path: string, node: SchemaNode, says: Described): Row {
   const open = says.default === undefined ? '' : `\`${JSON.stringify(says.default)}\``;
   return { path, allowed: describeAllowed(node), open, says: says.description ?? '' };
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', String.raw`\|`).replace(/\s+/g, ' ');
 }
 
 /**

@@ -1,22 +1,24 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import { readDocument } from '../store/files/documents.ts';
+import { isThere } from '../store/files/sealed.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
   iterationRecordSchema,
 } from '../store/records/rows.ts';
-import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
-import { ExperimentNotFinished } from './experiment-not-finished.ts';
-import { ExperimentNotInStore } from './experiment-not-in-store.ts';
-import { IterationNotFinished } from './iteration-not-finished.ts';
-import { NothingTrained } from './nothing-trained.ts';
+import { nightPlanSchema } from '../store/series.ts';
+import { type ExperimentFiles, experimentFiles, iterationsIn, type Store } from '../store/store.ts';
+import {
+  ExperimentNotFinished,
+  ExperimentNotInStore,
+  IterationNotFinished,
+  NothingTrained,
+} from './errors.ts';
 
-/** An iteration that is done, with what its exports say about it. */
+/** A finished iteration, with what its exports say about it. */
 export type FinishedIteration = {
   readonly experiment: string;
   /** 1..L */
@@ -30,9 +32,9 @@ export type FinishedIteration = {
 };
 
 /**
- * An iteration of an experiment, which need not have finished itself.
+ * A finished iteration of an experiment, which itself may not have finished.
  *
- * @param wanted without it, the last one of a finished experiment
+ * @param wanted default: the last one of a finished experiment
  * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, NothingTrained, ArtifactMissing, ArtifactDamaged
  */
 export async function finishedIteration(
@@ -47,7 +49,7 @@ export async function finishedIteration(
   const last = finished.at(-1);
   if (wanted === 0)
     throw new NothingTrained(experiment, 'iteration 0 is the base model, before any fine-tune');
-  if (wanted === undefined && !existsSync(files.result))
+  if (wanted === undefined && !(await isThere(files.result)))
     throw new ExperimentNotFinished(experiment, finished);
   if (wanted === undefined && last === undefined)
     throw new NothingTrained(experiment, 'it has no iterations, it only evaluated the base model');
@@ -55,7 +57,7 @@ export async function finishedIteration(
   if (!finished.includes(iteration)) throw new IterationNotFinished(experiment, iteration, finished);
   const upTo = Array.from({ length: iteration + 1 }, (_, each) => each);
   const evaluated = await Promise.all(
-    upTo.map((each) => present(files.evaluation(each), evaluationRecordSchema)),
+    upTo.map((each) => readRequired(files.evaluation(each), evaluationRecordSchema)),
   );
   return {
     experiment,
@@ -63,23 +65,58 @@ export async function finishedIteration(
     files,
     config,
     records: await Promise.all(
-      upTo.slice(1).map((each) => present(files.record(each), iterationRecordSchema)),
+      upTo.slice(1).map((each) => readRequired(files.record(each), iterationRecordSchema)),
     ),
     evaluations: evaluated.map(({ evaluation }) => evaluation),
   };
 }
 
-/** In their order. The evaluation is what an iteration ends with. */
+/** Ascending, without the base model. An iteration ends with its evaluation. */
 async function finishedIterations(files: ExperimentFiles): Promise<number[]> {
-  return (await readdir(files.folder))
-    .flatMap((name) => /^iteration-([1-9]\d*)$/.exec(name)?.[1] ?? [])
-    .map(Number)
-    .filter((iteration) => existsSync(files.record(iteration)) && existsSync(files.evaluation(iteration)))
-    .toSorted((a, b) => a - b);
+  const finished: number[] = [];
+  for (const iteration of await iterationsIn(files.folder))
+    if (
+      iteration > 0 &&
+      (await isThere(files.record(iteration))) &&
+      (await isThere(files.evaluation(iteration)))
+    )
+      finished.push(iteration);
+  return finished;
 }
 
-async function present<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
+async function readRequired<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
   const value = await readDocument(path, schema);
   if (value === null) throw new ArtifactMissing(path);
   return value;
+}
+
+/** A model of an agent after an iteration. */
+export type AgentModel = {
+  /** 1..N; of agents that share the model, the first. */
+  readonly agent: number;
+  readonly role: string;
+  /** Its content address; null while it is still the base model. */
+  readonly key: string | null;
+  /** The iteration whose fine-tune made it; null when it is older than the experiment. */
+  readonly madeIn: number | null;
+};
+
+/**
+ * The agents' models after an iteration. A model that had nothing to learn from in it is the one of an earlier iteration, the one that a
+ * night of a series began with, or the base model.
+ *
+ * @throws ArtifactDamaged
+ */
+export async function agentModelsAfter({ files, records }: FinishedIteration): Promise<AgentModel[]> {
+  const plan = await readDocument(files.nightPlan, nightPlanSchema);
+  const models = new Map<string, AgentModel>();
+  for (const { iteration, fineTunes } of records) {
+    for (const { agent, role, model } of fineTunes) {
+      const name = `${agent} ${role}`;
+      const began = plan?.start.agents.find(({ number }) => number === agent)?.models[role] ?? null;
+      const before = models.get(name) ?? { agent, role, key: began, madeIn: null };
+      models.set(name, model === null ? before : { agent, role, key: model, madeIn: iteration });
+    }
+  }
+  return [...models.values()];
 }

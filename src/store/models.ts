@@ -43,6 +43,11 @@ export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIng
     .digest('hex');
 }
 
+/** Where the manifest of a fine-tune is, in the model's folder. */
+export function manifestPath(model: string): string {
+  return join(model, 'manifest.json');
+}
+
 /** As engine/train.py writes it, last of all: a folder with a manifest is a whole model. */
 export const manifestSchema = z.object({
   steps: z.number().int(),
@@ -64,7 +69,7 @@ export async function findModel(
 ): Promise<{ ref: ModelRef; manifest: ModelManifest } | null> {
   const model = store.model(key);
   if (!existsSync(model)) return null;
-  const manifest = await readDocument(join(model, 'manifest.json'), manifestSchema).catch(() => null);
+  const manifest = await readDocument(manifestPath(model), manifestSchema).catch(() => null);
   const damaged = manifest === null ? 'manifest.json' : await damagedFile(model, manifest);
   if (manifest !== null && damaged === null) {
     return { ref: { kind: 'adapter', key, uri: pathToFileURL(model).href }, manifest };
@@ -91,7 +96,7 @@ export async function requireModels(store: Store, models: readonly ModelRef[]): 
   for (const model of models) {
     if (model.kind === 'base') continue;
     const path = store.model(model.key);
-    const known = readThrough.has(path) && existsSync(join(path, 'manifest.json'));
+    const known = readThrough.has(path) && existsSync(manifestPath(path));
     if (!known && (await findModel(store, model.key)) === null) throw new ArtifactMissing(path);
     readThrough.add(path);
   }

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
@@ -56,9 +57,16 @@ export function shardName(iteration: number, split: Split, shard: number): strin
   return `i${iteration}-${split}-s${String(shard).padStart(3, '0')}`;
 }
 
+/** The name of the debate browser's page, beside report.html. */
+export const debateBrowserFile = 'debates.html';
+
 /** Where an experiment keeps what, as absolute paths. A name is a function of what it holds, so that work done is found. */
 export function experimentFiles(store: Store, experiment: string) {
-  const folder = store.experiment(experiment);
+  return experimentFilesIn(store.experiment(experiment));
+}
+
+/** The same in the folder of an experiment. */
+export function experimentFilesIn(folder: string) {
   const within = (iteration: number, ...below: string[]) => join(folder, `iteration-${iteration}`, ...below);
   const shardFile = (iteration: number, split: Split, shard: number, ending: string) =>
     within(iteration, folderOf(split), `shard-${String(shard).padStart(3, '0')}.${ending}`);
@@ -70,6 +78,8 @@ export function experimentFiles(store: Store, experiment: string) {
     goldLabels: join(folder, 'questions', 'train-gold.jsonl'),
     /** Which questions of the task are not asked, and why. */
     leftOut: join(folder, 'questions', 'left-out.json'),
+    /** The folder of the debates, a file for each shard of questions. */
+    debates: (iteration: number, split: Split) => within(iteration, folderOf(split)),
     /** The debates of a shard of questions, 0 the first. */
     shard: (iteration: number, split: Split, shard: number) => shardFile(iteration, split, shard, 'jsonl'),
     /** The answers of a shard as they came. */
@@ -97,14 +107,25 @@ export function experimentFiles(store: Store, experiment: string) {
     result: join(folder, 'result.json'),
     allOutcomes: join(folder, 'evaluation.jsonl'),
     report: join(folder, 'report.html'),
+    debateBrowser: join(folder, debateBrowserFile),
   };
 }
+
+/** The iterations that an experiment's folder has anything of, ascending; none when there is no such folder. */
+export async function iterationsIn(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch((): string[] => []);
+  return names
+    .flatMap((name) => /^iteration-(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .toSorted((a, b) => a - b);
+}
+
 function folderOf(split: Split): string {
   if (split === 'train') return 'debates';
   return split === 'heldout' ? 'evaluation' : split;
 }
 
-export type ExperimentFiles = ReturnType<typeof experimentFiles>;
+export type ExperimentFiles = ReturnType<typeof experimentFilesIn>;
 
 /** Where a study keeps what, as absolute paths. Its experiments are in folders of their own, as any others. */
 export function studyFiles(store: Store, study: string) {

@@ -1,5 +1,5 @@
-import { duration } from '../report/format.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { duration } from '../text/figures.ts';
+import { shellWord } from '../text/terminal-safe.ts';
 import type { Progress } from './progress.ts';
 
 /** Where an experiment stands, in words: one line of plain text for each of these, safe for a terminal. */
@@ -114,12 +114,6 @@ function whatToDo({ experiment, state }: Progress): string {
     default:
       return 'what is finished stays: started again under this name, it goes on from there';
   }
-}
-
-/** `text` as one word of a shell's command line. */
-export function shellWord(text: string): string {
-  const safe = terminalSafe(text).replace(/\s+/g, ' ');
-  return /^[\w.-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 const unknown = '–';

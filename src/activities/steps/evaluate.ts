@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnswerEquality } from '../../algorithm/consensus.ts';
 import {
@@ -10,7 +9,6 @@ import {
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { readDebates } from '../../report/read-debates.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, readPage, readRows, streamRows, writeRows } from '../../store/files/rows.ts';
@@ -20,6 +18,7 @@ import {
   evaluationRecordSchema,
   heldOutQuestionSchema,
   outcomeSchema,
+  readDebates,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type Measured } from '../../store/store.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
@@ -148,7 +147,7 @@ function debatesAlike(a: ExperimentConfig, b: ExperimentConfig): boolean {
 }
 
 async function* heldOutDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<DebateRow> {
-  for await (const row of readDebates(join(files.folder, `iteration-${iteration}`, 'evaluation'))) {
+  for await (const row of readDebates(files.debates(iteration, 'heldout'))) {
     yield { ...row, tokens: { prompt: 0, completion: 0, firstRound: 0 } };
   }
 }

@@ -1,4 +1,4 @@
-import { writeReport } from '../../report/write-report.ts';
+import { writeReport } from '../../report/write.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { removeTemporaries } from '../../store/files/atomic.ts';
 import { findDocument, readDocument, writeDocument } from '../../store/files/documents.ts';

@@ -1,6 +1,5 @@
-import { compareExperiments } from '../../report/compare-experiments.ts';
-import { differingQuestions } from '../../report/differing-questions.ts';
-import { readEvaluatedExperiment } from '../../report/evaluated-experiment.ts';
+import { compareExperiments, differingQuestions } from '../../report/analyse/compare-experiments.ts';
+import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
 import { openStore } from '../../store/store.ts';
 import { wantsColours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';

@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path';
 import { closest } from 'fastest-levenshtein';
-import { type DatasetFormat, datasetFormats } from '../../export/dataset-files.ts';
-import { exportDatasets } from '../../export/export-datasets.ts';
-import { exportModels } from '../../export/export-models.ts';
+import { exportDatasets } from '../../export/datasets.ts';
 import { type FinishedIteration, finishedIteration } from '../../export/finished-iteration.ts';
-import { count } from '../../report/format.ts';
+import { exportModels } from '../../export/models.ts';
+import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createGrader } from '../../grading/grader.ts';
+import { count } from '../../text/figures.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { experimentName } from '../experiment-argument.ts';

@@ -33,7 +33,7 @@ export const report = command({
 // Imported when needed: they bring Vega, which no other command should wait for.
 
 async function reportOfExperiment(name: string): Promise<string> {
-  const { writeReport } = await import('../../report/write-report.ts');
+  const { writeReport } = await import('../../report/write.ts');
   return writeReport(openStore().experiment(experimentName(name)));
 }
 
@@ -42,16 +42,16 @@ async function reportOfSeries(given: string): Promise<string> {
   const name = seriesName(given);
   const nights = await readLedger(store, name);
   if (nights.length === 0) throw new NoNights(name, store.series(name));
-  const { writeSeriesReport } = await import('../../report/write-series-report.ts');
+  const { writeSeriesReport } = await import('../../report/write.ts');
   return writeSeriesReport(store, name, nights);
 }
 
 async function reportOfStudy(given: string): Promise<string> {
   const name = studyName(given);
   const store = openStore();
-  const { finishedCells } = await import('../../report/study/finished-cells.ts');
-  const { writeStudyReport } = await import('../../report/study/write-study-report.ts');
-  await writeStudyReport(store, name, await finishedCells(store, name));
+  const { finishedExperiments } = await import('../../report/read/study.ts');
+  const { writeStudyReport } = await import('../../report/write.ts');
+  await writeStudyReport(store, name, await finishedExperiments(store, name));
   return studyFiles(store, name).report;
 }
 

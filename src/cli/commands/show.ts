@@ -1,8 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Debate } from '../../algorithm/debate.ts';
-import { readDebates } from '../../report/read-debates.ts';
-import { openStore } from '../../store/store.ts';
+import { readDebates } from '../../store/records/rows.ts';
+import { experimentFilesIn, iterationsIn, openStore } from '../../store/store.ts';
 import { command, jsonFlag, nameArgument } from '../command.ts';
 import { debateText } from '../debate-text.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -54,11 +52,7 @@ export const show = command({
 async function iterationsToSearch(folder: string, given: string | undefined): Promise<number[]> {
   const wanted = iterationOption(given, 'show');
   if (wanted !== undefined) return [wanted];
-  const names = await readdir(folder).catch((): string[] => []);
-  return names
-    .flatMap((each) => /^iteration-(\d+)$/.exec(each)?.[1] ?? [])
-    .map(Number)
-    .toSorted((a, b) => b - a);
+  return (await iterationsIn(folder)).toReversed();
 }
 
 /** Without an id: the first debate on which the agents' first answers differed, else the first there is. */
@@ -69,8 +63,8 @@ async function findDebate(
 ): Promise<{ debate: Debate; iteration: number } | undefined> {
   let first: { debate: Debate; iteration: number } | undefined;
   for (const iteration of iterations) {
-    for (const phase of ['evaluation', 'debates']) {
-      for await (const debate of readDebates(join(folder, `iteration-${iteration}`, phase))) {
+    for (const split of ['heldout', 'train'] as const) {
+      for await (const debate of readDebates(experimentFilesIn(folder).debates(iteration, split))) {
         first ??= id === undefined ? { debate, iteration } : undefined;
         const wanted =
           id === undefined ? debate.majority.votes < debate.answers.length : debate.question.id === id;

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
-import { terminalSafe } from '../../report/terminal-safe.ts';
-import { resultTable } from '../../report/result-table.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
+import { resultTable } from '../result-table.ts';
 import { colours, wantsColours } from '../colours.ts';
 import { command, jsonFlag } from '../command.ts';
 import { type Temporal, withTemporal } from '../connect.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { ArtifactDamaged, ArtifactMissing } from '../errors.ts';
@@ -133,6 +133,11 @@ export async function readSealed(path: string): Promise<{ bytes: Buffer | null; 
   }
 }
 
+/** Whether there is a file or a folder at a path. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
+
 /** The bytes of a file, or null when it is not there, nor the folder that it would be in. */
 export async function readIfThere(path: string): Promise<Buffer | null> {
   try {
@@ -181,6 +186,30 @@ export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
+}
+
+/**
+ * Copies a file and compares its bytes with a hash while it is read.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged, DiskFull, StoreNotWritable
+ */
+export async function copyVerified(from: string, to: string, sha256: string): Promise<void> {
+  const hash = createHash('sha256');
+  await writeAtomically(to, hashed(from, hash));
+  const found = hash.digest('hex');
+  if (found !== sha256) throw new ArtifactDamaged(from, `sha256 ${sha256}`, found);
+}
+
+async function* hashed(path: string, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw new ArtifactMissing(path);
+    throw error;
+  }
 }
 
 /** Damage that was found and dealt with: what is lost is made again. Whoever opens an artifact says how it is told. */

@@ -1,5 +1,9 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { Debate } from '../../algorithm/debate.ts';
+import { readRows } from '../files/rows.ts';
+import { sealPath } from '../files/sealed.ts';
 import { experimentResultSchema } from './result.ts';
 
 /** Rows of questions/train.jsonl. Strict: an answer among them is an error, not something to carry along. */
@@ -42,6 +46,25 @@ export type DebateRow = Debate & {
   /** Prompts that had lost turns, to fit into the model's context. */
   readonly truncated: number;
 };
+
+/**
+ * The debates of a folder of shards, shard by shard: those of the finished shards; none when there is no such folder.
+ *
+ * @throws ArtifactDamaged
+ */
+export async function* readDebates(folder: string): AsyncGenerator<DebateRow> {
+  const names = await readdir(folder).catch((): string[] => []);
+  for (const name of names.filter((each) => shardFile.test(each)).toSorted(byNumber)) {
+    // A shard is whole only with its seal.
+    if (names.includes(sealPath(name))) yield* await readRows(join(folder, name), debateRowSchema);
+  }
+}
+
+const shardFile = /^shard-(\d+)\.jsonl$/;
+
+function byNumber(a: string, b: string): number {
+  return Number(shardFile.exec(a)?.[1]) - Number(shardFile.exec(b)?.[1]);
+}
 
 const judgedSchema = z.strictObject({ answer: z.string().nullable(), correct: z.boolean() });
 
