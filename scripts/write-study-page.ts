@@ -6,14 +6,14 @@ import { stat } from 'node:fs/promises';
 import { cpus, release, type as system, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
 import { projectRoot } from '../src/config/installation.ts';
-import { finishedCells } from '../src/report/study/finished-cells.ts';
-import { writeStudyPage } from '../src/report/study/write-study-page.ts';
+import { finishedExperiments } from '../src/report/read/study.ts';
+import { writeStudyPage } from '../src/report/write.ts';
 import { experimentFiles, openStore } from '../src/store/store.ts';
 
 const study = process.argv[2] ?? 'laptop';
 const store = openStore();
 const ended = await Promise.all(
-  (await finishedCells(store, study)).map(
+  (await finishedExperiments(store, study)).map(
     async ({ name }) => (await stat(experimentFiles(store, name).result.where)).mtimeMs,
   ),
 );

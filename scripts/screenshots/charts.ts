@@ -5,17 +5,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { flipsChart } from '../../src/report/charts/flips-chart.ts';
+import { flipsChart } from '../../src/report/charts/flips.ts';
 import { accuracyOverIterations, metricOverIterations } from '../../src/report/charts/over-iterations.ts';
-import { paretoChart } from '../../src/report/charts/pareto-chart.ts';
-import { transferChart } from '../../src/report/charts/transfer-chart.ts';
-import { styleSheet } from '../../src/report/style-sheet.ts';
+import { paretoChart } from '../../src/report/charts/pareto.ts';
+import { transferChart } from '../../src/report/charts/transfer.ts';
+import { styleSheet } from '../../src/report/parts/page.tsx';
 import { flips, overIterations, priced, transfers } from '../../test/report/charts/made-up-figures.ts';
 import { openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/charts');
 await mkdir(folder, { recursive: true });
-const css = await styleSheet('base.css', 'report.css', 'charts/charts.css');
+const css = styleSheet('pages/base.css', 'pages/report.css', 'charts/charts.css');
 const browser = await startChromium();
 try {
   for (const width of [880, 350]) {

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { writeDebateBrowser } from '../../src/report/debate-browser/write-debate-browser.ts';
+import { writeDebateBrowser } from '../../src/report/debate-browser/write.ts';
 import { writeLongExperiment } from '../../test/report/long-experiment.ts';
 import type { Browser, Page } from 'playwright-core';
 import { experimentAt } from '../../test/support/places.ts';

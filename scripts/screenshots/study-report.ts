@@ -7,10 +7,10 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
-import { writeStudyReport } from '../../src/report/study/write-study-report.ts';
+import { writeStudyReport } from '../../src/report/write.ts';
 import { openStore, studyFiles } from '../../src/store/store.ts';
-import { madeUpStudy } from '../../test/report/study/made-up-study.ts';
-import { writeScriptedStudy } from '../../test/report/study/scripted-study.ts';
+import { madeUpStudy } from '../../test/report/made-up-study.ts';
+import { writeScriptedStudy } from '../../test/report/scripted-study.ts';
 import { openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/made-up-study');

@@ -9,7 +9,7 @@ import { loadConfigFile } from '../config/load.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyPresetPath, studyPresets } from '../config/study.ts';
-import { shellWord } from '../workflows/progress-table.ts';
+import { shellWord } from '../text/terminal-safe.ts';
 import { UsageError } from './errors.ts';
 
 const nameSchemas = { experiment: experimentNameSchema, series: seriesNameSchema, study: studyNameSchema };

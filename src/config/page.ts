@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { markdownTable, tableCell } from '../text/markdown.ts';
 import * as contract from './contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
@@ -25,13 +26,15 @@ type Row = { readonly path: string; readonly allowed: string; readonly open: str
 function table(schema: z.ZodType): string {
   const describe = describedNode(schema);
   const rows = rowsOf(schemaNode(schema), describe, '');
-  return [
-    '| Setting | Allowed | Default | Meaning |',
-    '| --- | --- | --- | --- |',
-    ...rows.map(
-      ({ path, allowed, open, says }) => `| \`${path}\` | ${cell(allowed)} | ${cell(open)} | ${cell(says)} |`,
-    ),
-  ].join('\n');
+  return markdownTable(
+    ['Setting', 'Allowed', 'Default', 'Meaning'],
+    rows.map(({ path, allowed, open, says }) => [
+      `\`${path}\``,
+      tableCell(allowed),
+      tableCell(open),
+      tableCell(says),
+    ]),
+  );
 }
 
 /** What the JSON Schema has besides what is allowed. */
@@ -72,10 +75,6 @@ function rowsOf(node: SchemaNode, described: Described, above: string): Row[] {
 function rowOf(path: string, node: SchemaNode, says: Described): Row {
   const open = says.default === undefined ? '' : `\`${JSON.stringify(says.default)}\``;
   return { path, allowed: describeAllowed(node), open, says: says.description ?? '' };
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', String.raw`\|`).replace(/\s+/g, ' ');
 }
 
 /**

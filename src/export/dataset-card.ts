@@ -1,14 +1,14 @@
-import { count } from '../report/format.ts';
-import { card, licenceSection, markdownTable, provenance, settingsBlock } from './card.ts';
-import type { DatasetFormat } from './dataset-files.ts';
+import { count } from '../text/figures.ts';
+import { fenced } from '../text/markdown.ts';
+import { card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
-import { labelsInWords } from './labelled-debates.ts';
+import type { DatasetFormat } from './rows.ts';
 
 /** A file that was written: its name with the ending, and how many rows it has. */
 export type WrittenFile = { readonly file: string; readonly rows: number };
 
 /**
- * The README.md of an exported dataset. Its front matter names a subset for each file, and as the default one of all files, so that
+ * The README.md of an exported dataset. Its front matter names a subset for each file, and a default one of all files, so that
  * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
  */
 export function datasetCard(
@@ -40,13 +40,12 @@ export function datasetCard(
         `training questions by the agents as iteration ${iteration - 1} left them${iteration === 1 ? ' (the base model)' : ''}. ` +
         'Every answer was written by a model.',
       `## Rows\n\n${formatsInWords[format]}`,
-      markdownTable([
+      textTable(
         ['file', 'rows'],
-        ...full.map(({ file, rows }) => [file, count(rows)]),
-        ['all', count(total)],
-      ]),
+        [...full.map(({ file, rows }) => [file, count(rows)]), ['all', count(total)]],
+      ),
       ...(empty.length === 0 ? [] : [`Without rows, and so not here: ${empty.join(', ')}.`]),
-      `\`\`\`python\n${loadingInPython[format](full[0]?.file.replace(ending, '') ?? '')}\n\`\`\``,
+      fenced(loadingInPython[format](full[0]?.file.replace(ending, '') ?? ''), 'python'),
       `## Labels\n\n${labelsInWords(done)}`,
       `## Config\n\n${settingsBlock(config)}`,
       licenceSection,
@@ -55,6 +54,20 @@ export function datasetCard(
 }
 
 const ending = /\.jsonl$/;
+
+/** How the labels were obtained, in a sentence or two. */
+function labelsInWords({ config, records }: FinishedIteration): string {
+  if (config.label_source === 'gold')
+    return 'A label is the gold answer of the training question (as in STaR).';
+  const consensus = records.at(-1)?.consensus;
+  const votes = config.min_votes === 1 ? '' : ` with at least ${config.min_votes} votes`;
+  const counts =
+    consensus === undefined
+      ? ''
+      : ` Of ${consensus.questions} questions, ${consensus.unanimous} were unanimous, ${consensus.ties} were ties ` +
+        `(settled by a seeded draw) and ${consensus.withoutLabel} yielded no label.`;
+  return `A label is the majority vote over the agents' last answers${votes}; no gold answer was used.${counts}`;
+}
 
 const learntFrom =
   'A file is what one model of one agent was fine-tuned on: first answers that equal the label (`generation`), or whole dialogues ' +

@@ -7,13 +7,16 @@ import {
   type IterationRecord,
   iterationRecordSchema,
 } from '../store/records/rows.ts';
+import { nightPlanSchema } from '../store/series.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
-import { ExperimentNotFinished } from './experiment-not-finished.ts';
-import { ExperimentNotInStore } from './experiment-not-in-store.ts';
-import { IterationNotFinished } from './iteration-not-finished.ts';
-import { NothingTrained } from './nothing-trained.ts';
+import {
+  ExperimentNotFinished,
+  ExperimentNotInStore,
+  IterationNotFinished,
+  NothingTrained,
+} from './errors.ts';
 
-/** An iteration that is done, with what its exports say about it. */
+/** A finished iteration, with what its exports say about it. */
 export type FinishedIteration = {
   readonly experiment: string;
   /** 1..L */
@@ -27,9 +30,9 @@ export type FinishedIteration = {
 };
 
 /**
- * An iteration of an experiment, which need not have finished itself.
+ * A finished iteration of an experiment, which itself may not have finished.
  *
- * @param wanted without it, the last one of a finished experiment
+ * @param wanted default: the last one of a finished experiment
  * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, NothingTrained, ArtifactMissing, ArtifactDamaged
  */
 export async function finishedIteration(
@@ -66,12 +69,46 @@ export async function finishedIteration(
   };
 }
 
-/** In their order. The evaluation is what an iteration ends with. */
+/** Ascending, without the base model. An iteration ends with its evaluation. */
 async function finishedIterations(files: ExperimentFiles): Promise<number[]> {
   const finished: number[] = [];
-  for (const iteration of await begunIterations(files)) {
-    const done = (await isThere(files.record(iteration))) && (await isThere(files.evaluation(iteration)));
-    if (iteration > 0 && done) finished.push(iteration);
-  }
+  for (const iteration of await begunIterations(files))
+    if (
+      iteration > 0 &&
+      (await isThere(files.record(iteration))) &&
+      (await isThere(files.evaluation(iteration)))
+    )
+      finished.push(iteration);
   return finished;
+}
+
+/** A model of an agent after an iteration. */
+export type AgentModel = {
+  /** 1..N; of agents that share the model, the first. */
+  readonly agent: number;
+  readonly role: string;
+  /** Its content address; null while it is still the base model. */
+  readonly key: string | null;
+  /** The iteration whose fine-tune made it; null when it is older than the experiment. */
+  readonly madeIn: number | null;
+};
+
+/**
+ * The agents' models after an iteration. A model that had nothing to learn from in it is the one of an earlier iteration, the one that a
+ * night of a series began with, or the base model.
+ *
+ * @throws ArtifactDamaged
+ */
+export async function agentModelsAfter({ files, records }: FinishedIteration): Promise<AgentModel[]> {
+  const plan = await readDocument(files.nightPlan, nightPlanSchema);
+  const models = new Map<string, AgentModel>();
+  for (const { iteration, fineTunes } of records) {
+    for (const { agent, role, model } of fineTunes) {
+      const name = `${agent} ${role}`;
+      const began = plan?.start.agents.find(({ number }) => number === agent)?.models[role] ?? null;
+      const before = models.get(name) ?? { agent, role, key: began, madeIn: null };
+      models.set(name, model === null ? before : { agent, role, key: model, madeIn: iteration });
+    }
+  }
+  return [...models.values()];
 }

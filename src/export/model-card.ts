@@ -1,9 +1,9 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { FineTuneManifest } from '../config/contract.ts';
-import { count } from '../report/format.ts';
-import type { AgentModel } from './agent-models-after.ts';
-import { accuracyTable, card, licenceSection, markdownTable, provenance, settingsBlock } from './card.ts';
-import type { FinishedIteration } from './finished-iteration.ts';
+import { count } from '../text/figures.ts';
+import { fenced } from '../text/markdown.ts';
+import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
+import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 
 /**
  * The README.md of an exported LoRA adapter.
@@ -30,34 +30,33 @@ export function modelCard(
     [
       `# ${experiment}, iteration ${iteration}: ${role} model of agent ${agent}`,
       `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${config.agents}, as iteration ` +
-        `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; what the accuracies below are of is all agents together.`,
+        `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
       ...(/^[\w.-]+\/[\w.-]+$/.test(base)
         ? []
         : [
-            `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, put the base model's id there, here and in adapter_config.json.`,
+            `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, write the base model's id instead, here and in adapter_config.json.`,
           ]),
       `## Training\n\nTRL's \`SFTTrainer\`, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
         `(${madeIn === null ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
         `${manifest.init_adapter === null ? 'the base model' : "this agent's adapter of the iteration before"}.`,
-      markdownTable([
+      textTable(
         ['optimiser steps', 'tokens', 'loss at the end', 'seed'],
         [
-          count(manifest.steps),
-          count(manifest.tokens),
-          manifest.final_loss.toFixed(4),
-          String(manifest.seed),
+          [
+            count(manifest.steps),
+            count(manifest.tokens),
+            manifest.final_loss?.toFixed(4) ?? '–',
+            String(manifest.seed),
+          ],
         ],
-      ]),
+      ),
       settingsBlock(manifest.settings),
       `## Evaluation\n\n${count(last?.questions ?? 0)} held-out questions, ± one standard error: the agents together before any fine-tune of this experiment and after iteration ${iteration}. ` +
         '`single answer` is the mean over the agents, `debate` uses the models of every role.',
       accuracyTable([first, last].filter((each) => each !== undefined)),
-      `## Use\n\n\`\`\`python\n${inPython(base, name)}\n\`\`\`\n\n\`\`\`sh\n${inVllm(base, name, manifest)}\n\`\`\``,
+      `## Use\n\n${fenced(inPython(base, name), 'python')}\n\n${fenced(inVllm(base, name, manifest), 'sh')}`,
       `It was trained on dialogues in the words of Colloquy's prompts \`${config.prompts}\`; other words may get other answers.`,
-      markdownTable([
-        ['made with', 'version'],
-        ...Object.entries(manifest.versions).map(([what, version]) => [what, version]),
-      ]),
+      textTable(['made with', 'version'], Object.entries(manifest.versions)),
       licenceSection,
     ],
   );
@@ -104,5 +103,5 @@ function inVllm(base: string, name: string, { settings }: FineTuneManifest): str
   return `vllm serve ${JSON.stringify(base)} --enable-lora --max-lora-rank ${vllmRanks.find((each) => each >= rank) ?? rank} --lora-modules ${name}=./${name}`;
 }
 
-/** What vLLM allows for --max-lora-rank. */
+/** The values that vLLM accepts for --max-lora-rank. */
 const vllmRanks = [8, 16, 32, 64, 128, 256, 320, 512];

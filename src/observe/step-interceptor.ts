@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
 import { report, type StepContext, stepOf, withinStep } from './events.ts';
 
 /** Logs what becomes of each step, and lets all that is logged, counted or traced within it say which step that was. */

@@ -1,5 +1,5 @@
-import { duration } from '../report/format.ts';
-import { terminalSafe } from '../report/terminal-safe.ts';
+import { duration } from '../text/figures.ts';
+import { shellWord } from '../text/terminal-safe.ts';
 import type { Progress, ProgressTable } from './progress.ts';
 
 /** The table that `colloquy status`, the Temporal UI and the query `progress` show. */
@@ -125,12 +125,6 @@ function whatToDo({ experiment, state }: Progress): string {
     default:
       return 'what is finished stays: started again under this name, it goes on from there';
   }
-}
-
-/** `text` as one word of a shell's command line. */
-export function shellWord(text: string): string {
-  const safe = terminalSafe(text).replace(/[\n\t]/g, ' ');
-  return /^[\w./=:,@+-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 const unknown = '–';

@@ -2,6 +2,7 @@ import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@tem
 import type { PlannedCell } from '../activities/steps/study.ts';
 import type { MethodName } from '../algorithm/methods/methods.ts';
 import type { StudyResult } from '../store/records/result.ts';
+import { fenced, markdownTable } from '../text/markdown.ts';
 
 /** `elsewhere`: an experiment of that name is running that this study has not started; it is waited for. */
 export type CellState = 'waiting' | 'running' | 'elsewhere' | 'finished' | 'failed';
@@ -77,23 +78,15 @@ export function studyDetails({ state, cells }: StudyProgress): string {
   const finished = cells.filter((cell) => cell.state === 'finished').length;
   const columns = [...new Set(cells.map(columnOf))];
   const methods = [...new Set(cells.map(({ method }) => method))];
-  const row = (method: string): string => {
-    const states = columns.map(
+  const row = (method: string): string[] => [
+    method,
+    ...columns.map(
       (column) => cells.find((cell) => cell.method === method && columnOf(cell) === column)?.state ?? '',
-    );
-    return `| ${method} | ${states.join(' | ')} |`;
-  };
+    ),
+  ];
   return [
     `**${state}**: ${finished} of ${cells.length} experiments finished`,
-    ...(cells.length === 0
-      ? []
-      : [
-          [
-            `| method | ${columns.join(' | ')} |`,
-            `| --- |${columns.map(() => ' --- |').join('')}`,
-            ...methods.map(row),
-          ].join('\n'),
-        ]),
+    ...(cells.length === 0 ? [] : [markdownTable(['method', ...columns], methods.map(row))]),
     ...cells.flatMap(({ name, reason }) => (reason === undefined ? [] : [failureOf(name, reason)])),
   ].join('\n\n');
 }
@@ -102,7 +95,7 @@ function columnOf({ experiment, seed }: StudyProgress['cells'][number]): string 
   return `${experiment}, seed ${seed}`;
 }
 
-/** The reason has words of servers and models in it: as code nothing of it is a link or HTML. */
+/** The reason holds text from servers and models: within a code block none of it is a link or HTML. */
 function failureOf(name: string, reason: string): string {
-  return `**${name} failed**\n\n\`\`\`\`\n${reason.replaceAll('`', "'").slice(0, 1_000)}\n\`\`\`\``;
+  return `**${name} failed**\n\n${fenced(reason.slice(0, 1_000))}`;
 }

@@ -1,5 +1,4 @@
-import { terminalSafe } from '../report/terminal-safe.ts';
-import { shellWord } from './progress-table.ts';
+import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */

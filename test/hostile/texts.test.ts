@@ -4,20 +4,19 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, type DefaultTreeAdapterTypes } from 'parse5';
+import { type DefaultTreeAdapterTypes, parse } from 'parse5';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { debateText } from '../../src/cli/commands/show.ts';
 import { openLibrary } from '../../src/report/debate-browser/page/library.ts';
-import { readDebates } from '../../src/store/records/rows.ts';
-import type { DebateRow } from '../../src/store/records/rows.ts';
-import { artifactRefSchema } from '../../src/store/files/sealed.ts';
 import { openJournal } from '../../src/store/files/journal.ts';
+import { artifactRefSchema } from '../../src/store/files/sealed.ts';
+import { type DebateRow, readDebates } from '../../src/store/records/rows.ts';
 import { hostileTexts } from '../algorithm/hostile-texts.ts';
 import { startScriptedEngine } from '../support/scripted-engine.ts';
-import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 import { placeAt } from '../support/places.ts';
 import { until } from '../support/until.ts';
+import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 import { type KeyedWorker, startKeyedWorker } from './keyed-worker.ts';
 
 const megabyte = 'x'.repeat(2 ** 20);

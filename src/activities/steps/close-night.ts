@@ -1,10 +1,8 @@
 import type { Agent } from '../../algorithm/agents.ts';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { fixedSettings } from '../../config/resolve.ts';
-import { percent, points } from '../../report/format.ts';
-import { readResult } from '../../report/report-data.ts';
-import { writeReport } from '../../report/write-report.ts';
-import { writeSeriesReport } from '../../report/write-series-report.ts';
+import { readResult } from '../../report/read/experiment.ts';
+import { writeReport, writeSeriesReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { readRows } from '../../store/files/rows.ts';
 import { type Model, modelsOf } from '../../store/models.ts';
@@ -12,6 +10,7 @@ import type { ExperimentResult, NightOutcome } from '../../store/records/result.
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import { addToLedger, heldOutHash, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
 import { experimentFiles } from '../../store/store.ts';
+import { percent, points } from '../../text/figures.ts';
 import type { Running } from '../activity.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
 import { readPlan } from './plan-night.ts';

@@ -3,7 +3,7 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
 import { configDifference } from '../../config/resolve.ts';
 import { resolveStudy, type StudyCell } from '../../config/study.ts';
-import { writeStudyReport } from '../../report/study/write-study-report.ts';
+import { writeStudyReport } from '../../report/write.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findFinished, type StudyResult } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';

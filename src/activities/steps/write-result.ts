@@ -1,4 +1,4 @@
-import { writeReport } from '../../report/write-report.ts';
+import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';

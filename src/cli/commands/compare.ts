@@ -5,13 +5,14 @@ import type { PairedTest } from '../../algorithm/measures/tests.ts';
 import {
   compareExperiments,
   type Comparison,
+  type DifferingQuestion,
+  differingQuestions,
   type IterationComparison,
-} from '../../report/compare-experiments.ts';
-import { type DifferingQuestion, differingQuestions } from '../../report/differing-questions.ts';
-import { readEvaluatedExperiment } from '../../report/evaluated-experiment.ts';
-import { count, evaluationName, points, pValue, withError } from '../../report/format.ts';
-import { terminalSafe } from '../../report/terminal-safe.ts';
-import { openStore } from '../../store/store.ts';
+} from '../../report/analyse/compare-experiments.ts';
+import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
+import { count, evaluationName, points, pValue, withError } from '../../text/figures.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
+import { experimentFiles, openStore } from '../../store/store.ts';
 import { experimentName, iterationNumber } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { printJson, wantsColours } from '../terminal.ts';
@@ -32,8 +33,8 @@ export const compare = command(
   .addOption(jsonOption)
   .action(async (nameOfA, nameOfB, { iteration, questions, json }) => {
     const store = openStore();
-    const a = await readEvaluatedExperiment(store.experiment(nameOfA));
-    const b = await readEvaluatedExperiment(store.experiment(nameOfB));
+    const a = await readEvaluatedExperiment(experimentFiles(store, nameOfA));
+    const b = await readEvaluatedExperiment(experimentFiles(store, nameOfB));
     const comparison = compareExperiments(a, b, iteration);
     const last = Math.max(
       ...comparison.iterations.filter(({ tests }) => tests).map((each) => each.iteration),

@@ -1,11 +1,11 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
-import { type DatasetFormat, datasetFormats } from '../../export/dataset-files.ts';
-import { exportDatasets } from '../../export/export-datasets.ts';
-import { exportModels } from '../../export/export-models.ts';
+import { exportDatasets } from '../../export/datasets.ts';
+import { exportModels } from '../../export/models.ts';
+import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { type FinishedIteration, finishedIteration } from '../../export/finished-iteration.ts';
-import { count } from '../../report/format.ts';
+import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createGrader } from '../../grading/grader.ts';
 import { experimentName, iterationNumber } from '../arguments.ts';
@@ -37,9 +37,7 @@ export const exportCommand = command(
     const what = models ? 'models' : (format ?? 'trl');
     const store = openStore();
     const done = await finishedIteration(store, experiment, iteration);
-    const folder = resolve(
-      output ?? join(done.files.folder, 'export', `iteration-${done.iteration}-${what}`),
-    );
+    const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${what}`).where);
     const written = await (what === 'models'
       ? writeModels(store, done, folder)
       : writeDatasets(what, done, folder));

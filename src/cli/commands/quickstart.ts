@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
-import { removeExperiment } from '../../store/experiment-folder.ts';
+import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
 import { retryUpdate } from '../../workflows/progress.ts';
 import { commandLine, type Experiment, experimentFromConfig } from '../arguments.ts';
@@ -43,7 +43,7 @@ export const quickstart = command(
       const afresh = commandLine('npm run quickstart', ['--', ...overrides, '--fresh']);
       sayFinishedBefore(display, name, afresh);
       display.stop();
-      setExitCode(printEnding({ kind: 'finished', result: before }, { name, json, comeBack }));
+      setExitCode(await printEnding({ kind: 'finished', result: before }, { name, json, comeBack }));
     } finally {
       display.stop();
     }
@@ -119,5 +119,5 @@ async function forget(temporal: Temporal, name: string): Promise<void> {
   const found = await findWorkflow(temporal, name, 'experiment');
   if (found?.status.name === 'RUNNING')
     await temporal.client.workflow.getHandle(name).terminate('begun again with --fresh');
-  await removeExperiment(openStore(), name);
+  await remove(openStore().experiment(name));
 }

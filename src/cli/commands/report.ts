@@ -1,5 +1,5 @@
 import { readLedger } from '../../store/series.ts';
-import { openStore, studyFiles } from '../../store/store.ts';
+import { experimentFiles, openStore, studyFiles } from '../../store/store.ts';
 import { checkName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { printJson, shortPath } from '../terminal.ts';
@@ -24,27 +24,27 @@ export const report = command(
 // The report modules load Vega, so each is imported only when it is used.
 
 async function experimentReport(name: string): Promise<string> {
-  const folder = openStore().experiment(checkName('experiment', name));
-  const { writeReport } = await import('../../report/write-report.ts');
-  return writeReport(folder);
+  const files = experimentFiles(openStore(), checkName('experiment', name));
+  const { writeReport } = await import('../../report/write.ts');
+  return writeReport(files);
 }
 
 async function seriesReport(given: string): Promise<string> {
   const store = openStore();
   const name = checkName('series', given);
   const nights = await readLedger(store, name);
-  if (nights.length === 0) throw new NoNights(name, store.series(name));
-  const { writeSeriesReport } = await import('../../report/write-series-report.ts');
+  if (nights.length === 0) throw new NoNights(name, store.series(name).where);
+  const { writeSeriesReport } = await import('../../report/write.ts');
   return writeSeriesReport(store, name, nights);
 }
 
 async function studyReport(given: string): Promise<string> {
   const name = checkName('study', given);
   const store = openStore();
-  const { finishedCells } = await import('../../report/study/finished-cells.ts');
-  const { writeStudyReport } = await import('../../report/study/write-study-report.ts');
-  await writeStudyReport(store, name, await finishedCells(store, name));
-  return studyFiles(store, name).report;
+  const { finishedExperiments } = await import('../../report/read/study.ts');
+  const { writeStudyReport } = await import('../../report/write.ts');
+  await writeStudyReport(store, name, await finishedExperiments(store, name));
+  return studyFiles(store, name).report.where;
 }
 
 /** There is no such series, or none of its nights has finished. */

@@ -33,7 +33,7 @@ export const run = command(
       if (start.kind === 'finished') {
         sayFinishedBefore(display, name, `${comeBack} name=${name}-2`);
         display.stop();
-        return printEnding(start, { name, json, comeBack });
+        return await printEnding(start, { name, json, comeBack });
       }
       const ui = uiUrlOf(temporal.address, name);
       display.say(`${startWords[start.kind]} ${name}${ui === undefined ? '' : `, also at ${ui}`}`);
@@ -45,7 +45,7 @@ export const run = command(
       try {
         const ending = await followExperiment(temporal, name, { display, signal, hintWorker: true });
         display.stop();
-        return printEnding(ending, { name, json, comeBack });
+        return await printEnding(ending, { name, json, comeBack });
       } finally {
         display.stop();
         dispose();

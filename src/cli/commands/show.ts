@@ -1,9 +1,7 @@
-import { dirname } from 'node:path';
 import type { Debate } from '../../algorithm/debate.ts';
-import { readDebates } from '../../report/read-debates.ts';
-import { terminalSafe } from '../../report/terminal-safe.ts';
-import { iterationsBegun } from '../../store/experiment-folder.ts';
-import { type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
+import { readDebates } from '../../store/records/rows.ts';
+import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
 import { experimentName, iterationNumber } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { colours, printJson } from '../terminal.ts';
@@ -24,11 +22,11 @@ export const show = command(
   .addOption(jsonOption)
   .action(async (name, question, { iteration, json }) => {
     const files = experimentFiles(openStore(), name);
-    const iterations = iteration === undefined ? await iterationsBegun(files) : [iteration];
+    const iterations = iteration === undefined ? (await begunIterations(files)).toReversed() : [iteration];
     const found = await findDebate(files, iterations, question);
     if (found === undefined) {
       throw new DebateNotFound(
-        `${files.folder} has no finished debate${question === undefined ? '' : ` of ${question}`}` +
+        `${files.folder.where} has no finished debate${question === undefined ? '' : ` of ${question}`}` +
           `${iteration === undefined ? '' : ` in iteration ${iteration}`}. ` +
           'Ids are like train-00017 and heldout-00003; iteration-I/debates/ and iteration-I/evaluation/ hold what is done.',
       );
@@ -51,7 +49,7 @@ async function findDebate(
   let first: { debate: Debate; iteration: number } | undefined;
   for (const iteration of iterations) {
     for (const split of ['heldout', 'train'] as const) {
-      for await (const debate of readDebates(dirname(files.shard(iteration, split, 0)))) {
+      for await (const debate of readDebates(files.debates(iteration, split))) {
         first ??= id === undefined ? { debate, iteration } : undefined;
         const wanted =
           id === undefined ? debate.majority.votes < debate.answers.length : debate.question.id === id;

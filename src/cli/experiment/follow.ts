@@ -1,8 +1,8 @@
 /** Follows an experiment until it ends or needs a person, and prints how that ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { resultTable } from '../../report/result-table.ts';
-import { terminalSafe } from '../../report/terminal-safe.ts';
-import { hasReport } from '../../store/experiment-folder.ts';
+import { resultTable } from '../result-table.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
+import { isThere } from '../../store/blobs.ts';
 import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import type { Waiting } from '../../workflows/progress.ts';
@@ -76,11 +76,14 @@ export type EndingOptions = {
 };
 
 /** Prints how an experiment ended and what can be done now; returns the matching exit code. */
-export function printEnding(ending: Ending, { name, json, comeBack }: EndingOptions): ExitCode {
+export async function printEnding(
+  ending: Ending,
+  { name, json, comeBack }: EndingOptions,
+): Promise<ExitCode> {
   switch (ending.kind) {
     case 'finished':
       if (json) printJson(ending.result);
-      else printResult(ending.result);
+      else await printResult(ending.result);
       return exitCodes.ok;
     case 'parked':
       if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
@@ -110,14 +113,15 @@ export function printFailure({ type, reason }: Failed, { name, json, comeBack }:
   return exitCodes.failed;
 }
 
-function printResult(result: ExperimentResult): void {
+async function printResult(result: ExperimentResult): Promise<void> {
   const files = experimentFiles(openStore(), result.name);
   console.log(resultTable(result.evaluations, { colours: wantsColours() }));
   console.log('');
   if (result.night !== undefined) console.log(`${result.night.said}\n`);
-  if (!hasReport(files)) return console.log('The report is in the store of the worker that made it.');
-  console.log(`Report:   ${shortPath(files.report)}`);
-  console.log(`Figures:  ${shortPath(files.result)}`);
+  if (!(await isThere(files.report)))
+    return console.log('The report is in the store of the worker that made it.');
+  console.log(`Report:   ${shortPath(files.report.where)}`);
+  console.log(`Figures:  ${shortPath(files.result.where)}`);
 }
 
 /** Says that an experiment had finished before, and how to start afresh. */

@@ -1,6 +1,6 @@
 /** How far a running experiment is, steps in flight included, and what is new about it. */
-import { evaluationName, percent } from '../../report/format.ts';
-import { terminalSafe } from '../../report/terminal-safe.ts';
+import { evaluationName, percent } from '../../text/figures.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import { phaseName } from '../../workflows/progress-table.ts';
 import { type Loss, type Progress, secondsWorked } from '../../workflows/progress.ts';
 import type { Heartbeat, PendingActivity, Snapshot } from './snapshot.ts';

@@ -1,8 +1,8 @@
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
-import { terminalSafe } from '../../report/terminal-safe.ts';
-import { type Progress, progressQuery } from '../../workflows/progress.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
+import { type Progress, type ProgressAnswer, progressQuery } from '../../workflows/progress.ts';
 import { timeoutText } from '../../workflows/failures.ts';
 import type { Temporal } from '../server/connect.ts';
 import { describe } from '../server/workflow.ts';
@@ -19,6 +19,8 @@ export type Snapshot = {
 /** A step in flight. */
 export type PendingActivity = {
   readonly id: string;
+  /** The step in words; its id where the experiment gives no answer. */
+  readonly words: string;
   readonly attempt: number;
   /** Why the previous attempt failed, safe to print. */
   readonly lastFailure: string | undefined;
@@ -44,6 +46,7 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
     startedAt: description.startTime,
     pending: (description.raw.pendingActivities ?? []).map((activity) => ({
       id: activity.activityId ?? '',
+      words: progress?.steps.find(({ id }) => id === activity.activityId)?.words ?? activity.activityId ?? '',
       attempt: activity.attempt ?? 1,
       lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
       nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
@@ -53,7 +56,7 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
 }
 
 /** The experiment's answer to the query for its progress; null when no worker answers within 3 s. */
-export async function readProgress(client: Client, name: string): Promise<Progress | null> {
+export async function readProgress(client: Client, name: string): Promise<ProgressAnswer | null> {
   try {
     return await client.withDeadline(Date.now() + 3_000, () =>
       client.workflow.getHandle(name).query(progressQuery),

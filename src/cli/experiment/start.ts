@@ -6,7 +6,7 @@ import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { type ExperimentResult, findFinished } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import { shellWord } from '../../workflows/progress-table.ts';
+import { shellWord } from '../../text/terminal-safe.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Experiment } from '../arguments.ts';
 import type { Temporal } from '../server/connect.ts';

@@ -1,6 +1,6 @@
-import { duration } from '../../report/format.ts';
-import { resultTable } from '../../report/result-table.ts';
-import { terminalSafe } from '../../report/terminal-safe.ts';
+import { duration } from '../../text/figures.ts';
+import { resultTable } from '../result-table.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
 import { type Note, stepText, whatWaits } from '../../workflows/what-waits.ts';
 import { type ExitCode, exitCodes } from '../errors.ts';
@@ -95,7 +95,7 @@ function inFlightText(pending: readonly PendingActivity[], now: number): string[
         now,
       ),
     ),
-    ...healthy.slice(0, mostSteps).map((step) => [stepText(step.id), ...workText(step)].join('; ')),
+    ...healthy.slice(0, mostSteps).map((step) => [stepText(step), ...workText(step)].join('; ')),
     ...(healthy.length > mostSteps ? [`and ${healthy.length - mostSteps} more`] : []),
   ];
   return [['In flight:', ...lines.map((line) => `  ${line}`)].join('\n')];
@@ -109,7 +109,7 @@ function failingText(steps: readonly PendingActivity[], now: number): string {
   if (first === undefined) return '';
   const wait = first.nextAttemptAt === undefined ? 0 : (first.nextAttemptAt.getTime() - now) / 1000;
   return [
-    `${stepText(first.id)}${steps.length > 1 ? ` and ${steps.length - 1} more` : ''}`,
+    `${stepText(first)}${steps.length > 1 ? ` and ${steps.length - 1} more` : ''}`,
     ...workText(first),
     `attempt ${first.attempt}${wait > 0 ? ` in ${duration(wait)}` : ''}`,
     ...(first.lastFailure === undefined ? [] : [`the one before failed: ${first.lastFailure}`]),

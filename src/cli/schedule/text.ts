@@ -1,6 +1,6 @@
 import type { ScheduleDescription } from '@temporalio/client';
-import { duration } from '../../report/format.ts';
-import { terminalSafe } from '../../report/terminal-safe.ts';
+import { duration } from '../../text/figures.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import { nightsWaiting, runningNights } from './client.ts';
 import { overlapPolicies } from './options.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { terminalSafe } from '../../report/terminal-safe.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import { openStore } from '../../store/store.ts';
 import type { StudyResult } from '../../store/records/result.ts';
 import type { Waiting } from '../../workflows/progress.ts';
@@ -160,7 +160,7 @@ export function printStudyEnding(
       if (json) printJson(ending.result);
       else {
         console.log(`${name}: ${finished} of ${experiments} experiments finished`);
-        for (const file of files) console.log(`  ${shortPath(join(openStore().study(name), file))}`);
+        for (const file of files) console.log(`  ${shortPath(join(openStore().study(name).where, file))}`);
       }
       return exitCodes.ok;
     }

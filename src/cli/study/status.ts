@@ -1,4 +1,4 @@
-import { terminalSafe } from '../../report/terminal-safe.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import type { StudyProgress } from '../../workflows/study-progress.ts';
 import { type ExitCode, exitCodes } from '../errors.ts';
 import { whereText } from '../experiment/progress.ts';

@@ -1,6 +1,54 @@
-import { type Level, type Line, lineChart } from './line-chart.ts';
-import { methodStyles } from './method-style.ts';
-import { percentAxis } from './percent-axis.ts';
+import type { Evaluation } from '../../algorithm/evaluation.ts';
+import { type Level, type Line, lineChart } from './line.ts';
+import { methodStyles, percentAxis } from './style.ts';
+
+/** An evaluation in a chart. */
+export type ChartPoint = Pick<Evaluation, 'single' | 'majority' | 'debate'> & {
+  /** Below the axis. */
+  readonly label: string;
+  /** Whether the lines go through it; otherwise it is hollow, beside them. */
+  readonly onLine: boolean;
+};
+
+/**
+ * Accuracies of one experiment as an SVG: single answer, majority and debate, each with bars of one standard error. Colours are CSS variables
+ * (--card, --ink, --muted, --rule, --single, --majority, --debate), so that it follows the page's light and dark modes.
+ *
+ * @param axis what the points are, e.g. `iteration`
+ * @param width in CSS pixels, of the whole picture
+ */
+export async function accuracyChart(
+  points: readonly ChartPoint[],
+  axis: string,
+  width: number,
+): Promise<string> {
+  const lines = ways.map(({ key, name, shape }) => ({
+    name,
+    style: { colour: `var(--${key})`, shape, dash: [] },
+    points: points.map(({ label, onLine, [key]: { accuracy, standardError } }) => ({
+      x: label,
+      y: accuracy * 100,
+      interval: { low: (accuracy - standardError) * 100, high: (accuracy + standardError) * 100 },
+      onLine,
+    })),
+  }));
+  const ends = lines.flatMap((line) => line.points.flatMap(({ interval }) => [interval.low, interval.high]));
+  return lineChart({
+    lines,
+    levels: [],
+    x: { title: axis, labels: points.map(({ label }) => label) },
+    y: percentAxis('right answers, %', ends),
+    // The page has its own legend, which wraps on narrow screens.
+    names: 'in the page',
+    width,
+  });
+}
+
+const ways = [
+  { key: 'single', name: 'single answer', shape: 'circle' },
+  { key: 'majority', name: 'majority vote', shape: 'square' },
+  { key: 'debate', name: 'debate', shape: 'diamond' },
+] as const;
 
 /** A method's values over its iterations. */
 export type MethodOverIterations = {
@@ -16,10 +64,10 @@ export type MethodPoint = {
 };
 
 /**
- * Accuracies of several methods over iterations, as SVG. A method that has only one value, as those that train nothing, is a level line.
+ * Accuracies of several methods over iterations, as SVG. A method with only one value, because it trains nothing, is a level line.
  *
  * @param methods values are shares in 0..1
- * @param width in CSS pixels; names stand beside the lines when it is 600 or more, and below otherwise
+ * @param width in CSS pixels; names are beside the lines when it is 600 or more, and below otherwise
  */
 export async function accuracyOverIterations(
   methods: readonly MethodOverIterations[],
@@ -92,7 +140,7 @@ function extremes(methods: readonly MethodOverIterations[]): number[] {
   );
 }
 
-/** A twentieth of their range on either side; from zero when they are all above it and near. */
+/** The values' range with a twentieth more on either side; from zero when they are all positive and near it. */
 function roomAround(values: readonly number[]): [number, number] {
   const known = values.filter(Number.isFinite);
   if (known.length === 0) return [0, 1];

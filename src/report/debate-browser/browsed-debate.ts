@@ -1,8 +1,79 @@
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Judged, Outcome } from '../../algorithm/evaluation.ts';
-import { type Verdict, verdictOf } from '../verdict.ts';
 
-/** A held-out debate as the browser shows it: all that was said, each answer with its verdict. */
+/** What the page is about. */
+export type About = {
+  readonly experiment: string;
+  /** Ascending; 0 is the base model. */
+  readonly iterations: readonly number[];
+  /** Which debates are not in the file, and why, in whole sentences. */
+  readonly missing: readonly string[];
+};
+
+/** What the debate did to the answer of the first vote. */
+export type DebateOutcome = 'saved' | 'spoilt' | 'right' | 'wrong';
+
+/** A line of the page's list: what it shows, what it is filtered by, and where the debate is. */
+export type DebateEntry = {
+  readonly iteration: number;
+  readonly id: string;
+  /** Its beginning, on one line, like the answers. */
+  readonly question: string;
+  readonly gold: string;
+  /** The vote after round 1, and at the end. */
+  readonly first: string | null;
+  readonly last: string | null;
+  readonly outcome: DebateOutcome;
+  /** Several answers had the most votes at the end. */
+  readonly tied: boolean;
+  /** A response of some round gave no answer that could be read. */
+  readonly unparsable: boolean;
+  /** Whether the agents' answers differed after round 1, and at the end. */
+  readonly differedFirst: boolean;
+  readonly differedLast: boolean;
+  /** The block of debates that has it, and the line there. */
+  readonly block: number;
+  readonly line: number;
+};
+
+/** @param place in the file that is being written */
+export function debateEntry(
+  debate: Debate,
+  outcome: Outcome,
+  place: Pick<DebateEntry, 'iteration' | 'block' | 'line'>,
+): DebateEntry {
+  const agents = debate.answers.length;
+  return {
+    ...place,
+    id: debate.question.id,
+    question: beginning(debate.question.text, 160),
+    gold: beginning(outcome.gold, 40),
+    first: outcome.majority.answer === null ? null : beginning(outcome.majority.answer, 40),
+    last: outcome.debate.answer === null ? null : beginning(outcome.debate.answer, 40),
+    outcome: debateOutcome(outcome),
+    tied: debate.consensus.tied > 1,
+    unparsable: debate.answers.some((byRound) => byRound.includes(null)),
+    differedFirst: debate.majority.votes < agents,
+    differedLast: debate.consensus.votes < agents,
+  };
+}
+
+function debateOutcome({ majority, debate }: Outcome): DebateOutcome {
+  if (majority.correct === debate.correct) return debate.correct ? 'right' : 'wrong';
+  return debate.correct ? 'saved' : 'spoilt';
+}
+
+function beginning(text: string, length: number): string {
+  const line = text
+    .slice(0, 4 * length)
+    .replace(/\s+/g, ' ')
+    .trim();
+  // By code points, so that none is cut in half.
+  const characters = Array.from(line);
+  return characters.length > length ? `${characters.slice(0, length - 1).join('')}…` : line;
+}
+
+/** A held-out debate as the page shows it: every message, and each answer with its verdict. */
 export type BrowsedDebate = {
   readonly question: string;
   readonly gold: string;
@@ -14,7 +85,7 @@ export type BrowsedDebate = {
   readonly last: Vote;
 };
 export type Turn = {
-  /** What the agent was shown of the others before it spoke: their responses, or a summary of them. Null in round 1. */
+  /** What the agent was shown before it answered: the others' responses, or a summary of them. Null in round 1. */
   readonly shown: { readonly text: string; readonly summary: boolean } | null;
   readonly response: string;
   readonly answer: string | null;
@@ -40,11 +111,32 @@ function turnOf(debate: Debate, outcome: Outcome, agent: number, round: number, 
   const dialogue = debate.dialogues[agent] ?? [];
   const shown = round === 1 ? undefined : dialogue[2 * round - 2];
   return {
-    // An agent that is alone has nobody to be summarised.
+    // A single agent has no others to summarise.
     shown:
       shown === undefined ? null : { text: shown.content, summary: summarize && debate.dialogues.length > 1 },
     response: dialogue[2 * round - 1]?.content ?? '',
     answer: debate.answers[agent]?.[round - 1] ?? null,
     verdict: verdictOf(debate, outcome, agent, round),
   };
+}
+
+/** Whether an answer within a debate was right; unknown when no graded answer decides it. */
+export type Verdict = 'right' | 'wrong' | 'unknown';
+
+/**
+ * Only round 1 and the votes were compared with the gold answer. An answer of a later round has the verdict of an equal answer that was
+ * compared; without one, the verdict follows from whether it agrees with the consensus.
+ *
+ * @param agent from 0
+ * @param round from 1
+ */
+export function verdictOf(debate: Debate, outcome: Outcome, agent: number, round: number): Verdict {
+  const answer = debate.answers[agent]?.[round - 1] ?? null;
+  if (answer === null) return 'wrong';
+  if (answer === outcome.gold) return 'right';
+  const graded = [...outcome.single, outcome.majority, outcome.debate].find((each) => each.answer === answer);
+  if (graded !== undefined) return graded.correct ? 'right' : 'wrong';
+  const agrees = debate.agrees[agent]?.[round - 1] === true;
+  if (outcome.debate.correct) return agrees ? 'right' : 'wrong';
+  return agrees ? 'wrong' : 'unknown';
 }

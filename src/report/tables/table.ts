@@ -1,4 +1,4 @@
-/** A table of a report, before it is known where it will be printed: page, Markdown, LaTeX, CSV or JSON. */
+/** A table of a report, before it is printed: as HTML, Markdown, LaTeX, CSV or JSON. */
 export type Table = {
   /** What it is called in file names: lower case, digits and hyphens. */
   readonly name: string;
@@ -14,9 +14,9 @@ export type Column = {
   /** What it is called in CSV: lower case, digits and underscores. */
   readonly key: string;
   readonly title: string;
-  /** Of its figures, e.g. `%` or `tokens`; null for names. */
+  /** The unit of its figures, e.g. `%` or `tokens`; null for names. */
   readonly unit: string | null;
-  /** How many of its figures' decimals people are shown. CSV and JSON have all. */
+  /** How many decimals of its figures people are shown. CSV and JSON have all. */
   readonly decimals: number;
 };
 
@@ -24,7 +24,7 @@ export type Cell = Name | Figure | Absent;
 export type Name = {
   readonly kind: 'name';
   readonly text: string;
-  /** What it stands for, where that is a number that people are told in words or by its power of ten. */
+  /** The number behind the text, where people are shown it in words or by its power of ten. */
   readonly value?: number;
 };
 /** Nothing was measured. */
@@ -35,7 +35,7 @@ export type Figure = {
   readonly value: number;
   /** One standard error; null where none is known. */
   readonly error: number | null;
-  /** That of a test, e.g. `*`; the notes say what it means. */
+  /** The mark of a test, e.g. `*`; the notes say what it means. */
   readonly mark: string | null;
   /** The same figure as published, and whether ours agrees with it within error; null where there is none. */
   readonly published: {
@@ -45,9 +45,50 @@ export type Figure = {
   } | null;
 };
 
-/** The cell of a value: absent when it is no number, so that no table prints NaN. */
-export function figure(value: number, rest: Partial<Omit<Figure, 'kind' | 'value'>> = {}): Cell {
-  if (!Number.isFinite(value)) return { kind: 'absent' };
+export const absent: Absent = { kind: 'absent' };
+
+export function name(text: string): Name {
+  return { kind: 'name', text };
+}
+
+/** The cell of a value: absent when it is null or no number, so that no table prints NaN. */
+export function figure(
+  value: number | null | undefined,
+  rest: Partial<Omit<Figure, 'kind' | 'value'>> = {},
+): Cell {
+  if (value === null || value === undefined || !Number.isFinite(value)) return absent;
   const { error = null, mark = null, published = null } = rest;
   return { kind: 'figure', value, error, mark, published };
+}
+
+/** The parts of a figure as people read them, with a true minus sign; null where there is none. */
+export type FigureText = {
+  readonly value: string;
+  readonly error: string | null;
+  readonly mark: string | null;
+  readonly published: string | null;
+};
+
+export function figureText({ value, error, mark, published }: Figure, { decimals }: Column): FigureText {
+  const text = (number: number) =>
+    number
+      .toFixed(decimals)
+      .replace(/^-(?=0(\.0*)?$)/, '')
+      .replace('-', '−');
+  const textIfAny = (number: number | null) => (number === null ? null : text(number));
+  const publishedError = published === null ? null : textIfAny(published.error);
+  return {
+    value: text(value),
+    error: textIfAny(error),
+    mark,
+    published:
+      published === null
+        ? null
+        : text(published.value) + (publishedError === null ? '' : ` ± ${publishedError}`),
+  };
+}
+
+/** The head of a column: its title, with the unit of its figures. */
+export function columnHead({ title, unit }: Column): string {
+  return unit === null ? title : `${title}, ${unit}`;
 }

@@ -7,6 +7,7 @@ import { aProgress } from '../../support/a-progress.ts';
 
 const pending = (heartbeat?: PendingActivity['heartbeat']): PendingActivity => ({
   id: 'debate-i1-train-s003',
+  words: 'a step',
   attempt: 1,
   lastFailure: undefined,
   nextAttemptAt: undefined,
@@ -94,7 +95,14 @@ describe('the news about an experiment', () => {
 
   it('has nothing of steps that a stopped worker gave back', () => {
     const lastFailure = 'WorkerShutdown: WorkerShutdown';
-    const given = { id: 'debate-1', attempt: 3, lastFailure, nextAttemptAt: undefined, heartbeat: undefined };
+    const given = {
+      id: 'debate-1',
+      words: 'a step',
+      attempt: 3,
+      lastFailure,
+      nextAttemptAt: undefined,
+      heartbeat: undefined,
+    };
     expect(createNews()(snapshot({}, [given]))).toEqual([]);
   });
 
@@ -102,12 +110,20 @@ describe('the news about an experiment', () => {
     const now = snapshot({}, [
       {
         id: 'debate-1',
+        words: 'a step',
         attempt: 2,
         lastFailure: 'refused\u001b[2J\nmore',
         nextAttemptAt: undefined,
         heartbeat: undefined,
       },
-      { id: 'debate-2', attempt: 1, lastFailure: undefined, nextAttemptAt: undefined, heartbeat: undefined },
+      {
+        id: 'debate-2',
+        words: 'a step',
+        attempt: 1,
+        lastFailure: undefined,
+        nextAttemptAt: undefined,
+        heartbeat: undefined,
+      },
     ]);
     const news = createNews();
     expect(news({ ...now, progress: null })).toEqual([

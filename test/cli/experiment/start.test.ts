@@ -13,6 +13,7 @@ import { writeDocument } from '../../../src/store/files/documents.ts';
 import { pauseUpdate } from '../../../src/workflows/progress.ts';
 import { writeFinishedExperiment } from '../../report/finished-experiment.ts';
 import { temporalAddress } from '../../setup/temporal-address.ts';
+import { placeAt } from '../../support/places.ts';
 
 /** Nobody works on the queue: an experiment stays as the server has it. */
 describe('starting an experiment', () => {
@@ -54,7 +55,7 @@ describe('starting an experiment', () => {
   const end = (name: string) => temporal.client.workflow.getHandle(name).terminate('test');
   const prepared = async ({ name, config }: Experiment) => {
     await mkdir(join(store, name), { recursive: true });
-    await writeDocument(join(store, name, 'config.json'), config);
+    await writeDocument(placeAt(join(store, name, 'config.json')), config);
   };
 
   it('starts it once and attaches afterwards', async () => {

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { flipsChart } from '../../../src/report/charts/flips-chart.ts';
-import { methodStyles } from '../../../src/report/charts/method-style.ts';
+import { paretoFront } from '../../../src/report/analyse/measures.ts';
+import { flipsChart } from '../../../src/report/charts/flips.ts';
+import { spread } from '../../../src/report/charts/line.ts';
 import { accuracyOverIterations, metricOverIterations } from '../../../src/report/charts/over-iterations.ts';
-import { paretoChart } from '../../../src/report/charts/pareto-chart.ts';
-import { paretoFront } from '../../../src/report/charts/pareto-front.ts';
-import { placeNames } from '../../../src/report/charts/place-names.ts';
-import { spread } from '../../../src/report/charts/spread.ts';
-import { transferChart } from '../../../src/report/charts/transfer-chart.ts';
+import { paretoChart, placeNames } from '../../../src/report/charts/pareto.ts';
+import { methodStyles } from '../../../src/report/charts/style.ts';
+import { transferChart } from '../../../src/report/charts/transfer.ts';
 import { flips, overIterations, priced, transfers } from './made-up-figures.ts';
 
 const texts = (svg: string) =>

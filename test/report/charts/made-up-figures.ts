@@ -1,8 +1,8 @@
 /** Figures of a study that nobody has made, to try the charts with. */
-import type { Flips } from '../../../src/report/charts/flips-chart.ts';
+import type { FlipsData } from '../../../src/report/charts/flips.ts';
 import type { MethodOverIterations } from '../../../src/report/charts/over-iterations.ts';
-import type { PricedMethod } from '../../../src/report/charts/pareto-chart.ts';
-import type { Transfer } from '../../../src/report/charts/transfer-chart.ts';
+import type { PricedMethod } from '../../../src/report/charts/pareto.ts';
+import type { TransferData } from '../../../src/report/charts/transfer.ts';
 
 const around = (value: number) => ({ low: value - 0.02, high: value + 0.02 });
 const line = (method: string, values: readonly number[]): MethodOverIterations => ({
@@ -32,13 +32,13 @@ export const priced: readonly PricedMethod[] = [
   { method: 'multiagent-ft', tokens: 41_000_000, accuracy: 0.626, interval: around(0.626) },
 ];
 
-export const flips: readonly Flips[] = [
+export const flips: readonly FlipsData[] = [
   { method: 'debate', keptRight: 610, wrongToRight: 171, rightToWrong: 62, keptWrong: 657 },
   { method: 'multiagent-ft', keptRight: 840, wrongToRight: 204, rightToWrong: 31, keptWrong: 425 },
   { method: 'no-critic', keptRight: 790, wrongToRight: 120, rightToWrong: 80, keptWrong: 510 },
 ];
 
-export const transfers: readonly Transfer[] = [
+export const transfers: readonly TransferData[] = [
   { trained: 'none (base)', evaluated: 'arithmetic', accuracy: 0.52, gain: null },
   { trained: 'none (base)', evaluated: 'gsm8k', accuracy: 0.61, gain: null },
   { trained: 'none (base)', evaluated: 'math', accuracy: 0.34, gain: null },

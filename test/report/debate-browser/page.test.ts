@@ -1,14 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BrowsedDebate } from '../../../src/report/debate-browser/browsed-debate.ts';
-import type { DebateEntry } from '../../../src/report/debate-browser/debate-entry.ts';
-import { packedLines } from '../../../src/report/debate-browser/packed-lines.ts';
-import { addressOf, hashOf } from '../../../src/report/debate-browser/page/address.ts';
-import { type Filter, filterCounts, passes } from '../../../src/report/debate-browser/page/filter.ts';
-import { marked } from '../../../src/report/debate-browser/page/marked.ts';
-import { search } from '../../../src/report/debate-browser/page/search.ts';
-import { unpack } from '../../../src/report/debate-browser/page/unpack.ts';
-import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/visible-rows.ts';
+import type { BrowsedDebate, DebateEntry } from '../../../src/report/debate-browser/browsed-debate.ts';
+import { type Filter, filterCounts, passes } from '../../../src/report/debate-browser/page/filter.tsx';
+import { addressOf, hashOf, search, unpack } from '../../../src/report/debate-browser/page/library.ts';
+import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/list.tsx';
+import { marked } from '../../../src/report/debate-browser/page/view.tsx';
+import { packedLines } from '../../../src/report/debate-browser/document.ts';
 
 const entry = (changes: Partial<DebateEntry> = {}): DebateEntry => ({
   iteration: 1,

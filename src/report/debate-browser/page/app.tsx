@@ -1,17 +1,14 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { count } from '../../format.ts';
-import type { DebateEntry } from '../debate-entry.ts';
-import { DebateList } from './debate-list.tsx';
-import { DebateView } from './debate-view.tsx';
-import { FilterBar } from './filter-bar.tsx';
-import { type Filter, passes } from './filter.ts';
+import { count } from '../../../text/figures.ts';
+import type { DebateEntry } from '../browsed-debate.ts';
+import { type Filter, FilterBar, passes } from './filter.tsx';
+import { useKeys, useSearch, useSelection } from './hooks.ts';
 import type { Library } from './library.ts';
-import { useKeys } from './use-keys.ts';
-import { useSearch } from './use-search.ts';
-import { useSelection } from './use-selection.ts';
+import { DebateList } from './list.tsx';
+import { DebateView } from './view.tsx';
 
-/** The page: what is looked for, the list of what was found, and the debate that is read. */
+/** The page: the filters and the search, the list of debates that match, and the debate that is read. */
 export function App({ library }: { library: Library }) {
   const { about, entries } = library;
   const { selected, select } = useSelection(entries);
@@ -52,9 +49,7 @@ export function App({ library }: { library: Library }) {
         <p class="found" role="status">
           {`${count(listed.length)} of ${count(entries.length)} debates`}
           {progress !== null && ', searching …'}
-          {progress === null &&
-            listed.length === 0 &&
-            ': none is like that. Take a filter or the search back.'}
+          {progress === null && listed.length === 0 && ': none matches. Remove a filter or clear the search.'}
         </p>
         {about.missing.length > 0 && (
           <details class="missing">
@@ -82,14 +77,14 @@ export function App({ library }: { library: Library }) {
   );
 }
 
-/** The next debate of the list, or the one before; the first one when the one that is read is not in it. */
+/** The next or the previous debate of the list; the first one when the debate that is read is not in it. */
 function neighbour(
   listed: readonly DebateEntry[],
   selected: DebateEntry | undefined,
   by: number,
 ): DebateEntry | undefined {
   const exact = selected === undefined ? -1 : listed.indexOf(selected);
-  // The same question in another iteration than the listed one: the list goes on from there.
+  // The debate may be of another iteration than the list: then go on from the same question.
   const at = exact === -1 ? listed.findIndex(({ id }) => id === selected?.id) : exact;
   return at === -1 ? (listed[0] ?? selected) : (listed[at + by] ?? selected);
 }

@@ -1,7 +1,4 @@
-import type { About } from '../about.ts';
-import type { BrowsedDebate } from '../browsed-debate.ts';
-import type { DebateEntry } from '../debate-entry.ts';
-import { unpack } from './unpack.ts';
+import type { About, BrowsedDebate, DebateEntry } from '../browsed-debate.ts';
 
 /** The packed blocks of a page, in their order. */
 export type PackedBlocks = {
@@ -11,7 +8,7 @@ export type PackedBlocks = {
   readonly debates: readonly (() => string)[];
 };
 
-/** All debates of a page: the list is at hand, the debates are unpacked when asked for. */
+/** All debates of a page. The list is unpacked at once, the debates when they are needed. */
 export type Library = {
   readonly about: About;
   /** By iteration, and then in the order of the questions. */
@@ -23,7 +20,7 @@ export type Library = {
 export async function openLibrary(blocks: PackedBlocks): Promise<Library> {
   const [about] = await unpackJson<About>(blocks.about);
   if (about === undefined) throw new Error('The page does not say what it is about.');
-  // The next debate that is asked for is mostly in the same block.
+  // The next debate that is read is mostly in the same block.
   let last: { block: number; debates: Promise<BrowsedDebate[]> } | undefined;
   const entries = (await Promise.all(blocks.entries.map(unpackJson<DebateEntry>))).flat();
   return {
@@ -37,7 +34,97 @@ export async function openLibrary(blocks: PackedBlocks): Promise<Library> {
   };
 }
 
-/** The writer's own types come back: no schema is shipped with the page. */
+/** Trusts the writer's types: the page ships no schema. */
 async function unpackJson<Row>(packed: string): Promise<Row[]> {
   return (await unpack(packed)).map((line): Row => JSON.parse(line));
+}
+
+/**
+ * The lines of a packed block (see `packedLines` in ../document.ts), by the decompressor of browsers and Node.
+ *
+ * @throws when the block is damaged
+ */
+export async function unpack(packed: string): Promise<string[]> {
+  const text = atob(packed);
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  const unzipped = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return (await new Response(unzipped).text()).split('\n');
+}
+
+export type SearchStep = {
+  /** How many blocks were searched, of how many. */
+  readonly done: number;
+  readonly of: number;
+  /** What this step found. */
+  readonly found: readonly DebateEntry[];
+};
+
+/**
+ * Searches the questions and all responses of the given debates for a text, ignoring case, block after block. What agents were shown is
+ * searched only where it is a summary: otherwise it repeats the others' responses.
+ *
+ * @param readBlock the debates of a block
+ */
+export async function* search(
+  query: string,
+  entries: readonly DebateEntry[],
+  readBlock: (block: number) => Promise<readonly BrowsedDebate[]>,
+): AsyncGenerator<SearchStep> {
+  const wanted = byBlock(entries);
+  const needle = query.toLowerCase();
+  let done = 0;
+  for (const [block, ofBlock] of wanted) {
+    const debates = await readBlock(block);
+    const found = ofBlock.filter((entry) => {
+      const debate = debates[entry.line];
+      return debate !== undefined && textsOf(entry, debate).some((text) => holds(text, needle));
+    });
+    done += 1;
+    yield { done, of: wanted.size, found };
+  }
+}
+
+function byBlock(entries: readonly DebateEntry[]): Map<number, DebateEntry[]> {
+  const blocks = new Map<number, DebateEntry[]>();
+  for (const entry of entries) {
+    const ofBlock = blocks.get(entry.block);
+    if (ofBlock === undefined) blocks.set(entry.block, [entry]);
+    else ofBlock.push(entry);
+  }
+  return blocks;
+}
+
+function textsOf({ id }: DebateEntry, { question, gold, rounds }: BrowsedDebate): string[] {
+  const said = rounds
+    .flat()
+    .flatMap(({ shown, response, answer }) => [
+      response,
+      ...(answer === null ? [] : [answer]),
+      ...(shown?.summary === true ? [shown.text] : []),
+    ]);
+  return [id, question, gold, ...said];
+}
+
+function holds(text: string, needle: string): boolean {
+  return text.toLowerCase().includes(needle);
+}
+
+/** The debate that an address names, as in `debates.html#i2/heldout-00017`. */
+export type Address = Pick<DebateEntry, 'iteration' | 'id'>;
+
+export function hashOf({ iteration, id }: Address): string {
+  return `#i${iteration}/${encodeURIComponent(id)}`;
+}
+
+/** Undefined when the hash names no debate. */
+export function addressOf(hash: string): Address | undefined {
+  const parts = /^#i(\d+)\/(.+)$/.exec(hash);
+  try {
+    return parts === null
+      ? undefined
+      : { iteration: Number(parts[1]), id: decodeURIComponent(parts[2] ?? '') };
+  } catch {
+    return undefined;
+  }
 }

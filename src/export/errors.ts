@@ -1,0 +1,86 @@
+/** The store has no experiment of this name. */
+export class ExperimentNotInStore extends Error {
+  override name = 'ExperimentNotInStore' as const;
+  /** Where it would be: absolute. */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    super(
+      `There is no config.json in ${folder}: the experiment has another name, or is in another store (COLLOQUY_STORE).`,
+    );
+    this.folder = folder;
+  }
+}
+
+/** No iteration was named, and the last one is not known before the experiment has finished. */
+export class ExperimentNotFinished extends Error {
+  override name = 'ExperimentNotFinished' as const;
+  /** The finished iterations, ascending. */
+  readonly finished: readonly number[];
+
+  constructor(experiment: string, finished: readonly number[]) {
+    const newest = finished.at(-1);
+    super(
+      `${experiment} has not finished, so its last iteration is not known yet. ` +
+        (newest === undefined
+          ? 'None of its iterations is done.'
+          : `--iteration ${newest} takes the newest one that is done.`),
+    );
+    this.finished = finished;
+  }
+}
+
+/** The named iteration has not finished, or the experiment has no such iteration. */
+export class IterationNotFinished extends Error {
+  override name = 'IterationNotFinished' as const;
+  readonly iteration: number;
+  /** The finished iterations, ascending. */
+  readonly finished: readonly number[];
+
+  constructor(experiment: string, iteration: number, finished: readonly number[]) {
+    super(
+      `${experiment} has no finished iteration ${iteration}. ` +
+        (finished.length === 0 ? 'None is finished.' : `Finished: ${finished.join(', ')}.`),
+    );
+    this.iteration = iteration;
+    this.finished = finished;
+  }
+}
+
+/** Nothing was trained, so there is neither a dataset nor a model. */
+export class NothingTrained extends Error {
+  override name = 'NothingTrained' as const;
+
+  /** @param why e.g. `iteration 0 is the base model` */
+  constructor(experiment: string, why: string) {
+    super(`${experiment} has nothing to export: ${why}.`);
+  }
+}
+
+/** The folder for an export holds something that no export has made; it stays unchanged. */
+export class ExportFolderTaken extends Error {
+  override name = 'ExportFolderTaken' as const;
+  /** Absolute. */
+  readonly path: string;
+
+  /** @param what is wrong with it, e.g. `holds notes.txt, which no export has written` */
+  constructor(path: string, what: string) {
+    super(`${path} ${what}. Nothing was changed: name another folder with --output, or move this one away.`);
+    this.path = path;
+  }
+}
+
+/** The folder for an export cannot be made: missing rights, or a disk mounted read-only. */
+export class OutputNotWritable extends Error {
+  override name = 'OutputNotWritable' as const;
+  /** Absolute. */
+  readonly path: string;
+
+  constructor(path: string, cause: Error) {
+    super(
+      `${path} cannot be written (${cause.message}). Give this user the right to write there, or name another folder with --output.`,
+      { cause },
+    );
+    this.path = path;
+  }
+}

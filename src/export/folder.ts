@@ -1,0 +1,125 @@
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { z } from 'zod';
+import { placeIn } from '../store/blobs.ts';
+import { fileBlobs } from '../store/blobs-file.ts';
+import { StoreNotWritable } from '../store/errors.ts';
+import { publishFolder, temporaryPath, writeAtomically } from '../store/files/atomic.ts';
+import { sealedBytesOf } from '../store/files/sealed.ts';
+import { ExportFolderTaken, OutputNotWritable } from './errors.ts';
+
+/**
+ * Makes the folder of an export with everything that `write` puts into it, or not at all. An unchanged earlier export in its place is
+ * replaced at the last moment; anything else there stays.
+ *
+ * @param path absolute
+ * @param facts what is exported, for its colloquy-export.json
+ * @throws ExportFolderTaken before anything is written, OutputNotWritable, DiskFull, and what `write` throws
+ */
+export async function publishExport(
+  path: string,
+  facts: object,
+  write: (folder: string) => Promise<void>,
+): Promise<void> {
+  await requireReplaceable(path);
+  const before = temporaryPath(path);
+  try {
+    const published = await publishFolder(path, async (folder) => {
+      await write(folder);
+      await writeExportManifest(folder, facts);
+      await requireReplaceable(path);
+      await moveIfThere(path, before);
+    });
+    if (!published) throw new ExportFolderTaken(path, 'was made by another program in the meantime');
+  } catch (error) {
+    await moveIfThere(before, path);
+    if (error instanceof StoreNotWritable) throw new OutputNotWritable(path, error);
+    // The folder above was made before; where it is still missing, nothing can be made (in /proc, for example).
+    if (error instanceof Error && 'syscall' in error && error.syscall === 'mkdir')
+      throw new OutputNotWritable(path, error);
+    throw error;
+  }
+  await rm(before, { recursive: true, force: true });
+}
+
+async function requireReplaceable(path: string): Promise<void> {
+  const reason = await whyNotReplaced(path);
+  if (reason !== null) throw new ExportFolderTaken(path, reason);
+}
+
+async function moveIfThere(path: string, to: string): Promise<void> {
+  try {
+    await rename(path, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+/** Marks a folder as an export, with the hashes that show whether a file was changed since. */
+const fileName = 'colloquy-export.json';
+const manifestSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), z.string()) });
+
+/** Writes colloquy-export.json, as the last file, with the SHA-256 of every other file in the folder. */
+async function writeExportManifest(folder: string, facts: object): Promise<void> {
+  const files = Object.fromEntries(
+    await Promise.all(
+      (await pathsBelow(folder)).map(async (path) => [path, (await sha256Of(folder, path)) ?? ''] as const),
+    ),
+  );
+  const text = `${JSON.stringify({ formatVersion: 1, ...facts, files }, null, 2)}\n`;
+  await writeAtomically(join(folder, fileName), [Buffer.from(text)]);
+}
+
+/**
+ * Why an export must not replace what is at `path`; null when there is nothing, an empty folder, or an unchanged export.
+ */
+async function whyNotReplaced(path: string): Promise<string | null> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await lstat(path)).isDirectory();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return null;
+    if (code === 'ENOTDIR') return 'lies below a file';
+    if (code === 'ENAMETOOLONG') return 'is too long a name for this disk';
+    throw error;
+  }
+  if (!isFolder) return 'is no folder';
+  const manifest = await fileBlobs(path).get(fileName);
+  if (manifest === null) {
+    // Only its own entries are listed: what is below may be a whole disk.
+    const [first] = (await readdir(path)).toSorted();
+    return first === undefined ? null : `holds ${first}, which no export has written`;
+  }
+  const found = await pathsBelow(path);
+  const { files } = manifestOf(manifest);
+  const added = found.find((each) => files[each] === undefined);
+  if (added !== undefined) return `holds ${added}, which no export has written`;
+  for (const each of found)
+    if ((await sha256Of(path, each)) !== files[each])
+      return `is an export, but its ${each} was changed since`;
+  return null;
+}
+
+/** An unreadable manifest names no file, so every file in the folder then counts as added. */
+function manifestOf(bytes: Buffer): { readonly files: Readonly<Record<string, string>> } {
+  try {
+    return manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch {
+    return { files: {} };
+  }
+}
+
+async function sha256Of(folder: string, path: string): Promise<string | undefined> {
+  return (await sealedBytesOf(placeIn(fileBlobs(folder), path)))?.sha256;
+}
+
+/** Every file but the manifest, relative to the folder, in a fixed order. */
+async function pathsBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .filter((path) => path !== fileName)
+    .toSorted();
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { colloquyVersion } from '../config/installation.ts';
+import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
+import { below, type Place } from '../store/blobs.ts';
+import { ArtifactDamaged } from '../store/errors.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { requireDocument } from '../store/files/documents.ts';
+import { manifestOf } from '../store/models.ts';
+import { modelName, type Store } from '../store/store.ts';
+import { NothingTrained } from './errors.ts';
+import { agentModelsAfter, type FinishedIteration } from './finished-iteration.ts';
+import { publishExport } from './folder.ts';
+import { modelCard } from './model-card.ts';
+
+/** The models of an export: the folders that were written, and the models that are still the base model, so that there is nothing to copy. */
+export type ExportedModels = { readonly models: readonly string[]; readonly stillBase: readonly string[] };
+
+/**
+ * Copies the adapters that the agents have after an iteration into a folder: below it one folder for each agent and role, which peft
+ * loads, with a model card.
+ *
+ * @param path of the folder, absolute
+ * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when all are still the base model, ArtifactMissing, ArtifactDamaged
+ */
+export async function exportModels(
+  store: Store,
+  done: FinishedIteration,
+  path: string,
+): Promise<ExportedModels> {
+  const { experiment, iteration } = done;
+  const models: string[] = [];
+  const stillBase: string[] = [];
+  const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'models' };
+  await publishExport(path, facts, async (folder) => {
+    for (const model of await agentModelsAfter(done)) {
+      const name = modelName(model.agent, model.role);
+      if (model.key === null) {
+        stillBase.push(name);
+        continue;
+      }
+      const manifest = await copyAdapter(store.model(model.key), join(folder, name));
+      const readme = modelCard(name, model, manifest, done);
+      await writeAtomically(join(folder, name, 'README.md'), [Buffer.from(readme)]);
+      models.push(name);
+    }
+    if (models.length === 0)
+      throw new NothingTrained(
+        experiment,
+        `after iteration ${iteration} every model is still the base model`,
+      );
+  });
+  return { models, stillBase };
+}
+
+/**
+ * Copies the files of a finished fine-tune, each compared with the hash in its manifest. The manifest is returned and not copied: it
+ * belongs to the store.
+ *
+ * @param model its folder in the store
+ * @throws ArtifactMissing, ArtifactDamaged, DiskFull, StoreNotWritable
+ */
+async function copyAdapter(model: Place, to: string): Promise<FineTuneManifest> {
+  const manifest = await requireDocument(manifestOf(model), fineTuneManifestSchema);
+  for (const [name, { sha256 }] of Object.entries(manifest.files)) {
+    const from = below(model, name);
+    const hash = createHash('sha256');
+    await writeAtomically(join(to, name), hashed(from, hash));
+    const found = hash.digest('hex');
+    if (found !== sha256) throw new ArtifactDamaged(from.where, `sha256 ${sha256}`, found);
+  }
+  return manifest;
+}
+
+async function* hashed(
+  { blobs, name }: Place,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of blobs.stream(name)) {
+    hash.update(piece);
+    yield piece;
+  }
+}

@@ -1,0 +1,122 @@
+import type { AnswerEquality } from '../algorithm/consensus.ts';
+import type { Example } from '../algorithm/dataset.ts';
+import { labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
+import type { Message } from '../algorithm/prompts.ts';
+import type { GoldLabel } from '../algorithm/question.ts';
+import { ArtifactMissing } from '../store/errors.ts';
+import { readRows, streamRows } from '../store/files/rows.ts';
+import { datasetRowSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
+import type { ExperimentFiles } from '../store/store.ts';
+import type { FinishedIteration } from './finished-iteration.ts';
+
+/** TRL's prompt and completion, OpenAI's chat, TRL's preferences. */
+export const datasetFormats = ['trl', 'openai', 'dpo'] as const;
+export type DatasetFormat = (typeof datasetFormats)[number];
+
+/** A file of a dataset to be exported. */
+export type DatasetFile = {
+  /** Without its ending, e.g. `agent-1-critic`. */
+  readonly name: string;
+  readonly rows: () => AsyncIterable<object>;
+};
+
+/**
+ * The files of an export. What the models learnt from has a file for each agent and role; preferences compare two answers to the question
+ * alone, and have a file for each agent.
+ */
+export function datasetFiles(
+  format: DatasetFormat,
+  done: FinishedIteration,
+  equal: AnswerEquality,
+): DatasetFile[] {
+  const { files, iteration, records, config } = done;
+  if (format === 'dpo') {
+    return Array.from({ length: config.agents }, (_, index) => ({
+      name: `agent-${index + 1}`,
+      rows: () => each(labelledDebates(done, equal), (debate) => preferenceRow(index + 1, debate)),
+    }));
+  }
+  const learners = records.at(-1)?.fineTunes ?? [];
+  return learners.map(({ agent, role }) => {
+    const rows = () => streamRows(files.dataset(iteration, agent, role), datasetRowSchema);
+    return {
+      name: `agent-${agent}-${role}`,
+      rows: format === 'trl' ? rows : () => each(rows(), chatRow),
+    };
+  });
+}
+
+async function* each<Item>(
+  items: AsyncIterable<Item>,
+  rowOf: (item: Item) => object | null,
+): AsyncGenerator<object> {
+  for await (const item of items) {
+    const row = rowOf(item);
+    if (row !== null) yield row;
+  }
+}
+
+/** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
+export type ChatRow = { readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[] };
+
+/**
+ * An example as a chat: the loss is on the last message alone. The weight of the last one is written too, so that all rows have the same
+ * fields, which readers of tables infer from the first rows.
+ */
+export function chatRow({ prompt, completion: [response] }: Example): ChatRow {
+  const before = prompt.map((message) =>
+    message.role === 'assistant' ? { ...message, weight: 0 as const } : message,
+  );
+  return { messages: [...before, { ...response, weight: 1 }] };
+}
+
+/** A row of a preference dataset as TRL's DPOTrainer takes it, conversational. */
+export type PreferenceRow = {
+  readonly prompt: readonly Message[];
+  readonly chosen: readonly [Message];
+  readonly rejected: readonly [Message];
+};
+
+/**
+ * The preference in an agent's dialogue: asked the question, its corrected last answer is preferred to its own first one. Null unless the
+ * first answer was wrong by the label and the last one equals it: a corrected dialogue, of which the critic dataset (section 2.3 of the
+ * paper) has a sample.
+ *
+ * @param agent 1..N
+ */
+export function preferenceRow(agent: number, { dialogues, matches }: LabelledDebate): PreferenceRow | null {
+  const right = matches[agent - 1] ?? [];
+  const dialogue = dialogues[agent - 1] ?? [];
+  const firstAt = dialogue.findIndex(({ role }) => role === 'assistant');
+  const [first, last] = [dialogue[firstAt], dialogue.at(-1)];
+  const corrected = right.length > 1 && right[0] !== true && right.at(-1) === true;
+  if (!corrected || first === undefined || last === undefined) return null;
+  return { prompt: dialogue.slice(0, firstAt), chosen: [last], rejected: [first] };
+}
+
+/**
+ * The iteration's training debates with the labels that its datasets were made by; debates without a label are left out.
+ *
+ * @throws ArtifactMissing when some debates are missing, ArtifactDamaged
+ */
+async function* labelledDebates(
+  { config, files, iteration, records }: FinishedIteration,
+  equal: AnswerEquality,
+): AsyncGenerator<LabelledDebate> {
+  const labels: Labels =
+    config.label_source === 'consensus'
+      ? { from: 'consensus', minVotes: config.min_votes }
+      : { from: 'gold', answers: await goldAnswers(files) };
+  const folder = files.debates(iteration, 'train');
+  let debated = 0;
+  for await (const debate of readDebates(folder)) {
+    debated++;
+    const labelled = await labelDebate(debate, labels, equal);
+    if (labelled !== null) yield labelled;
+  }
+  if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder.where);
+}
+
+async function goldAnswers(files: ExperimentFiles): Promise<Map<string, GoldLabel>> {
+  return new Map((await readRows(files.goldLabels, goldLabelSchema)).map((row) => [row.questionId, row]));
+}

@@ -1,0 +1,151 @@
+import type { Mark, Outcome } from '../../algorithm/evaluation.ts';
+import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
+import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
+import { configDifference, type Difference } from '../../config/resolve.ts';
+
+import { NoEvaluation, NoQuestionInCommon } from '../errors.ts';
+import { type EvaluatedExperiment, readOutcomes } from '../read/experiment.ts';
+
+/** Two experiments on the held-out questions that both have. */
+export type Comparison = {
+  readonly a: string;
+  readonly b: string;
+  /** `before` is a's setting, `after` is b's; null when the config.json of one of them is gone. */
+  readonly config: readonly Difference[] | null;
+  readonly questions: {
+    readonly common: number;
+    /** Ids (as in the other lists, those of a): common questions whose gold answers are written differently. */
+    readonly otherGold: readonly string[];
+    readonly onlyInA: readonly string[];
+    readonly onlyInB: readonly string[];
+  };
+  readonly iterations: readonly IterationComparison[];
+};
+
+/** After an iteration, 0 being the base model. Null where an experiment has no such iteration. */
+export type IterationComparison = {
+  readonly iteration: number;
+  readonly a: Figures | null;
+  readonly b: Figures | null;
+  /** McNemar's exact test; a win is a question that only a got right. A single answer has no test: it is a mean over agents. */
+  readonly tests: { readonly majority: PairedTest; readonly debate: PairedTest } | null;
+};
+
+/** Accuracies on the common questions. */
+export type Figures = { readonly [Method in 'single' | 'majority' | 'debate']: Accuracy };
+
+/**
+ * Compares two experiments, question by question. Questions are the same when their texts are, whatever their ids.
+ *
+ * @param iteration only this one (default: all)
+ * @throws NoQuestionInCommon, NoEvaluation
+ */
+export function compareExperiments(
+  a: EvaluatedExperiment,
+  b: EvaluatedExperiment,
+  iteration?: number,
+): Comparison {
+  const common = [...a.questions.keys()].filter((key) => b.questions.has(key));
+  if (common.length === 0)
+    throw new NoQuestionInCommon(
+      { experiment: a.experiment, questions: a.questions.size },
+      { experiment: b.experiment, questions: b.questions.size },
+    );
+  const onlyIn = (one: EvaluatedExperiment, other: EvaluatedExperiment) =>
+    [...one.questions].filter(([key]) => !other.questions.has(key)).map(([, { id }]) => id);
+  return {
+    a: a.experiment,
+    b: b.experiment,
+    config: a.config === null || b.config === null ? null : configDifference(a.config, b.config),
+    questions: {
+      common: common.length,
+      otherGold: otherGold(a, b, common),
+      onlyInA: onlyIn(a, b),
+      onlyInB: onlyIn(b, a),
+    },
+    iterations: iterationsOf(a, b, iteration).map((each) => compareIteration(each, a, b, common)),
+  };
+}
+
+function otherGold(a: EvaluatedExperiment, b: EvaluatedExperiment, common: readonly string[]): string[] {
+  return common.flatMap((key) => {
+    const ofA = a.questions.get(key);
+    return ofA === undefined || ofA.gold === b.questions.get(key)?.gold ? [] : [ofA.id];
+  });
+}
+
+function iterationsOf(a: EvaluatedExperiment, b: EvaluatedExperiment, wanted?: number): number[] {
+  if (wanted === undefined)
+    return [...new Set([...a.marks.keys(), ...b.marks.keys()])].toSorted((one, other) => one - other);
+  for (const { experiment, marks } of [a, b])
+    if (!marks.has(wanted)) throw new NoEvaluation(experiment, wanted, [...marks.keys()]);
+  return [wanted];
+}
+
+function compareIteration(
+  iteration: number,
+  a: EvaluatedExperiment,
+  b: EvaluatedExperiment,
+  common: readonly string[],
+): IterationComparison {
+  const [ofA, ofB] = [a.marks.get(iteration), b.marks.get(iteration)];
+  // A question can be paired only when both were asked it after this iteration.
+  const keys = common.filter((key) => (ofA?.has(key) ?? true) && (ofB?.has(key) ?? true));
+  const marksIn = (marks: ReadonlyMap<string, Mark>) => keys.flatMap((key) => marks.get(key) ?? []);
+  const [marksA, marksB] = [ofA && marksIn(ofA), ofB && marksIn(ofB)];
+  return {
+    iteration,
+    a: marksA === undefined ? null : figuresOf(marksA),
+    b: marksB === undefined ? null : figuresOf(marksB),
+    tests:
+      marksA === undefined || marksB === undefined
+        ? null
+        : { majority: testOf('majority', marksA, marksB), debate: testOf('debate', marksA, marksB) },
+  };
+}
+
+function testOf(method: 'majority' | 'debate', a: readonly Mark[], b: readonly Mark[]): PairedTest {
+  return pairedTest(
+    a.map((mark) => mark[method]),
+    b.map((mark) => mark[method]),
+  );
+}
+
+function figuresOf(marks: readonly Mark[]): Figures {
+  return {
+    single: accuracy(marks.map(({ single }) => single)),
+    majority: accuracy(marks.map(({ majority }) => Number(majority))),
+    debate: accuracy(marks.map(({ debate }) => Number(debate))),
+  };
+}
+
+/** A question that the debates of only one of two experiments got right. */
+export type DifferingQuestion = {
+  readonly right: 'a' | 'b';
+  readonly a: Outcome;
+  readonly b: Outcome;
+};
+
+/**
+ * The common questions that only one of two experiments' debates got right after an iteration, in the order of the first experiment's
+ * questions. Their texts are read a second time, so that only those of these questions are held.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function differingQuestions(
+  a: EvaluatedExperiment,
+  b: EvaluatedExperiment,
+  iteration: number,
+): Promise<DifferingQuestion[]> {
+  const [marksOfA, marksOfB] = [a.marks.get(iteration), b.marks.get(iteration)];
+  const keys = new Set(
+    [...(marksOfA ?? [])]
+      .filter(([key, { debate }]) => marksOfB?.has(key) && marksOfB.get(key)?.debate !== debate)
+      .map(([key]) => key),
+  );
+  const [ofA, ofB] = [await readOutcomes(a, iteration, keys), await readOutcomes(b, iteration, keys)];
+  return [...ofA].flatMap(([key, outcome]) => {
+    const other = ofB.get(key);
+    return other === undefined ? [] : [{ right: outcome.debate.correct ? 'a' : 'b', a: outcome, b: other }];
+  });
+}

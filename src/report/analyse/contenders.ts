@@ -1,0 +1,111 @@
+import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
+import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
+import type { MeasuredExperiment, Scores } from '../read/measured-experiment.ts';
+
+/** A method, or the majority at equal tokens, which is measured with the debate. */
+export type ContenderKey = MethodName | 'majority-at-equal-tokens';
+
+/** What is compared in a setting: the scores of a method after each iteration, its seeds pooled. */
+export type ScoredContender = {
+  readonly key: ContenderKey;
+  readonly title: string;
+  /** Whether iterations change it; a contender that learns nothing has iteration 0 alone. */
+  readonly learns: boolean;
+  readonly seeds: readonly number[];
+  /** By iteration, as far as all seeds have got. */
+  readonly scores: readonly Scores[];
+};
+
+/** All contenders of a setting, in the order of the paper's tables. */
+export function contenders(experiments: readonly MeasuredExperiment[]): ScoredContender[] {
+  return methodNames.flatMap((method) => {
+    const own = experiments.filter((each) => each.method === method);
+    if (own.length === 0) return [];
+    const votes = method === 'debate' ? majorityAtEqualTokens(own) : [];
+    return [...votes, contender(method, own)];
+  });
+}
+
+/** How many iterations all seeds of a method have, with the base model's. */
+export function commonIterations(experiments: readonly MeasuredExperiment[]): number {
+  return Math.min(...experiments.map(({ iterations }) => iterations.length));
+}
+
+function contender(method: MethodName, experiments: readonly MeasuredExperiment[]): ScoredContender {
+  const { title, learning } = methods[method];
+  const learns = learning !== undefined;
+  const common = learns ? commonIterations(experiments) : 1;
+  return {
+    key: method,
+    title,
+    learns,
+    seeds: experiments.map(({ seed }) => seed),
+    scores: Array.from({ length: common }, (_, iteration) =>
+      pooled(experiments.map(({ iterations }) => iterations[iteration]?.scores)),
+    ),
+  };
+}
+
+function majorityAtEqualTokens(debates: readonly MeasuredExperiment[]): ScoredContender[] {
+  const beside = debates.filter(({ iterations }) => (iterations[0]?.votes ?? null) !== null);
+  if (beside.length === 0) return [];
+  const counts = new Set(beside.map(({ iterations }) => iterations[0]?.votes?.count ?? 0));
+  return [
+    {
+      key: 'majority-at-equal-tokens',
+      title: `Majority at equal tokens (of ${range([...counts])})`,
+      learns: false,
+      seeds: beside.map(({ seed }) => seed),
+      scores: [pooled(beside.map(({ iterations }) => iterations[0]?.votes?.scores))],
+    },
+  ];
+}
+
+/** The scores of several seeds together. Units do not collide: each names its seed. */
+export function pooled(scores: readonly (Scores | undefined)[]): Scores {
+  return new Map(scores.flatMap((each) => [...(each ?? [])]));
+}
+
+export function meanAccuracy(scores: Scores): Accuracy {
+  return accuracy([...scores.values()].map(({ score }) => score));
+}
+
+/** `15`, or `14 to 16`. */
+export function range(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return least === most ? String(least) : `${least} to ${most}`;
+}
+
+/** A contender's accuracy after an iteration. */
+export type CurvePoint = Accuracy & {
+  readonly iteration: number;
+  readonly units: number;
+  readonly bySeed: readonly { readonly seed: number; readonly accuracy: number }[];
+  /** The standard deviation of the seeds' accuracies; null with one seed. */
+  readonly seedSpread: number | null;
+};
+
+/** Accuracy by iteration, 0 the base model. The standard error is over units; how much seeds differ is the spread. */
+export function curve({ scores, seeds }: Pick<ScoredContender, 'scores' | 'seeds'>): CurvePoint[] {
+  return scores.map((ofIteration, iteration) => {
+    const bySeed = seeds.map((seed) => ({ seed, accuracy: accuracy(ofSeed(ofIteration, seed)).accuracy }));
+    return {
+      iteration,
+      units: ofIteration.size,
+      ...meanAccuracy(ofIteration),
+      bySeed,
+      seedSpread: standardDeviation(bySeed.map((each) => each.accuracy)),
+    };
+  });
+}
+
+function ofSeed(scores: Scores, seed: number): number[] {
+  return [...scores.values()].filter((each) => each.seed === seed).map(({ score }) => score);
+}
+
+/** Of a sample, over n - 1. */
+function standardDeviation(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}

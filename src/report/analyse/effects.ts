@@ -1,0 +1,128 @@
+import type { Accuracy } from '../../algorithm/measures/answers.ts';
+import type { SummaryEffect } from '../../algorithm/measures/flips.ts';
+import { methods } from '../../algorithm/methods/methods.ts';
+import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import { compare, type PairedDifference } from './compare.ts';
+import { commonIterations, meanAccuracy, pooled } from './contenders.ts';
+import { pooledRatio } from './measures.ts';
+
+/** A debate and the majority of as many first answers as cost the same tokens, by the same agents. */
+export type EqualTokensRow = {
+  readonly iteration: number;
+  /** How many answers voted, by seed. */
+  readonly votes: readonly number[];
+  readonly debate: number;
+  readonly majority: number;
+  /** The debate less the majority. */
+  readonly difference: PairedDifference;
+};
+
+/** For a method that debates, where the majority was measured: of the base model, and after the last iteration. */
+export function besideDebate(setting: string, experiments: readonly MeasuredExperiment[]): EqualTokensRow[] {
+  const method = experiments[0]?.method;
+  if (method === undefined || methods[method].answer !== 'debate') return [];
+  return [...new Set([0, commonIterations(experiments) - 1])].flatMap((iteration) => {
+    const both = experiments.flatMap(({ iterations }) => {
+      const { scores, votes = null } = iterations[iteration] ?? {};
+      return scores === undefined || votes === null ? [] : [{ scores, votes }];
+    });
+    const debate = pooled(both.map(({ scores }) => scores));
+    const majority = pooled(both.map(({ votes }) => votes.scores));
+    const difference = compare(debate, majority, [setting, 'equal tokens', method, iteration].join(' '));
+    if (difference === null) return [];
+    return [
+      {
+        iteration,
+        votes: both.map(({ votes }) => votes.count),
+        debate: meanAccuracy(debate).accuracy,
+        majority: meanAccuracy(majority).accuracy,
+        difference,
+      },
+    ];
+  });
+}
+
+/** What happened to answers after summaries were shown, the seeds pooled. */
+export type SummaryRow = SummaryEffect & {
+  readonly iteration: number;
+  /** The debates with summaries against those of the method that has none and is otherwise the same; null where the study lacks it. */
+  readonly versusWithout: PairedDifference | null;
+};
+
+/**
+ * For a method whose debates have summaries: of the base model, and after the last iteration.
+ *
+ * @param own its experiments
+ * @param all those of the setting
+ */
+export function summariesOf(
+  setting: string,
+  own: readonly MeasuredExperiment[],
+  all: readonly MeasuredExperiment[],
+): SummaryRow[] {
+  const without = all.filter((other) => own.some((each) => differBySummaryAlone(each, other)));
+  const last = Math.min(commonIterations(own), commonIterations(without)) - 1;
+  return [...new Set([0, last])].flatMap((iteration) => {
+    const effects = own.flatMap(({ iterations }) => iterations[iteration]?.summaries ?? []);
+    if (effects.length === 0) return [];
+    const scores = (each: readonly MeasuredExperiment[]) =>
+      pooled(each.map(({ iterations }) => iterations[iteration]?.scores));
+    return [
+      {
+        iteration,
+        helped: pooledRatio(effects.map(({ helped }) => helped)),
+        harmed: pooledRatio(effects.map(({ harmed }) => harmed)),
+        net: pooledRatio(effects.map(({ net }) => net)),
+        versusWithout: compare(
+          scores(own),
+          scores(without),
+          [setting, 'summaries', own[0]?.method, iteration].join(' '),
+        ),
+      },
+    ];
+  });
+}
+
+/** Whether two methods debate, answer and learn alike, the first with summaries and the other without. */
+function differBySummaryAlone(own: MeasuredExperiment, other: MeasuredExperiment): boolean {
+  const [mine, its] = [methods[own.method], methods[other.method]];
+  return (
+    mine.answer === its.answer &&
+    mine.learning === its.learning &&
+    mine.stance === its.stance &&
+    mine.identified === its.identified &&
+    own.config.summarize &&
+    !other.config.summarize
+  );
+}
+
+/** Zero-shot transfer: a method that learnt on its setting's task, on the questions of another task. */
+export type Transfer = {
+  readonly task: string;
+  readonly before: Accuracy;
+  readonly after: Accuracy;
+  readonly units: number;
+  /** After the last iteration less before; null for a method that learns nothing. */
+  readonly change: PairedDifference | null;
+};
+
+export function transferOf(
+  setting: string,
+  experiments: readonly MeasuredExperiment[],
+  learns: boolean,
+): Transfer[] {
+  const tasks = new Set(experiments.flatMap(({ transfer }) => transfer.map(({ task }) => task)));
+  return [...tasks].map((task) => {
+    const own = experiments.flatMap(({ transfer }) => transfer.filter((each) => each.task === task));
+    const before = pooled(own.map((each) => each.before));
+    const after = pooled(own.map((each) => each.after));
+    const purpose = [setting, 'transfer', experiments[0]?.method, task].join(' ');
+    return {
+      task,
+      before: meanAccuracy(before),
+      after: meanAccuracy(after),
+      units: after.size,
+      change: learns ? compare(after, before, purpose) : null,
+    };
+  });
+}

@@ -1,0 +1,205 @@
+import { setImmediate as otherWork } from 'node:timers/promises';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
+import { compareAll, type ContenderComparison, type Endurance, endurance, withHolm } from './compare.ts';
+import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredContender } from './contenders.ts';
+import {
+  type EqualTokensRow,
+  besideDebate,
+  summariesOf,
+  type SummaryRow,
+  type Transfer,
+  transferOf,
+} from './effects.ts';
+import {
+  consensusOf,
+  type ConsensusRow,
+  costOf,
+  type DatasetSize,
+  datasetSizes,
+  type MethodDiversity,
+  diversityOf,
+  type FlipRow,
+  flipsOf,
+  type MethodCost,
+  type VoteShare,
+  voteShares,
+} from './measures.ts';
+import { type PaperAgreement, paperAgreement } from './paper.ts';
+
+/** Everything in a study's report, in numbers. */
+export type StudyAnalysis = {
+  readonly name: string;
+  /** The contender that the others are compared with: the paper's method, or else the last method of the study. */
+  readonly reference: ContenderKey;
+  readonly settings: readonly Setting[];
+  /** Against the reference; significance is corrected over all comparisons of one moment. */
+  readonly comparisons: readonly ContenderComparison[];
+  readonly missing: readonly MissingExperiment[];
+};
+
+/** A task and a model: one of the study's `experiments`, with what every method did there. */
+export type Setting = {
+  readonly name: string;
+  readonly contenders: readonly Contender[];
+  /** Its finished experiments, in the study's order. */
+  readonly experiments: readonly Experiment[];
+  /** Whether seeds share held-out questions: their units then depend on each other, and errors are larger than stated. */
+  readonly sharedQuestions: boolean;
+};
+
+/** One method in one setting with one seed. */
+export type Experiment = Pick<MeasuredExperiment, 'name' | 'method' | 'seed' | 'config' | 'result'>;
+
+/** A method in a setting, its seeds pooled. */
+export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'seeds'> & {
+  readonly curve: readonly CurvePoint[];
+  readonly endurance: Endurance | null;
+  /** All tokens that it took, the mean of its seeds; null where none were counted. */
+  readonly tokens: number | null;
+  /** Null for the majority at equal tokens: it is measured in the debate's experiment. */
+  readonly own: MethodMeasures | null;
+};
+
+/** What is measured in the experiments of a method. */
+export type MethodMeasures = {
+  readonly config: ExperimentConfig;
+  /** Our figures beside the paper's, by iteration; null where it has none. */
+  readonly agreements: readonly (PaperAgreement | null)[];
+  readonly cost: MethodCost;
+  readonly flips: readonly FlipRow[];
+  readonly summaries: readonly SummaryRow[];
+  readonly consensus: readonly ConsensusRow[];
+  readonly datasets: readonly DatasetSize[];
+  readonly votes: readonly VoteShare[];
+  readonly besideDebate: readonly EqualTokensRow[];
+  readonly transfer: readonly Transfer[];
+  readonly diversity: MethodDiversity;
+};
+
+/** Computes everything from the measured experiments. Yields to other work of this process in between, so that heartbeats go out. */
+export async function analyseStudy({ name, experiments, missing }: MeasuredStudy): Promise<StudyAnalysis> {
+  const reference = referenceOf([...experiments, ...missing]);
+  const settings: Setting[] = [];
+  const comparisons = [];
+  for (const setting of new Set(experiments.map(({ experiment }) => experiment))) {
+    const own = experiments.filter(({ experiment }) => experiment === setting);
+    const scored = contenders(own);
+    comparisons.push(...(await compareAll(setting, scored, reference)));
+    settings.push({
+      name: setting,
+      contenders: await Promise.all(scored.map((each) => describe(setting, each, own))),
+      experiments: own.map(({ name: experiment, method, seed, config, result }) => ({
+        name: experiment,
+        method,
+        seed,
+        config,
+        result,
+      })),
+      sharedQuestions: sharesQuestions(own),
+    });
+  }
+  return { name, reference, settings, comparisons: withHolm(comparisons), missing };
+}
+
+async function describe(
+  setting: string,
+  scored: ScoredContender,
+  all: readonly MeasuredExperiment[],
+): Promise<Contender> {
+  const { key, title, learns, seeds } = scored;
+  const points = curve(scored);
+  await otherWork();
+  const own = measuresOf(setting, scored, all, points);
+  return {
+    key,
+    title,
+    learns,
+    seeds,
+    curve: points,
+    endurance: endurance(scored, points, setting),
+    tokens: own === null ? tokensOfVotes(all) : own.cost.tokens,
+    own,
+  };
+}
+
+/** The tokens of the majority at equal tokens of the base model, the mean over seeds. */
+function tokensOfVotes(all: readonly MeasuredExperiment[]): number | null {
+  const counts = all.flatMap(({ method, iterations }) =>
+    method === 'debate' ? (iterations[0]?.votes?.tokens ?? []) : [],
+  );
+  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0) / counts.length;
+}
+
+function measuresOf(
+  setting: string,
+  { key, learns }: ScoredContender,
+  all: readonly MeasuredExperiment[],
+  points: readonly CurvePoint[],
+): MethodMeasures | null {
+  const own = all.filter(({ method }) => method === key);
+  const config = own[0]?.config;
+  if (config === undefined) return null;
+  return {
+    config,
+    agreements: points.map((point) => paperAgreement(config, point)),
+    cost: costOf(own, points.at(-1)?.accuracy ?? NaN),
+    flips: flipsOf(own),
+    summaries: summariesOf(setting, own, all),
+    consensus: consensusOf(own),
+    datasets: datasetSizes(own),
+    votes: voteShares(own),
+    besideDebate: besideDebate(setting, own),
+    transfer: transferOf(setting, own, learns),
+    diversity: diversityOf(own),
+  };
+}
+
+function referenceOf(experiments: readonly Pick<MeasuredExperiment, 'method'>[]): ContenderKey {
+  const named = experiments.map(({ method }) => method);
+  return named.includes('multiagent-ft') ? 'multiagent-ft' : (named.at(-1) ?? 'multiagent-ft');
+}
+
+/** Whether a question of one seed is also one of another. All methods of a seed have the same questions. */
+function sharesQuestions(experiments: readonly MeasuredExperiment[]): boolean {
+  const seedsOf = new Map<string, number>();
+  return experiments.some(({ seed, iterations }) =>
+    [...(iterations[0]?.scores.values() ?? [])].some(({ text }) => {
+      const before = seedsOf.get(text);
+      seedsOf.set(text, seed);
+      return before !== undefined && before !== seed;
+    }),
+  );
+}
+
+/** A contender's title in a setting; its key where the setting lacks it. */
+export function titleOf({ settings }: StudyAnalysis, setting: string, key: string): string {
+  const contenders = settings.find(({ name }) => name === setting)?.contenders ?? [];
+  return contenders.find((each) => each.key === key)?.title ?? key;
+}
+
+/** The content of results.json: every figure, without the configs. Its keys are those of version 2 of the format. */
+export function resultsDocument({ settings, comparisons, ...analysis }: StudyAnalysis): object {
+  return {
+    formatVersion: 2,
+    name: analysis.name,
+    reference: analysis.reference,
+    comparisons: comparisons.map(({ setting, ...comparison }) => ({ column: setting, ...comparison })),
+    missing: analysis.missing,
+    columns: settings.map(({ name, sharedQuestions, experiments, contenders: rows }) => ({
+      name,
+      sharedQuestions,
+      experiments: experiments.map(({ name: experiment, method, seed }) => ({
+        name: experiment,
+        method,
+        seed,
+      })),
+      rows: rows.map(({ own, ...row }) => {
+        if (own === null) return { ...row, own };
+        const { config: _, ...measured } = own;
+        return { ...row, own: measured };
+      }),
+    })),
+  };
+}

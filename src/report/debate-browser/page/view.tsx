@@ -1,0 +1,158 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import type { ComponentChildren } from 'preact';
+import { evaluationName } from '../../../text/figures.ts';
+import type { BrowsedDebate, DebateEntry, Turn, Vote } from '../browsed-debate.ts';
+import { AnswerChip, OutcomeChip } from './chips.tsx';
+import { useDebate } from './hooks.ts';
+import { hashOf, type Library } from './library.ts';
+
+type DebateViewProps = {
+  library: Library;
+  entry: DebateEntry;
+  /** The searched text, which is marked. */
+  query: string;
+  step: (by: number) => void;
+  close: () => void;
+};
+
+/** A debate side by side: a column for each agent, a row for each round. */
+export function DebateView({ library, entry, query, step, close }: DebateViewProps) {
+  const debate = useDebate(library, entry);
+  return (
+    <section class="debate" aria-label={`Debate ${entry.id}, ${evaluationName(entry.iteration)}`}>
+      <nav aria-label="Through the list">
+        <button type="button" class="back" onClick={close}>
+          ‹ List
+        </button>
+        <button type="button" onClick={() => step(-1)}>
+          ↑ Previous
+        </button>
+        <button type="button" onClick={() => step(1)}>
+          ↓ Next
+        </button>
+      </nav>
+      <div class="line">
+        <h2>{entry.id}</h2>
+        <OutcomeChip outcome={entry.outcome} />
+        {entry.tied && <span class="chip tied">tie</span>}
+        {entry.unparsable && <span class="chip">unparsable</span>}
+      </div>
+      <OtherIterations entries={library.entries} entry={entry} />
+      {typeof debate === 'string' && <p role="alert">This debate cannot be read: {debate}</p>}
+      {typeof debate === 'object' && (
+        <>
+          <pre class="asked">
+            <Marked text={debate.question} query={query} />
+          </pre>
+          <Facts debate={debate} />
+          {debate.rounds.map((turns, index) => (
+            <Round turns={turns} round={index + 1} query={query} />
+          ))}
+        </>
+      )}
+    </section>
+  );
+}
+
+function OtherIterations({ entries, entry }: { entries: readonly DebateEntry[]; entry: DebateEntry }) {
+  const same = entries.filter(({ id }) => id === entry.id);
+  return (
+    <p class="iterations">
+      {same.map((each) => (
+        <a href={hashOf(each)} {...(each === entry ? { 'aria-current': 'true' } : {})}>
+          {evaluationName(each.iteration)} {each.outcome === 'saved' || each.outcome === 'right' ? '✓' : '✗'}
+        </a>
+      ))}
+    </p>
+  );
+}
+
+/** @jsxRuntime automatic @jsxImportSource preact */
+/** The responses of all agents in a round, side by side. */
+export function Round({ turns, round, query }: { turns: readonly Turn[]; round: number; query: string }) {
+  return (
+    <section class="round" aria-label={`Round ${round}`}>
+      <h3>Round {round}</h3>
+      <div class="agents" style={{ '--agents': String(turns.length) }}>
+        {turns.map(({ shown, response, answer, verdict }, agent) => (
+          <article aria-label={`Agent ${agent + 1}, round ${round}`}>
+            <h4>
+              Agent {agent + 1} <AnswerChip answer={answer} verdict={verdict} />
+            </h4>
+            {shown !== null && (
+              <details open={shown.summary}>
+                <summary>{shown.summary ? 'Summary it was shown' : 'What it was shown'}</summary>
+                <pre class="shown">
+                  <Marked text={shown.text} query={query} />
+                </pre>
+              </details>
+            )}
+            <pre tabIndex={0} aria-label="Response">
+              <Marked text={response} query={query} />
+            </pre>
+          </article>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+/** @jsxRuntime automatic @jsxImportSource preact */
+/** The gold answer and the votes. */
+export function Facts({ debate }: { debate: BrowsedDebate }) {
+  const agents = debate.rounds[0]?.length ?? 0;
+  return (
+    <dl class="facts">
+      <Fact name="Gold answer">
+        <span class="chip">{debate.gold}</span>
+      </Fact>
+      <Fact name="Vote after round 1">
+        <VoteText vote={debate.first} agents={agents} />
+      </Fact>
+      {debate.rounds.length > 1 && (
+        <Fact name={`Vote after round ${debate.rounds.length}`}>
+          <VoteText vote={debate.last} agents={agents} />
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function VoteText({ vote, agents }: { vote: Vote; agents: number }) {
+  return (
+    <>
+      <AnswerChip answer={vote.answer} verdict={vote.correct ? 'right' : 'wrong'} />{' '}
+      {`${vote.votes} of ${agents}${vote.tied > 1 ? `, drawn among ${vote.tied} answers` : ''}`}
+    </>
+  );
+}
+
+/** @jsxRuntime automatic @jsxImportSource preact */
+/** A text in which the searched text is marked. */
+export function Marked({ text, query }: { text: string; query: string }) {
+  return <>{marked(text, query).map((piece, index) => (index % 2 === 0 ? piece : <mark>{piece}</mark>))}</>;
+}
+
+/** Cuts a text at the searched text, ignoring case: every second piece is the searched text. */
+export function marked(text: string, query: string): string[] {
+  const folded = text.toLowerCase();
+  const needle = query.toLowerCase();
+  // Where lower case has another length, places in it are not places in the text.
+  if (needle === '' || folded.length !== text.length) return [text];
+  const pieces: string[] = [];
+  let start = 0;
+  for (let at = folded.indexOf(needle); at !== -1; at = folded.indexOf(needle, start)) {
+    pieces.push(text.slice(start, at), text.slice(at, at + needle.length));
+    start = at + needle.length;
+  }
+  return [...pieces, text.slice(start)];
+}

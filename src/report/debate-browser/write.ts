@@ -1,0 +1,103 @@
+import { writeBytes } from '../../store/blobs.ts';
+import type { ExperimentFiles } from '../../store/store.ts';
+import { count, evaluationName } from '../../text/figures.ts';
+import { styleSheet } from '../parts/page.tsx';
+import { heldOutDebates, untilDamaged } from '../read/debates.ts';
+import { type About, browsedDebate, debateEntry } from './browsed-debate.ts';
+import { browserDocument, browserScript, packedLines } from './document.ts';
+
+export type BrowsedExperiment = {
+  readonly name: string;
+  /** Its evaluations, ascending; 0 is the base model. */
+  readonly evaluations: readonly Evaluated[];
+  /** Whether agents were shown summaries of the others' responses. */
+  readonly summarize: boolean;
+};
+type Evaluated = { readonly iteration: number; readonly questions: number };
+
+/**
+ * Writes an experiment's debates.html, replacing what is there: all held-out debates in one file that needs no network, in blocks that the
+ * page unpacks one at a time. Debates are read and written one after another, so that memory does not grow with their texts. Damaged and
+ * missing ones are left out, and the page says so.
+ *
+ * @param mostBytes the size of the file, to within a block. The newest iteration goes in first, then the base model, then the other
+ *   iterations from the newest back
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function writeDebateBrowser(
+  files: ExperimentFiles,
+  experiment: BrowsedExperiment,
+  mostBytes = 128 * mebibyte,
+): Promise<void> {
+  const parts = await documentParts();
+  await writeBytes(files.debateBrowser, inBytes(partsOf(files, experiment, mostBytes, parts)));
+}
+
+const mebibyte = 2 ** 20;
+
+type DocumentParts = ReturnType<typeof browserDocument>;
+
+async function documentParts(): Promise<DocumentParts> {
+  const css = styleSheet('pages/base.css', 'debate-browser/page/browser.css');
+  return browserDocument({ css, script: await browserScript() });
+}
+
+async function* partsOf(
+  files: ExperimentFiles,
+  { name, evaluations, summarize }: BrowsedExperiment,
+  mostBytes: number,
+  { head, block, foot }: DocumentParts,
+): AsyncGenerator<string> {
+  const debates = packedLines(mebibyte);
+  const entries = packedLines(mebibyte);
+  const full = () => debates.bytes() + entries.bytes() >= mostBytes;
+  const missing: string[] = [];
+  yield head;
+  for (const { iteration, questions } of newestAndBaseFirst(evaluations)) {
+    let taken = 0;
+    const problems: Error[] = [];
+    for await (const { debate, outcome } of untilDamaged(heldOutDebates(files, iteration), problems)) {
+      if (full()) break;
+      await entries.add(debateEntry(debate, outcome, { iteration, ...debates.place() }));
+      await debates.add(browsedDebate(debate, outcome, summarize));
+      taken += 1;
+      for (const packed of debates.take()) yield block('debates', packed);
+    }
+    const reason = problems[0]?.message ?? (full() ? sizeText(mostBytes) : 'The store has no more of them.');
+    if (taken < questions)
+      missing.push(`${evaluationName(iteration)}: ${count(taken)} of ${count(questions)} debates. ${reason}`);
+  }
+  await debates.end();
+  for (const packed of debates.take()) yield block('debates', packed);
+  await entries.end();
+  for (const packed of entries.take()) yield block('entries', packed);
+  const about: About = {
+    experiment: name,
+    iterations: evaluations.map(({ iteration }) => iteration),
+    missing,
+  };
+  yield block('about', await packedAlone(about));
+  yield foot;
+}
+
+function newestAndBaseFirst(evaluations: readonly Evaluated[]): Evaluated[] {
+  const newestFirst = evaluations.toReversed();
+  const [newest] = newestFirst;
+  const base = newestFirst.find(({ iteration }) => iteration === 0);
+  const first = new Set([newest, base].filter((each) => each !== undefined));
+  return [...first, ...newestFirst.filter((each) => !first.has(each))];
+}
+
+function sizeText(bytes: number): string {
+  return `The file ends at ${Math.round(bytes / mebibyte)} MiB; \`colloquy show\` prints the others.`;
+}
+
+async function packedAlone(value: object): Promise<string> {
+  const lines = packedLines(1);
+  await lines.add(value);
+  return lines.take().join('');
+}
+
+async function* inBytes(parts: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  for await (const part of parts) yield Buffer.from(part);
+}

@@ -1,0 +1,48 @@
+/** An experiment has not finished: it has no result.json. */
+export class NothingToReport extends Error {
+  override name = 'NothingToReport' as const;
+  /** Absolute. */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    super(`There is no result.json in ${folder}: the experiment has not finished, or has another name.`);
+    this.folder = folder;
+  }
+}
+
+/** An experiment has not been evaluated after the iteration that was asked for. */
+export class NoEvaluation extends Error {
+  override name = 'NoEvaluation' as const;
+
+  constructor(experiment: string, iteration: number, evaluated: readonly number[]) {
+    super(
+      `${experiment} has no evaluation of iteration ${iteration}. There are: ${evaluated.join(', ')} (0 is the base model).`,
+    );
+  }
+}
+
+/** Two experiments share no held-out question, so they cannot be compared. */
+export class NoQuestionInCommon extends Error {
+  override name = 'NoQuestionInCommon' as const;
+
+  constructor(a: { experiment: string; questions: number }, b: { experiment: string; questions: number }) {
+    super(
+      `${a.experiment} and ${b.experiment} have no held-out question in common (${a.questions} and ${b.questions} questions): ` +
+        'only experiments that are measured on the same questions can be compared. Give both the same task and seed, or the same test_file.',
+    );
+  }
+}
+
+/** No study of this name was started in this store. */
+export class StudyNotFound extends Error {
+  override name = 'StudyNotFound' as const;
+  /** Absolute. */
+  readonly path: string;
+
+  constructor(path: string) {
+    super(
+      `There is no ${path}: no study of this name was started in this store (COLLOQUY_STORE). Start it with \`colloquy study\`.`,
+    );
+    this.path = path;
+  }
+}

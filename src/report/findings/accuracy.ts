@@ -1,0 +1,154 @@
+import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
+import type { ContenderComparison } from '../analyse/compare.ts';
+import { type CurvePoint, range } from '../analyse/contenders.ts';
+import type { EqualTokensRow } from '../analyse/effects.ts';
+import { type Contender, type Setting, type StudyAnalysis, titleOf } from '../analyse/study.ts';
+import { differenceInWords, type Finding, finding, findingOfEach } from './finding.ts';
+
+/** What a comparison shows: nothing, unless Holm's p-value is below 0.05 and the test and the mean point the same way. */
+export function verdictOn({
+  adjusted,
+  difference,
+  wins,
+  losses,
+}: ContenderComparison): 'better' | 'worse' | 'neither' {
+  if (adjusted >= 0.05 || Math.sign(wins - losses) !== Math.sign(difference)) return 'neither';
+  return difference > 0 ? 'better' : 'worse';
+}
+
+/** Whether the reference beats the other contenders of a setting, after one iteration, as in the paper, and after the last. */
+export function againstOthers(analysis: StudyAnalysis, setting: Setting): Finding[] {
+  return (['first', 'last'] as const).flatMap((moment) => {
+    const made = analysis.comparisons.filter(
+      (each) => each.setting === setting.name && each.moment === moment,
+    );
+    return made.length === 0 ? [] : comparisonsInWords(analysis, setting, made);
+  });
+}
+
+function comparisonsInWords(
+  analysis: StudyAnalysis,
+  setting: Setting,
+  made: readonly ContenderComparison[],
+): Finding[] {
+  const at = Math.max(...made.map(({ iterations }) => iterations.reference));
+  const reference = setting.contenders.find(({ key }) => key === analysis.reference);
+  const point = reference?.curve[at];
+  if (reference === undefined || point === undefined) return [];
+  const subject = `${reference.title}${at === 0 ? '' : ` after ${iterationsInWords(at)}`}`;
+  const those = (verdict: ReturnType<typeof verdictOn>) =>
+    made
+      .filter((each) => verdictOn(each) === verdict)
+      .map(
+        (each) =>
+          `${titleOf(analysis, setting.name, each.other)}: ${differenceInWords(each)}, ${chance(each.adjusted)} by Holm`,
+      );
+  const [better, worse, neither] = [those('better'), those('worse'), those('neither')];
+  const than = ({ length }: readonly string[]) => othersInWords(length, made.length);
+  return [
+    finding(`${subject} is right on ${percent(point.accuracy)} of ${questionsInWords(point)}.`),
+    ...findingOfEach(`${subject} is better than ${than(better)}:`, better),
+    ...findingOfEach(`${subject} is worse than ${than(worse)}:`, worse),
+    ...findingOfEach(
+      `${subject} is not shown to be better or worse than ${than(neither)}; among this many comparisons, chance alone may make such differences:`,
+      neither,
+    ),
+  ];
+}
+
+function othersInWords(some: number, all: number): string {
+  if (some < all) return `${some} of the ${all} others`;
+  if (all === 1) return 'the other method';
+  return all === 2 ? 'both others' : `all ${all} others`;
+}
+
+function questionsInWords({ units, bySeed }: CurvePoint): string {
+  const seeds = bySeed.length === 1 ? '' : `, those of ${bySeed.length} seeds together`;
+  return `${count(units)} held-out questions${seeds}`;
+}
+
+/** Whether each method's gains last over further iterations. Nothing for studies of one iteration. */
+export function gainsLast({ contenders }: Setting): Finding[] {
+  const changed = contenders.flatMap((contender) => {
+    const { change = null, verdict = 'one iteration', best = 0 } = contender.endurance ?? {};
+    return change === null ? [] : [{ contender, change, verdict, best }];
+  });
+  const those = (wanted: string) =>
+    changed
+      .filter(({ verdict }) => verdict === wanted)
+      .map(
+        ({ contender, change, best }) =>
+          `${contender.title}: ${differenceInWords(change)}${bestInWords(contender, best)}`,
+      );
+  return [
+    ...findingOfEach('From the first iteration to the last, these went on gaining:', those('rose')),
+    ...findingOfEach('From the first iteration to the last, these fell:', those('fell')),
+    ...findingOfEach(
+      'From the first iteration to the last, these neither clearly gained nor fell:',
+      those('neither'),
+    ),
+  ];
+}
+
+function bestInWords({ curve }: Contender, best: number): string {
+  const [there, end] = [curve[best]?.accuracy ?? NaN, curve.at(-1)?.accuracy ?? NaN];
+  return best === curve.length - 1
+    ? ', and best at the end'
+    : `; best after iteration ${best} (${percent(there)}, at the end ${percent(end)})`;
+}
+
+/** Whether debating is worth its tokens: the base model's debate and the reference's, each beside the majority at equal tokens. */
+export function besideMajority({ reference }: StudyAnalysis, { contenders }: Setting): Finding[] {
+  const debate = contenders.find(({ key }) => key === 'debate');
+  const trained = contenders.find(({ key, learns }) => key === reference && learns);
+  const before = (debate ?? trained)?.own?.besideDebate.find(({ iteration }) => iteration === 0);
+  const after = trained?.own?.besideDebate.find(({ iteration }) => iteration > 0);
+  return [
+    ...(before === undefined ? [] : [besideMajorityInWords('Before any training, debating', before)]),
+    ...(after === undefined || trained === undefined
+      ? []
+      : [
+          besideMajorityInWords(
+            `After ${iterationsInWords(after.iteration)} of ${trained.title}, debating`,
+            after,
+          ),
+        ]),
+  ];
+}
+
+function besideMajorityInWords(
+  subject: string,
+  { debate, majority, votes, difference }: EqualTokensRow,
+): Finding {
+  const shown = difference.pValue < 0.05 && difference.low * difference.high > 0;
+  const verdict = shown
+    ? difference.difference > 0
+      ? 'was better than'
+      : 'was worse than'
+    : 'was not shown to differ from';
+  return finding(
+    `${subject} ${verdict} a majority of as many first answers as cost the same tokens (${percent(debate)} against ${percent(majority)} of ${range(votes)} answers: ${differenceInWords(difference)}, ${chance(difference.pValue)}).`,
+  );
+}
+
+/** How many figures of a setting agree with the paper's, and which do not. Nothing where the paper has no such experiment. */
+export function withPaper({ contenders }: Setting): Finding[] {
+  const beside = contenders.flatMap(({ title, learns, own }) =>
+    (own?.agreements ?? []).flatMap((each, iteration) =>
+      each === null ? [] : [{ ...each, name: learns ? `${title} after iteration ${iteration}` : title }],
+    ),
+  );
+  if (beside.length === 0) return [];
+  const differing = beside.filter(({ agrees }) => !agrees);
+  const agreeing = `${beside.length - differing.length} of ${beside.length} figures agree with the paper’s within error`;
+  if (differing.length === 0) return [finding(`${agreeing}.`)];
+  return [
+    finding(
+      `${agreeing}; these do not:`,
+      differing.map(
+        ({ name, published, difference }) =>
+          `${name}: paper ${percent(published.accuracy)}, ours ${points(difference)} points`,
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,86 @@
+import type { Evaluation } from '../../algorithm/evaluation.ts';
+import type { PairedTest } from '../../algorithm/measures/tests.ts';
+import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
+import type { ReportData } from '../read/experiment.ts';
+import { type AllFindings, type Finding, finding } from './finding.ts';
+
+/** What an experiment shows, for readers who have not read the paper. It claims a difference only where the paired test has p < 0.05. */
+export function experimentFindings({ result, config, debateVersusMajority }: ReportData): AllFindings {
+  const base = result.evaluations[0];
+  const last = result.evaluations.at(-1);
+  const start = (result.night?.from ?? null) === null ? baseModel : startOfNight;
+  const shown = (shows: readonly Finding[]) => [{ about: null, shows, beside: [] }];
+  if (base === undefined || last === undefined)
+    return { findings: shown([finding('Nothing was evaluated, so nothing can be said.')]), limits: [] };
+  const debating = (evaluation: Evaluation, when: string): Finding[] => {
+    const test = debateVersusMajority.get(evaluation.iteration);
+    return test === undefined ? [] : [debateAgainstVote(evaluation, test, when)];
+  };
+  const shows =
+    last.iteration === 0
+      ? debating(base, start.when)
+      : [
+          gain(base, last, start),
+          ...debating(base, start.when),
+          ...debating(last, `After ${iterationsInWords(last.iteration)}`),
+        ];
+  return { findings: shown(shows), limits: limits(last, config) };
+}
+
+type Start = { readonly name: string; readonly debate: string; readonly when: string };
+
+/** What an experiment starts from, as the sentences call it. */
+const baseModel: Start = {
+  name: 'base model',
+  debate: "the base model's debate",
+  when: 'Before any training',
+};
+/** A night of a series starts from trained agents. */
+const startOfNight: Start = {
+  name: 'at the beginning of the night',
+  debate: 'the debate at the beginning of the night',
+  when: 'At the beginning of the night',
+};
+
+function gain(base: Evaluation, last: Evaluation, start: Start): Finding {
+  const { wins, losses, pValue } = last.debateVersusBase;
+  const single = last.single.accuracy - base.single.accuracy;
+  const change =
+    `After ${iterationsInWords(last.iteration)} the debate is right on ${percent(last.debate.accuracy)} of ${count(last.questions)} held-out questions ` +
+    `(${start.name}: ${percent(base.debate.accuracy)}), and a single answer on ${percent(last.single.accuracy)} ` +
+    `(${points(single)} points). `;
+  const paired = `It got ${count(wins)} questions right that ${start.debate} had wrong, and lost ${count(losses)}`;
+  if (pValue >= 0.05)
+    return finding(
+      `${change}${paired}: a difference that chance alone would often make (${chance(pValue)}). So it does not show a change.`,
+    );
+  return finding(
+    `${change}${paired}: chance alone would hardly make that ${wins > losses ? 'gain' : 'loss'} (${chance(pValue)}).`,
+  );
+}
+
+function debateAgainstVote(evaluation: Evaluation, test: PairedTest, when: string): Finding {
+  const { debate, majority, single } = evaluation;
+  const { wins, losses, pValue } = test;
+  const verdict = pValue >= 0.05 ? 'about as good as' : wins > losses ? 'better than' : 'worse than';
+  return finding(
+    `${when} debating was ${verdict} a vote over the agents' first answers ` +
+      `(${percent(debate.accuracy)} against ${percent(majority.accuracy)}; it saved ${count(wins)} questions that the vote had wrong, and ` +
+      `spoilt ${count(losses)}: ${chance(pValue)}); a single answer was right on ${percent(single.accuracy)}.`,
+  );
+}
+
+function limits(last: Evaluation, config: unknown): string[] {
+  const embedded = JSON.stringify(config ?? null).includes('tiny-arithmetic');
+  return [
+    last.iteration === 0
+      ? 'Nothing was trained: only the base model was evaluated.'
+      : 'The standard errors count only the choice of questions. How much another seed of the training would change is not measured here: run the same config with other seeds.',
+    'It is about one task, whose held-out questions are of the same kind as the training ones; it says nothing about other tasks.',
+    ...(embedded
+      ? [
+          'The embedded model was made careless on purpose, so that self-improvement can be seen in minutes. Its gain says nothing about large models.',
+        ]
+      : []),
+  ];
+}

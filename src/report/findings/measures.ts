@@ -1,0 +1,114 @@
+import type { Ratio } from '../../algorithm/measures/tests.ts';
+import { counted, count, percent } from '../../text/figures.ts';
+import { type DiversityMeasure, paretoFront } from '../analyse/measures.ts';
+import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
+import { type Finding, finding, findingOfEach } from './finding.ts';
+
+/** What the measures show beside the accuracies, for the reference and the methods that learn. No cause is claimed. */
+export function measured({ reference }: StudyAnalysis, setting: Setting): Finding[] {
+  const contender = setting.contenders.find(({ key }) => key === reference);
+  return [
+    ...(contender === undefined ? [] : [...lastFlips(contender), ...trainedOn(contender)]),
+    ...datasetSizes(setting),
+    ...diversity(setting, reference),
+    ...onTheFront(setting),
+  ];
+}
+
+function lastFlips({ title, own, curve }: Contender): Finding[] {
+  const last = curve.length - 1;
+  const at = own?.flips.filter(({ iteration }) => iteration === last).at(-1);
+  if (at === undefined || at.corrected === null || at.spoilt === null) return [];
+  const conformed =
+    at.conformed === null
+      ? ''
+      : ` Of answers that stood against the other agents’ majority, ${percent(at.conformed.value)} went over to it.`;
+  return [
+    finding(
+      `In the last round of ${title}${last === 0 ? '' : ', after its last iteration,'} ${percent(at.corrected.value)} of wrong answers became right and ${percent(at.spoilt.value)} of right ones wrong: ${percent(at.wrongToRight?.value ?? NaN)} and ${percent(at.rightToWrong?.value ?? NaN)} of all answers.${conformed}`,
+    ),
+  ];
+}
+
+function trainedOn({ title, own }: Contender): Finding[] {
+  const [first, last] = [own?.votes[0], own?.votes.at(-1)];
+  if (own === null || first === undefined || last === undefined) return [];
+  const smallest = Math.min(...own.datasets.map(({ fewest }) => fewest));
+  const unanimous =
+    first === last
+      ? `${percent(first.unanimous)} of the questions`
+      : `${percent(first.unanimous)} of the questions in the first iteration and on ${percent(last.unanimous)} in the last`;
+  return [
+    finding(
+      `In training, the agents of ${title} were unanimous on ${unanimous}; the smallest dataset of a model had ${counted(smallest, 'row')}.`,
+    ),
+  ];
+}
+
+/** Methods differ in how much each of their models has to learn from: copies that share a model share the rows of all agents. */
+function datasetSizes({ contenders }: Setting): Finding[] {
+  const sizes = contenders.flatMap(({ title, own }) => {
+    const roles = new Set(own?.datasets.map(({ role }) => role));
+    const means = [...roles].map((role) => {
+      const ofRole = (own?.datasets ?? []).filter((each) => each.role === role);
+      return `${role} ${count(ofRole.reduce((sum, each) => sum + each.rows, 0) / ofRole.length)}`;
+    });
+    return means.length === 0 ? [] : [`${title}: ${means.join(', ')}`];
+  });
+  return sizes.length < 2
+    ? []
+    : [finding('Rows that a model learnt from in an iteration, on average:', sizes)];
+}
+
+/** Whether the reference's agents stay more diverse than those of the other methods with a measured diversity. */
+function diversity({ contenders }: Setting, reference: string): Finding[] {
+  const courses = contenders.flatMap((contender) => {
+    const rows = contender.own?.diversity.rows ?? [];
+    const [first, last] = [rows.find(({ iteration }) => iteration === 1), rows.at(-1)];
+    return first === undefined || last === undefined ? [] : [{ contender, first, last }];
+  });
+  const own = courses.find(({ contender }) => contender.key === reference);
+  return diversityNames.flatMap(({ measure, name }) => {
+    const known = courses.flatMap(({ contender, first, last }) => {
+      const [from, to] = [first[measure], last[measure]];
+      return from === null || to === null ? [] : [{ contender, from, to }];
+    });
+    const mine = own?.last[measure] ?? null;
+    if (mine === null || known.length < 2) return [];
+    return findingOfEach(
+      `${name}, from the first iteration to the last, and at the end against ${own?.contender.title ?? ''} (by 1.96 standard errors, not corrected):`,
+      known.map(({ contender, from, to }) => {
+        const against = contender.key === reference ? '' : `, ${versus(mine, to)}`;
+        return `${contender.title}: ${from.value.toFixed(3)} to ${to.value.toFixed(3)}${against}`;
+      }),
+    );
+  });
+}
+
+const diversityNames: readonly { readonly measure: DiversityMeasure; readonly name: string }[] = [
+  { measure: 'dissimilarity', name: 'Embedding dissimilarity between the agents’ first answers' },
+  { measure: 'nllOfOthers', name: 'Negative log-likelihood of the other agents’ answers' },
+];
+
+/** Whether the other ratio is above mine. */
+function versus(mine: Ratio, other: Ratio): string {
+  const difference = other.value - mine.value;
+  if (Math.abs(difference) <= 1.96 * Math.hypot(mine.standardError, other.standardError))
+    return 'not shown to differ';
+  return difference > 0 ? 'higher' : 'lower';
+}
+
+/** The methods on the Pareto front. Two that differ by little may both be on it, so it does not make them worth their tokens. */
+function onTheFront({ contenders }: Setting): Finding[] {
+  const priced = contenders.flatMap(({ title, tokens, curve }) => {
+    const accuracy = curve.at(-1)?.accuracy;
+    return tokens === null || tokens === 0 || accuracy === undefined ? [] : [{ title, tokens, accuracy }];
+  });
+  if (priced.length < 2) return [];
+  return findingOfEach(
+    'On the Pareto front: no other method was as accurate for as few tokens (by the figures alone, without their errors):',
+    paretoFront(priced).map(
+      ({ title, tokens, accuracy }) => `${title}: ${percent(accuracy)} for ${count(tokens)} tokens`,
+    ),
+  );
+}

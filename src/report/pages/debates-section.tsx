@@ -1,0 +1,126 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import type { DebateKind } from '../read/debates.ts';
+import { debateBrowserFile } from '../../store/store.ts';
+import { hashOf } from '../debate-browser/page/library.ts';
+import type { DebateToRead } from '../read/experiment.ts';
+import { verdictOf } from '../debate-browser/browsed-debate.ts';
+
+const kinds: Record<DebateKind, { title: string; text: string }> = {
+  saved: { title: 'Saved by debate', text: 'The first vote was wrong, the consensus right.' },
+  spoilt: { title: 'Spoilt by debate', text: 'The first vote was right, the consensus wrong.' },
+  tied: { title: 'Ties', text: 'Several answers had the most votes; a seeded draw chose the consensus.' },
+  right: { title: 'Right from the start', text: 'Every agent was right in round 1, and stayed so.' },
+  wrong: { title: 'Wrong to the end', text: 'Neither the first vote nor the debate found the answer.' },
+};
+
+/** A few debates of the last evaluation, in full: the first of each kind, in the order of the questions. */
+export function DebatesSection({
+  debates,
+  iteration,
+}: {
+  debates: readonly DebateToRead[];
+  iteration: number;
+}) {
+  if (debates.length === 0) return null;
+  const which = iteration === 0 ? 'of the base model' : `after iteration ${iteration}`;
+  return (
+    <section>
+      <h2>Some debates to read</h2>
+      <p class="note">
+        {`On held-out questions, ${which}: the first of each kind, not chosen. Click one to read it; `}
+        <a href={debateBrowserFile}>the browser for debates</a> has all of them, and{' '}
+        <code>colloquy show</code> prints any one.
+      </p>
+      {Object.entries(kinds).map(([kind, { title, text }]) => {
+        const ofKind = debates.filter((each) => each.kind === kind);
+        if (ofKind.length === 0) return null;
+        return (
+          <>
+            <h3>
+              {title} <span class="note">· {text}</span>
+            </h3>
+            {ofKind.map((each, index) => (
+              <DebateCard shown={each} iteration={iteration} open={kind === 'saved' && index === 0} />
+            ))}
+          </>
+        );
+      })}
+    </section>
+  );
+}
+
+function DebateCard({ shown, iteration, open }: { shown: DebateToRead; iteration: number; open: boolean }) {
+  const { debate, outcome, base } = shown;
+  return (
+    <details class="debate" open={open}>
+      <summary>
+        <span class="question">{debate.question.text}</span>
+        <Chip tone="" text={`answer ${outcome.gold}`} />
+        <Chip
+          tone={outcome.majority.correct ? 'right' : 'wrong'}
+          text={`first vote ${answerText(outcome.majority.answer)}`}
+        />
+        <Chip
+          tone={outcome.debate.correct ? 'right' : 'wrong'}
+          text={`consensus ${answerText(outcome.debate.answer)}`}
+        />
+        {debate.consensus.tied > 1 && <Chip tone="tied" text={`tie of ${debate.consensus.tied}`} />}
+        {base !== undefined && base !== outcome && (
+          <Chip
+            tone={base.debate.correct ? 'right' : 'wrong'}
+            text={`base’s consensus ${answerText(base.debate.answer)}`}
+          />
+        )}
+      </summary>
+      <div class="dialogues">
+        {debate.dialogues.map((dialogue, agent) => (
+          <div>
+            <h4>Agent {agent + 1}</h4>
+            {dialogue.slice(1).map((message, index) => {
+              const round = Math.floor(index / 2) + 1;
+              if (message.role === 'user')
+                return <TurnText who={`shown before round ${round + 1}`} text={message.content} shown />;
+              return (
+                <TurnText
+                  who={`round ${round} · ${round === 1 ? 'generation' : 'critic'} model`}
+                  text={message.content}
+                  answer={debate.answers[agent]?.[round - 1] ?? null}
+                  tone={verdictOf(debate, outcome, agent, round)}
+                />
+              );
+            })}
+          </div>
+        ))}
+      </div>
+      <p class="note alone">
+        <a href={debateBrowserFile + hashOf({ iteration, id: debate.question.id })}>Side by side</a>
+      </p>
+    </details>
+  );
+}
+
+function TurnText(turn: {
+  who: string;
+  text: string;
+  shown?: boolean;
+  answer?: string | null;
+  tone?: string;
+}) {
+  return (
+    <div class={turn.shown === true ? 'turn shown' : 'turn'}>
+      <div class="who">
+        {turn.who}
+        {turn.answer !== undefined && <Chip tone={turn.tone ?? ''} text={answerText(turn.answer)} />}
+      </div>
+      <pre>{turn.text}</pre>
+    </div>
+  );
+}
+
+function Chip({ tone, text }: { tone: string; text: string }) {
+  return <span class={`chip ${tone}`}>{text}</span>;
+}
+
+function answerText(answer: string | null): string {
+  return answer ?? 'none readable';
+}

@@ -1,0 +1,270 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import type { VNode } from 'preact';
+import { stringify } from 'yaml';
+import type { Evaluation } from '../../algorithm/evaluation.ts';
+import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
+import type { LeftOutDocument } from '../../store/records/rows.ts';
+import { count, counted, duration, evaluationName, percent, pValue } from '../../text/figures.ts';
+import type { Drawn } from '../charts/style.ts';
+import { experimentFindings } from '../findings/experiment.ts';
+import { accuracyCells, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
+import { citation, Page } from '../parts/page.tsx';
+import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx';
+import type { ReportData } from '../read/experiment.ts';
+import { Grid } from '../tables/html-table.tsx';
+import { DebatesSection } from './debates-section.tsx';
+
+/** An experiment's whole page. */
+export function experimentPage(data: ReportData, { css, chart }: { css: string; chart: Drawn }): VNode {
+  const { result } = data;
+  const last = result.evaluations.at(-1);
+  const iterations = last?.iteration ?? 0;
+  const trained = iterations === 0 ? 'base model only' : counted(iterations, 'iteration');
+  return (
+    <Page title={result.name} css={css}>
+      <p class="lead">
+        {`Multiagent finetuning · ${trained} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
+      </p>
+      {result.night !== undefined && <p class="card">{unbroken(nightText(result.night))}</p>}
+      <Tiles evaluations={result.evaluations} />
+      <FindingsSection {...experimentFindings(data)} />
+      <AccuracySection evaluations={result.evaluations} chart={chart} />
+      {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
+      {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
+      <CostSection tokens={result.tokens} seconds={result.seconds} />
+      <DebatesSection debates={data.debates} iteration={iterations} />
+      <ConfigSection config={data.config} versions={result.versions} />
+      <footer>
+        Every figure can be computed again from <code>{result.files.evaluation}</code>, which is beside this
+        file, and is in <code>result.json</code>. {citation}
+      </footer>
+    </Page>
+  );
+}
+
+function nightText({ said, from }: NightOutcome): string {
+  return from === null ? said : `${said} “Base” on this page means the agents that ${from} left.`;
+}
+
+type AccuracyProps = { evaluations: readonly Evaluation[]; chart: Drawn };
+
+/** Accuracy over the iterations, as a chart and as figures, with the paired tests. */
+function AccuracySection({ evaluations, chart }: AccuracyProps) {
+  return (
+    <ChartsSection
+      title="Accuracy"
+      label="Accuracy over the iterations"
+      note="Share of held-out questions answered correctly; bars and ± are one standard error. Single answer: the mean over the agents’ first answers. Majority: the vote over them. Debate: the vote after the last round. The chart’s axis need not begin at zero."
+      charts={[{ heading: null, drawn: [chart] }]}
+      legend={<WaysLegend />}
+    >
+      <Grid
+        head={[
+          '',
+          ...ways.map(({ name }) => name),
+          <>
+            Debate against
+            <br />
+            the base’s, points
+          </>,
+          <>
+            Questions
+            <br />
+            won : lost
+          </>,
+          <>
+            p (McNemar,
+            <br />
+            exact)
+          </>,
+        ]}
+        rows={evaluations.map((evaluation) => [
+          evaluationName(evaluation.iteration),
+          ...accuracyCells(evaluation),
+          ...againstBase(evaluation, evaluations[0]),
+        ])}
+      />
+    </ChartsSection>
+  );
+}
+
+function againstBase({ iteration, debate, debateVersusBase }: Evaluation, base: Evaluation | undefined) {
+  if (iteration === 0 || base === undefined) return ['–', '–', '–'];
+  const { wins, losses, pValue: p } = debateVersusBase;
+  return [<Gain difference={debate.accuracy - base.debate.accuracy} />, `${wins} : ${losses}`, pValue(p)];
+}
+
+type Iteration = ExperimentResult['iterations'][number];
+
+/** What the training debates agreed on, what each agent was trained on, and how the fine-tunes ended. */
+function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
+  return (
+    <section>
+      <h2>Debates on the training questions</h2>
+      <p class="note">
+        The consensus stands in for the answer key: no gold answer is used, unless the config has
+        label_source: gold.
+      </p>
+      <Grid
+        head={[
+          'Iteration',
+          'Questions',
+          'Unanimous',
+          'Ties, drawn',
+          'No consensus',
+          'Answers not readable',
+          'Prompts shortened',
+        ]}
+        rows={iterations.map(({ iteration, consensus }) => [
+          iteration,
+          count(consensus.questions),
+          <>
+            {count(consensus.unanimous)}{' '}
+            <span class="se">{percent(consensus.unanimous / consensus.questions)}</span>
+          </>,
+          count(consensus.ties),
+          count(consensus.withoutLabel),
+          count(consensus.unparsableAnswers),
+          count(consensus.truncatedPrompts),
+        ])}
+      />
+
+      <h2>What each agent learnt from</h2>
+      <p class="note">
+        Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
+        <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
+        available.
+      </p>
+      <Grid
+        head={['Iteration', 'Agents', 'Model', 'Rows', 'Of which', 'Last loss']}
+        rows={iterations.flatMap(datasetRows)}
+      />
+    </section>
+  );
+}
+
+function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
+  return datasets.map(({ agents, role, rows, parts }, index) => {
+    const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
+    const partTexts = Object.entries(parts).map(
+      ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
+    );
+    return [
+      index === 0 ? iteration : '',
+      agents.join(', '),
+      role,
+      count(rows),
+      partTexts.join(', '),
+      fineTune === undefined ? '–' : lossText(fineTune),
+    ];
+  });
+}
+
+function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
+  return model === null ? 'not trained' : (finalLoss?.toFixed(3) ?? '–');
+}
+
+/** The questions that were not asked, with the reason. */
+function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
+  return (
+    <section>
+      <h2>Questions left out</h2>
+      <ul>
+        {leftOut.map((each) => (
+          <li>
+            {count(each.count)} {each.what}, for example:
+            <ul>
+              {each.examples.map((example) => (
+                <li>{example}</li>
+              ))}
+            </ul>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** How the time and the tokens were spent. */
+function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'seconds'>) {
+  const phases = [
+    { name: 'Debates', value: seconds.debate },
+    { name: 'Datasets', value: seconds.datasets },
+    { name: 'Fine-tunes', value: seconds.fineTune },
+    { name: 'Evaluation', value: seconds.evaluation },
+  ];
+  const used = [
+    { name: 'Debates, read', value: tokens.debate.prompt },
+    { name: 'Debates, written', value: tokens.debate.completion },
+    { name: 'Evaluation, read', value: tokens.evaluation.prompt },
+    { name: 'Evaluation, written', value: tokens.evaluation.completion },
+    { name: 'Fine-tunes', value: tokens.fineTune },
+  ];
+  return (
+    <section>
+      <h2>What it took</h2>
+      <div class="columns">
+        <div class="card">
+          <h3>Time, {duration(seconds.total)} in all</h3>
+          <Bars rows={phases} text={duration} />
+        </div>
+        <div class="card">
+          <h3>Tokens, {count(used.reduce((sum, { value }) => sum + value, 0))} in all</h3>
+          <Bars rows={used} text={count} />
+        </div>
+      </div>
+    </section>
+  );
+}
+
+type BarsProps = { rows: readonly { name: string; value: number }[]; text: (value: number) => string };
+
+function Bars({ rows, text }: BarsProps) {
+  const most = Math.max(...rows.map(({ value }) => value), Number.MIN_VALUE);
+  return (
+    <table>
+      <tbody>
+        {rows.map(({ name, value }) => (
+          <tr>
+            <th>{name}</th>
+            <td>{text(value)}</td>
+            <td class="bar">
+              <i style={{ width: `${((value / most) * 100).toFixed(1)}%` }} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The resolved config and the versions that it ran with: enough to repeat the experiment. */
+function ConfigSection({
+  config,
+  versions,
+}: Pick<ReportData, 'config'> & Pick<ExperimentResult, 'versions'>) {
+  return (
+    <section>
+      <h2>Settings and versions</h2>
+      <div class="columns">
+        <div class="card">
+          <h3>Resolved config</h3>
+          <pre>{config === null ? 'config.json is missing.' : stringify(config)}</pre>
+        </div>
+        <div class="card">
+          <h3>Versions</h3>
+          <table>
+            <tbody>
+              {Object.entries(versions).map(([name, version]) => (
+                <tr>
+                  <th>{name}</th>
+                  <td>{version}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,233 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import type { VNode } from 'preact';
+import { stringify } from 'yaml';
+import { methods } from '../../algorithm/methods/methods.ts';
+import { count, counted, duration } from '../../text/figures.ts';
+import { type SettingConfig, settingConfig } from '../analyse/configs.ts';
+import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
+import { studyFindings } from '../findings/study.ts';
+import { citation, Page } from '../parts/page.tsx';
+import { ChartsSection, FindingsSection } from '../parts/sections.tsx';
+import type { MissingExperiment } from '../read/study.ts';
+import { Grid, Tables } from '../tables/html-table.tsx';
+import type { StudyTables } from '../tables/study-tables.ts';
+import type { Table } from '../tables/table.ts';
+import type { ChartedSection, DrawnCharts } from './study-charts.ts';
+
+/** Addresses of an experiment's own pages, relative to the study's, by its name; null for a page that does not exist. */
+export type ExperimentPages = ReadonlyMap<
+  string,
+  { readonly report: string | null; readonly debates: string | null }
+>;
+
+type Parts = {
+  readonly css: string;
+  readonly tables: StudyTables;
+  readonly charts: DrawnCharts;
+  readonly pages: ExperimentPages;
+};
+
+/** A study's whole page. */
+export function studyPage(analysis: StudyAnalysis, { css, tables, charts, pages }: Parts): VNode {
+  const { name, settings, missing, reference } = analysis;
+  return (
+    <Page title={name} css={css}>
+      <p class="lead">{studyLead(analysis)}</p>
+      <FindingsSection {...studyFindings(analysis)} />
+      <MissingSection missing={missing} />
+      {settings.length > 0 && <MeasuresSections {...{ tables, charts }} several={settings.length > 1} />}
+      <ExperimentsSection settings={settings} pages={pages} />
+      <ConfigsSection configs={settings.flatMap((setting) => settingConfig(setting, reference) ?? [])} />
+      <footer>
+        Every table is beside this file as CSV, JSON, Markdown and LaTeX, and every figure is in{' '}
+        <code>results.json</code>. {citation}
+      </footer>
+    </Page>
+  );
+}
+
+/** The size of the study. */
+export function studyLead({ settings, missing }: StudyAnalysis): string {
+  const experiments = settings.flatMap((setting) => setting.experiments);
+  const methodsRun = new Set(experiments.map(({ method }) => method)).size;
+  const seeds = new Set(experiments.map(({ seed }) => seed)).size;
+  const total = experiments.length + missing.length;
+  const finished = missing.length === 0 ? '' : `, ${count(experiments.length)} of them finished`;
+  return `A study of ${counted(total, 'experiment')}${finished} · ${counted(settings.length, 'setting')} · ${counted(methodsRun, 'method')} · ${counted(seeds, 'seed')}`;
+}
+
+/** The experiments that failed or are not finished, each with the reason. */
+function MissingSection({ missing }: { missing: readonly MissingExperiment[] }) {
+  if (missing.length === 0) return null;
+  return (
+    <section>
+      <h2>What is missing</h2>
+      <p class="note">
+        Remove the causes and start the study again: it runs only these experiments and writes this page
+        again.
+      </p>
+      <ul class="runs">
+        {missing.map(({ name, reason }) => (
+          <li>
+            <code>{name}</code>: {reason}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+type MeasuresProps = { tables: StudyTables; charts: DrawnCharts; several: boolean };
+
+/** Accuracy, with the paper's tables, and the other measures. A section without content is left out. */
+function MeasuresSections({ tables, charts, several }: MeasuresProps) {
+  const measure = (title: string, section: ChartedSection | null, own: readonly Table[], note?: string) => {
+    const drawn = section === null ? [] : charts[section];
+    if (drawn.length === 0 && own.length === 0) return null;
+    return (
+      <ChartsSection
+        title={title}
+        {...(note === undefined ? {} : { note })}
+        charts={drawn.map((each) => ({ heading: several ? each.setting : null, drawn: each.drawn }))}
+      >
+        <Tables tables={own} />
+      </ChartsSection>
+    );
+  };
+  return (
+    <>
+      {measure(
+        'Accuracy over iterations',
+        'accuracy',
+        tables.iterations,
+        'Each method by its own figure: one answer, the majority of first answers, or the consensus of the debate. Bars are 95 % intervals of the choice of questions; the axis need not begin at zero. A method that learns nothing is a level line.',
+      )}
+      <section>
+        <h2>Tables</h2>
+        <Tables tables={tables.accuracy} />
+        <Tables tables={tables.comparisons} />
+        {tables.gains.length > 0 && <h2>Do gains last?</h2>}
+        <Tables tables={tables.gains} />
+        {tables.equalTokens.length > 0 && <h2>Is a debate worth its tokens?</h2>}
+        <Tables tables={tables.equalTokens} />
+      </section>
+      {measure(
+        'Diversity',
+        'diversity',
+        tables.diversity,
+        'How different the agents’ first answers to the same question are. In the paper it falls more slowly for agents with models of their own than for copies of one.',
+      ) ?? (
+        <section>
+          <h2>Diversity</h2>
+          <p>Diversity was not measured in this study.</p>
+        </section>
+      )}
+      {measure(
+        'Flips and agreement',
+        'flips',
+        tables.flips,
+        'How agents changed their answers in the last round, after the last iteration.',
+      )}
+      {measure(
+        'Cost against accuracy',
+        'cost',
+        tables.cost,
+        'All tokens that a method took, and its accuracy at the end. The line is the Pareto front: no other method is more accurate for fewer tokens.',
+      )}
+      {measure('What was learnt from', null, tables.datasets)}
+      {measure('Transfer', 'transfer', tables.transfer)}
+    </>
+  );
+}
+
+/** Links to each experiment's own report and debates: a row for each method, a column for each seed. */
+function ExperimentsSection({ settings, pages }: { settings: readonly Setting[]; pages: ExperimentPages }) {
+  return (
+    <section>
+      {settings.length > 0 && <h2>The experiments</h2>}
+      {settings.map(({ name, experiments }) => {
+        const seeds = [...new Set(experiments.map(({ seed }) => seed))];
+        const methodsRun = [...new Set(experiments.map(({ method }) => method))];
+        return (
+          <Grid
+            caption={name}
+            head={['Method', ...seeds.map((seed) => <>Seed {seed}</>)]}
+            rows={methodsRun.map((method) => [
+              methods[method].title,
+              ...seeds.map((seed) => (
+                <ExperimentLinks
+                  experiment={experiments.find((each) => each.method === method && each.seed === seed)}
+                  pages={pages}
+                />
+              )),
+            ])}
+          />
+        );
+      })}
+    </section>
+  );
+}
+
+type LinksProps = { experiment: Experiment | undefined; pages: ExperimentPages };
+
+function ExperimentLinks({ experiment, pages }: LinksProps) {
+  if (experiment === undefined) return <>–</>;
+  const { report, debates } = pages.get(experiment.name) ?? { report: null, debates: null };
+  return (
+    <>
+      {report !== null && (
+        <>
+          <a href={report}>report</a>{' '}
+        </>
+      )}
+      {debates !== null && (
+        <>
+          <a href={debates}>debates</a>{' '}
+        </>
+      )}
+      <span class="se">{duration(experiment.result.seconds.total)}</span>
+    </>
+  );
+}
+
+/** The configs and versions that the experiments ran with: enough to repeat them. */
+function ConfigsSection({ configs }: { configs: readonly SettingConfig[] }) {
+  return (
+    <section>
+      <h2>Settings and versions</h2>
+      {configs.map(({ setting, of, config, byMethod, fromPaper, versions }) => (
+        <>
+          <h3>{setting}</h3>
+          {fromPaper !== null && (
+            <p>
+              It is an experiment of the paper.{' '}
+              {fromPaper.length === 0
+                ? 'Its settings are the paper’s'
+                : `Different from the paper: ${fromPaper.join('; ')}`}
+              ; fine-tuning is by LoRA here, and was of all weights there.
+            </p>
+          )}
+          {byMethod.length > 0 && (
+            <ul class="limits">
+              {byMethod.map(({ method, differences }) => (
+                <li>
+                  <code>{method}</code> has other settings than <code>{of}</code>: {differences.join(', ')}
+                </li>
+              ))}
+            </ul>
+          )}
+          <div class="columns">
+            <details class="card">
+              <summary>Resolved config of {of}</summary>
+              <pre>{stringify(config)}</pre>
+            </details>
+            <details class="card">
+              <summary>Versions</summary>
+              <pre>{stringify(versions)}</pre>
+            </details>
+          </div>
+        </>
+      ))}
+    </section>
+  );
+}

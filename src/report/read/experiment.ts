@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
+import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
+import { questionKey } from '../../questions/problem.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { streamRows } from '../../store/files/rows.ts';
+import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
+import {
+  evaluationRowSchema,
+  type LeftOutDocument,
+  leftOutDocumentSchema,
+  readDebates,
+} from '../../store/records/rows.ts';
+import type { ExperimentFiles } from '../../store/store.ts';
+import { NothingToReport } from '../errors.ts';
+import { pickDebates, type PickedDebate } from './debates.ts';
+
+/**
+ * The result.json of an experiment.
+ *
+ * @throws NothingToReport, ArtifactDamaged
+ */
+export async function readResult(files: ExperimentFiles): Promise<ExperimentResult> {
+  const result = await readDocument(files.result, experimentResultSchema);
+  if (result === null) throw new NothingToReport(files.folder.where);
+  return result;
+}
+
+/** Everything that the report of an experiment shows. */
+export type ReportData = {
+  readonly result: ExperimentResult;
+  /** The resolved config in config.json; null when the file is missing. */
+  readonly config: unknown;
+  readonly debates: readonly DebateToRead[];
+  /** The debate against the vote over its first answers, on the same questions, by iteration: of the base model and of the last one. */
+  readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
+  /** The questions of the task that were not asked. */
+  readonly leftOut: LeftOutDocument['leftOut'];
+};
+
+/** A debate of the last evaluation with its outcome, and the outcome of the base model's debate on the same question. */
+export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
+
+/**
+ * Reads a finished experiment's folder for its report.
+ *
+ * @throws NothingToReport when the experiment has not finished; ArtifactDamaged, ArtifactMissing
+ */
+export async function loadReportData(files: ExperimentFiles): Promise<ReportData> {
+  const result = await readResult(files);
+  const last = result.evaluations.at(-1)?.iteration ?? 0;
+  const marks = new Map<string, Mark>();
+  const baseMarks: Mark[] = [];
+  for await (const row of evaluationRows(files)) {
+    if (row.iteration === last) marks.set(row.questionId, markOf(row));
+    if (row.iteration === 0) baseMarks.push(markOf(row));
+  }
+  const picked = await pickDebates(marks, readDebates(files.debates(last, 'heldout')));
+  return {
+    result,
+    config: await readConfig(files),
+    debateVersusMajority: new Map([
+      [0, debateVersusMajority(baseMarks)],
+      [last, debateVersusMajority([...marks.values()])],
+    ]),
+    debates: await withOutcomes(picked, evaluationRows(files), last),
+    // Experiments of earlier versions have no such file.
+    leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
+  };
+}
+
+function evaluationRows(files: ExperimentFiles) {
+  return streamRows(files.allOutcomes, evaluationRowSchema);
+}
+
+async function readConfig(files: ExperimentFiles): Promise<unknown> {
+  return readDocument(files.config, z.unknown());
+}
+
+function debateVersusMajority(marks: readonly Mark[]): PairedTest {
+  return pairedTest(
+    marks.map(({ debate }) => debate),
+    marks.map(({ majority }) => majority),
+  );
+}
+
+/** Holds the outcomes of these few questions only: the texts of all of them may be larger than memory. */
+async function withOutcomes(
+  picked: readonly PickedDebate[],
+  rows: AsyncIterable<Outcome & { readonly iteration: number }>,
+  last: number,
+): Promise<DebateToRead[]> {
+  const ids = new Set(picked.map(({ debate }) => debate.question.id));
+  const own = new Map<string, Outcome>();
+  const base = new Map<string, Outcome>();
+  for await (const row of rows) {
+    if (!ids.has(row.questionId)) continue;
+    if (row.iteration === last) own.set(row.questionId, row);
+    if (row.iteration === 0) base.set(row.questionId, row);
+  }
+  return picked.flatMap((each) => {
+    const outcome = own.get(each.debate.question.id);
+    return outcome === undefined ? [] : [{ ...each, outcome, base: base.get(outcome.questionId) }];
+  });
+}
+
+/** How a finished experiment answered its held-out questions, without their texts, which may be larger than memory. */
+export type EvaluatedExperiment = {
+  readonly experiment: string;
+  readonly files: ExperimentFiles;
+  /** The resolved config in config.json; null when the file is missing. */
+  readonly config: unknown;
+  /** By iteration, 0 the base model; then by the question's key (see questionKey), in the order of the questions. */
+  readonly marks: ReadonlyMap<number, ReadonlyMap<string, Mark>>;
+  /** Its held-out questions by key. */
+  readonly questions: ReadonlyMap<string, { readonly id: string; readonly gold: string }>;
+};
+
+/** @throws NothingToReport when the experiment has not finished; ArtifactDamaged, ArtifactMissing */
+export async function readEvaluatedExperiment(files: ExperimentFiles): Promise<EvaluatedExperiment> {
+  const { name } = await readResult(files);
+  const marks = new Map<number, Map<string, Mark>>();
+  const questions = new Map<string, { id: string; gold: string }>();
+  for await (const row of evaluationRows(files)) {
+    const key = questionKey(row.question);
+    const ofIteration = marks.get(row.iteration) ?? new Map<string, Mark>();
+    marks.set(row.iteration, ofIteration.set(key, markOf(row)));
+    questions.set(key, { id: row.questionId, gold: row.gold });
+  }
+  return { experiment: name, files, config: await readConfig(files), marks, questions };
+}
+
+/**
+ * The outcomes of some questions in an iteration, by the question's key, in the order of the questions.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function readOutcomes(
+  { files }: EvaluatedExperiment,
+  iteration: number,
+  keys: ReadonlySet<string>,
+): Promise<Map<string, Outcome>> {
+  const outcomes = new Map<string, Outcome>();
+  for await (const { iteration: at, ...outcome } of evaluationRows(files)) {
+    const key = questionKey(outcome.question);
+    if (at === iteration && keys.has(key)) outcomes.set(key, outcome);
+  }
+  return outcomes;
+}

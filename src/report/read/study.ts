@@ -1,0 +1,79 @@
+import { experimentConfigSchema } from '../../config/experiment.ts';
+import type { StudyCell } from '../../config/study.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
+import { findDocument, readDocument } from '../../store/files/documents.ts';
+import { experimentResultSchema, studyDocumentSchema } from '../../store/records/result.ts';
+import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
+import { StudyNotFound } from '../errors.ts';
+import {
+  type FinishedExperiment,
+  type MeasuredExperiment,
+  measureExperiment,
+} from './measured-experiment.ts';
+
+/** An experiment of a study that is not in its report. */
+export type MissingExperiment = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'seed'> & {
+  readonly reason: string;
+};
+
+/** Why an experiment of a study failed. */
+export type Failure = { readonly name: string; readonly reason: string };
+
+/**
+ * The finished experiments of a study, as the store has them.
+ *
+ * @throws StudyNotFound, ArtifactDamaged
+ */
+export async function finishedExperiments(store: Store, study: string): Promise<FinishedExperiment[]> {
+  const files = studyFiles(store, study);
+  const document = await readDocument(files.study, studyDocumentSchema);
+  if (document === null) throw new StudyNotFound(files.study.where);
+  const finished: FinishedExperiment[] = [];
+  for (const planned of document.cells) {
+    const own = experimentFiles(store, planned.name);
+    const config = await readDocument(own.config, experimentConfigSchema);
+    const result = await readDocument(own.result, experimentResultSchema);
+    if (config !== null && result !== null) finished.push({ ...planned, config, result });
+  }
+  return finished;
+}
+
+/** The experiments of a study: those that could be measured, and the others with the reason. */
+export type MeasuredStudy = {
+  readonly name: string;
+  readonly experiments: readonly MeasuredExperiment[];
+  readonly missing: readonly MissingExperiment[];
+};
+
+/**
+ * Measures the finished experiments of a study from their outcomes. An experiment is missing when study.json names it and it has not
+ * finished, or when its outcomes cannot be read.
+ *
+ * @param failed why experiments failed, where that is known
+ */
+export async function measureStudy(
+  store: Store,
+  study: string,
+  finished: readonly FinishedExperiment[],
+  failed: readonly Failure[],
+): Promise<MeasuredStudy> {
+  const experiments: MeasuredExperiment[] = [];
+  const missing: MissingExperiment[] = [];
+  for (const each of finished) {
+    try {
+      experiments.push(await measureExperiment(store, each));
+    } catch (error) {
+      if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
+      const { name, experiment, method, seed } = each;
+      missing.push({ name, experiment, method, seed, reason: error.message });
+    }
+  }
+  const document = await findDocument(studyFiles(store, study).study, studyDocumentSchema);
+  const found = new Set(finished.map(({ name }) => name));
+  for (const planned of document?.cells ?? []) {
+    if (found.has(planned.name)) continue;
+    const reason = failed.find(({ name }) => name === planned.name)?.reason ?? 'not finished';
+    missing.push({ ...planned, reason });
+  }
+  return { name: study, experiments, missing };
+}

@@ -1,0 +1,79 @@
+/** How figures are written, in reports and in the terminal: each kind in one way. */
+
+/** A share in 0..1 as a percentage with one decimal: `61.2 %`. */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : '–';
+}
+
+/** A share in 0..1 with its standard error. */
+type ShareWithError = { readonly accuracy: number; readonly standardError: number };
+
+/** An accuracy in per cent with its standard error, where a column's head says the unit: `61.4 ±1.4`. */
+export function withError({ accuracy, standardError }: ShareWithError): string {
+  return `${(accuracy * 100).toFixed(1)} ±${errorInPoints(standardError)}`;
+}
+
+/** A standard error in percentage points, without its sign: `1.4`. */
+export function errorInPoints(standardError: number): string {
+  return (standardError * 100).toFixed(1);
+}
+
+/** The difference of two shares in percentage points, always with its sign: `+22.1`. */
+export function points(difference: number): string {
+  const rounded = (difference * 100).toFixed(1);
+  if (!Number.isFinite(difference)) return '–';
+  return Number(rounded) === 0 ? '±0.0' : difference > 0 ? `+${rounded}` : `−${rounded.slice(1)}`;
+}
+
+/** A p-value for a table: three decimals down to 0.001, then the power of ten: `0.031`, `2e-12`. */
+export function pValue(p: number): string {
+  if (!Number.isFinite(p)) return '–';
+  if (p >= 0.001) return p.toFixed(3);
+  return p < 1e-300 ? '< 1e-300' : p.toExponential(0);
+}
+
+/** A p-value in a sentence: `p = 0.031`, or `p < 0.001`. */
+export function chance(p: number): string {
+  return p < 0.001 ? 'p < 0.001' : `p = ${pValue(p)}`;
+}
+
+/** A whole number in groups of three digits: `12,345`. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** A number of things: `1 method`, `12 methods`. */
+export function counted(value: number, one: string): string {
+  return `${count(value)} ${value === 1 ? one : `${one}s`}`;
+}
+
+/** Seconds as people say them: `8.4 s`, `3 min 05 s`, `2 h 10 min`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '–';
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${twoDigits(whole % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
+}
+
+/** What an evaluation is called: the base model, or the iteration after which it was made. */
+export function evaluationName(iteration: number): string {
+  return iteration === 0 ? 'base' : `iteration ${iteration}`;
+}
+
+/** How many iterations, in a sentence: `one iteration`, `3 iterations`. */
+export function iterationsInWords(iterations: number): string {
+  return iterations === 1 ? 'one iteration' : `${iterations} iterations`;
+}
+
+/** Items in a sentence: `a, b and c`. */
+export function listed(items: readonly string[]): string {
+  const last = items.at(-1) ?? '';
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} and ${last}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { resultTable } from '../../src/cli/result-table.ts';
+
+describe('the table for the terminal', () => {
+  const evaluation = (iteration: number, debate: number, wins: number, losses: number, pValue: number) => ({
+    iteration,
+    questions: 500,
+    single: { accuracy: 0.614, standardError: 0.0142 },
+    majority: { accuracy: 0.74, standardError: 0.0196 },
+    debate: { accuracy: debate, standardError: 0.018 },
+    debateVersusBase: { wins, losses, pValue },
+  });
+  const evaluations = [evaluation(0, 0.798, 0, 0, 1), evaluation(1, 0.942, 91, 19, 2.2e-12)];
+
+  it('has a row for the base and for each iteration, with errors and the paired test', () => {
+    const table = resultTable(evaluations, { colours: false });
+    expect(table).toContain('base');
+    expect(table).toMatch(
+      /iteration 1 .*61\.4 ±1\.4.*74\.0 ±2\.0.*94\.2 ±1\.8.*\+14\.4 points.*91 : 19.*2e-12/,
+    );
+    expect(table).toContain('500 held-out questions');
+  });
+
+  it('has no escape sequences without colours', () => {
+    expect(resultTable(evaluations, { colours: false })).not.toContain('\u001B');
+    expect(resultTable(evaluations, { colours: true })).toContain('\u001B[');
+  });
+});

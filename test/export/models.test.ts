@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { finishedIteration } from '../../src/export/finished-iteration.ts';
+import { exportModels } from '../../src/export/models.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import type { NightPlan } from '../../src/store/series.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+import { writeExportableExperiment, writeModel } from './exportable-experiment.ts';
+
+const store = openStore(temporaryFolder());
+const outside = temporaryFolder();
+const key = (letter: string) => letter.repeat(64);
+
+describe('exported models', () => {
+  it('are the adapters that the agents have after the iteration, whichever iteration made them', async () => {
+    for (const letter of ['a', 'b', 'c']) writeModel(store, key(letter), `weights ${letter}`);
+    await writeExportableExperiment(store, 'done', {
+      iterations: 2,
+      modelOf: (iteration, agent, role) => {
+        if (agent === 1 && role === 'generation') return iteration === 1 ? key('a') : key('b');
+        // Nothing to learn from in the second iteration.
+        return agent === 1 && iteration === 1 ? key('c') : null;
+      },
+    });
+    const path = join(outside, 'done');
+    const exported = await exportModels(store, await finishedIteration(store, 'done', undefined), path);
+    expect(exported).toEqual({
+      models: ['agent-1-generation', 'agent-1-critic'],
+      stillBase: ['agent-2-generation', 'agent-2-critic', 'agent-3-generation', 'agent-3-critic'],
+    });
+    const weights = (name: string) => readFile(join(path, name, 'adapter_model.safetensors'), 'utf8');
+    expect(await weights('agent-1-generation')).toBe('weights b');
+    expect(await weights('agent-1-critic')).toBe('weights c');
+    expect((await readdir(join(path, 'agent-1-critic'))).toSorted()).toEqual([
+      'README.md',
+      'adapter_config.json',
+      'adapter_model.safetensors',
+    ]);
+    const card = await readFile(join(path, 'agent-1-critic', 'README.md'), 'utf8');
+    expect(parse(card.split('---\n')[1] ?? '')).toMatchObject({
+      base_model: 'engine/models/tiny-arithmetic',
+      library_name: 'peft',
+      tags: expect.arrayContaining(['lora']),
+      'model-index': [{ results: [{ metrics: [{ value: 0.5 }, { value: 0.5 }, { value: 0.75 }] }] }],
+    });
+    for (const words of [
+      'trained in iteration 1',
+      'learning_rate: 0.0008',
+      '0.2500',
+      'on 4 rows',
+      '| iteration 2 | 50.0 ±25.0 | 50.0 ±25.0 | 75.0 ±25.0 |',
+      'PeftModel.from_pretrained',
+      // The least that vLLM allows for rank 12.
+      '--max-lora-rank 16',
+    ])
+      expect(card).toContain(words);
+  });
+
+  it('of a night that taught nothing are those that it began with', async () => {
+    writeModel(store, key('d'), 'weights of the night before');
+    await writeExportableExperiment(store, 'night');
+    const plan: NightPlan = {
+      formatVersion: 1,
+      series: 'nightly',
+      configSha256: 'none',
+      head: 1,
+      start: {
+        night: 'night-before',
+        agents: [{ number: 2, models: { generation: key('d'), critic: null } }],
+        evaluated: null,
+      },
+      position: 0,
+      asked: [],
+    };
+    await writeDocument(experimentFiles(store, 'night').nightPlan, plan);
+    const path = join(outside, 'night');
+    const { models } = await exportModels(store, await finishedIteration(store, 'night', 1), path);
+    expect(models).toEqual(['agent-2-generation']);
+    expect(await readFile(join(path, 'agent-2-generation', 'README.md'), 'utf8')).toContain(
+      'older than the experiment',
+    );
+  });
+
+  it('are not written when one is damaged: the error names the file', async () => {
+    writeModel(store, key('e'), 'weights');
+    await writeFile(join(store.model(key('e')).where, 'adapter_model.safetensors'), 'weighs');
+    await writeExportableExperiment(store, 'damaged', { modelOf: () => key('e') });
+    const path = join(outside, 'damaged');
+    await expect(exportModels(store, await finishedIteration(store, 'damaged', 1), path)).rejects.toThrow(
+      /adapter_model\.safetensors is damaged/,
+    );
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('are not written when one is gone', async () => {
+    await writeExportableExperiment(store, 'gone', { modelOf: () => key('9') });
+    await expect(
+      exportModels(store, await finishedIteration(store, 'gone', 1), join(outside, 'gone')),
+    ).rejects.toMatchObject({ name: 'ArtifactMissing', path: store.model(key('9')).where });
+  });
+
+  it('are none while every model is still the base model', async () => {
+    await writeExportableExperiment(store, 'untrained');
+    await expect(
+      exportModels(store, await finishedIteration(store, 'untrained', 1), join(outside, 'untrained')),
+    ).rejects.toThrow('every model is still the base model');
+  });
+});

@@ -1,0 +1,341 @@
+import { describe, expect, it } from 'vitest';
+import { analyseStudy, type StudyAnalysis } from '../../../src/report/analyse/study.ts';
+import { measureExperiment } from '../../../src/report/read/measured-experiment.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { type Script, times, writeScriptedStudy } from '../scripted-study.ts';
+
+const folder = temporaryFolder();
+let studies = 0;
+
+async function analysed(scripts: readonly Script[]): Promise<StudyAnalysis> {
+  const store = openStore(folder);
+  const name = `s${++studies}`;
+  const cells = await writeScriptedStudy(store, name, scripts);
+  return analyseStudy({
+    name,
+    experiments: await Promise.all(cells.map((experiment) => measureExperiment(store, experiment))),
+    missing: [],
+  });
+}
+
+const row = (analysis: StudyAnalysis, key: string) =>
+  analysis.settings[0]!.contenders.find((each) => each.key === key)!;
+const against = (analysis: StudyAnalysis, other: string, moment: string) =>
+  analysis.comparisons.find((each) => each.other === other && each.moment === moment)!;
+
+/** 40 questions: the debate of the trained agents is right on the first `right` of them. */
+const debateRight = (right: number) => [...times(right, 'RRR>RRR'), ...times(40 - right, 'WWW>WWW')];
+
+describe("a method's own figure", () => {
+  const answers = [...times(5, 'RRW>WWW'), ...times(5, 'RWW>RRR')];
+
+  it('is the mean over the answers for one that answers once: 5 questions of 2/3 and 5 of 1/3', async () => {
+    const { curve } = row(await analysed([{ method: 'base', iterations: [answers] }]), 'base');
+    expect(curve).toHaveLength(1);
+    expect(curve[0]!.accuracy).toBeCloseTo(0.5, 12);
+    // Every score is 1/6 from the mean: sqrt(1/36 / 10).
+    expect(curve[0]!.standardError).toBeCloseTo(1 / 6 / Math.sqrt(10), 12);
+  });
+
+  it('is the vote over the first answers for a majority, and over the last round for a debate', async () => {
+    // The first answers' majority is right on the first five questions, the last round's on the others.
+    const distinct = [...times(6, 'RRW>WWW'), ...times(4, 'RWW>RRR')];
+    const analysis = await analysed([
+      { method: 'majority', iterations: [distinct] },
+      { method: 'debate', iterations: [distinct] },
+    ]);
+    expect(row(analysis, 'majority').curve[0]!.accuracy).toBeCloseTo(0.6, 12);
+    expect(row(analysis, 'debate').curve[0]!.accuracy).toBeCloseTo(0.4, 12);
+  });
+});
+
+describe('several seeds', () => {
+  it('are pooled question by question, with the spread of their accuracies beside', async () => {
+    const analysis = await analysed(
+      [30, 20, 10].map((right, seed) => ({ method: 'debate', seed, iterations: [debateRight(right)] })),
+    );
+    const [point] = row(analysis, 'debate').curve;
+    expect(point!.units).toBe(120);
+    expect(point!.accuracy).toBeCloseTo(0.5, 12);
+    expect(point!.standardError).toBeCloseTo(Math.sqrt(0.25 / 120), 12);
+    expect(point!.bySeed).toEqual([
+      { seed: 0, accuracy: 0.75 },
+      { seed: 1, accuracy: 0.5 },
+      { seed: 2, accuracy: 0.25 },
+    ]);
+    // The standard deviation of .75, .5, .25 over n - 1.
+    expect(point!.seedSpread).toBeCloseTo(0.25, 12);
+    expect(analysis.settings[0]!.sharedQuestions).toBe(false);
+  });
+
+  it('that ask the same questions are told of, as their units depend on each other', async () => {
+    const analysis = await analysed(
+      [0, 1].map((seed) => ({
+        method: 'debate',
+        seed,
+        iterations: [debateRight(20)],
+        text: (index: number) => `question ${index}`,
+      })),
+    );
+    expect(analysis.settings[0]!.sharedQuestions).toBe(true);
+    expect(row(analysis, 'debate').curve[0]!.units).toBe(80);
+  });
+
+  it('are each paired with itself: a seed that only one method has finished is left out of the comparison', async () => {
+    const analysis = await analysed([
+      { method: 'debate', seed: 0, iterations: [debateRight(20)] },
+      { method: 'multiagent-ft', seed: 0, iterations: [debateRight(20), debateRight(30)] },
+      { method: 'multiagent-ft', seed: 1, iterations: [debateRight(20), debateRight(40)] },
+    ]);
+    expect(against(analysis, 'debate', 'first')).toMatchObject({ units: 40, wins: 10, losses: 0 });
+    expect(row(analysis, 'multiagent-ft').seeds).toEqual([0, 1]);
+  });
+
+  it('of different lengths are compared over the iterations that all have', async () => {
+    const analysis = await analysed([
+      { method: 'multiagent-ft', seed: 0, iterations: [debateRight(20), debateRight(30), debateRight(35)] },
+      { method: 'multiagent-ft', seed: 1, iterations: [debateRight(20), debateRight(30)] },
+    ]);
+    expect(row(analysis, 'multiagent-ft').curve.map(({ iteration }) => iteration)).toEqual([0, 1]);
+  });
+});
+
+/** Of 40 questions both methods have 15 right; the reference alone `wins` more, the other alone `losses`. */
+const paired = (wins: number, losses: number) => {
+  const rest = 25 - wins - losses;
+  const both = times(15, 'RRR>RRR');
+  const wrong = (count: number) => times(count, 'WWW>WWW');
+  const right = (count: number) => times(count, 'RRR>RRR');
+  return {
+    reference: [...both, ...right(wins), ...wrong(losses), ...wrong(rest)],
+    other: [...both, ...wrong(wins), ...right(losses), ...wrong(rest)],
+  };
+};
+
+describe('comparisons with the reference', () => {
+  /*
+   * python: from scipy.stats import binomtest; from statsmodels.stats.multitest import multipletests
+   * p = [binomtest(3, 15, .5).pvalue, binomtest(4, 14, .5).pvalue, binomtest(1, 10, .5).pvalue]; p, multipletests(p, method='holm')[1]
+   */
+  it('are exact McNemar tests, corrected by Holm over all methods of a moment as statsmodels does', async () => {
+    const reference = paired(0, 0).reference;
+    const trained = [...times(20, 'RRR>RRR'), ...times(20, 'WWW>WWW')];
+    // Right where the trained one is wrong, and the other way round, so often as is said.
+    const differing = (wins: number, losses: number) => [
+      ...times(wins, 'WWW>WWW'),
+      ...times(20 - wins, 'RRR>RRR'),
+      ...times(losses, 'RRR>RRR'),
+      ...times(20 - losses, 'WWW>WWW'),
+    ];
+    const analysis = await analysed([
+      { method: 'majority', iterations: [differing(12, 3)] },
+      { method: 'debate', iterations: [differing(10, 4)] },
+      { method: 'majority-ft', iterations: [reference, differing(9, 1)] },
+      { method: 'multiagent-ft', iterations: [reference, trained] },
+    ]);
+    const found = ['majority', 'debate', 'majority-ft'].map((other) => against(analysis, other, 'first'));
+    expect(found.map(({ wins, losses }) => [wins, losses])).toEqual([
+      [12, 3],
+      [10, 4],
+      [9, 1],
+    ]);
+    expect(found.map(({ pValue }) => pValue.toFixed(8))).toEqual(['0.03515625', '0.17956543', '0.02148438']);
+    expect(found.map(({ adjusted }) => adjusted.toFixed(8))).toEqual([
+      '0.07031250',
+      '0.17956543',
+      '0.06445313',
+    ]);
+    expect(found[0]!.difference).toBeCloseTo(9 / 40, 12);
+    expect(found[0]!.low).toBeLessThan(9 / 40);
+    expect(found[0]!.high).toBeGreaterThan(9 / 40);
+    expect(analysis.comparisons.filter(({ moment }) => moment === 'last')).toEqual([]);
+  });
+
+  it('are made after one iteration and after the last that both have; what learns nothing stands where it is', async () => {
+    const { reference } = paired(1, 0);
+    const analysis = await analysed([
+      { method: 'debate', iterations: [reference] },
+      { method: 'star', iterations: [reference, reference, reference] },
+      { method: 'multiagent-ft', iterations: times(4, '').map(() => reference) },
+    ]);
+    expect(
+      analysis.comparisons.map(({ moment, other, iterations }) => [
+        moment,
+        other,
+        iterations.reference,
+        iterations.other,
+      ]),
+    ).toEqual([
+      ['first', 'debate', 1, 0],
+      ['first', 'star', 1, 1],
+      ['last', 'debate', 3, 0],
+      ['last', 'star', 2, 2],
+    ]);
+  });
+
+  it("take agent 1's answer for a method that answers once, and its mean for the difference", async () => {
+    const analysis = await analysed([
+      { method: 'base', iterations: [[...times(10, 'WRR>WRR')]] },
+      { method: 'debate', iterations: [[...times(10, 'WRR>RRR')]] },
+    ]);
+    const found = against(analysis, 'base', 'first');
+    expect(found).toMatchObject({ reference: 'debate', wins: 10, losses: 0 });
+    expect(found.difference).toBeCloseTo(1 / 3, 12);
+  });
+
+  it('are with the last method of a study without multiagent finetuning', async () => {
+    const { reference, other } = paired(3, 0);
+    const analysis = await analysed([
+      { method: 'majority', iterations: [other] },
+      { method: 'debate', iterations: [reference] },
+    ]);
+    expect(analysis.reference).toBe('debate');
+    expect(against(analysis, 'majority', 'first')).toMatchObject({ wins: 3, losses: 0 });
+  });
+});
+
+describe('the majority at equal tokens', () => {
+  const scripts: Script[] = [
+    { method: 'majority', iterations: [debateRight(20)] },
+    {
+      method: 'debate',
+      iterations: [debateRight(20)],
+      votes: [[...times(25, 'RRRRRRR'), ...times(15, 'WWWWWWW')]],
+    },
+    {
+      method: 'multiagent-ft',
+      iterations: [debateRight(20), debateRight(30)],
+      votes: [times(40, 'RRRRR'), [...times(28, 'RRRRR'), ...times(12, 'WWWWW')]],
+    },
+  ];
+
+  it('is a row before the debate, that says of how many answers, and is compared with the reference', async () => {
+    const analysis = await analysed(scripts);
+    expect(analysis.settings[0]!.contenders.map(({ title }) => title)).toEqual([
+      'Majority',
+      'Majority at equal tokens (of 7)',
+      'Debate',
+      'Multiagent FT',
+    ]);
+    expect(row(analysis, 'majority-at-equal-tokens').curve[0]!.accuracy).toBeCloseTo(25 / 40, 12);
+    expect(against(analysis, 'majority-at-equal-tokens', 'first')).toMatchObject({ wins: 5, losses: 0 });
+  });
+
+  it('stands beside every debate, before training and after the last iteration', async () => {
+    const analysis = await analysed(scripts);
+    const beside = row(analysis, 'multiagent-ft').own!.besideDebate;
+    expect(
+      beside.map(({ iteration, votes, debate, majority }) => ({ iteration, votes, debate, majority })),
+    ).toEqual([
+      { iteration: 0, votes: [5], debate: 0.5, majority: 1 },
+      { iteration: 1, votes: [5], debate: 0.75, majority: 0.7 },
+    ]);
+    expect(beside[1]!.difference).toMatchObject({ wins: 2, losses: 0, pValue: 0.5 });
+  });
+});
+
+describe('whether gains last', () => {
+  const curveOf = async (...right: number[]) => {
+    const analysis = await analysed([{ method: 'multiagent-ft', iterations: right.map(debateRight) }]);
+    return row(analysis, 'multiagent-ft').endurance;
+  };
+
+  it('is told from the last iteration against the first, on the same questions', async () => {
+    const found = await curveOf(10, 20, 32, 30);
+    expect(found).toMatchObject({ best: 2, verdict: 'rose' });
+    expect(found!.change!.difference).toBeCloseTo(10 / 40, 12);
+    expect(found!.change!.low).toBeGreaterThan(0);
+  });
+
+  it('says a fall when the interval is below zero, and neither when zero is in it', async () => {
+    expect(await curveOf(10, 30, 12)).toMatchObject({ best: 1, verdict: 'fell' });
+    expect(await curveOf(10, 30, 29)).toMatchObject({ best: 1, verdict: 'neither' });
+  });
+
+  it('is not asked of a single iteration, and of nothing that learns nothing', async () => {
+    expect(await curveOf(10, 30)).toEqual({ best: 1, change: null, verdict: 'one iteration' });
+    expect(await curveOf(10)).toBeNull();
+    expect(
+      row(await analysed([{ method: 'debate', iterations: [debateRight(3)] }]), 'debate').endurance,
+    ).toBeNull();
+  });
+});
+
+describe('what stands beside accuracies', () => {
+  it('has flips with the seeds pooled: 3 of 6 wrong answers corrected and 1 of 6 right ones spoilt', async () => {
+    const analysis = await analysed([
+      { method: 'debate', seed: 0, iterations: [['RWW>RRW', 'RRW>RWW']] },
+      { method: 'debate', seed: 1, iterations: [['RWW>RRW', 'RRW>RRR']] },
+    ]);
+    const [flips] = row(analysis, 'debate').own!.flips;
+    expect(flips!.corrected).toMatchObject({ value: 3 / 6, of: 6 });
+    expect(flips!.spoilt).toMatchObject({ value: 1 / 6, of: 6 });
+    expect(flips!.rightToRight!.value).toBeCloseTo(5 / 12, 12);
+  });
+
+  it('has the agreement of the agents, pass@N and maj@N: 2 of 3 agree on one question, all on the other', async () => {
+    const analysis = await analysed([{ method: 'debate', iterations: [['WAR>RRW', 'WWA>WWW']] }]);
+    const [first] = row(analysis, 'debate').own!.consensus;
+    expect(first!.consensusShare!.value).toBeCloseTo((2 / 3 + 1) / 2, 12);
+    expect(first!.unanimous!.value).toBe(0.5);
+    expect(first!.passAtN!.value).toBe(0.5);
+    // A third of three different answers, and none of the other.
+    expect(first!.majAtN!.value).toBeCloseTo(1 / 6, 12);
+  });
+
+  it('has none where there is one round', async () => {
+    const analysis = await analysed([{ method: 'majority', iterations: [['RWW', 'RRW']] }]);
+    expect(row(analysis, 'majority').own!.flips).toEqual([]);
+  });
+
+  it("has the cost without the base model's own evaluation where a method learns", async () => {
+    const { cost } = row(
+      await analysed([{ method: 'multiagent-ft', iterations: [debateRight(10), debateRight(30)] }]),
+      'multiagent-ft',
+    ).own!;
+    // The fixture's: debates 3,000, two evaluations of 150 of which the base's is left out, 5,000 trained.
+    expect(cost.tokens).toBe(3_000 + 150 + 5_000);
+    // From 10/40 to 30/40.
+    expect(cost.pointsPerMillionTokens).toBeCloseTo(50 / 0.00815, 6);
+  });
+
+  it('has transfer to other tasks, before and after', async () => {
+    const analysis = await analysed([
+      {
+        method: 'debate',
+        iterations: [debateRight(10)],
+        transfer: { other: { before: debateRight(8), after: [] } },
+      },
+      {
+        method: 'multiagent-ft',
+        iterations: [debateRight(10), debateRight(30)],
+        transfer: { other: { before: debateRight(8), after: debateRight(18) } },
+      },
+    ]);
+    const [moved] = row(analysis, 'multiagent-ft').own!.transfer;
+    expect(moved).toMatchObject({ task: 'other', before: { accuracy: 0.2 }, after: { accuracy: 0.45 } });
+    expect(moved!.change!.difference).toBeCloseTo(0.25, 12);
+    expect(row(analysis, 'debate').own!.transfer[0]!.change).toBeNull();
+  });
+
+  it('has dataset sizes and the training votes by iteration', async () => {
+    const { datasets, votes } = row(
+      await analysed([
+        { method: 'majority-ft', iterations: [debateRight(1), debateRight(2), debateRight(3)] },
+      ]),
+      'majority-ft',
+    ).own!;
+    expect(datasets).toEqual([
+      { iteration: 1, role: 'generation', datasets: 1, rows: 8, fewest: 8 },
+      { iteration: 2, role: 'generation', datasets: 1, rows: 7, fewest: 7 },
+    ]);
+    expect(votes[0]).toEqual({ iteration: 1, questions: 10, unanimous: 0.4, ties: 0.1, withoutLabel: 0.1 });
+  });
+
+  it('has no votes where gold answers are the labels', async () => {
+    const analysis = await analysed([{ method: 'star', iterations: [debateRight(1), debateRight(2)] }]);
+    expect(row(analysis, 'star').own!.votes).toEqual([]);
+    expect(row(analysis, 'star').own!.datasets).toHaveLength(1);
+  });
+});

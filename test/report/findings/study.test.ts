@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import type { DiversityDocument } from '../../../src/store/records/rows.ts';
+import { analyseStudy } from '../../../src/report/analyse/study.ts';
+import { studyFindings } from '../../../src/report/findings/study.ts';
+import { measureExperiment } from '../../../src/report/read/measured-experiment.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { type Script, times, writeScriptedStudy } from '../scripted-study.ts';
+
+const folder = temporaryFolder();
+let studies = 0;
+
+/** All findings on a study of one setting, a line each. */
+async function found(scripts: readonly Script[]) {
+  const store = openStore(folder);
+  const name = `f${++studies}`;
+  const cells = await writeScriptedStudy(store, name, scripts);
+  const measured = await Promise.all(cells.map((experiment) => measureExperiment(store, experiment)));
+  const { findings, limits } = studyFindings(
+    await analyseStudy({ name, experiments: measured, missing: [] }),
+  );
+  const lines = (said: readonly { sentence: string; each: readonly string[] }[]) =>
+    said.flatMap(({ sentence, each }) => [sentence, ...each]);
+  return { shows: lines(findings[0]!.shows), beside: lines(findings[0]!.beside), limits };
+}
+
+/** 100 questions, so many of them right. */
+const right = (count: number) => [...times(count, 'RRR>RRR'), ...times(100 - count, 'WWW>WWW')];
+
+describe('what a study shows', () => {
+  it('is that the reference is better where the corrected test says so', async () => {
+    const { shows } = await found([
+      { method: 'debate', iterations: [right(40)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(70)] },
+    ]);
+    expect(shows[0]).toBe('Multiagent FT after one iteration is right on 70.0 % of 100 held-out questions.');
+    expect(shows[1]).toBe('Multiagent FT after one iteration is better than the other method:');
+    // 30 : 0, p = 2 * 0.5^30.
+    expect(shows[2]).toMatch(/^Debate: \+30\.0 points, 95 % \+2\d\.\d to \+3\d\.\d, p < 0\.001 by Holm$/);
+  });
+
+  it('is told as fully when it is worse', async () => {
+    const { shows } = await found([
+      { method: 'star', iterations: [right(40), right(80)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(60)] },
+    ]);
+    expect(shows[1]).toBe('Multiagent FT after one iteration is worse than the other method:');
+    expect(shows[2]).toMatch(/^STaR: −20\.0 points, .*p < 0\.001 by Holm$/);
+  });
+
+  it('has among its limits who learnt from gold answers, and where the majority at equal tokens is missing', async () => {
+    const { limits } = await found([
+      { method: 'debate', iterations: [right(40)] },
+      { method: 'star', iterations: [right(40), right(58)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(60)], settings: { equal_tokens: false } },
+    ]);
+    expect(limits).toContain(
+      'STaR learnt from the gold answers of the training questions; no other method used any.',
+    );
+    expect(limits.join(' ')).toContain('The majority at equal tokens was not measured for Debate: ');
+  });
+
+  it('is no difference where chance would often make it, with the interval and the p-value', async () => {
+    const { shows } = await found([
+      { method: 'star', iterations: [right(40), right(58)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(60)] },
+    ]);
+    expect(shows[1]).toContain('is not shown to be better or worse than the other method');
+    // 2 : 0, p = 2 * 0.25.
+    expect(shows[2]).toMatch(/^STaR: \+2\.0 points, 95 % .* p = 0\.500 by Holm$/);
+    expect(shows.join(' ')).not.toMatch(/ is better than/);
+  });
+
+  it('is no difference either where the test and the mean point in two ways', async () => {
+    // Agent 1 is wrong and the other two right: the test sees a gain, the mean sees a loss.
+    const base = times(100, 'WRR');
+    const trained = [...times(60, 'RRR>RRR'), ...times(40, 'WWW>WWW')];
+    const { shows } = await found([
+      { method: 'base', iterations: [base] },
+      { method: 'debate', iterations: [trained] },
+    ]);
+    expect(shows[1]).toContain('not shown');
+    expect(shows[2]).toMatch(/^Base: −6\.7 points/);
+  });
+
+  it('says whose gains last and whose do not', async () => {
+    const { shows } = await found([
+      { method: 'single-agent', iterations: [right(30), right(60), right(40)] },
+      { method: 'multiagent-ft', iterations: [right(30), right(60), right(80)] },
+    ]);
+    const at = shows.indexOf('From the first iteration to the last, these went on gaining:');
+    expect(shows[at + 1]).toMatch(/^Multiagent FT: \+20\.0 points.*, and best at the end$/);
+    expect(shows[at + 2]).toBe('From the first iteration to the last, these fell:');
+    expect(shows[at + 3]).toMatch(
+      /^Single-agent FT: −20\.0 points.*; best after iteration 1 \(60\.0 %, at the end 40\.0 %\)$/,
+    );
+  });
+
+  it('says whether a debate beats the majority at equal tokens', async () => {
+    const votes = [...times(60, 'RRRRR'), ...times(40, 'WWWWW')];
+    const { shows } = await found([{ method: 'debate', iterations: [right(40)], votes: [votes] }]);
+    expect(shows.join('\n')).toMatch(
+      /Before any training, debating was worse than a majority of as many first answers as cost the same tokens \(40\.0 % against 60\.0 % of 5 answers: −20\.0 points/,
+    );
+  });
+
+  it("says which figures differ from the paper's, in an experiment of the paper", async () => {
+    const settings = { model: { model_name_or_path: 'microsoft/Phi-3-mini-128k-instruct' } };
+    const { shows } = await found([
+      { method: 'debate', settings, iterations: [right(96)] },
+      { method: 'multiagent-ft', settings, iterations: [right(96), right(60)] },
+    ]);
+    // Table 1: debate 96.20, multiagent finetuning 99.40.
+    const at = shows.indexOf('1 of 2 figures agree with the paper’s within error; these do not:');
+    expect(shows[at + 1]).toBe('Multiagent FT after iteration 1: paper 99.4 %, ours −39.4 points');
+  });
+
+  it('is that nothing can be compared, with one method', async () => {
+    const { shows } = await found([{ method: 'base', iterations: [right(40)] }]);
+    expect(shows).toEqual(['Only Base is finished here, so there is nothing to compare yet.']);
+  });
+});
+
+describe('what is said beside it', () => {
+  it('has how much the models of each method had to learn from', async () => {
+    const { beside } = await found([
+      { method: 'star', iterations: [right(40), right(58), right(60)] },
+      { method: 'multiagent-ft', iterations: [right(40), right(60), right(70)] },
+    ]);
+    const from = beside.indexOf('Rows that a model learnt from in an iteration, on average:');
+    // The fixture's 8 rows in the first iteration and 7 in the second.
+    expect(beside.slice(from + 1, from + 3)).toEqual(['STaR: generation 8', 'Multiagent FT: generation 8']);
+  });
+
+  it('has flips, training votes and diversity of the reference', async () => {
+    const { beside, limits } = await found([
+      {
+        method: 'single-agent',
+        iterations: [right(40), right(50)],
+        diversity: [diversity(0, 0.4), diversity(1, 0.2)],
+      },
+      {
+        method: 'multiagent-ft',
+        iterations: [right(40), [...times(50, 'RWW>RRW'), ...times(50, 'WWW>WWW')]],
+        diversity: [diversity(0, 0.4), diversity(1, 0.35)],
+      },
+    ]);
+    // 50 of 250 wrong answers became right, no right one wrong.
+    expect(beside[0]).toContain('20.0 % of wrong answers became right and 0.0 % of right ones wrong');
+    expect(beside[1]).toBe(
+      'In training, the agents of Multiagent FT were unanimous on 40.0 % of the questions; the smallest dataset of a model had 8 rows.',
+    );
+    expect(beside).toContain('Multiagent FT: 0.350 to 0.350');
+    expect(beside).toContain('Single-agent FT: 0.200 to 0.200, lower');
+    expect(limits).toContain('Some of the diversity is not measured: this endpoint has no prompt_logprobs');
+  });
+
+  it('says that diversity was not measured, and that one seed is one', async () => {
+    const { limits } = await found([{ method: 'debate', iterations: [right(40)] }]);
+    expect(limits).toContain('Diversity was not measured.');
+    expect(limits.join()).toContain('There is one seed');
+    expect(limits.join()).toContain('embedded model');
+  });
+});
+
+function diversity(iteration: number, value: number): DiversityDocument {
+  const none = { perToken: null, perResponse: null };
+  return {
+    iteration,
+    encoder: 'ngrams',
+    leftOut: 'this endpoint has no prompt_logprobs',
+    nllOfOthers: null,
+    betweenAgents: none,
+    fromBase: none,
+    dissimilarity: { value, standardError: 0.02, of: 100 },
+    distinctAnswers: { value: 1.5, standardError: 0.1, of: 100 },
+    rows: [],
+  };
+}
