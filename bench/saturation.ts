@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createEngineProcess } from '../src/engines/process/engine-process.ts';
-import { resolveModel } from '../src/engines/endpoint/open.ts';
+import { resolveModel } from '../src/engines/endpoint/base-model.ts';
 import type { Benchmark } from './benchmark.ts';
 import { startDirect } from './direct.ts';
 import { answersAQuestion, runExperiment } from './run-experiment.ts';

@@ -17,7 +17,7 @@ const [storeRoot = '', url = '', concurrency = ''] = process.argv.slice(2);
 const store = openStore(storeRoot);
 const endpoints = createEndpoints(
   { bench: { kind: 'vllm', url, max_concurrency: Number(concurrency) } },
-  { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) },
+  { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
 );
 const trainer = createTrainer({
   logFolder: store.logs,
@@ -48,7 +48,7 @@ const workers = startWorkers({
     store,
     endpoints: {
       ...endpoints,
-      get: (name, baseModel) => recording(endpoints.get(name, baseModel)),
+      for: (base) => recording(endpoints.for(base)),
     },
     trainer,
     grader,

@@ -36,5 +36,5 @@ export async function versions(
     .flatMap(({ fineTunes }) => fineTunes)
     .findLast(({ model }) => model !== null)?.model;
   const model = newest ? await findModel(store, newest) : null;
-  return { colloquy: colloquyVersion(), node: process.versions.node, ...model?.manifest.versions };
+  return { colloquy: colloquyVersion(), node: process.versions.node, ...model?.versions };
 }

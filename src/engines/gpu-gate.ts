@@ -1,5 +1,6 @@
 /** Keeps fine-tunes and answers from using the GPU at the same time: a readers-writer gate in order of arrival. */
 import { onAbort } from './abort.ts';
+import type { Endpoint } from './endpoint/endpoint.ts';
 
 export interface GpuGate {
   /** Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting. */
@@ -16,10 +17,15 @@ export interface GateWait {
 }
 
 /**
- * Who comes first goes first, and shared work enters together only as far as no exclusive work came before it. So neither
+ * Work enters in order of arrival, and shared work enters together only as far as no exclusive work came before it. So neither
  * kind can starve the other, whatever arrives.
+ *
+ * @param answering yields the GPU to each exclusive work, and takes it back afterwards
  */
-export function createGpuGate(onEnter?: (wait: GateWait) => void): GpuGate {
+export function createGpuGate(
+  onEnter?: (wait: GateWait) => void,
+  answering?: Pick<Endpoint, 'yieldDevice' | 'takeDevice'>,
+): GpuGate {
   /** How much shared work is inside; -1 when exclusive work is. */
   let inside = 0;
   const queue: Waiter[] = [];
@@ -46,10 +52,10 @@ export function createGpuGate(onEnter?: (wait: GateWait) => void): GpuGate {
     await new Promise<void>((resolve, reject) => {
       const stopListening = onAbort(signal, () => {
         queue.splice(queue.indexOf(waiter), 1);
-        // An abort's reason is whatever the caller gave; it is handed on untouched.
+        // An abort's reason is whatever the caller gave; it is passed on as it is.
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors
         reject(signal.reason);
-        // Those behind may have waited only for this one.
+        // Work behind it may have waited only for this.
         admit();
       });
       const waiter: Waiter = {
@@ -77,7 +83,15 @@ export function createGpuGate(onEnter?: (wait: GateWait) => void): GpuGate {
 
   return {
     shared: (signal, fn) => run('shared', signal, fn),
-    exclusive: (signal, fn) => run('exclusive', signal, fn),
+    exclusive: (signal, fn) =>
+      run('exclusive', signal, async () => {
+        await answering?.yieldDevice();
+        try {
+          return await fn();
+        } finally {
+          await answering?.takeDevice();
+        }
+      }),
   };
 }
 

@@ -12,18 +12,52 @@ import { readDocument } from './files/documents.ts';
 import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
 import type { Store } from './store.ts';
 
-/** Names a model: the experiment's base model, or a finished fine-tune of it. */
-export const modelRefSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('base') }),
-  z.strictObject({
-    kind: z.literal('adapter'),
-    /** The content address: a hash of all that determines the weights (base, data, settings, seed, initial adapter). */
-    key: z.string().regex(/^[0-9a-f]{64}$/),
-    /** The name in the store of its folder, in PEFT's format with a manifest.json. */
-    uri: z.string(),
-  }),
-]);
-export type ModelRef = Readonly<z.infer<typeof modelRefSchema>>;
+/** A model that was not made here: which one it is, and who answers for it. */
+export const baseModelSchema = z
+  .strictObject({
+    /** The name of the endpoint that serves it. */
+    endpoint: z.string(),
+    /** A folder, a hub id, or the server's name for it. */
+    name: z.string(),
+    /** A commit of the hub; null for a folder, or for whatever the server has under the name. */
+    revision: z.string().nullable(),
+    /** A hash of its weights (see `baseModelHash`); its name where another host keeps them. */
+    weights: z.string(),
+  })
+  .readonly();
+export type BaseModel = z.infer<typeof baseModelSchema>;
+
+const contentAddress = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** A model anywhere in the product: its base, and what was made of it here. Only the store, endpoints and trainers look inside. */
+export const modelSchema = z
+  .strictObject({
+    base: baseModelSchema,
+    /** null is the base model itself. */
+    tuned: z
+      .strictObject({
+        /** The content address: a hash of all that determines the weights (base, data, settings, seed, initial model). */
+        key: contentAddress,
+        /** `adapter`: a folder in PEFT's format, to be put on the base. `full`: a whole model. */
+        form: z.enum(['adapter', 'full']),
+        /** What it was trained by: `sft` is supervised fine-tuning. */
+        objective: z.enum(['sft']),
+      })
+      .readonly()
+      .nullable(),
+  })
+  .readonly();
+export type Model = z.infer<typeof modelSchema>;
+
+/** The model that `base` is before any fine-tune. */
+export function untuned(base: BaseModel): Model {
+  return { base, tuned: null };
+}
+
+/** Names the weights of a model: two models of one name answer alike. */
+export function weightsOf({ base, tuned }: Model): string {
+  return tuned?.key ?? base.weights;
+}
 
 /** All that a fine-tune's weights depend on. */
 export type ModelIngredients = {
@@ -62,7 +96,7 @@ export async function findModel(
   store: Store,
   key: string,
   onDamage: OnDamage = warnOfDamage,
-): Promise<{ ref: ModelRef; manifest: ModelManifest } | null> {
+): Promise<ModelManifest | null> {
   const model = store.model(key);
   let manifest: ModelManifest | null = null;
   let damaged: string | null = 'manifest.json';
@@ -74,8 +108,7 @@ export async function findModel(
   } catch (error) {
     if (!(error instanceof ArtifactDamaged)) throw error;
   }
-  if (manifest !== null && damaged === null)
-    return { ref: { kind: 'adapter', key, uri: model.name }, manifest };
+  if (manifest !== null && damaged === null) return manifest;
   const aside = await setAside(model);
   // Another shard that uses the model may have found it first.
   if (aside !== null)
@@ -128,23 +161,25 @@ export async function removeCheckpoints(store: Store, key: string): Promise<void
 }
 
 /** @throws ArtifactMissing when a model is not whole: it has to be made again. Each is read through once a process. */
-export async function requireModels(store: Store, models: readonly ModelRef[]): Promise<void> {
-  for (const model of models) {
-    if (model.kind === 'base') continue;
-    const { where } = store.model(model.key);
-    const known = readThrough.has(where) && (await isThere(manifestOf(store.model(model.key))));
-    if (!known && (await findModel(store, model.key)) === null) throw new ArtifactMissing(where);
-    readThrough.add(where);
+export async function requireModels(store: Store, models: readonly Model[]): Promise<void> {
+  for (const { tuned } of models) {
+    if (tuned === null) continue;
+    const model = store.model(tuned.key);
+    const known = readThrough.has(model.where) && (await isThere(manifestOf(model)));
+    if (!known && (await findModel(store, tuned.key)) === null) throw new ArtifactMissing(model.where);
+    readThrough.add(model.where);
   }
 }
 
 const readThrough = new Set<string>();
 
-/** A model's content address; null is the base model. */
-const keySchema = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/)
-  .nullable();
+/** A model's content address; null is the base model, which is the series' own. */
+const keySchema = contentAddress.nullable();
+
+/** What a fine-tune of `base` makes: the only form and objective that there is. */
+export function adapterOf(base: BaseModel, key: string): Model {
+  return { base, tuned: { key, form: 'adapter', objective: 'sft' } };
+}
 
 /** The agents that a night leaves to the next. */
 export const agentModelsSchema = z.array(
@@ -153,16 +188,15 @@ export const agentModelsSchema = z.array(
 export type AgentModels = z.infer<typeof agentModelsSchema>;
 
 /** The agents' models by their content addresses. */
-export function modelsOf(agents: readonly Agent<ModelRef>[]): AgentModels {
-  const keyOf = (model: ModelRef) => (model.kind === 'base' ? null : model.key);
+export function modelsOf(agents: readonly Agent<Model>[]): AgentModels {
+  const keyOf = ({ tuned }: Model) => tuned?.key ?? null;
   return agents.map(({ number, models }) => ({ number, models: mapValues(models, keyOf) }));
 }
 
-/** The agents, each with its models in this store. */
-export function agentsIn(store: Store, models: AgentModels): Agent<ModelRef>[] {
-  const refOf = (key: string | null): ModelRef =>
-    key === null ? { kind: 'base' } : { kind: 'adapter', key, uri: store.model(key).name };
-  return models.map((agent) => ({ number: agent.number, models: mapValues(agent.models, refOf) }));
+/** The agents whose models have these content addresses and are all made of `base`. */
+export function agentsOf(base: BaseModel, models: AgentModels): Agent<Model>[] {
+  const modelOf = (key: string | null): Model => (key === null ? untuned(base) : adapterOf(base, key));
+  return models.map((agent) => ({ number: agent.number, models: mapValues(agent.models, modelOf) }));
 }
 
 function mapValues<Value, Result>(

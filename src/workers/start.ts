@@ -169,7 +169,7 @@ export function openDependencies({
   store = openStore(),
   endpoints = createEndpoints(loadEndpoints(), {
     logFolder: store.logs,
-    localCopy: (name) => store.blobs.localCopy(name),
+    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   }),
   trainer = createTrainer({ logFolder: store.logs }),
 }: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
@@ -180,7 +180,7 @@ export function openDependencies({
     trainer,
     grader,
     searchAttributes: false,
-    gate: createGpuGate((wait) => report('gate passed', wait)),
+    gate: createGpuGate((wait) => report('gate passed', wait), endpoints),
     close: async () => {
       await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
     },

@@ -1,7 +1,7 @@
 import { type Agent, modelOf } from '../algorithm/agents.ts';
 import type { BuiltDataset } from '../activities/steps/build-datasets.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
-import type { ModelRef } from '../store/models.ts';
+import type { Model } from '../store/models.ts';
 import { activities } from './activity-proxies.ts';
 import type { ExperimentState } from './progress.ts';
 import { inWindow } from './debate-questions.ts';
@@ -21,7 +21,7 @@ export async function fineTuneAgents(
   { plan, iteration, agents }: ExperimentState,
   control: RunControl,
   learners: readonly LearnersDatasets[],
-): Promise<{ agents: readonly Agent<ModelRef>[]; fineTunes: readonly FineTuned[] }> {
+): Promise<{ agents: readonly Agent<Model>[]; fineTunes: readonly FineTuned[] }> {
   const models = learners.flatMap(({ agents: sharers, datasets }) =>
     datasets.map(({ role, rows }) => ({ sharers, agent: at(sharers, 0), role, dataset: rows })),
   );
@@ -34,7 +34,7 @@ export async function fineTuneAgents(
       control.done();
       return { agent, role, model: current, trained: false, rows: 0, steps: 0, tokens: 0, finalLoss: null };
     }
-    const init: ModelRef = plan.initFrom === 'base' ? { kind: 'base' } : current;
+    const init = plan.initFrom === 'base' ? plan.base : current;
     const activityId = `finetune-i${iteration}-agent${agent}-${role}`;
     const fineTuned = await control.step(activityId, () =>
       activities.fineTune.executeWithOptions(
@@ -63,7 +63,7 @@ export function whose(agents: readonly number[]): string {
   return agents.length === 1 ? `agent ${agents.join()}` : `agents ${agents.join(', ')}`;
 }
 
-function withModel(agent: Agent<ModelRef>, { role, model }: FineTuned): Agent<ModelRef> {
+function withModel(agent: Agent<Model>, { role, model }: FineTuned): Agent<Model> {
   return { ...agent, models: { ...agent.models, [role]: model } };
 }
 

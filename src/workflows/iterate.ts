@@ -22,7 +22,7 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
     fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps, finalLoss }) => ({
       agent,
       role,
-      model: trained && model.kind === 'adapter' ? model.key : null,
+      model: trained ? (model.tuned?.key ?? null) : null,
       rows,
       steps,
       finalLoss,

@@ -1,7 +1,7 @@
 import type { Plan } from '../activities/steps/prepare.ts';
 import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { ModelRef } from '../store/models.ts';
+import type { Model } from '../store/models.ts';
 import type { NightOutcome } from '../store/records/result.ts';
 import { activities } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
@@ -19,8 +19,8 @@ export function prepareExperiment(experiment: string, input: unknown, control: R
 }
 
 /** The agents before the first iteration: those that the last night left, or N times the base model. */
-export function startingAgents({ agents, roles, night }: Plan): readonly Agent<ModelRef>[] {
-  return night?.agents ?? baseAgents(agents, roles, { kind: 'base' });
+export function startingAgents({ agents, roles, base, night }: Plan): readonly Agent<Model>[] {
+  return night?.agents ?? baseAgents(agents, roles, base);
 }
 
 /** Evaluates the starting agents. Those of a night were evaluated when the night before ended: its debates are taken over. */

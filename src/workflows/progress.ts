@@ -2,7 +2,7 @@ import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { ModelRef } from '../store/models.ts';
+import type { Model } from '../store/models.ts';
 
 export type Phase =
   | 'preparing'
@@ -100,7 +100,7 @@ export type ExperimentState = {
   /** L, as the config or the last `setIterations` says. */
   readonly iterations: number;
   /** The agents as the iteration before left them. */
-  readonly agents: readonly Agent<ModelRef>[];
+  readonly agents: readonly Agent<Model>[];
   readonly evaluations: readonly Evaluation[];
   /** It began anew to make again what was damaged: once for an experiment. */
   readonly begunAnew?: true;

@@ -1,4 +1,5 @@
-import type { ModelRef } from '../store/models.ts';
+import type { Agent } from '../algorithm/agents.ts';
+import type { Model } from '../store/models.ts';
 import { activities } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
 import { isDamage } from './failures.ts';
@@ -36,31 +37,19 @@ export async function remakingDamaged<Result>(
 }
 
 async function remakeEarlier(state: ExperimentState, control: RunControl): Promise<void> {
-  const now = modelsOf(state.agents);
-  const before = modelsOf(startingAgents(state.plan)).filter(
-    (model) => !now.some((each) => same(each, model)),
-  );
-  for (const model of [...now, ...before]) {
-    if (model.kind === 'base') continue;
-    const activityId = `remake-${model.key.slice(0, 16)}`;
+  for (const key of keysOf([...state.agents, ...startingAgents(state.plan)])) {
+    const activityId = `remake-${key.slice(0, 16)}`;
     await control.step(activityId, () =>
       activities.remakeModel.executeWithOptions({ activityId, summary: 'make a damaged model again' }, [
-        { key: model.key },
+        { key },
       ]),
     );
   }
   if (state.iteration > 0) await evaluateStart(state, control);
 }
 
-function modelsOf(agents: ExperimentState['agents']): ModelRef[] {
-  return agents.flatMap(({ models }) => Object.values(models)).filter(firstOfItsKey);
-}
-
-/** Agents that share a model name it once each. */
-function firstOfItsKey(model: ModelRef, index: number, all: readonly ModelRef[]): boolean {
-  return all.findIndex((each) => same(each, model)) === index;
-}
-
-function same(a: ModelRef, b: ModelRef): boolean {
-  return a.kind === 'base' ? b.kind === 'base' : b.kind === 'adapter' && a.key === b.key;
+/** The content addresses of the agents' models that were made here, each once. */
+function keysOf(agents: readonly Agent<Model>[]): string[] {
+  const models = agents.flatMap((agent) => Object.values(agent.models));
+  return [...new Set(models.flatMap(({ tuned }) => tuned?.key ?? []))];
 }

@@ -5,9 +5,10 @@ import { type AnswerJournal, openAnswerJournal } from '../../src/activities/aski
 import { journalledAnswers } from '../../src/activities/asking/journalled-answers.ts';
 import type { Message } from '../../src/algorithm/prompts.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
-import { createUrlEndpoint } from '../../src/engines/endpoint/remote.ts';
+import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { claim } from '../../src/store/files/claim.ts';
 import { completion, json, serve } from '../engines/fixtures/http-server.ts';
+import { modelNamed } from '../support/models.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { placeAt } from '../support/places.ts';
 
@@ -22,7 +23,7 @@ const utterance = (turns: number) => ({
   agent: 2,
   round: turns,
   speaker: 'critic',
-  model: { kind: 'base' } as const,
+  model: modelNamed('tiny', 'tiny'),
   messages: dialogue(turns),
   seed: 1,
 });
@@ -49,7 +50,10 @@ describe('a dialogue that is too long for the model', () => {
   });
 
   async function answer(url: string, truncate: boolean, turns: number) {
-    const endpoint = createUrlEndpoint({ kind: 'openai', url }, 'tiny');
+    const endpoints = createEndpoints(
+      { tiny: { kind: 'openai', url } },
+      { logFolder: folder, modelFolder: (key) => key },
+    );
     const config = experimentConfigSchema.parse({
       truncate_dialogues: truncate,
       model: { endpoint: 'tiny', model_name_or_path: 'tiny' },
@@ -59,15 +63,14 @@ describe('a dialogue that is too long for the model', () => {
       const answers = journalledAnswers({
         journal,
         config,
-        baseWeights: 'tiny',
-        endpoint,
+        endpoints,
         claim: mine,
         signal,
         onBusy: () => undefined,
       });
       return await answers.give(utterance(turns), signal);
     } finally {
-      await endpoint.close();
+      await endpoints.close();
     }
   }
 

@@ -6,14 +6,15 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../src/config/
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
-import { manifestOf, type ModelRef } from '../../src/store/models.ts';
+import { manifestOf, type Model } from '../../src/store/models.ts';
 import { type DebateRow, diversitySchema } from '../../src/store/records/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
+import { adapterNamed, modelNamed } from '../support/models.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
-const base: ModelRef = { kind: 'base' };
+const base = modelNamed('instant');
 const running = { signal: new AbortController().signal, show: () => undefined };
 const opened: OpenDependencies[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
@@ -23,6 +24,9 @@ function logprob(model: string, character: string): number {
   if (!model.startsWith('colloquy-')) return -0.7;
   return character === (model.endsWith('a') ? '1' : '2') ? -0.1 : -1;
 }
+
+/** A request that scores responses; the proof of an adapter leaves the end of its prompt to the server. */
+const scores = ({ body }: Asked): boolean => 'add_generation_prompt' in body;
 
 function engine(refuses: (asked: Asked) => boolean = () => false, status = 400): Promise<TestServer> {
   return serve((response, asked) => {
@@ -35,7 +39,7 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
       return json(response, { data });
     }
     if (messages === undefined) return json(response, {});
-    if (asked.body['prompt_logprobs'] === 0 && refuses(asked))
+    if (scores(asked) && refuses(asked))
       return json(response, { error: { message: 'maximum context length is 9' } }, status);
     const begun = asked.body['add_generation_prompt'] === true ? '>' : '';
     const characters = Array.from(messages.map(({ content }) => content).join('>') + begun);
@@ -46,15 +50,14 @@ function engine(refuses: (asked: Asked) => boolean = () => false, status = 400):
   });
 }
 
-async function adapter(store: Store, digit: string): Promise<ModelRef> {
+async function adapter(store: Store, digit: string): Promise<Model> {
   const key = digit.repeat(64);
   const manifest = { steps: 1, tokens: 1, final_loss: 0, files: {}, versions: {} };
-  const model = store.model(key);
-  await writeDocument(manifestOf(model), manifest);
-  return { kind: 'adapter', key, uri: model.name };
+  await writeDocument(manifestOf(store.model(key)), manifest);
+  return adapterNamed(digit);
 }
 
-const agentsWith = (models: readonly ModelRef[]): Agent<ModelRef>[] =>
+const agentsWith = (models: readonly Model[]): Agent<Model>[] =>
   models.map((model, index) => ({ number: index + 1, models: { generation: model, critic: base } }));
 
 const texts = ['111', '22', '333'] as const;
@@ -88,7 +91,7 @@ async function debated(
   const store = openStore(temporaryFolder());
   const endpoints = createEndpoints(
     { instant: { kind, url } },
-    { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) },
+    { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
   );
   const dependencies = openDependencies({ store, endpoints });
   opened.push(dependencies);
@@ -117,7 +120,7 @@ async function debated(
   return { store, files, measured };
 }
 
-const scorings = ({ asked }: TestServer) => asked.filter(({ body }) => body['prompt_logprobs'] === 0);
+const scorings = ({ asked }: TestServer) => asked.filter(scores);
 
 describe('the diversity of agents', () => {
   it('comes from what each model thinks of all first responses', async () => {

@@ -5,7 +5,7 @@ import {
   type ChatClientOptions,
   createChatClient,
 } from '../../src/engines/endpoint/chat-client.ts';
-import { ApiKeyMissing } from '../../src/engines/endpoint/exchange.ts';
+import { ApiKeyMissing } from '../../src/engines/endpoint/http.ts';
 import {
   EngineAnswerInvalid,
   EngineBusy,
@@ -391,7 +391,12 @@ describe('adapters', () => {
     await using server = await serve((response) =>
       json(response, { ...completion('1'), prompt_logprobs: tokens }),
     );
-    expect(await client(server.url).promptLogprobs('base', oneRequest.messages, signal)).toEqual([-0.5, -2]);
+    const prompt = { model: 'base', messages: oneRequest.messages };
+    expect(await client(server.url).promptTokens(prompt, signal)).toEqual([
+      { id: null, logprob: 0 },
+      { id: '5', logprob: -0.5 },
+      { id: '3', logprob: -2 },
+    ]);
   });
 
   it('the models of a server are listed with where they come from', async () => {

@@ -6,6 +6,7 @@ import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { json, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
+const modelFolder = (key: string): string => `/models/${key}`;
 const logFolder = mkdtempSync(join(tmpdir(), 'colloquy-embed-'));
 
 it.each(['vllm', 'openai'] as const)('an endpoint of kind %s embeds texts in their order', async (kind) => {
@@ -17,7 +18,7 @@ it.each(['vllm', 'openai'] as const)('an endpoint of kind %s embeds texts in the
       ],
     }),
   );
-  const endpoint = openEndpoint({ kind, url: server.url }, 'encoder', { logFolder });
+  const endpoint = openEndpoint({ kind, url: server.url }, 'encoder', { logFolder, modelFolder });
   expect(await endpoint.embed(['a', 'b'], signal)).toEqual([
     [1, 0],
     [0, 1],
@@ -30,7 +31,7 @@ it.each(['vllm', 'openai'] as const)('an endpoint of kind %s embeds texts in the
 
 it('fewer embeddings than texts are an invalid answer', async () => {
   await using server = await serve((response) => json(response, { data: [{ index: 0, embedding: [1] }] }));
-  const endpoint = openEndpoint({ kind: 'vllm', url: server.url }, 'encoder', { logFolder });
+  const endpoint = openEndpoint({ kind: 'vllm', url: server.url }, 'encoder', { logFolder, modelFolder });
   await expect(endpoint.embed(['a', 'b'], signal)).rejects.toMatchObject({ name: 'EngineAnswerInvalid' });
   await endpoint.close();
 });
@@ -38,6 +39,7 @@ it('fewer embeddings than texts are an invalid answer', async () => {
 it('the embedded engine says that it makes no embeddings, and is not started for it', async () => {
   const endpoint = openEndpoint({ kind: 'local' }, 'encoder', {
     logFolder,
+    modelFolder,
     engine: { command: ['/no/python'] },
   });
   await expect(endpoint.embed(['a'], signal)).rejects.toMatchObject({

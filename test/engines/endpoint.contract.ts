@@ -2,19 +2,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatCompletion } from '../../src/engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
-import { makeAdapter } from './fixtures/adapter.ts';
+import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
+import { embeddedModel, makeAdapter } from './fixtures/adapter.ts';
 
 export interface ContractCase {
   readonly kind: string;
   readonly open: () => Promise<Endpoint>;
   /** Whether it can answer with fine-tuned models. */
   readonly adapters: boolean;
+  /** Whether its server uses the worker's own device, on which fine-tunes run too. */
+  readonly sharesDevice: boolean;
   /** Has the server forget an adapter, as if it had started again. */
   readonly forgetAdapter: (name: string) => Promise<void>;
 }
 
 const { signal } = new AbortController();
-const base = { kind: 'base' } as const;
+const base = modelNamed(embeddedModel);
 
 function request(seed: number, maxTokens = 24): Parameters<Endpoint['chat']>[1] {
   const messages = [{ role: 'user', content: '12+3*8-5' }] as const;
@@ -31,7 +34,7 @@ const toScore = {
   responses: ['3*8=24;12+24=36;36-5=31;\\boxed{31}', '\\boxed{30}', ' \n'],
 } as const;
 
-export function endpointContract({ kind, open, adapters, forgetAdapter }: ContractCase): void {
+export function endpointContract({ kind, open, adapters, sharesDevice, forgetAdapter }: ContractCase): void {
   describe(`an endpoint of kind ${kind}`, () => {
     let endpoint: Endpoint;
     beforeAll(async () => {
@@ -111,12 +114,39 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
     });
 
     it('has room for more than one request at once', () => {
-      expect(endpoint.maxConcurrency).toBeGreaterThan(1);
+      expect(endpoint.slots.count).toBeGreaterThan(1);
+    });
+
+    const inASlot = (seed: number): Promise<ChatCompletion> => endpoint.slots.use(() => answer(seed), signal);
+
+    it.skipIf(!sharesDevice)('lets no answer begin while a fine-tune has the device', async () => {
+      let first: Promise<ChatCompletion> | undefined;
+      await new Promise<void>((resolve) => {
+        first = endpoint.slots.use(() => (resolve(), answer(1)), signal);
+      });
+      await endpoint.yieldDevice();
+      let begun = false;
+      const second = endpoint.slots.use(async () => {
+        begun = true;
+        return answer(2);
+      }, signal);
+      // The first has ended before the device was free; the second does not begin.
+      expect((await first)?.text).not.toBe('');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(begun).toBe(false);
+      await endpoint.takeDevice();
+      expect((await second).text).not.toBe('');
+    });
+
+    it.skipIf(sharesDevice)('goes on answering while a fine-tune has the device of this worker', async () => {
+      await endpoint.yieldDevice();
+      expect((await inASlot(1)).text).not.toBe('');
+      await endpoint.takeDevice();
     });
 
     it.skipIf(adapters)('says that it cannot answer with fine-tuned models', async () => {
       const adapter = makeAdapter('a', 3);
-      await expect(endpoint.prepare([base, adapter], signal)).rejects.toThrow(/kind local or vllm/);
+      await expect(endpoint.serve([base, adapter], signal)).rejects.toThrow(/kind local or vllm/);
       await expect(endpoint.chat(adapter, request(1), signal)).rejects.toMatchObject({
         name: 'AdaptersUnsupported',
       });
@@ -124,7 +154,7 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
 
     it.skipIf(!adapters)('answers with an adapter as it answers with no other model', async () => {
       const models = [base, makeAdapter('b', 3), makeAdapter('c', -3)];
-      await endpoint.prepare(models, signal);
+      await endpoint.serve(models, signal);
       const texts = await Promise.all(
         models.map(async (model) => {
           const answers = await Promise.all(
@@ -151,13 +181,13 @@ export function endpointContract({ kind, open, adapters, forgetAdapter }: Contra
 
     it.skipIf(!adapters)('takes an adapter that training left as it was for what it is', async () => {
       const untrained = makeAdapter('e', 0);
-      await endpoint.prepare([untrained], signal);
+      await endpoint.serve([untrained], signal);
       expect(await endpoint.chat(untrained, request(3), signal)).toEqual(await answer(3));
     });
 
     it.skipIf(!adapters)('refuses an adapter that is not there, in the words of the server', async () => {
-      const missing = { ...makeAdapter('f', 1), uri: '/no/such/adapter' };
-      await expect(endpoint.prepare([missing], signal)).rejects.toMatchObject({
+      const missing = adapterNamed('f', baseNamed(embeddedModel));
+      await expect(endpoint.serve([missing], signal)).rejects.toMatchObject({
         name: 'EngineRefused',
         status: 404,
       });

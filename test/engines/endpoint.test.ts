@@ -3,12 +3,13 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { resolveModel } from '../../src/engines/endpoint/base-model.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import { createLocalEndpoint } from '../../src/engines/endpoint/local.ts';
-import { openEndpoint, resolveModel } from '../../src/engines/endpoint/open.ts';
+import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { createEngineProcess } from '../../src/engines/process/engine-process.ts';
 import { endpointContract } from './endpoint.contract.ts';
-import { embeddedModel } from './fixtures/adapter.ts';
+import { embeddedModel, modelFolder } from './fixtures/adapter.ts';
 import { groupAlive } from './fixtures/processes.ts';
 
 const logFolder = mkdtempSync(join(tmpdir(), 'colloquy-endpoint-'));
@@ -19,7 +20,7 @@ const engine = createEngineProcess({
   logFolder,
   args: ['--threads', '1'],
 });
-const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, engine);
+const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, engine, modelFolder);
 
 async function forgetAdapter(name: string): Promise<void> {
   const client = createChatClient({ url: (await engine.ready(signal)).url });
@@ -32,18 +33,19 @@ endpointContract({
   kind: 'local',
   open: async () => ({ ...local, close: async () => undefined }),
   adapters: true,
+  sharesDevice: true,
   forgetAdapter,
 });
 for (const kind of ['vllm', 'openai'] as const) {
   const open = async (): Promise<ReturnType<typeof openEndpoint>> => {
     const { url } = await engine.ready(signal);
-    return openEndpoint({ kind, url }, embeddedModel, { logFolder });
+    return openEndpoint({ kind, url }, embeddedModel, { logFolder, modelFolder });
   };
-  endpointContract({ kind, open, adapters: kind === 'vllm', forgetAdapter });
+  endpointContract({ kind, open, adapters: kind === 'vllm', sharesDevice: false, forgetAdapter });
 
   it(`an endpoint of kind ${kind} names the models that are served where the base model is not`, async () => {
     const { url } = await engine.ready(signal);
-    const endpoint = openEndpoint({ kind, url }, 'another-model', { logFolder });
+    const endpoint = openEndpoint({ kind, url }, 'another-model', { logFolder, modelFolder });
     await expect(endpoint.check()).rejects.toMatchObject({ name: 'ModelNotServed', model: 'another-model' });
     await endpoint.close();
   });

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
-import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { createUrlEndpoint } from '../../src/engines/endpoint/remote.ts';
+import { createEndpoints, openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { modelNamed } from '../support/models.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
-const deps = { logFolder: tmpdir() };
+const deps = { logFolder: tmpdir(), modelFolder: (key: string) => `/models/${key}` };
 const { model: _, ...request } = oneRequest;
 
 describe('the endpoints of a worker', () => {
@@ -16,9 +16,15 @@ describe('the endpoints of a worker', () => {
       { local: { kind: 'local' }, far: { kind: 'openai', url: 'http://a/v1' } },
       deps,
     );
-    expect(endpoints.get('local', 'm')).toBe(endpoints.get('local', 'm'));
-    expect(endpoints.get('local', 'm')).not.toBe(endpoints.get('local', 'n'));
-    expect(endpoints.get('far', 'm')).not.toBe(endpoints.get('local', 'm'));
+    expect(endpoints.for({ endpoint: 'local', name: 'm' })).toBe(
+      endpoints.for({ endpoint: 'local', name: 'm' }),
+    );
+    expect(endpoints.for({ endpoint: 'local', name: 'm' })).not.toBe(
+      endpoints.for({ endpoint: 'local', name: 'n' }),
+    );
+    expect(endpoints.for({ endpoint: 'far', name: 'm' })).not.toBe(
+      endpoints.for({ endpoint: 'local', name: 'm' }),
+    );
     await endpoints.close();
   });
 
@@ -26,8 +32,8 @@ describe('the endpoints of a worker', () => {
     'that an experiment calls %s are a fault of its config, naming the known',
     (name) => {
       const endpoints = createEndpoints({ local: { kind: 'local' } }, deps);
-      expect(() => endpoints.get(name, 'm')).toThrow(InvalidConfig);
-      expect(() => endpoints.get(name, 'm')).toThrow(/model\.endpoint.*knows local/);
+      expect(() => endpoints.for({ endpoint: name, name: 'm' })).toThrow(InvalidConfig);
+      expect(() => endpoints.for({ endpoint: name, name: 'm' })).toThrow(/model\.endpoint.*knows local/);
     },
   );
 });
@@ -35,8 +41,8 @@ describe('the endpoints of a worker', () => {
 describe('an endpoint with a URL', () => {
   it('is asked under /v1 when its URL has no path', async () => {
     await using server = await serve((response) => json(response, completion('1')));
-    const endpoint = createUrlEndpoint({ kind: 'openai', url: new URL(server.url).origin }, 'm');
-    await endpoint.chat({ kind: 'base' }, request, signal);
+    const endpoint = openEndpoint({ kind: 'openai', url: new URL(server.url).origin }, 'm', deps);
+    await endpoint.chat(modelNamed('m'), request, signal);
     expect(server.asked[0]).toMatchObject({ path: '/v1/chat/completions', body: { model: 'm' } });
     await endpoint.close();
   });
@@ -49,10 +55,10 @@ describe('an endpoint with a URL', () => {
       most = Math.max(most, waiting.push(response));
       if (waiting.length === 3) for (const one of waiting.splice(0)) json(one, completion('1'));
     });
-    const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url, max_concurrency: 3 }, 'm');
-    const ask = () => endpoint.turn(() => endpoint.chat({ kind: 'base' }, request, signal), signal);
+    const endpoint = openEndpoint({ kind: 'openai', url: server.url, max_concurrency: 3 }, 'm', deps);
+    const ask = () => endpoint.slots.use(() => endpoint.chat(modelNamed('m'), request, signal), signal);
     await Promise.all(Array.from({ length: 30 }, ask));
-    expect(endpoint.maxConcurrency).toBe(3);
+    expect(endpoint.slots.count).toBe(3);
     expect(most).toBe(3);
     await endpoint.close();
   });
@@ -61,7 +67,7 @@ describe('an endpoint with a URL', () => {
     await using server = await serve((response, { path }) =>
       path === '/v1/models' ? json(response, {}, 404) : json(response, completion('1')),
     );
-    const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url }, 'm');
+    const endpoint = openEndpoint({ kind: 'openai', url: server.url }, 'm', deps);
     await endpoint.check();
     expect(server.asked[1]!.body).toMatchObject({ model: 'm', max_tokens: 1 });
     await endpoint.close();
@@ -69,7 +75,7 @@ describe('an endpoint with a URL', () => {
 
   it('whose key is wrong fails its preflight in the words of the server', async () => {
     await using server = await serve((response) => json(response, { error: { message: 'Bad key' } }, 401));
-    const endpoint = createUrlEndpoint({ kind: 'openai', url: server.url }, 'm');
+    const endpoint = openEndpoint({ kind: 'openai', url: server.url }, 'm', deps);
     await expect(endpoint.check()).rejects.toMatchObject({
       name: 'EngineRefused',
       status: 401,

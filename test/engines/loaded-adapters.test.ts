@@ -3,15 +3,14 @@ import { AdapterWithoutEffect } from '../../src/engines/errors.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import {
   createLoadedAdapters,
-  type AdapterRef,
   type LoadedAdapters,
 } from '../../src/engines/endpoint/adapters.ts';
 import { type Asked, completion, json, serve, type TestServer } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
 
-function adapter(digit: string): AdapterRef {
-  return { kind: 'adapter', key: digit.repeat(64), uri: `/models/${digit}` };
+function adapter(digit: string): string {
+  return digit.repeat(64);
 }
 
 /** A server in the manner of vLLM, whose adapters change the probabilities unless told that it ignores them. */
@@ -46,7 +45,7 @@ function adaptersOf(
   const client = createChatClient({ url: server.url });
   const request = { messages: [], seed: 1, temperature: 1, top_p: 1, max_tokens: 1 };
   return {
-    adapters: createLoadedAdapters(client, 'base', undefined, limit),
+    adapters: createLoadedAdapters(client, 'base', (key) => `/models/${key}`, limit),
     ask: async (model) => (await client.complete({ ...request, model }, signal)).text,
   };
 }

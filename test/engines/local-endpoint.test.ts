@@ -7,12 +7,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineClosed, EngineDied } from '../../src/engines/errors.ts';
+import { adapterNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
 
 const program = fileURLToPath(new URL('./fixtures/engine.mjs', import.meta.url));
 const { signal } = new AbortController();
-const base = { kind: 'base' } as const;
+const base = modelNamed('a/model');
 const { model: _, ...request } = oneRequest;
 const opened: Endpoint[] = [];
 
@@ -22,11 +23,12 @@ function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}
   const command = [process.execPath, program, JSON.stringify({ ...behaviour, startsFile })] as const;
   const endpoint = openEndpoint({ kind: 'local' }, 'a/model', {
     logFolder: folder,
+    modelFolder: () => folder,
     engine: { command: [...command], graceMs: 200, ...options },
   });
   opened.push(endpoint);
   const starts = (): number[] => readFileSync(startsFile, 'utf8').trim().split('\n').map(Number);
-  return { endpoint, starts, folder, startsFile };
+  return { endpoint, starts, startsFile };
 }
 
 afterEach(async () => {
@@ -49,8 +51,8 @@ describe('the engine of a local endpoint', () => {
   });
 
   it('survives a kill -9: the next answer comes from a new process, adapters and all', async () => {
-    const { endpoint, starts, folder } = supervised();
-    const adapter = { kind: 'adapter', key: 'a'.repeat(64), uri: folder } as const;
+    const { endpoint, starts } = supervised();
+    const adapter = adapterNamed('a');
     const { text: first } = await endpoint.chat(adapter, request, signal);
     process.kill(Number(first), 'SIGKILL');
     const { text: second } = await endpoint.chat(adapter, request, signal);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
-import { ModelFolderMissing, resolveModel } from '../../src/engines/endpoint/open.ts';
+import { ModelFolderMissing, resolveModel } from '../../src/engines/endpoint/base-model.ts';
 
 describe('the model that model_name_or_path means', () => {
   it('is a folder of the project where there is one', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { retryDelay } from '../../src/engines/endpoint/chat-client.ts';
+import { retryDelay } from '../../src/engines/endpoint/protocol.ts';
 
 it.each([
   ['the seconds that the server names', '7', 0, 7_000],

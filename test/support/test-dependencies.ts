@@ -30,7 +30,7 @@ export function testDependencies({
     store,
     endpoints: createEndpoints(
       { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
-      { logFolder: store.logs, localCopy: (name) => store.blobs.localCopy(name) },
+      { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
     ),
     trainer: createTrainer({
       logFolder: store.logs,

@@ -7,7 +7,7 @@ import type { GoldLabel, Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
 import { readPage } from '../../store/files/rows.ts';
-import type { ModelRef } from '../../store/models.ts';
+import { type Model, untuned } from '../../store/models.ts';
 import { goldLabelSchema } from '../../store/records/rows.ts';
 import type { ExperimentFiles, QuestionSet } from '../../store/store.ts';
 
@@ -17,13 +17,13 @@ export type DebateShard = {
   readonly split: QuestionSet;
   /** 0-based. */
   readonly shard: number;
-  readonly agents: readonly Agent<ModelRef>[];
+  readonly agents: readonly Agent<Model>[];
   /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
   readonly votes?: number;
 };
 
 /** What one question is taken through. */
-export type Conversation = (question: Question, speak: Speak<ModelRef>) => Promise<Debate>;
+export type Conversation = (question: Question, speak: Speak<Model>) => Promise<Debate>;
 
 /** What the shard's questions are taken through: a debate, unless the method learns from another conversation. */
 export async function conversation(
@@ -39,7 +39,7 @@ export async function conversation(
     return (question, speak) =>
       bootstrap(question, first, settings, goldOf(gold, question, files), speak, equal);
   }
-  const summariser = { kind: 'base' } as const;
+  const summariser = summariserOf(agents);
   if (votes !== undefined) {
     const voters = { agents: inTurn(agents, votes), summariser };
     return (question, speak) => debate(question, voters, { ...settings, rounds: 1 }, speak, equal);
@@ -47,8 +47,15 @@ export async function conversation(
   return (question, speak) => debate(question, { agents, summariser }, settings, speak, equal);
 }
 
+/** The base model of the first agent: the paper has one summariser for all. */
+function summariserOf(agents: readonly Agent<Model>[]): Model {
+  const [model] = agents.flatMap(({ models }) => Object.values(models));
+  if (model === undefined) throw new RangeError('A debate without agents has no summariser.');
+  return untuned(model.base);
+}
+
 /** As many voters, numbered on, with the agents' models in turn: the first N are the agents themselves. */
-function inTurn(agents: readonly Agent<ModelRef>[], votes: number): Agent<ModelRef>[] {
+function inTurn(agents: readonly Agent<Model>[], votes: number): Agent<Model>[] {
   return Array.from({ length: votes }, (_, index) => {
     const models = agents[index % agents.length]?.models ?? {};
     return { number: index + 1, models };

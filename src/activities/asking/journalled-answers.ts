@@ -4,19 +4,20 @@ import { withoutOldestTurn } from '../../algorithm/prompts.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { isTooLong, PromptTooLong } from '../../engines/errors.ts';
 import { report } from '../../observe/events.ts';
 import type { Claim } from '../../store/files/claim.ts';
-import type { ModelRef } from '../../store/models.ts';
+import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
 
 /**
- * Answers from the journal where it has them, from the endpoint otherwise. An answer's turn at the endpoint lasts until it is
- * journalled, so that a crash loses at most `endpoint.maxConcurrency` of them; and none is asked for by an attempt that has lost
- * its claim to another, or while the disk would not take it.
+ * Answers from the journal where it has them, from the endpoint otherwise. An answer keeps its slot at the endpoint until it is
+ * journalled, so that a crash loses at most `slots.count` answers. An attempt that has lost its claim to another asks for none, and
+ * none is asked for while the disk has no room for it.
  */
 export type JournalledAnswers = {
-  readonly give: (utterance: Utterance<ModelRef>, stop: AbortSignal) => Promise<Answer>;
+  readonly give: (utterance: Utterance<Model>, stop: AbortSignal) => Promise<Answer>;
   /** How many were given. */
   readonly count: () => number;
   /** How many of them the endpoint gave. */
@@ -26,9 +27,7 @@ export type JournalledAnswers = {
 type Source = {
   readonly journal: AnswerJournal;
   readonly config: ExperimentConfig;
-  /** Names the base model's weights: under its name there may be others tomorrow. */
-  readonly baseWeights: string;
-  readonly endpoint: Endpoint;
+  readonly endpoints: Endpoints;
   readonly claim: Claim;
   /** Aborted when the shard's step is to stop. */
   readonly signal: AbortSignal;
@@ -38,8 +37,7 @@ type Source = {
 export function journalledAnswers({
   journal,
   config,
-  baseWeights,
-  endpoint,
+  endpoints,
   claim,
   signal,
   onBusy,
@@ -48,8 +46,9 @@ export function journalledAnswers({
   let asked = 0;
 
   /** What is too long for the model's context loses its oldest turns, when the config says so. */
-  const complete = async (utterance: Utterance<ModelRef>, stop: AbortSignal): Promise<Answer> => {
+  const complete = async (utterance: Utterance<Model>, stop: AbortSignal): Promise<Answer> => {
     const { seed, model } = utterance;
+    const endpoint = endpoints.for(model.base);
     let { messages } = utterance;
     for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
       try {
@@ -66,12 +65,13 @@ export function journalledAnswers({
   };
 
   const ask = (
-    utterance: Utterance<ModelRef>,
+    utterance: Utterance<Model>,
     keep: (answer: Answer) => void,
     stop: AbortSignal,
   ): Promise<Answer> => {
-    const { endpoint: name } = config.model;
-    return reportedTurn(endpoint, name, signal, async () => {
+    const { base } = utterance.model;
+    const name = base.endpoint;
+    return inReportedSlot(endpoints.for(base), name, signal, async () => {
       await claim.require();
       stop.throwIfAborted();
       journal.requireRoom();
@@ -88,7 +88,7 @@ export function journalledAnswers({
     count: () => given,
     asked: () => asked,
     give: async (utterance, stop) => {
-      const request = requestHash(utterance, config, baseWeights);
+      const request = requestHash(utterance, config);
       const answer = await journal.answer(request, (keep) => ask(utterance, keep, stop), stop);
       given += 1;
       return answer;
@@ -97,16 +97,14 @@ export function journalledAnswers({
 }
 
 function requestHash(
-  { model, messages, seed }: Utterance<ModelRef>,
+  { model, messages, seed }: Utterance<Model>,
   { sampling, truncate_dialogues: truncate }: ExperimentConfig,
-  baseWeights: string,
 ): string {
-  const weights = model.kind === 'base' ? baseWeights : model.key;
-  return hash('sha256', JSON.stringify([weights, messages, seed, sampling, truncate])).slice(0, 16);
+  return hash('sha256', JSON.stringify([weightsOf(model), messages, seed, sampling, truncate])).slice(0, 16);
 }
 
-/** Does `work` in a turn at the endpoint, and reports how the endpoint's queue changes with it. */
-export async function reportedTurn<Result>(
+/** Does `work` in a slot of the endpoint, and reports how the endpoint's queue changes with it. */
+export async function inReportedSlot<Result>(
   endpoint: Endpoint,
   name: string,
   signal: AbortSignal,
@@ -115,7 +113,7 @@ export async function reportedTurn<Result>(
   let inFlight = 0;
   report('queue', { endpoint: name, waiting: 1, inFlight });
   try {
-    return await endpoint.turn(() => {
+    return await endpoint.slots.use(() => {
       inFlight = 1;
       report('queue', { endpoint: name, waiting: -1, inFlight });
       return work();

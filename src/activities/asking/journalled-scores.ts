@@ -3,14 +3,13 @@ import { z } from 'zod';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
 import type { CrossScores, ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { Message } from '../../algorithm/prompts.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
-import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/claim.ts';
 import { appendAndRemember, type Journal, requireRoom } from '../../store/files/journal.ts';
-import type { ModelRef } from '../../store/models.ts';
+import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
-import { reportedTurn } from './journalled-answers.ts';
+import { inReportedSlot } from './journalled-answers.ts';
 
 /** What models think of the first responses to a question. */
 export type QuestionScores = {
@@ -20,7 +19,6 @@ export type QuestionScores = {
 };
 
 const scoresSchema = z.array(z.strictObject({ tokens: z.number(), logprob: z.number() }));
-const baseModel = { kind: 'base' } as const;
 
 /**
  * Scores of responses, from the journal where it has them. Each agent's generation model scores all responses to a question as if
@@ -28,10 +26,9 @@ const baseModel = { kind: 'base' } as const;
  * words are asked for once: of the base model's iteration nothing is asked for but one score of each response.
  */
 export function journalledScores(
-  agents: readonly Agent<ModelRef>[],
+  agents: readonly Agent<Model>[],
   journal: Journal,
-  { model: { endpoint: name, model_name_or_path: baseName } }: ExperimentConfig,
-  endpoint: Endpoint,
+  endpoints: Endpoints,
   claim: Claim,
   onBusy: OnBusy,
 ) {
@@ -41,17 +38,17 @@ export function journalledScores(
 
   async function ask(
     questionId: string,
-    model: ModelRef,
+    model: Model,
     messages: readonly Message[],
     responses: readonly string[],
     stop: AbortSignal,
   ): Promise<readonly ResponseScore[]> {
-    const weights = model.kind === 'base' ? baseName : model.key;
-    const request = createHash('sha256').update(JSON.stringify([weights, messages, responses]));
+    const request = createHash('sha256').update(JSON.stringify([weightsOf(model), messages, responses]));
     const key = `${questionId}/${request.digest('hex').slice(0, 32)}`;
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
-    return reportedTurn(endpoint, name, stop, async () => {
+    const endpoint = endpoints.for(model.base);
+    return inReportedSlot(endpoint, model.base.endpoint, stop, async () => {
       await claim.require();
       stop.throwIfAborted();
       requireRoom(journal);
@@ -65,17 +62,20 @@ export function journalledScores(
     const texts = responses.map(({ text }) => text);
     const distinct = [...new Set(texts)];
     const asked = new Map<string, Promise<readonly ResponseScore[]>>();
-    const scoresBy = async (model: ModelRef, messages: readonly Message[]): Promise<ResponseScore[]> => {
+    const scoresBy = async (model: Model, messages: readonly Message[]): Promise<ResponseScore[]> => {
       const scorer = JSON.stringify([model, messages]);
       const scoring = asked.get(scorer) ?? ask(questionId, model, messages, distinct, stop);
       asked.set(scorer, scoring);
       const scores = await scoring;
       return texts.map((text) => scores[distinct.indexOf(text)] ?? { tokens: 0, logprob: 0 });
     };
-    const byAgent = responses.map(async ({ messages }, agent) => ({
-      own: await scoresBy(models[agent] ?? baseModel, messages),
-      base: (await scoresBy(baseModel, messages))[agent] ?? { tokens: 0, logprob: 0 },
-    }));
+    const byAgent = models.map(async (model, agent) => {
+      const messages = responses[agent]?.messages ?? [];
+      return {
+        own: await scoresBy(model, messages),
+        base: (await scoresBy(untuned(model.base), messages))[agent] ?? { tokens: 0, logprob: 0 },
+      };
+    });
     // None is in flight any more when an error is thrown.
     await Promise.allSettled(byAgent);
     const all = await Promise.all(byAgent);

@@ -7,7 +7,7 @@ import { writeReport } from '../../report/write-report.ts';
 import { writeSeriesReport } from '../../report/write-series-report.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { readRows } from '../../store/files/rows.ts';
-import { type ModelRef, modelsOf } from '../../store/models.ts';
+import { type Model, modelsOf } from '../../store/models.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import { addToLedger, heldOutHash, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
@@ -19,7 +19,7 @@ import { readPlan } from './plan-night.ts';
 type CloseRequest = {
   readonly experiment: string;
   /** As the last iteration left them. */
-  readonly agents: readonly Agent<ModelRef>[];
+  readonly agents: readonly Agent<Model>[];
 };
 
 /**
@@ -60,7 +60,7 @@ export async function closeNight(
 function nightEntry(
   plan: NightPlan,
   { name, evaluations }: ExperimentResult,
-  agents: readonly Agent<ModelRef>[],
+  agents: readonly Agent<Model>[],
   series: {
     readonly ledger: readonly NightEntry[];
     readonly maxDrop: number;

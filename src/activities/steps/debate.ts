@@ -2,11 +2,10 @@ import type { Speak } from '../../algorithm/debate.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { resolveModel } from '../../engines/endpoint/open.ts';
 import { report } from '../../observe/events.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findRows, readPage, readRows, writeRowsOnce } from '../../store/files/rows.ts';
-import { baseModelHash, type ModelRef, requireModels } from '../../store/models.ts';
+import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
   type DebateRow,
@@ -53,16 +52,13 @@ async function debateShard(
   { store, endpoints, gate, grader }: Dependencies,
   { signal, show }: Running,
 ): Promise<DebateRow[]> {
-  const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const questions = await questionsOfShard(input, config, files);
-  const baseWeights = await baseModelHash(resolveModel(config.model.model_name_or_path));
   // After the claim: a former attempt begins nothing new. What it has in flight it journals; in this process the journal is one for both.
   const journal = await openAnswerJournal(journalOf(input, config, files, store));
   const answers = journalledAnswers({
     journal,
     config,
-    baseWeights,
-    endpoint,
+    endpoints,
     claim: mine,
     signal,
     onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
@@ -74,13 +70,13 @@ async function debateShard(
     return await gate.shared(signal, async () => {
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
       await requireModels(store, models);
-      await endpoint.prepare(models, signal);
+      await endpoints.serve(models, signal);
       const converse = await conversation(input, config, files, (a, b) => grader.equal(a, b));
       const beganAt = Date.now();
       const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };
         let truncated = 0;
-        const speak: Speak<ModelRef> = async (utterance) => {
+        const speak: Speak<Model> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
-import { resolveModel } from '../../engines/endpoint/open.ts';
+import { resolveModel } from '../../engines/endpoint/base-model.ts';
 import type { TrainerDone, TrainerProgress } from '../../engines/trainer/events.ts';
 import { type FineTune, report } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
@@ -8,13 +8,14 @@ import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema } from '../../store/files/sealed.ts';
 import {
+  adapterOf,
   baseModelHash,
   findModel,
+  type Model,
   modelKey,
   type ModelManifest,
   modelOutput,
-  type ModelRef,
-  modelRefSchema,
+  modelSchema,
   removeCheckpoints,
   storeModel,
 } from '../../store/models.ts';
@@ -30,7 +31,7 @@ const fineTuneRequestSchema = z.strictObject({
   role: z.string(),
   dataset: artifactRefSchema,
   /** The model that training starts from. */
-  init: modelRefSchema,
+  init: modelSchema,
 });
 type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 
@@ -38,7 +39,7 @@ type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 export type FineTuned = {
   readonly agent: number;
   readonly role: string;
-  readonly model: ModelRef;
+  readonly model: Model;
   readonly trained: boolean;
   readonly rows: number;
   /** Optimiser steps. */
@@ -57,11 +58,11 @@ export async function fineTune(
   running: Running,
 ): Promise<FineTuned> {
   const { agent, role, dataset } = request;
-  const { ref, manifest } = await findOrTrain(request, dependencies, running);
+  const { model, manifest } = await findOrTrain(request, dependencies, running);
   return {
     agent,
     role,
-    model: ref,
+    model,
     trained: true,
     rows: dataset.rows,
     steps: manifest.steps,
@@ -80,11 +81,12 @@ export async function remakeModel(
   const begunWith = dependencies.store.modelRequest(key);
   const request = await readDocument(begunWith, fineTuneRequestSchema);
   if (request === null) throw new ArtifactMissing(begunWith.where);
-  if (request.init.kind === 'adapter') await remakeModel(request.init, dependencies, running);
+  const { tuned } = request.init;
+  if (tuned !== null) await remakeModel({ key: tuned.key }, dependencies, running);
   await findOrTrain(request, dependencies, running);
 }
 
-type FinishedModel = { readonly ref: ModelRef; readonly manifest: ModelManifest };
+type FinishedModel = { readonly model: Model; readonly manifest: ModelManifest };
 
 async function findOrTrain(
   request: FineTuneRequest,
@@ -92,7 +94,8 @@ async function findOrTrain(
   { signal, show }: Running,
 ): Promise<FinishedModel> {
   const config = await configOf(experimentFiles(store, request.experiment));
-  const base = resolveModel(config.model.model_name_or_path);
+  const { base, tuned: init } = request.init;
+  const folder = resolveModel(base.name);
   const settings = { ...config.fine_tune, use_peft: true };
   const seed = seedFor({
     seed: config.seed,
@@ -100,9 +103,8 @@ async function findOrTrain(
     purpose: `fine-tune ${request.role}`,
     agent: request.agent,
   });
-  const init = request.init.kind === 'adapter' ? request.init : null;
   const key = modelKey({
-    base: await baseModelHash(base),
+    base: await baseModelHash(folder),
     init: init?.key ?? null,
     datasetSha256: request.dataset.sha256,
     settings,
@@ -113,7 +115,7 @@ async function findOrTrain(
     // The attempt that made it may have been stopped before it could do this.
     await storeModel(store, key);
     await removeCheckpoints(store, key);
-    return finished;
+    return { model: adapterOf(base, key), manifest: finished };
   }
 
   await requireIntact(store.place(request.dataset.uri), request.dataset);
@@ -122,8 +124,8 @@ async function findOrTrain(
   await writeDocument(store.modelRequest(key), request);
   const job = {
     id: key.slice(0, 16),
-    base_model: base,
-    init_adapter: init === null ? null : await store.blobs.localCopy(init.uri),
+    base_model: folder,
+    init_adapter: init === null ? null : await store.blobs.localCopy(store.model(init.key).name),
     dataset: await store.blobs.localCopy(request.dataset.uri),
     output_dir: modelOutput(store, key),
     checkpoint_dir: store.checkpoints(key),
@@ -145,7 +147,7 @@ async function findOrTrain(
   const made = await findModel(store, key);
   if (made === null) throw new ArtifactMissing(store.model(key).where);
   await removeCheckpoints(store, key);
-  return made;
+  return { model: adapterOf(base, key), manifest: made };
 }
 
 /** What people see of a running fine-tune. */

@@ -14,13 +14,13 @@ import { EngineRefused, PromptLogprobsUnsupported } from '../../engines/errors.t
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { openJournal } from '../../store/files/journal.ts';
-import { type ModelRef, requireModels } from '../../store/models.ts';
+import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { reportedTurn } from '../asking/journalled-answers.ts';
+import { inReportedSlot } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
 
@@ -30,7 +30,7 @@ export type DiversityRequest = {
   /** How many shards of held-out debates there are. */
   readonly shards: number;
   /** Those that held these debates. */
-  readonly agents: readonly Agent<ModelRef>[];
+  readonly agents: readonly Agent<Model>[];
 };
 
 /**
@@ -74,11 +74,10 @@ async function measure(
   const config = await configOf(files);
   const { diversity } = config;
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
-  const endpoint = endpoints.get(config.model.endpoint, config.model.model_name_or_path);
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: whoever measured before journals no more than what it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(agents, journal, config, endpoint, mine, (until) =>
+  const scoresOf = journalledScores(agents, journal, endpoints, mine, (until) =>
     show({ engineBusyUntil: until.toISOString() }),
   );
   let leftOut: string | null = null;
@@ -117,7 +116,7 @@ async function measure(
     return await gate.shared(signal, async () => {
       const models = agents.map((agent) => modelOf(agent, generation.name));
       await requireModels(store, models);
-      await endpoint.prepare(models, signal);
+      await endpoints.serve(models, signal);
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
     });
@@ -150,13 +149,13 @@ export type ResponseEncoder = {
 /** A blank response is a vector of zeros, whatever the encoder: servers refuse to embed one. */
 export function responseEncoder(encoder: EncoderName, endpoints: Endpoints): ResponseEncoder {
   if (encoder === 'ngrams') return { name: encoder, encode: async (texts) => texts.map(ngramEmbedding) };
-  const endpoint = endpoints.get(encoder.endpoint, encoder.model);
+  const endpoint = endpoints.for({ endpoint: encoder.endpoint, name: encoder.model });
   return {
     name: encoder.model,
     encode: async (texts, signal) => {
       const spoken = texts.filter((text) => text.trim() !== '');
       if (spoken.length === 0) return texts.map(() => [0]);
-      const vectors = await reportedTurn(endpoint, encoder.endpoint, signal, () =>
+      const vectors = await inReportedSlot(endpoint, encoder.endpoint, signal, () =>
         endpoint.embed(spoken, signal),
       );
       const zeros = vectors[0]?.map(() => 0) ?? [];

@@ -8,7 +8,7 @@ import { configDifference, fixedSettings } from '../../config/resolve.ts';
 import { type Before, loadNight, type TaskData } from '../../questions/task.ts';
 import { remove } from '../../store/blobs.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
-import { agentsIn, type ModelRef, modelsOf } from '../../store/models.ts';
+import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
 import {
   heldOutOf,
   type NightEntry,
@@ -85,16 +85,16 @@ export async function questionsOfNight(
 
 /** What the workflow needs to know of a night: references and a sentence. */
 export type PlannedNight = {
-  readonly agents: readonly Agent<ModelRef>[];
+  readonly agents: readonly Agent<Model>[];
   /** Whose held-out debates of which iteration the starting agents' are. */
   readonly evaluated: NightStart['evaluated'];
   readonly said: string;
 };
 
-export function plannedNight({ series, start }: NightPlan, store: Store): PlannedNight {
+export function plannedNight({ series, start }: NightPlan, base: BaseModel): PlannedNight {
   const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
   return {
-    agents: agentsIn(store, start.agents),
+    agents: agentsOf(base, start.agents),
     evaluated: start.evaluated,
     said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
   };
@@ -106,7 +106,7 @@ async function stateOf(
   series: string,
   store: Store,
 ): Promise<SeriesState> {
-  const first = baseAgents<ModelRef>(agents, methods[method].roles, { kind: 'base' });
+  const first = baseAgents(agents, methods[method].roles, null);
   return seriesState(ledger, first, ledger.length === 0 ? [] : await heldOutOf(store, series));
 }
 
@@ -135,18 +135,18 @@ export type SeriesState = {
  * Reads a ledger up to some night. The nights that count form a chain, each begun from the one before it; a night that another one
  * has overtaken is in the ledger too, but nothing follows from it.
  *
- * @param agents those that the first night begins with
+ * @param agents the models that the first night begins with
  * @param heldOut the series' own; not looked at before its first night
  */
 export function seriesState(
   ledger: readonly NightEntry[],
-  agents: readonly Agent<ModelRef>[],
+  agents: AgentModels,
   heldOut: readonly HeldOutQuestion[],
 ): SeriesState {
   const counting = ledger.filter(({ next }) => next !== null);
   const last = counting.at(-1);
   if (last === undefined || last.next === null) {
-    const start = { night: null, agents: modelsOf(agents), evaluated: null };
+    const start = { night: null, agents, evaluated: null };
     return { head: 0, start, before: null };
   }
   return {

@@ -4,13 +4,14 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../config/expe
 import { InvalidConfig } from '../../config/faults.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { configDifference, resolveConfig } from '../../config/resolve.ts';
-import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { report } from '../../observe/events.ts';
 import { loadHeldOut, loadTask, type TaskData } from '../../questions/task.ts';
 import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
+import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -23,6 +24,8 @@ export type Plan = {
   readonly iterations: number;
   /** Of each agent: the roles that it has models for. */
   readonly roles: readonly { readonly name: string }[];
+  /** The base model of all agents. */
+  readonly base: Model;
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
@@ -63,7 +66,7 @@ export async function prepare(
     const questions = await questionsOf(load, experiment, files, begun !== null);
     return { night, questions, transfer: await transferTasks(config, files, begun !== null, signal) };
   });
-  const { servesAdapters } = await faultsOf('model', signal, () => usableEndpoint(config, endpoints, signal));
+  const { base, servesTuned } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
   await writeDocument(files.config, config);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -71,10 +74,11 @@ export async function prepare(
     agents: config.agents,
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
-    learners: servesAdapters ? learnerGroups(config.agents, learning) : [],
+    base: untuned(base),
+    learners: servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
-    ...(night === null ? {} : { night: plannedNight(night, store) }),
+    ...(night === null ? {} : { night: plannedNight(night, base) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
@@ -121,19 +125,20 @@ function requireSameConfig(
   );
 }
 
-async function usableEndpoint(
+/** The experiment's base model, whose endpoint answers, and whether that serves what is fine-tuned on it. */
+async function usableModel(
   config: ExperimentConfig,
   endpoints: Endpoints,
   signal: AbortSignal,
-): Promise<Endpoint> {
+): Promise<{ base: BaseModel; servesTuned: boolean }> {
   const { endpoint: name, model_name_or_path: model } = config.model;
-  const endpoint = endpoints.get(name, model);
-  if (config.iterations > 0 && !endpoint.servesAdapters) {
+  const endpoint = endpoints.for({ endpoint: name, name: model });
+  if (config.iterations > 0 && !endpoint.servesTuned) {
     const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
   await endpoint.check(signal);
-  return endpoint;
+  return { base: await identifyBaseModel(name, model), servesTuned: endpoint.servesTuned };
 }
 
 /** Whatever keeps the questions or the engine from being there ends the run at once: a start is the time to be told. */

@@ -3,55 +3,50 @@ import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
 import { report } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
-import type { ModelRef } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineRefused } from '../errors.ts';
 import type { ChatClient } from './chat-client.ts';
 
-export type AdapterRef = Extract<ModelRef, { kind: 'adapter' }>;
-
-/** The path of a folder that the server can read, for the `uri` of a model. */
-export type LocalCopy = (uri: string) => Promise<string>;
-
-const pathItself: LocalCopy = async (uri) => uri;
+/** The folder of the model with this content address, on the server's machine. */
+export type ModelFolder = (key: string) => string | Promise<string>;
 
 export interface LoadedAdapters {
-  /** Runs `fn` with the name under which the server has the adapter, loading it first where needed. */
-  use<T>(ref: AdapterRef, signal: AbortSignal, fn: (name: string) => Promise<T>): Promise<T>;
+  /** Runs `fn` with the server's name for the adapter with this content address; loads the adapter first where needed. */
+  use<T>(key: string, signal: AbortSignal, fn: (name: string) => Promise<T>): Promise<T>;
 }
 
 /**
- * Adapters of one server, named `colloquy-` and the first 16 digits of their content's hash, so that a name never comes to
- * mean other weights. Above `limit` the one used longest ago and not in use is unloaded.
+ * Adapters of one server, named `colloquy-` and the first 16 digits of their content address, so that a name never comes to
+ * mean other weights. When there are more than `limit`, the one that was used longest ago and is not in use is unloaded.
  */
 export function createLoadedAdapters(
   client: ChatClient,
   baseModel: string,
-  localCopy: LocalCopy = pathItself,
+  folderOf: ModelFolder,
   limit = 48,
 ): LoadedAdapters {
   /** In order of use, the latest last. */
-  const slots = new Map<string, Slot>();
+  const loaded = new Map<string, Adapter>();
   let baseline: Promise<string> | undefined;
 
-  function slotFor(ref: AdapterRef): Slot {
-    const name = adapterName(ref);
-    const slot = slots.get(name) ?? { name, users: 0, loaded: load(name, ref.uri) };
-    slots.delete(name);
-    slots.set(name, slot);
-    // One that failed to load is tried again by whoever comes next.
-    slot.loaded.catch(() => forget(slot));
-    return slot;
+  function adapterOf(key: string): Adapter {
+    const name = `colloquy-${key.slice(0, 16)}`;
+    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, key) };
+    loaded.delete(name);
+    loaded.set(name, adapter);
+    // An adapter that failed to load is tried again by the next request for it.
+    adapter.ready.catch(() => forget(adapter));
+    return adapter;
   }
 
-  function forget(slot: Slot): void {
-    if (slots.get(slot.name) === slot) slots.delete(slot.name);
+  function forget(adapter: Adapter): void {
+    if (loaded.get(adapter.name) === adapter) loaded.delete(adapter.name);
   }
 
-  // Loading serves all that wait for the adapter, so no single caller's signal ends it.
-  async function load(name: string, uri: string): Promise<void> {
+  // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
+  async function load(name: string, key: string): Promise<void> {
     const { signal } = new AbortController();
-    const path = await localCopy(uri);
+    const path = await folderOf(key);
     try {
       await client.loadAdapter(name, path, signal);
     } catch (error) {
@@ -66,48 +61,45 @@ export function createLoadedAdapters(
   }
 
   async function canary(model: string, signal: AbortSignal): Promise<string> {
-    return (await client.promptLogprobs(model, canaryMessages, signal)).join();
+    const tokens = await client.promptTokens({ model, messages: canaryMessages }, signal);
+    return tokens.map(({ logprob }) => logprob).join();
   }
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
-    for (const slot of slots.values()) {
-      if (slots.size <= limit) return;
-      if (slot.users > 0) continue;
-      forget(slot);
-      // Gone already, or the server will refuse the next load and say why.
-      await client.unloadAdapter(slot.name, signal).catch(() => undefined);
+    for (const adapter of loaded.values()) {
+      if (loaded.size <= limit) return;
+      if (adapter.users > 0) continue;
+      forget(adapter);
+      // If this fails, the server has forgotten it already, or it will refuse the next load and say why.
+      await client.unloadAdapter(adapter.name, signal).catch(() => undefined);
     }
   }
 
   return {
-    async use(ref, signal, fn) {
+    async use(key, signal, fn) {
       for (let again = true; ; again = false) {
-        const slot = slotFor(ref);
-        slot.users += 1;
+        const adapter = adapterOf(key);
+        adapter.users += 1;
         try {
-          await abortable(slot.loaded, signal);
-          return await fn(slot.name);
+          await abortable(adapter.ready, signal);
+          return await fn(adapter.name);
         } catch (error) {
-          // The server has started again since, and knows the adapter no more.
+          // The server has started again since then, and no longer has the adapter.
           if (!again || !(error instanceof EngineRefused && error.status === 404)) throw error;
-          forget(slot);
+          forget(adapter);
         } finally {
-          slot.users -= 1;
+          adapter.users -= 1;
         }
       }
     },
   };
 }
 
-interface Slot {
+interface Adapter {
   readonly name: string;
-  readonly loaded: Promise<void>;
-  /** Calls under way that count on it. */
+  readonly ready: Promise<void>;
+  /** How many requests are using it. */
   users: number;
-}
-
-function adapterName(ref: AdapterRef): string {
-  return `colloquy-${ref.key.slice(0, 16)}`;
 }
 
 /** Any text would do; one with digits and letters suits the embedded model and large ones alike. */
@@ -117,12 +109,11 @@ const canaryMessages: readonly Message[] = [
   { role: 'user', content: 'Is 31 right?' },
 ];
 
-/** A look into an adapter's own file, where its effect is in doubt. */
 /**
  * Whether the LoRA adapter in the folder `path` is the identity: every `lora_B` matrix is zero, as before the first step of
- * training (and after a single step of a warm-up, whose learning rate is 0). False when that cannot be read here.
+ * training (and after a single step of a warm-up, whose learning rate is 0). False when the folder cannot be read from here.
  */
-export async function adapterChangesNothing(path: string): Promise<boolean> {
+async function adapterChangesNothing(path: string): Promise<boolean> {
   try {
     const folder = fileBlobs(path);
     const read = async (start: number, bytes: number): Promise<Buffer> =>

@@ -1,34 +1,43 @@
+/** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { ModelRef } from '../../store/models.ts';
+import type { Model } from '../../store/models.ts';
 import type { ChatCompletion, ChatRequest, OnBusy } from './chat-client.ts';
+import type { RequestSlots } from './request-slots.ts';
 import type { ResponsesToScore } from './score.ts';
-import type { Turn } from './request-slots.ts';
 
-/** A place where an experiment's models answer: its base model and the adapters fine-tuned on it. */
+/** Where a base model answers, and the models that are fine-tuned on it. Only an endpoint looks into a model's form. */
 export interface Endpoint {
   /**
-   * One answer of `model`; loads its adapter first when the server does not have it (any more). To be called in a `turn`, so
-   * that the server has no more in flight than it can take.
+   * Has the server load what `models` need and it does not have yet, and proves that each fine-tune changes the answers.
+   *
+   * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
+   */
+  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  /**
+   * One answer of `model`, which is served first when it is not (any more). To be called in a slot, so that the server has no
+   * more requests in flight than it can take.
+   *
+   * @throws AdaptersUnsupported, or the chat client's errors
    */
   chat(
-    model: ModelRef,
+    model: Model,
     request: Omit<ChatRequest, 'model'>,
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<ChatCompletion>;
   /**
-   * How likely `model` finds each response (score-response.ts). To be called in a `turn`.
+   * How likely `model` finds each response (score.ts). To be called in a slot.
    *
-   * @throws PromptLogprobsUnsupported, or the chat client's errors
+   * @throws PromptLogprobsUnsupported, AdaptersUnsupported, or the chat client's errors
    */
   score(
-    model: ModelRef,
+    model: Model,
     request: ResponsesToScore,
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<readonly ResponseScore[]>;
   /**
-   * The texts as vectors, by a base model that is a sentence encoder (embed-texts.ts). To be called in a `turn`.
+   * The texts as vectors, by a base model that is a sentence encoder. To be called in a slot.
    *
    * @throws EmbeddingsUnsupported, or the chat client's errors
    */
@@ -38,23 +47,22 @@ export interface Endpoint {
     onBusy?: OnBusy,
   ): Promise<readonly (readonly number[])[]>;
   /**
-   * Loads the adapters of `models` that are not loaded yet, and proves that each changes the answers.
-   *
-   * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
-   */
-  prepare(models: readonly ModelRef[], signal: AbortSignal): Promise<void>;
-  /**
-   * Preflight: the server answers and has the base model.
+   * The server answers and has the base model.
    *
    * @throws ModelNotServed, or the chat client's errors
    */
   check(signal?: AbortSignal): Promise<void>;
-  /** Whether it can answer with fine-tuned models, and not with the base alone. */
-  readonly servesAdapters: boolean;
-  /** How many turns are taken at once. */
-  readonly maxConcurrency: number;
-  /** A turn lasts until what came of it is safe: so much can be lost, and no more. */
-  readonly turn: Turn;
+  /** Whether it can answer with fine-tuned models, and not only with the base model. */
+  readonly servesTuned: boolean;
+  /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
+  readonly slots: RequestSlots;
+  /**
+   * Leaves the worker's device to a fine-tune: resolves when no slot is taken, and gives none until `takeDevice`. An endpoint
+   * whose server has a device of its own goes on answering.
+   */
+  yieldDevice(): Promise<void>;
+  /** Takes the worker's device back after a fine-tune. */
+  takeDevice(): Promise<void>;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */
   close(): Promise<void>;
 }

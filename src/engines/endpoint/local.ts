@@ -1,24 +1,24 @@
-/** The endpoint `local`: the embedded engine, which this process starts, watches and starts again. */
+/** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, type EngineDied, EngineUnreachable, ModelNotServed } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
-import { createLoadedAdapters, type LoadedAdapters, type LocalCopy } from './adapters.ts';
+import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
-import { createTurns } from './request-slots.ts';
-import { scoreResponses } from './score.ts';
+import { createModelServer, type ModelServer } from './model-server.ts';
+import { createRequestSlots } from './request-slots.ts';
 
-export type LocalEndpointConfig = Extract<EndpointConfig, { kind: 'local' }>;
+export type LocalConfig = Extract<EndpointConfig, { kind: 'local' }>;
 
 /** @param baseModel the name under which `engine` serves its base model */
 export function createLocalEndpoint(
-  config: LocalEndpointConfig,
+  config: LocalConfig,
   baseModel: string,
   engine: EngineProcess,
-  localCopy?: LocalCopy,
+  modelFolder: ModelFolder,
 ): Endpoint {
-  const maxConcurrency = config.max_concurrency ?? 128;
+  const slots = createRequestSlots(config.max_concurrency ?? 128);
   let connection: Connection | undefined;
 
   async function connect(signal: AbortSignal): Promise<Connection> {
@@ -27,11 +27,12 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    connection = { engine: running, client, adapters: createLoadedAdapters(client, baseModel, localCopy) };
+    const adapters = createLoadedAdapters(client, baseModel, modelFolder);
+    connection = { engine: running, client, server: createModelServer(client, baseModel, adapters) };
     return connection;
   }
 
-  /** `work`, and again with the next engine when this one died of something. */
+  /** `work`, and again with the next engine when this one has died. */
   async function outlive<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       const connection = await connect(signal);
@@ -48,33 +49,13 @@ export function createLocalEndpoint(
   }
 
   return {
-    servesAdapters: true,
-    maxConcurrency,
-    turn: createTurns(maxConcurrency),
+    serve: (models, signal) => outlive(signal, ({ server }) => server.serve(models, signal)),
     chat: (model, request, signal, onBusy) =>
-      outlive(signal, ({ client, adapters }) =>
-        model.kind === 'base'
-          ? client.complete({ ...request, model: baseModel }, signal, onBusy)
-          : adapters.use(model, signal, (name) =>
-              client.complete({ ...request, model: name }, signal, onBusy),
-            ),
-      ),
+      outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
     score: (model, request, signal, onBusy) =>
-      outlive(signal, ({ client, adapters }) => {
-        const score = (name: string) => scoreResponses(client, name, request, signal, onBusy);
-        return model.kind === 'base' ? score(baseModel) : adapters.use(model, signal, score);
-      }),
+      outlive(signal, ({ server }) => server.score(model, request, signal, onBusy)),
     async embed() {
       throw new EmbeddingsUnsupported(baseModel);
-    },
-    async prepare(models, signal) {
-      await outlive(signal, async ({ adapters }) => {
-        await Promise.all(
-          models.map(async (model) => {
-            if (model.kind === 'adapter') await adapters.use(model, signal, async () => undefined);
-          }),
-        );
-      });
     },
     async check(signal = new AbortController().signal) {
       await outlive(signal, async ({ client, engine }) => {
@@ -82,6 +63,10 @@ export function createLocalEndpoint(
         if (!served.includes(baseModel)) throw new ModelNotServed(engine.url, baseModel, served);
       });
     },
+    servesTuned: true,
+    slots,
+    yieldDevice: () => slots.close(),
+    takeDevice: async () => slots.open(),
     async close() {
       await engine.close();
       connection?.client.close();
@@ -92,7 +77,7 @@ export function createLocalEndpoint(
 interface Connection {
   readonly engine: RunningEngine;
   readonly client: ChatClient;
-  readonly adapters: LoadedAdapters;
+  readonly server: ModelServer;
 }
 
 /** A connection breaks a moment before the process that held it is seen to have ended. */

@@ -1,19 +1,29 @@
-import { resolve } from 'node:path';
+/** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { InvalidConfig } from '../../config/faults.ts';
-import { projectRoot } from '../../config/installation.ts';
-import { isThere } from '../../config/load.ts';
+import type { BaseModel, Model } from '../../store/models.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
-import type { LocalCopy } from './adapters.ts';
+import type { ModelFolder } from './adapters.ts';
+import { requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
-import { createUrlEndpoint } from './remote.ts';
-import { ColloquyError, exitCodes } from '../../errors.ts';
+import { createOpenAiEndpoint } from './openai.ts';
+import { createVllmEndpoint } from './vllm.ts';
 
-/** The endpoints that a worker has in use: one for each (endpoint, base model), so one engine for each base model. */
-export interface Endpoints {
-  /** @throws InvalidConfig when the worker's configuration has no endpoint of that name */
-  get(name: string, baseModel: string): Endpoint;
+/** One endpoint for each base model at each place, so one engine for each base model. */
+export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> {
+  /**
+   * What answers for a base model and for all models that are fine-tuned on it.
+   *
+   * @throws InvalidConfig when the worker's configuration has no endpoint of that name
+   */
+  for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
+  /**
+   * Has every model served by its endpoint.
+   *
+   * @throws BaseModelChanged, or as `Endpoint.serve` does
+   */
+  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
   /** Closes all of them; resolves when nothing that they started is left. */
   close(): Promise<void>;
 }
@@ -23,21 +33,35 @@ export function createEndpoints(
   configs: Readonly<Record<string, EndpointConfig>>,
   deps: EndpointDeps,
 ): Endpoints {
-  const open = new Map<string, Endpoint>();
+  const opened = new Map<string, Endpoint>();
+  const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
+    await Promise.all([...opened.values()].map(work));
+  };
+
+  function endpointFor({ endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint {
+    const id = JSON.stringify([name, baseModel]);
+    const known = opened.get(id);
+    if (known !== undefined) return known;
+    const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
+    if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
+    const endpoint = openEndpoint(config, baseModel, deps);
+    opened.set(id, endpoint);
+    return endpoint;
+  }
+
   return {
-    get(name, baseModel) {
-      const key = JSON.stringify([name, baseModel]);
-      const known = open.get(key);
-      if (known !== undefined) return known;
-      const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
-      if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
-      const endpoint = openEndpoint(config, baseModel, deps);
-      open.set(key, endpoint);
-      return endpoint;
+    for: endpointFor,
+    async serve(models, signal) {
+      const bases = new Map(models.map(({ base }) => [JSON.stringify(base), base]));
+      for (const [id, base] of bases) {
+        await requireSameWeights(base);
+        const itsModels = models.filter((model) => JSON.stringify(model.base) === id);
+        await endpointFor(base).serve(itsModels, signal);
+      }
     },
-    async close() {
-      await Promise.all([...open.values()].map((endpoint) => endpoint.close()));
-    },
+    yieldDevice: () => each((endpoint) => endpoint.yieldDevice()),
+    takeDevice: () => each((endpoint) => endpoint.takeDevice()),
+    close: () => each((endpoint) => endpoint.close()),
   };
 }
 
@@ -49,57 +73,31 @@ function unknownEndpoint(name: string, known: readonly string[]): InvalidConfig 
 }
 
 export interface EndpointDeps {
+  /** Where the store keeps the models that were fine-tuned here. */
+  readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
-  /** Finds models in the worker's store; without it a model's `uri` is a path. */
-  readonly localCopy?: LocalCopy;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
 }
 
 /** The endpoint that `config` describes, for one base model. Nothing is started or reached before its first use. */
 export function openEndpoint(config: EndpointConfig, baseModel: string, deps: EndpointDeps): Endpoint {
-  if (config.kind !== 'local') return createUrlEndpoint(config, baseModel, deps.localCopy);
-  const engine = createEngineProcess({
-    ...deps.engine,
-    model: resolveModel(baseModel),
-    servedModelName: baseModel,
-    logFolder: deps.logFolder,
-  });
-  return createLocalEndpoint(config, baseModel, engine, deps.localCopy);
-}
-
-/**
- * What the Python programs load for `model_name_or_path`: the absolute path when it is a folder (relative to the project's
- * root, or absolute), else the name itself, a hub id.
- *
- * @throws ModelFolderMissing when it is no folder that is there, and no hub id either
- */
-export function resolveModel(modelNameOrPath: string): string {
-  const path = resolve(projectRoot, modelNameOrPath);
-  if (isThere(path)) return path;
-  if (hubId.test(modelNameOrPath)) return modelNameOrPath;
-  throw new ModelFolderMissing(modelNameOrPath, path);
-}
-
-/** Told before an engine is started: loading Python's libraries only to hear the same takes long. */
-export class ModelFolderMissing extends ColloquyError {
-  override name = 'ModelFolderMissing' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
-  readonly model: string;
-  /** Where it was looked for. */
-  readonly path: string;
-
-  constructor(model: string, path: string) {
-    super(
-      `There is no folder ${path}, and "${model}" is no hub id such as Qwen/Qwen3-4B. ` +
-        `Correct model_name_or_path, or put the model there.`,
-    );
-    this.model = model;
-    this.path = path;
+  switch (config.kind) {
+    case 'local': {
+      const engine = createEngineProcess({
+        ...deps.engine,
+        model: resolveModel(baseModel),
+        servedModelName: baseModel,
+        logFolder: deps.logFolder,
+      });
+      return createLocalEndpoint(config, baseModel, engine, deps.modelFolder);
+    }
+    case 'vllm':
+      return createVllmEndpoint(config, baseModel, deps.modelFolder);
+    case 'openai':
+    default:
+      config.kind satisfies 'openai';
+      return createOpenAiEndpoint(config, baseModel);
   }
 }
-
-/** NAME or OWNER/NAME: https://huggingface.co/docs/huggingface_hub (validate_repo_id). */
-const hubId = /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/;

@@ -1,51 +1,29 @@
-/** Endpoints that somebody else runs: a vLLM server, or any server of the OpenAI chat protocol. */
+/** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
-import { AdaptersUnsupported, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
-import { createLoadedAdapters, type LocalCopy } from './adapters.ts';
+import { EngineRefused, ModelNotServed } from '../errors.ts';
+import type { LoadedAdapters } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
-import { createTurns } from './request-slots.ts';
-import { embedTexts, scoreResponses } from './score.ts';
+import { createModelServer } from './model-server.ts';
+import { createRequestSlots } from './request-slots.ts';
 
-export type UrlEndpointConfig = Exclude<EndpointConfig, { kind: 'local' }>;
+export type RemoteServer = {
+  readonly config: Extract<EndpointConfig, { url: string }>;
+  /** The server's name for the base model. */
+  readonly baseModel: string;
+  /** How many requests it has in flight where the config does not say. */
+  readonly defaultSlots: number;
+  /** The fine-tuned models that it loads; null when it loads none. */
+  readonly adapters: ((client: ChatClient) => LoadedAdapters) | null;
+};
 
-/** @param baseModel the server's name for the base model */
-export function createUrlEndpoint(
-  config: UrlEndpointConfig,
-  baseModel: string,
-  localCopy?: LocalCopy,
-): Endpoint {
+/** Its server has a device of its own, so fine-tunes here do not concern it. */
+export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters }: RemoteServer): Endpoint {
   const url = apiUrl(config.url);
   const client = createChatClient({ url, apiKeyEnv: config.api_key_env });
-  const adapters = config.kind === 'vllm' ? createLoadedAdapters(client, baseModel, localCopy) : undefined;
-  const maxConcurrency = config.max_concurrency ?? (config.kind === 'vllm' ? 64 : 8);
-
   return {
-    servesAdapters: config.kind === 'vllm',
-    maxConcurrency,
-    turn: createTurns(maxConcurrency),
-    async chat(model, request, signal, onBusy) {
-      if (model.kind === 'base') return client.complete({ ...request, model: baseModel }, signal, onBusy);
-      if (adapters === undefined) throw new AdaptersUnsupported(url);
-      return adapters.use(model, signal, (name) =>
-        client.complete({ ...request, model: name }, signal, onBusy),
-      );
-    },
-    async score(model, request, signal, onBusy) {
-      if (adapters === undefined) throw new PromptLogprobsUnsupported(client.url);
-      const score = (name: string) => scoreResponses(client, name, request, signal, onBusy);
-      return model.kind === 'base' ? score(baseModel) : adapters.use(model, signal, score);
-    },
-    embed: (texts, signal, onBusy) => embedTexts(client, baseModel, texts, signal, onBusy),
-    async prepare(models, signal) {
-      await Promise.all(
-        models.map(async (model) => {
-          if (model.kind === 'base') return;
-          if (adapters === undefined) throw new AdaptersUnsupported(url);
-          await adapters.use(model, signal, async () => undefined);
-        }),
-      );
-    },
+    ...createModelServer(client, baseModel, adapters?.(client) ?? null),
+    embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
       const hasty = createChatClient({ url, apiKeyEnv: config.api_key_env, ...checkPatience });
       try {
@@ -55,13 +33,15 @@ export function createUrlEndpoint(
         hasty.close();
       }
     },
-    async close() {
-      client.close();
-    },
+    servesTuned: adapters !== null,
+    slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
+    yieldDevice: async () => undefined,
+    takeDevice: async () => undefined,
+    close: async () => client.close(),
   };
 }
 
-/** A server that is silent when the experiment starts is told at once; one that is silent later is waited for. */
+/** A server that is silent when the experiment starts is reported at once; one that is silent later is waited for. */
 const checkPatience = { timeoutMs: 30_000, patienceMs: 30_000 };
 
 /** A bare `http://host:port` gets the `/v1` under which all such servers answer. */
@@ -69,7 +49,7 @@ function apiUrl(url: string): string {
   return new URL(url).pathname === '/' ? `${url.replace(/\/+$/, '')}/v1` : url;
 }
 
-/** Some servers list no models: what then counts is that one token comes back. */
+/** Some servers list no models: then one token that comes back is proof enough. */
 async function servedModels(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<string[]> {
   try {
     return (await client.listModels(signal)).map(({ id }) => id);

@@ -1,0 +1,73 @@
+/** Which base model a name means where this worker runs. */
+import { resolve } from 'node:path';
+import { projectRoot } from '../../config/installation.ts';
+import { isThere } from '../../config/load.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+import { type BaseModel, baseModelHash } from '../../store/models.ts';
+
+/**
+ * The base model that an experiment's config names. Its weights are hashed where they are in a folder here.
+ *
+ * @throws ModelFolderMissing
+ */
+export async function identifyBaseModel(endpoint: string, modelNameOrPath: string): Promise<BaseModel> {
+  const weights = await baseModelHash(resolveModel(modelNameOrPath));
+  return { endpoint, name: modelNameOrPath, revision: null, weights };
+}
+
+/** @throws BaseModelChanged when the folder of `base` has other weights now; ModelFolderMissing */
+export async function requireSameWeights(base: BaseModel): Promise<void> {
+  const { weights } = await identifyBaseModel(base.endpoint, base.name);
+  if (weights !== base.weights) throw new BaseModelChanged(base.name);
+}
+
+/** The base model's folder has other weights than when the experiment was prepared. */
+export class BaseModelChanged extends ColloquyError {
+  override name = 'BaseModelChanged' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+
+  constructor(model: string) {
+    super(
+      `The weights of ${model} are not those that this experiment began with. ` +
+        `Put the old weights back and try again, or start the experiment again to go on with the new ones.`,
+    );
+    this.model = model;
+  }
+}
+
+/**
+ * What the Python programs load for `model_name_or_path`: the absolute path when it is a folder (relative to the project's
+ * root, or absolute), else the name itself, a hub id.
+ *
+ * @throws ModelFolderMissing when it is no folder that is there, and no hub id either
+ */
+export function resolveModel(modelNameOrPath: string): string {
+  const path = resolve(projectRoot, modelNameOrPath);
+  if (isThere(path)) return path;
+  if (hubId.test(modelNameOrPath)) return modelNameOrPath;
+  throw new ModelFolderMissing(modelNameOrPath, path);
+}
+
+/** Told before an engine is started: loading Python's libraries only to hear the same takes long. */
+export class ModelFolderMissing extends ColloquyError {
+  override name = 'ModelFolderMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+  /** Where it was looked for. */
+  readonly path: string;
+
+  constructor(model: string, path: string) {
+    super(
+      `There is no folder ${path}, and "${model}" is no hub id such as Qwen/Qwen3-4B. ` +
+        `Correct model_name_or_path, or put the model there.`,
+    );
+    this.model = model;
+    this.path = path;
+  }
+}
+
+/** NAME or OWNER/NAME: https://huggingface.co/docs/huggingface_hub (validate_repo_id). */
+const hubId = /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/;

@@ -1,0 +1,42 @@
+/** What one running server answers for a base model and for the models fine-tuned on it: the part that all endpoints share. */
+import type { Model } from '../../store/models.ts';
+import { AdaptersUnsupported, PromptLogprobsUnsupported } from '../errors.ts';
+import type { LoadedAdapters } from './adapters.ts';
+import type { ChatClient } from './chat-client.ts';
+import type { Endpoint } from './endpoint.ts';
+import { scoreResponses } from './score.ts';
+
+export type ModelServer = Pick<Endpoint, 'serve' | 'chat' | 'score'>;
+
+/**
+ * @param baseModel the server's name for the base model
+ * @param adapters null for a server that has only its own models: it says nothing about its prompts' tokens either
+ */
+export function createModelServer(
+  client: ChatClient,
+  baseModel: string,
+  adapters: LoadedAdapters | null,
+): ModelServer {
+  /** Runs `fn` with the server's name for the model. */
+  async function withName<T>(
+    { tuned }: Model,
+    signal: AbortSignal,
+    fn: (name: string) => Promise<T>,
+  ): Promise<T> {
+    if (tuned === null) return fn(baseModel);
+    if (adapters === null) throw new AdaptersUnsupported(client.url);
+    return adapters.use(tuned.key, signal, fn);
+  }
+
+  return {
+    async serve(models, signal) {
+      await Promise.all(models.map((model) => withName(model, signal, async () => undefined)));
+    },
+    chat: (model, request, signal, onBusy) =>
+      withName(model, signal, (name) => client.complete({ ...request, model: name }, signal, onBusy)),
+    async score(model, request, signal, onBusy) {
+      if (adapters === null) throw new PromptLogprobsUnsupported(client.url);
+      return withName(model, signal, (name) => scoreResponses(client, name, request, signal, onBusy));
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** What the OpenAI chat protocol's answers look like, as vLLM, engine/serve.py and hosted services give them. */
+import { z } from 'zod';
+import { EngineFailed, EngineRefused } from '../errors.ts';
+import { type HttpAnswer, withoutKey } from './http.ts';
+
+export const chatPath = '/chat/completions';
+
+const choiceSchema = z.object({
+  message: z.object({ content: z.string().nullish() }),
+  finish_reason: z.string().nullish(),
+});
+export const completionSchema = z.object({
+  model: z.string().nullish(),
+  choices: z.tuple([choiceSchema], choiceSchema),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
+});
+
+export const modelsSchema = z.object({
+  data: z.array(z.object({ id: z.string(), root: z.string().nullish() })),
+});
+
+/** By place in the prompt, then by token id; null for the first token, whose probability depends on nothing. */
+export const promptLogprobsSchema = z.object({
+  prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()).nullish(),
+});
+
+const embeddingSchema = z.object({ index: z.number(), embedding: z.array(z.number()).min(1) });
+export const embeddingsSchema = (texts: number) => z.object({ data: z.array(embeddingSchema).length(texts) });
+
+/** Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`). */
+export function isModel(answered: string | null | undefined, asked: string): boolean {
+  return !answered || answered === asked || answered.startsWith(`${asked}-`);
+}
+
+/** A spent quota comes as 429 too, but waiting does not fill it. */
+export function isBusy({ status }: HttpAnswer, words: string): boolean {
+  return status === 503 || (status === 429 && !/insufficient_quota|exceeded your current quota/i.test(words));
+}
+
+/** The error for a status that is neither success nor busy. */
+export function refusal(url: string, status: number, words: string): Error {
+  return status >= 500 || status === 408
+    ? new EngineFailed(url, status, words)
+    : new EngineRefused(url, status, words);
+}
+
+/**
+ * Milliseconds until a busy server is asked again: its own `retry-after` (seconds or an HTTP date) where it gives one, else 0.5 s
+ * doubling with each try up to 60 s. Up to a tenth is added by chance, so that waiting requests do not all come back at once.
+ */
+export function retryDelay(retryAfter: string | undefined, attempt: number, now = Date.now()): number {
+  const asked = parseRetryAfter(retryAfter, now);
+  const delay = asked ?? Math.min(60_000, 500 * 2 ** attempt);
+  return delay * (1 + Math.random() / 10);
+}
+
+function parseRetryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\s*\d+(\.\d+)?\s*$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** A server's message about an error, in whichever of the usual shapes: one line of at most 500 characters, without the key. */
+export function serverWords(answer: HttpAnswer, key: string | undefined): string {
+  if (answer.location !== undefined && answer.status < 400) {
+    return withoutKey(`moved to ${answer.location}; use that URL`, key);
+  }
+  // The key is taken out before the text is cut, so that no half of it stays.
+  const words = withoutKey(messageIn(answer.text) ?? answer.text, key)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return words === '' ? '(no words)' : words.slice(0, 500);
+}
+
+/** OpenAI and vLLM: `{error: {message, code}}`; older vLLM: `{message}`; FastAPI: `{detail}`; some: `{error: text}`. */
+const errorSchema = z.union([
+  z
+    .object({ error: z.object({ message: z.string(), code: z.union([z.string(), z.number()]).nullish() }) })
+    .transform(({ error }) =>
+      typeof error.code === 'string' ? `${error.message} (${error.code})` : error.message,
+    ),
+  z.object({ error: z.string() }).transform(({ error }) => error),
+  z.object({ message: z.string() }).transform(({ message }) => message),
+  z.object({ detail: z.string() }).transform(({ detail }) => detail),
+]);
+
+function messageIn(text: string): string | undefined {
+  try {
+    return errorSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

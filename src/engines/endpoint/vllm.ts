@@ -1,0 +1,25 @@
+import type { EndpointConfig } from '../../config/endpoints.ts';
+import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
+import type { Endpoint } from './endpoint.ts';
+import { createRemoteEndpoint } from './remote.ts';
+
+export type VllmConfig = Extract<EndpointConfig, { kind: 'vllm' }>;
+
+/**
+ * The kind `vllm`: a vLLM server at a URL, started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING, so that it loads
+ * adapters while it runs. It reads them from the worker's store: both see the same folders under the same paths.
+ *
+ * @param baseModel the server's name for the base model
+ */
+export function createVllmEndpoint(
+  config: VllmConfig,
+  baseModel: string,
+  modelFolder: ModelFolder,
+): Endpoint {
+  return createRemoteEndpoint({
+    config,
+    baseModel,
+    defaultSlots: 64,
+    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder),
+  });
+}

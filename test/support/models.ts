@@ -1,0 +1,15 @@
+import { adapterOf, type BaseModel, type Model, untuned } from '../../src/store/models.ts';
+
+/** A base model of which only the name counts. */
+export function baseNamed(name: string, endpoint = 'instant'): BaseModel {
+  return { endpoint, name, revision: null, weights: name };
+}
+
+export function modelNamed(name: string, endpoint?: string): Model {
+  return untuned(baseNamed(name, endpoint));
+}
+
+/** A fine-tuned model whose content address is one hexadecimal digit, repeated. */
+export function adapterNamed(digit: string, base = baseNamed('instant')): Model {
+  return adapterOf(base, digit.repeat(64));
+}
