@@ -37,17 +37,27 @@ export async function claim(work: Place): Promise<Claim> {
   for (let epoch = Math.max(0, ...(await epochsOf(work))) + 1; ; epoch++) {
     const mine = claimOf(work, epoch);
     if ((await mine.blobs.putOnce(mine.name, token)) === 'other') continue;
-    const next = claimOf(work, epoch + 1);
     return {
       epoch,
-      require: async () => {
-        const [own, later] = await Promise.all([mine.blobs.get(mine.name), next.blobs.size(next.name)]);
-        // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
-        if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(work.where);
-      },
+      require: shared(() => check(mine, claimOf(work, epoch + 1), token)),
       finish: () => endClaims(work, epoch),
     };
   }
+}
+
+async function check(mine: Place, next: Place, token: Buffer): Promise<void> {
+  const [own, later] = await Promise.all([mine.blobs.get(mine.name), next.blobs.size(next.name)]);
+  // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
+  if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(mine.where);
+}
+
+/** A check that is under way serves all who ask meanwhile: answers come and go many at a time. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let underWay: Promise<void> | undefined;
+  return () => {
+    underWay ??= work().finally(() => (underWay = undefined));
+    return underWay;
+  };
 }
 
 /**
