@@ -1,10 +1,7 @@
 import { expect, it } from 'vitest';
 import { AdapterWithoutEffect } from '../../src/engines/errors.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
-import {
-  createLoadedAdapters,
-  type LoadedAdapters,
-} from '../../src/engines/endpoint/adapters.ts';
+import { createLoadedAdapters, type LoadedAdapters } from '../../src/engines/endpoint/adapters.ts';
 import { type Asked, completion, json, serve, type TestServer } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
