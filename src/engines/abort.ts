@@ -3,8 +3,8 @@ type Waiting = { readonly calls: Set<Call>; readonly listener: () => void };
 const waiting = new WeakMap<AbortSignal, Waiting>();
 
 /**
- * Calls `fn` once when `signal` is aborted, at once when it is already; returns what undoes that. One signal ends hundreds of
- * requests here: they share one listener, as one for each would cost more than all else that a request does itself.
+ * Calls `fn` once when `signal` is aborted, at once if it is aborted already. Returns a function that undoes this. One signal
+ * ends hundreds of requests here: they share one listener, because adding one looks through all that the signal has.
  */
 export function onAbort(signal: AbortSignal, fn: () => void): () => void {
   if (signal.aborted) {
@@ -18,7 +18,7 @@ export function onAbort(signal: AbortSignal, fn: () => void): () => void {
   return () => {
     calls.delete(call);
     if (calls.size > 0) return;
-    // A signal made of others is kept from the garbage collector as long as somebody listens.
+    // A signal that was made of others is not garbage-collected as long as it has a listener.
     signal.removeEventListener('abort', listener);
     waiting.delete(signal);
   };
@@ -35,8 +35,10 @@ function listen(signal: AbortSignal): Waiting {
   return listening;
 }
 
-/** Waiting that a signal can end. The reason is thrown as it is, so that Temporal sees its own CancelledFailure. */
-/** `promise`, or the signal's reason as soon as it is aborted. What `promise` stands for goes on regardless. */
+/**
+ * `promise`, or a rejection with the signal's reason as soon as it is aborted: the reason itself, so that Temporal sees its own
+ * CancelledFailure. The work behind `promise` goes on regardless.
+ */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stopListening = (): void => undefined;
@@ -53,7 +55,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
-/** Resolves after `ms` milliseconds; throws the signal's reason when it is aborted before. */
+/** Resolves after `ms` milliseconds. Throws the signal's reason when it is aborted before that. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   try {

@@ -37,7 +37,7 @@ export interface Blobs {
   list(prefix: string): Promise<string[]>;
   /**
    * Gives another name to a blob, or to everything below a name; false when there is nothing. Not all or nothing, so only for
-   * what nobody reads any more.
+   * what is no longer read.
    *
    * @throws StoreNotWritable
    */

@@ -130,8 +130,8 @@ export function modelOutput(store: Store, key: string): string {
 }
 
 /**
- * Puts a model that the trainer has made into the store, its manifest last, and seals the manifest: it tells when a file of the
- * model is damaged, and its seal when it is damaged itself.
+ * Puts a model that the trainer has made into the store, its manifest last, and seals the manifest: by it damage to a file of the
+ * model is noticed, and by its seal damage to itself.
  *
  * @throws DiskFull, StoreNotWritable
  */

@@ -1,9 +1,10 @@
 import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SeriesDamaged } from '../../src/store/errors.ts';
+import { NotVisibleYet, SeriesDamaged } from '../../src/store/errors.ts';
 import { addToLedger, heldOutHash, heldOutOf, type NightEntry, readLedger } from '../../src/store/series.ts';
 import { openStore, seriesFiles, type Store } from '../../src/store/store.ts';
+import { laggingHosts } from '../support/lagging-blobs.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const heldOut = [{ id: 'heldout-00000', text: '1+1', answer: '2' }];
@@ -59,6 +60,34 @@ describe('the ledger of a series', () => {
     expect((await readLedger(store, 'demo'))[0]!.experiment).toBe(names[won.indexOf(true)]);
     expect(await readdir(seriesFiles(store, 'demo').folder.where)).toEqual(['night-00001']);
   });
+
+  it.each([1, 5, 20])(
+    'gives each place to one night where hosts see each other %i operations late, and every host comes to the same nights',
+    async (delay) => {
+      const stores = laggingHosts(3, delay, root).map((blobs) => openStore(root, blobs));
+      // As a night's last step does: read, add after the last one, and again when another night was first.
+      const add = async (host: Store, experiment: string): Promise<void> => {
+        for (let tries = 0; tries < 20 * delay + 20; tries++) {
+          const known = await readLedger(host, 'demo').catch(retriable);
+          if (known === null) continue;
+          if (await addToLedger(host, night(known.length + 1, experiment), heldOut).catch(retriable)) return;
+        }
+        expect.unreachable('it was never added');
+      };
+      const retriable = (error: unknown): null => {
+        if (error instanceof NotVisibleYet || error instanceof SeriesDamaged) return null;
+        throw error;
+      };
+      await Promise.all(stores.map((host, n) => add(host, `of-host-${n}`)));
+      const seen = async (host: Store) => {
+        for (let tries = 0; tries < delay + 2; tries++) await host.blobs.list('');
+        return (await readLedger(host, 'demo')).map(({ experiment }) => experiment);
+      };
+      const orders = await Promise.all(stores.map(seen));
+      expect(orders[0]!.toSorted()).toEqual(['of-host-0', 'of-host-1', 'of-host-2']);
+      expect(orders).toEqual([orders[0], orders[0], orders[0]]);
+    },
+  );
 
   it('does not count a night that was being added when its writer was killed', async () => {
     await addToLedger(store, night(1), heldOut);

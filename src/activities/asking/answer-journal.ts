@@ -22,10 +22,10 @@ type Ask = (keep: (answer: Answer) => void) => Promise<Answer>;
 /** Answers by a hash of all that they depend on, so that the same request is made once, whichever step has it. */
 export type AnswerJournal = {
   /**
-   * The answer that is journalled, or the one that somebody in this process is waiting for, or what `ask` gives.
+   * The answer that is journalled, or the one that another step in this process is waiting for, or what `ask` gives.
    *
-   * @param ask is to `keep` its answer as soon as it has it
-   * @param signal ends the waiting for somebody else's
+   * @param ask has to `keep` its answer as soon as it has it
+   * @param signal ends the wait for another step's answer
    */
   readonly answer: (request: string, ask: Ask, signal: AbortSignal) => Promise<Answer>;
   /** See `requireRoom` in store/files/journal.ts. @throws DiskFull, StoreNotWritable */
@@ -35,8 +35,9 @@ export type AnswerJournal = {
 
 /**
  * Opens a journal of answers. In one process there is one of each file, however many steps have it open: those of a study's experiments
- * that ask the same questions at the same time. Two processes see only what each of them, or
- * somebody before it opened the file, has asked: they may ask the same, and where an engine does not repeat itself each keeps its own answer.
+ * that ask the same questions at the same time. A process
+ * sees what was in the file when it opened it, and what it has asked itself. So two processes may ask the same, and where an
+ * engine does not repeat itself each keeps its own answer.
  *
  * @throws DiskFull, StoreNotWritable
  */

@@ -98,8 +98,8 @@ function debateSettings(config: ExperimentConfig, iteration: number): DebateSett
 }
 
 /**
- * Works on all items at once. After a failure the others are stopped, and have stopped before it is thrown. Whoever has lost its claim
- * begins nothing more by itself: what it has in flight is its successor's too, and comes to its end.
+ * Works on all items at once. After a failure the others are stopped, and have stopped before it is thrown. Only a lost claim stops
+ * nothing: an attempt without its claim begins nothing more, and the attempt that has it uses what is in flight.
  */
 export async function allOrFirstFailure<Item, Result>(
   items: readonly Item[],

@@ -1,7 +1,7 @@
 /** Which base model a name means where this worker runs. */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
+import { isThere } from '../../config/load.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { type BaseModel, baseModelHash } from '../../store/models.ts';
 
@@ -45,7 +45,7 @@ export class BaseModelChanged extends ColloquyError {
  */
 export function resolveModel(modelNameOrPath: string): string {
   const path = resolve(projectRoot, modelNameOrPath);
-  if (existsSync(path)) return path;
+  if (isThere(path)) return path;
   if (hubId.test(modelNameOrPath)) return modelNameOrPath;
   throw new ModelFolderMissing(modelNameOrPath, path);
 }

@@ -29,9 +29,9 @@ export interface RunningEngine {
   /** `http://127.0.0.1:PORT/v1` */
   readonly url: string;
   readonly pid: number;
-  /** Settles when this process has ended, with an error that tells how. Never rejects. */
+  /** Settles when this process has ended, with an error that says how. Never rejects. */
   readonly ended: Promise<EngineDied>;
-  /** To be told of each answer: an engine that answers is not one that dies again and again. */
+  /** To be called after each answer: an engine that answers does not die again and again. */
   answered(): void;
 }
 
@@ -41,15 +41,15 @@ export interface EngineProcessOptions {
   /** The name that requests call the base model by. */
   readonly servedModelName: string;
   readonly logFolder: string;
-  /** The program and its first arguments: the product's Python and engine/serve.py unless told. */
+  /** The program and its first arguments: by default the product's Python and engine/serve.py. */
   readonly command?: readonly [string, ...string[]];
   /** More arguments: `--max-batch-size`, `--threads`, … */
   readonly args?: readonly string[];
-  /** How long loading the model may take. Milliseconds; 30 minutes unless told, as it may have to be downloaded. */
+  /** How long loading the model may take. Milliseconds; 30 minutes by default, as it may have to be downloaded. */
   readonly startTimeoutMs?: number;
-  /** Between two looks at /health; 3 looks without an answer end the process. Milliseconds; 20 s unless told. */
+  /** Between two requests for /health; 3 without an answer end the process. Milliseconds; 20 s by default. */
   readonly healthEveryMs?: number;
-  /** Between SIGTERM and SIGKILL. Milliseconds; 5 s unless told. */
+  /** Between SIGTERM and SIGKILL. Milliseconds; 5 s by default. */
   readonly graceMs?: number;
 }
 
@@ -118,7 +118,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         } catch (error) {
           if (!(error instanceof EngineDied) || signal.aborted) throw error;
           if (deaths < deathsInARow && error.status.code !== modelNotServable) continue;
-          // Whoever asks later, after its cause may have been put right, gets three more.
+          // Later the cause may have been removed: then there are three more tries.
           deaths = 0;
           throw error;
         }
@@ -176,20 +176,20 @@ function parseReady(line: string): z.infer<typeof serverReadySchema> | undefined
   }
 }
 
-/** An engine that still lives but answers no more is killed, so that it is started again. */
+/** An engine that runs but no longer answers is killed, so that it is started again. */
 function watchHealth(group: ProcessGroup, port: number, everyMs: number): void {
   let silent = 0;
   const timer = setInterval(() => {
-    const look = request({ port, host: '127.0.0.1', path: '/health', timeout: everyMs, agent: false });
+    const check = request({ port, host: '127.0.0.1', path: '/health', timeout: everyMs, agent: false });
     silent += 1;
     if (silent > 3) void group.stop(0);
-    look.once('response', (response) => {
+    check.once('response', (response) => {
       silent = 0;
       response.resume();
     });
-    look.once('timeout', () => look.destroy());
-    look.once('error', () => undefined);
-    look.end();
+    check.once('timeout', () => check.destroy());
+    check.once('error', () => undefined);
+    check.end();
   }, everyMs);
   timer.unref();
   void group.exited.then(() => clearInterval(timer));

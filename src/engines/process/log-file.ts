@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { makeFolder } from '../../store/files/atomic.ts';
 
-/** Path of the log of `program` for `model` in `folder`, which is made; a log above 10 MB makes room for a new one. */
+/** Path of the log of `program` for `model` in `folder`, which is made. A log above 10 MB is moved aside for a new one. */
 export async function logFileFor(folder: string, program: string, model?: string): Promise<string> {
   await makeFolder(folder);
   const suffix = model === undefined ? '' : `-${basename(model).replace(/[^\w.-]+/g, '_')}`;
@@ -39,7 +39,7 @@ export function lastLogLines(file: string, from = 0): string {
 
 /**
  * Calls `onLine` with each line of a program's output, without its newline. A line longer than `longest` characters comes
- * in pieces, so that a program which never ends its line cannot fill the memory.
+ * in pieces, so that a program that never ends its line cannot fill the memory.
  */
 export function readLines(stream: Readable, onLine: (line: string) => void, longest = 2 ** 20): void {
   const decoder = new StringDecoder('utf8');
@@ -56,6 +56,6 @@ export function readLines(stream: Readable, onLine: (line: string) => void, long
   stream.on('end', () => {
     if (rest !== '') onLine(rest);
   });
-  // A pipe that breaks is told by the exit of the program behind it.
+  // When a pipe breaks, the program behind it exits, and that is reported.
   stream.on('error', () => undefined);
 }

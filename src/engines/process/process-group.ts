@@ -26,13 +26,13 @@ export interface ProcessGroupOptions {
   /** Its stderr is appended here. */
   readonly logFile: string;
   readonly cwd?: string | undefined;
-  /** This process's unless told; without keys in any case. */
+  /** This process's by default. Keys are taken out of either. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 /**
  * Starts `command` as the leader of a group of its own. Its stdin stays open as long as this process lives: a program that
- * leaves at the end of its stdin cannot outlive this process, not even its kill -9.
+ * exits at the end of its stdin cannot outlive this process, not even when this one is killed by SIGKILL.
  *
  * @throws ProcessNotStarted
  */
@@ -53,10 +53,10 @@ export async function startProcessGroup(
     child.once('spawn', resolve);
     child.once('error', (error) => reject(new ProcessNotStarted(command, error.message)));
   });
-  // Never so, as both were asked for as pipes.
+  // This cannot happen, as both were asked for as pipes.
   if (child.stdin === null || child.stdout === null) throw new ProcessNotStarted(command, 'it has no pipes');
   const { stdin, stdout } = child;
-  // Writing to a program that has just gone is no error of its own: its exit is told by `exited`.
+  // Writing to a program that has just exited is not a separate error: `exited` reports it.
   stdin.on('error', () => undefined);
   // 'spawn' has come, so there is a process id.
   const pid = child.pid as number;
@@ -68,7 +68,7 @@ export async function startProcessGroup(
   let running = true;
   const exited = ended.then(async (status) => {
     await killGroup(pid);
-    // Output that nobody listens to must not keep the stream from closing.
+    // Output without a listener must not keep the stream from closing.
     stdout.resume();
     await outputRead;
     running = false;
@@ -81,7 +81,7 @@ export async function startProcessGroup(
     stdout,
     exited,
     async stop(graceMs) {
-      // Its number may be another group's by then.
+      // Afterwards its id may belong to another group.
       if (running) signalGroup(pid, 'SIGTERM');
       const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
       const status = await exited;
@@ -104,12 +104,12 @@ export class ProcessNotStarted extends ColloquyError {
   }
 }
 
-/** Ends what the leader left behind, and waits until it is gone: at most 2 s, as a zombie nobody reaps stays for ever. */
+/** Kills what the leader left behind, and waits until it is gone: at most 2 s, as a zombie that is not reaped stays for ever. */
 async function killGroup(pid: number): Promise<void> {
   for (let tries = 0; tries < 100 && signalGroup(pid, 'SIGKILL'); tries += 1) await sleep(20);
 }
 
-/** False when there is nobody to signal. */
+/** False when no process is left to signal. */
 function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(-pid, signal);
@@ -118,12 +118,12 @@ function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** The hub's token: with it a program downloads the model that it was told to load. */
+/** The hub's token: with it a program downloads the model that it has to load. */
 const needed = new Set(['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN']);
 
 /**
- * The environment of a program that asks no other server: engine and trainer read models and questions from strangers, and whatever
- * they print is kept in logs.
+ * The environment of a program that asks no other server: engine and trainer read models and questions from strangers, and
+ * everything that they print is kept in logs.
  */
 export function keylessEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return Object.fromEntries(

@@ -2,8 +2,8 @@
  * Who works on something that several workers may begin: a shard of debates, a measurement.
  *
  * A claim is a file `<work>.claim-N`. Its number, the epoch, grows by one with each take-over, and `putOnce` gives each number to one
- * claimant only. No clock is asked, and nothing is waited for: Temporal decides when a worker counts as lost, and the claim tells a
- * worker that was only stalled (a suspended machine, a cut network) that another one has taken over.
+ * claimant only. No clock is asked, and nothing is waited for: Temporal decides when a worker counts as lost, and from its claim a
+ * worker that was only stalled (a suspended machine, a cut network) learns that another one has taken over.
  *
  * Guaranteed: two claimants never have the same epoch. A holder learns at its next `require` that a later epoch exists, as soon as
  * its host can see the later claim; on a local disk that is at once.
@@ -32,22 +32,32 @@ export type Claim = {
  * @throws DiskFull, StoreNotWritable
  */
 export async function claim(work: Place): Promise<Claim> {
-  // Nobody else has these bytes: `same` means that this claim was put and only the answer was lost.
+  // No other claimant has these bytes: `same` means that this claim was put and only the answer was lost.
   const token = Buffer.from(`${randomUUID()}\n`);
   for (let epoch = Math.max(0, ...(await epochsOf(work))) + 1; ; epoch++) {
     const mine = claimOf(work, epoch);
     if ((await mine.blobs.putOnce(mine.name, token)) === 'other') continue;
-    const next = claimOf(work, epoch + 1);
     return {
       epoch,
-      require: async () => {
-        const [own, later] = await Promise.all([mine.blobs.get(mine.name), next.blobs.size(next.name)]);
-        // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
-        if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(work.where);
-      },
+      require: shared(() => check(mine, claimOf(work, epoch + 1), token)),
       finish: () => endClaims(work, epoch),
     };
   }
+}
+
+async function check(mine: Place, next: Place, token: Buffer): Promise<void> {
+  const [own, later] = await Promise.all([mine.blobs.get(mine.name), next.blobs.size(next.name)]);
+  // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
+  if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(mine.where);
+}
+
+/** A check that is under way serves all who ask meanwhile: answers come and go many at a time. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let underWay: Promise<void> | undefined;
+  return () => {
+    underWay ??= work().finally(() => (underWay = undefined));
+    return underWay;
+  };
 }
 
 /**

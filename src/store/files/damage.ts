@@ -3,7 +3,7 @@ import { type Place, remove, setAside } from '../blobs.ts';
 import { ArtifactDamaged } from '../errors.ts';
 import { sealPlace } from './sealed.ts';
 
-/** Damage that was found and dealt with. Whoever opens an artifact decides how it is reported. */
+/** Damage that was found and dealt with. The code that opens an artifact decides how it is reported. */
 export type Damage = {
   /** For people. */
   readonly path: string;
