@@ -1,5 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { type ExitCode, exitCodes } from './errors.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
 import { colours, wantsColours } from './terminal.ts';
 
 /**

@@ -1,21 +1,10 @@
-/** What the process returns to its caller. Listed in `colloquy --help`. */
-export const exitCodes = {
-  ok: 0,
-  /** The experiment failed, or the command could not do what it was asked to do. */
-  failed: 1,
-  /** The command line or the config is wrong; nothing was started. */
-  badUsage: 2,
-  /** The experiment waits for `colloquy retry` or `colloquy abort`. */
-  waitsForPerson: 3,
-  temporalNotReachable: 4,
-  /** Ctrl-C, as in shells: 128 + SIGINT. */
-  interrupted: 130,
-} as const;
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+import { ColloquyError, type ExitCode, exitCodes } from '../errors.ts';
 
 /** The command line itself is wrong. */
-export class UsageError extends Error {
+export class UsageError extends ColloquyError {
   override name = 'UsageError' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
 
   /** @param command the command whose help is useful, if it is known */
   constructor(what: string, command?: string) {
@@ -29,26 +18,10 @@ export function messageOf(error: unknown): string {
   return hasOwnClass(error) ? error.message : (error.stack ?? error.message);
 }
 
-/** The exit code for this kind of error. */
+/** The exit code for an error: its class states it; any other error is a failure. */
 export function exitCodeOf(error: unknown): ExitCode {
-  const name = error instanceof Error ? error.name : '';
-  if (badUsage.has(name)) return exitCodes.badUsage;
-  return name === 'TemporalNotReachable' ? exitCodes.temporalNotReachable : exitCodes.failed;
+  return error instanceof ColloquyError ? error.exitCode : exitCodes.failed;
 }
-
-/** Names instead of classes, because most commands never load the modules that define these. */
-const badUsage = new Set([
-  'UsageError',
-  'InvalidConfig',
-  'InvalidTaskFile',
-  'UnreadableGoldAnswers',
-  'BadGradeLine',
-  'ExperimentHasOtherConfig',
-  'StudyHasOtherConfig',
-  'OtherKind',
-  'TemporalSettingsUnusable',
-  'InvalidEnvironment',
-]);
 
 /** Our error classes set a name of their own; errors of JavaScript and Node do not. */
 function hasOwnClass(error: Error): boolean {

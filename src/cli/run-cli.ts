@@ -16,7 +16,8 @@ import { status } from './commands/status.ts';
 import { study } from './commands/study.ts';
 import { validate } from './commands/validate.ts';
 import { worker } from './commands/worker.ts';
-import { type ExitCode, exitCodeOf, exitCodes, messageOf } from './errors.ts';
+import { exitCodeOf, messageOf } from './errors.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
 
 /** The program with all of its commands, in the order in which people meet them. */
 export const program = command(

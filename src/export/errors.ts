@@ -1,6 +1,10 @@
+import { ColloquyError, exitCodes } from '../errors.ts';
+
 /** The store has no experiment of this name. */
-export class ExperimentNotInStore extends Error {
+export class ExperimentNotInStore extends ColloquyError {
   override name = 'ExperimentNotInStore' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Where it would be: absolute. */
   readonly folder: string;
 
@@ -13,8 +17,10 @@ export class ExperimentNotInStore extends Error {
 }
 
 /** No iteration was named, and the last one is not known before the experiment has finished. */
-export class ExperimentNotFinished extends Error {
+export class ExperimentNotFinished extends ColloquyError {
   override name = 'ExperimentNotFinished' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** The finished iterations, ascending. */
   readonly finished: readonly number[];
 
@@ -31,8 +37,10 @@ export class ExperimentNotFinished extends Error {
 }
 
 /** The named iteration has not finished, or the experiment has no such iteration. */
-export class IterationNotFinished extends Error {
+export class IterationNotFinished extends ColloquyError {
   override name = 'IterationNotFinished' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   readonly iteration: number;
   /** The finished iterations, ascending. */
   readonly finished: readonly number[];
@@ -48,8 +56,10 @@ export class IterationNotFinished extends Error {
 }
 
 /** Nothing was trained, so there is neither a dataset nor a model. */
-export class NothingTrained extends Error {
+export class NothingTrained extends ColloquyError {
   override name = 'NothingTrained' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   /** @param why e.g. `iteration 0 is the base model` */
   constructor(experiment: string, why: string) {
@@ -58,8 +68,10 @@ export class NothingTrained extends Error {
 }
 
 /** The folder for an export holds something that no export has made; it stays unchanged. */
-export class ExportFolderTaken extends Error {
+export class ExportFolderTaken extends ColloquyError {
   override name = 'ExportFolderTaken' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;
 
@@ -71,8 +83,10 @@ export class ExportFolderTaken extends Error {
 }
 
 /** The folder for an export cannot be made: missing rights, or a disk mounted read-only. */
-export class OutputNotWritable extends Error {
+export class OutputNotWritable extends ColloquyError {
   override name = 'OutputNotWritable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;
 

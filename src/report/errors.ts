@@ -1,6 +1,10 @@
+import { ColloquyError, exitCodes } from '../errors.ts';
+
 /** An experiment has not finished: it has no result.json. */
-export class NothingToReport extends Error {
+export class NothingToReport extends ColloquyError {
   override name = 'NothingToReport' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly folder: string;
 
@@ -11,8 +15,10 @@ export class NothingToReport extends Error {
 }
 
 /** An experiment has not been evaluated after the iteration that was asked for. */
-export class NoEvaluation extends Error {
+export class NoEvaluation extends ColloquyError {
   override name = 'NoEvaluation' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(experiment: string, iteration: number, evaluated: readonly number[]) {
     super(
@@ -22,8 +28,10 @@ export class NoEvaluation extends Error {
 }
 
 /** Two experiments share no held-out question, so they cannot be compared. */
-export class NoQuestionInCommon extends Error {
+export class NoQuestionInCommon extends ColloquyError {
   override name = 'NoQuestionInCommon' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(a: { experiment: string; questions: number }, b: { experiment: string; questions: number }) {
     super(
@@ -34,8 +42,10 @@ export class NoQuestionInCommon extends Error {
 }
 
 /** No study of this name was started in this store. */
-export class StudyNotFound extends Error {
+export class StudyNotFound extends ColloquyError {
   override name = 'StudyNotFound' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;
 

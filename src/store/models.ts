@@ -22,7 +22,7 @@ export const baseModelSchema = z
     name: z.string(),
     /** A commit of the hub; null for a folder, or for whatever the server has under the name. */
     revision: z.string().nullable(),
-    /** A hash of its weights (see `baseModelHash`); its name where another host keeps them. */
+    /** Names its weights by their hash, in short (see `baseModelHash`); its name where another host keeps them. */
     weights: z.string(),
   })
   .readonly();

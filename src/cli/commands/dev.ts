@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { command, setExitCode } from '../command.ts';
-import { exitCodes } from '../errors.ts';
+import { exitCodes } from '../../errors.ts';
 import { devDatabase, useLocalServer } from '../server/connect.ts';
 import { interruptSignal } from '../terminal.ts';
 

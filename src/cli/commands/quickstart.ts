@@ -6,7 +6,7 @@ import { retryUpdate } from '../../workflows/progress.ts';
 import { commandLine, type Experiment, experimentFromConfig } from '../arguments.ts';
 import { command, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import { type Ending, followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
 import { readProgress } from '../experiment/snapshot.ts';
 import { finishedResult, startExperiment } from '../experiment/start.ts';
@@ -79,7 +79,7 @@ async function runWithServerAndWorker(
       }
     });
     display.stop();
-    if (ending.kind !== 'detached') return printEnding(ending, { name, json, comeBack });
+    if (ending.kind !== 'detached') return await printEnding(ending, { name, json, comeBack });
     console.error(
       signal.aborted
         ? `Stopped. To go on:  ${comeBack}`

@@ -3,6 +3,7 @@ import { experimentFiles, openStore, studyFiles } from '../../store/store.ts';
 import { checkName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { printJson, shortPath } from '../terminal.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** `colloquy report NAME` */
 export const report = command(
@@ -48,8 +49,10 @@ async function studyReport(given: string): Promise<string> {
 }
 
 /** There is no such series, or none of its nights has finished. */
-export class NoNights extends Error {
+export class NoNights extends ColloquyError {
   override name = 'NoNights' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(series: string, folder: string) {
     super(

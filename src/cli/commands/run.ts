@@ -1,8 +1,8 @@
 import { commandLine, experimentFromConfig } from '../arguments.ts';
 import { command, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay } from '../display.ts';
-import type { ExitCode } from '../errors.ts';
-import { exitCodes } from '../errors.ts';
+import type { ExitCode } from '../../errors.ts';
+import { exitCodes } from '../../errors.ts';
 import { followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
 import { startExperiment } from '../experiment/start.ts';
 import { uiUrlOf, withTemporal } from '../server/connect.ts';
@@ -33,7 +33,7 @@ export const run = command(
       if (start.kind === 'finished') {
         sayFinishedBefore(display, name, `${comeBack} name=${name}-2`);
         display.stop();
-        return await printEnding(start, { name, json, comeBack });
+        return printEnding(start, { name, json, comeBack });
       }
       const ui = uiUrlOf(temporal.address, name);
       display.say(`${startWords[start.kind]} ${name}${ui === undefined ? '' : `, also at ${ui}`}`);

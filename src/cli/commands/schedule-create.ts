@@ -7,6 +7,7 @@ import { overlapPolicies, scheduleOptions } from '../schedule/options.ts';
 import { scheduleTable } from '../schedule/text.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 const machineZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -65,8 +66,10 @@ async function create({ client }: Temporal, options: ReturnType<typeof scheduleO
 }
 
 /** A schedule of that name exists. */
-export class ScheduleExists extends Error {
+export class ScheduleExists extends ColloquyError {
   override name = 'ScheduleExists' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(schedule: string) {
     super(

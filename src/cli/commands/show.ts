@@ -5,6 +5,7 @@ import { begunIterations, type ExperimentFiles, experimentFiles, openStore } fro
 import { experimentName, iterationNumber } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { colours, printJson } from '../terminal.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** `colloquy show NAME [QUESTION_ID]` */
 export const show = command(
@@ -36,8 +37,10 @@ export const show = command(
   });
 
 /** The experiment has no such debate, or not yet. */
-export class DebateNotFound extends Error {
+export class DebateNotFound extends ColloquyError {
   override name = 'DebateNotFound' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 }
 
 /** Without an id: the first debate on which the agents' first answers differed, otherwise the first of all. */

@@ -1,7 +1,7 @@
 import { commandLine, studyFromConfig } from '../arguments.ts';
 import { command, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
-import type { ExitCode } from '../errors.ts';
+import type { ExitCode } from '../../errors.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { openLocalServer, superviseWorker } from '../server/local-server.ts';
 import { hasWorker } from '../server/workflow.ts';

@@ -7,7 +7,7 @@ import { type ExperimentResult, experimentResultSchema } from '../../store/recor
 import { experimentFiles, openStore } from '../../store/store.ts';
 import type { Waiting } from '../../workflows/progress.ts';
 import type { Display } from '../display.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import { type Failed, failureOf, hasEnded, hasWorker, noWorkerHint } from '../server/workflow.ts';
 import { printJson, shortPath, wantsColours } from '../terminal.ts';

@@ -12,6 +12,7 @@ import type { Experiment } from '../arguments.ts';
 import type { Temporal } from '../server/connect.ts';
 import { findWorkflow } from '../server/workflow.ts';
 import { readProgress } from './snapshot.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** What starting an experiment came to. */
 export type Start =
@@ -70,8 +71,10 @@ export async function finishedResult(experiment: Experiment): Promise<Experiment
 }
 
 /** The name is taken by an experiment with other settings. */
-export class ExperimentHasOtherConfig extends Error {
+export class ExperimentHasOtherConfig extends ColloquyError {
   override name = 'ExperimentHasOtherConfig' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
 
   constructor(experiment: string, differences: readonly Difference[], running: boolean) {
     const lines = differences.map((each) => `  ${differenceText(each)}`);
@@ -81,7 +84,7 @@ export class ExperimentHasOtherConfig extends Error {
         (running && iterations !== undefined
           ? `Only the number of iterations can be changed now: colloquy set-iterations ${experiment} ${JSON.stringify(iterations.after)}\n`
           : '') +
-        `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment)} to start afresh`}.`,
+        `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment).where} to start afresh`}.`,
     );
   }
 }

@@ -3,7 +3,7 @@ import { resultTable } from '../result-table.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
 import { type Note, stepText, whatWaits } from '../../workflows/what-waits.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker, noWorkerHint } from '../server/workflow.ts';
 import { colours, printJson, wantsColours } from '../terminal.ts';

@@ -8,10 +8,13 @@ import {
 import type { Progress } from '../../workflows/progress.ts';
 import type { Temporal } from '../server/connect.ts';
 import { describeKind, ExperimentNotFound, hasWorker, NoWorker } from '../server/workflow.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** The experiment refused the update, e.g. to resume although it is not paused. */
-export class Refused extends Error {
+export class Refused extends ColloquyError {
   override name = 'Refused' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 }
 
 /** One update, e.g. `(handle) => handle.executeUpdate(pauseUpdate)`. */

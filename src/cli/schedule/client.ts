@@ -1,10 +1,13 @@
 import { type ScheduleDescription, type ScheduleHandle, ScheduleNotFoundError } from '@temporalio/client';
 import { closest } from 'fastest-levenshtein';
 import type { Temporal } from '../server/connect.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** Temporal has no schedule of that name. */
-export class ScheduleNotFound extends Error {
+export class ScheduleNotFound extends ColloquyError {
   override name = 'ScheduleNotFound' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(schedule: string, known: readonly string[], address: string) {
     const nearest = known.length > 0 ? `Did you mean "${closest(schedule, known)}"? ` : '';

@@ -4,6 +4,7 @@ import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { openStore } from '../../store/store.ts';
 import { devServerOf } from '../../workers/dev-server-database.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** An open connection to Temporal. */
 export type Temporal = {
@@ -92,8 +93,10 @@ function grpcErrorIn(error: unknown): { readonly code: number } | undefined {
 }
 
 /** No Temporal server answers at the address, or it refuses the connection. */
-export class TemporalNotReachable extends Error {
+export class TemporalNotReachable extends ColloquyError {
   override name = 'TemporalNotReachable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.temporalNotReachable;
 
   constructor(address: string, reason: string) {
     super(
@@ -105,8 +108,10 @@ export class TemporalNotReachable extends Error {
 }
 
 /** The TEMPORAL_* variables or the profile have a fault. */
-export class TemporalSettingsUnusable extends Error {
+export class TemporalSettingsUnusable extends ColloquyError {
   override name = 'TemporalSettingsUnusable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
 
   constructor(reason: string) {
     super(

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Temporal } from './connect.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /**
  * The server's description of the latest run of a workflow.
@@ -53,8 +54,10 @@ export function hasEnded(status: WorkflowExecutionStatusName): boolean {
 export type WorkflowKind = 'experiment' | 'study';
 
 /** The name belongs to a workflow of another kind. */
-export class OtherKind extends Error {
+export class OtherKind extends ColloquyError {
   override name = 'OtherKind' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
 
   constructor(name: string, found: string, wanted: WorkflowKind) {
     super(
@@ -71,8 +74,10 @@ function withArticle(kind: string): string {
 }
 
 /** Temporal has no experiment of that name. */
-export class ExperimentNotFound extends Error {
+export class ExperimentNotFound extends ColloquyError {
   override name = 'ExperimentNotFound' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor(experiment: string, address: string) {
     super(
@@ -96,8 +101,10 @@ export function failureOf(error: unknown): Failed {
 }
 
 /** No worker serves the workflows, so an experiment cannot answer. */
-export class NoWorker extends Error {
+export class NoWorker extends ColloquyError {
   override name = 'NoWorker' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
 
   constructor() {
     super(noWorkerHint);

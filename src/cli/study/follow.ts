@@ -9,7 +9,7 @@ import type { Waiting } from '../../workflows/progress.ts';
 import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
 import type { study } from '../../workflows/study.ts';
 import type { Display } from '../display.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import { type EndingOptions, printFailure } from '../experiment/follow.ts';
 import { whereText } from '../experiment/progress.ts';
 import { readSnapshot } from '../experiment/snapshot.ts';

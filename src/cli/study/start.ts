@@ -6,6 +6,7 @@ import { taskQueues } from '../../workflows/server-names.ts';
 import { differenceText } from '../experiment/start.ts';
 import type { Temporal } from '../server/connect.ts';
 import { findWorkflow } from '../server/workflow.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /**
  * Starts the study unless it runs with these settings.
@@ -40,8 +41,10 @@ export async function startStudy(
 }
 
 /** The study is running, but with other settings than these. */
-export class StudyHasOtherConfig extends Error {
+export class StudyHasOtherConfig extends ColloquyError {
   override name = 'StudyHasOtherConfig' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
 
   constructor(study: string, differences: readonly string[]) {
     const shown = differences.slice(0, mostShown).map((each) => `  ${each}`);

@@ -1,6 +1,6 @@
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import type { StudyProgress } from '../../workflows/study-progress.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import { whereText } from '../experiment/progress.ts';
 import { readProgress } from '../experiment/snapshot.ts';
 import type { Temporal } from '../server/connect.ts';

@@ -1,4 +1,5 @@
 /** Which base model a name means where this worker runs. */
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
 import { isThere } from '../../config/load.ts';
@@ -11,8 +12,14 @@ import { type BaseModel, baseModelHash } from '../../store/models.ts';
  * @throws ModelFolderMissing
  */
 export async function identifyBaseModel(endpoint: string, modelNameOrPath: string): Promise<BaseModel> {
-  const weights = await baseModelHash(resolveModel(modelNameOrPath));
+  const weights = shortened(await baseModelHash(resolveModel(modelNameOrPath)));
   return { endpoint, name: modelNameOrPath, revision: null, weights };
+}
+
+/** Every step of a run carries the identity of its models: it must not grow with the number of files. */
+function shortened(hashes: string): string {
+  const files = hashes.split(',').length;
+  return files === 1 ? hashes : `${files} files:${createHash('sha256').update(hashes).digest('hex')}`;
 }
 
 /** @throws BaseModelChanged when the folder of `base` has other weights now; ModelFolderMissing */
@@ -50,7 +57,7 @@ export function resolveModel(modelNameOrPath: string): string {
   throw new ModelFolderMissing(modelNameOrPath, path);
 }
 
-/** Told before an engine is started: loading Python's libraries only to hear the same takes long. */
+/** Thrown before an engine is started: it would take long to load Python's libraries only to find the same. */
 export class ModelFolderMissing extends ColloquyError {
   override name = 'ModelFolderMissing' as const;
   readonly retryable = false;

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const source = fileURLToPath(new URL('../src', import.meta.url));
+
+type Policy = {
+  readonly name: string;
+  readonly base: string;
+  readonly retryable: string;
+  readonly exitCode: string;
+};
+
+/** Every class of error in src, with what it states about itself. */
+const policies: readonly Policy[] = errorFiles()
+  .flatMap((text) => [...text.matchAll(/^export (?:abstract )?class (\w+) extends (\w*Error)\b[^]*?^\}/gm)])
+  .map(([body, name = '', base = '']) => ({
+    name,
+    base,
+    retryable: /readonly retryable(?: = (true|false))?/.exec(body)?.[1] ?? 'depends on its kind',
+    exitCode: /readonly exitCode = exitCodes\.(\w+)/.exec(body)?.[1] ?? 'failed',
+  }))
+  .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+describe('the errors of Colloquy', () => {
+  it('all state whether trying again can help, and what the process exits with', () => {
+    expect(
+      policies
+        .filter(({ base, name }) => base === 'Error' && name !== 'ColloquyError')
+        .map(({ name }) => name),
+    ).toEqual([]);
+  });
+
+  it('have the policies that are written down here', async () => {
+    const lines = policies.map(
+      ({ name, retryable, exitCode }) => `${name}: retryable ${retryable}, exits with ${exitCode}\n`,
+    );
+    await expect(lines.join('')).toMatchFileSnapshot('error-policies.txt');
+  });
+});
+
+function errorFiles(): string[] {
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => readFileSync(join(source, file), 'utf8'));
+}
