@@ -1,4 +1,4 @@
-import { isBuiltin } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
@@ -79,6 +79,23 @@ export async function bundleWorkflows(
   }
   throw new ForbiddenImport(forbidden);
 }
+
+/**
+ * Bundles the workflows together with OpenTelemetry's interceptors, for a worker that sends traces.
+ *
+ * @throws ForbiddenImport as `bundleWorkflows` does
+ */
+export async function tracedBundle(): Promise<{ readonly code: string }> {
+  const { resolve } = createRequire(import.meta.url);
+  const modules = [resolve('@temporalio/interceptors-opentelemetry/lib/workflow-interceptors')];
+  const { code } = await bundleWorkflows(projectRoot, { modules, packages: tracingPackages });
+  return { code };
+}
+
+/** The packages that OpenTelemetry's interceptors import. */
+const tracingPackages = ['api', 'core', 'resources', 'sdk-trace-base', 'semantic-conventions'].map(
+  (name) => `@opentelemetry/${name}`,
+);
 
 type Hook = NonNullable<BundleOptions['webpackConfigHook']>;
 /** Webpack asks it about every import before it looks for the file. */

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { tools } from '../config/installation.ts';
-import { registerSearchAttributes } from '../observe/search-attributes.ts';
+import { registerSearchAttributes } from './search-attributes.ts';
 import { makeFolder } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';

@@ -1,7 +1,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
-import { setsSearchAttributes } from '../../src/observe/search-attributes.ts';
+import { setsSearchAttributes } from '../../src/workers/search-attributes.ts';
 import { telemetrySettings } from '../../src/observe/settings.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { until } from '../support/until.ts';

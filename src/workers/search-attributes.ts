@@ -1,7 +1,7 @@
 import { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { searchAttributes } from '../workflows/server-names.ts';
-import type { Telemetry } from './install-runtime.ts';
+import type { Telemetry } from '../observe/install-runtime.ts';
 
 /**
  * Whether runs that begin on this worker set search attributes: the environment wants it, and the namespace knows them. To set one that
