@@ -8,7 +8,7 @@ import { createEndpoints } from '../src/engines/endpoint/open.ts';
 import { createGpuGate } from '../src/engines/gpu-gate.ts';
 import { createTrainer } from '../src/engines/trainer/process.ts';
 import { openStore } from '../src/store/store.ts';
-import { createGrader } from '../src/grading/grader.ts';
+import { createTasks } from '../src/questions/open-task.ts';
 import { startWorkers } from '../src/workers/start.ts';
 import { serve } from './child.ts';
 import type { Sample } from './worker.ts';
@@ -23,7 +23,7 @@ const trainer = createTrainer({
   logFolder: store.logs,
   command: [process.execPath, fileURLToPath(new URL('../test/support/instant-trainer.mjs', import.meta.url))],
 });
-const grader = createGrader();
+const tasks = createTasks();
 
 let requests: Omit<ChatRequest, 'model'>[] | undefined;
 const recording = (endpoint: Endpoint): Endpoint => ({
@@ -51,11 +51,11 @@ const workers = startWorkers({
       for: (base) => recording(endpoints.for(base)),
     },
     trainer,
-    grader,
+    tasks,
     gate: createGpuGate(),
     searchAttributes: false,
     close: async () => {
-      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+      await Promise.allSettled([endpoints.close(), trainer.close(), tasks.close()]);
     },
   },
   onReady: () =>

@@ -3,7 +3,7 @@ import { colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
 import type { Trainer } from '../engines/trainer/process.ts';
-import type { Grader } from '../grading/grader.ts';
+import type { Tasks } from '../questions/open-task.ts';
 import { requireDocument } from '../store/files/documents.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
@@ -15,7 +15,7 @@ export type Dependencies = {
   /** What answers for an experiment's base model and its fine-tunes. */
   readonly endpoints: Endpoints;
   readonly trainer: Trainer;
-  readonly grader: Grader;
+  readonly tasks: Tasks;
   /** Keeps fine-tunes and answers from using one GPU at the same time. */
   readonly gate: GpuGate;
   /** Whether runs that begin here are to set Temporal's search attributes. */

@@ -8,13 +8,13 @@ import { loadEndpoints } from '../config/endpoints.ts';
 import { createEndpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainer } from '../engines/trainer/process.ts';
-import { createGrader } from '../grading/grader.ts';
 import { report } from '../observe/events.ts';
 import { installRuntime } from '../observe/install-runtime.ts';
 import type { Console } from '../observe/log.ts';
 import { InvalidEnvironment } from '../observe/settings.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
 import type { Traces } from '../observe/traces.ts';
+import { createTasks } from '../questions/open-task.ts';
 import { openStore } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
@@ -179,16 +179,16 @@ export function openDependencies({
   }),
   trainer = createTrainer({ logFolder: store.logs }),
 }: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
-  const grader = createGrader();
+  const tasks = createTasks();
   return {
     store,
     endpoints,
     trainer,
-    grader,
+    tasks,
     searchAttributes: false,
     gate: createGpuGate((wait) => report('gate passed', wait), endpoints),
     close: async () => {
-      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+      await Promise.allSettled([endpoints.close(), trainer.close(), tasks.close()]);
     },
   };
 }

@@ -13,6 +13,7 @@ import { datasetFormats } from '../../src/export/rows.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
+import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 const store = openStore(temporaryFolder());
 const exports = temporaryFolder();
@@ -55,7 +56,12 @@ beforeAll(async () => {
   );
   const done = await finishedIteration(store, 'real', undefined);
   for (const format of datasetFormats)
-    written[format] = await exportDatasets(format, done, join(exports, format), (a, b) => a === b);
+    written[format] = await exportDatasets(
+      format,
+      done,
+      join(exports, format),
+      shortAnswers((a, b) => a === b),
+    );
   await exportModels(store, done, join(exports, 'models'));
   const program = fileURLToPath(new URL('load_back.py', import.meta.url));
   const { stdout, stderr, status } = spawnSync(tools().python, [program, base, exports], {
