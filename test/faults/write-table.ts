@@ -1,4 +1,4 @@
-/** Makes docs/faults.md of what the last run of test/faults measured (bench/results/faults/*.json). */
+/** Makes docs/faults.md from what the last run of test/faults measured (bench/results/faults/*.json). */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -16,21 +16,21 @@ const rows = readdirSync(folder)
 
 const text = `# Faults
 
-Made by test/faults/write-table.ts of what the tests in test/faults measured (${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB); not written by hand.
+test/faults/write-table.ts made this page from what the tests in test/faults measured (${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB); it is not written by hand.
 
-Each line is an experiment of three agents, two rounds and one iteration on real processes: Temporal's dev server with its database in a
-file, workers, an HTTP engine and a trainer that stand in for the models, so that every answer and every fine-tune is counted.
-Engine and trainer wait at the moment named, the fault strikes, and the experiment goes on to its end. A line is here only when its questions,
+Each row is an experiment of three agents, two rounds and one iteration on real processes: Temporal's dev server with its database in a
+file, workers, an HTTP engine and a trainer in place of the models, so that every answer and every fine-tune is counted.
+Engine and trainer wait at the named moment, the fault strikes, and the experiment continues to its end. A row is here only when its questions,
 debates, datasets, outcomes, results and weights were byte for byte those of an undisturbed run, the GPU gate was free afterwards, no
 process outlived its worker by 10 s, and nothing half-written was left. Where the experiment had to wait for a person, \`colloquy status\` and
-the query's table said so, with the reason and the commands that go on; everywhere else it ended by itself.
+the query's table showed it, with the reason and the commands that continue it. All other experiments ended by themselves.
 
 - **asked twice**: answers that the engine gave, or was about to give, more than once; ${inFlight} were in flight. A stalled worker is
-  ended by SIGTERM when it woke up, which catches as many once more.
-- **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be).
-- **seconds**: from the fault to the experiment's end, several experiments at once on this machine. A worker that is killed is missed after 20 s.
+  ended by SIGTERM when it wakes up, which catches as many again.
+- **made again**: finished shards and fine-tunes that were made a second time (only what the fault itself damaged may be made again).
+- **seconds**: from the fault to the experiment's end, with several experiments at once on this machine. The server notices after 20 s that a worker was killed.
 
-${rows.length} cells. \`npm test\` runs some of each kind, \`npm run faults\` all of them.
+${rows.length} cells. \`npm test\` runs some of each kind, \`npm run faults\` runs all.
 
 | Fault | Moment | Asked twice | Made again | Seconds |
 | --- | --- | --: | --: | --: |
