@@ -45,6 +45,7 @@ export function mainHelp(commands: readonly Command[]): string {
     '  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_PROFILE, ...  as for the temporal CLI',
     '  COLLOQUY_STORE      where experiments are kept (default: runs/ in the project)',
     '  COLLOQUY_ENDPOINTS  what answers: a file of endpoints (default: configs/endpoints.yaml)',
+    '  COLLOQUY_TRAINERS   what fine-tunes: a file of trainers (default: configs/trainers.yaml)',
     '  NO_COLOR            no colours',
     '',
   ].join('\n');

@@ -2,7 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { InvalidConfig, shown } from './faults.ts';
+import type { z } from 'zod';
+import { configFaults, InvalidConfig, shown } from './faults.ts';
+import { projectRoot } from './installation.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
 
 /**
@@ -62,6 +64,29 @@ export function readYaml(path: string): ConfigInput {
     throw fault(path, `expected settings such as "iterations: 3", found ${shown(content)}`);
   return content;
 }
+
+/**
+ * A part of the worker's own configuration: the file that the environment variable `variable` names, else `configs/FILE`, which need
+ * not be there.
+ *
+ * @param showValues whether errors may show values of the file. They must not where a key could stand in the wrong place.
+ * @throws InvalidConfig with every fault
+ */
+export function loadWorkerFile<Schema extends z.ZodType>(
+  schema: Schema,
+  { variable, file, showValues }: WorkerFile,
+  environment: Readonly<Record<string, string | undefined>>,
+): z.infer<Schema> {
+  const named = environment[variable];
+  const path = named ? resolve(named) : join(projectRoot, 'configs', file);
+  const content = named || isThere(path) ? readYaml(path) : {};
+  const parsed = schema.safeParse(content);
+  if (!parsed.success)
+    throw new InvalidConfig(configFaults(schema, content, parsed.error, { showValues }), path);
+  return parsed.data;
+}
+
+export type WorkerFile = { readonly variable: string; readonly file: string; readonly showValues: boolean };
 
 /**
  * The value of a YAML text.

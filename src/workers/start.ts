@@ -5,9 +5,10 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import type { Dependencies } from '../activities/dependencies.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { loadEndpoints } from '../config/endpoints.ts';
-import { createEndpoints } from '../engines/endpoint/open.ts';
+import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
+import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
-import { createTrainer } from '../engines/trainer/process.ts';
+import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { createGrader } from '../grading/grader.ts';
 import { report } from '../observe/events.ts';
 import { installRuntime } from '../observe/install-runtime.ts';
@@ -17,7 +18,7 @@ import { InvalidEnvironment } from '../observe/settings.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
 import { tracedBundle } from '../observe/traced-bundle.ts';
 import type { Traces } from '../observe/traces.ts';
-import { openStore } from '../store/store.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { workflowBundle } from './bundle.ts';
 
@@ -164,25 +165,38 @@ export type OpenDependencies = Dependencies & {
   readonly close: () => Promise<void>;
 };
 
-/** A worker's dependencies: the real ones, but for those that are given. No process is started before it is needed. */
+/**
+ * A worker's dependencies: by default the real ones. No process is started before it is needed.
+ *
+ * @param trainerConfigs the worker's trainers by name, as `loadTrainers` gives them
+ * @param trainerProcess settings of a trainer's process; only tests give them
+ */
 export function openDependencies({
   store = openStore(),
   endpoints = createEndpoints(loadEndpoints(), {
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   }),
-  trainer = createTrainer({ logFolder: store.logs }),
-}: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
+  trainerConfigs = loadTrainers(),
+  trainerProcess = {},
+}: {
+  readonly store?: Store;
+  readonly endpoints?: Endpoints;
+  readonly trainerConfigs?: Readonly<Record<string, TrainerConfig>>;
+  readonly trainerProcess?: NonNullable<TrainerDeps['process']>;
+} = {}): OpenDependencies {
   const grader = createGrader();
+  const gate = createGpuGate((wait) => report('gate passed', wait), endpoints);
+  const trainers = createTrainers(trainerConfigs, { store, gate, process: trainerProcess });
   return {
     store,
     endpoints,
-    trainer,
+    trainers,
     grader,
     searchAttributes: false,
-    gate: createGpuGate((wait) => report('gate passed', wait), endpoints),
+    gate,
     close: async () => {
-      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+      await Promise.allSettled([endpoints.close(), trainers.close(), grader.close()]);
     },
   };
 }

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { createTrainer } from '../../src/engines/trainer/process.ts';
 import { openStore } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 
@@ -32,12 +31,14 @@ export function testDependencies({
       { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
       { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
     ),
-    trainer: createTrainer({
-      logFolder: store.logs,
-      command: [process.execPath, fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url))],
+    trainerConfigs: { local: { kind: 'process' } },
+    trainerProcess: {
+      command: [process.execPath, instantTrainer],
       args: trainerArgs,
       // It never takes long to say something, but where a test lets it wait.
       stallMs: 15_000,
-    }),
+    },
   });
 }
+
+export const instantTrainer = fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url));
