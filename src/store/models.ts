@@ -30,7 +30,7 @@ export type BaseModel = z.infer<typeof baseModelSchema>;
 
 const contentAddress = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** A model anywhere in the product: its base, and what was made of it here. Only the store, endpoints and trainers look inside. */
+/** A model anywhere in the product: its base, and what was trained here. Only the store, endpoints and trainers look inside. */
 export const modelSchema = z
   .strictObject({
     base: baseModelSchema,

@@ -7,16 +7,16 @@ export type TestDependencies = {
   readonly storeRoot: string;
   readonly engineUrl: string;
   readonly trainerArgs?: readonly string[];
-  /** The environment variable with the key that the engine wants; none unless told. */
+  /** The environment variable with the key that the engine wants; by default none. */
   readonly apiKeyEnv?: string;
-  /** A vLLM server unless told. */
+  /** By default a vLLM server. */
   readonly kind?: 'vllm' | 'openai';
 };
 
 /** Requests that a worker has in flight at once. */
 export const inFlight = 16;
 
-/** A worker's dependencies, real but for the models: the instant engine answers and the instant trainer learns. */
+/** A worker's dependencies. All are real except the models: the instant engine answers and the instant trainer learns. */
 export function testDependencies({
   storeRoot,
   engineUrl,
@@ -35,7 +35,7 @@ export function testDependencies({
     trainerProcess: {
       command: [process.execPath, instantTrainer],
       args: trainerArgs,
-      // It never takes long to say something, but where a test lets it wait.
+      // It is never silent for long, except where a test holds it.
       stallMs: 15_000,
     },
   });
