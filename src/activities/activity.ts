@@ -55,8 +55,8 @@ export async function heartbeating<Result>(
   work: (show: Show) => Promise<Result>,
   shownBefore?: unknown,
 ): Promise<Result> {
-  let details: object = typeof shownBefore === 'object' && shownBefore !== null ? shownBefore : {};
-  const beat = (): void => heartbeat(details);
+  let details: object | undefined;
+  const beat = (): void => heartbeat(details ?? shownBefore ?? {});
   beat();
   const timer = setInterval(beat, everyMs);
   try {

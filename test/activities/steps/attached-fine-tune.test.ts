@@ -14,7 +14,7 @@ import { writeDocument } from '../../../src/store/files/documents.ts';
 import { refOf, sealPlace, writeSealed } from '../../../src/store/files/sealed.ts';
 import { manifestOf } from '../../../src/store/models.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
-import { writeModel } from '../export/exportable-experiment.ts';
+import { writeModel } from '../../export/exportable-experiment.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { modelNamed } from '../../support/models.ts';
 import { smallExperiment } from '../../support/small-experiment.ts';
