@@ -50,11 +50,13 @@ export type Extent = { readonly questions: number; readonly shards: number };
  */
 export async function prepare(
   { experiment, input }: { readonly experiment: string; readonly input: unknown },
-  { store, endpoints, tasks, searchAttributes }: Dependencies,
+  { store, endpoints, trainers, tasks, searchAttributes }: Dependencies,
   { signal }: Running,
 ): Promise<Plan> {
   const config = resolveConfig(input);
   requireName(experiment, input);
+  // A name that this worker does not know is refused now and not after the debates.
+  if (config.iterations > 0) trainers.for(config.trainer);
   const files = experimentFiles(store, experiment);
   const task = tasks.open(config.task);
   const begun = await findDocument(files.config, experimentConfigSchema);
@@ -114,14 +116,16 @@ function requireName(experiment: string, input: unknown): void {
   }
 }
 
-/** The same name goes on with the same config only. More iterations are welcome: the experiment is carried on. */
+/** The same name continues with the same config only. There may be more iterations, and another trainer. */
 function requireSameConfig(
   experiment: string,
   begun: ExperimentConfig,
   config: ExperimentConfig,
   files: ExperimentFiles,
 ): void {
-  const differences = configDifference(begun, config).filter(({ path }) => path !== 'iterations');
+  const differences = configDifference(begun, config).filter(
+    ({ path }) => path !== 'iterations' && path !== 'trainer',
+  );
   if (differences.length === 0) return;
   throw new InvalidConfig(
     differences.map(({ path, before, after }) => ({

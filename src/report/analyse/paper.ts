@@ -66,7 +66,9 @@ function taskOf(task: ExperimentConfig['task']): TaskName | null {
 
 /** The order of a list of numbers, and repetitions in it, do not matter: levels are a set, and a range is in order. */
 function comparable(value: unknown): string {
-  return JSON.stringify(Array.isArray(value) ? [...new Set(value)].toSorted() : value);
+  return JSON.stringify(
+    Array.isArray(value) ? [...new Set(value.map(String))].toSorted((a, b) => (a < b ? -1 : 1)) : value,
+  );
 }
 
 /** Settings that decide what is measured, or how it is run, and not how a model learns or answers. */
