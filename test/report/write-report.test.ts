@@ -106,6 +106,18 @@ describe('the report of a finished experiment', () => {
     );
   });
 
+  it.each([
+    ['multiagent-ft', 'critic'],
+    ['no-critic', 'generation'],
+  ])('names the model that answers in each round, by the roles of %s', async (method, second) => {
+    const ofMethod = join(folder, method);
+    await writeFinishedExperiment(ofMethod, { questions: 40, iterations: 1, config: { method, rounds: 2 } });
+    const page = await readFile(await writeReport(experimentAt(ofMethod)), 'utf8');
+    expect(new Set(page.match(/round \d · \w+ model/g))).toEqual(
+      new Set(['round 1 · generation model', `round 2 · ${second} model`]),
+    );
+  });
+
   it('is also written when only the base model was evaluated', async () => {
     const onlyBase = join(folder, 'base');
     await writeFinishedExperiment(onlyBase, { questions: 40, iterations: 0 });

@@ -1,4 +1,7 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+import { z } from 'zod';
+import { roleOf } from '../../algorithm/agents.ts';
+import { methodNames, methods } from '../../algorithm/methods/methods.ts';
 import type { DebateKind } from '../read/debates.ts';
 import { debateBrowserFile } from '../../store/store.ts';
 import { hashOf } from '../debate-browser/page/library.ts';
@@ -17,11 +20,15 @@ const kinds: Record<DebateKind, { title: string; text: string }> = {
 export function DebatesSection({
   debates,
   iteration,
+  config,
 }: {
   debates: readonly DebateToRead[];
   iteration: number;
+  /** The resolved config. */
+  config: unknown;
 }) {
   if (debates.length === 0) return null;
+  const speaker = speakersOf(config);
   const which = iteration === 0 ? 'of the base model' : `after iteration ${iteration}`;
   return (
     <section>
@@ -40,7 +47,12 @@ export function DebatesSection({
               {title} <span class="note">· {text}</span>
             </h3>
             {ofKind.map((each, index) => (
-              <DebateCard shown={each} iteration={iteration} open={kind === 'saved' && index === 0} />
+              <DebateCard
+                shown={each}
+                iteration={iteration}
+                speaker={speaker}
+                open={kind === 'saved' && index === 0}
+              />
             ))}
           </>
         );
@@ -49,7 +61,28 @@ export function DebatesSection({
   );
 }
 
-function DebateCard({ shown, iteration, open }: { shown: DebateToRead; iteration: number; open: boolean }) {
+/** Which model answers in a round, 1 the first. */
+type Speakers = (round: number) => string;
+
+/** By the method's roles. Without a name where config.json is missing or of another version. */
+function speakersOf(config: unknown): Speakers {
+  const { data } = z.object({ method: z.enum(methodNames), rounds: z.int().min(1) }).safeParse(config);
+  if (data === undefined) return (round) => `round ${round}`;
+  const { roles } = methods[data.method];
+  return (round) => `round ${round} · ${roleOf(roles, round, data.rounds).name} model`;
+}
+
+function DebateCard({
+  shown,
+  iteration,
+  speaker,
+  open,
+}: {
+  shown: DebateToRead;
+  iteration: number;
+  speaker: Speakers;
+  open: boolean;
+}) {
   const { debate, outcome, base } = shown;
   return (
     <details class="debate" open={open}>
@@ -82,7 +115,7 @@ function DebateCard({ shown, iteration, open }: { shown: DebateToRead; iteration
                 return <TurnText who={`shown before round ${round + 1}`} text={message.content} shown />;
               return (
                 <TurnText
-                  who={`round ${round} · ${round === 1 ? 'generation' : 'critic'} model`}
+                  who={speaker(round)}
                   text={message.content}
                   answer={debate.answers[agent]?.[round - 1] ?? null}
                   tone={verdictOf(debate, outcome, agent, round)}

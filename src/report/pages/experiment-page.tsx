@@ -32,7 +32,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
-      <DebatesSection debates={data.debates} iteration={iterations} />
+      <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
       <ConfigSection config={data.config} versions={result.versions} />
       <footer>
         Every figure can be computed again from <code>{result.files.evaluation}</code>, which is beside this
