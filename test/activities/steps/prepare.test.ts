@@ -86,7 +86,7 @@ describe('preparing an experiment that names a trainer', () => {
   it('refuses a name that the worker does not know, before anything is written', async () => {
     const dependencies = testDependencies({ storeRoot, engineUrl: 'http://127.0.0.1:1/v1' });
     const input = { ...smallExperiment, trainer: 'gone' };
-    await expect(prepare({ experiment: 'trained', input }, dependencies, running)).rejects.toThrow(
+    await expect(runStep(prepare, { experiment: 'trained', input }, dependencies)).rejects.toThrow(
       'trainer: no trainer is called "gone" where this worker runs; it knows local.',
     );
     expect(existsSync(join(storeRoot, 'trained'))).toBe(false);
