@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { colloquyVersion } from '../config/installation.ts';
 import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
 import { below, type Place } from '../store/blobs.ts';
-import { ArtifactDamaged } from '../store/errors.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { requireDocument } from '../store/files/documents.ts';
+import { readDocument } from '../store/files/documents.ts';
 import { manifestOf } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { NothingTrained } from './errors.ts';
@@ -61,7 +61,8 @@ export async function exportModels(
  * @throws ArtifactMissing, ArtifactDamaged, DiskFull, StoreNotWritable
  */
 async function copyAdapter(model: Place, to: string): Promise<FineTuneManifest> {
-  const manifest = await requireDocument(manifestOf(model), fineTuneManifestSchema);
+  const manifest = await readDocument(manifestOf(model), fineTuneManifestSchema);
+  if (manifest === null) throw new ArtifactMissing(model.where);
   for (const [name, { sha256 }] of Object.entries(manifest.files)) {
     const from = below(model, name);
     const hash = createHash('sha256');

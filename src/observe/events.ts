@@ -55,7 +55,7 @@ export type FineTune = {
 };
 
 /** Tells whoever listens. Listeners are called at once, in the reporter's own async context; what they throw does not come back. */
-export function report<Name extends keyof Reports>(name: Name, details: Reports[Name]): void {
+export function emit<Name extends keyof Reports>(name: Name, details: Reports[Name]): void {
   const reports = channelOf(name);
   if (reports.hasSubscribers) reports.publish(details);
 }

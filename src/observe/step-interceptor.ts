@@ -2,7 +2,7 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { terminalSafe } from '../text/terminal-safe.ts';
-import { report, type StepContext, stepOf, withinStep } from './events.ts';
+import { emit, type StepContext, stepOf, withinStep } from './events.ts';
 
 /** Logs what becomes of each step, and lets all that is logged, counted or traced within it say which step that was. */
 export function stepInterceptor(context: Context): ActivityInterceptors {
@@ -15,7 +15,7 @@ export function stepInterceptor(context: Context): ActivityInterceptors {
         step = current;
         const began = Date.now();
         if (current.attempt > 1) {
-          report('step retried', current);
+          emit('step retried', current);
           context.log.warn('step tried again');
         } else context.log.info('step began');
         try {

@@ -9,7 +9,7 @@ import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
 import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
-import { report } from '../observe/events.ts';
+import { emit } from '../observe/events.ts';
 import { installRuntime } from '../observe/install-runtime.ts';
 import type { Console } from '../observe/log.ts';
 import { InvalidEnvironment } from '../observe/settings.ts';
@@ -192,7 +192,7 @@ export function openDependencies({
   readonly trainerProcess?: NonNullable<TrainerDeps['process']>;
 } = {}): OpenDependencies {
   const tasks = createTasks();
-  const gate = createGpuGate((wait) => report('gate passed', wait), endpoints);
+  const gate = createGpuGate((wait) => emit('gate passed', wait), endpoints);
   const trainers = createTrainers(trainerConfigs, { store, gate, process: trainerProcess });
   return {
     store,

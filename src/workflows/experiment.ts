@@ -1,7 +1,7 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
-import { continueOnCurrentVersion } from './continue-on-current-version.ts';
+import { continueOnCurrentVersion } from './activity-proxies.ts';
 import { createRunControl, type RunControl } from './control.ts';
 import { transferAgents } from './evaluate-agents.ts';
 import { failuresThatEndARun } from './failures.ts';

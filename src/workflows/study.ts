@@ -11,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
 import type { StudyResult } from '../store/records/result.ts';
-import { continueOnCurrentVersion } from './continue-on-current-version.ts';
+import { continueOnCurrentVersion } from './activity-proxies.ts';
 import { inWindow } from './debate-questions.ts';
 import type { experiment } from './experiment.ts';
 import { failuresThatEndARun, reasonOf } from './failures.ts';

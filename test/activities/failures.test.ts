@@ -1,6 +1,6 @@
 import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { failureOf } from '../../src/activities/failures.ts';
+import { failureOf } from '../../src/activities/activity.ts';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { EngineBusy, EngineUnreachable } from '../../src/engines/errors.ts';
 import { FineTuneFailed } from '../../src/engines/trainer/errors.ts';

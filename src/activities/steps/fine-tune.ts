@@ -6,7 +6,7 @@ import { onAbort } from '../../engines/abort.ts';
 import { resolveModel } from '../../engines/endpoint/base-model.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
-import { type FineTune, report } from '../../observe/events.ts';
+import { type FineTune, emit } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
@@ -126,7 +126,7 @@ async function findOrTrain(
   if (manifest === null) throw new ArtifactMissing(store.model(key).where);
   if (trained !== null) {
     const { steps, tokens } = manifest;
-    report('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
+    emit('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
   }
   await removeCheckpoints(store, key);
   return { model: adapterOf(base, key), manifest };
@@ -209,8 +209,8 @@ function shown(event: TrainerProgress): object {
 }
 
 function reportEvent(whose: FineTune, event: TrainerProgress): void {
-  if (event.event === 'checkpoint') report('checkpoint', { ...whose, step: event.step });
+  if (event.event === 'checkpoint') emit('checkpoint', { ...whose, step: event.step });
   if (event.event !== 'step') return;
   const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
-  report('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });
+  emit('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });
 }

@@ -7,7 +7,7 @@ import type { ModelFolder } from './adapters.ts';
 import { requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
-import { createOpenAiEndpoint } from './openai.ts';
+import { createOpenAiEndpoint } from './remote.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
 /** One endpoint for each base model at each place, so one engine for each base model. */

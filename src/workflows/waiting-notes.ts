@@ -10,7 +10,7 @@ export type Note = {
 };
 
 /** What happened, where, and the commands that go on: for the Temporal UI and the terminal alike. Nothing while all goes well. */
-export function whatWaits({ experiment, state, waiting }: Progress): Note[] {
+export function waitingNotes({ experiment, state, waiting }: Progress): Note[] {
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
   const causes = byReason(waiting);
