@@ -170,7 +170,7 @@ const hints: ReadonlyMap<number, string> = new Map([
   [429, ' (waiting will not help)'],
 ]);
 
-/** No answer came: nobody listens, the connection broke, or it took too long. Trying again may help. */
+/** No answer came: no server listens, the connection broke, or it took too long. Trying again may help. */
 export class EngineUnreachable extends ColloquyError {
   override name = 'EngineUnreachable' as const;
   readonly retryable = true;

@@ -1,12 +1,12 @@
 /**
  * What engines and activities report of their work while they do it. Whoever wants to know listens: logs, metrics and traces do, where
- * they are wanted. A report that nobody listens to costs one look.
+ * they are wanted. An event without a listener costs one look.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { Context } from '@temporalio/activity';
 
-/** The reports by name, with what each tells. */
+/** The events by name, with their fields. */
 export type Reports = {
   /** A supervised engine serves its model. `starts` counts from 1: more says that it died before. */
   'engine started': { readonly model: string; readonly pid: number; readonly starts: number };
@@ -54,7 +54,7 @@ export type FineTune = {
   readonly role: string;
 };
 
-/** Tells whoever listens. Listeners are called at once, in the reporter's own async context; what they throw does not come back. */
+/** Calls the listeners of an event at once, in the reporter's own async context; what they throw does not come back. */
 export function emit<Name extends keyof Reports>(name: Name, details: Reports[Name]): void {
   const reports = channelOf(name);
   if (reports.hasSubscribers) reports.publish(details);

@@ -15,8 +15,8 @@ export type Telemetry = {
 };
 
 /**
- * Sets up what a worker tells: its log, and metrics and traces where the environment asks for them. Once a process, before its first
- * worker; later calls change nothing. Signals are left to whoever started the worker.
+ * Sets up what a worker shows of itself: its log, and metrics and traces where the environment asks for them. Once a process, before its first
+ * worker; later calls change nothing. Signals are left to the program that started the worker.
  *
  * @param logFile gets a JSON object a line
  * @throws InvalidEnvironment, StoreNotWritable, DiskFull

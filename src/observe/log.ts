@@ -5,7 +5,7 @@ import { makeFolder, writeError } from '../store/files/atomic.ts';
 import { currentStep, onReport } from './events.ts';
 import type { LogLevel } from './settings.ts';
 
-/** Where lines go besides the file: readable ones on a terminal, a JSON object a line elsewhere. */
+/** Where lines go in addition to the file: readable ones on a terminal, a JSON object a line elsewhere. */
 export type Console = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean };
 
 /**

@@ -25,7 +25,7 @@ export function stepInterceptor(context: Context): ActivityInterceptors {
         } catch (error) {
           if (error instanceof CancelledFailure)
             context.log.info('step stopped', { seconds: secondsSince(began), why: error.message });
-          else context.log.warn('step failed', { seconds: secondsSince(began), ...told(error) });
+          else context.log.warn('step failed', { seconds: secondsSince(began), ...failureFields(error) });
           throw error;
         }
       },
@@ -41,7 +41,11 @@ function secondsSince(began: number): number {
 }
 
 /** The beginning of what an error says; all of it is in the step's history. */
-function told(error: unknown): { readonly cause: string; readonly says: string; readonly final: boolean } {
+function failureFields(error: unknown): {
+  readonly cause: string;
+  readonly says: string;
+  readonly final: boolean;
+} {
   const { message } = error instanceof Error ? error : new Error(String(error));
   const failure = error instanceof ApplicationFailure ? error : undefined;
   return {

@@ -1,4 +1,4 @@
-/** OpenTelemetry: imported only where the environment names a collector, so that nobody else waits for it. */
+/** OpenTelemetry: imported only where the environment names a collector, so that other workers do not wait for it. */
 import { context, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { detectResourcesSync, envDetectorSync, Resource } from '@opentelemetry/resources';

@@ -15,14 +15,14 @@ export class InvalidTaskFile extends ColloquyError {
   /** @param expected what each row has to be, where that is what is wrong */
   constructor(path: string, faults: readonly TaskFileFault[], expected?: string) {
     const unit = path.endsWith('.parquet') ? 'row' : 'line';
-    const told = faults
+    const listed = faults
       .slice(0, mostTold)
       .map(({ line, message }) => (line === 0 ? message : `${unit} ${line}: ${message}`));
     const more = faults.length > mostTold ? [`… and ${faults.length - mostTold} more bad ${unit}s`] : [];
     const hint =
       expected === undefined ? '' : `\nEach ${unit} has to be ${expected}; further keys are allowed.`;
     super(
-      `The task file ${path} cannot be used:\n${[...told, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
+      `The task file ${path} cannot be used:\n${[...listed, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
     );
     this.path = path;
     this.faults = faults;
@@ -45,12 +45,12 @@ export class UnreadableGoldAnswers extends ColloquyError {
 
   constructor(path: string, unreadable: readonly UnreadableGold[], questions: number) {
     const unit = path.endsWith('.parquet') ? 'row' : 'line';
-    const told = unreadable
+    const listed = unreadable
       .slice(0, mostListed)
       .map(({ line, answer, why }) => `  ${unit} ${line}: ${shown(answer)}: ${why}`);
     const more = unreadable.length > mostListed ? [`  … and ${unreadable.length - mostListed} more`] : [];
     super(
-      `The grader cannot read ${unreadable.length} of the ${questions} gold answers of ${path}:\n${[...told, ...more].join('\n')}\n` +
+      `The grader cannot read ${unreadable.length} of the ${questions} gold answers of ${path}:\n${[...listed, ...more].join('\n')}\n` +
         'Correct them, or leave these questions out with task.skip_unreadable: true.',
     );
     this.path = path;

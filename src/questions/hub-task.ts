@@ -60,7 +60,7 @@ async function datasetSplits(
 }
 
 /**
- * The training questions that none of the other sets has, by normalised text, and what is told of the others. Nothing is held out
+ * The training questions that none of the other sets has, by normalised text, and notes on the others. Nothing is held out
  * or kept by it: it only takes away what must not be trained on.
  *
  * @throws as `readPart` and `readProblems` do

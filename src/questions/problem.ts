@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 /** A question with its gold answer, before it is decided what it may be used for. */
 export type Problem = { readonly text: string; readonly answer: string };
 
-/** Questions that a task has and an experiment must not or cannot ask: told, so that nobody wonders where they are. */
+/** Questions excluded from an experiment, with the reason, for the report. */
 export type LeftOut = {
   /** A clause, e.g. `training questions that MATH-500 has too`. */
   readonly what: string;

@@ -11,8 +11,8 @@ import {
 } from './problem.ts';
 
 /**
- * What is told of questions that a file has more than once, whatever their white space and case: the first one counts. Those whose other
- * answer is written otherwise are told apart, as one of the two may be wrong.
+ * Notes on questions that a file has more than once, ignoring white space and case: the first one counts. Those whose other
+ * answer is written otherwise are counted apart, as one of the two may be wrong.
  */
 export function repeats(file: string, problems: readonly Problem[]): LeftOut[] {
   const first = new Map<string, string>();
@@ -30,7 +30,7 @@ export function repeats(file: string, problems: readonly Problem[]): LeftOut[] {
   ];
 }
 
-/** What is told of questions that are left out: nothing when there are none. */
+/** A note on questions that are left out; none when there are no such questions. */
 export function leftOut(what: string, problems: readonly Problem[]): LeftOut[] {
   if (problems.length === 0) return [];
   return [{ what, count: problems.length, examples: problems.slice(0, mostExamples).map(shortened) }];

@@ -16,9 +16,9 @@ import { ColloquyError, exitCodes } from '../errors.ts';
 export interface DevServerOptions {
   /** Where the server keeps everything; without it all is in memory and gone with the server. */
   readonly dbFilename?: string;
-  /** gRPC port wanted, 7233 unless told; 0 = any free one. */
+  /** The gRPC port; default: 7233; 0 is any free one. */
   readonly port?: number;
-  /** Web UI's port wanted, 8233 unless told; 0 = any free one. */
+  /** The port of the web UI; default: 8233; 0 is any free one. */
   readonly uiPort?: number;
   /** No web UI. */
   readonly headless?: boolean;

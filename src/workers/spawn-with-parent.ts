@@ -17,7 +17,7 @@ export interface SpawnWithParentOptions {
   /** Where the program writes: a file descriptor, or 'pipe' (default) to read `process.stdout`. */
   readonly stdout?: number | 'pipe' | 'ignore';
   readonly stderr?: number | 'pipe' | 'ignore';
-  /** Milliseconds between SIGTERM and SIGKILL; 5,000 unless told. */
+  /** Milliseconds between SIGTERM and SIGKILL; default: 5,000. */
   readonly graceMs?: number;
 }
 

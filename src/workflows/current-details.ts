@@ -5,7 +5,7 @@ import type { Progress } from './progress.ts';
 import { progressTable } from './progress-table.ts';
 import { type Note, waitingNotes } from './waiting-notes.ts';
 
-/** The Markdown that the Temporal UI shows for a run, made anew whenever the progress changes. */
+/** The Markdown that the Temporal UI shows for a run, made again whenever the progress changes. */
 export function currentDetails(progress: Progress): string {
   const rows = Object.entries(progressTable(progress)).map(([what, text]) => [what, markdownText(text)]);
   const blocks = [

@@ -128,7 +128,7 @@ export function refuseIterations(iterations: number, { phase, iteration, learns 
   refuseIf(phase === 'preparing', 'The experiment is still being prepared; try again in a moment.');
   refuseIf(
     phase === 'reporting' || phase === 'done',
-    'The last iteration is over; start the experiment anew.',
+    'The last iteration is over; start the experiment again.',
   );
   const least = Math.max(1, iteration);
   refuseIf(iterations < least, `Iteration ${iteration} is under way: iterations must be at least ${least}.`);

@@ -33,7 +33,7 @@ export function waitingNotes({ experiment, state, waiting }: Progress): Note[] {
 const mostCauses = 3;
 const longestReason = 1_000;
 
-/** Shards of one dead endpoint fail for one reason, which is then told once. */
+/** Shards of one dead endpoint fail for one reason, which is then shown once. */
 function byReason(waiting: readonly Waiting[]): Waiting[][] {
   const groups = new Map<string, Waiting[]>();
   for (const each of waiting) groups.set(each.reason, [...(groups.get(each.reason) ?? []), each]);

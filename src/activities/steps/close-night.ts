@@ -124,7 +124,7 @@ export function nightVerdict(
   maxDrop: number,
 ): NightOutcome {
   const sequence = ledger.length + 1;
-  const tell = (outcome: NightOutcome['outcome'], said: string): NightOutcome => ({
+  const verdict = (outcome: NightOutcome['outcome'], said: string): NightOutcome => ({
     series,
     sequence,
     from: start.night,
@@ -137,7 +137,7 @@ export function nightVerdict(
   const change = `${percent(begin)} to ${percent(end)} (${points(end - begin)} points)`;
   const first = ledger.find(({ next, sequence }) => next !== null && sequence > head);
   if (first !== undefined) {
-    return tell(
+    return verdict(
       'overtaken',
       `not carried on, because ${first.experiment} was finished first and began with ${from}, too. ` +
         `Held-out debate accuracy went from ${change}. The models of this night are kept.`,
@@ -145,11 +145,11 @@ export function nightVerdict(
   }
   // A rounding error of the subtraction is no fall.
   if (begin - end > maxDrop + 1e-9) {
-    return tell(
+    return verdict(
       'fell',
       `not carried on, because held-out debate accuracy fell from ${change}, by more than the ${(maxDrop * 100).toFixed(1)} ` +
         `points of max_drop. The models of this night are kept; the next one begins again with ${from}, and with fresh questions.`,
     );
   }
-  return tell('accepted', `carried on. Held-out debate accuracy went from ${change}.`);
+  return verdict('accepted', `carried on. Held-out debate accuracy went from ${change}.`);
 }

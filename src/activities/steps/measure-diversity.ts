@@ -75,7 +75,7 @@ async function measure(
   const { diversity } = config;
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
   const encoder = responseEncoder(diversity.encoder, endpoints);
-  // After the claim: whoever measured before journals no more than what it has in flight.
+  // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
   const scoresOf = journalledScores(agents, journal, endpoints, mine, (until) =>
     show({ engineBusyUntil: until.toISOString() }),
@@ -141,7 +141,7 @@ function likelihoodsOf({ scores, base }: QuestionScores): Likelihoods {
 export type EncoderName = 'ngrams' | { readonly endpoint: string; readonly model: string };
 
 export type ResponseEncoder = {
-  /** As it is told to people. */
+  /** The text that people see. */
   readonly name: string;
   readonly encode: (texts: readonly string[], signal: AbortSignal) => Promise<readonly ArrayLike<number>[]>;
 };

@@ -151,7 +151,7 @@ async function usableModel(
   return { base: await identifyBaseModel(name, model), servesTuned: endpoint.servesTuned };
 }
 
-/** Whatever keeps the questions or the engine from being there ends the run at once: a start is the time to be told. */
+/** A failure to get the questions or the engine ends the run at once: the person who starts it is still there to read it. */
 async function faultsOf<Result>(
   path: 'task' | 'model',
   signal: AbortSignal,
@@ -179,7 +179,7 @@ async function questionsOf(
   // Without a config they are left over from a start that failed, perhaps with another config.
   if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
   const task = await load();
-  // What was not asked has to be known to whoever reads the result, and not only from the log.
+  // A reader of the result has to know which questions were not asked; the log alone is not enough.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
   for (const each of task.leftOut) emit('questions left out', { experiment, ...each });
   await writeRows(files.questions('train'), task.train);
