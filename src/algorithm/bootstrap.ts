@@ -1,7 +1,7 @@
 import { type Agent, modelOf, roleOf } from './agents.ts';
 import { extractAnswer } from './answer.ts';
 import type { AnswerEquality, Consensus } from './consensus.ts';
-import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
+import { byQuestionAndAgent, type Dataset, type DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import type { Match } from './labelled-debate.ts';
 import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
@@ -78,7 +78,7 @@ function alone(answer: string | null): Consensus {
  * when it was told the answer, when that leads to it. Its parts are the `answered` and the `rationalised` questions.
  */
 export function bootstrappedDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
-  const rows: Row[] = [];
+  const rows: DatasetRow[] = [];
   const counts = { answered: 0, rationalised: 0, tried: 0 };
   for (const { questionId, matches } of debates) {
     for (const agent of agents) {

@@ -15,14 +15,14 @@ export function exampleOf(dialogue: readonly Message[]): Example | null {
 /** What a model is to be fine-tuned on, before its texts: which responses of whom, and how they were chosen. */
 export type Dataset = {
   /** In the order of questions, then of agents, whatever order debates ended in. */
-  readonly rows: readonly Row[];
+  readonly rows: readonly DatasetRow[];
   /** How many of each part there were and how many were taken, by the part's name; empty when all were taken. */
   readonly parts: Readonly<Record<string, DatasetPart>>;
 };
 export type DatasetPart = { readonly available: number; readonly used: number };
 
 /** One row: a response of an agent, and what it is an answer to. */
-export type Row = {
+export type DatasetRow = {
   readonly questionId: string;
   /** 1..N */
   readonly agent: number;
@@ -37,7 +37,7 @@ export type Completion = 'first answer' | 'revision' | 'rationale';
 
 /** The text of a row, from the agents' dialogues on its question; null for an agent that took no part. */
 export function rowExample(
-  { agent, completion }: Row,
+  { agent, completion }: DatasetRow,
   { dialogues }: { readonly dialogues: readonly (readonly Message[])[] },
 ): Example | null {
   const dialogue = dialogues[agent - 1] ?? [];
@@ -54,7 +54,7 @@ export function rowExample(
 }
 
 /** Sorts rows by question id (code units), then by agent. */
-export function byQuestionAndAgent(a: Row, b: Row): number {
+export function byQuestionAndAgent(a: DatasetRow, b: DatasetRow): number {
   if (a.questionId !== b.questionId) return a.questionId < b.questionId ? -1 : 1;
   return a.agent - b.agent;
 }

@@ -1,4 +1,4 @@
-import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
+import { byQuestionAndAgent, type Dataset, type DatasetRow } from './dataset.ts';
 import type { Match } from './labelled-debate.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
@@ -36,8 +36,8 @@ export function criticDataset(
   debates: readonly Match[],
   settings: CriticSettings,
 ): Dataset {
-  const corrected: Row[] = [];
-  const kept: Row[] = [];
+  const corrected: DatasetRow[] = [];
+  const kept: DatasetRow[] = [];
   for (const { questionId, matches } of debates) {
     for (const agent of agents) {
       const byRound = matches[agent - 1] ?? [];
@@ -79,6 +79,6 @@ function mixture(corrected: number, kept: number, weight: number): { corrected: 
   return { corrected: share, kept: Math.min(total - share, kept) };
 }
 
-function sample(key: DrawKey, rows: readonly Row[], count: number): Row[] {
+function sample(key: DrawKey, rows: readonly DatasetRow[], count: number): DatasetRow[] {
   return shuffle(key, rows.toSorted(byQuestionAndAgent)).slice(0, count);
 }

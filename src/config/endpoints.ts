@@ -5,7 +5,7 @@ import { projectRoot } from './installation.ts';
 import { isThere, readYaml } from './load.ts';
 
 /** Of an environment variable that holds a key, by which it is kept from the programs that a worker starts. */
-export const keyName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
+export const secretVariableName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
 
 /**
  * Where a worker finds the models: its own configuration, never part of an experiment. An experiment names an endpoint; this
@@ -28,7 +28,7 @@ const remote = {
       'expected the NAME of an environment variable that holds the key, not the key',
     )
     .regex(
-      keyName,
+      secretVariableName,
       'expected a name with KEY, TOKEN or SECRET in it (SOME_API_KEY): by that the variable is kept from engines and trainers',
     )
     .optional(),

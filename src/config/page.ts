@@ -21,18 +21,23 @@ export function configurationPage(): string {
   ].join('\n\n');
 }
 
-type Row = { readonly path: string; readonly allowed: string; readonly open: string; readonly says: string };
+type SettingRow = {
+  readonly path: string;
+  readonly allowed: string;
+  readonly fallback: string;
+  readonly meaning: string;
+};
 
 function table(schema: z.ZodType): string {
   const describe = describedNode(schema);
   const rows = rowsOf(schemaNode(schema), describe, '');
   return markdownTable(
     ['Setting', 'Allowed', 'Default', 'Meaning'],
-    rows.map(({ path, allowed, open, says }) => [
+    rows.map(({ path, allowed, fallback, meaning }) => [
       `\`${path}\``,
       tableCell(allowed),
-      tableCell(open),
-      tableCell(says),
+      tableCell(fallback),
+      tableCell(meaning),
     ]),
   );
 }
@@ -54,27 +59,27 @@ function describedNode(schema: z.ZodType): Described {
   return describedSchema.parse(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }));
 }
 
-function rowsOf(node: SchemaNode, described: Described, above: string): Row[] {
-  return Object.entries(node.properties ?? {}).flatMap(([key, below]): Row[] => {
-    const says = described.properties?.[key] ?? {};
+function rowsOf(node: SchemaNode, described: Described, above: string): SettingRow[] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, below]): SettingRow[] => {
+    const belowDescribed = described.properties?.[key] ?? {};
     const path = above === '' ? key : `${above}.${key}`;
-    if (below.properties !== undefined) return rowsOf(below, says, path);
+    if (below.properties !== undefined) return rowsOf(below, belowDescribed, path);
     const alternatives = (below.oneOf ?? []).filter(({ properties }) => properties !== undefined);
-    if (alternatives.length === 0) return [rowOf(path, below, says)];
+    if (alternatives.length === 0) return [rowOf(path, below, belowDescribed)];
     return alternatives.flatMap((alternative, index) => {
       const kind = String(alternative.properties?.['kind']?.const ?? index + 1);
-      const own = says.oneOf?.[index] ?? {};
+      const own = belowDescribed.oneOf?.[index] ?? {};
       return [
-        { path: `${path}.kind: ${kind}`, allowed: '', open: '', says: own.description ?? '' },
+        { path: `${path}.kind: ${kind}`, allowed: '', fallback: '', meaning: own.description ?? '' },
         ...rowsOf(alternative, own, path).filter((row) => row.path !== `${path}.kind`),
       ];
     });
   });
 }
 
-function rowOf(path: string, node: SchemaNode, says: Described): Row {
-  const open = says.default === undefined ? '' : `\`${JSON.stringify(says.default)}\``;
-  return { path, allowed: describeAllowed(node), open, says: says.description ?? '' };
+function rowOf(path: string, node: SchemaNode, described: Described): SettingRow {
+  const fallback = described.default === undefined ? '' : `\`${JSON.stringify(described.default)}\``;
+  return { path, allowed: describeAllowed(node), fallback, meaning: described.description ?? '' };
 }
 
 /**

@@ -4,7 +4,7 @@ import { z } from 'zod';
  * The datasets of the Hugging Face hub that tasks ask from, each at one commit, so that an experiment asks the same questions
  * next year. The commits and file names are those that many public repositories pin and load; docs/tasks.md says how that was checked.
  */
-export type Dataset = {
+export type HubDataset = {
   /** On the hub. */
   readonly name: string;
   /** The commit. */
@@ -17,7 +17,7 @@ export type Dataset = {
 
 const shard = '{config}/{split}-00000-of-00001.parquet';
 
-export const datasets = {
+export const hubDatasets = {
   gsm8k: {
     name: 'openai/gsm8k',
     revision: '740312add88f781978c0658806c59bc2815b9866',
@@ -50,7 +50,7 @@ export const datasets = {
     configs: ['all'],
     file: shard,
   },
-} as const satisfies Record<string, Dataset>;
+} as const satisfies Record<string, HubDataset>;
 
 /** The `task` of an experiment: where its questions come from. */
 const mostQuestions = 100_000;
@@ -133,7 +133,7 @@ const levels = z.array(z.int().min(1).max(5)).min(1);
 const gsm8kTaskSchema = z
   .strictObject({
     kind: z.literal('gsm8k').describe('GSM8K: trained on its training split, measured on its test split.'),
-    ...source(datasets.gsm8k),
+    ...source(hubDatasets.gsm8k),
     ...sizes,
     ...read,
   })
@@ -143,7 +143,7 @@ const mathTaskSchema = z
   .strictObject({
     kind: z.literal('math').describe('MATH: trained on its training split, measured on its test split.'),
     levels: levels.default([1, 2, 3]).describe('Which of the five levels are asked. The paper: 1 to 3.'),
-    ...source(datasets.math),
+    ...source(hubDatasets.math),
     ...sizes,
     ...read,
   })
@@ -157,11 +157,11 @@ const math500TaskSchema = z
       .describe(
         'Which of the five levels are asked, in training and held out. Fewer levels have fewer than 500 held-out questions.',
       ),
-    ...source(datasets['math-500']),
+    ...source(hubDatasets['math-500']),
     train_revision: commit
-      .default(datasets.math.revision)
-      .describe(`The commit of ${datasets.math.name}, which is trained on.`),
-    train_dataset_path: folder.optional().describe(`A folder with a copy of ${datasets.math.name}.`),
+      .default(hubDatasets.math.revision)
+      .describe(`The commit of ${hubDatasets.math.name}, which is trained on.`),
+    train_dataset_path: folder.optional().describe(`A folder with a copy of ${hubDatasets.math.name}.`),
     ...sizes,
     ...read,
   })
@@ -172,7 +172,7 @@ const mmluTaskSchema = z
     kind: z
       .literal('mmlu')
       .describe('MMLU: trained on its validation split, measured on its test split, all 57 subjects.'),
-    ...source(datasets.mmlu),
+    ...source(hubDatasets.mmlu),
     ...sizes,
     ...read,
   })

@@ -1,5 +1,5 @@
 import { compare } from './compare.ts';
-import { allOf, anyOf, type Verdict } from './equality.ts';
+import { allOf, anyOf, type Equality } from './equality.ts';
 
 /** A choice of a multiple choice question, with its letter and what it says: `(B) Paris`, `B. Paris`, `\textbf{(B)}\ 12`. */
 type Choice = { readonly letter: string; readonly text: string };
@@ -13,7 +13,7 @@ export function isChoice(answer: string): boolean {
  * As `compare`, where at least one of the two is a choice. Against a letter the letter decides, so that `(C) A` is not the answer `A`;
  * against anything else the text does; two choices must agree in both. Symmetric.
  */
-export function compareChoices(a: string, b: string): Verdict {
+export function compareChoices(a: string, b: string): Equality {
   const [left, right] = [parseChoice(a), parseChoice(b)];
   if (left === null && right === null) return compare(a, b);
   if (left !== null && right !== null) {

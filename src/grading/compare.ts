@@ -1,6 +1,6 @@
 import { enclosed, splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
-import type { Verdict } from './equality.ts';
+import type { Equality } from './equality.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
 import { wordKey } from './plain-words.ts';
@@ -14,7 +14,7 @@ const DEEPEST = 8;
  * Whether two answers are equal, as far as that can be told without the compute engine; the order of the rules is that of
  * docs/grading.md. Symmetric: `compare(a, b)` and `compare(b, a)` ask the same.
  */
-export function compare(a: string, b: string, depth = 0): Verdict {
+export function compare(a: string, b: string, depth = 0): Equality {
   if (a.trim() === '' || b.trim() === '') return false;
   if (a.length > LONGEST_ANSWER || b.length > LONGEST_ANSWER) return a.trim() === b.trim();
   const left = normalise(a);
@@ -23,7 +23,7 @@ export function compare(a: string, b: string, depth = 0): Verdict {
 }
 
 /** As `compare`, for two answers that `normalise` has seen already. */
-export function compareNormalised(left: string, right: string, depth = 0): Verdict {
+export function compareNormalised(left: string, right: string, depth = 0): Equality {
   if (left === '' || right === '' || depth > DEEPEST) return left !== '' && left === right;
   if (/^\\frac\{[^{}]*\}\{-?[0.]+\}$|^[^/]*\/-?[0.]+$/.test(left)) return false;
   if (left === right) return true;
@@ -33,7 +33,8 @@ export function compareNormalised(left: string, right: string, depth = 0): Verdi
   const one = splitUnit(left);
   const two = splitUnit(right);
   if (one.unit !== null && two.unit !== null && one.unit !== two.unit) return false;
-  const recurse = (a: string, b: string): Verdict => compareNormalised(normalise(a), normalise(b), depth + 1);
+  const recurse = (a: string, b: string): Equality =>
+    compareNormalised(normalise(a), normalise(b), depth + 1);
   const [simpleLeft, simpleRight] = [simplified(one.value), simplified(two.value)];
   if (simpleLeft !== left || simpleRight !== right) return recurse(simpleLeft, simpleRight);
 
@@ -83,7 +84,7 @@ function compareNumbers(left: string, right: string): boolean | null {
     : null;
 }
 
-function compareExpressions(left: string, right: string): Verdict {
+function compareExpressions(left: string, right: string): Equality {
   if (isProse(left) && isProse(right)) return prose(left) === prose(right);
   if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
     return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');

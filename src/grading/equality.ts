@@ -8,22 +8,22 @@ export interface EngineQuestion {
 }
 
 /** Settled, or: one question for the engine, all of several, or a one-to-one pairing of rows with columns. */
-export type Verdict =
+export type Equality =
   | boolean
   | { readonly ask: EngineQuestion }
-  | { readonly all: readonly Verdict[] }
-  | { readonly any: readonly Verdict[] }
-  | { readonly pairing: readonly (readonly Verdict[])[] };
+  | { readonly all: readonly Equality[] }
+  | { readonly any: readonly Equality[] }
+  | { readonly pairing: readonly (readonly Equality[])[] };
 
 /** All of `parts`, settled at once when one of them is false. */
-export function allOf(parts: readonly Verdict[]): Verdict {
+export function allOf(parts: readonly Equality[]): Equality {
   if (parts.includes(false)) return false;
   const open = parts.filter((part) => part !== true);
   return open.length === 0 ? true : open.length === 1 ? (open[0] ?? true) : { all: open };
 }
 
 /** At least one of `parts`. */
-export function anyOf(parts: readonly Verdict[]): Verdict {
+export function anyOf(parts: readonly Equality[]): Equality {
   if (parts.includes(true)) return true;
   const open = parts.filter((part) => part !== false);
   return open.length === 0 ? false : open.length === 1 ? (open[0] ?? false) : { any: open };
@@ -31,7 +31,7 @@ export function anyOf(parts: readonly Verdict[]): Verdict {
 
 /** Settles a verdict, asking the engine as little as possible; a promise only when the engine is needed. */
 export function settle(
-  verdict: Verdict,
+  verdict: Equality,
   ask: (question: EngineQuestion) => Promise<boolean>,
 ): boolean | Promise<boolean> {
   if (typeof verdict === 'boolean') return verdict;
@@ -39,7 +39,7 @@ export function settle(
 }
 
 async function resolve(
-  verdict: Verdict,
+  verdict: Equality,
   ask: (question: EngineQuestion) => Promise<boolean>,
 ): Promise<boolean> {
   if (typeof verdict === 'boolean') return verdict;
@@ -57,7 +57,7 @@ async function resolve(
 
 /** Each row takes the first free column that is equal: right for an equivalence, where it does not matter which. */
 async function pair(
-  table: readonly (readonly Verdict[])[],
+  table: readonly (readonly Equality[])[],
   ask: (question: EngineQuestion) => Promise<boolean>,
 ): Promise<boolean> {
   const taken = new Set<number>();

@@ -1,6 +1,6 @@
 import { splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
-import { allOf, anyOf, type EngineQuestion, type Verdict } from './equality.ts';
+import { allOf, anyOf, type EngineQuestion, type Equality } from './equality.ts';
 
 /** Terms joined by relations that all point the same way: `2 < x \le 5`, or `x = 5`. There is one more term than signs. */
 export interface Relation {
@@ -28,8 +28,8 @@ export function compareRelations(
   a: Relation | null,
   b: Relation | null,
   whole: readonly [string, string],
-  recurse: (a: string, b: string) => Verdict,
-): Verdict | null {
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
   if (a === null && b === null) return null;
   const one = a === null ? null : namedValue(a);
   const two = b === null ? null : namedValue(b);
@@ -111,7 +111,7 @@ function isName(term: string): boolean {
   return term.length <= 60 && NAME.test(term) && term !== 'e' && term !== 'i';
 }
 
-function proportional(a: Relation, b: Relation, symmetric: boolean): Verdict {
+function proportional(a: Relation, b: Relation, symmetric: boolean): Equality {
   const terms = [...a.terms, ...b.terms];
   if (!terms.every(engineMayRead)) return false;
   const relation: EngineQuestion['relation'] = symmetric ? 'proportional' : 'positively proportional';

@@ -1,5 +1,5 @@
 import { enclosed, splitTopLevel } from './brackets.ts';
-import { allOf, type Verdict } from './equality.ts';
+import { allOf, type Equality } from './equality.ts';
 
 /** Several values in one answer. `open` and `close` are the brackets, empty for a bare list; the order counts unless `unordered`. */
 export interface Sequence {
@@ -43,14 +43,14 @@ export function parseSequence(text: string): Sequence | null {
 export function compareSequences(
   a: Sequence | null,
   b: Sequence | null,
-  recurse: (a: string, b: string) => Verdict,
-): Verdict | null {
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
   if (a === null && b === null) return null;
   if (a === null || b === null) return false;
   const bareAndSet = (a.open === '' && b.open === '{') || (a.open === '{' && b.open === '');
   if (!bareAndSet && (a.open !== b.open || a.close !== b.close)) return false;
   // {1} is not 1 when it is an element of a set.
-  const item = (one: string, two: string): Verdict =>
+  const item = (one: string, two: string): Equality =>
     one.startsWith('\\{') !== two.startsWith('\\{') ? false : recurse(one, two);
   if (a.items.length !== b.items.length || a.items.length > MOST_ITEMS) return false;
   if (a.unordered || b.unordered || sameLabels(a.items, b.items)) {
@@ -64,8 +64,8 @@ const MOST_ITEMS = 40;
 function pairing(
   a: readonly string[],
   b: readonly string[],
-  recurse: (a: string, b: string) => Verdict,
-): Verdict {
+  recurse: (a: string, b: string) => Equality,
+): Equality {
   return { pairing: a.map((one) => b.map((two) => recurse(one, two))) };
 }
 
@@ -132,8 +132,8 @@ export function parseMatrix(text: string): Matrix | null {
 export function compareMatrices(
   a: Matrix | null,
   b: Matrix | null,
-  recurse: (a: string, b: string) => Verdict,
-): Verdict | null {
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
   if (a === null && b === null) return null;
   if (a === null || b === null || a.kind !== b.kind || a.rows.length !== b.rows.length) return false;
   const columns = b.rows;

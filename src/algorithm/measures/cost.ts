@@ -2,7 +2,7 @@
 export type ChatTokens = { readonly prompt: number; readonly completion: number };
 
 /** What an experiment used, as its result has it. */
-export type Used = {
+export type ResourcesUsed = {
   readonly tokens: {
     /** Of the training questions' debates. */
     readonly debate: ChatTokens;
@@ -41,7 +41,7 @@ export type Cost = {
  * What a method cost. Held-out debates count too: for a method that trains nothing they are all its cost, and for the others they are
  * what each later answer costs. Measuring diversity is not part of any method, and does not count.
  */
-export function cost({ tokens, seconds }: Used): Cost {
+export function cost({ tokens, seconds }: ResourcesUsed): Cost {
   const tokensIn = tokens.debate.prompt + tokens.evaluation.prompt;
   const tokensOut = tokens.debate.completion + tokens.evaluation.completion;
   return {

@@ -85,7 +85,7 @@ export const outcomeSchema = z.strictObject({
 export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().int() });
 
 /** A row of iteration-I/datasets/. See Example in src/algorithm/dataset.ts. */
-export const datasetRowSchema = z.strictObject({
+export const exampleSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
 });
