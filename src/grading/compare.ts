@@ -1,3 +1,4 @@
+/** When are two answers equal? The order of the rules is that of docs/grading.md. */
 import { enclosed, splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
 import type { Equality } from './equality.ts';
@@ -11,8 +12,8 @@ import { splitUnit } from './units.ts';
 const DEEPEST = 8;
 
 /**
- * Whether two answers are equal, as far as that can be told without the compute engine; the order of the rules is that of
- * docs/grading.md. Symmetric: `compare(a, b)` and `compare(b, a)` ask the same.
+ * Whether two answers are equal, or the questions for the compute engine that decide it. Symmetric: `compare(a, b)` and `compare(b, a)`
+ * ask the engine the same.
  */
 export function compare(a: string, b: string, depth = 0): Equality {
   if (a.trim() === '' || b.trim() === '') return false;
@@ -22,7 +23,7 @@ export function compare(a: string, b: string, depth = 0): Equality {
   return compareNormalised(left, right, depth);
 }
 
-/** As `compare`, for two answers that `normalise` has seen already. */
+/** Like `compare`, for two answers that are already normalised. */
 export function compareNormalised(left: string, right: string, depth = 0): Equality {
   if (left === '' || right === '' || depth > DEEPEST) return left !== '' && left === right;
   if (/^\\frac\{[^{}]*\}\{-?[0.]+\}$|^[^/]*\/-?[0.]+$/.test(left)) return false;
@@ -47,7 +48,7 @@ export function compareNormalised(left: string, right: string, depth = 0): Equal
   );
 }
 
-/** Without an approximation behind the exact value and without brackets around a single value: `(5)`, `\\{5\\}`, `{5}`. */
+/** A text without the approximation after an exact value, and without brackets around a single value: `(5)`, `\\{5\\}`, `{5}`. */
 function simplified(text: string): string {
   const exact = dropApproximation(text);
   const bracket = enclosed(exact);
@@ -93,16 +94,16 @@ function compareExpressions(left: string, right: string): Equality {
   return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
 }
 
-/** `3-2` may be a score and `2\times6` a size: with other numbers of the same value they mean something else. */
+/** `3-2` may be a score and `2\times6` a size: other numbers with the same value would mean something else. */
 const NOT_WORKED_OUT = /^\d+(?:-\d+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
 
-/** The engine takes `1 2/3` for 12/3 and may take `1\frac{2}{3}` for a product. */
+/** A number as one fraction, because the engine reads `1 2/3` as 12/3 and may read `1\frac{2}{3}` as a product. */
 function exactFraction(text: string): string {
   const value = parseRational(text);
   return value === null ? text : `\\frac{${value.numerator}}{${value.denominator}}`;
 }
 
-/** Words with numbers, such as a date: only spelt differently when they differ in case and spacing. */
+/** Whether a text has words, as a date has. Such texts are equal when they differ only in case and spacing. */
 function isProse(text: string): boolean {
   return /[a-zA-Z]{3}/.test(text.replace(/\\(?!text)[a-zA-Z]+/g, ''));
 }
