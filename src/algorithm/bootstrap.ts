@@ -1,11 +1,11 @@
 import { type Agent, modelOf, roleOf } from './agents.ts';
 import { extractAnswer } from './answer.ts';
 import type { AnswerEquality, Consensus } from './consensus.ts';
-import { byQuestionAndAgent, type Dataset, type DatasetRow } from './dataset.ts';
+import type { Dataset, DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import type { Match } from './labelled-debate.ts';
 import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
-import type { GoldLabel, Question } from './question.ts';
+import { byQuestionAndAgent, type GoldLabel, type Question } from './question.ts';
 import { seedFor } from './random.ts';
 
 /**
