@@ -48,7 +48,7 @@ function methodFaults(own: ConfigInput, method: MethodName): ConfigFault[] {
     .filter(([path, fixed]) => own[path] !== undefined && own[path] !== fixed)
     .map(([path, fixed]) => ({
       path,
-      message: `${shown(own[path])} was given, but the method ${method} is what it is by ${path}: ${String(fixed)}; leave it out, or say that`,
+      message: `${shown(own[path])} was given, but the method ${method} fixes ${path}: ${String(fixed)}; omit the setting or repeat that value`,
     }));
 }
 

@@ -181,7 +181,7 @@ function settingsOfStudy({ settings, method_settings: byMethod, experiments }: S
       setByStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
     ),
   ];
-  const message = 'the study says this of each experiment: see its methods, seeds and experiments';
+  const message = 'the study sets this for each experiment, by its methods, seeds and experiments';
   return places.filter(({ there }) => there).map(({ path }) => ({ path, message }));
 }
 

@@ -195,7 +195,7 @@ const jsonlTaskSchema = z
       .describe(
         'Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.',
       ),
-    train_file: z.string().min(1).describe(place),
+    train_file: z.string().min(1).describe(`Training questions. ${place}`),
     test_file: z
       .string()
       .min(1)

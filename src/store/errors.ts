@@ -49,7 +49,7 @@ export class NotVisibleYet extends ColloquyError {
 
   constructor(path: string) {
     super(
-      `${path} was just written by another host and cannot be read here yet. It is tried again by itself.`,
+      `${path} was just written by another host and cannot be read here yet. It is read again automatically.`,
     );
     this.path = path;
   }
@@ -65,7 +65,7 @@ export class DiskFull extends ColloquyError {
 
   constructor(path: string, cause: Error) {
     super(
-      `No room left to write ${path} (${cause.message}). Free some space; the work goes on where it was.`,
+      `No room left to write ${path} (${cause.message}). Free some space; the work continues where it stopped.`,
       { cause },
     );
     this.path = path;
