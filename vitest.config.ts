@@ -8,7 +8,7 @@ import { LongestFirst } from './test/setup/longest-first.ts';
 
 const temporal = [
   'test/{workflows,faults,hostile,observe,workers,engine}/**/*.test.ts',
-  'test/cli/{schedule,start-experiment,study}.test.ts',
+  'test/cli/{schedule,study,experiment/start}.test.ts',
 ];
 const json = process.env['COLLOQUY_TEST_JSON'];
 

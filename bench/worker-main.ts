@@ -6,9 +6,9 @@ import type { ChatRequest } from '../src/config/contract.ts';
 import type { Endpoint } from '../src/engines/endpoint/endpoint.ts';
 import { createEndpoints } from '../src/engines/endpoint/open.ts';
 import { createGpuGate } from '../src/engines/gpu-gate.ts';
-import { createTrainer } from '../src/engines/trainer/process.ts';
+import { createTrainers } from '../src/engines/trainer/open.ts';
 import { openStore } from '../src/store/store.ts';
-import { createGrader } from '../src/grading/grader.ts';
+import { createTasks } from '../src/questions/open-task.ts';
 import { startWorkers } from '../src/workers/start.ts';
 import { serve } from './child.ts';
 import type { Sample } from './worker.ts';
@@ -19,11 +19,13 @@ const endpoints = createEndpoints(
   { bench: { kind: 'vllm', url, max_concurrency: Number(concurrency) } },
   { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
 );
-const trainer = createTrainer({
-  logFolder: store.logs,
-  command: [process.execPath, fileURLToPath(new URL('../test/support/instant-trainer.mjs', import.meta.url))],
-});
-const grader = createGrader();
+const gate = createGpuGate();
+const instantTrainer = fileURLToPath(new URL('../test/support/instant-trainer.mjs', import.meta.url));
+const trainers = createTrainers(
+  { local: { kind: 'process' } },
+  { store, gate, process: { command: [process.execPath, instantTrainer] } },
+);
+const tasks = createTasks();
 
 let requests: Omit<ChatRequest, 'model'>[] | undefined;
 const recording = (endpoint: Endpoint): Endpoint => ({
@@ -50,12 +52,12 @@ const workers = startWorkers({
       ...endpoints,
       for: (base) => recording(endpoints.for(base)),
     },
-    trainer,
-    grader,
-    gate: createGpuGate(),
+    trainers,
+    tasks,
+    gate,
     searchAttributes: false,
     close: async () => {
-      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+      await Promise.allSettled([endpoints.close(), trainers.close(), tasks.close()]);
     },
   },
   onReady: () =>

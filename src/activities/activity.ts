@@ -2,12 +2,14 @@ import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activit
 import type { Dependencies } from './dependencies.ts';
 import { failureOf } from './failures.ts';
 
-/** What a step knows of the activity that it runs as. */
+/** What a step knows about the activity that it runs as. */
 export type Running = {
   /** Aborted by a cancellation, a pause, a reset, a timeout and the worker's shutdown. */
   readonly signal: AbortSignal;
   /** Sets what people see of the step while it runs. */
   readonly show: Show;
+  /** What the attempt before this one showed last; undefined in the first attempt. */
+  readonly shownBefore?: unknown;
 };
 
 export type Step<Input, Output> = (
@@ -16,35 +18,45 @@ export type Step<Input, Output> = (
   running: Running,
 ) => Promise<Output>;
 
-/** What an activity gives. Only it knows its attempt, and the workflow tells people how many were needed. */
+/** What an activity returns. Only the activity knows its attempt, and the workflow shows people how many there were. */
 export type Attempted<Output> = { readonly attempt: number; readonly output: Output };
 
-/** Makes an activity of a step: its dependencies are bound, it beats while it runs, its errors become Temporal's failures. */
+/** Makes an activity from a step: binds its dependencies, sends heartbeats while it runs, turns its errors into Temporal's failures. */
 export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
   return async (input: Input): Promise<Attempted<Output>> => {
     const signal = cancellationSignal();
+    const { attempt, heartbeatDetails: shownBefore } = activityInfo();
     try {
-      const output = await heartbeating((show) => step(input, dependencies, { signal, show }));
-      return { attempt: activityInfo().attempt, output };
+      const output = await heartbeating(
+        (show) => step(input, dependencies, { signal, show, shownBefore }),
+        shownBefore,
+      );
+      return { attempt, output };
     } catch (error) {
       throw failureOf(error, signal);
     }
   };
 }
 
-/** Far below the heartbeat timeout; the SDK sends fewer where that suffices. */
+/** Far below the heartbeat timeout. The SDK sends fewer of them where that is enough. */
 const everyMs = 1_000;
 
-/** Sets what a heartbeat shows to people. What is done is read from disk, never from a heartbeat. */
+/** Adds to what the heartbeats show. What is finished is read from the store, never from a heartbeat. */
 export type Show = (details: object) => void;
 
 /**
- * Beats while `work` runs, however long it waits for something else, so that a dead worker is noticed and a cancellation, a pause or
- * a reset arrives.
+ * Sends heartbeats while `work` runs, also while it waits for something else, so that a dead worker is noticed and a cancellation, a
+ * pause or a reset arrives.
+ *
+ * @param shownBefore what the attempt before showed last. It stays until `work` shows something, so that it is not lost when this
+ *   attempt ends early too.
  */
-export async function heartbeating<Result>(work: (show: Show) => Promise<Result>): Promise<Result> {
-  let details: object = {};
-  const beat = (): void => heartbeat(details);
+export async function heartbeating<Result>(
+  work: (show: Show) => Promise<Result>,
+  shownBefore?: unknown,
+): Promise<Result> {
+  let details: object | undefined;
+  const beat = (): void => heartbeat(details ?? shownBefore ?? {});
   beat();
   const timer = setInterval(beat, everyMs);
   try {

@@ -2,8 +2,8 @@ import { type ExperimentConfig, experimentConfigSchema } from '../config/experim
 import { colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
-import type { Trainer } from '../engines/trainer/process.ts';
-import type { Grader } from '../grading/grader.ts';
+import type { Trainers } from '../engines/trainer/open.ts';
+import type { Tasks } from '../questions/open-task.ts';
 import { requireDocument } from '../store/files/documents.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
@@ -14,9 +14,10 @@ export type Dependencies = {
   readonly store: Store;
   /** What answers for an experiment's base model and its fine-tunes. */
   readonly endpoints: Endpoints;
-  readonly trainer: Trainer;
-  readonly grader: Grader;
-  /** Keeps fine-tunes and answers from using one GPU at the same time. */
+  /** What fine-tunes. */
+  readonly trainers: Trainers;
+  readonly tasks: Tasks;
+  /** Keeps training and answers from using the GPU at the same time. */
   readonly gate: GpuGate;
   /** Whether runs that begin here are to set Temporal's search attributes. */
   readonly searchAttributes: boolean;

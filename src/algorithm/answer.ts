@@ -1,6 +1,20 @@
-/**
- * The answer that a response gives, as text: what the debate votes on (section 3.1 of the paper asks for `\boxed{answer}`).
- */
+/** How the answer of a response is read, and when it is right: what the debate votes on (section 3.1 of the paper asks for `\boxed{answer}`). */
+import type { AnswerEquality } from './consensus.ts';
+
+/** What an answer to a task's questions is. Each task brings its own rules. */
+export type AnswerRules = {
+  /** The answer that a response gives; null when it gives none. */
+  readonly extract: (response: string) => string | null;
+  /** Whether two answers are the same one: the vote counts classes of equal answers. */
+  readonly equal: AnswerEquality;
+  /** Whether an answer is right. Only held-out questions are measured by it, and `label_source: gold`. */
+  readonly correct: (answer: string, gold: string) => boolean | Promise<boolean>;
+};
+
+/** The rules of questions whose answers are short texts, as in the paper: an answer is right when it equals the gold answer. */
+export function shortAnswers(equal: AnswerEquality): AnswerRules {
+  return { extract: extractAnswer, equal, correct: (answer, gold) => equal(gold, answer) };
+}
 
 /**
  * The final answer of a response, trimmed, or null when it gives none. Looked for in this order: the last complete,

@@ -1,6 +1,6 @@
 import { type Agent, modelOf, roleOf } from './agents.ts';
-import { extractAnswer } from './answer.ts';
-import type { AnswerEquality, Consensus } from './consensus.ts';
+import type { AnswerRules } from './answer.ts';
+import type { Consensus } from './consensus.ts';
 import type { Dataset, DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import type { Match } from './labelled-debate.ts';
@@ -19,7 +19,7 @@ export async function bootstrap<Model>(
   settings: Pick<DebateSettings, 'seed' | 'iteration' | 'prompts' | 'roles'>,
   gold: GoldLabel,
   speak: Speak<Model>,
-  equal: AnswerEquality,
+  { extract, equal, correct }: AnswerRules,
 ): Promise<Debate> {
   const prompts = promptSets[settings.prompts];
   const { name: speaker } = roleOf(settings.roles, 1, 1);
@@ -44,10 +44,13 @@ export async function bootstrap<Model>(
     });
     return [...messages, { role: 'assistant', content: response }];
   };
+  const answerOf = (messages: readonly Message[]) => extract(messages.at(-1)?.content ?? '');
   let dialogue = await ask(firstPrompt(prompts, question.text, null), 1);
   const first = answerOf(dialogue);
   const answers = [first];
-  const [[right = false] = []] = await agreement([[first]], gold.answer, equal);
+  const [[right = false] = []] = await agreement([[first]], gold.answer, (label, answer) =>
+    correct(answer, label),
+  );
   if (!right) {
     dialogue = [...dialogue, ...(await ask(hintPrompt(prompts, question.text, gold.answer), 2))];
     answers.push(answerOf(dialogue));
@@ -61,10 +64,6 @@ export async function bootstrap<Model>(
     consensus: own,
     agrees: await agreement([answers], own.answer, equal),
   };
-}
-
-function answerOf(dialogue: readonly Message[]): string | null {
-  return extractAnswer(dialogue.at(-1)?.content ?? '');
 }
 
 /** The vote of one. */

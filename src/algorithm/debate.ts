@@ -1,5 +1,5 @@
 import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
-import { extractAnswer } from './answer.ts';
+import type { AnswerRules } from './answer.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
 import {
   critiquePrompt,
@@ -77,7 +77,7 @@ export async function debate<Model>(
   cast: Cast<Model>,
   settings: DebateSettings,
   speak: Speak<Model>,
-  equal: AnswerEquality,
+  { extract, equal }: Pick<AnswerRules, 'extract' | 'equal'>,
 ): Promise<Debate> {
   const prompts = promptSets[settings.prompts];
   const agents = cast.agents.toSorted((a, b) => a.number - b.number);
@@ -134,7 +134,7 @@ export async function debate<Model>(
   };
 
   let dialogues = await together(agents.map(firstAnswer));
-  let answers = dialogues.map((dialogue) => [extractAnswer(lastResponse(dialogue))]);
+  let answers = dialogues.map((dialogue) => [extract(lastResponse(dialogue))]);
   const voteOfLastRound = (purpose: string) =>
     majorityVote(
       answers.map((byRound) => byRound.at(-1) ?? null),
@@ -152,10 +152,7 @@ export async function debate<Model>(
           revise(agent, round, previous[index] ?? [], responses.toSpliced(index, 1)),
         ),
       );
-      answers = answers.map((byRound, index) => [
-        ...byRound,
-        extractAnswer(lastResponse(dialogues[index] ?? [])),
-      ]);
+      answers = answers.map((byRound, index) => [...byRound, extract(lastResponse(dialogues[index] ?? []))]);
     }
     if (settings.rounds > 1) consensus = await voteOfLastRound('consensus');
   }

@@ -1,3 +1,4 @@
+import type { AnswerRules } from './answer.ts';
 import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
@@ -51,9 +52,15 @@ export type Evaluation = {
 };
 
 /** Judges one held-out debate against the gold answer. */
-export async function outcomeOf(held: Debate, gold: string, equal: AnswerEquality): Promise<Outcome> {
+export async function outcomeOf(
+  held: Debate,
+  gold: string,
+  { equal, correct }: Pick<AnswerRules, 'equal' | 'correct'>,
+): Promise<Outcome> {
   const voted = [held.majority.answer, held.consensus.answer];
-  const judgements = await agreement([...held.answers, voted], gold, equal);
+  const judgements = await agreement([...held.answers, voted], gold, (label, answer) =>
+    correct(answer, label),
+  );
   const right = judgements.slice(0, held.answers.length);
   const [majority = false, debate = false] = judgements.at(-1) ?? [];
   return {

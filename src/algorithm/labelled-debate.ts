@@ -1,4 +1,4 @@
-import type { AnswerEquality } from './consensus.ts';
+import type { AnswerRules } from './answer.ts';
 import { agreement, type Debate } from './debate.ts';
 import type { Message } from './prompts.ts';
 import type { GoldLabel } from './question.ts';
@@ -25,11 +25,11 @@ export type Labels =
 export async function labelDebate(
   debate: Debate,
   labels: Labels,
-  equal: AnswerEquality,
+  rules: Pick<AnswerRules, 'correct'>,
 ): Promise<LabelledDebate | null> {
   if (labels.from === 'consensus') return labelByConsensus(debate, labels.minVotes);
   const gold = labels.answers.get(debate.question.id);
-  return gold === undefined ? null : labelByGold(debate, gold, equal);
+  return gold === undefined ? null : labelByGold(debate, gold, rules);
 }
 
 /**
@@ -45,11 +45,11 @@ export function labelByConsensus(debate: Debate, minVotes: number): LabelledDeba
 export async function labelByGold(
   debate: Debate,
   gold: GoldLabel,
-  equal: AnswerEquality,
+  rules: Pick<AnswerRules, 'correct'>,
 ): Promise<LabelledDebate> {
   return {
     questionId: debate.question.id,
     dialogues: debate.dialogues,
-    matches: await agreement(debate.answers, gold.answer, equal),
+    matches: await agreement(debate.answers, gold.answer, (label, answer) => rules.correct(answer, label)),
   };
 }

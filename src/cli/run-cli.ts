@@ -48,6 +48,7 @@ program.addHelpText('after', () =>
       'TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_PROFILE, ...  as for the temporal CLI',
       'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project)',
       'COLLOQUY_ENDPOINTS  a file of the endpoints that answer (default: configs/endpoints.yaml)',
+      'COLLOQUY_TRAINERS   a file of the trainers that fine-tune (default: configs/trainers.yaml)',
       'NO_COLOR            no colours',
     ]),
   ].join('\n'),

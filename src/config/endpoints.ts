@@ -2,11 +2,8 @@
  * Where does a worker find the models? An experiment names an endpoint, and this file of the worker defines it; it is never part of an
  * experiment. Keys stay in the environment: the file has only the NAME of a variable.
  */
-import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { configFaults, InvalidConfig } from './faults.ts';
-import { projectRoot } from './installation.ts';
-import { isThere, readYaml } from './load.ts';
+import { loadWorkerFile, type WorkerFile } from './load.ts';
 
 /** Matches environment variables that hold secrets. They are removed from the environment of child processes. */
 export const secretVariableName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
@@ -49,24 +46,21 @@ export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 
+/** No value is shown, because a key could have been put in the wrong place. */
+const endpointsFile: WorkerFile = {
+  variable: 'COLLOQUY_ENDPOINTS',
+  file: 'endpoints.yaml',
+  showValues: false,
+};
+
 /**
  * The endpoints by name: `local`, and those of the file that COLLOQUY_ENDPOINTS names (else `configs/endpoints.yaml`, which
  * need not be there).
  *
- * @throws InvalidConfig with every fault; no value of the file is in it, as a key could have been put in the wrong place
+ * @throws InvalidConfig with every fault
  */
 export function loadEndpoints(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Record<string, EndpointConfig> {
-  const named = environment['COLLOQUY_ENDPOINTS'];
-  const path = named ? resolve(named) : join(projectRoot, 'configs', 'endpoints.yaml');
-  const content = named || isThere(path) ? readYaml(path) : {};
-  const parsed = endpointsSchema.safeParse(content);
-  if (!parsed.success) {
-    throw new InvalidConfig(
-      configFaults(endpointsSchema, content, parsed.error, { showValues: false }),
-      path,
-    );
-  }
-  return { local: { kind: 'local' }, ...parsed.data };
+  return { local: { kind: 'local' }, ...loadWorkerFile(endpointsSchema, endpointsFile, environment) };
 }

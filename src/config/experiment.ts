@@ -89,16 +89,16 @@ export const carryOverSchema = z
     'Makes the experiment one night of a series: it continues from the agents of the last accepted night with the next `train_size` questions.',
   );
 
-/**
- * The settings of an experiment. Every default is the paper's (its section 4 and appendix; see the reference in the README);
- * keys are snake_case in memory as in the file, so that one thing has one name.
- */
-const endpointName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    'expected the name of an endpoint: letters, digits, ".", "_", "-"',
-  );
+/** The name of something that the worker's own configuration defines. */
+function nameOf(what: 'an endpoint' | 'a trainer') {
+  return z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      `expected the name of ${what}: letters, digits, ".", "_", "-"`,
+    );
+}
+const endpointName = nameOf('an endpoint');
 
 const modelSchema = z
   .strictObject({
@@ -159,6 +159,10 @@ const diversitySchema = z
   })
   .describe('How the diversity of the agents is measured after each evaluation: docs/measures.md.');
 
+/**
+ * The settings of an experiment. Every default is the paper's (its section 4 and appendix; see the reference in the README);
+ * keys are snake_case in memory as in the file, so that one thing has one name.
+ */
 export const experimentConfigSchema = z
   .strictObject({
     method: z
@@ -246,6 +250,11 @@ export const experimentConfigSchema = z
     sampling: samplingSchema.prefault({}),
     diversity: diversitySchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
+    trainer: nameOf('a trainer')
+      .optional()
+      .describe(
+        'Who fine-tunes: a name that the worker’s configs/trainers.yaml defines; when absent, its trainer `local`. It does not change the models.',
+      ),
     shared_answers: seriesNameSchema
       .optional()
       .describe(

@@ -1,13 +1,15 @@
-/** Configs as files: the only module of src/config that reads what users write. */
+/** Configs as files. No other module of src/config reads what users write. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { InvalidConfig, shown } from './faults.ts';
+import type { z } from 'zod';
+import { configFaults, InvalidConfig, shown } from './faults.ts';
+import { projectRoot } from './installation.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
 
 /**
- * A config file (YAML or JSON) with `key=value` overrides laid over it, not yet resolved: `resolveConfig` says what is wrong
- * with the keys and values. Paths of task files are relative to the file, and in overrides to the working directory (paths-beside.ts).
+ * A config file (YAML or JSON) with `key=value` overrides on top of it. It is not checked: `resolveConfig` finds what is wrong with the
+ * keys and values. Paths of task files are relative to the file, and in overrides to the working directory (`pathsBeside`).
  *
  * @param overrides e.g. `task.train_size=100`; values are YAML, and later ones win
  * @returns the experiment's name (`name` in the file, else the file's own) and the input of its workflow
@@ -18,7 +20,7 @@ export function loadConfigFile(
   overrides: readonly string[],
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
-  // The overrides among themselves first: `task.train_file=x task.kind=jsonl` means the same in either order.
+  // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
   const over = pathsBeside(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
   const input = { ...mergeConfig(pathsBeside(dirname(path), readYaml(path)), over) };
   const given = input['name'] ?? basename(path, extname(path));
@@ -64,6 +66,29 @@ export function readYaml(path: string): ConfigInput {
 }
 
 /**
+ * A part of the worker's own configuration: the file that the environment variable `variable` names, else `configs/FILE`, which need
+ * not be there.
+ *
+ * @param showValues whether errors may show values of the file. They must not where a key could stand in the wrong place.
+ * @throws InvalidConfig with every fault
+ */
+export function loadWorkerFile<Schema extends z.ZodType>(
+  schema: Schema,
+  { variable, file, showValues }: WorkerFile,
+  environment: Readonly<Record<string, string | undefined>>,
+): z.infer<Schema> {
+  const named = environment[variable];
+  const path = named ? resolve(named) : join(projectRoot, 'configs', file);
+  const content = named || isThere(path) ? readYaml(path) : {};
+  const parsed = schema.safeParse(content);
+  if (!parsed.success)
+    throw new InvalidConfig(configFaults(schema, content, parsed.error, { showValues }), path);
+  return parsed.data;
+}
+
+export type WorkerFile = { readonly variable: string; readonly file: string; readonly showValues: boolean };
+
+/**
  * The value of a YAML text.
  *
  * @param source where the text comes from, for the error
@@ -105,15 +130,15 @@ function fault(source: string, message: string): InvalidConfig {
   return new InvalidConfig([{ path: '', message }], source);
 }
 
-/** A config as it is given: one object of JSON or YAML, not checked yet. */
+/** A config as the user gives it: an object of JSON or YAML that is not checked yet. */
 export type ConfigInput = Readonly<Record<string, unknown>>;
 
 /**
- * `over` laid over `under`: objects are merged key by key, anything else (arrays too) is replaced. Objects that both name a
- * `kind`, and not the same, have different keys: there `over` replaces the whole.
+ * `under` with the values of `over`: objects are merged key by key, everything else (also an array) is replaced. Two objects of different
+ * `kind` have different keys, so there `over` replaces the whole object.
  */
 export function mergeConfig(under: ConfigInput, over: ConfigInput): ConfigInput {
-  // A Map and fromEntries: a key called __proto__ stays a key, to be refused by the schema as any unknown one.
+  // With a Map and fromEntries a key called __proto__ stays a key, which the schema refuses like any unknown key.
   const merged = new Map(Object.entries(under));
   for (const [key, value] of Object.entries(over)) {
     const before = merged.get(key);
@@ -123,7 +148,7 @@ export function mergeConfig(under: ConfigInput, over: ConfigInput): ConfigInput 
   return Object.fromEntries(merged);
 }
 
-/** Whether it is a plain object: no array, no null, no instance of a class. */
+/** Whether a value is a plain object: no array, no null, no instance of a class. */
 export function isConfigInput(value: unknown): value is ConfigInput {
   return Object.prototype.toString.call(value) === '[object Object]';
 }
@@ -133,8 +158,8 @@ function differInKind(before: ConfigInput, after: ConfigInput): boolean {
 }
 
 /**
- * A config whose relative paths of task files mean what whoever wrote it sees from where it was written: those that are there become
- * absolute. Others stay as they are, and are looked for from the worker's folder: it may be on another machine.
+ * A config in which relative paths of task files are absolute when the file is found from `folder`. Other paths stay as they are and
+ * are looked for from the worker's folder, which may be on another machine.
  */
 export function pathsBeside(folder: string, config: ConfigInput): ConfigInput {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, pathsIn(folder, key, value)]));

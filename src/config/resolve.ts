@@ -99,12 +99,15 @@ export type Preset = {
   readonly path: string;
 };
 
-/** The experiments in `configs/`, by name. `endpoints.yaml` is the worker's own and no experiment. */
+/** The experiments in `configs/`, by name. */
 export function presets(folder: string = join(projectRoot, 'configs')): Preset[] {
   return yamlFilesIn(folder)
-    .filter(({ path }) => parse(path).base !== 'endpoints.yaml')
+    .filter(({ path }) => !workerFiles.has(parse(path).base))
     .map(({ path, text }) => ({ name: parse(path).name, description: firstComment(text), path }));
 }
+
+/** The worker's own configuration; not experiments. */
+const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml']);
 
 function firstComment(text: string): string {
   const comments = text

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { AnswerEquality } from '../algorithm/consensus.ts';
+import type { AnswerRules } from '../algorithm/answer.ts';
 import { colloquyVersion } from '../config/installation.ts';
 import { linesOf } from '../store/files/rows.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -14,7 +14,7 @@ import { type DatasetFormat, datasetFiles } from './rows.ts';
  * role, and a dataset card. A file without rows is left out.
  *
  * @param path of the folder, absolute
- * @param equal when two answers are equal, by the experiment's grader
+ * @param answers what an answer to the experiment's task is
  * @returns the files, with those without rows
  * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when no file has rows, ArtifactMissing, ArtifactDamaged
  */
@@ -22,13 +22,13 @@ export async function exportDatasets(
   format: DatasetFormat,
   done: FinishedIteration,
   path: string,
-  equal: AnswerEquality,
+  answers: AnswerRules,
 ): Promise<WrittenFile[]> {
   const { experiment, iteration } = done;
   const written: WrittenFile[] = [];
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format };
   await publishExport(path, facts, async (folder) => {
-    for (const { name, rows } of datasetFiles(format, done, equal)) {
+    for (const { name, rows } of datasetFiles(format, done, answers)) {
       const file = `${name}.jsonl`;
       written.push({ file, rows: await writeLines(join(folder, file), rows()) });
     }

@@ -1,4 +1,4 @@
-import type { AnswerEquality } from '../algorithm/consensus.ts';
+import type { AnswerRules } from '../algorithm/answer.ts';
 import type { Example } from '../algorithm/dataset.ts';
 import { labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { Message } from '../algorithm/prompts.ts';
@@ -27,13 +27,13 @@ export type DatasetFile = {
 export function datasetFiles(
   format: DatasetFormat,
   done: FinishedIteration,
-  equal: AnswerEquality,
+  answers: AnswerRules,
 ): DatasetFile[] {
   const { files, iteration, records, config } = done;
   if (format === 'dpo') {
     return Array.from({ length: config.agents }, (_, index) => ({
       name: `agent-${index + 1}`,
-      rows: () => each(labelledDebates(done, equal), (debate) => preferenceRow(index + 1, debate)),
+      rows: () => each(labelledDebates(done, answers), (debate) => preferenceRow(index + 1, debate)),
     }));
   }
   const learners = records.at(-1)?.fineTunes ?? [];
@@ -101,7 +101,7 @@ export function preferenceRow(agent: number, { dialogues, matches }: LabelledDeb
  */
 async function* labelledDebates(
   { config, files, iteration, records }: FinishedIteration,
-  equal: AnswerEquality,
+  answers: AnswerRules,
 ): AsyncGenerator<LabelledDebate> {
   const labels: Labels =
     config.label_source === 'consensus'
@@ -111,7 +111,7 @@ async function* labelledDebates(
   let debated = 0;
   for await (const debate of readDebates(folder)) {
     debated++;
-    const labelled = await labelDebate(debate, labels, equal);
+    const labelled = await labelDebate(debate, labels, answers);
     if (labelled !== null) yield labelled;
   }
   if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder.where);

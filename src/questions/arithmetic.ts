@@ -7,16 +7,18 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { seedFor } from '../algorithm/random.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { ArithmeticTask } from '../config/tasks.ts';
-import type { Problem, Problems, QuestionPool } from './problem.ts';
+import type { AnswerRules } from '../algorithm/answer.ts';
+import type { Problem, QuestionPool } from './problem.ts';
+import type { Task } from './task.ts';
 
-/**
- * Draws the questions of a form: those held out, and the first `train_size` of the pool's first cycle.
- *
- * @throws InvalidConfig when the form has fewer questions than are asked for
- */
-export function arithmetic(task: ArithmeticTask, seed: number): Problems {
-  const { heldOut, inOrder } = arithmeticPool(task, seed);
-  return { heldOut, train: first(task.train_size, inOrder(0)), leftOut: [] };
+/** The task of a form, e.g. `a+b*c-d`. */
+export function arithmeticTask(config: ArithmeticTask, answers: AnswerRules): Task {
+  return {
+    // A series keeps its form and seed, so the held-out questions are the same in every night.
+    pool: async (seed) => arithmeticPool(config, seed),
+    heldOut: async (seed) => arithmeticPool(config, seed).heldOut,
+    answers,
+  };
 }
 
 /**
@@ -25,7 +27,7 @@ export function arithmetic(task: ArithmeticTask, seed: number): Problems {
  *
  * @throws InvalidConfig when the form has fewer questions than are asked for
  */
-export function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool {
+function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool {
   const letters = [...new Set(task.form.match(/[a-z]/g))];
   const ranges = new Map(letters.map((letter) => [letter, task.ranges[letter] ?? task.range]));
   const possible = [...ranges.values()].reduce((product, [least, most]) => product * (most - least + 1), 1);
@@ -49,15 +51,18 @@ export function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool
     }
   }
   const heldOut = first(task.test_size, draws('arithmetic-heldout', new Set()));
+  const inOrder = (cycle: number) =>
+    draws(
+      cycle === 0 ? 'arithmetic-train' : `arithmetic-train ${cycle}`,
+      new Set(heldOut.map(({ text }) => text)),
+    );
   return {
     heldOut,
     size: possible - task.test_size,
+    training: () => first(task.train_size, inOrder(0)),
+    trainSize: task.train_size,
+    inOrder,
     leftOut: [],
-    inOrder: (cycle) =>
-      draws(
-        cycle === 0 ? 'arithmetic-train' : `arithmetic-train ${cycle}`,
-        new Set(heldOut.map(({ text }) => text)),
-      ),
   };
 }
 

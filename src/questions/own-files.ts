@@ -1,13 +1,27 @@
 /** Questions of one's own: files of rows `{"question": "…", "answer": "…"}` (further keys are ignored). */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
-import type { JsonlTask, ReadTask } from '../config/tasks.ts';
+import type { JsonlTask } from '../config/tasks.ts';
 import { InvalidTaskFile } from './errors.ts';
-import { datasetSplits, decontaminated } from './hub-splits.ts';
+import { decontaminated } from './hub-task.ts';
 import { apartFrom, type ByText, byText, type LeftOut, type Problem, type Splits } from './problem.ts';
 import { filledText, readProblems, rowOf, type RowShape } from './rows.ts';
-import { drawnTexts, leftOut, mostExamples, repeats, requireEnough, shortened } from './select.ts';
+import { drawnTexts, leftOut, mostExamples, poolOf, repeats, shortened } from './select.ts';
+import type { Task } from './task.ts';
+
+/** The task of the questions in a user's own files. */
+export function ownFilesTask(config: JsonlTask, answers: AnswerRules): Task {
+  const pool: Task['pool'] = async (seed, kept, signal) =>
+    poolOf(config, await jsonlSplits(config, seed, kept, signal), seed, kept);
+  return {
+    pool,
+    // Which questions are held out depends on those that are trained on, so all are read.
+    heldOut: async (seed, signal) => (await pool(seed, null, signal)).heldOut,
+    answers,
+  };
+}
 
 /**
  * The questions of the files: those of `test_file` are held out, or else some that the seed draws from `train_file`.
@@ -17,7 +31,7 @@ import { drawnTexts, leftOut, mostExamples, repeats, requireEnough, shortened } 
  * @throws UnreadableGoldAnswers
  * @throws InvalidConfig when there are too few to hold any out
  */
-export async function jsonlSplits(
+async function jsonlSplits(
   task: JsonlTask,
   seed: number,
   kept: readonly Problem[] | null,
@@ -102,34 +116,3 @@ export const ownRows: RowShape = {
   }).transform(({ question, answer }) => ({ text: question, answer })),
   expected: 'an object {"question": "…", "answer": "…"}',
 };
-
-/**
- * Reads the questions of a task.
- *
- * @param kept the held-out questions of a series, which stay although the files may have changed; null in its first night and
- *   without a series
- * @throws InvalidTaskFile when a file is missing, empty or has bad rows, or the two files have questions in common
- * @throws UnreadableGoldAnswers
- * @throws DatasetNotReachable
- * @throws InvalidConfig when there are fewer questions than asked for
- */
-export async function readSplits(
-  task: ReadTask,
-  {
-    seed,
-    kept,
-    signal,
-  }: {
-    readonly seed: number;
-    readonly kept: readonly Problem[] | null;
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<Splits> {
-  const splits =
-    task.kind === 'jsonl'
-      ? await jsonlSplits(task, seed, kept, signal)
-      : await datasetSplits(task, kept, signal);
-  requireEnough('task.train_size', task.train_size, splits.training, splits.from.training);
-  if (kept === null) requireEnough('task.test_size', task.test_size, splits.heldOut, splits.from.heldOut);
-  return splits;
-}

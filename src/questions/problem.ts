@@ -3,13 +3,6 @@ import { createHash } from 'node:crypto';
 /** A question with its gold answer, before it is decided what it may be used for. */
 export type Problem = { readonly text: string; readonly answer: string };
 
-/** What a kind of task yields: no text twice, neither within nor between the two. */
-export type Problems = {
-  readonly train: readonly Problem[];
-  readonly heldOut: readonly Problem[];
-  readonly leftOut: readonly LeftOut[];
-};
-
 /** Questions that a task has and an experiment must not or cannot ask: told, so that nobody wonders where they are. */
 export type LeftOut = {
   /** A clause, e.g. `training questions that MATH-500 has too`. */
@@ -56,11 +49,15 @@ export function questionKey(text: string): string {
   return createHash('sha256').update(normalisedText(text)).digest('hex').slice(0, 16);
 }
 
-/** A task's questions, apart: those that measure, and those that nights may draw their training questions from. */
+/** A task's questions: those that measure, and those that may be trained on. None is in both. */
 export type QuestionPool = {
   readonly heldOut: readonly Problem[];
   /** How many training questions there are. */
   readonly size: number;
+  /** The training questions of a single experiment. */
+  readonly training: () => readonly Problem[];
+  /** How many training questions a night of a series has. */
+  readonly trainSize: number;
   /** All training questions in the seeded order of a cycle, 0 the first; another cycle has another order. */
   readonly inOrder: (cycle: number) => Iterable<Problem>;
   readonly leftOut: readonly LeftOut[];

@@ -7,6 +7,7 @@ import {
   type Problem,
   questionKey,
   type QuestionPool,
+  type Splits,
 } from './problem.ts';
 
 /**
@@ -83,6 +84,37 @@ export function inDrawnOrder(problems: ByText, { seed, purpose }: QuestionDraw):
     .map(([text, problem]) => ({ text, problem, at: place(text) }))
     .toSorted((a, b) => a.at - b.at || (a.text < b.text ? -1 : 1))
     .map(({ problem }) => problem);
+}
+
+/** What a task asks for whose questions are read from files. */
+type ReadTask = {
+  readonly kind: string;
+  readonly train_size?: number | undefined;
+  readonly test_size?: number | undefined;
+};
+
+/**
+ * The pool of a task whose questions are read: the seed draws from its splits.
+ *
+ * @param kept as in `Task.pool`
+ * @throws InvalidConfig when there are fewer questions than asked for
+ */
+export function poolOf(
+  { kind, train_size, test_size }: ReadTask,
+  { training, heldOut, leftOut: notAsked, from }: Splits,
+  seed: number,
+  kept: readonly Problem[] | null,
+): QuestionPool {
+  requireEnough('task.train_size', train_size, training, from.training);
+  if (kept === null) requireEnough('task.test_size', test_size, heldOut, from.heldOut);
+  return {
+    heldOut: kept ?? drawn(heldOut, test_size, { seed, purpose: `${kind}-heldout` }),
+    size: training.size,
+    training: () => drawn(training, train_size, { seed, purpose: `${kind}-train` }),
+    trainSize: train_size ?? training.size,
+    inOrder: (cycle) => inDrawnOrder(training, { seed, purpose: `${kind}-train ${cycle}` }),
+    leftOut: notAsked,
+  };
 }
 
 /** Questions that a night has asked, all in one cycle through the pool: named by `questionKey`. */

@@ -31,7 +31,7 @@ export type BaseModel = z.infer<typeof baseModelSchema>;
 
 const contentAddress = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** A model anywhere in the product: its base, and its fine-tune. Only the store, endpoints and trainers look inside. */
+/** A model anywhere in the product: its base, and what was trained here. Only the store, endpoints and trainers look inside. */
 export const modelSchema = z
   .strictObject({
     base: baseModelSchema,
@@ -136,23 +136,31 @@ export function modelOutput(store: Store, key: string): string {
 }
 
 /**
- * Puts a model that the trainer has made into the store, its manifest last, and seals the manifest: by it damage to a file of the
- * model is noticed, and by its seal damage to itself.
+ * Puts a model that is finished in the local folder `modelOutput` into the store, its manifest last. A store of files has it there
+ * already.
  *
  * @throws DiskFull, StoreNotWritable
  */
 export async function storeModel(store: Store, key: string): Promise<void> {
   const model = store.model(key);
-  const manifest = manifestOf(model).name;
   const made = fileBlobs(store.local);
-  if (made.where(model.name) !== model.where) {
-    const names = (await made.list(`${model.name}/`)).filter((name) => name !== manifest);
-    for (const name of [...names, manifest]) await store.blobs.putOnce(name, made.stream(name));
-  }
-  await sealAsItIs(manifestOf(model));
+  if (made.where(model.name) === model.where) return;
+  const manifest = manifestOf(model).name;
+  const names = (await made.list(`${model.name}/`)).filter((name) => name !== manifest);
+  for (const name of [...names, manifest]) await store.blobs.putOnce(name, made.stream(name));
 }
 
-/** Removes what the trainer kept to go on from: the model is finished. */
+/**
+ * Seals the manifest of a finished model. The manifest shows when a file of the model is damaged, and the seal shows when the manifest
+ * is damaged. Nothing happens when there is no manifest.
+ *
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function sealModel(store: Store, key: string): Promise<void> {
+  await sealAsItIs(manifestOf(store.model(key)));
+}
+
+/** Removes the checkpoints of a fine-tune. To be called when its model is finished. */
 export async function removeCheckpoints(store: Store, key: string): Promise<void> {
   await rm(store.checkpoints(key), { recursive: true, force: true });
 }

@@ -5,10 +5,10 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import type { Dependencies } from '../activities/dependencies.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { loadEndpoints } from '../config/endpoints.ts';
-import { createEndpoints } from '../engines/endpoint/open.ts';
+import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
+import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
-import { createTrainer } from '../engines/trainer/process.ts';
-import { createGrader } from '../grading/grader.ts';
+import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { report } from '../observe/events.ts';
 import { installRuntime } from '../observe/install-runtime.ts';
 import type { Console } from '../observe/log.ts';
@@ -17,16 +17,17 @@ import { InvalidEnvironment } from '../observe/settings.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
 import { tracedBundle } from '../observe/traced-bundle.ts';
 import type { Traces } from '../observe/traces.ts';
-import { openStore } from '../store/store.ts';
+import { createTasks } from '../questions/open-task.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows } from './bundle.ts';
 
-/** Shards that a worker takes at once: enough to keep an engine busy while the last questions of one shard finish. */
+/** Shards that a worker takes at once: enough to keep an engine busy while the last questions of a shard finish. */
 const shardsAtOnce = 8;
 
 /**
- * Serves the task queues (all by default) until `signal` is aborted: then steps in flight save what they have, engines and the
- * trainer are ended with all their processes, and the promise resolves.
+ * Serves the task queues (all by default) until `signal` is aborted. Then steps in flight save what they have, engines and trainers
+ * are ended with all their processes, and the promise resolves.
  *
  * @throws when Temporal cannot be reached
  */
@@ -42,11 +43,11 @@ export async function startWorkers({
   readonly signal: AbortSignal;
   /** Called when all queues are served. */
   readonly onReady?: () => void;
-  /** The real ones if not given. A worker closes them when it ends. */
+  /** By default the real ones. The worker closes them when it ends. */
   readonly dependencies?: OpenDependencies;
   /** Makes the workflows' code where no traces are collected; by default from the sources. */
   readonly bundle?: () => Promise<{ readonly code: string }>;
-  /** Where the log goes in addition to its file. */
+  /** A second place for the log, beside its file. */
   readonly console?: Console;
 }): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
@@ -65,9 +66,9 @@ export async function startWorkers({
           taskQueue,
           ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
           ...(await served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces)),
-          // Progress bars read heartbeats; the default would send one in 24 seconds.
+          // Progress bars read heartbeats. By default one would be sent in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
-          // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
+          // Longer than it takes to stop a trainer and write its checkpoint.
           shutdownForceTime: '2m',
           interceptors: { activity: [...(traces?.activity ?? []), stepInterceptor] },
         }),
@@ -103,7 +104,7 @@ const served: Record<
     activities: debateActivities(dependencies),
     maxConcurrentActivityTaskExecutions: shardsAtOnce,
   }),
-  // One GPU, one fine-tune: whatever else is scheduled waits in the queue.
+  // One GPU, one fine-tune: all others wait in the queue.
   [taskQueues.gpu]: (dependencies) => ({
     activities: gpuActivities(dependencies),
     maxConcurrentActivityTaskExecutions: 1,
@@ -112,7 +113,7 @@ const served: Record<
 
 type Served = Partial<WorkerOptions>;
 
-/** A run stays with the version that began it; the next iteration's goes to the version that is current by then. */
+/** A run stays with the version that began it. The run of the next iteration goes to the version that is current then. */
 function pinned(version: DeploymentVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
   return { useWorkerVersioning: true, version, defaultVersioningBehavior: 'PINNED' };
 }
@@ -139,7 +140,7 @@ async function runUntil(
 export type DeploymentVersion = { readonly deploymentName: string; readonly buildId: string };
 
 /**
- * The version that COLLOQUY_DEPLOYMENT and COLLOQUY_BUILD_ID name; undefined without them: then nothing is versioned, and nothing need
+ * The version that COLLOQUY_DEPLOYMENT and COLLOQUY_BUILD_ID name. Without them it is undefined: nothing is versioned, and nothing has to
  * be registered.
  *
  * @throws InvalidEnvironment when one of the two is missing, or has a dot in the deployment's name
@@ -158,38 +159,51 @@ export function deploymentVersion(
 }
 
 /**
- * Keeps the memory of this process near what it uses. By itself V8 lets garbage pile up to several times the live heap before it looks
- * through it, so that a worker's memory would tell how long it has been busy (docs/benchmarks.md). From now on it keeps at most
- * as much garbage as there is in use: less garbage would cost more time to look through.
+ * Keeps the memory of this process near what it uses. By default V8 lets garbage grow to several times the live heap before it collects
+ * it, so that a worker's memory grows with the time it has been busy (docs/benchmarks.md). After this call there is at most as much
+ * garbage as live heap. Less garbage would cost more time.
  */
 export function keepHeapSteady(): void {
   setFlagsFromString('--heap-growing-percent=100');
 }
 
 export type OpenDependencies = Dependencies & {
-  /** Ends engines, trainer and grader with all their processes. */
+  /** Ends engines, trainers and grader with all their processes. */
   readonly close: () => Promise<void>;
 };
 
-/** A worker's dependencies: the real ones, but for those that are given. No process is started before it is needed. */
+/**
+ * A worker's dependencies: by default the real ones. No process is started before it is needed.
+ *
+ * @param trainerConfigs the worker's trainers by name, as `loadTrainers` gives them
+ * @param trainerProcess settings of a trainer's process; only tests give them
+ */
 export function openDependencies({
   store = openStore(),
   endpoints = createEndpoints(loadEndpoints(), {
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   }),
-  trainer = createTrainer({ logFolder: store.logs }),
-}: Partial<Pick<Dependencies, 'store' | 'endpoints' | 'trainer'>> = {}): OpenDependencies {
-  const grader = createGrader();
+  trainerConfigs = loadTrainers(),
+  trainerProcess = {},
+}: {
+  readonly store?: Store;
+  readonly endpoints?: Endpoints;
+  readonly trainerConfigs?: Readonly<Record<string, TrainerConfig>>;
+  readonly trainerProcess?: NonNullable<TrainerDeps['process']>;
+} = {}): OpenDependencies {
+  const tasks = createTasks();
+  const gate = createGpuGate((wait) => report('gate passed', wait), endpoints);
+  const trainers = createTrainers(trainerConfigs, { store, gate, process: trainerProcess });
   return {
     store,
     endpoints,
-    trainer,
-    grader,
+    trainers,
+    tasks,
     searchAttributes: false,
-    gate: createGpuGate((wait) => report('gate passed', wait), endpoints),
+    gate,
     close: async () => {
-      await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
+      await Promise.allSettled([endpoints.close(), trainers.close(), tasks.close()]);
     },
   };
 }

@@ -9,7 +9,7 @@ import {
   cast,
   paperSettings,
   said,
-  sameNumber,
+  numbers,
   type Script,
   scripted,
   speaker,
@@ -21,7 +21,7 @@ const question = { id: 'q-1', text: '3+4' };
 async function requestsOf(script: Script, settings: Partial<DebateSettings> = {}, asked = question) {
   const { speak, requests } = speaker(script);
   const all = { ...paperSettings, rounds: script[0]!.length, ...settings };
-  const held = await debate(asked, cast(script.length), all, speak, sameNumber);
+  const held = await debate(asked, cast(script.length), all, speak, numbers);
   return { requests, held };
 }
 
@@ -54,7 +54,7 @@ describe('a debate', () => {
     }));
     const { speak, requests } = speaker(script);
     const settings = { ...paperSettings, summarize: true };
-    await debate(question, { agents, summariser: 'base' }, settings, speak, sameNumber);
+    await debate(question, { agents, summariser: 'base' }, settings, speak, numbers);
     expect(requests.map(({ model }) => model)).toEqual(['g1', 'g2', 'base', 'base', 'c1', 'c2']);
   });
 
@@ -250,7 +250,7 @@ describe('what changes nothing in a debate', () => {
       fc.asyncProperty(withOrder, anySettings, async ([script, agents], settings) => {
         const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const { speak } = speaker(script);
-        const reordered = await debate(question, { agents, summariser: 'base' }, all, speak, sameNumber);
+        const reordered = await debate(question, { agents, summariser: 'base' }, all, speak, numbers);
         expect(reordered).toEqual(await scripted(script, settings));
       }),
     );
@@ -262,7 +262,7 @@ describe('what changes nothing in a debate', () => {
         const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const { speak, requests } = speaker(script);
         const later = scheduler.scheduleFunction(speak);
-        const held = await scheduler.waitFor(debate(question, cast(script.length), all, later, sameNumber));
+        const held = await scheduler.waitFor(debate(question, cast(script.length), all, later, numbers));
         const straight = await requestsOf(script, settings);
         expect(held).toEqual(straight.held);
         const bySeed = (a: Utterance<string>, b: Utterance<string>) => a.seed - b.seed;
@@ -307,7 +307,7 @@ describe('an error of the engine', () => {
     ['critic', 3],
   ])('ends the debate when the %s of round %i meets it', async (speaker, round) => {
     const settings = { ...paperSettings, rounds: 3, summarize: true };
-    await expect(debate(question, cast(3), settings, failing(speaker, round), sameNumber)).rejects.toThrow(
+    await expect(debate(question, cast(3), settings, failing(speaker, round), numbers)).rejects.toThrow(
       `${speaker} ${round} failed`,
     );
   });
@@ -321,9 +321,7 @@ describe('an error of the engine', () => {
       inFlight.delete(agent);
       return '';
     };
-    await expect(debate(question, cast(3), paperSettings, slow, sameNumber)).rejects.toThrow(
-      'no memory left',
-    );
+    await expect(debate(question, cast(3), paperSettings, slow, numbers)).rejects.toThrow('no memory left');
     expect(inFlight).toEqual(new Set());
   });
 
@@ -331,8 +329,6 @@ describe('an error of the engine', () => {
     const broken = () => {
       throw new Error('no such model');
     };
-    await expect(debate(question, cast(3), paperSettings, broken, sameNumber)).rejects.toThrow(
-      'no such model',
-    );
+    await expect(debate(question, cast(3), paperSettings, broken, numbers)).rejects.toThrow('no such model');
   });
 });

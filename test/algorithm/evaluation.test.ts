@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate as figures, markOf, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
 import { outcomeSchema } from '../../src/store/records/rows.ts';
-import { anyScript, anySettings, said, sameNumber, scripted } from './scripted-debate.ts';
+import { anyScript, anySettings, said, numbers, scripted } from './scripted-debate.ts';
 
 const evaluate = (iteration: number, outcomes: readonly Outcome[], base: readonly Outcome[]) =>
   figures(iteration, outcomes.map(markOf), base.map(markOf));
@@ -44,7 +44,7 @@ describe('the outcome of a held-out question', () => {
       [said(3, 1, null), said(3, 2, '7')],
     ];
     const question = { id: 'heldout-00001', text: '3+4' };
-    expect(await outcomeOf(await scripted(script, {}, question), '07', sameNumber)).toEqual({
+    expect(await outcomeOf(await scripted(script, {}, question), '07', numbers)).toEqual({
       questionId: 'heldout-00001',
       question: '3+4',
       gold: '07',
@@ -73,8 +73,8 @@ describe('the outcome of a held-out question', () => {
     await fc.assert(
       fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
         const held = await scripted(script, settings);
-        const { right, classes, single } = await outcomeOf(held, '7', sameNumber);
-        const numbers = new Map<number, number>();
+        const { right, classes, single } = await outcomeOf(held, '7', numbers);
+        const valueOf = new Map<number, number>();
         for (const [agent, byRound] of held.answers.entries()) {
           expect(single[agent]).toEqual({ answer: byRound[0], correct: right[agent]![0] });
           expect(right[agent]).toEqual(byRound.map((answer) => answer !== null && Number(answer) === 7));
@@ -82,26 +82,22 @@ describe('the outcome of a held-out question', () => {
             const found = classes[agent]![round]!;
             expect(found === null).toBe(answer === null);
             if (answer === null) continue;
-            expect(numbers.get(found) ?? Number(answer)).toBe(Number(answer));
-            numbers.set(found, Number(answer));
+            expect(valueOf.get(found) ?? Number(answer)).toBe(Number(answer));
+            valueOf.set(found, Number(answer));
           }
         }
-        expect(new Set(numbers.values()).size).toBe(numbers.size);
+        expect(new Set(valueOf.values()).size).toBe(valueOf.size);
       }),
     );
   });
 
   it('is the same when it is read from its row', async () => {
-    const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), '7', sameNumber);
+    const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), '7', numbers);
     expect(outcomeSchema.parse(JSON.parse(JSON.stringify(outcome)))).toEqual(outcome);
   });
 
   it('is wrong everywhere when nothing could be parsed', async () => {
-    const { single, majority, debate } = await outcomeOf(
-      await scripted([['none'], ['none']]),
-      '7',
-      sameNumber,
-    );
+    const { single, majority, debate } = await outcomeOf(await scripted([['none'], ['none']]), '7', numbers);
     expect([...single, majority, debate]).toEqual(
       Array.from({ length: 4 }, () => ({ answer: null, correct: false })),
     );

@@ -11,7 +11,7 @@ import {
   cast,
   paperSettings,
   said,
-  sameNumber,
+  numbers,
   scripted,
   speaker,
 } from './scripted-debate.ts';
@@ -34,7 +34,7 @@ describe('a label', () => {
 
   it('is the gold answer for STaR, for any consensus', async () => {
     const held = await scripted(spoilt);
-    const made = await labelByGold(held, { questionId: 'q-1', answer: '7.0' }, sameNumber);
+    const made = await labelByGold(held, { questionId: 'q-1', answer: '7.0' }, numbers);
     expect(made.matches).toEqual([
       [true, false],
       [true, false],
@@ -84,7 +84,7 @@ describe('a gold answer', () => {
         const { speak, requests } = speaker(script);
         const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const heldOut = { id: 'heldout-00001', text: '3+4', answer: canary };
-        const held = await debate(heldOut, cast(script.length), all, speak, sameNumber);
+        const held = await debate(heldOut, cast(script.length), all, speak, numbers);
         const made = labelByConsensus(held, 1);
         const rows = made ? everyDataset(made, script.length) : [];
         expect(JSON.stringify([requests, held, made, rows])).not.toContain(canary);
@@ -96,7 +96,7 @@ describe('a gold answer', () => {
     const gold = { questionId: 'q-1', answer: '0007.000' };
     await fc.assert(
       fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
-        const made = await labelByGold(await scripted(script, settings), gold, sameNumber);
+        const made = await labelByGold(await scripted(script, settings), gold, numbers);
         expect(JSON.stringify([made, everyDataset(made, script.length)])).not.toContain(gold.answer);
       }),
     );

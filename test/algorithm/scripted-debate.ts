@@ -1,3 +1,4 @@
+import { type AnswerRules, shortAnswers } from '../../src/algorithm/answer.ts';
 import * as fc from 'fast-check';
 import { baseAgents, critic, generation } from '../../src/algorithm/agents.ts';
 import type { AnswerEquality } from '../../src/algorithm/consensus.ts';
@@ -8,6 +9,7 @@ export type Script = readonly (readonly string[])[];
 
 /** Answers are equal when their numbers are, so that `7`, `07` and `7.0` are one class. */
 export const sameNumber: AnswerEquality = (reference, answer) => Number(reference) === Number(answer);
+export const numbers: AnswerRules = shortAnswers(sameNumber);
 
 export const paperSettings: DebateSettings = {
   seed: 0,
@@ -46,7 +48,7 @@ export function scripted(
   question = { id: 'q-1', text: '3+4' },
 ): Promise<Debate> {
   const all = { ...paperSettings, rounds: script[0]!.length, ...settings };
-  return debate(question, cast(script.length), all, speaker(script).speak, sameNumber);
+  return debate(question, cast(script.length), all, speaker(script).speak, numbers);
 }
 
 /** A response: its text is unique to agent and round; its answer is one of a few, so that agents often agree. */

@@ -15,15 +15,25 @@ import {
   TrainerSpokeGarbage,
   TrainerStalled,
 } from '../../src/engines/trainer/errors.ts';
-import { createTrainer, type Trainer, type TrainerOptions } from '../../src/engines/trainer/process.ts';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+import {
+  createTrainerProcess,
+  type TrainerProcess,
+  type TrainerProcessOptions,
+} from '../../src/engines/process/trainer-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));
 const { signal } = new AbortController();
-const trainers: Trainer[] = [];
+const trainers: TrainerProcess[] = [];
 
-function trainer(options: Partial<TrainerOptions> = {}): Trainer {
-  const made = createTrainer({ logFolder: folder, command: [process.execPath, program], ...options });
+function trainer(options: Partial<TrainerProcessOptions> = {}): TrainerProcess {
+  const made = createTrainerProcess({
+    logFolder: folder,
+    gate: createGpuGate(),
+    command: [process.execPath, program],
+    ...options,
+  });
   trainers.push(made);
   return made;
 }

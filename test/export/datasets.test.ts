@@ -11,6 +11,7 @@ import { writeRows } from '../../src/store/files/rows.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { courses, writeExportableExperiment } from './exportable-experiment.ts';
+import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 const store = openStore(temporaryFolder());
 const outside = temporaryFolder();
@@ -19,9 +20,9 @@ beforeAll(async () => {
   await writeExportableExperiment(store, 'star', { labelSource: 'gold' });
 });
 
-const equal = (a: string, b: string) => a === b;
+const answers = shortAnswers((a, b) => a === b);
 const exportTo = async (format: DatasetFormat, path: string, experiment = 'done', iteration?: number) =>
-  exportDatasets(format, await finishedIteration(store, experiment, iteration), path, equal);
+  exportDatasets(format, await finishedIteration(store, experiment, iteration), path, answers);
 const rowsIn = async (path: string) =>
   (await readFile(path, 'utf8'))
     .trimEnd()

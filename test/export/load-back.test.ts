@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainerSettingsSchema } from '../../src/config/contract.ts';
 import { projectRoot, tools } from '../../src/config/installation.ts';
-import { createTrainer } from '../../src/engines/trainer/process.ts';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+import { createTrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { exportDatasets } from '../../src/export/datasets.ts';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
 import { exportModels } from '../../src/export/models.ts';
@@ -13,11 +14,16 @@ import { datasetFormats } from '../../src/export/rows.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
+import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 const store = openStore(temporaryFolder());
 const exports = temporaryFolder();
 const base = join(projectRoot, 'engine/models/tiny-arithmetic');
-const trainer = createTrainer({ logFolder: store.logs, args: ['--threads', '1'] });
+const trainer = createTrainerProcess({
+  logFolder: store.logs,
+  gate: createGpuGate(),
+  args: ['--threads', '1'],
+});
 afterAll(() => trainer.close());
 
 type Subset = { rows: number; conversational: boolean; first: Record<string, string> };
@@ -55,7 +61,12 @@ beforeAll(async () => {
   );
   const done = await finishedIteration(store, 'real', undefined);
   for (const format of datasetFormats)
-    written[format] = await exportDatasets(format, done, join(exports, format), (a, b) => a === b);
+    written[format] = await exportDatasets(
+      format,
+      done,
+      join(exports, format),
+      shortAnswers((a, b) => a === b),
+    );
   await exportModels(store, done, join(exports, 'models'));
   const program = fileURLToPath(new URL('load_back.py', import.meta.url));
   const { stdout, stderr, status } = spawnSync(tools().python, [program, base, exports], {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { loadTask } from '../../src/questions/task.ts';
+import { loadTask } from './load-task.ts';
 
 function config(task: object, seed = 0) {
   return resolveConfig({

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { createGrader } from '../../src/grading/grader.ts';
 import { normalisedText } from '../../src/questions/problem.ts';
-import { loadHeldOut, loadNight, loadTask } from '../../src/questions/task.ts';
+import { loadHeldOut, loadNight, loadTask } from './load-task.ts';
 import {
   gsm8kRow,
   math500Row,

@@ -6,7 +6,7 @@ import { hubDatasets } from '../../src/config/tasks.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { DatasetNotReachable } from '../../src/questions/errors.ts';
 import { hubFile } from '../../src/questions/hub.ts';
-import { loadTask } from '../../src/questions/task.ts';
+import { loadTask } from './load-task.ts';
 import { type FakeHub, startFakeHub } from './fake-hub.ts';
 import { parquetOf, sampleFiles, writeDataset } from './samples.ts';
 

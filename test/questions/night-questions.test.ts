@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Asked } from '../../src/questions/select.ts';
-import { loadNight, loadTask } from '../../src/questions/task.ts';
+import { loadNight, loadTask } from './load-task.ts';
 
 let folder = '';
 beforeAll(() => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { InvalidTaskFile, UnreadableGoldAnswers } from '../../src/questions/errors.ts';
-import { loadHeldOut, loadTask } from '../../src/questions/task.ts';
+import { loadHeldOut, loadTask } from './load-task.ts';
 import { rows as sampleRows, writeRows } from './samples.ts';
 
 let folder = '';

@@ -9,6 +9,7 @@ import { writeDocument } from '../../src/store/files/documents.ts';
 import type { ExperimentResult } from '../../src/store/records/result.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { placeAt } from '../support/places.ts';
+import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 export type FixtureOptions = {
   readonly name?: string;
@@ -37,7 +38,9 @@ export async function writeFinishedExperiment(
     const debates = await Promise.all(
       Array.from({ length: questions }, (_, index) => heldOutDebate(index, iteration, options.hostileText)),
     );
-    const outcomes = await Promise.all(debates.map(({ debate, gold }) => outcomeOf(debate, gold, equal)));
+    const outcomes = await Promise.all(
+      debates.map(({ debate, gold }) => outcomeOf(debate, gold, shortAnswers(equal))),
+    );
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
     rows.push(...outcomes.map((outcome) => ({ ...outcome, iteration })));

@@ -8,6 +8,7 @@ import { type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
 import type { DebateRow } from '../../src/store/records/rows.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { placeAt } from '../support/places.ts';
+import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 export type LongExperiment = {
   readonly questions: number;
@@ -30,7 +31,7 @@ export async function writeLongExperiment(folder: string, options: LongExperimen
       for (let index = start; index < Math.min(start + shardSize, options.questions); index++) {
         const { debate, gold } = await longDebate(index, iteration, options.summarize);
         rows.push(debate);
-        outcomes.push(await outcomeOf(debate, gold, equal));
+        outcomes.push(await outcomeOf(debate, gold, shortAnswers(equal)));
       }
       const shard = String(start / shardSize).padStart(3, '0');
       await writeRows(placeAt(join(within, 'evaluation', `shard-${shard}.jsonl`)), rows);

@@ -8,7 +8,7 @@ import { type Blobs, below, placeIn, setAside } from '../../src/store/blobs.ts';
 import { ArtifactMissing } from '../../src/store/errors.ts';
 import { findDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { findRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
-import { findModel, modelOutput, storeModel } from '../../src/store/models.ts';
+import { findModel, modelOutput, sealModel, storeModel } from '../../src/store/models.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { writeModel } from '../export/exportable-experiment.ts';
 
@@ -226,8 +226,11 @@ export function blobsContract(
       writeModel(openStore(scratch), key, 'weights');
       expect(existsSync(join(modelOutput(store, key), 'manifest.json'))).toBe(true);
       await storeModel(store, key);
+      await sealModel(store, key);
       const there = openStore(scratch, hosts[1]);
-      expect(await findModel(there, key)).toMatchObject({ steps: 2 });
+      expect(await findModel(there, key)).toMatchObject({
+        files: { 'adapter_model.safetensors': { bytes: 7 } },
+      });
       const copy = await there.blobs.localCopy(`models/${key}`);
       expect(await readFile(join(copy, 'adapter_model.safetensors'), 'utf8')).toBe('weights');
       await hosts[0].remove(`models/${key}/manifest.json`);

@@ -32,7 +32,6 @@ const { values } = parseArgs({
     control: { type: 'string' },
   },
 });
-const steps = Number(values.steps);
 let stopping = false;
 let busy = false;
 process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));
@@ -42,6 +41,7 @@ process.stdin.on('end', () => process.exit(0));
 /** False when it was told to leave. */
 async function fineTune(job) {
   const { id } = job;
+  const steps = stepsOf(job);
   const data = readFileSync(job.dataset);
   if (!(await lock(job))) return false;
   if (existsSync(job.output_dir)) {
@@ -82,7 +82,13 @@ async function fineTune(job) {
   return true;
 }
 
+/** A job of 1000 epochs does not end by itself before the test does. */
+function stepsOf({ settings }) {
+  return settings.num_train_epochs === 1000 ? 1_000_000 : Number(values.steps);
+}
+
 async function publish(job, data) {
+  const steps = stepsOf(job);
   const weights = createHash('sha256')
     .update(data)
     .update(JSON.stringify([job.seed, job.settings, job.init_adapter !== null]))

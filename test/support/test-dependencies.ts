@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { createTrainer } from '../../src/engines/trainer/process.ts';
 import { openStore } from '../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../src/workers/start.ts';
 
@@ -8,16 +7,16 @@ export type TestDependencies = {
   readonly storeRoot: string;
   readonly engineUrl: string;
   readonly trainerArgs?: readonly string[];
-  /** The environment variable with the key that the engine wants; none unless told. */
+  /** The environment variable with the key that the engine wants; by default none. */
   readonly apiKeyEnv?: string;
-  /** A vLLM server unless told. */
+  /** By default a vLLM server. */
   readonly kind?: 'vllm' | 'openai';
 };
 
 /** Requests that a worker has in flight at once. */
 export const inFlight = 16;
 
-/** A worker's dependencies, real but for the models: the instant engine answers and the instant trainer learns. */
+/** A worker's dependencies. All are real except the models: the instant engine answers and the instant trainer learns. */
 export function testDependencies({
   storeRoot,
   engineUrl,
@@ -32,12 +31,14 @@ export function testDependencies({
       { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
       { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
     ),
-    trainer: createTrainer({
-      logFolder: store.logs,
-      command: [process.execPath, fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url))],
+    trainerConfigs: { local: { kind: 'process' } },
+    trainerProcess: {
+      command: [process.execPath, instantTrainer],
       args: trainerArgs,
-      // It never takes long to say something, but where a test lets it wait.
+      // It is never silent for long, except where a test holds it.
       stallMs: 15_000,
-    }),
+    },
   });
 }
+
+export const instantTrainer = fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url));

@@ -63,9 +63,9 @@ describe('a night of a series', () => {
     const request = JSON.parse(
       await file('models', `${two!.made[0]!.models['generation']}.request.json`),
     ) as {
-      init: { key: string };
+      init: { tuned: { key: string } };
     };
-    expect(request.init.key).toBe(one!.made[0]!.models['generation']);
+    expect(request.init.tuned.key).toBe(one!.made[0]!.models['generation']);
     expect(await file('plain-2', 'report.html')).toContain('means the agents that plain-1 left');
     expect(await file('series', 'plain', 'report.html')).toContain('href="../../plain-2/report.html"');
   });

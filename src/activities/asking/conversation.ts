@@ -1,6 +1,6 @@
 import type { Agent } from '../../algorithm/agents.ts';
 import { bootstrap } from '../../algorithm/bootstrap.ts';
-import type { AnswerEquality } from '../../algorithm/consensus.ts';
+import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type Debate, debate, type DebateSettings, type Speak } from '../../algorithm/debate.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { GoldLabel, Question } from '../../algorithm/question.ts';
@@ -30,21 +30,21 @@ export async function conversation(
   { iteration, split, shard, agents, votes }: DebateShard,
   config: ExperimentConfig,
   files: ExperimentFiles,
-  equal: AnswerEquality,
+  answers: AnswerRules,
 ): Promise<Conversation> {
   const settings = debateSettings(config, iteration);
   const [first] = agents;
   if (split === 'train' && methods[config.method].learning?.conversation === 'bootstrap' && first) {
     const gold = await goldOfShard(files, shard, config.shard_size);
     return (question, speak) =>
-      bootstrap(question, first, settings, goldOf(gold, question, files), speak, equal);
+      bootstrap(question, first, settings, goldOf(gold, question, files), speak, answers);
   }
   const summariser = summariserOf(agents);
   if (votes !== undefined) {
     const voters = { agents: inTurn(agents, votes), summariser };
-    return (question, speak) => debate(question, voters, { ...settings, rounds: 1 }, speak, equal);
+    return (question, speak) => debate(question, voters, { ...settings, rounds: 1 }, speak, answers);
   }
-  return (question, speak) => debate(question, { agents, summariser }, settings, speak, equal);
+  return (question, speak) => debate(question, { agents, summariser }, settings, speak, answers);
 }
 
 /** The base model of the first agent: the paper has one summariser for all. */

@@ -33,11 +33,11 @@ type DatasetsRequest = {
 /** Makes the datasets of the models that some agents share, or of one agent, from the iteration's debates, as the method says. */
 export async function buildDatasets(
   { experiment, iteration, agents, shards }: DatasetsRequest,
-  { store, grader }: Dependencies,
+  { store, tasks }: Dependencies,
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
   const config = await configOf(files);
-  const equal = (a: string, b: string) => grader.equal(a, b);
+  const { answers } = tasks.open(config.task);
   const shardDebates = (shard: number) => readRows(files.shard(iteration, 'train', shard), debateRowSchema);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again, a shard
   // at a time, when their rows are written.
@@ -46,7 +46,7 @@ export async function buildDatasets(
   for (let shard = 0; shard < shards; shard++) {
     const labels = await labelsOf(shard, config, files);
     for (const debate of await shardDebates(shard)) {
-      const labelled = await labelDebate(debate, labels, equal);
+      const labelled = await labelDebate(debate, labels, answers);
       if (labelled === null) continue;
       matches.push({ questionId: labelled.questionId, matches: labelled.matches });
       shardOf.set(labelled.questionId, shard);

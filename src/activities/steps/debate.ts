@@ -49,7 +49,7 @@ async function debateShard(
   config: ExperimentConfig,
   files: ExperimentFiles,
   mine: Claim,
-  { store, endpoints, gate, grader }: Dependencies,
+  { store, endpoints, gate, tasks }: Dependencies,
   { signal, show }: Running,
 ): Promise<DebateRow[]> {
   const questions = await questionsOfShard(input, config, files);
@@ -71,7 +71,7 @@ async function debateShard(
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
       await requireModels(store, models);
       await endpoints.serve(models, signal);
-      const converse = await conversation(input, config, files, (a, b) => grader.equal(a, b));
+      const converse = await conversation(input, config, files, tasks.open(config.task).answers);
       const beganAt = Date.now();
       const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };

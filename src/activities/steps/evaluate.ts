@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AnswerEquality } from '../../algorithm/consensus.ts';
+import type { AnswerRules } from '../../algorithm/answer.ts';
 import {
   type Evaluation,
   evaluate as figures,
@@ -41,15 +41,15 @@ type EvaluationRequest = {
  */
 export async function evaluate(
   { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
-  { store, grader }: Dependencies,
+  { store, tasks }: Dependencies,
 ): Promise<Evaluation> {
   const files = experimentFiles(store, experiment);
-  const { shard_size: shardSize } = await configOf(files);
-  const equal = (a: string, b: string) => grader.equal(a, b);
+  const { shard_size: shardSize, task } = await configOf(files);
+  const { answers } = tasks.open(task);
   const marks = async (each: number): Promise<Mark[]> => {
     const path = files.outcomes(each, split);
     if ((await findRows(path)) === null)
-      await writeRows(path, judged({ iteration: each, split, shardSize }, files, equal));
+      await writeRows(path, judged({ iteration: each, split, shardSize }, files, answers));
     const made: Mark[] = [];
     for await (const outcome of streamRows(path, outcomeSchema)) made.push(markOf(outcome));
     return made;
@@ -72,7 +72,7 @@ export async function evaluate(
 async function* judged(
   debates: { readonly iteration: number; readonly split: MeasuredSet; readonly shardSize: number },
   files: ExperimentFiles,
-  equal: AnswerEquality,
+  answers: AnswerRules,
 ): AsyncGenerator<Outcome> {
   const questions = files.questions(debates.split);
   for (let shard = 0; ; shard++) {
@@ -85,7 +85,7 @@ async function* judged(
     )) {
       const answer = gold.get(debate.question.id);
       if (answer === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
-      yield await outcomeOf(debate, answer, equal);
+      yield await outcomeOf(debate, answer, answers);
     }
   }
 }

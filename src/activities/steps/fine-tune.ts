@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
-import {
-  type FineTuneManifest,
-  type TrainerDone,
-  type TrainerProgress,
-  trainerSettingsSchema,
-} from '../../config/contract.ts';
+import { type FineTuneManifest, type TrainerProgress, trainerSettingsSchema } from '../../config/contract.ts';
+import { defaultTrainer } from '../../config/trainers.ts';
+import { onAbort } from '../../engines/abort.ts';
 import { resolveModel } from '../../engines/endpoint/base-model.ts';
+import type { Trainers } from '../../engines/trainer/open.ts';
+import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
 import { type FineTune, report } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
@@ -18,19 +17,18 @@ import {
   findModel,
   type Model,
   modelKey,
-  modelOutput,
   modelSchema,
   removeCheckpoints,
-  storeModel,
+  sealModel,
 } from '../../store/models.ts';
-import { experimentFiles } from '../../store/store.ts';
+import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
   iteration: z.number().int(),
-  /** 1..N; of those that share the model, the first. */
+  /** 1..N; when agents share the model, the first of them. */
   agent: z.number().int(),
   role: z.string(),
   dataset: artifactRefSchema,
@@ -39,7 +37,7 @@ const fineTuneRequestSchema = z.strictObject({
 });
 type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 
-/** A model after its fine-tune. `trained` is false when there was nothing to learn from, so that it stayed as it was. */
+/** A model after its fine-tune. `trained` is false when there was nothing to learn from, so that the model did not change. */
 export type FineTuned = {
   readonly agent: number;
   readonly role: string;
@@ -53,8 +51,8 @@ export type FineTuned = {
 };
 
 /**
- * Fine-tunes a model on a dataset (section 2.3 of the paper). What is finished is found by its content address and never trained
- * again; what was begun goes on from its newest complete checkpoint.
+ * Fine-tunes a model on a dataset (section 2.3 of the paper). A finished model is found by its content address and never trained
+ * again; a fine-tune that was begun continues from its newest complete checkpoint.
  */
 export async function fineTune(
   request: FineTuneRequest,
@@ -75,7 +73,7 @@ export async function fineTune(
   };
 }
 
-/** Makes a finished model again whose files are damaged or gone; returns at once when they are whole. */
+/** Makes a finished model again when its files are damaged or gone; returns at once when they are whole. */
 export async function remakeModel(
   { key }: { readonly key: string },
   dependencies: Dependencies,
@@ -94,12 +92,11 @@ type FinishedModel = { readonly model: Model; readonly manifest: FineTuneManifes
 
 async function findOrTrain(
   request: FineTuneRequest,
-  { store, trainer, gate }: Dependencies,
-  { signal, show }: Running,
+  { store, trainers }: Dependencies,
+  running: Running,
 ): Promise<FinishedModel> {
+  const { base, tuned } = request.init;
   const config = await configOf(experimentFiles(store, request.experiment));
-  const { base, tuned: init } = request.init;
-  const folder = resolveModel(base.name);
   const settings = trainerSettingsSchema.parse(config.fine_tune);
   const seed = seedFor({
     seed: config.seed,
@@ -108,50 +105,95 @@ async function findOrTrain(
     agent: request.agent,
   });
   const key = modelKey({
-    base: await baseModelHash(folder),
-    init: init?.key ?? null,
+    base: await baseModelHash(resolveModel(base.name)),
+    init: tuned?.key ?? null,
     datasetSha256: request.dataset.sha256,
     settings,
     seed,
   });
   const finished = await findModel(store, key);
-  if (finished !== null) {
-    // The attempt that made it may have been stopped before it could do this.
-    await storeModel(store, key);
-    await removeCheckpoints(store, key);
-    return { model: adapterOf(base, key), manifest: finished };
+  let trained: Span | null = null;
+  if (finished === null) {
+    await requireFilesOf(request, store);
+    await writeDocument(store.modelRequest(key), request);
+    const trainer = trainerOf(running.shownBefore, key, trainers) ?? config.trainer ?? defaultTrainer;
+    const job = { init: request.init, dataset: request.dataset, seed, settings };
+    trained = await train({ trainer, key, job, whose: request }, trainers, running);
   }
-
-  await requireIntact(store.place(request.dataset.uri), request.dataset);
-  if (init !== null && (await findModel(store, init.key)) === null)
-    throw new ArtifactMissing(store.model(init.key).where);
-  await writeDocument(store.modelRequest(key), request);
-  const job = {
-    id: key.slice(0, 16),
-    base_model: folder,
-    init_adapter: init === null ? null : await store.blobs.localCopy(store.model(init.key).name),
-    dataset: await store.blobs.localCopy(request.dataset.uri),
-    output_dir: modelOutput(store, key),
-    checkpoint_dir: store.checkpoints(key),
-    seed,
-    settings,
-  };
-  await gate.exclusive(signal, () =>
-    reportFineTune(request, (onEvent) =>
-      trainer.fineTune(job, {
-        signal,
-        onEvent: (event) => {
-          show(shown(event));
-          onEvent(event);
-        },
-      }),
-    ),
-  );
-  await storeModel(store, key);
-  const made = await findModel(store, key);
-  if (made === null) throw new ArtifactMissing(store.model(key).where);
+  // An earlier attempt may have been stopped after its model was finished and before this.
+  await sealModel(store, key);
+  const manifest = finished ?? (await findModel(store, key));
+  if (manifest === null) throw new ArtifactMissing(store.model(key).where);
+  if (trained !== null) {
+    const { steps, tokens } = manifest;
+    report('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
+  }
   await removeCheckpoints(store, key);
-  return { model: adapterOf(base, key), manifest: made };
+  return { model: adapterOf(base, key), manifest };
+}
+
+/** @throws ArtifactMissing, ArtifactDamaged when the dataset or the initial model is not whole */
+async function requireFilesOf({ dataset, init: { tuned } }: FineTuneRequest, store: Store): Promise<void> {
+  await requireIntact(store.place(dataset.uri), dataset);
+  if (tuned !== null && (await findModel(store, tuned.key)) === null)
+    throw new ArtifactMissing(store.model(tuned.key).where);
+}
+
+/** What a heartbeat carries so that the next attempt can attach to the job. */
+const attachmentSchema = z.object({ trainer: z.string(), key: z.string() });
+type Attachment = Readonly<z.infer<typeof attachmentSchema>>;
+
+/** The trainer that the attempt before gave this job to: the job may still run there. */
+function trainerOf(shownBefore: unknown, key: string, trainers: Trainers): string | undefined {
+  const { data } = attachmentSchema.safeParse(shownBefore);
+  return data?.key === key && trainers.has(data.trainer) ? data.trainer : undefined;
+}
+
+/**
+ * Has a trainer make a model, and reports its steps and its checkpoints. When `signal` aborts, stops the job first.
+ *
+ * @returns the time from the first event to the end
+ */
+async function train(
+  { trainer: name, key, job, whose }: Attachment & { readonly job: FineTuneJob; readonly whose: FineTune },
+  trainers: Trainers,
+  { signal, show }: Running,
+): Promise<Span> {
+  const trainer = trainers.for(name);
+  const attachment: Attachment = { trainer: name, key };
+  const { iteration, agent, role } = whose;
+  show({ ...attachment, iteration, agent, role });
+  signal.throwIfAborted();
+  await trainer.submit(key, job);
+  const watching = new AbortController();
+  const stopListening = onAbort(signal, () => {
+    // The watch goes on until the job has stopped, so that the last checkpoint is reported too.
+    const endWatch = (): void => watching.abort(signal.reason);
+    trainer.stop(key).then(endWatch, endWatch);
+  });
+  let beganAt: number | undefined;
+  try {
+    for await (const event of trainer.watch(key, watching.signal)) {
+      beganAt ??= Date.now();
+      show(shown(event));
+      reportEvent(agentOf(whose), event);
+    }
+    const endedAt = Date.now();
+    return { beganAt: beganAt ?? endedAt, endedAt };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    stopListening();
+  }
+}
+
+/** Milliseconds since 1970. */
+type Span = { readonly beganAt: number; readonly endedAt: number };
+
+/** Whose fine-tune it is, without the rest of its request. */
+function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
+  return { experiment, iteration, agent, role };
 }
 
 /** What people see of a running fine-tune. */
@@ -166,20 +208,9 @@ function shown(event: TrainerProgress): object {
   };
 }
 
-/** Runs a fine-tune and reports its steps, its checkpoints and its end. `train` is given what to call for each of its events. */
-export async function reportFineTune(
-  { experiment, iteration, agent, role }: FineTune,
-  train: (onEvent: (event: TrainerProgress) => void) => Promise<TrainerDone>,
-): Promise<void> {
-  const whose = { experiment, iteration, agent, role };
-  const beganAt = Date.now();
-  const { manifest } = await train((event) => {
-    const { event: kind } = event;
-    if (kind === 'checkpoint') report('checkpoint', { ...whose, step: event.step });
-    if (kind !== 'step') return;
-    const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
-    report('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });
-  });
-  const { steps, tokens } = manifest;
-  report('fine-tune ended', { ...whose, steps, tokens, beganAt, endedAt: Date.now() });
+function reportEvent(whose: FineTune, event: TrainerProgress): void {
+  if (event.event === 'checkpoint') report('checkpoint', { ...whose, step: event.step });
+  if (event.event !== 'step') return;
+  const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
+  report('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });
 }

@@ -68,7 +68,7 @@ async function measure(
   { iteration, shards, agents }: DiversityRequest,
   files: ExperimentFiles,
   mine: Claim,
-  { store, endpoints, gate, grader }: Dependencies,
+  { store, endpoints, gate, tasks }: Dependencies,
   { signal, show }: Running,
 ): Promise<DiversityDocument> {
   const config = await configOf(files);
@@ -97,7 +97,7 @@ async function measure(
     const { questionId, responses } = question;
     const classes = await answerClasses(
       responses.map(({ answer }) => answer),
-      (a, b) => grader.equal(a, b),
+      tasks.open(config.task).answers.equal,
     );
     const texts = responses.map(({ text }) => text);
     const measured = {

@@ -5,7 +5,7 @@ import type { HeldOutQuestion } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
-import { type Before, loadNight, type TaskData } from '../../questions/task.ts';
+import { type Before, loadNight, type Task, type TaskData } from '../../questions/task.ts';
 import { remove } from '../../store/blobs.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
@@ -20,6 +20,7 @@ import {
 import type { ExperimentFiles, Store } from '../../store/store.ts';
 
 type Night = {
+  readonly task: Task;
   readonly config: ExperimentConfig;
   readonly series: string;
   readonly files: ExperimentFiles;
@@ -35,7 +36,7 @@ type Night = {
  * @throws SeriesDamaged
  */
 export async function planNight(
-  { config, series, files, signal }: Night,
+  { task, config, series, files, signal }: Night,
   store: Store,
   begun: boolean,
 ): Promise<NightPlan> {
@@ -49,7 +50,7 @@ export async function planNight(
   const ledger = await readLedger(store, series);
   requireFixedSettings(ledger, config, series);
   const { head, start, before } = await stateOf(ledger, config, series, store);
-  const { asked } = await loadNight(config, before, signal);
+  const { asked } = await loadNight(task, config.seed, before, signal);
   const position = before?.position ?? 0;
   const plan: NightPlan = { formatVersion: 1, series, configSha256, head, start, position, asked };
   // A plan of a start that failed before the experiment began, with another config.
@@ -68,6 +69,7 @@ export async function readPlan(files: ExperimentFiles): Promise<NightPlan> {
  * @throws InvalidConfig when the task no longer has them; SeriesDamaged
  */
 export async function questionsOfNight(
+  task: Task,
   config: ExperimentConfig,
   { series, head, asked }: NightPlan,
   store: Store,
@@ -75,7 +77,7 @@ export async function questionsOfNight(
 ): Promise<TaskData> {
   const ledger = (await readLedger(store, series)).filter(({ sequence }) => sequence <= head);
   const { before } = await stateOf(ledger, config, series, store);
-  const night = await loadNight(config, before, signal);
+  const night = await loadNight(task, config.seed, before, signal);
   if (JSON.stringify(night.asked) !== JSON.stringify(asked)) {
     const message = 'its questions have changed since the night was planned, and those planned are not there';
     throw new InvalidConfig([{ path: 'task', message }]);

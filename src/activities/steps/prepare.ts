@@ -7,7 +7,8 @@ import { configDifference, resolveConfig } from '../../config/resolve.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { report } from '../../observe/events.ts';
-import { loadHeldOut, loadTask, type TaskData } from '../../questions/task.ts';
+import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
@@ -49,22 +50,29 @@ export type Extent = { readonly questions: number; readonly shards: number };
  */
 export async function prepare(
   { experiment, input }: { readonly experiment: string; readonly input: unknown },
-  { store, endpoints, searchAttributes }: Dependencies,
+  { store, endpoints, trainers, tasks, searchAttributes }: Dependencies,
   { signal }: Running,
 ): Promise<Plan> {
   const config = resolveConfig(input);
   requireName(experiment, input);
+  // A name that this worker does not know is refused now and not after the debates.
+  if (config.iterations > 0) trainers.for(config.trainer);
   const files = experimentFiles(store, experiment);
+  const task = tasks.open(config.task);
   const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
   const series = config.carry_over?.series;
   const { questions, night, transfer } = await faultsOf('task', signal, async () => {
     const night =
-      series === undefined ? null : await planNight({ config, series, files, signal }, store, begun !== null);
+      series === undefined
+        ? null
+        : await planNight({ task, config, series, files, signal }, store, begun !== null);
     const load = () =>
-      night === null ? loadTask(config, signal) : questionsOfNight(config, night, store, signal);
+      night === null
+        ? loadQuestions(task, config.seed, signal)
+        : questionsOfNight(task, config, night, store, signal);
     const questions = await questionsOf(load, experiment, files, begun !== null);
-    return { night, questions, transfer: await transferTasks(config, files, begun !== null, signal) };
+    return { night, questions, transfer: await transferTasks(config, files, begun !== null, tasks, signal) };
   });
   const { base, servesTuned } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
   await writeDocument(files.config, config);
@@ -108,14 +116,16 @@ function requireName(experiment: string, input: unknown): void {
   }
 }
 
-/** The same name goes on with the same config only. More iterations are welcome: the experiment is carried on. */
+/** The same name continues with the same config only. There may be more iterations, and another trainer. */
 function requireSameConfig(
   experiment: string,
   begun: ExperimentConfig,
   config: ExperimentConfig,
   files: ExperimentFiles,
 ): void {
-  const differences = configDifference(begun, config).filter(({ path }) => path !== 'iterations');
+  const differences = configDifference(begun, config).filter(
+    ({ path }) => path !== 'iterations' && path !== 'trainer',
+  );
   if (differences.length === 0) return;
   throw new InvalidConfig(
     differences.map(({ path, before, after }) => ({
@@ -182,16 +192,17 @@ async function transferTasks(
   { transfer, seed }: ExperimentConfig,
   files: ExperimentFiles,
   begun: boolean,
+  tasks: Tasks,
   signal: AbortSignal,
 ): Promise<{ name: string; size: number }[]> {
-  const tasks = [];
+  const sizes = [];
   for (const [name, task] of Object.entries(transfer)) {
     const path = files.questions(`transfer-${name}`);
     const known = begun ? await findRows(path) : null;
-    const { rows } = known ?? (await writeRows(path, await loadHeldOut({ task, seed }, signal)));
-    tasks.push({ name, size: rows });
+    const { rows } = known ?? (await writeRows(path, await loadHeldOut(tasks.open(task), seed, signal)));
+    sizes.push({ name, size: rows });
   }
-  return tasks;
+  return sizes;
 }
 
 function inShards(questions: number, shardSize: number): Extent {

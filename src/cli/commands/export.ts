@@ -7,7 +7,7 @@ import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { type FinishedIteration, finishedIteration } from '../../export/finished-iteration.ts';
 import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
-import { createGrader } from '../../grading/grader.ts';
+import { createTasks } from '../../questions/open-task.ts';
 import { experimentName, iterationNumber } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { UsageError } from '../errors.ts';
@@ -62,15 +62,15 @@ async function writeDatasets(
   done: FinishedIteration,
   folder: string,
 ): Promise<Written> {
-  const grader = createGrader();
+  const tasks = createTasks();
   try {
-    const files = await exportDatasets(format, done, folder, (a, b) => grader.equal(a, b));
+    const files = await exportDatasets(format, done, folder, tasks.open(done.config.task).answers);
     const lines = files.map(({ file, rows }) =>
       rows === 0 ? `${file}: no rows, left out` : `${file}: ${count(rows)} rows`,
     );
     return { facts: { files }, lines };
   } finally {
-    await grader.close();
+    await tasks.close();
   }
 }
 

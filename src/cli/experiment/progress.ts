@@ -35,11 +35,10 @@ function fractionOf(heartbeat: Heartbeat | undefined): number {
   return total > 0 ? Math.min(0.99, done / total) : 0;
 }
 
-function lossOf({ id, heartbeat }: PendingActivity): Loss | undefined {
-  const [, iteration, agent, role] = /^finetune-i(\d+)-agent(\d+)-(\w+)$/.exec(id) ?? [];
-  if (role === undefined || heartbeat === undefined || !('step' in heartbeat) || heartbeat.loss === null)
-    return undefined;
-  return { loss: heartbeat.loss, iteration: Number(iteration), agent: Number(agent), role };
+function lossOf({ heartbeat }: PendingActivity): Loss | undefined {
+  if (heartbeat === undefined || !('step' in heartbeat) || heartbeat.loss === null) return undefined;
+  const { loss, iteration, agent, role } = heartbeat;
+  return { loss, iteration, agent, role };
 }
 
 /** Where an experiment is, and its state unless it runs: `iteration 2 of 3: debating (paused)`. */

@@ -79,6 +79,9 @@ const heartbeatSchema = z.union([
     totalSteps: z.number(),
     loss: z.number().nullable().catch(null),
     tokensPerSecond: z.number().nullable().catch(null),
+    iteration: z.number(),
+    agent: z.number(),
+    role: z.string(),
   }),
 ]);
 

@@ -2,14 +2,14 @@ import type { FailureKind } from '../../config/contract.ts';
 import type { ExitStatus } from '../process/process-group.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
-/** The trainer gave a fine-tune up, and says why. */
+/** The trainer gave up a fine-tune for a reason that it names. */
 export class FineTuneFailed extends ColloquyError {
   override name = 'FineTuneFailed' as const;
-  /** What the trainer can name comes back: the same data, the same settings, the same memory. These two may pass. */
+  /** With the same data, settings and memory most kinds would fail again. Only these two may pass. */
   readonly retryable: boolean;
   readonly exitCode = exitCodes.failed;
   readonly kind: FailureKind;
-  /** The trainer's own words. */
+  /** The trainer's message. */
   readonly words: string;
 
   constructor(jobId: string, kind: FailureKind, words: string) {
@@ -31,7 +31,7 @@ const remedies: Readonly<Record<FailureKind, string>> = {
   internal: "The trainer's log says more.",
 };
 
-/** The trainer ended in the middle of a fine-tune. The next one goes on from the newest complete checkpoint. */
+/** The trainer ended in the middle of a fine-tune. The next attempt continues from the newest complete checkpoint. */
 export class TrainerExited extends ColloquyError {
   override name = 'TrainerExited' as const;
   readonly retryable = true;
@@ -53,7 +53,7 @@ export class TrainerExited extends ColloquyError {
   }
 }
 
-/** A line on the trainer's stdout is no event of its protocol: its process is ended, as nothing it says can be trusted. */
+/** A line on the trainer's stdout is no event of its protocol. Its process is ended, because its output cannot be trusted. */
 export class TrainerSpokeGarbage extends ColloquyError {
   override name = 'TrainerSpokeGarbage' as const;
   readonly retryable = true;
@@ -70,12 +70,12 @@ export class TrainerSpokeGarbage extends ColloquyError {
   }
 }
 
-/** The trainer lived but said nothing for too long, and was ended. The next try goes on from its newest checkpoint. */
+/** The trainer ran but reported nothing for too long, and was ended. The next attempt continues from its newest checkpoint. */
 export class TrainerStalled extends ColloquyError {
   override name = 'TrainerStalled' as const;
   readonly retryable = true;
   readonly exitCode = exitCodes.failed;
-  /** How long it was silent. Milliseconds. */
+  /** The length of the silence. Milliseconds. */
   readonly silentMs: number;
 
   constructor(jobId: string, silentMs: number, logFile: string, lastLines: string) {
@@ -84,5 +84,27 @@ export class TrainerStalled extends ColloquyError {
         `Its log (${logFile}) ends:\n${lastLines}`,
     );
     this.silentMs = silentMs;
+  }
+}
+
+/** A fine-tune was stopped on request, after a checkpoint. When it is submitted again, it continues from there. */
+export class FineTuneStopped extends ColloquyError {
+  override name = 'FineTuneStopped' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(jobId: string) {
+    super(`${jobId} was stopped before its end. Its next attempt continues from the newest checkpoint.`);
+  }
+}
+
+/** A fine-tune is to be watched that was never submitted to this trainer, and whose model is not finished. */
+export class FineTuneNotSubmitted extends ColloquyError {
+  override name = 'FineTuneNotSubmitted' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(jobId: string) {
+    super(`${jobId} does not run on this trainer and its model is not finished. Submit it first.`);
   }
 }

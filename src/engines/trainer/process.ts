@@ -1,149 +1,159 @@
-/** The supervised trainer (engine/train.py): one resident process that fine-tunes one model after another. */
-import { join } from 'node:path';
-import {
-  type TrainerDone,
-  type TrainerEvent,
-  trainerEventSchema,
-  type TrainerJob,
-  type TrainerProgress,
-} from '../../config/contract.ts';
-import { projectRoot, tools } from '../../config/installation.ts';
-import { onAbort } from '../abort.ts';
-import { createGpuGate } from '../gpu-gate.ts';
-import { lastLogLines, logFileFor, readLines, sizeOf } from '../process/log-file.ts';
-import { type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
-import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from './errors.ts';
+/** The kind `process`: engine/train.py as a process of this worker, on the worker's own device. */
+import type { TrainerJob, TrainerProgress } from '../../config/contract.ts';
+import { findModel, modelOutput, storeModel } from '../../store/models.ts';
+import type { Store } from '../../store/store.ts';
+import { abortable } from '../abort.ts';
+import { resolveModel } from '../endpoint/base-model.ts';
+import { createTrainerProcess, type TrainerProcessOptions } from '../process/trainer-process.ts';
+import { FineTuneNotSubmitted, FineTuneStopped } from './errors.ts';
+import type { FineTuneJob, Trainer } from './trainer.ts';
 
-export interface Trainer {
-  /**
-   * Fine-tunes one model; jobs wait for each other. Whatever goes wrong, the trainer's whole process group has ended before
-   * this throws: nothing goes on writing to the job's folders.
-   *
-   * @throws FineTuneFailed, TrainerExited, TrainerStalled, TrainerSpokeGarbage, ToolsMissing, ProcessNotStarted; the
-   *   signal's reason, after the checkpoint that the abort had it write
-   */
-  fineTune(job: TrainerJob, options: FineTuneOptions): Promise<TrainerDone>;
-  /** Ends the process, so that it gives its memory back; the next job starts another. */
-  close(): Promise<void>;
+export interface ProcessTrainerOptions extends Omit<TrainerProcessOptions, 'logFolder'> {
+  readonly store: Store;
 }
 
-export interface FineTuneOptions {
-  /** Called for each event but the last, in order; what it throws ends the job. */
-  readonly onEvent?: (event: TrainerProgress) => void;
-  readonly signal: AbortSignal;
-}
+/** A trainer whose process is started by the first job. One job trains at a time; the others wait in order of arrival. */
+export function createProcessTrainer({ store, ...options }: ProcessTrainerOptions): Trainer {
+  const trainerProcess = createTrainerProcess({ ...options, logFolder: store.logs });
+  /** Jobs that run or wait, and jobs that failed and were not submitted again. */
+  const runs = new Map<string, Run>();
 
-export interface TrainerOptions {
-  readonly logFolder: string;
-  /** The program and its first arguments: the product's Python and engine/train.py unless told. */
-  readonly command?: readonly [string, ...string[]];
-  /** More arguments: `--threads N`. */
-  readonly args?: readonly string[];
-  /** How long it may say nothing in the middle of a job. Milliseconds; 10 minutes unless told. */
-  readonly stallMs?: number;
-  /** How long a checkpoint may take between SIGTERM and SIGKILL. Milliseconds; 20 s unless told. */
-  readonly graceMs?: number;
-}
-
-/** A supervised trainer, not started yet. */
-export function createTrainer(options: TrainerOptions): Trainer {
-  const { stallMs = 600_000, graceMs = 20_000 } = options;
-  const turns = createGpuGate();
-  let resident: Resident | undefined;
-
-  async function start(): Promise<Resident> {
-    const logFile = await logFileFor(options.logFolder, 'trainer');
-    const logStart = sizeOf(logFile);
-    const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
-    const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
-    const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
-    const started: Resident = { group, logFile, logStart, onLine: () => undefined };
-    readLines(group.stdout, (line) => started.onLine(line));
-    void group.exited.then(() => {
-      if (resident === started) resident = undefined;
-    });
-    resident = started;
-    return started;
+  /** Begins a job. There is no await before the job is in `runs`, so that two callers cannot begin it twice. */
+  function begin(key: string, job: FineTuneJob): Run {
+    const stopping = new AbortController();
+    const events = createEventLog();
+    const accepted = findModel(store, key).then((found) =>
+      found === null ? localJob(store, key, job) : null,
+    );
+    const over = accepted
+      .then(async (local) => {
+        if (local === null) return;
+        await trainerProcess.fineTune(local, { signal: stopping.signal, onEvent: events.add });
+        await storeModel(store, key);
+      })
+      .then(
+        () => {
+          // From now on the store answers for it.
+          runs.delete(key);
+          events.end({});
+        },
+        (failure: unknown) => events.end({ failure }),
+      );
+    const run = { accepted, over, stopping, events };
+    runs.set(key, run);
+    return run;
   }
 
-  async function work(job: TrainerJob, { onEvent, signal }: FineTuneOptions): Promise<TrainerDone> {
-    signal.throwIfAborted();
-    const trainer = resident ?? (await start());
-    let stall: NodeJS.Timeout | undefined;
-    let stopListening = (): void => undefined;
-    const lastLines = (): string => lastLogLines(trainer.logFile, trainer.logStart);
-
-    const done = new Promise<TrainerDone>((resolve, reject) => {
-      const watch = (): void => {
-        clearTimeout(stall);
-        stall = setTimeout(
-          () => reject(new TrainerStalled(job.id, stallMs, trainer.logFile, lastLines())),
-          stallMs,
-        );
-      };
-      trainer.onLine = (line) => {
-        try {
-          const event = parseEvent(line, trainer.logFile);
-          watch();
-          // One more word about an earlier job changes nothing about this one.
-          if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
-          if (event.event === 'done') resolve(event);
-          else if (event.event === 'failed') reject(new FineTuneFailed(job.id, event.kind, event.message));
-          else onEvent?.(event);
-        } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
-        }
-      };
-      // An abort's reason is whatever the caller gave; it is handed on untouched.
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
-      stopListening = onAbort(signal, () => reject(signal.reason));
-      void trainer.group.exited.then((status) =>
-        reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
-      );
-      watch();
-      trainer.group.stdin.write(`${JSON.stringify(job)}\n`);
-    });
-
-    try {
-      return await done;
-    } catch (error) {
-      if (resident === trainer) resident = undefined;
-      clearTimeout(stall);
-      // Until it has ended `onLine` still listens: the checkpoint it writes on its way out is told to `onEvent`.
-      await trainer.group.stop(graceMs);
-      throw error;
-    } finally {
-      clearTimeout(stall);
-      stopListening();
-      trainer.onLine = () => undefined;
-    }
+  async function stop(key: string): Promise<void> {
+    const run = runs.get(key);
+    if (run === undefined || run.events.ended()) return;
+    run.stopping.abort(new FineTuneStopped(jobId(key)));
+    await run.over;
   }
 
   return {
-    fineTune: (job, options) => turns.exclusive(options.signal, () => work(job, options)),
+    async submit(key, job) {
+      let run = runs.get(key);
+      while (run?.stopping.signal.aborted && !run.events.ended()) {
+        await run.over;
+        run = runs.get(key);
+      }
+      if (run === undefined || run.events.ended()) run = begin(key, job);
+      await run.accepted;
+    },
+
+    async *watch(key, signal) {
+      const run = runs.get(key);
+      if (run !== undefined) yield* run.events.follow(signal);
+      else if ((await findModel(store, key)) === null) throw new FineTuneNotSubmitted(jobId(key));
+    },
+
+    stop,
+
     async close() {
-      await resident?.group.stop(graceMs);
+      await Promise.all([...runs.keys()].map(stop));
+      await trainerProcess.close();
     },
   };
 }
 
-interface Resident {
-  readonly group: ProcessGroup;
-  readonly logFile: string;
-  /** Size of the log when the process was started. Bytes. */
-  readonly logStart: number;
-  onLine: (line: string) => void;
+/** The id under which train.py and its messages know a job. */
+function jobId(key: string): string {
+  return key.slice(0, 16);
 }
 
-function parseEvent(line: string, logFile: string): TrainerEvent {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    throw new TrainerSpokeGarbage(line, 'not JSON', logFile);
+/** The job with paths in place of references. @throws ArtifactMissing, ModelFolderMissing */
+async function localJob(store: Store, key: string, job: FineTuneJob): Promise<TrainerJob> {
+  const { base, tuned } = job.init;
+  const local = (name: string): Promise<string> => store.blobs.localCopy(name);
+  return {
+    id: jobId(key),
+    base_model: resolveModel(base.name),
+    init_adapter: tuned === null ? null : await local(store.model(tuned.key).name),
+    dataset: await local(job.dataset.uri),
+    output_dir: modelOutput(store, key),
+    checkpoint_dir: store.checkpoints(key),
+    seed: job.seed,
+    settings: job.settings,
+  };
+}
+
+/** A submitted job. */
+interface Run {
+  /** Resolves with what train.py is given; null when the model is finished already. */
+  readonly accepted: Promise<TrainerJob | null>;
+  /** Resolves when the job has ended, whether it failed or not. */
+  readonly over: Promise<void>;
+  /** Aborted by `stop`. */
+  readonly stopping: AbortController;
+  readonly events: EventLog;
+}
+
+/** The events of a job, for any number of callers who follow it. */
+interface EventLog {
+  readonly add: (event: TrainerProgress) => void;
+  readonly end: (ending: Ending) => void;
+  readonly ended: () => boolean;
+  /** The newest event, then each one that follows. Throws the failure at the end. */
+  readonly follow: (signal: AbortSignal) => AsyncGenerator<TrainerProgress, void>;
+}
+
+type Ending = { readonly failure?: unknown };
+
+function createEventLog(): EventLog {
+  const events: TrainerProgress[] = [];
+  let ending: Ending | undefined;
+  /** What wakes each caller that waits for news. */
+  const waiting: (() => void)[] = [];
+
+  function wakeAll(): void {
+    for (const wake of waiting.splice(0)) wake();
   }
-  const parsed = trainerEventSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new TrainerSpokeGarbage(line, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, logFile);
+
+  return {
+    add(event) {
+      events.push(event);
+      wakeAll();
+    },
+    end(how) {
+      ending = how;
+      wakeAll();
+    },
+    ended: () => ending !== undefined,
+    async *follow(signal) {
+      let next = Math.max(0, events.length - 1);
+      for (;;) {
+        for (const event of events.slice(next)) {
+          next += 1;
+          yield event;
+        }
+        if (next < events.length) continue;
+        if (ending !== undefined) {
+          if ('failure' in ending) throw ending.failure;
+          return;
+        }
+        await abortable(new Promise<void>((resolve) => waiting.push(resolve)), signal);
+      }
+    },
+  };
 }

@@ -45,20 +45,30 @@ function lastPart(path: string): string {
   return path.replace(/\/+$/, '').split('/').at(-1) ?? '';
 }
 
-/** Null for questions of one's own, whose content is not known. MATH-500 is another choice of questions than the paper's. */
+/**
+ * The paper's tasks in our settings; the other settings of a task may be any. MATH-500 and a user's own questions are in none: they are
+ * another choice of questions than the paper's.
+ */
+const tasks: readonly { readonly name: TaskName; readonly settings: Readonly<Record<string, unknown>> }[] = [
+  { name: 'arithmetic', settings: { kind: 'arithmetic', form: 'a+b*c+d-e*f', range: [0, 30], ranges: {} } },
+  { name: 'gsm8k', settings: { kind: 'gsm8k' } },
+  { name: 'mmlu', settings: { kind: 'mmlu' } },
+  { name: 'math', settings: { kind: 'math', levels: [1, 2, 3] } },
+  { name: 'math-all-levels', settings: { kind: 'math', levels: [1, 2, 3, 4, 5] } },
+];
+
 function taskOf(task: ExperimentConfig['task']): TaskName | null {
-  const kind: string = task.kind;
-  if (task.kind === 'arithmetic') {
-    const { form, range, ranges } = task;
-    const own = Object.keys(ranges).some((letter) => form.includes(letter));
-    return form === 'a+b*c+d-e*f' && range.join() === '0,30' && !own ? 'arithmetic' : null;
-  }
-  if (kind === 'gsm8k' || kind === 'mmlu') return kind;
-  if (kind !== 'math' || !('levels' in task) || !Array.isArray(task.levels)) return null;
-  const asked = new Set<unknown>(task.levels);
-  const levels = [1, 2, 3, 4, 5].filter((level) => asked.has(level)).join('');
-  if (levels === '123') return 'math';
-  return levels === '12345' ? 'math-all-levels' : null;
+  const given: Readonly<Record<string, unknown>> = task;
+  const matches = ({ settings }: (typeof tasks)[number]) =>
+    Object.entries(settings).every(([key, value]) => comparable(given[key]) === comparable(value));
+  return tasks.find(matches)?.name ?? null;
+}
+
+/** The order of a list of numbers, and repetitions in it, do not matter: levels are a set, and a range is in order. */
+function comparable(value: unknown): string {
+  return JSON.stringify(
+    Array.isArray(value) ? [...new Set(value.map(String))].toSorted((a, b) => (a < b ? -1 : 1)) : value,
+  );
 }
 
 /** Settings that decide what is measured, or how it is run, and not how a model learns or answers. */

@@ -40,6 +40,11 @@ describe('a fine-tune, as an activity,', () => {
     await until('a checkpoint is written', () => existsSync(join(control, 'held')));
     await until('it is shown', () => 'checkpoint' in (beats.at(-1) ?? {}));
     expect(beats.at(-1)).toEqual({
+      trainer: 'local',
+      key: expect.stringMatching(/^[0-9a-f]{64}$/),
+      iteration: 1,
+      agent: 1,
+      role: 'generation',
       step: 1,
       totalSteps: 4,
       loss: 1,

@@ -81,3 +81,15 @@ describe('preparing an experiment on a dataset', () => {
     expect(existsSync(join(storeRoot, 'wrong', 'config.json'))).toBe(false);
   });
 });
+
+describe('preparing an experiment that names a trainer', () => {
+  it('refuses a name that the worker does not know, before anything is written', async () => {
+    const dependencies = testDependencies({ storeRoot, engineUrl: 'http://127.0.0.1:1/v1' });
+    const input = { ...smallExperiment, trainer: 'gone' };
+    await expect(runStep(prepare, { experiment: 'trained', input }, dependencies)).rejects.toThrow(
+      'trainer: no trainer is called "gone" where this worker runs; it knows local.',
+    );
+    expect(existsSync(join(storeRoot, 'trained'))).toBe(false);
+    await dependencies.close();
+  });
+});

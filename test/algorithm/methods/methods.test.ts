@@ -12,7 +12,7 @@ import { learnerGroups, type Method } from '../../../src/algorithm/methods/metho
 import { type MethodName, methodNames, methods } from '../../../src/algorithm/methods/methods.ts';
 import { examples } from '../dataset-rows.ts';
 import { labelled } from '../labelled-debates.ts';
-import { cast, paperSettings, said, sameNumber, type Script, speaker } from '../scripted-debate.ts';
+import { cast, paperSettings, said, numbers, type Script, speaker } from '../scripted-debate.ts';
 
 const settings = { seed: 0, iteration: 1, criticWeight: 0.5 };
 
@@ -41,7 +41,7 @@ async function held(method: Method, script: Script, more: Partial<DebateSettings
     cast(script.length, roles),
     all,
     speak,
-    sameNumber,
+    numbers,
   );
   return { result, requests, spoken: requests.map((each) => `${each.round} ${each.speaker} ${each.agent}`) };
 }
@@ -123,8 +123,8 @@ describe('STaR', () => {
 
   async function turn(says: readonly string[]) {
     const { speak, requests } = speaker([says]);
-    const made = await bootstrap({ id: 'q-1', text: '3+4' }, agent, star, gold, speak, sameNumber);
-    const labelledTurn = await labelByGold(made, gold, sameNumber);
+    const made = await bootstrap({ id: 'q-1', text: '3+4' }, agent, star, gold, speak, numbers);
+    const labelledTurn = await labelByGold(made, gold, numbers);
     const datasets = methods.star.learning!.datasets([1, 2, 3], [labelledTurn], settings);
     return { made, requests, rows: examples([labelledTurn], datasets['generation']!), datasets };
   }
@@ -229,13 +229,7 @@ describe('one more role', () => {
       models: { generation: 'g', critic: 'c', verifier: `v${number}` },
     }));
     const all = { ...paperSettings, rounds: 3, roles: withVerifier.roles };
-    const made = await debate(
-      { id: 'q-1', text: '3+4' },
-      { agents, summariser: 's' },
-      all,
-      speak,
-      sameNumber,
-    );
+    const made = await debate({ id: 'q-1', text: '3+4' }, { agents, summariser: 's' }, all, speak, numbers);
     expect(requests.map(({ round, model }) => `${round} ${model}`)).toEqual([
       '1 g',
       '1 g',

@@ -26,7 +26,15 @@ describe('the progress of a phase', () => {
   });
 
   it('counts the steps of a fine-tune in flight', () => {
-    const fineTune = pending({ step: 10, totalSteps: 40, loss: 0.4, tokensPerSecond: 2000 });
+    const fineTune = pending({
+      step: 10,
+      totalSteps: 40,
+      loss: 0.4,
+      tokensPerSecond: 2000,
+      iteration: 1,
+      agent: 1,
+      role: 'critic',
+    });
     const phase = live(aProgress({ phase: 'fine-tuning', unit: 'models', done: 1, total: 6, questions: 0 }), [
       fineTune,
     ]);

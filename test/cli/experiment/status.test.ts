@@ -67,7 +67,15 @@ describe('the status of an experiment', () => {
     const fineTuning = { phase: 'fine-tuning', unit: 'models', total: 6, questions: 0, lastLoss } as const;
     const running = step({
       id: 'finetune-i2-agent3-critic',
-      heartbeat: { step: 3, totalSteps: 9, loss: 0.25, tokensPerSecond: 1000 },
+      heartbeat: {
+        step: 3,
+        totalSteps: 9,
+        loss: 0.25,
+        tokensPerSecond: 1000,
+        iteration: 2,
+        agent: 3,
+        role: 'critic',
+      },
     });
     expect(text(fineTuning)).toMatch(/last loss +0\.500 \(generation model of agent 1, iteration 1\)/);
     expect(text(fineTuning, [running])).toMatch(/last loss +0\.250 \(critic model of agent 3, iteration 2\)/);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { findDocument, writeDocument } from '../../../src/store/files/documents.ts';
 import { findRows, readPage, writeRows } from '../../../src/store/files/rows.ts';
-import { baseModelHash, findModel, storeModel } from '../../../src/store/models.ts';
+import { baseModelHash, findModel, sealModel } from '../../../src/store/models.ts';
 import { readDebates } from '../../../src/store/records/rows.ts';
 import { readLedger } from '../../../src/store/series.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
@@ -23,7 +23,7 @@ await writeRows(files.shard(1, 'train', 0), [{ n: 1 }]);
 await writeDocument(files.config, { n: 1 });
 await writeDocument(store.place('series/demo/night-00001/night.json'), { n: 1 });
 writeModel(store, key, 'weights');
-await storeModel(store, key);
+await sealModel(store, key);
 const base = store.model(key).where;
 
 const reads = {

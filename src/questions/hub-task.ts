@@ -1,10 +1,28 @@
+/** Tasks from datasets of the Hugging Face hub, and the training questions that other sets have too. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { AnswerRules } from '../algorithm/answer.ts';
 import { hubDatasets, type DatasetTask, type OtherSet } from '../config/tasks.ts';
 import { heldOutPart, nameOf, readPart, trainingPart } from './hub.ts';
 import { apartFrom, byText, type ByText, type LeftOut, type Problem, type Splits } from './problem.ts';
 import { filledText, readProblems, type ReadProblems, rowOf, type RowShape } from './rows.ts';
-import { leftOut, repeats } from './select.ts';
+import { drawn, leftOut, poolOf, repeats, requireEnough } from './select.ts';
+import type { Task } from './task.ts';
+
+/** The task of a dataset of the hub. */
+export function hubTask(config: DatasetTask, answers: AnswerRules): Task {
+  return {
+    pool: async (seed, kept, signal) => poolOf(config, await datasetSplits(config, kept, signal), seed, kept),
+    // Only the split that measures is loaded.
+    heldOut: async (seed, signal) => {
+      const part = heldOutPart(config);
+      const questions = byText((await readPart(part, config.skip_unreadable ?? false, signal)).problems);
+      requireEnough('task.test_size', config.test_size, questions, nameOf(part));
+      return drawn(questions, config.test_size, { seed, purpose: `${config.kind}-heldout` });
+    },
+    answers,
+  };
+}
 
 /**
  * The questions of a task from a dataset of the hub. What is held out depends on its own split alone; training questions that
@@ -13,7 +31,7 @@ import { leftOut, repeats } from './select.ts';
  * @param kept the held-out questions of a series; null in its first night and without a series
  * @throws as `readPart` and `decontaminated` do
  */
-export async function datasetSplits(
+async function datasetSplits(
   task: DatasetTask,
   kept: readonly Problem[] | null,
   signal?: AbortSignal,

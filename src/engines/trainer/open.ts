@@ -1,0 +1,65 @@
+/** The trainers that a worker has in use. Nothing else looks at a trainer's kind. */
+import { InvalidConfig } from '../../config/faults.ts';
+import { defaultTrainer, type TrainerConfig } from '../../config/trainers.ts';
+import { createProcessTrainer, type ProcessTrainerOptions } from './process.ts';
+import type { Trainer } from './trainer.ts';
+
+export interface Trainers {
+  /**
+   * The trainer of that name; without a name, the default one.
+   *
+   * @throws InvalidConfig when the worker's configuration has no trainer of that name
+   */
+  for(name?: string): Trainer;
+  /** Whether the worker's configuration has a trainer of that name. */
+  has(name: string): boolean;
+  /** Closes all of them; resolves when nothing that they started is left. */
+  close(): Promise<void>;
+}
+
+/** @param configs the worker's trainers by name, as `loadTrainers` gives them */
+export function createTrainers(
+  configs: Readonly<Record<string, TrainerConfig>>,
+  deps: TrainerDeps,
+): Trainers {
+  const opened = new Map<string, Trainer>();
+  const has = (name: string): boolean => Object.hasOwn(configs, name);
+
+  return {
+    for(name = defaultTrainer) {
+      const known = opened.get(name);
+      if (known !== undefined) return known;
+      const config = has(name) ? configs[name] : undefined;
+      if (config === undefined) throw unknownTrainer(name, Object.keys(configs));
+      const trainer = openTrainer(config, deps);
+      opened.set(name, trainer);
+      return trainer;
+    },
+    has,
+    async close() {
+      await Promise.all([...opened.values()].map((trainer) => trainer.close()));
+    },
+  };
+}
+
+function unknownTrainer(name: string, known: readonly string[]): InvalidConfig {
+  const message =
+    `no trainer is called ${JSON.stringify(name)} where this worker runs; it knows ${known.join(', ')}. ` +
+    `Add it to configs/trainers.yaml (or the file that COLLOQUY_TRAINERS names) and start the worker again`;
+  return new InvalidConfig([{ path: 'trainer', message }]);
+}
+
+export interface TrainerDeps extends Pick<ProcessTrainerOptions, 'store' | 'gate'> {
+  /** Of a trainer's process; only tests and benchmarks set them. */
+  readonly process?: Partial<Omit<ProcessTrainerOptions, 'store' | 'gate'>>;
+}
+
+/** The trainer that `config` describes. Nothing is started or reached before its first job. */
+export function openTrainer(config: TrainerConfig, { process, ...deps }: TrainerDeps): Trainer {
+  switch (config.kind) {
+    case 'process':
+    default:
+      config.kind satisfies 'process';
+      return createProcessTrainer({ ...deps, ...process });
+  }
+}

@@ -1,0 +1,206 @@
+/** The step that has a trainer make a model, on a trainer that a test plays. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { describe, expect, it } from 'vitest';
+import { activity, type Attempted, heartbeating } from '../../../src/activities/activity.ts';
+import type { Dependencies } from '../../../src/activities/dependencies.ts';
+import { type FineTuned, fineTune } from '../../../src/activities/steps/fine-tune.ts';
+import type { TrainerProgress } from '../../../src/config/contract.ts';
+import { resolveConfig } from '../../../src/config/resolve.ts';
+import { FineTuneStopped } from '../../../src/engines/trainer/errors.ts';
+import type { Trainer } from '../../../src/engines/trainer/trainer.ts';
+import { writeDocument } from '../../../src/store/files/documents.ts';
+import { refOf, sealPlace, writeSealed } from '../../../src/store/files/sealed.ts';
+import { manifestOf } from '../../../src/store/models.ts';
+import { experimentFiles, openStore } from '../../../src/store/store.ts';
+import { writeModel } from '../../export/exportable-experiment.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { modelNamed } from '../../support/models.ts';
+import { smallExperiment } from '../../support/small-experiment.ts';
+
+const started: TrainerProgress = { event: 'started', id: 'x', total_steps: 2, resumed_from_step: 0 };
+const step: TrainerProgress = {
+  event: 'step',
+  id: 'x',
+  step: 1,
+  total_steps: 2,
+  loss: 0.5,
+  learning_rate: 1e-3,
+  tokens_per_second: 10,
+  epoch: 1,
+};
+
+const folder = temporaryFolder();
+let worlds = 0;
+
+/** A store with an experiment, and trainers of which the test plays the one that is used. */
+async function world(watch: (key: string, stopped: Promise<void>) => AsyncIterable<TrainerProgress>) {
+  worlds += 1;
+  const store = openStore(join(folder, String(worlds)));
+  await writeDocument(experimentFiles(store, 'e').config, resolveConfig(smallExperiment));
+  const place = store.place('e/rows.jsonl');
+  const dataset = refOf(place, await writeSealed(place, [{ bytes: Buffer.from('{}\n'), rows: 1 }]));
+  const calls: string[] = [];
+  const trainerNamed = (name: string): Trainer => {
+    let stop = (): void => undefined;
+    const stopped = new Promise<void>((resolve) => (stop = resolve));
+    return {
+      submit: async (key) => void calls.push(`${name} submit ${key.length}`),
+      watch: (key) => watch(key, stopped),
+      stop: async (key) => {
+        calls.push(`${name} stop ${key.length}`);
+        stop();
+      },
+      close: async () => undefined,
+    };
+  };
+  const trainers = {
+    for: (name = 'local') => trainerNamed(name),
+    has: (name: string) => ['local', 'big'].includes(name),
+    close: async () => undefined,
+  };
+  const request = {
+    experiment: 'e',
+    iteration: 1,
+    agent: 2,
+    role: 'critic',
+    dataset,
+    init: modelNamed('instant'),
+  };
+  const dependencies = { store, trainers } as unknown as Dependencies;
+  return { store, calls, request, dependencies, finish: (key: string) => writeModel(store, key, 'weights') };
+}
+
+/** Runs it as an activity, and returns its heartbeats too. */
+async function run(
+  { request, dependencies }: Awaited<ReturnType<typeof world>>,
+  environment = new MockActivityEnvironment(),
+) {
+  const shown: unknown[] = [];
+  environment.on('heartbeat', (details: unknown) => shown.push(details));
+  const step = activity(fineTune, dependencies);
+  const result = await environment.run<[typeof request], Attempted<FineTuned>, typeof step>(step, request);
+  return { result, shown };
+}
+
+describe('a fine-tune', () => {
+  it('is submitted, watched, and sealed when its manifest is in the store', async () => {
+    const made = await world(async function* (key) {
+      yield started;
+      yield step;
+      made.finish(key);
+    });
+    const { result } = await run(made);
+    expect(result.output).toMatchObject({
+      agent: 2,
+      role: 'critic',
+      trained: true,
+      steps: 2,
+      finalLoss: 0.25,
+    });
+    expect(made.calls).toEqual(['local submit 64']);
+    const { tuned } = result.output.model;
+    expect(existsSync(sealPlace(manifestOf(made.store.model(tuned!.key))).where)).toBe(true);
+  });
+
+  it('of which only the events end and no manifest is there is not done', async () => {
+    const made = await world(async function* () {
+      yield started;
+    });
+    await expect(run(made)).rejects.toMatchObject({ type: 'ArtifactMissing' });
+  });
+
+  it('shows what is needed to attach to it, whose it is and how far it is', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const made = await world(async function* (key) {
+      yield started;
+      yield step;
+      await held;
+      made.finish(key);
+    });
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', (details: object) => 'loss' in details && release());
+    const { result, shown } = await run(made, environment);
+    expect(shown.at(-1)).toEqual({
+      trainer: 'local',
+      key: result.output.model.tuned!.key,
+      iteration: 1,
+      agent: 2,
+      role: 'critic',
+      step: 1,
+      totalSteps: 2,
+      loss: 0.5,
+      tokensPerSecond: 10,
+    });
+  });
+
+  it('is attached to by the next attempt where the heartbeat says that it runs', async () => {
+    const made = await world(async function* (key) {
+      yield step;
+      made.finish(key);
+    });
+    const key = await keyOf(made);
+    const attempt = (heartbeatDetails: object) =>
+      new MockActivityEnvironment({ attempt: 2, heartbeatDetails });
+    await run(made, attempt({ trainer: 'big', key }));
+    expect(made.calls).toEqual(['big submit 64']);
+  });
+
+  it.each([
+    ['of another model', { trainer: 'big', key: '0'.repeat(64) }],
+    ['of a trainer that the worker no longer has', { trainer: 'gone', key: null }],
+    ['of another shape', { step: 3 }],
+  ])('is given to its own trainer when the heartbeat is %s', async (_, details) => {
+    const made = await world(async function* (key) {
+      yield step;
+      made.finish(key);
+    });
+    const key = 'key' in details && details.key === null ? await keyOf(made) : undefined;
+    const heartbeatDetails = key === undefined ? details : { ...details, key };
+    await run(made, new MockActivityEnvironment({ attempt: 2, heartbeatDetails }));
+    expect(made.calls).toEqual(['local submit 64']);
+  });
+
+  it('that is cancelled stops its job, and ends after the job has stopped', async () => {
+    const made = await world(async function* (_, stopped) {
+      yield started;
+      environment.cancel('CANCELLED');
+      await stopped;
+      yield { event: 'checkpoint', id: 'x', step: 1, path: '/c' };
+      throw new FineTuneStopped('x');
+    });
+    const environment = new MockActivityEnvironment();
+    await expect(run(made, environment)).rejects.toMatchObject({ name: 'CancelledFailure' });
+    expect(made.calls).toEqual(['local submit 64', 'local stop 64']);
+  });
+});
+
+describe('the heartbeats of a step', () => {
+  it('keep what the attempt before showed until there is something new', async () => {
+    const shown: unknown[] = [];
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', (details: unknown) => shown.push(details));
+    await environment.run(() => heartbeating(async () => undefined, { trainer: 'big', key: 'k' }));
+    expect(shown).toEqual([{ trainer: 'big', key: 'k' }]);
+  });
+});
+
+/** The key of the request's model, from a run on a store of its own. */
+async function keyOf({ store, request, dependencies }: Awaited<ReturnType<typeof world>>): Promise<string> {
+  let seen = '';
+  const spy: Trainer = {
+    submit: async (key) => {
+      seen = key;
+      throw new Error('only the key is wanted');
+    },
+    watch: () => expect.unreachable(),
+    stop: async () => undefined,
+    close: async () => undefined,
+  };
+  const trainers = { for: () => spy, has: () => true, close: async () => undefined };
+  const running = { signal: new AbortController().signal, show: () => undefined };
+  await fineTune(request, { ...dependencies, store, trainers }, running).catch(() => undefined);
+  return seen;
+}

@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadTrainers } from '../../src/config/trainers.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'colloquy-trainers-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function trainersFrom(content: string) {
+  const path = join(folder, 'trainers.yaml');
+  writeFileSync(path, content);
+  return () => loadTrainers({ COLLOQUY_TRAINERS: path });
+}
+
+describe('the trainers of a worker', () => {
+  it('are one process of the worker when nothing is configured', () => {
+    expect(loadTrainers({})).toEqual({ local: { kind: 'process' } });
+  });
+
+  it('are that one and those of the file', () => {
+    expect(trainersFrom('big: {kind: process}')()).toEqual({
+      local: { kind: 'process' },
+      big: { kind: 'process' },
+    });
+  });
+
+  it.each([
+    ['big: {kind: proces}', 'big.kind: "proces" was given; expected "process"'],
+    ['big: {}', 'big.kind: missing'],
+    ['big: {kind: process, threads: 2}', 'big.threads: unknown key'],
+    ['big: process', 'big: "process" was given; expected an object with kind'],
+    ['- 1', 'found [1]'],
+  ])('refuse %s', (content, message) => {
+    expect(trainersFrom(content)).toThrow(message);
+  });
+
+  it('refuse a file that is named and missing', () => {
+    expect(() => loadTrainers({ COLLOQUY_TRAINERS: join(folder, 'none.yaml') })).toThrow('cannot be read');
+  });
+});

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidConfig } from '../../src/config/faults.ts';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+import { createTrainers } from '../../src/engines/trainer/open.ts';
+import { openStore } from '../../src/store/store.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+
+const deps = { store: openStore(temporaryFolder()), gate: createGpuGate() };
+
+describe('the trainers of a worker', () => {
+  it('are one for each name, and `local` is the one without a name', () => {
+    const trainers = createTrainers({ local: { kind: 'process' }, big: { kind: 'process' } }, deps);
+    expect(trainers.for('big')).toBe(trainers.for('big'));
+    expect(trainers.for()).toBe(trainers.for('local'));
+    expect(trainers.for('big')).not.toBe(trainers.for());
+  });
+
+  it.each(['lokal', 'toString'])(
+    'that an experiment calls %s are a fault of its config, naming the known',
+    (name) => {
+      const trainers = createTrainers({ local: { kind: 'process' } }, deps);
+      expect(trainers.has(name)).toBe(false);
+      expect(() => trainers.for(name)).toThrow(InvalidConfig);
+      expect(() => trainers.for(name)).toThrow(/trainer: .*it knows local/);
+    },
+  );
+});
