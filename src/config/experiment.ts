@@ -253,7 +253,7 @@ export const experimentConfigSchema = z
     trainer: nameOf('a trainer')
       .optional()
       .describe(
-        'Who fine-tunes: a name that the worker’s configs/trainers.yaml defines; when absent, its trainer `local`. It does not change the models.',
+        'The trainer: a name that the worker’s configs/trainers.yaml defines. Default: `local`. It does not change the models.',
       ),
     shared_answers: seriesNameSchema
       .optional()

@@ -6,7 +6,7 @@ import { type MethodName, methodNames, methods } from '../algorithm/methods/meth
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, isThere, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, pathExists, mergeConfig, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
 import { type Preset, presets, resolveConfig } from './resolve.ts';
 
@@ -53,7 +53,7 @@ export function studyPresets(): Preset[] {
 /** The path of a study in `configs/studies/`; undefined when there is none with that name. */
 export function studyPresetPath(name: string): string | undefined {
   const path = join(folder, `${name}.yaml`);
-  return /^[\w-]+$/.test(name) && isThere(path) ? path : undefined;
+  return /^[\w-]+$/.test(name) && pathExists(path) ? path : undefined;
 }
 
 /** One experiment of a study: a method, a column and a seed. */

@@ -88,7 +88,7 @@ const commit = z
   .string()
   .regex(/^[0-9a-f]{40}$/, 'expected a commit of the dataset: 40 hexadecimal digits, not a branch or a tag');
 const folder = z.string().min(1);
-/** See `pathsBeside` in load.ts. */
+/** See `resolveTaskPaths` in load.ts. */
 const place =
   "Absolute, or relative to the config file (on the command line: to the current folder). A path that is not found there is relative to the worker's current folder.";
 const copy = 'as `hf download` leaves it, or one .jsonl or .parquet file named after each split';

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { isThere } from '../config/load.ts';
+import { pathExists } from '../config/load.ts';
 import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -98,7 +98,7 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
   const { name, revision } = version;
   const repo = { type: 'dataset', name } as const;
   const cached = join(getHFHubCachePath(), getRepoFolderName(repo), 'snapshots', revision, path);
-  if (isThere(cached)) return cached;
+  if (pathExists(cached)) return cached;
   if (isOffline()) {
     throw new DatasetNotReachable(version, path, `HF_HUB_OFFLINE is set, and ${cached} is not there`);
   }
@@ -183,10 +183,10 @@ export async function datasetFiles(part: HubSplit, signal?: AbortSignal): Promis
 
 /** As the hub has them, or all configs in one file that is named after the split. */
 function localFiles({ dataset, split, setting }: HubSplit, folder: string, paths: string[]): string[] {
-  const [lacking] = paths.filter((path) => !isThere(join(folder, path)));
+  const [lacking] = paths.filter((path) => !pathExists(join(folder, path)));
   if (lacking === undefined) return paths.map((path) => join(folder, path));
   const whole = [`${split}.jsonl`, `${split}.parquet`];
-  const [found] = whole.filter((name) => isThere(join(folder, name)));
+  const [found] = whole.filter((name) => pathExists(join(folder, name)));
   if (found !== undefined) return [join(folder, found)];
   const looked = [lacking, ...whole.filter((name) => name !== lacking)].join(', nor ');
   const message = `${setting} names it as a copy of ${dataset.name}, but it has no ${looked}`;
