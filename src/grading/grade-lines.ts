@@ -41,9 +41,9 @@ export async function gradeLines(
       number++;
       if (line.trim() === '') continue;
       const { row, gold, answer } = parsePair(line, number);
-      const verdict = answer === null ? false : grader.equal(gold, answer);
+      const result = answer === null ? false : grader.equal(gold, answer);
       pairs++;
-      pending.push(settled(row, verdict));
+      pending.push(lineOf(row, result));
       if (pending.length >= WINDOW) await flush();
     }
   } finally {
@@ -51,10 +51,10 @@ export async function gradeLines(
   }
   return { pairs, equal };
 
-  async function settled(row: object, open: boolean | Promise<boolean>): Promise<string> {
-    const verdict = typeof open === 'boolean' ? open : await open;
-    if (verdict) equal++;
-    return `${JSON.stringify({ ...row, equal: verdict })}\n`;
+  async function lineOf(row: object, grading: boolean | Promise<boolean>): Promise<string> {
+    const result = typeof grading === 'boolean' ? grading : await grading;
+    if (result) equal++;
+    return `${JSON.stringify({ ...row, equal: result })}\n`;
   }
 
   async function flush(): Promise<void> {
@@ -67,7 +67,7 @@ export async function gradeLines(
 /** Resolves when `output` has accepted the text, so that reading waits for writing; rejects when `output` failed or was closed. */
 function write(output: Writable, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const closed = (): void => reject(new Error('The output was closed before all verdicts were written.'));
+    const closed = (): void => reject(new Error('The output was closed before all results were written.'));
     // A stream that fails calls the callback and emits `error`; a stream that is destroyed only emits `close`.
     output.once('error', reject);
     output.once('close', closed);

@@ -37,7 +37,7 @@ export function createGrader(options: GraderOptions = {}): Grader {
   const limitMs = options.engineTimeoutMs ?? 1000;
   const onKilled = options.onKilled ?? warn;
   const engine = createEngineThread();
-  const verdicts = new Map<string, boolean | Promise<boolean>>();
+  const results = new Map<string, boolean | Promise<boolean>>();
 
   function equal(gold: string, answer: string): boolean | Promise<boolean> {
     if (PLAIN_NUMBER.test(gold) && PLAIN_NUMBER.test(answer)) return Number(gold) === Number(answer);
@@ -47,18 +47,18 @@ export function createGrader(options: GraderOptions = {}): Grader {
     // Always the same order, so that the result does not depend on which of the two is the gold answer.
     const [one = '', two = ''] = (choice ? [gold, answer] : [normalise(gold), normalise(answer)]).toSorted();
     const key = `${choice ? 'choice ' : ''}${one}\n${two}`;
-    const known = verdicts.get(key);
+    const known = results.get(key);
     if (known !== undefined) return known;
     const found = choice ? compareChoices(one, two) : compareNormalised(one, two);
-    const verdict = settle(found, asker(gold, answer));
-    remember(key, verdict);
-    if (verdict instanceof Promise) {
-      verdict.then(
-        (settled) => verdicts.set(key, settled),
-        () => verdicts.delete(key),
+    const result = settle(found, asker(gold, answer));
+    remember(key, result);
+    if (result instanceof Promise) {
+      result.then(
+        (settled) => results.set(key, settled),
+        () => results.delete(key),
       );
     }
-    return verdict;
+    return result;
   }
 
   /** Asks the engine the questions of one pair. The time limit is for all of them together. */
@@ -76,10 +76,10 @@ export function createGrader(options: GraderOptions = {}): Grader {
     };
   }
 
-  function remember(key: string, verdict: boolean | Promise<boolean>): void {
-    const oldest = verdicts.size >= CACHED_PAIRS ? verdicts.keys().next().value : undefined;
-    if (oldest !== undefined) verdicts.delete(oldest);
-    verdicts.set(key, verdict);
+  function remember(key: string, result: boolean | Promise<boolean>): void {
+    const oldest = results.size >= CACHED_PAIRS ? results.keys().next().value : undefined;
+    if (oldest !== undefined) results.delete(oldest);
+    results.set(key, result);
   }
 
   return { equal, close: () => engine.close() };
