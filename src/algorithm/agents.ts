@@ -1,15 +1,17 @@
-/** What one model of an agent does in a debate. Roles are data: a method lists those that it has. */
+/** Who takes part in a debate, and which model of an agent answers in a round? */
+
+/** What a model of an agent does in a debate. Roles are data: a method has a list of them. */
 export type Role = {
-  /** As datasets, models and steps are named after it. */
+  /** Datasets, models and steps have this name in theirs. */
   readonly name: string;
-  /** In which of the M rounds, 1 the first, its model answers. Where several would, the first of the method's list does. */
+  /** Whether its model answers in a round, 1..M. When several roles would answer, the first one in the method's list does. */
   readonly answers: (round: number, rounds: number) => boolean;
 };
 
-/** Gives first answers (section 2.3 of the paper). */
+/** Gives the first answers (section 2.3 of the paper). */
 export const generation: Role = { name: 'generation', answers: (round) => round === 1 };
 
-/** Revises them, in every further round. */
+/** Revises the answers, in every round after the first. */
 export const critic: Role = { name: 'critic', answers: (round) => round > 1 };
 
 /** Answers in every round: the ablation without critics. */
@@ -25,15 +27,15 @@ export function roleOf(roles: readonly Role[], round: number, rounds: number): R
   return role;
 }
 
-/** Agent n of N. `Model` is whatever names a model to the caller; the algorithm only passes it on. */
+/** One of N agents. `Model` is the caller's type for a model; the algorithm only passes models on. */
 export type Agent<Model> = {
   /** 1..N */
   readonly number: number;
-  /** By the name of the role that each plays (section 2.3 of the paper: a generation and a critic model). */
+  /** The models by the name of their role (section 2.3 of the paper: a generation and a critic model). */
   readonly models: Readonly<Record<string, Model>>;
 };
 
-/** The N agents before the first fine-tune: all their models are the same base model. */
+/** The N agents before the first fine-tune: all their models are the base model. */
 export function baseAgents<Model>(
   count: number,
   roles: readonly Pick<Role, 'name'>[],
@@ -43,7 +45,7 @@ export function baseAgents<Model>(
   return Array.from({ length: count }, (_, index) => ({ number: index + 1, models }));
 }
 
-/** @throws RangeError when the agent has no model of that role */
+/** The agent's model of a role. @throws RangeError when it has none */
 export function modelOf<Model>({ number, models }: Agent<Model>, role: string): Model {
   const model = models[role];
   if (model === undefined) throw new RangeError(`Agent ${number} has no ${role} model.`);

@@ -1,11 +1,11 @@
 import { type Agent, modelOf, roleOf } from './agents.ts';
 import type { AnswerRules } from './answer.ts';
 import type { Consensus } from './consensus.ts';
-import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
+import type { Dataset, DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import type { Match } from './labelled-debate.ts';
 import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
-import type { GoldLabel, Question } from './question.ts';
+import { byQuestionAndAgent, type GoldLabel, type Question } from './question.ts';
 import { seedFor } from './random.ts';
 
 /**
@@ -77,7 +77,7 @@ function alone(answer: string | null): Consensus {
  * when it was told the answer, when that leads to it. Its parts are the `answered` and the `rationalised` questions.
  */
 export function bootstrappedDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
-  const rows: Row[] = [];
+  const rows: DatasetRow[] = [];
   const counts = { answered: 0, rationalised: 0, tried: 0 };
   for (const { questionId, matches } of debates) {
     for (const agent of agents) {

@@ -1,25 +1,26 @@
+/** Which answer does the majority give? */
 import { draw, type DrawKey } from './random.ts';
 
 /**
- * Whether `answer` is the same answer as `reference` (a label, or the answer that founded a class of equal ones).
- * It may be asynchronous: symbolic equality needs a computer algebra engine.
+ * Whether `answer` equals `reference` (a label, or the first answer of a class of equal answers).
+ * It may be asynchronous, because symbolic equality needs a computer algebra engine.
  */
 export type AnswerEquality = (reference: string, answer: string) => boolean | Promise<boolean>;
 
-/** What the majority holds (section 2.1 of the paper: the vote over the last round). */
+/** The result of a majority vote (section 2.1 of the paper: the vote over the answers of the last round). */
 export type Consensus = {
-  /** The winning answer as one of its voters wrote it; null when no answer could be parsed. */
+  /** The winning answer, in the spelling of one of its voters; null when no answer could be parsed. */
   readonly answer: string | null;
   /** How many agents gave it. */
   readonly votes: number;
-  /** How many classes of equal answers shared the greatest number of votes: 1 is a clear win, 2 or more was drawn, 0 had no parsed answer. */
+  /** How many classes of equal answers have the greatest number of votes: 1 for a clear win, 2 or more for a tie, 0 without parsed answers. */
   readonly tied: number;
 };
 
 /**
  * The majority vote over classes of equal answers. An answer that could not be parsed (null) never wins against a parsed one.
- * A tie is settled by a seeded draw, never by the order of agents or of strings: the authors' code takes the greatest string,
- * so that "9" beats "10", and voting by agent order fills agent 1's datasets with its own mistakes.
+ * A tie is decided by a seeded draw, never by the order of agents or of strings: the authors' code takes the greatest string,
+ * so that "9" beats "10"; the order of agents would fill agent 1's datasets with its own mistakes.
  */
 export async function majorityVote(
   answers: readonly (string | null)[],
@@ -34,8 +35,8 @@ export async function majorityVote(
 }
 
 /**
- * Parsed answers in classes of equal ones. Each is compared with the first member of every class so far, because equality with
- * tolerances is not transitive; answers are taken in a canonical order, so that the order of agents changes nothing.
+ * The parsed answers in classes of equal answers. Each answer is compared with the first member of every class so far, because equality
+ * with tolerances is not transitive. The answers are sorted first, so that the order of agents does not change the classes.
  */
 export async function answerClasses(
   answers: readonly (string | null)[],

@@ -1,28 +1,31 @@
+/** What is a model fine-tuned on: which responses, and what is their text? */
 import type { Message } from './prompts.ts';
 
-/** One row of a dataset, in TRL's prompt-completion form: the loss is on the completion alone, the model's own last turn. */
+/** A row of a dataset with its text, in TRL's prompt-completion format: the loss is only on the completion, the model's own last turn. */
 export type Example = {
   readonly prompt: readonly Message[];
   readonly completion: readonly [Message];
 };
 
-/** A dialogue, split before its last message. Null when that message is not a response. */
+/** A dialogue, split before its last message; null when the last message is not a response. */
 export function exampleOf(dialogue: readonly Message[]): Example | null {
   const response = dialogue.at(-1);
   return response?.role === 'assistant' ? { prompt: dialogue.slice(0, -1), completion: [response] } : null;
 }
 
-/** What a model is to be fine-tuned on, before its texts: which responses of whom, and how they were chosen. */
+/** A dataset of a model without its texts: which responses of which agents, and how they were chosen. */
 export type Dataset = {
-  /** In the order of questions, then of agents, whatever order debates ended in. */
-  readonly rows: readonly Row[];
-  /** How many of each part there were and how many were taken, by the part's name; empty when all were taken. */
+  /** Sorted by question, then by agent. The order in which debates ended does not matter. */
+  readonly rows: readonly DatasetRow[];
+  /** The sizes of the parts from which rows were drawn, by the part's name; empty when all rows were used. */
   readonly parts: Readonly<Record<string, DatasetPart>>;
 };
+
+/** How many rows a part had, and how many of them are in the dataset. */
 export type DatasetPart = { readonly available: number; readonly used: number };
 
-/** One row: a response of an agent, and what it is an answer to. */
-export type Row = {
+/** A row without its text: a response of an agent, and the prompt that it answers. */
+export type DatasetRow = {
   readonly questionId: string;
   /** 1..N */
   readonly agent: number;
@@ -30,14 +33,14 @@ export type Row = {
 };
 
 /**
- * `first answer`: the question, and the response of round 1. `revision`: the whole dialogue, and its last response. `rationale`: the bare
- * question, and the last response, which the model gave when it was told the answer (STaR).
+ * Prompt and completion of a row. `first answer`: the question, and the response of round 1. `revision`: the dialogue, and its last response.
+ * `rationale`: the question alone, and the last response, which the model gave to a prompt with the answer (STaR).
  */
 export type Completion = 'first answer' | 'revision' | 'rationale';
 
-/** The text of a row, from the agents' dialogues on its question; null for an agent that took no part. */
+/** The text of a row, from the agents' dialogues about its question; null for an agent that took no part. */
 export function rowExample(
-  { agent, completion }: Row,
+  { agent, completion }: DatasetRow,
   { dialogues }: { readonly dialogues: readonly (readonly Message[])[] },
 ): Example | null {
   const dialogue = dialogues[agent - 1] ?? [];
@@ -51,10 +54,4 @@ export function rowExample(
     default:
       return completion satisfies never;
   }
-}
-
-/** Sorts rows by question id (code units), then by agent. */
-export function byQuestionAndAgent(a: Row, b: Row): number {
-  if (a.questionId !== b.questionId) return a.questionId < b.questionId ? -1 : 1;
-  return a.agent - b.agent;
 }

@@ -1,11 +1,13 @@
-import { byQuestionAndAgent, type Dataset, type Row } from './dataset.ts';
+/** From which of its own responses does a model learn? The datasets of section 2.3 of the paper. */
+import type { Dataset, DatasetRow } from './dataset.ts';
 import type { Match } from './labelled-debate.ts';
+import { byQuestionAndAgent } from './question.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
 /**
  * The generation dataset (section 2.3 of the paper): the first answers of these agents that equal the label.
  *
- * @param agents who share the model, 1..N each: in multiagent finetuning one agent, in the single-agent baselines all of them
+ * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
 export function generationDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
   const rows = debates.flatMap(({ questionId, matches }) =>
@@ -25,19 +27,19 @@ export type CriticSettings = {
 
 /**
  * The critic dataset (section 2.3 of the paper): whole dialogues of these agents whose last answer equals the label. Its parts are the
- * `corrected` ones (wrong in round 1) and the `kept` ones (right in round 1 too), mixed w : 1 - w. As many rows as that share allows are
- * drawn (seeded); w is never given up to fill the set, so that a critic with nothing corrected to learn from learns nothing
- * rather than to agree with itself.
+ * `corrected` ones (wrong in round 1) and the `kept` ones (also right in round 1), mixed w : 1 - w. The seeded draw takes the greatest number
+ * of rows with this proportion. The proportion never changes to fill the dataset: a critic without corrected dialogues learns nothing,
+ * instead of learning to agree with itself.
  *
- * @param agents who share the model, 1..N each: in multiagent finetuning one agent, in the single-agent baselines all of them
+ * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
 export function criticDataset(
   agents: readonly number[],
   debates: readonly Match[],
   settings: CriticSettings,
 ): Dataset {
-  const corrected: Row[] = [];
-  const kept: Row[] = [];
+  const corrected: DatasetRow[] = [];
+  const kept: DatasetRow[] = [];
   for (const { questionId, matches } of debates) {
     for (const agent of agents) {
       const byRound = matches[agent - 1] ?? [];
@@ -51,7 +53,7 @@ export function criticDataset(
     seed: settings.seed,
     iteration: settings.iteration,
     purpose,
-    // Those of one agent have draws of their own; agents that share a model share the draw.
+    // The dataset of one agent has its own draw; agents that share a model share the draw.
     ...(agents.length === 1 && agent !== undefined ? { agent } : {}),
   });
   const rows = [
@@ -67,7 +69,7 @@ export function criticDataset(
   };
 }
 
-/** The greatest sizes whose proportion is w : 1 - w to within one row. */
+/** The greatest sizes of the two parts with the proportion w : 1 - w, to within one row. */
 function mixture(corrected: number, kept: number, weight: number): { corrected: number; kept: number } {
   const greatest = Math.min(
     weight > 0 ? corrected / weight : Infinity,
@@ -79,6 +81,6 @@ function mixture(corrected: number, kept: number, weight: number): { corrected: 
   return { corrected: share, kept: Math.min(total - share, kept) };
 }
 
-function sample(key: DrawKey, rows: readonly Row[], count: number): Row[] {
+function sample(key: DrawKey, rows: readonly DatasetRow[], count: number): DatasetRow[] {
   return shuffle(key, rows.toSorted(byQuestionAndAgent)).slice(0, count);
 }

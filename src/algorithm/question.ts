@@ -1,6 +1,8 @@
+/** What is a question, and who knows its answer? */
+
 /**
- * What an agent is asked. It deliberately has no answer: whatever becomes training data is made from questions,
- * so a gold answer cannot reach a dataset by accident (section 2.2 of the paper: no labels are used).
+ * A question for the agents. It has no answer on purpose: all training data are made from questions, so a gold answer cannot get into a
+ * dataset by accident (section 2.2 of the paper: no labels are used).
  */
 export type Question = {
   /** Unique within the experiment and stable over iterations, e.g. `train-00017`. */
@@ -8,13 +10,21 @@ export type Question = {
   readonly text: string;
 };
 
-/** A question that is used to measure, never to train: the only kind that carries its gold answer. */
+/** A question that is used to measure, never to train. Only this kind has its gold answer. */
 export type HeldOutQuestion = Question & { readonly answer: string };
 
-/** The gold answer of a training question. Only `label_source: gold` (STaR) ever reads these. */
+/** The gold answer of a training question. Only `label_source: gold` (STaR) reads it. */
 export type GoldLabel = { readonly questionId: string; readonly answer: string };
 
-/** Sorts by question id (code units): one order for every worker and every order of completion. */
+/** Sorts by question id (code units). The order is the same on every worker, in whatever order the work is finished. */
 export function byQuestion(a: { readonly questionId: string }, b: { readonly questionId: string }): number {
   return a.questionId < b.questionId ? -1 : a.questionId > b.questionId ? 1 : 0;
+}
+
+/** Sorts by question id (code units), then by agent. */
+export function byQuestionAndAgent(
+  a: { readonly questionId: string; readonly agent: number },
+  b: { readonly questionId: string; readonly agent: number },
+): number {
+  return byQuestion(a, b) || a.agent - b.agent;
 }

@@ -1,12 +1,13 @@
+/** How is something drawn at random, so that the same experiment draws the same? */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Where in an experiment a draw happens. A draw depends on this and on nothing else: not on order, time or worker. */
+/** The place of a draw in an experiment. A draw depends only on its key, not on order, time or worker. */
 export type DrawKey = {
   readonly seed: number;
   readonly iteration: number;
-  /** What is drawn, so that two draws at the same place are independent, e.g. `critic`, `consensus`. */
+  /** The purpose of the draw, so that two draws at the same place are independent, e.g. `critic`, `consensus`. */
   readonly purpose: string;
   readonly question?: string;
   readonly agent?: number;
@@ -14,8 +15,8 @@ export type DrawKey = {
 };
 
 /**
- * A seed for an engine's sampler: an integer in 0..2^31-1. It is part of the format of every experiment: another value for the
- * same key would make another experiment of each config.
+ * A seed for an engine's sampler: an integer in 0..2^31-1. It is part of the format of every experiment: with another value for the same
+ * key every config would give another experiment.
  */
 export function seedFor(key: DrawKey): number {
   const text = [key.seed, key.iteration, key.purpose, key.question ?? '', key.agent ?? '', key.round ?? ''];
@@ -28,7 +29,7 @@ export function draw(key: DrawKey, count: number): number {
   return uniformInt(xoroshiro128plus(seedFor(key)), 0, count - 1);
 }
 
-/** Draws one after another, each as `draw` gives it: for thousands of them, where a seed for each would take most of the time. */
+/** A function that draws one integer after another, each like `draw`. It is for thousands of draws, where a seed for each would be slow. */
 export function draws(key: DrawKey): (count: number) => number {
   const generator = xoroshiro128plus(seedFor(key));
   return (count) => uniformInt(generator, 0, count - 1);

@@ -1,6 +1,6 @@
 /**
- * What TypeScript and Python say to each other: the messages of the trainer (engine/train.py) and those of the server
- * (engine/serve.py) that our client uses. They are declared here and nowhere else in TypeScript.
+ * Which messages do TypeScript and Python exchange? Those of the trainer (engine/train.py), and those of the server (engine/serve.py)
+ * that our client uses. No other file of TypeScript declares them.
  *
  * `npx tsx src/config/write-schema.ts` writes them to engine/colloquy_engine/protocol/contract.json. A test of the engine compares the
  * Python classes with that file, field by field, so the two sides cannot differ.
@@ -13,7 +13,7 @@ const count = z.int().min(0);
 /** SHA-256, in hexadecimal. */
 const hash = z.string();
 
-/** How to train: an experiment's `fine_tune`, and whether an adapter or the whole model is trained. */
+/** How a model is trained: an experiment's `fine_tune`, and whether an adapter or the whole model is trained. */
 export const trainerSettingsSchema = fineTuneConfigSchema.extend({ use_peft: z.boolean().default(true) });
 export type TrainerSettings = z.infer<typeof trainerSettingsSchema>;
 
@@ -72,7 +72,7 @@ export const failureKinds = [
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
 
-/** What the trainer writes to stdout: one event a line. */
+/** The trainer writes these events to stdout, one a line. */
 export const trainerEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready') }),
   /** `resumed_from_step`: 0, or the step of the checkpoint that training continues from. */
@@ -101,12 +101,12 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
     kind: z.enum(failureKinds),
     message: z.string(),
   }),
-  /** It was asked to stop; `checkpoint` is the newest one. */
+  /** The trainer was asked to stop; `checkpoint` is the newest one. */
   z.object({ event: z.literal('stopped'), id: z.string(), step: count, checkpoint: z.string().nullable() }),
 ]);
 export type TrainerEvent = z.infer<typeof trainerEventSchema>;
 export type TrainerDone = Extract<TrainerEvent, { event: 'done' }>;
-/** What a fine-tune reports before its end. */
+/** The events that a fine-tune sends before it is done or has failed. */
 export type TrainerProgress = Extract<TrainerEvent, { event: 'started' | 'step' | 'checkpoint' | 'stopped' }>;
 
 const messages = z
@@ -128,7 +128,7 @@ export const chatRequestSchema = z
   .readonly();
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 
-/** The same path, asked for the log-probabilities of the prompt's own tokens (vLLM's `prompt_logprobs`). */
+/** A request to the same path for the log-probabilities of the prompt's own tokens (vLLM's `prompt_logprobs`). */
 export const scoreRequestSchema = z
   .object({
     model: z.string(),
@@ -136,7 +136,7 @@ export const scoreRequestSchema = z
     max_tokens: z.literal(1),
     temperature: z.literal(0),
     seed: z.literal(0),
-    /** How many of the most probable tokens are given at each place, beside the prompt's own. */
+    /** How many of the most probable tokens the server adds at each place to the prompt's own token. */
     prompt_logprobs: z.literal([0, 1]),
     add_generation_prompt: z.boolean().optional(),
     /** The last message is the beginning of the answer. Needs `add_generation_prompt: false`. */
@@ -148,19 +148,19 @@ const choice = z.object({
   message: z.object({ content: z.string().nullish() }),
   finish_reason: z.string().nullish(),
 });
-/** The answer to a ChatRequest: as much of OpenAI's as our client reads, from this server or another. */
+/** The answer to a ChatRequest: the part of OpenAI's format that our client reads, from this server or another. */
 export const chatAnswerSchema = z.object({
   model: z.string().nullish(),
   choices: z.tuple([choice], choice),
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
 });
 
-/** By place in the prompt, then by token id; null at the first place. */
+/** Log-probabilities by place in the prompt, then by token id; null at the first place. */
 export const promptLogprobsSchema = z.array(
   z.record(z.string(), z.object({ logprob: z.number() })).nullable(),
 );
 
-/** The same of the answer to a request for scores; `prompt_logprobs` is missing when a server does not know them. */
+/** The answer to a request for scores. `prompt_logprobs` is missing when a server does not support them. */
 export const scoreAnswerSchema = z.object({ prompt_logprobs: promptLogprobsSchema.nullish() });
 
 /** The answer to GET /models. `root` is where the server loaded the model from. */
@@ -172,10 +172,10 @@ export const modelListSchema = z.object({
 export const loadAdapterSchema = z.object({ lora_name: name, lora_path: name });
 export const unloadAdapterSchema = z.object({ lora_name: name });
 
-/** The body of an answer with a status of 400 and above. */
+/** The body of an answer with a status of 400 or above. */
 export const errorAnswerSchema = z.object({
   error: z.object({ message: z.string(), code: z.union([z.string(), z.number()]).nullish() }),
 });
 
-/** The line on the server's stdout once it listens. */
+/** The line that the server writes to stdout when it is ready for requests. */
 export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int() });

@@ -1,14 +1,19 @@
+/**
+ * Where does a worker find the models? An experiment names an endpoint, and this file of the worker defines it; it is never part of an
+ * experiment. Keys stay in the environment: the file has only the NAME of a variable.
+ */
 import { z } from 'zod';
 import { loadWorkerFile, type WorkerFile } from './load.ts';
 
-/** Of an environment variable that holds a key, by which it is kept from the programs that a worker starts. */
-export const keyName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
+/** Matches environment variables that hold secrets. They are removed from the environment of child processes. */
+export const secretVariableName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
 
-/**
- * Where a worker finds the models: its own configuration, never part of an experiment. An experiment names an endpoint; this
- * says what that is. Keys stay in the environment: only the NAME of a variable stands in the file.
- */
-const maxConcurrency = z.int().min(1).max(4096).optional().describe('Most requests in flight.');
+const maxConcurrency = z
+  .int()
+  .min(1)
+  .max(4096)
+  .optional()
+  .describe('The greatest number of requests at the same time.');
 
 const remote = {
   url: z
@@ -17,7 +22,7 @@ const remote = {
       /^https?:\/\/[^@?#\s]+$/,
       'expected http(s)://host[:port][/path], without a user name, password or query',
     )
-    .describe('The server’s base, with its /v1 where it has one.'),
+    .describe('The base address of the server, with its /v1 if it has one.'),
   api_key_env: z
     .string()
     .regex(
@@ -25,8 +30,8 @@ const remote = {
       'expected the NAME of an environment variable that holds the key, not the key',
     )
     .regex(
-      keyName,
-      'expected a name with KEY, TOKEN or SECRET in it (SOME_API_KEY): by that the variable is kept from engines and trainers',
+      secretVariableName,
+      'expected a name with KEY, TOKEN or SECRET in it (e.g. SOME_API_KEY), so that it can be hidden from engines and trainers',
     )
     .optional(),
   max_concurrency: maxConcurrency,

@@ -1,18 +1,19 @@
-/**
- * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The trainer refuses exactly what this
- * refuses (contract.ts; test/config/contract.test.ts compares the two).
- */
+/** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods/methods.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';
 
-// The trainer receives it as JSON in UTF-8, which cannot express half of a surrogate pair.
+// The trainer receives the name as JSON in UTF-8, which cannot express half of a surrogate pair.
 const moduleName = z
   .string()
   .min(1)
   .refine((text) => !/[\ud800-\udfff]/u.test(text), 'expected well-formed Unicode');
 
+/**
+ * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The trainer refuses exactly what this
+ * refuses (contract.ts; test/config/contract.test.ts compares the two).
+ */
 export const fineTuneConfigSchema = z
   .strictObject({
     learning_rate: z
@@ -20,7 +21,7 @@ export const fineTuneConfigSchema = z
       .positive()
       .max(1)
       .default(1e-5)
-      .describe('Peak learning rate. LoRA wants about ten times that of full fine-tuning.'),
+      .describe('Peak learning rate. LoRA needs about ten times the rate of full fine-tuning.'),
     num_train_epochs: z.number().positive().max(1000).default(2).describe('Passes over a dataset.'),
     per_device_train_batch_size: z.int().min(1).max(1024).default(3).describe('Rows in a batch.'),
     gradient_accumulation_steps: z
@@ -29,44 +30,49 @@ export const fineTuneConfigSchema = z
       .max(4096)
       .default(64)
       .describe('Batches in an optimiser step. 64 is the paper’s 16 on each of 4 GPUs, on one device.'),
-    // transformers' schedulers that need no settings of their own. `inverse_sqrt` falls over as many steps as the warm-up has.
+    // transformers' schedulers that need no settings of their own. The decay of `inverse_sqrt` depends on the steps of the warm-up.
     lr_scheduler_type: z
       .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt'])
       .default('cosine')
-      .describe('Course of the learning rate.'),
-    // Below 1: it is handed to transformers as `warmup_steps`, where 1 is no longer a share but one step.
-    warmup_ratio: z.number().min(0).lt(1).default(0.03).describe('Share of the steps that warm up.'),
+      .describe('How the learning rate changes over the steps.'),
+    // Below 1, because transformers receives it as `warmup_steps`, where 1 means one step and not a share.
+    warmup_ratio: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0.03)
+      .describe('Share of the steps in which the learning rate rises.'),
     weight_decay: z.number().min(0).max(1).default(0).describe('Weight decay of AdamW.'),
     max_length: z
       .int()
       .min(1)
       .max(1_048_576)
       .default(2048)
-      .describe('Tokens of a row; longer rows are left out, and counted.'),
+      .describe('The greatest number of tokens of a row. Longer rows are left out and counted.'),
     save_steps: z
       .int()
       .min(1)
       .max(1_000_000)
       .default(50)
       .describe('Optimiser steps between two checkpoints.'),
-    gradient_checkpointing: z.boolean().default(false).describe('Less memory for more computing.'),
+    gradient_checkpointing: z.boolean().default(false).describe('Needs less memory and more time.'),
     lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),
-    // Whole, as PEFT's LoraConfig and its adapter_config.json declare it (and vLLM reads it).
+    // An integer, because PEFT's LoraConfig and adapter_config.json declare one, and vLLM reads one.
     lora_alpha: z
       .int()
       .min(1)
       .max(4096)
       .default(32)
-      .describe('Scale of the LoRA adapters is lora_alpha / lora_r.'),
+      .describe('The scale of the LoRA adapters is lora_alpha / lora_r.'),
     lora_dropout: z.number().min(0).max(0.99).default(0).describe('Dropout of the LoRA adapters.'),
     lora_target_modules: z
       .union([moduleName, z.array(moduleName).min(1)])
       .default('all-linear')
-      .describe('`all-linear`, or the names of the modules that get an adapter.'),
+      .describe('The modules that get an adapter: `all-linear`, or their names.'),
   })
   .describe('How each generation and critic model is fine-tuned (LoRA), under the names of TRL and PEFT.');
 
-/** What makes an experiment one night of a series. */
+/** The settings that make an experiment one night of a series. */
 export const carryOverSchema = z
   .strictObject({
     series: seriesNameSchema,
@@ -76,11 +82,11 @@ export const carryOverSchema = z
       .max(1)
       .default(0.03)
       .describe(
-        'The night is not carried on when its held-out debate accuracy falls by more than this share, e.g. 0.03 for three points.',
+        'The night is rejected when its held-out debate accuracy falls by more than this share, e.g. 0.03 for three points.',
       ),
   })
   .describe(
-    'Makes the experiment one night of a series: it goes on from the last accepted night’s agents with the next `train_size` questions.',
+    'Makes the experiment one night of a series: it continues from the agents of the last accepted night with the next `train_size` questions.',
   );
 
 /** The name of something that the worker's own configuration defines. */
@@ -98,7 +104,9 @@ const modelSchema = z
   .strictObject({
     endpoint: endpointName
       .default('local')
-      .describe('Who answers: `local`, or a name that the worker’s configs/endpoints.yaml defines.'),
+      .describe(
+        'The endpoint that serves the model: `local`, or a name that the worker’s configs/endpoints.yaml defines.',
+      ),
     model_name_or_path: z
       .string()
       .min(1)
@@ -113,8 +121,18 @@ const modelSchema = z
 export const samplingSchema = z
   .strictObject({
     temperature: z.number().min(0).max(2).default(1).describe('0 is greedy.'),
-    top_p: z.number().positive().max(1).default(0.9).describe('Nucleus of the sampling.'),
-    max_tokens: z.int().min(1).max(131_072).default(2048).describe('Most tokens of one answer.'),
+    top_p: z
+      .number()
+      .positive()
+      .max(1)
+      .default(0.9)
+      .describe('Nucleus sampling: the share of the probability that is sampled from.'),
+    max_tokens: z
+      .int()
+      .min(1)
+      .max(131_072)
+      .default(2048)
+      .describe('The greatest number of tokens of an answer.'),
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
@@ -125,21 +143,21 @@ const diversitySchema = z
       .min(0)
       .max(10_000)
       .default(100)
-      .describe('So many held-out questions, drawn by the seed. 0: diversity is not measured.'),
+      .describe('How many held-out questions are measured, drawn by the seed. 0: diversity is not measured.'),
     encoder: z
       .union([
         z.literal('ngrams'),
         z.strictObject({
-          endpoint: endpointName.describe('Where it is.'),
-          model: z.string().min(1).describe('The server’s name for it.'),
+          endpoint: endpointName.describe('The endpoint that serves the encoder.'),
+          model: z.string().min(1).describe('The server’s name for the encoder.'),
         }),
       ])
       .default('ngrams')
       .describe(
-        'What makes responses into vectors: `ngrams`, our own, or {endpoint, model}: a sentence encoder behind POST /v1/embeddings.',
+        'How responses become vectors: `ngrams` (needs no model), or {endpoint, model}: a sentence encoder behind POST /v1/embeddings.',
       ),
   })
-  .describe('How diverse the agents are, after each evaluation: docs/measures.md.');
+  .describe('How the diversity of the agents is measured after each evaluation: docs/measures.md.');
 
 /**
  * The settings of an experiment. Every default is the paper's (its section 4 and appendix; see the reference in the README);
@@ -151,7 +169,7 @@ export const experimentConfigSchema = z
       .enum(methodNames)
       .default('multiagent-ft')
       .describe('The method, a baseline or an ablation of the paper: docs/methods.md.'),
-    seed: z.int().min(0).max(2_147_483_647).default(0).describe('Everything random follows from it.'),
+    seed: z.int().min(0).max(2_147_483_647).default(0).describe('The seed of everything random.'),
     agents: z
       .int()
       .min(1)
@@ -168,54 +186,56 @@ export const experimentConfigSchema = z
     summarize: z
       .boolean()
       .default(true)
-      .describe('Whether agents see a summary of the other responses instead of them.'),
+      .describe('Whether agents see a summary of the other responses instead of the responses.'),
     max_others: z
       .int()
       .min(1)
       .max(19)
       .default(5)
-      .describe('At most so many other responses are shown to an agent.'),
+      .describe('The greatest number of other responses that an agent sees.'),
     critic_weight: z
       .number()
       .min(0)
       .max(1)
       .default(0.5)
-      .describe('w: how the corrected and the kept dialogues are mixed in a critic dataset.'),
+      .describe('w: the share of corrected dialogues in a critic dataset; the others are kept ones.'),
     init_from: z
       .enum(['previous', 'base'])
       .default('previous')
-      .describe('Whether a fine-tune starts from the model of the previous iteration or from the base.'),
+      .describe(
+        'Whether a fine-tune starts from the model of the previous iteration or from the base model.',
+      ),
     min_votes: z
       .int()
       .min(1)
       .max(20)
       .default(1)
-      .describe('A consensus with fewer votes yields no training data. Not above `agents`.'),
+      .describe('A consensus with fewer votes gives no training data. At most `agents`.'),
     label_source: z
       .enum(['consensus', 'gold'])
       .default('consensus')
-      .describe('`gold` trains on the known answers (STaR), which the method itself never sees.'),
+      .describe('`gold` trains on the known answers (STaR). The method of the paper never sees them.'),
     stop_when_unanimous: z
       .boolean()
       .default(false)
-      .describe('End a debate after round 1 when all answers are equal: cheaper, and not the paper’s.'),
+      .describe('Ends a debate after round 1 when all answers are equal. Cheaper; the paper does not do it.'),
     truncate_dialogues: z
       .boolean()
       .default(false)
       .describe(
-        'Whether a dialogue that is too long for the model’s context loses its oldest turns, which is counted. Else its step says which prompt it is, and waits.',
+        'Whether a dialogue that is too long for the model’s context loses its oldest turns, which is counted. Otherwise the step waits and shows which prompt is too long.',
       ),
     equal_tokens: z
       .boolean()
       .default(true)
       .describe(
-        'Whether each debate on held-out questions has beside it the majority of as many first answers as cost the same tokens.',
+        'Whether each evaluation also measures majority voting with the number of first answers that costs the same tokens as the debate.',
       ),
     prompts: z
       .enum(['paper', 'terse'])
       .default('paper')
       .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
-    shard_size: z.int().min(1).max(500).default(32).describe('Questions that one activity debates.'),
+    shard_size: z.int().min(1).max(500).default(32).describe('How many questions one activity debates.'),
     task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
     transfer: z
       .record(
@@ -224,7 +244,7 @@ export const experimentConfigSchema = z
       )
       .default({})
       .describe(
-        'Zero-shot transfer: other tasks by a name of yours. On their held-out questions the base model and the last agents are measured too.',
+        'Zero-shot transfer: other tasks, each under a name that you choose. The base model and the last agents are also measured on their held-out questions.',
       ),
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
@@ -233,19 +253,19 @@ export const experimentConfigSchema = z
     trainer: nameOf('a trainer')
       .optional()
       .describe(
-        'Who fine-tunes: a name that the worker’s configs/trainers.yaml defines; when absent, its trainer `local`. It does not change the models.',
+        'The trainer: a name that the worker’s configs/trainers.yaml defines. Default: `local`. It does not change the models.',
       ),
     shared_answers: seriesNameSchema
       .optional()
       .describe(
-        'Answers are shared with all experiments that say the same here: an equal request is made once. A study sets it.',
+        'Experiments with the same value share their answers: equal requests are sent once. A study sets it.',
       ),
     carry_over: carryOverSchema.optional(),
   })
   .refine((config) => config.min_votes <= config.agents, {
     path: ['min_votes'],
     message: 'more votes than there are agents: no question could ever yield data',
-    // Also when other fields are wrong, so that every fault is told at once; but only about numbers.
+    // Checked also when other fields are wrong, so that every fault is reported at once; but only when both are integers.
     when: ({ value }) => z.looseObject({ min_votes: z.int(), agents: z.int() }).safeParse(value).success,
   });
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;

@@ -1,16 +1,17 @@
+/** What is wrong with a config, and what is allowed there, in words for the user? */
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** One thing that is wrong with a config. */
 export type ConfigFault = {
-  /** Where, in dots, e.g. `task.train_size`; empty when it is about the whole. */
+  /** Keys joined by dots, e.g. `task.train_size`; empty when the whole config is wrong. */
   readonly path: string;
   /** The value given and what is allowed. */
   readonly message: string;
 };
 
-/** What an experiment or an endpoint was given is not a config. Trying again cannot help: it has to be changed. */
+/** The config of an experiment, a study or an endpoint is not valid. A retry cannot help: the user has to change it. */
 export class InvalidConfig extends ColloquyError {
   override name = 'InvalidConfig' as const;
   readonly retryable = false;
@@ -28,7 +29,7 @@ export class InvalidConfig extends ColloquyError {
 }
 
 export type FaultOptions = {
-  /** False where a value could be a secret that was put in the wrong place: then only what is allowed is told. */
+  /** False where a value could be a secret in the wrong place: the message then has only what is allowed. */
   readonly showValues: boolean;
 };
 
@@ -40,7 +41,7 @@ export function configFaults(
   { showValues }: FaultOptions = { showValues: true },
 ): ConfigFault[] {
   const root = schemaNode(schema);
-  return error.issues.flatMap(ofAlternative).flatMap((issue): ConfigFault[] => {
+  return error.issues.flatMap(issuesOfAlternative).flatMap((issue): ConfigFault[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => unknownKey(root, input, issue.path, key));
     }
@@ -59,8 +60,11 @@ export function configFaults(
   });
 }
 
-/** Of a union without a `kind` to tell its alternatives apart: what is wrong within the one that the value has the form of. */
-function ofAlternative(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+/**
+ * The issues within one alternative, for a union whose alternatives have no `kind`: the one whose form the value has. Example: for
+ * `encoder: {endpoint: 3, model: x}` it is the fault at `encoder.endpoint`, instead of "none of the alternatives".
+ */
+function issuesOfAlternative(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const within = issue.errors.find((branch) =>
     branch.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
@@ -68,7 +72,7 @@ function ofAlternative(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return within?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
-/** A value as it may stand in a message: short, and told apart from other types. */
+/** A value for a message: at most 80 characters, in a form that shows its type (`1` or `"1"`). */
 export function shown(value: unknown): string {
   const text =
     typeof value === 'number' || value === undefined
@@ -77,7 +81,7 @@ export function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
-/** What the schema itself says of a rule that its JSON Schema cannot tell in words. */
+/** The schema's own message, for a rule that its JSON Schema cannot express. */
 function ownMessage(issue: z.core.$ZodIssue): string | undefined {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message;
   return issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : undefined;
@@ -91,7 +95,7 @@ function unknownKey(
 ): ConfigFault {
   const above = parent.map(String);
   const siblings = keysAt(schemaNodeAt(root, input, above));
-  // The key's right name in the wrong place is nearer than another name in this one.
+  // A key with the right name in the wrong place is nearer than another name in this place.
   const here = [...above, key].join('.');
   const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
   const nearest = elsewhere ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
@@ -101,7 +105,7 @@ function unknownKey(
   };
 }
 
-/** Of several words that are allowed, the one that was probably meant. */
+/** Names the allowed word that is most like the given one; empty where no words are allowed. */
 function nearestOf(node: SchemaNode, given: unknown): string {
   const words = wordsOf(node);
   return typeof given === 'string' && words.length > 0 ? `; the nearest is ${closest(given, words)}` : '';
@@ -121,7 +125,6 @@ function valueAt(input: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** What a schema allows, in words: read from its JSON Schema, so that a message can never differ from the check. */
 const jsonValue = z.union([z.string(), z.number(), z.boolean()]);
 const nodeSchema = z.object({
   type: z.string().optional(),
@@ -149,14 +152,15 @@ const nodeSchema = z.object({
     return z.array(nodeSchema).optional();
   },
 });
+/** What a schema allows, from its JSON Schema. Messages are made from it, so that they cannot differ from the check. */
 export type SchemaNode = z.infer<typeof nodeSchema>;
 
-/** The schema's JSON Schema (draft 7), as far as this file reads it. */
+/** The part of the schema's JSON Schema (draft 7) that this file reads. */
 export function schemaNode(schema: z.ZodType): SchemaNode {
   return nodeSchema.parse(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }));
 }
 
-/** The node that describes the value at `path`; in a union, that of the alternative whose `kind` the input names. */
+/** The node that describes the value at `path`. In a union it is the alternative whose `kind` the input names. */
 export function schemaNodeAt(root: SchemaNode, input: unknown, path: readonly string[]): SchemaNode {
   let node = alternative(root, input);
   let value = input;
@@ -170,7 +174,7 @@ export function schemaNodeAt(root: SchemaNode, input: unknown, path: readonly st
   return node;
 }
 
-/** In words, e.g. `a whole number from 1 to 20`. */
+/** What a node allows, in words, e.g. `a whole number from 1 to 20`. */
 export function describeAllowed(node: SchemaNode): string {
   const branches = alternatives(node);
   if (branches.length > 0) return branches.map(describeAllowed).join(', or ');
@@ -196,13 +200,13 @@ export function describeAllowed(node: SchemaNode): string {
   }
 }
 
-/** The keys that an object may have there; of a union, those of all its alternatives. */
+/** The keys that an object may have there. A union has the keys of all its alternatives. */
 export function keysAt(node: SchemaNode): string[] {
   const own = Object.keys(node.properties ?? {});
   return [...new Set([...own, ...alternatives(node).flatMap(keysAt)])];
 }
 
-/** Every place below, in dots, where an object may have this key. */
+/** The path (with dots) of every place below where an object may have this key. */
 export function pathsOfKey(node: SchemaNode, key: string, above: readonly string[] = []): string[] {
   const here = Object.entries(node.properties ?? {}).flatMap(([name, below]) => [
     ...(name === key ? [[...above, name].join('.')] : []),
@@ -222,7 +226,7 @@ function child(node: SchemaNode, key: string): SchemaNode {
   return typeof node.additionalProperties === 'object' ? node.additionalProperties : {};
 }
 
-/** Of a union, its alternatives. */
+/** The alternatives of a union; none for another node. */
 export function alternatives({ oneOf, anyOf }: SchemaNode): readonly SchemaNode[] {
   return oneOf ?? anyOf ?? [];
 }

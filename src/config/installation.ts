@@ -1,12 +1,32 @@
 /**
- * The programs that Colloquy runs and that npm does not install: its Python and the Temporal CLI. `scripts/setup.mjs`
- * finds or builds them and writes their paths to `.tools.json` in the project's root.
+ * Where is what belongs to this installation: the project's files, its version, and the programs that npm does not install (Python and
+ * the Temporal CLI)? `scripts/setup.mjs` finds or builds the programs and writes their paths to `.tools.json` in the project's root.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
+
+/** The folder with package.json, `configs/` and `engine/`: absolute, without a slash at its end. */
+export const projectRoot: string = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
+
+/** The text of one of the project's own files. @param path relative to the project's root */
+export function productFile(path: string): string {
+  return readFileSync(join(projectRoot, path), 'utf8');
+}
+
+/** The version in a package.json. */
+export function packageVersion(path: string): string {
+  return packageSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).version;
+}
+
+const packageSchema = z.object({ version: z.string() });
+
+/** Colloquy's own version, from its package.json. */
+export function colloquyVersion(): string {
+  return packageVersion(join(projectRoot, 'package.json'));
+}
 
 export interface Tools {
   /** Absolute path of the Python that has the engine's packages. */
@@ -18,15 +38,15 @@ export interface Tools {
 /**
  * The tools of this project, as the last set-up left them.
  *
- * @param file the file to read; only tests give one
- * @throws ToolsMissing when the set-up has not run, or when something it made is gone
+ * @param file the file to read; only tests pass it
+ * @throws ToolsMissing when the set-up has not run, or when something that it made is gone
  */
 export function tools(file: string = toolsFile): Tools {
   const parsed = toolsSchema.safeParse(readJson(file));
   if (!parsed.success)
     throw new ToolsMissing(`${file} does not name the tools (${firstIssue(parsed.error)})`);
   for (const [name, path] of Object.entries(parsed.data)) {
-    if (!existsSync(path)) throw new ToolsMissing(`${name} is not at ${path}, where ${file} says it is`);
+    if (!existsSync(path)) throw new ToolsMissing(`${name} is not at ${path}, the path in ${file}`);
   }
   return parsed.data;
 }
@@ -66,24 +86,4 @@ function readJson(file: string): unknown {
 function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
   return issue === undefined ? 'unreadable' : `${issue.path.join('.')}: ${issue.message}`;
-}
-
-/** The folder that holds package.json, `configs/` and `engine/`: absolute, without a slash at its end. */
-export const projectRoot: string = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
-
-/** The text of one of the product's own files. @param path relative to the project's root */
-export function productFile(path: string): string {
-  return readFileSync(join(projectRoot, path), 'utf8');
-}
-
-/** The version in a package.json. */
-export function packageVersion(path: string): string {
-  return packageSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).version;
-}
-
-const packageSchema = z.object({ version: z.string() });
-
-/** Colloquy's own version, as package.json has it. */
-export function colloquyVersion(): string {
-  return packageVersion(join(projectRoot, 'package.json'));
 }

@@ -1,4 +1,4 @@
-/** Configs as files. No other module of src/config reads what users write. */
+/** How is a config file read and merged? No other module of src/config reads the files of users. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
@@ -9,7 +9,7 @@ import { experimentNameSchema, studyNameSchema } from './names.ts';
 
 /**
  * A config file (YAML or JSON) with `key=value` overrides on top of it. It is not checked: `resolveConfig` finds what is wrong with the
- * keys and values. Paths of task files are relative to the file, and in overrides to the working directory (`pathsBeside`).
+ * keys and values. Paths of task files are relative to the file, and in overrides to the working directory (`resolveTaskPaths`).
  *
  * @param overrides e.g. `task.train_size=100`; values are YAML, and later ones win
  * @returns the experiment's name (`name` in the file, else the file's own) and the input of its workflow
@@ -21,8 +21,8 @@ export function loadConfigFile(
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
-  const over = pathsBeside(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
-  const input = { ...mergeConfig(pathsBeside(dirname(path), readYaml(path)), over) };
+  const over = resolveTaskPaths(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
+  const input = { ...mergeConfig(resolveTaskPaths(dirname(path), readYaml(path)), over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
   const name = typeof given === 'number' ? String(given) : given;
@@ -79,7 +79,7 @@ export function loadWorkerFile<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   const named = environment[variable];
   const path = named ? resolve(named) : join(projectRoot, 'configs', file);
-  const content = named || isThere(path) ? readYaml(path) : {};
+  const content = named || pathExists(path) ? readYaml(path) : {};
   const parsed = schema.safeParse(content);
   if (!parsed.success)
     throw new InvalidConfig(configFaults(schema, content, parsed.error, { showValues }), path);
@@ -161,26 +161,26 @@ function differInKind(before: ConfigInput, after: ConfigInput): boolean {
  * A config in which relative paths of task files are absolute when the file is found from `folder`. Other paths stay as they are and
  * are looked for from the worker's folder, which may be on another machine.
  */
-export function pathsBeside(folder: string, config: ConfigInput): ConfigInput {
+export function resolveTaskPaths(folder: string, config: ConfigInput): ConfigInput {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, pathsIn(folder, key, value)]));
 }
 
 const pathKeys = new Set(['train_file', 'test_file', 'dataset_path', 'train_dataset_path', 'decontaminate']);
 
 function pathsIn(folder: string, key: string, value: unknown): unknown {
-  if (isConfigInput(value)) return pathsBeside(folder, value);
+  if (isConfigInput(value)) return resolveTaskPaths(folder, value);
   if (Array.isArray(value)) return value.map((each) => pathsIn(folder, key, each));
   if (typeof value !== 'string' || !pathKeys.has(key) || isAbsolute(value)) return value;
   const path = resolve(folder, value);
-  return isThere(path) ? path : value;
+  return pathExists(path) ? path : value;
 }
 
 /** Whether there is a file or a folder at a path. */
-export function isThere(path: string): boolean {
+export function pathExists(path: string): boolean {
   return existsSync(path);
 }
 
-/** The YAML files of a folder, by name, with their texts. */
+/** The YAML files of a folder with their texts, sorted by name. */
 export function yamlFilesIn(folder: string): { readonly path: string; readonly text: string }[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.yaml'))

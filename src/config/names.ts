@@ -1,6 +1,7 @@
+/** Which names may experiments, series and studies have? */
 import { z } from 'zod';
 
-// Folders of the store beside the experiments' own (src/store/open-store.ts); compared without case, as some disks do.
+// Folders of the store that are no experiment's (src/store/store.ts). The comparison ignores case, as some disks do.
 const reserved = new Set(['models', 'logs', 'series', 'studies', 'answers']);
 
 const rule =
@@ -9,7 +10,7 @@ const seriesRule =
   'a series is 1 to 64 letters, digits, ".", "_" or "-", begins with a letter or digit and has no ".." in it';
 
 /**
- * An experiment's name: it is a folder of the store and a workflow id, so nothing that could lead out of either. Colons, because
+ * An experiment's name. It is a folder of the store and a workflow id, so it must not lead out of the store. It may have colons, because
  * a Schedule adds the time to the workflow id: `nightly-2026-11-23T02:00:00Z`.
  */
 export const experimentNameSchema = z
@@ -24,14 +25,14 @@ export const experimentNameSchema = z
     'Name of the experiment: its folder below runs/ and its workflow id. Default: the name of the file.',
   );
 
-/** A series' name: a folder of the store, and with a time added the name of each of its nights. */
+/** A series' name. It is a folder of the store; each night's name is the series' name and a time. */
 export const seriesNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, seriesRule)
   .refine((name) => !name.includes('..'), seriesRule)
   .describe('Name of the series: its folder below runs/series/.');
 
-/** A study's name: a folder of the store, a workflow id, and what the names of its experiments begin with. */
+/** A study's name. It is a folder of the store and a workflow id, and the names of the study's experiments begin with it. */
 export const studyNameSchema = z
   .string()
   .regex(

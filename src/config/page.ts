@@ -1,3 +1,4 @@
+/** What is generated from the schemas: the page of all settings, the JSON Schemas for editors, and the contract with Python. */
 import { z } from 'zod';
 import { markdownTable, tableCell } from '../text/markdown.ts';
 import * as contract from './contract.ts';
@@ -6,38 +7,43 @@ import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
 import { experimentNameSchema } from './names.ts';
 import { studyConfigSchema } from './study.ts';
 
-/** docs/configuration.md: every setting of an experiment and of a study, from the schemas that check them. */
+/** docs/configuration.md: every setting of an experiment and of a study. */
 export function configurationPage(): string {
   return [
     '# Configuration',
-    'Made from the schema by `npx tsx src/config/write-schema.ts`; not written by hand. Editors complete and check with [configs/schema.json](../configs/schema.json).',
-    'Every setting may be left open: it then has what the `preset` says (default `quickstart`), and what that leaves open has the default given here, which is the paper’s wherever the paper says one. On the command line: `key=value`, `task.train_size=100`.',
+    'Generated from the schema by `npx tsx src/config/write-schema.ts`; do not edit it by hand. Editors complete and check configs with [configs/schema.json](../configs/schema.json).',
+    'Every setting may be omitted. It then has the value of the `preset` (default: `quickstart`), and otherwise the default in this table, which is the paper’s wherever the paper has one. On the command line: `key=value`, `task.train_size=100`.',
     '## An experiment',
     table(experimentConfigSchema),
     '## A study',
-    'A file of configs/studies, or `{"preset": "laptop"}` with other keys laid over it.',
+    'A file of configs/studies, or `{"preset": "laptop"}` and the keys that replace those of the preset.',
     table(studyConfigSchema),
     '',
   ].join('\n\n');
 }
 
-type Row = { readonly path: string; readonly allowed: string; readonly open: string; readonly says: string };
+type SettingRow = {
+  readonly path: string;
+  readonly allowed: string;
+  readonly fallback: string;
+  readonly meaning: string;
+};
 
 function table(schema: z.ZodType): string {
   const describe = describedNode(schema);
   const rows = rowsOf(schemaNode(schema), describe, '');
   return markdownTable(
     ['Setting', 'Allowed', 'Default', 'Meaning'],
-    rows.map(({ path, allowed, open, says }) => [
+    rows.map(({ path, allowed, fallback, meaning }) => [
       `\`${path}\``,
       tableCell(allowed),
-      tableCell(open),
-      tableCell(says),
+      tableCell(fallback),
+      tableCell(meaning),
     ]),
   );
 }
 
-/** What the JSON Schema has besides what is allowed. */
+/** The descriptions and defaults in a JSON Schema. */
 const describedSchema = z.object({
   description: z.string().optional(),
   default: z.unknown().optional(),
@@ -54,51 +60,55 @@ function describedNode(schema: z.ZodType): Described {
   return describedSchema.parse(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }));
 }
 
-function rowsOf(node: SchemaNode, described: Described, above: string): Row[] {
-  return Object.entries(node.properties ?? {}).flatMap(([key, below]): Row[] => {
-    const says = described.properties?.[key] ?? {};
+function rowsOf(node: SchemaNode, described: Described, above: string): SettingRow[] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, below]): SettingRow[] => {
+    const belowDescribed = described.properties?.[key] ?? {};
     const path = above === '' ? key : `${above}.${key}`;
-    if (below.properties !== undefined) return rowsOf(below, says, path);
+    if (below.properties !== undefined) return rowsOf(below, belowDescribed, path);
     const alternatives = (below.oneOf ?? []).filter(({ properties }) => properties !== undefined);
-    if (alternatives.length === 0) return [rowOf(path, below, says)];
+    if (alternatives.length === 0) return [rowOf(path, below, belowDescribed)];
     return alternatives.flatMap((alternative, index) => {
       const kind = String(alternative.properties?.['kind']?.const ?? index + 1);
-      const own = says.oneOf?.[index] ?? {};
+      const own = belowDescribed.oneOf?.[index] ?? {};
       return [
-        { path: `${path}.kind: ${kind}`, allowed: '', open: '', says: own.description ?? '' },
+        { path: `${path}.kind: ${kind}`, allowed: '', fallback: '', meaning: own.description ?? '' },
         ...rowsOf(alternative, own, path).filter((row) => row.path !== `${path}.kind`),
       ];
     });
   });
 }
 
-function rowOf(path: string, node: SchemaNode, says: Described): Row {
-  const open = says.default === undefined ? '' : `\`${JSON.stringify(says.default)}\``;
-  return { path, allowed: describeAllowed(node), open, says: says.description ?? '' };
+function rowOf(path: string, node: SchemaNode, described: Described): SettingRow {
+  const fallback = described.default === undefined ? '' : `\`${JSON.stringify(described.default)}\``;
+  return { path, allowed: describeAllowed(node), fallback, meaning: described.description ?? '' };
 }
 
 /**
- * The JSON Schema (draft 7, which editors know best) of a config FILE: nothing is required, as a preset or the paper's
- * settings fill what is open.
+ * The JSON Schema of a config FILE, in draft 7, which editors support best. Nothing is required, because a preset or the paper's settings
+ * give what the file omits.
  */
 export function configJsonSchema(): object {
   const fileSchema = z.strictObject({
     preset: z
       .string()
       .default('quickstart')
-      .describe('A file of configs/ without its ending; this one’s settings are laid over it.'),
+      .describe(
+        'A file of configs/, without its ending. The settings of this file replace those of the preset.',
+      ),
     name: experimentNameSchema.optional(),
     ...experimentConfigSchema.shape,
   });
   return draft7(fileSchema);
 }
 
-/** The same of a study's FILE. */
+/** The JSON Schema of a study's FILE. */
 export function studyJsonSchema(): object {
   const preset = z
     .string()
     .optional()
-    .describe('A file of configs/studies/ without its ending; this one’s keys are laid over it.');
+    .describe(
+      'A file of configs/studies/, without its ending. The keys of this file replace those of the preset.',
+    );
   return draft7(z.strictObject({ preset, ...studyConfigSchema.shape }));
 }
 
@@ -118,15 +128,15 @@ function draft7(schema: z.ZodType): object {
 }
 
 /**
- * engine/colloquy_engine/protocol/contract.json: contract.ts by who reads and who writes a message, under the names of the Python
- * classes. Several requests to one path are one class there, and so are several readings of one answer.
+ * engine/colloquy_engine/protocol/contract.json: the messages of contract.ts, grouped by the program that reads or writes them, under the
+ * names of the Python classes. Python has one class for all requests to a path, and one for all answers.
  */
 export function contractJsonSchema(): object {
   const written = (schema: z.ZodType): object => message(schema, 'output');
   const read = (schema: z.ZodType): object => message(schema, 'input');
   return {
     $comment:
-      'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts; not edited by hand.',
+      'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts; do not edit it by hand.',
     trainer_reads: { TrainingJob: written(contract.trainerJobSchema) },
     trainer_writes: {
       TrainerEvent: read(contract.trainerEventSchema),
@@ -146,7 +156,7 @@ export function contractJsonSchema(): object {
   };
 }
 
-/** Without what only TypeScript knows: descriptions, the defaults that a writer has filled in, and the limits of its numbers. */
+/** Leaves out what only TypeScript has: descriptions, the defaults that a writer has filled in, and the limits of its numbers. */
 function message(schema: z.ZodType, io: 'input' | 'output'): object {
   const { $schema: _, ...json } = z.toJSONSchema(schema, {
     io,

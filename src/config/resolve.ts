@@ -1,3 +1,4 @@
+/** Which settings does an experiment have in the end, and in which do two experiments differ? */
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods/methods.ts';
@@ -8,10 +9,10 @@ import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } f
 import { experimentNameSchema } from './names.ts';
 
 /**
- * The whole config that an input means. The input's keys are laid over its `preset` (default: `quickstart`), which may name a
- * preset in turn; what is still open has the paper's settings. `name` is checked and left out: it is not a setting.
+ * The complete config of an input. The input's keys replace those of its `preset` (default: `quickstart`), which may name another
+ * preset; the rest are the paper's settings. `name` is checked and left out, because it is not a setting.
  *
- * @param input one plain object; null and undefined mean `{}`
+ * @param input a plain object; null and undefined mean `{}`
  * @throws InvalidConfig with every fault
  */
 export function resolveConfig(input: unknown): ExperimentConfig {
@@ -41,19 +42,19 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   return { ...parsed.data, ...methods[parsed.data.method].fixes };
 }
 
-type Settings = { readonly settings: ConfigInput; readonly faults: readonly ConfigFault[] };
-
-/** What a method fixes may be left open, or be said as it is; a preset's value gives way to it. */
+/** A setting that the method fixes may be omitted or repeated. It overrides the preset. */
 function methodFaults(own: ConfigInput, method: MethodName): ConfigFault[] {
   return Object.entries(methods[method].fixes)
     .filter(([path, fixed]) => own[path] !== undefined && own[path] !== fixed)
     .map(([path, fixed]) => ({
       path,
-      message: `${shown(own[path])} was given, but the method ${method} is what it is by ${path}: ${String(fixed)}; leave it out, or say that`,
+      message: `${shown(own[path])} was given, but the method ${method} fixes ${path}: ${String(fixed)}; omit the setting or repeat that value`,
     }));
 }
 
-/** The chain of presets ends at `paper`: the schema's own defaults. */
+type Settings = { readonly settings: ConfigInput; readonly faults: readonly ConfigFault[] };
+
+/** The settings of a config together with those of its presets. The last preset is always `paper`: the schema's own defaults. */
 function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: readonly string[]): Settings {
   if (preset === 'paper') return { settings: own, faults: [] };
   const known = presets();
@@ -61,7 +62,7 @@ function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: read
   if (found === undefined || chain.includes(found.name)) {
     const names = known.map(({ name }) => name);
     const message = found === undefined ? unknownPreset(preset, names) : inCircle([...chain, found.name]);
-    // The rest is checked over the default all the same, so that all faults are told at once.
+    // The rest is still checked, with the default preset, so that all faults are reported at once.
     const { settings } = preset === 'quickstart' ? { settings: own } : overPresets(own, chain);
     return { settings, faults: [{ path: 'preset', message }] };
   }
@@ -92,7 +93,7 @@ function nameFaults(name: unknown): ConfigFault[] {
 export type Preset = {
   /** The file's name without `.yaml`. */
   readonly name: string;
-  /** The file's first comment, but for the line that names the schema to editors. */
+  /** The file's first comment, without the line that names the schema for editors. */
   readonly description: string;
   /** Absolute. */
   readonly path: string;
@@ -116,9 +117,9 @@ function firstComment(text: string): string {
 }
 
 /**
- * The settings that no night of a series may change: who learns and how (the method, the base model, the number of agents), and all that
- * decides which questions are held out and in what order the others come. Where a copy of a dataset lies decides nothing. Everything else
- * may change from one night to the next.
+ * The settings that no night of a series may change: the method, the base model, the number of agents, and the settings that decide which
+ * questions are held out and in which order the others come. The path of a local copy of a dataset is ignored. All other settings may
+ * change from one night to the next.
  */
 export function fixedSettings({
   method,
@@ -143,10 +144,10 @@ export function fixedSettings({
   };
 }
 
-/** A setting that two configs do not share. A side that lacks it has undefined. */
+/** A setting that differs between two configs. It is undefined in a config that does not have it. */
 export type Difference = { readonly path: string; readonly before: unknown; readonly after: unknown };
 
-/** The settings in which two configs differ, by path in dots; lists are compared as a whole. */
+/** The settings in which two configs differ. Lists are compared as a whole. */
 export function configDifference(before: unknown, after: unknown): Difference[] {
   return differences('', before, after);
 }

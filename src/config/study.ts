@@ -1,4 +1,4 @@
-/** A study: experiments x methods x seeds, compared. */
+/** Which experiments does a study have? A study compares methods: it runs every experiment with every method and every seed. */
 import { join } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
@@ -6,40 +6,40 @@ import { type MethodName, methodNames, methods } from '../algorithm/methods/meth
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, isThere, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, pathExists, mergeConfig, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
 import { type Preset, presets, resolveConfig } from './resolve.ts';
 
 const labelRule =
   'a name within a study is 1 to 24 letters, digits, "_" or "-", and begins with a letter or digit';
 
-/** Settings of experiments as a config has them; what is wrong with them is told by the schema of experiments. */
+/** Settings of experiments. The schema of experiments checks them, when each experiment is resolved. */
 const settingsSchema = z.record(z.string(), z.unknown());
 
 const experimentSchema = settingsSchema
   .and(z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$/, labelRule) }))
-  .describe('A column of the tables: its name, and the settings that it does not share with the others.');
+  .describe('A column of the tables: its name, and the settings in which it differs from the others.');
 
 export const studyConfigSchema = z.strictObject({
   name: studyNameSchema.optional(),
   methods: z
     .array(z.enum(methodNames))
     .min(1)
-    .describe('The rows of the tables, in their order: docs/methods.md.'),
+    .describe('The rows of the tables, in this order: docs/methods.md.'),
   seeds: z
     .array(z.int().min(0).max(2_147_483_647))
     .min(1)
     .default([0])
     .describe('Each experiment is run with each of these seeds.'),
-  parallel: z.int().min(1).max(64).default(2).describe('So many experiments run at once.'),
-  settings: settingsSchema.default({}).describe('What all experiments share.'),
+  parallel: z.int().min(1).max(64).default(2).describe('How many experiments run at the same time.'),
+  settings: settingsSchema.default({}).describe('Settings of all experiments.'),
   method_settings: z
     .partialRecord(z.enum(methodNames), settingsSchema)
     .default({})
     .describe(
-      'What the experiments of one method have otherwise, e.g. {star: {init_from: base}}. Of a method that the study has not, it is not used.',
+      'Settings of one method, which replace the others, e.g. {star: {init_from: base}}. Methods that the study does not have are ignored.',
     ),
-  experiments: z.array(experimentSchema).min(1).describe('Tasks and models: the columns of the tables.'),
+  experiments: z.array(experimentSchema).min(1).describe('The columns of the tables: tasks and models.'),
 });
 export type StudyConfig = z.infer<typeof studyConfigSchema>;
 
@@ -50,21 +50,21 @@ export function studyPresets(): Preset[] {
   return presets(folder);
 }
 
-/** The file of a study that comes with Colloquy; undefined when there is none of that name. */
+/** The path of a study in `configs/studies/`; undefined when there is none with that name. */
 export function studyPresetPath(name: string): string | undefined {
   const path = join(folder, `${name}.yaml`);
-  return /^[\w-]+$/.test(name) && isThere(path) ? path : undefined;
+  return /^[\w-]+$/.test(name) && pathExists(path) ? path : undefined;
 }
 
-/** One experiment of a study: a method on one of its columns with one of its seeds. */
+/** One experiment of a study: a method, a column and a seed. */
 export type StudyCell = {
-  /** Of the experiment, and so its workflow id and its folder. */
+  /** The experiment's name, which is also its workflow id and its folder. */
   readonly name: string;
-  /** The column. */
+  /** The name of the column. */
   readonly experiment: string;
   readonly method: MethodName;
   readonly seed: number;
-  /** What the experiment is started with. */
+  /** The input of the experiment's workflow. */
   readonly input: ConfigInput;
   readonly config: ExperimentConfig;
 };
@@ -72,14 +72,14 @@ export type StudyCell = {
 export type Study = {
   readonly name: string;
   readonly parallel: number;
-  /** Columns by columns, then seeds, then methods: experiments that share most come one after another. */
+  /** Sorted by column, then by seed, then by method, so that the experiments that share most answers run one after another. */
   readonly cells: readonly StudyCell[];
 };
 
 /**
- * What a study's input means.
+ * The complete study of an input.
  *
- * @param name the study's, which is its workflow id
+ * @param name the study's name, which is its workflow id
  * @throws InvalidConfig with every fault of the study and of each of its experiments
  */
 export function resolveStudy(name: string, input: unknown): Study {
@@ -97,20 +97,20 @@ export function resolveStudy(name: string, input: unknown): Study {
           cells.push(cellOf(name, config, experiment, method, seed));
         } catch (error) {
           if (!(error instanceof InvalidConfig)) throw error;
-          faults.push(...error.faults.map((fault) => ofCell(fault, index, experiment.name, method)));
+          faults.push(...error.faults.map((fault) => atExperiment(fault, index, experiment.name, method)));
         }
       }
     }
   }
-  for (const cell of twice(cells.map((each) => each.name))) {
+  for (const cell of repeated(cells.map((each) => each.name))) {
     const message = `two of the study's experiments would be called ${shown(cell)}: give one of them a name that does not end like a method`;
     faults.push({ path: 'experiments', message });
   }
-  if (faults.length > 0) throw new InvalidConfig(once(faults), 'The study');
+  if (faults.length > 0) throw new InvalidConfig(withoutRepetitions(faults), 'The study');
   return { name, parallel: config.parallel, cells };
 }
 
-/** A study's own keys are laid over those of its `preset`, a file of configs/studies. */
+/** The config of an input. The input's keys replace those of its `preset`, a file of configs/studies. */
 function parseStudy(input: unknown): StudyConfig {
   const given = input ?? {};
   if (!isConfigInput(given)) {
@@ -128,7 +128,7 @@ function presetOf(preset: unknown): ConfigInput {
   const known = studyPresets();
   const found = known.find(({ name }) => name === preset);
   if (found !== undefined) {
-    // Its name is that of its file; this study has its own.
+    // Its name is the name of its file. This study has its own.
     const { name: _, ...content } = readYaml(found.path);
     return content;
   }
@@ -145,7 +145,7 @@ function cellOf(
   seed: number,
 ): StudyCell {
   const shared = mergeConfig(settings, own);
-  // What a method fixes gives way in what is shared by all methods: `iterations: 5` does not concern the base model.
+  // A shared setting does not apply to a method that fixes it: `iterations: 5` does not concern the base model.
   const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
   const input = {
     ...mergeConfig(open, methodSettings[method] ?? {}),
@@ -159,38 +159,39 @@ function cellOf(
 
 function faultsOfNames({ experiments, methods: named, seeds }: StudyConfig): ConfigFault[] {
   return [
-    ...twice(experiments.map(({ name }) => name)).map((name) => ({
+    ...repeated(experiments.map(({ name }) => name)).map((name) => ({
       path: 'experiments',
       message: `two of them are called ${shown(name)}; each needs a name of its own`,
     })),
-    ...twice(named).map((name) => ({ path: 'methods', message: `${shown(name)} is there twice` })),
-    ...twice(seeds).map((seed) => ({ path: 'seeds', message: `${seed} is there twice` })),
+    ...repeated(named).map((name) => ({ path: 'methods', message: `${shown(name)} is there twice` })),
+    ...repeated(seeds).map((seed) => ({ path: 'seeds', message: `${seed} is there twice` })),
   ];
 }
 
-/** Settings that a study gives to its experiments itself. */
-const ofStudy = ['name', 'method', 'seed', 'shared_answers', 'carry_over'];
+/** Settings that a study itself gives to its experiments. */
+const setByStudy = ['name', 'method', 'seed', 'shared_answers', 'carry_over'];
 
 function settingsOfStudy({ settings, method_settings: byMethod, experiments }: StudyConfig): ConfigFault[] {
   const places = [
-    ...ofStudy.map((key) => ({ path: `settings.${key}`, there: key in settings })),
+    ...setByStudy.map((key) => ({ path: `settings.${key}`, there: key in settings })),
     ...Object.entries(byMethod).flatMap(([method, own]) =>
-      ofStudy.map((key) => ({ path: `method_settings.${method}.${key}`, there: key in own })),
+      setByStudy.map((key) => ({ path: `method_settings.${method}.${key}`, there: key in own })),
     ),
     ...experiments.flatMap((own, index) =>
-      ofStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
+      setByStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
     ),
   ];
-  const message = 'the study says this of each experiment: see its methods, seeds and experiments';
+  const message = 'the study sets this for each experiment, by its methods, seeds and experiments';
   return places.filter(({ there }) => there).map(({ path }) => ({ path, message }));
 }
 
-function twice<Item>(items: readonly Item[]): Item[] {
+/** The items that occur more than once, each of them once. */
+function repeated<Item>(items: readonly Item[]): Item[] {
   return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
 }
 
-/** Where the fault is in the study's own terms. */
-function ofCell(
+/** A fault of an experiment as a fault of the study: its path begins at `experiments`. */
+function atExperiment(
   { path, message }: ConfigFault,
   index: number,
   experiment: string,
@@ -202,8 +203,11 @@ function ofCell(
   };
 }
 
-/** The same fault in every method and seed is told once. */
-function once(faults: readonly ConfigFault[]): ConfigFault[] {
-  const said = (fault: ConfigFault): string => `${fault.path} ${fault.message.replace(/ \([^(]*\)$/, '')}`;
-  return faults.filter((fault, index) => faults.findIndex((each) => said(each) === said(fault)) === index);
+/** Reports the same fault in several methods and seeds once. */
+function withoutRepetitions(faults: readonly ConfigFault[]): ConfigFault[] {
+  const withoutCell = (fault: ConfigFault): string =>
+    `${fault.path} ${fault.message.replace(/ \([^(]*\)$/, '')}`;
+  return faults.filter(
+    (fault, index) => faults.findIndex((each) => withoutCell(each) === withoutCell(fault)) === index,
+  );
 }

@@ -1,23 +1,22 @@
+/** Where do the questions of an experiment come from? The `task` of an experiment, and the datasets that tasks use. */
 import { z } from 'zod';
 
-/**
- * The datasets of the Hugging Face hub that tasks ask from, each at one commit, so that an experiment asks the same questions
- * next year. The commits and file names are those that many public repositories pin and load; docs/tasks.md says how that was checked.
- */
-export type Dataset = {
-  /** On the hub. */
+/** A dataset of the Hugging Face hub. */
+export type HubDataset = {
+  /** Its name on the hub. */
   readonly name: string;
-  /** The commit. */
+  /** A commit, so that an experiment asks the same questions next year. */
   readonly revision: string;
-  /** Its configs that are read, one after the other. */
+  /** The configs that are read, in this order. */
   readonly configs: readonly string[];
-  /** Where the rows of a split of a config are. */
+  /** The path of the file with the rows of a split of a config. */
   readonly file: string;
 };
 
 const shard = '{config}/{split}-00000-of-00001.parquet';
 
-export const datasets = {
+/** The commits and file names are those that many public repositories pin and load; docs/tasks.md explains how that was checked. */
+export const hubDatasets = {
   gsm8k: {
     name: 'openai/gsm8k',
     revision: '740312add88f781978c0658806c59bc2815b9866',
@@ -50,9 +49,8 @@ export const datasets = {
     configs: ['all'],
     file: shard,
   },
-} as const satisfies Record<string, Dataset>;
+} as const satisfies Record<string, HubDataset>;
 
-/** The `task` of an experiment: where its questions come from. */
 const mostQuestions = 100_000;
 const size = z.int().min(1).max(mostQuestions);
 
@@ -70,53 +68,55 @@ const arithmeticTaskSchema = z
         'expected small letters joined by + - *, without spaces, e.g. a+b*c-d',
       )
       .default('a+b*c+d-e*f')
-      .describe('Each letter stands for a drawn number, e.g. a+b*c-d.'),
-    range: range.default([0, 30]).describe('[least, most] of every letter that `ranges` does not name.'),
+      .describe('The form of the questions. Each letter becomes a random number, e.g. a+b*c-d.'),
+    range: range.default([0, 30]).describe('[least, most] of every letter that is not in `ranges`.'),
     ranges: z
       .record(z.string().regex(/^[a-z]$/, 'expected one small letter'), range)
       .default({})
       .describe(
-        '[least, most] of single letters. Letters that the form does not use are ignored, so that the form can be changed alone.',
+        '[least, most] of single letters. Letters that are not in the form are ignored, so that you can change only the form.',
       ),
-    train_size: size.default(500).describe('Questions to debate and learn from.'),
+    train_size: size.default(500).describe('Training questions.'),
     test_size: size.default(500).describe('Held-out questions.'),
   })
   .describe(
-    'Arithmetic as in the paper: seeded, no question twice, training and held-out questions never the same.',
+    'Arithmetic as in the paper. The questions follow from the seed; no question occurs twice, in training and held-out questions together.',
   );
 
-/** A branch would move under an experiment; only a commit stays what it is. */
+/** A branch or a tag can change while an experiment uses it; a commit cannot. */
 const commit = z
   .string()
   .regex(/^[0-9a-f]{40}$/, 'expected a commit of the dataset: 40 hexadecimal digits, not a branch or a tag');
 const folder = z.string().min(1);
-/** What a path of a task file means (paths-beside.ts). */
+/** See `resolveTaskPaths` in load.ts. */
 const place =
-  "Absolute, or relative to the config file (on the command line to the current folder); what is not there, to the worker's current folder.";
+  "Absolute, or relative to the config file (on the command line: to the current folder). A path that is not found there is relative to the worker's current folder.";
 const copy = 'as `hf download` leaves it, or one .jsonl or .parquet file named after each split';
 
 const otherSetSchema = z
   .strictObject({
     kind: z
       .enum(['gsm8k', 'math', 'math-500', 'mmlu'])
-      .describe('The held-out split of this dataset, all levels of it.'),
-    revision: commit.optional().describe('Another commit than the one that its own task has.'),
+      .describe('The held-out split of this dataset, with all its levels.'),
+    revision: commit.optional().describe('A commit of the dataset. Default: that of its own task.'),
     dataset_path: folder.optional().describe('A folder with a copy of the dataset.'),
   })
   .describe('A dataset.');
 
-/** What tasks have in common whose questions are read and not generated. */
+/** The settings of all tasks whose questions are read and not generated. */
 const read = {
   decontaminate: z
     .array(z.union([folder, otherSetSchema]))
     .optional()
     .describe(
-      'Training questions that any of these sets has too, by normalised text, are left out, and counted. Each is a .jsonl or .parquet file with a `question` or `problem`, or {kind: math-500} and the like.',
+      'Training questions that are also in one of these sets (compared by normalised text) are left out and counted. A set is a .jsonl or .parquet file whose rows have a `question` or a `problem`, or a dataset such as {kind: math-500}.',
     ),
   skip_unreadable: z
     .boolean()
     .optional()
-    .describe('Leave out questions whose gold answer the grader cannot read, instead of refusing the task.'),
+    .describe(
+      'Leaves out questions whose gold answer the grader cannot read. Otherwise such a task is refused.',
+    ),
 };
 const sizes = {
   train_size: size.default(500).describe('Training questions, drawn by the seed.'),
@@ -132,8 +132,10 @@ const levels = z.array(z.int().min(1).max(5)).min(1);
 
 const gsm8kTaskSchema = z
   .strictObject({
-    kind: z.literal('gsm8k').describe('GSM8K: trained on its training split, measured on its test split.'),
-    ...source(datasets.gsm8k),
+    kind: z
+      .literal('gsm8k')
+      .describe('GSM8K: training questions from its training split, held-out questions from its test split.'),
+    ...source(hubDatasets.gsm8k),
     ...sizes,
     ...read,
   })
@@ -141,9 +143,11 @@ const gsm8kTaskSchema = z
 
 const mathTaskSchema = z
   .strictObject({
-    kind: z.literal('math').describe('MATH: trained on its training split, measured on its test split.'),
-    levels: levels.default([1, 2, 3]).describe('Which of the five levels are asked. The paper: 1 to 3.'),
-    ...source(datasets.math),
+    kind: z
+      .literal('math')
+      .describe('MATH: training questions from its training split, held-out questions from its test split.'),
+    levels: levels.default([1, 2, 3]).describe('Which of the five levels are used. The paper: 1 to 3.'),
+    ...source(hubDatasets.math),
     ...sizes,
     ...read,
   })
@@ -151,28 +155,34 @@ const mathTaskSchema = z
 
 const math500TaskSchema = z
   .strictObject({
-    kind: z.literal('math-500').describe('MATH-500 measures; the training split of MATH is trained on.'),
+    kind: z
+      .literal('math-500')
+      .describe(
+        'MATH-500: held-out questions from MATH-500, training questions from the training split of MATH.',
+      ),
     levels: levels
       .default([1, 2, 3, 4, 5])
       .describe(
-        'Which of the five levels are asked, in training and held out. Fewer levels have fewer than 500 held-out questions.',
+        'Which of the five levels are used, for training and held-out questions. With fewer levels there are fewer than 500 held-out questions.',
       ),
-    ...source(datasets['math-500']),
+    ...source(hubDatasets['math-500']),
     train_revision: commit
-      .default(datasets.math.revision)
-      .describe(`The commit of ${datasets.math.name}, which is trained on.`),
-    train_dataset_path: folder.optional().describe(`A folder with a copy of ${datasets.math.name}.`),
+      .default(hubDatasets.math.revision)
+      .describe(`The commit of ${hubDatasets.math.name}, for the training questions.`),
+    train_dataset_path: folder.optional().describe(`A folder with a copy of ${hubDatasets.math.name}.`),
     ...sizes,
     ...read,
   })
-  .describe('The 500 held-out questions of MATH that newer work measures with (HuggingFaceH4/MATH-500).');
+  .describe('The 500 questions of MATH that newer papers evaluate on (HuggingFaceH4/MATH-500).');
 
 const mmluTaskSchema = z
   .strictObject({
     kind: z
       .literal('mmlu')
-      .describe('MMLU: trained on its validation split, measured on its test split, all 57 subjects.'),
-    ...source(datasets.mmlu),
+      .describe(
+        'MMLU, all 57 subjects: training questions from its validation split, held-out questions from its test split.',
+      ),
+    ...source(hubDatasets.mmlu),
     ...sizes,
     ...read,
   })
@@ -185,17 +195,17 @@ const jsonlTaskSchema = z
       .describe(
         'Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.',
       ),
-    train_file: z.string().min(1).describe(place),
+    train_file: z.string().min(1).describe(`Training questions. ${place}`),
     test_file: z
       .string()
       .min(1)
       .optional()
-      .describe('Held-out questions. Without it, questions of train_file drawn by the seed are held out.'),
-    train_size: size.optional().describe('So many training questions, drawn by the seed. Default: all.'),
+      .describe('Held-out questions. Default: questions of train_file, drawn by the seed.'),
+    train_size: size.optional().describe('Training questions, drawn by the seed. Default: all.'),
     test_size: size
       .optional()
       .describe(
-        'So many held-out questions, drawn by the seed. Default: all of test_file; without one, a fifth of train_file, at most 500.',
+        'Held-out questions, drawn by the seed. Default: all of test_file; without a test_file, a fifth of train_file, at most 500.',
       ),
     ...read,
   })
@@ -214,7 +224,7 @@ export type ArithmeticTask = z.infer<typeof arithmeticTaskSchema>;
 export type JsonlTask = z.infer<typeof jsonlTaskSchema>;
 /** A task from a dataset of the hub. */
 export type DatasetTask = Exclude<TaskConfig, ArithmeticTask | JsonlTask>;
-/** A task whose questions are read: they can overlap, be too few, or have answers that nobody can grade. */
+/** A task whose questions are read. They can overlap, be too few, or have answers that the grader cannot read. */
 export type ReadTask = DatasetTask | JsonlTask;
 /** A set of questions that must not be trained on. */
 export type OtherSet = NonNullable<ReadTask['decontaminate']>[number];

@@ -1,10 +1,10 @@
+/**
+ * Where does a worker find the trainers? An experiment may name a trainer, and this file of the worker defines it; it is never part of an
+ * experiment. A model does not depend on its trainer, so neither does its content address.
+ */
 import { z } from 'zod';
 import { loadWorkerFile, type WorkerFile } from './load.ts';
 
-/**
- * What fine-tunes models: the worker's own configuration, never part of an experiment. An experiment may name a trainer; this defines
- * what the name means. Who trains a model does not change it, so a model's content address does not depend on the trainer.
- */
 const trainerConfigSchema = z.discriminatedUnion('kind', [
   // engine/train.py, as a process of the worker.
   z.strictObject({ kind: z.literal('process') }),
@@ -15,7 +15,7 @@ const trainersSchema = z.record(z.string(), trainerConfigSchema);
 
 const trainersFile: WorkerFile = { variable: 'COLLOQUY_TRAINERS', file: 'trainers.yaml', showValues: true };
 
-/** The trainer of experiments that name none. A worker's configuration may define it as any kind. */
+/** The name of the trainer for experiments that do not name one. A worker's configuration may define it as any kind. */
 export const defaultTrainer = 'local';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Writes the files that are generated from the schemas: configs/schema.json and configs/studies/schema.json, with which editors complete
- * and check configs, docs/configuration.md, and the contract with Python. `npx tsx src/config/write-schema.ts`
+ * Writes the files that are generated from the schemas: configs/schema.json and configs/studies/schema.json (editors use them to complete
+ * and check configs), docs/configuration.md, and the contract with Python. Run: `npx tsx src/config/write-schema.ts`
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

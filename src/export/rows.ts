@@ -5,7 +5,7 @@ import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import { readRows, streamRows } from '../store/files/rows.ts';
-import { datasetRowSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
+import { exampleSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
 import type { ExperimentFiles } from '../store/store.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
 
@@ -38,7 +38,7 @@ export function datasetFiles(
   }
   const learners = records.at(-1)?.fineTunes ?? [];
   return learners.map(({ agent, role }) => {
-    const rows = () => streamRows(files.dataset(iteration, agent, role), datasetRowSchema);
+    const rows = () => streamRows(files.dataset(iteration, agent, role), exampleSchema);
     return {
       name: `agent-${agent}-${role}`,
       rows: format === 'trl' ? rows : () => each(rows(), chatRow),

@@ -1,4 +1,4 @@
-/** Reading mathematical text by its brackets. All functions are linear in the length of the text. */
+/** Where do the brackets of a mathematical text open and close? All functions take time linear in the length of the text. */
 
 /**
  * The parts of `text` between the separators that stand outside all brackets, braces and `\text{…}`.
@@ -29,7 +29,7 @@ export function splitTopLevel(text: string, separators: string): string[] | null
   return parts;
 }
 
-/** Whether every bracket has its partner. An interval may be written with brackets that open outwards: `]0,1[`. */
+/** Whether every bracket has a partner. An interval may be written with brackets that open outwards: `]0,1[`. */
 export function isBalanced(text: string): boolean {
   return splitTopLevel(text.replace(/^\](.*)[[\]]$|^[[(](.*)\[$/s, '$1$2'), '') !== null;
 }
@@ -54,14 +54,14 @@ export function closingBracket(text: string, open: number): number {
   return -1;
 }
 
-/** Text that one pair of brackets encloses as a whole; `\{…\}` and `{…}` both have the brackets `{` and `}`. */
+/** A text that is enclosed in one pair of brackets; `\{…\}` and `{…}` both have the brackets `{` and `}`. */
 export interface Enclosed {
   readonly open: string;
   readonly close: string;
   readonly inside: string;
 }
 
-/** What encloses the whole of `text`, or null: `(1,2]` is enclosed, `(1)+(2)` is not. */
+/** The brackets that enclose the whole `text`; null when there are none: `(1,2]` is enclosed, `(1)+(2)` is not. */
 export function enclosed(text: string): Enclosed | null {
   const width = text.startsWith('\\{') ? 2 : 1;
   const open = text.charAt(width - 1);
@@ -71,7 +71,7 @@ export function enclosed(text: string): Enclosed | null {
   return { open, close: text.charAt(end), inside: text.slice(width, -width) };
 }
 
-/** `text` with every argument of `\frac`, `\sqrt`, `^` and `_` in braces: `\frac12`, `\sqrt3`, `x^10`, `e^(2x)`. Linear time. */
+/** `text` with braces around every argument of `\frac`, `\sqrt`, `^` and `_`, as in `\frac12`, `\sqrt3`, `x^10`, `e^(2x)`. */
 export function braceArguments(text: string): string {
   let result = '';
   for (let at = 0; at < text.length;) {
@@ -112,7 +112,7 @@ const NUMBER = /^(?:\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z])/;
 const EXPONENT = /^(?:\\[a-zA-Z]+|[+-]?\d+(?:\.\d+)?|[+-]?[a-zA-Z]|\+|-|\*|')/;
 const SIZES = { token: TOKEN, number: NUMBER, exponent: EXPONENT };
 
-/** TeX takes one digit, but people who leave the braces of `x^10` or `\sqrt10` out mean the whole number. */
+/** The argument at a place. TeX takes one digit, but people who write `x^10` or `\sqrt10` without braces mean the whole number. */
 function argument(text: string, from: number, size: keyof typeof SIZES): Argument {
   let at = from;
   while (text.charAt(at) === ' ') at++;

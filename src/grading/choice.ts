@@ -1,7 +1,8 @@
+/** When are two answers to a multiple choice question equal? */
 import { compare } from './compare.ts';
-import { allOf, anyOf, type Verdict } from './equality.ts';
+import { allOf, anyOf, type Equality } from './equality.ts';
 
-/** A choice of a multiple choice question, with its letter and what it says: `(B) Paris`, `B. Paris`, `\textbf{(B)}\ 12`. */
+/** A choice of a multiple choice question, with its letter and its text: `(B) Paris`, `B. Paris`, `\textbf{(B)}\ 12`. */
 type Choice = { readonly letter: string; readonly text: string };
 
 /** Whether an answer names a choice by letter and text. A letter alone is an answer like any other. */
@@ -10,15 +11,15 @@ export function isChoice(answer: string): boolean {
 }
 
 /**
- * As `compare`, where at least one of the two is a choice. Against a letter the letter decides, so that `(C) A` is not the answer `A`;
- * against anything else the text does; two choices must agree in both. Symmetric.
+ * Like `compare`, when at least one of the two is a choice. A choice and a letter are compared by letter, so that `(C) A` is not the answer
+ * `A`; a choice and another answer by text; two choices by letter and text. Symmetric.
  */
-export function compareChoices(a: string, b: string): Verdict {
+export function compareChoices(a: string, b: string): Equality {
   const [left, right] = [parseChoice(a), parseChoice(b)];
   if (left === null && right === null) return compare(a, b);
   if (left !== null && right !== null) {
     const same = allOf([left.letter === right.letter, compare(left.text, right.text)]);
-    // `E. coli` looks like a choice, and may be what a choice says.
+    // `E. coli` looks like a choice, and may be the text of a choice.
     return anyOf([compare(a, b), same, compare(a, right.text), compare(left.text, b)]);
   }
   const [choice, other] = left === null ? [right, a] : [left, b];
@@ -28,14 +29,14 @@ export function compareChoices(a: string, b: string): Verdict {
 }
 
 const COMMAND = String.raw`\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox)\s*\{`;
-/** A letter that is a label: in brackets, or before a bracket, a full stop or a colon with a blank behind it. */
+/** A letter that is a label: in brackets, before a bracket, or before a full stop or a colon that a blank follows. */
 const LABEL = String.raw`(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=\s)))`;
 const LABELLED = new RegExp(String.raw`^(?:${COMMAND}\s*${LABEL}\s*\}|${LABEL})\s+(\S.*)$`, 's');
 const LABELLED_IN_TEXT = new RegExp(String.raw`^(${COMMAND})\s*${LABEL}\s+(\S[^{}]*\})$`, 's');
-/** What stands behind a letter in a formula, where it is no label: `(A) \cup (B)`. */
+/** An operator after a letter shows that the letter belongs to a formula and is not a label: `(A) \cup (B)`. */
 const OPERATOR =
   /^(?:[+*/=^_<>|&,;:.!]|-(?=\s)|\\(?:cup|cap|cdot|times|to|le|ge|ne|in|sub|sup|wedge|vee|pm)\b)/;
-/** A second label: a list of parts and no choice. */
+/** A second label shows that the answer is a list of parts and not a choice. */
 const ANOTHER = /(?:^|[\s,;{])(?:\([A-J]\)|[A-J]\))/;
 
 function parseChoice(answer: string): Choice | null {
@@ -58,7 +59,7 @@ function letterAlone(answer: string): string | null {
   return ALONE.exec(withoutMarks(answer))?.[1]?.toUpperCase() ?? null;
 }
 
-/** Without a box, Markdown, dollar signs and TeX's blanks. */
+/** The answer without a box, Markdown, dollar signs and TeX's blanks. */
 function withoutMarks(answer: string): string {
   return answer
     .replace(/\*\*|`|(?<!\\)\$/g, '')

@@ -1,6 +1,7 @@
+/** When are two answers equal? The order of the rules is that of docs/grading.md. */
 import { enclosed, splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
-import type { Verdict } from './equality.ts';
+import type { Equality } from './equality.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
 import { wordKey } from './plain-words.ts';
@@ -11,10 +12,10 @@ import { splitUnit } from './units.ts';
 const DEEPEST = 8;
 
 /**
- * Whether two answers are equal, as far as that can be told without the compute engine; the order of the rules is that of
- * docs/grading.md. Symmetric: `compare(a, b)` and `compare(b, a)` ask the same.
+ * Whether two answers are equal, or the questions for the compute engine that decide it. Symmetric: `compare(a, b)` and `compare(b, a)`
+ * ask the engine the same.
  */
-export function compare(a: string, b: string, depth = 0): Verdict {
+export function compare(a: string, b: string, depth = 0): Equality {
   if (a.trim() === '' || b.trim() === '') return false;
   if (a.length > LONGEST_ANSWER || b.length > LONGEST_ANSWER) return a.trim() === b.trim();
   const left = normalise(a);
@@ -22,8 +23,8 @@ export function compare(a: string, b: string, depth = 0): Verdict {
   return compareNormalised(left, right, depth);
 }
 
-/** As `compare`, for two answers that `normalise` has seen already. */
-export function compareNormalised(left: string, right: string, depth = 0): Verdict {
+/** Like `compare`, for two answers that are already normalised. */
+export function compareNormalised(left: string, right: string, depth = 0): Equality {
   if (left === '' || right === '' || depth > DEEPEST) return left !== '' && left === right;
   if (/^\\frac\{[^{}]*\}\{-?[0.]+\}$|^[^/]*\/-?[0.]+$/.test(left)) return false;
   if (left === right) return true;
@@ -33,7 +34,8 @@ export function compareNormalised(left: string, right: string, depth = 0): Verdi
   const one = splitUnit(left);
   const two = splitUnit(right);
   if (one.unit !== null && two.unit !== null && one.unit !== two.unit) return false;
-  const recurse = (a: string, b: string): Verdict => compareNormalised(normalise(a), normalise(b), depth + 1);
+  const recurse = (a: string, b: string): Equality =>
+    compareNormalised(normalise(a), normalise(b), depth + 1);
   const [simpleLeft, simpleRight] = [simplified(one.value), simplified(two.value)];
   if (simpleLeft !== left || simpleRight !== right) return recurse(simpleLeft, simpleRight);
 
@@ -46,7 +48,7 @@ export function compareNormalised(left: string, right: string, depth = 0): Verdi
   );
 }
 
-/** Without an approximation behind the exact value and without brackets around a single value: `(5)`, `\\{5\\}`, `{5}`. */
+/** A text without the approximation after an exact value, and without brackets around a single value: `(5)`, `\\{5\\}`, `{5}`. */
 function simplified(text: string): string {
   const exact = dropApproximation(text);
   const bracket = enclosed(exact);
@@ -83,7 +85,7 @@ function compareNumbers(left: string, right: string): boolean | null {
     : null;
 }
 
-function compareExpressions(left: string, right: string): Verdict {
+function compareExpressions(left: string, right: string): Equality {
   if (isProse(left) && isProse(right)) return prose(left) === prose(right);
   if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
     return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
@@ -92,16 +94,16 @@ function compareExpressions(left: string, right: string): Verdict {
   return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
 }
 
-/** `3-2` may be a score and `2\times6` a size: with other numbers of the same value they mean something else. */
+/** `3-2` may be a score and `2\times6` a size: other numbers with the same value would mean something else. */
 const NOT_WORKED_OUT = /^\d+(?:-\d+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
 
-/** The engine takes `1 2/3` for 12/3 and may take `1\frac{2}{3}` for a product. */
+/** A number as one fraction, because the engine reads `1 2/3` as 12/3 and may read `1\frac{2}{3}` as a product. */
 function exactFraction(text: string): string {
   const value = parseRational(text);
   return value === null ? text : `\\frac{${value.numerator}}{${value.denominator}}`;
 }
 
-/** Words with numbers, such as a date: only spelt differently when they differ in case and spacing. */
+/** Whether a text has words, as a date has. Such texts are equal when they differ only in case and spacing. */
 function isProse(text: string): boolean {
   return /[a-zA-Z]{3}/.test(text.replace(/\\(?!text)[a-zA-Z]+/g, ''));
 }

@@ -1,5 +1,5 @@
-// The compute engine in a thread of its own, so that it can be ended: its own time limit stops neither its parser nor big powers.
-// Plain JavaScript, because a worker thread starts without tsx, and Node 20 cannot read TypeScript by itself.
+// The thread in which the compute engine runs, so that it can be ended: its own time limit stops neither its parser nor big powers.
+// It is plain JavaScript, because a worker thread starts without tsx, and Node 20 cannot read TypeScript.
 import { parentPort } from 'node:worker_threads';
 import { ComputeEngine, isNumber } from '@cortex-js/compute-engine';
 
@@ -9,8 +9,8 @@ engine.precision = 60;
 /** @typedef {{ relation: 'equal' | 'proportional' | 'positively proportional', a: string, b: string }} Question */
 
 /**
- * Values for the variables: no simple ratios, both signs, so that |x| is not x and \sqrt{x^2} is not x.
- * Fixed, so that a pair gets the same verdict every time.
+ * Values of the variables: no simple ratios, and both signs, so that |x| is not x and \sqrt{x^2} is not x.
+ * They are fixed, so that a pair gets the same result every time.
  */
 const POINTS = [
   [0.739085133215, 1.324717957244, 0.567143290409, 1.763222834351, 0.915965594177, 1.202056903159],
@@ -31,14 +31,14 @@ function answer({ relation, a, b }) {
       ? equal(left, right)
       : proportional(left, right, relation === 'positively proportional');
   } catch {
-    // Too large or not understood: no proof of equality. The engine says so by errors of many kinds.
+    // The expression is too large or not understood, so equality is not proven. The engine throws errors of many kinds then.
     return false;
   } finally {
     engine.popScope();
   }
 }
 
-/** The engine reads a(b+c) as a function call and [..] as a list; D, N and, as exponents, T and H are operators of its own. */
+/** Rewrites what the engine reads wrongly: a(b+c) as a function call, [..] as a list, D, N and the exponents T and H as operators. */
 function readable(/** @type {string} */ latex) {
   return latex
     .replaceAll('[', '(')
@@ -101,7 +101,7 @@ function unknowns(left, right) {
   return [...new Set([...left.unknowns, ...right.unknowns])].toSorted();
 }
 
-/** The number that an expression is at a point; null when it is none, as with f(x), or not finite. @param {Expression} expression @param {string[]} names @param {number} point */
+/** The value of an expression at a point; null when it has none, like f(x), or is not finite. @param {Expression} expression @param {string[]} names @param {number} point */
 function value(expression, names, point) {
   const row = POINTS[point] ?? [];
   const at = Object.fromEntries(
@@ -114,14 +114,14 @@ function value(expression, names, point) {
   return isNumber(result) && Number.isFinite(result.re) && Number.isFinite(result.im) ? result : null;
 }
 
-/** Equal to 45 of 60 digits: a rounded decimal is not the number it was rounded from. @param {Expression} one @param {Expression} two */
+/** Whether 45 of 60 digits are equal: a rounded decimal does not equal the number before rounding. @param {Expression} one @param {Expression} two */
 function near(one, two) {
   const difference = engine.box(['Subtract', one, two]).N();
   const size = Math.max(Math.hypot(one.re, one.im), Math.hypot(two.re, two.im), 1e-30);
   return Math.hypot(difference.re, difference.im) <= 1e-45 * size;
 }
 
-/** Of 2^{200} and 2^{200}+1 the digits that are compared are the same. @param {Expression} expression */
+/** Whether a number is too large for `near`: 2^{200} and 2^{200}+1 have the same compared digits. @param {Expression} expression */
 function isLarge(expression) {
   return Math.hypot(expression.re, expression.im) > 1e40;
 }
@@ -144,7 +144,7 @@ function finite(expression) {
 parentPort?.on('message', (/** @type {Question} */ question) => {
   parentPort?.postMessage({ equal: answer(question) });
 });
-// The first use of each part of the engine is slow, and must not count as thinking.
+// The first use of each part of the engine is slow, and must not count against the time limit of a question.
 answer({ relation: 'equal', a: '\\sqrt{2}\\sin(x)+x^2', b: 'x^2+2^{1/2}\\sin x' });
 answer({ relation: 'equal', a: '\\sqrt{12}', b: '2\\sqrt{3}' });
 parentPort?.postMessage('ready');

@@ -1,7 +1,8 @@
+/** How is the compute engine asked, and which expressions may it read? It runs in a thread of its own, which can be ended. */
 import { Worker } from 'node:worker_threads';
+import { ColloquyError, exitCodes } from '../errors.ts';
 import type { EngineQuestion } from './equality.ts';
 import { hasWord } from './plain-words.ts';
-import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The thread with the compute engine ended before it was ready; `@cortex-js/compute-engine` may not be installed. */
 export class GraderEngineUnavailable extends ColloquyError {
@@ -16,16 +17,20 @@ export class GraderEngineUnavailable extends ColloquyError {
   }
 }
 
-/** The engine's reply. `milliseconds` is how long it thought, without the time that the question waited for others. */
+/** The engine's reply. `milliseconds` is its time for this question, without the time that the question waited for others. */
 export interface EngineReply {
   readonly equal: boolean;
   readonly milliseconds: number;
   readonly killed: boolean;
 }
 
-/** One engine in one thread, which starts with the first question and answers one question at a time. */
+/** An engine in a thread, which starts with the first question and answers one question at a time. */
 export interface EngineThread {
-  /** Rejects with GraderEngineUnavailable, or when the thread was closed. `limitMs` begins when the engine begins to think. */
+  /**
+   * Asks a question. The engine is ended when it takes longer than `limitMs`, without the time that the question waits.
+   *
+   * @throws GraderEngineUnavailable, also when the thread was closed
+   */
   ask(question: EngineQuestion, limitMs: number): Promise<EngineReply>;
   close(): Promise<void>;
 }
@@ -44,9 +49,10 @@ interface Thinking {
   timer: NodeJS.Timeout | undefined;
 }
 
-const STARVED = 8;
+/** The greatest factor by which a busy machine extends a time limit. */
+const MOST_EXTENSION = 8;
 
-/** Starts nothing yet. A question that takes too long, or too much memory, ends the thread; the next one starts another. */
+/** Makes an engine thread, which does not start yet. A question that takes too long or too much memory ends the thread; a new one starts. */
 export function createEngineThread(): EngineThread {
   const queue: Waiting[] = [];
   let worker: Worker | null = null;
@@ -86,7 +92,7 @@ export function createEngineThread(): EngineThread {
     worker?.postMessage(waiting.question);
   }
 
-  /** On a busy machine the engine may get little of the processor: then it is given more time, up to STARVED times the limit. */
+  /** On a busy machine the engine may get little CPU time. Then it gets more time, up to MOST_EXTENSION times the limit. */
   function watch(ms: number): void {
     if (current === null) return;
     current.timer = setTimeout(() => {
@@ -94,7 +100,7 @@ export function createEngineThread(): EngineThread {
       const { started, cpu, waiting } = current;
       const used = process.cpuUsage(cpu);
       const missing = waiting.limitMs - (used.user + used.system) / 1000;
-      const left = waiting.limitMs * STARVED - (performance.now() - started);
+      const left = waiting.limitMs * MOST_EXTENSION - (performance.now() - started);
       if (missing > 1 && left > 1) watch(Math.min(missing, left));
       else finish({ equal: false, killed: true });
     }, ms);
@@ -151,17 +157,17 @@ export function createEngineThread(): EngineThread {
   }
 }
 
-/** Longest expression given to the compute engine, in characters: its parser gets slow quickly (0.2 s for 3,000 letters). */
+/** The longest expression for the compute engine, in characters. Its parser gets slow quickly (0.2 s for 3,000 letters). */
 const LONGEST_EXPRESSION = 300;
 
-/** Deepest nesting of brackets, and the most functions: minus signs or logarithms nested 14 deep already take seconds. */
+/** The deepest nesting of brackets and the greatest number of functions: minus signs or logarithms nested 14 deep take seconds. */
 const DEEPEST_BRACKETS = 10;
 const MOST_FUNCTIONS = 10;
 
 /**
- * Whether an expression may be given to the compute engine. Refused is everything that is no plain expression (words, lists,
- * relations, decorations), everything the engine is known to read wrongly, and everything it cannot compute in bounded
- * time: its own time limit stops neither its parser nor powers of big integers.
+ * Whether the compute engine may read an expression. Refused are texts that are not plain expressions (words, lists, relations,
+ * decorations), expressions that the engine is known to read wrongly, and those that it cannot compute in bounded time: its own time
+ * limit stops neither its parser nor powers of big integers.
  */
 export function engineMayRead(text: string): boolean {
   return (
@@ -181,7 +187,7 @@ export function engineMayRead(text: string): boolean {
   );
 }
 
-/** `1/2x` is read both ways by people; `1 2/3` is read as 12/3 by the engine. */
+/** People read `1/2x` in both ways; the engine reads `1 2/3` as 12/3. */
 const AMBIGUOUS = /\/ ?(?:\d+|[a-zA-Z]) ?(?:[a-zA-Z]|\\(?!cdot|times)|\()|\d \d/;
 
 const KNOWN = new Set(
@@ -208,7 +214,7 @@ function boundedNesting(text: string): boolean {
   return closers.length === 0;
 }
 
-/** Bars open and close alike, so that the parser tries every way to pair them. */
+/** An opening bar looks like a closing one, so the parser tries every way to pair bars. */
 function boundedBars(text: string): boolean {
   const bars = text.split('|').length - 1;
   return bars % 2 === 0 && bars <= 6 && !text.includes('||');
@@ -219,7 +225,7 @@ function boundedFactorials(text: string): boolean {
   return !text.includes('!') || !/\d{4,}!|[)}\]|]\s*!|!\s*!|\^/.test(text);
 }
 
-/** No exponent within an exponent, and the product of all numeric exponents at most 10^4: catches ((9^{999})^{999})^{999}. */
+/** No exponent is within an exponent, and the product of all numeric exponents is at most 10^4. Refuses ((9^{999})^{999})^{999}. */
 function boundedPowers(text: string): boolean {
   let product = 1;
   for (const { index } of text.matchAll(/\^/g)) {

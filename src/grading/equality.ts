@@ -1,63 +1,63 @@
-/** What has to be found out before two answers are known to be equal, as data: comparing stays pure and synchronous. */
+/** How is the equality of two answers decided when the compute engine is needed? The questions are data, so that comparing is pure. */
 
-/** A question for the compute engine: are two expressions the same, or do they differ by a constant factor only? */
+/** A question for the compute engine: are two expressions equal, or do they differ only by a constant factor? */
 export interface EngineQuestion {
   readonly relation: 'equal' | 'proportional' | 'positively proportional';
   readonly a: string;
   readonly b: string;
 }
 
-/** Settled, or: one question for the engine, all of several, or a one-to-one pairing of rows with columns. */
-export type Verdict =
+/** Known, or one question for the engine, or all or any of several equalities, or a one-to-one pairing of rows with columns. */
+export type Equality =
   | boolean
   | { readonly ask: EngineQuestion }
-  | { readonly all: readonly Verdict[] }
-  | { readonly any: readonly Verdict[] }
-  | { readonly pairing: readonly (readonly Verdict[])[] };
+  | { readonly all: readonly Equality[] }
+  | { readonly any: readonly Equality[] }
+  | { readonly pairing: readonly (readonly Equality[])[] };
 
-/** All of `parts`, settled at once when one of them is false. */
-export function allOf(parts: readonly Verdict[]): Verdict {
+/** True when all `parts` are. One that is known to be false decides. */
+export function allOf(parts: readonly Equality[]): Equality {
   if (parts.includes(false)) return false;
   const open = parts.filter((part) => part !== true);
   return open.length === 0 ? true : open.length === 1 ? (open[0] ?? true) : { all: open };
 }
 
-/** At least one of `parts`. */
-export function anyOf(parts: readonly Verdict[]): Verdict {
+/** True when at least one of `parts` is. One that is known to be true decides. */
+export function anyOf(parts: readonly Equality[]): Equality {
   if (parts.includes(true)) return true;
   const open = parts.filter((part) => part !== false);
   return open.length === 0 ? false : open.length === 1 ? (open[0] ?? false) : { any: open };
 }
 
-/** Settles a verdict, asking the engine as little as possible; a promise only when the engine is needed. */
+/** Decides an equality with as few questions to the engine as possible. Returns a promise only when the engine is needed. */
 export function settle(
-  verdict: Verdict,
+  equality: Equality,
   ask: (question: EngineQuestion) => Promise<boolean>,
 ): boolean | Promise<boolean> {
-  if (typeof verdict === 'boolean') return verdict;
-  return resolve(verdict, ask);
+  if (typeof equality === 'boolean') return equality;
+  return resolve(equality, ask);
 }
 
 async function resolve(
-  verdict: Verdict,
+  equality: Equality,
   ask: (question: EngineQuestion) => Promise<boolean>,
 ): Promise<boolean> {
-  if (typeof verdict === 'boolean') return verdict;
-  if ('ask' in verdict) return ask(verdict.ask);
-  if ('all' in verdict) {
-    for (const part of verdict.all) if (!(await resolve(part, ask))) return false;
+  if (typeof equality === 'boolean') return equality;
+  if ('ask' in equality) return ask(equality.ask);
+  if ('all' in equality) {
+    for (const part of equality.all) if (!(await resolve(part, ask))) return false;
     return true;
   }
-  if ('any' in verdict) {
-    for (const part of verdict.any) if (await resolve(part, ask)) return true;
+  if ('any' in equality) {
+    for (const part of equality.any) if (await resolve(part, ask)) return true;
     return false;
   }
-  return pair(verdict.pairing, ask);
+  return pair(equality.pairing, ask);
 }
 
-/** Each row takes the first free column that is equal: right for an equivalence, where it does not matter which. */
+/** Pairs each row with the first free column that is equal. For an equivalence relation the choice of the column does not matter. */
 async function pair(
-  table: readonly (readonly Verdict[])[],
+  table: readonly (readonly Equality[])[],
   ask: (question: EngineQuestion) => Promise<boolean>,
 ): Promise<boolean> {
   const taken = new Set<number>();

@@ -1,8 +1,9 @@
+/** How does `colloquy grade` grade pairs of answers, one JSON object a line? */
 import type { Writable } from 'node:stream';
-import type { Grader } from './grader.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
+import type { Grader } from './grader.ts';
 
-/** A line of the input that is not a JSON object with the texts `gold` and `answer`. Lines count from 1. */
+/** A line of the input is not a JSON object with the texts `gold` and `answer`. Lines count from 1. */
 export class BadGradeLine extends ColloquyError {
   override name = 'BadGradeLine' as const;
   readonly retryable = false;
@@ -14,16 +15,17 @@ export class BadGradeLine extends ColloquyError {
   }
 }
 
-/** How many pairs were graded and how many of them were equal. */
+/** The number of graded pairs, and how many of them were equal. */
 export interface GradeCount {
   readonly pairs: number;
   readonly equal: number;
 }
 
 /**
- * Grades JSON lines `{gold, answer}` (`answer` may be null: no answer was found) and writes each object again, in the same order,
- * with `equal`. Blank lines are left out. Reads on only as fast as `output` takes the lines. Stops with BadGradeLine at the first bad line,
- * after writing all lines before it.
+ * Grades JSON lines `{gold, answer}` (`answer` is null when no answer was found) and writes each object with `equal` added, in the same
+ * order. Blank lines are left out. Reads only as fast as `output` accepts the lines.
+ *
+ * @throws BadGradeLine at the first bad line, after all lines before it are written
  */
 export async function gradeLines(
   input: AsyncIterable<string | Uint8Array>,
@@ -39,9 +41,9 @@ export async function gradeLines(
       number++;
       if (line.trim() === '') continue;
       const { row, gold, answer } = parsePair(line, number);
-      const verdict = answer === null ? false : grader.equal(gold, answer);
+      const result = answer === null ? false : grader.equal(gold, answer);
       pairs++;
-      pending.push(settled(row, verdict));
+      pending.push(lineOf(row, result));
       if (pending.length >= WINDOW) await flush();
     }
   } finally {
@@ -49,10 +51,10 @@ export async function gradeLines(
   }
   return { pairs, equal };
 
-  async function settled(row: object, open: boolean | Promise<boolean>): Promise<string> {
-    const verdict = typeof open === 'boolean' ? open : await open;
-    if (verdict) equal++;
-    return `${JSON.stringify({ ...row, equal: verdict })}\n`;
+  async function lineOf(row: object, grading: boolean | Promise<boolean>): Promise<string> {
+    const result = typeof grading === 'boolean' ? grading : await grading;
+    if (result) equal++;
+    return `${JSON.stringify({ ...row, equal: result })}\n`;
   }
 
   async function flush(): Promise<void> {
@@ -62,11 +64,11 @@ export async function gradeLines(
   }
 }
 
-/** Resolves when `output` has taken the text, which is what holds the reading back; rejects when it failed or was closed. */
+/** Resolves when `output` has accepted the text, so that reading waits for writing; rejects when `output` failed or was closed. */
 function write(output: Writable, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const closed = (): void => reject(new Error('The output was closed before all verdicts were written.'));
-    // A stream that fails says so to the callback and as an event, and one that is destroyed only by closing.
+    const closed = (): void => reject(new Error('The output was closed before all results were written.'));
+    // A stream that fails calls the callback and emits `error`; a stream that is destroyed only emits `close`.
     output.once('error', reject);
     output.once('close', closed);
     output.write(text, (error) => {
@@ -81,7 +83,7 @@ function write(output: Writable, text: string): Promise<void> {
   });
 }
 
-/** Pairs in hand at once: enough that the engine never waits for the next line, and few for the memory. */
+/** The number of pairs graded at the same time: enough that the engine never waits for the next line, and few in memory. */
 const WINDOW = 256;
 
 async function* lines(input: AsyncIterable<string | Uint8Array>): AsyncGenerator<string> {
@@ -115,7 +117,7 @@ function parsePair(line: string, number: number): { row: object; gold: string; a
   return { row, gold, answer };
 }
 
-/** A number is taken as its digits, as data sets write whole-number answers both ways. */
+/** A text or a number as a text: datasets write whole-number answers in both ways. */
 function text(value: unknown): string | null | undefined {
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' || value === null ? value : undefined;

@@ -1,3 +1,4 @@
+/** Is an answer right? Grades pairs of answers; the vote, the datasets and the evaluation use the same grader. */
 import { isBalanced } from './brackets.ts';
 import { compareChoices, isChoice } from './choice.ts';
 import { compareNormalised } from './compare.ts';
@@ -5,60 +6,62 @@ import { createEngineThread } from './engine.ts';
 import { type EngineQuestion, settle } from './equality.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 
-/** Whether two answers are equal; a promise only when the compute engine has to be asked. */
-export type AnswerEquality = (a: string, b: string) => boolean | Promise<boolean>;
-
-/** Grades answers: the equality that the vote, the datasets and the evaluation share. */
+/** Decides whether answers are equal. */
 export interface Grader {
-  /** Symmetric in its two arguments. An empty answer equals nothing, not even an empty gold answer. */
+  /**
+   * Whether two answers are equal; a promise only when the compute engine is needed. Symmetric. An empty answer equals nothing, not even
+   * an empty gold answer.
+   */
   equal(gold: string, answer: string): boolean | Promise<boolean>;
-  /** Ends the engine's thread. Pairs that wait for it are rejected with GraderEngineUnavailable. */
+  /** Ends the engine's thread. Pairs that wait for the engine are rejected with GraderEngineUnavailable. */
   close(): Promise<void>;
 }
 
-/** `engineTimeoutMs`: thinking time of the engine for one pair; `onKilled` hears of a pair that was called unequal for lack of time. */
 export interface GraderOptions {
+  /** The engine's time for one pair. Default: 1,000. */
   readonly engineTimeoutMs?: number;
+  /** Called with a pair that was graded as unequal because the time was over. Default: a warning of the process. */
   readonly onKilled?: (gold: string, answer: string) => void;
 }
 
-/** Nearly all of arithmetic and GSM8K; short enough that a double holds it exactly. */
+/** Nearly all answers of arithmetic and GSM8K. A double holds a number of 15 digits exactly. */
 const PLAIN_NUMBER = /^-?\d{1,15}$/;
 const CACHED_PAIRS = 20_000;
 
 /**
- * The grader of docs/grading.md: normalising, exact rational numbers, structure, and the compute engine last, in a thread that starts
- * when it is first needed. As PRM800K's grader, which the paper uses (appendix on MATH), except where docs/grading.md says why not.
+ * The grader of docs/grading.md: it normalises, then compares exact rational numbers, then structure, and last asks the compute engine, in
+ * a thread that starts when it is first needed. Like PRM800K's grader, which the paper uses (appendix on MATH), except for the differences
+ * that docs/grading.md explains.
  */
 export function createGrader(options: GraderOptions = {}): Grader {
   const limitMs = options.engineTimeoutMs ?? 1000;
   const onKilled = options.onKilled ?? warn;
   const engine = createEngineThread();
-  const verdicts = new Map<string, boolean | Promise<boolean>>();
+  const results = new Map<string, boolean | Promise<boolean>>();
 
   function equal(gold: string, answer: string): boolean | Promise<boolean> {
     if (PLAIN_NUMBER.test(gold) && PLAIN_NUMBER.test(answer)) return Number(gold) === Number(answer);
     if (gold.length > LONGEST_ANSWER || answer.length > LONGEST_ANSWER) return gold.trim() === answer.trim();
     // Normalising would join a choice's letter with its text.
     const choice = isChoice(gold) || isChoice(answer);
-    // Always the same order, so that the verdict cannot depend on which of the two is the gold answer.
+    // Always the same order, so that the result does not depend on which of the two is the gold answer.
     const [one = '', two = ''] = (choice ? [gold, answer] : [normalise(gold), normalise(answer)]).toSorted();
     const key = `${choice ? 'choice ' : ''}${one}\n${two}`;
-    const known = verdicts.get(key);
+    const known = results.get(key);
     if (known !== undefined) return known;
     const found = choice ? compareChoices(one, two) : compareNormalised(one, two);
-    const verdict = settle(found, asker(gold, answer));
-    remember(key, verdict);
-    if (verdict instanceof Promise) {
-      verdict.then(
-        (settled) => verdicts.set(key, settled),
-        () => verdicts.delete(key),
+    const result = settle(found, asker(gold, answer));
+    remember(key, result);
+    if (result instanceof Promise) {
+      result.then(
+        (settled) => results.set(key, settled),
+        () => results.delete(key),
       );
     }
-    return verdict;
+    return result;
   }
 
-  /** One pair may ask several questions; the limit is for all of them together. */
+  /** Asks the engine the questions of one pair. The time limit is for all of them together. */
   function asker(gold: string, answer: string): (question: EngineQuestion) => Promise<boolean> {
     let left = limitMs;
     return async (question) => {
@@ -73,10 +76,10 @@ export function createGrader(options: GraderOptions = {}): Grader {
     };
   }
 
-  function remember(key: string, verdict: boolean | Promise<boolean>): void {
-    const oldest = verdicts.size >= CACHED_PAIRS ? verdicts.keys().next().value : undefined;
-    if (oldest !== undefined) verdicts.delete(oldest);
-    verdicts.set(key, verdict);
+  function remember(key: string, result: boolean | Promise<boolean>): void {
+    const oldest = results.size >= CACHED_PAIRS ? results.keys().next().value : undefined;
+    if (oldest !== undefined) results.delete(oldest);
+    results.set(key, result);
   }
 
   return { equal, close: () => engine.close() };
@@ -90,11 +93,11 @@ function warn(gold: string, answer: string): void {
 }
 
 /**
- * Why no answer, however written, could be called equal to this gold answer, or only one written to the letter like it; null when
- * the grader can read it. An answer that the grader reads equals at least itself.
+ * Why the grader cannot read a gold answer: no answer would equal it, or only the same text. Null when the grader can read it; such an
+ * answer equals at least itself.
  */
 export function whyUnreadable(gold: string): string | null {
-  // Most are plain numbers, and there may be very many.
+  // A shortcut: most gold answers are plain numbers, and there may be many.
   if (/^-?\d+(?:\.\d+)?$/.test(gold) || isChoice(gold)) return null;
   if (gold.length > LONGEST_ANSWER) {
     return `it has ${gold.length} characters, and the grader reads at most ${LONGEST_ANSWER}`;

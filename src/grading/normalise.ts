@@ -1,13 +1,14 @@
+/** How is an answer written in one spelling, before it is compared? */
 import { braceArguments, isBalanced, splitTopLevel } from './brackets.ts';
 import { backslashFunctions, numberWord, outsideText, wordKey } from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
-/** Longer answers are compared as they stand: no honest answer is this long, and every rule below stays fast. */
+/** The greatest length of an answer that is normalised, in characters. Longer ones are compared as they are, so that every rule is fast. */
 export const LONGEST_ANSWER = 2000;
 
 /**
- * One spelling for answers that are written differently but in the same way: the rules of the MATH normaliser (Hendrycks et al., as in
- * PRM800K), plus Unicode, Markdown, ASCII functions and lists with "and". Idempotent. Never evaluates anything.
+ * One spelling for answers that differ only in notation: the rules of the MATH normaliser (Hendrycks et al., as in PRM800K), and rules for
+ * Unicode, Markdown, ASCII functions and lists with "and". Idempotent. It never computes a value.
  */
 export function normalise(answer: string): string {
   if (answer.length > LONGEST_ANSWER) return answer.trim();
@@ -72,7 +73,7 @@ function spacing(text: string): string {
     .replace(/\s+/g, ' ');
 }
 
-/** All text commands are `\text`; a single letter in roman type is that letter; numbers come out of their text. */
+/** Makes all text commands `\text`, and takes single letters in roman type and numbers out of their text command. */
 function texts(text: string): string {
   return text
     .replace(
@@ -98,7 +99,7 @@ function words(key: string, text: string): string {
   return numberWord(key) ?? `\\text{${key}}`;
 }
 
-/** "and" and "or" between answers are commas. */
+/** Writes "and" and "or" between answers as commas. */
 function separators(text: string): string {
   return outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, ' , '), (part) =>
     part.replace(/(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])/g, ' , '),
@@ -123,7 +124,7 @@ function operators(text: string): string {
   );
 }
 
-/** Blanks go, except between two letters or digits, where they separate, and after a command, where they end it. */
+/** Removes blanks, except between two letters or digits, and after a command that a letter follows. */
 function tightened(text: string): string {
   return text
     .split(/(\\text\{[^{}]*\})/)
@@ -141,8 +142,8 @@ function tightened(text: string): string {
 }
 
 /**
- * `1,234` and `1 234` are one number, but not `1, 234`: after a blank a new answer begins. Inside brackets a comma separates,
- * so only the braces of a command's arguments are looked into.
+ * Removes the separators of thousands. `1,234` and `1 234` are one number, but `1, 234` is two answers. Inside brackets a comma separates
+ * items, except inside the braces of a command's arguments.
  */
 function thousands(text: string): string {
   const spaced = text.replace(

@@ -1,19 +1,19 @@
-/** Exact rational numbers, read from the ways in which answers are written. */
+/** Which exact number does an answer denote? */
 
-/** A number as written: its exact value in lowest terms, and what the writing tells. `denominator` is positive. */
+/** A number: its exact value in lowest terms, and how it is written. `denominator` is positive. */
 export interface Rational {
   readonly numerator: bigint;
   readonly denominator: bigint;
   /** `7`, `-7`, `7.0`: written as one whole number. `8/2` and `10^3` are not. */
   readonly wholeLiteral: boolean;
-  /** Written as one fraction of whole numbers; then this says how, and two such must be written alike. */
+  /** Numerator and denominator as written, when it is written as one fraction of whole numbers; else null. */
   readonly fraction: { readonly numerator: bigint; readonly denominator: bigint } | null;
 }
 
 /**
  * The rational number that `text` (already normalised) denotes: whole numbers, decimals, repeating decimals
  * (`0.\overline{3}`), fractions, mixed numbers (`1\frac{1}{2}`, `1 1/2`) and powers of ten (`2\cdot10^{-3}`).
- * Null for anything else, and for a division by zero.
+ * Null for other texts, and for a division by zero.
  */
 export function parseRational(text: string): Rational | null {
   if (!/\d/.test(text)) return null;
@@ -25,7 +25,7 @@ export function parseRational(text: string): Rational | null {
   return value === null || signed?.[1] !== '-' ? value : negate(value);
 }
 
-/** Exact equality of two values. Two fractions are equal only as written in lowest terms, or written alike (PRM800K). */
+/** Whether two values are exactly equal. Two fractions must also be written with the same denominator (as in PRM800K). */
 export function equalRationals(a: Rational, b: Rational): boolean {
   if (a.numerator !== b.numerator || a.denominator !== b.denominator) return false;
   if (a.wholeLiteral !== b.wholeLiteral && a.denominator === 1n) return false;
@@ -112,13 +112,13 @@ function greatestCommonDivisor(a: bigint, b: bigint): bigint {
   return a === 0n ? 1n : a;
 }
 
-/** A whole number written in a stated base, such as `4210_{7}`. The value is not what is compared with other notations. */
+/** A whole number that is written with its base, such as `4210_{7}`. It equals only numerals of the same base. */
 export interface BaseNumeral {
   readonly base: number;
   readonly value: bigint;
 }
 
-/** Reads `1010_{2}`, `(1010)_2` or `2AF_{16}` (already normalised); null for anything else and for digits too large for the base. */
+/** Reads `1010_{2}`, `(1010)_2` or `2AF_{16}` (already normalised); null for other texts and for digits too large for the base. */
 export function parseBaseNumeral(text: string): BaseNumeral | null {
   const match = /^\(?(-?)([0-9A-Fa-f]+)\)?_\{(?:\\text\{)?\s*([a-z]+|\d{1,2})\s*\}?\}$/.exec(text);
   if (match === null || !/^-?\(?\d/.test(text)) return null;

@@ -1,4 +1,4 @@
-/** Functions and constants that are written without their backslash, and answers that are words. */
+/** Is a run of letters a word, or a function or a constant without its backslash? */
 
 const NEEDS_ARGUMENT =
   'sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp sqrt frac'.split(' ');
@@ -12,8 +12,8 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 const INFINITY = new Set(['inf', 'infinity', 'Inf', 'Infinity', 'oo']);
 
 /**
- * `7*sin(pi*x)` as `7*\sin(\pi*x)`. Text in `\text{…}` and commands stay as they are; so do words that only contain a
- * name (`since`) and names without an argument (`30 sec`).
+ * Adds the backslash to functions and constants: `7*sin(pi*x)` becomes `7*\sin(\pi*x)`. Text in `\text{…}` and commands stay as they are,
+ * also words that only contain a name (`since`) and names without an argument (`30 sec`).
  */
 export function backslashFunctions(text: string): string {
   const named = text.replace(/\\text\s?\{\s*([a-z]+)\s*\}/g, (run, name: string) =>
@@ -35,7 +35,7 @@ export function backslashFunctions(text: string): string {
   );
 }
 
-/** Applies `change` to the stretches of `text` that are not inside `\text{…}`. */
+/** Applies `change` to the parts of `text` that are not inside `\text{…}`. */
 export function outsideText(text: string, change: (part: string) => string): string {
   return text
     .split(/(\\text\{[^{}]*\})/)
@@ -47,7 +47,7 @@ const TWO_LETTER_WORDS = new Set(
   'no on is or of go at it to up by in an as am pm be he me we my us so if do'.split(' '),
 );
 
-/** Whether `text`, outside `\text{…}` too, has a run of letters that is a word and not a product of variables. */
+/** Whether `text` has a word, in `\text{…}` or as a run of letters that is not a product of variables. */
 export function hasWord(text: string): boolean {
   if (text.includes('\\text{') || /\P{ASCII}/u.test(text)) return true;
   const bare = text.replace(/\\[a-zA-Z]+/g, ' ').trim();
@@ -55,8 +55,9 @@ export function hasWord(text: string): boolean {
 }
 
 /**
- * What makes two answers in words the same: letters, digits and operators, without case, spacing and punctuation.
- * Null when `text` is not an answer in words: `\text{even}`, `(C)`, `Evelyn`, `no solution` are; `2x`, `xy`, `3 apples` are not.
+ * The text by which two answers in words are compared: letters, digits and operators, without case, spacing and punctuation.
+ * Null when `text` is not an answer in words: `\text{even}`, `(C)`, `Evelyn`, `no solution` are answers in words; `2x`, `xy`, `3 apples`
+ * are not.
  */
 export function wordKey(text: string): string | null {
   const plain = text.replace(/\\text\{([^{}]*)\}/g, ' $1 ').trim();
@@ -75,7 +76,7 @@ const NUMBER_WORDS =
     ' ',
   );
 
-/** `seven` as `7`, from zero to twenty; null for other words. */
+/** The digits of a number word from zero to twenty: `seven` is `7`; null for other words. */
 export function numberWord(key: string): string | null {
   const number = NUMBER_WORDS.indexOf(key);
   return number < 0 ? null : String(number);

@@ -1,14 +1,15 @@
+/** When are two equations, inequalities or named values equal? */
 import { splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
-import { allOf, anyOf, type EngineQuestion, type Verdict } from './equality.ts';
+import { allOf, anyOf, type EngineQuestion, type Equality } from './equality.ts';
 
-/** Terms joined by relations that all point the same way: `2 < x \le 5`, or `x = 5`. There is one more term than signs. */
+/** Terms joined by relation signs that all have the same direction: `2 < x \le 5`, or `x = 5`. There is one term more than signs. */
 export interface Relation {
   readonly terms: readonly string[];
   readonly signs: readonly string[];
 }
 
-/** Reads equations, inequalities (turned so that they read `<` or `\le`), `\ne` and `\in`; null for a single expression and for a list. */
+/** Reads equations, inequalities (turned so that their sign is `<` or `\le`), `\ne` and `\in`; null for a single expression and for a list. */
 export function parseRelation(text: string): Relation | null {
   if (splitTopLevel(text, ',;')?.length !== 1) return null;
   const marked = text.replace(/\\(le|ge|ne|in)(?![a-zA-Z])/g, (_, name: string) => MARKS[name] ?? '');
@@ -21,15 +22,15 @@ export function parseRelation(text: string): Relation | null {
 }
 
 /**
- * A named value equals the bare value (`x=5`, `f(x)=5`, `5`); two with the same name compare by value; equations are equal
- * up to a constant factor, inequalities up to a positive one. Null when neither is a relation.
+ * A named value equals the value alone (`x=5`, `f(x)=5`, `5`). Two values with the same name are compared by value. Equations may differ
+ * by a constant factor, inequalities by a positive one. Null when neither is a relation.
  */
 export function compareRelations(
   a: Relation | null,
   b: Relation | null,
   whole: readonly [string, string],
-  recurse: (a: string, b: string) => Verdict,
-): Verdict | null {
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
   if (a === null && b === null) return null;
   const one = a === null ? null : namedValue(a);
   const two = b === null ? null : namedValue(b);
@@ -45,7 +46,7 @@ export function compareRelations(
   return anyOf([termwise, swapped, proportional(a, b, symmetric)]);
 }
 
-/** `x \approx 5` as `x = 5`, and an exact value without the approximation that follows it: `\frac{\sqrt{3}}{3} \approx 0.577`. */
+/** Writes `x \approx 5` as `x=5`, and removes the approximation after an exact value: `\frac{\sqrt{3}}{3} \approx 0.577`. */
 export function dropApproximation(text: string): string {
   const at = text.search(/\\(?:approx|simeq|cong|doteq)(?![a-zA-Z])/);
   if (at <= 0) return text;
@@ -106,12 +107,12 @@ const NAME = new RegExp(
     .replace(/^(.*)$/s, '^(?:$1)$'),
 );
 
-/** Whether a term only names a quantity (`x`, `a_{37}`, `f(x)`, `|AB|`, `(p, q)`, `V_{1}:V_{2}`), so that what it equals is the answer. */
+/** Whether a term is only the name of a quantity (`x`, `a_{37}`, `f(x)`, `|AB|`, `(p, q)`, `V_{1}:V_{2}`), so that its value is the answer. */
 function isName(term: string): boolean {
   return term.length <= 60 && NAME.test(term) && term !== 'e' && term !== 'i';
 }
 
-function proportional(a: Relation, b: Relation, symmetric: boolean): Verdict {
+function proportional(a: Relation, b: Relation, symmetric: boolean): Equality {
   const terms = [...a.terms, ...b.terms];
   if (!terms.every(engineMayRead)) return false;
   const relation: EngineQuestion['relation'] = symmetric ? 'proportional' : 'positively proportional';

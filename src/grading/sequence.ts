@@ -1,7 +1,8 @@
+/** When are two answers with several values equal: lists, intervals, sets, matrices? */
 import { enclosed, splitTopLevel } from './brackets.ts';
-import { allOf, type Verdict } from './equality.ts';
+import { allOf, type Equality } from './equality.ts';
 
-/** Several values in one answer. `open` and `close` are the brackets, empty for a bare list; the order counts unless `unordered`. */
+/** Several values in one answer. `open` and `close` are the brackets, empty for a list without brackets. */
 export interface Sequence {
   readonly open: string;
   readonly close: string;
@@ -10,7 +11,7 @@ export interface Sequence {
 }
 
 /**
- * Reads a list `1, 2`, tuple or interval `(1,2]`, set `\{1,2\}`, union of those (`A\cup B`) and `1\pm\sqrt{2}` (two values).
+ * Reads a list `1, 2`, a tuple or an interval `(1,2]`, a set `\{1,2\}`, a union (`A\cup B`), and `1\pm\sqrt{2}` (two values).
  * Null for a single value; `(5)` and `{5}` are single values.
  */
 export function parseSequence(text: string): Sequence | null {
@@ -39,18 +40,18 @@ export function parseSequence(text: string): Sequence | null {
     : null;
 }
 
-/** Item by item, or in any order; null when neither is a sequence. Brackets of a different kind mean different things. */
+/** Compares item by item, or in any order; null when neither is a sequence. Sequences with different brackets are not equal. */
 export function compareSequences(
   a: Sequence | null,
   b: Sequence | null,
-  recurse: (a: string, b: string) => Verdict,
-): Verdict | null {
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
   if (a === null && b === null) return null;
   if (a === null || b === null) return false;
   const bareAndSet = (a.open === '' && b.open === '{') || (a.open === '{' && b.open === '');
   if (!bareAndSet && (a.open !== b.open || a.close !== b.close)) return false;
-  // {1} is not 1 when it is an element of a set.
-  const item = (one: string, two: string): Verdict =>
+  // An element {1} of a set is not the element 1.
+  const item = (one: string, two: string): Equality =>
     one.startsWith('\\{') !== two.startsWith('\\{') ? false : recurse(one, two);
   if (a.items.length !== b.items.length || a.items.length > MOST_ITEMS) return false;
   if (a.unordered || b.unordered || sameLabels(a.items, b.items)) {
@@ -64,12 +65,12 @@ const MOST_ITEMS = 40;
 function pairing(
   a: readonly string[],
   b: readonly string[],
-  recurse: (a: string, b: string) => Verdict,
-): Verdict {
+  recurse: (a: string, b: string) => Equality,
+): Equality {
   return { pairing: a.map((one) => b.map((two) => recurse(one, two))) };
 }
 
-/** `x=1, y=2` and `y=2, x=1`: where every value has its own name, the names order them. */
+/** Whether every value has its own name, in any order, as in `x=1, y=2` and `y=2, x=1`. */
 function sameLabels(a: readonly string[], b: readonly string[]): boolean {
   const labels = (list: readonly string[]): string[] =>
     list.map((item) => /^([^=<>]+)=/.exec(item)?.[1] ?? '').toSorted();
@@ -94,7 +95,7 @@ function expandable(text: string): boolean {
   return expandPlusMinus(text).length > 1;
 }
 
-/** `a\pm b` is the two values `a+b` and `a-b`; several signs in one value are left, as their signs may belong together. */
+/** Writes `a\pm b` as the two values `a+b` and `a-b`. A value with several signs stays, because its signs may belong together. */
 function expandPlusMinus(text: string): string[] {
   const parts = text.split('\\pm');
   const [before = '', after = ''] = parts;
@@ -103,13 +104,13 @@ function expandPlusMinus(text: string): string[] {
   return [`${before}${plus}${after.trimStart()}`, `${before}-${after.trimStart()}`];
 }
 
-/** A matrix, a system of equations (`cases`) or a determinant, as written: rows of cells. */
+/** A matrix, a system of equations (`cases`) or a determinant: rows of cells. */
 export interface Matrix {
   readonly kind: 'matrix' | 'cases' | 'determinant' | 'norm';
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Reads `\begin{pmatrix}…\end{pmatrix}` and its relatives; the kind of bracket around a matrix does not matter. */
+/** Reads `\begin{pmatrix}…\end{pmatrix}` and similar environments. The brackets around a matrix do not matter. */
 export function parseMatrix(text: string): Matrix | null {
   const match = /^[[(]?\\begin\{([a-zA-Z]*)\*?\}(?:\{[lcr|]*\})?(.*)\\end\{[a-zA-Z]*\*?\}[\])]?$/s.exec(text);
   const kind = match === null ? undefined : KINDS.get(match[1] ?? '');
@@ -128,12 +129,12 @@ export function parseMatrix(text: string): Matrix | null {
   };
 }
 
-/** Cell by cell; null when neither is a matrix. A matrix equals nothing but a matrix, a sum of matrices is not worked out. */
+/** Compares cell by cell; null when neither is a matrix. Only a matrix can equal a matrix: a sum of matrices is not computed. */
 export function compareMatrices(
   a: Matrix | null,
   b: Matrix | null,
-  recurse: (a: string, b: string) => Verdict,
-): Verdict | null {
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
   if (a === null && b === null) return null;
   if (a === null || b === null || a.kind !== b.kind || a.rows.length !== b.rows.length) return false;
   const columns = b.rows;

@@ -1,6 +1,6 @@
-/** One spelling for every symbol: Unicode characters and LaTeX synonyms become the command the rest of the grader knows. */
+/** How is every symbol written in one spelling? Unicode characters and LaTeX synonyms become the command that the grader knows. */
 
-/** `text` with Unicode mathematics as LaTeX (`√`, `²`, `½`, `≤`, `π`), other compatibility characters folded. */
+/** Writes Unicode mathematics (`√`, `²`, `½`, `≤`, `π`) as LaTeX, and other compatibility characters in their NFKC form. */
 export function unicodeToLatex(text: string): string {
   const latex = text
     .replace(/[\u200b-\u200f\u2060\ufeff\u00ad]/g, '')
@@ -18,7 +18,7 @@ export function unicodeToLatex(text: string): string {
     .replace(/[\u2018\u2019\u2032]/g, "'");
 }
 
-/** `text` with one command for each meaning: `\dfrac`, `\leq`, `\lt`, `\varnothing`, `\dots`, … */
+/** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, …) by one of them. */
 export function canonicalCommands(text: string): string {
   return text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
 }

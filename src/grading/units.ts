@@ -1,14 +1,15 @@
+/** Which part of an answer is its unit? */
 import { parseRational } from './numbers.ts';
 
-/** A quantity without its unit. `unit` is null for none and for words that are not in the table below. */
+/** A value and its unit. `unit` is null when there is none, and for words that are not in the table of units. */
 export interface Quantity {
   readonly value: string;
   readonly unit: string | null;
 }
 
 /**
- * Takes a unit off the end (`5\text{ cm}^2`, `10weeks`, `50\%`, `90^{\circ}`) or a currency sign off the front. Words for
- * powers of ten multiply (`3 million`); words that change the value in another way (`5 below zero`) are left alone.
+ * Splits a unit off the end (`5\text{ cm}^2`, `10weeks`, `50\%`, `90^{\circ}`) or a currency sign off the front. Words for powers of ten
+ * multiply the value (`3 million`); texts with words that change the value in another way (`5 below zero`) stay whole.
  */
 export function splitUnit(text: string): Quantity {
   const money = /^(-?)\s*\\\$\s*(-?)(?=[\d.\\(])/.exec(text);
@@ -49,7 +50,7 @@ function splitWords(text: string): Quantity {
 const UNIT_TOKEN =
   /(?:\\text\{[^{}]*\}|(?<![A-Za-z\\])[ap]\.\s?m\.?|(?<![A-Za-z\\])[A-Za-z]{2,}\.?|(?<=[/\d\s])[mgsh](?=$|\^|\/)|\s+|\/|\^\{?[23]\}?)$/;
 
-/** The words and powers at the end of `text`, found token by token from the right; a unit is no longer than this looks. */
+/** The words and powers at the end of `text`, found token by token from the right, in the last 100 characters. */
 function unitTail(text: string): string {
   const end = text.slice(-100);
   let at = end.length;
@@ -66,13 +67,14 @@ function unitTail(text: string): string {
 const CHANGES_VALUE =
   /\b(?:and|or|to|by|below|under|negative|minus|plus|more|less|fewer|zero|above|over|not|factorial|squared|cubed|hal(?:f|ves)|thirds?|fourths?|quarters?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|base|mod|modulo|remainder|if|when|for|where|except|infinity|times|sin|cos|tan|log|ln|pi|sqrt)\b/i;
 
-/** Bare words after a number: words of three letters and more, or a short unit that cannot be a product of variables. */
+/** Short units that cannot be a product of variables. */
 const SHORT = new Set(
   'cm mm km nm kg mg lb lbs oz ft in mi yd hr hrs ms ml mL mph kph sq cu am pm AM PM a.m p.m of per'.split(
     ' ',
   ),
 );
 
+/** Whether a word after a number is a unit: it has three letters or more, or is a short unit. */
 function isBareUnit(word: string, index: number, words: readonly string[]): boolean {
   const [, name = '', power = ''] = /^([A-Za-z.]*?)\.?(\^\{?[23]\}?)?$/.exec(word) ?? [];
   if (SHORT.has(name) || /^[A-Za-z]{3,}$/.test(name)) return true;
@@ -147,7 +149,7 @@ const UNITS: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** The name of a unit in the table, with its power (`cm^2`), or null: an unknown word says nothing about the value. */
+/** The name of a unit in the table, with its power (`cm^2`); null for an unknown word, which does not change the value. */
 function canonicalUnit(words: string): string | null {
   const lower = words
     .toLowerCase()

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
-import { datasets, type DatasetTask, type OtherSet } from '../config/tasks.ts';
+import { hubDatasets, type DatasetTask, type OtherSet } from '../config/tasks.ts';
 import { heldOutPart, nameOf, readPart, trainingPart } from './hub.ts';
 import { apartFrom, byText, type ByText, type LeftOut, type Problem, type Splits } from './problem.ts';
 import { filledText, readProblems, type ReadProblems, rowOf, type RowShape } from './rows.ts';
@@ -89,7 +89,7 @@ async function questionsOf(
     const path = resolve(other);
     return { name: path, problems: all(await readProblems(path, anyQuestion, true)) };
   }
-  const { kind, revision = datasets[kind].revision, dataset_path } = other;
+  const { kind, revision = hubDatasets[kind].revision, dataset_path } = other;
   const part = {
     ...heldOutPart({ kind, revision, dataset_path }),
     setting: 'its dataset_path in task.decontaminate',

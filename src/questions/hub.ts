@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import { isThere } from '../config/load.ts';
-import { type Dataset, datasets, type DatasetTask } from '../config/tasks.ts';
+import { pathExists } from '../config/load.ts';
+import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { DatasetNotReachable, InvalidTaskFile } from './errors.ts';
@@ -16,8 +16,8 @@ import {
 } from './rows.ts';
 
 /** A split of a dataset: where it is and what its rows are. */
-export type DatasetPart = {
-  readonly dataset: Dataset;
+export type HubSplit = {
+  readonly dataset: HubDataset;
   readonly split: string;
   /** Those of its rows that are asked, where they have levels. */
   readonly levels: readonly number[] | undefined;
@@ -35,9 +35,9 @@ export type HeldOutSettings = Pick<DatasetTask, 'kind' | 'revision' | 'dataset_p
 };
 
 /** The part of a task that measures. */
-export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSettings): DatasetPart {
+export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSettings): HubSplit {
   return {
-    dataset: datasets[kind],
+    dataset: hubDatasets[kind],
     split: 'test',
     levels,
     shape: shapeOf[kind](levels),
@@ -48,7 +48,7 @@ export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSet
 }
 
 /** The part of a task that is trained on. */
-export function trainingPart(task: DatasetTask): DatasetPart {
+export function trainingPart(task: DatasetTask): HubSplit {
   if (task.kind !== 'math-500') {
     // MMLU's auxiliary_train comes from other tests and names no subjects; this split is of the same kind as the test split.
     return { ...heldOutPart(task), split: task.kind === 'mmlu' ? 'validation' : 'train' };
@@ -66,7 +66,7 @@ const shapeOf: Record<DatasetTask['kind'], (levels?: readonly number[]) => RowSh
 };
 
 /** What to call a part in messages, e.g. `EleutherAI/hendrycks_math (train, levels 1, 2, 3)`. */
-export function nameOf({ dataset, split, levels, folder }: DatasetPart): string {
+export function nameOf({ dataset, split, levels, folder }: HubSplit): string {
   const which = [
     split,
     ...(levels === undefined ? [] : [`levels ${levels.join(', ')}`]),
@@ -98,7 +98,7 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
   const { name, revision } = version;
   const repo = { type: 'dataset', name } as const;
   const cached = join(getHFHubCachePath(), getRepoFolderName(repo), 'snapshots', revision, path);
-  if (isThere(cached)) return cached;
+  if (pathExists(cached)) return cached;
   if (isOffline()) {
     throw new DatasetNotReachable(version, path, `HF_HUB_OFFLINE is set, and ${cached} is not there`);
   }
@@ -147,7 +147,7 @@ function causeOf(error: unknown): string {
  * @throws as `datasetFiles` and `readProblems` do
  */
 export async function readPart(
-  part: DatasetPart,
+  part: HubSplit,
   skipUnreadable: boolean,
   signal?: AbortSignal,
 ): Promise<ReadProblems> {
@@ -169,7 +169,7 @@ export async function readPart(
  * @throws InvalidTaskFile when the local copy has not all of them
  * @throws DatasetNotReachable
  */
-export async function datasetFiles(part: DatasetPart, signal?: AbortSignal): Promise<string[]> {
+export async function datasetFiles(part: HubSplit, signal?: AbortSignal): Promise<string[]> {
   const { dataset, split, revision, folder, setting } = part;
   const paths = dataset.configs.map((config) =>
     dataset.file.replace('{config}', config).replace('{split}', split),
@@ -182,11 +182,11 @@ export async function datasetFiles(part: DatasetPart, signal?: AbortSignal): Pro
 }
 
 /** As the hub has them, or all configs in one file that is named after the split. */
-function localFiles({ dataset, split, setting }: DatasetPart, folder: string, paths: string[]): string[] {
-  const [lacking] = paths.filter((path) => !isThere(join(folder, path)));
+function localFiles({ dataset, split, setting }: HubSplit, folder: string, paths: string[]): string[] {
+  const [lacking] = paths.filter((path) => !pathExists(join(folder, path)));
   if (lacking === undefined) return paths.map((path) => join(folder, path));
   const whole = [`${split}.jsonl`, `${split}.parquet`];
-  const [found] = whole.filter((name) => isThere(join(folder, name)));
+  const [found] = whole.filter((name) => pathExists(join(folder, name)));
   if (found !== undefined) return [join(folder, found)];
   const looked = [lacking, ...whole.filter((name) => name !== lacking)].join(', nor ');
   const message = `${setting} names it as a copy of ${dataset.name}, but it has no ${looked}`;

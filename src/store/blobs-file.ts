@@ -1,4 +1,4 @@
-/** Bytes as files below a folder, on a local disk or one that several hosts share. */
+/** How does a folder keep the bytes of a store, on a local disk or on one that several hosts share? */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import {
   writeError,
 } from './files/atomic.ts';
 
-/** Blobs below a folder, which is made when something is written. */
+/** Blobs as files in a folder. The folder is made at the first write. */
 export function fileBlobs(folder: string): Blobs {
   const root = resolve(folder);
   const pathOf = (name: string) => join(root, checkedName(name));
@@ -102,7 +102,7 @@ export function fileBlobs(folder: string): Blobs {
     async tidy(name) {
       const entries = await unlessMissing(readdir(pathOf(name), { recursive: true, withFileTypes: true }));
       const left = (entries ?? []).filter((entry) => isTemporary(entry.name));
-      // One may lie within another.
+      // One of them may be inside another.
       await Promise.all(
         left.map((entry) => rm(join(entry.parentPath, entry.name), { recursive: true, force: true })),
       );
@@ -117,8 +117,8 @@ export function fileBlobs(folder: string): Blobs {
 }
 
 /**
- * Gives a file its name unless the name is taken: false then. A hard link is the one step that every shared file system does for
- * one host only. Where a file system has none, the file is written in place: a kill in that moment can leave a part of it.
+ * Gives a file its name; false when the name is taken. A hard link is the only step that every shared file system grants to one host
+ * only. On a file system without hard links the file is written in place, where a kill can leave a part of it.
  */
 async function linkOnce(temporary: string, path: string): Promise<boolean> {
   try {
@@ -157,7 +157,7 @@ async function* hashed(content: Content, hash: ReturnType<typeof createHash>): A
   }
 }
 
-/** Null for a file that another host has made and this one cannot see yet. */
+/** The hash of a file; null when this host cannot see the file yet, because another host has made it. */
 async function sha256OrNull(path: string): Promise<string | null> {
   const hash = createHash('sha256');
   try {
@@ -169,7 +169,7 @@ async function sha256OrNull(path: string): Promise<string | null> {
   return hash.digest('hex');
 }
 
-/** The names of files below a folder, of whose entries only those that begin with `start` count. */
+/** The names of the files below a folder, from those of its entries that begin with `start`. */
 async function namesBelow(folder: string, above: string, start: string): Promise<string[]> {
   const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
   const chosen = entries.filter(({ name }) => name.startsWith(start) && !isTemporary(name));
@@ -182,7 +182,7 @@ async function namesBelow(folder: string, above: string, start: string): Promise
   return [...files, ...within.flat()];
 }
 
-/** Only these two codes mean that there is no such file; any other failure (rights, too many open files) is thrown. */
+/** Whether an error means that there is no such file. Other failures (rights, too many open files) do not mean that. */
 function isMissing(error: unknown): boolean {
   const code = errorCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR';

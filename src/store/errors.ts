@@ -1,6 +1,7 @@
+/** What can go wrong in a store, and what can the user do? */
 import { ColloquyError, exitCodes } from '../errors.ts';
 
-/** An artifact that is referred to is not there, or was never finished. */
+/** A referenced artifact does not exist, or was never finished. */
 export class ArtifactMissing extends ColloquyError {
   override name = 'ArtifactMissing' as const;
   readonly retryable = false;
@@ -17,7 +18,7 @@ export class ArtifactMissing extends ColloquyError {
   }
 }
 
-/** The bytes of an artifact are not those that were written. */
+/** The bytes of an artifact are not the bytes that were written. */
 export class ArtifactDamaged extends ColloquyError {
   override name = 'ArtifactDamaged' as const;
   readonly retryable = false;
@@ -38,7 +39,7 @@ export class ArtifactDamaged extends ColloquyError {
   }
 }
 
-/** Another host has put something under this name, and this host cannot read it yet. */
+/** Another host has written this file, and this host cannot read it yet. */
 export class NotVisibleYet extends ColloquyError {
   override name = 'NotVisibleYet' as const;
   readonly retryable = true;
@@ -48,13 +49,13 @@ export class NotVisibleYet extends ColloquyError {
 
   constructor(path: string) {
     super(
-      `${path} was just written by another host and cannot be read here yet. It is tried again by itself.`,
+      `${path} was just written by another host and cannot be read here yet. It is read again automatically.`,
     );
     this.path = path;
   }
 }
 
-/** There is no room left (disk, quota or the process's limit on a file's size). Nothing that was complete is lost. */
+/** There is no room left (disk, quota or the process's limit on a file's size). No complete file is lost. */
 export class DiskFull extends ColloquyError {
   override name = 'DiskFull' as const;
   readonly retryable = false;
@@ -64,14 +65,14 @@ export class DiskFull extends ColloquyError {
 
   constructor(path: string, cause: Error) {
     super(
-      `No room left to write ${path} (${cause.message}). Free some space; the work goes on where it was.`,
+      `No room left to write ${path} (${cause.message}). Free some space; the work continues where it stopped.`,
       { cause },
     );
     this.path = path;
   }
 }
 
-/** The store's folder refuses to be written to: its rights, a disk mounted read-only, a file where a folder should be. */
+/** The store's folder cannot be written: missing rights, a disk mounted read-only, or a file in the place of a folder. */
 export class StoreNotWritable extends ColloquyError {
   override name = 'StoreNotWritable' as const;
   readonly retryable = false;
@@ -88,7 +89,7 @@ export class StoreNotWritable extends ColloquyError {
   }
 }
 
-/** Another attempt has begun the same work. This one has stopped; Temporal has its successor's answer. */
+/** Another attempt has begun the same work, so this one has stopped. Temporal uses the result of the other one. */
 export class ClaimLost extends ColloquyError {
   override name = 'ClaimLost' as const;
   readonly retryable = true;
@@ -101,7 +102,7 @@ export class ClaimLost extends ColloquyError {
   }
 }
 
-/** A series' ledger cannot be read, so it is not known which agents a night should go on from. */
+/** A series' ledger cannot be read, so it is not known from which agents a night should continue. */
 export class SeriesDamaged extends ColloquyError {
   override name = 'SeriesDamaged' as const;
   readonly retryable = false;
@@ -111,9 +112,9 @@ export class SeriesDamaged extends ColloquyError {
 
   constructor(path: string, what: string) {
     super(
-      `${path} ${what}. Without it nobody knows what the series has come to, and it is not begun again from the base model ` +
-        "unasked. Put the file and its .ref.json back, from a backup or from the night's own copy (runs/NIGHT/night/), then retry. " +
-        'Or move its folder and those of all later nights out of the series, to go on from the night before.',
+      `${path} ${what}. Without it the state of the series is unknown, and the series does not begin again from the base model ` +
+        "by itself. Put the file and its .ref.json back, from a backup or from the night's own copy (runs/NIGHT/night/), then retry. " +
+        'Or move its folder and those of all later nights out of the series, to continue from the night before.',
     );
     this.path = path;
   }

@@ -1,3 +1,4 @@
+/** Which model is it, is it whole, and where is it? Base models, fine-tunes by content address, and the agents that have them. */
 import { createHash } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,16 +14,16 @@ import { readDocument } from './files/documents.ts';
 import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
 import type { Store } from './store.ts';
 
-/** A model that was not made here: which one it is, and who answers for it. */
+/** A model that was not made here, and the endpoint that serves it. */
 export const baseModelSchema = z
   .strictObject({
     /** The name of the endpoint that serves it. */
     endpoint: z.string(),
     /** A folder, a hub id, or the server's name for it. */
     name: z.string(),
-    /** A commit of the hub; null for a folder, or for whatever the server has under the name. */
+    /** A commit of the hub; null for a folder, and for a model that a server names. */
     revision: z.string().nullable(),
-    /** Names its weights by their hash, in short (see `baseModelHash`); its name where another host keeps them. */
+    /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),
   })
   .readonly();
@@ -34,14 +35,14 @@ const contentAddress = z.string().regex(/^[0-9a-f]{64}$/);
 export const modelSchema = z
   .strictObject({
     base: baseModelSchema,
-    /** null is the base model itself. */
+    /** Null for the base model itself. */
     tuned: z
       .strictObject({
-        /** The content address: a hash of all that determines the weights (base, data, settings, seed, initial model). */
+        /** The content address: a hash of everything that determines the weights (base, data, settings, seed, initial model). */
         key: contentAddress,
-        /** `adapter`: a folder in PEFT's format, to be put on the base. `full`: a whole model. */
+        /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
         form: z.enum(['adapter', 'full']),
-        /** What it was trained by: `sft` is supervised fine-tuning. */
+        /** The objective of the training: `sft` is supervised fine-tuning. */
         objective: z.enum(['sft']),
       })
       .readonly()
@@ -50,19 +51,24 @@ export const modelSchema = z
   .readonly();
 export type Model = z.infer<typeof modelSchema>;
 
-/** The model that `base` is before any fine-tune. */
+/** `base` without a fine-tune. */
 export function untuned(base: BaseModel): Model {
   return { base, tuned: null };
 }
 
-/** Names the weights of a model: two models of one name answer alike. */
+/** The result of a fine-tune of `base`. Only this form and objective exist yet. */
+export function adapterOf(base: BaseModel, key: string): Model {
+  return { base, tuned: { key, form: 'adapter', objective: 'sft' } };
+}
+
+/** A name for the weights of a model: models with the same name give the same answers. */
 export function weightsOf({ base, tuned }: Model): string {
   return tuned?.key ?? base.weights;
 }
 
-/** All that a fine-tune's weights depend on. */
+/** Everything that a fine-tune's weights depend on. */
 export type ModelIngredients = {
-  /** Hash of the base model's weights, or its name where another host keeps them. */
+  /** Hash of the base model's weights, or its name where another host has them. */
   readonly base: string;
   /** The key of the adapter that training starts from; null for a new one. */
   readonly init: string | null;
@@ -71,7 +77,7 @@ export type ModelIngredients = {
   readonly seed: number;
 };
 
-/** The content address of a fine-tune: a request for the same weights, in any experiment, finds the finished model. */
+/** The content address of a fine-tune. Every experiment that needs the same weights finds the finished model by it. */
 export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
   const sorted = Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
@@ -80,8 +86,8 @@ export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIng
 }
 
 /**
- * A finished fine-tune whose files all have the bytes that its manifest names; null when there is none. A damaged one is set
- * aside, and has to be made again. A read that fails for another reason throws, and nothing is moved.
+ * The manifest of a finished fine-tune, when all its files have the bytes that the manifest names; null when there is none. A damaged one
+ * is set aside and has to be made again. When a read fails for another reason, that error is thrown and nothing is moved.
  */
 export async function findModel(
   store: Store,
@@ -110,7 +116,7 @@ export async function findModel(
   return null;
 }
 
-/** The file that is written last: a folder with a manifest is a whole model. */
+/** The manifest is written last: a folder with a manifest is a whole model. */
 export function manifestOf(model: Place): Place {
   return below(model, 'manifest.json');
 }
@@ -159,7 +165,11 @@ export async function removeCheckpoints(store: Store, key: string): Promise<void
   await rm(store.checkpoints(key), { recursive: true, force: true });
 }
 
-/** @throws ArtifactMissing when a model is not whole: it has to be made again. Each is read through once a process. */
+/**
+ * Makes sure that models are whole. Each model is read only once a process.
+ *
+ * @throws ArtifactMissing when a model is not whole, and has to be made again
+ */
 export async function requireModels(store: Store, models: readonly Model[]): Promise<void> {
   for (const { tuned } of models) {
     if (tuned === null) continue;
@@ -172,15 +182,10 @@ export async function requireModels(store: Store, models: readonly Model[]): Pro
 
 const readThrough = new Set<string>();
 
-/** A model's content address; null is the base model, which is the series' own. */
+/** A model's content address; null is the base model of the series. */
 const keySchema = contentAddress.nullable();
 
-/** What a fine-tune of `base` makes: the only form and objective that there is. */
-export function adapterOf(base: BaseModel, key: string): Model {
-  return { base, tuned: { key, form: 'adapter', objective: 'sft' } };
-}
-
-/** The agents that a night leaves to the next. */
+/** The agents that a night passes to the next night. */
 export const agentModelsSchema = z.array(
   z.strictObject({ number: z.number().int(), models: z.record(z.string(), keySchema) }),
 );
@@ -205,12 +210,10 @@ function mapValues<Value, Result>(
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }
 
-const hashes = new Map<string, Promise<string>>();
-
 /**
- * Names a base model by its weights: `<file>:<sha256>` of each .safetensors file of a folder, so that another model under the same
- * path is another model. A model that is not a folder here (a hub id) is named by its id. Weights are hashed once a process,
- * as long as their size and time stay.
+ * A base model's name by its weights: `<file>:<sha256>` of each .safetensors file of a folder, so that another model at the same path has
+ * another name. A model that is not a local folder has its hub id as its name. A file is hashed once a process, and again when its size
+ * or time changes.
  */
 export async function baseModelHash(location: string): Promise<string> {
   const names = (await filesIn(location)).filter((name) => name.endsWith('.safetensors')).toSorted();
@@ -220,7 +223,7 @@ export async function baseModelHash(location: string): Promise<string> {
   );
 }
 
-/** None when it is no folder here. Any other failure is no answer to what the model is. */
+/** The names in a folder; none when it is not a local folder. Other failures are thrown: they do not mean that it is not local. */
 async function filesIn(location: string): Promise<string[]> {
   try {
     return await readdir(location);
@@ -230,6 +233,8 @@ async function filesIn(location: string): Promise<string[]> {
   }
 }
 
+const hashes = new Map<string, Promise<string>>();
+
 async function hashOnce(folder: string, name: string): Promise<string> {
   const { size, mtimeMs } = await stat(join(folder, name));
   const key = `${join(folder, name)}:${size}:${mtimeMs}`;
@@ -237,7 +242,7 @@ async function hashOnce(folder: string, name: string): Promise<string> {
   if (known !== undefined) return known;
   const hash = hashOf(folder, name);
   hashes.set(key, hash);
-  // A read that failed is tried again by the next who asks.
+  // After a failed read the next call tries again.
   hash.catch(() => hashes.delete(key));
   return hash;
 }

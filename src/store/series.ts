@@ -1,4 +1,4 @@
-/** The documents of a night: its plan, in its own folder, and its entry in the series' ledger. */
+/** What does a night of a series read and leave? Its plan, in its own folder, and its entry in the series' ledger. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { HeldOutQuestion } from '../algorithm/question.ts';
@@ -19,23 +19,23 @@ const askedSchema = z
   )
   .readonly();
 
-/** What a night begins with. */
+/** The agents with which a night begins. */
 const startSchema = z.strictObject({
   /** The night that left these agents; null for the base model. */
   night: z.string().nullable(),
   agents: agentModelsSchema,
-  /** The experiment and the iteration whose held-out debates were these agents'; null when they have not been evaluated. */
+  /** The experiment and the iteration that evaluated these agents; null when they have not been evaluated. */
   evaluated: z.strictObject({ experiment: z.string(), iteration: z.number().int() }).nullable(),
 });
 export type NightStart = z.infer<typeof startSchema>;
 
-/** NIGHT/night/plan.json: made when the night begins, and the same however often the night is started again. */
+/** NIGHT/night/plan.json: made when the night begins. It stays the same when the night is started again. */
 export const nightPlanSchema = z.strictObject({
   formatVersion: z.literal(1),
   series: z.string(),
-  /** The hash of the resolved config that it was made for. */
+  /** The hash of the resolved config for which it was made. */
   configSha256: z.string(),
-  /** The ledger's last night that counts, when this one was planned; 0 for none. */
+  /** The number of the last accepted night when this one was planned; 0 for none. */
   head: z.number().int(),
   start: startSchema,
   /** The number of its first training question in the series. */
@@ -44,22 +44,22 @@ export const nightPlanSchema = z.strictObject({
 });
 export type NightPlan = z.infer<typeof nightPlanSchema>;
 
-/** series/SERIES/night-NNNNN/night.json: a finished night. It is never changed. */
+/** series/SERIES/night-NNNNN/night.json: a finished night. It never changes. */
 export const nightEntrySchema = nightOutcomeSchema.extend({
   formatVersion: z.literal(1),
   /** The night's name. */
   experiment: z.string(),
-  /** First that of the agents with which it began, then one after each iteration. */
+  /** First the evaluation of the agents with which it began, then one after each iteration. */
   evaluations: z.array(evaluationSchema).min(1),
   maxDrop: z.number(),
-  /** The agents that it made, carried on or not. */
+  /** The agents that it made, also when the night is rejected. */
   made: agentModelsSchema,
-  /** What the next night begins with; null when this night does not count, because another one finished first. */
+  /** The start of the next night; null when this night does not count, because another one finished first. */
   next: startSchema.nullable(),
   asked: askedSchema,
   /** The number of the next night's first training question. */
   position: z.number().int(),
-  /** The settings that no night of the series may change. */
+  /** The settings that no night of the series may change: see `fixedSettings`. */
   fixed: z.record(z.string(), z.unknown()),
   /** The hash of the held-out questions, which are the same for all nights of the series: see `heldOutHash`. */
   heldOut: z.string().optional(),
@@ -69,15 +69,15 @@ export const nightEntrySchema = nightOutcomeSchema.extend({
 export type NightEntry = z.infer<typeof nightEntrySchema>;
 
 /**
- * The finished nights of a series, in the order in which they were finished; none when there is no such series. The ledger has a
- * folder for each night, numbered without gaps and never changed; the entry in it is put last, once, and commits the night.
+ * The finished nights of a series, in the order in which they were finished; none when the series does not exist. The ledger has a
+ * folder for each night, numbered without gaps, which never changes. The entry in it is written last and commits the night.
  *
  * @throws SeriesDamaged when an entry is damaged or missing
  */
 export async function readLedger(store: Store, series: string): Promise<NightEntry[]> {
   const files = seriesFiles(store, series);
   const names = await store.blobs.list(`${files.folder.name}/night-`);
-  // A night's entry, or the seal of one that is gone: a folder without either was never committed.
+  // A committed night has an entry, or the seal of an entry that is lost.
   const committed = names.flatMap(
     (name) => /\/night-(\d+)\/night\.json(?:\.ref\.json)?$/.exec(name)?.[1] ?? [],
   );
@@ -86,7 +86,7 @@ export async function readLedger(store: Store, series: string): Promise<NightEnt
   for (let sequence = 1; ; sequence++) {
     const place = files.entry(sequence);
     const entry = await orSeriesDamaged(place, () => readDocument(place, nightEntrySchema));
-    // A list may not show another host's night yet, so one more name is asked for.
+    // The list may not show another host's night yet, so one more name is read.
     if (entry === null && sequence > newest) return entries;
     if (entry === null) throw new SeriesDamaged(place.where, 'is missing');
     if (entry.sequence !== sequence || entry.series !== series)
@@ -104,7 +104,7 @@ export async function heldOutOf(store: Store, series: string): Promise<HeldOutQu
 }
 
 /**
- * Adds a night. Of several writers of the same number, on whatever hosts, one gets true; the others get false and change nothing.
+ * Adds a night. Of several writers of the same number, on any hosts, one gets true; the others get false and change nothing.
  *
  * @throws DiskFull, StoreNotWritable; NotVisibleYet when another host's night of this number cannot be read here yet
  */
@@ -126,7 +126,7 @@ export async function addToLedger(
   return true;
 }
 
-/** Names held-out questions by their content. */
+/** A name for held-out questions that depends on their content. */
 export function heldOutHash(heldOut: readonly HeldOutQuestion[]): string {
   return createHash('sha256').update(JSON.stringify(heldOut)).digest('hex').slice(0, 16);
 }

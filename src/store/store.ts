@@ -1,48 +1,49 @@
-/** The names of all files and folders of a store. Only this module makes them, so that it is the one place to look where a datum is. */
+/** Where in a store is it? No other module makes the names of the store's files and folders. */
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 
-/** What experiments leave behind, and what they go on from. Nothing is made until something is written. */
+/** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {
   readonly blobs: Blobs;
   /** For people: where the store is. */
   readonly root: string;
   /**
-   * The folder of this worker's own files: journals, checkpoints, logs, Temporal's database. Absolute. A store of files keeps them in
-   * its own folder, so that workers that share the store share the journals.
+   * The absolute path of the folder with this worker's own files: journals, checkpoints, logs, Temporal's database. A store of files has
+   * them in its own folder, so that workers that share the store share the journals.
    */
   readonly local: string;
   /** Logs of workers and engines: a local folder. */
   readonly logs: string;
   /** The file or folder that a reference names. */
   place(name: string): Place;
-  /** The folder of an experiment. @throws ZodError when it is no experiment's name, so that nothing outside is touched */
+  /** The folder of an experiment. @throws ZodError when the name is not valid, so that no path leads out of the store */
   experiment(name: string): Place;
-  /** The folder of a series of nights. @throws ZodError when it is no series' name */
+  /** The folder of a series of nights. @throws ZodError when the name is not valid */
   series(name: string): Place;
-  /** The folder of a study. @throws ZodError when it is no study's name */
+  /** The folder of a study. @throws ZodError when the name is not valid */
   study(name: string): Place;
   /** The folder of a finished fine-tune, by its content address. */
   model(key: string): Place;
-  /** The request that a fine-tune was begun with, so that it can be made again. */
+  /** The request with which a fine-tune was begun, so that the model can be made again. */
   modelRequest(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
   /**
-   * A journal of answers that experiments share: a local file. @throws ZodError when `name` could be a path
+   * A journal of answers that experiments share: a local file.
    *
-   * @param shard which questions of which iteration
+   * @param shard which questions of which iteration: see `shardName`
+   * @throws ZodError when `name` is not valid
    */
   sharedAnswers(name: string, seed: string, shard: string): string;
 };
 
 /**
- * Opens the store at `root`, a folder; by default at COLLOQUY_STORE, or else `runs/` in the project.
+ * Opens the store at `root`, a folder. Default: COLLOQUY_STORE, or `runs/` in the project.
  *
- * @param blobs what keeps the bytes, when it is not this folder
+ * @param blobs where the bytes are kept. Default: in `root`
  */
 export function openStore(
   root: string = process.env['COLLOQUY_STORE'] || join(projectRoot, 'runs'),
@@ -68,21 +69,21 @@ export function openStore(
 }
 
 /**
- * The questions that are debated: those that train; the held-out ones, that measure; the held-out ones again, for the majority at
- * equal tokens (`vote`); and the held-out ones of another task, for zero-shot transfer.
+ * The questions of a step: `train`, the training questions; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
+ * majority at equal tokens; `transfer-NAME`, the held-out questions of another task, for zero-shot transfer.
  */
 export type QuestionSet = 'train' | MeasuredSet;
 export type MeasuredSet = 'heldout' | 'vote' | `transfer-${string}`;
 
-/** Names a shard of questions within an experiment, and within those that share answers. */
+/** The name of a shard of questions, within an experiment and within the experiments that share answers. */
 export function shardName(iteration: number, set: QuestionSet, shard: number): string {
   return `i${iteration}-${set}-s${numbered(shard)}`;
 }
 
-/** The name of the page with all held-out debates, which stands beside the report. */
+/** The name of the page with all held-out debates, which is in the same folder as the report. */
 export const debateBrowserFile = 'debates.html';
 
-/** The files of an experiment. A name is a function of what the file holds, so that finished work is found. */
+/** The files of an experiment. A file's name depends only on what the file is, so that finished work is found again. */
 export function experimentFiles(store: Store, experiment: string) {
   const folder = store.experiment(experiment);
   const iterationFolder = (iteration: number) => below(folder, `iteration-${iteration}`);
@@ -94,17 +95,17 @@ export function experimentFiles(store: Store, experiment: string) {
     folder,
     config: below(folder, 'config.json'),
     questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),
-    /** Gold answers of the training questions, apart from them: only `label_source: gold` opens this file. */
+    /** The gold answers of the training questions. Only `label_source: gold` opens this file. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
     leftOut: below(folder, 'questions', 'left-out.json'),
-    /** What all of an iteration's names begin with. */
+    /** The folder of an iteration. */
     iteration: iterationFolder,
-    /** The folder of the debates, a file for each shard of questions. */
+    /** The folder of the debates, with a file for each shard of questions. */
     debates: (iteration: number, set: QuestionSet) => within(iteration, folderOf(set)),
     /** The debates of a shard of questions, 0 the first. */
     shard: (iteration: number, set: QuestionSet, shard: number) => shardFile(iteration, set, shard, 'jsonl'),
-    /** The answers of a shard as they came: a local file. */
+    /** The answers of a shard, in the order in which they came: a local file. */
     shardJournal: (iteration: number, set: QuestionSet, shard: number) =>
       journal(shardFile(iteration, set, shard, 'journal.jsonl')),
     dataset: (iteration: number, agent: number, role: string) =>
@@ -114,30 +115,30 @@ export function experimentFiles(store: Store, experiment: string) {
       within(iteration, set === 'heldout' ? 'outcomes.jsonl' : `outcomes-${set}.jsonl`),
     evaluation: (iteration: number, set: MeasuredSet = 'heldout') =>
       within(iteration, set === 'heldout' ? 'evaluation.json' : `evaluation-${set}.json`),
-    /** How diverse the agents are. */
+    /** The diversity of the agents. */
     diversity: (iteration: number) => within(iteration, 'diversity.json'),
-    /** The scores for it as they came: a local file. */
+    /** The scores for the diversity, in the order in which they came: a local file. */
     diversityJournal: (iteration: number) => journal(within(iteration, 'diversity.journal.jsonl')),
     record: (iteration: number) => within(iteration, 'record.json'),
-    /** Of a night of a series: its plan, and beside it the entry that it made in the series' ledger. */
+    /** For a night of a series: its plan, and a copy of its entry in the series' ledger. */
     nightPlan: below(folder, 'night', 'plan.json'),
     nightEntry: below(folder, 'night', 'night.json'),
     result: below(folder, 'result.json'),
     allOutcomes: below(folder, 'evaluation.jsonl'),
     report: below(folder, 'report.html'),
     debateBrowser: below(folder, debateBrowserFile),
-    /** Where exports go when no other folder is named. */
+    /** The default folder of an export. */
     exported: (what: string) => below(folder, 'export', what),
   };
 }
 export type ExperimentFiles = ReturnType<typeof experimentFiles>;
 
-/** Names an agent's model in datasets and exports, e.g. `agent-1-critic`. */
+/** The name of an agent's model in datasets and exports, e.g. `agent-1-critic`. */
 export function modelName(agent: number, role: string): string {
   return `agent-${agent}-${role}`;
 }
 
-/** The iterations of which an experiment has any file, ascending; 0 is the base model. */
+/** The iterations that an experiment has begun (it has at least one file of them), ascending; 0 is the base model. */
 export async function begunIterations({ folder }: ExperimentFiles): Promise<number[]> {
   const prefix = `${folder.name}/iteration-`;
   const names = await folder.blobs.list(prefix);
@@ -154,16 +155,16 @@ function numbered(shard: number): string {
   return String(shard).padStart(3, '0');
 }
 
-/** The files of a study. Its experiments are in folders of their own, as all experiments. */
+/** The files of a study. Its experiments have folders of their own, like all experiments. */
 export function studyFiles(store: Store, study: string) {
   const folder = store.study(study);
   return {
     folder,
-    /** The experiments that it has. */
+    /** The study's experiments. */
     study: below(folder, 'study.json'),
     /** Every figure of the report. */
     results: below(folder, 'results.json'),
-    /** A table of the report in one of its formats: csv, json, md, tex. */
+    /** A table of the report in one format: csv, json, md or tex. */
     table: (name: string, format: string) => below(folder, `${name}.${format}`),
     report: below(folder, 'report.html'),
   };
@@ -176,9 +177,9 @@ export function seriesFiles(store: Store, series: string) {
   const night = (sequence: number) => below(folder, `night-${String(sequence).padStart(5, '0')}`);
   return {
     folder,
-    /** What a finished night left, 1 the first. */
+    /** The entry of a finished night. Nights count from 1. */
     entry: (sequence: number) => below(night(sequence), 'night.json'),
-    /** The questions that all nights measure with, by their hash. Ledgers of earlier versions had one file without a hash. */
+    /** The held-out questions of all nights, by their hash. In ledgers of earlier versions the name has no hash. */
     heldOut: (hash: string | undefined) =>
       below(night(1), hash === undefined ? 'heldout.jsonl' : `heldout-${hash}.jsonl`),
     report: below(folder, 'report.html'),

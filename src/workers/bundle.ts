@@ -2,7 +2,7 @@ import { createRequire, isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
-import { isThere } from '../config/load.ts';
+import { pathExists } from '../config/load.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The workflows' code in one text, and the files that it was made from. */
@@ -58,7 +58,7 @@ export async function bundleWorkflows(
           for (const module of modules) {
             const path = module.nameForCondition();
             // The bundler's own entry is a file in memory.
-            if (path !== null && isThere(path)) sources.add(path);
+            if (path !== null && pathExists(path)) sources.add(path);
           }
         }),
     ],

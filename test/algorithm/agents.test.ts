@@ -9,7 +9,7 @@ it('all 2N models start as the same base model', () => {
   ]);
 });
 
-it('an agent that is asked in a role which it does not have says so', () => {
+it('an agent has an error for a role that it does not have', () => {
   const [agent] = baseAgents(1, [generation], 'base');
   expect(() => modelOf(agent!, 'critic')).toThrow('Agent 1 has no critic model.');
 });

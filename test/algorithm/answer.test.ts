@@ -26,7 +26,7 @@ describe('the answer in a response', () => {
     ['<think>so \\boxed{3}</think>Done.', '3'],
     ['so \\boxed{3}</think>\n#### 8', '8'],
     ['<think>so \\boxed{3}', '3'],
-  ])('is sought after the thinking first: %j', (response, answer) => {
+  ])('is first searched for after the thinking: %j', (response, answer) => {
     expect(extractAnswer(response)).toBe(answer);
   });
 
@@ -58,7 +58,7 @@ describe('the answer in a response', () => {
     ['The answer is \\(x = 4\\).', 'x = 4'],
     ['The correct answer is: $1,200', '1200'],
     ['The answer is no solution.', 'no solution'],
-  ])('is what the last sentence about an answer says: %j', (response, answer) => {
+  ])('is in the last sentence about an answer: %j', (response, answer) => {
     expect(extractAnswer(response)).toBe(answer);
   });
 
@@ -82,11 +82,11 @@ describe('the answer in a response', () => {
     'Answer:',
     'unanswered: 5 of them',
     '\\boxedx{5}',
-  ])('is null where there is none: %j', (response) => {
+  ])('is null when there is none: %j', (response) => {
     expect(extractAnswer(response)).toBeNull();
   });
 
-  it('is what was put into the box, whatever stands around it', () => {
+  it('is the content of the box, for any text around it', () => {
     const content = fc
       .string({ minLength: 1 })
       .filter((text) => text.trim() !== '' && !/[{}\\]|<\/think>/.test(text));

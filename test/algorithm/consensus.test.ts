@@ -17,11 +17,11 @@ const withAnotherOrder = anyVotes.chain((answers) =>
 );
 
 describe('the majority vote', () => {
-  it('counts answers that are equal though written otherwise as one', async () => {
+  it('counts equal answers as one, also when they are written in different ways', async () => {
     expect(await vote(['8', '7', '07', '7.0', '8'])).toEqual({ answer: '07', votes: 3, tied: 1 });
   });
 
-  it('tells a clear win from a draw', async () => {
+  it('distinguishes a clear win from a tie', async () => {
     expect(await vote(['7', '7', '8'])).toMatchObject({ answer: '7', votes: 2, tied: 1 });
     expect(await vote(['7', '8', '8', '7'])).toMatchObject({ votes: 2, tied: 2 });
     expect(await vote(['7', '8', '9'])).toMatchObject({ votes: 1, tied: 3 });
@@ -44,7 +44,7 @@ describe('the majority vote', () => {
     );
   });
 
-  it('gives an answer that somebody gave, with all its votes, and none has more', async () => {
+  it('gives an answer that an agent gave, with all its votes, and no answer has more', async () => {
     await fc.assert(
       fc.asyncProperty(anyVotes, fc.nat(), async (answers, seed) => {
         const { answer, votes } = await vote(answers, seed);
@@ -80,7 +80,7 @@ describe('the majority vote', () => {
     );
   });
 
-  it('does not depend on how soon equality is decided', async () => {
+  it('does not depend on how long the equality takes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), anyVotes, async (scheduler, answers) => {
         const later = scheduler.scheduleFunction(async (a: string, b: string) => sameNumber(a, b));
@@ -94,7 +94,7 @@ describe('the majority vote', () => {
     ['two', ['9', '10']],
     ['three', ['10', '9', '8']],
     ['four', ['7', '8', '9', '10']],
-  ])('lets each of %s tied answers win equally often, wherever its agent sits', async (_, answers) => {
+  ])('lets each of %s tied answers win equally often, for all positions of its agent', async (_, answers) => {
     const winners: string[] = [];
     for (let seed = 0; seed < 4000; seed++) {
       const { answer, tied } = await vote(answers, seed);
@@ -122,7 +122,7 @@ describe('the majority vote', () => {
     expect(chiSquare(Object.values(tally(pairs)))).toBeLessThan(16.3);
   });
 
-  it('takes an answer for equal to itself without asking', async () => {
+  it('does not ask whether an answer equals itself', async () => {
     const never = () => {
       throw new Error('asked');
     };

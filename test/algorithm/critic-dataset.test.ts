@@ -11,7 +11,7 @@ const anyWeight = fc.oneof(
   fc.double({ min: 0, max: 1, noNaN: true }),
 );
 
-/** In what way w is not honoured to within one row, or a greater set would honour it too; nothing when all is well. */
+/** How a dataset breaks the proportion w by more than a row, or is smaller than w allows; empty when it does neither. */
 function faultsOfMixture(corrected: number, kept: number, weight: number): string[] {
   const made = criticRows(1, correctedAndKept(corrected, kept), { ...settings, criticWeight: weight });
   const total = made.examples.length;
@@ -56,7 +56,7 @@ describe('the critic dataset', () => {
     expect(made.examples[1]?.completion[0].content).toContain('q-2');
   });
 
-  it('has nothing of debates that stopped after round 1: no critic spoke in them', () => {
+  it('has no rows of debates that stopped after round 1, in which no critic answered', () => {
     const made = criticRows(1, [labelled('q-1', [[true]]), labelled('q-2', [[false]])], {
       ...settings,
       criticWeight: 0,
@@ -86,7 +86,7 @@ describe('the critic dataset', () => {
     expect([made.corrected.used, made.kept.used]).toEqual([c, k]);
   });
 
-  it('honours w to within one row and uses all that w allows, for all small sizes', () => {
+  it('keeps the proportion w to within one row and has all rows that w allows, for all small sizes', () => {
     const upTo9 = Array.from({ length: 10 }, (_, size) => size);
     const tenths = Array.from({ length: 11 }, (_, index) => index / 10);
     const faults = upTo9.flatMap((corrected) =>
@@ -95,7 +95,7 @@ describe('the critic dataset', () => {
     expect(faults).toEqual([]);
   });
 
-  it('honours w to within one row and uses all that w allows, for any size and weight', () => {
+  it('keeps the proportion w to within one row and has all rows that w allows, for any size and weight', () => {
     fc.assert(
       fc.property(fc.nat(300), fc.nat(300), anyWeight, (corrected, kept, weight) => {
         expect(faultsOfMixture(corrected, kept, weight)).toEqual([]);
@@ -103,7 +103,7 @@ describe('the critic dataset', () => {
     );
   });
 
-  it('says what each row is, and each is: corrected or kept, the own last response, once', () => {
+  it('has each row once: a corrected or a kept dialogue, with the own last response', () => {
     fc.assert(
       fc.property(anyLabelledDebates, agents, anyWeight, fc.nat(), (debates, agent, criticWeight, seed) => {
         const made = criticRows(agent, debates, { seed, iteration: 1, criticWeight });

@@ -1,4 +1,4 @@
-/** Datasets of one agent as the product writes them: the rows that the algorithm names, each with its text. */
+/** The datasets of one agent in the form in which the product writes them: the algorithm's rows, each with its text. */
 import { type Dataset, type DatasetPart, type Example, rowExample } from '../../src/algorithm/dataset.ts';
 import { criticDataset, generationDataset } from '../../src/algorithm/imitation-datasets.ts';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';

@@ -107,7 +107,7 @@ describe('a debate', () => {
     );
   });
 
-  it('without a parsed answer in the last round has no consensus, and nobody agrees with it', async () => {
+  it('without a parsed answer in the last round has no consensus, and no agent agrees with it', async () => {
     const held = await scripted([
       ['\\boxed{7}', 'no idea'],
       ['\\boxed{7}', ''],
@@ -116,7 +116,7 @@ describe('a debate', () => {
     expect(held.agrees.flat()).not.toContain(true);
   });
 
-  it('makes exactly the requests that its settings call for, each under a name of its own', async () => {
+  it('makes exactly the requests that its settings require, each under a name of its own', async () => {
     await fc.assert(
       fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
         const { requests, held } = await requestsOf(script, settings);
@@ -168,8 +168,8 @@ describe('a debate that stops when round 1 is unanimous', () => {
   it.each<[string, (string | null)[], number]>([
     ['stops when all give equal answers', ['7', '7.0', '07'], 3],
     ['goes on when one differs', ['7', '7', '8'], 6],
-    ['goes on when one cannot be parsed', ['7', '7', null], 6],
-    ['goes on when none can be parsed', [null, null, null], 6],
+    ['continues when one cannot be parsed', ['7', '7', null], 6],
+    ['continues when none can be parsed', [null, null, null], 6],
   ])('%s', async (_, answers, expected) => {
     const { requests } = await requestsOf(revised(answers), { stopWhenUnanimous: true });
     expect(requests).toHaveLength(expected);
@@ -181,7 +181,7 @@ describe('a debate that stops when round 1 is unanimous', () => {
     expect(held.majority).toEqual(held.consensus);
   });
 
-  it('is off by default in the paper: a unanimous debate goes on', async () => {
+  it('is off by default, as in the paper: a unanimous debate continues', async () => {
     const { requests } = await requestsOf(revised(['7', '7', '7']));
     expect(requests).toHaveLength(6);
   });
@@ -197,7 +197,7 @@ describe('whom an agent is shown', () => {
       }),
     );
 
-  it('is never itself, nobody twice, at most max_others, and always of the round before', async () => {
+  it('is never itself and no agent twice, at most max_others, and always of the round before', async () => {
     await fc.assert(
       fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
         const { requests } = await requestsOf(script, { ...settings, prompts: 'terse' });

@@ -7,7 +7,7 @@ import { anyScript, anySettings, said, numbers, scripted } from './scripted-deba
 const evaluate = (iteration: number, outcomes: readonly Outcome[], base: readonly Outcome[]) =>
   figures(iteration, outcomes.map(markOf), base.map(markOf));
 
-/** An outcome in which `single` first answers were right, and the debate as said. */
+/** An outcome with `single` right first answers, and a right or a wrong debate. */
 function outcome(
   questionId: string,
   single: readonly boolean[],
@@ -69,7 +69,7 @@ describe('the outcome of a held-out question', () => {
     });
   });
 
-  it('judges every answer as it stands in the debate, and numbers equal ones alike in all rounds', async () => {
+  it('judges every answer of the debate, and gives equal answers of all rounds the same number', async () => {
     await fc.assert(
       fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
         const held = await scripted(script, settings);
@@ -91,12 +91,12 @@ describe('the outcome of a held-out question', () => {
     );
   });
 
-  it('is read back from its row as it was', async () => {
+  it('is the same when it is read from its row', async () => {
     const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), '7', numbers);
     expect(outcomeSchema.parse(JSON.parse(JSON.stringify(outcome)))).toEqual(outcome);
   });
 
-  it('is wrong throughout when nothing could be parsed', async () => {
+  it('is wrong everywhere when nothing could be parsed', async () => {
     const { single, majority, debate } = await outcomeOf(await scripted([['none'], ['none']]), '7', numbers);
     expect([...single, majority, debate]).toEqual(
       Array.from({ length: 4 }, () => ({ answer: null, correct: false })),

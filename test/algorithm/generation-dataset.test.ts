@@ -16,7 +16,7 @@ describe('the generation dataset', () => {
     ]);
   });
 
-  it('keeps a right first answer that the agent gave up later', () => {
+  it('keeps a right first answer also when the agent changed it later', () => {
     expect(generationRows(1, [labelled('q-1', [[true, false]])])).toHaveLength(1);
   });
 

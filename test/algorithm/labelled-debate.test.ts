@@ -23,7 +23,7 @@ const spoilt = [
 ];
 
 describe('a label', () => {
-  it('is the consensus of the last round, whether that is right or not', async () => {
+  it('is the consensus of the last round, right or wrong', async () => {
     const made = labelByConsensus(await scripted(spoilt), 1);
     expect(made?.matches).toEqual([
       [false, true],
@@ -32,7 +32,7 @@ describe('a label', () => {
     ]);
   });
 
-  it('is the gold answer for STaR, whatever the consensus is', async () => {
+  it('is the gold answer for STaR, for any consensus', async () => {
     const held = await scripted(spoilt);
     const made = await labelByGold(held, { questionId: 'q-1', answer: '7.0' }, numbers);
     expect(made.matches).toEqual([
@@ -46,7 +46,7 @@ describe('a label', () => {
     [1, true],
     [2, true],
     [3, false],
-  ])('with min_votes %i is there for two votes of three: %s', async (minVotes, there) => {
+  ])('with min_votes %i exists for two votes of three: %s', async (minVotes, there) => {
     const held = await scripted([[said(1, 1, '7')], [said(2, 1, '7')], [said(3, 1, '8')]]);
     expect(labelByConsensus(held, minVotes) !== null).toBe(there);
   });
@@ -124,7 +124,7 @@ it("every row made from a debate is the agent's own: a user asks last, and its o
   );
 });
 
-/** All that the critic of an agent could learn from one debate: corrected or kept, whichever it was. */
+/** All rows that the critic of an agent could learn from one debate, corrected or kept. */
 function lessons(agent: number, made: LabelledDebate) {
   return [0, 1].flatMap(
     (criticWeight) => criticRows(agent, [made], { seed: 0, iteration: 1, criticWeight }).examples,

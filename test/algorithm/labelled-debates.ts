@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 import { said } from './scripted-debate.ts';
 
-/** A labelled debate in which the agents' answers matched the label as given: by agent, then by round. */
+/** A labelled debate with the given matches of answers and label: by agent, then by round. */
 export function labelled(questionId: string, matches: readonly (readonly boolean[])[]): LabelledDebate {
   return {
     questionId,
@@ -21,7 +21,7 @@ export function labelled(questionId: string, matches: readonly (readonly boolean
 
 const idOf = (index: number) => `train-${String(index).padStart(5, '0')}`;
 
-/** So many debates of one agent in which it corrected itself, and so many in which it kept its right answer. */
+/** Debates of one agent: `corrected` in which it corrected itself, and `kept` in which it kept its right answer. */
 export function correctedAndKept(corrected: number, kept: number): LabelledDebate[] {
   return Array.from({ length: corrected + kept }, (_, index) =>
     labelled(idOf(index), [[index >= corrected, true]]),
@@ -38,7 +38,7 @@ export const anyLabelledDebates = fc
       );
       return fc.array(byRound, { minLength: 3, maxLength: 3 });
     }),
-    // So many that a part is seldom used whole: only then does the draw matter.
+    // Enough that a part is seldom used whole: only then does the draw matter.
     { maxLength: 40, size: 'max' },
   )
   .map((all) => all.map((matches, index) => labelled(idOf(index), matches)));

@@ -13,7 +13,7 @@ import { hostileTexts } from './hostile-texts.ts';
 const sets = Object.entries(promptSets);
 const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...hostileTexts));
 const anyPrompts = fc.constantFrom(...Object.values(promptSets));
-/** What is expected, by another way than the product's: cut at the placeholder and joined around the text. */
+/** The expected prompt, made in another way than the product's: cut at the placeholder and joined around the text. */
 const filled = (template: string, name: string, text: string) => template.split(`{${name}}`).join(text);
 
 describe.each(sets)('the %s prompts', (_, prompts) => {
@@ -46,7 +46,7 @@ describe.each(sets)('the %s prompts', (_, prompts) => {
     expect(prompts.cooperateWithSummary).toContain('{summary}');
   });
 
-  it('tell agents apart that have an id, and ask for cooperation in other words than for criticism', () => {
+  it('distinguish agents that have an id, and ask for cooperation in other words than for criticism', () => {
     expect(firstPrompt(prompts, 'Q', 2)).not.toBe(firstPrompt(prompts, 'Q', 3));
     expect(firstPrompt(prompts, 'Q', 2)).toContain(firstPrompt(prompts, 'Q', null));
     expect(critiquePrompt(prompts, 'cooperate', ['R'])).not.toBe(critiquePrompt(prompts, 'debate', ['R']));
@@ -60,7 +60,7 @@ describe.each(sets)('the %s prompts', (_, prompts) => {
     expect(prompts.cooperateWithSummary).toContain('{summary}');
   });
 
-  it('say something to a critic that has nobody to look at', () => {
+  it('have a text for a critic that has no other agents', () => {
     expect(critiquePrompt(prompts, 'debate', [])).not.toBe('');
     expect(critiquePrompt(prompts, 'debate', [])).not.toMatch(/other/i);
   });

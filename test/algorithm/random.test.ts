@@ -111,7 +111,7 @@ describe('draw', () => {
 });
 
 describe('shuffle', () => {
-  it('keeps every item exactly once and leaves the list itself alone', () => {
+  it('keeps every item exactly once and does not change the list itself', () => {
     fc.assert(
       fc.property(anyKey, fc.array(fc.integer()), (key, items) => {
         const before = [...items];

@@ -4,7 +4,7 @@ import { baseAgents, critic, generation } from '../../src/algorithm/agents.ts';
 import type { AnswerEquality } from '../../src/algorithm/consensus.ts';
 import { type Debate, debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
 
-/** By agent, then by round: what it says. */
+/** The responses by agent, then by round. */
 export type Script = readonly (readonly string[])[];
 
 /** Answers are equal when their numbers are, so that `7`, `07` and `7.0` are one class. */
@@ -41,7 +41,7 @@ export function speaker(script: Script) {
   return { speak, requests };
 }
 
-/** A debate of as many agents and rounds as the script has. */
+/** A debate with the script's numbers of agents and rounds. */
 export function scripted(
   script: Script,
   settings: Partial<DebateSettings> = {},
@@ -51,11 +51,11 @@ export function scripted(
   return debate(question, cast(script.length), all, speaker(script).speak, numbers);
 }
 
-/** A response: what it says is unique to agent and round; its answer is one of few, so that agents agree often. */
+/** A response: its text is unique to agent and round; its answer is one of a few, so that agents often agree. */
 export const said = (agent: number, round: number, answer: string | null): string =>
   `agent ${agent} in round ${round}: ${answer === null ? 'no idea' : `\\boxed{${answer}}`}`;
 
-/** Few answers, of which some are equal though written otherwise, and some cannot be parsed. */
+/** A few answers. Some are equal but written in different ways, and some cannot be parsed. */
 export const anyAnswer = fc.constantFrom('7', '7.0', '07', '8', '9', '10', null);
 
 export const anyScript = fc

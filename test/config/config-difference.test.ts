@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { configDifference, resolveConfig } from '../../src/config/resolve.ts';
 
-it('tells the settings in which two configs differ, and only those', () => {
+it('finds the settings in which two configs differ, and only those', () => {
   const before = resolveConfig({});
   const after = resolveConfig({ seed: 2, task: { ranges: { a: [1, 5] } }, fine_tune: { lora_r: 4 } });
   expect(configDifference(before, after)).toEqual([
@@ -12,7 +12,7 @@ it('tells the settings in which two configs differ, and only those', () => {
   expect(configDifference(before, resolveConfig({}))).toEqual([]);
 });
 
-it('gives undefined for the side that lacks a setting', () => {
+it('gives undefined for a config that does not have a setting', () => {
   const differences = configDifference({ task: { kind: 'a', n: 1 } }, { task: { kind: 'b' } });
   expect(differences).toEqual([
     { path: 'task.kind', before: 'a', after: 'b' },

@@ -11,7 +11,7 @@ import { contractJsonSchema } from '../../src/config/page.ts';
 const protocol = join(projectRoot, 'engine', 'colloquy_engine', 'protocol');
 
 describe('protocol/contract.json', () => {
-  it('is what contract.ts says now (else: npx tsx src/config/write-schema.ts)', () => {
+  it('matches contract.ts (else run: npx tsx src/config/write-schema.ts)', () => {
     const written: unknown = JSON.parse(readFileSync(join(protocol, 'contract.json'), 'utf8'));
     expect(written).toEqual(JSON.parse(JSON.stringify(contractJsonSchema())));
   });
@@ -63,7 +63,7 @@ const numbers = [
 ];
 const texts = '|8|true|all-linear|linear|inverse_sqrt|cosine_with_restarts|😀|a\u0000b|\ud800'.split('|');
 const others = [true, false, null, {}, [], [''], ['q_proj'], ['q_proj', 1], [['q_proj']], ['\udc00']];
-/** Values of a setting: at and beyond the bounds of one setting or another, and of all types. */
+/** Values of a setting: of all types, and at and beyond the bounds of several settings. */
 const edges: readonly unknown[] = [...numbers, ...texts, ...others];
 const value = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...edges) },
@@ -79,7 +79,7 @@ const name = fc.oneof(
   { weight: 9, arbitrary: fc.constantFrom(...Object.keys(settings)) },
   fc.constantFrom('lora_rank', 'Lora_r', 'warmup_steps'),
 );
-/** Most change one setting, so that this one decides. */
+/** Most of them change one setting, so that only this setting decides. */
 const changed = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(name, value).map((change) => Object.fromEntries([change])) },
   fc.dictionary(name, value, { maxKeys: 4 }),
@@ -137,7 +137,7 @@ describe('the trainer and `colloquy validate`', () => {
   );
 });
 
-/** Why the trainer refuses each job (JSON), or an empty text; all by one process. */
+/** Why the trainer refuses each job (JSON), or an empty text. One process does all. */
 function trainerVerdicts(lines: readonly string[]): string[] {
   const { stdout, stderr, status } = spawnSync(tools().python, ['-c', program], {
     cwd: join(projectRoot, 'engine'),

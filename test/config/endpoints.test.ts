@@ -43,8 +43,8 @@ describe('the endpoints of a worker', () => {
     ],
     ['local: {kind: local, url: "http://gpu"}', 'local.url: unknown key'],
     ['- 1', 'found [1]'],
-  ])('refuse %s', (content, told) => {
-    expect(endpointsFrom(content)).toThrow(told);
+  ])('refuse %s', (content, message) => {
+    expect(endpointsFrom(content)).toThrow(message);
   });
 
   it.each([
@@ -58,7 +58,7 @@ describe('the endpoints of a worker', () => {
     );
   });
 
-  it('refuse a file that was named and is not there', () => {
+  it('refuse a file that COLLOQUY_ENDPOINTS names and that does not exist', () => {
     expect(() => loadEndpoints({ COLLOQUY_ENDPOINTS: join(folder, 'none.yaml') })).toThrow('cannot be read');
   });
 });

@@ -3,7 +3,7 @@ import { fixedSettings, resolveConfig } from '../../src/config/resolve.ts';
 
 const fixed = (task: object) => JSON.stringify(fixedSettings(resolveConfig({ preset: 'paper', task })));
 
-describe('what no night of a series may change', () => {
+describe('the settings that no night of a series may change', () => {
   it.each([
     [{ kind: 'math' }, { train_size: 7, dataset_path: '/copy', decontaminate: [{ kind: 'math-500' }] }],
     [{ kind: 'math-500' }, { train_dataset_path: '/copy' }],
@@ -12,7 +12,7 @@ describe('what no night of a series may change', () => {
       { train_file: 'b.jsonl', train_size: 7 },
     ],
     [{ kind: 'arithmetic' }, { train_size: 7 }],
-  ])('of %j does not hold %j', (task, change) => {
+  ])('for %j do not include %j', (task, change) => {
     expect(fixed({ ...task, ...change })).toBe(fixed(task));
   });
 
@@ -22,7 +22,7 @@ describe('what no night of a series may change', () => {
     [{ kind: 'gsm8k' }, { revision: '0'.repeat(40) }],
     [{ kind: 'jsonl', train_file: 'a.jsonl' }, { skip_unreadable: true }],
     [{ kind: 'arithmetic' }, { form: 'a+b' }],
-  ])('of %j holds %j', (task, change) => {
+  ])('for %j include %j', (task, change) => {
     expect(fixed({ ...task, ...change })).not.toBe(fixed(task));
   });
 });

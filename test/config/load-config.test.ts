@@ -18,7 +18,7 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 describe('loading a config file', () => {
-  it('takes the name of the file for that of the experiment, unless the file has one', () => {
+  it('uses the name of the file as the name of the experiment, unless the file has a name', () => {
     expect(loadConfigFile(file('ablation.yaml', 'seed: 1\n'), [])).toEqual({
       name: 'ablation',
       input: { seed: 1 },
@@ -32,7 +32,7 @@ describe('loading a config file', () => {
     });
   });
 
-  it('finds task files beside the config, and those of overrides in the current folder; others are left to the worker', () => {
+  it('finds task files in the config’s folder, and those of overrides in the current folder; other paths are for the worker', () => {
     const rows = file('mine.jsonl', '');
     const path = file(
       'own.yaml',
@@ -50,7 +50,7 @@ describe('loading a config file', () => {
     expect(input['task']).toMatchObject({ test_file: join(process.cwd(), 'package.json') });
   });
 
-  it('lays overrides over the file, the later ones over the earlier ones, with YAML values', () => {
+  it('replaces settings of the file by overrides, and earlier overrides by later ones, with YAML values', () => {
     const path = file('o.yaml', 'seed: 1\ntask: {train_size: 5, test_size: 6}\n');
     const overrides = [
       'seed=2',
@@ -74,7 +74,7 @@ describe('loading a config file', () => {
     expect(resolveConfig(input).task).toEqual({ kind: 'jsonl', train_file: 'q.jsonl' });
   });
 
-  it('leaves an unknown key of an override to be refused on resolving', () => {
+  it('keeps an unknown key of an override, which is refused when the config is resolved', () => {
     const { input } = loadConfigFile(file('u.yaml', 'seed: 1'), ['task.trainsize=3']);
     expect(() => resolveConfig(input)).toThrow(
       'task.trainsize: unknown key; the nearest valid one is train_size',
@@ -85,13 +85,13 @@ describe('loading a config file', () => {
     expect(() => loadConfigFile(file('r.yaml', 'seed: 1'), [override])).toThrow('expected key=value');
   });
 
-  it('refuses an override whose value is no YAML', () => {
+  it('refuses an override whose value is not YAML', () => {
     expect(() => loadConfigFile(file('r.yaml', 'seed: 1'), ['seed=[1'])).toThrow(
       /override "seed=\[1".*\n.*line 1/,
     );
   });
 
-  it('tells line and column of invalid YAML', () => {
+  it('reports the line and column of invalid YAML', () => {
     expect(() => loadConfigFile(file('bad.yaml', 'seed: 1\ntask: {kind: "jsonl\n'), [])).toThrow(
       /bad\.yaml.*\n.*line \d+, column \d+/,
     );
@@ -113,16 +113,16 @@ describe('loading a config file', () => {
         .join('\n')}\n`,
       'alias',
     ],
-  ])('refuses %s', (name, content, told) => {
-    expect(() => loadConfigFile(file(name, content), [])).toThrow(told);
+  ])('refuses %s', (name, content, message) => {
+    expect(() => loadConfigFile(file(name, content), [])).toThrow(message);
   });
 
-  it('refuses a file that is missing or a folder', () => {
+  it('refuses a missing file and a folder', () => {
     expect(() => loadConfigFile(join(folder, 'none.yaml'), [])).toThrow('cannot be read: ENOENT');
     expect(() => loadConfigFile(folder, [])).toThrow('cannot be read: EISDIR');
   });
 
-  it('refuses a file whose name cannot be that of an experiment, and says how to give another', () => {
+  it('refuses a file whose name is not valid for an experiment, and explains how to set another', () => {
     const path = file('my experiment.yaml', 'seed: 1');
     expect(() => loadConfigFile(path, [])).toThrow('Give another with name=');
     expect(loadConfigFile(path, ['name=mine']).name).toBe('mine');

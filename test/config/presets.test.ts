@@ -7,7 +7,7 @@ import { configJsonSchema } from '../../src/config/page.ts';
 import { presets, resolveConfig } from '../../src/config/resolve.ts';
 
 describe('the presets', () => {
-  it('are the quickstart and the paper at least', () => {
+  it('include the quickstart and the paper', () => {
     expect(presets().map(({ name }) => name)).toEqual(expect.arrayContaining(['paper', 'quickstart']));
   });
 
@@ -20,13 +20,13 @@ describe('the presets', () => {
     },
   );
 
-  it('paper is nothing but the defaults', () => {
+  it('paper has only the defaults', () => {
     expect(loadConfigFile(join(projectRoot, 'configs/paper.yaml'), []).input).toEqual({ preset: 'paper' });
   });
 });
 
 describe('configs/schema.json', () => {
-  it('is what the schema says now (else: npx tsx src/config/write-schema.ts)', () => {
+  it('matches the schema (else run: npx tsx src/config/write-schema.ts)', () => {
     const written: unknown = JSON.parse(readFileSync(join(projectRoot, 'configs/schema.json'), 'utf8'));
     expect(written).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 
-/** The message that the input is refused with. */
+/** The message with which the input is refused. */
 function refusal(input: unknown): string {
   try {
     resolveConfig(input);
@@ -15,7 +15,7 @@ function refusal(input: unknown): string {
 
 describe('resolving the config of an experiment', () => {
   it.each([[undefined], [null], [{}], [{ preset: 'quickstart' }], [{ name: 'mine' }]])(
-    'takes %j for the quickstart',
+    'resolves %j to the quickstart',
     (input) => {
       expect(resolveConfig(input)).toMatchObject({
         agents: 3,
@@ -30,7 +30,7 @@ describe('resolving the config of an experiment', () => {
     },
   );
 
-  it('has what its method fixes, whatever the preset says', () => {
+  it('has the settings that its method fixes, also against the preset', () => {
     expect(resolveConfig({ method: 'majority-ft' })).toMatchObject({ rounds: 1, iterations: 3 });
     expect(resolveConfig({ method: 'debate' })).toMatchObject({ rounds: 2, iterations: 0 });
     expect(resolveConfig({ preset: 'paper', method: 'no-summary' })).toMatchObject({ summarize: false });
@@ -40,10 +40,7 @@ describe('resolving the config of an experiment', () => {
   });
 
   it.each([
-    [
-      { method: 'base', iterations: 2 },
-      'iterations: 2 was given, but the method base is what it is by iterations: 0',
-    ],
+    [{ method: 'base', iterations: 2 }, 'iterations: 2 was given, but the method base fixes iterations: 0'],
     [{ method: 'no-summary', summarize: true }, 'summarize: true was given, but the method no-summary'],
     [{ method: 'multi-agent-ft' }, 'the nearest is multiagent-ft'],
   ])('refuses %j', (input, words) => {
@@ -99,23 +96,23 @@ describe('resolving the config of an experiment', () => {
     });
   });
 
-  it('lays the input over the preset, object by object', () => {
+  it('replaces settings of the preset by the input, object by object', () => {
     const config = resolveConfig({ seed: 7, task: { train_size: 10, ranges: { a: [1, 5] } } });
     expect(config.seed).toBe(7);
     expect(config.task).toMatchObject({ form: 'a+b*c-d', train_size: 10, test_size: 500 });
     expect(config.task).toMatchObject({ ranges: { a: [1, 5], b: [2, 9] } });
   });
 
-  it('replaces the whole task of the preset by one of another kind', () => {
+  it('replaces the whole task of the preset by a task of another kind', () => {
     const task = { kind: 'jsonl', train_file: 'mine.jsonl' };
     expect(resolveConfig({ task }).task).toEqual(task);
   });
 
-  it('keeps the name out of the settings', () => {
+  it('leaves the name out of the settings', () => {
     expect(resolveConfig({ name: 'mine' })).not.toHaveProperty('name');
   });
 
-  it('is the same when it resolves what it resolved', () => {
+  it('gives the same for a config that is already resolved', () => {
     const config = resolveConfig({ seed: 3 });
     expect(resolveConfig(config)).toEqual(config);
   });
@@ -125,8 +122,8 @@ describe('resolving the config of an experiment', () => {
     ['x', 'a string was given ("x")'],
     [3, 'a number was given (3)'],
     [true, 'a boolean was given (true)'],
-  ])('refuses %j, which is no object', (input, told) => {
-    expect(refusal(input)).toContain(told);
+  ])('refuses %j, which is not an object', (input, message) => {
+    expect(refusal(input)).toContain(message);
   });
 
   it.each([
@@ -183,11 +180,11 @@ describe('resolving the config of an experiment', () => {
       { name: 'Models' },
       'name: "Models" was given; "models", "logs", "series", "studies", "answers" are folders of the store',
     ],
-  ])('refuses %j with its path, what was given and what is allowed', (input, told) => {
-    expect(refusal(input)).toContain(told);
+  ])('refuses %j with its path, what was given and what is allowed', (input, message) => {
+    expect(refusal(input)).toContain(message);
   });
 
-  it('tells every fault at once, each with its path', () => {
+  it('reports every fault at once, each with its path', () => {
     const input = { agnets: 1, seed: -1, min_votes: 9, task: { form: '' }, preset: 'nope', name: '.' };
     expect(() => resolveConfig(input)).toThrow(InvalidConfig);
     const paths = ['agnets', 'seed', 'task.form', 'preset', 'name'];

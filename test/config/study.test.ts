@@ -101,7 +101,7 @@ describe('a study', () => {
     ]);
   });
 
-  it('lays the settings of a method over those of the experiment over those of all', () => {
+  it('prefers the settings of a method to those of the experiment, and these to the shared ones', () => {
     const settings = { agents: 2, min_votes: 1, max_others: 1 };
     const experiments = [{ name: 'a', agents: 4, max_others: 2 }];
     const method_settings = { base: { agents: 7 } };
@@ -117,12 +117,12 @@ describe('a study', () => {
     ]);
   });
 
-  it('may be cut down to some of the methods of a preset, and does not use what that says of others', () => {
+  it('may have only some of the methods of a preset, and ignores the preset’s settings of the others', () => {
     const { cells } = resolveStudy('s', { preset: 'laptop', methods: ['base', 'multiagent-ft'] });
     expect(cells.map(({ method }) => method)).toEqual(['base', 'multiagent-ft']);
   });
 
-  it('tells a fault that all methods share once, where it is', () => {
+  it('reports a fault that all methods share once, with its place', () => {
     const message = refusal({ ...input, settings: { agnets: 3 } });
     expect(message.match(/experiments\.0\.agnets/g)).toHaveLength(1);
     expect(message).toContain('nearest valid one is agents');
@@ -135,7 +135,7 @@ describe('a study', () => {
     [{ ...input, experiments: [{ name: '../x' }] }, 'a name within a study'],
     [{ ...input, methods: ['base', 'base'] }, '"base" is there twice'],
     [{ ...input, seeds: [1, 1] }, '1 is there twice'],
-    [{ ...input, settings: { carry_over: { series: 'x' } } }, 'settings.carry_over: the study says this'],
+    [{ ...input, settings: { carry_over: { series: 'x' } } }, 'settings.carry_over: the study sets this'],
     [{ ...input, name: 'other' }, 'is "other", but the workflow id is s'],
     [{ ...input, preset: 'tabel-1' }, 'the nearest is table-1'],
     [{ ...input, method_settings: { bas: {} } }, 'method_settings'],
@@ -147,19 +147,19 @@ describe('a study', () => {
       },
       'two of the study\'s experiments would be called "s-x-single-agent-no-debate-s0"',
     ],
-    [{ ...input, method_settings: { base: { rounds: 2 } } }, 'the method base is what it is by rounds: 1'],
+    [{ ...input, method_settings: { base: { rounds: 2 } } }, 'the method base fixes rounds: 1'],
   ])('refuses %j', (given, words) => {
     expect(refusal(given)).toContain(words);
   });
 });
 
-it('what is made from the schemas is what they say now (else: npx tsx src/config/write-schema.ts)', () => {
+it('the generated files match the schemas (else run: npx tsx src/config/write-schema.ts)', () => {
   expect(JSON.parse(read('configs/studies/schema.json'))).toEqual(
     JSON.parse(JSON.stringify(studyJsonSchema())),
   );
   expect(read('docs/configuration.md')).toBe(configurationPage());
 });
 
-it.each(methodNames)('docs/methods.md tells of %s', (name) => {
+it.each(methodNames)('docs/methods.md describes %s', (name) => {
   expect(read('docs/methods.md')).toContain(`| \`${name}\` |`);
 });

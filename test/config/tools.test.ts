@@ -13,7 +13,7 @@ describe('the tools that the set-up provides', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('are where .tools.json says', () => {
+  it('are at the paths in .tools.json', () => {
     const file = toolsFile({ python: process.execPath, temporal: process.execPath, madeFor: {} });
     expect(tools(file)).toEqual({ python: process.execPath, temporal: process.execPath });
   });

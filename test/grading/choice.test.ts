@@ -5,7 +5,7 @@ import { createGrader } from '../../src/grading/grader.ts';
 const grader = createGrader();
 afterAll(() => grader.close());
 
-/** Both ways round, which must agree. */
+/** The equality of the pair in both orders, which must agree. */
 async function equal(a: string, b: string): Promise<boolean> {
   const verdict = await grader.equal(a, b);
   expect(await grader.equal(b, a)).toBe(verdict);
@@ -60,11 +60,11 @@ describe('the choice of a multiple choice question', () => {
     expect(await equal(gold, answer)).toBe(false);
   });
 
-  it('has the verdict of its letter against any letter, whatever it says', async () => {
+  it('equals a letter exactly when its own letter does, for any text', async () => {
     const letter = fc.constantFrom(...'ABCDEFGHIJ'.split(''));
-    const says = fc.stringMatching(/^[a-z]{3,12}( [a-z]{3,12}){0,3}$/);
+    const words = fc.stringMatching(/^[a-z]{3,12}( [a-z]{3,12}){0,3}$/);
     await fc.assert(
-      fc.asyncProperty(letter, letter, says, async (right, given, text) => {
+      fc.asyncProperty(letter, letter, words, async (right, given, text) => {
         expect(await equal(`(${right}) ${text}`, given)).toBe(right === given);
         expect(await equal(`(${right}) ${text}`, text)).toBe(true);
       }),

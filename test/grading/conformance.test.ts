@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { extractAnswer } from '../../src/algorithm/answer.ts';
 import { createGrader } from '../../src/grading/grader.ts';
 
-/** Published graders' own test pairs; they lie beside the project where it is developed and are not part of it. */
+/** The test pairs of published graders. They are not part of the project; the tests run where a developer has them. */
 const folder = new URL('../../../shared/conformance/', import.meta.url);
 const absent = !existsSync(folder);
 if (absent) process.emitWarning(`The shared conformance cases are left out: there is no ${folder.pathname}`);

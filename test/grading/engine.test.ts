@@ -5,7 +5,7 @@ import type { EngineQuestion } from '../../src/grading/equality.ts';
 
 const timeout = 60_000;
 const easy: EngineQuestion = { relation: 'equal', a: '\\sqrt{12}', b: '2\\sqrt{3}' };
-/** Passes no guard of ours, as `ask` is behind it; the engine's native powers cannot be interrupted. */
+/** No check refuses this expression, because `ask` comes after the checks. The engine's native powers cannot be interrupted. */
 const endless: EngineQuestion = { relation: 'equal', a: '9^{9^{9^{9}}}', b: '8^{9^{9^{9}}}' };
 
 const open: { close(): Promise<void> }[] = [];
@@ -15,7 +15,7 @@ afterEach(async () => {
 
 describe('the engine in its thread', () => {
   it(
-    'answers after a question that had to be killed, and time in the queue is not thinking time',
+    'answers after a question that had to be ended, and time in the queue does not count',
     { timeout },
     async () => {
       const engine = createEngineThread();
@@ -41,7 +41,7 @@ describe('the engine in its thread', () => {
 });
 
 describe('the grader', () => {
-  it('settles arithmetic at once, without a promise', () => {
+  it('decides arithmetic at once, without a promise', () => {
     const grader = createGrader();
     open.push(grader);
     expect(grader.equal('31', ' 31. ')).toBe(true);
@@ -59,7 +59,7 @@ describe('the grader', () => {
     expect(verdicts).toEqual(squares.map(() => true));
   });
 
-  it('remembers a pair, also the other way round', { timeout }, async () => {
+  it('remembers a pair, also in the other order', { timeout }, async () => {
     const grader = createGrader();
     open.push(grader);
     expect(await grader.equal('\\sqrt{8}', '2\\sqrt{2}')).toBe(true);

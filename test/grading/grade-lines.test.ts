@@ -7,26 +7,22 @@ const grader = createGrader();
 afterAll(() => grader.close());
 
 describe('grading JSON lines', () => {
-  it(
-    'writes the same objects with their verdicts, in the order of the lines',
-    { timeout: 60_000 },
-    async () => {
-      const rows = [
-        { id: 1, gold: '\\sqrt{12}', answer: '2\\sqrt{3}' },
-        { gold: '1/2', answer: '0.5', note: 'ü' },
-        { gold: '5', answer: null },
-        { gold: 7, answer: '7' },
-        { gold: '5', answer: '6' },
-      ];
-      const { written, count } = await graded(rows.map((row) => JSON.stringify(row)).join('\n\n'));
-      expect(written).toEqual(
-        rows.map((row, index) => ({ ...row, equal: [true, true, false, true, false][index] })),
-      );
-      expect(count).toEqual({ pairs: 5, equal: 3 });
-    },
-  );
+  it('writes the same objects with `equal`, in the order of the lines', { timeout: 60_000 }, async () => {
+    const rows = [
+      { id: 1, gold: '\\sqrt{12}', answer: '2\\sqrt{3}' },
+      { gold: '1/2', answer: '0.5', note: 'ü' },
+      { gold: '5', answer: null },
+      { gold: 7, answer: '7' },
+      { gold: '5', answer: '6' },
+    ];
+    const { written, count } = await graded(rows.map((row) => JSON.stringify(row)).join('\n\n'));
+    expect(written).toEqual(
+      rows.map((row, index) => ({ ...row, equal: [true, true, false, true, false][index] })),
+    );
+    expect(count).toEqual({ pairs: 5, equal: 3 });
+  });
 
-  it('takes bytes that are cut anywhere', async () => {
+  it('accepts bytes that are cut at any place', async () => {
     const bytes = Buffer.from('{"gold":"½","answer":"0.5"}\r\n{"gold":"π","answer":"\\\\pi"}\n');
     const pieces = Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
     const output = new PassThrough();
@@ -55,7 +51,7 @@ describe('grading JSON lines', () => {
     expect(output.read()?.toString()).toBe('{"gold":"1","answer":"1","equal":true}\n');
   });
 
-  it('reads no further than a slow output lets it', async () => {
+  it('reads only as fast as a slow output accepts lines', async () => {
     let read = 0;
     async function* endless(): AsyncGenerator<string> {
       for (; read < 100_000; read++) yield '{"gold":"1","answer":"1"}\n';

@@ -6,7 +6,7 @@ import { kinds, ownCases } from './own-cases.ts';
 const grader = createGrader();
 afterAll(() => grader.close());
 
-/** Long, for a machine that is also training a model; alone, a kind takes some tens of milliseconds. */
+/** Long, for a machine that also trains a model. On a free machine a kind takes some tens of milliseconds. */
 const timeout = 120_000;
 
 describe('answers that are equal', () => {
@@ -24,7 +24,7 @@ describe('answers that are not equal', () => {
 describe('every gold answer', () => {
   const golds = [...new Set(ownCases.filter(({ equal }) => equal).map(({ gold }) => gold))];
 
-  it('equals itself in other clothes', async () => {
+  it('equals itself in other notations', async () => {
     const clothes = (gold: string): string[] => [
       `$${gold}$`,
       `\\boxed{${gold}}`,
@@ -73,7 +73,7 @@ describe('every gold answer', () => {
 });
 
 it(
-  'an answer to make the grader hang gets its verdict within two seconds',
+  'an answer that could make the grader hang is graded within two seconds',
   { timeout: 120_000 },
   async () => {
     const slow: unknown[] = [];
@@ -82,7 +82,7 @@ it(
         const [started, cpu] = [performance.now(), process.cpuUsage()];
         expect(await grader.equal(gold, answer)).toBeTypeOf('boolean');
         const { user, system } = process.cpuUsage(cpu);
-        // The lesser of the two: on a busy machine the clock goes on while others compute.
+        // The lesser of wall time and CPU time: on a busy machine the clock runs while other programs compute.
         const took = Math.min(performance.now() - started, (user + system) / 1000);
         if (took > 2000) slow.push([answer.slice(0, 60), gold.slice(0, 60), took]);
       }
@@ -104,5 +104,5 @@ async function wronglyGraded(kind: string, expected: boolean): Promise<unknown[]
   return wrong;
 }
 
-/** Where another last digit may leave the value as it is: powers and units that are dropped, text in brackets. */
+/** Answers whose value may stay the same with another last digit: powers and units that are dropped, text in brackets. */
 const MEANINGLESS_DIGIT = /\\approx|\\text\{[^{}]*\}\^|\\mathrm\{~cm\}|_\{?\d|[a-z]\^\{?\d\}?$/;

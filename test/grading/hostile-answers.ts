@@ -1,4 +1,4 @@
-/** Answers written to make a grader hang, run out of memory or crash. Each has to get its verdict within two seconds. */
+/** Answers written to make a grader hang, run out of memory or crash. Each has to be graded within two seconds. */
 export const hostileAnswers: readonly string[] = [
   '9^{9^{9^{9}}}',
   '9^{9^{9^{9^{9}}}}',

@@ -14,7 +14,7 @@ const fraction = fc
 const whole = fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n });
 
 describe('rational numbers', () => {
-  it('stay equal however a fraction in lowest terms is spelt', () => {
+  it('stay equal in every notation of a fraction in lowest terms', () => {
     fc.assert(
       fc.property(fraction, ({ numerator: n, denominator: d }) => {
         const size = n < 0n ? -n : n;
@@ -40,7 +40,7 @@ describe('rational numbers', () => {
     );
   });
 
-  it('stay equal however a whole number is spelt', () => {
+  it('stay equal in every notation of a whole number', () => {
     fc.assert(
       fc.property(whole, (n) => {
         const grouped = String(n).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -87,14 +87,14 @@ describe('rational numbers', () => {
 describe('the normaliser', () => {
   const answers = ownCases.flatMap(({ gold, answer }) => [gold, answer]);
 
-  it('leaves what it has normalised as it is', () => {
+  it('does not change a normalised answer', () => {
     const changed = [...answers, ...hostileAnswers].filter(
       (answer) => normalise(normalise(answer)) !== normalise(answer),
     );
     expect(changed).toEqual([]);
   });
 
-  it('never fails, whatever the text, and comparing is symmetric', () => {
+  it('never fails, for any text, and comparing is symmetric', () => {
     const pieces = fc.constantFrom(
       '\\frac',
       '{',

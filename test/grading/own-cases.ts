@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** A pair of the project's own, as it comes out of a response, in the form that `colloquy grade` reads. */
+/** A test pair of the project, with answers as in responses, in the format that `colloquy grade` reads. */
 export interface OwnCase {
   readonly kind: string;
   readonly gold: string;
@@ -17,7 +17,7 @@ export const ownCases: readonly OwnCase[] = readFileSync(
   .split('\n')
   .map((line): OwnCase => JSON.parse(line));
 
-/** The kinds of answer of which there are equal, or unequal, pairs. */
+/** The kinds of answers that have equal, or unequal, pairs. */
 export function kinds(equal: boolean): string[] {
   return [...new Set(ownCases.filter((own) => own.equal === equal).map(({ kind }) => kind))];
 }

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { datasets } from '../../src/config/tasks.ts';
+import { hubDatasets } from '../../src/config/tasks.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { DatasetNotReachable } from '../../src/questions/errors.ts';
 import { hubFile } from '../../src/questions/hub.ts';
@@ -31,7 +31,7 @@ const sizes = { train: 30, test: 20 };
 
 /** Puts small samples where the hub has the dataset. */
 function publish(kind: keyof typeof sampleFiles): void {
-  const { name, revision } = datasets[kind];
+  const { name, revision } = hubDatasets[kind];
   for (const [path, content] of Object.entries(sampleFiles[kind](sizes))) {
     const lines = content.map((row) => `${JSON.stringify(row)}\n`).join('');
     const bytes = path.endsWith('.parquet') ? parquetOf(content) : new TextEncoder().encode(lines);
@@ -42,7 +42,7 @@ function publish(kind: keyof typeof sampleFiles): void {
 const load = (task: object) =>
   loadTask(resolveConfig({ preset: 'paper', task: { train_size: 10, test_size: 5, ...task } }));
 const refusal = async (loading: Promise<unknown>) => loading.catch((reason: unknown) => String(reason));
-const gsm8k = { name: 'openai/gsm8k', revision: datasets.gsm8k.revision, setting: 'task.dataset_path' };
+const gsm8k = { name: 'openai/gsm8k', revision: hubDatasets.gsm8k.revision, setting: 'task.dataset_path' };
 
 describe('a dataset on the hub', () => {
   it.each(['gsm8k', 'math', 'math-500', 'mmlu'] as const)(

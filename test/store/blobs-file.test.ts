@@ -5,7 +5,7 @@ import { fileBlobs } from '../../src/store/blobs-file.ts';
 import { temporaryPath } from '../../src/store/files/atomic.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-it('what killed writers of files and of folders left is removed, and nothing else', async () => {
+it('the temporary files and folders of killed writers are removed, and nothing else', async () => {
   const folder = temporaryFolder();
   const write = async (path: string) => {
     await mkdir(dirname(path), { recursive: true });

@@ -12,7 +12,7 @@ import { findModel, modelOutput, sealModel, storeModel } from '../../src/store/m
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { writeModel } from '../export/exportable-experiment.ts';
 
-/** @param open an empty store, as two hosts see it */
+/** @param open gives an empty store, as two hosts see it */
 export function blobsContract(
   kind: string,
   open: () => { readonly hosts: readonly [Blobs, Blobs]; readonly scratch: string },
@@ -38,7 +38,7 @@ export function blobsContract(
       }
     });
 
-    it('are missing where nothing was written, also below a blob, and that is no failure', async () => {
+    it('are missing where nothing was written, also below a blob, and that is not an error', async () => {
       const [blobs] = open().hosts;
       await put(blobs, 'a', '1');
       for (const name of ['b', 'a/b', 'b/c/d']) {
@@ -53,7 +53,7 @@ export function blobsContract(
       expect(await blobs.move('b', 'c')).toBe(false);
     });
 
-    it('may be many, and come in pieces', async () => {
+    it('may be many, and may come in pieces', async () => {
       const [a, b] = open().hosts;
       const pieces = function* () {
         for (let piece = 0; piece < 64; piece++) yield Buffer.alloc(100_000, piece);
@@ -100,7 +100,7 @@ export function blobsContract(
       expect(await hosts[0].list('')).toHaveLength(5);
     });
 
-    it('is found by a writer whose first answer was lost', async () => {
+    it('counts as made for a writer that lost the first reply', async () => {
       const [a, b] = open().hosts;
       expect(await put(a, 'night', 'mine')).toBe('made');
       expect(await put(a, 'night', 'mine')).toBe('same');
@@ -134,7 +134,7 @@ export function blobsContract(
       await writer;
     });
 
-    it('keeps the old ones until the new ones are whole, and when something fails before that', async () => {
+    it('keeps the old bytes until the new ones are complete, and when the write fails before', async () => {
       const [a, b] = open().hosts;
       await put(a, 'a', 'old');
       const failing = async function* () {
@@ -155,7 +155,7 @@ export function blobsContract(
   describe(`names in ${kind}`, () => {
     const names = ['a/b/c', 'a/b-d', 'a/bc', 'b'];
 
-    it('are listed by what they begin with, in their order', async () => {
+    it('are listed by prefix, sorted', async () => {
       const [a, b] = open().hosts;
       for (const name of names.toReversed()) await put(a, name, name);
       expect(await b.list('')).toEqual(['a/b-d', 'a/b/c', 'a/bc', 'b']);
@@ -164,7 +164,7 @@ export function blobsContract(
       expect(await b.list('a/c')).toEqual([]);
     });
 
-    it('are moved and removed, alone or with all that is below them', async () => {
+    it('are moved and removed, alone or with everything below them', async () => {
       const [a, b] = open().hosts;
       for (const name of names) await put(a, name, name);
       expect(await b.move('a', 'aside/a')).toBe(true);
@@ -201,7 +201,7 @@ export function blobsContract(
   });
 
   describe(`a store in ${kind}`, () => {
-    it('keeps what an experiment leaves, and finds it on another host', async () => {
+    it('keeps the files of an experiment, and finds them on another host', async () => {
       const { hosts, scratch } = open();
       const [a, b] = hosts.map((blobs) => experimentFiles(openStore(scratch, blobs), 'mine')) as [
         ReturnType<typeof experimentFiles>,

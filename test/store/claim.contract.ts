@@ -1,4 +1,4 @@
-/** What claims do on every kind of store, also where hosts see each other's changes late. */
+/** How claims behave on every kind of store, also where hosts see each other's changes late. */
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Blobs, type Place, placeIn } from '../../src/store/blobs.ts';
@@ -8,8 +8,8 @@ import { writeDocumentOnce } from '../../src/store/files/documents.ts';
 import { findRows, readRows, writeRowsOnce } from '../../src/store/files/rows.ts';
 
 /**
- * @param delay after how many operations a host sees what another one did; 0 at once
- * @param open an empty store, as three hosts see it
+ * @param delay the number of operations after which a host sees another host's change; 0: at once
+ * @param open gives an empty store, as three hosts see it
  */
 export function claimContract(kind: string, delay: number, open: () => readonly [Blobs, Blobs, Blobs]): void {
   const rowSchema = z.object({ by: z.string(), n: z.number() });
@@ -18,7 +18,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
     open().map((blobs) => placeIn(blobs, 'iteration-1', 'shard-000.jsonl')) as [Place, Place, Place];
   const unexpected = () => expect.unreachable('no damage was expected');
 
-  /** How often a holder goes on before it notices that it is one no more. A check is at least one operation. */
+  /** How many effects a holder may have before it notices that it has lost its claim. A check is at least one operation. */
   async function stepsUntilLost({ require }: Claim): Promise<number> {
     for (let steps = 0; steps <= delay; steps++) {
       try {
@@ -31,7 +31,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
     return expect.unreachable(`${delay} operations later the claim was not lost`);
   }
 
-  /** Tries again what cannot be seen yet, as Temporal does. */
+  /** Retries while a file cannot be seen yet, as Temporal does. */
   async function retried<Value>(work: () => Promise<Value>): Promise<Value> {
     for (let tries = 0; ; tries++) {
       try {
@@ -57,7 +57,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       expect([first.epoch, second.epoch, third.epoch]).toEqual([1, 2, 3]);
     });
 
-    it('has a number of its own, however many claim at one moment, and the last one stays', async () => {
+    it('has a number of its own for any number of claims at the same moment, and the last one stays', async () => {
       const places = hosts();
       const claims = await Promise.all(Array.from({ length: 12 }, (_, n) => claim(places[n % 3]!)));
       const epochs = claims.map(({ epoch }) => epoch);
@@ -79,7 +79,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       });
     });
 
-    it('ends for everybody when the work is finished, also for a holder that was stalled', async () => {
+    it('ends for all holders when the work is finished, also for a stalled one', async () => {
       const [a, b] = hosts();
       const stalled = await claim(a);
       const second = await claim(b);
@@ -88,7 +88,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       await stepsUntilLost(stalled);
     });
 
-    it('is not mistaken for that of another time, when finished work was damaged and is done again', async () => {
+    it('is not mistaken for an earlier claim when finished work was damaged and is done again', async () => {
       const [a, b] = hosts();
       const stalled = await claim(a);
       await endClaims(a);
@@ -99,11 +99,11 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
   });
 
   describe(`work on ${kind}`, () => {
-    it('of two who both believe that they hold it has one result, whole, and both go on with it', async () => {
+    it('of two holders at the same time has one whole result, and both continue with it', async () => {
       const [a, b, c] = hosts();
       await claim(a);
       await claim(b);
-      // Neither asks before its last effect: the worst that can happen.
+      // Neither checks its claim before its last effect, which is the worst case.
       const [first, second] = await Promise.all([
         retried(() => writeRowsOnce(a, rowsBy('a'), rowSchema)),
         retried(() => writeRowsOnce(b, rowsBy('b'), rowSchema)),
@@ -117,7 +117,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       expect(seen).toEqual(first);
     });
 
-    it('of a stalled holder that wakes beside its successor is not mixed with the successor’s', async () => {
+    it('of a stalled holder that wakes up is not mixed with its successor’s', async () => {
       const [a, b] = hosts();
       const stalled = await claim(a);
       await stalled.require();
@@ -125,14 +125,14 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       await successor.require();
       expect(await writeRowsOnce(b, rowsBy('successor'), rowSchema)).toEqual(rowsBy('successor'));
       await successor.finish();
-      // It had asked for the last time before it stalled.
+      // Its last check was before it stalled.
       expect(await retried(() => writeRowsOnce(a, rowsBy('stalled'), rowSchema))).toEqual(
         rowsBy('successor'),
       );
       expect(await readRows(b, rowSchema)).toEqual(rowsBy('successor'));
     });
 
-    it('of a holder that was killed between its rows and their seal is taken as it is', async () => {
+    it('of a holder that was killed between the rows and their seal is used as it is', async () => {
       const [a, b] = hosts();
       const bytes = Buffer.from(
         rowsBy('killed')
@@ -144,7 +144,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       expect(await findRows(b, unexpected)).toMatchObject({ rows: 50 });
     });
 
-    it('that is there, but damaged, is set aside and done by whoever finds it', async () => {
+    it('that is damaged is set aside and done again by the worker that finds it', async () => {
       const [a] = hosts();
       await writeRowsOnce(a, rowsBy('first'), rowSchema);
       await a.blobs.replace(a.name, Buffer.from('{"by":'));

@@ -23,7 +23,7 @@ describe('a document in the store', () => {
     expect(readdirSync(join(path, '..'))).toEqual(['config.json', 'config.json.ref.json']);
   });
 
-  it('is not there below a file, and cannot be written there', async () => {
+  it('does not exist below a file, and cannot be written there', async () => {
     const file = fresh();
     await writeDocument(placeAt(file), value);
     const below = join(file, 'config.json');
@@ -38,14 +38,14 @@ describe('a document in the store', () => {
     expect(await readDocument(placeAt(path), schema)).toEqual({ ...value, seed: 2 });
   });
 
-  it('counts without its seal: the writer was killed between the two', async () => {
+  it('is accepted without its seal: the writer was killed between the two', async () => {
     const path = fresh();
     await writeDocument(placeAt(path), value);
     rmSync(`${path}.ref.json`);
     expect(await readDocument(placeAt(path), schema)).toEqual(value);
   });
 
-  it('is always whole for those who read it while others replace it', async () => {
+  it('is always whole for readers while others replace it', async () => {
     const path = fresh();
     await writeDocument(placeAt(path), value);
     const writing = new AbortController();
@@ -74,7 +74,7 @@ describe('a document in the store', () => {
         rmSync(`${path}.ref.json`);
       },
     ],
-  ])('with %s is refused, with what to do', async (_, wound) => {
+  ])('with %s is refused, and the error explains what to do', async (_, wound) => {
     const path = fresh();
     await writeDocument(placeAt(path), value);
     wound(path);

@@ -35,7 +35,7 @@ describe('several processes', () => {
       if (line !== 'open') acknowledged.push(line);
       if (acknowledged.length === 200) child.kill('SIGKILL');
     }
-    // What came out of the pipe last may be half a key.
+    // The last output of the pipe may be half a key.
     acknowledged.pop();
     const journal = await openJournal(path, () => {});
     for (const key of acknowledged) expect(journal.get(key)).toMatchObject({ key });
@@ -68,14 +68,14 @@ const onFullDisk = {
 };
 
 describe('a full disk', () => {
-  it('is told as such by the limit on the size of files, and what was there stays whole', async () => {
+  it('is reported as DiskFull at the limit on the size of files, and existing files stay whole', async () => {
     const limited = ['sh', '-c', 'ulimit -f 128; exec "$@"', 'sh'];
     const output = await outputOf(runChild('fill-disk.ts', [empty('limited')], limited));
     expect(JSON.parse(output)).toEqual({ ...onFullDisk, again: 'not tried' });
   }, 120_000);
 
   it.skipIf(mounts === null)(
-    'is told as such by a disk of 256 kB, what was there stays whole, and the journal goes on when there is room again',
+    'is reported as DiskFull on a disk of 256 kB, existing files stay whole, and the journal continues when there is room again',
     async () => {
       const disk = empty('full');
       const mounted = `mount -t tmpfs -o size=256k tmpfs ${disk} && head -c 150000 /dev/zero > ${disk}/ballast && exec "$@"`;
@@ -91,7 +91,7 @@ describe('a store that cannot be written', () => {
   const refused = Array.from({ length: 4 }, () => 'StoreNotWritable');
 
   it.skipIf(mounts === null)(
-    'is told as such when its disk is mounted read-only',
+    'is reported as StoreNotWritable when its disk is mounted read-only',
     async () => {
       const disk = empty('read-only-disk');
       const wrapper = [
@@ -106,10 +106,10 @@ describe('a store that cannot be written', () => {
     120_000,
   );
 
-  it('is told as such when this user may not write there', async () => {
+  it('is reported as StoreNotWritable when this user may not write there', async () => {
     const locked = empty('locked');
     chmodSync(locked, 0o555);
-    // Root may write anywhere, so there the child gives that right up.
+    // Root may write anywhere, so the child gives up that right.
     const wrapper =
       process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override', '--inh-caps', '-all'] : [];
     expect(JSON.parse(await outputOf(runChild('write-anything.ts', [locked], wrapper)))).toEqual(refused);
@@ -129,13 +129,13 @@ describe('a read that the system refuses', () => {
   };
   const withCode = (code: string) => Object.fromEntries(Object.keys(allowed).map((what) => [what, code]));
 
-  it('for want of file handles is no damage: its cause is told, and nothing is moved', async () => {
+  it('for lack of file handles is not damage: its cause is reported, and nothing is moved', async () => {
     const limited = ['sh', '-c', 'ulimit -n 96; exec "$@"', 'sh'];
     const output = await outputOf(runChild('read-refused.ts', [empty('no-handles'), 'handles'], limited));
     expect(JSON.parse(output)).toEqual({ refused: withCode('EMFILE'), moved: [], allowed });
   }, 120_000);
 
-  it('for want of rights is no damage either', async () => {
+  it('for lack of rights is not damage', async () => {
     const wrapper =
       process.getuid?.() === 0
         ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--inh-caps', '-all']

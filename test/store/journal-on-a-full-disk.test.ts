@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DiskFull } from '../../src/store/errors.ts';
 import { appendAndRemember, type Journal, requireRoom } from '../../src/store/files/journal.ts';
 
-/** A journal on a disk that the others are on too. */
+/** A journal on the same disk as the others. */
 function journalOn(disk: { full: boolean }): Journal & { readonly keys: string[] } {
   const keys: string[] = [];
   return {
@@ -20,14 +20,14 @@ function journalOn(disk: { full: boolean }): Journal & { readonly keys: string[]
 }
 
 describe('room to journal', () => {
-  it('is not looked for as long as the disk takes what it is given', () => {
+  it('is not checked while the disk accepts lines', () => {
     const journal = journalOn({ full: false });
     appendAndRemember(journal, 'an answer', 1);
     requireRoom(journal);
     expect(journal.keys).toEqual(['an answer']);
   });
 
-  it('is required of every journal once one was refused a line, until there is room again', () => {
+  it('is checked for every journal after the disk refused a line of one, until there is room again', () => {
     const disk = { full: true };
     const [first, second] = [journalOn(disk), journalOn(disk)];
     expect(() => appendAndRemember(first, 'an answer', 1)).toThrow(DiskFull);

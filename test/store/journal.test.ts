@@ -20,11 +20,11 @@ async function written(entries: readonly (readonly [string, unknown])[]): Promis
 }
 async function reopened(
   path: string,
-): Promise<{ entries: (key: string) => unknown; size: number; told: Damage[] }> {
-  const told: Damage[] = [];
-  const journal = await openJournal(path, (damage) => told.push(damage));
+): Promise<{ entries: (key: string) => unknown; size: number; reported: Damage[] }> {
+  const reported: Damage[] = [];
+  const journal = await openJournal(path, (damage) => reported.push(damage));
   journal.close();
-  return { entries: (key) => journal.get(key), size: journal.size, told };
+  return { entries: (key) => journal.get(key), size: journal.size, reported };
 }
 
 describe('a journal', () => {
@@ -55,16 +55,16 @@ describe('a journal', () => {
     const anyEntry = fc.tuple(fc.string({ unit: 'binary' }), fc.jsonValue());
     await fc.assert(
       fc.asyncProperty(fc.array(anyEntry, { maxLength: 30 }), async (entries) => {
-        const { entries: get, told } = await reopened(await written(entries));
+        const { entries: get, reported } = await reopened(await written(entries));
         for (const [key, value] of new Map(entries))
           expect(get(key)).toEqual(JSON.parse(JSON.stringify(value)));
-        expect(told).toEqual([]);
+        expect(reported).toEqual([]);
       }),
       { numRuns: 10 },
     );
   });
 
-  it('has written a value when `append` returns: whoever is killed then has lost nothing', async () => {
+  it('has written a value when `append` returns: a process that is killed then has lost nothing', async () => {
     const path = fresh();
     const journal = await openJournal(path, intact);
     for (let n = 0; n < 500; n++) {
@@ -74,7 +74,7 @@ describe('a journal', () => {
     journal.close();
   });
 
-  it('takes a few seconds of nobody’s time: 10,000 answers cost less than a second of CPU', async () => {
+  it('needs little time: 10,000 answers need less than a second of CPU time', async () => {
     const path = fresh();
     const journal = await openJournal(path, intact);
     const before = process.cpuUsage();
@@ -88,17 +88,17 @@ describe('a journal', () => {
 
 describe('a damaged journal', () => {
   it.each([2, 5, 12])(
-    'leaves out a last line that lacks %i bytes, says so, and goes on after it',
+    'leaves out a last line that lacks %i bytes, reports it, and continues after it',
     async (cut) => {
       const path = await written([
         ['a', 1],
         ['b', 2],
       ]);
       truncateSync(path, readFileSync(path).length - cut);
-      const told: Damage[] = [];
-      const journal = await openJournal(path, (damage) => told.push(damage));
+      const reported: Damage[] = [];
+      const journal = await openJournal(path, (damage) => reported.push(damage));
       expect([journal.get('a'), journal.get('b'), journal.size]).toEqual([1, undefined, 1]);
-      expect(told).toEqual([{ path, problem: 'a damaged line is left out, to be made again' }]);
+      expect(reported).toEqual([{ path, problem: 'a damaged line is left out, to be made again' }]);
       journal.append('b', 3);
       journal.append('c', 4);
       journal.close();
@@ -113,11 +113,11 @@ describe('a damaged journal', () => {
     const journal = await openJournal(path, intact);
     journal.append('b', 2);
     journal.close();
-    const { entries, told } = await reopened(path);
-    expect([entries('a'), entries('b'), told]).toEqual([1, 2, []]);
+    const { entries, reported } = await reopened(path);
+    expect([entries('a'), entries('b'), reported]).toEqual([1, 2, []]);
   });
 
-  it('never gives a value that was not appended, whichever byte has a flipped bit', async () => {
+  it('never gives a value that was not appended, for a flipped bit in any byte', async () => {
     const entries = [
       ['a', { n: 1 }],
       ['b', { n: 22 }],
@@ -130,22 +130,22 @@ describe('a damaged journal', () => {
       const bytes = Buffer.from(original);
       bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << (at % 8)), at);
       writeFileSync(path, bytes);
-      const { entries: get, size, told } = await reopened(path);
+      const { entries: get, size, reported } = await reopened(path);
       expect(size).toBeGreaterThanOrEqual(1);
-      expect(told.length === 1 || at === original.length - 1).toBe(true);
+      expect(reported.length === 1 || at === original.length - 1).toBe(true);
       for (const [key, value] of entries) expect([value, undefined]).toContainEqual(get(key));
     }
   });
 
-  it('counts what it leaves out, and keeps the rest', async () => {
+  it('counts the lines that it leaves out, and keeps the rest', async () => {
     const path = await written([['a', 1]]);
     appendFileSync(path, 'garbage\n\n00000000 ["x",1]\n\u0000\u0000\u0000');
-    const { entries, size, told } = await reopened(path);
+    const { entries, size, reported } = await reopened(path);
     expect([entries('a'), size]).toEqual([1, 1]);
-    expect(told).toEqual([{ path, problem: '3 damaged lines are left out, to be made again' }]);
+    expect(reported).toEqual([{ path, problem: '3 damaged lines are left out, to be made again' }]);
   });
 
-  it('is left as it is, for a person to look at', async () => {
+  it('is not changed, so that a person can look at it', async () => {
     const path = await written([['a', 1]]);
     appendFileSync(path, 'garbage');
     const before = readFileSync(path);

@@ -12,7 +12,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 afterEach(() => vi.unstubAllEnvs());
 
 describe('the store', () => {
-  it('is where COLLOQUY_STORE says, else in runs/', () => {
+  it('is at COLLOQUY_STORE, else in runs/', () => {
     vi.stubEnv('COLLOQUY_STORE', '');
     expect(openStore().root).toBe(join(projectRoot, 'runs'));
     vi.stubEnv('COLLOQUY_STORE', '/data/store');
@@ -21,13 +21,13 @@ describe('the store', () => {
   });
 
   it.each(['..', '.', '../x', 'a/b', '', 'models', 'Logs', 'a..b', '/etc'])(
-    'has no experiment called %j',
+    'has no experiment with the name %j',
     (name) => {
       expect(() => openStore('/data').experiment(name)).toThrow();
     },
   );
 
-  it('gives every name a folder directly below its own, or none, whatever the name is', () => {
+  it('gives every name a folder directly below its own, or refuses the name', () => {
     const pathLike = fc.stringMatching(/^[a-zA-Z0-9._:~%/\\-]{0,12}$/);
     fc.assert(
       fc.property(fc.oneof(pathLike, fc.string({ unit: 'binary' })), (name) => {
@@ -48,7 +48,7 @@ describe('the store', () => {
   });
 });
 
-it('has references that stay right when it is mounted at another path', async () => {
+it('has references that stay valid when it is mounted at another path', async () => {
   const [here, there] = ['here', 'there'].map((name) => join(temporaryFolder(), name, '#1 100%'));
   const store = openStore(here);
   const ref = await writeRows(experimentFiles(store, 'mine').dataset(1, 2, 'critic'), [{ n: 1 }]);

@@ -13,7 +13,7 @@ const fresh = () => join(temporaryFolder(), 'questions.jsonl');
 const page = (path: string, number: number) => readPage(placeAt(path), rowSchema, number, 32);
 
 describe('a page of rows', () => {
-  it('holds its rows, the last one what is left, and none beyond the end', async () => {
+  it('has its rows; the last page has the rest, and there are none beyond the end', async () => {
     const path = fresh();
     await writeRows(placeAt(path), table);
     expect(await Promise.all([0, 1, 2, 3].map((each) => page(path, each)))).toEqual([
@@ -25,7 +25,7 @@ describe('a page of rows', () => {
     expect(await readPage(placeAt(path), rowSchema, 0, 100)).toEqual(table);
   });
 
-  it('is that of the new rows when the table was written again', async () => {
+  it('has the new rows when the table was written again', async () => {
     const path = fresh();
     await writeRows(placeAt(path), table);
     await page(path, 1);
@@ -42,7 +42,7 @@ describe('a page of rows', () => {
     writeFileSync(path, bytes);
     expect(await page(path, 0)).toEqual(table.slice(0, 32));
     await expect(page(path, 2)).rejects.toThrow(ArtifactDamaged);
-    // By now the whole was read against its seal, and is known to be damaged.
+    // Now the whole table was compared with its seal, so its damage is known.
     await expect(page(path, 0)).rejects.toThrow(ArtifactDamaged);
     await writeRows(placeAt(path), table);
     expect(await page(path, 2)).toEqual(table.slice(64));

@@ -17,7 +17,7 @@ const table = [
   { id: 'ünïcode\n', votes: 0 },
 ];
 let count = 0;
-/** A new path in a folder that is not there yet. */
+/** A new path in a folder that does not exist yet. */
 const fresh = () => join(folder, `${count++}`, 'debates', 'shard-000.jsonl');
 
 const streamed = (path: string) => all(streamRows(placeAt(path), rowSchema));
@@ -43,7 +43,7 @@ describe('rows in the store', () => {
     expect(await streamed(path)).toEqual(table);
   });
 
-  it('survive whatever rows there are', async () => {
+  it('are read as they were written, for any rows', async () => {
     const path = fresh();
     await fc.assert(
       fc.asyncProperty(fc.array(fc.record({ text: fc.string({ unit: 'binary' }) })), async (rows) => {
@@ -83,7 +83,7 @@ describe('rows in the store', () => {
     expect(votes).toEqual(Array.from({ length: 50_000 }, (_, index) => index));
   });
 
-  it('are not found when they are not there or have no seal', async () => {
+  it('are not found when they are missing or have no seal', async () => {
     const path = fresh();
     expect(await findRows(placeAt(path))).toBeNull();
     await expect(readRows(placeAt(path), rowSchema)).rejects.toThrow(ArtifactMissing);
@@ -94,7 +94,7 @@ describe('rows in the store', () => {
     await expect(streamed(path)).rejects.toThrow(ArtifactMissing);
   });
 
-  it('leave what was there when the new rows cannot be made', async () => {
+  it('leave the old rows when the new rows cannot be made', async () => {
     const path = fresh();
     const ref = await writeRows(placeAt(path), table);
     const failing = function* () {
@@ -106,7 +106,7 @@ describe('rows in the store', () => {
     expect(readdirSync(join(path, '..'))).toHaveLength(2);
   });
 
-  it('that another version wrote are told as such, with the row', async () => {
+  it('that another version wrote are refused, and the error has the row', async () => {
     const path = fresh();
     await writeRows(placeAt(path), [...table, { id: 'x' }]);
     await expect(streamed(path)).rejects.toThrow(/row 3: votes/);
@@ -137,20 +137,20 @@ describe('damaged rows', () => {
     ['an empty seal', (path) => truncateSync(`${path}.ref.json`, 0)],
   ];
 
-  it.each(wounds)('(%s) are moved aside, told, and can be made again', async (_, wound) => {
+  it.each(wounds)('(%s) are set aside and reported, and can be made again', async (_, wound) => {
     const path = fresh();
     const ref = await writeRows(placeAt(path), table);
     for (const number of [1, 2]) {
       wound(path);
-      const told: Damage[] = [];
+      const reported: Damage[] = [];
       const hadFile = existsSync(path);
-      expect(await findRows(placeAt(path), (damage) => told.push(damage))).toBeNull();
-      expect(told).toMatchObject([
+      expect(await findRows(placeAt(path), (damage) => reported.push(damage))).toBeNull();
+      expect(reported).toMatchObject([
         { path, problem: expect.stringMatching(/^damaged \(expected .*, found .*\).*; to be made again$/) },
       ]);
       expect(existsSync(path)).toBe(false);
       expect(existsSync(`${path}.damaged-${number}`)).toBe(hadFile);
-      expect(await findRows(placeAt(path), () => expect.unreachable('told twice'))).toBeNull();
+      expect(await findRows(placeAt(path), () => expect.unreachable('reported twice'))).toBeNull();
       expect(await writeRows(placeAt(path), table)).toEqual(ref);
       expect(await findRows(placeAt(path))).toEqual(ref);
     }
@@ -166,7 +166,7 @@ describe('damaged rows', () => {
     );
   });
 
-  it('are told as a warning of the process when nobody asks for them', async () => {
+  it('are reported as a warning of the process by default', async () => {
     const path = fresh();
     await writeRows(placeAt(path), table);
     flip(3)(path);

@@ -53,7 +53,7 @@ describe('the ledger of a series', () => {
     expect(await heldOutOf(store, 'demo')).toEqual(heldOut);
   });
 
-  it('takes one of many nights that want the same place, whole, and leaves nothing of the others', async () => {
+  it('takes one of several nights with the same number, whole, and leaves nothing of the others', async () => {
     const names = Array.from({ length: 20 }, (_, each) => `night-${each}`);
     const won = await Promise.all(names.map((name) => addToLedger(store, night(1, name), heldOut)));
     expect(won.filter(Boolean)).toHaveLength(1);
@@ -62,10 +62,10 @@ describe('the ledger of a series', () => {
   });
 
   it.each([1, 5, 20])(
-    'gives each place to one night where hosts see each other %i operations late, and every host comes to the same nights',
+    'gives each number to one night when hosts see each other’s changes %i operations late, and every host reads the same nights',
     async (delay) => {
       const stores = laggingHosts(3, delay, root).map((blobs) => openStore(root, blobs));
-      // As a night's last step does: read, add after the last one, and again when another night was first.
+      // Like a night's last step: reads, adds after the last night, and tries again when another night was first.
       const add = async (host: Store, experiment: string): Promise<void> => {
         for (let tries = 0; tries < 20 * delay + 20; tries++) {
           const known = await readLedger(host, 'demo').catch(retriable);
@@ -108,17 +108,17 @@ describe('the ledger of a series', () => {
       (entry: string) => cp(join(dirname(entry), '..', 'night-00001'), dirname(entry), { recursive: true }),
       'is night 1 of demo',
     ],
-  ])('says which night is %s, and what to do, instead of beginning again', async (_, harm, told) => {
+  ])('reports which night is %s, and what to do, instead of beginning again', async (_, harm, problem) => {
     for (const sequence of [1, 2, 3]) await addToLedger(store, night(sequence), heldOut);
     const entry = seriesFiles(store, 'demo').entry(2).where;
     await harm(entry);
     const reading = readLedger(store, 'demo');
     await expect(reading).rejects.toThrow(SeriesDamaged);
-    await expect(reading).rejects.toThrow(`${entry} ${told}`);
+    await expect(reading).rejects.toThrow(`${entry} ${problem}`);
     await expect(reading).rejects.toThrow(/Put the file .* back/);
   });
 
-  it('goes on from the night before when a damaged one is moved out of it with all later ones', async () => {
+  it('continues from the night before when a damaged night and all later ones are moved out of it', async () => {
     for (const sequence of [1, 2]) await addToLedger(store, night(sequence), heldOut);
     const entry = seriesFiles(store, 'demo').entry(2).where;
     await writeFile(entry, '{}');

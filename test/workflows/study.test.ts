@@ -127,7 +127,10 @@ describe('a study', { timeout: 120_000 }, () => {
       { methods: ['debate'], settings: { agnets: 3 } },
       'experiments.0.agnets: unknown key; the nearest valid one is agents',
     ],
-    [{ methods: ['debate'], settings: { seed: 3 } }, 'settings.seed: the study says this of each experiment'],
+    [
+      { methods: ['debate'], settings: { seed: 3 } },
+      'settings.seed: the study sets this for each experiment',
+    ],
     [{ methods: ['debate'], preset: 'labtop' }, 'the nearest is laptop'],
   ])('with the input %j starts nothing and says what is wrong', async (input, words) => {
     const cause = await reason(await start('invalid', input));

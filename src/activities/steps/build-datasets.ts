@@ -2,7 +2,7 @@ import {
   type Dataset,
   type DatasetPart,
   type Example,
-  type Row,
+  type DatasetRow,
   rowExample,
 } from '../../algorithm/dataset.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
@@ -74,7 +74,7 @@ async function labelsOf(shard: number, config: ExperimentConfig, files: Experime
 
 /** The texts of rows in their order, which is that of the shards: each shard is read once. */
 async function* examplesOf(
-  rows: readonly Row[],
+  rows: readonly DatasetRow[],
   shardOf: ReadonlyMap<string, number>,
   read: (shard: number) => Promise<DebateRow[]>,
 ): AsyncGenerator<Example> {

@@ -1,25 +1,27 @@
+/** How good and how equal are the answers to one question? */
+
 /**
- * The answers to one question as the measures of debates see them: numbers in place of texts. `Outcome` has both. By agent, then by
- * round; a debate that was stopped early has fewer rounds.
+ * The answers to one question, as numbers instead of texts (`Outcome` has both). They are listed by agent, then by round; a debate that
+ * was stopped early has fewer rounds.
  */
 export type GradedAnswers = {
   /** Whether the answer is right. */
   readonly right: readonly (readonly boolean[])[];
-  /** Equal answers, whoever gave them and in whichever round, have the same number; what could not be parsed has null. */
+  /** Equal answers have the same number, for all agents and rounds; an answer that could not be parsed has null. */
   readonly classes: readonly (readonly (number | null)[])[];
 };
 
-/** How many rounds the debate had. */
+/** The number of rounds of the debate. */
 export function roundsOf({ classes }: GradedAnswers): number {
   return classes[0]?.length ?? 0;
 }
 
-/** The answers' classes in a round (1 the first), by agent. */
+/** The classes of the answers in a round, 1..M, by agent. */
 export function classesInRound({ classes }: GradedAnswers, round: number): (number | null)[] {
   return classes.map((byRound) => byRound[round - 1] ?? null);
 }
 
-/** How many agents gave each class of answers: the sizes by class, unparsable answers left out. */
+/** How many agents gave an answer of each class. Answers that could not be parsed are left out. */
 export function votesByClass(classes: readonly (number | null)[]): Map<number, number> {
   const votes = new Map<number, number>();
   for (const each of classes) if (each !== null) votes.set(each, (votes.get(each) ?? 0) + 1);
@@ -30,28 +32,29 @@ export function votesByClass(classes: readonly (number | null)[]): Map<number, n
 export type Accuracy = { readonly accuracy: number; readonly standardError: number };
 
 /**
- * The share of right answers. Each score is in 0..1: 0 or 1 for one answer, or the mean over the agents' answers to the same
- * question, so that the question stays the unit of sampling. The standard error is the scores' standard deviation over sqrt(n);
- * for scores of 0 and 1 that is the paper's sqrt(p(1 - p) / n). No questions give NaN, which JSON writes as null.
- * The order of the scores changes nothing, not even the last digit.
+ * The share of right answers, from a score for each question. A score is in 0..1: 0 or 1 for one answer, or the mean over the agents'
+ * answers, so that the question stays the unit of sampling. The standard error is the scores' standard deviation over sqrt(n); for scores
+ * of 0 and 1 that is the paper's sqrt(p(1 - p) / n). Without questions the result is NaN, which JSON writes as null. The order of the
+ * scores does not change any digit.
  */
 export function accuracy(scores: readonly number[]): Accuracy {
   const count = scores.length;
-  // Sums of thirds depend on the order of the addends.
+  // Sorted, because the last digit of a sum depends on the order of its terms.
   const ordered = scores.toSorted((a, b) => a - b);
   const mean = ordered.reduce((sum, score) => sum + score, 0) / count;
   const variance = ordered.reduce((sum, score) => sum + (score - mean) ** 2, 0) / count;
   return { accuracy: mean, standardError: Math.sqrt(variance / count) };
 }
 
-/** How many different answers a round has: classes of equal ones, 0 to the number of agents. What could not be parsed is none. */
+/** The number of different answers in a round, 0..N. Answers that could not be parsed do not count. */
 export function distinctAnswers(classes: readonly (number | null)[]): number {
   return votesByClass(classes).size;
 }
 
 /**
- * The share of a round's answers that agree with the majority (the paper's consensus, 0..1): the votes of the largest class of equal answers over
- * the number of agents. An answer that could not be parsed agrees with nobody. In a tie the share is the same, whichever class wins. 1 is unanimity.
+ * The share of a round's answers that agree with the majority (the paper's consensus, 0..1): the votes of the largest class of equal
+ * answers over the number of agents. An answer that could not be parsed agrees with no other. A tie has the same share for every winner.
+ * 1 means that all agents agree.
  */
 export function consensusShare(classes: readonly (number | null)[]): number {
   return Math.max(0, ...votesByClass(classes).values()) / classes.length;
@@ -59,11 +62,13 @@ export function consensusShare(classes: readonly (number | null)[]): number {
 
 /**
  * pass@k (Chen et al., Evaluating Large Language Models Trained on Code, 2021, section 2.1): the probability that at least one of
- * k answers is right, estimated without bias from `answers` answers to a question of which `right` are right:
- * 1 - C(n - c, k) / C(n, k), as a product, which cannot overflow. A k below 1 or above the number of answers is a RangeError.
+ * k answers is right, estimated without bias from `answers` answers to a question, of which `right` are right:
+ * 1 - C(n - c, k) / C(n, k). Computed as a product, which cannot overflow.
+ *
+ * @throws RangeError when k is below 1 or above the number of answers
  */
 export function passAtK(answers: number, right: number, k: number): number {
-  if (k < 1 || k > answers) throw new RangeError(`pass@${k} cannot be told from ${answers} answers.`);
+  if (k < 1 || k > answers) throw new RangeError(`pass@${k} cannot be computed from ${answers} answers.`);
   let allWrong = 1;
   for (let drawn = 0; drawn < k; drawn++)
     allWrong *= Math.max(0, answers - right - drawn) / (answers - drawn);
@@ -71,18 +76,18 @@ export function passAtK(answers: number, right: number, k: number): number {
 }
 
 /**
- * maj@k: the probability that the majority of k answers, drawn without replacement from those given to a question, is right; a tie
- * is settled by chance, as in a debate (`majorityVote`). Exact: nothing is drawn, all ways of drawing are counted class by class, in time
- * classes x k^3, so that a seeded estimate is never needed. With k = the number of answers it is the vote over all of them.
- * (Self-consistency: Wang et al., 2023. Averaged over subsets as pass@k is, which uses each answer as often as any other.)
+ * maj@k: the probability that the majority of k answers, drawn without replacement from the answers to a question, is right. A tie is
+ * decided at random, as in a debate (`majorityVote`). The result is exact: it counts all ways of drawing, class by class, in time
+ * classes x k^3, and draws nothing. With k = the number of answers it is the vote over all of them.
+ * (Self-consistency: Wang et al., 2023. Averaged over subsets like pass@k, which uses every answer equally often.)
  *
- * @param classes each answer's class; null could not be parsed, and is drawn but never wins
- * @param right for each answer whether it is right; all of a class are what the first of it is
- * A k below 1 or above the number of answers is a RangeError.
+ * @param classes the class of each answer; null for an answer that could not be parsed, which may be drawn but never wins
+ * @param right whether each answer is right; a whole class counts like its first answer
+ * @throws RangeError when k is below 1 or above the number of answers
  */
 export function majAtK(classes: readonly (number | null)[], right: readonly boolean[], k: number): number {
   if (k < 1 || k > classes.length)
-    throw new RangeError(`maj@${k} cannot be told from ${classes.length} answers.`);
+    throw new RangeError(`maj@${k} cannot be computed from ${classes.length} answers.`);
   const votes = votesByClass(classes);
   const unparsable = classes.filter((each) => each === null).length;
   let probability = 0;
@@ -93,7 +98,7 @@ export function majAtK(classes: readonly (number | null)[], right: readonly bool
   return probability / choose(classes.length, k);
 }
 
-/** In how many of the ways to draw k the class wins, ties counted as 1 / number of leaders. */
+/** The number of ways to draw k answers in which the class wins. A tie counts as 1 / number of leaders. */
 function winProbability(
   winner: number,
   votes: ReadonlyMap<number, number>,
@@ -112,7 +117,10 @@ function winProbability(
   return ways;
 }
 
-/** [ties][rest]: in how many ways classes of these sizes give `room - rest` answers, none more than `most`, and `ties` of them just `most`. */
+/**
+ * [ties][rest]: the number of ways to draw `room - rest` answers from classes of these sizes, at most `most` from each class, and exactly
+ * `most` from `ties` of the classes.
+ */
 function otherDraws(sizes: readonly number[], most: number, room: number): number[][] {
   const empty = (): number[][] =>
     Array.from({ length: sizes.length + 1 }, () => Array<number>(room + 1).fill(0));
@@ -134,7 +142,7 @@ function otherDraws(sizes: readonly number[], most: number, room: number): numbe
   return counted;
 }
 
-/** C(n, k); exact below 2^53, and finite up to n = 1029. */
+/** C(n, k). Exact below 2^53, and finite up to n = 1029. */
 function choose(n: number, k: number): number {
   if (k > n) return 0;
   let ways = 1;

@@ -1,17 +1,19 @@
+/** What does a method cost, in tokens and in time? */
+
 /** Tokens of chats. */
 export type ChatTokens = { readonly prompt: number; readonly completion: number };
 
-/** What an experiment used, as its result has it. */
-export type Used = {
+/** The tokens and the time that an experiment used, from its result. */
+export type ResourcesUsed = {
   readonly tokens: {
-    /** Of the training questions' debates. */
+    /** Tokens of the debates about training questions. */
     readonly debate: ChatTokens;
-    /** Of the held-out questions' debates. */
+    /** Tokens of the debates about held-out questions. */
     readonly evaluation: ChatTokens;
-    /** That the trainer went over, every epoch anew. */
+    /** Tokens that the trainer read, counted again in every epoch. */
     readonly fineTune: number;
   };
-  /** Wall time of each phase, as the workflow's clock saw it. */
+  /** Wall time of each phase, by the workflow's clock. */
   readonly seconds: {
     readonly debate: number;
     readonly evaluation: number;
@@ -21,27 +23,27 @@ export type Used = {
 };
 
 export type Cost = {
-  /** Prompt tokens, of training and held-out debates: each request's whole prompt, whether a server had it cached or not. */
+  /** Prompt tokens of training and held-out debates: the whole prompt of each request, also if a server had it in a cache. */
   readonly tokensIn: number;
-  /** Sampled tokens, of both. */
+  /** Sampled tokens of training and held-out debates. */
   readonly tokensOut: number;
   readonly tokensTrained: number;
-  /** All three: what `pointsPerMillionTokens` divides by. */
+  /** The sum of the three. `pointsPerMillionTokens` divides by it. */
   readonly tokens: number;
   /**
-   * The phases that keep the device busy: debates, evaluations, fine-tunes. On one GPU these are GPU-seconds, on several they are to be
-   * multiplied. Waiting within a phase counts.
+   * The time of the phases that use the device: debates, evaluations and fine-tunes. With one GPU these are GPU-seconds; with several GPUs
+   * multiply by their number. Waiting within a phase counts.
    */
   readonly deviceSeconds: number;
-  /** From the first step to the last, pauses and all. */
+  /** From the first step to the last, with pauses. */
   readonly wallSeconds: number;
 };
 
 /**
- * What a method cost. Held-out debates count too: for a method that trains nothing they are all its cost, and for the others they are
- * what each later answer costs. Measuring diversity is not part of any method, and does not count.
+ * The cost of a method. Held-out debates count too: they are the whole cost of a method that trains nothing, and for other methods they
+ * show what each later answer costs. Measuring diversity is not part of a method and does not count.
  */
-export function cost({ tokens, seconds }: Used): Cost {
+export function cost({ tokens, seconds }: ResourcesUsed): Cost {
   const tokensIn = tokens.debate.prompt + tokens.evaluation.prompt;
   const tokensOut = tokens.debate.completion + tokens.evaluation.completion;
   return {
@@ -57,21 +59,21 @@ export function cost({ tokens, seconds }: Used): Cost {
 /**
  * Percentage points of accuracy gained over the base model for each million tokens; negative for a loss. Null when no tokens were used.
  *
- * @param accuracy 0..1, as `base`
- * @param tokens `Cost.tokens` of the method, without those of the base model's own evaluation unless the method needed it
+ * @param accuracy 0..1, like `base`
+ * @param tokens `Cost.tokens` of the method. It includes the evaluation of the base model only if the method needed it.
  */
 export function pointsPerMillionTokens(accuracy: number, base: number, tokens: number): number | null {
   return tokens === 0 ? null : (100 * (accuracy - base)) / (tokens / 1_000_000);
 }
 
 /**
- * Of how many first answers a majority costs what the debate costs, in tokens read and written: self-consistency at equal tokens,
- * which a debate has to beat to be worth its price. At least the N of the debate itself.
+ * The number of first answers whose majority costs the same as the debate, in tokens read and written. A debate is worth its tokens only
+ * if it beats this majority (self-consistency at equal tokens). It is at least N, the number of agents in the debate.
  *
  * @param agents N
- * @param tokens of all debates, and of those the tokens of round 1, which has N answers to each question
- * @returns null when no tokens were counted (the server does not count them, or the debates were taken over from elsewhere), and when it
- *   would be more than `mostVotes`: how many answers are paid for must not depend on what a server says that it counted
+ * @param tokens the tokens of all debates, and `firstRound`: the part of them in round 1, which has N answers to each question
+ * @returns null when no tokens were counted (the server does not count them, or the debates were taken over from another store), and when
+ *   the number would be above `mostVotes`: a wrong count by a server must not make an evaluation expensive
  */
 export function votesAtEqualTokens(
   agents: number,
@@ -83,5 +85,8 @@ export function votesAtEqualTokens(
   return votes > mostVotes ? null : votes;
 }
 
-/** A debate of 3 agents in 2 rounds costs what some 15 answers do; one of 10 agents in 5 rounds, by honest counting, a few hundred. */
+/**
+ * The greatest result of `votesAtEqualTokens`. A debate of 3 agents in 2 rounds costs about 15 answers, one of 10 agents in 5 rounds a few
+ * hundred.
+ */
 export const mostVotes = 500;

@@ -1,3 +1,4 @@
+/** What is measured of the debates of an iteration? */
 import {
   classesInRound,
   consensusShare,
@@ -10,41 +11,41 @@ import {
 import { conformity, flips } from './flips.ts';
 import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './tests.ts';
 
-/** All that is measured of the debates of an iteration. Null where there was nothing to count. */
+/** All measures of the debates of an iteration. A measure is null when there was nothing to count. */
 export type DebateMeasures = {
   readonly questions: number;
-  /** Of last answers: the share that agrees with the majority, by question. */
+  /** The share of the last answers that agree with the majority. */
   readonly consensusShare: Ratio | null;
   /** The share of questions whose last answers are all equal. */
   readonly unanimous: Ratio | null;
-  /** By round, 1 the first: different answers a question. */
+  /** The number of different answers to a question, by round, from round 1. */
   readonly distinctAnswers: readonly (Ratio | null)[];
-  /** From each round to the next, round 1 to 2 the first. */
+  /** The changes from each round to the next, from round 2. */
   readonly changes: readonly RoundChange[];
-  /** Of the first answers: by k, 1..N. */
+  /** pass@k and maj@k of the first answers, by k, 1..N. */
   readonly passAtK: readonly (Ratio | null)[];
   readonly majAtK: readonly (Ratio | null)[];
 };
 
-/** What agents did with their answers of the round before. */
+/** How agents changed their answers of the round before. */
 export type RoundChange = {
   /** The later of the two rounds. */
   readonly round: number;
-  /** Shares of all answers of the round: the four make 1. */
+  /** Shares of all answers of the round. The sum of the four is 1. */
   readonly rightToRight: Ratio | null;
   readonly rightToWrong: Ratio | null;
   readonly wrongToRight: Ratio | null;
   readonly wrongToWrong: Ratio | null;
-  /** Of wrong answers, the share that the critics made right; of right ones, the share that they made wrong. */
+  /** The share of wrong answers that became right, and the share of right answers that became wrong. */
   readonly corrected: Ratio | null;
   readonly spoilt: Ratio | null;
-  /** Of answers against the others' majority, the share that went over to it; and of those, the shares that flipped thereby. */
+  /** The share of answers against the others' majority that changed to it; and the shares of these that changed between right and wrong. */
   readonly conformed: Ratio | null;
   readonly conformedRightToWrong: Ratio | null;
   readonly conformedWrongToRight: Ratio | null;
 };
 
-/** Takes the debates of an iteration one after another, and holds sums only. */
+/** Measures the debates of an iteration, which are added one after another. It keeps only sums. */
 export function debateMeasures() {
   let questions = 0;
   const shares = ratioOverQuestions();
@@ -127,7 +128,7 @@ function roundChanges(round: number) {
   };
 }
 
-/** The item at a place, made when it is the first one there. */
+/** The item at a place; made when there is none. */
 function at<Item>(items: Item[], place: number, make: () => Item): Item {
   const item = items[place] ?? make();
   items[place] = item;

@@ -1,6 +1,7 @@
+/** How different are the agents (section 4 of the paper)? By likelihoods, by embeddings and by answers. */
 import { type Ratio, ratioOverQuestions } from './tests.ts';
 
-/** How diverse the agents' first responses to one question are. Null where it could not be measured. */
+/** The diversity of the agents' first responses to one question. A measure is null when it could not be measured. */
 export type QuestionDiversity = {
   readonly questionId: string;
   /** Nats a token. */
@@ -11,7 +12,7 @@ export type QuestionDiversity = {
   readonly distinctAnswers: number;
 };
 
-/** Means over questions, each with its standard error and the number of questions (`of`). Null where no question was measured. */
+/** Means over questions, with their standard errors and the numbers of questions (`of`). A mean is null when no question was measured. */
 export type Diversity = {
   readonly nllOfOthers: Ratio | null;
   readonly betweenAgents: MeanDivergence;
@@ -21,7 +22,7 @@ export type Diversity = {
 };
 type MeanDivergence = { readonly perToken: Ratio | null; readonly perResponse: Ratio | null };
 
-/** The diversity of an iteration's agents (section 4 of the paper), from that of each question: every question counts the same. */
+/** The diversity of an iteration's agents, from the diversity of each question. Every question counts the same. */
 export function diversityOver(questions: readonly QuestionDiversity[]): Diversity {
   const mean = (value: (question: QuestionDiversity) => number | null): Ratio | null => {
     const sums = ratioOverQuestions();
@@ -44,29 +45,29 @@ export function diversityOver(questions: readonly QuestionDiversity[]): Diversit
   };
 }
 
-/** How likely a model finds a response, given the messages before it. */
+/** The likelihood of a response under a model, given the messages before it. */
 export type ResponseScore = {
-  /** How many tokens the response has; 0 for an empty one. */
+  /** The number of tokens of the response; 0 for an empty one. */
   readonly tokens: number;
   /** The natural logarithm of the response's probability: the sum over its tokens, in nats. */
   readonly logprob: number;
 };
 
-/** Of the logprobs of a response's tokens, each given all before it. */
+/** The score of a response, from the log-probability of each of its tokens given all tokens before. */
 export function responseScore(logprobs: readonly number[]): ResponseScore {
   return { tokens: logprobs.length, logprob: logprobs.reduce((sum, each) => sum + each, 0) };
 }
 
-/** By agent i, then by agent j: what i's model thinks of j's response to the same question. */
+/** By agent i, then by agent j: the score of j's response under i's model, for the same question. */
 export type CrossScores = readonly (readonly ResponseScore[])[];
 
 /**
- * How unlikely agents find each other's responses to a question (section 4 of the paper measures diversity so): the mean over
- * ordered pairs i != j of the negative log-likelihood of j's response under i's model, divided by the response's tokens. Nats a
- * token; greater is more diverse. Empty responses are left out; null when no pair remains (one agent, say).
+ * How unlikely each agent's responses are for the others (the diversity in section 4 of the paper): the mean over ordered pairs i != j of
+ * the negative log-likelihood of j's response under i's model, divided by the number of the response's tokens. In nats a token; greater is
+ * more diverse. Empty responses are left out; null when no pair remains, e.g. with one agent.
  *
- * It is the models' likelihood at temperature 1, whatever the responses were sampled with. It also rises when
- * responses become odd for every model, so it is to be read beside accuracy.
+ * The likelihood is that at temperature 1, for any sampling of the responses. It also rises when responses become unlikely for every model,
+ * so compare it together with accuracy.
  */
 export function nllOfOthers(scores: CrossScores): number | null {
   const pairs = scores.flatMap((byResponse, scorer) =>
@@ -86,17 +87,17 @@ export type Divergence = {
 };
 
 /**
- * KL(p || q) estimated from responses sampled by p: the mean of log p(y) - log q(y). Empty responses are left out; null when
- * none remains.
+ * KL(p || q), estimated from responses sampled by p as the mean of log p(y) - log q(y). Empty responses are left out; null when none
+ * remains.
  *
- * Why this estimator and not the one that is never negative (Schulman's k3, r - 1 - log r with r = q / p): this one is unbiased
- * for whole responses and adds up over tokens, whereas for whole responses k3 averages a ratio of products whose mean of 1 no
- * sample of a hundred shows, and a single unlikely token can outweigh all others. The price is variance: an estimate may be
- * below 0, which says no more than that it is within its error of 0. Its standard error over questions must be shown with it.
+ * Why not the estimator that is never negative (Schulman's k3, r - 1 - log r with r = q / p)? This one is unbiased for whole responses and
+ * is a sum over tokens. For whole responses k3 averages a ratio of products: its expectation is 1, but a sample of a hundred does not show
+ * that, and one unlikely token can outweigh all others. The disadvantage of this one is its variance: an estimate may be below 0, which
+ * means that it is within its error of 0. Always show its standard error over questions with it.
  *
- * Biases: responses sampled with top_p below 1 come from a truncated p' (what is estimated is then KL(p' || q) less KL(p' || p),
- * which at 0.9 is at most log(1 / 0.9), 0.105 nats, for each token, and equal models stay at exactly 0); a temperature other than 1 is another p;
- * `perToken` is the mean of the responses' means, so a token of a short response weighs more.
+ * Biases: responses sampled with top_p below 1 come from a truncated p' (the estimate is then KL(p' || q) - KL(p' || p), where the second
+ * term at 0.9 is at most log(1 / 0.9), 0.105 nats, for each token; equal models stay at exactly 0). A temperature other than 1 gives another
+ * p. `perToken` is the mean of the responses' means, so a token of a short response has more weight.
  */
 export function divergence(
   samples: readonly { readonly p: ResponseScore; readonly q: ResponseScore }[],
@@ -113,7 +114,7 @@ export function divergence(
   };
 }
 
-/** Between agents: over all ordered pairs i != j, from i's own response to the question. */
+/** The divergence between agents: over all ordered pairs i != j, from i's own response to the question. */
 export function divergenceBetweenAgents(scores: CrossScores): Divergence | null {
   return divergence(
     scores.flatMap((byResponse, i) =>
@@ -125,7 +126,7 @@ export function divergenceBetweenAgents(scores: CrossScores): Divergence | null 
   );
 }
 
-/** Of the agents from the base model. `base` has, by agent, what the base model thinks of that agent's response. */
+/** The divergence of the agents from the base model. `base` has, by agent, the score of the agent's response under the base model. */
 export function divergenceFromBase(scores: CrossScores, base: readonly ResponseScore[]): Divergence | null {
   return divergence(
     base.flatMap((q, i) => {
@@ -136,11 +137,11 @@ export function divergenceFromBase(scores: CrossScores, base: readonly ResponseS
 }
 
 /**
- * How unlike the agents' responses to a question are (the paper's embedding dissimilarity, section 4): 1 less the mean cosine
- * over pairs of agents. 0 for equal directions, 1 for unrelated ones; up to 2 where an encoder gives opposite ones. An all-zero
- * vector (an empty response) is unrelated to everything. Null for fewer than two responses.
+ * How different the agents' responses to a question are (the paper's embedding dissimilarity, section 4): 1 minus the mean cosine over
+ * pairs of agents. 0 for equal directions, 1 for unrelated ones, up to 2 for opposite ones. An all-zero vector (an empty response) is
+ * unrelated to every other. Null for fewer than two responses.
  *
- * Values depend on the encoder: only those of the same encoder compare.
+ * Values depend on the encoder: compare only values of the same encoder.
  */
 export function embeddingDissimilarity(vectors: readonly ArrayLike<number>[]): number | null {
   const cosines = vectors.flatMap((a, index) => vectors.slice(index + 1).map((b) => cosine(a, b)));
@@ -148,7 +149,7 @@ export function embeddingDissimilarity(vectors: readonly ArrayLike<number>[]): n
   return 1 - cosines.reduce((sum, each) => sum + each, 0) / cosines.length;
 }
 
-/** Vectors of different lengths come from different encoders: a RangeError. */
+/** The cosine of two vectors. @throws RangeError for vectors of different lengths, which come from different encoders */
 function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length)
     throw new RangeError(`Embeddings of ${a.length} and of ${b.length} numbers cannot be compared.`);
@@ -162,16 +163,17 @@ function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
 }
 
-/** Numbers in an embedding. Two n-grams of a response share a place seldom enough, and a vector is 8 kB. */
+/** The length of an embedding. Two n-grams of a response seldom share a place, and a vector is only 8 kB. */
 const dimensions = 1024;
 
 /**
- * A text as a vector of unit length, without any model: how often each sequence of 1 to 3 characters occurs, hashed into 1,024 places with a sign
- * (feature hashing: Weinberger et al., 2009), so that unlike texts are unrelated on average; each count as its logarithm, because one
- * repeated line says little more than one line. Letters' case and runs of blanks do not matter. An empty text is the zero vector.
+ * A text as a vector of unit length, without a model: the number of times that each sequence of 1 to 3 characters occurs, hashed into 1,024
+ * places with a sign (feature hashing: Weinberger et al., 2009), so that different texts are unrelated on average. Each count becomes its
+ * logarithm, because a repeated line has little more information than one line. Case and runs of blanks do not matter. An empty text is the
+ * zero vector.
  *
- * It sees spelling and not meaning: a proof in other words is another text to it. Its figures do not compare with the paper's, whose encoder
- * was T5-3B; they compare with one another.
+ * It compares spelling and not meaning: the same proof in other words is another text. Its values can be compared with each other, but not
+ * with the paper's, whose encoder is T5-3B.
  */
 export function ngramEmbedding(text: string): Float64Array {
   const counts = new Map<string, number>();
@@ -192,7 +194,7 @@ export function ngramEmbedding(text: string): Float64Array {
   return length === 0 ? vector : vector.map((each) => each / length);
 }
 
-/** FNV-1a over UTF-16 code units, then mixed so that all bits depend on all (as MurmurHash3 ends). 0..2^32-1. */
+/** FNV-1a over UTF-16 code units, then the final mix of MurmurHash3, so that every bit depends on all bits. 0..2^32-1. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

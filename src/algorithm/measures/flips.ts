@@ -1,7 +1,8 @@
+/** How do answers change from one round to the next, and why? */
 import { classesInRound, type GradedAnswers, votesByClass } from './answers.ts';
 import { type Ratio, ratioOverQuestions } from './tests.ts';
 
-/** What became of answers from one round to the next. Counts of answers. */
+/** How answers changed from one round to the next. Counts of answers. */
 export type Flips = {
   readonly rightToRight: number;
   readonly rightToWrong: number;
@@ -10,9 +11,9 @@ export type Flips = {
 };
 
 /**
- * The flips between a round and the one before it: each agent's answer is right or wrong in either. No answer is a wrong one.
+ * The flips between a round and the round before. An answer that could not be parsed is wrong.
  *
- * @param right by agent, then by round
+ * @param right whether the answers are right, by agent, then by round
  * @param round the later of the two, 2..M
  */
 export function flips(right: readonly (readonly boolean[])[], round: number): Flips {
@@ -26,21 +27,21 @@ export function flips(right: readonly (readonly boolean[])[], round: number): Fl
   };
 }
 
-/** Of answers that stood against the others' majority: what became of them in the next round. Counts of answers. */
+/** How answers against the others' majority changed in the next round. Counts of answers. */
 export type Conformity = {
   readonly dissenting: number;
-  /** Those that changed to what the others' majority had said. */
+  /** Those that changed to the answer of the others' majority. */
   readonly conformed: number;
-  /** Of these: a right answer was given up for a wrong one, and the other way round. */
+  /** Those of the conformed that changed from right to wrong, and from wrong to right. */
   readonly rightToWrong: number;
   readonly wrongToRight: number;
 };
 
 /**
- * How agents yielded in a round. An agent dissents when its answer of the round before could be parsed, the other agents'
- * answers of that round have one largest class (a tie is no majority; what could not be parsed has no class), and its own is
- * not in it. It conforms when its answer of this round is in that class. All other agents count, also those whose responses
- * `max_others` kept from it.
+ * How many agents changed to the majority in a round. An agent dissents when its answer of the round before could be parsed, the other
+ * agents' answers of that round have one largest class (a tie is no majority; an answer that could not be parsed has no class), and its own
+ * answer is not in that class. It conforms when its answer of this round is in that class. All other agents count, also those whose
+ * responses it did not see because of `max_others`.
  *
  * @param round the later of the two, 2..M
  */
@@ -64,26 +65,27 @@ export function conformity(answers: GradedAnswers, round: number): Conformity {
   };
 }
 
+/** The largest class of answers; null when there is none, or several. */
 function soleLeader(classes: readonly (number | null)[]): number | null {
   const [first, second] = [...votesByClass(classes)].toSorted(([, a], [, b]) => b - a);
   if (first === undefined || first[1] === second?.[1]) return null;
   return first[0];
 }
 
-/** What became of the answers that were given after a summary was shown. Null where none was. */
+/** How answers changed after a summary. A share is null when no summary was shown. */
 export type SummaryEffect = {
-  /** Wrong before, right after. */
+  /** The share that was wrong before and right after. */
   readonly helped: Ratio | null;
-  /** Right before, wrong after. */
+  /** The share that was right before and wrong after. */
   readonly harmed: Ratio | null;
-  /** Helped less harmed: -1..1. */
+  /** `helped` minus `harmed`: -1..1. */
   readonly net: Ratio | null;
 };
 
 /**
- * What happened to answers after the summaries of a debate. Each agent is shown one before each answer from round 2 on, so every such answer
- * counts, whatever the round. That an answer changed after a summary does not say that it changed because of it: only the same debates without
- * summaries tell. A definition of ours: the paper compares final accuracies (its Table 2). Takes debates one after another, and holds sums only.
+ * How answers changed after the summaries of debates, which are added one after another; it keeps only sums. Each agent sees a summary
+ * before each answer from round 2 on, so every such answer counts. A change after a summary need not be a change because of it: only the
+ * same debates without summaries can show that. This measure is our own: the paper compares final accuracies (its Table 2).
  */
 export function summaryEffect() {
   const [helped, harmed, net] = [ratioOverQuestions(), ratioOverQuestions(), ratioOverQuestions()];

@@ -1,23 +1,24 @@
+/** Is a difference more than chance? Standard errors, paired tests and their corrections. */
 import { type DrawKey, draws } from '../random.ts';
 
 /**
- * A sum over questions divided by another, e.g. right answers by answers, with its standard error over questions. `of` is the
- * divisor: how many answers (or pairs, or questions) were counted.
+ * A sum over questions divided by another, e.g. right answers by all answers, with its standard error over questions. `of` is the
+ * divisor: the number of answers (or pairs, or questions) that were counted.
  */
 export type Ratio = { readonly value: number; readonly standardError: number; readonly of: number };
 
 export interface RatioOverQuestions {
-  /** One question: what it adds to the sum above and to the sum below. */
+  /** Adds a question: its terms of the numerator and of the denominator. */
   add(count: number, of: number): void;
-  /** Null as long as nothing was counted, that is, while the sum below is 0. */
+  /** Null while the denominator is 0. */
   result(): Ratio | null;
 }
 
 /**
- * R = sum(y) / sum(x), y and x being a question's two counts, with the standard error of a ratio of means,
- * sqrt(sum((y - R x)^2)) / sum(x): the answers to one question depend on each other, so the question is the unit of sampling, and
- * not the answer (Cochran, Sampling Techniques, 1977, section 2.11, for a large population). With x = 1 for each question it is
- * the mean and the standard error of `accuracy`. Five sums are all that is held, however many questions there are.
+ * R = sum(y) / sum(x), where y and x are the two counts of a question, with the standard error of a ratio of means,
+ * sqrt(sum((y - R x)^2)) / sum(x). The answers to one question depend on each other, so the question is the unit of sampling, and
+ * not the answer (Cochran, Sampling Techniques, 1977, section 2.11, for a large population). With x = 1 for each question the result is
+ * the mean and the standard error of `accuracy`. For any number of questions it keeps only five sums.
  */
 export function ratioOverQuestions(): RatioOverQuestions {
   let [y, x, yy, xy, xx] = [0, 0, 0, 0, 0];
@@ -32,20 +33,21 @@ export function ratioOverQuestions(): RatioOverQuestions {
     result() {
       if (x === 0) return null;
       const value = y / x;
-      // Rounding can leave a little less than nothing.
+      // Rounding can make the sum slightly negative.
       const squares = Math.max(0, yy - 2 * value * xy + value * value * xx);
       return { value, standardError: Math.sqrt(squares) / x, of: x };
     },
   };
 }
 
-/** Two methods on the same questions: where only the first was right, where only the second was, and how likely by chance. */
+/** Two methods on the same questions: how often only the first was right, how often only the second, and the p-value of that. */
 export type PairedTest = { readonly wins: number; readonly losses: number; readonly pValue: number };
 
 /**
- * McNemar's exact test, two-sided: on the questions where exactly one of the two is right, either is as likely under the null
- * hypothesis, so that wins are binomial with p = 1/2. Both lists are about the same questions in the same order; lists of
- * different lengths are a RangeError.
+ * McNemar's exact test, two-sided. On the questions where exactly one of the two is right, both are equally likely under the null
+ * hypothesis, so the number of wins is binomial with p = 1/2. Both lists are about the same questions in the same order.
+ *
+ * @throws RangeError when the lists have different lengths
  */
 export function pairedTest(method: readonly boolean[], baseline: readonly boolean[]): PairedTest {
   if (method.length !== baseline.length) {
@@ -58,7 +60,7 @@ export function pairedTest(method: readonly boolean[], baseline: readonly boolea
   return { wins, losses, pValue: Math.min(1, 2 * binomialTail(Math.min(wins, losses), wins + losses)) };
 }
 
-/** P(X <= k) for X binomial with n trials of 1/2. In logarithms, because C(n, k) overflows from n = 1030 on. */
+/** P(X <= k) for X binomial with n trials and p = 1/2. In logarithms, because C(n, k) overflows from n = 1030 on. */
 function binomialTail(k: number, n: number): number {
   let logTerm = -n * Math.LN2;
   let tail = Math.exp(logTerm);
@@ -69,7 +71,7 @@ function binomialTail(k: number, n: number): number {
   return tail;
 }
 
-/** How much better a method is than a baseline, with an interval. All in the scores' unit, for accuracies in 0..1. */
+/** How much better a method is than a baseline, with an interval. In the unit of the scores; accuracies are in 0..1. */
 export type DifferenceInterval = {
   readonly difference: number;
   readonly low: number;
@@ -77,19 +79,21 @@ export type DifferenceInterval = {
 };
 
 type Bootstrap = {
-  /** Where the draws come from. */
+  /** The key of the draws. */
   readonly key: DrawKey;
-  /** B: how often the questions are drawn anew. 10,000 leave the ends of a 95 % interval uncertain by about 2 % of its length. */
+  /** B: how often the questions are drawn. With 10,000 the ends of a 95 % interval are uncertain by about 2 % of its length. */
   readonly resamples: number;
-  /** The share of the drawn differences that the interval holds, e.g. 0.95. */
+  /** The share of the drawn differences that lie in the interval, e.g. 0.95. */
   readonly level: number;
 };
 
 /**
  * The difference of two means over the same questions, with its percentile bootstrap interval (Efron and Tibshirani, An
  * Introduction to the Bootstrap, 1993, section 13.3): questions are drawn with replacement, each with both methods' scores,
- * and the interval's ends are quantiles of the differences so drawn, linear between neighbours as numpy's are.
- * Both lists are about the same questions in the same order. Lists of different lengths, or none at all, are a RangeError.
+ * and the ends of the interval are quantiles of the drawn differences, linear between neighbours as in numpy.
+ * Both lists are about the same questions in the same order.
+ *
+ * @throws RangeError when the lists are empty or have different lengths
  */
 export function bootstrapDifference(
   method: readonly number[],
@@ -116,7 +120,7 @@ export function bootstrapDifference(
   };
 }
 
-/** Of sorted values; between two neighbours in proportion (type 7 of Hyndman and Fan). */
+/** A quantile of sorted values, linear between two neighbours (type 7 of Hyndman and Fan). */
 function quantile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);
@@ -126,10 +130,10 @@ function quantile(sorted: Float64Array, share: number): number {
 }
 
 /**
- * Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979) of the p-values of one table: adjusted p-values, each
- * where its p-value stood. Calling significant what is at most 5 % afterwards makes a mistake anywhere in the table with a
- * probability of at most 5 %, whatever depends on what. The i-th smallest of m, counted from 0, is multiplied by m - i; none
- * becomes less than a smaller one, or more than 1.
+ * Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979) of the p-values of one table: the adjusted p-values, in the same
+ * order. If differences with an adjusted p-value of at most 5 % are called significant, the probability of any mistake in the table is at
+ * most 5 %, also when the tests depend on each other. The i-th smallest of m, counted from 0, is multiplied by m - i; an adjusted value is
+ * never less than that of a smaller p-value, and never more than 1.
  */
 export function holm(pValues: readonly number[]): number[] {
   const adjusted = [...pValues];

@@ -1,3 +1,4 @@
+/** What makes a method? */
 import type { Role } from '../agents.ts';
 import type { Dataset } from '../dataset.ts';
 import type { CriticSettings } from '../imitation-datasets.ts';
@@ -5,26 +6,26 @@ import type { Match } from '../labelled-debate.ts';
 import type { Stance } from '../prompts.ts';
 
 /**
- * A method of the paper, one of its baselines or ablations: who answers, who learns, and how debates become datasets. All else (the
- * loop, the vote, the evaluation) is the same for all. docs/methods.md is made of these.
+ * The method of the paper, or one of its baselines or ablations: who answers, who learns, and how debates become datasets. Everything else
+ * (the loop, the vote, the evaluation) is the same for all methods. docs/methods.md describes them.
  */
 export type Method = {
-  /** As tables call it. */
+  /** Its name in tables. */
   readonly title: string;
-  /** What it is, in one or two sentences, with its place in the paper. */
+  /** A description in one or two sentences, with its place in the paper. */
   readonly about: string;
   /**
-   * Which figure of an evaluation is its own: one answer (the mean over agents), the majority of the agents' first answers, or the
-   * consensus of the debate.
+   * The accuracy that counts for the method: that of one answer (the mean over agents), of the majority of the agents' first answers, or of
+   * the consensus of the debate.
    */
   readonly answer: 'single' | 'majority' | 'debate';
-  /** The settings that make it what it is, under the names of a config: nobody can set them otherwise. */
+  /** The settings that the method fixes, under the names of a config. A config cannot change them. */
   readonly fixes: FixedByMethod;
   readonly roles: readonly Role[];
   readonly stance?: Stance;
-  /** Each agent is told its number. */
+  /** Each agent's prompts have the agent's number. */
   readonly identified?: true;
-  /** How it learns; absent when it does not. */
+  /** How it learns; absent when it does not learn. */
   readonly learning?: Learning;
 };
 
@@ -36,14 +37,14 @@ export type FixedByMethod = {
 };
 
 export type Learning = {
-  /** `each agent` has models of its own; with `all agents` they are copies of the same models, learning from all (or some) of them. */
+  /** `each agent` has models of its own; with `all agents` the agents are copies of the same models, which learn from all or some of them. */
   readonly models: 'each agent' | 'all agents';
-  /** What training questions are taken through: a debate of all agents, or STaR's answer and rationale of agent 1. */
+  /** The conversation about each training question: a debate of all agents, or STaR's answer and rationale of agent 1. */
   readonly conversation: 'debate' | 'bootstrap';
   /**
-   * The datasets of the models that `agents` share, by role. A pure function of which answers equal the label.
+   * The datasets of the models that `agents` share, by role. They depend only on which answers equal the label.
    *
-   * @param agents 1..N; just one when each agent has its own models
+   * @param agents 1..N; only one when each agent has its own models
    */
   readonly datasets: (
     agents: readonly number[],
@@ -52,7 +53,7 @@ export type Learning = {
   ) => Readonly<Record<string, Dataset>>;
 };
 
-/** Who shares models: each agent has its own, or all agents have the same. By agent number; one set of datasets and fine-tunes for each. */
+/** The groups of agents that share models, by agent number: one group for each agent, or one for all. A group has its own fine-tunes. */
 export function learnerGroups(
   agents: number,
   learning: Learning | undefined,

@@ -1,3 +1,4 @@
+/** Which methods are there? The method of the paper, its baselines and its ablations, as data. */
 import { critic, generation, generationThroughout } from '../agents.ts';
 import { bootstrappedDataset } from '../bootstrap.ts';
 import { criticDataset, generationDataset } from '../imitation-datasets.ts';
@@ -5,7 +6,8 @@ import type { Method } from './method.ts';
 
 export const base: Method = {
   title: 'Base',
-  about: 'One answer of the base model (Table 1). The mean over the agents, which here are samples.',
+  about:
+    'One answer of the base model (Table 1). Its accuracy is the mean over the agents, which are samples here.',
   answer: 'single',
   fixes: { iterations: 0, rounds: 1 },
   roles: [generation],
@@ -14,7 +16,7 @@ export const base: Method = {
 export const majority: Method = {
   title: 'Majority',
   about:
-    'The majority of k independent answers of the base model, k being `agents` (Table 1; self-consistency).',
+    'The majority of k independent answers of the base model, where k is `agents` (Table 1; self-consistency).',
   answer: 'majority',
   fixes: { iterations: 0, rounds: 1 },
   roles: [generation],
@@ -45,7 +47,7 @@ export const majorityFt: Method = {
 export const star: Method = {
   title: 'STaR',
   about:
-    'One model learns from its own right answers and, where it was wrong, from the reasoning that it gives when told the gold answer (Table 1; Zelikman et al. 2022). The only method that sees gold answers. STaR itself starts from the base model each time: `init_from: base`.',
+    'One model learns from its own right answers and, where it was wrong, from the reasoning that it gives to a prompt with the gold answer (Table 1; Zelikman et al. 2022). The only method that sees gold answers. STaR itself starts from the base model each time: `init_from: base`.',
   answer: 'single',
   fixes: { rounds: 1, label_source: 'gold' },
   roles: [generation],
@@ -124,12 +126,11 @@ export const cooperative: Method = {
 export const uniqueId: Method = {
   ...debate,
   title: 'Unique ID',
-  about:
-    'Debate of base models that are told apart by a number in the prompt instead of by fine-tuning (Table 5).',
+  about: 'Debate of base models that differ by a number in the prompt instead of by fine-tuning (Table 5).',
   identified: true,
 };
 
-/** What a config calls the methods, in the order of the paper's tables. */
+/** The names of the methods in a config, in the order of the paper's tables. */
 export const methodNames = [
   'base',
   'majority',

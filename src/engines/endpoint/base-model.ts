@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
-import { isThere } from '../../config/load.ts';
+import { pathExists } from '../../config/load.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { type BaseModel, baseModelHash } from '../../store/models.ts';
 
@@ -52,7 +52,7 @@ export class BaseModelChanged extends ColloquyError {
  */
 export function resolveModel(modelNameOrPath: string): string {
   const path = resolve(projectRoot, modelNameOrPath);
-  if (isThere(path)) return path;
+  if (pathExists(path)) return path;
   if (hubId.test(modelNameOrPath)) return modelNameOrPath;
   throw new ModelFolderMissing(modelNameOrPath, path);
 }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keyName } from '../../config/endpoints.ts';
+import { secretVariableName } from '../../config/endpoints.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 export interface ProcessGroup {
@@ -127,6 +127,6 @@ const needed = new Set(['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN']);
  */
 export function keylessEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => needed.has(name) || !keyName.test(name)),
+    Object.entries(environment).filter(([name]) => needed.has(name) || !secretVariableName.test(name)),
   );
 }

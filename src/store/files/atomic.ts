@@ -1,12 +1,12 @@
-/** Local files and folders, written so that a kill or a power cut never leaves a part of one under its name. */
+/** How are local files and folders written so that a kill or a power cut never leaves a part of one under its name? */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DiskFull, StoreNotWritable } from '../errors.ts';
 
 /**
- * Writes a file so that at any moment, also after a power cut, it is there whole or not at all: a temporary file beside it, fsync,
- * rename, fsync of the folder. Makes the folders above it.
+ * Writes a file so that at any moment, also after a power cut, the whole file exists or none. The steps: a temporary file in the same
+ * folder, fsync, rename, fsync of the folder. Makes the folders above it.
  *
  * @param beforeRename runs when the new bytes are safe on disk and the old file is still in place
  * @throws DiskFull or StoreNotWritable; the old file is then untouched and the temporary one gone
@@ -34,13 +34,13 @@ export async function writeAtomically(
   }
 }
 
-/** Writes everything to the file, makes it safe on disk and closes the file. */
+/** Writes all chunks to the file, makes them safe on disk and closes the file. */
 export async function writeAndSync(
   handle: FileHandle,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   try {
-    // writeFile, as a single write may stop half-way.
+    // writeFile, because a single write may stop half-way.
     for await (const chunk of chunks) await handle.writeFile(chunk);
     await handle.sync();
   } finally {
@@ -58,7 +58,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A name beside `path` that no other writer has, for what becomes `path` by a rename. */
+/** A name in the folder of `path` that no other writer has, for a file that is later renamed to `path`. */
 export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
 }
@@ -89,8 +89,8 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes a folder with everything that `write` puts into it, or not at all: it is filled under another name and renamed. Of two
- * writers of one folder, one gets true; the other changes nothing and gets false. For folders outside the store.
+ * Makes a folder with everything that `write` puts into it, or no folder: it is filled under a temporary name and then renamed. Of two
+ * writers of one folder, one gets true; the other gets false and changes nothing. For folders outside the store.
  *
  * @throws DiskFull, StoreNotWritable
  */
@@ -118,7 +118,7 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The cause of a failed write by its name: DiskFull, StoreNotWritable, or the error as it is. */
+/** The error of a failed write as DiskFull or StoreNotWritable, if it is one of these; otherwise the error itself. */
 export function writeError(path: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   switch (errorCode(error)) {

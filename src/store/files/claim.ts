@@ -1,38 +1,38 @@
 /**
- * Who works on something that several workers may begin: a shard of debates, a measurement.
+ * Which worker does a piece of work that several workers may begin (a shard of debates, a measurement)?
  *
  * A claim is a file `<work>.claim-N`. Its number, the epoch, grows by one with each take-over, and `putOnce` gives each number to one
- * claimant only. No clock is asked, and nothing is waited for: Temporal decides when a worker counts as lost, and from its claim a
- * worker that was only stalled (a suspended machine, a cut network) learns that another one has taken over.
+ * claimant only. Claims use no clock and do not wait: Temporal decides when a worker counts as lost. A worker that was only stalled (a
+ * suspended machine, a cut network) finds out by its claim that another worker has taken over.
  *
- * Guaranteed: two claimants never have the same epoch. A holder learns at its next `require` that a later epoch exists, as soon as
- * its host can see the later claim; on a local disk that is at once.
- * Not guaranteed: that only one holder works at a time. Between a take-over and the old holder's next `require`, and for as long as a
- * shared file system hides the later claim, both work, and the same answers may be asked for twice.
- * That is why correctness does not rest on claims: answers are kept under the hash of their request, and the result is put once
- * (`writeRowsOnce`, `writeDocumentOnce`), so that the first one finished stays and is never mixed with another.
+ * Guaranteed: two claimants never have the same epoch. At its next `require` a holder finds out that a later epoch exists, if its host can
+ * see the later claim; on a local disk it always can.
+ * Not guaranteed: that only one holder works at a time. Between a take-over and the old holder's next `require`, and while a shared file
+ * system hides the later claim, both work and may request the same answers.
+ * Correctness therefore does not depend on claims: answers are stored under the hash of their request, and the result is put once
+ * (`writeRowsOnce`, `writeDocumentOnce`), so that the first finished result stays and is never mixed with another.
  */
 import { randomUUID } from 'node:crypto';
 import { type Place, placeIn, remove } from '../blobs.ts';
 import { ClaimLost } from '../errors.ts';
 
 export type Claim = {
-  /** 1 for the first who claimed this work. */
+  /** 1 for the first claim on this work. */
   readonly epoch: number;
-  /** To be awaited before each effect. @throws ClaimLost when another worker has claimed the work since, or it was finished */
+  /** Await it before each effect. @throws ClaimLost when another worker has claimed the work since then, or has finished it */
   readonly require: () => Promise<void>;
   /** Ends this claim and all others on the work: it is finished. */
   readonly finish: () => Promise<void>;
 };
 
 /**
- * Claims the work that becomes `work`. Earlier claims are lost by that. A claim whose holder stops without finishing is left for the
- * next claimant.
+ * Claims the work whose result is the file `work`. Earlier claims are then lost. When a holder stops without finishing, its claim stays
+ * until the next claimant takes over.
  *
  * @throws DiskFull, StoreNotWritable
  */
 export async function claim(work: Place): Promise<Claim> {
-  // No other claimant has these bytes: `same` means that this claim was put and only the answer was lost.
+  // No other claimant has these bytes, so `same` means that this claim was put and only the reply was lost.
   const token = Buffer.from(`${randomUUID()}\n`);
   for (let epoch = Math.max(0, ...(await epochsOf(work))) + 1; ; epoch++) {
     const mine = claimOf(work, epoch);
@@ -47,11 +47,11 @@ export async function claim(work: Place): Promise<Claim> {
 
 async function check(mine: Place, next: Place, token: Buffer): Promise<void> {
   const [own, later] = await Promise.all([mine.blobs.get(mine.name), next.blobs.size(next.name)]);
-  // Claims on finished work are removed, and the numbers begin again when the work has to be done once more.
+  // Claims on finished work are removed, and the numbers begin at 1 again when the work has to be done once more.
   if (later !== null || own === null || !own.equals(token)) throw new ClaimLost(mine.where);
 }
 
-/** A check that is under way serves all who ask meanwhile: answers come and go many at a time. */
+/** Calls during a running check get its result: many answers arrive at the same time. */
 function shared(work: () => Promise<void>): () => Promise<void> {
   let underWay: Promise<void> | undefined;
   return () => {
@@ -61,13 +61,13 @@ function shared(work: () => Promise<void>): () => Promise<void> {
 }
 
 /**
- * Ends all claims on finished work, also those whose holders were killed before they could end them.
+ * Ends all claims on finished work, also claims whose holders were killed.
  *
- * @param last an epoch that is known: a list may not show all claims of other hosts yet
+ * @param last the greatest epoch that the caller knows; the list may not show all claims of other hosts yet
  */
 export async function endClaims(work: Place, last = 0): Promise<void> {
   const newest = Math.max(last, ...(await epochsOf(work)));
-  // The oldest first, so that no holder finds its own claim and none after it.
+  // The oldest first: otherwise a holder could find its own claim and no later one, and go on.
   for (let epoch = 1; epoch <= newest; epoch++) await remove(claimOf(work, epoch));
 }
 

@@ -1,11 +1,11 @@
-/** What happens to an artifact that was read and found damaged: it is set aside for a person, and then made again. */
+/** What happens to a damaged artifact? It is set aside, where a person can look at it, and then made again. */
 import { type Place, remove, setAside } from '../blobs.ts';
 import { ArtifactDamaged } from '../errors.ts';
 import { sealPlace } from './sealed.ts';
 
-/** Damage that was found and dealt with. The code that opens an artifact decides how it is reported. */
+/** Damage that was found and set aside. The code that opens an artifact decides how it is reported. */
 export type Damage = {
-  /** For people. */
+  /** Where a person finds the artifact. */
   readonly path: string;
   /** What is wrong and what was done, e.g. `damaged (expected …, found …); moved to …; to be made again`. */
   readonly problem: string;
@@ -18,10 +18,10 @@ export function warnOfDamage({ path, problem }: Damage): void {
 }
 
 /**
- * The value that `read` returns. When `read` finds the artifact damaged, it is set aside, reported, and null is returned: it has to be
- * made again. A read that fails for any other reason throws, and nothing is moved.
+ * The value that `read` returns. When `read` finds that the artifact is damaged, the artifact is set aside and reported, and null is
+ * returned: it has to be made again. When `read` fails for another reason, its error is thrown and nothing is moved.
  *
- * @throws StoreNotWritable, what `read` throws
+ * @throws StoreNotWritable, and the other errors of `read`
  */
 export async function nullWhenDamaged<Value>(
   place: Place,

@@ -1,4 +1,4 @@
-/** Documents: single JSON objects that people can read, sealed (see sealed.ts). */
+/** How is a document (one JSON object in a readable, sealed file) written and read? For seals see sealed.ts. */
 import type { z } from 'zod';
 import type { Place } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
@@ -6,8 +6,8 @@ import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
 import { type ArtifactRef, readSealed, refOf, writeSealed, writeSealedOnce } from './sealed.ts';
 
 /**
- * Writes a document in place of what is there. Two attempts of one activity may do so at the same moment: the one that ends last
- * sees to it that bytes and seal are of one of them.
+ * Writes or replaces a document. Two attempts of an activity may do so at the same moment. The attempt that ends last makes sure that
+ * bytes and seal are from the same attempt.
  *
  * @returns its reference, of one row
  * @throws DiskFull, StoreNotWritable
@@ -25,9 +25,9 @@ export async function writeDocument(place: Place, value: object): Promise<Artifa
 }
 
 /**
- * Writes a document that is made once. Of several writers the first one's stays (see `writeSealedOnce`).
+ * Writes a document that is made once. Of several writers' documents the first one stays (see `writeSealedOnce`).
  *
- * @returns the document that is there now: this one, or an earlier writer's
+ * @returns the document that stays: this one, or an earlier writer's
  * @throws DiskFull, StoreNotWritable, NotVisibleYet
  */
 export async function writeDocumentOnce<Value extends object>(
@@ -53,10 +53,10 @@ function bytesOf(value: object): Buffer {
 }
 
 /**
- * A document, verified; null when it is missing. One without a seal is accepted if it fits the schema: its writer
- * may have been killed before it could seal the document, and nothing was lost by that.
+ * A verified document; null when it is missing. A document without a seal is accepted if it fits the schema: its writer may have been
+ * killed before it could write the seal, and the document is complete.
  *
- * @throws ArtifactDamaged when its bytes are not the sealed ones, or it does not fit the schema
+ * @throws ArtifactDamaged when its bytes do not match the seal, or it does not fit the schema
  */
 export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value | null> {
   const { bytes } = await readSealed(place);
@@ -74,7 +74,7 @@ export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>
   throw new ArtifactDamaged(place.where, 'a document as this version of Colloquy writes it', found);
 }
 
-/** A document that has to be there, verified. @throws ArtifactMissing, ArtifactDamaged */
+/** A verified document that must exist. @throws ArtifactMissing, ArtifactDamaged */
 export async function requireDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value> {
   const value = await readDocument(place, schema);
   if (value === null) throw new ArtifactMissing(place.where);
@@ -82,7 +82,7 @@ export async function requireDocument<Value>(place: Place, schema: z.ZodType<Val
 }
 
 /**
- * A document as `readDocument` returns it, but null when it is damaged: it is then set aside, reported, and has to be made again.
+ * Like `readDocument`, but null when the document is damaged: it is then set aside and reported, and has to be made again.
  *
  * @throws StoreNotWritable
  */

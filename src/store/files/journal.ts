@@ -1,11 +1,11 @@
 /**
- * A journal: values under keys, each safe in the file before the next step needs it. A line is
- * `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker.
+ * How are answers kept while work is under way? A journal has values under keys, and each value is in the file before the next step needs
+ * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker.
  *
- * A line is written at once, by the thread that has the value, in one write with O_APPEND, which the system never mixes with another
- * writer's. So there is no moment at which a value is known and not in the file. A write into the system's cache costs a
- * microsecond; one through Node's thread pool costs forty. There is no fsync: the lines outlive the process, whose end is the usual
- * loss; a power cut may take the newest lines, and then those answers are asked for again.
+ * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer's. So
+ * a value is never known without being in the file. A write into the system's cache takes a microsecond; one through Node's thread pool
+ * takes forty. There is no fsync: the lines survive the end of the process, which is the usual failure. A power cut may lose the newest
+ * lines; those answers are then requested again.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { makeFolder, writeError } from './atomic.ts';
 import { type OnDamage, warnOfDamage } from './damage.ts';
 
 export interface Journal {
-  /** The value under the key, among those that the file had on opening and those appended here since; else undefined. */
+  /** The value under the key, if the file had it on opening or it was appended here; otherwise undefined. */
   get(key: string): unknown;
   /**
    * The line is written when this returns.
@@ -24,14 +24,14 @@ export interface Journal {
    * @throws DiskFull, StoreNotWritable; the value is then not in the journal
    */
   append(key: string, value: unknown): void;
-  /** Keys. */
+  /** The number of keys. */
   readonly size: number;
   close(): void;
 }
 
 /**
- * Opens a journal, and makes it when it is missing. An unfinished last line and damaged lines are left out, and reported. Several
- * processes may append at once.
+ * Opens a journal, and makes it when it is missing. An unfinished last line and damaged lines are left out and reported. Several
+ * processes may append at the same time.
  *
  * @throws DiskFull, StoreNotWritable
  */
@@ -61,7 +61,7 @@ class FileJournal implements Journal {
   readonly #path: string;
   readonly #file: number;
   readonly #entries: Map<string, unknown>;
-  /** Whether the file ends within a line, which the next write has to end first. */
+  /** Whether the file ends within a line. The next write then has to end this line first. */
   #torn: boolean;
 
   constructor(path: string, file: number, entries: Map<string, unknown>, torn: boolean) {
@@ -81,7 +81,7 @@ class FileJournal implements Journal {
 
   append(key: string, value: unknown): void {
     const line = lineOf(key, value);
-    // When a full disk cuts the line short, it is written once more after a line's end. The part fails its checksum.
+    // When a full disk cuts the line short, the whole line is written again on a new line. The cut line fails its checksum.
     do this.#write(line);
     while (this.#torn);
     this.#entries.set(key, value);
@@ -134,29 +134,29 @@ function checksum(text: string): string {
 }
 
 /** Whether the disk refused the last line that this process appended to any journal. */
-let refused = false;
+let lastAppendFailed = false;
 
-/** About as long as an answer. */
+/** A text about as long as an answer. */
 const filler = '.'.repeat(1_000);
 
 /**
- * Makes sure, after the disk has refused a line, that it takes one again, before anything is asked for whose answer would be lost. A full
- * disk stops all shards, but each of them learns of it by itself; with this check no more answers are lost than were in flight.
+ * Checks, after the disk has refused a line, that it accepts one again. To be called before a request whose answer would otherwise be lost.
+ * A full disk stops all shards, but each shard finds out by itself; with this check only answers to requests in flight are lost.
  *
  * @throws DiskFull, StoreNotWritable
  */
 export function requireRoom(journal: Journal): void {
-  // No reader looks for this key.
-  if (refused) appendAndRemember(journal, 'room', filler);
+  // No reader uses this key.
+  if (lastAppendFailed) appendAndRemember(journal, 'room', filler);
 }
 
 /**
- * As `journal.append`, and remembers for `requireRoom` whether the disk took the line.
+ * Like `journal.append`, and remembers for `requireRoom` whether the disk accepted the line.
  *
  * @throws DiskFull, StoreNotWritable
  */
 export function appendAndRemember(journal: Journal, key: string, value: unknown): void {
-  refused = true;
+  lastAppendFailed = true;
   journal.append(key, value);
-  refused = false;
+  lastAppendFailed = false;
 }

@@ -1,4 +1,4 @@
-/** Tables as JSONL: one row a line, sealed (see sealed.ts). */
+/** How is a table (JSONL: one row a line, in a sealed file) written and read? For seals see sealed.ts. */
 import type { z } from 'zod';
 import type { Place } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../errors.ts';
@@ -19,7 +19,7 @@ import {
 } from './sealed.ts';
 
 /**
- * Writes rows in place of what is there. Equal rows give equal bytes: keys stand in the order that the objects have them.
+ * Writes or replaces rows. Equal rows give equal bytes: the keys have the order that they have in the objects.
  *
  * @throws DiskFull, StoreNotWritable
  */
@@ -31,9 +31,9 @@ export async function writeRows(
 }
 
 /**
- * Writes rows that are made once. Of several writers the first one's stay (see `writeSealedOnce`).
+ * Writes rows that are made once. Of several writers' rows the first ones stay (see `writeSealedOnce`).
  *
- * @returns the rows that are there now: these, or an earlier writer's
+ * @returns the rows that stay: these, or an earlier writer's
  * @throws DiskFull, StoreNotWritable, NotVisibleYet
  */
 export async function writeRowsOnce<Row extends object>(
@@ -53,8 +53,8 @@ export async function writeRowsOnce<Row extends object>(
 }
 
 /**
- * The reference of rows that were written whole and are intact (every byte is hashed again), else null. Damaged ones are
- * set aside as `<name>.damaged-N` and reported: they have to be made again.
+ * The reference of rows that were written whole and are intact (every byte is hashed again); otherwise null. Damaged rows are set aside as
+ * `<name>.damaged-N` and reported, and have to be made again.
  */
 export async function findRows(place: Place, onDamage: OnDamage = warnOfDamage): Promise<ArtifactRef | null> {
   return nullWhenDamaged(place, onDamage, async () => {
@@ -68,8 +68,8 @@ export async function findRows(place: Place, onDamage: OnDamage = warnOfDamage):
 }
 
 /**
- * All rows of a small table, verified: the bytes by their seal, each row by the schema. A table that grows with the number of questions
- * is read by `streamRows` or `readPage`.
+ * All rows of a small table. The bytes are verified by their seal, each row by the schema. For a table that grows with the number of
+ * questions use `streamRows` or `readPage`.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
@@ -80,8 +80,8 @@ export async function readRows<Row>(place: Place, schema: z.ZodType<Row>): Promi
 }
 
 /**
- * Rows one after another, however many there are, each verified by the schema, and the whole by its seal after the last row:
- * what is made of them counts only then.
+ * The rows of a table of any size, one after another. Each row is verified by the schema, and all bytes by the seal after the last row:
+ * only then may results of the rows be used.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
@@ -90,7 +90,7 @@ export async function* streamRows<Row>(place: Place, schema: z.ZodType<Row>): As
   for await (const line of sealedLines(place)) yield parseRow(place, ++number, line, schema);
 }
 
-/** Rows as the bytes of a table, about 1 MB a chunk: few writes, little memory. */
+/** Rows as the bytes of a table, in chunks of about 1 MB: few writes, little memory. */
 export async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): AsyncGenerator<SealedChunk> {
   let lines: string[] = [];
   let length = 0;
@@ -108,7 +108,7 @@ export async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): 
 }
 
 /**
- * Makes sure that referenced rows are there and have the referenced bytes.
+ * Makes sure that referenced rows exist and have the referenced bytes.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
@@ -121,7 +121,7 @@ export async function requireIntact(place: Place, ref: ArtifactRef): Promise<voi
 /** @throws ArtifactDamaged when a row does not fit the schema */
 function parseRows<Row>(place: Place, bytes: Buffer, schema: z.ZodType<Row>): Row[] {
   const rows: Row[] = [];
-  // Line by line from the bytes: a big table never is one string.
+  // Line by line from the bytes, so that a big table is never one string.
   for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(10, start);
     const end = newline === -1 ? bytes.length : newline;
@@ -140,7 +140,7 @@ function parseRow<Row>({ where }: Place, number: number, line: Buffer, schema: z
   throw new ArtifactDamaged(where, 'rows as this version of Colloquy writes them', found);
 }
 
-/** Undefined, which fits no schema, when the line is no JSON. */
+/** The value of a line; undefined, which fits no schema, when the line is not JSON. */
 function contentOf(line: Buffer): unknown {
   try {
     return JSON.parse(line.toString('utf8'));
@@ -150,11 +150,11 @@ function contentOf(line: Buffer): unknown {
 }
 
 /**
- * The rows of one page of a table; none beyond its end. A process reads the table through once, compares it with its seal, and remembers
- * the position and the hash of each page; after that only the page itself is read, and compared with that hash. So all pages together
- * cost what the table costs once, and damage that came in between is noticed too.
+ * The rows of one page of a table; none beyond its end. A process reads the whole table once, compares it with its seal, and remembers
+ * the position and the hash of each page. After that it reads only the page itself and compares it with that hash. So all pages together
+ * take as long as one read of the table, and later damage is noticed too.
  *
- * @param page 0 the first
+ * @param page 0 is the first
  * @param size rows a page
  * @throws ArtifactMissing, ArtifactDamaged
  */
@@ -167,11 +167,11 @@ export async function readPage<Row>(
   for (let again = true; ; again = false) {
     const expected = (await pagesOf(place, size))[page];
     if (expected === undefined) return [];
-    // Without the file nothing of the page is there.
+    // Without the file the page has no bytes.
     const bytes = (await place.blobs.get(place.name, expected)) ?? Buffer.alloc(0);
     const { sha256 } = sealOf(bytes);
     if (sha256 === expected.sha256) return parseRows(place, bytes, schema);
-    // The table was replaced since, or is damaged: its seal decides.
+    // The table was replaced, or is damaged. Its seal decides which.
     known.delete(keyOf(place, size));
     if (!again) throw new ArtifactDamaged(place.where, `page ${page} with sha256 ${expected.sha256}`, sha256);
   }
@@ -179,7 +179,7 @@ export async function readPage<Row>(
 
 type Page = SealedBytes & { readonly start: number };
 
-/** By table and page size, the newest last. A worker serves few experiments at a time, and many in its life. */
+/** The pages by table and page size, the newest last. A worker serves few experiments at a time, and many in its life. */
 const known = new Map<string, Promise<readonly Page[]>>();
 const mostKnown = 16;
 

@@ -1,13 +1,13 @@
 /**
- * Files with a seal: `<name>.ref.json` beside a file has the hash of its bytes. The seal is written last and commits the file; damage
- * (a flipped bit, a lost tail) is noticed whenever the file is read.
+ * How is a file written and read so that damage (a flipped bit, a lost tail) is noticed? Its seal, the file `<name>.ref.json`, has the hash
+ * of its bytes. The seal is written last and commits the file.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isThere, type Place, placeIn, remove, setAside } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
 
-/** Names the bytes of an artifact. References travel through Temporal; the bytes never do. */
+/** A reference to the bytes of an artifact. References go through Temporal; the bytes never do. */
 export const artifactRefSchema = z.strictObject({
   /** The file's name in the store. */
   uri: z.string(),
@@ -22,11 +22,11 @@ export type ArtifactRef = Readonly<z.infer<typeof artifactRefSchema>>;
 const sealSchema = artifactRefSchema.omit({ uri: true });
 export type Seal = Readonly<z.infer<typeof sealSchema>>;
 export type SealedBytes = Pick<Seal, 'sha256' | 'bytes'>;
-/** A piece of a file to be sealed. No row goes over its end. */
+/** A piece of a file that will be sealed. It ends at the end of a row. */
 export type SealedChunk = { readonly bytes: Uint8Array; readonly rows: number };
 type Chunks = Iterable<SealedChunk> | AsyncIterable<SealedChunk>;
 
-/** The seal of a file. */
+/** The place of a file's seal. */
 export function sealPlace({ blobs, name }: Place): Place {
   return placeIn(blobs, `${name}.ref.json`);
 }
@@ -37,8 +37,8 @@ export function refOf({ name }: Place, seal: Seal): ArtifactRef {
 }
 
 /**
- * Writes a file in place of what is there, and then its seal. The old seal is removed before the new bytes appear, so that a crash
- * between the two leaves an unfinished file and never one that looks damaged.
+ * Writes or replaces a file, and then its seal. The old seal is removed before the new bytes appear, so that a crash between the two
+ * leaves an unfinished file and never one that looks damaged.
  *
  * @throws DiskFull, StoreNotWritable
  */
@@ -52,12 +52,12 @@ export async function writeSealed(place: Place, chunks: Chunks): Promise<Seal> {
 
 /**
  * Writes a file that is made once, and then its seal. Of several writers with different bytes, also on other hosts and after a kill
- * at any moment, the first one's file stays and the others get its seal: bytes and seal are never of two writers.
+ * at any moment, the first writer's file stays and the others get its seal: bytes and seal are never from two writers.
  *
- * @param rowsOf reads through a whole file that another writer left without a seal, and counts its rows; throws ArtifactDamaged
- *   when the file is not one of this kind
+ * @param rowsOf reads a whole file that another writer left without a seal, and counts its rows; throws ArtifactDamaged when the file
+ *   is not of this kind
  * @returns `mine` is false when the file is another writer's
- * @throws DiskFull, StoreNotWritable; NotVisibleYet when another host's file is there, but not readable here yet
+ * @throws DiskFull, StoreNotWritable; NotVisibleYet when another host's file exists, but cannot be read here yet
  */
 export async function writeSealedOnce(
   place: Place,
@@ -80,7 +80,7 @@ export async function writeSealedOnce(
   }
 }
 
-/** What another writer has sealed, or was killed before it could seal. */
+/** The seal of another writer's file; a new one when that writer was killed before it could seal the file. */
 async function sealOfOther(place: Place, rowsOf: () => Promise<number>): Promise<Seal> {
   const seal = await readSeal(place);
   const found = await sealedBytesOf(place);
@@ -114,7 +114,7 @@ async function writeSeal(place: Place, seal: Seal): Promise<void> {
 }
 
 /**
- * Seals a small file that another program has written, as it is now; a seal that is there stays.
+ * Seals a small file that another program has written, with the bytes that it has now. An existing seal stays.
  *
  * @throws ArtifactDamaged, DiskFull, StoreNotWritable
  */
@@ -126,7 +126,7 @@ export async function sealAsItIs(place: Place): Promise<void> {
 /**
  * The seal of a file, or null when it has none.
  *
- * @throws ArtifactDamaged when the seal itself cannot be understood
+ * @throws ArtifactDamaged when the seal cannot be read
  */
 export async function readSeal(place: Place): Promise<Seal | null> {
   const { blobs, name, where } = sealPlace(place);
@@ -139,12 +139,12 @@ export async function readSeal(place: Place): Promise<Seal | null> {
   }
 }
 
-/** Whether a file was written whole. Its bytes are not looked at. */
+/** Whether a file has a seal, that is, was written whole. Its bytes are not read. */
 export async function isSealed(place: Place): Promise<boolean> {
   return isThere(sealPlace(place));
 }
 
-/** @throws ArtifactDamaged when the bytes are not the sealed ones */
+/** @throws ArtifactDamaged when the bytes do not match the seal */
 export function checkSeal({ where }: Place, found: SealedBytes, seal: SealedBytes): void {
   if (found.bytes === seal.bytes && found.sha256 === seal.sha256) return;
   throw new ArtifactDamaged(
@@ -159,7 +159,7 @@ export function sealOf(bytes: Uint8Array): SealedBytes {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
 }
 
-/** The hash and size of a file, however big it is; null when it is missing. */
+/** The hash and size of a file of any size; null when it is missing. */
 export async function sealedBytesOf({ blobs, name }: Place): Promise<SealedBytes | null> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -176,9 +176,9 @@ export async function sealedBytesOf({ blobs, name }: Place): Promise<SealedBytes
 }
 
 /**
- * A small file and its seal (for a big one see `sealedLines`), null for what is missing; when both are there, they fit.
+ * A small file and its seal (for a big one see `sealedLines`), each null when it is missing. When both exist, they match.
  *
- * @throws ArtifactDamaged when they do not fit, or the seal cannot be understood
+ * @throws ArtifactDamaged when they do not match, or the seal cannot be read
  */
 export async function readSealed(place: Place): Promise<{ bytes: Buffer | null; seal: Seal | null }> {
   for (;;) {
@@ -189,7 +189,7 @@ export async function readSealed(place: Place): Promise<{ bytes: Buffer | null; 
       checkSeal(place, sealOf(bytes), seal);
       return { bytes, seal };
     } catch (error) {
-      // With another seal by now, the file was replaced between the two reads.
+      // When the seal has changed, the file was replaced between the two reads.
       if ((await readSeal(place))?.sha256 === seal.sha256) throw error;
     }
   }
@@ -197,7 +197,7 @@ export async function readSealed(place: Place): Promise<{ bytes: Buffer | null; 
 
 /**
  * The lines of a sealed file, without their ends, one after another: memory does not grow with the file. The seal is compared after
- * the last line; until then the lines are only probably those that were written.
+ * the last line; until then the lines may be damaged.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */

@@ -1,3 +1,4 @@
+/** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
 import { methodNames } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
@@ -9,12 +10,12 @@ import { experimentFiles, type Store } from '../store.ts';
 /** How a night of a series ended. */
 export const nightOutcomeSchema = z.strictObject({
   series: z.string(),
-  /** Its number in the series, 1 the first. */
+  /** Its number in the series, from 1. */
   sequence: z.number().int(),
-  /** The night whose agents it began with; null for the base model. */
+  /** The night with whose agents it began; null for the base model. */
   from: z.string().nullable(),
   outcome: z.enum(['accepted', 'fell', 'overtaken']),
-  /** The same in a sentence, with the figures. */
+  /** The outcome as a sentence, with the figures. */
   said: z.string(),
 });
 export type NightOutcome = z.infer<typeof nightOutcomeSchema>;
@@ -34,13 +35,13 @@ export const evaluationSchema = z.strictObject({
 const tokensSchema = z.strictObject({ prompt: z.number().int(), completion: z.number().int() });
 const partSchema = z.strictObject({ available: z.number().int(), used: z.number().int() });
 
-/** What a model was trained on in an iteration. Sizes are rows. */
+/** The dataset of a model in an iteration. Sizes are rows. */
 const datasetSchema = z.strictObject({
-  /** The agents whose model it is: one, or several that share it. */
+  /** The agents that have the model: one, or several that share it. */
   agents: z.array(z.number().int()),
   role: z.string(),
   rows: z.number().int(),
-  /** How it was mixed, by part: a critic dataset has `corrected` and `kept`. */
+  /** The parts from which it was mixed, by name: a critic dataset has `corrected` and `kept`. */
   parts: z.record(z.string(), partSchema),
 });
 
@@ -49,18 +50,18 @@ const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
   ties: z.number().int(),
-  /** Questions that gave no data: no readable answer, or fewer votes than `min_votes`. */
+  /** Questions that gave no data, because no answer could be parsed or the votes were fewer than `min_votes`. */
   withoutLabel: z.number().int(),
   unparsableAnswers: z.number().int(),
-  /** Prompts that were cut by some turns to fit into the model's context. */
+  /** Prompts that lost some turns so that they fit into the model's context. */
   truncatedPrompts: z.number().int(),
 });
 
 const fineTuneSchema = z.strictObject({
-  /** The agent whose model it is; the first of several that share it. */
+  /** The agent that has the model; the first of several that share it. */
   agent: z.number().int(),
   role: z.string(),
-  /** Null when the dataset was empty, so that the model stayed as it was. */
+  /** Null when the dataset was empty, so that the model did not change. */
   model: z.string().nullable(),
   rows: z.number().int(),
   steps: z.number().int(),
@@ -71,9 +72,9 @@ const fineTuneSchema = z.strictObject({
 export const experimentResultSchema = z.strictObject({
   formatVersion: z.literal(1),
   name: z.string(),
-  /** First that of the base model, then one after each iteration. */
+  /** First the evaluation of the base model, then one after each iteration. */
   evaluations: z.array(evaluationSchema),
-  /** For iterations that measured it: the majority of as many first answers as cost the same tokens as the debate. */
+  /** For iterations that measured it: the majority of the number of first answers that costs the same tokens as the debate. */
   equalTokens: z.array(
     z.strictObject({
       iteration: z.number().int(),
@@ -82,7 +83,7 @@ export const experimentResultSchema = z.strictObject({
       tokens: tokensSchema,
     }),
   ),
-  /** On the held-out questions of other tasks: the base model, and the agents of the last iteration. */
+  /** Evaluations on the held-out questions of other tasks, of the base model and of the agents of the last iteration. */
   transfer: z.array(evaluationSchema.extend({ task: z.string() })),
   iterations: z.array(
     z.strictObject({
@@ -93,7 +94,7 @@ export const experimentResultSchema = z.strictObject({
     }),
   ),
   tokens: z.strictObject({ debate: tokensSchema, evaluation: tokensSchema, fineTune: z.number().int() }),
-  /** Wall time of each phase over all iterations, as the workflow's clock saw it. */
+  /** Wall time of each phase over all iterations, by the workflow's clock. */
   seconds: z.strictObject({
     evaluation: z.number(),
     debate: z.number(),
@@ -101,9 +102,9 @@ export const experimentResultSchema = z.strictObject({
     fineTune: z.number(),
     total: z.number(),
   }),
-  /** Only for a night of a series, once it is in the series' ledger. */
+  /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
-  /** Of colloquy, node, python, torch, transformers, peft and trl, as far as they took part. */
+  /** The versions of colloquy, node, python, torch, transformers, peft and trl, if the experiment used them. */
   versions: z.record(z.string(), z.string()),
   /** Paths relative to the experiment's folder. */
   files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
@@ -128,7 +129,7 @@ export type StudyDocument = z.infer<typeof studyDocumentSchema>;
 /** The workflow's result. */
 export type StudyResult = {
   readonly name: string;
-  /** How many experiments the study has. */
+  /** The number of experiments in the study. */
   readonly experiments: number;
   readonly finished: number;
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
@@ -137,7 +138,7 @@ export type StudyResult = {
 };
 
 /**
- * The result of an experiment that was finished with this config and at least as many iterations; null when there is none. Damaged
+ * The result of an experiment that was finished with this config and at least this number of iterations; null when there is none. Damaged
  * files are set aside, so that the experiment's next run makes them again.
  */
 export async function findFinished(

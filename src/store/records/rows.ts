@@ -1,3 +1,4 @@
+/** What is in the rows and documents that an experiment writes while it runs? */
 import { z } from 'zod';
 import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
@@ -25,7 +26,7 @@ const consensusSchema = z.strictObject({
 const debateTokensSchema = z.strictObject({
   prompt: z.number().int(),
   completion: z.number().int(),
-  /** Prompt and completion tokens of round 1: what the same answers cost without a debate. */
+  /** Prompt and completion tokens of round 1: the cost of the same answers without a debate. */
   firstRound: z.number().int(),
 });
 
@@ -42,12 +43,12 @@ export const debateRowSchema = z.strictObject({
 });
 export type DebateRow = Debate & {
   readonly tokens: Readonly<z.infer<typeof debateTokensSchema>>;
-  /** Prompts that were cut by some turns to fit into the model's context. */
+  /** Prompts that lost some turns so that they fit into the model's context. */
   readonly truncated: number;
 };
 
 /**
- * The debates of a folder of shards, shard by shard: those of the finished shards; none when there is no such folder.
+ * The debates of all finished shards of a folder, shard by shard; none when the folder does not exist.
  *
  * @param folder see `debates` of ExperimentFiles
  * @throws ArtifactDamaged
@@ -62,7 +63,7 @@ export async function* readDebates(folder: Place): AsyncGenerator<DebateRow> {
   });
   const sealed = new Set(places.map(({ name }) => name));
   for (const { place } of shards.toSorted((a, b) => a.number - b.number)) {
-    // A shard is whole only with its seal.
+    // A shard without a seal is not finished.
     if (sealed.has(sealPlace(place).name)) yield* await readRows(place, debateRowSchema);
   }
 }
@@ -81,11 +82,11 @@ export const outcomeSchema = z.strictObject({
   classes: z.array(z.array(z.number().int().nullable())),
 });
 
-/** A row of evaluation.jsonl: the outcomes of all iterations, 0 being the base model. */
+/** A row of evaluation.jsonl, which has the outcomes of all iterations; iteration 0 is the base model. */
 export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().int() });
 
 /** A row of iteration-I/datasets/. See Example in src/algorithm/dataset.ts. */
-export const datasetRowSchema = z.strictObject({
+export const exampleSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
 });
@@ -106,12 +107,12 @@ const diversityRowSchema = z.strictObject({
   distinctAnswers: z.number().int(),
 });
 
-/** iteration-I/diversity.json: how diverse the agents' first answers to a sample of the held-out questions are. */
+/** iteration-I/diversity.json: the diversity of the agents' first answers to a sample of the held-out questions. */
 export const diversitySchema = z.strictObject({
   iteration: z.number().int(),
-  /** What turned texts into vectors: `ngrams`, or a model's name. Only dissimilarities by the same encoder can be compared. */
+  /** The encoder of texts: `ngrams`, or a model's name. Only dissimilarities with the same encoder can be compared. */
   encoder: z.string(),
-  /** Why the likelihoods of some or all questions are missing; null when none is. */
+  /** Why the likelihoods of some or all questions are missing; null when none is missing. */
   leftOut: z.string().nullable(),
   nllOfOthers: ratioSchema,
   betweenAgents: meanDivergenceSchema,
@@ -123,7 +124,7 @@ export const diversitySchema = z.strictObject({
 });
 export type DiversityDocument = z.infer<typeof diversitySchema>;
 
-/** questions/left-out.json: the questions of a task that are not asked, and why. */
+/** questions/left-out.json: the questions of a task that are not used, and why. */
 export const leftOutDocumentSchema = z.object({
   formatVersion: z.literal(1),
   leftOut: z.array(z.object({ what: z.string(), count: z.int(), examples: z.array(z.string()) })),
@@ -133,7 +134,7 @@ export type LeftOutDocument = z.infer<typeof leftOutDocumentSchema>;
 const { evaluations, iterations } = experimentResultSchema.shape;
 const tokensSchema = experimentResultSchema.shape.tokens.shape.debate;
 
-/** iteration-I/evaluation.json; evaluation-vote.json and evaluation-transfer-NAME.json beside it. */
+/** iteration-I/evaluation.json, evaluation-vote.json and evaluation-transfer-NAME.json. */
 export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
   /** For a majority at equal tokens: the number of answers. */
@@ -142,7 +143,7 @@ export const evaluationRecordSchema = z.strictObject({
   seconds: z.number(),
 });
 
-/** iteration-I/record.json: what an iteration did before it was evaluated. */
+/** iteration-I/record.json: the work of an iteration before its evaluation. */
 export const iterationRecordSchema = iterations.element.extend({
   tokens: z.strictObject({ debate: tokensSchema, fineTune: z.number().int() }),
   seconds: z.strictObject({ debate: z.number(), datasets: z.number(), fineTune: z.number() }),

@@ -39,7 +39,7 @@ describe('the paired bootstrap interval', () => {
     expect((high - low) / ((2 * 1.96) / Math.sqrt(12 * 500))).toBeCloseTo(1, 1);
   });
 
-  it('pairs the questions: two methods that differ nowhere differ by exactly nothing', () => {
+  it('pairs the questions: the difference of two methods with the same answers is exactly 0', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(0, 1), { minLength: 1, maxLength: 50 }), (scores) => {
         const found = bootstrapDifference(scores, scores, { ...settings, resamples: 20 });
@@ -48,7 +48,7 @@ describe('the paired bootstrap interval', () => {
     );
   });
 
-  it('is the same for the same key, and another for another', () => {
+  it('is the same for the same key, and different for another key', () => {
     const method = Array.from({ length: 40 }, (_, index) => Math.sin(index));
     const nothing = method.map(() => 0);
     const once = bootstrapDifference(method, nothing, { ...settings, resamples: 100 });
@@ -57,7 +57,7 @@ describe('the paired bootstrap interval', () => {
     expect(bootstrapDifference(method, nothing, other)).not.toEqual(once);
   });
 
-  it('refuses lists of different lengths, and none at all', () => {
+  it('refuses lists of different lengths, and empty lists', () => {
     expect(() => bootstrapDifference([1], [1, 0], settings)).toThrow(RangeError);
     expect(() => bootstrapDifference([], [], settings)).toThrow(RangeError);
   });

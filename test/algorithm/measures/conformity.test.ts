@@ -14,14 +14,14 @@ describe('conformity', () => {
   it.each([
     ['a right agent that yields to two wrong ones', ['Ra', 'aa', 'aa'], counts(1, 1, 1, 0)],
     ['a wrong agent that yields to two right ones', ['aR', 'RR', 'RR'], counts(1, 1, 0, 1)],
-    ['a wrong agent that yields to two others that are wrong too', ['ab', 'bb', 'bb'], counts(1, 1, 0, 0)],
+    ['a wrong agent that yields to two others that are also wrong', ['ab', 'bb', 'bb'], counts(1, 1, 0, 0)],
     ['an agent that holds out', ['RR', 'aa', 'aa'], counts(1, 0, 0, 0)],
     ['an agent that goes to a third answer', ['Rb', 'aa', 'aa'], counts(1, 0, 0, 0)],
     ['agents that agreed already', ['RR', 'RR', 'Ra'], counts(0, 0, 0, 0)],
-    // Each one's others say two different things once: no majority, so nobody dissents.
+    // The others of each agent have two different answers: no majority, so no agent dissents.
     ['three different answers', ['RR', 'aR', 'bR'], counts(0, 0, 0, 0)],
-    ['one without an answer, which gave up none', ['-R', 'RR', 'RR'], counts(0, 0, 0, 0)],
-    // The others of each are one alone: it is their majority.
+    ['one without an answer, which has none to change', ['-R', 'RR', 'RR'], counts(0, 0, 0, 0)],
+    // Each agent has one other, whose answer is the majority.
     ['two agents that swap', ['aR', 'Ra'], counts(2, 2, 1, 1)],
     // Agents 1, 2: the others are R, a, a -> a; a dissenting R each. Agents 3, 4: the others are R, R, a -> R.
     ['two against two, all yielding', ['Ra', 'Ra', 'aR', 'aR'], counts(4, 4, 2, 2)],
@@ -30,7 +30,7 @@ describe('conformity', () => {
     expect(conformity(graded(...agents), 2)).toEqual(expected);
   });
 
-  it('never has more who conformed than who dissented, or more flips than who conformed', () => {
+  it('never has more agents that conformed than that dissented, or more flips than agents that conformed', () => {
     fc.assert(
       fc.property(anyAgents, (agents) => {
         for (let round = 2; round <= agents[0]!.length; round++) {

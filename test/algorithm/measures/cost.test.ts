@@ -23,7 +23,7 @@ describe('the cost of a method', () => {
     });
   });
 
-  it('is set against the points gained', () => {
+  it('is compared with the points gained', () => {
     // 58.8 % from 45.6 % with 4.4 million tokens: 13.2 / 4.4.
     expect(pointsPerMillionTokens(0.588, 0.456, 4_400_000)).toBeCloseTo(3, 9);
     expect(pointsPerMillionTokens(0.4, 0.5, 1_000_000)).toBeCloseTo(-10, 9);

@@ -44,7 +44,7 @@ describe('the measures of an iteration', () => {
     expect(change!.corrected!.standardError).toBeCloseTo(Math.sqrt(8 / 9) / 3, 12);
   });
 
-  it('have conformity, with what it did to the answers', () => {
+  it('have conformity, and how it changed the answers', () => {
     expect(change!.conformed).toMatchObject({ value: 1, of: 2 });
     expect(change!.conformedRightToWrong).toMatchObject({ value: 1 / 2, of: 2 });
     expect(change!.conformedWrongToRight).toMatchObject({ value: 1 / 2, of: 2 });
@@ -62,7 +62,7 @@ describe('the measures of an iteration', () => {
     expect(value(found.majAtK[2])).toBeCloseTo(2 / 3, 12);
   });
 
-  it('are nothing where there was nothing to count', () => {
+  it('are null where there was nothing to count', () => {
     expect(measures([])).toEqual({
       questions: 0,
       consensusShare: null,
@@ -75,7 +75,7 @@ describe('the measures of an iteration', () => {
     expect(measures([graded('RR', 'RR')]).changes[0]).toMatchObject({ corrected: null, conformed: null });
   });
 
-  it('are shares, flips making 1, whatever the debates', () => {
+  it('are shares, and the flips add up to 1, for any debates', () => {
     const debates = fc.array(anyAgents, { minLength: 1, maxLength: 20 });
     fc.assert(
       fc.property(debates, (all) => {

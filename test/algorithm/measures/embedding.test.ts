@@ -50,7 +50,7 @@ describe('the embedding dissimilarity', () => {
     expect(embeddingDissimilarity(vectors)).toBeCloseTo(expected, 12);
   });
 
-  it('is nothing for one response, and refuses vectors of different encoders', () => {
+  it('is null for one response, and refuses vectors of different encoders', () => {
     expect(embeddingDissimilarity([[1, 0]])).toBeNull();
     expect(() =>
       embeddingDissimilarity([
@@ -66,7 +66,7 @@ describe('the n-gram encoder', () => {
 
   const lengthOf = (vector: Float64Array) => Math.sqrt(vector.reduce((sum, each) => sum + each * each, 0));
 
-  it('gives vectors of unit length, the same for the same text, and zeros for none', () => {
+  it('gives vectors of unit length, the same for the same text, and zeros for an empty text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
         const vector = ngramEmbedding(text);
@@ -77,11 +77,11 @@ describe('the n-gram encoder', () => {
     expect(lengthOf(ngramEmbedding(' \n'))).toBe(0);
   });
 
-  it('sees no difference in case and blanks', () => {
+  it('ignores case and runs of blanks', () => {
     expect(dissimilarity('So  x = 4.\n', 'so x = 4.')).toBeCloseTo(0, 12);
   });
 
-  it('tells a changed digit from another method, and that from another language', () => {
+  it('finds a changed digit nearer than another method, and another method nearer than another language', () => {
     const proof = 'First multiply 3 by 8, which is 24. Then add 12 to get 36. The answer is \\boxed{36}.';
     const slip = 'First multiply 3 by 8, which is 24. Then add 12 to get 37. The answer is \\boxed{37}.';
     const other = 'We write 12 + 3 * 8 as 12 + 24 and see at once that it equals \\boxed{36}.';

@@ -4,7 +4,7 @@ import { flips } from '../../../src/algorithm/measures/flips.ts';
 import { anyAgents, graded } from './graded.ts';
 
 describe('the flips from round to round', () => {
-  it('count what each agent did with its answer', () => {
+  it('count how each agent changed its answer', () => {
     const { right } = graded('RR', 'Ra', 'aR', 'ab', '-R', 'R-');
     expect(flips(right, 2)).toEqual({ rightToRight: 1, rightToWrong: 2, wrongToRight: 2, wrongToWrong: 1 });
   });
@@ -15,7 +15,7 @@ describe('the flips from round to round', () => {
     expect(flips(right, 3)).toMatchObject({ rightToWrong: 0, wrongToRight: 1 });
   });
 
-  it('make up all agents, and take the right answers of one round into those of the next', () => {
+  it('add up to all agents, and to the right answers of each of the two rounds', () => {
     fc.assert(
       fc.property(anyAgents, (agents) => {
         const { right } = graded(...agents);

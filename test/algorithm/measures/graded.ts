@@ -8,20 +8,23 @@ import type { GradedAnswers } from '../../../src/algorithm/measures/answers.ts';
 export function graded(...agents: readonly string[]): GradedAnswers {
   const signs = [...new Set(Array.from(agents.join('')))];
   return {
-    right: agents.map((said) => Array.from(said).map((sign) => sign === 'R')),
-    classes: agents.map((said) =>
-      Array.from(said).map((sign) => (sign === '-' ? null : signs.indexOf(sign))),
+    right: agents.map((answers) => Array.from(answers).map((sign) => sign === 'R')),
+    classes: agents.map((answers) =>
+      Array.from(answers).map((sign) => (sign === '-' ? null : signs.indexOf(sign))),
     ),
   };
 }
 
-/** What agents say in some rounds, for `graded`. */
+/** The answers of agents in some rounds, for `graded`. */
 export const anyAgents = fc
   .record({ agents: fc.integer({ min: 1, max: 6 }), rounds: fc.integer({ min: 1, max: 4 }) })
   .chain(({ agents, rounds }) => {
-    const said = fc.array(fc.constantFrom('R', 'a', 'b', 'c', '-'), { minLength: rounds, maxLength: rounds });
+    const answers = fc.array(fc.constantFrom('R', 'a', 'b', 'c', '-'), {
+      minLength: rounds,
+      maxLength: rounds,
+    });
     return fc.array(
-      said.map((signs) => signs.join('')),
+      answers.map((signs) => signs.join('')),
       { minLength: agents, maxLength: agents },
     );
   });

@@ -10,7 +10,7 @@ describe("Holm's correction", () => {
       expect(adjusted[index]).toBeCloseTo(p, 12);
   });
 
-  it('multiplies the smallest by all, the next by one less, and never falls below one before', () => {
+  it('multiplies the smallest by the number of tests, the next by one less, and never gives less than for a smaller one', () => {
     // 0.01 * 3 = 0.03; 0.02 * 2 = 0.04; 0.03 * 1 = 0.03, but not below 0.04.
     expect(holm([0.03, 0.01, 0.02]).map((p) => p.toFixed(12))).toEqual(
       [0.04, 0.03, 0.04].map((p) => p.toFixed(12)),
@@ -33,7 +33,7 @@ describe("Holm's correction", () => {
     );
   });
 
-  it('leaves a single p-value as it is, and no p-values', () => {
+  it('does not change a single p-value, and takes an empty list', () => {
     expect(holm([0.2])).toEqual([0.2]);
     expect(holm([])).toEqual([]);
   });

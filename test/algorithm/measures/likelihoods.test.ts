@@ -12,7 +12,7 @@ import { draws } from '../../../src/algorithm/random.ts';
 
 const score = (tokens: number, logprob: number): ResponseScore => ({ tokens, logprob });
 
-// Agent 1 said 2 tokens, agent 2 said 4. By agent i's model, then by agent j's response.
+// Agent 1's response has 2 tokens, agent 2's has 4. By agent i's model, then by agent j's response.
 const scores = [
   [score(2, -1), score(4, -8)],
   [score(2, -3), score(4, -2)],
@@ -31,7 +31,7 @@ describe("the negative log-likelihood of the others' responses", () => {
     expect(nllOfOthers(scores)).toBeCloseTo(1.75, 12);
   });
 
-  it('leaves empty responses out, and is nothing when there are no others', () => {
+  it('leaves empty responses out, and is null when there are no others', () => {
     expect(
       nllOfOthers([
         [score(2, -1), score(0, 0)],
@@ -56,7 +56,7 @@ describe('the Kullback-Leibler divergence', () => {
     });
   });
 
-  it('is exactly nothing between equal models', () => {
+  it('is exactly 0 between equal models', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -79,7 +79,7 @@ describe('the Kullback-Leibler divergence', () => {
     );
   });
 
-  it('comes out as computed in full for distributions over three tokens', () => {
+  it('equals the exact divergence for distributions over three tokens', () => {
     const p = [0.5, 0.3, 0.2];
     const q = [0.2, 0.3, 0.5];
     // 0.5 log(0.5 / 0.2) + 0.3 log 1 + 0.2 log(0.2 / 0.5) = 0.3 log 2.5; responses of two tokens have twice that.
@@ -90,8 +90,8 @@ describe('the Kullback-Leibler divergence', () => {
       return place < 5 ? 0 : place < 8 ? 1 : 2;
     };
     const samples = Array.from({ length: 20_000 }, () => {
-      const said = [token(), token()];
-      const by = (model: readonly number[]) => responseScore(said.map((each) => Math.log(model[each]!)));
+      const tokens = [token(), token()];
+      const by = (model: readonly number[]) => responseScore(tokens.map((each) => Math.log(model[each]!)));
       return { p: by(p), q: by(q) };
     });
     const { perToken, perResponse } = divergence(samples)!;
@@ -100,7 +100,7 @@ describe('the Kullback-Leibler divergence', () => {
     expect(Math.abs(perResponse - 2 * exact)).toBeLessThan(0.022);
   });
 
-  it('leaves empty responses out, and is nothing without any', () => {
+  it('leaves empty responses out, and is null without any', () => {
     expect(divergence([{ p: score(0, 0), q: score(0, 0) }])).toBeNull();
     expect(divergenceBetweenAgents([[score(2, -1)]])).toBeNull();
   });

@@ -9,7 +9,7 @@ function majority(signs: string, k: number): number {
   return majAtK(classes.flat(), right.flat(), k);
 }
 
-/** The same by going through every subset. */
+/** maj@k by counting every subset. */
 function byEnumeration(signs: string, k: number): number {
   const { right, classes } = graded(...Array.from(signs));
   let [subsets, won] = [0, 0];
@@ -45,7 +45,7 @@ describe('maj@k', () => {
     expect(majority(signs, k)).toBeCloseTo(expected, 12);
   });
 
-  it('is what going through all subsets gives', () => {
+  it('equals the share over all subsets', () => {
     const answers = fc.array(fc.constantFrom('R', 'a', 'b', 'c', '-'), { minLength: 1, maxLength: 9 });
     const cases = answers.chain((signs) =>
       fc.tuple(fc.constant(signs.join('')), fc.integer({ min: 1, max: signs.length })),
@@ -64,7 +64,7 @@ describe('maj@k', () => {
     expect(majority(signs, 64)).toBeCloseTo(1, 12);
   });
 
-  it.each([0, 4])('cannot be told for k = %i of three answers', (k) => {
+  it.each([0, 4])('cannot be computed for k = %i of three answers', (k) => {
     expect(() => majority('RRa', k)).toThrow(RangeError);
   });
 });

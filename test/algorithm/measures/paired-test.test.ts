@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pairedTest } from '../../../src/algorithm/measures/tests.ts';
 
-/** Two methods' answers with so many wins, losses and questions on which both are right. */
+/** Two methods' answers with the given numbers of wins, losses and questions on which both are right. */
 function answers(wins: number, losses: number, ties = 3) {
   const method = [...Array<boolean>(wins).fill(true), ...Array<boolean>(losses).fill(false)];
   const both = Array<boolean>(ties).fill(true);

@@ -15,7 +15,7 @@ describe('pass@k', () => {
     expect(passAtK(answers, right, k)).toBeCloseTo(expected, 12);
   });
 
-  it('grows with k, is the accuracy at k = 1, and tells at k = n whether any is right', () => {
+  it('grows with k, is the accuracy at k = 1, and at k = n is 1 when any answer is right', () => {
     const counts = fc.integer({ min: 1, max: 2000 }).chain((n) => fc.tuple(fc.constant(n), fc.nat(n)));
     fc.assert(
       fc.property(counts, ([n, right]) => {
@@ -26,7 +26,7 @@ describe('pass@k', () => {
     );
   });
 
-  it.each([0, 4])('cannot be told for k = %i of three answers', (k) => {
+  it.each([0, 4])('cannot be computed for k = %i of three answers', (k) => {
     expect(() => passAtK(3, 1, k)).toThrow(RangeError);
   });
 });

@@ -26,7 +26,7 @@ describe('a ratio over questions', () => {
     expect(found!.of).toBe(12);
   });
 
-  it('takes answers to one question for one observation, not for many', () => {
+  it('treats the answers to one question as one observation, not as many', () => {
     // Two questions, 100 answers each, all right or all wrong: R = 1/2, deviations 50 and -50, sqrt(5000) / 200.
     const found = ratio([
       [100, 100],
@@ -48,7 +48,7 @@ describe('a ratio over questions', () => {
     );
   });
 
-  it('is nothing when nothing was counted', () => {
+  it('is null when nothing was counted', () => {
     expect(ratio([])).toBeNull();
     expect(ratio([[0, 0]])).toBeNull();
   });

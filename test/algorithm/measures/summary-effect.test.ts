@@ -10,7 +10,7 @@ function effectOn(...debates: (readonly string[])[]) {
 }
 
 describe('the effect of summaries', () => {
-  it('is the share of answers helped, and harmed, of those given after one', () => {
+  it('is the share of answers after a summary that were helped, and that were harmed', () => {
     const { helped, harmed, net } = effectOn(['aR', 'RR', 'aR'], ['Ra', 'aa', 'aa'], ['R', 'R', 'R']);
     // Six answers came after a summary, as the third debate was stopped before: two became right, one wrong.
     expect(helped).toMatchObject({ value: 2 / 6, of: 6 });
@@ -24,7 +24,7 @@ describe('the effect of summaries', () => {
     expect(effectOn(['aRa']).helped).toMatchObject({ value: 1 / 2, of: 2 });
   });
 
-  it('is none where no summary was shown', () => {
+  it('is null where no summary was shown', () => {
     expect(effectOn(['R', 'a'])).toEqual({ helped: null, harmed: null, net: null });
   });
 });

@@ -16,7 +16,7 @@ import { cast, paperSettings, said, numbers, type Script, speaker } from '../scr
 
 const settings = { seed: 0, iteration: 1, criticWeight: 0.5 };
 
-/** What a method learns from: who shares models, then role, then `question/agent` of each row. */
+/** The rows that a method learns from: by the agents that share a model, then by role, `question/agent` for each row. */
 function learnt(name: MethodName, debates: readonly LabelledDebate[]) {
   const { learning } = methods[name];
   return learnerGroups(3, learning).map((agents) => ({
@@ -30,7 +30,7 @@ function learnt(name: MethodName, debates: readonly LabelledDebate[]) {
   }));
 }
 
-/** A debate as the method holds it, its requests by round, speaker and agent. */
+/** A debate of the method, with its requests by round, speaker and agent. */
 async function held(method: Method, script: Script, more: Partial<DebateSettings> = {}) {
   const { speak, requests } = speaker(script);
   const { roles, stance = 'debate', identified, fixes } = method;
@@ -129,7 +129,7 @@ describe('STaR', () => {
     return { made, requests, rows: examples([labelledTurn], datasets['generation']!), datasets };
   }
 
-  it('learns its first answer when that is right, and asks no more', async () => {
+  it('learns its first answer when that is right, and sends no other request', async () => {
     const { requests, rows } = await turn([said(1, 1, '7.0')]);
     expect(requests).toHaveLength(1);
     expect(rows).toEqual([
@@ -140,7 +140,7 @@ describe('STaR', () => {
     ]);
   });
 
-  it('is told the gold answer when it was wrong, and learns that reasoning as an answer to the bare question', async () => {
+  it('gets the gold answer when it was wrong, and learns the reasoning as an answer to the question alone', async () => {
     const { made, requests, rows, datasets } = await turn([said(1, 1, '8'), said(1, 2, '7')]);
     expect(requests.map(({ messages }) => messages)).toEqual([
       [{ role: 'user', content: '3+4' }],
@@ -156,7 +156,7 @@ describe('STaR', () => {
     expect(datasets['generation']!.parts['rationalised']).toEqual({ available: 1, used: 1 });
   });
 
-  it('learns nothing from a rationale that leads elsewhere', async () => {
+  it('learns nothing from a rationale that leads to another answer', async () => {
     const { rows, datasets } = await turn([said(1, 1, '8'), said(1, 2, '9')]);
     expect(rows).toEqual([]);
     expect(datasets['generation']!.parts['rationalised']).toEqual({ available: 1, used: 0 });
@@ -191,7 +191,7 @@ describe('who answers', () => {
     expect(summarised.requests.at(-1)!.messages.at(-1)!.content).toMatch(/^&~/);
   });
 
-  it('unique-id: each agent is told its number before the question, once', async () => {
+  it('unique-id: each agent gets its number before the question, once', async () => {
     const { requests } = await held(methods['unique-id'], script);
     for (const { agent, messages } of requests) {
       expect(messages[0]!.content).toBe(`${agent}#3+4`);
@@ -199,7 +199,7 @@ describe('who answers', () => {
     }
   });
 
-  it('no-summary: there is none, whatever else is set', () => {
+  it('no-summary: there is no summary, for any other settings', () => {
     expect(methods['no-summary'].fixes).toEqual({ summarize: false });
   });
 });
@@ -250,7 +250,7 @@ describe('one more role', () => {
   });
 });
 
-it('every method has a title of its own, says what it is, and answers in every round that it has', () => {
+it('every method has a title of its own and a description, and answers in each of its rounds', () => {
   expect(new Set(methodNames.map((name) => methods[name].title)).size).toBe(methodNames.length);
   for (const name of methodNames) {
     const { about, roles, fixes } = methods[name];
@@ -261,7 +261,7 @@ it('every method has a title of its own, says what it is, and answers in every r
   }
 });
 
-it('voters beyond the agents are told the agents’ numbers again', async () => {
+it('voters beyond the agents get the agents’ numbers again', async () => {
   const voters = Array.from({ length: 5 }, (_, index) => [said(index + 1, 1, '7')]);
   const { requests } = await held(methods['unique-id'], voters, { rounds: 1 });
   expect(requests.map(({ messages }) => messages[0]!.content)).toEqual(

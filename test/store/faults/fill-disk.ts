@@ -1,6 +1,6 @@
 /**
- * Runs in a folder with little room: writes rows, a document and a journal, first small and then too big, and prints what
- * happened as JSON. `ballast` is a file that takes up room and whose removal gives it back (an empty name: there is none).
+ * Runs in a folder with little room: writes rows, a document and a journal, first small and then too big, and prints the results as
+ * JSON. `ballast` is a file that uses room, which is free again when the file is removed (an empty name: there is no such file).
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ await writeDocument(placeAt(path('document')), { n: 1 });
 const journal = await openJournal(path('journal'));
 journal.append('small', 1);
 
-// Async, so that what it throws is a rejection like the others'.
+// Async, so that its error is a rejection like those of the others.
 const append = async (key: string, value: unknown) => journal.append(key, value);
 
 const rows = await failure(writeRows(placeAt(path('rows')), [{ big }, { big }]));

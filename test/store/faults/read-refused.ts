@@ -1,6 +1,6 @@
 /**
- * Fills a store, then tries to read it while the system refuses: `handles` uses up this process's file handles, `rights` takes the
- * right to read away. Prints as JSON how each read ended, what was moved, and how the same reads end when the system allows them again.
+ * Fills a store, then tries to read it while the system refuses: `handles` uses up this process's file handles, `rights` removes the right
+ * to read. Prints as JSON how each read ended, which files were moved, and how the same reads end when the system allows them again.
  */
 import { chmodSync, closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,14 +36,14 @@ const reads = {
   base: () => baseModelHash(base),
 };
 const ends = async (): Promise<Record<string, string>> => {
-  const told: Record<string, string> = {};
+  const endings: Record<string, string> = {};
   for (const [what, read] of Object.entries(reads)) {
-    told[what] = await read().then(
+    endings[what] = await read().then(
       (found) => (found === null ? 'null' : 'found'),
       (error: unknown) => (error as { code?: string }).code ?? (error as Error).name,
     );
   }
-  return told;
+  return endings;
 };
 const entries = () => readdirSync(root, { recursive: true, withFileTypes: true });
 const filesThere = entries().filter((entry) => entry.isFile());

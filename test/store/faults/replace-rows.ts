@@ -1,4 +1,4 @@
-/** Replaces one table by turns with one row and with 300 rows, for ever, and prints a line each time. */
+/** Replaces a table again and again, in turns by one row and by 300 rows, and prints a line each time. Never ends. */
 import { writeRows } from '../../../src/store/files/rows.ts';
 import { placeAt } from '../../support/places.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:chil
 import { fileURLToPath } from 'node:url';
 import { projectRoot } from '../../../src/config/installation.ts';
 
-/** A process that runs one of the scripts in this folder; `before` is put before the command, e.g. a wrapper that limits it. */
+/** A process that runs one of the scripts in this folder. `before` goes before the command, e.g. a wrapper that limits it. */
 export function runChild(
   script: string,
   args: readonly string[],
@@ -13,7 +13,7 @@ export function runChild(
   return spawn(command, rest, { cwd: projectRoot });
 }
 
-/** Waits for its end; returns what it printed. Throws its stderr when it failed. */
+/** Waits until the process ends and returns its output. Throws its stderr when it failed. */
 export async function outputOf(child: ChildProcessWithoutNullStreams): Promise<string> {
   const chunks = { out: '', err: '' };
   child.stdout.on('data', (data: Buffer) => (chunks.out += data.toString()));
@@ -23,7 +23,7 @@ export async function outputOf(child: ChildProcessWithoutNullStreams): Promise<s
   return chunks.out;
 }
 
-/** Words that put a command into a mount namespace of its own; null where this user may not have one. */
+/** The words before a command that run it in a mount namespace of its own; null where this user may not have one. */
 export function ownMounts(): readonly string[] | null {
   const ways = [
     ['unshare', '-m'],

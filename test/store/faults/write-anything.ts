@@ -13,7 +13,7 @@ const attempts = [
   openJournal(join(folder, 'journal')),
 ];
 const results = await Promise.allSettled(attempts);
-const told = results.map((result) =>
+const outcomes = results.map((result) =>
   result.status === 'rejected' && result.reason instanceof Error ? result.reason.name : 'written',
 );
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(outcomes));
