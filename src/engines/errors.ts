@@ -170,13 +170,13 @@ const hints: ReadonlyMap<number, string> = new Map([
   [429, ' (waiting will not help)'],
 ]);
 
-/** No answer came: nobody listens, the connection broke, or it took too long. Trying again may help. */
+/** No answer came: no server listens, the connection broke, or it took too long. Trying again may help. */
 export class EngineUnreachable extends ColloquyError {
   override name = 'EngineUnreachable' as const;
   readonly retryable = true;
   readonly exitCode = exitCodes.failed;
   readonly url: string;
-  /** What the system said: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
+  /** The error code of the system: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
   readonly reason: string;
 
   constructor(url: string, reason: string, hint = 'Is the server running, and is this its URL?') {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
-/** How much a worker tells, and to whom. All of it is set by its environment. */
+/** What does a worker log, and where do its metrics and traces go? The environment sets all of it. */
 export type TelemetrySettings = {
   readonly logLevel: LogLevel;
-  /** `HOST:PORT` where Prometheus finds the metrics; undefined when nobody wants them. */
+  /** `HOST:PORT` where Prometheus finds the metrics; undefined: no metrics. */
   readonly metricsAddress: string | undefined;
   /** Whether spans are sent to the collector that the standard OTEL_* variables name. */
   readonly traces: boolean;

@@ -2,7 +2,7 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { terminalSafe } from '../text/terminal-safe.ts';
-import { report, type StepContext, stepOf, withinStep } from './events.ts';
+import { emit, type StepContext, stepOf, withinStep } from './events.ts';
 
 /** Logs what becomes of each step, and lets all that is logged, counted or traced within it say which step that was. */
 export function stepInterceptor(context: Context): ActivityInterceptors {
@@ -15,7 +15,7 @@ export function stepInterceptor(context: Context): ActivityInterceptors {
         step = current;
         const began = Date.now();
         if (current.attempt > 1) {
-          report('step retried', current);
+          emit('step retried', current);
           context.log.warn('step tried again');
         } else context.log.info('step began');
         try {
@@ -25,7 +25,7 @@ export function stepInterceptor(context: Context): ActivityInterceptors {
         } catch (error) {
           if (error instanceof CancelledFailure)
             context.log.info('step stopped', { seconds: secondsSince(began), why: error.message });
-          else context.log.warn('step failed', { seconds: secondsSince(began), ...told(error) });
+          else context.log.warn('step failed', { seconds: secondsSince(began), ...failureFields(error) });
           throw error;
         }
       },
@@ -41,7 +41,11 @@ function secondsSince(began: number): number {
 }
 
 /** The beginning of what an error says; all of it is in the step's history. */
-function told(error: unknown): { readonly cause: string; readonly says: string; readonly final: boolean } {
+function failureFields(error: unknown): {
+  readonly cause: string;
+  readonly says: string;
+  readonly final: boolean;
+} {
   const { message } = error instanceof Error ? error : new Error(String(error));
   const failure = error instanceof ApplicationFailure ? error : undefined;
   return {

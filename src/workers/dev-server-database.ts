@@ -78,7 +78,7 @@ function holderOf(dbFilename: string): Holder | undefined {
     const holder = holderSchema.parse(JSON.parse(readFileSync(holderFile(dbFilename), 'utf8')));
     return isAlive(holder.pid) ? holder : undefined;
   } catch {
-    // No file, or a damaged one: nobody has it.
+    // No file, or a damaged one: no process holds it.
     return undefined;
   }
 }

@@ -16,9 +16,9 @@ import { ColloquyError, exitCodes } from '../errors.ts';
 export interface DevServerOptions {
   /** Where the server keeps everything; without it all is in memory and gone with the server. */
   readonly dbFilename?: string;
-  /** gRPC port wanted, 7233 unless told; 0 = any free one. */
+  /** Wanted gRPC port; default: 7233; 0: any free one. */
   readonly port?: number;
-  /** Web UI's port wanted, 8233 unless told; 0 = any free one. */
+  /** Wanted port of the web UI; default: 8233; 0: any free one. */
   readonly uiPort?: number;
   /** No web UI. */
   readonly headless?: boolean;
@@ -165,9 +165,8 @@ function lastLines(logFile: string): string {
   }
 }
 
-/** Ports of this machine's loopback interface. */
 /**
- * `preferred` when nothing listens there, else a port that the system has free. What it returns may be taken by another
+ * A port of the loopback interface: `preferred` when nothing listens there, else one that the system has free. What it returns may be taken by another
  * process before the caller listens on it: callers must be ready to ask again.
  */
 export async function freePort(preferred = 0): Promise<number> {

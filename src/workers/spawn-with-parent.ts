@@ -1,4 +1,4 @@
-/** Starting a program that can never outlive this process, not even its `kill -9`. */
+/** How does this process start a program that always ends with it, even after `kill -9`? */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -17,7 +17,7 @@ export interface SpawnWithParentOptions {
   /** Where the program writes: a file descriptor, or 'pipe' (default) to read `process.stdout`. */
   readonly stdout?: number | 'pipe' | 'ignore';
   readonly stderr?: number | 'pipe' | 'ignore';
-  /** Milliseconds between SIGTERM and SIGKILL; 5,000 unless told. */
+  /** Milliseconds between SIGTERM and SIGKILL; default: 5,000. */
   readonly graceMs?: number;
 }
 

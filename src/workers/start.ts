@@ -9,7 +9,7 @@ import { createEndpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainer } from '../engines/trainer/process.ts';
 import { createGrader } from '../grading/grader.ts';
-import { report } from '../observe/events.ts';
+import { emit } from '../observe/events.ts';
 import { installRuntime } from '../observe/install-runtime.ts';
 import type { Console } from '../observe/log.ts';
 import { setsSearchAttributes } from '../observe/search-attributes.ts';
@@ -67,7 +67,7 @@ export async function startWorkers({
           ...(await served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces)),
           // Progress bars read heartbeats; the default would send one in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
-          // Longer than a trainer's checkpoint and a heartbeat that tells it to stop.
+          // Longer than a trainer's checkpoint and a heartbeat that asks it to stop.
           shutdownForceTime: '2m',
           interceptors: { activity: [...(traces?.activity ?? []), stepInterceptor] },
         }),
@@ -159,7 +159,7 @@ export function deploymentVersion(
 
 /**
  * Keeps the memory of this process near what it uses. By itself V8 lets garbage pile up to several times the live heap before it looks
- * through it, so that a worker's memory would tell how long it has been busy (docs/benchmarks.md). From now on it keeps at most
+ * through it, so that a worker's memory would grow with the time that it has been busy (docs/benchmarks.md). From now on it keeps at most
  * as much garbage as there is in use: less garbage would cost more time to look through.
  */
 export function keepHeapSteady(): void {
@@ -187,7 +187,7 @@ export function openDependencies({
     trainer,
     grader,
     searchAttributes: false,
-    gate: createGpuGate((wait) => report('gate passed', wait), endpoints),
+    gate: createGpuGate((wait) => emit('gate passed', wait), endpoints),
     close: async () => {
       await Promise.allSettled([endpoints.close(), trainer.close(), grader.close()]);
     },

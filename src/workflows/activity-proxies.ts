@@ -13,7 +13,7 @@ const retry = {
 
 /*
  * What every step has. The SDK's documented default of the cancellation type is the one given here, its actual one (1.24) is
- * TRY_CANCEL: a paused step would count as ended while it still runs, and could not be begun anew under its id.
+ * TRY_CANCEL: a paused step would count as ended while it still runs, and could not be begun again under its id.
  */
 const ofEveryStep = {
   heartbeatTimeout: '20s',

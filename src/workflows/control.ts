@@ -59,12 +59,12 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         steps.end(scope);
         update({ inFlight: steps.count(), retries: current().retries + retriesUsedUp(error) });
         throwIfAborted();
-        // A step that was told to stop may end as timed out too: its worker has died meanwhile.
+        // A step that was asked to stop may end as timed out too: its worker has died meanwhile.
         if (scope.consideredCancelled && error instanceof ActivityFailure) {
           if (steps.wasStopped(scope)) continue;
           throw new CancelledFailure(`Cancelled while ${next.id} was under way.`);
         }
-        // Workers that come and go use up attempts too, and say nothing about the step: it is begun anew.
+        // Workers that come and go use up attempts too, and show nothing about the step: it is begun again.
         if (isWorkerShutdown(error)) continue;
         if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
         // A bug of the workflow's: its task fails, and goes on once the code is mended.

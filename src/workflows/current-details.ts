@@ -3,13 +3,13 @@ import { errorInPoints, evaluationName, percent, pValue } from '../text/figures.
 import { fenced, markdownTable, markdownText } from '../text/markdown.ts';
 import type { Progress } from './progress.ts';
 import { progressTable } from './progress-table.ts';
-import { type Note, whatWaits } from './what-waits.ts';
+import { type Note, waitingNotes } from './waiting-notes.ts';
 
-/** The Markdown that the Temporal UI shows for a run, made anew whenever the progress changes. */
+/** The Markdown that the Temporal UI shows for a run, made again whenever the progress changes. */
 export function currentDetails(progress: Progress): string {
   const rows = Object.entries(progressTable(progress)).map(([what, text]) => [what, markdownText(text)]);
   const blocks = [
-    ...whatWaits(progress).flatMap(noteBlocks),
+    ...waitingNotes(progress).flatMap(noteBlocks),
     markdownTable(null, rows),
     ...(progress.evaluations.length > 0
       ? ['**Accuracy so far, with standard errors**', evaluationTable(progress.evaluations)]

@@ -49,17 +49,17 @@ export function timeoutText(type: string | undefined): string {
  * Runs the workflow's body so that a failed activity fails the workflow with the activity's own type and words: `temporal
  * workflow describe` then says `InvalidConfig` and which field, instead of `Activity task failed`.
  *
- * @param told is given each failure, for the progress to show
+ * @param onFailure is called with each failure, for the progress to show
  */
 export async function failuresThatEndARun<Result>(
-  told: (error: unknown) => void,
+  onFailure: (error: unknown) => void,
   body: () => Promise<Result>,
 ): Promise<Result> {
   try {
     return await body();
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    told(error);
+    onFailure(error);
     if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) {
       throw ApplicationFailure.nonRetryable(
         error.cause.message,

@@ -32,7 +32,7 @@ export type Progress = {
   readonly done: number;
   readonly total: number;
   readonly unit: 'shards' | 'models' | 'steps';
-  /** How many questions a phase of debates has in all, so that shards can be told as questions. */
+  /** How many questions a phase of debates has in all, so that shards can be shown as questions. */
   readonly questions: number;
   /** ISO 8601, when the phase began. */
   readonly phaseStartedAt: string;
@@ -123,7 +123,7 @@ export type ExperimentState = {
   /** The agents as the iteration before left them. */
   readonly agents: readonly Agent<Model>[];
   readonly evaluations: readonly Evaluation[];
-  /** It began anew to make again what was damaged: once for an experiment. */
+  /** It began again to make again what was damaged: once for an experiment. */
   readonly begunAnew?: true;
   /** What the progress goes on from. */
   readonly retries?: number;

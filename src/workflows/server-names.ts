@@ -2,7 +2,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { upsertSearchAttributes } from '@temporalio/workflow';
 import type { Progress } from './progress.ts';
 
-/** The task queues, one for each kind of work. A worker serves all of them unless told otherwise. */
+/** The task queues, one for each kind of work. By default a worker serves all of them. */
 export const taskQueues = {
   /** Workflows and light activities. */
   control: 'colloquy',

@@ -26,7 +26,7 @@ export type StudyProgress = {
 /** Under the same name as an experiment's. */
 export const studyProgressQuery = defineQuery<StudyProgress>('progress');
 
-/** Where a study stands, as its query and its current details tell it. */
+/** The state of a study, which its query and its current details show. */
 export type StudyTracker = {
   readonly cells: (cells: readonly PlannedCell[]) => void;
   readonly is: (cell: PlannedCell, state: CellState, reason?: string) => void;

@@ -18,7 +18,7 @@ import { failuresThatEndARun, reasonOf } from './failures.ts';
 import { steps } from './steps.ts';
 import { type StudyTracker, trackStudy } from './study-progress.ts';
 
-/** Experiments that one activity tells of: some 25 kB. */
+/** Experiments in the result of one activity: some 25 kB. */
 const pageSize = 50;
 
 /**
@@ -31,8 +31,8 @@ const pageSize = 50;
 export async function study(input?: unknown): Promise<StudyResult> {
   const { workflowId: name } = workflowInfo();
   const given = input ?? null;
-  const told = trackStudy(name);
-  return failuresThatEndARun(told.ended, async () => {
+  const progress = trackStudy(name);
+  return failuresThatEndARun(progress.ended, async () => {
     const { output: plan } = await steps.prepareStudy({ study: name, input: given }).begin();
     const cells: PlannedCell[] = [];
     for (let from = 0; from < plan.cells; from += pageSize) {
@@ -41,46 +41,50 @@ export async function study(input?: unknown): Promise<StudyResult> {
         .begin();
       cells.push(...page);
     }
-    told.cells(cells);
+    progress.cells(cells);
     // A long study is a chain of runs: what is finished is found again.
     const historyIsLong = (): boolean => workflowInfo().continueAsNewSuggested;
     // mutation: cells
     await inWindow(plan.parallel, cells.length, async (index) => {
       const cell = cells[index];
       if (cell === undefined || cell.finished || historyIsLong()) return;
-      await runCell(cell, told, historyIsLong);
+      await runCell(cell, progress, historyIsLong);
     });
-    if (historyIsLong() && told.left() > 0) return continueOnCurrentVersion<typeof study>(input);
+    if (historyIsLong() && progress.left() > 0) return continueOnCurrentVersion<typeof study>(input);
     const { output: result } = await steps
-      .writeStudy({ study: name, input: given, failed: told.failed() })
+      .writeStudy({ study: name, input: given, failed: progress.failed() })
       .begin();
     if (result.failed.length > 0) throw incomplete(name, result);
-    told.finished();
+    progress.finished();
     return result;
   });
 }
 
 /** Runs an experiment to its end, or waits for one that somebody else runs under this name, and then looks what it left. */
-async function runCell(cell: PlannedCell, told: StudyTracker, historyIsLong: () => boolean): Promise<void> {
+async function runCell(
+  cell: PlannedCell,
+  progress: StudyTracker,
+  historyIsLong: () => boolean,
+): Promise<void> {
   const { name, experiment: column, method, seed, input } = cell;
   for (let seconds = 10; ; seconds = Math.min(2 * seconds, 600)) {
-    told.is(cell, 'running');
+    progress.is(cell, 'running');
     try {
       await runChild(name, input, `${method} on ${column}, seed ${seed}`);
-      return told.is(cell, 'finished');
+      return progress.is(cell, 'finished');
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         // Started by hand, or still ending after this study was terminated.
-        told.is(cell, 'elsewhere');
+        progress.is(cell, 'elsewhere');
         await sleep(`${seconds}s`);
         // Each look costs events: the next run of this study goes on looking.
-        if (historyIsLong()) return told.is(cell, 'waiting');
+        if (historyIsLong()) return progress.is(cell, 'waiting');
         continue;
       }
       if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
       const reason = reasonOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
       log.warn('an experiment of the study has failed', { cell: name, why: reason });
-      return told.is(cell, 'failed', reason);
+      return progress.is(cell, 'failed', reason);
     }
   }
 }

@@ -8,9 +8,9 @@ export type TestDependencies = {
   readonly storeRoot: string;
   readonly engineUrl: string;
   readonly trainerArgs?: readonly string[];
-  /** The environment variable with the key that the engine wants; none unless told. */
+  /** The environment variable with the key that the engine wants; default: none. */
   readonly apiKeyEnv?: string;
-  /** A vLLM server unless told. */
+  /** Default: a vLLM server. */
   readonly kind?: 'vllm' | 'openai';
 };
 

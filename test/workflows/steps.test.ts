@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { steps } from '../../src/workflows/steps.ts';
-import { stepText } from '../../src/workflows/what-waits.ts';
+import { stepText } from '../../src/workflows/waiting-notes.ts';
 
 const experiment = 'demo';
 const agents = [] as const;

@@ -6,7 +6,7 @@ import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { isTooLong, PromptTooLong } from '../../engines/errors.ts';
-import { report } from '../../observe/events.ts';
+import { emit } from '../../observe/events.ts';
 import type { Claim } from '../../store/files/claim.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
@@ -78,7 +78,7 @@ export function journalledAnswers({
       keep(answer);
       asked += 1;
       const { promptTokens, completionTokens } = answer;
-      report('answer', {
+      emit('answer', {
         endpoint: base.endpoint,
         speaker: utterance.speaker,
         promptTokens,
@@ -115,14 +115,14 @@ export async function inReportedSlot<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   let inFlight = 0;
-  report('queue', { endpoint: name, waiting: 1, inFlight });
+  emit('queue', { endpoint: name, waiting: 1, inFlight });
   try {
     return await endpoint.slots.use(() => {
       inFlight = 1;
-      report('queue', { endpoint: name, waiting: -1, inFlight });
+      emit('queue', { endpoint: name, waiting: -1, inFlight });
       return work();
     }, signal);
   } finally {
-    report('queue', { endpoint: name, waiting: inFlight - 1, inFlight: -inFlight });
+    emit('queue', { endpoint: name, waiting: inFlight - 1, inFlight: -inFlight });
   }
 }

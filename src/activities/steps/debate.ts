@@ -2,7 +2,7 @@ import type { Speak } from '../../algorithm/debate.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { report } from '../../observe/events.ts';
+import { emit } from '../../observe/events.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findRows, readPage, readRows, writeRowsOnce } from '../../store/files/rows.ts';
 import { type Model, requireModels } from '../../store/models.ts';
@@ -87,7 +87,7 @@ async function debateShard(
         };
         return { ...(await converse(question, speak)), tokens, truncated };
       });
-      report('shard answered', {
+      emit('shard answered', {
         endpoint: config.model.endpoint,
         answers: answers.count(),
         asked: answers.asked(),

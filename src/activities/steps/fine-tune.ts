@@ -7,7 +7,7 @@ import {
   trainerSettingsSchema,
 } from '../../config/contract.ts';
 import { resolveModel } from '../../engines/endpoint/base-model.ts';
-import { type FineTune, report } from '../../observe/events.ts';
+import { type FineTune, emit } from '../../observe/events.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
@@ -175,11 +175,11 @@ export async function reportFineTune(
   const beganAt = Date.now();
   const { manifest } = await train((event) => {
     const { event: kind } = event;
-    if (kind === 'checkpoint') report('checkpoint', { ...whose, step: event.step });
+    if (kind === 'checkpoint') emit('checkpoint', { ...whose, step: event.step });
     if (kind !== 'step') return;
     const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
-    report('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });
+    emit('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });
   });
   const { steps, tokens } = manifest;
-  report('fine-tune ended', { ...whose, steps, tokens, beganAt, endedAt: Date.now() });
+  emit('fine-tune ended', { ...whose, steps, tokens, beganAt, endedAt: Date.now() });
 }

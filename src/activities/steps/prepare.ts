@@ -6,7 +6,7 @@ import { experimentNameSchema } from '../../config/names.ts';
 import { configDifference, resolveConfig } from '../../config/resolve.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { report } from '../../observe/events.ts';
+import { emit } from '../../observe/events.ts';
 import { loadHeldOut, loadTask, type TaskData } from '../../questions/task.ts';
 import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
@@ -171,7 +171,7 @@ async function questionsOf(
   const task = await load();
   // What was not asked has to be known to whoever reads the result, and not only from the log.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
-  for (const each of task.leftOut) report('questions left out', { experiment, ...each });
+  for (const each of task.leftOut) emit('questions left out', { experiment, ...each });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);

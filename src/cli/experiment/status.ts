@@ -2,7 +2,7 @@ import { duration } from '../../text/figures.ts';
 import { resultTable } from '../result-table.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
-import { type Note, stepText, whatWaits } from '../../workflows/what-waits.ts';
+import { type Note, stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker, noWorkerHint } from '../server/workflow.ts';
@@ -68,7 +68,7 @@ export function statusText(
   const width = Math.max(...rows.map(([what]) => what.length));
   return [
     rows.map(([what, text]) => `  ${what.padEnd(width)}  ${text}`).join('\n'),
-    ...whatWaits(progress).map(noteText),
+    ...waitingNotes(progress).map(noteText),
     ...inFlightText(snapshot.pending, now),
     ...(progress.evaluations.length > 0 ? [resultTable(progress.evaluations, { colours })] : []),
   ].join('\n\n');

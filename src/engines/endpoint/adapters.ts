@@ -1,7 +1,7 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
-import { report } from '../../observe/events.ts';
+import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineRefused } from '../errors.ts';
@@ -56,7 +56,7 @@ export function createLoadedAdapters(
     baseline.catch(() => (baseline = undefined));
     const same = (await canary(name, signal)) === (await baseline);
     if (same && !(await adapterChangesNothing(path))) throw new AdapterWithoutEffect(name, path);
-    report('adapter loaded', { adapter: name });
+    emit('adapter loaded', { adapter: name });
     await unloadSurplus(signal);
   }
 

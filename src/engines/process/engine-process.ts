@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { serverReadySchema } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
-import { report } from '../../observe/events.ts';
+import { emit } from '../../observe/events.ts';
 import { abortable, pause } from '../abort.ts';
 import { EngineClosed, EngineDied, howItEnded, modelNotServable } from '../errors.ts';
 import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
@@ -79,7 +79,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     const ended = group.exited.then((status) => {
       deaths += 1;
       if (!closing.signal.aborted)
-        report('engine died', { model: options.servedModelName, how: howItEnded(status) });
+        emit('engine died', { model: options.servedModelName, how: howItEnded(status) });
       return new EngineDied(options.model, status, logFile, lastLogLines(logFile, logStart));
     });
     const port = await readyPort(group, options.startTimeoutMs ?? 1_800_000);
@@ -87,7 +87,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       await group.stop(graceMs);
       throw await ended;
     }
-    report('engine started', { model: options.servedModelName, pid: group.pid, starts: (starts += 1) });
+    emit('engine started', { model: options.servedModelName, pid: group.pid, starts: (starts += 1) });
     watchHealth(group, port, options.healthEveryMs ?? 20_000);
     return {
       url: `http://127.0.0.1:${port}/v1`,

@@ -4,13 +4,13 @@ import type { Progress, StepName, Waiting } from './progress.ts';
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */
 export type Note = {
   readonly says: string;
-  /** What a server or a program said: of any length up to 1,000 characters, and not to be trusted. */
+  /** Words of a server or a program: of any length up to 1,000 characters, and not to be trusted. */
   readonly quoted?: string;
   readonly commands?: readonly string[];
 };
 
 /** What happened, where, and the commands that go on: for the Temporal UI and the terminal alike. Nothing while all goes well. */
-export function whatWaits({ experiment, state, waiting }: Progress): Note[] {
+export function waitingNotes({ experiment, state, waiting }: Progress): Note[] {
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
   const causes = byReason(waiting);
@@ -33,7 +33,7 @@ export function whatWaits({ experiment, state, waiting }: Progress): Note[] {
 const mostCauses = 3;
 const longestReason = 1_000;
 
-/** Shards of one dead endpoint fail for one reason, which is then told once. */
+/** Shards of one dead endpoint fail for one reason, which is then shown once. */
 function byReason(waiting: readonly Waiting[]): Waiting[][] {
   const groups = new Map<string, Waiting[]>();
   for (const each of waiting) groups.set(each.reason, [...(groups.get(each.reason) ?? []), each]);
