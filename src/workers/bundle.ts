@@ -1,4 +1,4 @@
-import { isBuiltin } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
@@ -117,3 +117,20 @@ export type ForbiddenModule = {
   /** The file that imports it, below the project's folder. */
   readonly importer: string;
 };
+
+/**
+ * Bundles the workflows together with OpenTelemetry's interceptors.
+ *
+ * @throws ForbiddenImport when the sources import what no bundle may hold
+ */
+export async function tracedBundle(): Promise<{ readonly code: string }> {
+  const { resolve } = createRequire(import.meta.url);
+  const modules = [resolve('@temporalio/interceptors-opentelemetry/lib/workflow-interceptors')];
+  const { code } = await bundleWorkflows(undefined, { modules, packages: interceptorPackages });
+  return { code };
+}
+
+/** What the interceptors bring with them. */
+const interceptorPackages = ['api', 'core', 'resources', 'sdk-trace-base', 'semantic-conventions'].map(
+  (name) => `@opentelemetry/${name}`,
+);

@@ -15,11 +15,10 @@ import type { Console } from '../observe/log.ts';
 import { setsSearchAttributes } from '../observe/search-attributes.ts';
 import { InvalidEnvironment } from '../observe/settings.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
-import { tracedBundle } from '../observe/traced-bundle.ts';
 import type { Traces } from '../observe/traces.ts';
 import { openStore } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
-import { bundleWorkflows } from './bundle.ts';
+import { bundleWorkflows, tracedBundle } from './bundle.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of one shard finish. */
 const shardsAtOnce = 8;

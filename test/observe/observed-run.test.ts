@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tracedBundle } from '../../src/observe/traced-bundle.ts';
+import { tracedBundle } from '../../src/workers/bundle.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { sharedBundle } from '../support/shared-bundle.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
