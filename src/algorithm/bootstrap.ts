@@ -10,7 +10,7 @@ import { seedFor } from './random.ts';
 
 /**
  * STaR's turn on one training question (Zelikman et al. 2022; a baseline in section 3.2 of the paper): the model answers, and when it is
- * wrong it is told the gold answer and asked for the reasoning that leads to it. It has the shape of a debate of one agent, whose second
+ * wrong it gets the gold answer and is asked for the reasoning that leads to it. It has the shape of a debate of one agent, whose second
  * round is that rationale. The only conversation that sees a gold answer; `label_source: gold` alone leads here.
  */
 export async function bootstrap<Model>(
@@ -74,7 +74,7 @@ function alone(answer: string | null): Consensus {
 
 /**
  * STaR's dataset (Zelikman et al. 2022): of each question the first answer when it is right, else the rationale that the model gave
- * when it was told the answer, when that leads to it. Its parts are the `answered` and the `rationalised` questions.
+ * to a prompt with the gold answer, if that rationale reaches it. Its parts are the `answered` and the `rationalised` questions.
  */
 export function bootstrappedDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
   const rows: DatasetRow[] = [];

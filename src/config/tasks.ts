@@ -223,8 +223,6 @@ export type TaskConfig = z.infer<typeof taskConfigSchema>;
 export type ArithmeticTask = z.infer<typeof arithmeticTaskSchema>;
 export type JsonlTask = z.infer<typeof jsonlTaskSchema>;
 /** A task from a dataset of the hub. */
-export type DatasetTask = Exclude<TaskConfig, ArithmeticTask | JsonlTask>;
-/** A task whose questions are read. They can overlap, be too few, or have answers that the grader cannot read. */
-export type ReadTask = DatasetTask | JsonlTask;
+export type DatasetTask = Extract<TaskConfig, { kind: keyof typeof hubDatasets }>;
 /** A set of questions that must not be trained on. */
-export type OtherSet = NonNullable<ReadTask['decontaminate']>[number];
+export type OtherSet = NonNullable<JsonlTask['decontaminate']>[number];

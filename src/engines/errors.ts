@@ -176,7 +176,7 @@ export class EngineUnreachable extends ColloquyError {
   readonly retryable = true;
   readonly exitCode = exitCodes.failed;
   readonly url: string;
-  /** What the system said: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
+  /** The error code of the system: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
   readonly reason: string;
 
   constructor(url: string, reason: string, hint = 'Is the server running, and is this its URL?') {

@@ -1,13 +1,13 @@
 /**
- * What engines and activities report of their work while they do it. Whoever wants to know listens: logs, metrics and traces do, where
- * they are wanted. An event without a listener costs one look.
+ * Which events do engines and activities emit while they work, and to which step does an event belong? Logs, metrics and traces
+ * listen to these events when the environment asks for them. An event without listeners costs one check.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { Context } from '@temporalio/activity';
 
-/** The events by name, with their fields. */
-export type Reports = {
+/** The events by name, with the details of each. */
+export type Events = {
   /** A supervised engine serves its model. `starts` counts from 1: more says that it died before. */
   'engine started': { readonly model: string; readonly pid: number; readonly starts: number };
   'engine died': { readonly model: string; readonly how: string };
@@ -30,7 +30,7 @@ export type Reports = {
   };
   /** A shard's questions were answered: `asked` of its answers by the endpoint, the others by its journal. */
   'shard answered': Span & { readonly endpoint: string; readonly answers: number; readonly asked: number };
-  /** So many requests more, or fewer when below 0, are sent to an endpoint and not answered, or wait to be sent. */
+  /** How the numbers of requests that are in flight to an endpoint, and that wait to be sent, have changed (below 0: fewer). */
   queue: { readonly endpoint: string; readonly inFlight: number; readonly waiting: number };
   /** Work has passed the gate that keeps answers and fine-tunes from sharing the GPU. */
   'gate passed': Span & { readonly kind: 'shared' | 'exclusive' };
@@ -54,19 +54,19 @@ export type FineTune = {
   readonly role: string;
 };
 
-/** Calls the listeners of an event at once, in the reporter's own async context; what they throw does not come back. */
-export function emit<Name extends keyof Reports>(name: Name, details: Reports[Name]): void {
-  const reports = channelOf(name);
-  if (reports.hasSubscribers) reports.publish(details);
+/** Calls the listeners of an event at once, in the emitter's own async context. Their errors do not reach the emitter. */
+export function emit<Name extends keyof Events>(name: Name, details: Events[Name]): void {
+  const events = channelOf(name);
+  if (events.hasSubscribers) events.publish(details);
 }
 
-/** Calls `listener` for each report of that name, for as long as the process lives. */
-export function onReport<Name extends keyof Reports>(
+/** Calls `listener` for each event of that name, for as long as the process lives. */
+export function onEvent<Name extends keyof Events>(
   name: Name,
-  listener: (details: Reports[Name]) => void,
+  listener: (details: Events[Name]) => void,
 ): void {
-  // Only `report` publishes on these channels.
-  channelOf(name).subscribe((details) => listener(details as Reports[Name]));
+  // Only `emit` publishes on these channels.
+  channelOf(name).subscribe((details) => listener(details as Events[Name]));
 }
 
 const channels = new Map<string, Channel>();

@@ -57,8 +57,8 @@ const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 
 function write(log: Logger, { level, message, meta = {} }: LogEntry): void {
   // step-interceptor.ts says the same in fewer words, without a stack for each attempt.
-  const said = meta['sdkComponent'] === 'worker' && message.startsWith('Activity ');
-  log[said ? 'debug' : levels[level]](fields(meta), message);
+  const logged = meta['sdkComponent'] === 'worker' && message.startsWith('Activity ');
+  log[logged ? 'debug' : levels[level]](fields(meta), message);
 }
 
 /** The experiment's words for Temporal's; tokens and what never differs are left out. */

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
-import { currentStep, onReport } from './events.ts';
+import { currentStep, onEvent } from './events.ts';
 import type { LogLevel } from './settings.ts';
 
 /** Where lines go in addition to the file: readable ones on a terminal, a JSON object a line elsewhere. */
@@ -51,20 +51,20 @@ function readable(console: Console): DestinationStream {
   return { write: (line) => void console.write(format(line)) };
 }
 
-/** Writes to the log what engines and trainers report: a line for what is rare, none for what happens with every answer. */
+/** Writes to the log the events of engines and trainers: a line for what is rare, none for what happens with every answer. */
 export function logReports(log: Logger): void {
-  onReport('engine started', (engine) =>
+  onEvent('engine started', (engine) =>
     log.info(engine, engine.starts > 1 ? 'engine restarted' : 'engine started'),
   );
-  onReport('engine died', (engine) => log.warn(engine, 'engine died'));
-  onReport('adapter loaded', (adapter) => log.info(adapter, 'adapter loaded'));
-  onReport('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
-  onReport('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
-  onReport('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
+  onEvent('engine died', (engine) => log.warn(engine, 'engine died'));
+  onEvent('adapter loaded', (adapter) => log.info(adapter, 'adapter loaded'));
+  onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
+  onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
+  onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
     log.info({ ...fineTune, seconds: (endedAt - beganAt) / 1000 }, 'fine-tune ended'),
   );
-  onReport('questions left out', (questions) => log.warn(questions, 'questions left out'));
-  onReport('shard answered', ({ endpoint, answers, asked, beganAt, endedAt }) =>
+  onEvent('questions left out', (questions) => log.warn(questions, 'questions left out'));
+  onEvent('shard answered', ({ endpoint, answers, asked, beganAt, endedAt }) =>
     log.debug(
       { ...currentStep(), endpoint, answers, asked, seconds: (endedAt - beganAt) / 1000 },
       'shard answered',

@@ -10,7 +10,7 @@ import {
   OpenTelemetryActivityOutboundInterceptor,
 } from '@temporalio/interceptors-opentelemetry/lib/worker/index.js';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
-import { onReport, stepOf } from './events.ts';
+import { onEvent, stepOf } from './events.ts';
 
 /** What a worker needs so that its runs and steps are traced. */
 export type Traces = {
@@ -22,7 +22,7 @@ export type Traces = {
 
 /**
  * Spans of runs, of steps, and within steps of the wait for the GPU, of a shard's answers and of fine-tunes. Where they go, which are
- * kept and what the service is called is said by OpenTelemetry's own OTEL_* variables.
+ * kept and what the service is called is set by OpenTelemetry's own OTEL_* variables.
  */
 export function openTraces(): Traces {
   const resource = new Resource({ 'service.name': 'colloquy' }).merge(
@@ -63,7 +63,7 @@ function traceReports(): void {
       ...attributes
     }: { beganAt: number; endedAt: number; [attribute: string]: string | number },
   ): void => tracer.startSpan(name, { startTime: beganAt, attributes }, context.active()).end(endedAt);
-  onReport('gate passed', (wait) => span('wait for the GPU', wait));
-  onReport('shard answered', (shard) => span('answers', shard));
-  onReport('fine-tune ended', (fineTune) => span('fine-tune', fineTune));
+  onEvent('gate passed', (wait) => span('wait for the GPU', wait));
+  onEvent('shard answered', (shard) => span('answers', shard));
+  onEvent('fine-tune ended', (fineTune) => span('fine-tune', fineTune));
 }

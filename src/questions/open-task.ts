@@ -31,7 +31,8 @@ function openTask(config: TaskConfig, answers: AnswerRules): Task {
     case 'math':
     case 'math-500':
     case 'mmlu':
-    default:
       return hubTask(config, answers);
+    default:
+      throw new TypeError(`No task is of the kind ${String(config satisfies never)}.`);
   }
 }

@@ -87,7 +87,7 @@ export function inDrawnOrder(problems: ByText, { seed, purpose }: QuestionDraw):
 }
 
 /** What a task asks for whose questions are read from files. */
-type ReadTask = {
+type DrawnSizes = {
   readonly kind: string;
   readonly train_size?: number | undefined;
   readonly test_size?: number | undefined;
@@ -100,7 +100,7 @@ type ReadTask = {
  * @throws InvalidConfig when there are fewer questions than asked for
  */
 export function poolOf(
-  { kind, train_size, test_size }: ReadTask,
+  { kind, train_size, test_size }: DrawnSizes,
   { training, heldOut, leftOut: notAsked, from }: Splits,
   seed: number,
   kept: readonly Problem[] | null,

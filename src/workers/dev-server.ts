@@ -1,11 +1,12 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { tools } from '../config/installation.ts';
+import { lastLogLines } from '../engines/process/log-file.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { makeFolder } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
@@ -79,7 +80,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     } catch (error) {
       await server.stop();
       // Another process took the port between the look and the start.
-      if (attempt < 3 && lastLines(logFile).includes('address already in use')) continue;
+      if (attempt < 3 && lastLogLines(logFile).includes('address already in use')) continue;
       throw error;
     }
     const ui = uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` };
@@ -108,7 +109,7 @@ export class DevServerFailed extends ColloquyError {
   readonly logFile: string;
 
   constructor(what: string, logFile: string) {
-    super(`The Temporal dev server ${what}. Its log (${logFile}) ends:\n${lastLines(logFile)}`);
+    super(`The Temporal dev server ${what}. Its log (${logFile}) ends:\n${lastLogLines(logFile)}`);
     this.logFile = logFile;
   }
 }
@@ -157,17 +158,8 @@ async function answers(address: string): Promise<boolean> {
   }
 }
 
-function lastLines(logFile: string): string {
-  try {
-    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
-  } catch {
-    return '(it cannot be read)';
-  }
-}
-
-/** Ports of this machine's loopback interface. */
 /**
- * `preferred` when nothing listens there, else a port that the system has free. What it returns may be taken by another
+ * A port of the loopback interface: `preferred` when nothing listens there, else one that the system has free. What it returns may be taken by another
  * process before the caller listens on it: callers must be ready to ask again.
  */
 export async function freePort(preferred = 0): Promise<number> {

@@ -2,7 +2,7 @@
  * `node exit-with-parent.mjs COMMAND [ARGUMENT ...]` runs COMMAND for as long as standard input stays open.
  *
  * The process that starts this one holds the other end of that pipe. When it dies, however it dies, the kernel closes the
- * pipe and COMMAND is told to leave (SIGTERM), then made to (SIGKILL, with everything in this process group, so start this
+ * pipe and COMMAND is asked to leave (SIGTERM), then killed (SIGKILL, with everything in this process group, so start this
  * script as the leader of a group of its own). Exits as COMMAND did. The way in is `spawnWithParent`.
  */
 import { spawn } from 'node:child_process';

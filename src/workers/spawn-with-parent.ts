@@ -1,4 +1,4 @@
-/** Starting a program that can never outlive this process, not even its `kill -9`. */
+/** How does this process start a program that always ends with it, even after `kill -9`? */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -1,6 +1,6 @@
 /**
  * Every step of a workflow in one table: the activity that does it, its id on the server, its summary in the Temporal UI, and what it is
- * called when a person reads that it waits. Nothing else makes an activity's id, and nothing takes one apart.
+ * called when a person reads that it waits. Activity ids are made only here, and never parsed.
  */
 import type { Attempted } from '../activities/activity.ts';
 import type { DebateShard } from '../activities/asking/conversation.ts';

@@ -60,7 +60,7 @@ export async function study(input?: unknown): Promise<StudyResult> {
   });
 }
 
-/** Runs an experiment to its end, or waits for one that somebody else runs under this name, and then looks what it left. */
+/** Runs an experiment to its end, or waits for one of this name that was started elsewhere, and then checks its result. */
 async function runCell(
   cell: PlannedCell,
   progress: StudyTracker,
@@ -91,7 +91,7 @@ async function runCell(
 
 /**
  * Runs an experiment as a child. A cancellation is passed on by name, because the one of a scope goes to the child's first run, and an
- * experiment is a chain of runs; then it is waited until the child has saved what it had in flight.
+ * experiment is a chain of runs; then this waits until the child has saved what it had in flight.
  */
 async function runChild(name: string, input: unknown, summary: string): Promise<void> {
   const scope = CancellationScope.current();

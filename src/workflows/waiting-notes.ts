@@ -4,7 +4,7 @@ import type { Progress, StepName, Waiting } from './progress.ts';
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */
 export type Note = {
   readonly says: string;
-  /** What a server or a program said: of any length up to 1,000 characters, and not to be trusted. */
+  /** Words of a server or a program: of any length up to 1,000 characters, and not to be trusted. */
   readonly quoted?: string;
   readonly commands?: readonly string[];
 };

@@ -14,7 +14,7 @@ type Cell = readonly [Fault, Moment];
 /** What strikes an experiment when; its worker and server live on, so that all cells can share one world. */
 export type OneWorldTable = {
   readonly cells: readonly Cell[];
-  /** The cells that `npm test` runs; `npm run faults` runs all. All of them unless told. */
+  /** The cells that `npm test` runs; `npm run faults` runs all. Default: all of them. */
   readonly always?: readonly Cell[];
 };
 

@@ -14,7 +14,7 @@ export async function processesOf(world: string): Promise<Found[]> {
       return { pid: Number(pid), command, ancestors: await ancestorsOf(pid) };
     }),
   );
-  // A zombie has no command: it is dead, whoever has not asked for its status yet.
+  // A zombie has no command: it is dead, even when its parent has not asked for its status yet.
   return found.filter((each) => each !== undefined && each.command !== '') as Found[];
 }
 

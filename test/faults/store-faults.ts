@@ -12,7 +12,7 @@ import { moments, release } from './moments.ts';
 import { waitsForAPerson } from './what-people-see.ts';
 import type { World } from './world.ts';
 
-/** Of each kind one, by how it is told in the table; below the experiment's folder, or `model:` below the model's. */
+/** One of each kind, by its name in the table; below the experiment's folder, or `model:` below the model's. */
 const kinds = {
   'the config': 'config.json',
   'the training questions': 'questions/train.jsonl',
@@ -99,7 +99,7 @@ const readOnly: Fault = {
     const { storeRoot } = world;
     const handle = world.client.workflow.getHandle(experiment);
     const progress = () => handle.query(progressQuery);
-    // Made read-only apart, where nobody has a file open, and then put over the store.
+    // Made read-only apart, where no process has a file open, and then put over the store.
     const apart = scratchFolder();
     const mount = (...args: string[]) => execFileSync('mount', args);
     mount('--bind', storeRoot, apart);

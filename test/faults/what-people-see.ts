@@ -7,7 +7,7 @@ import { progressQuery } from '../../src/workflows/progress.ts';
 import { until } from '../support/until.ts';
 import type { World } from './world.ts';
 
-/** Waits until a step waits for a person, for that reason, and sees to it that people are told so and what to do. */
+/** Waits until a step waits for a person, for that reason, and checks that people see the reason and what to do. */
 export async function waitsForAPerson(world: World, experiment: string, reason: RegExp): Promise<void> {
   const snapshot = await until('the experiment waits for a person', async () => {
     const now = await snapshotOf(world, experiment);
@@ -38,7 +38,7 @@ export async function endsByItself(world: World, experiment: string): Promise<vo
     await Promise.race([result, parked]);
   } finally {
     watching.abort();
-    // A query that is tried again once the connection is closed would throw where nobody catches.
+    // A query that is tried again once the connection is closed would throw where no code catches it.
     await parked.catch(() => undefined);
   }
   // A busy worker may let the first of these queries time out.

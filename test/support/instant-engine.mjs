@@ -12,7 +12,7 @@
  *   {"right": 0.1}                             how often the base is right; fine-tuned models a little more
  *   {"delay": 40}                              milliseconds that an answer takes
  *   {"forget": true}                           lose all adapters, as a server that started again
- * GET /control tells {"answered", "held", "spoilt"}.
+ * GET /control returns {"answered", "held", "spoilt"}.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** What instant-engine.mjs is told by POST /control; its head says what each does. */
+/** The fields of POST /control of instant-engine.mjs; its head explains each. */
 export type EngineControl = {
   readonly status?: number;
   readonly hold?: { readonly after?: number; readonly round?: number; readonly fineTuned?: boolean };
@@ -29,7 +29,7 @@ export type InstantEngine = AsyncDisposable & {
   readonly url: string;
   /** From now on every question is refused with this status; 200 answers again. */
   readonly answerWith: (status: number) => Promise<void>;
-  /** From now on the base model's first answers are right that often, 0.55 unless told. */
+  /** From now on the base model's first answers are right with this probability; default: 0.55. */
   readonly answerRightly: (share: number) => Promise<void>;
   readonly tell: (control: EngineControl) => Promise<void>;
   readonly state: () => Promise<{ answered: number; held: number; spoilt: number }>;

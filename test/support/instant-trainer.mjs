@@ -38,7 +38,7 @@ process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));
 // Its parent is gone: it leaves in the middle of whatever it does.
 process.stdin.on('end', () => process.exit(0));
 
-/** False when it was told to leave. */
+/** False when it was asked to leave. */
 async function fineTune(job) {
   const { id } = job;
   const steps = stepsOf(job);
@@ -119,7 +119,7 @@ async function publish(job, data) {
   return manifest;
 }
 
-/** As engine/train.py does with a lock of the kernel's: one trainer for each model. False when told to leave before. */
+/** As engine/train.py does with a lock of the kernel's: one trainer for each model. False when it was asked to leave before. */
 async function lock(job) {
   for (;;) {
     try {

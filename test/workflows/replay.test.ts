@@ -30,7 +30,7 @@ describe('the replay of what a test made', () => {
     await rig.client.workflow.getHandle('parked').terminate();
     await temporalCli(['workflow', 'reset', '-w', 'chain', '--event-id', '4', '--reason', 'for the test']);
     await rig.client.workflow.getHandle('chain').result();
-    // No worker serves this queue: its history is one of a workflow that nobody has begun.
+    // No worker serves this queue: its history is one of a workflow that no worker has begun.
     await rig.client.workflow.start('experiment', { workflowId: 'waiting', taskQueue: 'nobody', args: [] });
 
     const replayed = await rig.replayAll();

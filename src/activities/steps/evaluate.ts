@@ -36,8 +36,8 @@ type EvaluationRequest = {
 };
 
 /**
- * Compares answers to held-out questions with the gold ones. With `buildDatasets` and `debate` under `label_source: gold`, all that sees gold
- * answers.
+ * Compares answers to held-out questions with the gold answers. Apart from this step only `buildDatasets` and `debate` read gold answers,
+ * and only with `label_source: gold`.
  */
 export async function evaluate(
   { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
@@ -55,7 +55,7 @@ export async function evaluate(
     return made;
   };
   const own = await marks(iteration);
-  // The number of votes is another in every iteration, so that there is no base to compare them with.
+  // The number of votes differs between iterations, so there is no base to compare with.
   const evaluation = figures(iteration, own, iteration === 0 || split === 'vote' ? own : await marks(0));
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.

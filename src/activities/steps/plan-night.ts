@@ -88,7 +88,7 @@ export async function questionsOfNight(
 /** What the workflow needs to know of a night: references and a sentence. */
 export type PlannedNight = {
   readonly agents: readonly Agent<Model>[];
-  /** Whose held-out debates of which iteration the starting agents' are. */
+  /** The experiment and iteration that already have the held-out debates of the starting agents. */
   readonly evaluated: NightStart['evaluated'];
   readonly said: string;
 };

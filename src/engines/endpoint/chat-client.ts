@@ -41,7 +41,7 @@ export interface ChatClient {
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<readonly (readonly number[])[]>;
-  /** As it may be shown. */
+  /** The URL in the form that messages may show. */
   readonly url: string;
   /** Closes the connections; requests under way fail. */
   close(): void;

@@ -140,7 +140,7 @@ class RequestEnd implements GenericAbortSignal {
   }
 }
 
-/** `url` as it may be shown: without a password and without its query. */
+/** The form of `url` that messages may show: without its password and its query. */
 export function shownUrl(url: string): string {
   return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1').replace(/[?#].*$/, '');
 }

@@ -5,13 +5,13 @@ import { onAbort } from '../abort.ts';
 /**
  * How long a slot stays empty when its request was stopped. What stops one shard (a worker's end, a cancellation, a pause, a
  * reset) stops others too, but they learn of it one after another: at a shutdown within moments, otherwise by their heartbeats, of
- * which a worker sends one in 2 s (workers/start.ts). A slot that was free at once would be given to the next request to be
- * stopped, and that answer would be lost too. Milliseconds.
+ * which a worker sends one in 2 s (workers/start.ts). If a slot were freed at once, a request that is about to be stopped too would
+ * take it, and its answer would be lost as well. Milliseconds.
  */
 const emptyMs = 3_000;
 
 export interface RequestSlots {
-  /** How many requests are in flight at most. However many are stopped, so many answers are lost at most. */
+  /** How many requests are in flight at most: when requests are stopped, no more answers than this are lost. */
   readonly count: number;
   /** Does `work` when there is a slot for it. Throws the signal's reason when it is aborted before that. */
   use<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result>;

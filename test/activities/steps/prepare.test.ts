@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
-import { onReport } from '../../../src/observe/events.ts';
+import { onEvent } from '../../../src/observe/events.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { startInstantEngine } from '../../support/instant-engine.ts';
 import { runStep } from '../../support/run-step.ts';
@@ -15,7 +15,7 @@ const storeRoot = temporaryFolder();
 describe('preparing an experiment on a dataset', () => {
   it('writes the pinned commit into its config, and which questions were left out beside the questions', async () => {
     const told: unknown[] = [];
-    onReport('questions left out', (leftOut) => told.push(leftOut));
+    onEvent('questions left out', (leftOut) => told.push(leftOut));
     const copy = writeDataset(join(storeRoot, 'copy'), 'gsm8k', { train: 30, test: 20 });
     const seen = writeRows(join(storeRoot, 'seen.jsonl'), rows(0, 4, gsm8kRow));
     const task = {
