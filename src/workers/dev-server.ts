@@ -1,5 +1,5 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -79,8 +79,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
       if (!isNew) await registerSearchAttributes(address, 'default');
     } catch (error) {
       await server.stop();
-      // Another process took the port between the look and the start.
-      if (attempt < 3 && lastLogLines(logFile).includes('address already in use')) continue;
+      if (attempt < 3 && portWasTaken(readFileSync(logFile, 'utf8'))) continue;
       throw error;
     }
     const ui = uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` };
@@ -101,6 +100,16 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
   }
 }
 
+/**
+ * Whether a server ended because another process took a port between the look and the start: this port, or one of those that the server
+ * chooses for its own parts. It then panics, and the reason stands above a long stack.
+ *
+ * @param log all that the server has logged
+ */
+export function portWasTaken(log: string): boolean {
+  return /address already in use|failed (?:to assign a free|assigning ephemeral) port/.test(log);
+}
+
 /** The server ended, or never answered. */
 export class DevServerFailed extends ColloquyError {
   override name = 'DevServerFailed' as const;
@@ -109,7 +118,10 @@ export class DevServerFailed extends ColloquyError {
   readonly logFile: string;
 
   constructor(what: string, logFile: string) {
-    super(`The Temporal dev server ${what}. Its log (${logFile}) ends:\n${lastLogLines(logFile)}`);
+    const panic = /^panic: .*$/m.exec(readFileSync(logFile, 'utf8'))?.[0];
+    super(
+      `The Temporal dev server ${what}${panic === undefined ? '' : ` (${panic})`}. Its log (${logFile}) ends:\n${lastLogLines(logFile)}`,
+    );
     this.logFile = logFile;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,13 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tools } from '../../src/config/installation.ts';
 import { DevServerDatabaseInUse } from '../../src/workers/dev-server-database.ts';
-import { type DevServer, DevServerFailed, freePort, startDevServer } from '../../src/workers/dev-server.ts';
+import {
+  type DevServer,
+  DevServerFailed,
+  freePort,
+  portWasTaken,
+  startDevServer,
+} from '../../src/workers/dev-server.ts';
 import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
 import { searchAttributes } from '../../src/workflows/server-names.ts';
 import { until } from '../support/until.ts';
@@ -92,5 +98,24 @@ describe('the Temporal dev server', () => {
     const failing = startDevServer(options);
     await expect(failing).rejects.toThrow(DevServerFailed);
     await expect(failing).rejects.toThrow(/no-such-flag/);
+  });
+
+  it('is started again when another process took one of its ports, also where the reason stands above a long stack', () => {
+    const stack = Array.from({ length: 40 }, (_, line) => `github.com/temporalio/cli/part.go:${line}`).join(
+      '\n',
+    );
+    const panics = [
+      'panic: listen tcp 127.0.0.1:34567: bind: address already in use',
+      'panic: failed assigning ephemeral port: failed to assign a free port: dial tcp',
+    ];
+    for (const panic of panics)
+      expect(portWasTaken(`${panic}\n\ngoroutine 1 [running]:\n${stack}`)).toBe(true);
+    expect(portWasTaken(`panic: no such table\n${stack}`)).toBe(false);
+  });
+
+  it('names the panic that ended it', async () => {
+    const logFile = join(folder, 'panic.log');
+    await writeFile(logFile, `panic: no such table\n${'at a.go\n'.repeat(40)}`);
+    expect(new DevServerFailed('ended with 2', logFile).message).toContain('(panic: no such table)');
   });
 });
