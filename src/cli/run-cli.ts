@@ -28,7 +28,10 @@ export const program = command(
     'colloquy dev                              # a Temporal server and a worker',
     'colloquy run configs/quickstart.yaml      # an experiment, with its progress',
   ],
-).version(colloquyVersion(), '-v, --version', 'print the version');
+)
+  .version(colloquyVersion(), '-v, --version', 'print the version')
+  // Without this, `colloquy run FILE -v` would print the version and run nothing.
+  .enablePositionalOptions();
 for (const each of [quickstart, dev, worker, run, study, status, pause, resume, retry, abort, setIterations])
   program.addCommand(each);
 for (const each of [show, report, compare, exportCommand, schedule, validate, presets, grade])
@@ -61,7 +64,7 @@ program.addHelpText('after', () =>
 export async function runCli(argv: readonly string[]): Promise<ExitCode> {
   takeExitCode();
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(helpLast(argv), { from: 'user' });
     return takeExitCode();
   } catch (error) {
     // Commander has printed its message, or the help that was asked for.
@@ -69,4 +72,10 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
     console.error(messageOf(error));
     return exitCodeOf(error);
   }
+}
+
+/** `help schedule create` as `schedule create --help`: commander's own `help` knows one command. */
+function helpLast(argv: readonly string[]): readonly string[] {
+  const [first, ...commands] = argv;
+  return first === 'help' && commands.length > 1 ? [...commands, '--help'] : argv;
 }

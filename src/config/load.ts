@@ -79,7 +79,10 @@ export function loadWorkerFile<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   const named = environment[variable];
   const path = named ? resolve(named) : join(projectRoot, 'configs', file);
-  const content = named || pathExists(path) ? readYaml(path) : {};
+  // An empty file, or one with comments alone, describes nothing; the defaults are then in force.
+  const content = named || pathExists(path) ? (parseYaml(readText(path), path) ?? {}) : {};
+  if (!isConfigInput(content))
+    throw fault(path, `expected names with their settings, found ${shown(content)}`);
   const parsed = schema.safeParse(content);
   if (!parsed.success)
     throw new InvalidConfig(configFaults(schema, content, parsed.error, { showValues }), path);

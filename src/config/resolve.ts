@@ -152,6 +152,11 @@ export function configDifference(before: unknown, after: unknown): Difference[] 
   return differences('', before, after);
 }
 
+/** The settings by which two configs are of two experiments: which trainer makes the models changes none of them. */
+export function experimentDifference(before: unknown, after: unknown): Difference[] {
+  return configDifference(before, after).filter(({ path }) => path !== 'trainer');
+}
+
 function differences(path: string, before: unknown, after: unknown): Difference[] {
   if (isConfigInput(before) && isConfigInput(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();

@@ -3,7 +3,8 @@ import { ColloquyError, exitCodes } from '../errors.ts';
 /** An experiment has not finished: it has no result.json. */
 export class NothingToReport extends ColloquyError {
   override name = 'NothingToReport' as const;
-  readonly retryable = false;
+  // The files may become visible later: several hosts can share a store.
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly folder: string;
@@ -44,7 +45,8 @@ export class NoQuestionInCommon extends ColloquyError {
 /** No study of this name was started in this store. */
 export class StudyNotFound extends ColloquyError {
   override name = 'StudyNotFound' as const;
-  readonly retryable = false;
+  // The files may become visible later: several hosts can share a store.
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
   /** Absolute. */
   readonly path: string;

@@ -119,3 +119,20 @@ export class SeriesDamaged extends ColloquyError {
     this.path = path;
   }
 }
+
+/** A damaged model should be made again, but its request now leads to another model. */
+export class ModelCannotBeRemade extends ColloquyError {
+  override name = 'ModelCannotBeRemade' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  /** The content address of the damaged model. */
+  readonly key: string;
+
+  constructor(key: string, now: string) {
+    super(
+      `The model ${key} is damaged or gone and cannot be made again: its settings or its base model have changed since, so that ` +
+        `${now} would be made. Put the model's folder or the old settings and weights back, then retry.`,
+    );
+    this.key = key;
+  }
+}

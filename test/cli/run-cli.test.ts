@@ -51,7 +51,22 @@ describe('help', () => {
   );
 });
 
+describe('the option -v', () => {
+  it('prints the version, and is no option of a command that would then do nothing', async () => {
+    expect((await colloquy('-v')).code).toBe(0);
+    const { code, err } = await colloquy('validate', 'configs/quickstart.yaml', '-v');
+    expect(code).toBe(2);
+    expect(err).toContain("unknown option '-v'");
+  });
+});
+
 describe('help of a group', () => {
+  it('gives the help of a command in it', async () => {
+    const { code, out } = await colloquy('help', 'schedule', 'create');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^colloquy schedule create: /);
+  });
+
   it('lists its commands alone', async () => {
     const { code, out } = await colloquy('schedule', '--help');
     expect(code).toBe(0);

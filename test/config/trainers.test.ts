@@ -38,6 +38,13 @@ describe('the trainers of a worker', () => {
     expect(trainersFrom(content)).toThrow(message);
   });
 
+  it.each(['', '# big: {kind: process}\n'])(
+    'are the default one where the file describes none: %o',
+    (content) => {
+      expect(trainersFrom(content)()).toEqual({ local: { kind: 'process' } });
+    },
+  );
+
   it('refuse a file that is named and missing', () => {
     expect(() => loadTrainers({ COLLOQUY_TRAINERS: join(folder, 'none.yaml') })).toThrow('cannot be read');
   });

@@ -153,13 +153,15 @@ export function trainerContract({ kind, open, short, long, failing }: ContractCa
       expect(await findModel(store, second)).toBeNull();
     });
 
-    it('stops its jobs when it is closed, and can be used again', async () => {
+    it('stops its jobs when it is closed, and takes no more: nothing would end what a later one starts', async () => {
+      const { trainer: closing } = open(store);
       const job = await long(store);
-      await trainer.submit(key, job);
-      await until(trainer, key, ({ event }) => event === 'step');
-      const watched = failureOf(all(trainer, key));
-      await trainer.close();
+      await closing.submit(key, job);
+      await until(closing, key, ({ event }) => event === 'step');
+      const watched = failureOf(all(closing, key));
+      await closing.close();
       expect(await watched).toMatchObject({ name: 'FineTuneStopped' });
+      await expect(closing.submit(key, job)).rejects.toMatchObject({ name: 'EngineClosed' });
       await trainer.submit(key, job);
       await until(trainer, key, ({ event }) => event === 'started');
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidConfig } from '../../src/config/faults.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+import { TrainerUnknown } from '../../src/engines/trainer/errors.ts';
 import { createTrainers } from '../../src/engines/trainer/open.ts';
 import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
@@ -16,12 +16,12 @@ describe('the trainers of a worker', () => {
   });
 
   it.each(['lokal', 'toString'])(
-    'that an experiment calls %s are a fault of its config, naming the known',
+    'are unknown where an experiment calls one %s, and the message names those that are known',
     (name) => {
       const trainers = createTrainers({ local: { kind: 'process' } }, deps);
       expect(trainers.has(name)).toBe(false);
-      expect(() => trainers.for(name)).toThrow(InvalidConfig);
-      expect(() => trainers.for(name)).toThrow(/trainer: .*it knows local/);
+      expect(() => trainers.for(name)).toThrow(TrainerUnknown);
+      expect(() => trainers.for(name)).toThrow(/it knows local/);
     },
   );
 });

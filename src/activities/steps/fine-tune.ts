@@ -3,11 +3,12 @@ import { seedFor } from '../../algorithm/random.ts';
 import { type FineTuneManifest, type TrainerProgress, trainerSettingsSchema } from '../../config/contract.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
-import { resolveModel } from '../../engines/endpoint/base-model.ts';
+import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
+import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
 import { type FineTune, emit } from '../../observe/events.ts';
-import { ArtifactMissing } from '../../store/errors.ts';
+import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema } from '../../store/files/sealed.ts';
@@ -85,7 +86,7 @@ export async function remakeModel(
   if (request === null) throw new ArtifactMissing(begunWith.where);
   const { tuned } = request.init;
   if (tuned !== null) await remakeModel({ key: tuned.key }, dependencies, running);
-  await findOrTrain(request, dependencies, running);
+  await findOrTrain(request, dependencies, running, key);
 }
 
 type FinishedModel = { readonly model: Model; readonly manifest: FineTuneManifest };
@@ -94,8 +95,10 @@ async function findOrTrain(
   request: FineTuneRequest,
   { store, trainers }: Dependencies,
   running: Running,
+  expected?: string,
 ): Promise<FinishedModel> {
   const { base, tuned } = request.init;
+  await requireSameWeights(base);
   const config = await configOf(experimentFiles(store, request.experiment));
   const settings = trainerSettingsSchema.parse(config.fine_tune);
   const seed = seedFor({
@@ -111,6 +114,8 @@ async function findOrTrain(
     settings,
     seed,
   });
+  // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
+  if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
   const finished = await findModel(store, key);
   let trained: Span | null = null;
   if (finished === null) {
@@ -163,28 +168,31 @@ async function train(
   const attachment: Attachment = { trainer: name, key };
   const { iteration, agent, role } = whose;
   show({ ...attachment, iteration, agent, role });
-  signal.throwIfAborted();
-  await trainer.submit(key, job);
-  const watching = new AbortController();
-  const stopListening = onAbort(signal, () => {
-    // The watch goes on until the job has stopped, so that the last checkpoint is reported too.
-    const endWatch = (): void => watching.abort(signal.reason);
-    trainer.stop(key).then(endWatch, endWatch);
-  });
   let beganAt: number | undefined;
-  try {
-    for await (const event of trainer.watch(key, watching.signal)) {
-      beganAt ??= Date.now();
-      show(shown(event));
-      reportEvent(agentOf(whose), event);
-    }
-    const endedAt = Date.now();
-    return { beganAt: beganAt ?? endedAt, endedAt };
-  } catch (error) {
+  for (;;) {
     signal.throwIfAborted();
-    throw error;
-  } finally {
-    stopListening();
+    await trainer.submit(key, job);
+    const watching = new AbortController();
+    const stopListening = onAbort(signal, () => {
+      // The watch goes on until the job has stopped, so that the last checkpoint is reported too.
+      const endWatch = (): void => watching.abort(signal.reason);
+      trainer.stop(key).then(endWatch, endWatch);
+    });
+    try {
+      for await (const event of trainer.watch(key, watching.signal)) {
+        beganAt ??= Date.now();
+        show(shown(event));
+        reportEvent(agentOf(whose), event);
+      }
+      const endedAt = Date.now();
+      return { beganAt: beganAt ?? endedAt, endedAt };
+    } catch (error) {
+      signal.throwIfAborted();
+      // Another attempt, or another experiment that needs the same model, has stopped the job: this one still wants it.
+      if (!(error instanceof FineTuneStopped)) throw error;
+    } finally {
+      stopListening();
+    }
   }
 }
 

@@ -3,9 +3,10 @@ import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { configDifference, resolveConfig } from '../../config/resolve.ts';
+import { experimentDifference, resolveConfig } from '../../config/resolve.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
+import { TrainerUnknown } from '../../engines/trainer/errors.ts';
 import { emit } from '../../observe/events.ts';
 import type { Tasks } from '../../questions/open-task.ts';
 import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
@@ -56,7 +57,7 @@ export async function prepare(
   const config = resolveConfig(input);
   requireName(experiment, input);
   // A name that this worker does not know is refused now and not after the debates.
-  if (config.iterations > 0) trainers.for(config.trainer);
+  if (config.iterations > 0) requireTrainer(config.trainer, trainers);
   const files = experimentFiles(store, experiment);
   const task = tasks.open(config.task);
   const begun = await findDocument(files.config, experimentConfigSchema);
@@ -95,6 +96,17 @@ export async function prepare(
   };
 }
 
+/** @throws InvalidConfig when this worker has no trainer of that name */
+function requireTrainer(name: string | undefined, trainers: Dependencies['trainers']): void {
+  try {
+    trainers.for(name);
+  } catch (error) {
+    if (error instanceof TrainerUnknown)
+      throw new InvalidConfig([{ path: 'trainer', message: error.message }]);
+    throw error;
+  }
+}
+
 function requireName(experiment: string, input: unknown): void {
   const name = experimentNameSchema.safeParse(experiment);
   if (!name.success) {
@@ -123,9 +135,7 @@ function requireSameConfig(
   config: ExperimentConfig,
   files: ExperimentFiles,
 ): void {
-  const differences = configDifference(begun, config).filter(
-    ({ path }) => path !== 'iterations' && path !== 'trainer',
-  );
+  const differences = experimentDifference(begun, config).filter(({ path }) => path !== 'iterations');
   if (differences.length === 0) return;
   throw new InvalidConfig(
     differences.map(({ path, before, after }) => ({

@@ -1,7 +1,7 @@
 import { experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { configDifference } from '../../config/resolve.ts';
+import { experimentDifference } from '../../config/resolve.ts';
 import { resolveStudy, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
@@ -70,7 +70,7 @@ async function requireSameConfigs(cells: readonly StudyCell[], store: Store): Pr
     cells.map(async ({ name, config }) => {
       const files = experimentFiles(store, name);
       const begun = await findDocument(files.config, experimentConfigSchema);
-      const differences = begun === null ? [] : configDifference(begun, config);
+      const differences = begun === null ? [] : experimentDifference(begun, config);
       return differences
         .filter(({ path }) => path !== 'iterations')
         .map(({ path, before, after }) => ({

@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { z } from 'zod';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { configDifference, type Difference } from '../../config/resolve.ts';
+import { experimentDifference, type Difference } from '../../config/resolve.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { type ExperimentResult, findFinished } from '../../store/records/result.ts';
@@ -108,7 +108,7 @@ async function storedConfig(name: string): Promise<unknown> {
 }
 
 function differencesFrom(stored: unknown, { config }: Experiment): Difference[] {
-  return stored === null ? [] : configDifference(stored, config);
+  return stored === null ? [] : experimentDifference(stored, config);
 }
 
 /** More iterations of the same experiment are not another config. */

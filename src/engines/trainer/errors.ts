@@ -108,3 +108,17 @@ export class FineTuneNotSubmitted extends ColloquyError {
     super(`${jobId} does not run on this trainer and its model is not finished. Submit it first.`);
   }
 }
+
+/** The worker's configuration has no trainer of this name. Another worker may have one, so the step waits for a person. */
+export class TrainerUnknown extends ColloquyError {
+  override name = 'TrainerUnknown' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+
+  constructor(trainer: string, known: readonly string[]) {
+    super(
+      `no trainer is called ${JSON.stringify(trainer)} where this worker runs; it knows ${known.join(', ')}. ` +
+        `Add it to configs/trainers.yaml (or the file that COLLOQUY_TRAINERS names) and start the worker again`,
+    );
+  }
+}

@@ -1,6 +1,6 @@
 /** The trainers that a worker has in use. Nothing else looks at a trainer's kind. */
-import { InvalidConfig } from '../../config/faults.ts';
 import { defaultTrainer, type TrainerConfig } from '../../config/trainers.ts';
+import { TrainerUnknown } from './errors.ts';
 import { createProcessTrainer, type ProcessTrainerOptions } from './process.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -8,7 +8,7 @@ export interface Trainers {
   /**
    * The trainer of that name; without a name, the default one.
    *
-   * @throws InvalidConfig when the worker's configuration has no trainer of that name
+   * @throws TrainerUnknown when the worker's configuration has no trainer of that name
    */
   for(name?: string): Trainer;
   /** Whether the worker's configuration has a trainer of that name. */
@@ -30,7 +30,7 @@ export function createTrainers(
       const known = opened.get(name);
       if (known !== undefined) return known;
       const config = has(name) ? configs[name] : undefined;
-      if (config === undefined) throw unknownTrainer(name, Object.keys(configs));
+      if (config === undefined) throw new TrainerUnknown(name, Object.keys(configs));
       const trainer = openTrainer(config, deps);
       opened.set(name, trainer);
       return trainer;
@@ -40,13 +40,6 @@ export function createTrainers(
       await Promise.all([...opened.values()].map((trainer) => trainer.close()));
     },
   };
-}
-
-function unknownTrainer(name: string, known: readonly string[]): InvalidConfig {
-  const message =
-    `no trainer is called ${JSON.stringify(name)} where this worker runs; it knows ${known.join(', ')}. ` +
-    `Add it to configs/trainers.yaml (or the file that COLLOQUY_TRAINERS names) and start the worker again`;
-  return new InvalidConfig([{ path: 'trainer', message }]);
 }
 
 export interface TrainerDeps extends Pick<ProcessTrainerOptions, 'store' | 'gate'> {

@@ -5,6 +5,7 @@ import type { Store } from '../../store/store.ts';
 import { abortable } from '../abort.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
 import { createTrainerProcess, type TrainerProcessOptions } from '../process/trainer-process.ts';
+import { EngineClosed } from '../errors.ts';
 import { FineTuneNotSubmitted, FineTuneStopped } from './errors.ts';
 import type { FineTuneJob, Trainer } from './trainer.ts';
 
@@ -17,6 +18,7 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
   const trainerProcess = createTrainerProcess({ ...options, logFolder: store.logs });
   /** Jobs that run or wait, and jobs that failed and were not submitted again. */
   const runs = new Map<string, Run>();
+  let closed = false;
 
   /** Begins a job. There is no await before the job is in `runs`, so that two callers cannot begin it twice. */
   function begin(key: string, job: FineTuneJob): Run {
@@ -53,6 +55,7 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
 
   return {
     async submit(key, job) {
+      if (closed) throw new EngineClosed('The trainer');
       let run = runs.get(key);
       while (run?.stopping.signal.aborted && !run.events.ended()) {
         await run.over;
@@ -71,6 +74,7 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
     stop,
 
     async close() {
+      closed = true;
       await Promise.all([...runs.keys()].map(stop));
       await trainerProcess.close();
     },

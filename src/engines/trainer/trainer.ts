@@ -41,6 +41,6 @@ export interface Trainer {
    * there is no such job.
    */
   stop(key: string): Promise<void>;
-  /** Stops all jobs and ends what the trainer has started. */
+  /** Stops all jobs, ends what the trainer has started, and refuses further jobs (EngineClosed). */
   close(): Promise<void>;
 }

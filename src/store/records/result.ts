@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { methodNames } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { configDifference } from '../../config/resolve.ts';
+import { experimentDifference } from '../../config/resolve.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
 
@@ -150,6 +150,6 @@ export async function findFinished(
   const begun = await findDocument(files.config, experimentConfigSchema);
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
-  if (configDifference(begun, config).some(({ path }) => path !== 'iterations')) return null;
+  if (experimentDifference(begun, config).some(({ path }) => path !== 'iterations')) return null;
   return (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
 }

@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { activity, type Attempted, heartbeating } from '../../../src/activities/activity.ts';
 import type { Dependencies } from '../../../src/activities/dependencies.ts';
-import { type FineTuned, fineTune } from '../../../src/activities/steps/fine-tune.ts';
+import { type FineTuned, fineTune, remakeModel } from '../../../src/activities/steps/fine-tune.ts';
 import type { TrainerProgress } from '../../../src/config/contract.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { FineTuneStopped } from '../../../src/engines/trainer/errors.ts';
@@ -174,6 +174,43 @@ describe('a fine-tune', () => {
     const environment = new MockActivityEnvironment();
     await expect(run(made, environment)).rejects.toMatchObject({ name: 'CancelledFailure' });
     expect(made.calls).toEqual(['local submit 64', 'local stop 64']);
+  });
+});
+
+describe('a fine-tune that others want too', () => {
+  it('is submitted again when another attempt has stopped its job', async () => {
+    let stops = 0;
+    const made = await world(async function* (key) {
+      yield started;
+      stops += 1;
+      if (stops === 1) throw new FineTuneStopped('x');
+      made.finish(key);
+    });
+    const { result } = await run(made);
+    expect(result.output.trained).toBe(true);
+    expect(made.calls).toEqual(['local submit 64', 'local submit 64']);
+  });
+});
+
+describe('a fine-tune of a base model whose weights have changed', () => {
+  it('is refused before anything is trained', async () => {
+    const made = await world(async function* () {});
+    const { base } = made.request.init;
+    const request = { ...made.request, init: { base: { ...base, weights: 'others' }, tuned: null } };
+    await expect(run({ ...made, request })).rejects.toMatchObject({ type: 'BaseModelChanged' });
+    expect(made.calls).toEqual([]);
+  });
+});
+
+describe('a model that is made again', () => {
+  it('has to be the same one: it is refused where its request now leads to another model', async () => {
+    const made = await world(async function* () {});
+    const key = 'e'.repeat(64);
+    await writeDocument(made.store.modelRequest(key), made.request);
+    const again = activity(remakeModel, made.dependencies);
+    const environment = new MockActivityEnvironment();
+    await expect(environment.run(again, { key })).rejects.toMatchObject({ type: 'ModelCannotBeRemade' });
+    expect(made.calls).toEqual([]);
   });
 });
 
