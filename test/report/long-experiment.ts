@@ -81,6 +81,7 @@ async function longDebate(index: number, iteration: number, summarize: boolean) 
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
+    finishReasons: { responses: answers.map((rounds) => rounds.map(() => 'stop')), summaries: [] },
     tokens: { prompt: 900, completion: 1500, firstRound: 800 },
     truncated: 0,
   };
