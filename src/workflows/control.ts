@@ -19,15 +19,15 @@ export type RunControl = {
   readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
   /** One more of the phase's steps is done. */
   readonly done: () => void;
-  /** A fine-tune has ended with this loss. */
-  readonly learned: (loss: Loss) => void;
+  /** A fine-tune has ended with this loss, and had left out this number of rows. */
+  readonly learned: (loss: Loss, droppedRows: number) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
   /** The run ends without a result. */
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
-  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss'>;
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -85,8 +85,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     done: () => {
       update({ done: current().done + 1 });
     },
-    learned: (lastLoss) => {
-      update({ lastLoss });
+    learned: (lastLoss, droppedRows) => {
+      update({ lastLoss, droppedRows: current().droppedRows + droppedRows });
     },
     began: ({ plan, iteration, evaluations, iterations }) => {
       const searchable = plan.searchAttributes === true;
@@ -101,8 +101,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss } = current();
-      return { iterations, retries, lastLoss };
+      const { iterations, retries, lastLoss, droppedRows } = current();
+      return { iterations, retries, lastLoss, droppedRows };
     },
   };
 }

@@ -8,6 +8,7 @@ import {
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { datasetSettings } from '../../config/training-plan.ts';
 import { readPage, readRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
@@ -55,9 +56,8 @@ export async function buildDatasets(
       shardOf.set(labelled.questionId, shard);
     }
   }
-  const { seed, critic_weight: criticWeight } = config;
   const datasets =
-    methods[config.method].learning?.datasets(agents, matches, { seed, iteration, criticWeight }) ?? {};
+    methods[config.method].learning?.datasets(agents, matches, datasetSettings(config, iteration)) ?? {};
   const built: BuiltDataset[] = [];
   for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
   return built;

@@ -4,6 +4,7 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../config/expe
 import { InvalidConfig } from '../../config/faults.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { experimentDifference, resolveConfig } from '../../config/resolve.ts';
+import { trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { TrainerUnknown } from '../../engines/trainer/errors.ts';
@@ -76,6 +77,11 @@ export async function prepare(
     return { night, questions, transfer: await transferTasks(config, files, begun !== null, tasks, signal) };
   });
   const { base, servesTuned } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
+  // An experiment that was begun goes on: what it has learnt so far is there.
+  if (begun === null) {
+    const faults = trainingFaults(config, questions.train);
+    if (faults.length > 0) throw new InvalidConfig(faults);
+  }
   await writeDocument(files.config, config);
   const { roles, learning, answer } = methods[config.method];
   return {

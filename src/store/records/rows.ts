@@ -96,6 +96,7 @@ export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().
 export const exampleSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
+  weight: z.number().positive().optional(),
 });
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
