@@ -79,5 +79,5 @@ async function recordIteration(
     },
     seconds,
   });
-  await control.step(record);
+  control.warned(await control.step(record));
 }
