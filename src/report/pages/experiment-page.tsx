@@ -1,5 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
@@ -7,8 +7,8 @@ import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, percent, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
-import { accuracyCells, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
-import { citation, Page } from '../parts/page.tsx';
+import { accuracyCells, Gain, Tiles, ways, WaysLegend, WithError } from '../parts/accuracy.tsx';
+import { citation, Heading, Page } from '../parts/page.tsx';
 import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx';
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
@@ -27,8 +27,9 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       </p>
       {result.night !== undefined && <p class="card">{unbroken(nightText(result.night))}</p>}
       <Tiles evaluations={result.evaluations} />
-      <FindingsSection {...experimentFindings(data)} />
       <AccuracySection evaluations={result.evaluations} chart={chart} />
+      <AgentsSection byAgent={data.byAgent} />
+      <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
@@ -94,13 +95,47 @@ function againstBase({ iteration, debate, debateVersusBase }: Evaluation, base: 
   return [<Gain difference={debate.accuracy - base.debate.accuracy} />, `${wins} : ${losses}`, pValue(p)];
 }
 
+/** The accuracy of each agent on its own, at the start and at the end. */
+function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
+  const last = [...byAgent.keys()].at(-1) ?? 0;
+  const agents = byAgent.get(last)?.length ?? 0;
+  if (agents < 2) return null;
+  const shown = last === 0 ? [0] : [0, last];
+  return (
+    <section>
+      <Heading title="Accuracy by agent" />
+      <p class="note">
+        Each agent on its own, on all held-out questions: its first answer, by its generation model, and its
+        answer of the last round, by its critic model where the method trains one.
+      </p>
+      <Grid
+        head={[
+          'Agent',
+          ...shown.flatMap((iteration) => [
+            `First answer, ${evaluationName(iteration)}`,
+            `Last answer, ${evaluationName(iteration)}`,
+          ]),
+        ]}
+        rows={Array.from({ length: agents }, (_, agent) => [
+          `Agent ${agent + 1}`,
+          ...shown.flatMap((iteration): ComponentChildren[] => {
+            const own = byAgent.get(iteration)?.[agent];
+            if (own === undefined) return ['–', '–'];
+            return [<WithError value={own.first} />, <WithError value={own.last} />];
+          }),
+        ])}
+      />
+    </section>
+  );
+}
+
 type Iteration = ExperimentResult['iterations'][number];
 
 /** What the training debates agreed on, what each agent was trained on, and how the fine-tunes ended. */
 function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
   return (
     <section>
-      <h2>Debates on the training questions</h2>
+      <Heading title="Debates on the training questions" />
       <p class="note">
         The consensus stands in for the answer key: no gold answer is used, unless the config has
         label_source: gold.
@@ -129,7 +164,7 @@ function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
         ])}
       />
 
-      <h2>What each agent learnt from</h2>
+      <Heading title="What each agent learnt from" />
       <p class="note">
         Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
         <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
@@ -168,7 +203,7 @@ function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string 
 function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
   return (
     <section>
-      <h2>Questions left out</h2>
+      <Heading title="Questions left out" />
       <ul>
         {leftOut.map((each) => (
           <li>
@@ -202,7 +237,7 @@ function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'sec
   ];
   return (
     <section>
-      <h2>What it took</h2>
+      <Heading title="What it took" />
       <div class="columns">
         <div class="card">
           <h3>Time, {duration(seconds.total)} in all</h3>
@@ -245,7 +280,7 @@ function ConfigSection({
 }: Pick<ReportData, 'config'> & Pick<ExperimentResult, 'versions'>) {
   return (
     <section>
-      <h2>Settings and versions</h2>
+      <Heading title="Settings and versions" />
       <div class="columns">
         <div class="card">
           <h3>Resolved config</h3>

@@ -57,7 +57,8 @@ export function accuracyCells(evaluation: Evaluation) {
   return ways.map(({ key }) => <WithError value={evaluation[key]} />);
 }
 
-function WithError({ value: { accuracy, standardError } }: { value: Accuracy }) {
+/** An accuracy in per cent with its standard error. */
+export function WithError({ value: { accuracy, standardError } }: { value: Accuracy }) {
   return (
     <>
       {percent(accuracy)} <span class="se">± {errorInPoints(standardError)}</span>
