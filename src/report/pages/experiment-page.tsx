@@ -1,5 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { ComponentChildren, VNode } from 'preact';
+import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
@@ -7,7 +7,7 @@ import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, percent, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
-import { accuracyCells, Gain, Tiles, ways, WaysLegend, WithError } from '../parts/accuracy.tsx';
+import { accuracyCells, AgentsSection, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
 import { citation, Heading, Page } from '../parts/page.tsx';
 import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx';
 import type { ReportData } from '../read/experiment.ts';
@@ -93,40 +93,6 @@ function againstBase({ iteration, debate, debateVersusBase }: Evaluation, base: 
   if (iteration === 0 || base === undefined) return ['–', '–', '–'];
   const { wins, losses, pValue: p } = debateVersusBase;
   return [<Gain difference={debate.accuracy - base.debate.accuracy} />, `${wins} : ${losses}`, pValue(p)];
-}
-
-/** The accuracy of each agent on its own, at the start and at the end. */
-function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
-  const last = [...byAgent.keys()].at(-1) ?? 0;
-  const agents = byAgent.get(last)?.length ?? 0;
-  if (agents < 2) return null;
-  const shown = last === 0 ? [0] : [0, last];
-  return (
-    <section>
-      <Heading title="Accuracy by agent" />
-      <p class="note">
-        Each agent on its own, on all held-out questions: its first answer, by its generation model, and its
-        answer of the last round, by its critic model where the method trains one.
-      </p>
-      <Grid
-        head={[
-          'Agent',
-          ...shown.flatMap((iteration) => [
-            `First answer, ${evaluationName(iteration)}`,
-            `Last answer, ${evaluationName(iteration)}`,
-          ]),
-        ]}
-        rows={Array.from({ length: agents }, (_, agent) => [
-          `Agent ${agent + 1}`,
-          ...shown.flatMap((iteration): ComponentChildren[] => {
-            const own = byAgent.get(iteration)?.[agent];
-            if (own === undefined) return ['–', '–'];
-            return [<WithError value={own.first} />, <WithError value={own.last} />];
-          }),
-        ])}
-      />
-    </section>
-  );
 }
 
 type Iteration = ExperimentResult['iterations'][number];
