@@ -54,6 +54,11 @@ describe('the verdict on an answer of a later round', () => {
     ]);
   });
 
+  it('on a training question is whether it equals the consensus, as no gold answer was looked at', () => {
+    const held = debate(['9.0', '2/4'], '9', [true, false]);
+    expect([0, 1].map((agent) => verdictOf(held, null, agent, 2))).toEqual(['agrees', 'differs']);
+  });
+
   it('is wrong when no answer can be read', () => {
     expect(last(debate([null, null], '4/8', [false, false]), outcome('4/8', true))).toEqual([
       'wrong',
