@@ -98,6 +98,7 @@ async function longDebate(index: number, set: 'heldout' | 'train', iteration: nu
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
+    finishReasons: { responses: answers.map((rounds) => rounds.map(() => 'stop')), summaries: [] },
     tokens: { prompt: 900, completion: 1500, firstRound: 800 },
     truncated: 0,
   };

@@ -115,8 +115,9 @@ function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
           'No consensus',
           'Answers not readable',
           'Prompts shortened',
+          'Responses cut off',
         ]}
-        rows={iterations.map(({ iteration, consensus }) => [
+        rows={iterations.map(({ iteration, consensus, cutOff: { responses } }) => [
           iteration,
           count(consensus.questions),
           <>
@@ -127,6 +128,13 @@ function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
           count(consensus.withoutLabel),
           count(consensus.unparsableAnswers),
           count(consensus.truncatedPrompts),
+          responses.share === null ? (
+            '–'
+          ) : (
+            <>
+              {count(responses.cut)} <span class="se">{percent(responses.share)}</span>
+            </>
+          ),
         ])}
       />
 

@@ -17,6 +17,7 @@ const debate = (seconds: (string | null)[], consensus: string, agrees: boolean[]
     [false, agrees[0] === true],
     [false, agrees[1] === true],
   ],
+  finishReasons: { responses: [], summaries: [] },
 });
 const outcome = (answer: string, correct: boolean): Outcome => ({
   questionId: 'q',
@@ -31,6 +32,7 @@ const outcome = (answer: string, correct: boolean): Outcome => ({
   // Not looked at.
   right: [],
   classes: [],
+  finishReasons: { responses: [], summaries: [] },
 });
 
 describe('the verdict on an answer of a later round', () => {
