@@ -10,7 +10,7 @@ import { count, counted, listed, percent } from '../../text/figures.ts';
 type Iteration = ExperimentResult['iterations'][number];
 
 /** Counts of the answers to held-out questions. */
-export type HeldOutAnswers = {
+export type HeldOutAnswers = Pick<ExperimentResult['evaluations'][number], 'cutOff'> & {
   /** 0 is the base model. */
   readonly iteration: number;
   /** How many could not be read; undefined in records of older versions. */
@@ -30,6 +30,7 @@ export type RunFacts = {
 export function warningsOf(facts: RunFacts): Warning[] {
   return [
     ...embeddedModel(facts),
+    ...cutOff(facts),
     ...unreadable(facts),
     ...notTrained(facts),
     ...oneVote(facts),
@@ -72,6 +73,22 @@ function embeddedModel({ config }: RunFacts): Warning[] {
           remedy,
         ),
       ];
+}
+
+function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
+  const share = (where: string, { responses }: HeldOutAnswers['cutOff']): Share => ({
+    where,
+    count: responses.cut,
+    of: responses.of,
+  });
+  const places = [
+    ...evaluations.map((each) => share(heldOutOf(each.iteration), each.cutOff)),
+    ...iterations.map((each) => share(`training questions of iteration ${each.iteration}`, each.cutOff)),
+  ];
+  return shareWarning('cut off', places, {
+    says: (shares) => `Answers that were cut off before they ended: ${shares}.`,
+    remedy: `Raise sampling.max_tokens (it is ${count(config.sampling.max_tokens)}), or take a model that answers more briefly.`,
+  });
 }
 
 function unreadable({ config, iterations, evaluations }: RunFacts): Warning[] {
@@ -118,6 +135,9 @@ function whyEmpty(
   datasets: readonly Iteration['datasets'][number][],
 ): string {
   if (questions === withoutLabel) return `none of the ${count(questions)} questions had a label`;
+  const cut = sum(datasets.map((each) => each.cut));
+  if (cut > 0)
+    return `the ${counted(cut, 'answer')} that equalled a label ${cut === 1 ? 'was' : 'were'} cut off`;
   const parts = datasets.flatMap((each) => Object.entries(each.parts));
   const missing = [...new Set(parts.map(([name]) => name))].filter((name) =>
     parts.some(([each, { available }]) => each === name && available === 0),

@@ -28,6 +28,7 @@ export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Pro
     iterations: records.filter((each) => each !== null),
     evaluations: evaluations.map(({ evaluation, unreadable }) => ({
       iteration: evaluation.iteration,
+      cutOff: evaluation.cutOff,
       unreadable,
     })),
   });

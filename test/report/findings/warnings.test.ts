@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { type RunFacts, warningsOf } from '../../../src/report/findings/warnings.ts';
+import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
 import { wrapped } from '../../../src/text/wrapped.ts';
 
 type Iteration = RunFacts['iterations'][number];
@@ -27,6 +28,7 @@ const iteration = ({
     answers: 1800,
     ...consensus,
   },
+  cutOff: noneCutOff,
   datasets,
   fineTunes,
 });
@@ -42,7 +44,7 @@ const facts = (changes: Partial<RunFacts> = {}): RunFacts => ({
   config: resolveConfig({ preset: 'quickstart' }),
   heldOut: 500,
   iterations: [iteration({ fineTunes: [fineTune(1, 'generation', 'a'.repeat(64))] })],
-  evaluations: [{ iteration: 0, unreadable: { answers: 12, of: 3000 } }],
+  evaluations: [{ iteration: 0, cutOff: noneCutOff, unreadable: { answers: 12, of: 3000 } }],
   ...changes,
 });
 const kinds = (changes: Partial<RunFacts>) => warningsOf(facts(changes)).map(({ kind }) => kind);
@@ -52,11 +54,23 @@ describe('the warnings about an experiment', () => {
     expect(warningsOf(facts())).toEqual([]);
   });
 
+  it('count answers that were cut off', () => {
+    const responses = { cut: 120, of: 288, share: 120 / 288 };
+    const evaluations = [{ iteration: 1, cutOff: { ...noneCutOff, responses } }];
+    expect(warningsOf(facts({ evaluations }))).toEqual([
+      {
+        kind: 'cut off',
+        says: 'Answers that were cut off before they ended: 120 of 288 (41.7 %), held-out questions, after iteration 1.',
+        remedy: 'Raise sampling.max_tokens (it is 64), or take a model that answers more briefly.',
+      },
+    ]);
+  });
+
   it('count answers that could not be read, wherever they are many', () => {
     const [warning] = warningsOf(
       facts({
         iterations: [iteration({ consensus: { unparsableAnswers: 120, answers: 288 } })],
-        evaluations: [{ iteration: 0, unreadable: { answers: 65, of: 96 } }],
+        evaluations: [{ iteration: 0, cutOff: noneCutOff, unreadable: { answers: 65, of: 96 } }],
       }),
     );
     expect(warning).toMatchObject({
@@ -70,6 +84,7 @@ describe('the warnings about an experiment', () => {
       agents: [agent],
       role: 'critic',
       rows: 0,
+      cut: 0,
       parts: { corrected: { available: 0, used: 0 }, kept: { available: 9, used: 0 } },
     }));
     const fineTunes = [
@@ -106,6 +121,7 @@ describe('the warnings about an experiment', () => {
         agents: [1],
         role: 'critic',
         rows: 50,
+        cut: 0,
         parts: { corrected: { available: 64, used: 41 }, kept: { available: 9, used: 9 } },
       },
     ];
@@ -138,9 +154,9 @@ describe('the warnings about an experiment', () => {
   it('take records of older versions, which have fewer counts', () => {
     const { oneVote: _, answers: __, ...consensus } = iteration().consensus;
     const old = { ...iteration(), consensus: { ...consensus, unparsableAnswers: 900 } };
-    expect(warningsOf(facts({ iterations: [old], evaluations: [{ iteration: 0 }] }))[0]?.says).toContain(
-      '900 of 1,800 (50.0 %)',
-    );
+    expect(
+      warningsOf(facts({ iterations: [old], evaluations: [{ iteration: 0, cutOff: noneCutOff }] }))[0]?.says,
+    ).toContain('900 of 1,800 (50.0 %)');
   });
 });
 
