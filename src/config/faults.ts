@@ -101,8 +101,8 @@ function unknownKey(
   const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
   // Without the part of the path that both have.
   const meant = root.properties === undefined ? undefined : ownName(key, Object.keys(root.properties));
-  const parent = above.map((each) => `${each}.`).join('');
-  const known = meant?.startsWith(parent) === true ? meant.slice(parent.length) : meant;
+  const prefix = above.map((each) => `${each}.`).join('');
+  const known = meant?.startsWith(prefix) === true ? meant.slice(prefix.length) : meant;
   const nearest = elsewhere ?? known ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
   return {
     path: here,
