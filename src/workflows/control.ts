@@ -2,6 +2,7 @@ import { ActivityFailure, CancelledFailure, isCancellation, log } from '@tempora
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
+import type { Warning } from '../store/records/result.ts';
 import type { ExperimentState, Loss, Phase, Progress, StepName } from './progress.ts';
 import type { Step } from './steps.ts';
 import { stepsInFlight, trackProgress } from './track-progress.ts';
@@ -21,13 +22,15 @@ export type RunControl = {
   readonly done: () => void;
   /** A fine-tune has ended with this loss. */
   readonly learned: (loss: Loss) => void;
+  /** The warnings as far as the experiment has come; undefined from a step that an older version has done. */
+  readonly warned: (warnings: readonly Warning[] | undefined) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
   /** The run ends without a result. */
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
-  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss'>;
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'warnings'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -88,10 +91,13 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     learned: (lastLoss) => {
       update({ lastLoss });
     },
-    began: ({ plan, iteration, evaluations, iterations }) => {
+    warned: (warnings) => {
+      if (warnings !== undefined) update({ warnings });
+    },
+    began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [] }) => {
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
-      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable });
+      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable, warnings });
     },
     finished: (evaluations, night) => {
       update({ phase: 'done', done: 1, evaluations, night });
@@ -101,8 +107,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss } = current();
-      return { iterations, retries, lastLoss };
+      const { iterations, retries, lastLoss, warnings } = current();
+      return { iterations, retries, lastLoss, warnings };
     },
   };
 }

@@ -9,11 +9,13 @@ import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { TrainerUnknown } from '../../engines/trainer/errors.ts';
 import { emit } from '../../observe/events.ts';
 import type { Tasks } from '../../questions/open-task.ts';
+import { warningsOf } from '../../report/findings/warnings.ts';
 import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
+import type { Warning } from '../../store/records/result.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -42,6 +44,8 @@ export type Plan = {
   readonly equalTokens: boolean;
   /** Whether diversity is measured after each evaluation. */
   readonly diversity: boolean;
+  /** What the config and the questions already show. Plans of older versions have none. */
+  readonly warnings?: readonly Warning[];
 };
 export type Extent = { readonly questions: number; readonly shards: number };
 
@@ -92,6 +96,7 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
+    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
