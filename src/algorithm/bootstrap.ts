@@ -2,7 +2,7 @@ import { type Agent, modelOf, roleOf } from './agents.ts';
 import type { AnswerRules } from './answer.ts';
 import type { Consensus } from './consensus.ts';
 import type { Dataset, DatasetRow } from './dataset.ts';
-import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
+import { agreement, answerIn, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import type { Match } from './labelled-debate.ts';
 import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
 import { byQuestionAndAgent, type GoldLabel, type Question } from './question.ts';
@@ -44,7 +44,7 @@ export async function bootstrap<Model>(
     });
     return [...messages, { role: 'assistant', content: response }];
   };
-  const answerOf = (messages: readonly Message[]) => extract(messages.at(-1)?.content ?? '');
+  const answerOf = (messages: readonly Message[]) => answerIn(messages, question, extract);
   let dialogue = await ask(firstPrompt(prompts, question.text, null), 1);
   const first = answerOf(dialogue);
   const answers = [first];

@@ -134,7 +134,8 @@ export async function debate<Model>(
   };
 
   let dialogues = await together(agents.map(firstAnswer));
-  let answers = dialogues.map((dialogue) => [extract(lastResponse(dialogue))]);
+  const answerOf = (dialogue: readonly Message[]) => answerIn(dialogue, question, extract);
+  let answers = dialogues.map((dialogue) => [answerOf(dialogue)]);
   const voteOfLastRound = (purpose: string) =>
     majorityVote(
       answers.map((byRound) => byRound.at(-1) ?? null),
@@ -152,7 +153,7 @@ export async function debate<Model>(
           revise(agent, round, previous[index] ?? [], responses.toSpliced(index, 1)),
         ),
       );
-      answers = answers.map((byRound, index) => [...byRound, extract(lastResponse(dialogues[index] ?? []))]);
+      answers = answers.map((byRound, index) => [...byRound, answerOf(dialogues[index] ?? [])]);
     }
     if (settings.rounds > 1) consensus = await voteOfLastRound('consensus');
   }
@@ -165,6 +166,15 @@ export async function debate<Model>(
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
   };
+}
+
+/** The answer of a dialogue's last response. What repeats the question, or the prompt before that response, is no answer. */
+export function answerIn(
+  dialogue: readonly Message[],
+  question: Question,
+  extract: AnswerRules['extract'],
+): string | null {
+  return extract(lastResponse(dialogue), [question.text, dialogue.at(-2)?.content ?? '']);
 }
 
 /** By agent, then by round: whether the answer equals `label`. Nothing agrees with an absent label. */
