@@ -59,7 +59,9 @@ export async function startWorkers({
     const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
     // Before any worker is made: a worker that was made and not run would keep the connection open, and hide why another one failed.
     const parts = await Promise.all(
-      queues.map((taskQueue) => served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces)),
+      queues.map(async (taskQueue) =>
+        served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces),
+      ),
     );
     const workers = await Promise.all(
       queues.map(async (taskQueue, index) =>
