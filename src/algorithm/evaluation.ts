@@ -1,6 +1,7 @@
 import type { AnswerRules } from './answer.ts';
 import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
+import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './finish-reasons.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
 import type { Score } from './measures/comparison.ts';
 import { type PairedTest, pairedTest } from './measures/tests.ts';
@@ -16,6 +17,7 @@ export type Outcome = GradedAnswers & {
   readonly majority: Judged;
   /** The vote over the last round. */
   readonly debate: Judged;
+  readonly finishReasons: FinishReasons;
 };
 export type Judged = { readonly answer: string | null; readonly correct: boolean };
 
@@ -26,14 +28,16 @@ export type Mark = {
   readonly single: Score;
   readonly majority: boolean;
   readonly debate: boolean;
+  readonly cutOff: CutOff;
 };
 
-export function markOf({ questionId, single, majority, debate }: Outcome): Mark {
+export function markOf({ questionId, single, majority, debate, finishReasons }: Outcome): Mark {
   return {
     questionId,
     single: { right: single.filter(({ correct }) => correct).length, of: single.length },
     majority: majority.correct,
     debate: debate.correct,
+    cutOff: countCutOff(finishReasons),
   };
 }
 
@@ -50,6 +54,8 @@ export type Evaluation = {
   readonly debate: Accuracy;
   /** This debate against the base model's on the same questions (McNemar, exact). */
   readonly debateVersusBase: PairedTest;
+  /** How many of its responses were cut off. */
+  readonly cutOff: CutOff;
 };
 
 /** Judges one held-out debate against the gold answer. */
@@ -73,6 +79,7 @@ export async function outcomeOf(
     debate: { answer: held.consensus.answer, correct: debate },
     right,
     classes: await classesOf(held.answers, equal),
+    finishReasons: held.finishReasons,
   };
 }
 
@@ -107,5 +114,6 @@ export function evaluate(iteration: number, marks: readonly Mark[], base: readon
       paired.map(({ debate }) => debate),
       paired.map(({ questionId }) => baseline.get(questionId) === true),
     ),
+    cutOff: marks.map(({ cutOff }) => cutOff).reduce(addCutOff, noneCutOff),
   };
 }

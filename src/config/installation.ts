@@ -73,7 +73,9 @@ function readJson(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
-  } catch {
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!missing) throw error;
     throw new ToolsMissing(`The set-up has not run (there is no ${file})`);
   }
   try {

@@ -3,6 +3,7 @@ import { pathExists } from '../config/load.ts';
 import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
+import { requireDataFolder } from './data-folders.ts';
 import { DatasetNotReachable, InvalidTaskFile } from './errors.ts';
 import type { Problem } from './problem.ts';
 import {
@@ -174,7 +175,11 @@ export async function datasetFiles(part: HubSplit, signal?: AbortSignal): Promis
   const paths = dataset.configs.map((config) =>
     dataset.file.replace('{config}', config).replace('{split}', split),
   );
-  if (folder !== undefined) return localFiles(part, resolve(folder), paths);
+  if (folder !== undefined) {
+    const local = localFiles(part, resolve(folder), paths);
+    await Promise.all(local.map(requireDataFolder));
+    return local;
+  }
   const files: string[] = [];
   for (const path of paths)
     files.push(await hubFile({ name: dataset.name, revision, setting }, path, signal));

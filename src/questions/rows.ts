@@ -75,8 +75,15 @@ function parsed(line: string): { content: unknown } | { fault: string } {
   try {
     return { content: JSON.parse(line) };
   } catch (error) {
-    return { fault: `no JSON: ${messageOf(error)}` };
+    return { fault: `no JSON${whereItStops(messageOf(error))}` };
   }
+}
+
+/** The engine's own words about bad JSON quote the text, and any file of the worker's host can be named as a task file. */
+function whereItStops(words: string): string {
+  if (/end of JSON input/.test(words)) return ': the line ends too early';
+  const place = /at position (\d+)/.exec(words)?.[1];
+  return place === undefined ? '' : `: it is wrong from character ${Number(place) + 1} on`;
 }
 
 async function readText(path: string): Promise<string> {
@@ -138,10 +145,18 @@ export async function readProblems(
 function problemIn(row: Row, { schema }: RowShape): Problem | null | string {
   if ('fault' in row) return row.fault;
   const parsed = schema.safeParse(row.content);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return wholeCharacters(parsed.data);
   return parsed.error.issues
     .map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
     .join('; ');
+}
+
+/** JSON can write half of a character, which no tokenizer takes and no file in UTF-8 keeps. */
+function wholeCharacters(problem: Problem | null): Problem | string | null {
+  const halved = (text: string | undefined): boolean => /[\ud800-\udfff]/u.test(text ?? '');
+  const part = halved(problem?.text) ? 'question' : halved(problem?.answer) ? 'answer' : null;
+  if (part === null) return problem;
+  return `its ${part} has half of a character (a lone surrogate such as \\ud83d), which no tokenizer takes`;
 }
 
 /** Rows of GSM8K: `answer` is a worked solution whose last line has the gold answer behind `####`. */

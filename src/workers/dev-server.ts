@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
+import { childEnvironment } from '../config/child-environment.ts';
 import { tools } from '../config/installation.ts';
 import { lastLogLines } from '../engines/process/log-file.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
@@ -72,7 +73,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
       ...(isNew ? registeringArgs : []),
       ...(options.extraArgs ?? []),
     ];
-    const server = spawnWithParent(temporal, args, { stdout: log, stderr: log });
+    const server = spawnWithParent(temporal, args, { stdout: log, stderr: log, env: childEnvironment() });
     closeSync(log);
     try {
       await untilItAnswers(address, server, logFile);

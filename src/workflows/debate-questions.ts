@@ -1,5 +1,6 @@
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
+import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState } from './progress.ts';
@@ -50,6 +51,7 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       completion: a.tokens.completion + b.tokens.completion,
       firstRound: a.tokens.firstRound + b.tokens.firstRound,
     },
+    cutOff: addCutOff(a.cutOff ?? noneCutOff, b.cutOff ?? noneCutOff),
   };
 }
 

@@ -126,6 +126,7 @@ describe('a read that the system refuses', () => {
     model: 'found',
     ledger: 'SeriesDamaged',
     base: 'found',
+    server: 'found',
   };
   const withCode = (code: string) => Object.fromEntries(Object.keys(allowed).map((what) => [what, code]));
 

@@ -30,6 +30,11 @@ const debateTokensSchema = z.strictObject({
   firstRound: z.number().int(),
 });
 
+/** See FinishReasons in src/algorithm/finish-reasons.ts. Older versions did not write them. */
+const finishReasonsSchema = z
+  .strictObject({ responses: z.array(z.array(z.string())), summaries: z.array(z.array(z.string())) })
+  .default({ responses: [], summaries: [] });
+
 /** A row of a shard: a finished debate and its tokens. See Debate in src/algorithm/debate.ts. */
 export const debateRowSchema = z.strictObject({
   question: questionSchema,
@@ -38,6 +43,7 @@ export const debateRowSchema = z.strictObject({
   majority: consensusSchema,
   consensus: consensusSchema,
   agrees: z.array(z.array(z.boolean())),
+  finishReasons: finishReasonsSchema,
   tokens: debateTokensSchema,
   truncated: z.number().int(),
 });
@@ -80,6 +86,7 @@ export const outcomeSchema = z.strictObject({
   debate: judgedSchema,
   right: z.array(z.array(z.boolean())),
   classes: z.array(z.array(z.number().int().nullable())),
+  finishReasons: finishReasonsSchema,
 });
 
 /** A row of evaluation.jsonl, which has the outcomes of all iterations; iteration 0 is the base model. */

@@ -97,6 +97,7 @@ function debateRow(id: string, responses: readonly string[]): DebateRow {
     majority: vote,
     consensus: vote,
     agrees: responses.map(() => [false, false]),
+    finishReasons: { responses: responses.map(() => ['stop', 'stop']), summaries: [] },
     tokens: { prompt: 1, completion: 1, firstRound: 1 },
     truncated: 0,
   };

@@ -17,6 +17,7 @@ const debate = (seconds: (string | null)[], consensus: string, agrees: boolean[]
     [false, agrees[0] === true],
     [false, agrees[1] === true],
   ],
+  finishReasons: { responses: [], summaries: [] },
 });
 const outcome = (answer: string, correct: boolean): Outcome => ({
   questionId: 'q',
@@ -31,6 +32,7 @@ const outcome = (answer: string, correct: boolean): Outcome => ({
   // Not looked at.
   right: [],
   classes: [],
+  finishReasons: { responses: [], summaries: [] },
 });
 
 describe('the verdict on an answer of a later round', () => {
@@ -52,6 +54,11 @@ describe('the verdict on an answer of a later round', () => {
       'wrong',
       'unknown',
     ]);
+  });
+
+  it('on a training question is whether it equals the consensus, as no gold answer was looked at', () => {
+    const held = debate(['9.0', '2/4'], '9', [true, false]);
+    expect([0, 1].map((agent) => verdictOf(held, null, agent, 2))).toEqual(['agrees', 'differs']);
   });
 
   it('is wrong when no answer can be read', () => {

@@ -87,7 +87,7 @@ function Row({ entry, place, of, selected, onSelect }: RowProps) {
       </div>
       <div class="asked">{question}</div>
       <div class="votes">
-        gold {gold} · vote {first ?? 'none'} → {last ?? 'none'}
+        {gold === null ? '' : `gold ${gold} · `}vote {first ?? 'none'} → {last ?? 'none'}
       </div>
     </div>
   );
