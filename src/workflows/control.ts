@@ -1,4 +1,4 @@
-import { ActivityFailure, CancelledFailure, isCancellation, log } from '@temporalio/workflow';
+import { ActivityFailure, CancelledFailure, isCancellation, log, patched } from '@temporalio/workflow';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
@@ -12,7 +12,8 @@ import { takeUpdates } from './updates.ts';
 export type RunControl = {
   /**
    * Does a step. A pause stops it (after it has saved what it has) and `resume` starts it again; a step that has used up its
-   * retries parks until `retry`. Only a cancellation, an abort, a bad config and damage that can be mended are thrown.
+   * retries parks until `retry`. Only a cancellation, an abort, a config that cannot be prepared, and damage that can be mended are
+   * thrown.
    */
   readonly step: <Output>(step: Step<Output>) => Promise<Output>;
   /** Waits for `retry`. */
@@ -40,6 +41,10 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const { current, update } = progress;
   const steps = stepsInFlight();
   const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps);
+
+  // A config that was in order once is so for good: what a later step finds wrong with it is wrong with its worker or the store.
+  let begun = false;
+  const prepared = (): boolean => begun && patched('an invalid config waits once the experiment has begun');
 
   const park = async ({ id, words }: StepName, error: unknown): Promise<void> => {
     const reason = reasonOf(error);
@@ -69,7 +74,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         }
         // Workers that come and go use up attempts too, and say nothing about the step: it is started again.
         if (isWorkerShutdown(error)) continue;
-        if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
+        if (isCancellation(error) || isDamage(error) || (isInvalidConfig(error) && !prepared())) throw error;
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;
         // mutation: park
@@ -95,6 +100,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       if (warnings !== undefined) update({ warnings });
     },
     began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [] }) => {
+      begun = true;
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
       update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable, warnings });

@@ -100,7 +100,13 @@ export const exampleSchema = z.strictObject({
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
 const ratioSchema = z
-  .strictObject({ value: z.number(), standardError: z.number(), of: z.number() })
+  .strictObject({
+    value: z.number(),
+    standardError: z.number(),
+    of: z.number(),
+    /** Absent in documents of earlier versions. */
+    questions: z.number().int().optional(),
+  })
   .nullable();
 const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse: ratioSchema });
 
