@@ -1,5 +1,5 @@
 /** How is a config file read and merged? No other module of src/config reads the files of users. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
@@ -178,9 +178,19 @@ function pathsIn(folder: string, key: string, value: unknown): unknown {
   return pathExists(path) ? path : value;
 }
 
-/** Whether there is a file or a folder at a path. */
+/**
+ * Whether there is a file or a folder at a path; false for a path that cannot be one.
+ *
+ * @throws the system's error when it does not show whether there is one, e.g. for lack of rights
+ */
 export function pathExists(path: string): boolean {
-  return existsSync(path);
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENAMETOOLONG' || code === 'ELOOP' || code === 'ERR_INVALID_ARG_VALUE') return false;
+    throw error;
+  }
 }
 
 /** The YAML files of a folder with their texts, sorted by name. */

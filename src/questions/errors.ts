@@ -31,6 +31,22 @@ export class InvalidTaskFile extends ColloquyError {
 
 const mostTold = 10;
 
+/** A file of questions is there but could not be read just now: no rights, too many open files, a disk or a network that fails. */
+export class TaskFileNotReadable extends ColloquyError {
+  override name = 'TaskFileNotReadable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  /** Absolute. */
+  readonly path: string;
+
+  constructor(path: string, cause: Error) {
+    super(`The task file ${path} cannot be read here (${cause.message}). May this worker's user read it?`, {
+      cause,
+    });
+    this.path = path;
+  }
+}
+
 /** A gold answer that the grader cannot read. `line` is its line or Parquet row in the file; the first is 1. */
 export type UnreadableGold = { readonly line: number; readonly answer: string; readonly why: string };
 
@@ -95,5 +111,26 @@ export class DatasetNotReachable extends ColloquyError {
     this.dataset = name;
     this.revision = revision;
     this.path = path;
+  }
+}
+
+/** The hub has the dataset, but no such file at that revision: a setting names what is not there. */
+export class DatasetFileUnknown extends ColloquyError {
+  override name = 'DatasetFileUnknown' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+
+  constructor(
+    {
+      name,
+      revision,
+      setting,
+    }: { readonly name: string; readonly revision: string; readonly setting: string },
+    path: string,
+  ) {
+    super(
+      `${path} of the dataset ${name} at revision ${revision} could not be loaded: that revision has no such file. ` +
+        `Correct or leave out the revision. If the file is in a folder of yours, set ${setting} to that folder.`,
+    );
   }
 }
