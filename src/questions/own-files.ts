@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { JsonlTask } from '../config/tasks.ts';
+import { requireDataFolder } from './data-folders.ts';
 import { InvalidTaskFile } from './errors.ts';
 import { decontaminated } from './hub-task.ts';
 import { apartFrom, type ByText, byText, type LeftOut, type Problem, type Splits } from './problem.ts';
@@ -60,6 +61,7 @@ type OwnFile = {
 
 async function readOwn(file: string, { skip_unreadable: skip = false }: JsonlTask): Promise<OwnFile> {
   const path = resolve(file);
+  await requireDataFolder(path);
   const { problems, unreadable } = await readProblems(path, ownRows, skip);
   const skipped = [
     ...leftOut(`questions of ${path} whose gold answer the grader cannot read`, unreadable),

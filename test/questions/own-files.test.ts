@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { InvalidTaskFile, UnreadableGoldAnswers } from '../../src/questions/errors.ts';
@@ -261,6 +261,55 @@ describe('a task from files', () => {
       'line 6: question: expected a text',
     ])
       expect(message).toContain(told);
+  });
+
+  it('quotes nothing of a file that has no rows: it may be any file of the host', async () => {
+    const secrets = [
+      'root:$6$c4n4ry:19000::',
+      'token=c4n4ry',
+      '{"password": c4n4ry',
+      '"c4n4ry',
+      '["c4n4ry",]',
+    ];
+    const error = await load({ train_file: file('shadow', secrets.join('\n')) }).catch(String);
+    expect(error).toContain('line 1: no JSON');
+    expect(error).not.toContain('c4n4ry');
+  });
+
+  it('is read only below the folders that the worker has for it, whatever a link says', async () => {
+    const allowed = join(folder, 'allowed');
+    mkdirSync(join(allowed, 'deep'), { recursive: true });
+    const outside = rows('outside.jsonl', 0, 20);
+    symlinkSync(outside, join(allowed, 'link.jsonl'));
+    symlinkSync(allowed, join(folder, 'other-way'));
+    const inside = rows('allowed/deep/inside.jsonl', 0, 20);
+    vi.stubEnv('COLLOQUY_DATA', `${join(folder, 'none')}:${allowed}`);
+    try {
+      for (const refused of [
+        outside,
+        join(allowed, 'link.jsonl'),
+        `${allowed}/../outside.jsonl`,
+        '/etc/passwd',
+      ])
+        await expect(load({ train_file: refused, test_size: 1 }), refused).rejects.toThrow('COLLOQUY_DATA');
+      for (const read of [inside, join(folder, 'other-way/deep/inside.jsonl')])
+        await expect(load({ train_file: read, test_size: 1 }), read).resolves.toHaveProperty('train');
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('refuses half of a character, which no tokenizer takes, with its line', async () => {
+    const lines = [
+      '{"question":"Good \ud83d\ude00?","answer":"1"}',
+      '{"question":"Half \\ud83d?","answer":"1"}',
+      '{"question":"Q?","answer":"\\ude00"}',
+      '{"question":"Q2?","answer":"2"}',
+    ];
+    const error = await load({ train_file: file('half.jsonl', lines.join('\n')) }).catch(String);
+    expect(error).toContain('line 2: its question has half of a character');
+    expect(error).toContain('line 3: its answer has half of a character');
+    expect(error).not.toContain('line 1');
   });
 
   it('tells only the first ten of many bad lines', async () => {

@@ -22,6 +22,7 @@ export function aProgress(changes: Partial<Progress> = {}): Progress {
     droppedRows: 0,
     waiting: [],
     evaluations: [],
+    warnings: [],
     ...changes,
   };
 }

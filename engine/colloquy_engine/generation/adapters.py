@@ -51,6 +51,8 @@ def read_adapter(name: str, path: str, linears: dict[str, nn.Linear]) -> Adapter
         raise AdapterMissing(f"No adapter found for {path}: adapter_config.json and adapter_model.safetensors are expected there.")
     try:
         config, weights = json.loads(config_file.read_text()), load_file(weights_file)
+    except OSError:  # both files are there, so the system refuses to read them
+        raise
     except Exception as error:  # safetensors and json raise classes of their own; each means that the file is damaged
         raise AdapterUnfit(f"{path} cannot be read: {error}") from error
     if config.get("peft_type") != "LORA":

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from ..protocol.process import refused_by_system
 from .chat_tokens import end_tokens
 from .key_value_store import SLOT_ATTENTION
 
@@ -45,6 +46,8 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
         target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         network = AutoModelForCausalLM.from_pretrained(name_or_path, dtype=_loading_dtype(dtype, target))
     except (OSError, ValueError) as error:
+        if refused_by_system(error):
+            raise
         raise ModelNotServable(f"Cannot load the model {name_or_path!r}: {error}") from error
     if tokenizer.chat_template is None:
         raise ModelNotServable(f"The tokenizer of {name_or_path!r} has no chat template, so it cannot answer chats.")
