@@ -102,7 +102,7 @@ export class EngineClosed extends ColloquyError {
   }
 }
 
-/** A supervised engine ended when it should not have; thrown once it has done so again and again, or cannot load its model. */
+/** A supervised engine ended when it should not have; thrown once it has done so again and again. */
 export class EngineDied extends ColloquyError {
   override name = 'EngineDied' as const;
   readonly retryable = true;
@@ -112,8 +112,9 @@ export class EngineDied extends ColloquyError {
   readonly logFile: string;
 
   constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
-    const again = status.code === modelNotServable ? '' : ', not for the first time';
-    super(`The engine for ${model} ${howItEnded(status)}${again}. Its log (${logFile}) ends:\n${lastLines}`);
+    super(
+      `The engine for ${model} ${howItEnded(status)}, not for the first time. Its log (${logFile}) ends:\n${lastLines}`,
+    );
     this.model = model;
     this.status = status;
     this.logFile = logFile;
@@ -124,8 +125,19 @@ export function howItEnded({ code, signal }: ExitStatus): string {
   return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
 }
 
-/** The exit code of engine/serve.py when it cannot load the model: another start would say the same. */
-export const modelNotServable = 2;
+/** The embedded engine cannot serve a model: its files are damaged, or it is of a family that the engine cannot run exactly. */
+export class ModelNotServable extends ColloquyError {
+  override name = 'ModelNotServable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+
+  /** @param words the engine's own sentences, which name the model */
+  constructor(model: string, words: string) {
+    super(words);
+    this.model = model;
+  }
+}
 
 /** The server failed (status 5xx). Trying again may help. */
 export class EngineFailed extends ColloquyError {
@@ -201,6 +213,22 @@ export class ModelNotServed extends ColloquyError {
     );
     this.model = model;
     this.served = served;
+  }
+}
+
+/** An answer came from other weights than those that the model's name stands for. */
+export class OtherWeights extends ColloquyError {
+  override name = 'OtherWeights' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+
+  constructor(url: string, model: string) {
+    super(
+      `${url} answered as ${model} with other weights than the experiment's. ` +
+        `Somebody loaded another model under this name, or its files changed; the answer is not used.`,
+    );
+    this.model = model;
   }
 }
 
