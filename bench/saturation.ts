@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createEngineProcess } from '../src/engines/process/engine-process.ts';
+import { localConcurrency as concurrency } from '../src/engines/endpoint/local.ts';
 import { resolveModel } from '../src/engines/endpoint/base-model.ts';
 import type { Benchmark } from './benchmark.ts';
 import { startDirect } from './direct.ts';
@@ -10,8 +11,6 @@ import { startTemporal } from './temporal.ts';
 import { cpuBetween, startBenchWorker } from './worker.ts';
 
 const baseModel = 'engine/models/tiny-arithmetic';
-/** Requests in flight: the default of the endpoint `local`, and the engine's largest batch. */
-const concurrency = 128;
 
 /**
  * Whether the pipeline keeps the engine busy: answers/s of whole debates through Temporal and a worker, and of the very same

@@ -19,6 +19,8 @@ export type Dataset = {
   readonly rows: readonly DatasetRow[];
   /** The sizes of the parts from which rows were drawn, by the part's name; empty when all rows were used. */
   readonly parts: Readonly<Record<string, DatasetPart>>;
+  /** How many responses would be completions of rows, but are left out because they were cut off. */
+  readonly cut: number;
 };
 
 /** How many rows a part had, and how many of them are in the dataset. */

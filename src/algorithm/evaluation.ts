@@ -1,7 +1,9 @@
 import type { AnswerRules } from './answer.ts';
 import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
+import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './finish-reasons.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
+import type { Score } from './measures/comparison.ts';
 import { type PairedTest, pairedTest } from './measures/tests.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
@@ -15,24 +17,27 @@ export type Outcome = GradedAnswers & {
   readonly majority: Judged;
   /** The vote over the last round. */
   readonly debate: Judged;
+  readonly finishReasons: FinishReasons;
 };
 export type Judged = { readonly answer: string | null; readonly correct: boolean };
 
 /** What the figures need of an outcome: little enough to be held for every question at once, as texts are not. */
 export type Mark = {
   readonly questionId: string;
-  /** The share of the agents' round-1 answers that are right. */
-  readonly single: number;
+  /** How many of the agents' round-1 answers are right. */
+  readonly single: Score;
   readonly majority: boolean;
   readonly debate: boolean;
+  readonly cutOff: CutOff;
 };
 
-export function markOf({ questionId, single, majority, debate }: Outcome): Mark {
+export function markOf({ questionId, single, majority, debate, finishReasons }: Outcome): Mark {
   return {
     questionId,
-    single: single.filter(({ correct }) => correct).length / single.length,
+    single: { right: single.filter(({ correct }) => correct).length, of: single.length },
     majority: majority.correct,
     debate: debate.correct,
+    cutOff: countCutOff(finishReasons),
   };
 }
 
@@ -49,6 +54,8 @@ export type Evaluation = {
   readonly debate: Accuracy;
   /** This debate against the base model's on the same questions (McNemar, exact). */
   readonly debateVersusBase: PairedTest;
+  /** How many of its responses were cut off. */
+  readonly cutOff: CutOff;
 };
 
 /** Judges one held-out debate against the gold answer. */
@@ -72,6 +79,7 @@ export async function outcomeOf(
     debate: { answer: held.consensus.answer, correct: debate },
     right,
     classes: await classesOf(held.answers, equal),
+    finishReasons: held.finishReasons,
   };
 }
 
@@ -99,12 +107,13 @@ export function evaluate(iteration: number, marks: readonly Mark[], base: readon
   return {
     iteration,
     questions: marks.length,
-    single: accuracy(marks.map(({ single }) => single)),
+    single: accuracy(marks.map(({ single }) => single.right / single.of)),
     majority: accuracy(marks.map(({ majority }) => Number(majority))),
     debate: accuracy(marks.map(({ debate }) => Number(debate))),
     debateVersusBase: pairedTest(
       paired.map(({ debate }) => debate),
       paired.map(({ questionId }) => baseline.get(questionId) === true),
     ),
+    cutOff: marks.map(({ cutOff }) => cutOff).reduce(addCutOff, noneCutOff),
   };
 }

@@ -1,21 +1,25 @@
 /** From which of its own responses does a model learn? The datasets of section 2.3 of the paper. */
 import type { Dataset, DatasetRow } from './dataset.ts';
-import type { Match } from './labelled-debate.ts';
+import { cutAt, type Match } from './labelled-debate.ts';
 import { byQuestionAndAgent } from './question.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
 /**
- * The generation dataset (section 2.3 of the paper): the first answers of these agents that equal the label.
+ * The generation dataset (section 2.3 of the paper): the first answers of these agents that equal the label and were not cut off.
  *
  * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
 export function generationDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
-  const rows = debates.flatMap(({ questionId, matches }) =>
-    agents
-      .filter((agent) => matches[agent - 1]?.[0] === true)
-      .map((agent) => ({ questionId, agent, completion: 'first answer' as const })),
-  );
-  return { rows: rows.toSorted(byQuestionAndAgent), parts: {} };
+  const rows: DatasetRow[] = [];
+  let cut = 0;
+  for (const debate of debates) {
+    for (const agent of agents) {
+      if (debate.matches[agent - 1]?.[0] !== true) continue;
+      if (cutAt(debate, agent, 0)) cut += 1;
+      else rows.push({ questionId: debate.questionId, agent, completion: 'first answer' });
+    }
+  }
+  return { rows: rows.toSorted(byQuestionAndAgent), parts: {}, cut };
 }
 
 export type CriticSettings = {
@@ -31,6 +35,9 @@ export type CriticSettings = {
  * of rows with this proportion. The proportion never changes to fill the dataset: a critic without corrected dialogues learns nothing,
  * instead of learning to agree with itself.
  *
+ * A dialogue whose last response was cut off is left out. An earlier response of a dialogue may be cut off: it is part of the prompt, on which
+ * there is no loss, and when the critic answers, it meets such responses too.
+ *
  * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
 export function criticDataset(
@@ -40,11 +47,18 @@ export function criticDataset(
 ): Dataset {
   const corrected: DatasetRow[] = [];
   const kept: DatasetRow[] = [];
-  for (const { questionId, matches } of debates) {
+  let cut = 0;
+  for (const debate of debates) {
     for (const agent of agents) {
-      const byRound = matches[agent - 1] ?? [];
+      const byRound = debate.matches[agent - 1] ?? [];
       if (byRound.length < 2 || byRound.at(-1) !== true) continue;
-      (byRound[0] === true ? kept : corrected).push({ questionId, agent, completion: 'revision' });
+      if (cutAt(debate, agent, -1)) cut += 1;
+      else
+        (byRound[0] === true ? kept : corrected).push({
+          questionId: debate.questionId,
+          agent,
+          completion: 'revision',
+        });
     }
   }
   const sizes = mixture(corrected.length, kept.length, settings.criticWeight);
@@ -66,6 +80,7 @@ export function criticDataset(
       corrected: { available: corrected.length, used: sizes.corrected },
       kept: { available: kept.length, used: sizes.kept },
     },
+    cut,
   };
 }
 

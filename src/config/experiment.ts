@@ -215,6 +215,12 @@ export const experimentConfigSchema = z
       .enum(['consensus', 'gold'])
       .default('consensus')
       .describe('`gold` trains on the known answers (STaR). The method of the paper never sees them.'),
+    train_on_cut_answers: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether models also learn from answers that were cut off at `sampling.max_tokens`. Training puts the end of a turn behind such an unfinished text.',
+      ),
     stop_when_unanimous: z
       .boolean()
       .default(false)

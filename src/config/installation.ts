@@ -54,8 +54,9 @@ export function tools(file: string = toolsFile): Tools {
 /** Python or the Temporal CLI is not where the set-up put it, or the set-up never ran. */
 export class ToolsMissing extends ColloquyError {
   override name = 'ToolsMissing' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
   /** What is missing, as a sentence without its full stop. */
   readonly missing: string;
 
@@ -73,7 +74,9 @@ function readJson(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
-  } catch {
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!missing) throw error;
     throw new ToolsMissing(`The set-up has not run (there is no ${file})`);
   }
   try {

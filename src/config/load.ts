@@ -1,11 +1,12 @@
 /** How is a config file read and merged? No other module of src/config reads the files of users. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
+import { withOwnNames } from './other-names.ts';
 
 /**
  * A config file (YAML or JSON) with `key=value` overrides on top of it. It is not checked: `resolveConfig` finds what is wrong with the
@@ -21,8 +22,12 @@ export function loadConfigFile(
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
-  const over = resolveTaskPaths(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
-  const input = { ...mergeConfig(resolveTaskPaths(dirname(path), readYaml(path)), over) };
+  const over = resolveTaskPaths(
+    process.cwd(),
+    overrides.map((each) => withOwnNames(parseOverride(each))).reduce(mergeConfig, {}),
+  );
+  const own = resolveTaskPaths(dirname(path), withOwnNames(readYaml(path)));
+  const input = { ...mergeConfig(own, over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
   const name = typeof given === 'number' ? String(given) : given;
@@ -35,7 +40,8 @@ export function loadConfigFile(
   return { name: parsed.data, input: 'name' in input ? { ...input, name: parsed.data } : input };
 }
 
-function parseOverride(override: string): ConfigInput {
+/** The config that one `key=value` of the command line is. @throws InvalidConfig */
+export function parseOverride(override: string): ConfigInput {
   const equals = override.indexOf('=');
   const keys = override.slice(0, Math.max(equals, 0)).split('.');
   if (keys.includes('')) {
@@ -178,9 +184,19 @@ function pathsIn(folder: string, key: string, value: unknown): unknown {
   return pathExists(path) ? path : value;
 }
 
-/** Whether there is a file or a folder at a path. */
+/**
+ * Whether there is a file or a folder at a path; false for a path that cannot be one.
+ *
+ * @throws the system's error when it does not show whether there is one, e.g. for lack of rights
+ */
 export function pathExists(path: string): boolean {
-  return existsSync(path);
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENAMETOOLONG' || code === 'ELOOP' || code === 'ERR_INVALID_ARG_VALUE') return false;
+    throw error;
+  }
 }
 
 /** The YAML files of a folder with their texts, sorted by name. */

@@ -7,8 +7,10 @@ import { type Blobs, checkedName, type Content, piecesOf } from './blobs.ts';
 import { ArtifactMissing } from './errors.ts';
 import {
   errorCode,
+  isMissing,
   isTemporary,
   makeFolder,
+  readError,
   syncFolder,
   temporaryPath,
   writeAndSync,
@@ -25,16 +27,18 @@ export function fileBlobs(folder: string): Blobs {
     where: (name) => (name === '' ? root : join(root, name)),
 
     async size(name) {
-      const found = await unlessMissing(stat(pathOf(name)));
+      const found = await unlessMissing(pathOf(name), (path) => stat(path));
       return found === null || found.isDirectory() ? null : found.size;
     },
 
     async get(name, range) {
-      if (range === undefined) return unlessMissing(readFile(pathOf(name)));
-      const file = await unlessMissing(open(pathOf(name)));
+      if (range === undefined) return unlessMissing(pathOf(name), (path) => readFile(path));
+      const file = await unlessMissing(pathOf(name), open);
       if (file === null) return null;
       try {
         return await readRange(file, range.start, range.bytes);
+      } catch (error) {
+        throw readError(pathOf(name), error);
       } finally {
         await file.close();
       }
@@ -45,8 +49,7 @@ export function fileBlobs(folder: string): Blobs {
       try {
         yield* createReadStream(path) as AsyncIterable<Buffer>;
       } catch (error) {
-        if (isMissing(error)) throw new ArtifactMissing(path);
-        throw error;
+        throw isMissing(error) ? new ArtifactMissing(path) : readError(path, error);
       }
     },
 
@@ -100,7 +103,9 @@ export function fileBlobs(folder: string): Blobs {
     },
 
     async tidy(name) {
-      const entries = await unlessMissing(readdir(pathOf(name), { recursive: true, withFileTypes: true }));
+      const entries = await unlessMissing(pathOf(name), (path) =>
+        readdir(path, { recursive: true, withFileTypes: true }),
+      );
       const left = (entries ?? []).filter((entry) => isTemporary(entry.name));
       // One of them may be inside another.
       await Promise.all(
@@ -110,7 +115,7 @@ export function fileBlobs(folder: string): Blobs {
 
     async localCopy(name) {
       const path = pathOf(name);
-      if ((await unlessMissing(stat(path))) === null) throw new ArtifactMissing(path);
+      if ((await unlessMissing(path, (each) => stat(each))) === null) throw new ArtifactMissing(path);
       return path;
     },
   };
@@ -164,14 +169,14 @@ async function sha256OrNull(path: string): Promise<string | null> {
     for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) hash.update(piece);
   } catch (error) {
     if (isMissing(error)) return null;
-    throw error;
+    throw readError(path, error);
   }
   return hash.digest('hex');
 }
 
 /** The names of the files below a folder, from those of its entries that begin with `start`. */
 async function namesBelow(folder: string, above: string, start: string): Promise<string[]> {
-  const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
+  const entries = (await unlessMissing(folder, (path) => readdir(path, { withFileTypes: true }))) ?? [];
   const chosen = entries.filter(({ name }) => name.startsWith(start) && !isTemporary(name));
   const files = chosen.filter((entry) => !entry.isDirectory()).map(({ name }) => `${above}${name}`);
   const within = await Promise.all(
@@ -182,17 +187,15 @@ async function namesBelow(folder: string, above: string, start: string): Promise
   return [...files, ...within.flat()];
 }
 
-/** Whether an error means that there is no such file. Other failures (rights, too many open files) do not mean that. */
-function isMissing(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-async function unlessMissing<Value>(reading: Promise<Value>): Promise<Value | null> {
+/** @throws FileRefused when the system refuses the read: only a file that is not there is missing */
+async function unlessMissing<Value>(
+  path: string,
+  read: (path: string) => Promise<Value>,
+): Promise<Value | null> {
   try {
-    return await reading;
+    return await read(path);
   } catch (error) {
     if (isMissing(error)) return null;
-    throw error;
+    throw readError(path, error);
   }
 }

@@ -89,6 +89,38 @@ export class StoreNotWritable extends ColloquyError {
   }
 }
 
+/**
+ * The system did not open or read a file: too many open files, missing rights, a network disk that is away. This says nothing about the
+ * bytes of the file, so the file stays where it is.
+ */
+export class FileRefused extends ColloquyError {
+  override name = 'FileRefused' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  readonly path: string;
+  /** The system's code, e.g. `EMFILE`. */
+  readonly code: string;
+
+  constructor(path: string, code: string, cause: Error) {
+    super(
+      `${path} could not be read (${cause.message}). ${remedies[code] ?? 'Look after its disk'}. ` +
+        'The file itself may be intact: nothing was moved, and it is read again automatically.',
+      { cause },
+    );
+    this.path = path;
+    this.code = code;
+  }
+}
+
+const moreFiles = 'Too many files are open: allow more of them (`ulimit -n`) where the worker is started';
+const moreRights = 'Give the user of the worker the right to read it';
+const remedies: Readonly<Record<string, string>> = {
+  EMFILE: moreFiles,
+  ENFILE: moreFiles,
+  EACCES: moreRights,
+  EPERM: moreRights,
+};
+
 /** Another attempt has begun the same work, so this one has stopped. Temporal uses the result of the other one. */
 export class ClaimLost extends ColloquyError {
   override name = 'ClaimLost' as const;

@@ -8,7 +8,7 @@ import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contrac
 import { below, isThere, type Place, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
-import { errorCode } from './files/atomic.ts';
+import { isMissing, readError } from './files/atomic.ts';
 import { type OnDamage, warnOfDamage } from './files/damage.ts';
 import { readDocument } from './files/documents.ts';
 import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
@@ -228,8 +228,8 @@ async function filesIn(location: string): Promise<string[]> {
   try {
     return await readdir(location);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
-    throw error;
+    if (isMissing(error)) return [];
+    throw readError(location, error);
   }
 }
 

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
+import { isMissing, readError } from '../store/files/atomic.ts';
 
 /** Another dev server has the database open: two on one file would undo each other's work. */
 export class DevServerDatabaseInUse extends ColloquyError {
@@ -74,12 +75,24 @@ function holderFile(dbFilename: string): string {
 }
 
 function holderOf(dbFilename: string): Holder | undefined {
+  const text = textOf(holderFile(dbFilename));
+  if (text === undefined) return undefined;
   try {
-    const holder = holderSchema.parse(JSON.parse(readFileSync(holderFile(dbFilename), 'utf8')));
+    const holder = holderSchema.parse(JSON.parse(text));
     return isAlive(holder.pid) ? holder : undefined;
   } catch {
-    // No file, or a damaged one: no server has it.
+    // A power cut may leave a part of it. The server has then ended too.
     return undefined;
+  }
+}
+
+/** The text of a file; undefined when there is none. A read that fails for another reason throws: a server may have the database. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw readError(file, error);
   }
 }
 

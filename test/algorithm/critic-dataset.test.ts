@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chiSquare, tally } from './chi-square.ts';
+import { criticDataset } from '../../src/algorithm/imitation-datasets.ts';
 import { criticRows } from './dataset-rows.ts';
 import { anyLabelledDebates, correctedAndKept, inTwoOrders, labelled } from './labelled-debates.ts';
 
@@ -54,6 +55,17 @@ describe('the critic dataset', () => {
       completion: [{ role: 'assistant', content: 'q-1: agent 1 in round 2: \\boxed{7}' }],
     });
     expect(made.examples[1]?.completion[0].content).toContain('q-2');
+  });
+
+  it('leaves out a dialogue whose last response was cut off, and keeps one whose first response was', () => {
+    const cutAtRound = (id: string, round: number) => ({
+      ...labelled(id, [[false, true]]),
+      cut: [[round === 1, round === 2]],
+    });
+    const debates = [cutAtRound('q-1', 1), cutAtRound('q-2', 2)];
+    const made = criticDataset([1], debates, { ...settings, criticWeight: 1 });
+    expect(made).toMatchObject({ rows: [{ questionId: 'q-1' }], cut: 1 });
+    expect(made.parts['corrected']).toEqual({ available: 1, used: 1 });
   });
 
   it('has no rows of debates that stopped after round 1, in which no critic answered', () => {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate as figures, markOf, type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
 import { outcomeSchema } from '../../src/store/records/rows.ts';
-import { anyScript, anySettings, said, numbers, scripted } from './scripted-debate.ts';
+import { anyScript, anySettings, cutOff, said, numbers, scripted } from './scripted-debate.ts';
 
 const evaluate = (iteration: number, outcomes: readonly Outcome[], base: readonly Outcome[]) =>
   figures(iteration, outcomes.map(markOf), base.map(markOf));
@@ -24,6 +24,7 @@ function outcome(
     debate: judged(debate),
     right: single.map((correct) => [correct]),
     classes: single.map((correct) => [Number(correct)]),
+    finishReasons: { responses: single.map(() => ['stop']), summaries: [] },
   };
 }
 
@@ -66,6 +67,19 @@ describe('the outcome of a held-out question', () => {
         [1, 0],
         [null, 0],
       ],
+      finishReasons: { responses: [1, 2, 3].map(() => ['stop', 'stop']), summaries: [[], [], []] },
+    });
+  });
+
+  it('says which responses were cut off, and their share is a figure of the evaluation', async () => {
+    const script = [
+      [`${cutOff}${said(1, 1, '7')}`, said(1, 2, '7')],
+      [said(2, 1, '8'), said(2, 2, '7')],
+    ];
+    const came = await outcomeOf(await scripted(script, { summarize: true }), '7', numbers);
+    expect(evaluate(0, [came], [came]).cutOff).toEqual({
+      responses: { cut: 1, of: 4, share: 0.25 },
+      summaries: { cut: 0, of: 2, share: 0 },
     });
   });
 
@@ -116,8 +130,9 @@ describe('an evaluation', () => {
       outcome('q-2', [true, false, false], false, true),
       outcome('q-3', [true, true, true], true),
     ];
-    const { single, majority, debate, ...rest } = evaluate(2, now, base);
+    const { single, majority, debate, cutOff, ...rest } = evaluate(2, now, base);
     expect(rest).toEqual({ iteration: 2, questions: 3, debateVersusBase: { wins: 2, losses: 1, pValue: 1 } });
+    expect(cutOff.responses).toEqual({ cut: 0, of: 9, share: 0 });
     expect(single.accuracy).toBeCloseTo(6 / 9, 12);
     expect(majority.accuracy).toBeCloseTo(2 / 3, 12);
     expect(debate.accuracy).toBeCloseTo(2 / 3, 12);

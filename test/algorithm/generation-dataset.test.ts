@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { generationDataset } from '../../src/algorithm/imitation-datasets.ts';
 import { generationRows } from './dataset-rows.ts';
 import { anyLabelledDebates, inTwoOrders, labelled } from './labelled-debates.ts';
 
@@ -18,6 +19,13 @@ describe('the generation dataset', () => {
 
   it('keeps a right first answer also when the agent changed it later', () => {
     expect(generationRows(1, [labelled('q-1', [[true, false]])])).toHaveLength(1);
+  });
+
+  it('leaves out a right first answer that was cut off, and counts it', () => {
+    const [whole, cut] = [labelled('q-1', [[true, true]]), labelled('q-2', [[true, true]])];
+    const debates = [whole, { ...cut, cut: [[true, false]] }];
+    expect(generationDataset([1], debates)).toMatchObject({ rows: [{ questionId: 'q-1' }], cut: 1 });
+    expect(generationDataset([1], [{ ...cut, cut: [] }])).toMatchObject({ rows: [{}], cut: 0 });
   });
 
   it("holds the agent's own first responses, each of its right ones once", () => {

@@ -60,6 +60,7 @@ describe('resolving the config of an experiment', () => {
       init_from: 'previous',
       min_votes: 1,
       label_source: 'consensus',
+      train_on_cut_answers: false,
       stop_when_unanimous: false,
       truncate_dialogues: false,
       equal_tokens: true,

@@ -96,6 +96,7 @@ async function heldOutDebate(index: number, iteration: number, hostileText = '')
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
+    finishReasons: { responses: answers.map((rounds) => rounds.map(() => 'stop')), summaries: [] },
     tokens: { prompt: 120, completion: 96, firstRound: 90 },
     truncated: 0,
   };
@@ -117,6 +118,7 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
     evaluations,
     equalTokens: [],
     transfer: [],
+    warnings: [],
     iterations: evaluations.slice(1).map(({ iteration }) => ({
       iteration,
       consensus: {
@@ -127,8 +129,12 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
         unparsableAnswers: 14,
         truncatedPrompts: 0,
       },
+      cutOff: {
+        responses: { cut: 42, of: 3000, share: 42 / 3000 },
+        summaries: { cut: 0, of: 0, share: null },
+      },
       datasets: [1, 2, 3].flatMap((agent) => [
-        { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {} },
+        { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {}, cut: 0 },
         {
           agents: [agent],
           role: 'critic',
@@ -137,6 +143,7 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
             corrected: { available: 90 - 10 * iteration, used: 85 - 10 * iteration },
             kept: { available: 290 + 25 * iteration, used: 86 - 10 * iteration },
           },
+          cut: 2,
         },
       ]),
       fineTunes: [1, 2, 3].flatMap((agent) =>

@@ -1,4 +1,5 @@
 /** A study in a store, as its experiments would leave it, with outcomes that a test writes by hand. */
+import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { evaluate, markOf, type Outcome } from '../../src/algorithm/evaluation.ts';
 import { type MethodName, methods } from '../../src/algorithm/methods/methods.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
@@ -123,6 +124,7 @@ export function scriptedOutcome(answers: Answers, index: number, question: strin
     debate: judged(voted(rounds.at(-1) ?? [])),
     right: byAgent((letter) => letter === 'R'),
     classes: byAgent((letter) => (letter === '.' ? null : letters.indexOf(letter))),
+    finishReasons: { responses: byAgent(() => 'stop'), summaries: [] },
   };
 }
 
@@ -146,6 +148,7 @@ function plainResult(
     name,
     evaluations,
     equalTokens: [],
+    warnings: [],
     transfer: [],
     iterations: Array.from({ length: iterations }, (_, index) => ({
       iteration: index + 1,
@@ -157,7 +160,8 @@ function plainResult(
         unparsableAnswers: 0,
         truncatedPrompts: 0,
       },
-      datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {} }],
+      cutOff: noneCutOff,
+      datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {}, cut: 0 }],
       fineTunes: [{ agent: 1, role: 'generation', model: 'a'.repeat(64), rows: 8, steps: 2, finalLoss: 0.5 }],
     })),
     tokens: {

@@ -15,6 +15,7 @@ from safetensors.torch import load
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..protocol.process import refused_by_system
 from ..protocol.server_messages import ApiError, ModelCard, bad_request, not_found
 
 _WEIGHT = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
@@ -114,6 +115,8 @@ def read_adapter(name: str, path: str, linears: dict[str, nn.Linear]) -> Adapter
         setting = ".".join(str(part) for part in fault["loc"])
         raise AdapterUnfit(f"{path} cannot be used: {setting or 'adapter_config.json'}: {fault['msg']}.") from invalid
     except Exception as error:  # safetensors and json raise classes of their own; each means that the file is damaged
+        if refused_by_system(error):
+            raise
         raise AdapterUnfit(f"{path} cannot be read: {error}") from error
     return Adapter(name, path, hashlib.sha256(content).hexdigest(), max(a.shape[0] for a, _ in pairs.values()), pairs)
 

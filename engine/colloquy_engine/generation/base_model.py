@@ -1,6 +1,5 @@
 """Loads the base model in such a way that its answers can be repeated."""
 
-import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from ..protocol.process import refused_by_system
 from .chat_tokens import end_tokens
 from .exactness import Inexact, OwnLogits, own_logits, require_exact
 from .key_value_store import AttentionOptionUnknown
@@ -91,11 +91,10 @@ def file_sha256(path: Path) -> str:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether another start may succeed: the hub did not answer, or memory or file handles were short."""
-    short = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EACCES)
+    """Whether another start may succeed: the hub did not answer, the system refused a file, or memory was short."""
     words = ("couldn't connect", "Connection error", "Max retries exceeded", "timed out")
     return (
-        short
+        refused_by_system(error)
         or isinstance(error, (MemoryError, ConnectionError, TimeoutError, torch.OutOfMemoryError))
         or any(word in str(error) for word in (*words, "not enough memory", "out of memory"))
     )

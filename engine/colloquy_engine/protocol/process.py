@@ -1,5 +1,6 @@
 """How serve.py and train.py live as processes: stdout for messages only, a clean stop, and no life without the parent."""
 
+import errno
 import json
 import os
 import select
@@ -23,6 +24,21 @@ def default_threads() -> int:
     thread than free cores, 1,200 answers took 43 s of CPU time instead of 9 s (on two busy cores)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores - 1)
+
+
+_NOT_THERE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def refused_by_system(error: BaseException | None) -> bool:
+    """Whether the system refused to open or read a file: too many open files, missing rights, a network disk that is away.
+
+    This says nothing about the bytes of the file, so it is never damage and may pass. Libraries raise errors of their own in its place.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno not in _NOT_THERE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class Written(BaseModel):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ..protocol.process import StopRequest
+from ..protocol.process import StopRequest, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
 from .network import LoadedBase, ResidentBase, network_to_train, release, save_network
 from .outputs import finished_manifest, publish, weights_sha256
@@ -80,6 +80,8 @@ def _facts(job: TrainingJob, base: LoadedBase, rows: TrainingRows) -> dict:
     try:
         init = weights_sha256(Path(job.init_adapter)) if job.init_adapter else None
     except OSError as error:
+        if refused_by_system(error):
+            raise
         raise TrainingFailure("missing_model", f"init_adapter {job.init_adapter} cannot be read: {error}") from error
     return {
         "base_model": {"name_or_path": base.name_or_path, "sha256": base.sha256},

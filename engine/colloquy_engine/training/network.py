@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import cached_file
 
 from ..generation.chat_tokens import end_tokens
+from ..protocol.process import refused_by_system
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
 from .outputs import weights_sha256
 
@@ -42,6 +43,8 @@ class ResidentBase:
                 self._held = None  # the new base needs the memory of the old one
                 self._held = _load(name_or_path, directory, sha256)
         except (OSError, ValueError) as error:
+            if refused_by_system(error):
+                raise
             raise TrainingFailure("missing_model", f"The base model {name_or_path} cannot be loaded: {error}") from error
         return self._held
 
@@ -112,6 +115,8 @@ def _continued(base: LoadedBase, init_adapter: str, settings: Settings) -> PeftM
         config.lora_dropout, config.inference_mode = settings.lora_dropout, False
         return PeftModel.from_pretrained(base.network, init_adapter, config=config, is_trainable=True)
     except (OSError, ValueError, RuntimeError, json.JSONDecodeError) as error:
+        if refused_by_system(error):
+            raise
         raise TrainingFailure("missing_model", f"init_adapter {init_adapter} cannot be loaded: {error}") from error
 
 

@@ -54,7 +54,7 @@ def complete_checkpoint(path: Path, fingerprint: str) -> None:
 def _marker(path: Path) -> str | None:
     try:
         return (path / MARKER).read_text()
-    except OSError:
+    except FileNotFoundError:
         return None
 
 
@@ -86,11 +86,14 @@ def publish(output_dir: Path, write: Callable[[Path], None], facts: dict) -> Man
 
 
 def finished_manifest(output_dir: Path, facts: dict) -> Manifest | None:
-    """The manifest of a model that another trainer has finished from the same facts; None when there is none."""
+    """The manifest of a model that another trainer has finished from the same facts; None when there is none.
+
+    Raises OSError when the system refuses to read it: a finished model would otherwise be trained again and replaced.
+    """
     try:
         manifest = json.loads((output_dir / MANIFEST).read_text())
         return Manifest.model_validate(manifest) if manifest | facts == manifest else None
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 

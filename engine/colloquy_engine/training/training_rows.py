@@ -8,6 +8,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from ..generation.chat_tokens import LiteralText
+from ..protocol.process import refused_by_system
 from ..protocol.trainer_messages import TrainingFailure
 
 IGNORED = -100  # a label that adds nothing to the loss
@@ -28,6 +29,8 @@ def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens
     try:
         content = Path(path).read_bytes()
     except OSError as error:
+        if refused_by_system(error):
+            raise
         raise TrainingFailure("bad_data", f"The dataset {path} cannot be read: {error}") from error
     rows, dropped = [], 0
     for number, line in enumerate(content.splitlines(), start=1):

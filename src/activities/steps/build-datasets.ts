@@ -19,6 +19,8 @@ export type BuiltDataset = {
   readonly role: string;
   readonly rows: ArtifactRef;
   readonly parts: Readonly<Record<string, DatasetPart>>;
+  /** See Dataset. Absent in the histories of experiments that an older version began. */
+  readonly cut?: number;
 };
 
 type DatasetsRequest = {
@@ -48,7 +50,8 @@ export async function buildDatasets(
     for (const debate of await shardDebates(shard)) {
       const labelled = await labelDebate(debate, labels, answers);
       if (labelled === null) continue;
-      matches.push({ questionId: labelled.questionId, matches: labelled.matches });
+      const cut = config.train_on_cut_answers ? [] : labelled.cut;
+      matches.push({ questionId: labelled.questionId, matches: labelled.matches, cut });
       shardOf.set(labelled.questionId, shard);
     }
   }
@@ -59,9 +62,9 @@ export async function buildDatasets(
   for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
   return built;
 
-  async function write(role: string, { rows, parts }: Dataset): Promise<BuiltDataset> {
+  async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, shardDebates)), parts };
+    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, shardDebates)), parts, cut };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Speak } from '../../algorithm/debate.ts';
+import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -83,7 +84,7 @@ async function debateShard(
           tokens.completion += answer.completionTokens;
           if (answer.turnsLeftOut !== undefined) truncated += 1;
           if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
-          return answer.text;
+          return { text: answer.text, finishReason: answer.finishReason };
         };
         return { ...(await converse(question, speak)), tokens, truncated };
       });
@@ -135,6 +136,8 @@ async function questionsOfShard(
 export type ShardSummary = {
   readonly consensus: ExperimentResult['iterations'][number]['consensus'];
   readonly tokens: TokenCount & { readonly firstRound: number };
+  /** Absent in the histories of experiments that an older version began. */
+  readonly cutOff?: CutOff;
 };
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
@@ -153,11 +156,20 @@ export function summariseShard(
       withoutLabel: count((debate) => label === 'consensus' && labelByConsensus(debate, minVotes) === null),
       unparsableAnswers: sum(({ answers }) => answers.flat().filter((answer) => answer === null).length),
       truncatedPrompts: sum(({ truncated }) => truncated),
+      oneVote: count(
+        (debate) =>
+          label === 'consensus' &&
+          debate.answers.length > 1 &&
+          debate.consensus.votes === 1 &&
+          labelByConsensus(debate, minVotes) !== null,
+      ),
+      answers: sum(({ answers }) => answers.flat().length),
     },
     tokens: {
       prompt: sum(({ tokens }) => tokens.prompt),
       completion: sum(({ tokens }) => tokens.completion),
       firstRound: sum(({ tokens }) => tokens.firstRound),
     },
+    cutOff: debates.map(({ finishReasons }) => countCutOff(finishReasons)).reduce(addCutOff, noneCutOff),
   };
 }

@@ -4,6 +4,7 @@ import type { Message } from '../../algorithm/prompts.ts';
 import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
+import { FileRefused } from '../../store/errors.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineRefused, OtherWeights } from '../errors.ts';
 import type { ChatClient } from './chat-client.ts';
@@ -151,7 +152,10 @@ const canaryMessages: readonly Message[] = [
 
 /**
  * Whether the LoRA adapter in the folder `path` is the identity: every `lora_B` matrix is zero, as before the first step of
- * training (and after a single step of a warm-up, whose learning rate is 0). False when the folder cannot be read from here.
+ * training (and after a single step of a warm-up, whose learning rate is 0). False when the folder is not on this machine, and when
+ * the file is no safetensors file.
+ *
+ * @throws FileRefused
  */
 async function adapterChangesNothing(path: string): Promise<boolean> {
   try {
@@ -167,7 +171,8 @@ async function adapterChangesNothing(path: string): Promise<boolean> {
       if (bytes.some((byte) => byte !== 0)) return false;
     }
     return matrices.length > 0;
-  } catch {
+  } catch (error) {
+    if (error instanceof FileRefused) throw error;
     return false;
   }
 }

@@ -9,7 +9,8 @@ import { serverReadySchema, serverRefusesSchema } from '../../config/contract.ts
 import { projectRoot, tools } from '../../config/installation.ts';
 import { emit } from '../../observe/events.ts';
 import { abortable, pause } from '../abort.ts';
-import { EngineClosed, EngineDied, howItEnded, ModelNotServable } from '../errors.ts';
+import { EngineClosed } from '../errors.ts';
+import { EngineDied, howItEnded, ModelNotServable } from './errors.ts';
 import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
+import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
 import { questionKey } from '../../questions/problem.ts';
 import { readDocument } from '../../store/files/documents.ts';
@@ -34,9 +35,14 @@ export type ReportData = {
   readonly debates: readonly DebateToRead[];
   /** The debate against the vote over its first answers, on the same questions, by iteration: of the base model and of the last one. */
   readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
+  /** By iteration, 0 the base model, then by agent. */
+  readonly byAgent: ReadonlyMap<number, readonly AgentAccuracy[]>;
   /** The questions of the task that were not asked. */
   readonly leftOut: LeftOutDocument['leftOut'];
 };
+
+/** How often an agent is right on the held-out questions: with its first answer, and with its answer of the last round. */
+export type AgentAccuracy = { readonly first: Accuracy; readonly last: Accuracy };
 
 /** A debate of the last evaluation with its outcome, and the outcome of the base model's debate on the same question. */
 export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
@@ -51,7 +57,11 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
   const last = result.evaluations.at(-1)?.iteration ?? 0;
   const marks = new Map<string, Mark>();
   const baseMarks: Mark[] = [];
+  const right = new Map<number, Outcome['right'][]>();
   for await (const row of evaluationRows(files)) {
+    const ofIteration = right.get(row.iteration) ?? [];
+    right.set(row.iteration, ofIteration);
+    ofIteration.push(row.right);
     if (row.iteration === last) marks.set(row.questionId, markOf(row));
     if (row.iteration === 0) baseMarks.push(markOf(row));
   }
@@ -63,10 +73,19 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
       [0, debateVersusMajority(baseMarks)],
       [last, debateVersusMajority([...marks.values()])],
     ]),
+    byAgent: new Map([...right].map(([iteration, questions]) => [iteration, accuracyByAgent(questions)])),
     debates: await withOutcomes(picked, evaluationRows(files), last),
     // Experiments of earlier versions have no such file.
     leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
   };
+}
+
+/** @param questions for each question: by agent, then by round, whether the answer is right */
+function accuracyByAgent(questions: readonly Outcome['right'][]): AgentAccuracy[] {
+  const agents = questions[0]?.length ?? 0;
+  const of = (agent: number, round: number) =>
+    accuracy(questions.map((byAgent) => (byAgent[agent]?.at(round) === true ? 1 : 0)));
+  return Array.from({ length: agents }, (_, agent) => ({ first: of(agent, 0), last: of(agent, -1) }));
 }
 
 function evaluationRows(files: ExperimentFiles) {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DiskFull, StoreNotWritable } from '../errors.ts';
+import { DiskFull, FileRefused, StoreNotWritable } from '../errors.ts';
 
 /**
  * Writes a file so that at any moment, also after a power cut, the whole file exists or none. The steps: a temporary file in the same
@@ -132,7 +132,26 @@ export function writeError(path: string, error: unknown): unknown {
     case 'EACCES':
     case 'EPERM':
       return new StoreNotWritable(path, error);
+    case 'EMFILE':
+    case 'ENFILE':
+      return readError(path, error);
     default:
       return error;
   }
+}
+
+/**
+ * The error of a failed read as FileRefused when the system refused it. Another error, and one that says that there is no such file, is
+ * returned as it is.
+ */
+export function readError(path: string, error: unknown): unknown {
+  const code = errorCode(error);
+  const refused = error instanceof Error && code !== undefined && 'syscall' in error && !isMissing(error);
+  return refused ? new FileRefused(path, code, error) : error;
+}
+
+/** Whether an error means that there is no such file. Other failures (rights, too many open files) do not mean that. */
+export function isMissing(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }

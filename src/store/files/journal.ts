@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { makeFolder, writeError } from './atomic.ts';
+import { makeFolder, readError, writeError } from './atomic.ts';
 import { type OnDamage, warnOfDamage } from './damage.ts';
 
 export interface Journal {
@@ -53,7 +53,7 @@ export async function openJournal(path: string, onDamage: OnDamage = warnOfDamag
     return new FileJournal(path, file, entries, bytes.length > 0 && bytes.at(-1) !== newline);
   } catch (error) {
     closeSync(file);
-    throw error;
+    throw readError(path, error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
+import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
@@ -22,6 +23,21 @@ export type NightOutcome = z.infer<typeof nightOutcomeSchema>;
 
 const accuracySchema = z.strictObject({ accuracy: z.number(), standardError: z.number() });
 
+const cutOffCountSchema = z.strictObject({
+  cut: z.number().int(),
+  of: z.number().int(),
+  /** cut / of; null when `of` is 0. */
+  share: z.number().nullable(),
+});
+
+/**
+ * How many of the agents' responses, of all rounds, and how many of the summaries were cut off at `max_tokens` (or by the server in another
+ * way). Of those whose finish reason is known: none in records of older versions. See CutOff in src/algorithm/finish-reasons.ts.
+ */
+const cutOffSchema = z
+  .strictObject({ responses: cutOffCountSchema, summaries: cutOffCountSchema })
+  .default(noneCutOff);
+
 /** See Evaluation in src/algorithm/evaluation.ts, which computes it. */
 export const evaluationSchema = z.strictObject({
   iteration: z.number().int(),
@@ -30,6 +46,7 @@ export const evaluationSchema = z.strictObject({
   majority: accuracySchema,
   debate: accuracySchema,
   debateVersusBase: z.strictObject({ wins: z.number().int(), losses: z.number().int(), pValue: z.number() }),
+  cutOff: cutOffSchema,
 });
 
 const tokensSchema = z.strictObject({ prompt: z.number().int(), completion: z.number().int() });
@@ -43,9 +60,11 @@ const datasetSchema = z.strictObject({
   rows: z.number().int(),
   /** The parts from which it was mixed, by name: a critic dataset has `corrected` and `kept`. */
   parts: z.record(z.string(), partSchema),
+  /** Responses that were left out because they were cut off. */
+  cut: z.number().int().default(0),
 });
 
-/** The votes of an iteration's training debates. Counts of questions, except for the last two. */
+/** The votes of an iteration's training debates. Counts of questions, except where another unit is named. */
 const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
@@ -55,7 +74,32 @@ const consensusSchema = z.strictObject({
   unparsableAnswers: z.number().int(),
   /** Prompts that lost some turns so that they fit into the model's context. */
   truncatedPrompts: z.number().int(),
+  /** Questions whose label has one vote in a debate of several agents. Records of older versions do not have it. */
+  oneVote: z.number().int().optional(),
+  /** All answers, in all rounds. Records of older versions do not have it. */
+  answers: z.number().int().optional(),
 });
+
+/** What makes the result of an experiment worth less than it looks. src/report/findings/warnings.ts finds them. */
+export const warningSchema = z.strictObject({
+  kind: z.enum([
+    'embedded model',
+    'cut off',
+    'unreadable',
+    'not trained',
+    'did not move',
+    'too long',
+    'one vote',
+    'corrected unused',
+    'small guard',
+    'small sample',
+  ]),
+  /** What is so, with its numbers. */
+  says: z.string(),
+  /** What can be done about it. */
+  remedy: z.string(),
+});
+export type Warning = z.infer<typeof warningSchema>;
 
 const fineTuneSchema = z.strictObject({
   /** The agent that has the model; the first of several that share it. */
@@ -89,6 +133,8 @@ export const experimentResultSchema = z.strictObject({
     z.strictObject({
       iteration: z.number().int(),
       consensus: consensusSchema,
+      /** Of the training debates. */
+      cutOff: cutOffSchema,
       datasets: z.array(datasetSchema),
       fineTunes: z.array(fineTuneSchema),
     }),
@@ -102,6 +148,8 @@ export const experimentResultSchema = z.strictObject({
     fineTune: z.number(),
     total: z.number(),
   }),
+  /** The gravest first. Results of older versions have none. */
+  warnings: z.array(warningSchema).default([]),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
   /** The versions of colloquy, node, python, torch, transformers, peft and trl, if the experiment used them. */

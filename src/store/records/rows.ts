@@ -30,6 +30,11 @@ const debateTokensSchema = z.strictObject({
   firstRound: z.number().int(),
 });
 
+/** See FinishReasons in src/algorithm/finish-reasons.ts. Older versions did not write them. */
+const finishReasonsSchema = z
+  .strictObject({ responses: z.array(z.array(z.string())), summaries: z.array(z.array(z.string())) })
+  .default({ responses: [], summaries: [] });
+
 /** A row of a shard: a finished debate and its tokens. See Debate in src/algorithm/debate.ts. */
 export const debateRowSchema = z.strictObject({
   question: questionSchema,
@@ -38,6 +43,7 @@ export const debateRowSchema = z.strictObject({
   majority: consensusSchema,
   consensus: consensusSchema,
   agrees: z.array(z.array(z.boolean())),
+  finishReasons: finishReasonsSchema,
   tokens: debateTokensSchema,
   truncated: z.number().int(),
 });
@@ -80,6 +86,7 @@ export const outcomeSchema = z.strictObject({
   debate: judgedSchema,
   right: z.array(z.array(z.boolean())),
   classes: z.array(z.array(z.number().int().nullable())),
+  finishReasons: finishReasonsSchema,
 });
 
 /** A row of evaluation.jsonl, which has the outcomes of all iterations; iteration 0 is the base model. */
@@ -93,7 +100,13 @@ export const exampleSchema = z.strictObject({
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
 const ratioSchema = z
-  .strictObject({ value: z.number(), standardError: z.number(), of: z.number() })
+  .strictObject({
+    value: z.number(),
+    standardError: z.number(),
+    of: z.number(),
+    /** Absent in documents of earlier versions. */
+    questions: z.number().int().optional(),
+  })
   .nullable();
 const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse: ratioSchema });
 
@@ -139,6 +152,8 @@ export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
   /** For a majority at equal tokens: the number of answers. */
   votes: z.number().int().optional(),
+  /** How many answers, in all rounds, could not be read. Records of older versions do not have it. */
+  unreadable: z.strictObject({ answers: z.number().int(), of: z.number().int() }).optional(),
   tokens: tokensSchema,
   seconds: z.number(),
 });

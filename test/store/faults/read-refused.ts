@@ -11,6 +11,7 @@ import { baseModelHash, findModel, sealModel } from '../../../src/store/models.t
 import { readDebates } from '../../../src/store/records/rows.ts';
 import { readLedger } from '../../../src/store/series.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
+import { devServerOf, holdDatabase } from '../../../src/workers/dev-server-database.ts';
 import { writeModel } from '../../export/exportable-experiment.ts';
 
 const [root = '', means = ''] = process.argv.slice(2);
@@ -25,6 +26,8 @@ await writeDocument(store.place('series/demo/night-00001/night.json'), { n: 1 })
 writeModel(store, key, 'weights');
 await sealModel(store, key);
 const base = store.model(key).where;
+const database = join(root, 'temporal.db');
+holdDatabase(database, { pid: process.pid, startedBy: process.pid, address: '127.0.0.1:1' });
 
 const reads = {
   rows: () => findRows(files.shard(1, 'train', 0)),
@@ -34,6 +37,7 @@ const reads = {
   model: () => findModel(store, key),
   ledger: () => readLedger(store, 'demo'),
   base: () => baseModelHash(base),
+  server: async () => devServerOf(database) ?? null,
 };
 const ends = async (): Promise<Record<string, string>> => {
   const endings: Record<string, string> = {};
