@@ -19,8 +19,11 @@ export class InvalidTaskFile extends ColloquyError {
       .slice(0, mostTold)
       .map(({ line, message }) => (line === 0 ? message : `${unit} ${line}: ${message}`));
     const more = faults.length > mostTold ? [`… and ${faults.length - mostTold} more bad ${unit}s`] : [];
-    const hint =
-      expected === undefined ? '' : `\nEach ${unit} has to be ${expected}; further keys are allowed.`;
+    // Only where a key is missing or wrong could a reader think that the others are in the way.
+    const others = faults.some(({ message }) => /^\w+: /.test(message))
+      ? '; it may have other keys, too'
+      : '';
+    const hint = expected === undefined ? '' : `\nEach ${unit} has to be ${expected}${others}.`;
     super(
       `The task file ${path} cannot be used:\n${[...listed, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
     );
