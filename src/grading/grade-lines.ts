@@ -1,6 +1,7 @@
 /** How does `colloquy grade` grade answers or whole responses, one JSON object a line? */
 import type { Writable } from 'node:stream';
 import { extractAnswer } from '../algorithm/answer.ts';
+import { equalsOneOf } from '../algorithm/consensus.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Grader } from './grader.ts';
 
@@ -45,7 +46,8 @@ export async function gradeLines(
       number++;
       if (line.trim() === '') continue;
       const { row, golds, answer } = parsePair(line, number);
-      const result = answer === null ? false : equalsOne(grader, golds, answer);
+      const result =
+        answer === null ? false : equalsOneOf(golds, answer, (gold, given) => grader.equal(gold, given));
       pairs++;
       pending.push(lineOf(row, result));
       if (pending.length >= WINDOW) await flush();
@@ -89,15 +91,6 @@ function write(output: Writable, text: string): Promise<void> {
 
 /** The number of pairs graded at the same time: enough that the engine never waits for the next line, and few in memory. */
 const WINDOW = 256;
-
-/** Whether an answer equals one of the accepted ones. A promise only when the compute engine is needed. */
-function equalsOne(grader: Grader, golds: readonly string[], answer: string): boolean | Promise<boolean> {
-  const [gold = '', ...others] = golds;
-  const first = grader.equal(gold, answer);
-  if (first === true || others.length === 0) return first;
-  const next = (found: boolean): boolean | Promise<boolean> => found || equalsOne(grader, others, answer);
-  return first === false ? next(false) : first.then(next);
-}
 
 /**
  * The lines of a text in UTF-8.

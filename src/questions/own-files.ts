@@ -107,14 +107,19 @@ const exactNumber = z
   )
   .transform(String);
 
-/** Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number. */
+const oneAnswer = z.union([filledText, exactNumber, z.bigint().transform(String)]);
+
+/** Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number, or a list of answers that are all accepted. */
 export const ownRows: RowShape = {
   schema: rowOf({
     question: filledText,
     answer: z.union(
-      [filledText, exactNumber, z.bigint().transform(String)],
-      'expected a text, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
+      [oneAnswer, z.array(oneAnswer).min(1)],
+      'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
     ),
-  }).transform(({ question, answer }) => ({ text: question, answer })),
+  }).transform(({ question, answer }) => {
+    const [first = '', ...accepted] = Array.isArray(answer) ? answer : [answer];
+    return { text: question, answer: first, ...(accepted.length === 0 ? {} : { accepted }) };
+  }),
   expected: 'an object {"question": "…", "answer": "…"}',
 };

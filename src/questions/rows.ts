@@ -146,15 +146,24 @@ export async function readProblems(
     const problem = problemIn(row, shape);
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;
-    const why = whyUnreadable(problem.answer);
-    if (why === null) problems.push(problem);
-    else unreadable.push({ line: row.line, answer: problem.answer, why, problem });
+    const bad = unreadableAnswer(problem);
+    if (bad === null) problems.push(problem);
+    else unreadable.push({ line: row.line, ...bad, problem });
   }
   if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected);
   if (unreadable.length > 0 && !skipUnreadable) {
     throw new UnreadableGoldAnswers(path, unreadable, problems.length + unreadable.length);
   }
   return { problems, unreadable: unreadable.map(({ problem }) => problem) };
+}
+
+/** The first of a question's accepted answers that the grader cannot read; null when it can read all of them. */
+function unreadableAnswer({ answer, accepted = [] }: Problem): { answer: string; why: string } | null {
+  for (const each of [answer, ...accepted]) {
+    const why = whyUnreadable(each);
+    if (why !== null) return { answer: each, why };
+  }
+  return null;
 }
 
 /** The question of a row, null when it is not asked for, or what is wrong with the row. */
