@@ -52,6 +52,7 @@ program.addHelpText('after', () =>
       'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project)',
       'COLLOQUY_ENDPOINTS  a file of the endpoints that answer (default: configs/endpoints.yaml)',
       'COLLOQUY_TRAINERS   a file of the trainers that fine-tune (default: configs/trainers.yaml)',
+      'COLLOQUY_SCORERS    a file of programs that judge answers (default: configs/scorers.yaml)',
       'NO_COLOR            no colours',
     ]),
   ].join('\n'),

@@ -8,6 +8,7 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
+import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { readWarnings } from '../../report/read/warnings.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
@@ -97,14 +98,14 @@ async function* judged(
   for (let shard = 0; ; shard++) {
     const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
     if (page.length === 0) return;
-    const gold = new Map(page.map(({ id, answer }) => [id, answer]));
+    const golds = new Map(page.map((question) => [question.id, goldOf(question)]));
     for (const debate of await readRows(
       files.shard(debates.iteration, debates.split, shard),
       debateRowSchema,
     )) {
-      const answer = gold.get(debate.question.id);
-      if (answer === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
-      yield await outcomeOf(debate, answer, answers);
+      const gold = golds.get(debate.question.id);
+      if (gold === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
+      yield await outcomeOf(debate, gold, answers);
     }
   }
 }

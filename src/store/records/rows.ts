@@ -10,10 +10,17 @@ import { experimentResultSchema } from './result.ts';
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
 
 /** Rows of questions/heldout.jsonl. */
-export const heldOutQuestionSchema = questionSchema.extend({ answer: z.string() });
+export const heldOutQuestionSchema = questionSchema.extend({
+  answer: z.string(),
+  accepted: z.array(z.string()).optional(),
+});
 
 /** Rows of questions/train-gold.jsonl. */
-export const goldLabelSchema = z.strictObject({ questionId: z.string(), answer: z.string() });
+export const goldLabelSchema = z.strictObject({
+  questionId: z.string(),
+  answer: z.string(),
+  accepted: z.array(z.string()).optional(),
+});
 
 /** See Message in src/algorithm/prompts.ts. */
 export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
@@ -81,6 +88,7 @@ export const outcomeSchema = z.strictObject({
   questionId: z.string(),
   question: z.string(),
   gold: z.string(),
+  accepted: z.array(z.string()).optional(),
   single: z.array(judgedSchema),
   majority: judgedSchema,
   debate: judgedSchema,
