@@ -6,6 +6,7 @@ import { InvalidConfig } from '../config/faults.ts';
 import type { JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './data-folders.ts';
 import { InvalidTaskFile } from './errors.ts';
+import { ownGold, whyNeverGiven } from './gold.ts';
 import { decontaminated } from './hub-task.ts';
 import { apartFrom, type ByText, byText, type LeftOut, type Problem, type Splits } from './problem.ts';
 import { filledText, readProblems, rowOf, type RowShape } from './rows.ts';
@@ -107,7 +108,7 @@ const exactNumber = z
   )
   .transform(String);
 
-/** Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number. */
+/** Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number, or a worked solution that marks it. */
 export const ownRows: RowShape = {
   schema: rowOf({
     question: filledText,
@@ -115,6 +116,7 @@ export const ownRows: RowShape = {
       [filledText, exactNumber, z.bigint().transform(String)],
       'expected a text, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
     ),
-  }).transform(({ question, answer }) => ({ text: question, answer })),
+  }).transform(({ question, answer }) => ({ text: question, answer: ownGold(answer) })),
   expected: 'an object {"question": "…", "answer": "…"}',
+  whyNeverGiven,
 };

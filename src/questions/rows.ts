@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
-import { extractAnswer } from '../algorithm/answer.ts';
 import { whyUnreadable } from '../grading/grader.ts';
 import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
+import { gsm8kGold, mathGold } from './gold.ts';
 import type { Problem } from './problem.ts';
 
 /** What the rows of a kind of file are. */
@@ -12,6 +12,8 @@ export type RowShape = {
   readonly schema: z.ZodType<Problem | null>;
   /** In words, behind "each line has to be". */
   readonly expected: string;
+  /** Why no response could give a gold answer, where such rows are possible; null when one could. */
+  readonly whyNeverGiven?: (gold: string) => string | null;
 };
 
 /** A text with more in it than white space. */
@@ -130,7 +132,7 @@ export async function readProblems(
     const problem = problemIn(row, shape);
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;
-    const why = whyUnreadable(problem.answer);
+    const why = whyUnreadable(problem.answer) ?? shape.whyNeverGiven?.(problem.answer) ?? null;
     if (why === null) problems.push(problem);
     else unreadable.push({ line: row.line, answer: problem.answer, why, problem });
   }
@@ -168,13 +170,6 @@ export const gsm8kRows: RowShape = {
   expected: 'an object {"question": "…", "answer": "… #### 42"}',
 };
 
-/** Without thousands separators: then nearly all are plain digits, which the grader settles fastest. */
-function gsm8kGold(answer: string): string {
-  const at = answer.lastIndexOf('####');
-  const gold = at < 0 ? '' : answer.slice(at + '####'.length).trim();
-  return /^-?\d{1,3}(?:,\d{3})+$/.test(gold) ? gold.replaceAll(',', '') : gold;
-}
-
 const allLevels = [1, 2, 3, 4, 5];
 
 /** Rows of MATH: the gold answer is the last `\boxed{…}` of `solution`, the level a text such as `Level 3`. */
@@ -204,10 +199,6 @@ export function math500Rows(levels: readonly number[] = allLevels): RowShape {
     }).transform(({ problem, level, answer }) => (levels.includes(level) ? { text: problem, answer } : null)),
     expected: 'an object {"problem": "…", "answer": "42", "level": 3}',
   };
-}
-
-function mathGold(solution: string): string | null {
-  return /\\(?:boxed|fbox)(?![a-zA-Z])/.test(solution) ? extractAnswer(solution) : null;
 }
 
 const letters = 'ABCDEFGHIJ'.split('');
