@@ -3,6 +3,7 @@ import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './finish-reasons.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
+import type { Score } from './measures/comparison.ts';
 import { type PairedTest, pairedTest } from './measures/tests.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
@@ -23,8 +24,8 @@ export type Judged = { readonly answer: string | null; readonly correct: boolean
 /** What the figures need of an outcome: little enough to be held for every question at once, as texts are not. */
 export type Mark = {
   readonly questionId: string;
-  /** The share of the agents' round-1 answers that are right. */
-  readonly single: number;
+  /** How many of the agents' round-1 answers are right. */
+  readonly single: Score;
   readonly majority: boolean;
   readonly debate: boolean;
   readonly cutOff: CutOff;
@@ -33,7 +34,7 @@ export type Mark = {
 export function markOf({ questionId, single, majority, debate, finishReasons }: Outcome): Mark {
   return {
     questionId,
-    single: single.filter(({ correct }) => correct).length / single.length,
+    single: { right: single.filter(({ correct }) => correct).length, of: single.length },
     majority: majority.correct,
     debate: debate.correct,
     cutOff: countCutOff(finishReasons),
@@ -106,7 +107,7 @@ export function evaluate(iteration: number, marks: readonly Mark[], base: readon
   return {
     iteration,
     questions: marks.length,
-    single: accuracy(marks.map(({ single }) => single)),
+    single: accuracy(marks.map(({ single }) => single.right / single.of)),
     majority: accuracy(marks.map(({ majority }) => Number(majority))),
     debate: accuracy(marks.map(({ debate }) => Number(debate))),
     debateVersusBase: pairedTest(

@@ -1,6 +1,8 @@
-import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
+import type { Accuracy } from '../../algorithm/measures/answers.ts';
+import { ratioOverQuestions } from '../../algorithm/measures/ratio.ts';
 import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
-import type { MeasuredExperiment, Scores } from '../read/measured-experiment.ts';
+import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import type { Scores, SeedScore } from '../read/scores.ts';
 
 /** A method, or the majority at equal tokens, which is measured with the debate. */
 export type ContenderKey = MethodName | 'majority-at-equal-tokens';
@@ -66,8 +68,24 @@ export function pooled(scores: readonly (Scores | undefined)[]): Scores {
   return new Map(scores.flatMap((each) => [...(each ?? [])]));
 }
 
-export function meanAccuracy(scores: Scores): Accuracy {
-  return accuracy([...scores.values()].map(({ score }) => score));
+/** An accuracy with the size of its sample. */
+export type MeasuredAccuracy = Accuracy & {
+  /** How many different questions were asked: with several seeds that share questions, fewer than `units`. */
+  readonly questions: number;
+  /** How often questions were asked: once for each seed. */
+  readonly units: number;
+};
+
+/** The mean score of all units. The question is the unit of sampling, with all of its seeds. */
+export function meanAccuracy(scores: Iterable<SeedScore>): MeasuredAccuracy {
+  const ratio = ratioOverQuestions();
+  let units = 0;
+  for (const { question, right, of } of scores) {
+    ratio.add(question, right / of, 1);
+    units += 1;
+  }
+  const { value = NaN, standardError = NaN, questions = 0 } = ratio.result() ?? {};
+  return { accuracy: value, standardError, questions, units };
 }
 
 /** `15`, or `14 to 16`. */
@@ -77,30 +95,31 @@ export function range(values: readonly number[]): string {
 }
 
 /** A contender's accuracy after an iteration. */
-export type CurvePoint = Accuracy & {
+export type CurvePoint = MeasuredAccuracy & {
   readonly iteration: number;
-  readonly units: number;
   readonly bySeed: readonly { readonly seed: number; readonly accuracy: number }[];
   /** The standard deviation of the seeds' accuracies; null with one seed. */
   readonly seedSpread: number | null;
 };
 
-/** Accuracy by iteration, 0 the base model. The standard error is over units; how much seeds differ is the spread. */
+/** Accuracy by iteration, 0 the base model. The standard error is over questions; how much seeds differ is the spread. */
 export function curve({ scores, seeds }: Pick<ScoredContender, 'scores' | 'seeds'>): CurvePoint[] {
   return scores.map((ofIteration, iteration) => {
-    const bySeed = seeds.map((seed) => ({ seed, accuracy: accuracy(ofSeed(ofIteration, seed)).accuracy }));
+    const bySeed = seeds.map((seed) => ({
+      seed,
+      accuracy: meanAccuracy(ofSeed(ofIteration, seed)).accuracy,
+    }));
     return {
       iteration,
-      units: ofIteration.size,
-      ...meanAccuracy(ofIteration),
+      ...meanAccuracy(ofIteration.values()),
       bySeed,
       seedSpread: standardDeviation(bySeed.map((each) => each.accuracy)),
     };
   });
 }
 
-function ofSeed(scores: Scores, seed: number): number[] {
-  return [...scores.values()].filter((each) => each.seed === seed).map(({ score }) => score);
+function ofSeed(scores: Scores, seed: number): SeedScore[] {
+  return [...scores.values()].filter((each) => each.seed === seed);
 }
 
 /** Of a sample, over n - 1. */

@@ -1,10 +1,9 @@
-import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import type { SummaryEffect } from '../../algorithm/measures/flips.ts';
+import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
+import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
-import { compare, type PairedDifference } from './compare.ts';
-import { commonIterations, meanAccuracy, pooled } from './contenders.ts';
-import { pooledRatio } from './measures.ts';
+import { compare } from './compare.ts';
+import { commonIterations, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 
 /** A debate and the majority of as many first answers as cost the same tokens, by the same agents. */
 export type EqualTokensRow = {
@@ -18,7 +17,7 @@ export type EqualTokensRow = {
 };
 
 /** For a method that debates, where the majority was measured: of the base model, and after the last iteration. */
-export function besideDebate(setting: string, experiments: readonly MeasuredExperiment[]): EqualTokensRow[] {
+export function besideDebate(experiments: readonly MeasuredExperiment[]): EqualTokensRow[] {
   const method = experiments[0]?.method;
   if (method === undefined || methods[method].answer !== 'debate') return [];
   return [...new Set([0, commonIterations(experiments) - 1])].flatMap((iteration) => {
@@ -28,14 +27,14 @@ export function besideDebate(setting: string, experiments: readonly MeasuredExpe
     });
     const debate = pooled(both.map(({ scores }) => scores));
     const majority = pooled(both.map(({ votes }) => votes.scores));
-    const difference = compare(debate, majority, [setting, 'equal tokens', method, iteration].join(' '));
+    const difference = compare(debate, majority);
     if (difference === null) return [];
     return [
       {
         iteration,
         votes: both.map(({ votes }) => votes.count),
-        debate: meanAccuracy(debate).accuracy,
-        majority: meanAccuracy(majority).accuracy,
+        debate: meanAccuracy(debate.values()).accuracy,
+        majority: meanAccuracy(majority.values()).accuracy,
         difference,
       },
     ];
@@ -56,28 +55,25 @@ export type SummaryRow = SummaryEffect & {
  * @param all those of the setting
  */
 export function summariesOf(
-  setting: string,
   own: readonly MeasuredExperiment[],
   all: readonly MeasuredExperiment[],
 ): SummaryRow[] {
   const without = all.filter((other) => own.some((each) => differBySummaryAlone(each, other)));
   const last = Math.min(commonIterations(own), commonIterations(without)) - 1;
   return [...new Set([0, last])].flatMap((iteration) => {
-    const effects = own.flatMap(({ iterations }) => iterations[iteration]?.summaries ?? []);
-    if (effects.length === 0) return [];
+    const shown = own
+      .filter(({ hasSummaries }) => hasSummaries)
+      .flatMap(({ iterations }) => iterations[iteration]?.answers ?? []);
+    if (shown.length === 0) return [];
+    const effect = summaryEffect();
+    for (const { question, answers } of shown) effect.add(question, answers);
     const scores = (each: readonly MeasuredExperiment[]) =>
       pooled(each.map(({ iterations }) => iterations[iteration]?.scores));
     return [
       {
         iteration,
-        helped: pooledRatio(effects.map(({ helped }) => helped)),
-        harmed: pooledRatio(effects.map(({ harmed }) => harmed)),
-        net: pooledRatio(effects.map(({ net }) => net)),
-        versusWithout: compare(
-          scores(own),
-          scores(without),
-          [setting, 'summaries', own[0]?.method, iteration].join(' '),
-        ),
+        ...effect.result(),
+        versusWithout: compare(scores(own), scores(without)),
       },
     ];
   });
@@ -99,30 +95,23 @@ function differBySummaryAlone(own: MeasuredExperiment, other: MeasuredExperiment
 /** Zero-shot transfer: a method that learnt on its setting's task, on the questions of another task. */
 export type Transfer = {
   readonly task: string;
-  readonly before: Accuracy;
-  readonly after: Accuracy;
-  readonly units: number;
+  readonly before: MeasuredAccuracy;
+  readonly after: MeasuredAccuracy;
   /** After the last iteration less before; null for a method that learns nothing. */
   readonly change: PairedDifference | null;
 };
 
-export function transferOf(
-  setting: string,
-  experiments: readonly MeasuredExperiment[],
-  learns: boolean,
-): Transfer[] {
+export function transferOf(experiments: readonly MeasuredExperiment[], learns: boolean): Transfer[] {
   const tasks = new Set(experiments.flatMap(({ transfer }) => transfer.map(({ task }) => task)));
   return [...tasks].map((task) => {
     const own = experiments.flatMap(({ transfer }) => transfer.filter((each) => each.task === task));
     const before = pooled(own.map((each) => each.before));
     const after = pooled(own.map((each) => each.after));
-    const purpose = [setting, 'transfer', experiments[0]?.method, task].join(' ');
     return {
       task,
-      before: meanAccuracy(before),
-      after: meanAccuracy(after),
-      units: after.size,
-      change: learns ? compare(after, before, purpose) : null,
+      before: meanAccuracy(before.values()),
+      after: meanAccuracy(after.values()),
+      change: learns ? compare(after, before) : null,
     };
   });
 }

@@ -12,20 +12,10 @@ import {
   type Transfer,
   transferOf,
 } from './effects.ts';
-import {
-  consensusOf,
-  type ConsensusRow,
-  costOf,
-  type DatasetSize,
-  datasetSizes,
-  type MethodDiversity,
-  diversityOf,
-  type FlipRow,
-  flipsOf,
-  type MethodCost,
-  type VoteShare,
-  voteShares,
-} from './measures.ts';
+import { costOf, type MethodCost } from './cost.ts';
+import { type DatasetSize, datasetSizes, type VoteShare, voteShares } from './datasets.ts';
+import { type ConsensusRow, debatesOf, type FlipRow } from './debates.ts';
+import { diversityOf, type MethodDiversity } from './diversity.ts';
 import { type PaperAgreement, paperAgreement } from './paper.ts';
 
 /** Everything in a study's report, in numbers. */
@@ -45,7 +35,7 @@ export type Setting = {
   readonly contenders: readonly Contender[];
   /** Its finished experiments, in the study's order. */
   readonly experiments: readonly Experiment[];
-  /** Whether seeds share held-out questions: their units then depend on each other, and errors are larger than stated. */
+  /** Whether seeds share held-out questions: a question is then one unit of the sample, with all of its seeds. */
   readonly sharedQuestions: boolean;
 };
 
@@ -89,7 +79,7 @@ export async function analyseStudy({ name, experiments, missing }: MeasuredStudy
     comparisons.push(...(await compareAll(setting, scored, reference)));
     settings.push({
       name: setting,
-      contenders: await Promise.all(scored.map((each) => describe(setting, each, own))),
+      contenders: await Promise.all(scored.map((each) => describe(each, own))),
       experiments: own.map(({ name: experiment, method, seed, config, result }) => ({
         name: experiment,
         method,
@@ -103,22 +93,18 @@ export async function analyseStudy({ name, experiments, missing }: MeasuredStudy
   return { name, reference, settings, comparisons: withHolm(comparisons), missing };
 }
 
-async function describe(
-  setting: string,
-  scored: ScoredContender,
-  all: readonly MeasuredExperiment[],
-): Promise<Contender> {
+async function describe(scored: ScoredContender, all: readonly MeasuredExperiment[]): Promise<Contender> {
   const { key, title, learns, seeds } = scored;
   const points = curve(scored);
   await otherWork();
-  const own = measuresOf(setting, scored, all, points);
+  const own = measuresOf(scored, all, points);
   return {
     key,
     title,
     learns,
     seeds,
     curve: points,
-    endurance: endurance(scored, points, setting),
+    endurance: endurance(scored, points),
     tokens: own === null ? tokensOfVotes(all) : own.cost.tokens,
     own,
   };
@@ -133,7 +119,6 @@ function tokensOfVotes(all: readonly MeasuredExperiment[]): number | null {
 }
 
 function measuresOf(
-  setting: string,
   { key, learns }: ScoredContender,
   all: readonly MeasuredExperiment[],
   points: readonly CurvePoint[],
@@ -145,13 +130,12 @@ function measuresOf(
     config,
     agreements: points.map((point) => paperAgreement(config, point)),
     cost: costOf(own, points.at(-1)?.accuracy ?? NaN),
-    flips: flipsOf(own),
-    summaries: summariesOf(setting, own, all),
-    consensus: consensusOf(own),
+    summaries: summariesOf(own, all),
+    ...debatesOf(own),
     datasets: datasetSizes(own),
     votes: voteShares(own),
-    besideDebate: besideDebate(setting, own),
-    transfer: transferOf(setting, own, learns),
+    besideDebate: besideDebate(own),
+    transfer: transferOf(own, learns),
     diversity: diversityOf(own),
   };
 }
@@ -163,12 +147,12 @@ function referenceOf(experiments: readonly Pick<MeasuredExperiment, 'method'>[])
 
 /** Whether a question of one seed is also one of another. All methods of a seed have the same questions. */
 function sharesQuestions(experiments: readonly MeasuredExperiment[]): boolean {
-  const seedsOf = new Map<string, number>();
+  const seeds = new Map<string, number>();
   return experiments.some(({ seed, iterations }) =>
-    [...(iterations[0]?.scores.values() ?? [])].some(({ text }) => {
-      const before = seedsOf.get(text);
-      seedsOf.set(text, seed);
-      return before !== undefined && before !== seed;
+    (iterations[0]?.answers ?? []).some(({ question }) => {
+      const before = seeds.get(question) ?? seed;
+      seeds.set(question, seed);
+      return before !== seed;
     }),
   );
 }

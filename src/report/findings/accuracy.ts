@@ -5,14 +5,9 @@ import type { EqualTokensRow } from '../analyse/effects.ts';
 import { type Contender, type Setting, type StudyAnalysis, titleOf } from '../analyse/study.ts';
 import { differenceInWords, type Finding, finding, findingOfEach } from './finding.ts';
 
-/** What a comparison shows: nothing, unless Holm's p-value is below 0.05 and the test and the mean point the same way. */
-export function verdictOn({
-  adjusted,
-  difference,
-  wins,
-  losses,
-}: ContenderComparison): 'better' | 'worse' | 'neither' {
-  if (adjusted >= 0.05 || Math.sign(wins - losses) !== Math.sign(difference)) return 'neither';
+/** What a comparison shows: nothing, unless Holm's p-value is below 0.05. */
+export function verdictOn({ adjusted, difference }: ContenderComparison): 'better' | 'worse' | 'neither' {
+  if (adjusted >= 0.05) return 'neither';
   return difference > 0 ? 'better' : 'worse';
 }
 
@@ -62,9 +57,11 @@ function othersInWords(some: number, all: number): string {
   return all === 2 ? 'both others' : `all ${all} others`;
 }
 
-function questionsInWords({ units, bySeed }: CurvePoint): string {
-  const seeds = bySeed.length === 1 ? '' : `, those of ${bySeed.length} seeds together`;
-  return `${count(units)} held-out questions${seeds}`;
+function questionsInWords({ questions, units, bySeed }: CurvePoint): string {
+  if (bySeed.length === 1) return `${count(questions)} held-out questions`;
+  return units === questions
+    ? `${count(questions)} held-out questions, those of ${bySeed.length} seeds together`
+    : `${count(units)} answers to ${count(questions)} held-out questions, as ${bySeed.length} seeds share some of them`;
 }
 
 /** Whether each method's gains last over further iterations. Nothing for studies of one iteration. */
@@ -120,7 +117,7 @@ function besideMajorityInWords(
   subject: string,
   { debate, majority, votes, difference }: EqualTokensRow,
 ): Finding {
-  const shown = difference.pValue < 0.05 && difference.low * difference.high > 0;
+  const shown = difference.pValue < 0.05;
   const verdict = shown
     ? difference.difference > 0
       ? 'was better than'

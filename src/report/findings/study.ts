@@ -47,10 +47,6 @@ function limits({ settings, missing, comparisons, reference }: StudyAnalysis): s
       `Without a finished experiment of the method that others are compared with, nothing is tested on ${listed(withoutReference)}.`,
     ),
     ofSeeds(new Set(contenders.flatMap(({ seeds }) => seeds)).size),
-    ...only(
-      settings.some(({ sharedQuestions }) => sharedQuestions),
-      'Seeds share held-out questions and are pooled as if they did not: the errors are somewhat larger than stated.',
-    ),
     ...ofGoldLabels(contenders),
     ...ofMissingVotes(contenders),
     ...ofDiversity(contenders),

@@ -1,5 +1,5 @@
-import type { Ratio } from '../../algorithm/measures/tests.ts';
-import type { DiversityMeasure } from '../analyse/measures.ts';
+import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { DiversityMeasure } from '../analyse/diversity.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type FlipsData, flipsChart } from '../charts/flips.ts';
 import {

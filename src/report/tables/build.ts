@@ -1,4 +1,5 @@
-import type { DifferenceInterval, Ratio } from '../../algorithm/measures/tests.ts';
+import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
 import { pValue } from '../../text/figures.ts';
 import type { Contender, StudyAnalysis } from '../analyse/study.ts';
 import { absent, type Cell, type Column, figure, name, type Table } from './table.ts';

@@ -125,7 +125,7 @@ function notes(analysis: StudyAnalysis, withPaper: boolean): string[] {
     ...(analysis.comparisons.length === 0
       ? []
       : [
-          `Marks: differs from ${titleIn(analysis, analysis.reference)} on the same questions (McNemar’s exact test, Holm’s correction over all methods and settings): * p < 0.05, ** p < 0.01, *** p < 0.001.`,
+          `Marks: differs from ${titleIn(analysis, analysis.reference)} on the same questions (exact sign-flip test, Holm’s correction over all methods and settings): * p < 0.05, ** p < 0.01, *** p < 0.001.`,
         ]),
     ...(withPaper
       ? [

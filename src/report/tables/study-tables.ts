@@ -1,5 +1,5 @@
 import { range } from '../analyse/contenders.ts';
-import { resamples } from '../analyse/compare.ts';
+import { resamples } from '../../algorithm/measures/comparison.ts';
 import { type StudyAnalysis, titleOf } from '../analyse/study.ts';
 import {
   build,
@@ -50,6 +50,7 @@ const tables = {
     columns: [
       names('after', 'Iterations', (each) => `${each.iterations.reference} against ${each.iterations.other}`),
       differences('difference', 'Difference', (each) => each),
+      figures('questions', 'On', 'questions', (each) => each.questions, 0),
       figures('wins', 'Won', 'questions', (each) => each.wins, 0),
       figures('losses', 'Lost', 'questions', (each) => each.losses, 0),
       pValues('p', 'p', (each) => each.pValue),
@@ -58,8 +59,7 @@ const tables = {
     notes: (analysis) => {
       const title = referenceTitle(analysis);
       return [
-        `Difference: ${title} less the other, in percentage points; from and to: its paired 95 % bootstrap interval (${resamples} draws of questions). Won: questions that only ${title} has right. p: McNemar’s exact test, two-sided; Holm’s correction is over all tests after one iteration, and over all after the last.`,
-        'For a method that answers once, the difference is of the mean over its agents’ answers, and the test is of agent 1’s.',
+        `Difference: ${title} less the other, in percentage points; from and to: its paired 95 % bootstrap interval (${resamples} draws of questions). A question is counted once, with all of its answers and seeds. Won: questions that ${title} has right more often. p: the exact two-sided sign-flip test of the same difference, which for one answer a question is McNemar’s; Holm’s correction is over all tests after one iteration, and over all after the last.`,
       ];
     },
   }),
@@ -140,7 +140,7 @@ const tables = {
       pValues('p', 'p', ({ difference }) => difference.pValue),
     ],
     notes: [
-      'Majority: the same agents vote with as many first answers as cost the tokens of their debate, read and written: what a debate has to beat to be worth its price. From and to: the difference’s paired 95 % bootstrap interval. p: McNemar’s exact test, not corrected.',
+      'Majority: the same agents vote with as many first answers as cost the tokens of their debate, read and written: what a debate has to beat to be worth its price. From and to: the difference’s paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
     ],
   }),
 
@@ -189,7 +189,7 @@ const tables = {
       pValues('p', 'p', ({ versusWithout }) => versusWithout?.pValue),
     ],
     notes: [
-      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, ± one standard error over questions. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: McNemar’s exact test, not corrected.',
+      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, ± one standard error over questions. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
     ],
   }),
 

@@ -100,7 +100,13 @@ export const exampleSchema = z.strictObject({
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
 const ratioSchema = z
-  .strictObject({ value: z.number(), standardError: z.number(), of: z.number() })
+  .strictObject({
+    value: z.number(),
+    standardError: z.number(),
+    of: z.number(),
+    /** Absent in documents of earlier versions. */
+    questions: z.number().int().optional(),
+  })
   .nullable();
 const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse: ratioSchema });
 
@@ -146,6 +152,8 @@ export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
   /** For a majority at equal tokens: the number of answers. */
   votes: z.number().int().optional(),
+  /** How many answers, in all rounds, could not be read. Records of older versions do not have it. */
+  unreadable: z.strictObject({ answers: z.number().int(), of: z.number().int() }).optional(),
   tokens: tokensSchema,
   seconds: z.number(),
 });

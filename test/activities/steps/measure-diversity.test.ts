@@ -161,6 +161,7 @@ describe('the diversity of agents', () => {
       value: expect.closeTo(value, 9),
       standardError: expect.closeTo(0, 6),
       of: 3,
+      questions: 3,
     });
     expect(found).toEqual({
       iteration: 1,
@@ -187,7 +188,7 @@ describe('the diversity of agents', () => {
     const { measured } = await debated(1, 'vllm', server.url);
     const { nllOfOthers, betweenAgents, fromBase } = await measured(agentsWith([base, base, base]));
     expect(nllOfOthers!.value).toBeCloseTo(0.7, 9);
-    const nothing = { value: 0, standardError: 0, of: 1 };
+    const nothing = { value: 0, standardError: 0, of: 1, questions: 1 };
     expect(betweenAgents).toEqual({ perToken: nothing, perResponse: nothing });
     expect(fromBase).toEqual({ perToken: nothing, perResponse: nothing });
     // The prompt without a response, and with each of three.

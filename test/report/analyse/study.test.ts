@@ -69,6 +69,28 @@ describe('several seeds', () => {
     expect(analysis.settings[0]!.sharedQuestions).toBe(false);
   });
 
+  it('that ask the same questions count a question once, with all of its seeds: in errors, intervals and tests', async () => {
+    const sharing = (method: 'debate' | 'multiagent-ft', seed: number, ...right: number[]): Script => ({
+      method,
+      seed,
+      iterations: right.map(debateRight),
+      // Spelling that makes no other question.
+      text: (index) => (seed === 0 ? `Question ${index}` : ` question  ${index}`),
+    });
+    const three = await analysed(
+      [0, 1, 2].flatMap((seed) => [sharing('debate', seed, 20), sharing('multiagent-ft', seed, 20, 26)]),
+    );
+    const [compared] = three.comparisons;
+    expect(compared).toMatchObject({ questions: 40, units: 120, wins: 6, losses: 0, pValue: 2 / 2 ** 6 });
+    const alone = await analysed([sharing('debate', 0, 20), sharing('multiagent-ft', 0, 20, 26)]);
+    expect(compared).toMatchObject({ low: alone.comparisons[0]!.low, high: alone.comparisons[0]!.high });
+    const [point] = row(three, 'debate').curve;
+    expect(point!.standardError).toBeCloseTo(Math.sqrt(0.25 / 40), 12);
+    // What is counted in debates has the errors of 40 questions too.
+    const shares = (analysis: StudyAnalysis) => row(analysis, 'multiagent-ft').own!.flips[0]!.rightToRight;
+    expect(shares(three)!.standardError).toBeCloseTo(shares(alone)!.standardError, 12);
+  });
+
   it('that ask the same questions are told of, as their units depend on each other', async () => {
     const analysis = await analysed(
       [0, 1].map((seed) => ({
