@@ -35,7 +35,7 @@ export function lastHashLine(text: string): Statement | null {
 function hashAnswer(line: string): string | null {
   const rest = line
     .replace(/^#+\s*:?\s*/, '')
-    .replace(/\*\*|`/g, '')
+    .replace(/\*\*|__|`|^\*|\*$/g, '')
     .trim();
   if (/^\d+[.):]\s+\S|^\d+\s+[A-Z][a-z]+\s+\S/.test(rest)) return null;
   if (!/^(?:[-+−$€£\\([{.\d]|(?:yes|no|true|false|[A-J])\W*$)/i.test(rest)) return null;
@@ -54,12 +54,12 @@ const NOUN = [
   'ответ|antwoord',
 ].join('|');
 const VERB = [
-  'is|are|was|would be|must be|should be|will be|has to be|seems to be|appears to be|turns out to be|comes (?:out )?to(?: be)?|works out to(?: be)?|equals|becomes|remains',
+  'is|are|was|(?:would|must|should|will|has to)(?:\\s(?:then|therefore|thus|also))? be|can be (?:written|expressed|given) as|seems to be|appears to be|turns out to be|comes (?:out )?to(?: be)?|works out to(?: be)?|equals|becomes|remains',
   'ist|lautet|beträgt|wäre|est|serait|sera|es|sería|será|è|é',
 ].join('|');
 const LINK = `(?:,?\\s(?:then|therefore|thus|hence|clearly|indeed|donc|daher|also|somit),?)?["'*_}\\s]{0,4}(?:(?<=[\\s*_}"'])(?:${VERB})(?![\\p{L}\\d_])|=>|=|:|：|→)`;
 const ABOUT = [
-  '(?:\\s{1,4}(?:to|of|for|among|from|here|auf|der|des|zur?|zum|à|au|de|du|a|al|del|della|do|da)(?:\\s[^.\\n:]{0,80}?)?',
+  '(?:\\s{1,4}(?:to|of|for|among|from|here|auf|der|des|zur?|zum|à|au|de|du|a|al|del|della|do|da)(?:\\s(?:"[^"\\n]{0,200}"|“[^”\\n]{0,200}”|[^.\\n:"“]){0,80}?)?',
   "|\\s{1,4}(?:that\\s)?(?:I|we|you)(?:['’]re)?\\s[^.\\n:,]{0,40}?)?",
   '(?:\\s{0,2}\\([^()\\n]{0,40}\\))?',
 ].join('');

@@ -22,14 +22,14 @@ export function valueAt(following: string): string | null {
     return shortValue(stated(withoutFillers(content)), true);
   }
   const line = withoutFillers(text.split('\n', 1)[0] ?? '');
-  const sentence = (SENTENCE.exec(line)?.[0] ?? line).replace(/<\/\w+>.*$/, '');
+  const sentence = (SENTENCE.exec(line)?.[0] ?? line).replace(/<(?:\/\w+>|\|).*$/, '');
   if (/^\s*[?？]/.test(line.slice(sentence.length))) return null;
   return shortValue(stated(sentence), false);
 }
 
 /** Marks, tags and words between "the answer is" and a value, across lines: `</b>`, "simple:", "as follows:". */
 const LEADING =
-  /^(?:[*_\s:：,>"'`}“”|]|<\/?\w{1,10}>)*(?:(?:very |quite |therefore |thus )?(?:simple|simply|clear|obvious|easy|straightforward|the following|as follows|this|thus|therefore)\s*[:：]\s*)?/i;
+  /^(?:[*_=\s:：,>"'`}“”|]|<\/?\w{1,10}>)*(?:(?:very |quite |therefore |thus )?(?:simple|simply|clear|obvious|easy|straightforward|the following|as follows|this|thus|therefore)\s*[:：]\s*)?/i;
 
 const MATH = /^(?:\$\$([^$]+)\$\$|\\\[([^]+?)\\\]|\$([^$\n]+)\$|\\\(([^]+?)\\\))/;
 
@@ -63,7 +63,7 @@ function withoutFillers(text: string): string {
 
 /** Words behind which no value goes on. */
 const TURN =
-  /,\s+(?!(?:and|or|und|oder|et|ou|y|o)\b)\p{L}{3,}.*$|\s+(?:because|since|which|that|where|if|when|weil|denn|da|car|puisque|parce|porque|ya|rather than|instead of)(?!\p{L}).*$|,?\s+(?:and|but)?\s*\bnot\b.*$|(?<=\d%?)\s+of (?:the|all|its|her|his|their)(?!\p{L}).*$|\s+(?:in (?:total|all)|altogether|overall)(?!\p{L}).*$|\s*[，；；]\s*(?:因为|所以|即).*$/su;
+  /,\s+(?!(?:and|or|und|oder|et|ou|y|o)\b)\p{L}{3,}.*$|\s+(?:because|since|which|that|where|if|when|but|however|though|although|so|aber|mais|pero|weil|denn|da|car|puisque|parce|porque|ya|rather than|instead of)(?!\p{L}).*$|,?\s+(?:and|but)?\s*\bnot\b.*$|(?<=\d%?)\s+of (?:the|all|its|her|his|their)(?!\p{L}).*$|\s+(?:in (?:total|all)|altogether|overall)(?!\p{L}).*$|\s*[，；；]\s*(?:因为|所以|即).*$/su;
 
 /** `The largest $n$ is 34`, `She has 12 apples left`: the value behind the verb. Behind "has" it is the only number. */
 const SUBJECT = /^[^$\\\d]*[a-z$]\s+(?:is|are|equals)\s+|^[^\n]*\$\s+(?:is|are|equals|=)\s+/i;
@@ -217,7 +217,7 @@ const RESULTS =
 
 /** Without Markdown, the dollar signs of mathematics and of money, closing punctuation and thousands commas. */
 export function clean(raw: string, formula = false): string | null {
-  let text = raw.replace(/\*\*|__|`/g, '').trim();
+  let text = raw.replace(/\*\*|__|==|`/g, '').trim();
   for (let before = ''; before !== text;) {
     before = text;
     text = text
