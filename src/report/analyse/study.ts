@@ -2,7 +2,7 @@ import { setImmediate as otherWork } from 'node:timers/promises';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
-import { compareAll, type ContenderComparison, type Endurance, endurance, withHolm } from './compare.ts';
+import { compareAll, type ContenderComparison, withHolm } from './compare.ts';
 import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredContender } from './contenders.ts';
 import {
   type EqualTokensRow,
@@ -16,6 +16,7 @@ import { costOf, type MethodCost } from './cost.ts';
 import { type DatasetSize, datasetSizes, type VoteShare, voteShares } from './datasets.ts';
 import { type ConsensusRow, debatesOf, type FlipRow } from './debates.ts';
 import { diversityOf, type MethodDiversity } from './diversity.ts';
+import { type Course, courseOf, type Endurance, endurances } from './endurance.ts';
 import { type PaperAgreement, paperAgreement } from './paper.ts';
 
 /** Everything in a study's report, in numbers. */
@@ -71,7 +72,7 @@ export type MethodMeasures = {
 /** Computes everything from the measured experiments. Yields to other work of this process in between, so that heartbeats go out. */
 export async function analyseStudy({ name, experiments, missing }: MeasuredStudy): Promise<StudyAnalysis> {
   const reference = referenceOf([...experiments, ...missing]);
-  const settings: Setting[] = [];
+  const settings: Described[] = [];
   const comparisons = [];
   for (const setting of new Set(experiments.map(({ experiment }) => experiment))) {
     const own = experiments.filter(({ experiment }) => experiment === setting);
@@ -90,10 +91,31 @@ export async function analyseStudy({ name, experiments, missing }: MeasuredStudy
       sharedQuestions: sharesQuestions(own),
     });
   }
-  return { name, reference, settings, comparisons: withHolm(comparisons), missing };
+  return { name, reference, settings: withEndurance(settings), comparisons: withHolm(comparisons), missing };
 }
 
-async function describe(scored: ScoredContender, all: readonly MeasuredExperiment[]): Promise<Contender> {
+/** A setting before the methods' courses are judged, which is done for all of them together. */
+type Described = Omit<Setting, 'contenders'> & {
+  readonly contenders: readonly (Omit<Contender, 'endurance'> & { readonly course: Course | null })[];
+};
+
+function withEndurance(settings: readonly Described[]): Setting[] {
+  const all = settings.flatMap(({ contenders: described }) => described);
+  const verdicts = endurances(all.map(({ course }) => course));
+  const found = new Map(all.map((each, index) => [each, verdicts[index] ?? null]));
+  return settings.map((setting) => ({
+    ...setting,
+    contenders: setting.contenders.map((each) => {
+      const { course: _, ...contender } = each;
+      return { ...contender, endurance: found.get(each) ?? null };
+    }),
+  }));
+}
+
+async function describe(
+  scored: ScoredContender,
+  all: readonly MeasuredExperiment[],
+): Promise<Described['contenders'][number]> {
   const { key, title, learns, seeds } = scored;
   const points = curve(scored);
   await otherWork();
@@ -104,7 +126,7 @@ async function describe(scored: ScoredContender, all: readonly MeasuredExperimen
     learns,
     seeds,
     curve: points,
-    endurance: endurance(scored, points),
+    course: courseOf(scored, points),
     tokens: own === null ? tokensOfVotes(all) : own.cost.tokens,
     own,
   };

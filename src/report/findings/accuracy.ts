@@ -1,5 +1,6 @@
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ContenderComparison } from '../analyse/compare.ts';
+import type { Endurance } from '../analyse/endurance.ts';
 import { type CurvePoint, range } from '../analyse/contenders.ts';
 import type { EqualTokensRow } from '../analyse/effects.ts';
 import { type Contender, type Setting, type StudyAnalysis, titleOf } from '../analyse/study.ts';
@@ -70,20 +71,29 @@ export function gainsLast({ contenders }: Setting): Finding[] {
     const { change = null, verdict = 'one iteration', best = 0 } = contender.endurance ?? {};
     return change === null ? [] : [{ contender, change, verdict, best }];
   });
-  const those = (wanted: string) =>
+  const those = (wanted: Endurance['verdict']) =>
     changed
       .filter(({ verdict }) => verdict === wanted)
       .map(
         ({ contender, change, best }) =>
-          `${contender.title}: ${differenceInWords(change)}${bestInWords(contender, best)}`,
+          `${contender.title}: ${differenceInWords(change)}, ${chance(change.adjusted)} by Holm${bestInWords(contender, best)}`,
       );
+  const course = 'From the first iteration to the last,';
   return [
-    ...findingOfEach('From the first iteration to the last, these went on gaining:', those('rose')),
-    ...findingOfEach('From the first iteration to the last, these fell:', those('fell')),
     ...findingOfEach(
-      'From the first iteration to the last, these neither clearly gained nor fell:',
-      those('neither'),
+      `${course} these went on gaining: the last iteration is better than each one before.`,
+      those('went on gaining'),
     ),
+    ...findingOfEach(
+      `${course} these gained, but the last iteration is not shown to be better than the best one before it:`,
+      those('gained early'),
+    ),
+    ...findingOfEach(
+      'The last iteration of these is worse than their best one, which counts as found by hindsight:',
+      those('fell from its best'),
+    ),
+    ...findingOfEach(`${course} these fell:`, those('fell')),
+    ...findingOfEach(`${course} these neither clearly gained nor fell:`, those('neither')),
   ];
 }
 

@@ -121,10 +121,18 @@ const tables = {
       percents('first', 'First', ({ curve }) => curve[1]?.accuracy),
       percents('last', 'Last', ({ curve }) => curve.at(-1)?.accuracy),
       differences('change', 'Change', ({ endurance }) => endurance.change),
+      pValues('p_holm', 'p by Holm', ({ endurance }) => endurance.change?.adjusted),
+      percents(
+        'since_best',
+        'Last less best before',
+        ({ endurance }) => endurance.sinceBest?.difference,
+        'points',
+      ),
+      pValues('p_since_best', 'p by Holm, best', ({ endurance }) => endurance.sinceBest?.adjusted),
       names('verdict', 'Verdict', ({ endurance }) => endurance.verdict),
     ],
     notes: [
-      'First, last: after iteration 1 and after the last. Change: the last less the first on the same questions; from and to: its paired 95 % bootstrap interval; it rose or fell where 0 is outside the interval. These are not corrected for their number. The best iteration is picked by hindsight, so its accuracy is somewhat too high.',
+      'First, last: after iteration 1 and after the last. Change: the last less the first on the same questions; from and to: its paired 95 % bootstrap interval. Last less best before: the last iteration less the best of those before it. p: exact sign-flip tests, with Holm’s correction over all methods of the study. The best iteration is picked by hindsight, so its accuracy looks better than it is: the p-value of a fall from it is also multiplied by the number of iterations before the last. A method went on gaining only where the last iteration is better than every one before.',
     ],
   }),
 

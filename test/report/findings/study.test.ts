@@ -88,7 +88,9 @@ describe('what a study shows', () => {
       { method: 'single-agent', iterations: [right(30), right(60), right(40)] },
       { method: 'multiagent-ft', iterations: [right(30), right(60), right(80)] },
     ]);
-    const at = shows.indexOf('From the first iteration to the last, these went on gaining:');
+    const at = shows.indexOf(
+      'From the first iteration to the last, these went on gaining: the last iteration is better than each one before.',
+    );
     expect(shows[at + 1]).toMatch(/^Multiagent FT: \+20\.0 points.*, and best at the end$/);
     expect(shows[at + 2]).toBe('From the first iteration to the last, these fell:');
     expect(shows[at + 3]).toMatch(
