@@ -33,7 +33,7 @@ export type ContenderComparison = PairedDifference & {
 type Uncorrected = Omit<ContenderComparison, 'adjusted'>;
 
 /**
- * Compares the reference with each other contender of a setting, at both moments, or at the first alone where the two are the same.
+ * Compares the reference with each other method of a setting (votes of trained agents stand beside their own debates), at both moments, or at the first alone where the two are the same.
  * Yields to other work of this process between comparisons, so that heartbeats go out.
  */
 export async function compareAll(
@@ -45,7 +45,7 @@ export async function compareAll(
   if (own === undefined) return [];
   const found: Uncorrected[] = [];
   for (const other of all) {
-    if (other.key === reference) continue;
+    if (other.key === reference || other.votesOf !== null) continue;
     for (const { moment, iterations } of moments(own, other)) {
       await otherWork();
       const scores = { own: own.scores[iterations.reference], other: other.scores[iterations.other] };

@@ -35,13 +35,16 @@ export type Course = Pick<Endurance, 'best'> & {
   readonly before: number;
 };
 
-/** Null for a contender that learns nothing, or was never trained. */
-export function courseOf({ learns, scores }: ScoredContender, points: readonly CurvePoint[]): Course | null {
+/** Null for a contender that learns nothing or was never trained, and for votes of another contender's agents. */
+export function courseOf(
+  { learns, votesOf, scores }: ScoredContender,
+  points: readonly CurvePoint[],
+): Course | null {
   const trained = points.slice(1);
   const best = bestOf(trained);
   const bestBefore = bestOf(trained.slice(0, -1));
   const last = scores.at(-1);
-  if (!learns || best === undefined || last === undefined) return null;
+  if (!learns || votesOf !== null || best === undefined || last === undefined) return null;
   const against = (iteration: number | undefined) => {
     const before = iteration === undefined ? undefined : scores[iteration];
     return before === undefined ? null : compare(last, before);

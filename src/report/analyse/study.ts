@@ -7,6 +7,8 @@ import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredConte
 import {
   type EqualTokensRow,
   besideDebate,
+  besideFirstVote,
+  type FirstVoteRow,
   summariesOf,
   type SummaryRow,
   type Transfer,
@@ -44,12 +46,12 @@ export type Setting = {
 export type Experiment = Pick<MeasuredExperiment, 'name' | 'method' | 'seed' | 'config' | 'result'>;
 
 /** A method in a setting, its seeds pooled. */
-export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'seeds'> & {
+export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'votesOf' | 'seeds'> & {
   readonly curve: readonly CurvePoint[];
   readonly endurance: Endurance | null;
   /** All tokens that it took, the mean of its seeds; null where none were counted. */
   readonly tokens: number | null;
-  /** Null for the majority at equal tokens: it is measured in the debate's experiment. */
+  /** Null for votes: they are measured in the experiments of the method whose agents vote. */
   readonly own: MethodMeasures | null;
 };
 
@@ -64,6 +66,7 @@ export type MethodMeasures = {
   readonly consensus: readonly ConsensusRow[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
+  readonly firstVotes: readonly FirstVoteRow[];
   readonly besideDebate: readonly EqualTokensRow[];
   readonly transfer: readonly Transfer[];
   readonly diversity: MethodDiversity;
@@ -116,7 +119,7 @@ async function describe(
   scored: ScoredContender,
   all: readonly MeasuredExperiment[],
 ): Promise<Described['contenders'][number]> {
-  const { key, title, learns, seeds } = scored;
+  const { key, title, learns, votesOf, seeds } = scored;
   const points = curve(scored);
   await otherWork();
   const own = measuresOf(scored, all, points);
@@ -124,10 +127,11 @@ async function describe(
     key,
     title,
     learns,
+    votesOf,
     seeds,
     curve: points,
     course: courseOf(scored, points),
-    tokens: own === null ? tokensOfVotes(all) : own.cost.tokens,
+    tokens: own !== null ? own.cost.tokens : votesOf === null ? tokensOfVotes(all) : null,
     own,
   };
 }
@@ -156,6 +160,7 @@ function measuresOf(
     ...debatesOf(own),
     datasets: datasetSizes(own),
     votes: voteShares(own),
+    firstVotes: besideFirstVote(own),
     besideDebate: besideDebate(own),
     transfer: transferOf(own, learns),
     diversity: diversityOf(own),

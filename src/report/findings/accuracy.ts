@@ -1,8 +1,9 @@
+import { holm } from '../../algorithm/measures/tests.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ContenderComparison } from '../analyse/compare.ts';
 import type { Endurance } from '../analyse/endurance.ts';
 import { type CurvePoint, range } from '../analyse/contenders.ts';
-import type { EqualTokensRow } from '../analyse/effects.ts';
+import type { EqualTokensRow, FirstVoteRow } from '../analyse/effects.ts';
 import { type Contender, type Setting, type StudyAnalysis, titleOf } from '../analyse/study.ts';
 import { differenceInWords, type Finding, finding, findingOfEach } from './finding.ts';
 
@@ -109,7 +110,7 @@ export function besideMajority({ reference }: StudyAnalysis, { contenders }: Set
   const debate = contenders.find(({ key }) => key === 'debate');
   const trained = contenders.find(({ key, learns }) => key === reference && learns);
   const before = (debate ?? trained)?.own?.besideDebate.find(({ iteration }) => iteration === 0);
-  const after = trained?.own?.besideDebate.find(({ iteration }) => iteration > 0);
+  const after = trained?.own?.besideDebate.findLast(({ iteration }) => iteration > 0);
   return [
     ...(before === undefined ? [] : [besideMajorityInWords('Before any training, debating', before)]),
     ...(after === undefined || trained === undefined
@@ -135,6 +136,49 @@ function besideMajorityInWords(
     : 'was not shown to differ from';
   return finding(
     `${subject} ${verdict} a majority of as many first answers as cost the same tokens (${percent(debate)} against ${percent(majority)} of ${range(votes)} answers: ${differenceInWords(difference)}, ${chance(difference.pValue)}).`,
+  );
+}
+
+/** What the rounds after the first do to trained agents: where their debate is worse than the vote over its own first answers. */
+export function besideFirstVote({ reference }: StudyAnalysis, { contenders }: Setting): Finding[] {
+  const trained = contenders.flatMap(({ key, title, own }) =>
+    (own?.firstVotes ?? [])
+      .filter(({ iteration }) => iteration > 0)
+      .map((each) => ({ key, title, ...each, last: own?.firstVotes.at(-1) === each })),
+  );
+  const adjusted = holm(trained.map(({ difference }) => difference.pValue));
+  const worse = trained.flatMap(({ title, iteration, debate, vote, difference }, index) => {
+    const p = adjusted[index] ?? 1;
+    if (p >= 0.05 || difference.difference > 0) return [];
+    return [
+      `${title} after ${iterationsInWords(iteration)}: ${percent(debate)} against ${percent(vote)}: ${differenceInWords(difference)}, won ${count(difference.wins)}, lost ${count(difference.losses)}, ${chance(p)} by Holm`,
+    ];
+  });
+  const own = trained.find(({ key, last }) => key === reference && last);
+  return [
+    ...(own === undefined ? [] : [firstVoteInWords(own)]),
+    ...findingOfEach(
+      'After training, these debates are worse than the vote over their own first answers, so their later rounds do harm:',
+      worse,
+    ),
+  ];
+}
+
+function firstVoteInWords({
+  title,
+  iteration,
+  debate,
+  vote,
+  difference,
+}: FirstVoteRow & { title: string }): Finding {
+  const verdict =
+    difference.pValue >= 0.05
+      ? 'was not shown to differ from'
+      : difference.difference > 0
+        ? 'was better than'
+        : 'was worse than';
+  return finding(
+    `After ${iterationsInWords(iteration)} of ${title}, debating ${verdict} the vote over the same agents’ first answers (${percent(debate)} against ${percent(vote)}: ${differenceInWords(difference)}, won ${count(difference.wins)}, lost ${count(difference.losses)}, ${chance(difference.pValue)}).`,
   );
 }
 

@@ -114,6 +114,23 @@ export const accuracyTables = {
     ],
   }),
 
+  /** Every debate beside the vote over its own first answers. */
+  'first-vote': tableOf(ofContenders(({ own }) => own?.firstVotes ?? []))({
+    caption: 'Debate and vote over its own first answers',
+    columns: [
+      iterations(),
+      percents('debate', 'Debate', ({ debate }) => debate),
+      percents('vote', 'Vote over first answers', ({ vote }) => vote),
+      differences('difference', 'Difference', ({ difference }) => difference),
+      figures('wins', 'Won', 'questions', ({ difference }) => difference.wins, 0),
+      figures('losses', 'Lost', 'questions', ({ difference }) => difference.losses, 0),
+      pValues('p', 'p', ({ difference }) => difference.pValue),
+    ],
+    notes: [
+      'The same agents and the same first answers: the difference is what the rounds after the first did. Won: questions that the debate got right and the vote did not. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
+    ],
+  }),
+
   /** Every debate beside the majority of as many first answers as cost the same tokens. */
   'equal-tokens': tableOf(ofContenders(({ own }) => own?.besideDebate ?? []))({
     caption: 'Debate and majority at equal tokens',

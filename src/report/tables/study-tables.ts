@@ -17,7 +17,7 @@ export function studyTables(analysis: StudyAnalysis) {
     comparisons: of('comparisons'),
     iterations: of('iterations', 'seeds'),
     gains: of('gains'),
-    equalTokens: of('equal-tokens'),
+    equalTokens: of('first-vote', 'equal-tokens'),
     diversity: of('diversity'),
     flips: of('flips', 'summaries', 'consensus'),
     cost: of('cost'),

@@ -240,6 +240,8 @@ describe('the majority at equal tokens', () => {
       'Majority at equal tokens (of 7)',
       'Debate',
       'Multiagent FT',
+      'Multiagent FT: vote over first answers',
+      'Multiagent FT: majority at equal tokens (of 5)',
     ]);
     expect(row(analysis, 'majority-at-equal-tokens').curve[0]!.accuracy).toBeCloseTo(25 / 40, 12);
     expect(against(analysis, 'majority-at-equal-tokens', 'first')).toMatchObject({ wins: 5, losses: 0 });
@@ -255,6 +257,48 @@ describe('the majority at equal tokens', () => {
       { iteration: 1, votes: [5], debate: 0.75, majority: 0.7 },
     ]);
     expect(beside[1]!.difference).toMatchObject({ wins: 2, losses: 0, pValue: 0.5 });
+  });
+});
+
+describe('votes of trained agents', () => {
+  // The first answers are right on 30 of 40 questions; the debate saves 4 others and spoils 18.
+  const spoilt = [
+    ...times(12, 'RRR>RRR'),
+    ...times(18, 'RRW>WWW'),
+    ...times(4, 'WWW>RRR'),
+    ...times(6, 'WWW>WWW'),
+  ];
+  const scripts: Script[] = [
+    { method: 'debate', iterations: [debateRight(20)] },
+    { method: 'star', iterations: [debateRight(20), debateRight(24)] },
+    {
+      method: 'multiagent-ft',
+      iterations: [debateRight(20), spoilt, spoilt],
+      votes: [debateRight(20), debateRight(25), debateRight(26)],
+    },
+  ];
+
+  it('are rows after each iteration: over the first answers, and at equal tokens', async () => {
+    const analysis = await analysed(scripts);
+    const curve = (key: string) => row(analysis, key).curve.map(({ accuracy: share }) => share * 40);
+    expect(curve('multiagent-ft')).toEqual([20, 16, 16]);
+    expect(curve('multiagent-ft:first-vote')).toEqual([20, 30, 30]);
+    expect(curve('multiagent-ft:equal-tokens')).toEqual([20, 25, 26]);
+    expect(curve('star:first-vote')).toEqual([20, 24]);
+    // The methods alone are compared with the reference.
+    expect(new Set(analysis.comparisons.map(({ other }) => other))).toEqual(new Set(['debate', 'star']));
+  });
+
+  it('stand beside the debate after each iteration, question by question', async () => {
+    const { firstVotes, besideDebate } = row(await analysed(scripts), 'multiagent-ft').own!;
+    expect(
+      firstVotes.map(({ iteration, difference }) => [iteration, difference.wins, difference.losses]),
+    ).toEqual([
+      [0, 0, 0],
+      [1, 4, 18],
+      [2, 4, 18],
+    ]);
+    expect(besideDebate.map(({ iteration }) => iteration)).toEqual([0, 1, 2]);
   });
 });
 
@@ -279,7 +323,9 @@ describe('whether gains last', () => {
     const six = (method: MethodName): Script => ({ method, iterations: [10, 20, 26].map(debateRight) });
     // 6 : 0 has p = 0.031 alone, and 0.0625 as one of two.
     const verdicts = async (...methods: MethodName[]) =>
-      (await analysed(methods.map(six))).settings[0]!.contenders.map(({ endurance }) => endurance?.verdict);
+      (await analysed(methods.map(six))).settings[0]!.contenders.flatMap(
+        ({ endurance }) => endurance?.verdict ?? [],
+      );
     expect(await verdicts('multiagent-ft')).toEqual(['went on gaining']);
     expect(await verdicts('multiagent-ft', 'single-agent')).toEqual(['neither', 'neither']);
   });
