@@ -28,6 +28,8 @@ export type Script = {
   /** By iteration. */
   readonly diversity?: readonly DiversityDocument[];
   readonly result?: Partial<ExperimentResult>;
+  /** Of each evaluation (1) and of each iteration's debates (20), where they are other than these. */
+  readonly seconds?: { readonly evaluation?: number; readonly record?: { readonly debate?: number } };
   /** Laid over what the experiment would be started with. */
   readonly settings?: object;
   /** A question's text; by default another one for each seed. */
@@ -93,13 +95,22 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
     ...(methods[method].fixes.iterations === undefined ? { iterations } : {}),
   });
   await writeDocument(files.config, config);
-  await writeDocument(files.evaluation(0), {
-    evaluation: evaluations[0] ?? {},
-    tokens: { prompt: 100, completion: 50 },
-    seconds: 1,
-  });
+  const plain = plainResult(name, evaluations, last);
+  const { seconds: { evaluation: evaluationSeconds = 1, record: recordSeconds = {} } = {} } = script;
+  for (const [iteration, evaluation] of evaluations.entries())
+    await writeDocument(files.evaluation(iteration), {
+      evaluation,
+      tokens: { prompt: 100, completion: 50 },
+      seconds: evaluationSeconds,
+    });
+  for (const record of plain.iterations)
+    await writeDocument(files.record(record.iteration), {
+      ...record,
+      tokens: { debate: { prompt: 2_000, completion: 1_000 }, fineTune: 5_000 },
+      seconds: { debate: 20, datasets: 1, fineTune: 30, ...recordSeconds },
+    });
   const result = {
-    ...plainResult(name, evaluations, last),
+    ...plain,
     equalTokens,
     transfer: transferred,
     ...script.result,

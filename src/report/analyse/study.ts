@@ -1,4 +1,5 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
+import { tokensOf } from '../../algorithm/measures/cost.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
@@ -49,7 +50,7 @@ export type Experiment = Pick<MeasuredExperiment, 'name' | 'method' | 'seed' | '
 export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'votesOf' | 'seeds'> & {
   readonly curve: readonly CurvePoint[];
   readonly endurance: Endurance | null;
-  /** All tokens that it took, the mean of its seeds; null where none were counted. */
+  /** All tokens of its training and of answering the held-out questions once, the mean of its seeds; null where none were counted. */
   readonly tokens: number | null;
   /** Null for votes: they are measured in the experiments of the method whose agents vote. */
   readonly own: MethodMeasures | null;
@@ -131,17 +132,24 @@ async function describe(
     seeds,
     curve: points,
     course: courseOf(scored, points),
-    tokens: own !== null ? own.cost.tokens : votesOf === null ? tokensOfVotes(all) : null,
+    tokens: own?.cost.tokens ?? tokensOfVotes(scored, all),
     own,
   };
 }
 
-/** The tokens of the majority at equal tokens of the base model, the mean over seeds. */
-function tokensOfVotes(all: readonly MeasuredExperiment[]): number | null {
-  const counts = all.flatMap(({ method, iterations }) =>
-    method === 'debate' ? (iterations[0]?.votes?.tokens ?? []) : [],
-  );
-  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0) / counts.length;
+/** The tokens of a majority at equal tokens with the training of its agents, the mean over seeds; null for other votes. */
+function tokensOfVotes({ key, votesOf }: ScoredContender, all: readonly MeasuredExperiment[]): number | null {
+  if (key.endsWith(':first-vote')) return null;
+  const voting = all.filter(({ method }) => method === (votesOf ?? 'debate'));
+  const tokens = voting.flatMap(({ iterations }) => {
+    const votes = iterations.at(-1)?.votes ?? null;
+    if (votes === null) return [];
+    const trained = iterations.flatMap(({ training }) =>
+      training === null ? [] : [tokensOf(training.debates) + tokensOf(training.fineTunes)],
+    );
+    return [trained.reduce((sum, each) => sum + each, votes.tokens)];
+  });
+  return tokens.length === 0 ? null : tokens.reduce((sum, each) => sum + each, 0) / tokens.length;
 }
 
 function measuresOf(
@@ -155,7 +163,7 @@ function measuresOf(
   return {
     config,
     agreements: points.map((point) => paperAgreement(config, point)),
-    cost: costOf(own, points.at(-1)?.accuracy ?? NaN),
+    cost: costOf(own, all, points.at(-1)?.accuracy ?? NaN),
     summaries: summariesOf(own, all),
     ...debatesOf(own),
     datasets: datasetSizes(own),

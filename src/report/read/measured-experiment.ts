@@ -1,13 +1,15 @@
+import type { Used } from '../../algorithm/measures/cost.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { questionKey } from '../../questions/problem.ts';
-import { readDocument } from '../../store/files/documents.ts';
+import { readDocument, requireDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
   type DiversityDocument,
   diversitySchema,
   evaluationRecordSchema,
+  iterationRecordSchema,
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet, type Store } from '../../store/store.ts';
@@ -23,8 +25,6 @@ export type MeasuredExperiment = FinishedExperiment & {
   readonly transfer: readonly MeasuredTransfer[];
   /** Whether agents are shown summaries: a single agent has no others to summarise, and after a single round nothing is shown. */
   readonly hasSummaries: boolean;
-  /** Tokens of the base model's own evaluation. */
-  readonly baseTokens: number;
 };
 
 export type MeasuredIteration = {
@@ -34,6 +34,10 @@ export type MeasuredIteration = {
   readonly firstVote: Scores;
   /** All answers, for measures over the questions of several seeds. */
   readonly answers: readonly AnsweredQuestion[];
+  /** What answering the held-out questions used. */
+  readonly evaluation: Used;
+  /** What this iteration's training used; null for the base model. */
+  readonly training: { readonly debates: Used; readonly fineTunes: Used } | null;
   /** How diverse the agents' first answers are; null where it was not measured. */
   readonly diversity: MeasuredDiversity | null;
   /** The majority at equal tokens, measured with the debate: of how many answers, for how many tokens. */
@@ -86,7 +90,14 @@ export async function measureExperiment(
             scores: await scoresOf(iteration, 'vote', 'majority'),
           };
     const diversity = await readDiversity(files, iteration, questions);
-    iterations.push({ scores, firstVote, answers, diversity, votes });
+    iterations.push({
+      scores,
+      firstVote,
+      answers,
+      ...(await readWork(files, iteration)),
+      diversity,
+      votes,
+    });
   }
   const last = result.evaluations.at(-1)?.iteration ?? 0;
   const transfer: MeasuredTransfer[] = [];
@@ -94,10 +105,8 @@ export async function measureExperiment(
     const before = await scoresOf(0, `transfer-${task}`);
     transfer.push({ task, before, after: last === 0 ? before : await scoresOf(last, `transfer-${task}`) });
   }
-  const base = await readDocument(files.evaluation(0), evaluationRecordSchema);
-  const baseTokens = base === null ? 0 : base.tokens.prompt + base.tokens.completion;
   const hasSummaries = answer === 'debate' && config.summarize && config.agents > 1 && config.rounds > 1;
-  return { ...experiment, iterations, transfer, hasSummaries, baseTokens };
+  return { ...experiment, iterations, transfer, hasSummaries };
 }
 
 /** @param questions the key of each question, by its id */
@@ -114,6 +123,32 @@ async function readDiversity(
     questionId: questions.get(row.questionId) ?? row.questionId,
   }));
   return { encoder, leftOut, rows };
+}
+
+/** What an iteration used. */
+async function readWork(
+  files: ExperimentFiles,
+  iteration: number,
+): Promise<Pick<MeasuredIteration, 'evaluation' | 'training'>> {
+  const evaluation = await requireDocument(files.evaluation(iteration), evaluationRecordSchema);
+  const record =
+    iteration === 0 ? null : await requireDocument(files.record(iteration), iterationRecordSchema);
+  return {
+    evaluation: chats(evaluation.tokens, evaluation.seconds),
+    training: record && {
+      debates: chats(record.tokens.debate, record.seconds.debate),
+      fineTunes: {
+        tokensIn: 0,
+        tokensOut: 0,
+        tokensTrained: record.tokens.fineTune,
+        deviceSeconds: record.seconds.fineTune,
+      },
+    },
+  };
+}
+
+function chats({ prompt, completion }: { prompt: number; completion: number }, deviceSeconds: number): Used {
+  return { tokensIn: prompt, tokensOut: completion, tokensTrained: 0, deviceSeconds };
 }
 
 /** The outcomes of an evaluation, each with its question and its unit. */

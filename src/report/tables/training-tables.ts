@@ -16,9 +16,13 @@ export const trainingTables = {
     caption: 'Cost, the mean of one seed',
     columns: [
       percents('accuracy', 'At the end', ({ curve }) => curve.at(-1)?.accuracy),
-      figures('tokens_in', 'Read', 'tokens', ({ tokensIn }) => tokensIn, 0),
-      figures('tokens_out', 'Written', 'tokens', ({ tokensOut }) => tokensOut, 0),
-      figures('tokens_trained', 'Trained on', 'tokens', ({ tokensTrained }) => tokensTrained, 0),
+      figures('training_tokens_in', 'Training: read', 'tokens', ({ training }) => training.tokensIn, 0),
+      figures('training_tokens_out', 'Training: written', 'tokens', ({ training }) => training.tokensOut, 0),
+      figures('tokens_trained', 'Trained on', 'tokens', ({ training }) => training.tokensTrained, 0),
+      figures('training_seconds', 'Training', 's', ({ training }) => training.deviceSeconds, 0),
+      figures('answer_tokens_in', 'One answer: read', 'tokens', ({ answer }) => answer.tokensIn, 0),
+      figures('answer_tokens_out', 'One answer: written', 'tokens', ({ answer }) => answer.tokensOut, 0),
+      figures('answer_seconds', 'One answer', 's', ({ answer }) => answer.deviceSeconds, 2),
       figures('tokens', 'In all', 'tokens', ({ tokens }) => tokens, 0),
       figures(
         'points_per_million_tokens',
@@ -27,11 +31,9 @@ export const trainingTables = {
         ({ pointsPerMillionTokens }) => pointsPerMillionTokens,
         2,
       ),
-      figures('device_seconds', 'Device', 's', ({ deviceSeconds }) => deviceSeconds, 0),
-      figures('wall_seconds', 'Time', 's', ({ wallSeconds }) => wallSeconds, 0),
     ],
     notes: [
-      'Training debates, fine-tunes and evaluations. In all: without the base model’s own evaluation where a method learns. Gain: percentage points over one answer of the base model, for each million tokens. A method that answers once is measured with the answers of all agents; one of them counts. Answers that experiments share are counted for each, though they were asked for once; the times are those measured, and so are shorter. Device: the phases of debates, evaluations and fine-tunes; on one GPU these are its GPU-seconds, on several multiply them by their number.',
+      'One rule for all methods: what its training took (training debates and fine-tunes), and what one answer takes at the end, which for a debate is a whole debate. Evaluations that only draw the curve are no cost, that of the base model among them. In all: the training and one answer to each held-out question. Gain: percentage points over one answer of the base model, for each million of these tokens. Answers that experiments share are charged to each that uses them, though they were asked for once: their tokens as counted, and their seconds at the rate, by written tokens, of the experiment that found the fewest of them done. Seconds are those of phases that use the device, on several GPUs multiply them by their number.',
     ],
   }),
 

@@ -384,15 +384,52 @@ describe('what stands beside accuracies', () => {
     expect(row(analysis, 'majority').own!.flips).toEqual([]);
   });
 
-  it("has the cost without the base model's own evaluation where a method learns", async () => {
-    const { cost } = row(
-      await analysed([{ method: 'multiagent-ft', iterations: [debateRight(10), debateRight(30)] }]),
-      'multiagent-ft',
-    ).own!;
-    // The fixture's: debates 3,000, two evaluations of 150 of which the base's is left out, 5,000 trained.
-    expect(cost.tokens).toBe(3_000 + 150 + 5_000);
+  it('has the cost of the training and of one answer at the end: evaluations that draw the curve are none', async () => {
+    const analysis = await analysed([
+      { method: 'base', iterations: [debateRight(10)] },
+      { method: 'debate', iterations: [debateRight(10)] },
+      { method: 'multiagent-ft', iterations: [debateRight(10), debateRight(20), debateRight(30)] },
+    ]);
+    const { cost } = row(analysis, 'multiagent-ft').own!;
+    // The fixture's, in each of two iterations: debates 3,000, and 5,000 trained. The last of three evaluations has 150.
+    expect(cost.tokens).toBe(2 * (3_000 + 5_000) + 150);
+    expect(cost.training).toMatchObject({ tokensIn: 4_000, tokensOut: 2_000, deviceSeconds: 100 });
+    expect(cost.answer).toMatchObject({ tokensIn: 100 / 40, tokensOut: 50 / 40 });
     // From 10/40 to 30/40.
-    expect(cost.pointsPerMillionTokens).toBeCloseTo(50 / 0.00815, 6);
+    expect(cost.pointsPerMillionTokens).toBeCloseTo(50 / 0.01615, 6);
+    // One of three answers, and a whole debate.
+    expect(row(analysis, 'base').own!.cost.tokens).toBeCloseTo(50, 9);
+    expect(row(analysis, 'debate').own!.cost.tokens).toBe(150);
+  });
+
+  it('charges the time of shared work to every method that uses it', async () => {
+    const sharing = { settings: { shared_answers: 'study.task' } };
+    const scripts: Script[] = [
+      { method: 'debate', iterations: [debateRight(10)], ...sharing, seconds: { evaluation: 8 } },
+      // It found the base model's answers of the debate, and the training debates of its first iteration are its own.
+      {
+        method: 'multiagent-ft',
+        iterations: [debateRight(10), debateRight(20)],
+        ...sharing,
+        seconds: { evaluation: 1, record: { debate: 200 } },
+      },
+      // It found the training debates done.
+      {
+        method: 'no-critic',
+        iterations: [debateRight(10), debateRight(20)],
+        ...sharing,
+        seconds: { evaluation: 1, record: { debate: 2 } },
+      },
+    ];
+    const seconds = (key: string, analysis: StudyAnalysis) => row(analysis, key).own!.cost;
+    const shared = await analysed(scripts);
+    // 200 s for 1,000 written tokens, and 30 s of fine-tunes.
+    expect(seconds('multiagent-ft', shared).training.deviceSeconds).toBe(230);
+    expect(seconds('no-critic', shared).training.deviceSeconds).toBe(230);
+    // Its own answers after training take what they took.
+    expect(seconds('no-critic', shared).answer.deviceSeconds).toBeCloseTo(1 / 40, 12);
+    const alone = await analysed(scripts.map((script) => ({ ...script, settings: {} })));
+    expect(seconds('no-critic', alone).training.deviceSeconds).toBe(32);
   });
 
   it('has transfer to other tasks, before and after', async () => {
