@@ -48,7 +48,8 @@ export async function bootstrap<Model>(
     });
     return { messages: [...messages, { role: 'assistant', content: text }], finishReason };
   };
-  const answerOf = (messages: readonly Message[]) => extract(messages.at(-1)?.content ?? '');
+  const answerOf = (messages: readonly Message[]) =>
+    extract(messages.at(-1)?.content ?? '', [question.text, messages.at(-2)?.content ?? '']);
   const asked = await ask(firstPrompt(prompts, question.text, null), 1);
   let dialogue = asked.messages;
   const finishReasons = [asked.finishReason];

@@ -132,7 +132,7 @@ export async function debate<Model>(
     return {
       agent,
       dialogue: [...messages, { role: 'assistant', content: said.text }],
-      answers: [...answers, extract(said.text)],
+      answers: [...answers, extract(said.text, [question.text, content])],
       finishReasons: [...finishReasons, said.finishReason],
       summaries,
     };

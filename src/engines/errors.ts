@@ -2,6 +2,21 @@ import type { Message } from '../algorithm/prompts.ts';
 import type { ExitStatus } from './process/process-group.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
+/** The worker's configuration has no endpoint of this name. Another worker may have one. */
+export class EndpointUnknown extends ColloquyError {
+  override name = 'EndpointUnknown' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
+
+  constructor(endpoint: string, known: readonly string[]) {
+    super(
+      `no endpoint is called ${JSON.stringify(endpoint)} where this worker runs; it knows ${known.join(', ')}. ` +
+        `Add it to configs/endpoints.yaml (or the file that COLLOQUY_ENDPOINTS names) and start the worker again`,
+    );
+  }
+}
+
 /** A loaded adapter gives its canary prompt exactly the base model's probabilities, though its weights are not all zero. */
 export class AdapterWithoutEffect extends ColloquyError {
   override name = 'AdapterWithoutEffect' as const;
@@ -23,13 +38,15 @@ export class AdapterWithoutEffect extends ColloquyError {
 /** An experiment wants a fine-tuned model to answer where only the base model can. */
 export class AdaptersUnsupported extends ColloquyError {
   override name = 'AdaptersUnsupported' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  // After the preparation, it is a worker whose configuration describes the endpoint otherwise than the preparing worker's.
+  override readonly workerLacksIt = true;
 
   constructor(url: string) {
     super(
       `${url} is an endpoint of kind openai, which cannot load fine-tuned models. ` +
-        `Use an endpoint of kind local or vllm, or set iterations to 0.`,
+        `Describe it as an endpoint of kind local or vllm where this worker runs, or begin an experiment with iterations: 0.`,
     );
   }
 }
@@ -190,14 +207,14 @@ export class EngineUnreachable extends ColloquyError {
 export class ModelNotServed extends ColloquyError {
   override name = 'ModelNotServed' as const;
   readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
+  readonly exitCode = exitCodes.badUsage;
   readonly model: string;
   readonly served: readonly string[];
 
   constructor(url: string, model: string, served: readonly string[]) {
     const shown = served.slice(0, 10).join(', ') + (served.length > 10 ? ', …' : '');
     super(
-      `${url} does not serve ${model}. It serves: ${shown || 'nothing'}. Set model.model_name_or_path to one of these.`,
+      `${url} does not serve ${model}. It serves: ${shown || 'nothing'}. Set model.model_name_or_path to one of these, or have the server serve it.`,
     );
     this.model = model;
     this.served = served;

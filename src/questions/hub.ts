@@ -4,7 +4,7 @@ import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { requireDataFolder } from './data-folders.ts';
-import { DatasetNotReachable, InvalidTaskFile } from './errors.ts';
+import { DatasetFileUnknown, DatasetNotReachable, InvalidTaskFile } from './errors.ts';
 import type { Problem } from './problem.ts';
 import {
   gsm8kRows,
@@ -91,7 +91,7 @@ export type DatasetVersion = {
  *
  * @param path within the dataset
  * @returns its absolute path
- * @throws DatasetNotReachable
+ * @throws DatasetNotReachable, DatasetFileUnknown
  */
 export async function hubFile(version: DatasetVersion, path: string, signal?: AbortSignal): Promise<string> {
   // Only now, as most workers never load a dataset, and this library takes its time to be loaded.
@@ -114,13 +114,14 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
       // These files are small; plain HTTP from one host is what mirrors and proxies can serve.
       xet: false,
     });
-    if (blob === null) throw new Error('that revision has no such file');
+    if (blob === null) throw new DatasetFileUnknown(version, path);
     const bytes = new Uint8Array(await blob.arrayBuffer());
     if (bytes.length !== blob.size) throw new Error(`${bytes.length} of ${blob.size} bytes came`);
     return bytes;
   };
   const bytes = await download().catch((cause: unknown) => {
     signal?.throwIfAborted();
+    if (cause instanceof DatasetFileUnknown) throw cause;
     throw new DatasetNotReachable(version, path, `${hubUrl}: ${causeOf(cause)}`, { cause });
   });
   await writeAtomically(cached, [bytes]).catch((error: unknown) => {

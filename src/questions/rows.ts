@@ -3,7 +3,13 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { extractAnswer } from '../algorithm/answer.ts';
 import { whyUnreadable } from '../grading/grader.ts';
-import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
+import {
+  InvalidTaskFile,
+  type TaskFileFault,
+  TaskFileNotReadable,
+  type UnreadableGold,
+  UnreadableGoldAnswers,
+} from './errors.ts';
 import type { Problem } from './problem.ts';
 
 /** What the rows of a kind of file are. */
@@ -29,7 +35,7 @@ export type Row = { readonly line: number } & ({ readonly content: unknown } | {
  * The rows of a file: of JSON lines (empty ones are skipped), or of a Parquet file when its name ends in `.parquet`.
  *
  * @param path absolute
- * @throws InvalidTaskFile when it is missing, empty, no text in UTF-8, or no Parquet file
+ * @throws InvalidTaskFile when it is missing, empty, no text in UTF-8, or no Parquet file; TaskFileNotReadable
  */
 export async function readRows(path: string): Promise<Row[]> {
   await requireOrdinaryFile(path);
@@ -40,12 +46,23 @@ export async function readRows(path: string): Promise<Row[]> {
 
 /** A device or a pipe has no end that could be waited for. */
 async function requireOrdinaryFile(path: string): Promise<void> {
-  const message = await stat(path).then(
-    (found) => (found.isFile() ? null : 'it cannot be read: it is no ordinary file'),
-    (error: unknown) => `it cannot be read: ${messageOf(error)}`,
-  );
-  if (message !== null) throw new InvalidTaskFile(path, [{ line: 0, message }]);
+  const found = await stat(path).catch((error: unknown) => {
+    throw readFault(path, 'it cannot be read', error);
+  });
+  if (!found.isFile())
+    throw new InvalidTaskFile(path, [{ line: 0, message: 'it cannot be read: it is no ordinary file' }]);
 }
+
+/** What only this worker, or only this moment, keeps from being read is no fault of the file. */
+function readFault(path: string, what: string, error: unknown): InvalidTaskFile | TaskFileNotReadable {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (error instanceof Error && mayPass.has(code)) return new TaskFileNotReadable(path, error);
+  return new InvalidTaskFile(path, [{ line: 0, message: `${what}: ${messageOf(error)}` }]);
+}
+
+const mayPass = new Set(
+  'EACCES EPERM EMFILE ENFILE EIO ESTALE EBUSY EAGAIN ENOMEM ETIMEDOUT EHOSTDOWN ENOTCONN'.split(' '),
+);
 
 async function parquetRows(path: string): Promise<Row[]> {
   // Only now, as most workers never read such a file.
@@ -57,8 +74,7 @@ async function parquetRows(path: string): Promise<Row[]> {
     const contents = await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors });
     return contents.map((content, index) => ({ line: index + 1, content }));
   } catch (error) {
-    const message = `it cannot be read as Parquet: ${messageOf(error)}`;
-    throw new InvalidTaskFile(path, [{ line: 0, message }]);
+    throw readFault(path, 'it cannot be read as Parquet', error);
   }
 }
 
@@ -88,7 +104,7 @@ function whereItStops(words: string): string {
 
 async function readText(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: unknown) => {
-    throw new InvalidTaskFile(path, [{ line: 0, message: `it cannot be read: ${messageOf(error)}` }]);
+    throw readFault(path, 'it cannot be read', error);
   });
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -35,17 +35,19 @@ export type Interceptors = { readonly modules: readonly string[]; readonly packa
  * Bundles src/workflows below `root`, with interceptors if some are given. It takes 1.5 to 2 s.
  *
  * @throws ForbiddenImport for a Node module or a package that is not allowed; it names the file that imports it
+ * @throws PathCannotBeBundled
  */
 export async function bundleWorkflows(
   root: string = projectRoot,
   interceptors: Interceptors = { modules: [], packages: [] },
 ): Promise<BundledWorkflows> {
+  if (/[?!]/.test(root)) throw new PathCannotBeBundled(root);
   const allowed = new Set([...allowedPackages, ...interceptors.packages]);
   const forbidden: ForbiddenModule[] = [];
   const sources = new Set<string>();
   const noteForbidden: External = async ({ request = '', contextInfo }) => {
     if (isForbidden(request, allowed))
-      forbidden.push({ module: request, importer: relative(root, contextInfo?.issuer ?? '') });
+      forbidden.push({ module: request, importer: relative(root, unescaped(contextInfo?.issuer ?? '')) });
     return undefined;
   };
   const look: Hook = (config) => ({
@@ -56,7 +58,8 @@ export async function bundleWorkflows(
       (compiler) =>
         compiler.hooks.afterCompile.tap('sources', ({ modules }) => {
           for (const module of modules) {
-            const path = module.nameForCondition();
+            const name = module.nameForCondition();
+            const path = name === null ? null : unescaped(name);
             // The bundler's own entry is a file in memory.
             if (path !== null && pathExists(path)) sources.add(path);
           }
@@ -104,6 +107,11 @@ type External = (asked: {
   readonly contextInfo?: { readonly issuer?: string };
 }) => Promise<undefined>;
 
+/** Webpack writes `\0#` for a `#` in a path. */
+function unescaped(path: string): string {
+  return path.replaceAll('\0', '');
+}
+
 function isForbidden(request: string, allowed: ReadonlySet<string>): boolean {
   if (isBuiltin(request)) return true;
   if (request.startsWith('.') || request.startsWith('/') || ofTheBundler.test(request)) return false;
@@ -125,6 +133,22 @@ export class ForbiddenImport extends ColloquyError {
         'Use `import type` where only the type is needed; anything else belongs in an activity.',
     );
     this.imports = imports;
+  }
+}
+
+/** The bundler takes `?` and `!` in a path for signs of its own, so it cannot read the workflows there. */
+export class PathCannotBeBundled extends ColloquyError {
+  override name = 'PathCannotBeBundled' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  readonly path: string;
+
+  constructor(path: string) {
+    super(
+      `Colloquy is in the folder ${path}. A worker cannot be started from there, because the bundler of its workflows cannot read ` +
+        'paths with "?" or "!". Move or rename the folder. (The folder of the store may have any name.)',
+    );
+    this.path = path;
   }
 }
 

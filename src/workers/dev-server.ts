@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { childEnvironment } from '../config/child-environment.ts';
@@ -73,7 +73,12 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
       ...(isNew ? registeringArgs : []),
       ...(options.extraArgs ?? []),
     ];
-    const server = spawnWithParent(temporal, args, { stdout: log, stderr: log, env: childEnvironment() });
+    const server = spawnWithParent(temporal, args, {
+      stdout: log,
+      stderr: log,
+      env: childEnvironment(),
+      ...(dbFilename === undefined ? {} : { cwd: dirname(dbFilename) }),
+    });
     closeSync(log);
     try {
       await untilItAnswers(address, server, logFile);
@@ -135,7 +140,8 @@ function startDevArgs(port: number, uiPort: number | undefined, dbFilename: stri
     `--port=${port}`,
     '--log-level=warn',
     ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`]),
-    ...(dbFilename === undefined ? [] : [`--db-filename=${dbFilename}`]),
+    // Relative to the server's working folder: the server puts the name into a URI, where `#`, `?` and `%` have a meaning.
+    ...(dbFilename === undefined ? [] : [`--db-filename=${basename(dbFilename)}`]),
   ];
 }
 

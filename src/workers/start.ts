@@ -57,14 +57,20 @@ export async function startWorkers({
   const { log, traces } = telemetry;
   try {
     const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
-    const workers = await Promise.all(
+    // Before any worker is made: a worker that was made and not run would keep the connection open, and hide why another one failed.
+    const parts = await Promise.all(
       queues.map(async (taskQueue) =>
+        served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces),
+      ),
+    );
+    const workers = await Promise.all(
+      queues.map(async (taskQueue, index) =>
         Worker.create({
           connection,
           namespace,
           taskQueue,
           ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
-          ...(await served[taskQueue]({ ...dependencies, searchAttributes }, bundle, traces)),
+          ...parts[index],
           // Progress bars read heartbeats. By default one would be sent in 24 seconds.
           maxHeartbeatThrottleInterval: '2s',
           // Longer than it takes to stop a trainer and write its checkpoint.

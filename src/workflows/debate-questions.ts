@@ -45,6 +45,9 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       withoutLabel: a.consensus.withoutLabel + b.consensus.withoutLabel,
       unparsableAnswers: a.consensus.unparsableAnswers + b.consensus.unparsableAnswers,
       truncatedPrompts: a.consensus.truncatedPrompts + b.consensus.truncatedPrompts,
+      // Absent in the results of steps that an older version has done.
+      oneVote: (a.consensus.oneVote ?? 0) + (b.consensus.oneVote ?? 0),
+      answers: (a.consensus.answers ?? 0) + (b.consensus.answers ?? 0),
     },
     tokens: {
       prompt: a.tokens.prompt + b.tokens.prompt,

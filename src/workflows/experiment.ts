@@ -50,6 +50,7 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
       // mutation: last resort
       next.begunAnew ? park : beginAgain,
     );
+    control.warned(result.warnings);
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;

@@ -87,5 +87,5 @@ async function recordIteration(
     },
     seconds,
   });
-  await control.step(record);
+  control.warned(await control.step(record));
 }

@@ -3,6 +3,7 @@ import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';
+import type { Warning } from '../store/records/result.ts';
 
 export type Phase =
   | 'preparing'
@@ -52,6 +53,8 @@ export type Progress = {
   readonly night?: string | undefined;
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
+  /** What makes the result worth less than it looks, as far as the experiment has come. */
+  readonly warnings: readonly Warning[];
 };
 /** How a step of a workflow is called. */
 export type StepName = {
@@ -128,6 +131,7 @@ export type ExperimentState = {
   /** What the progress goes on from. */
   readonly retries?: number;
   readonly lastLoss?: Loss | null;
+  readonly warnings?: readonly Warning[];
 };
 
 /** Seconds from the last change until `now` (milliseconds) in which something was being done: none in a pause or while all waits for a person. */

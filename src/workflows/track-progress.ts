@@ -40,6 +40,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     waiting: [],
     night: carried?.plan.night?.said,
     evaluations: carried?.evaluations ?? [],
+    warnings: carried?.warnings ?? carried?.plan.warnings ?? [],
   };
   return {
     current: () => progress,

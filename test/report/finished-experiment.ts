@@ -118,6 +118,7 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
     evaluations,
     equalTokens: [],
     transfer: [],
+    warnings: [],
     iterations: evaluations.slice(1).map(({ iteration }) => ({
       iteration,
       consensus: {

@@ -159,6 +159,7 @@ function plainResult(
     name,
     evaluations,
     equalTokens: [],
+    warnings: [],
     transfer: [],
     iterations: Array.from({ length: iterations }, (_, index) => ({
       iteration: index + 1,

@@ -78,8 +78,9 @@ describe('a full disk', () => {
     'is reported as DiskFull on a disk of 256 kB, existing files stay whole, and the journal continues when there is room again',
     async () => {
       const disk = empty('full');
-      const mounted = `mount -t tmpfs -o size=256k tmpfs ${disk} && head -c 150000 /dev/zero > ${disk}/ballast && exec "$@"`;
-      const wrapper = [...(mounts ?? []), 'sh', '-c', mounted, 'sh'];
+      const mounted =
+        'mount -t tmpfs -o size=256k tmpfs "$0" && head -c 150000 /dev/zero > "$0/ballast" && exec "$@"';
+      const wrapper = [...(mounts ?? []), 'sh', '-c', mounted, disk];
       const output = await outputOf(runChild('fill-disk.ts', [disk, join(disk, 'ballast')], wrapper));
       expect(JSON.parse(output)).toEqual({ ...onFullDisk, again: 'undefined', after: 2 });
     },
@@ -94,13 +95,7 @@ describe('a store that cannot be written', () => {
     'is reported as StoreNotWritable when its disk is mounted read-only',
     async () => {
       const disk = empty('read-only-disk');
-      const wrapper = [
-        ...(mounts ?? []),
-        'sh',
-        '-c',
-        `mount -t tmpfs -o ro tmpfs ${disk} && exec "$@"`,
-        'sh',
-      ];
+      const wrapper = [...(mounts ?? []), 'sh', '-c', 'mount -t tmpfs -o ro tmpfs "$0" && exec "$@"', disk];
       expect(JSON.parse(await outputOf(runChild('write-anything.ts', [disk], wrapper)))).toEqual(refused);
     },
     120_000,

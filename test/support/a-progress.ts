@@ -21,6 +21,7 @@ export function aProgress(changes: Partial<Progress> = {}): Progress {
     lastLoss: null,
     waiting: [],
     evaluations: [],
+    warnings: [],
     ...changes,
   };
 }

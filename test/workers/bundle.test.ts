@@ -36,6 +36,10 @@ const forbidden: readonly [what: string, text: string, module: string, importer?
   ['a package behind `require`', "export const forbidden = () => require('axios');", 'axios'],
 ];
 
+it('is not made where the bundler cannot read paths: the error names the folder', async () => {
+  await expect(bundleWorkflows('/srv/is it?/colloquy')).rejects.toThrow('the folder /srv/is it?/colloquy. ');
+});
+
 describe('the workflow bundle is refused', () => {
   let error: unknown;
   beforeAll(async () => {

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ import {
 } from '../../src/workers/dev-server.ts';
 import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
 import { searchAttributes } from '../../src/workflows/server-names.ts';
+import { oddName } from '../support/scratch-folder.ts';
 import { until } from '../support/until.ts';
 
 describe('the Temporal dev server', () => {
@@ -24,7 +26,7 @@ describe('the Temporal dev server', () => {
   let server: DevServer;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'colloquy-dev-server-'));
+    folder = await mkdtemp(join(tmpdir(), oddName));
     taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     takenPort = (taken.address() as AddressInfo).port;
@@ -46,6 +48,10 @@ describe('the Temporal dev server', () => {
     expect((await fetch(server.uiUrl!)).status).toBe(200);
   });
 
+  it('has its database where it was asked for, whatever characters are in the path', () => {
+    expect(readdirSync(folder)).toContain('temporal.db');
+  });
+
   it('takes another port than one that is taken, and says so', () => {
     expect(server.address).not.toBe(`127.0.0.1:${takenPort}`);
     expect(server.portChanged).toBe(true);
@@ -60,10 +66,11 @@ describe('the Temporal dev server', () => {
   it('knows the search attributes at once, also with a database that was made without them', async () => {
     const dbFilename = join(folder, 'older.db');
     const port = await freePort();
-    const flags = ['--headless', '--ip=127.0.0.1', `--port=${port}`, `--db-filename=${dbFilename}`];
+    const flags = ['--headless', '--ip=127.0.0.1', `--port=${port}`, '--db-filename=older.db'];
     const older = spawnWithParent(tools().temporal, ['server', 'start-dev', ...flags], {
       stdout: 'ignore',
       stderr: 'ignore',
+      cwd: folder,
     });
     await until('the older server answers', async () => {
       const connection = await Connection.connect({ address: `127.0.0.1:${port}` }).catch(() => undefined);

@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createEndpoints, type Endpoints } from '../../src/engines/endpoint/open.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
 import {
@@ -14,6 +15,8 @@ import {
   retryUpdate,
   setIterationsUpdate,
 } from '../../src/workflows/progress.ts';
+import { startWorkers } from '../../src/workers/start.ts';
+import { testDependencies } from '../support/test-dependencies.ts';
 import { until } from '../support/until.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
@@ -150,6 +153,35 @@ describe('an experiment', () => {
       expect((await handle.result()).evaluations).toHaveLength(2);
     } finally {
       await rig.engine.answerWith(200);
+    }
+  });
+
+  it('begins once its endpoint answers, when that is down at first', async () => {
+    await rig.engine.kill();
+    const handle = await rig.start('early');
+    await until('the preparation is tried again', async () =>
+      ((await handle.describe()).raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 0) > 1),
+    );
+    await rig.engine.start();
+    expect((await handle.result()).evaluations).toHaveLength(2);
+  });
+
+  it('has its steps done by the workers that can do them, beside one that lacks the endpoint', async () => {
+    const lacking = createEndpoints({}, { logFolder: rig.storeRoot, modelFolder: async () => rig.storeRoot });
+    const serve = vi.fn<Endpoints['serve']>((models, signal) => lacking.serve(models, signal));
+    const others = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
+    const stop = new AbortController();
+    const worker = startWorkers({
+      signal: stop.signal,
+      queues: [taskQueues.debate],
+      dependencies: { ...others, endpoints: { ...lacking, serve } },
+    });
+    try {
+      for (let seed = 0; serve.mock.calls.length === 0; seed++)
+        expect((await (await rig.start(`shared-${seed}`, { seed })).result()).evaluations).toHaveLength(2);
+    } finally {
+      stop.abort();
+      await worker;
     }
   });
 

@@ -156,6 +156,14 @@ export function summariseShard(
       withoutLabel: count((debate) => label === 'consensus' && labelByConsensus(debate, minVotes) === null),
       unparsableAnswers: sum(({ answers }) => answers.flat().filter((answer) => answer === null).length),
       truncatedPrompts: sum(({ truncated }) => truncated),
+      oneVote: count(
+        (debate) =>
+          label === 'consensus' &&
+          debate.answers.length > 1 &&
+          debate.consensus.votes === 1 &&
+          labelByConsensus(debate, minVotes) !== null,
+      ),
+      answers: sum(({ answers }) => answers.flat().length),
     },
     tokens: {
       prompt: sum(({ tokens }) => tokens.prompt),

@@ -9,9 +9,11 @@ import {
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { readWarnings } from '../../report/read/warnings.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, readPage, readRows, streamRows, writeRows } from '../../store/files/rows.ts';
+import type { Warning } from '../../store/records/result.ts';
 import {
   type DebateRow,
   debateRowSchema,
@@ -42,16 +44,20 @@ type EvaluationRequest = {
 export async function evaluate(
   { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
   { store, tasks }: Dependencies,
-): Promise<Evaluation> {
+): Promise<Evaluated> {
   const files = experimentFiles(store, experiment);
   const { shard_size: shardSize, task } = await configOf(files);
   const { answers } = tasks.open(task);
+  const unreadable = { answers: 0, of: 0 };
   const marks = async (each: number): Promise<Mark[]> => {
     const path = files.outcomes(each, split);
     if ((await findRows(path)) === null)
       await writeRows(path, judged({ iteration: each, split, shardSize }, files, answers));
     const made: Mark[] = [];
-    for await (const outcome of streamRows(path, outcomeSchema)) made.push(markOf(outcome));
+    for await (const outcome of streamRows(path, outcomeSchema)) {
+      made.push(markOf(outcome));
+      if (each === iteration) countUnreadable(unreadable, outcome);
+    }
     return made;
   };
   const own = await marks(iteration);
@@ -62,10 +68,23 @@ export async function evaluate(
   await writeDocument(files.evaluation(iteration, split), {
     evaluation,
     ...(votes === undefined ? {} : { votes }),
+    unreadable,
     tokens,
     seconds: before?.seconds ?? seconds,
   });
-  return evaluation;
+  return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
+}
+
+/** An evaluation, and the warnings about the experiment as far as it has come; none beside those of other splits than `heldout`. */
+export type Evaluated = Evaluation & { readonly warnings: readonly Warning[] };
+
+function countUnreadable(
+  counts: { answers: number; of: number },
+  { classes }: Pick<Outcome, 'classes'>,
+): void {
+  const all = classes.flat();
+  counts.answers += all.filter((each) => each === null).length;
+  counts.of += all.length;
 }
 
 /** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */

@@ -5,18 +5,21 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { experimentDifference, resolveConfig } from '../../config/resolve.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
+import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { TrainerUnknown } from '../../engines/trainer/errors.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import type { Tasks } from '../../questions/open-task.ts';
+import { warningsOf } from '../../report/findings/warnings.ts';
 import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
-import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
+import type { Warning } from '../../store/records/result.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
 /** What the workflow needs to know of a resolved config: numbers, no texts. */
@@ -42,6 +45,8 @@ export type Plan = {
   readonly equalTokens: boolean;
   /** Whether diversity is measured after each evaluation. */
   readonly diversity: boolean;
+  /** What the config and the questions already show. Plans of older versions have none. */
+  readonly warnings?: readonly Warning[];
 };
 export type Extent = { readonly questions: number; readonly shards: number };
 
@@ -56,14 +61,15 @@ export async function prepare(
 ): Promise<Plan> {
   const config = resolveConfig(input);
   requireName(experiment, input);
-  // A name that this worker does not know is refused now and not after the debates.
-  if (config.iterations > 0) requireTrainer(config.trainer, trainers);
   const files = experimentFiles(store, experiment);
-  const task = tasks.open(config.task);
   const begun = await findDocument(files.config, experimentConfigSchema);
   if (begun !== null) requireSameConfig(experiment, begun, config, files);
+  const faultsOf = asFaults(begun !== null);
+  // A name that this worker does not know is refused now and not after the debates.
+  if (config.iterations > 0) await faultsOf('trainer', async () => trainers.for(config.trainer));
+  const task = tasks.open(config.task);
   const series = config.carry_over?.series;
-  const { questions, night, transfer } = await faultsOf('task', signal, async () => {
+  const { questions, night, transfer } = await faultsOf('task', async () => {
     const night =
       series === undefined
         ? null
@@ -75,7 +81,12 @@ export async function prepare(
     const questions = await questionsOf(load, experiment, files, begun !== null);
     return { night, questions, transfer: await transferTasks(config, files, begun !== null, tasks, signal) };
   });
-  const { base, servesTuned } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
+  const { endpoint: name, model_name_or_path: model } = config.model;
+  const endpoint = await faultsOf('model.endpoint', async () =>
+    endpoints.for({ endpoint: name, name: model }),
+  );
+  const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   await writeDocument(files.config, config);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -84,7 +95,7 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: servesTuned ? learnerGroups(config.agents, learning) : [],
+    learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, base) }),
@@ -92,19 +103,9 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
+    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
-}
-
-/** @throws InvalidConfig when this worker has no trainer of that name */
-function requireTrainer(name: string | undefined, trainers: Dependencies['trainers']): void {
-  try {
-    trainers.for(name);
-  } catch (error) {
-    if (error instanceof TrainerUnknown)
-      throw new InvalidConfig([{ path: 'trainer', message: error.message }]);
-    throw error;
-  }
 }
 
 function requireName(experiment: string, input: unknown): void {
@@ -145,36 +146,47 @@ function requireSameConfig(
   );
 }
 
-/** The experiment's base model, whose endpoint answers, and whether that serves what is fine-tuned on it. */
+/** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  config: ExperimentConfig,
-  endpoints: Endpoints,
+  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  endpoint: Endpoint,
   signal: AbortSignal,
-): Promise<{ base: BaseModel; servesTuned: boolean }> {
-  const { endpoint: name, model_name_or_path: model } = config.model;
-  const endpoint = endpoints.for({ endpoint: name, name: model });
-  if (config.iterations > 0 && !endpoint.servesTuned) {
+): Promise<BaseModel> {
+  if (iterations > 0 && !endpoint.servesTuned) {
     const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
   await endpoint.check(signal);
-  return { base: await identifyBaseModel(name, model), servesTuned: endpoint.servesTuned };
+  return identifyBaseModel(name, model);
 }
 
-/** A failure to get the questions or the engine ends the run at once: the person who starts it is still there to read it. */
-async function faultsOf<Result>(
-  path: 'task' | 'model',
+/** An encoder that answers with no vectors is found now, and not after the first evaluation. */
+async function requireEncoder(
+  { diversity: { questions, encoder } }: ExperimentConfig,
+  endpoints: Endpoints,
   signal: AbortSignal,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    const ofStore =
-      error instanceof DiskFull || error instanceof StoreNotWritable || error instanceof SeriesDamaged;
-    if (signal.aborted || ofStore || error instanceof InvalidConfig || !(error instanceof Error)) throw error;
-    throw new InvalidConfig([{ path, message: `${error.name}: ${error.message}` }]);
-  }
+): Promise<void> {
+  if (questions > 0) await responseEncoder(encoder, endpoints).encode(['a word'], signal);
+}
+
+/**
+ * Runs a part of the preparation. An error that says that the user's own input is wrong is then a fault of the config under `path`, and
+ * ends the run at once: the person who starts it is still there to read it. Any other error may pass (a server that is down, a
+ * network, a disk), and is thrown as it is: the step is tried again, and then waits for a person.
+ *
+ * @param begun whether the experiment was prepared before: its config was in order then, so nothing is a fault of the config now
+ */
+function asFaults(begun: boolean) {
+  return async <Result>(path: string, work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof InvalidConfig || !(error instanceof ColloquyError)) throw error;
+      if (begun || error.exitCode !== exitCodes.badUsage) throw error;
+      const message = error.workerLacksIt ? error.message : `${error.name}: ${error.message}`;
+      throw new InvalidConfig([{ path, message }]);
+    }
+  };
 }
 
 async function questionsOf(

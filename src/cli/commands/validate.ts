@@ -9,7 +9,7 @@ export const validate = command('validate', 'check a config and print it with ev
   'colloquy validate configs/quickstart.yaml iterations=5 task.train_size=100',
   'colloquy validate --study laptop seeds=[0,1,2]     # a study, and each of its experiments',
 ])
-  .argument('<config>', 'a YAML or JSON file')
+  .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--study', 'it is the config of a study')
   .addOption(jsonOption)

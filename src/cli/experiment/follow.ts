@@ -1,6 +1,7 @@
 /** Follows an experiment until it ends or needs a person, and prints how that ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resultTable } from '../result-table.ts';
+import { warningsText } from '../warnings-text.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { isThere } from '../../store/blobs.ts';
 import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
@@ -118,6 +119,7 @@ async function printResult(result: ExperimentResult): Promise<void> {
   console.log(resultTable(result.evaluations, { colours: wantsColours() }));
   console.log('');
   if (result.night !== undefined) console.log(`${result.night.said}\n`);
+  for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
   if (!(await isThere(files.report)))
     return console.log('The report is in the store of the worker that made it.');
   console.log(`Report:   ${shortPath(files.report.where)}`);

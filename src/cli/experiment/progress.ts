@@ -60,7 +60,7 @@ export function fineTuneText(heartbeat: Extract<Heartbeat, { step: number }>): s
 
 /**
  * Finds what deserves a line of its own in one snapshot after another, each thing once: evaluations, steps that had to be tried
- * again, a pause. A snapshot without progress, because no worker answered, changes nothing.
+ * again, warnings, a pause. A snapshot without progress, because no worker answered, changes nothing.
  */
 export function createNews(): (snapshot: Snapshot) => string[] {
   const reported = new Set<string>();
@@ -74,6 +74,7 @@ export function createNews(): (snapshot: Snapshot) => string[] {
       ({ id, attempt, lastFailure }) =>
         attempt > 1 && !lastFailure?.startsWith('WorkerShutdown') && isNew(`${id} ${attempt}`),
     );
+    const warned = progress?.warnings.filter(({ kind }) => isNew(`warning ${kind}`)) ?? [];
     const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
     if (progress !== null) wasPaused = progress.state === 'paused';
     return [
@@ -86,6 +87,7 @@ export function createNews(): (snapshot: Snapshot) => string[] {
         ({ id, attempt, lastFailure }) =>
           `${id}: attempt ${attempt}, because: ${terminalSafe(firstLine(lastFailure ?? 'the worker went away'))}`,
       ),
+      ...warned.map(({ says }) => `Warning: ${terminalSafe(says)}`),
       ...(pausedNow ? [`Paused. To go on: colloquy resume ${progress.experiment}`] : []),
     ];
   };

@@ -1,5 +1,6 @@
 import { duration } from '../../text/figures.ts';
 import { resultTable } from '../result-table.ts';
+import { warningsText } from '../warnings-text.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
 import { type Note, stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
@@ -51,6 +52,7 @@ function printSnapshot(name: string, snapshot: Snapshot): void {
   else if (progress.evaluations.length > 0)
     console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
   if (!running && progress.night !== undefined) console.log(progress.night);
+  if (!running) for (const text of warningsText(progress.warnings)) console.log(`\n${text}`);
 }
 
 /**
@@ -70,6 +72,7 @@ export function statusText(
     rows.map(([what, text]) => `  ${what.padEnd(width)}  ${text}`).join('\n'),
     ...waitingNotes(progress).map(noteText),
     ...inFlightText(snapshot.pending, now),
+    ...warningsText(progress.warnings),
     ...(progress.evaluations.length > 0 ? [resultTable(progress.evaluations, { colours })] : []),
   ].join('\n\n');
 }

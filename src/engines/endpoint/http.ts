@@ -195,8 +195,9 @@ export function withoutKey(text: string, key: string | undefined): string {
 /** The environment variable that an endpoint names for its key is of no use. */
 export class ApiKeyMissing extends ColloquyError {
   override name = 'ApiKeyMissing' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
   /** Name of the environment variable. */
   readonly variable: string;
 

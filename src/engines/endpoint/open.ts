@@ -1,7 +1,7 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
-import { InvalidConfig } from '../../config/faults.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
+import { EndpointUnknown } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
 import type { ModelFolder } from './adapters.ts';
 import { requireSameWeights, resolveModel } from './base-model.ts';
@@ -15,7 +15,7 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
   /**
    * What answers for a base model and for all models that are fine-tuned on it.
    *
-   * @throws InvalidConfig when the worker's configuration has no endpoint of that name
+   * @throws EndpointUnknown when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
   /**
@@ -43,7 +43,7 @@ export function createEndpoints(
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
-    if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
+    if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
     const endpoint = openEndpoint(config, baseModel, deps);
     opened.set(id, endpoint);
     return endpoint;
@@ -63,13 +63,6 @@ export function createEndpoints(
     takeDevice: () => each((endpoint) => endpoint.takeDevice()),
     close: () => each((endpoint) => endpoint.close()),
   };
-}
-
-function unknownEndpoint(name: string, known: readonly string[]): InvalidConfig {
-  const message =
-    `no endpoint is called ${JSON.stringify(name)} where this worker runs; it knows ${known.join(', ')}. ` +
-    `Add it to configs/endpoints.yaml (or the file that COLLOQUY_ENDPOINTS names) and start the worker again`;
-  return new InvalidConfig([{ path: 'model.endpoint', message }]);
 }
 
 export interface EndpointDeps {

@@ -94,8 +94,9 @@ export async function startProcessGroup(
 /** The program could not be started at all. */
 export class ProcessNotStarted extends ColloquyError {
   override name = 'ProcessNotStarted' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
   readonly command: string;
 
   constructor(command: string, fault: string) {

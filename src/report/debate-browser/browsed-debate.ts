@@ -1,5 +1,6 @@
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
+import { isCutOff } from '../../algorithm/finish-reasons.ts';
 
 /** What the page is about. */
 export type About = {
@@ -32,6 +33,8 @@ export type DebateEntry = {
   readonly tied: boolean;
   /** A response of some round gave no answer that could be read. */
   readonly unparsable: boolean;
+  /** A response was cut off. */
+  readonly cutOff: boolean;
   /** Whether the agents' answers differed after round 1, and at the end. */
   readonly differedFirst: boolean;
   readonly differedLast: boolean;
@@ -66,6 +69,7 @@ export function debateEntry(
     outcome: outcome === null ? null : debateOutcome(outcome),
     tied: debate.consensus.tied > 1,
     unparsable: debate.answers.some((byRound) => byRound.includes(null)),
+    cutOff: debate.finishReasons.responses.flat().some(isCutOff),
     differedFirst: debate.majority.votes < agents,
     differedLast: debate.consensus.votes < agents,
   };
@@ -105,9 +109,12 @@ export type Turn = {
    */
   readonly shown: { readonly text: string; readonly kind: ShownKind } | null;
   readonly response: string;
+  /** Why the model stopped; null where that is not known. */
+  readonly finishReason: FinishReason | null;
   readonly answer: string | null;
   readonly verdict: Verdict;
 };
+export type FinishReason = { readonly word: string; readonly cutOff: boolean };
 export type ShownKind = 'prompt' | 'responses' | 'summary';
 export type Vote = {
   readonly answer: string | null;
@@ -148,9 +155,15 @@ function turnOf(
   return {
     shown: shown === undefined ? null : { text: shown.content, kind: round === 1 ? 'prompt' : later },
     response: dialogue[2 * round - 1]?.content ?? '',
+    finishReason: finishReasonOf(debate, agent, round),
     answer: debate.answers[agent]?.[round - 1] ?? null,
     verdict: verdictOf(debate, outcome, agent, round),
   };
+}
+
+function finishReasonOf({ finishReasons }: Debate, agent: number, round: number): FinishReason | null {
+  const word = finishReasons.responses[agent]?.[round - 1];
+  return word === undefined || word === 'unknown' ? null : { word, cutOff: isCutOff(word) };
 }
 
 /**

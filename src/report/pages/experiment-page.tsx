@@ -27,6 +27,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       </p>
       {result.night !== undefined && <p class="card">{unbroken(nightText(result.night))}</p>}
       <Tiles evaluations={result.evaluations} />
+      {result.warnings.length > 0 && <WarningsSection warnings={result.warnings} />}
       <AccuracySection evaluations={result.evaluations} chart={chart} />
       <AgentsSection byAgent={data.byAgent} />
       <FindingsSection {...experimentFindings(data)} />
@@ -40,6 +41,22 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
         file, and is in <code>result.json</code>. {citation}
       </footer>
     </Page>
+  );
+}
+
+/** What makes the result worth less than it looks, before anything is claimed. */
+function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
+  return (
+    <section>
+      <h2>Warnings</h2>
+      <ul>
+        {warnings.map(({ says, remedy }) => (
+          <li>
+            {unbroken(says)} {unbroken(remedy)}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

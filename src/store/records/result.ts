@@ -64,7 +64,7 @@ const datasetSchema = z.strictObject({
   cut: z.number().int().default(0),
 });
 
-/** The votes of an iteration's training debates. Counts of questions, except for the last two. */
+/** The votes of an iteration's training debates. Counts of questions, except where another unit is named. */
 const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
@@ -74,7 +74,32 @@ const consensusSchema = z.strictObject({
   unparsableAnswers: z.number().int(),
   /** Prompts that lost some turns so that they fit into the model's context. */
   truncatedPrompts: z.number().int(),
+  /** Questions whose label has one vote in a debate of several agents. Records of older versions do not have it. */
+  oneVote: z.number().int().optional(),
+  /** All answers, in all rounds. Records of older versions do not have it. */
+  answers: z.number().int().optional(),
 });
+
+/** What makes the result of an experiment worth less than it looks. src/report/findings/warnings.ts finds them. */
+export const warningSchema = z.strictObject({
+  kind: z.enum([
+    'embedded model',
+    'cut off',
+    'unreadable',
+    'not trained',
+    'did not move',
+    'too long',
+    'one vote',
+    'corrected unused',
+    'small guard',
+    'small sample',
+  ]),
+  /** What is so, with its numbers. */
+  says: z.string(),
+  /** What can be done about it. */
+  remedy: z.string(),
+});
+export type Warning = z.infer<typeof warningSchema>;
 
 const fineTuneSchema = z.strictObject({
   /** The agent that has the model; the first of several that share it. */
@@ -123,6 +148,8 @@ export const experimentResultSchema = z.strictObject({
     fineTune: z.number(),
     total: z.number(),
   }),
+  /** The gravest first. Results of older versions have none. */
+  warnings: z.array(warningSchema).default([]),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
   /** The versions of colloquy, node, python, torch, transformers, peft and trl, if the experiment used them. */

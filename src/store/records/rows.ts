@@ -152,6 +152,8 @@ export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
   /** For a majority at equal tokens: the number of answers. */
   votes: z.number().int().optional(),
+  /** How many answers, in all rounds, could not be read. Records of older versions do not have it. */
+  unreadable: z.strictObject({ answers: z.number().int(), of: z.number().int() }).optional(),
   tokens: tokensSchema,
   seconds: z.number(),
 });

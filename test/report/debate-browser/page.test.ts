@@ -18,6 +18,7 @@ const entry = (changes: Partial<DebateEntry> = {}): DebateEntry => ({
   outcome: 'right',
   tied: false,
   unparsable: false,
+  cutOff: false,
   differedFirst: false,
   differedLast: false,
   block: 0,
@@ -30,6 +31,7 @@ const all: Filter = {
   outcomes: [],
   tied: false,
   unparsable: false,
+  cutOff: false,
   agreement: 'any',
 };
 
@@ -69,7 +71,7 @@ describe('the filter', () => {
     entry({ outcome: 'spoilt', differedFirst: true, differedLast: true }),
     entry({ outcome: 'wrong', unparsable: true, tied: true, iteration: 2 }),
     entry(),
-    entry({ set: 'train', gold: null, outcome: null, tied: true }),
+    entry({ set: 'train', gold: null, outcome: null, tied: true, cutOff: true }),
   ];
   const listed = (filter: Partial<Filter>) =>
     entries.flatMap((each, index) => (passes(each, { ...all, ...filter }) ? [index] : []));
@@ -91,7 +93,8 @@ describe('the filter', () => {
 
   it('lists debates on training questions alone, which no choice of outcomes concerns', () => {
     expect(listed({ set: 'train' })).toEqual([5]);
-    expect(listed({ set: 'train', tied: true })).toEqual([5]);
+    expect(listed({ set: 'train', tied: true, cutOff: true })).toEqual([5]);
+    expect(listed({ cutOff: true })).toEqual([]);
     expect(listed({ set: 'train', outcomes: ['saved'] })).toEqual([]);
   });
 
@@ -103,6 +106,7 @@ describe('the filter', () => {
       wrong: 1,
       tied: 1,
       unparsable: 0,
+      cutOff: 0,
     });
   });
 });
@@ -111,6 +115,7 @@ describe('the search', () => {
   const turn = (response: string, summary?: string) => ({
     shown: summary === undefined ? null : { text: summary, kind: 'summary' as const },
     response,
+    finishReason: null,
     answer: '2',
     verdict: 'right' as const,
   });

@@ -18,6 +18,7 @@ export function App({ library }: { library: Library }) {
     outcomes: [],
     tied: false,
     unparsable: false,
+    cutOff: false,
     agreement: 'any',
   }));
   const [query, setQuery] = useState('');

@@ -13,6 +13,11 @@ const outcomes: readonly { value: DebateOutcome; label: string; hint: string }[]
 const flags = [
   { value: 'tied', label: 'Tie', hint: 'Several answers had the most votes at the end' },
   { value: 'unparsable', label: 'Unparsable', hint: 'A response had no answer that could be read' },
+  {
+    value: 'cutOff',
+    label: 'Cut off',
+    hint: 'A response ended at max_tokens, not where the model would have ended it',
+  },
 ] as const;
 const sets: readonly { value: BrowsedSet; label: string }[] = [
   { value: 'heldout', label: 'Held-out questions' },
@@ -140,6 +145,7 @@ export type Filter = {
   readonly outcomes: readonly DebateOutcome[];
   readonly tied: boolean;
   readonly unparsable: boolean;
+  readonly cutOff: boolean;
   readonly agreement: Agreement;
 };
 /** Whether the agents' answers differed after round 1, still at the end, or never. */
@@ -152,6 +158,7 @@ export function passes(entry: DebateEntry, filter: Filter): boolean {
     (filter.outcomes.length === 0 || (entry.outcome !== null && filter.outcomes.includes(entry.outcome))) &&
     (!filter.tied || entry.tied) &&
     (!filter.unparsable || entry.unparsable) &&
+    (!filter.cutOff || entry.cutOff) &&
     agrees(entry, filter.agreement)
   );
 }
@@ -171,16 +178,17 @@ function agrees(entry: DebateEntry, agreement: Agreement): boolean {
   }
 }
 
-export type FilterCounts = Readonly<Record<DebateOutcome | 'tied' | 'unparsable', number>>;
+export type FilterCounts = Readonly<Record<DebateOutcome | 'tied' | 'unparsable' | 'cutOff', number>>;
 
 /** How many debates each choice would list while the other choices stay the same. */
 export function filterCounts(entries: readonly DebateEntry[], filter: Filter): FilterCounts {
-  const counts = { saved: 0, spoilt: 0, right: 0, wrong: 0, tied: 0, unparsable: 0 };
+  const counts = { saved: 0, spoilt: 0, right: 0, wrong: 0, tied: 0, unparsable: 0, cutOff: 0 };
   const ofAnyOutcome: Filter = { ...filter, outcomes: [] };
   for (const entry of entries) {
     if (entry.outcome !== null && passes(entry, ofAnyOutcome)) counts[entry.outcome] += 1;
     if (entry.tied && passes(entry, filter)) counts.tied += 1;
     if (entry.unparsable && passes(entry, filter)) counts.unparsable += 1;
+    if (entry.cutOff && passes(entry, filter)) counts.cutOff += 1;
   }
   return counts;
 }

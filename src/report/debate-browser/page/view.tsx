@@ -48,6 +48,7 @@ export function DebateView({ library, entry, query, step, close }: DebateViewPro
         <OutcomeChip outcome={entry.outcome} />
         {entry.tied && <span class="chip tied">tie</span>}
         {entry.unparsable && <span class="chip">unparsable</span>}
+        {entry.cutOff && <span class="chip tied">cut off</span>}
       </div>
       <OtherIterations entries={library.entries} entry={entry} />
       {typeof debate === 'string' && <p role="alert">This debate cannot be read: {debate}</p>}
@@ -103,7 +104,7 @@ export function Round({
     <section class="round" aria-label={`Round ${round}`}>
       <h3>Round {round}</h3>
       <div class="agents" style={{ '--agents': String(turns.length) }}>
-        {turns.map(({ shown, response, answer, verdict }, agent) => (
+        {turns.map(({ shown, response, finishReason, answer, verdict }, agent) => (
           <article aria-label={`Agent ${agent + 1}, round ${round}`}>
             <h4>
               Agent {agent + 1} <AnswerChip answer={answer} verdict={verdict} />
@@ -119,6 +120,13 @@ export function Round({
             <pre tabIndex={0} aria-label="Response">
               <Prose text={response} query={query} formulas={formulas} />
             </pre>
+            {finishReason !== null && (
+              <p class="stopped">
+                <span class={finishReason.cutOff ? 'chip tied' : 'chip'}>
+                  {finishReason.cutOff ? 'cut off' : 'ended'} · finish_reason {finishReason.word}
+                </span>
+              </p>
+            )}
           </article>
         ))}
       </div>
