@@ -24,6 +24,8 @@ export type Script = {
   readonly seed?: number;
   /** The majority at equal tokens beside the debate: by iteration, of so many answers as each has letters. */
   readonly votes?: readonly (readonly Answers[])[];
+  /** What those votes used. */
+  readonly voteTokens?: { readonly prompt: number; readonly completion: number };
   readonly transfer?: Readonly<Record<string, { before: readonly Answers[]; after: readonly Answers[] }>>;
   /** By iteration. */
   readonly diversity?: readonly DiversityDocument[];
@@ -69,7 +71,7 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
   const equalTokens: ExperimentResult['equalTokens'] = [];
   for (const [iteration, answers] of votes.entries()) {
     const { majority } = evaluate(iteration, await write(iteration, 'vote', answers), []);
-    const tokens = { prompt: 1_000, completion: 500 };
+    const tokens = script.voteTokens ?? { prompt: 1_000, completion: 500 };
     equalTokens.push({ iteration, votes: answers[0]?.length ?? 0, majority, tokens });
   }
   for (const each of script.diversity ?? []) await writeDocument(files.diversity(each.iteration), each);

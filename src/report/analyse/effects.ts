@@ -1,7 +1,8 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
-import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import type { MeasuredExperiment, MeasuredVotes } from '../read/measured-experiment.ts';
+import type { Scores } from '../read/scores.ts';
 import { compare } from './compare.ts';
 import { commonIterations, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 
@@ -14,6 +15,8 @@ export type EqualTokensRow = {
   readonly majority: number;
   /** The debate less the majority. */
   readonly difference: PairedDifference;
+  /** The majority of as many first answers as have the debate's written tokens alone; null where a seed has none. */
+  readonly written: Pick<EqualTokensRow, 'votes' | 'majority' | 'difference'> | null;
 };
 
 /** A debate and the vote over its own first answers, after an iteration; 0 is the base model. */
@@ -66,10 +69,30 @@ export function besideDebate(experiments: readonly MeasuredExperiment[]): EqualT
           debate: meanAccuracy(debate.values()).accuracy,
           majority: meanAccuracy(majority.values()).accuracy,
           difference,
+          written: atEqualWritten(
+            debate,
+            both.map(({ votes }) => votes.written),
+          ),
         },
       ];
     },
   );
+}
+
+function atEqualWritten(
+  debate: Scores,
+  bySeed: readonly MeasuredVotes['written'][],
+): EqualTokensRow['written'] {
+  const known = bySeed.filter((written) => written !== null);
+  if (known.length < bySeed.length) return null;
+  const majority = pooled(known.map(({ scores }) => scores));
+  const difference = compare(debate, majority);
+  if (difference === null) return null;
+  return {
+    votes: known.map(({ count }) => count),
+    majority: meanAccuracy(majority.values()).accuracy,
+    difference,
+  };
 }
 
 /** What happened to answers after summaries were shown, the seeds pooled. */

@@ -3,6 +3,7 @@ import { tokensOf } from '../../algorithm/measures/cost.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
+import { type AnswerCounts, answerCounts } from './answers.ts';
 import { compareAll, type ContenderComparison, withHolm } from './compare.ts';
 import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredContender } from './contenders.ts';
 import {
@@ -65,6 +66,7 @@ export type MethodMeasures = {
   readonly flips: readonly FlipRow[];
   readonly summaries: readonly SummaryRow[];
   readonly consensus: readonly ConsensusRow[];
+  readonly answers: readonly AnswerCounts[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
   readonly firstVotes: readonly FirstVoteRow[];
@@ -166,6 +168,7 @@ function measuresOf(
     cost: costOf(own, all, points.at(-1)?.accuracy ?? NaN),
     summaries: summariesOf(own, all),
     ...debatesOf(own),
+    answers: answerCounts(own),
     datasets: datasetSizes(own),
     votes: voteShares(own),
     firstVotes: besideFirstVote(own),

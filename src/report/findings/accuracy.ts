@@ -47,10 +47,18 @@ function comparisonsInWords(
     ...findingOfEach(`${subject} is better than ${than(better)}:`, better),
     ...findingOfEach(`${subject} is worse than ${than(worse)}:`, worse),
     ...findingOfEach(
-      `${subject} is not shown to be better or worse than ${than(neither)}; among this many comparisons, chance alone may make such differences:`,
+      `${subject} is not shown to be better or worse than ${than(neither)}; among this many comparisons, chance alone may make such differences. True differences below ${couldShow(made)} points would mostly stay hidden in a sample of this size:`,
       neither,
     ),
   ];
+}
+
+/** The differences that those comparisons show four times in five, without correction. */
+function couldShow(made: readonly ContenderComparison[]): string {
+  const sizes = made
+    .filter((each) => verdictOn(each) === 'neither')
+    .map(({ detectable }) => (detectable * 100).toFixed(1));
+  return range(sizes.map(Number));
 }
 
 function othersInWords(some: number, all: number): string {

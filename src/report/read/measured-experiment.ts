@@ -13,7 +13,14 @@ import {
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet, type Store } from '../../store/store.ts';
-import { type AnsweredQuestion, type Scores, scoreOf, type SeedScore, sharedAnswers } from './scores.ts';
+import {
+  type AnsweredQuestion,
+  type Scores,
+  scoreOf,
+  scoreOfFewer,
+  type SeedScore,
+  sharedAnswers,
+} from './scores.ts';
 
 /** A finished experiment of a study. `experiment` names its setting: the task and the model. */
 export type FinishedExperiment = Omit<StudyCell, 'input'> & { readonly result: ExperimentResult };
@@ -41,7 +48,20 @@ export type MeasuredIteration = {
   /** How diverse the agents' first answers are; null where it was not measured. */
   readonly diversity: MeasuredDiversity | null;
   /** The majority at equal tokens, measured with the debate: of how many answers, for how many tokens. */
-  readonly votes: { readonly count: number; readonly tokens: number; readonly scores: Scores } | null;
+  readonly votes: MeasuredVotes | null;
+};
+
+/** A majority of first answers instead of a debate. */
+export type MeasuredVotes = {
+  /** Of how many answers. */
+  readonly count: number;
+  readonly tokens: number;
+  readonly scores: Scores;
+  /**
+   * The majority of the first of these answers, as many as have the written tokens of the debate alone; a debate reads much, which may cost
+   * less. Null where those were not counted, or are more than `count`.
+   */
+  readonly written: { readonly count: number; readonly scores: Scores } | null;
 };
 
 /** diversity.json; its rows name questions by their keys, as scores do. */
@@ -62,10 +82,10 @@ export async function measureExperiment(
   const files = experimentFiles(store, experiment.name);
   const { seed, config, result } = experiment;
   const { answer } = methods[experiment.method];
-  const scoresOf = async (iteration: number, split: MeasuredSet, way = answer): Promise<Scores> => {
+  const scoresOf = async (iteration: number, split: MeasuredSet): Promise<Scores> => {
     const scores = new Map<string, SeedScore>();
     for await (const { outcome, unit, question } of answered(files, iteration, split, seed))
-      scores.set(unit, { seed, question, ...scoreOf(way, outcome) });
+      scores.set(unit, { seed, question, ...scoreOf(answer, outcome) });
     return scores;
   };
   const pattern = sharedAnswers();
@@ -80,21 +100,15 @@ export async function measureExperiment(
       answers.push({ question, answers: pattern(outcome) });
       questions.set(outcome.questionId, question);
     }
+    const work = await readWork(files, iteration);
     const beside = result.equalTokens.find((each) => each.iteration === iteration);
-    const votes =
-      beside === undefined
-        ? null
-        : {
-            count: beside.votes,
-            tokens: beside.tokens.prompt + beside.tokens.completion,
-            scores: await scoresOf(iteration, 'vote', 'majority'),
-          };
+    const votes = beside === undefined ? null : await readVotes(files, beside, work.evaluation, seed);
     const diversity = await readDiversity(files, iteration, questions);
     iterations.push({
       scores,
       firstVote,
       answers,
-      ...(await readWork(files, iteration)),
+      ...work,
       diversity,
       votes,
     });
@@ -123,6 +137,24 @@ async function readDiversity(
     questionId: questions.get(row.questionId) ?? row.questionId,
   }));
   return { encoder, leftOut, rows };
+}
+
+/** The votes at equal tokens beside a debate that used so much. */
+async function readVotes(
+  files: ExperimentFiles,
+  { iteration, votes: count, tokens }: ExperimentResult['equalTokens'][number],
+  debate: Used,
+  seed: number,
+): Promise<MeasuredVotes> {
+  // All of these answers wrote `tokens.completion`, each the same on average.
+  const wanted = Math.max(1, Math.round((count * debate.tokensOut) / tokens.completion));
+  const written = wanted <= count ? { count: wanted, scores: new Map<string, SeedScore>() } : null;
+  const scores = new Map<string, SeedScore>();
+  for await (const { outcome, unit, question } of answered(files, iteration, 'vote', seed)) {
+    scores.set(unit, { seed, question, ...scoreOf('majority', outcome) });
+    written?.scores.set(unit, { seed, question, ...scoreOfFewer(outcome, written.count, seed, unit) });
+  }
+  return { count, tokens: tokens.prompt + tokens.completion, scores, written };
 }
 
 /** What an iteration used. */

@@ -33,11 +33,13 @@ export const accuracyTables = {
       figures('losses', 'Lost', 'questions', (each) => each.losses, 0),
       pValues('p', 'p', (each) => each.pValue),
       pValues('p_holm', 'p by Holm', (each) => each.adjusted),
+      percents('detectable', 'Could show', ({ detectable }) => detectable, 'points'),
     ],
     notes: (analysis) => {
       const title = referenceTitle(analysis);
       return [
         `Difference: ${title} less the other, in percentage points; from and to: its paired 95 % bootstrap interval (${resamples} draws of questions). A question is counted once, with all of its answers and seeds. Won: questions that ${title} has right more often. p: the exact two-sided sign-flip test of the same difference, which for one answer a question is McNemar’s; Holm’s correction is over all tests after one iteration, and over all after the last.`,
+        'Could show: the smallest true difference that such a sample shows four times in five, without the correction: 2.8 standard errors of the difference, and at least 6 questions.',
       ];
     },
   }),
@@ -141,9 +143,15 @@ export const accuracyTables = {
       percents('majority', 'Majority', ({ majority }) => majority),
       differences('difference', 'Difference', ({ difference }) => difference),
       pValues('p', 'p', ({ difference }) => difference.pValue),
+      names('written_answers', 'Equal written: answers', ({ written }) =>
+        written === null ? '–' : range(written.votes),
+      ),
+      percents('written_majority', 'Majority', ({ written }) => written?.majority),
+      percents('written_difference', 'Difference', ({ written }) => written?.difference.difference, 'points'),
+      pValues('written_p', 'p', ({ written }) => written?.difference.pValue),
     ],
     notes: [
-      'Majority: the same agents vote with as many first answers as cost the tokens of their debate, read and written: what a debate has to beat to be worth its price. From and to: the difference’s paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
+      'Majority: the same agents vote with as many first answers as cost the tokens of their debate, read and written: what a debate has to beat to be worth its price. Equal written: a majority of fewer of these answers, as many as have the tokens that the debate wrote, for a price in which reading is free. From and to: the difference’s paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
     ],
   }),
 };

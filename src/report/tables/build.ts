@@ -106,7 +106,7 @@ export function means<Item>(
   key: string,
   title: string,
   unit: string,
-  ratio: (item: Item) => Ratio | null,
+  ratio: (item: Item) => Pick<Ratio, 'value' | 'standardError'> | null,
   decimals: number,
 ): ColumnSpec<Item> {
   return { key, title, unit, decimals, cell: (item) => withError(ratio(item), 1) };

@@ -5,6 +5,7 @@ import {
   iterations,
   means,
   ofContenders,
+  percents,
   percentsWithError,
   pValues,
   tableOf,
@@ -60,6 +61,22 @@ export const debateTables = {
     ],
   }),
 
+  /** How many answers ended before their end, or could not be read. */
+  answers: tableOf(ofContenders(({ own }) => own?.answers ?? []))({
+    caption: 'Answers that were cut off or could not be read',
+    columns: [
+      iterations(),
+      percents('cut_off', 'Responses cut off', ({ responses }) => responses.count / responses.of),
+      figures('responses', 'Of', 'responses', ({ responses }) => responses.of, 0),
+      percents('summaries_cut_off', 'Summaries cut off', ({ summaries }) => summaries.count / summaries.of),
+      percents('unreadable', 'No answer read', ({ unreadable }) => unreadable.count / unreadable.of),
+      figures('answers', 'Of', 'answers', ({ unreadable }) => unreadable.of, 0),
+    ],
+    notes: [
+      'Of the agents’ responses to held-out questions in all rounds. Cut off: the model had not ended its response at max_tokens, or the server stopped it; of those whose finish reason is known. No answer read: no answer was found in the response, which counts as wrong and has no vote.',
+    ],
+  }),
+
   /** How far the agents agree on held-out questions, and what a better vote could still gain. */
   consensus: tableOf(ofContenders(({ own }) => own?.consensus ?? []))({
     caption: 'Agreement of the agents on held-out questions',
@@ -69,9 +86,12 @@ export const debateTables = {
       percentsWithError('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
       percentsWithError('maj_at_n', 'maj@N', ({ majAtN }) => majAtN),
       percentsWithError('pass_at_n', 'pass@N', ({ passAtN }) => passAtN),
+      percentsWithError('oracle_gap', 'Oracle gap', ({ oracleGap }) => oracleGap, 'points'),
+      means('error_correlation', 'Error correlation', '−1 to 1', ({ errors }) => errors.correlation, 3),
+      percentsWithError('same_wrong', 'Same wrong answer', ({ errors }) => errors.sameWrong),
     ],
     notes: [
-      'Of last answers: the share that agrees with their majority, and the questions where all do. Of the N first answers: the questions that their majority gets right, and those that any of them does.',
+      'Of last answers: the share that agrees with their majority, and the questions where all do. Of the N first answers: the questions that their majority gets right, and those that any of them does; the oracle gap is the difference, which a perfect choice among the answers would gain. Error correlation: the mean over pairs of agents of the correlation of being wrong, 0 where their errors have nothing to do with each other; same wrong answer: of pairs that are both wrong, those that answer alike. A vote helps least where both are high.',
     ],
   }),
 };

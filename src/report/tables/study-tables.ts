@@ -19,7 +19,7 @@ export function studyTables(analysis: StudyAnalysis) {
     gains: of('gains'),
     equalTokens: of('first-vote', 'equal-tokens'),
     diversity: of('diversity'),
-    flips: of('flips', 'summaries', 'consensus'),
+    flips: of('flips', 'summaries', 'consensus', 'answers'),
     cost: of('cost'),
     datasets: of('datasets', 'votes'),
     transfer: of('transfer'),

@@ -302,6 +302,48 @@ describe('votes of trained agents', () => {
   });
 });
 
+describe('a majority of as many answers as have the written tokens of a debate', () => {
+  // The fixture's debates write 50 tokens; these votes of 5 answers write 80, so 50 is 3 of them.
+  const voteTokens = { prompt: 500, completion: 80 };
+
+  it('is that of the first answers of the vote at equal tokens', async () => {
+    const votes = [[...times(10, 'RRWWW'), ...times(10, 'WRWRR'), ...times(20, 'WWWWW')]];
+    const analysis = await analysed([{ method: 'debate', iterations: [debateRight(20)], votes, voteTokens }]);
+    const [beside] = row(analysis, 'debate').own!.besideDebate;
+    // Of five answers the second ten are right, of the first three the first ten.
+    expect(beside).toMatchObject({ votes: [5], majority: 10 / 40 });
+    expect(beside!.written).toMatchObject({ votes: [3], majority: 10 / 40 });
+    expect(beside!.written!.difference).toMatchObject({ wins: 10, losses: 0 });
+  });
+
+  it('settles ties by a draw: two of four classes are right half the time', async () => {
+    const votes = [times(400, 'RWAAA')];
+    const settings = {
+      method: 'debate',
+      iterations: [times(400, 'RRR>RRR')],
+      voteTokens: { prompt: 1, completion: 125 },
+    };
+    const analysis = await analysed([{ ...settings, votes } as Script]);
+    const { written } = row(analysis, 'debate').own!.besideDebate[0]!;
+    expect(written!.votes).toEqual([2]);
+    expect(Math.abs(written!.majority - 0.5)).toBeLessThan(3 * Math.sqrt(0.25 / 400));
+  });
+
+  it('is unknown where the debate wrote more than all of them, or nothing was counted', async () => {
+    const written = async (completion: number) => {
+      const script = {
+        method: 'debate' as const,
+        iterations: [debateRight(20)],
+        votes: [times(40, 'RRRRR')],
+      };
+      const analysis = await analysed([{ ...script, voteTokens: { prompt: 500, completion } }]);
+      return row(analysis, 'debate').own!.besideDebate[0]!.written;
+    };
+    expect(await written(40)).toBeNull();
+    expect(await written(0)).toBeNull();
+  });
+});
+
 describe('whether gains last', () => {
   const curveOf = async (...right: number[]) => {
     const analysis = await analysed([{ method: 'multiagent-ft', iterations: right.map(debateRight) }]);
@@ -377,6 +419,33 @@ describe('what stands beside accuracies', () => {
     expect(first!.passAtN!.value).toBe(0.5);
     // A third of three different answers, and none of the other.
     expect(first!.majAtN!.value).toBeCloseTo(1 / 6, 12);
+  });
+
+  it('has what a perfect choice would gain, and the errors that agents have in common', async () => {
+    const analysis = await analysed([
+      {
+        method: 'debate',
+        iterations: [[...times(10, 'RRR>RRR'), ...times(5, 'RWW>WWW'), ...times(5, 'WWW>WWW')]],
+      },
+    ]);
+    const [first] = row(analysis, 'debate').own!.consensus;
+    // Five of twenty questions that one agent has right and the vote has not.
+    expect(first!.oracleGap!.value).toBeCloseTo(5 / 20, 12);
+    expect(first!.errors.sameWrong!.value).toBe(1);
+    // Agents 2 and 3 are wrong on the same questions; with agent 1, 5 of 20 are wrong, all of them among the others' 10: 1 / sqrt(3).
+    expect(first!.errors.correlation!.value).toBeCloseTo((1 + 2 / Math.sqrt(3)) / 3, 12);
+  });
+
+  it('counts the answers that could not be read', async () => {
+    const analysis = await analysed([{ method: 'debate', iterations: [['R.W>RRR', 'WWW>...']] }]);
+    expect(row(analysis, 'debate').own!.answers).toEqual([
+      {
+        iteration: 0,
+        responses: { count: 0, of: 12 },
+        summaries: { count: 0, of: 0 },
+        unreadable: { count: 4, of: 12 },
+      },
+    ]);
   });
 
   it('has none where there is one round', async () => {
