@@ -68,7 +68,7 @@ export async function evaluate(
   return evaluation;
 }
 
-/** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */
+/** The outcomes of an iteration in the order of the held-out questions, a debate in memory at a time. */
 async function* judged(
   debates: { readonly iteration: number; readonly split: MeasuredSet; readonly shardSize: number },
   files: ExperimentFiles,
@@ -79,10 +79,8 @@ async function* judged(
     const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
     if (page.length === 0) return;
     const gold = new Map(page.map(({ id, answer }) => [id, answer]));
-    for (const debate of await readRows(
-      files.shard(debates.iteration, debates.split, shard),
-      debateRowSchema,
-    )) {
+    const held = files.shard(debates.iteration, debates.split, shard);
+    for await (const debate of streamRows(held, debateRowSchema)) {
       const answer = gold.get(debate.question.id);
       if (answer === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
       yield await outcomeOf(debate, answer, answers);
