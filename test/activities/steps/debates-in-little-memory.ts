@@ -12,10 +12,9 @@ import { openStore, experimentFiles } from '../../../src/store/store.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { findRows, writeRows } from '../../../src/store/files/rows.ts';
 import { openDependencies } from '../../../src/workers/start.ts';
+import { endpointsThatSay } from '../../support/endpoints-that-say.ts';
 import { modelNamed } from '../../support/models.ts';
 import { runStep } from '../../support/run-step.ts';
-import type { Endpoint } from '../../../src/engines/endpoint/endpoint.ts';
-import { createRequestSlots } from '../../../src/engines/endpoint/request-slots.ts';
 
 const [root = '', log = '', shards = '1', questions = '1', bytes = '1'] = process.argv.slice(2);
 const store = openStore(root);
@@ -23,33 +22,13 @@ const files = experimentFiles(store, 'long');
 const base = modelNamed('instant');
 const answerBytes = Number(bytes);
 
-const endpoint: Endpoint = {
-  serve: async () => undefined,
-  async chat(_model, { messages, seed }) {
-    await new Promise(setImmediate);
-    appendFileSync(log, `${seed} ${messages.length}\n`);
-    // Made anew each time, as the text of an HTTP reply is.
-    const text = Buffer.alloc(answerBytes, `${seed} is long. `).toString('latin1');
-    return { text: `${text} \\boxed{4}`, promptTokens: 9, completionTokens: 9, finishReason: 'stop' };
-  },
-  score: () => Promise.reject(new Error('not asked')),
-  embed: () => Promise.reject(new Error('not asked')),
-  check: async () => undefined,
-  servesTuned: true,
-  slots: createRequestSlots(16),
-  yieldDevice: async () => undefined,
-  takeDevice: async () => undefined,
-  close: async () => undefined,
-};
 const dependencies = openDependencies({
   store,
-  endpoints: {
-    for: () => endpoint,
-    serve: async () => undefined,
-    yieldDevice: async () => undefined,
-    takeDevice: async () => undefined,
-    close: async () => undefined,
-  },
+  endpoints: endpointsThatSay(({ messages, seed }) => {
+    appendFileSync(log, `${seed} ${messages.length}\n`);
+    // Made anew each time, as the text of an HTTP reply is.
+    return `${Buffer.alloc(answerBytes, `${seed} is long. `).toString('latin1')} \\boxed{4}`;
+  }),
 });
 const config = experimentConfigSchema.parse({
   shard_size: Number(questions),
