@@ -7,7 +7,7 @@ import type { ExperimentConfig } from '../config/experiment.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import { loadConfigFile } from '../config/load.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
-import { resolveConfig } from '../config/resolve.ts';
+import { requireOwnModel, resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyPresetPath, studyPresets } from '../config/study.ts';
 import { shellWord } from '../text/terminal-safe.ts';
 import { UsageError } from './errors.ts';
@@ -60,7 +60,9 @@ export type Experiment = {
  */
 export function experimentFromConfig(path: string, overrides: readonly string[]): Experiment {
   const { name, input } = loadConfigFile(resolve(path), overrides);
-  return { name, input, config: resolveConfig(input) };
+  const config = resolveConfig(input);
+  requireOwnModel(config);
+  return { name, input, config };
 }
 
 /**

@@ -21,7 +21,7 @@ export function loadConfigFile(
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
-  const over = resolveTaskPaths(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
+  const over = resolveTaskPaths(process.cwd(), settingsOf(overrides));
   const input = { ...mergeConfig(resolveTaskPaths(dirname(path), readYaml(path)), over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
@@ -33,6 +33,11 @@ export function loadConfigFile(
     throw new InvalidConfig([{ path: 'name', message }], path);
   }
   return { name: parsed.data, input: 'name' in input ? { ...input, name: parsed.data } : input };
+}
+
+/** The settings that `key=value ...` name, not checked. @throws InvalidConfig */
+export function settingsOf(overrides: readonly string[]): ConfigInput {
+  return overrides.map(parseOverride).reduce(mergeConfig, {});
 }
 
 function parseOverride(override: string): ConfigInput {

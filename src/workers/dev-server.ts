@@ -148,7 +148,7 @@ function startDevArgs(port: number, uiPort: number | undefined, dbFilename: stri
 /** The search attributes are registered before the first run may set them; the server heeds these options for a new database only. */
 const registeringArgs = Object.values(searchAttributes).flatMap(({ name, type }) => [
   '--search-attribute',
-  `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
+  `${name}=${cliTypes[type]}`,
 ]);
 
 async function untilItAnswers(address: string, server: GuardedProcess, logFile: string): Promise<void> {
