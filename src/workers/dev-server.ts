@@ -11,6 +11,7 @@ import { lastLogLines } from '../engines/process/log-file.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { makeFolder } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
+import { cliTypes } from './search-attributes.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
