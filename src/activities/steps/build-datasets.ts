@@ -39,7 +39,7 @@ export async function buildDatasets(
   { store, tasks }: Dependencies,
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files);
+  const config = await configOf(files, iteration);
   const { answers } = tasks.open(config.task);
   const debatesOf = (shard: number) => streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again when their

@@ -34,7 +34,7 @@ export async function debate(
   running: Running,
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
-  const config = await configOf(files);
+  const config = await configOf(files, input.iteration);
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
