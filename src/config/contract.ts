@@ -194,3 +194,6 @@ export const errorAnswerSchema = z.object({
 
 /** The line that the server writes to stdout when it is ready for requests. */
 export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int() });
+
+/** The line that it writes instead when it cannot serve its model. It then ends, and another start would end in the same way. */
+export const serverRefusesSchema = z.object({ event: z.literal('refuses'), message: z.string() });

@@ -33,6 +33,9 @@ function nameOf(what: 'an endpoint' | 'a trainer') {
 }
 const endpointName = nameOf('an endpoint');
 
+/** The model that comes with Colloquy: it does arithmetic, in the language of `prompts: terse`. */
+export const embeddedModel = 'engine/models/tiny-arithmetic';
+
 const modelSchema = z
   .strictObject({
     endpoint: endpointName
@@ -44,7 +47,7 @@ const modelSchema = z
       .string()
       .min(1)
       .max(1024)
-      .default('engine/models/tiny-arithmetic')
+      .default(embeddedModel)
       .describe(
         'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
       ),

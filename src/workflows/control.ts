@@ -27,6 +27,8 @@ export type RunControl = {
   readonly warned: (warnings: readonly Warning[] | undefined) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
+  /** The run ends, and the next one of the chain goes on with this state. */
+  readonly continues: (state: ExperimentState) => void;
   /** The run ends without a result. */
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
@@ -103,10 +105,18 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       begun = true;
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
-      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable, warnings });
+      const { about, night } = plan;
+      update({
+        ...{ iteration, evaluations, iterations, learns, night: night?.said, warnings },
+        ...{ searchable, about, described: true },
+      });
     },
     finished: (evaluations, night) => {
-      update({ phase: 'done', done: 1, evaluations, night });
+      update({ phase: 'done', done: 1, evaluations, night, described: true });
+    },
+    continues: ({ plan }) => {
+      // The history of a run that an earlier version has begun has no event for it.
+      if (plan.about !== undefined) update({ ended: 'continued' });
     },
     ended: (error) => {
       update({ ended: isCancellation(error) ? 'cancelled' : 'failed', waiting: [] });

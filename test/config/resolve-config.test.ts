@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
-import { resolveConfig } from '../../src/config/resolve.ts';
+import { requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
 
 /** The message with which the input is refused. */
 function refusal(input: unknown): string {
@@ -45,6 +45,13 @@ describe('resolving the config of an experiment', () => {
     [{ method: 'multi-agent-ft' }, 'the nearest is multiagent-ft'],
   ])('refuses %j', (input, words) => {
     expect(refusal(input)).toContain(words);
+  });
+
+  it('of the preset paper demands a model, which the embedded one is not', () => {
+    const config = (settings: object) => resolveConfig({ preset: 'paper', ...settings });
+    expect(() => requireOwnModel(config({}))).toThrow(/model\.model_name_or_path: missing: .*e\.g\. model\./);
+    expect(() => requireOwnModel(config({ model: { model_name_or_path: 'Qwen/Qwen3-4B' } }))).not.toThrow();
+    expect(() => requireOwnModel(resolveConfig({}))).not.toThrow();
   });
 
   it('has the settings of the paper as its defaults, with a fine-tune for LoRA', () => {

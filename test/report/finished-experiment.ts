@@ -39,7 +39,7 @@ export async function writeFinishedExperiment(
       Array.from({ length: questions }, (_, index) => heldOutDebate(index, iteration, options.hostileText)),
     );
     const outcomes = await Promise.all(
-      debates.map(({ debate, gold }) => outcomeOf(debate, gold, shortAnswers(equal))),
+      debates.map(({ debate, gold }) => outcomeOf(debate, { answer: gold }, shortAnswers(equal))),
     );
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));

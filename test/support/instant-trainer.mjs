@@ -5,7 +5,7 @@
  * Arguments: `--steps N` (default 4), `--step-ms MS` (default 0), `--log FILE` (a line for each model begun and finished),
  * `--control DIR`. In that folder, a file `hold` of `{"model": 2, "at": "checkpoint"}` stops the third model (by how many the log
  * says are finished) before its first step (`begin`), after a checkpoint, or in the middle of its manifest: the file is then called
- * `held`, until it is removed. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
+ * `held`, until it is removed. With a learning rate above 0.5 the loss becomes NaN. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -62,7 +62,7 @@ async function fineTune(job) {
   await holdAt('begin');
   for (let step = resumed + 1; step <= steps; step++) {
     await pause(Number(values['step-ms']));
-    if (step === 2 && (await fail(job))) return true;
+    if (step === 2 && (job.settings.learning_rate > 0.5 ? faults.nan(job) : await fail(job))) return true;
     say({
       event: 'step',
       id,

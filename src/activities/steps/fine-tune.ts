@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
-import { type TrainerProgress, trainerSettingsSchema } from '../../config/contract.ts';
+import { type TrainerProgress, type TrainerSettings, trainerSettingsSchema } from '../../config/contract.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
@@ -23,10 +23,11 @@ import {
   sealModel,
   type StoredManifest,
 } from '../../store/models.ts';
+import { configsInForce } from '../../store/records/config-changes.ts';
 import type { Moved } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
@@ -113,21 +114,28 @@ async function findOrTrain(
 ): Promise<FinishedModel> {
   const { base, tuned } = request.init;
   await requireSameWeights(base);
-  const config = await configOf(experimentFiles(store, request.experiment));
-  const settings = trainerSettingsSchema.parse(config.fine_tune);
+  const [config, ...earlier] = await configsInForce(
+    experimentFiles(store, request.experiment),
+    request.iteration,
+  );
   const seed = seedFor({
     seed: config.seed,
     iteration: request.iteration,
     purpose: `fine-tune ${request.role}`,
     agent: request.agent,
   });
-  const key = modelKey({
-    base: await baseModelHash(resolveModel(base.name)),
-    init: tuned?.key ?? null,
-    datasetSha256: request.dataset.sha256,
-    settings,
-    seed,
-  });
+  const baseHash = await baseModelHash(resolveModel(base.name));
+  const keyOf = (settings: TrainerSettings): string =>
+    modelKey({
+      base: baseHash,
+      init: tuned?.key ?? null,
+      datasetSha256: request.dataset.sha256,
+      settings,
+      seed,
+    });
+  const candidates = [config, ...earlier].map(({ fine_tune: each }) => trainerSettingsSchema.parse(each));
+  const settings = await settingsOfThisModel(candidates, keyOf, request, store, expected);
+  const key = keyOf(settings);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
   if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
   const finished = await findModel(store, key);
@@ -149,6 +157,28 @@ async function findOrTrain(
   }
   await removeCheckpoints(store, key);
   return { model: adapterOf(base, key), manifest };
+}
+
+/**
+ * The settings that are in force; but those before a change in this iteration for a model that this experiment had finished by then,
+ * or (where `expected` is its key) that is made again.
+ */
+async function settingsOfThisModel(
+  [inForce, ...earlier]: readonly TrainerSettings[],
+  keyOf: (settings: TrainerSettings) => string,
+  { experiment }: FineTuneRequest,
+  store: Store,
+  expected: string | undefined,
+): Promise<TrainerSettings> {
+  if (inForce === undefined) throw new RangeError('There are no settings.');
+  for (const settings of earlier) {
+    const key = keyOf(settings);
+    if (key === expected) return settings;
+    if (expected !== undefined || key === keyOf(inForce) || (await findModel(store, key)) === null) continue;
+    const request = await readDocument(store.modelRequest(key), fineTuneRequestSchema);
+    if (request?.experiment === experiment) return settings;
+  }
+  return inForce;
 }
 
 /** @throws ArtifactMissing, ArtifactDamaged when the dataset or the initial model is not whole */

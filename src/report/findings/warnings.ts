@@ -46,9 +46,14 @@ export function warningsOf(facts: RunFacts): Warning[] {
 /** A share that is not noise any more. */
 const noticeable = 0.05;
 
+/** Whether an experiment's model is the embedded one. */
+export function isEmbedded({ model }: Pick<ExperimentConfig, 'model'>): boolean {
+  return /(^|[\\/])tiny-arithmetic[\\/]?$/.test(model.model_name_or_path);
+}
+
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {
-  if (!/(^|[\\/])tiny-arithmetic[\\/]?$/.test(config.model.model_name_or_path)) return [];
+  if (!isEmbedded(config)) return [];
   const remedy =
     'Name a model that can answer them: model.endpoint and model.model_name_or_path (README, "Your own server").';
   const others = [

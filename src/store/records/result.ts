@@ -4,9 +4,9 @@ import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { experimentDifference } from '../../config/resolve.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
+import { configChangeSchema, differenceFromBegun } from './config-changes.ts';
 
 /** How a night of a series ended. */
 export const nightOutcomeSchema = z.strictObject({
@@ -172,6 +172,8 @@ export const experimentResultSchema = z.strictObject({
   warnings: z.array(warningSchema).default([]),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
+  /** The settings that were changed while it ran, in the order of the changes; absent when there are none. */
+  changes: z.array(configChangeSchema).optional(),
   /** The versions of colloquy, node, python, torch, transformers, peft and trl, if the experiment used them. */
   versions: z.record(z.string(), z.string()),
   /** Paths relative to the experiment's folder. */
@@ -218,6 +220,6 @@ export async function findFinished(
   const begun = await findDocument(files.config, experimentConfigSchema);
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
-  if (experimentDifference(begun, config).some(({ path }) => path !== 'iterations')) return null;
+  if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;
   return (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
 }
