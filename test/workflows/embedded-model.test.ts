@@ -85,25 +85,24 @@ describe('an experiment with the embedded model', () => {
     );
     expect(result.versions).toHaveProperty('torch');
 
-    const store = process.env['COLLOQUY_STORE'];
-    expect(await pythonProcesses(store)).not.toEqual([]);
+    expect(await pythonProcesses()).not.toEqual([]);
     stop.abort();
     await workers;
-    expect(await pythonProcesses(store)).toEqual([]);
+    expect(await pythonProcesses()).toEqual([]);
 
     expect(await replayHistories(client)).toHaveLength(2);
     await connection.close();
   }, 300_000);
 });
 
-/** Engines and trainers of this store: their logs are open in it. */
-async function pythonProcesses(store: string): Promise<string[]> {
+/** The engines and trainers that workers of this process have started. */
+async function pythonProcesses(): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
     if (!/engine\/(serve|train)\.py/.test(command)) continue;
-    const environment = await readFile(join('/proc', pid, 'environ'), 'utf8').catch(() => '');
-    if (environment.includes(store)) found.push(pid);
+    const status = await readFile(join('/proc', pid, 'status'), 'utf8').catch(() => '');
+    if (new RegExp(`^PPid:\\s*${process.pid}$`, 'm').test(status)) found.push(pid);
   }
   return found;
 }
