@@ -10,7 +10,10 @@ export const LONGEST_STATEMENT = 300;
  * @param following what follows "the answer is"
  */
 export function valueAt(following: string): string | null {
-  const text = following.slice(0, LONGEST_STATEMENT).replace(LEADING, '');
+  const text = following
+    .slice(0, LONGEST_STATEMENT)
+    .replace(/<<[^<>\n]{0,80}>>/g, '')
+    .replace(LEADING, '');
   const math = MATH.exec(text);
   if (
     math !== null &&
