@@ -118,7 +118,7 @@ function* reversed(tail: string): Generator<Statement> {
 /** The answer behind `A:` in the last line, as the solutions that GSM8K's authors published have it. */
 export function lastLabel(text: string): string | null {
   const line = lineAtEnd(text);
-  return /^A:/.test(line) ? valueAt(line.slice(2)) : null;
+  return line.startsWith('A:') ? valueAt(line.slice(2)) : null;
 }
 
 /** What only the last line states, in words that stand elsewhere too: `Result: 18`, "the total is 18", `选 B`. */
