@@ -10,7 +10,8 @@ import {
   type Statement,
 } from './answer/statements.ts';
 import { isRefusal, spokenPart, turnsOf, withoutEcho, withoutTags } from './answer/turns.ts';
-import type { AnswerEquality } from './consensus.ts';
+import { type AnswerEquality, equalsOneOf } from './consensus.ts';
+import type { Gold } from './question.ts';
 
 /** What an answer to a task's questions is. Each task brings its own rules. */
 export type AnswerRules = {
@@ -18,13 +19,17 @@ export type AnswerRules = {
   readonly extract: (response: string, asked?: readonly string[]) => string | null;
   /** Whether two answers are the same one: the vote counts classes of equal answers. */
   readonly equal: AnswerEquality;
-  /** Whether an answer is right. Only held-out questions are measured by it, and `label_source: gold`. */
-  readonly correct: (answer: string, gold: string) => boolean | Promise<boolean>;
+  /** Whether an answer to the question with this text is right. Only held-out questions are measured by it, and `label_source: gold`. */
+  readonly correct: (answer: string, gold: Gold, question: string) => boolean | Promise<boolean>;
 };
 
-/** The rules of questions whose answers are short texts, as in the paper: an answer is right when it equals the gold answer. */
+/** The rules of questions whose answers are short texts, as in the paper: an answer is right when it equals a gold answer. */
 export function shortAnswers(equal: AnswerEquality): AnswerRules {
-  return { extract: extractAnswer, equal, correct: (answer, gold) => equal(gold, answer) };
+  return {
+    extract: extractAnswer,
+    equal,
+    correct: (answer, gold) => equalsOneOf([gold.answer, ...(gold.accepted ?? [])], answer, equal),
+  };
 }
 
 /**

@@ -18,8 +18,6 @@ export type RowShape = {
   readonly schema: z.ZodType<Problem | null>;
   /** In words, behind "each line has to be". */
   readonly expected: string;
-  /** Why no response could give a gold answer, where such rows are possible; null when one could. */
-  readonly whyNeverGiven?: (gold: string) => string | null;
 };
 
 /** A text with more in it than white space. */
@@ -131,6 +129,7 @@ export type ReadProblems = {
  * @param path absolute
  * @param shape what its rows are
  * @param skipUnreadable whether questions are left out whose gold answers the grader cannot read
+ * @param why why a gold answer cannot be read; null when it can
  * @throws InvalidTaskFile when the file cannot be read or is empty, or with every bad row
  * @throws UnreadableGoldAnswers unless they are skipped
  */
@@ -138,6 +137,7 @@ export async function readProblems(
   path: string,
   shape: RowShape,
   skipUnreadable: boolean,
+  why: (answer: string) => string | null = whyUnreadable,
 ): Promise<ReadProblems> {
   const problems: Problem[] = [];
   const faults: TaskFileFault[] = [];
@@ -148,15 +148,27 @@ export async function readProblems(
     const problem = problemIn(row, shape);
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;
-    const why = whyUnreadable(problem.answer) ?? shape.whyNeverGiven?.(problem.answer) ?? null;
-    if (why === null) problems.push(problem);
-    else unreadable.push({ line: row.line, answer: problem.answer, why, problem });
+    const bad = unreadableAnswer(problem, why);
+    if (bad === null) problems.push(problem);
+    else unreadable.push({ line: row.line, ...bad, problem });
   }
   if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected);
   if (unreadable.length > 0 && !skipUnreadable) {
     throw new UnreadableGoldAnswers(path, unreadable, problems.length + unreadable.length);
   }
   return { problems, unreadable: unreadable.map(({ problem }) => problem) };
+}
+
+/** The first of a question's accepted answers that the grader cannot read; null when it can read all of them. */
+function unreadableAnswer(
+  { answer, accepted = [] }: Problem,
+  why: (answer: string) => string | null,
+): { answer: string; why: string } | null {
+  for (const each of [answer, ...accepted]) {
+    const reason = why(each);
+    if (reason !== null) return { answer: each, why: reason };
+  }
+  return null;
 }
 
 /** The question of a row, null when it is not asked for, or what is wrong with the row. */

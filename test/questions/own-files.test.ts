@@ -190,6 +190,26 @@ describe('a task from files', () => {
     );
   });
 
+  it('takes a list of answers, each of which is right, and keeps the first as the gold answer', async () => {
+    const path = file(
+      'several.jsonl',
+      '{"question":"Colour of the sky?","answer":["blue","azure"]}\n{"question":"2?","answer":[2]}',
+    );
+    const { heldOut, trainLabels } = await load({
+      train_file: rows('train.jsonl', 0, 2),
+      test_file: path,
+    });
+    expect(heldOut).toMatchObject([{ answer: 'blue', accepted: ['azure'] }, { answer: '2' }]);
+    expect(heldOut[1]).not.toHaveProperty('accepted');
+    expect(trainLabels[0]).toEqual({ questionId: 'train-00000', answer: '0' });
+    const unreadable = file('several-bad.jsonl', '{"question":"A?","answer":["1","1/0"]}');
+    await expect(load({ train_file: rows('train.jsonl', 0, 2), test_file: unreadable })).rejects.toThrow(
+      '1/0',
+    );
+    const empty = file('several-none.jsonl', '{"question":"A?","answer":[]}');
+    await expect(load({ train_file: rows('train.jsonl', 0, 2), test_file: empty })).rejects.toThrow('line 1');
+  });
+
   it('has the same held-out questions for agents that were trained on another task', async () => {
     const train_file = rows('train.jsonl', 0, 100);
     const config = resolveConfig({ preset: 'paper', seed: 5, task: { kind: 'jsonl', train_file } });
