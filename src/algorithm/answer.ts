@@ -75,22 +75,24 @@ function sentenceIn(content: string): string {
 }
 
 /**
- * Whether the response ends with a sentence that states another answer than a box before it, which was a step on the way: a relation,
- * or a value in a sentence that does not call it the answer.
+ * Whether a sentence behind a box states the answer, and the box was a step on the way: a relation, or a value in a sentence that does not call
+ * it the answer. A choice in a box stays, and so does a value that the sentence puts in words.
  */
 function isOverruled(text: string, box: Boxed, sentence: Statement | null): sentence is Statement {
-  if (sentence === null || sentence.at < box.end) return false;
+  if (sentence === null || sentence.at < box.end || !/[\d\\]|^\W*[A-J]\b/.test(sentence.answer)) return false;
   if (/\banswers?\b[^.\n]{0,40}$/i.test(text.slice(Math.max(0, box.from - 60), box.from))) return false;
-  const lead = text.slice(box.end, sentence.at);
-  const startsSentence =
-    /(?:[.!?:$)\]}]\s+|\n\s*|^\s*|,\s+(?=(?:so|thus|hence|therefore)\s))[#*_ >]*(?:(?:so|thus|therefore|hence|finally|and so|in conclusion),?\s+)?(?:the\s+|my\s+|our\s+)?(?:final\s+|correct\s+)?[*_]*$/i.test(
-      lead,
-    );
+  if (/^(?:\\text(?:bf)?\s*\{)?\s*\(?[A-J](?:[).:}]|$)/.test(box.answer)) return false;
   const isRelation =
     /[<>=≤≥≈]|\\(?:ll|gg|leq?|geq?|approx|sim|propto|equiv|to|rightarrow|Rightarrow|implies)(?![a-zA-Z])/.test(
       box.answer,
     );
-  return (
-    isRelation || (startsSentence && text.length - sentence.at < 300 && !/^\(?[A-J]\)?$/.test(box.answer))
-  );
+  const opening =
+    text
+      .slice(box.end, sentence.at)
+      .split(/[.!?:;,\n]/)
+      .at(-1) ?? '';
+  const isConclusion =
+    opening.split(/\s+/).length <= 8 &&
+    !/\b(?:may|might|could|thinks?|thought|guess|mistake)\b/i.test(opening);
+  return isRelation || (isConclusion && text.length - sentence.at < 300);
 }

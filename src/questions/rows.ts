@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
-import { extractAnswer } from '../algorithm/answer.ts';
 import { whyUnreadable } from '../grading/grader.ts';
 import {
   InvalidTaskFile,
@@ -10,6 +9,7 @@ import {
   type UnreadableGold,
   UnreadableGoldAnswers,
 } from './errors.ts';
+import { gsm8kGold, mathGold } from './gold.ts';
 import type { Problem } from './problem.ts';
 
 /** What the rows of a kind of file are. */
@@ -198,13 +198,6 @@ export const gsm8kRows: RowShape = {
   expected: 'an object {"question": "…", "answer": "… #### 42"}',
 };
 
-/** Without thousands separators: then nearly all are plain digits, which the grader settles fastest. */
-function gsm8kGold(answer: string): string {
-  const at = answer.lastIndexOf('####');
-  const gold = at < 0 ? '' : answer.slice(at + '####'.length).trim();
-  return /^-?\d{1,3}(?:,\d{3})+$/.test(gold) ? gold.replaceAll(',', '') : gold;
-}
-
 const allLevels = [1, 2, 3, 4, 5];
 
 /** Rows of MATH: the gold answer is the last `\boxed{…}` of `solution`, the level a text such as `Level 3`. */
@@ -234,10 +227,6 @@ export function math500Rows(levels: readonly number[] = allLevels): RowShape {
     }).transform(({ problem, level, answer }) => (levels.includes(level) ? { text: problem, answer } : null)),
     expected: 'an object {"problem": "…", "answer": "42", "level": 3}',
   };
-}
-
-function mathGold(solution: string): string | null {
-  return /\\(?:boxed|fbox)(?![a-zA-Z])/.test(solution) ? extractAnswer(solution) : null;
 }
 
 const letters = 'ABCDEFGHIJ'.split('');

@@ -88,7 +88,7 @@ function countUnreadable(
   counts.of += all.length;
 }
 
-/** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */
+/** The outcomes of an iteration in the order of the held-out questions, a debate in memory at a time. */
 async function* judged(
   debates: { readonly iteration: number; readonly split: MeasuredSet; readonly shardSize: number },
   files: ExperimentFiles,
@@ -99,10 +99,8 @@ async function* judged(
     const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
     if (page.length === 0) return;
     const golds = new Map(page.map((question) => [question.id, goldOf(question)]));
-    for (const debate of await readRows(
-      files.shard(debates.iteration, debates.split, shard),
-      debateRowSchema,
-    )) {
+    const held = files.shard(debates.iteration, debates.split, shard);
+    for await (const debate of streamRows(held, debateRowSchema)) {
       const gold = golds.get(debate.question.id);
       if (gold === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
       yield await outcomeOf(debate, gold, answers);
