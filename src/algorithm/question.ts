@@ -13,7 +13,7 @@ export type Question = {
 /** A question that is used to measure, never to train. Only this kind has its gold answer. */
 export type HeldOutQuestion = Question & { readonly answer: string };
 
-/** The gold answer of a training question. Only `label_source: gold` (STaR) reads it. */
+/** The gold answer of a training question. Only `label_source: gold` (STaR) learns from it; measures judge labels by it. */
 export type GoldLabel = { readonly questionId: string; readonly answer: string };
 
 /** Sorts by question id (code units). The order is the same on every worker, in whatever order the work is finished. */

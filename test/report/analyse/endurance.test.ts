@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MethodName } from '../../../src/algorithm/methods/methods.ts';
 import { type Script } from '../scripted-study.ts';
-import { against, analysed, debateRight, row } from './analysed-study.ts';
+import { analysed, debateRight, row } from './analysed-study.ts';
 
 describe('whether gains last', () => {
   const curveOf = async (...right: number[]) => {
