@@ -175,7 +175,19 @@ function plainResult(
       },
       cutOff: noneCutOff,
       datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {}, cut: 0 }],
-      fineTunes: [{ agent: 1, role: 'generation', model: 'a'.repeat(64), rows: 8, steps: 2, finalLoss: 0.5 }],
+      fineTunes: [
+        {
+          agent: 1,
+          role: 'generation',
+          model: 'a'.repeat(64),
+          rows: 8,
+          steps: 2,
+          finalLoss: 0.5,
+          droppedRows: 0,
+          peakLearningRate: 1e-3,
+          moved: { klPerToken: 0.005, tokens: 100, rows: 8 },
+        },
+      ],
     })),
     tokens: {
       debate: { prompt: 2_000 * iterations, completion: 1_000 * iterations },

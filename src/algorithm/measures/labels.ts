@@ -30,8 +30,8 @@ export async function judgeLabel(
   const { answer, votes, tied } = debate.consensus;
   if (answer === null) return null;
   const firsts = debate.answers.map(([first = null]) => first);
-  const judged = await agreement([firsts, [answer]], gold.answer, (label, given) =>
-    rules.correct(given, label),
+  const judged = await agreement([firsts, [answer]], gold.answer, (_, given) =>
+    rules.correct(given, gold, debate.question.text),
   );
   const [rights = [], [right = false] = []] = judged;
   const counted = (chosen: boolean): Counted => {
