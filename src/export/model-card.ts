@@ -1,11 +1,11 @@
 import { basename, resolve } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { FineTuneManifest } from '../config/contract.ts';
 import { projectRoot } from '../config/installation.ts';
 import { pathExists } from '../config/load.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
 import { shellQuoted } from '../text/terminal-safe.ts';
+import type { StoredManifest } from '../store/models.ts';
 import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
 import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 
@@ -17,7 +17,7 @@ import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 export function modelCard(
   folder: string,
   model: AgentModel,
-  manifest: FineTuneManifest,
+  manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
   const { config, iteration } = done;
@@ -48,7 +48,7 @@ export function modelCard(
 export function mergedModelCard(
   folder: string,
   model: AgentModel,
-  manifest: FineTuneManifest,
+  manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
   const { experiment, config, iteration } = done;
@@ -98,7 +98,7 @@ function title({ agent, role }: AgentModel, { experiment, iteration }: FinishedI
 
 function training(
   { madeIn }: AgentModel,
-  manifest: FineTuneManifest,
+  manifest: StoredManifest,
   { experiment }: FinishedIteration,
 ): string[] {
   return [
@@ -129,7 +129,7 @@ function evaluation({ iteration, evaluations }: FinishedIteration): string[] {
   ];
 }
 
-function ending(manifest: FineTuneManifest, { config }: FinishedIteration): string[] {
+function ending(manifest: StoredManifest, { config }: FinishedIteration): string[] {
   return [
     `It was trained on dialogues in the words of Colloquy's prompts \`${config.prompts}\`; other words may get other answers.`,
     textTable(['made with', 'version'], Object.entries(manifest.versions)),
@@ -195,7 +195,7 @@ function wholeInPython(folder: string): string {
   ].join('\n');
 }
 
-function adapterInVllm(base: string, folder: string, { settings }: FineTuneManifest): string {
+function adapterInVllm(base: string, folder: string, { settings }: StoredManifest): string {
   const rank = Number(settings['lora_r']);
   const atMost = vllmRanks.find((each) => each >= rank) ?? rank;
   return `vllm serve ${shellQuoted(base)} --enable-lora --max-lora-rank ${atMost} --lora-modules ${shellQuoted(`${basename(folder)}=${folder}`)}`;
