@@ -38,6 +38,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const steps = stepsInFlight();
   const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps);
 
+  let begunIn = carried?.plan.begunIn;
+
   const park = async ({ id, words }: StepName, error: unknown): Promise<void> => {
     const reason = reasonOf(error);
     log.warn('step waits for a person', { step: id, iteration: current().iteration, why: reason });
@@ -51,7 +53,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       const scope = steps.begin(next);
       update({ inFlight: steps.count() });
       try {
-        const { attempt, output } = await scope.run(next.begin);
+        const { attempt, output } = await scope.run(() => next.begin(begunIn));
         steps.end(scope);
         update({ inFlight: steps.count(), retries: current().retries + attempt - 1 });
         return output;
@@ -89,6 +91,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       update({ lastLoss });
     },
     began: ({ plan, iteration, evaluations, iterations }) => {
+      begunIn = plan.begunIn;
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
       update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable });

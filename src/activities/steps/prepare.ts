@@ -2,6 +2,7 @@ import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { experimentDifference, resolveConfig } from '../../config/resolve.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
@@ -13,6 +14,7 @@ import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.
 import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
+import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
@@ -31,6 +33,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Where the experiment was begun. Plans of earlier versions have none. */
+  readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
@@ -86,6 +90,7 @@ export async function prepare(
     base: untuned(base),
     learners: servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     ...(night === null ? {} : { night: plannedNight(night, base) }),
     train: inShards(questions.train, config.shard_size),
