@@ -21,7 +21,8 @@ const iterations = Number(process.env['COLLOQUY_ITERATIONS'] ?? 0);
 const files = experimentAt(folder);
 
 await mkdir(folder, { recursive: true });
-await writeLongExperiment(folder, { questions, iterations, summarize: true });
+const trainingQuestions = iterations === 0 ? 0 : Math.ceil(questions / 2);
+await writeLongExperiment(folder, { questions, trainingQuestions, iterations, summarize: true });
 await write();
 const url = pathToFileURL(files.debateBrowser.where).href;
 const browser = await startChromium();
@@ -44,7 +45,8 @@ async function write(): Promise<void> {
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 50);
   const start = performance.now();
   const evaluations = Array.from({ length: iterations + 1 }, (_, iteration) => ({ iteration, questions }));
-  await writeDebateBrowser(files, { name: 'long-experiment', evaluations, summarize: true });
+  const trained = evaluations.slice(1).map(({ iteration }) => ({ iteration, questions: trainingQuestions }));
+  await writeDebateBrowser(files, { name: 'long-experiment', evaluations, trained, summarize: true });
   clearInterval(watch);
   const { size } = await stat(files.debateBrowser.where);
   console.log(

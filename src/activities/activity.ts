@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   activityInfo,
   ApplicationFailure,
@@ -92,9 +93,16 @@ export async function heartbeating<Result>(
 /** Failure messages are kept in the history: the beginning says what happened, logs have the rest. */
 const longestMessage = 2_000;
 
+/** A step that this worker cannot do is soon offered again, because another worker may take it. */
+const declinedForMs = 3_000;
+
+/** Which worker it is, in messages: as Temporal's own lists of workers name it. */
+const workerName = `The worker ${process.pid}@${hostname()}`;
+
 /**
  * The failure that Temporal records for an error: its class's name as type, its own message, and whether trying again can help. The
  * error's class decides that (`retryable`); an error of no class of ours is tried again. How often and how long: workflows/activity-proxies.ts.
+ * What only this worker lacks (`workerLacksIt`) names the worker.
  */
 export function failureOf(error: unknown, signal: AbortSignal): Error {
   // An AbortError would be reported as a plain cancellation even when the reason was a pause, a reset or a shutdown.
@@ -102,10 +110,12 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
     return signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('cancelled');
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const declined = error instanceof ColloquyError && error.workerLacksIt;
+  const nextRetryDelay = error instanceof EngineBusy ? error.retryAfterMs : declined ? declinedForMs : null;
   return ApplicationFailure.create({
-    message: message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message,
+    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}`,
     type: name,
-    ...(error instanceof EngineBusy ? { nextRetryDelay: error.retryAfterMs } : {}),
+    ...(nextRetryDelay === null ? {} : { nextRetryDelay }),
     nonRetryable: error instanceof ColloquyError && !error.retryable,
   });
 }

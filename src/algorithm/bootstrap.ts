@@ -3,7 +3,7 @@ import type { AnswerRules } from './answer.ts';
 import type { Consensus } from './consensus.ts';
 import type { Dataset, DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
-import type { Match } from './labelled-debate.ts';
+import { cutAt, type Match } from './labelled-debate.ts';
 import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
 import { byQuestionAndAgent, type GoldLabel, type Question } from './question.ts';
 import { seedFor } from './random.ts';
@@ -23,10 +23,13 @@ export async function bootstrap<Model>(
 ): Promise<Debate> {
   const prompts = promptSets[settings.prompts];
   const { name: speaker } = roleOf(settings.roles, 1, 1);
-  const ask = async (content: string, round: number): Promise<Message[]> => {
+  const ask = async (
+    content: string,
+    round: number,
+  ): Promise<{ messages: Message[]; finishReason: string }> => {
     const messages: Message[] = [{ role: 'user', content }];
     const { seed, iteration } = settings;
-    const response = await speak({
+    const { text, finishReason } = await speak({
       questionId: question.id,
       agent: agent.number,
       round,
@@ -36,23 +39,29 @@ export async function bootstrap<Model>(
       seed: seedFor({
         seed,
         iteration,
-        purpose: speaker,
+        // The place of a first answer in a debate: other methods draw the same.
+        purpose: 'response',
         question: question.id,
         agent: agent.number,
         round,
       }),
     });
-    return [...messages, { role: 'assistant', content: response }];
+    return { messages: [...messages, { role: 'assistant', content: text }], finishReason };
   };
-  const answerOf = (messages: readonly Message[]) => extract(messages.at(-1)?.content ?? '');
-  let dialogue = await ask(firstPrompt(prompts, question.text, null), 1);
+  const answerOf = (messages: readonly Message[]) =>
+    extract(messages.at(-1)?.content ?? '', [question.text, messages.at(-2)?.content ?? '']);
+  const asked = await ask(firstPrompt(prompts, question.text, null), 1);
+  let dialogue = asked.messages;
+  const finishReasons = [asked.finishReason];
   const first = answerOf(dialogue);
   const answers = [first];
-  const [[right = false] = []] = await agreement([[first]], gold.answer, (label, answer) =>
-    correct(answer, label),
+  const [[right = false] = []] = await agreement([[first]], gold.answer, (_, answer) =>
+    correct(answer, gold, question.text),
   );
   if (!right) {
-    dialogue = [...dialogue, ...(await ask(hintPrompt(prompts, question.text, gold.answer), 2))];
+    const hinted = await ask(hintPrompt(prompts, question.text, gold.answer), 2);
+    dialogue = [...dialogue, ...hinted.messages];
+    finishReasons.push(hinted.finishReason);
     answers.push(answerOf(dialogue));
   }
   const own = alone(answers.at(-1) ?? null);
@@ -63,6 +72,7 @@ export async function bootstrap<Model>(
     majority: alone(first),
     consensus: own,
     agrees: await agreement([answers], own.answer, equal),
+    finishReasons: { responses: [finishReasons], summaries: [[]] },
   };
 }
 
@@ -78,16 +88,19 @@ function alone(answer: string | null): Consensus {
  */
 export function bootstrappedDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
   const rows: DatasetRow[] = [];
-  const counts = { answered: 0, rationalised: 0, tried: 0 };
-  for (const { questionId, matches } of debates) {
+  const counts = { answered: 0, rationalised: 0, tried: 0, cut: 0 };
+  for (const debate of debates) {
+    const { questionId, matches } = debate;
     for (const agent of agents) {
       const [first, ...further] = matches[agent - 1] ?? [];
-      if (first === true) {
+      if (first !== true && further.length > 0) counts.tried += 1;
+      if (first !== true && further.at(-1) !== true) continue;
+      if (cutAt(debate, agent, first === true ? 0 : -1)) {
+        counts.cut += 1;
+      } else if (first === true) {
         counts.answered += 1;
         rows.push({ questionId, agent, completion: 'first answer' });
-      } else if (further.length > 0) {
-        counts.tried += 1;
-        if (further.at(-1) !== true) continue;
+      } else {
         counts.rationalised += 1;
         rows.push({ questionId, agent, completion: 'rationale' });
       }
@@ -99,5 +112,6 @@ export function bootstrappedDataset(agents: readonly number[], debates: readonly
       answered: { available: counts.answered, used: counts.answered },
       rationalised: { available: counts.tried, used: counts.rationalised },
     },
+    cut: counts.cut,
   };
 }

@@ -1,6 +1,7 @@
 import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
 import type { AnswerRules } from './answer.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
+import type { FinishReasons } from './finish-reasons.ts';
 import {
   critiquePrompt,
   critiqueWithSummaryPrompt,
@@ -47,7 +48,14 @@ export type Utterance<Model> = {
   readonly seed: number;
 };
 
-export type Speak<Model> = (utterance: Utterance<Model>) => Promise<string>;
+/** What a model says to an utterance. */
+export type Spoken = {
+  readonly text: string;
+  /** Why it stopped, in the server's word: see FinishReasons. */
+  readonly finishReason: string;
+};
+
+export type Speak<Model> = (utterance: Utterance<Model>) => Promise<Spoken>;
 
 /** A finished debate of one question. */
 export type Debate = {
@@ -62,6 +70,18 @@ export type Debate = {
   readonly consensus: Consensus;
   /** By agent, then by round: whether the answer equals the consensus. */
   readonly agrees: readonly (readonly boolean[])[];
+  readonly finishReasons: FinishReasons;
+};
+
+/** An agent's side of a debate so far. */
+type Side<Model> = {
+  readonly agent: Agent<Model>;
+  readonly dialogue: readonly Message[];
+  /** By round. */
+  readonly answers: readonly (string | null)[];
+  readonly finishReasons: readonly string[];
+  /** Of the summaries that it was given. */
+  readonly summaries: readonly string[];
 };
 
 type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summariser: Model };
@@ -71,6 +91,9 @@ type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summaris
  * further round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them
  * (`settings.roles` says which model answers when); the majority of the last round is the consensus. Whatever is by agent in the
  * result is in the order of agent numbers, however the cast is listed. Whatever `speak` throws ends the debate with that error, once the round's other agents have finished.
+ *
+ * A request's seed depends on the round and on the place in the debate (an agent's response, or the summary for it), not on the role that
+ * answers: methods that differ in their roles alone hold the same debates of the base model.
  */
 export async function debate<Model>(
   question: Question,
@@ -89,55 +112,59 @@ export async function debate<Model>(
     ...(agent === undefined ? {} : { agent }),
     ...(round === undefined ? {} : { round }),
   });
-  const say = async (speaker: string, model: Model, agent: number, round: number, messages: Message[]) =>
-    speak({
-      questionId: question.id,
-      agent,
-      round,
-      speaker,
-      model,
-      messages,
-      seed: seedFor(at(speaker, agent, round)),
-    });
-
-  const answerTo = async (agent: Agent<Model>, round: number, asked: Message[]): Promise<Message[]> => {
-    const { name } = roleOf(settings.roles, round, settings.rounds);
-    return [...asked, assistant(await say(name, modelOf(agent, name), agent.number, round, asked))];
+  const say = async (
+    place: 'response' | 'summary',
+    utterance: Pick<Utterance<Model>, 'speaker' | 'model' | 'agent' | 'round' | 'messages'>,
+  ) => {
+    const { agent, round } = utterance;
+    return speak({ ...utterance, questionId: question.id, seed: seedFor(at(place, agent, round)) });
   };
 
-  const firstAnswer = async (agent: Agent<Model>): Promise<Message[]> => {
+  const answerTo = async (
+    content: string,
+    round: number,
+    { agent, dialogue, answers, finishReasons, summaries }: Side<Model>,
+  ): Promise<Side<Model>> => {
+    const { name: speaker } = roleOf(settings.roles, round, settings.rounds);
+    const messages: Message[] = [...dialogue, { role: 'user', content }];
+    const model = modelOf(agent, speaker);
+    const said = await say('response', { speaker, model, agent: agent.number, round, messages });
+    return {
+      agent,
+      dialogue: [...messages, { role: 'assistant', content: said.text }],
+      answers: [...answers, extract(said.text, [question.text, content])],
+      finishReasons: [...finishReasons, said.finishReason],
+      summaries,
+    };
+  };
+
+  const firstAnswer = async (agent: Agent<Model>): Promise<Side<Model>> => {
     const content = firstPrompt(
       prompts,
       question.text,
       settings.identities === null ? null : ((agent.number - 1) % settings.identities) + 1,
     );
-    return answerTo(agent, 1, [{ role: 'user', content }]);
+    return answerTo(content, 1, { agent, dialogue: [], answers: [], finishReasons: [], summaries: [] });
   };
 
-  const revise = async (
-    agent: Agent<Model>,
-    round: number,
-    own: readonly Message[],
-    others: readonly string[],
-  ): Promise<Message[]> => {
-    const shown = shuffle(at('others', agent.number, round), others).slice(0, settings.maxOthers);
-    const content =
-      settings.summarize && shown.length > 0
-        ? critiqueWithSummaryPrompt(prompts, settings.stance, await summary(agent, round, shown))
-        : critiquePrompt(prompts, settings.stance, shown);
-    return answerTo(agent, round, [...own, { role: 'user', content }]);
+  const revise = async (own: Side<Model>, round: number, others: readonly string[]): Promise<Side<Model>> => {
+    const shown = shuffle(at('others', own.agent.number, round), others).slice(0, settings.maxOthers);
+    if (!settings.summarize || shown.length === 0)
+      return answerTo(critiquePrompt(prompts, settings.stance, shown), round, own);
+    const { text, finishReason } = await summary(own.agent.number, round, shown);
+    const content = critiqueWithSummaryPrompt(prompts, settings.stance, text);
+    return answerTo(content, round, { ...own, summaries: [...own.summaries, finishReason] });
   };
 
-  const summary = (agent: Agent<Model>, round: number, shown: readonly string[]): Promise<string> => {
-    const content = summarisePrompt(prompts, question.text, shown);
-    return say('summariser', cast.summariser, agent.number, round, [{ role: 'user', content }]);
+  const summary = (agent: number, round: number, shown: readonly string[]): Promise<Spoken> => {
+    const messages: Message[] = [{ role: 'user', content: summarisePrompt(prompts, question.text, shown) }];
+    return say('summary', { speaker: 'summariser', model: cast.summariser, agent, round, messages });
   };
 
-  let dialogues = await together(agents.map(firstAnswer));
-  let answers = dialogues.map((dialogue) => [extract(lastResponse(dialogue))]);
+  let sides = await together(agents.map(firstAnswer));
   const voteOfLastRound = (purpose: string) =>
     majorityVote(
-      answers.map((byRound) => byRound.at(-1) ?? null),
+      sides.map(({ answers }) => answers.at(-1) ?? null),
       equal,
       at(purpose),
     );
@@ -145,25 +172,24 @@ export async function debate<Model>(
   let consensus = majority;
   if (!(settings.stopWhenUnanimous && majority.votes === agents.length)) {
     for (let round = 2; round <= settings.rounds; round++) {
-      const previous = dialogues;
-      const responses = previous.map(lastResponse);
-      dialogues = await together(
-        agents.map((agent, index) =>
-          revise(agent, round, previous[index] ?? [], responses.toSpliced(index, 1)),
-        ),
-      );
-      answers = answers.map((byRound, index) => [...byRound, extract(lastResponse(dialogues[index] ?? []))]);
+      const responses = sides.map(({ dialogue }) => lastResponse(dialogue));
+      sides = await together(sides.map((own, index) => revise(own, round, responses.toSpliced(index, 1))));
     }
     if (settings.rounds > 1) consensus = await voteOfLastRound('consensus');
   }
+  const answers = sides.map((side) => side.answers);
   return {
     // Not `question` itself: one of the held-out kind carries its gold answer, which has no business in a debate.
     question: { id: question.id, text: question.text },
-    dialogues,
+    dialogues: sides.map(({ dialogue }) => dialogue),
     answers,
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
+    finishReasons: {
+      responses: sides.map(({ finishReasons }) => finishReasons),
+      summaries: sides.map(({ summaries }) => summaries),
+    },
   };
 }
 
@@ -182,10 +208,6 @@ export async function agreement(
 async function together<Result>(running: readonly Promise<Result>[]): Promise<Result[]> {
   await Promise.allSettled(running);
   return Promise.all(running);
-}
-
-function assistant(content: string): Message {
-  return { role: 'assistant', content };
 }
 
 function lastResponse(dialogue: readonly Message[]): string {

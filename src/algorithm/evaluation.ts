@@ -1,38 +1,46 @@
 import type { AnswerRules } from './answer.ts';
 import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
+import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './finish-reasons.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
+import type { Score } from './measures/comparison.ts';
 import { type PairedTest, pairedTest } from './measures/tests.ts';
+import type { Gold } from './question.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
 export type Outcome = GradedAnswers & {
   readonly questionId: string;
   readonly question: string;
   readonly gold: string;
+  /** Other answers that are right as well, where the question has some. */
+  readonly accepted?: readonly string[] | undefined;
   /** By agent: its round-1 answer and whether that is right. */
   readonly single: readonly Judged[];
   /** The vote over round 1. */
   readonly majority: Judged;
   /** The vote over the last round. */
   readonly debate: Judged;
+  readonly finishReasons: FinishReasons;
 };
 export type Judged = { readonly answer: string | null; readonly correct: boolean };
 
 /** What the figures need of an outcome: little enough to be held for every question at once, as texts are not. */
 export type Mark = {
   readonly questionId: string;
-  /** The share of the agents' round-1 answers that are right. */
-  readonly single: number;
+  /** How many of the agents' round-1 answers are right. */
+  readonly single: Score;
   readonly majority: boolean;
   readonly debate: boolean;
+  readonly cutOff: CutOff;
 };
 
-export function markOf({ questionId, single, majority, debate }: Outcome): Mark {
+export function markOf({ questionId, single, majority, debate, finishReasons }: Outcome): Mark {
   return {
     questionId,
-    single: single.filter(({ correct }) => correct).length / single.length,
+    single: { right: single.filter(({ correct }) => correct).length, of: single.length },
     majority: majority.correct,
     debate: debate.correct,
+    cutOff: countCutOff(finishReasons),
   };
 }
 
@@ -49,29 +57,33 @@ export type Evaluation = {
   readonly debate: Accuracy;
   /** This debate against the base model's on the same questions (McNemar, exact). */
   readonly debateVersusBase: PairedTest;
+  /** How many of its responses were cut off. */
+  readonly cutOff: CutOff;
 };
 
 /** Judges one held-out debate against the gold answer. */
 export async function outcomeOf(
   held: Debate,
-  gold: string,
+  gold: Gold,
   { equal, correct }: Pick<AnswerRules, 'equal' | 'correct'>,
 ): Promise<Outcome> {
   const voted = [held.majority.answer, held.consensus.answer];
-  const judgements = await agreement([...held.answers, voted], gold, (label, answer) =>
-    correct(answer, label),
+  const judgements = await agreement([...held.answers, voted], gold.answer, (_, answer) =>
+    correct(answer, gold, held.question.text),
   );
   const right = judgements.slice(0, held.answers.length);
   const [majority = false, debate = false] = judgements.at(-1) ?? [];
   return {
     questionId: held.question.id,
     question: held.question.text,
-    gold,
+    gold: gold.answer,
+    ...(gold.accepted === undefined ? {} : { accepted: gold.accepted }),
     single: held.answers.map(([answer = null], agent) => ({ answer, correct: right[agent]?.[0] === true })),
     majority: { answer: held.majority.answer, correct: majority },
     debate: { answer: held.consensus.answer, correct: debate },
     right,
     classes: await classesOf(held.answers, equal),
+    finishReasons: held.finishReasons,
   };
 }
 
@@ -99,12 +111,13 @@ export function evaluate(iteration: number, marks: readonly Mark[], base: readon
   return {
     iteration,
     questions: marks.length,
-    single: accuracy(marks.map(({ single }) => single)),
+    single: accuracy(marks.map(({ single }) => single.right / single.of)),
     majority: accuracy(marks.map(({ majority }) => Number(majority))),
     debate: accuracy(marks.map(({ debate }) => Number(debate))),
     debateVersusBase: pairedTest(
       paired.map(({ debate }) => debate),
       paired.map(({ questionId }) => baseline.get(questionId) === true),
     ),
+    cutOff: marks.map(({ cutOff }) => cutOff).reduce(addCutOff, noneCutOff),
   };
 }

@@ -1,5 +1,6 @@
 import type { AnswerRules } from './answer.ts';
 import { agreement, type Debate } from './debate.ts';
+import { isCutOff } from './finish-reasons.ts';
 import type { Message } from './prompts.ts';
 import type { GoldLabel } from './question.ts';
 
@@ -14,7 +15,17 @@ export type Match = {
   readonly questionId: string;
   /** By agent, then by round: whether the answer equals the label. */
   readonly matches: readonly (readonly boolean[])[];
+  /**
+   * By agent, then by round: whether the response was cut off. It is then no example to learn from, because training would put the end
+   * of a turn behind an unfinished text. Empty when cut responses are learnt from like others (`train_on_cut_answers`).
+   */
+  readonly cut: readonly (readonly boolean[])[];
 };
+
+/** Whether an agent's response was cut off. @param agent 1..N  @param index of the round, from 0; -1 is the last one */
+export function cutAt({ cut }: Pick<Match, 'cut'>, agent: number, index: number): boolean {
+  return cut[agent - 1]?.at(index) === true;
+}
 
 /** Where labels come from: the debates themselves, or answers that somebody knows, by question id. */
 export type Labels =
@@ -38,7 +49,12 @@ export async function labelDebate(
  */
 export function labelByConsensus(debate: Debate, minVotes: number): LabelledDebate | null {
   if (debate.consensus.answer === null || debate.consensus.votes < minVotes) return null;
-  return { questionId: debate.question.id, dialogues: debate.dialogues, matches: debate.agrees };
+  return {
+    questionId: debate.question.id,
+    dialogues: debate.dialogues,
+    matches: debate.agrees,
+    cut: cutResponses(debate),
+  };
 }
 
 /** The label is the gold answer (`label_source: gold`, the STaR baseline, section 3.2 of the paper). */
@@ -50,6 +66,13 @@ export async function labelByGold(
   return {
     questionId: debate.question.id,
     dialogues: debate.dialogues,
-    matches: await agreement(debate.answers, gold.answer, (label, answer) => rules.correct(answer, label)),
+    matches: await agreement(debate.answers, gold.answer, (_, answer) =>
+      rules.correct(answer, gold, debate.question.text),
+    ),
+    cut: cutResponses(debate),
   };
+}
+
+function cutResponses({ finishReasons }: Debate): boolean[][] {
+  return finishReasons.responses.map((byRound) => byRound.map(isCutOff));
 }

@@ -8,7 +8,10 @@ export type Message = {
   readonly content: string;
 };
 
-/** The texts of the prompts, as data. A placeholder `{name}` stands for the question, a response or a summary. */
+/**
+ * The texts of the prompts, as data. A placeholder `{name}` stands for the question, a response or a summary. No text that could be an
+ * answer stands in them, as small models repeat them: a box in an instruction is empty.
+ */
 export type PromptSet = typeof paper;
 
 /** `paper`: instructions in English, for chat models. `terse`: the language of the embedded model. */
@@ -59,8 +62,8 @@ function joined(prompts: PromptSet, responses: readonly string[]): string {
 }
 
 /**
- * Fills the placeholders in one pass, so that a placeholder inside a model's response stays text. Braces around other words of the
- * template, as in `\boxed{answer}`, stay too.
+ * Fills the placeholders in one pass, so that a placeholder inside a model's response stays text. Other braces of the template, as in
+ * `\boxed{}`, stay too.
  */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);

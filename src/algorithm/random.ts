@@ -7,7 +7,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 export type DrawKey = {
   readonly seed: number;
   readonly iteration: number;
-  /** The purpose of the draw, so that two draws at the same place are independent, e.g. `critic`, `consensus`. */
+  /** The purpose of the draw, so that two draws at the same place are independent, e.g. `response`, `consensus`. */
   readonly purpose: string;
   readonly question?: string;
   readonly agent?: number;

@@ -5,8 +5,8 @@
 import { z } from 'zod';
 import { loadWorkerFile, type WorkerFile } from './load.ts';
 
-/** Matches environment variables that hold secrets. They are removed from the environment of child processes. */
-export const secretVariableName = /(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)(_|$)/i;
+/** A key that stands where its variable's name belongs would be repeated by messages, so only names of this form are names. */
+const keyVariableName = /(^|_)(API_?KEYS?|KEYS?|TOKENS?|SECRETS?|PASSWORDS?|PAT|AUTH)(_|$)/i;
 
 const maxConcurrency = z
   .int()
@@ -22,6 +22,10 @@ const remote = {
       /^https?:\/\/[^@?#\s]+$/,
       'expected http(s)://host[:port][/path], without a user name, password or query',
     )
+    .refine((url) => !keyInPath(url), {
+      message:
+        'a part of its path looks like a key. Messages and logs show the URL, so set the key as a variable and name this with api_key_env',
+    })
     .describe('The base address of the server, with its /v1 if it has one.'),
   api_key_env: z
     .string()
@@ -30,12 +34,37 @@ const remote = {
       'expected the NAME of an environment variable that holds the key, not the key',
     )
     .regex(
-      secretVariableName,
-      'expected a name with KEY, TOKEN or SECRET in it (e.g. SOME_API_KEY), so that it can be hidden from engines and trainers',
+      keyVariableName,
+      'expected a name with KEY, TOKEN, SECRET or AUTH in it (e.g. SOME_API_KEY): a key itself does not belong into this file',
     )
     .optional(),
   max_concurrency: maxConcurrency,
 };
+
+/** What services write before their keys, and a part of the path behind which a key follows. */
+const keyBeginning =
+  /^(?:(?:sk|pk|rk|hf|gsk|ghp|gho|ghs|glpat|xai|pplx|r8|tok|key|token|secret|bearer|basic)[-_=:]|github_pat_|nvapi-|AIza|AKIA|eyJ)/i;
+const keyHeading = /^(?:(?:api|access|auth)?[-_]?(?:key|token|secret)|bearer|password)$/i;
+
+/** Whether a part of a URL's path looks like a key: it begins like one, follows a word such as `token`, or seems random. */
+function keyInPath(url: string): boolean {
+  const [, ...parts] = url.replace(/^https?:\/\//i, '').split('/');
+  const read = parts.map((part) =>
+    part.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
+  );
+  return read.some(
+    (part, place) =>
+      keyBeginning.test(part) || (part !== '' && keyHeading.test(read[place - 1] ?? '')) || seemsRandom(part),
+  );
+}
+
+/** Words and dates have dashes between them; a random text has 16 letters and digits in a row, or is a UUID. */
+function seemsRandom(part: string): boolean {
+  const run = part
+    .split(/[^A-Za-z0-9]+/)
+    .some((piece) => piece.length >= 16 && /[A-Za-z]/.test(piece) && /\d/.test(piece));
+  return run || /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
+}
 
 const endpointConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('local'), max_concurrency: maxConcurrency }),

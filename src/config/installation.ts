@@ -69,8 +69,9 @@ export function tools(file: string = toolsFile): Tools {
 /** Python or the Temporal CLI is not where the set-up put it, or the set-up never ran. */
 export class ToolsMissing extends ColloquyError {
   override name = 'ToolsMissing' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
   /** What is missing, as a sentence without its full stop. */
   readonly missing: string;
 

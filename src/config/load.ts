@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
+import { withOwnNames } from './other-names.ts';
 
 /**
  * A config file (YAML or JSON) with `key=value` overrides on top of it. It is not checked: `resolveConfig` finds what is wrong with the
@@ -21,8 +22,9 @@ export function loadConfigFile(
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
-  const over = resolveTaskPaths(process.cwd(), overrides.map(parseOverride).reduce(mergeConfig, {}));
-  const input = { ...mergeConfig(resolveTaskPaths(dirname(path), readYaml(path)), over) };
+  const over = resolveTaskPaths(process.cwd(), settingsOf(overrides));
+  const own = resolveTaskPaths(dirname(path), withOwnNames(readYaml(path)));
+  const input = { ...mergeConfig(own, over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
   const name = typeof given === 'number' ? String(given) : given;
@@ -35,7 +37,13 @@ export function loadConfigFile(
   return { name: parsed.data, input: 'name' in input ? { ...input, name: parsed.data } : input };
 }
 
-function parseOverride(override: string): ConfigInput {
+/** The settings that `key=value ...` name, not checked. @throws InvalidConfig */
+export function settingsOf(overrides: readonly string[]): ConfigInput {
+  return overrides.map((each) => withOwnNames(parseOverride(each))).reduce(mergeConfig, {});
+}
+
+/** The config that one `key=value` of the command line is. @throws InvalidConfig */
+export function parseOverride(override: string): ConfigInput {
   const equals = override.indexOf('=');
   const keys = override.slice(0, Math.max(equals, 0)).split('.');
   if (keys.includes('')) {

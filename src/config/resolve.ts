@@ -2,11 +2,12 @@
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
+import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { experimentNameSchema } from './names.ts';
+import { withOwnNames } from './other-names.ts';
 
 /**
  * The complete config of an input. The input's keys replace those of its `preset` (default: `quickstart`), which may name another
@@ -30,7 +31,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
     );
   }
   const { name, ...rest } = given;
-  const { settings, faults } = overPresets(rest, []);
+  const { settings, faults } = overPresets(withOwnNames(rest), []);
   const parsed = experimentConfigSchema.safeParse(settings);
   const all = [
     ...nameFaults(name),
@@ -40,6 +41,20 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   if (parsed.success) all.push(...methodFaults(rest, parsed.data.method));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
   return { ...parsed.data, ...methods[parsed.data.method].fixes };
+}
+
+/**
+ * The embedded model reads only the language of `prompts: terse`. So the preset `paper`, and each that is laid over it with prompts in
+ * English, needs a model to be named.
+ *
+ * @throws InvalidConfig
+ */
+export function requireOwnModel({ prompts, model }: ExperimentConfig): void {
+  if (prompts === 'terse' || model.model_name_or_path !== embeddedModel) return;
+  const message =
+    `missing: prompts in English need a model that reads English, and the embedded ${embeddedModel} does not. Name one, e.g. ` +
+    'model.model_name_or_path=Qwen/Qwen3-4B-Instruct-2507, or take the preset quickstart (prompts: terse)';
+  throw new InvalidConfig([{ path: 'model.model_name_or_path', message }]);
 }
 
 /** A setting that the method fixes may be omitted or repeated. It overrides the preset. */
@@ -67,7 +82,7 @@ function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: read
     return { settings, faults: [{ path: 'preset', message }] };
   }
   const { name: _, ...content } = readYaml(found.path);
-  const under = overPresets(content, [...chain, found.name]);
+  const under = overPresets(withOwnNames(content), [...chain, found.name]);
   return { settings: mergeConfig(under.settings, own), faults: under.faults };
 }
 
@@ -107,7 +122,7 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml']);
+const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml', 'scorers.yaml']);
 
 function firstComment(text: string): string {
   const comments = text

@@ -1,6 +1,20 @@
 import type { Message } from '../algorithm/prompts.ts';
-import type { ExitStatus } from './process/process-group.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
+
+/** The worker's configuration has no endpoint of this name. Another worker may have one. */
+export class EndpointUnknown extends ColloquyError {
+  override name = 'EndpointUnknown' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
+
+  constructor(endpoint: string, known: readonly string[]) {
+    super(
+      `no endpoint is called ${JSON.stringify(endpoint)} where this worker runs; it knows ${known.join(', ')}. ` +
+        `Add it to configs/endpoints.yaml (or the file that COLLOQUY_ENDPOINTS names) and start the worker again`,
+    );
+  }
+}
 
 /** A loaded adapter gives its canary prompt exactly the base model's probabilities, though its weights are not all zero. */
 export class AdapterWithoutEffect extends ColloquyError {
@@ -23,13 +37,15 @@ export class AdapterWithoutEffect extends ColloquyError {
 /** An experiment wants a fine-tuned model to answer where only the base model can. */
 export class AdaptersUnsupported extends ColloquyError {
   override name = 'AdaptersUnsupported' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  // After the preparation, it is a worker whose configuration describes the endpoint otherwise than the preparing worker's.
+  override readonly workerLacksIt = true;
 
   constructor(url: string) {
     super(
       `${url} is an endpoint of kind openai, which cannot load fine-tuned models. ` +
-        `Use an endpoint of kind local or vllm, or set iterations to 0.`,
+        `Describe it as an endpoint of kind local or vllm where this worker runs, or begin an experiment with iterations: 0.`,
     );
   }
 }
@@ -102,31 +118,6 @@ export class EngineClosed extends ColloquyError {
   }
 }
 
-/** A supervised engine ended when it should not have; thrown once it has done so again and again, or cannot load its model. */
-export class EngineDied extends ColloquyError {
-  override name = 'EngineDied' as const;
-  readonly retryable = true;
-  readonly exitCode = exitCodes.failed;
-  readonly model: string;
-  readonly status: ExitStatus;
-  readonly logFile: string;
-
-  constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
-    const again = status.code === modelNotServable ? '' : ', not for the first time';
-    super(`The engine for ${model} ${howItEnded(status)}${again}. Its log (${logFile}) ends:\n${lastLines}`);
-    this.model = model;
-    this.status = status;
-    this.logFile = logFile;
-  }
-}
-
-export function howItEnded({ code, signal }: ExitStatus): string {
-  return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
-}
-
-/** The exit code of engine/serve.py when it cannot load the model: another start would say the same. */
-export const modelNotServable = 2;
-
 /** The server failed (status 5xx). Trying again may help. */
 export class EngineFailed extends ColloquyError {
   override name = 'EngineFailed' as const;
@@ -190,17 +181,33 @@ export class EngineUnreachable extends ColloquyError {
 export class ModelNotServed extends ColloquyError {
   override name = 'ModelNotServed' as const;
   readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
+  readonly exitCode = exitCodes.badUsage;
   readonly model: string;
   readonly served: readonly string[];
 
   constructor(url: string, model: string, served: readonly string[]) {
     const shown = served.slice(0, 10).join(', ') + (served.length > 10 ? ', …' : '');
     super(
-      `${url} does not serve ${model}. It serves: ${shown || 'nothing'}. Set model.model_name_or_path to one of these.`,
+      `${url} does not serve ${model}. It serves: ${shown || 'nothing'}. Set model.model_name_or_path to one of these, or have the server serve it.`,
     );
     this.model = model;
     this.served = served;
+  }
+}
+
+/** An answer came from other weights than those that the model's name stands for. */
+export class OtherWeights extends ColloquyError {
+  override name = 'OtherWeights' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+
+  constructor(url: string, model: string) {
+    super(
+      `${url} answered as ${model} with other weights than the experiment's. ` +
+        `Somebody loaded another model under this name, or its files changed; the answer is not used.`,
+    );
+    this.model = model;
   }
 }
 
@@ -240,8 +247,8 @@ export class PromptTooLong extends ColloquyError {
     super(
       `The prompt of ${place.questionId} for agent ${place.agent} in round ${place.round} (${place.speaker}, ${messages.length} messages, ` +
         `${characters} characters) does not fit into the model's context. The server says: ${words} ` +
-        'Take a model with a longer context, fewer rounds, summaries, or a smaller sampling.max_tokens or max_others; ' +
-        'with truncate_dialogues: true a dialogue loses its oldest turns instead, where it has more than two rounds.',
+        'With truncate_dialogues: true, which can be changed now, a dialogue loses its oldest turns instead, where it has more than two rounds. ' +
+        'Or begin another experiment with a model of a longer context, fewer rounds, summaries, or a smaller sampling.max_tokens or max_others.',
     );
     this.place = place;
   }

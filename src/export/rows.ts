@@ -1,6 +1,6 @@
 import type { AnswerRules } from '../algorithm/answer.ts';
 import type { Example } from '../algorithm/dataset.ts';
-import { labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
+import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { ArtifactMissing } from '../store/errors.ts';
@@ -80,17 +80,18 @@ export type PreferenceRow = {
 /**
  * The preference in an agent's dialogue: asked the question, its corrected last answer is preferred to its own first one. Null unless the
  * first answer was wrong by the label and the last one equals it: a corrected dialogue, of which the critic dataset (section 2.3 of the
- * paper) has a sample.
+ * paper) has a sample. Null also when one of the two answers was cut off.
  *
  * @param agent 1..N
  */
-export function preferenceRow(agent: number, { dialogues, matches }: LabelledDebate): PreferenceRow | null {
-  const right = matches[agent - 1] ?? [];
-  const dialogue = dialogues[agent - 1] ?? [];
+export function preferenceRow(agent: number, labelled: LabelledDebate): PreferenceRow | null {
+  const right = labelled.matches[agent - 1] ?? [];
+  const dialogue = labelled.dialogues[agent - 1] ?? [];
   const firstAt = dialogue.findIndex(({ role }) => role === 'assistant');
   const [first, last] = [dialogue[firstAt], dialogue.at(-1)];
   const corrected = right.length > 1 && right[0] !== true && right.at(-1) === true;
   if (!corrected || first === undefined || last === undefined) return null;
+  if (cutAt(labelled, agent, 0) || cutAt(labelled, agent, -1)) return null;
   return { prompt: dialogue.slice(0, firstAt), chosen: [last], rejected: [first] };
 }
 
@@ -112,7 +113,7 @@ async function* labelledDebates(
   for await (const debate of readDebates(folder)) {
     debated++;
     const labelled = await labelDebate(debate, labels, answers);
-    if (labelled !== null) yield labelled;
+    if (labelled !== null) yield config.train_on_cut_answers ? { ...labelled, cut: [] } : labelled;
   }
   if (debated !== records.at(-1)?.consensus.questions) throw new ArtifactMissing(folder.where);
 }

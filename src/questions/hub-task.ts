@@ -5,6 +5,7 @@ import type { AnswerRules } from '../algorithm/answer.ts';
 import { hubDatasets, type DatasetTask, type OtherSet } from '../config/tasks.ts';
 import { heldOutPart, nameOf, readPart, trainingPart } from './hub.ts';
 import { apartFrom, byText, type ByText, type LeftOut, type Problem, type Splits } from './problem.ts';
+import { requireDataFolder } from './data-folders.ts';
 import { filledText, readProblems, type ReadProblems, rowOf, type RowShape } from './rows.ts';
 import { drawn, leftOut, poolOf, repeats, requireEnough } from './select.ts';
 import type { Task } from './task.ts';
@@ -87,6 +88,7 @@ async function questionsOf(
 ): Promise<{ readonly name: string; readonly problems: readonly Problem[] }> {
   if (typeof other === 'string') {
     const path = resolve(other);
+    await requireDataFolder(path);
     return { name: path, problems: all(await readProblems(path, anyQuestion, true)) };
   }
   const { kind, revision = hubDatasets[kind].revision, dataset_path } = other;

@@ -3,7 +3,8 @@ import { pathExists } from '../config/load.ts';
 import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { DatasetNotReachable, InvalidTaskFile } from './errors.ts';
+import { requireDataFolder } from './data-folders.ts';
+import { DatasetFileUnknown, DatasetNotReachable, InvalidTaskFile } from './errors.ts';
 import type { Problem } from './problem.ts';
 import {
   gsm8kRows,
@@ -90,7 +91,7 @@ export type DatasetVersion = {
  *
  * @param path within the dataset
  * @returns its absolute path
- * @throws DatasetNotReachable
+ * @throws DatasetNotReachable, DatasetFileUnknown
  */
 export async function hubFile(version: DatasetVersion, path: string, signal?: AbortSignal): Promise<string> {
   // Only now, as most workers never load a dataset, and this library takes its time to be loaded.
@@ -113,13 +114,14 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
       // These files are small; plain HTTP from one host is what mirrors and proxies can serve.
       xet: false,
     });
-    if (blob === null) throw new Error('that revision has no such file');
+    if (blob === null) throw new DatasetFileUnknown(version, path);
     const bytes = new Uint8Array(await blob.arrayBuffer());
     if (bytes.length !== blob.size) throw new Error(`${bytes.length} of ${blob.size} bytes came`);
     return bytes;
   };
   const bytes = await download().catch((cause: unknown) => {
     signal?.throwIfAborted();
+    if (cause instanceof DatasetFileUnknown) throw cause;
     throw new DatasetNotReachable(version, path, `${hubUrl}: ${causeOf(cause)}`, { cause });
   });
   await writeAtomically(cached, [bytes]).catch((error: unknown) => {
@@ -174,7 +176,11 @@ export async function datasetFiles(part: HubSplit, signal?: AbortSignal): Promis
   const paths = dataset.configs.map((config) =>
     dataset.file.replace('{config}', config).replace('{split}', split),
   );
-  if (folder !== undefined) return localFiles(part, resolve(folder), paths);
+  if (folder !== undefined) {
+    const local = localFiles(part, resolve(folder), paths);
+    await Promise.all(local.map(requireDataFolder));
+    return local;
+  }
   const files: string[] = [];
   for (const path of paths)
     files.push(await hubFile({ name: dataset.name, revision, setting }, path, signal));

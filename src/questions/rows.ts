@@ -1,9 +1,15 @@
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
-import { extractAnswer } from '../algorithm/answer.ts';
 import { whyUnreadable } from '../grading/grader.ts';
-import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
+import {
+  InvalidTaskFile,
+  type TaskFileFault,
+  TaskFileNotReadable,
+  type UnreadableGold,
+  UnreadableGoldAnswers,
+} from './errors.ts';
+import { gsm8kGold, mathGold } from './gold.ts';
 import type { Problem } from './problem.ts';
 
 /** What the rows of a kind of file are. */
@@ -29,7 +35,7 @@ export type Row = { readonly line: number } & ({ readonly content: unknown } | {
  * The rows of a file: of JSON lines (empty ones are skipped), or of a Parquet file when its name ends in `.parquet`.
  *
  * @param path absolute
- * @throws InvalidTaskFile when it is missing, empty, no text in UTF-8, or no Parquet file
+ * @throws InvalidTaskFile when it is missing, empty, no text in UTF-8, or no Parquet file; TaskFileNotReadable
  */
 export async function readRows(path: string): Promise<Row[]> {
   await requireOrdinaryFile(path);
@@ -40,12 +46,23 @@ export async function readRows(path: string): Promise<Row[]> {
 
 /** A device or a pipe has no end that could be waited for. */
 async function requireOrdinaryFile(path: string): Promise<void> {
-  const message = await stat(path).then(
-    (found) => (found.isFile() ? null : 'it cannot be read: it is no ordinary file'),
-    (error: unknown) => `it cannot be read: ${messageOf(error)}`,
-  );
-  if (message !== null) throw new InvalidTaskFile(path, [{ line: 0, message }]);
+  const found = await stat(path).catch((error: unknown) => {
+    throw readFault(path, 'it cannot be read', error);
+  });
+  if (!found.isFile())
+    throw new InvalidTaskFile(path, [{ line: 0, message: 'it cannot be read: it is no ordinary file' }]);
 }
+
+/** What only this worker, or only this moment, keeps from being read is no fault of the file. */
+function readFault(path: string, what: string, error: unknown): InvalidTaskFile | TaskFileNotReadable {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (error instanceof Error && mayPass.has(code)) return new TaskFileNotReadable(path, error);
+  return new InvalidTaskFile(path, [{ line: 0, message: `${what}: ${messageOf(error)}` }]);
+}
+
+const mayPass = new Set(
+  'EACCES EPERM EMFILE ENFILE EIO ESTALE EBUSY EAGAIN ENOMEM ETIMEDOUT EHOSTDOWN ENOTCONN'.split(' '),
+);
 
 async function parquetRows(path: string): Promise<Row[]> {
   // Only now, as most workers never read such a file.
@@ -57,8 +74,7 @@ async function parquetRows(path: string): Promise<Row[]> {
     const contents = await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors });
     return contents.map((content, index) => ({ line: index + 1, content }));
   } catch (error) {
-    const message = `it cannot be read as Parquet: ${messageOf(error)}`;
-    throw new InvalidTaskFile(path, [{ line: 0, message }]);
+    throw readFault(path, 'it cannot be read as Parquet', error);
   }
 }
 
@@ -75,13 +91,20 @@ function parsed(line: string): { content: unknown } | { fault: string } {
   try {
     return { content: JSON.parse(line) };
   } catch (error) {
-    return { fault: `no JSON: ${messageOf(error)}` };
+    return { fault: `no JSON${whereItStops(messageOf(error))}` };
   }
+}
+
+/** The engine's own words about bad JSON quote the text, and any file of the worker's host can be named as a task file. */
+function whereItStops(words: string): string {
+  if (/end of JSON input/.test(words)) return ': the line ends too early';
+  const place = /at position (\d+)/.exec(words)?.[1];
+  return place === undefined ? '' : `: it is wrong from character ${Number(place) + 1} on`;
 }
 
 async function readText(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: unknown) => {
-    throw new InvalidTaskFile(path, [{ line: 0, message: `it cannot be read: ${messageOf(error)}` }]);
+    throw readFault(path, 'it cannot be read', error);
   });
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -106,6 +129,7 @@ export type ReadProblems = {
  * @param path absolute
  * @param shape what its rows are
  * @param skipUnreadable whether questions are left out whose gold answers the grader cannot read
+ * @param why why a gold answer cannot be read; null when it can
  * @throws InvalidTaskFile when the file cannot be read or is empty, or with every bad row
  * @throws UnreadableGoldAnswers unless they are skipped
  */
@@ -113,6 +137,7 @@ export async function readProblems(
   path: string,
   shape: RowShape,
   skipUnreadable: boolean,
+  why: (answer: string) => string | null = whyUnreadable,
 ): Promise<ReadProblems> {
   const problems: Problem[] = [];
   const faults: TaskFileFault[] = [];
@@ -123,9 +148,9 @@ export async function readProblems(
     const problem = problemIn(row, shape);
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;
-    const why = whyUnreadable(problem.answer);
-    if (why === null) problems.push(problem);
-    else unreadable.push({ line: row.line, answer: problem.answer, why, problem });
+    const bad = unreadableAnswer(problem, why);
+    if (bad === null) problems.push(problem);
+    else unreadable.push({ line: row.line, ...bad, problem });
   }
   if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected);
   if (unreadable.length > 0 && !skipUnreadable) {
@@ -134,14 +159,34 @@ export async function readProblems(
   return { problems, unreadable: unreadable.map(({ problem }) => problem) };
 }
 
+/** The first of a question's accepted answers that the grader cannot read; null when it can read all of them. */
+function unreadableAnswer(
+  { answer, accepted = [] }: Problem,
+  why: (answer: string) => string | null,
+): { answer: string; why: string } | null {
+  for (const each of [answer, ...accepted]) {
+    const reason = why(each);
+    if (reason !== null) return { answer: each, why: reason };
+  }
+  return null;
+}
+
 /** The question of a row, null when it is not asked for, or what is wrong with the row. */
 function problemIn(row: Row, { schema }: RowShape): Problem | null | string {
   if ('fault' in row) return row.fault;
   const parsed = schema.safeParse(row.content);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return wholeCharacters(parsed.data);
   return parsed.error.issues
     .map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
     .join('; ');
+}
+
+/** JSON can write half of a character, which no tokenizer takes and no file in UTF-8 keeps. */
+function wholeCharacters(problem: Problem | null): Problem | string | null {
+  const halved = (text: string | undefined): boolean => /[\ud800-\udfff]/u.test(text ?? '');
+  const part = halved(problem?.text) ? 'question' : halved(problem?.answer) ? 'answer' : null;
+  if (part === null) return problem;
+  return `its ${part} has half of a character (a lone surrogate such as \\ud83d), which no tokenizer takes`;
 }
 
 /** Rows of GSM8K: `answer` is a worked solution whose last line has the gold answer behind `####`. */
@@ -152,13 +197,6 @@ export const gsm8kRows: RowShape = {
   }).transform(({ question, answer }) => ({ text: question, answer: gsm8kGold(answer) })),
   expected: 'an object {"question": "…", "answer": "… #### 42"}',
 };
-
-/** Without thousands separators: then nearly all are plain digits, which the grader settles fastest. */
-function gsm8kGold(answer: string): string {
-  const at = answer.lastIndexOf('####');
-  const gold = at < 0 ? '' : answer.slice(at + '####'.length).trim();
-  return /^-?\d{1,3}(?:,\d{3})+$/.test(gold) ? gold.replaceAll(',', '') : gold;
-}
 
 const allLevels = [1, 2, 3, 4, 5];
 
@@ -189,10 +227,6 @@ export function math500Rows(levels: readonly number[] = allLevels): RowShape {
     }).transform(({ problem, level, answer }) => (levels.includes(level) ? { text: problem, answer } : null)),
     expected: 'an object {"problem": "…", "answer": "42", "level": 3}',
   };
-}
-
-function mathGold(solution: string): string | null {
-  return /\\(?:boxed|fbox)(?![a-zA-Z])/.test(solution) ? extractAnswer(solution) : null;
 }
 
 const letters = 'ABCDEFGHIJ'.split('');

@@ -28,7 +28,7 @@ import { studyTables } from './tables/study-tables.ts';
 import { writeTable } from './tables/write-table.ts';
 
 /**
- * Writes an experiment's report.html, one file without scripts or links to the network, and debates.html with all held-out debates.
+ * Writes an experiment's report.html, one file without scripts or links to the network, and debates.html with all debates.
  * Replaces what is there.
  *
  * @returns the path of report.html
@@ -36,8 +36,9 @@ import { writeTable } from './tables/write-table.ts';
  */
 export async function writeReport(files: ExperimentFiles): Promise<string> {
   const data = await loadReportData(files);
-  const { name, evaluations } = data.result;
-  await writeDebateBrowser(files, { name, evaluations, summarize: summarizes(data.config) });
+  const { name, evaluations, iterations } = data.result;
+  const trained = iterations.map(({ iteration, consensus: { questions } }) => ({ iteration, questions }));
+  await writeDebateBrowser(files, { name, evaluations, trained, summarize: summarizes(data.config) });
   const points = evaluations.map((evaluation) => ({
     ...evaluation,
     label: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
+import { childEnvironment } from '../config/child-environment.ts';
 import { tools } from '../config/installation.ts';
 import { lastLogLines } from '../engines/process/log-file.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { makeFolder } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
+import { cliTypes } from './search-attributes.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
@@ -75,6 +77,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
     const server = spawnWithParent(temporal, args, {
       stdout: log,
       stderr: log,
+      env: childEnvironment(),
       ...(dbFilename === undefined ? {} : { cwd: dirname(dbFilename) }),
     });
     closeSync(log);
@@ -146,7 +149,7 @@ function startDevArgs(port: number, uiPort: number | undefined, dbFilename: stri
 /** The search attributes are registered before the first run may set them; the server heeds these options for a new database only. */
 const registeringArgs = Object.values(searchAttributes).flatMap(({ name, type }) => [
   '--search-attribute',
-  `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
+  `${name}=${cliTypes[type]}`,
 ]);
 
 async function untilItAnswers(address: string, server: GuardedProcess, logFile: string): Promise<void> {

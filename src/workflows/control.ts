@@ -1,7 +1,8 @@
-import { ActivityFailure, CancelledFailure, isCancellation, log } from '@temporalio/workflow';
+import { ActivityFailure, CancelledFailure, isCancellation, log, patched } from '@temporalio/workflow';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
+import type { Warning } from '../store/records/result.ts';
 import type { ExperimentState, Loss, Phase, Progress, StepName } from './progress.ts';
 import type { Step } from './steps.ts';
 import { stepsInFlight, trackProgress } from './track-progress.ts';
@@ -11,7 +12,8 @@ import { takeUpdates } from './updates.ts';
 export type RunControl = {
   /**
    * Does a step. A pause stops it (after it has saved what it has) and `resume` starts it again; a step that has used up its
-   * retries parks until `retry`. Only a cancellation, an abort, a bad config and damage that can be mended are thrown.
+   * retries parks until `retry`. Only a cancellation, an abort, a config that cannot be prepared, and damage that can be mended are
+   * thrown.
    */
   readonly step: <Output>(step: Step<Output>) => Promise<Output>;
   /** Waits for `retry`. */
@@ -19,15 +21,19 @@ export type RunControl = {
   readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
   /** One more of the phase's steps is done. */
   readonly done: () => void;
-  /** A fine-tune has ended with this loss. */
-  readonly learned: (loss: Loss) => void;
+  /** A fine-tune has ended with this loss, and had left out this number of rows. */
+  readonly learned: (loss: Loss, droppedRows: number) => void;
+  /** The warnings as far as the experiment has come; undefined from a step that an older version has done. */
+  readonly warned: (warnings: readonly Warning[] | undefined) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
+  /** The run ends, and the next one of the chain goes on with this state. */
+  readonly continues: (state: ExperimentState) => void;
   /** The run ends without a result. */
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
-  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss'>;
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows' | 'warnings'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -39,6 +45,9 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps);
 
   let begunIn = carried?.plan.begunIn;
+  // A config that was in order once is so for good: what a later step finds wrong with it is wrong with its worker or the store.
+  let begun = false;
+  const prepared = (): boolean => begun && patched('an invalid config waits once the experiment has begun');
 
   const park = async ({ id, words }: StepName, error: unknown): Promise<void> => {
     const reason = reasonOf(error);
@@ -68,7 +77,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         }
         // Workers that come and go use up attempts too, and say nothing about the step: it is started again.
         if (isWorkerShutdown(error)) continue;
-        if (isCancellation(error) || isInvalidConfig(error) || isDamage(error)) throw error;
+        if (isCancellation(error) || isDamage(error) || (isInvalidConfig(error) && !prepared())) throw error;
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;
         // mutation: park
@@ -87,25 +96,37 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     done: () => {
       update({ done: current().done + 1 });
     },
-    learned: (lastLoss) => {
-      update({ lastLoss });
+    learned: (lastLoss, droppedRows) => {
+      update({ lastLoss, droppedRows: current().droppedRows + droppedRows });
     },
-    began: ({ plan, iteration, evaluations, iterations }) => {
+    warned: (warnings) => {
+      if (warnings !== undefined) update({ warnings });
+    },
+    began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [] }) => {
+      begun = true;
       begunIn = plan.begunIn;
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
-      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable });
+      const { about, night } = plan;
+      update({
+        ...{ iteration, evaluations, iterations, learns, night: night?.said, warnings },
+        ...{ searchable, about, described: true },
+      });
     },
     finished: (evaluations, night) => {
-      update({ phase: 'done', done: 1, evaluations, night });
+      update({ phase: 'done', done: 1, evaluations, night, described: true });
+    },
+    continues: ({ plan }) => {
+      // The history of a run that an earlier version has begun has no event for it.
+      if (plan.about !== undefined) update({ ended: 'continued' });
     },
     ended: (error) => {
       update({ ended: isCancellation(error) ? 'cancelled' : 'failed', waiting: [] });
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss } = current();
-      return { iterations, retries, lastLoss };
+      const { iterations, retries, lastLoss, droppedRows, warnings } = current();
+      return { iterations, retries, lastLoss, droppedRows, warnings };
     },
   };
 }

@@ -11,6 +11,7 @@ export function currentDetails(progress: Progress): string {
   const blocks = [
     ...waitingNotes(progress).flatMap(noteBlocks),
     markdownTable(null, rows),
+    ...warningBlocks(progress),
     ...(progress.evaluations.length > 0
       ? ['**Accuracy so far, with standard errors**', evaluationTable(progress.evaluations)]
       : []),
@@ -23,6 +24,15 @@ function noteBlocks({ says, quoted, commands }: Note): string[] {
     `**${markdownText(says)}**`,
     ...(quoted === undefined ? [] : [fenced(quoted)]),
     ...(commands === undefined ? [] : [fenced(commands.join('\n'))]),
+  ];
+}
+
+/** A warning in one paragraph each: what is so, and what can be done. */
+function warningBlocks({ warnings }: Progress): string[] {
+  if (warnings.length === 0) return [];
+  return [
+    `**${warnings.length === 1 ? 'Warning' : 'Warnings'}**`,
+    ...warnings.map(({ says, remedy }) => markdownText(`${says} ${remedy}`)),
   ];
 }
 

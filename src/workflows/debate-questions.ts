@@ -1,5 +1,6 @@
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
+import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState } from './progress.ts';
@@ -44,12 +45,16 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       withoutLabel: a.consensus.withoutLabel + b.consensus.withoutLabel,
       unparsableAnswers: a.consensus.unparsableAnswers + b.consensus.unparsableAnswers,
       truncatedPrompts: a.consensus.truncatedPrompts + b.consensus.truncatedPrompts,
+      // Absent in the results of steps that an older version has done.
+      oneVote: (a.consensus.oneVote ?? 0) + (b.consensus.oneVote ?? 0),
+      answers: (a.consensus.answers ?? 0) + (b.consensus.answers ?? 0),
     },
     tokens: {
       prompt: a.tokens.prompt + b.tokens.prompt,
       completion: a.tokens.completion + b.tokens.completion,
       firstRound: a.tokens.firstRound + b.tokens.firstRound,
     },
+    cutOff: addCutOff(a.cutOff ?? noneCutOff, b.cutOff ?? noneCutOff),
   };
 }
 

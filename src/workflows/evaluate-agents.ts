@@ -36,7 +36,7 @@ async function measure(state: ExperimentState, control: RunControl, split: Measu
   const { plan, iteration } = state;
   const began = Date.now();
   const { tokens } = await debateQuestions(state, control, split, votes);
-  const evaluation = await control.step(
+  const { warnings, ...evaluation } = await control.step(
     steps.evaluate({
       experiment: plan.experiment,
       iteration,
@@ -46,5 +46,6 @@ async function measure(state: ExperimentState, control: RunControl, split: Measu
       seconds: (Date.now() - began) / 1000,
     }),
   );
+  if (split === 'heldout') control.warned(warnings);
   return { evaluation, tokens };
 }

@@ -1,5 +1,6 @@
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
+import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { RunControl } from './control.ts';
 import { debateQuestions, inWindow } from './debate-questions.ts';
 import { evaluateAgents } from './evaluate-agents.ts';
@@ -53,7 +54,7 @@ async function buildDatasets(
 async function recordIteration(
   { plan, iteration }: ExperimentState,
   control: RunControl,
-  { consensus, tokens }: ShardSummary,
+  { consensus, tokens, cutOff = noneCutOff }: ShardSummary,
   datasets: readonly LearnersDatasets[],
   fineTunes: readonly FineTuned[],
   seconds: { readonly debate: number; readonly datasets: number; readonly fineTune: number },
@@ -62,22 +63,43 @@ async function recordIteration(
     experiment: plan.experiment,
     iteration,
     consensus,
+    cutOff,
     datasets: datasets.flatMap(({ agents, datasets: built }) =>
-      built.map(({ role, rows, parts }) => ({ agents: [...agents], role, rows: rows.rows, parts })),
+      built.map(({ role, rows, parts, cut = 0 }) => ({
+        agents: [...agents],
+        role,
+        rows: rows.rows,
+        parts,
+        cut,
+      })),
     ),
-    fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps: done, finalLoss }) => ({
-      agent,
-      role,
-      model: trained ? (model.tuned?.key ?? null) : null,
-      rows,
-      steps: done,
-      finalLoss,
-    })),
+    fineTunes: fineTunes.map(
+      ({
+        agent,
+        role,
+        model,
+        trained,
+        droppedRows = 0,
+        peakLearningRate = null,
+        moved = null,
+        ...learnt
+      }) => ({
+        agent,
+        role,
+        model: trained ? (model.tuned?.key ?? null) : null,
+        rows: learnt.rows,
+        steps: learnt.steps,
+        finalLoss: learnt.finalLoss,
+        droppedRows,
+        peakLearningRate,
+        moved,
+      }),
+    ),
     tokens: {
       debate: { prompt: tokens.prompt, completion: tokens.completion },
       fineTune: fineTunes.reduce((sum, each) => sum + each.tokens, 0),
     },
     seconds,
   });
-  await control.step(record);
+  control.warned(await control.step(record));
 }

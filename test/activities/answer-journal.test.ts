@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, openAnswerJournal } from '../../src/activities/asking/answer-journal.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
-const seven: Answer = { text: 'seven', promptTokens: 3, completionTokens: 1 };
+const seven: Answer = { text: 'seven', promptTokens: 3, completionTokens: 1, finishReason: 'stop' };
 const { signal } = new AbortController();
 const gives = (answer: Answer) => async (keep: (answer: Answer) => void) => {
   keep(answer);

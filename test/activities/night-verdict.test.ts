@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { nightVerdict } from '../../src/activities/steps/close-night.ts';
 import type { Evaluation } from '../../src/algorithm/evaluation.ts';
 import type { NightEntry, NightPlan } from '../../src/store/series.ts';
@@ -6,7 +7,15 @@ import type { NightEntry, NightPlan } from '../../src/store/series.ts';
 const evaluation = (debate: number): Evaluation => {
   const value = { accuracy: debate, standardError: 0 };
   const debateVersusBase = { wins: 0, losses: 0, pValue: 1 };
-  return { iteration: 0, questions: 100, single: value, majority: value, debate: value, debateVersusBase };
+  return {
+    iteration: 0,
+    questions: 100,
+    single: value,
+    majority: value,
+    debate: value,
+    debateVersusBase,
+    cutOff: noneCutOff,
+  };
 };
 const plan = (head: number, night: string | null = 'monday'): NightPlan => ({
   formatVersion: 1,

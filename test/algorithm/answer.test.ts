@@ -1,6 +1,16 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { extractAnswer } from '../../src/algorithm/answer.ts';
+
+/** Responses in the styles of many models, with the answer that a reader takes from each; docs/grading.md explains the contested ones. */
+const responses: readonly { readonly response: string; readonly answer: string | null }[] = readFileSync(
+  new URL('./responses.jsonl', import.meta.url),
+  'utf8',
+)
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 
 describe('the answer in a response', () => {
   it.each([
@@ -69,7 +79,6 @@ describe('the answer in a response', () => {
     '\\boxed{}',
     '\\boxed{ }',
     '\\boxed{\\boxed{}}',
-    '\\boxed{12',
     '\\boxed',
     'a boxed gift',
     'no answer',
@@ -86,11 +95,31 @@ describe('the answer in a response', () => {
     expect(extractAnswer(response)).toBeNull();
   });
 
+  it.each(responses)('is what a reader takes from $response', ({ response, answer }) => {
+    expect(extractAnswer(response)).toBe(answer);
+  });
+
+  it.each([
+    ['The answer is 12. What was the question?', 'The answer is 12. What was the question?', null],
+    [
+      'Question: If the answer is 12 or more, say so.\nAnswer: no',
+      'If the answer is 12 or more, say so.',
+      'no',
+    ],
+    ['Which of these?\n\nA) 1\nB) 2\n\nAnswer: B', 'Which of these?\n\nA) 1\nB) 2', 'B'],
+    ['2+2', '2+2', null],
+    ['42', '42', '42'],
+  ])('is not what %j repeats of the question', (response, question, answer) => {
+    expect(extractAnswer(response, [question])).toBe(answer);
+  });
+
   it('is the content of the box, for any text around it', () => {
     const content = fc
-      .string({ minLength: 1 })
-      .filter((text) => text.trim() !== '' && !/[{}\\]|<\/think>/.test(text));
-    const around = fc.string().filter((text) => !/[\\{}]|<\/think>/.test(text));
+      .tuple(fc.string(), fc.nat(), fc.string())
+      .map((parts) => parts.join(''))
+      .filter((text) => !/[{}\\]/.test(text));
+    // A sign in front of a box, and a power behind it, belong to its value.
+    const around = fc.string().filter((text) => !/[\\{}^]|-\s*$/.test(text));
     fc.assert(
       fc.property(around, content, around, (before, inside, after) => {
         expect(extractAnswer(`${before}\\boxed{${inside}}${after}`)).toBe(inside.trim());
@@ -121,6 +150,17 @@ describe('the answer in a response', () => {
       '$',
       '\\boxed{}',
       '\\boxed{1',
+      '\\boxed{1},',
+      '\\boxed{\\boxed{}}',
+      '<think>',
+      '<answer>',
+      '\nQ:',
+      'answer: \\(',
+      'answer is is ',
+      'answer is not x but ',
+      '1=1',
+      'A is ',
+      '答案是',
     ];
     for (const piece of pieces) {
       const text = `${piece.repeat(Math.ceil(1_000_000 / piece.length))}\\boxed{5`;

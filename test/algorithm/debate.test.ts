@@ -7,6 +7,7 @@ import {
   anyScript,
   anySettings,
   cast,
+  cutOff,
   paperSettings,
   said,
   numbers,
@@ -95,6 +96,26 @@ describe('a debate', () => {
       [false, true],
       [false, false],
     ]);
+  });
+
+  it('keeps why each response and each summary ended, by agent and round', async () => {
+    const cut = (text: string) => `${cutOff}${text}`;
+    const threeRounds = [
+      [said(1, 1, '7'), cut(said(1, 2, '7')), said(1, 3, '7')],
+      [cut(said(2, 1, null)), said(2, 2, '7'), said(2, 3, '7')],
+    ];
+    const { held } = await requestsOf(threeRounds, { summarize: true });
+    expect(held.finishReasons).toEqual({
+      responses: [
+        ['stop', 'length', 'stop'],
+        ['length', 'stop', 'stop'],
+      ],
+      summaries: [
+        ['stop', 'stop'],
+        ['stop', 'stop'],
+      ],
+    });
+    expect((await requestsOf(threeRounds)).held.finishReasons.summaries).toEqual([[], []]);
   });
 
   it('of one round has the vote over round 1 as its consensus', async () => {
@@ -297,7 +318,7 @@ describe('an error of the engine', () => {
     if (utterance.speaker === speaker && utterance.round === round && utterance.agent === 2) {
       throw new Error(`${speaker} ${round} failed`);
     }
-    return said(utterance.agent, utterance.round, '7');
+    return { text: said(utterance.agent, utterance.round, '7'), finishReason: 'stop' };
   };
 
   it.each([
@@ -319,7 +340,7 @@ describe('an error of the engine', () => {
       inFlight.add(agent);
       await new Promise((resolve) => setImmediate(resolve));
       inFlight.delete(agent);
-      return '';
+      return { text: '', finishReason: 'stop' };
     };
     await expect(debate(question, cast(3), paperSettings, slow, numbers)).rejects.toThrow('no memory left');
     expect(inFlight).toEqual(new Set());

@@ -61,7 +61,7 @@ describe('a gold answer', () => {
   it('has no place in a question, a debate or a labelled debate', () => {
     expectTypeOf<keyof Question>().toEqualTypeOf<'id' | 'text'>();
     expectTypeOf<Debate['question']>().toEqualTypeOf<Question>();
-    expectTypeOf<keyof LabelledDebate>().toEqualTypeOf<'questionId' | 'dialogues' | 'matches'>();
+    expectTypeOf<keyof LabelledDebate>().toEqualTypeOf<'questionId' | 'dialogues' | 'matches' | 'cut'>();
     expectTypeOf<LabelledDebate['matches'][number][number]>().toEqualTypeOf<boolean>();
   });
 

@@ -7,6 +7,7 @@ export function labelled(questionId: string, matches: readonly (readonly boolean
   return {
     questionId,
     matches,
+    cut: matches.map((byRound) => byRound.map(() => false)),
     dialogues: matches.map((byRound, agent) =>
       byRound.flatMap((right, round) => [
         { role: 'user' as const, content: `${questionId} to agent ${agent + 1} in round ${round + 1}` },

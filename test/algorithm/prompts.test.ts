@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { extractAnswer } from '../../src/algorithm/answer.ts';
 import {
   critiquePrompt,
   critiqueWithSummaryPrompt,
@@ -83,12 +84,19 @@ it('the paper prompts ask for a boxed answer in every turn that answers', () => 
     critiquePrompt(paper, 'debate', []),
     critiqueWithSummaryPrompt(paper, 'debate', 'S'),
   ];
-  for (const turn of turns) expect(turn).toContain('\\boxed{answer}');
+  for (const turn of turns) expect(turn).toContain('\\boxed{}');
 });
 
-it('the paper prompt of a hint boxes the answer that it gives', () => {
-  expect(filled(promptSets.paper.hint, 'answer', '31')).toContain('\\boxed{31}');
-});
+it.each(sets)(
+  'the %s prompts hold nothing that would be an answer if a model repeated them',
+  (_, prompts) => {
+    for (const [name, text] of Object.entries(prompts)) {
+      // The hint gives the answer away: repeating it whole is found by comparing with it.
+      const asked = hintPrompt(prompts, 'How many are left?', '31');
+      expect(extractAnswer(name === 'hint' ? asked : text, [asked])).toBeNull();
+    }
+  },
+);
 
 it('a prompt holds the texts and the template, and nothing else, whatever the texts are', () => {
   fc.assert(

@@ -2,7 +2,13 @@ import { type AnswerRules, shortAnswers } from '../../src/algorithm/answer.ts';
 import * as fc from 'fast-check';
 import { baseAgents, critic, generation } from '../../src/algorithm/agents.ts';
 import type { AnswerEquality } from '../../src/algorithm/consensus.ts';
-import { type Debate, debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
+import {
+  type Debate,
+  debate,
+  type DebateSettings,
+  type Spoken,
+  type Utterance,
+} from '../../src/algorithm/debate.ts';
 
 /** The responses by agent, then by round. */
 export type Script = readonly (readonly string[])[];
@@ -32,11 +38,13 @@ export const cast = (agents: number, roles = paperSettings.roles) => ({
 /** Speaks by the script and keeps every request in `requests`. */
 export function speaker(script: Script) {
   const requests: Utterance<string>[] = [];
-  const speak = async (utterance: Utterance<string>): Promise<string> => {
+  const speak = async (utterance: Utterance<string>): Promise<Spoken> => {
     requests.push(utterance);
-    return utterance.speaker === 'summariser'
-      ? `summary for agent ${utterance.agent} in round ${utterance.round}`
-      : script[utterance.agent - 1]![utterance.round - 1]!;
+    const text =
+      utterance.speaker === 'summariser'
+        ? `summary for agent ${utterance.agent} in round ${utterance.round}`
+        : script[utterance.agent - 1]![utterance.round - 1]!;
+    return { text, finishReason: text.startsWith(cutOff) ? 'length' : 'stop' };
   };
   return { speak, requests };
 }
@@ -50,6 +58,9 @@ export function scripted(
   const all = { ...paperSettings, rounds: script[0]!.length, ...settings };
   return debate(question, cast(script.length), all, speaker(script).speak, numbers);
 }
+
+/** Begins a response of a script that is cut off. */
+export const cutOff = '[cut off] ';
 
 /** A response: its text is unique to agent and round; its answer is one of a few, so that agents often agree. */
 export const said = (agent: number, round: number, answer: string | null): string =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { resultTable } from '../../src/cli/result-table.ts';
 
 describe('the table for the terminal', () => {
@@ -9,6 +10,7 @@ describe('the table for the terminal', () => {
     majority: { accuracy: 0.74, standardError: 0.0196 },
     debate: { accuracy: debate, standardError: 0.018 },
     debateVersusBase: { wins, losses, pValue },
+    cutOff: noneCutOff,
   });
   const evaluations = [evaluation(0, 0.798, 0, 0, 1), evaluation(1, 0.942, 91, 19, 2.2e-12)];
 

@@ -48,6 +48,36 @@ describe('the endpoints of a worker', () => {
   });
 
   it.each([
+    '/v1/sk-ant-abc',
+    '/token/abc/v1',
+    '/v1/hf_abcdef',
+    '/4f9a8b7c6d5e4f3a2b1c/v1',
+    '/v1/key=abc',
+    '/%73k-abc/v1',
+    '/eyJhbGciOi.x.y',
+    '/550e8400-e29b-41d4-a716-446655440000/v1',
+    '/v1/api-key/abc',
+  ])('refuse a URL whose path has a key, and do not repeat it: %s', (path) => {
+    const load = endpointsFrom(`gpu: {kind: openai, url: "https://host${path}"}`);
+    expect(load).toThrow('gpu.url: a part of its path looks like a key');
+    expect(load).toThrow(expect.not.objectContaining({ message: expect.stringContaining(path) }));
+  });
+
+  it.each([
+    '/v1',
+    '/openai/deployments/gpt-4o-mini-2024-07-18',
+    '/api/openrouter/v1',
+    '/v2/abc123xyz/openai/v1',
+
+    '/v1/projects/my-project-123456/locations/us-central1/endpoints/1234567890123456789',
+    '/keyboard/v1',
+    '/',
+  ])('take a URL whose path has none: %s', (path) => {
+    const load = endpointsFrom(`gpu: {kind: openai, url: "https://host${path}"}`);
+    expect(load()).toHaveProperty('gpu');
+  });
+
+  it.each([
     'gpu: {kind: openai, url: "http://gpu", api_key: sk-secret-1}',
     'gpu: {kind: openai, url: "http://gpu", api_key_env: sk-secret-1}',
     'gpu: {kind: openai, url: "http://user:sk-secret-1@gpu"}',

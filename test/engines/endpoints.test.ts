@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { InvalidConfig } from '../../src/config/faults.ts';
+import { EndpointUnknown } from '../../src/engines/errors.ts';
 import { createEndpoints, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { modelNamed } from '../support/models.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
@@ -29,11 +29,11 @@ describe('the endpoints of a worker', () => {
   });
 
   it.each(['lokal', 'toString'])(
-    'that an experiment calls %s are a fault of its config, naming the known',
+    'that an experiment calls %s are unknown, and the message names those that are known',
     (name) => {
       const endpoints = createEndpoints({ local: { kind: 'local' } }, deps);
-      expect(() => endpoints.for({ endpoint: name, name: 'm' })).toThrow(InvalidConfig);
-      expect(() => endpoints.for({ endpoint: name, name: 'm' })).toThrow(/model\.endpoint.*knows local/);
+      expect(() => endpoints.for({ endpoint: name, name: 'm' })).toThrow(EndpointUnknown);
+      expect(() => endpoints.for({ endpoint: name, name: 'm' })).toThrow(/it knows local/);
     },
   );
 });

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
@@ -70,7 +71,17 @@ export async function writeExportableExperiment(
         }));
         await writeRows(files.dataset(iteration, agent, role), rows);
         const model = modelOf(iteration, agent, role);
-        fineTunes.push({ agent, role, model, rows: rows.length, steps: 2, finalLoss: 0.5 });
+        fineTunes.push({
+          agent,
+          role,
+          model,
+          rows: rows.length,
+          steps: 2,
+          finalLoss: 0.5,
+          droppedRows: 0,
+          peakLearningRate: 1e-3,
+          moved: null,
+        });
       }
     }
     await writeDocument(files.record(iteration), recordOf(iteration, fineTunes));
@@ -142,6 +153,7 @@ function debateOf(index: number): DebateRow {
     majority: vote(0),
     consensus: vote(1),
     agrees: right,
+    finishReasons: { responses: right.map((rounds) => rounds.map(() => 'stop')), summaries: [] },
     tokens: { prompt: 1, completion: 1, firstRound: 1 },
     truncated: 0,
   };
@@ -170,9 +182,10 @@ function recordOf(iteration: number, fineTunes: IterationRecord['fineTunes']): I
       unparsableAnswers: 0,
       truncatedPrompts: 0,
     },
+    cutOff: noneCutOff,
     datasets: [1, 2, 3].flatMap((agent) => [
-      { agents: [agent], role: 'generation', rows: 4, parts: {} },
-      { agents: [agent], role: 'critic', rows: 4, parts: { corrected: part, kept: part } },
+      { agents: [agent], role: 'generation', rows: 4, parts: {}, cut: 0 },
+      { agents: [agent], role: 'critic', rows: 4, parts: { corrected: part, kept: part }, cut: 0 },
     ]),
     fineTunes,
     tokens: { debate: { prompt: 1, completion: 1 }, fineTune: 1 },

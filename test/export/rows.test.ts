@@ -34,7 +34,7 @@ function debate(...right: boolean[]): LabelledDebate {
     user(`asked ${round + 1}`),
     assistant(`answer ${round + 1}`),
   ]);
-  return { questionId: 'train-00000', dialogues: [dialogue], matches: [right] };
+  return { questionId: 'train-00000', dialogues: [dialogue], matches: [right], cut: [] };
 }
 
 describe('a preference between two answers of an agent', () => {

@@ -39,7 +39,7 @@ export async function writeFinishedExperiment(
       Array.from({ length: questions }, (_, index) => heldOutDebate(index, iteration, options.hostileText)),
     );
     const outcomes = await Promise.all(
-      debates.map(({ debate, gold }) => outcomeOf(debate, gold, shortAnswers(equal))),
+      debates.map(({ debate, gold }) => outcomeOf(debate, { answer: gold }, shortAnswers(equal))),
     );
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
@@ -96,6 +96,7 @@ async function heldOutDebate(index: number, iteration: number, hostileText = '')
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
+    finishReasons: { responses: answers.map((rounds) => rounds.map(() => 'stop')), summaries: [] },
     tokens: { prompt: 120, completion: 96, firstRound: 90 },
     truncated: 0,
   };
@@ -117,6 +118,7 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
     evaluations,
     equalTokens: [],
     transfer: [],
+    warnings: [],
     iterations: evaluations.slice(1).map(({ iteration }) => ({
       iteration,
       consensus: {
@@ -127,8 +129,12 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
         unparsableAnswers: 14,
         truncatedPrompts: 0,
       },
+      cutOff: {
+        responses: { cut: 42, of: 3000, share: 42 / 3000 },
+        summaries: { cut: 0, of: 0, share: null },
+      },
       datasets: [1, 2, 3].flatMap((agent) => [
-        { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {} },
+        { agents: [agent], role: 'generation', rows: 300 + 25 * iteration + agent * 7, parts: {}, cut: 0 },
         {
           agents: [agent],
           role: 'critic',
@@ -137,6 +143,7 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
             corrected: { available: 90 - 10 * iteration, used: 85 - 10 * iteration },
             kept: { available: 290 + 25 * iteration, used: 86 - 10 * iteration },
           },
+          cut: 2,
         },
       ]),
       fineTunes: [1, 2, 3].flatMap((agent) =>
@@ -147,6 +154,9 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
           rows: 300,
           steps: 40,
           finalLoss: 0.31 / iteration + agent / 100,
+          droppedRows: agent === 1 ? 4 : 0,
+          peakLearningRate: 3e-4,
+          moved: { klPerToken: agent === 2 ? 3e-7 : 0.007, tokens: 1_200, rows: 32 },
         })),
       ),
     })),

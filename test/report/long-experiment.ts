@@ -12,6 +12,8 @@ import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 export type LongExperiment = {
   readonly questions: number;
+  /** Debated in each iteration after the base model's. */
+  readonly trainingQuestions: number;
   /** The last one; 0 the base model alone. */
   readonly iterations: number;
   readonly summarize: boolean;
@@ -21,30 +23,45 @@ const agents = 3;
 const shardSize = 100;
 const equal = (a: string, b: string): boolean => a === b;
 
-/** Writes iteration-I/evaluation/shard-*.jsonl and iteration-I/outcomes.jsonl. A response has about 1 kB. */
+/** Writes the shards of iteration-I/evaluation and iteration-I/debates, and iteration-I/outcomes.jsonl. A response has about 1 kB. */
 export async function writeLongExperiment(folder: string, options: LongExperiment): Promise<void> {
   for (let iteration = 0; iteration <= options.iterations; iteration++) {
     const within = join(folder, `iteration-${iteration}`);
-    const outcomes: Outcome[] = [];
-    for (let start = 0; start < options.questions; start += shardSize) {
-      const rows: DebateRow[] = [];
-      for (let index = start; index < Math.min(start + shardSize, options.questions); index++) {
-        const { debate, gold } = await longDebate(index, iteration, options.summarize);
-        rows.push(debate);
-        outcomes.push(await outcomeOf(debate, gold, shortAnswers(equal)));
-      }
-      const shard = String(start / shardSize).padStart(3, '0');
-      await writeRows(placeAt(join(within, 'evaluation', `shard-${shard}.jsonl`)), rows);
-    }
+    const outcomes = await writeDebates(join(within, 'evaluation'), 'heldout', iteration, options);
     await writeRows(placeAt(join(within, 'outcomes.jsonl')), outcomes);
+    if (iteration > 0)
+      await writeDebates(join(within, 'debates'), 'train', iteration, {
+        ...options,
+        questions: options.trainingQuestions,
+      });
   }
 }
 
-async function longDebate(index: number, iteration: number, summarize: boolean) {
+async function writeDebates(
+  folder: string,
+  set: 'heldout' | 'train',
+  iteration: number,
+  { questions, summarize }: Pick<LongExperiment, 'questions' | 'summarize'>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let start = 0; start < questions; start += shardSize) {
+    const rows: DebateRow[] = [];
+    for (let index = start; index < Math.min(start + shardSize, questions); index++) {
+      const { debate, gold } = await longDebate(index, set, iteration, summarize);
+      rows.push(debate);
+      outcomes.push(await outcomeOf(debate, { answer: gold }, shortAnswers(equal)));
+    }
+    const shard = String(start / shardSize).padStart(3, '0');
+    await writeRows(placeAt(join(folder, `shard-${shard}.jsonl`)), rows);
+  }
+  return outcomes;
+}
+
+async function longDebate(index: number, set: 'heldout' | 'train', iteration: number, summarize: boolean) {
   const random = xoroshiro128plus(1 + index + 1_000_003 * iteration);
   const draw = (below: number) => uniformInt(random, 0, below - 1);
   const prose = (words: number) => Array.from({ length: words }, () => vocabulary[draw(vocabulary.length)]);
-  const id = `heldout-${String(index).padStart(5, '0')}`;
+  const id = `${set}-${String(index).padStart(5, '0')}`;
   const gold = String(17 + ((index * 7919) % 400));
   // By the question, not by the iteration: some questions are hard for all.
   const skill = 35 + ((index * 31) % 50) + 4 * iteration;
@@ -81,6 +98,7 @@ async function longDebate(index: number, iteration: number, summarize: boolean) 
     majority,
     consensus,
     agrees: await agreement(answers, consensus.answer, equal),
+    finishReasons: { responses: answers.map((rounds) => rounds.map(() => 'stop')), summaries: [] },
     tokens: { prompt: 900, completion: 1500, firstRound: 800 },
     truncated: 0,
   };

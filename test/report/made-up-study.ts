@@ -1,7 +1,7 @@
 /** A study that nobody has run: drawn outcomes with a skill for each method and iteration, to look at the report with. */
 import { type MethodName, methodNames, methods } from '../../src/algorithm/methods/methods.ts';
 import { draws } from '../../src/algorithm/random.ts';
-import type { DiversityDocument } from '../../src/store/records/rows.ts';
+import { diversityDocument } from './diversity-document.ts';
 import type { Answers, Script } from './scripted-study.ts';
 
 export type Size = {
@@ -55,7 +55,18 @@ function madeUp(column: string, method: MethodName, seed: number, size: Size): S
     transfer: {
       words: { before: debated(0, 3, rounds, 'words'), after: debated(last, 3, rounds, 'words') },
     },
-    diversity: byIteration.map((each) => diversity(each, method === 'multiagent-ft' ? 0.02 : 0.06)),
+    diversity: byIteration.map((each) =>
+      diversityDocument(
+        each,
+        {
+          nllOfOthers: 0.5 + 0.03 * each,
+          betweenAgents: 0.05 * each,
+          fromBase: 0.05 * each,
+          dissimilarity: 0.4 - (method === 'multiagent-ft' ? 0.02 : 0.06) * each,
+        },
+        { questions: Math.min(10, size.questions) },
+      ),
+    ),
   };
 }
 
@@ -86,20 +97,4 @@ function drawnAnswers(place: Place, skill: number, agents: number, rounds: numbe
     draw(10) < 5 ? first : answer(Math.min(0.98, chance * 0.6 + others * 0.5)),
   );
   return `${firsts.join('')}>${seconds.join('')}`;
-}
-
-function diversity(iteration: number, fall: number): DiversityDocument {
-  const of = (value: number, standardError: number) => ({ value, standardError, of: 100 });
-  const divergence = { perToken: of(0.05 * iteration, 0.004), perResponse: of(iteration, 0.1) };
-  return {
-    iteration,
-    encoder: 'ngrams',
-    leftOut: null,
-    nllOfOthers: of(0.5 + 0.03 * iteration, 0.01),
-    betweenAgents: divergence,
-    fromBase: divergence,
-    dissimilarity: of(0.4 - fall * iteration, 0.012),
-    distinctAnswers: of(2.1 - fall * iteration, 0.05),
-    rows: [],
-  };
 }

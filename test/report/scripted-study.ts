@@ -1,4 +1,5 @@
 /** A study in a store, as its experiments would leave it, with outcomes that a test writes by hand. */
+import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { evaluate, markOf, type Outcome } from '../../src/algorithm/evaluation.ts';
 import { type MethodName, methods } from '../../src/algorithm/methods/methods.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
@@ -23,10 +24,14 @@ export type Script = {
   readonly seed?: number;
   /** The majority at equal tokens beside the debate: by iteration, of so many answers as each has letters. */
   readonly votes?: readonly (readonly Answers[])[];
+  /** What those votes used. */
+  readonly voteTokens?: { readonly prompt: number; readonly completion: number };
   readonly transfer?: Readonly<Record<string, { before: readonly Answers[]; after: readonly Answers[] }>>;
   /** By iteration. */
   readonly diversity?: readonly DiversityDocument[];
   readonly result?: Partial<ExperimentResult>;
+  /** Of each evaluation (1) and of each iteration's debates (20), where they are other than these. */
+  readonly seconds?: { readonly evaluation?: number; readonly record?: { readonly debate?: number } };
   /** Laid over what the experiment would be started with. */
   readonly settings?: object;
   /** A question's text; by default another one for each seed. */
@@ -66,7 +71,7 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
   const equalTokens: ExperimentResult['equalTokens'] = [];
   for (const [iteration, answers] of votes.entries()) {
     const { majority } = evaluate(iteration, await write(iteration, 'vote', answers), []);
-    const tokens = { prompt: 1_000, completion: 500 };
+    const tokens = script.voteTokens ?? { prompt: 1_000, completion: 500 };
     equalTokens.push({ iteration, votes: answers[0]?.length ?? 0, majority, tokens });
   }
   for (const each of script.diversity ?? []) await writeDocument(files.diversity(each.iteration), each);
@@ -92,13 +97,22 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
     ...(methods[method].fixes.iterations === undefined ? { iterations } : {}),
   });
   await writeDocument(files.config, config);
-  await writeDocument(files.evaluation(0), {
-    evaluation: evaluations[0] ?? {},
-    tokens: { prompt: 100, completion: 50 },
-    seconds: 1,
-  });
+  const plain = plainResult(name, evaluations, last);
+  const { seconds: { evaluation: evaluationSeconds = 1, record: recordSeconds = {} } = {} } = script;
+  for (const [iteration, evaluation] of evaluations.entries())
+    await writeDocument(files.evaluation(iteration), {
+      evaluation,
+      tokens: { prompt: 100, completion: 50 },
+      seconds: evaluationSeconds,
+    });
+  for (const record of plain.iterations)
+    await writeDocument(files.record(record.iteration), {
+      ...record,
+      tokens: { debate: { prompt: 2_000, completion: 1_000 }, fineTune: 5_000 },
+      seconds: { debate: 20, datasets: 1, fineTune: 30, ...recordSeconds },
+    });
   const result = {
-    ...plainResult(name, evaluations, last),
+    ...plain,
     equalTokens,
     transfer: transferred,
     ...script.result,
@@ -123,6 +137,7 @@ export function scriptedOutcome(answers: Answers, index: number, question: strin
     debate: judged(voted(rounds.at(-1) ?? [])),
     right: byAgent((letter) => letter === 'R'),
     classes: byAgent((letter) => (letter === '.' ? null : letters.indexOf(letter))),
+    finishReasons: { responses: byAgent(() => 'stop'), summaries: [] },
   };
 }
 
@@ -146,6 +161,7 @@ function plainResult(
     name,
     evaluations,
     equalTokens: [],
+    warnings: [],
     transfer: [],
     iterations: Array.from({ length: iterations }, (_, index) => ({
       iteration: index + 1,
@@ -157,8 +173,21 @@ function plainResult(
         unparsableAnswers: 0,
         truncatedPrompts: 0,
       },
-      datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {} }],
-      fineTunes: [{ agent: 1, role: 'generation', model: 'a'.repeat(64), rows: 8, steps: 2, finalLoss: 0.5 }],
+      cutOff: noneCutOff,
+      datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {}, cut: 0 }],
+      fineTunes: [
+        {
+          agent: 1,
+          role: 'generation',
+          model: 'a'.repeat(64),
+          rows: 8,
+          steps: 2,
+          finalLoss: 0.5,
+          droppedRows: 0,
+          peakLearningRate: 1e-3,
+          moved: { klPerToken: 0.005, tokens: 100, rows: 8 },
+        },
+      ],
     })),
     tokens: {
       debate: { prompt: 2_000 * iterations, completion: 1_000 * iterations },

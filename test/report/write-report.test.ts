@@ -45,6 +45,28 @@ describe('the report of a finished experiment', () => {
     ).toEqual([]);
   });
 
+  it('begins with a list of its sections, each of which is there', () => {
+    const listed = [...html.matchAll(/<a href="#([^"]+)">([^<]+)<\/a>/g)].map(([, id, title]) => [id, title]);
+    const sections = [...html.matchAll(/<h2 id="([^"]+)">([^<]+)<\/h2>/g)].map(([, id, title]) => [
+      id,
+      title,
+    ]);
+    expect(listed).toEqual(sections);
+    expect(sections.slice(0, 3).map(([, title]) => title)).toEqual([
+      'Accuracy',
+      'Accuracy by agent',
+      'What it shows',
+    ]);
+  });
+
+  it('shows the accuracy of each agent, whose mean is that of a single answer', () => {
+    const section = html.slice(html.indexOf('id="accuracy-by-agent"'));
+    const rows = [...section.matchAll(/<th scope="row">Agent \d<\/th>(.*?)<\/tr>/g)].slice(0, 3);
+    const firstOfBase = rows.map(([, cells]) => Number(/<td>([\d.]+) %/.exec(cells!)?.[1]));
+    const mean = firstOfBase.reduce((sum, each) => sum + each, 0) / 3;
+    expect(mean).toBeCloseTo(result.evaluations[0]!.single.accuracy * 100, 1);
+  });
+
   it('links to the browser of debates beside it, and to each debate there', () => {
     expect(html).toContain('<a href="debates.html">');
     expect(html).toMatch(/<a href="debates\.html#i3\/heldout-\d{5}">/);
@@ -72,6 +94,8 @@ describe('the report of a finished experiment', () => {
       'Spoilt by debate',
       'Ties',
       '65 of 70',
+      'did not move (3.0e-7)',
+      '0.00030',
       'critic_weight: 0.5',
       '20.20.2',
     ]) {

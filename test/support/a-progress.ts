@@ -19,8 +19,10 @@ export function aProgress(changes: Partial<Progress> = {}): Progress {
     inFlight: 2,
     retries: 0,
     lastLoss: null,
+    droppedRows: 0,
     waiting: [],
     evaluations: [],
+    warnings: [],
     ...changes,
   };
 }

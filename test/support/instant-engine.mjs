@@ -1,7 +1,8 @@
 /**
  * A real HTTP server that answers arithmetic at once, in a process of its own: for tests of everything but the model, and for
  * benchmarks of everything but the model's time. Its answers depend on the request alone. It speaks the terse prompts and
- * the part of vLLM's protocol that an endpoint uses; adapters are more often right than the base.
+ * the part of vLLM's protocol that an endpoint uses; adapters are more often right than the base. A character is a token, and so is the end
+ * of an answer: one that has no room for its end within max_tokens is cut off, as its finish_reason says.
  *
  * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each answer), `--right 0.55`.
  * Prints `{"port": N}`; ends with its standard input. Told by POST /control:
@@ -152,12 +153,14 @@ function note(body) {
 function completion(body) {
   if (body.model !== base && !adapters.has(body.model))
     return [404, error(404, `The model ${body.model} does not exist.`)];
-  const content = answer(body);
+  const whole = answer(body);
+  const content = whole.slice(0, body.max_tokens);
+  const finishReason = whole.length < body.max_tokens ? 'stop' : 'length';
   return [
     200,
     {
       model: body.model,
-      choices: [{ message: { role: 'assistant', content }, finish_reason: 'stop' }],
+      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason }],
       usage: { prompt_tokens: JSON.stringify(body.messages).length, completion_tokens: content.length },
       ...('prompt_logprobs' in body
         ? { prompt_logprobs: [null, { 1: { logprob: -parseInt(digest(body.model).slice(0, 6), 16) } }] }

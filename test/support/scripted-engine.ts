@@ -11,9 +11,12 @@ export type Question = {
   readonly count: number;
 };
 
-/** @param say the answer's text; undefined when it has answered by `response` itself */
+/** @param say the answer's text, which is cut off when it says so; undefined when it has answered by `response` itself */
 export async function startScriptedEngine(
-  say: (question: Question, response: ServerResponse) => string | undefined,
+  say: (
+    question: Question,
+    response: ServerResponse,
+  ) => string | { readonly text: string; readonly finishReason: string } | undefined,
 ): Promise<TestServer> {
   let count = 0;
   return serve((response, asked) => {
@@ -27,7 +30,10 @@ export async function startScriptedEngine(
     }
     count += 1;
     const question = { text: messages[0]?.content ?? '', last: messages.at(-1)?.content ?? '', asked, count };
-    const text = say(question, response);
-    if (text !== undefined) json(response, { ...completion(text), model });
+    const answer = say(question, response);
+    if (answer === undefined) return;
+    const { text, finishReason } =
+      typeof answer === 'string' ? { text: answer, finishReason: 'stop' } : answer;
+    json(response, { ...completion(text, finishReason), model });
   });
 }

@@ -26,11 +26,19 @@ export type StepsOfAnExperiment = AsyncDisposable & {
   readonly fineTunes: () => Promise<FineTuneRequest[]>;
 };
 
-export async function stepsOfAnExperiment(trainerArgs: readonly string[] = []): Promise<StepsOfAnExperiment> {
+/** @param settings of its config that differ from the small experiment's */
+export async function stepsOfAnExperiment(
+  trainerArgs: readonly string[] = [],
+  settings: object = {},
+): Promise<StepsOfAnExperiment> {
   const storeRoot = scratchFolder();
   const engine = await startInstantEngine();
   const dependencies = testDependencies({ storeRoot, engineUrl: engine.url, trainerArgs });
-  const plan = await runStep(prepare, { experiment, input: smallExperiment }, dependencies);
+  const plan = await runStep(
+    prepare,
+    { experiment, input: { ...smallExperiment, ...settings } },
+    dependencies,
+  );
   const { base } = plan;
   const agents = baseAgents(plan.agents, plan.roles, base);
   const shard = (index: number): DebateShard => ({

@@ -33,13 +33,14 @@ const shapes: readonly { has: string; kind: string; content: (row: Row) => Row }
   {
     has: 'dialogues',
     kind: 'debates',
-    content: ({ question, dialogues, answers, majority, consensus, agrees, truncated }) => ({
+    content: ({ question, dialogues, answers, majority, consensus, agrees, finishReasons, truncated }) => ({
       question: (question as { text: string }).text,
       dialogues,
       answers,
       majority,
       consensus,
       agrees,
+      finishReasons,
       truncated,
     }),
   },
@@ -47,7 +48,7 @@ const shapes: readonly { has: string; kind: string; content: (row: Row) => Row }
   {
     has: 'right',
     kind: 'outcomes',
-    content: ({ question, gold, single, majority, debate, right, classes }) => ({
+    content: ({ question, gold, single, majority, debate, right, classes, finishReasons }) => ({
       question,
       gold,
       single,
@@ -55,6 +56,7 @@ const shapes: readonly { has: string; kind: string; content: (row: Row) => Row }
       debate,
       right,
       classes,
+      finishReasons,
     }),
   },
 ];

@@ -79,6 +79,31 @@ describe('the current details of a parked experiment', () => {
     expect(currentDetails(aProgress({ state: 'parked', waiting: many })).length).toBeLessThan(6_000);
   });
 
+  it('tell causes once that differ only in the question, the agent or the sizes', () => {
+    const reason = (shard: number) =>
+      `PromptTooLong: The prompt of arithmetic-9f86d081${shard}884c7d for agent ${shard % 3} (5 messages, ${800 + shard} characters) does not fit`;
+    const waiting = Array.from({ length: 16 }, (_, shard) => ({
+      step: `debate-i0-heldout-s${shard}`,
+      words: `shard ${shard}`,
+      reason: reason(shard),
+      since,
+    }));
+    const details = currentDetails(aProgress({ state: 'parked', waiting }));
+    expect(details.match(/does not fit/g)).toHaveLength(1);
+    expect(details).toContain('16 steps could not be done');
+  });
+
+  it('say which settings may be changed first, and how', () => {
+    const training = { phase: 'fine-tuning', iteration: 2 } as const;
+    const details = currentDetails({ ...parkedBy('FineTuneFailed: NaN'), ...training });
+    expect(details).toMatch(/fine\\_tune\.…, trainer/);
+    expect(details).toContain('\ncolloquy change demo fine_tune.learning_rate=0.0001\n');
+    expect(details).toContain(
+      `\ntemporal workflow update execute -w demo --name change --input '{"fine_tune.learning_rate": 0.0001}'\n`,
+    );
+    expect(currentDetails({ ...parkedBy('DiskFull'), phase: 'preparing' })).not.toContain('fine_tune');
+  });
+
   it.each([
     ['a table row', 'a | b |\n| --- |'],
     ['a link', '[click](https://evil.example)'],

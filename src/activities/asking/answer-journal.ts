@@ -12,6 +12,8 @@ const answerSchema = z.object({
   text: z.string(),
   promptTokens: z.number(),
   completionTokens: z.number(),
+  /** Why the model stopped, in the server's word. Older versions did not write it. */
+  finishReason: z.string().default('unknown'),
   /** How many of the dialogue's oldest turns did not fit into the model's context. */
   turnsLeftOut: z.number().optional(),
 });

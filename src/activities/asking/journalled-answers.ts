@@ -53,8 +53,7 @@ export function journalledAnswers({
     for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
       try {
         const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
-        const { text, promptTokens, completionTokens } = completion;
-        return { text, promptTokens, completionTokens, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
+        return { ...completion, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
       } catch (error) {
         if (!isTooLong(error)) throw error;
         const shorter = config.truncate_dialogues ? withoutOldestTurn(messages) : null;

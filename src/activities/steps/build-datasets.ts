@@ -8,6 +8,7 @@ import {
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { datasetSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
@@ -19,6 +20,8 @@ export type BuiltDataset = {
   readonly role: string;
   readonly rows: ArtifactRef;
   readonly parts: Readonly<Record<string, DatasetPart>>;
+  /** See Dataset. Absent in the histories of experiments that an older version began. */
+  readonly cut?: number;
 };
 
 type DatasetsRequest = {
@@ -36,7 +39,7 @@ export async function buildDatasets(
   { store, tasks }: Dependencies,
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files);
+  const config = await configOf(files, iteration);
   const { answers } = tasks.open(config.task);
   const debatesOf = (shard: number) => streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again when their
@@ -48,20 +51,20 @@ export async function buildDatasets(
     for await (const debate of debatesOf(shard)) {
       const labelled = await labelDebate(debate, labels, answers);
       if (labelled === null) continue;
-      matches.push({ questionId: labelled.questionId, matches: labelled.matches });
+      const cut = config.train_on_cut_answers ? [] : labelled.cut;
+      matches.push({ questionId: labelled.questionId, matches: labelled.matches, cut });
       shardOf.set(labelled.questionId, shard);
     }
   }
-  const { seed, critic_weight: criticWeight } = config;
   const datasets =
-    methods[config.method].learning?.datasets(agents, matches, { seed, iteration, criticWeight }) ?? {};
+    methods[config.method].learning?.datasets(agents, matches, datasetSettings(config, iteration)) ?? {};
   const built: BuiltDataset[] = [];
   for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
   return built;
 
-  async function write(role: string, { rows, parts }: Dataset): Promise<BuiltDataset> {
+  async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, debatesOf)), parts };
+    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, debatesOf)), parts, cut };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Speak } from '../../algorithm/debate.ts';
+import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -33,7 +34,7 @@ export async function debate(
   running: Running,
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
-  const config = await configOf(files);
+  const config = await configOf(files, input.iteration);
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
@@ -119,7 +120,7 @@ async function debateShard(
           tokens.completion += answer.completionTokens;
           if (answer.turnsLeftOut !== undefined) truncated += 1;
           if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
-          return answer.text;
+          return { text: answer.text, finishReason: answer.finishReason };
         };
         return { ...(await converse(question, speak)), tokens, truncated };
       };
@@ -179,6 +180,8 @@ async function questionsOfShard(
 export type ShardSummary = {
   readonly consensus: ExperimentResult['iterations'][number]['consensus'];
   readonly tokens: TokenCount & { readonly firstRound: number };
+  /** Absent in the histories of experiments that an older version began. */
+  readonly cutOff?: CutOff;
 };
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
@@ -197,22 +200,29 @@ function summarising({
     withoutLabel: 0,
     unparsableAnswers: 0,
     truncatedPrompts: 0,
+    oneVote: 0,
+    answers: 0,
   };
+  let cutOff = noneCutOff;
   const tokens = { prompt: 0, completion: 0, firstRound: 0 };
   return {
     add(debate) {
       const { votes, tied } = debate.consensus;
       const { answers, truncated } = debate;
+      const labelled = label !== 'consensus' || labelByConsensus(debate, minVotes) !== null;
       consensus.questions += 1;
       consensus.unanimous += Number(answers.length > 1 && votes === answers.length);
       consensus.ties += Number(tied > 1);
-      consensus.withoutLabel += Number(label === 'consensus' && labelByConsensus(debate, minVotes) === null);
+      consensus.withoutLabel += Number(!labelled);
       consensus.unparsableAnswers += answers.flat().filter((answer) => answer === null).length;
       consensus.truncatedPrompts += truncated;
+      consensus.oneVote += Number(label === 'consensus' && labelled && answers.length > 1 && votes === 1);
+      consensus.answers += answers.flat().length;
       tokens.prompt += debate.tokens.prompt;
       tokens.completion += debate.tokens.completion;
       tokens.firstRound += debate.tokens.firstRound;
+      cutOff = addCutOff(cutOff, countCutOff(debate.finishReasons));
     },
-    result: () => ({ consensus, tokens }),
+    result: () => ({ consensus, tokens, cutOff }),
   };
 }

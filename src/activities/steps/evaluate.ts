@@ -8,10 +8,13 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
+import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { readWarnings } from '../../report/read/warnings.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, readPage, readRows, streamRows, writeRows } from '../../store/files/rows.ts';
+import type { Warning } from '../../store/records/result.ts';
 import {
   type DebateRow,
   debateRowSchema,
@@ -42,16 +45,20 @@ type EvaluationRequest = {
 export async function evaluate(
   { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
   { store, tasks }: Dependencies,
-): Promise<Evaluation> {
+): Promise<Evaluated> {
   const files = experimentFiles(store, experiment);
   const { shard_size: shardSize, task } = await configOf(files);
   const { answers } = tasks.open(task);
+  const unreadable = { answers: 0, of: 0 };
   const marks = async (each: number): Promise<Mark[]> => {
     const path = files.outcomes(each, split);
     if ((await findRows(path)) === null)
       await writeRows(path, judged({ iteration: each, split, shardSize }, files, answers));
     const made: Mark[] = [];
-    for await (const outcome of streamRows(path, outcomeSchema)) made.push(markOf(outcome));
+    for await (const outcome of streamRows(path, outcomeSchema)) {
+      made.push(markOf(outcome));
+      if (each === iteration) countUnreadable(unreadable, outcome);
+    }
     return made;
   };
   const own = await marks(iteration);
@@ -62,10 +69,23 @@ export async function evaluate(
   await writeDocument(files.evaluation(iteration, split), {
     evaluation,
     ...(votes === undefined ? {} : { votes }),
+    unreadable,
     tokens,
     seconds: before?.seconds ?? seconds,
   });
-  return evaluation;
+  return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
+}
+
+/** An evaluation, and the warnings about the experiment as far as it has come; none beside those of other splits than `heldout`. */
+export type Evaluated = Evaluation & { readonly warnings: readonly Warning[] };
+
+function countUnreadable(
+  counts: { answers: number; of: number },
+  { classes }: Pick<Outcome, 'classes'>,
+): void {
+  const all = classes.flat();
+  counts.answers += all.filter((each) => each === null).length;
+  counts.of += all.length;
 }
 
 /** The outcomes of an iteration in the order of the held-out questions, a debate in memory at a time. */
@@ -78,12 +98,12 @@ async function* judged(
   for (let shard = 0; ; shard++) {
     const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
     if (page.length === 0) return;
-    const gold = new Map(page.map(({ id, answer }) => [id, answer]));
+    const golds = new Map(page.map((question) => [question.id, goldOf(question)]));
     const held = files.shard(debates.iteration, debates.split, shard);
     for await (const debate of streamRows(held, debateRowSchema)) {
-      const answer = gold.get(debate.question.id);
-      if (answer === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
-      yield await outcomeOf(debate, answer, answers);
+      const gold = golds.get(debate.question.id);
+      if (gold === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
+      yield await outcomeOf(debate, gold, answers);
     }
   }
 }

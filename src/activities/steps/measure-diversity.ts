@@ -44,7 +44,7 @@ export async function measureDiversity(
   request: DiversityRequest,
   dependencies: Dependencies,
   running: Running,
-): Promise<Omit<DiversityDocument, 'rows'>> {
+): Promise<Omit<DiversityDocument, 'rows'> | null> {
   const files = experimentFiles(dependencies.store, request.experiment);
   const document = files.diversity(request.iteration);
   const found = await findDocument(document, diversitySchema);
@@ -52,6 +52,8 @@ export async function measureDiversity(
     await endClaims(document);
     return withoutRows(found);
   }
+  // It was measured when the experiment began, and is not any more.
+  if ((await configOf(files, request.iteration)).diversity.questions === 0) return null;
   const mine = await claim(document);
   const measured = await measure(request, files, mine, dependencies, running);
   await mine.require();
@@ -73,7 +75,7 @@ async function measure(
   { store, endpoints, gate, tasks }: Dependencies,
   { signal, show }: Running,
 ): Promise<DiversityDocument> {
-  const config = await configOf(files);
+  const config = await configOf(files, iteration);
   const { diversity } = config;
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
   const encoder = responseEncoder(diversity.encoder, endpoints);

@@ -1,24 +1,31 @@
+import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { experimentDifference, resolveConfig } from '../../config/resolve.ts';
+import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
+import { trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
+import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { TrainerUnknown } from '../../engines/trainer/errors.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import type { Tasks } from '../../questions/open-task.ts';
+import { warningsOf } from '../../report/findings/warnings.ts';
 import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
-import { DiskFull, SeriesDamaged, StoreNotWritable } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
+import type { Warning } from '../../store/records/result.ts';
+import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
+import { shellWord } from '../../text/terminal-safe.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
 /** What the workflow needs to know of a resolved config: numbers, no texts. */
@@ -36,6 +43,8 @@ export type Plan = {
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
+  /** What its memo and its search attributes say of it. Plans of earlier versions have none. */
+  readonly about?: About;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
   readonly train: Extent;
@@ -46,7 +55,10 @@ export type Plan = {
   readonly equalTokens: boolean;
   /** Whether diversity is measured after each evaluation. */
   readonly diversity: boolean;
+  /** What the config and the questions already show. Plans of older versions have none. */
+  readonly warnings?: readonly Warning[];
 };
+export type About = { readonly method: string; readonly model: string; readonly series?: string };
 export type Extent = { readonly questions: number; readonly shards: number };
 
 /**
@@ -58,16 +70,20 @@ export async function prepare(
   { store, endpoints, trainers, tasks, searchAttributes }: Dependencies,
   { signal }: Running,
 ): Promise<Plan> {
-  const config = resolveConfig(input);
+  const given = resolveConfig(input);
   requireName(experiment, input);
-  // A name that this worker does not know is refused now and not after the debates.
-  if (config.iterations > 0) requireTrainer(config.trainer, trainers);
+  requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const task = tasks.open(config.task);
   const begun = await findDocument(files.config, experimentConfigSchema);
-  if (begun !== null) requireSameConfig(experiment, begun, config, files);
+  await requireSameConfig(experiment, given, files);
+  const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
+  const config = withChanges(asBegun, await changesOf(files));
+  const faultsOf = asFaults(begun !== null);
+  // A name that this worker does not know is refused now and not after the debates.
+  if (config.iterations > 0) await faultsOf('trainer', async () => trainers.for(config.trainer));
+  const task = tasks.open(config.task);
   const series = config.carry_over?.series;
-  const { questions, night, transfer } = await faultsOf('task', signal, async () => {
+  const { questions, night, transfer } = await faultsOf('task', async () => {
     const night =
       series === undefined
         ? null
@@ -79,8 +95,18 @@ export async function prepare(
     const questions = await questionsOf(load, experiment, files, begun !== null);
     return { night, questions, transfer: await transferTasks(config, files, begun !== null, tasks, signal) };
   });
-  const { base, servesTuned } = await faultsOf('model', signal, () => usableModel(config, endpoints, signal));
-  await writeDocument(files.config, config);
+  const { endpoint: name, model_name_or_path: model } = config.model;
+  const endpoint = await faultsOf('model.endpoint', async () =>
+    endpoints.for({ endpoint: name, name: model }),
+  );
+  const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
+  // An experiment that was begun goes on: what it has learnt so far is there.
+  if (begun === null) {
+    const faults = trainingFaults(config, questions.train);
+    if (faults.length > 0) throw new InvalidConfig(faults);
+  }
+  await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
@@ -88,28 +114,19 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: servesTuned ? learnerGroups(config.agents, learning) : [],
+    learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
+    about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
     ...(night === null ? {} : { night: plannedNight(night, base) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
+    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
-}
-
-/** @throws InvalidConfig when this worker has no trainer of that name */
-function requireTrainer(name: string | undefined, trainers: Dependencies['trainers']): void {
-  try {
-    trainers.for(name);
-  } catch (error) {
-    if (error instanceof TrainerUnknown)
-      throw new InvalidConfig([{ path: 'trainer', message: error.message }]);
-    throw error;
-  }
 }
 
 function requireName(experiment: string, input: unknown): void {
@@ -127,59 +144,73 @@ function requireName(experiment: string, input: unknown): void {
     throw new InvalidConfig([
       {
         path: 'name',
-        message: `is ${JSON.stringify(given)}, but the workflow id is ${experiment}, and that is the experiment's name`,
+        message: `is ${JSON.stringify(given)}, but the workflow id is ${experiment}, and that is the experiment's name: leave \`name\` out of the input, or start it with the id ${JSON.stringify(given)}`,
       },
     ]);
   }
 }
 
 /** The same name continues with the same config only. There may be more iterations, and another trainer. */
-function requireSameConfig(
+async function requireSameConfig(
   experiment: string,
-  begun: ExperimentConfig,
-  config: ExperimentConfig,
+  given: ExperimentConfig,
   files: ExperimentFiles,
-): void {
-  const differences = experimentDifference(begun, config).filter(({ path }) => path !== 'iterations');
+): Promise<void> {
+  const differences = (await differenceFromBegun(files, given)).filter(({ path }) => path !== 'iterations');
   if (differences.length === 0) return;
   throw new InvalidConfig(
     differences.map(({ path, before, after }) => ({
       path,
-      message: `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give this experiment another name, or remove ${files.folder.where}`,
+      message:
+        `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: ` +
+        (changeHoldsFrom(path, { iteration: 1, phase: 'debating' }) === null
+          ? `give this experiment another name, or remove ${files.folder.where}`
+          : `start it with the config that it was begun with, and then change it: colloquy change ${shellWord(experiment)} ${shellWord(`${path}=${JSON.stringify(after)}`)}`),
     })),
   );
 }
 
-/** The experiment's base model, whose endpoint answers, and whether that serves what is fine-tuned on it. */
+/** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  config: ExperimentConfig,
-  endpoints: Endpoints,
+  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  endpoint: Endpoint,
   signal: AbortSignal,
-): Promise<{ base: BaseModel; servesTuned: boolean }> {
-  const { endpoint: name, model_name_or_path: model } = config.model;
-  const endpoint = endpoints.for({ endpoint: name, name: model });
-  if (config.iterations > 0 && !endpoint.servesTuned) {
+): Promise<BaseModel> {
+  if (iterations > 0 && !endpoint.servesTuned) {
     const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
   await endpoint.check(signal);
-  return { base: await identifyBaseModel(name, model), servesTuned: endpoint.servesTuned };
+  return identifyBaseModel(name, model);
 }
 
-/** A failure to get the questions or the engine ends the run at once: the person who starts it is still there to read it. */
-async function faultsOf<Result>(
-  path: 'task' | 'model',
+/** An encoder that answers with no vectors is found now, and not after the first evaluation. */
+async function requireEncoder(
+  { diversity: { questions, encoder } }: ExperimentConfig,
+  endpoints: Endpoints,
   signal: AbortSignal,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    const ofStore =
-      error instanceof DiskFull || error instanceof StoreNotWritable || error instanceof SeriesDamaged;
-    if (signal.aborted || ofStore || error instanceof InvalidConfig || !(error instanceof Error)) throw error;
-    throw new InvalidConfig([{ path, message: `${error.name}: ${error.message}` }]);
-  }
+): Promise<void> {
+  if (questions > 0) await responseEncoder(encoder, endpoints).encode(['a word'], signal);
+}
+
+/**
+ * Runs a part of the preparation. An error that says that the user's own input is wrong is then a fault of the config under `path`, and
+ * ends the run at once: the person who starts it is still there to read it. Any other error may pass (a server that is down, a
+ * network, a disk), and is thrown as it is: the step is tried again, and then waits for a person.
+ *
+ * @param begun whether the experiment was prepared before: its config was in order then, so nothing is a fault of the config now
+ */
+function asFaults(begun: boolean) {
+  return async <Result>(path: string, work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof InvalidConfig || !(error instanceof ColloquyError)) throw error;
+      if (begun || error.exitCode !== exitCodes.badUsage) throw error;
+      const message = error.workerLacksIt ? error.message : `${error.name}: ${error.message}`;
+      throw new InvalidConfig([{ path, message }]);
+    }
+  };
 }
 
 async function questionsOf(

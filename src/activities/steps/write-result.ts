@@ -1,7 +1,9 @@
+import { readWarnings } from '../../report/read/warnings.ts';
 import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
-import type { ExperimentResult } from '../../store/records/result.ts';
+import { changesOf } from '../../store/records/config-changes.ts';
+import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
@@ -16,13 +18,17 @@ type RecordRequest = { readonly experiment: string } & IterationRecord;
 /**
  * Writes what an iteration did to iteration-I/record.json. The first record stays: an experiment that is started again finds its
  * steps done, and the seconds that this takes are not those that the iteration took.
+ *
+ * @returns the warnings about the experiment as far as it has come
  */
 export async function recordIteration(
   { experiment, ...record }: RecordRequest,
   { store }: Dependencies,
-): Promise<void> {
-  const path = experimentFiles(store, experiment).record(record.iteration);
+): Promise<readonly Warning[]> {
+  const files = experimentFiles(store, experiment);
+  const path = files.record(record.iteration);
   if ((await findDocument(path, iterationRecordSchema)) === null) await writeDocument(path, record);
+  return readWarnings(files, record.iteration);
 }
 
 type ResultRequest = {
@@ -45,6 +51,7 @@ export async function writeResult(
     evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
   const config = await configOf(files);
+  const changes = await changesOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
     evaluation: sum(evaluations, (each) => each.seconds),
@@ -71,6 +78,8 @@ export async function writeResult(
       fineTune: sum(records, ({ tokens }) => tokens.fineTune),
     },
     seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
+    warnings: await readWarnings(files, iterations),
+    ...(changes.length === 0 ? {} : { changes: [...changes] }),
     versions: await versions(store, records),
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };

@@ -8,11 +8,13 @@ import {
   passAtK,
   roundsOf,
 } from './answers.ts';
+import { type ErrorsInCommon, errorsInCommon } from './errors-in-common.ts';
 import { conformity, flips } from './flips.ts';
-import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './tests.ts';
+import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './ratio.ts';
 
 /** All measures of the debates of an iteration. A measure is null when there was nothing to count. */
 export type DebateMeasures = {
+  /** How many different questions were debated. */
   readonly questions: number;
   /** The share of the last answers that agree with the majority. */
   readonly consensusShare: Ratio | null;
@@ -25,6 +27,9 @@ export type DebateMeasures = {
   /** pass@k and maj@k of the first answers, by k, 1..N. */
   readonly passAtK: readonly (Ratio | null)[];
   readonly majAtK: readonly (Ratio | null)[];
+  /** pass@N less maj@N: the share of questions that some agent gets right and the vote does not. A perfect choice could gain that much. */
+  readonly oracleGap: Ratio | null;
+  readonly errors: ErrorsInCommon;
 };
 
 /** How agents changed their answers of the round before. */
@@ -45,44 +50,54 @@ export type RoundChange = {
   readonly conformedWrongToRight: Ratio | null;
 };
 
-/** Measures the debates of an iteration, which are added one after another. It keeps only sums. */
+/** Measures the debates of an iteration, which are added one after another: of one experiment, or of several seeds together. */
 export function debateMeasures() {
-  let questions = 0;
+  const questions = new Set<string>();
   const shares = ratioOverQuestions();
   const unanimous = ratioOverQuestions();
   const distinct: RatioOverQuestions[] = [];
   const pass: RatioOverQuestions[] = [];
   const majority: RatioOverQuestions[] = [];
+  const oracleGap = ratioOverQuestions();
+  const errors = errorsInCommon();
   const changes: ReturnType<typeof roundChanges>[] = [];
 
   return {
-    add(answers: GradedAnswers): void {
+    add(question: string, answers: GradedAnswers): void {
       const rounds = roundsOf(answers);
       const last = consensusShare(classesInRound(answers, rounds));
-      questions += 1;
-      shares.add(last, 1);
-      unanimous.add(Number(last === 1), 1);
+      questions.add(question);
+      shares.add(question, last, 1);
+      unanimous.add(question, Number(last === 1), 1);
       for (let round = 1; round <= rounds; round++) {
-        at(distinct, round - 1, ratioOverQuestions).add(distinctAnswers(classesInRound(answers, round)), 1);
-        if (round > 1) at(changes, round - 2, () => roundChanges(round)).add(answers);
+        at(distinct, round - 1, ratioOverQuestions).add(
+          question,
+          distinctAnswers(classesInRound(answers, round)),
+          1,
+        );
+        if (round > 1) at(changes, round - 2, () => roundChanges(round)).add(question, answers);
       }
       const firsts = classesInRound(answers, 1);
       const right = answers.right.map(([first = false]) => first);
+      const rightCount = right.filter(Boolean).length;
       for (let k = 1; k <= firsts.length; k++) {
-        const rightCount = right.filter(Boolean).length;
-        at(pass, k - 1, ratioOverQuestions).add(passAtK(firsts.length, rightCount, k), 1);
-        at(majority, k - 1, ratioOverQuestions).add(majAtK(firsts, right, k), 1);
+        at(pass, k - 1, ratioOverQuestions).add(question, passAtK(firsts.length, rightCount, k), 1);
+        at(majority, k - 1, ratioOverQuestions).add(question, majAtK(firsts, right, k), 1);
       }
+      oracleGap.add(question, Number(rightCount > 0) - majAtK(firsts, right, firsts.length), 1);
+      errors.add(question, answers);
     },
     result(): DebateMeasures {
       return {
-        questions,
+        questions: questions.size,
         consensusShare: shares.result(),
         unanimous: unanimous.result(),
         distinctAnswers: distinct.map((each) => each.result()),
         changes: changes.map((each) => each.result()),
         passAtK: pass.map((each) => each.result()),
         majAtK: majority.map((each) => each.result()),
+        oracleGap: oracleGap.result(),
+        errors: errors.result(),
       };
     },
   };
@@ -99,19 +114,19 @@ function roundChanges(round: number) {
   const conformedRightToWrong = ratioOverQuestions();
   const conformedWrongToRight = ratioOverQuestions();
   return {
-    add(answers: GradedAnswers): void {
+    add(question: string, answers: GradedAnswers): void {
       const flipped = flips(answers.right, round);
       const agents = answers.right.length;
-      rightToRight.add(flipped.rightToRight, agents);
-      rightToWrong.add(flipped.rightToWrong, agents);
-      wrongToRight.add(flipped.wrongToRight, agents);
-      wrongToWrong.add(flipped.wrongToWrong, agents);
-      corrected.add(flipped.wrongToRight, flipped.wrongToRight + flipped.wrongToWrong);
-      spoilt.add(flipped.rightToWrong, flipped.rightToWrong + flipped.rightToRight);
+      rightToRight.add(question, flipped.rightToRight, agents);
+      rightToWrong.add(question, flipped.rightToWrong, agents);
+      wrongToRight.add(question, flipped.wrongToRight, agents);
+      wrongToWrong.add(question, flipped.wrongToWrong, agents);
+      corrected.add(question, flipped.wrongToRight, flipped.wrongToRight + flipped.wrongToWrong);
+      spoilt.add(question, flipped.rightToWrong, flipped.rightToWrong + flipped.rightToRight);
       const yielded = conformity(answers, round);
-      conformed.add(yielded.conformed, yielded.dissenting);
-      conformedRightToWrong.add(yielded.rightToWrong, yielded.conformed);
-      conformedWrongToRight.add(yielded.wrongToRight, yielded.conformed);
+      conformed.add(question, yielded.conformed, yielded.dissenting);
+      conformedRightToWrong.add(question, yielded.rightToWrong, yielded.conformed);
+      conformedWrongToRight.add(question, yielded.wrongToRight, yielded.conformed);
     },
     result: (): RoundChange => ({
       round,

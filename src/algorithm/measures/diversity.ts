@@ -1,5 +1,5 @@
 /** How different are the agents (section 4 of the paper)? By likelihoods, by embeddings and by answers. */
-import { type Ratio, ratioOverQuestions } from './tests.ts';
+import { type Ratio, ratioOverQuestions } from './ratio.ts';
 
 /** The diversity of the agents' first responses to one question. A measure is null when it could not be measured. */
 export type QuestionDiversity = {
@@ -28,7 +28,7 @@ export function diversityOver(questions: readonly QuestionDiversity[]): Diversit
     const sums = ratioOverQuestions();
     for (const question of questions) {
       const measured = value(question);
-      if (measured !== null) sums.add(measured, 1);
+      if (measured !== null) sums.add(question.questionId, measured, 1);
     }
     return sums.result();
   };

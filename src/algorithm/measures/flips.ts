@@ -1,6 +1,6 @@
 /** How do answers change from one round to the next, and why? */
 import { classesInRound, type GradedAnswers, votesByClass } from './answers.ts';
-import { type Ratio, ratioOverQuestions } from './tests.ts';
+import { type Ratio, ratioOverQuestions } from './ratio.ts';
 
 /** How answers changed from one round to the next. Counts of answers. */
 export type Flips = {
@@ -83,14 +83,14 @@ export type SummaryEffect = {
 };
 
 /**
- * How answers changed after the summaries of debates, which are added one after another; it keeps only sums. Each agent sees a summary
+ * How answers changed after the summaries of debates, which are added one after another. Each agent sees a summary
  * before each answer from round 2 on, so every such answer counts. A change after a summary need not be a change because of it: only the
  * same debates without summaries can show that. This measure is our own: the paper compares final accuracies (its Table 2).
  */
 export function summaryEffect() {
   const [helped, harmed, net] = [ratioOverQuestions(), ratioOverQuestions(), ratioOverQuestions()];
   return {
-    add(answers: Pick<GradedAnswers, 'right'>): void {
+    add(question: string, answers: Pick<GradedAnswers, 'right'>): void {
       const rounds = answers.right[0]?.length ?? 0;
       let [better, worse] = [0, 0];
       for (let round = 2; round <= rounds; round++) {
@@ -99,9 +99,9 @@ export function summaryEffect() {
         worse += rightToWrong;
       }
       const shown = answers.right.length * Math.max(0, rounds - 1);
-      helped.add(better, shown);
-      harmed.add(worse, shown);
-      net.add(better - worse, shown);
+      helped.add(question, better, shown);
+      harmed.add(question, worse, shown);
+      net.add(question, better - worse, shown);
     },
     result: (): SummaryEffect => ({
       helped: helped.result(),

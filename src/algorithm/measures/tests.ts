@@ -1,51 +1,85 @@
-/** Is a difference more than chance? Standard errors, paired tests and their corrections. */
+/** Is a difference between two methods more than chance? Paired by question. */
 import { type DrawKey, draws } from '../random.ts';
 
-/**
- * A sum over questions divided by another, e.g. right answers by all answers, with its standard error over questions. `of` is the
- * divisor: the number of answers (or pairs, or questions) that were counted.
- */
-export type Ratio = { readonly value: number; readonly standardError: number; readonly of: number };
-
-export interface RatioOverQuestions {
-  /** Adds a question: its terms of the numerator and of the denominator. */
-  add(count: number, of: number): void;
-  /** Null while the denominator is 0. */
-  result(): Ratio | null;
-}
-
-/**
- * R = sum(y) / sum(x), where y and x are the two counts of a question, with the standard error of a ratio of means,
- * sqrt(sum((y - R x)^2)) / sum(x). The answers to one question depend on each other, so the question is the unit of sampling, and
- * not the answer (Cochran, Sampling Techniques, 1977, section 2.11, for a large population). With x = 1 for each question the result is
- * the mean and the standard error of `accuracy`. For any number of questions it keeps only five sums.
- */
-export function ratioOverQuestions(): RatioOverQuestions {
-  let [y, x, yy, xy, xx] = [0, 0, 0, 0, 0];
-  return {
-    add(count, of) {
-      y += count;
-      x += of;
-      yy += count * count;
-      xy += count * of;
-      xx += of * of;
-    },
-    result() {
-      if (x === 0) return null;
-      const value = y / x;
-      // Rounding can make the sum slightly negative.
-      const squares = Math.max(0, yy - 2 * value * xy + value * value * xx);
-      return { value, standardError: Math.sqrt(squares) / x, of: x };
-    },
-  };
-}
-
-/** Two methods on the same questions: how often only the first was right, how often only the second, and the p-value of that. */
+/** Two methods on the same questions: on how many the first is better, on how many worse, and the p-value of the difference. */
 export type PairedTest = { readonly wins: number; readonly losses: number; readonly pValue: number };
 
 /**
- * McNemar's exact test, two-sided. On the questions where exactly one of the two is right, both are equally likely under the null
- * hypothesis, so the number of wins is binomial with p = 1/2. Both lists are about the same questions in the same order.
+ * The sign-flip permutation test of the differences of question scores, two-sided (Good, Permutation, Parametric and Bootstrap Tests of
+ * Hypotheses, 2005, section 3.2.1). If the two methods are equally good, a question's difference is as likely to have the other sign, in all
+ * its answers and seeds together. The p-value is the share of the 2^n ways of choosing signs whose sum is at least as far from 0 as the
+ * observed one. With one answer a question, right or wrong, this is McNemar's exact test.
+ *
+ * The p-value is exact for any number of questions and draws nothing: the distribution of the sum is computed, one binomial distribution for
+ * each size of a difference. It takes at most n times the sum of all sizes steps.
+ *
+ * @param differences of a question's scores, in whole steps (e.g. right answers), so that equal sums are equal in every digit
+ * @throws RangeError for a difference that is not a whole number
+ */
+export function signFlipTest(differences: readonly number[]): PairedTest {
+  const steps = differences.find((each) => !Number.isSafeInteger(each));
+  if (steps !== undefined)
+    throw new RangeError(`A sign-flip test takes differences in whole steps, but one is ${steps}.`);
+  return {
+    wins: differences.filter((each) => each > 0).length,
+    losses: differences.filter((each) => each < 0).length,
+    pValue: signFlipPValue(differences),
+  };
+}
+
+function signFlipPValue(differences: readonly number[]): number {
+  const sizes = new Map<number, number>();
+  for (const each of differences)
+    if (each !== 0) sizes.set(Math.abs(each), (sizes.get(Math.abs(each)) ?? 0) + 1);
+  const observed = Math.abs(differences.reduce((sum, each) => sum + each, 0));
+  // [b]: the probability that the positive differences add up to b; the sum of all is then 2 b - total.
+  let positive = Float64Array.of(1);
+  for (const [size, count] of sizes) positive = withSignsOf(positive, size, count);
+  const total = positive.length - 1;
+  let [within, beyond] = [0, 0];
+  for (let sum = 0; sum <= total; sum++) {
+    if (Math.abs(2 * sum - total) < observed) within += positive[sum] ?? 0;
+    else beyond += positive[sum] ?? 0;
+  }
+  // The smaller of the two is the more exact one. So p is exactly 1 where no choice of signs is nearer to 0.
+  return within < beyond ? 1 - within : beyond;
+}
+
+/** The distribution of a sum after `count` differences of a size were added, each with probability 1/2. */
+function withSignsOf(before: Float64Array, size: number, count: number): Float64Array<ArrayBuffer> {
+  const chosen = binomial(count);
+  const after = new Float64Array(before.length + size * count);
+  for (let sum = 0; sum < before.length; sum++) {
+    const probability = before[sum] ?? 0;
+    if (probability === 0) continue;
+    for (let positive = 0; positive <= count; positive++) {
+      const at = sum + size * positive;
+      after[at] = (after[at] ?? 0) + probability * (chosen[positive] ?? 0);
+    }
+  }
+  return after;
+}
+
+/** P(X = k) for X binomial with n trials and p = 1/2, by k. */
+function binomial(n: number): Float64Array {
+  const probabilities = new Float64Array(n + 1);
+  // C(n, k) is finite up to n = 1029, and exact below 2^53; beyond, logarithms are exact enough.
+  const direct = n <= 1000;
+  let [ways, logarithm] = [1, -n * Math.LN2];
+  for (let k = 0; 2 * k <= n; k++) {
+    if (k > 0) {
+      ways = (ways * (n - k + 1)) / k;
+      logarithm += Math.log((n - k + 1) / k);
+    }
+    const probability = direct ? ways * 2 ** -n : Math.exp(logarithm);
+    probabilities[k] = probability;
+    probabilities[n - k] = probability;
+  }
+  return probabilities;
+}
+
+/**
+ * McNemar's exact test, two-sided, of two methods that answer each question once. Both lists are about the same questions in the same order.
  *
  * @throws RangeError when the lists have different lengths
  */
@@ -55,20 +89,7 @@ export function pairedTest(method: readonly boolean[], baseline: readonly boolea
       `A paired test compares two methods on the same questions, but one list has ${method.length} and the other ${baseline.length}.`,
     );
   }
-  const wins = method.filter((right, index) => right && !baseline[index]).length;
-  const losses = method.filter((right, index) => !right && baseline[index] === true).length;
-  return { wins, losses, pValue: Math.min(1, 2 * binomialTail(Math.min(wins, losses), wins + losses)) };
-}
-
-/** P(X <= k) for X binomial with n trials and p = 1/2. In logarithms, because C(n, k) overflows from n = 1030 on. */
-function binomialTail(k: number, n: number): number {
-  let logTerm = -n * Math.LN2;
-  let tail = Math.exp(logTerm);
-  for (let i = 1; i <= k; i++) {
-    logTerm += Math.log((n - i + 1) / i);
-    tail += Math.exp(logTerm);
-  }
-  return tail;
+  return signFlipTest(method.map((right, index) => Number(right) - Number(baseline[index])));
 }
 
 /** How much better a method is than a baseline, with an interval. In the unit of the scores; accuracies are in 0..1. */
@@ -78,43 +99,76 @@ export type DifferenceInterval = {
   readonly high: number;
 };
 
+/** The sum of a question's differences, over as many answers or seeds as its weight says. */
+export type QuestionDifference = { readonly difference: number; readonly weight: number };
+
 type Bootstrap = {
-  /** The key of the draws. */
-  readonly key: DrawKey;
   /** B: how often the questions are drawn. With 10,000 the ends of a 95 % interval are uncertain by about 2 % of its length. */
   readonly resamples: number;
   /** The share of the drawn differences that lie in the interval, e.g. 0.95. */
   readonly level: number;
 };
 
+/** The same for every comparison, so that equal comparisons have equal intervals. */
+const bootstrapKey: DrawKey = { seed: 0, iteration: 0, purpose: 'bootstrap of questions' };
+
 /**
  * The difference of two means over the same questions, with its percentile bootstrap interval (Efron and Tibshirani, An
- * Introduction to the Bootstrap, 1993, section 13.3): questions are drawn with replacement, each with both methods' scores,
- * and the ends of the interval are quantiles of the drawn differences, linear between neighbours as in numpy.
- * Both lists are about the same questions in the same order.
+ * Introduction to the Bootstrap, 1993, section 13.3): questions are drawn with replacement, each with all of its answers by both methods,
+ * and the ends of the interval are quantiles of the drawn differences, linear between neighbours as in numpy. The interval depends on the
+ * differences alone: not on their order, nor on what is compared; with the methods exchanged it is mirrored.
  *
- * @throws RangeError when the lists are empty or have different lengths
+ * @throws RangeError when there is no question
  */
 export function bootstrapDifference(
-  method: readonly number[],
-  baseline: readonly number[],
-  { key, resamples, level }: Bootstrap,
+  questions: readonly QuestionDifference[],
+  { resamples, level }: Bootstrap,
 ): DifferenceInterval {
-  if (method.length !== baseline.length || method.length === 0) {
-    throw new RangeError(
-      `A paired bootstrap compares two methods on the same questions, but one list has ${method.length} and the other ${baseline.length}.`,
-    );
+  if (questions.length === 0) throw new RangeError('A paired bootstrap needs at least one question.');
+  const ordered = inOrder(questions);
+  const exchanged = inOrder(
+    questions.map(({ difference, weight }) => ({ difference: 0 - difference, weight })),
+  );
+  const order = orderOf(ordered, exchanged);
+  const { difference, low, high } = drawnInterval(order > 0 ? exchanged : ordered, { resamples, level });
+  // Subtracted from 0, since -0 is not 0.
+  if (order > 0) return { difference: 0 - difference, low: 0 - high, high: 0 - low };
+  return order < 0
+    ? { difference, low, high }
+    : { difference: 0, low: 0 - (high - low) / 2, high: (high - low) / 2 };
+}
+
+function inOrder(questions: readonly QuestionDifference[]): QuestionDifference[] {
+  return questions.toSorted((a, b) => a.difference - b.difference || a.weight - b.weight);
+}
+
+/** Negative or positive as the first list is before or after the other one; 0 when they are equal. */
+function orderOf(one: readonly QuestionDifference[], other: readonly QuestionDifference[]): number {
+  for (const [index, { difference, weight }] of one.entries()) {
+    const against = other[index] ?? { difference, weight };
+    const order = difference - against.difference || weight - against.weight;
+    if (order !== 0) return order;
   }
-  const differences = method.map((score, index) => score - (baseline[index] ?? 0));
-  const count = differences.length;
-  const draw = draws(key);
+  return 0;
+}
+
+function drawnInterval(questions: readonly QuestionDifference[], { resamples, level }: Bootstrap) {
+  const differences = Float64Array.from(questions, ({ difference }) => difference);
+  const weights = Float64Array.from(questions, ({ weight }) => weight);
+  const draw = draws(bootstrapKey);
+  const count = questions.length;
   const means = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let drawn = 0; drawn < count; drawn++) sum += differences[draw(count)] ?? 0;
-    return sum / count;
+    let [sum, weight] = [0, 0];
+    for (let drawn = 0; drawn < count; drawn++) {
+      const question = draw(count);
+      sum += differences[question] ?? 0;
+      weight += weights[question] ?? 0;
+    }
+    return sum / weight;
   }).toSorted();
+  const total = (values: Float64Array) => values.reduce((sum, each) => sum + each, 0);
   return {
-    difference: differences.reduce((sum, each) => sum + each, 0) / count,
+    difference: total(differences) / total(weights),
     low: quantile(means, (1 - level) / 2),
     high: quantile(means, (1 + level) / 2),
   };

@@ -119,7 +119,7 @@ function figuresTable({ a, b, iterations }: Comparison, options: { colours: bool
   for (const each of iterations) table.push(...rowsOf(each));
   return (
     table.toString() +
-    `\n${dim(`± one standard error; difference: ${b} minus ${a}, in points; p: McNemar, exact, two-sided`)}`
+    `\n${dim(`± one standard error; difference: ${b} minus ${a}, in points; p: exact sign-flip test of the questions, which for votes is McNemar’s, two-sided`)}`
   );
 }
 
@@ -131,7 +131,7 @@ function rowsOf({ iteration, a, b, tests }: IterationComparison): string[][] {
     figure(a?.[method]),
     figure(b?.[method]),
     a === null || b === null ? '–' : points(b[method].accuracy - a[method].accuracy),
-    ...testCells(method === 'single' ? undefined : tests?.[method]),
+    ...testCells(tests?.[method]),
   ]);
 }
 

@@ -31,8 +31,9 @@ export async function requireSameWeights(base: BaseModel): Promise<void> {
 /** The base model's folder has other weights than when the experiment was prepared. */
 export class BaseModelChanged extends ColloquyError {
   override name = 'BaseModelChanged' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
   readonly model: string;
 
   constructor(model: string) {
@@ -60,8 +61,9 @@ export function resolveModel(modelNameOrPath: string): string {
 /** Thrown before an engine is started: it would take long to load Python's libraries only to find the same. */
 export class ModelFolderMissing extends ColloquyError {
   override name = 'ModelFolderMissing' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
   readonly model: string;
   /** Where it was looked for. */
   readonly path: string;

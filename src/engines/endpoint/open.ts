@@ -1,8 +1,9 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
-import { InvalidConfig } from '../../config/faults.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
+import { EndpointUnknown } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
+import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
 import type { ModelFolder } from './adapters.ts';
 import { requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -10,12 +11,12 @@ import { createLocalEndpoint } from './local.ts';
 import { createOpenAiEndpoint } from './remote.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
-/** One endpoint for each base model at each place, so one engine for each base model. */
+/** One endpoint for each base model at each place, so at most one engine for each base model (live-engines.ts says how many live). */
 export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> {
   /**
    * What answers for a base model and for all models that are fine-tuned on it.
    *
-   * @throws InvalidConfig when the worker's configuration has no endpoint of that name
+   * @throws EndpointUnknown when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
   /**
@@ -34,6 +35,7 @@ export function createEndpoints(
   deps: EndpointDeps,
 ): Endpoints {
   const opened = new Map<string, Endpoint>();
+  const engines = deps.engines ?? createLiveEngines();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     await Promise.all([...opened.values()].map(work));
   };
@@ -43,8 +45,8 @@ export function createEndpoints(
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
-    if (config === undefined) throw unknownEndpoint(name, Object.keys(configs));
-    const endpoint = openEndpoint(config, baseModel, deps);
+    if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
+    const endpoint = openEndpoint(config, baseModel, { ...deps, engines });
     opened.set(id, endpoint);
     return endpoint;
   }
@@ -65,18 +67,13 @@ export function createEndpoints(
   };
 }
 
-function unknownEndpoint(name: string, known: readonly string[]): InvalidConfig {
-  const message =
-    `no endpoint is called ${JSON.stringify(name)} where this worker runs; it knows ${known.join(', ')}. ` +
-    `Add it to configs/endpoints.yaml (or the file that COLLOQUY_ENDPOINTS names) and start the worker again`;
-  return new InvalidConfig([{ path: 'model.endpoint', message }]);
-}
-
 export interface EndpointDeps {
   /** Where the store keeps the models that were fine-tuned here. */
   readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
+  /** All supervised engines of the worker. */
+  readonly engines?: LiveEngines;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
 }
@@ -91,7 +88,13 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
         servedModelName: baseModel,
         logFolder: deps.logFolder,
       });
-      return createLocalEndpoint(config, baseModel, engine, deps.modelFolder);
+      return createLocalEndpoint(
+        config,
+        baseModel,
+        engine,
+        deps.modelFolder,
+        deps.engines ?? createLiveEngines(),
+      );
     }
     case 'vllm':
       return createVllmEndpoint(config, baseModel, deps.modelFolder);

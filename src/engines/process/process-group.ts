@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { secretVariableName } from '../../config/endpoints.ts';
+import { childEnvironment } from '../../config/child-environment.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 export interface ProcessGroup {
@@ -26,7 +26,7 @@ export interface ProcessGroupOptions {
   /** Its stderr is appended here. */
   readonly logFile: string;
   readonly cwd?: string | undefined;
-  /** This process's by default. Keys are taken out of either. */
+  /** This process's by default. Of either, the program gets what `childEnvironment` lets through. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function startProcessGroup(
     detached: true,
     stdio: ['pipe', 'pipe', log],
     cwd: options.cwd,
-    env: keylessEnvironment(options.env),
+    env: childEnvironment(options.env),
   });
   closeSync(log);
   await new Promise<void>((resolve, reject) => {
@@ -94,8 +94,9 @@ export async function startProcessGroup(
 /** The program could not be started at all. */
 export class ProcessNotStarted extends ColloquyError {
   override name = 'ProcessNotStarted' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
   readonly command: string;
 
   constructor(command: string, fault: string) {
@@ -116,17 +117,4 @@ function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   } catch {
     return false;
   }
-}
-
-/** The hub's token: with it a program downloads the model that it has to load. */
-const needed = new Set(['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN']);
-
-/**
- * The environment of a program that asks no other server: engine and trainer read models and questions from strangers, and
- * everything that they print is kept in logs.
- */
-export function keylessEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => needed.has(name) || !secretVariableName.test(name)),
-  );
 }

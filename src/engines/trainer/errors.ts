@@ -109,11 +109,12 @@ export class FineTuneNotSubmitted extends ColloquyError {
   }
 }
 
-/** The worker's configuration has no trainer of this name. Another worker may have one, so the step waits for a person. */
+/** The worker's configuration has no trainer of this name. Another worker may have one. */
 export class TrainerUnknown extends ColloquyError {
   override name = 'TrainerUnknown' as const;
-  readonly retryable = false;
+  readonly retryable = true;
   readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
 
   constructor(trainer: string, known: readonly string[]) {
     super(

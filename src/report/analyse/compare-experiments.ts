@@ -1,6 +1,7 @@
 import type { Mark, Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
-import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
+import { comparePaired, type Score } from '../../algorithm/measures/comparison.ts';
+import type { PairedTest } from '../../algorithm/measures/tests.ts';
 import { configDifference, type Difference } from '../../config/resolve.ts';
 
 import { NoEvaluation, NoQuestionInCommon } from '../errors.ts';
@@ -27,8 +28,11 @@ export type IterationComparison = {
   readonly iteration: number;
   readonly a: Figures | null;
   readonly b: Figures | null;
-  /** McNemar's exact test; a win is a question that only a got right. A single answer has no test: it is a mean over agents. */
-  readonly tests: { readonly majority: PairedTest; readonly debate: PairedTest } | null;
+  /**
+   * The exact sign-flip test of the questions' scores, which for the two votes is McNemar's; a win is a question that a got right, or, for a
+   * single answer, that more of a's agents got right.
+   */
+  readonly tests: { readonly [Method in keyof Figures]: PairedTest } | null;
 };
 
 /** Accuracies on the common questions. */
@@ -93,6 +97,7 @@ function compareIteration(
   const keys = common.filter((key) => (ofA?.has(key) ?? true) && (ofB?.has(key) ?? true));
   const marksIn = (marks: ReadonlyMap<string, Mark>) => keys.flatMap((key) => marks.get(key) ?? []);
   const [marksA, marksB] = [ofA && marksIn(ofA), ofB && marksIn(ofB)];
+  const test = (score: (mark: Mark) => Score) => testOf(marksA ?? [], marksB ?? [], score);
   return {
     iteration,
     a: marksA === undefined ? null : figuresOf(marksA),
@@ -100,20 +105,29 @@ function compareIteration(
     tests:
       marksA === undefined || marksB === undefined
         ? null
-        : { majority: testOf('majority', marksA, marksB), debate: testOf('debate', marksA, marksB) },
+        : {
+            single: test(({ single }) => single),
+            majority: test(({ majority }) => ({ right: Number(majority), of: 1 })),
+            debate: test(({ debate }) => ({ right: Number(debate), of: 1 })),
+          },
   };
 }
 
-function testOf(method: 'majority' | 'debate', a: readonly Mark[], b: readonly Mark[]): PairedTest {
-  return pairedTest(
-    a.map((mark) => mark[method]),
-    b.map((mark) => mark[method]),
-  );
+/** Both lists are about the same questions in the same order. */
+function testOf(a: readonly Mark[], b: readonly Mark[], score: (mark: Mark) => Score): PairedTest {
+  const pairs = a.flatMap((mark, index) => {
+    const other = b[index];
+    return other === undefined
+      ? []
+      : [{ question: mark.questionId, first: score(mark), second: score(other) }];
+  });
+  const { wins = 0, losses = 0, pValue = 1 } = comparePaired(pairs) ?? {};
+  return { wins, losses, pValue };
 }
 
 function figuresOf(marks: readonly Mark[]): Figures {
   return {
-    single: accuracy(marks.map(({ single }) => single)),
+    single: accuracy(marks.map(({ single }) => single.right / single.of)),
     majority: accuracy(marks.map(({ majority }) => Number(majority))),
     debate: accuracy(marks.map(({ debate }) => Number(debate))),
   };

@@ -1,9 +1,22 @@
-import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
+import type { Accuracy } from '../../algorithm/measures/answers.ts';
+import { ratioOverQuestions } from '../../algorithm/measures/ratio.ts';
 import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
-import type { MeasuredExperiment, Scores } from '../read/measured-experiment.ts';
+import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import type { Scores, SeedScore } from '../read/scores.ts';
 
-/** A method, or the majority at equal tokens, which is measured with the debate. */
-export type ContenderKey = MethodName | 'majority-at-equal-tokens';
+/**
+ * A method; the majority at equal tokens of the base model, which is measured with the debate; or a vote of a method's trained agents instead
+ * of their own way of answering.
+ */
+export type ContenderKey = MethodName | 'majority-at-equal-tokens' | VoteKey;
+
+/** The vote over the first answers of a method's agents, and that over as many first answers as cost the tokens of their debate. */
+export type VoteKey = `${MethodName}:${'first-vote' | 'equal-tokens'}`;
+
+/** The rows of a method in a table: its own figure, then the votes of its agents. */
+export function rowsOfMethod(method: MethodName): readonly ContenderKey[] {
+  return [method, `${method}:first-vote`, `${method}:equal-tokens`];
+}
 
 /** What is compared in a setting: the scores of a method after each iteration, its seeds pooled. */
 export type ScoredContender = {
@@ -11,6 +24,8 @@ export type ScoredContender = {
   readonly title: string;
   /** Whether iterations change it; a contender that learns nothing has iteration 0 alone. */
   readonly learns: boolean;
+  /** The method whose trained agents vote; null for a method's own way of answering. */
+  readonly votesOf: MethodName | null;
   readonly seeds: readonly number[];
   /** By iteration, as far as all seeds have got. */
   readonly scores: readonly Scores[];
@@ -22,7 +37,7 @@ export function contenders(experiments: readonly MeasuredExperiment[]): ScoredCo
     const own = experiments.filter((each) => each.method === method);
     if (own.length === 0) return [];
     const votes = method === 'debate' ? majorityAtEqualTokens(own) : [];
-    return [...votes, contender(method, own)];
+    return [...votes, contender(method, own), ...votesOfTrained(method, own)];
   });
 }
 
@@ -39,6 +54,7 @@ function contender(method: MethodName, experiments: readonly MeasuredExperiment[
     key: method,
     title,
     learns,
+    votesOf: null,
     seeds: experiments.map(({ seed }) => seed),
     scores: Array.from({ length: common }, (_, iteration) =>
       pooled(experiments.map(({ iterations }) => iterations[iteration]?.scores)),
@@ -55,9 +71,44 @@ function majorityAtEqualTokens(debates: readonly MeasuredExperiment[]): ScoredCo
       key: 'majority-at-equal-tokens',
       title: `Majority at equal tokens (of ${range([...counts])})`,
       learns: false,
+      votesOf: null,
       seeds: beside.map(({ seed }) => seed),
       scores: [pooled(beside.map(({ iterations }) => iterations[0]?.votes?.scores))],
     },
+  ];
+}
+
+/** How trained agents vote on their first answers, after each iteration. None for a method that learns nothing. */
+function votesOfTrained(method: MethodName, experiments: readonly MeasuredExperiment[]): ScoredContender[] {
+  const { title, learning, answer } = methods[method];
+  if (learning === undefined) return [];
+  const iterations = Array.from({ length: commonIterations(experiments) }, (_, iteration) =>
+    experiments.flatMap((each) => each.iterations[iteration] ?? []),
+  );
+  const common = { learns: true, votesOf: method, seeds: experiments.map(({ seed }) => seed) };
+  const counts = iterations.slice(1).flatMap((seeds) => seeds.flatMap(({ votes }) => votes?.count ?? []));
+  return [
+    // A method that answers by majority has this figure already.
+    ...(answer === 'majority'
+      ? []
+      : [
+          {
+            ...common,
+            key: `${method}:first-vote` as const,
+            title: `${title}: vote over first answers`,
+            scores: iterations.map((seeds) => pooled(seeds.map(({ firstVote }) => firstVote))),
+          },
+        ]),
+    ...(counts.length === 0
+      ? []
+      : [
+          {
+            ...common,
+            key: `${method}:equal-tokens` as const,
+            title: `${title}: majority at equal tokens (of ${range(counts)})`,
+            scores: iterations.map((seeds) => pooled(seeds.map(({ votes }) => votes?.scores))),
+          },
+        ]),
   ];
 }
 
@@ -66,8 +117,24 @@ export function pooled(scores: readonly (Scores | undefined)[]): Scores {
   return new Map(scores.flatMap((each) => [...(each ?? [])]));
 }
 
-export function meanAccuracy(scores: Scores): Accuracy {
-  return accuracy([...scores.values()].map(({ score }) => score));
+/** An accuracy with the size of its sample. */
+export type MeasuredAccuracy = Accuracy & {
+  /** How many different questions were asked: with several seeds that share questions, fewer than `units`. */
+  readonly questions: number;
+  /** How often questions were asked: once for each seed. */
+  readonly units: number;
+};
+
+/** The mean score of all units. The question is the unit of sampling, with all of its seeds. */
+export function meanAccuracy(scores: Iterable<SeedScore>): MeasuredAccuracy {
+  const ratio = ratioOverQuestions();
+  let units = 0;
+  for (const { question, right, of } of scores) {
+    ratio.add(question, right / of, 1);
+    units += 1;
+  }
+  const { value = NaN, standardError = NaN, questions = 0 } = ratio.result() ?? {};
+  return { accuracy: value, standardError, questions, units };
 }
 
 /** `15`, or `14 to 16`. */
@@ -77,30 +144,31 @@ export function range(values: readonly number[]): string {
 }
 
 /** A contender's accuracy after an iteration. */
-export type CurvePoint = Accuracy & {
+export type CurvePoint = MeasuredAccuracy & {
   readonly iteration: number;
-  readonly units: number;
   readonly bySeed: readonly { readonly seed: number; readonly accuracy: number }[];
   /** The standard deviation of the seeds' accuracies; null with one seed. */
   readonly seedSpread: number | null;
 };
 
-/** Accuracy by iteration, 0 the base model. The standard error is over units; how much seeds differ is the spread. */
+/** Accuracy by iteration, 0 the base model. The standard error is over questions; how much seeds differ is the spread. */
 export function curve({ scores, seeds }: Pick<ScoredContender, 'scores' | 'seeds'>): CurvePoint[] {
   return scores.map((ofIteration, iteration) => {
-    const bySeed = seeds.map((seed) => ({ seed, accuracy: accuracy(ofSeed(ofIteration, seed)).accuracy }));
+    const bySeed = seeds.map((seed) => ({
+      seed,
+      accuracy: meanAccuracy(ofSeed(ofIteration, seed)).accuracy,
+    }));
     return {
       iteration,
-      units: ofIteration.size,
-      ...meanAccuracy(ofIteration),
+      ...meanAccuracy(ofIteration.values()),
       bySeed,
       seedSpread: standardDeviation(bySeed.map((each) => each.accuracy)),
     };
   });
 }
 
-function ofSeed(scores: Scores, seed: number): number[] {
-  return [...scores.values()].filter((each) => each.seed === seed).map(({ score }) => score);
+function ofSeed(scores: Scores, seed: number): SeedScore[] {
+  return [...scores.values()].filter((each) => each.seed === seed);
 }
 
 /** Of a sample, over n - 1. */

@@ -1,10 +1,10 @@
-import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import type { SummaryEffect } from '../../algorithm/measures/flips.ts';
+import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
+import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
-import type { MeasuredExperiment } from '../read/measured-experiment.ts';
-import { compare, type PairedDifference } from './compare.ts';
-import { commonIterations, meanAccuracy, pooled } from './contenders.ts';
-import { pooledRatio } from './measures.ts';
+import type { MeasuredExperiment, MeasuredVotes } from '../read/measured-experiment.ts';
+import type { Scores } from '../read/scores.ts';
+import { compare } from './compare.ts';
+import { commonIterations, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 
 /** A debate and the majority of as many first answers as cost the same tokens, by the same agents. */
 export type EqualTokensRow = {
@@ -15,31 +15,84 @@ export type EqualTokensRow = {
   readonly majority: number;
   /** The debate less the majority. */
   readonly difference: PairedDifference;
+  /** The majority of as many first answers as have the debate's written tokens alone; null where a seed has none. */
+  readonly written: Pick<EqualTokensRow, 'votes' | 'majority' | 'difference'> | null;
 };
 
-/** For a method that debates, where the majority was measured: of the base model, and after the last iteration. */
-export function besideDebate(setting: string, experiments: readonly MeasuredExperiment[]): EqualTokensRow[] {
+/** A debate and the vote over its own first answers, after an iteration; 0 is the base model. */
+export type FirstVoteRow = {
+  readonly iteration: number;
+  readonly debate: number;
+  readonly vote: number;
+  /** The debate less the vote: what the rounds after the first did. */
+  readonly difference: PairedDifference;
+};
+
+/** For a method that debates, after each iteration. None where there is one round. */
+export function besideFirstVote(experiments: readonly MeasuredExperiment[]): FirstVoteRow[] {
+  const [first] = experiments;
+  if (first === undefined || methods[first.method].answer !== 'debate' || first.config.rounds < 2) return [];
+  return Array.from({ length: commonIterations(experiments) }, (_, iteration) => iteration).flatMap(
+    (iteration) => {
+      const seeds = experiments.flatMap(({ iterations }) => iterations[iteration] ?? []);
+      const debate = pooled(seeds.map(({ scores }) => scores));
+      const vote = pooled(seeds.map(({ firstVote }) => firstVote));
+      const difference = compare(debate, vote);
+      if (difference === null) return [];
+      const figures = {
+        debate: meanAccuracy(debate.values()).accuracy,
+        vote: meanAccuracy(vote.values()).accuracy,
+      };
+      return [{ iteration, ...figures, difference }];
+    },
+  );
+}
+
+/** For a method that debates, after each iteration where the majority was measured. */
+export function besideDebate(experiments: readonly MeasuredExperiment[]): EqualTokensRow[] {
   const method = experiments[0]?.method;
   if (method === undefined || methods[method].answer !== 'debate') return [];
-  return [...new Set([0, commonIterations(experiments) - 1])].flatMap((iteration) => {
-    const both = experiments.flatMap(({ iterations }) => {
-      const { scores, votes = null } = iterations[iteration] ?? {};
-      return scores === undefined || votes === null ? [] : [{ scores, votes }];
-    });
-    const debate = pooled(both.map(({ scores }) => scores));
-    const majority = pooled(both.map(({ votes }) => votes.scores));
-    const difference = compare(debate, majority, [setting, 'equal tokens', method, iteration].join(' '));
-    if (difference === null) return [];
-    return [
-      {
-        iteration,
-        votes: both.map(({ votes }) => votes.count),
-        debate: meanAccuracy(debate).accuracy,
-        majority: meanAccuracy(majority).accuracy,
-        difference,
-      },
-    ];
-  });
+  return Array.from({ length: commonIterations(experiments) }, (_, iteration) => iteration).flatMap(
+    (iteration) => {
+      const both = experiments.flatMap(({ iterations }) => {
+        const { scores, votes = null } = iterations[iteration] ?? {};
+        return scores === undefined || votes === null ? [] : [{ scores, votes }];
+      });
+      const debate = pooled(both.map(({ scores }) => scores));
+      const majority = pooled(both.map(({ votes }) => votes.scores));
+      const difference = compare(debate, majority);
+      if (difference === null) return [];
+      return [
+        {
+          iteration,
+          votes: both.map(({ votes }) => votes.count),
+          debate: meanAccuracy(debate.values()).accuracy,
+          majority: meanAccuracy(majority.values()).accuracy,
+          difference,
+          written: atEqualWritten(
+            debate,
+            both.map(({ votes }) => votes.written),
+          ),
+        },
+      ];
+    },
+  );
+}
+
+function atEqualWritten(
+  debate: Scores,
+  bySeed: readonly MeasuredVotes['written'][],
+): EqualTokensRow['written'] {
+  const known = bySeed.filter((written) => written !== null);
+  if (known.length < bySeed.length) return null;
+  const majority = pooled(known.map(({ scores }) => scores));
+  const difference = compare(debate, majority);
+  if (difference === null) return null;
+  return {
+    votes: known.map(({ count }) => count),
+    majority: meanAccuracy(majority.values()).accuracy,
+    difference,
+  };
 }
 
 /** What happened to answers after summaries were shown, the seeds pooled. */
@@ -56,28 +109,25 @@ export type SummaryRow = SummaryEffect & {
  * @param all those of the setting
  */
 export function summariesOf(
-  setting: string,
   own: readonly MeasuredExperiment[],
   all: readonly MeasuredExperiment[],
 ): SummaryRow[] {
   const without = all.filter((other) => own.some((each) => differBySummaryAlone(each, other)));
   const last = Math.min(commonIterations(own), commonIterations(without)) - 1;
   return [...new Set([0, last])].flatMap((iteration) => {
-    const effects = own.flatMap(({ iterations }) => iterations[iteration]?.summaries ?? []);
-    if (effects.length === 0) return [];
+    const shown = own
+      .filter(({ hasSummaries }) => hasSummaries)
+      .flatMap(({ iterations }) => iterations[iteration]?.answers ?? []);
+    if (shown.length === 0) return [];
+    const effect = summaryEffect();
+    for (const { question, answers } of shown) effect.add(question, answers);
     const scores = (each: readonly MeasuredExperiment[]) =>
       pooled(each.map(({ iterations }) => iterations[iteration]?.scores));
     return [
       {
         iteration,
-        helped: pooledRatio(effects.map(({ helped }) => helped)),
-        harmed: pooledRatio(effects.map(({ harmed }) => harmed)),
-        net: pooledRatio(effects.map(({ net }) => net)),
-        versusWithout: compare(
-          scores(own),
-          scores(without),
-          [setting, 'summaries', own[0]?.method, iteration].join(' '),
-        ),
+        ...effect.result(),
+        versusWithout: compare(scores(own), scores(without)),
       },
     ];
   });
@@ -99,30 +149,23 @@ function differBySummaryAlone(own: MeasuredExperiment, other: MeasuredExperiment
 /** Zero-shot transfer: a method that learnt on its setting's task, on the questions of another task. */
 export type Transfer = {
   readonly task: string;
-  readonly before: Accuracy;
-  readonly after: Accuracy;
-  readonly units: number;
+  readonly before: MeasuredAccuracy;
+  readonly after: MeasuredAccuracy;
   /** After the last iteration less before; null for a method that learns nothing. */
   readonly change: PairedDifference | null;
 };
 
-export function transferOf(
-  setting: string,
-  experiments: readonly MeasuredExperiment[],
-  learns: boolean,
-): Transfer[] {
+export function transferOf(experiments: readonly MeasuredExperiment[], learns: boolean): Transfer[] {
   const tasks = new Set(experiments.flatMap(({ transfer }) => transfer.map(({ task }) => task)));
   return [...tasks].map((task) => {
     const own = experiments.flatMap(({ transfer }) => transfer.filter((each) => each.task === task));
     const before = pooled(own.map((each) => each.before));
     const after = pooled(own.map((each) => each.after));
-    const purpose = [setting, 'transfer', experiments[0]?.method, task].join(' ');
     return {
       task,
-      before: meanAccuracy(before),
-      after: meanAccuracy(after),
-      units: after.size,
-      change: learns ? compare(after, before, purpose) : null,
+      before: meanAccuracy(before.values()),
+      after: meanAccuracy(after.values()),
+      change: learns ? compare(after, before) : null,
     };
   });
 }

@@ -1,4 +1,4 @@
-import { paretoFront } from '../analyse/measures.ts';
+import { paretoFront } from '../analyse/cost.ts';
 import { draw, methodStyles, percentAxis, type WrittenName, writtenNames } from './style.ts';
 
 export type PricedMethod = {

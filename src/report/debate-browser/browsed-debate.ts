@@ -1,5 +1,6 @@
 import type { Debate } from '../../algorithm/debate.ts';
-import type { Judged, Outcome } from '../../algorithm/evaluation.ts';
+import type { Outcome } from '../../algorithm/evaluation.ts';
+import { isCutOff } from '../../algorithm/finish-reasons.ts';
 
 /** What the page is about. */
 export type About = {
@@ -15,19 +16,25 @@ export type DebateOutcome = 'saved' | 'spoilt' | 'right' | 'wrong';
 
 /** A line of the page's list: what it shows, what it is filtered by, and where the debate is. */
 export type DebateEntry = {
+  readonly set: BrowsedSet;
+  /** Held-out debates: of the agents after this iteration, 0 is the base model. Training debates: the iteration that learnt from them. */
   readonly iteration: number;
   readonly id: string;
   /** Its beginning, on one line, like the answers. */
   readonly question: string;
-  readonly gold: string;
+  /** Null for a training question: debates on them are not compared with gold answers. */
+  readonly gold: string | null;
   /** The vote after round 1, and at the end. */
   readonly first: string | null;
   readonly last: string | null;
-  readonly outcome: DebateOutcome;
+  /** Null for a training question. */
+  readonly outcome: DebateOutcome | null;
   /** Several answers had the most votes at the end. */
   readonly tied: boolean;
   /** A response of some round gave no answer that could be read. */
   readonly unparsable: boolean;
+  /** A response was cut off. */
+  readonly cutOff: boolean;
   /** Whether the agents' answers differed after round 1, and at the end. */
   readonly differedFirst: boolean;
   readonly differedLast: boolean;
@@ -36,23 +43,33 @@ export type DebateEntry = {
   readonly line: number;
 };
 
-/** @param place in the file that is being written */
+/** Held-out questions, which measure, or training questions, which the agents learn from. */
+export type BrowsedSet = 'heldout' | 'train';
+
+/**
+ * @param outcome null for a debate on a training question
+ * @param place in the file that is being written
+ */
 export function debateEntry(
   debate: Debate,
-  outcome: Outcome,
+  outcome: Outcome | null,
   place: Pick<DebateEntry, 'iteration' | 'block' | 'line'>,
 ): DebateEntry {
+  const first = debate.majority.answer;
+  const last = debate.consensus.answer;
   const agents = debate.answers.length;
   return {
     ...place,
+    set: outcome === null ? 'train' : 'heldout',
     id: debate.question.id,
     question: beginning(debate.question.text, 160),
-    gold: beginning(outcome.gold, 40),
-    first: outcome.majority.answer === null ? null : beginning(outcome.majority.answer, 40),
-    last: outcome.debate.answer === null ? null : beginning(outcome.debate.answer, 40),
-    outcome: debateOutcome(outcome),
+    gold: outcome === null ? null : beginning(outcome.gold, 40),
+    first: first === null ? null : beginning(first, 40),
+    last: last === null ? null : beginning(last, 40),
+    outcome: outcome === null ? null : debateOutcome(outcome),
     tied: debate.consensus.tied > 1,
     unparsable: debate.answers.some((byRound) => byRound.includes(null)),
+    cutOff: debate.finishReasons.responses.flat().some(isCutOff),
     differedFirst: debate.majority.votes < agents,
     differedLast: debate.consensus.votes < agents,
   };
@@ -73,10 +90,11 @@ function beginning(text: string, length: number): string {
   return characters.length > length ? `${characters.slice(0, length - 1).join('')}…` : line;
 }
 
-/** A held-out debate as the page shows it: every message, and each answer with its verdict. */
+/** A debate as the page shows it: every message, and each answer with its verdict. */
 export type BrowsedDebate = {
   readonly question: string;
-  readonly gold: string;
+  /** Null for a training question. */
+  readonly gold: string | null;
   /** By round, then by agent. */
   readonly rounds: readonly (readonly Turn[])[];
   /** The vote over round 1. */
@@ -85,43 +103,74 @@ export type BrowsedDebate = {
   readonly last: Vote;
 };
 export type Turn = {
-  /** What the agent was shown before it answered: the others' responses, or a summary of them. Null in round 1. */
-  readonly shown: { readonly text: string; readonly summary: boolean } | null;
+  /**
+   * What the agent was asked before it answered: in round 1 the prompt with the question, later the others' responses or a summary of
+   * them. Null where a dialogue lacks it.
+   */
+  readonly shown: { readonly text: string; readonly kind: ShownKind } | null;
   readonly response: string;
+  /** Why the model stopped; null where that is not known. */
+  readonly finishReason: FinishReason | null;
   readonly answer: string | null;
   readonly verdict: Verdict;
 };
-export type Vote = Judged & { readonly votes: number; readonly tied: number };
+export type FinishReason = { readonly word: string; readonly cutOff: boolean };
+export type ShownKind = 'prompt' | 'responses' | 'summary';
+export type Vote = {
+  readonly answer: string | null;
+  /** Null for a training question, whose answers are not graded. */
+  readonly correct: boolean | null;
+  readonly votes: number;
+  readonly tied: number;
+};
 
-/** @param summarize whether agents were shown summaries */
-export function browsedDebate(debate: Debate, outcome: Outcome, summarize: boolean): BrowsedDebate {
+/**
+ * @param outcome null for a debate on a training question
+ * @param summarize whether agents were shown summaries
+ */
+export function browsedDebate(debate: Debate, outcome: Outcome | null, summarize: boolean): BrowsedDebate {
   const rounds = Math.max(0, ...debate.answers.map((byRound) => byRound.length));
   return {
     question: debate.question.text,
-    gold: outcome.gold,
+    gold: outcome?.gold ?? null,
     rounds: Array.from({ length: rounds }, (_, index) =>
       debate.dialogues.map((_, agent) => turnOf(debate, outcome, agent, index + 1, summarize)),
     ),
-    first: { ...outcome.majority, votes: debate.majority.votes, tied: debate.majority.tied },
-    last: { ...outcome.debate, votes: debate.consensus.votes, tied: debate.consensus.tied },
+    first: { ...debate.majority, correct: outcome?.majority.correct ?? null },
+    last: { ...debate.consensus, correct: outcome?.debate.correct ?? null },
   };
 }
 
-function turnOf(debate: Debate, outcome: Outcome, agent: number, round: number, summarize: boolean): Turn {
+function turnOf(
+  debate: Debate,
+  outcome: Outcome | null,
+  agent: number,
+  round: number,
+  summarize: boolean,
+): Turn {
   const dialogue = debate.dialogues[agent] ?? [];
-  const shown = round === 1 ? undefined : dialogue[2 * round - 2];
+  const shown = dialogue[2 * round - 2];
+  // A single agent has no others to summarise.
+  const later = summarize && debate.dialogues.length > 1 ? 'summary' : 'responses';
   return {
-    // A single agent has no others to summarise.
-    shown:
-      shown === undefined ? null : { text: shown.content, summary: summarize && debate.dialogues.length > 1 },
+    shown: shown === undefined ? null : { text: shown.content, kind: round === 1 ? 'prompt' : later },
     response: dialogue[2 * round - 1]?.content ?? '',
+    finishReason: finishReasonOf(debate, agent, round),
     answer: debate.answers[agent]?.[round - 1] ?? null,
     verdict: verdictOf(debate, outcome, agent, round),
   };
 }
 
-/** Whether an answer within a debate was right; unknown when no graded answer decides it. */
-export type Verdict = 'right' | 'wrong' | 'unknown';
+function finishReasonOf({ finishReasons }: Debate, agent: number, round: number): FinishReason | null {
+  const word = finishReasons.responses[agent]?.[round - 1];
+  return word === undefined || word === 'unknown' ? null : { word, cutOff: isCutOff(word) };
+}
+
+/**
+ * Whether an answer within a debate was right; unknown when no graded answer decides it. On a training question: whether it equals the
+ * consensus.
+ */
+export type Verdict = 'right' | 'wrong' | 'unknown' | 'agrees' | 'differs';
 
 /**
  * Only round 1 and the votes were compared with the gold answer. An answer of a later round has the verdict of an equal answer that was
@@ -130,8 +179,9 @@ export type Verdict = 'right' | 'wrong' | 'unknown';
  * @param agent from 0
  * @param round from 1
  */
-export function verdictOf(debate: Debate, outcome: Outcome, agent: number, round: number): Verdict {
+export function verdictOf(debate: Debate, outcome: Outcome | null, agent: number, round: number): Verdict {
   const answer = debate.answers[agent]?.[round - 1] ?? null;
+  if (outcome === null) return debate.agrees[agent]?.[round - 1] === true ? 'agrees' : 'differs';
   if (answer === null) return 'wrong';
   if (answer === outcome.gold) return 'right';
   const graded = [...outcome.single, outcome.majority, outcome.debate].find((each) => each.answer === answer);

@@ -1,27 +1,32 @@
+import type { Debate } from '../../algorithm/debate.ts';
+import type { Outcome } from '../../algorithm/evaluation.ts';
 import { writeBytes } from '../../store/blobs.ts';
+import { readDebates } from '../../store/records/rows.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 import { count, evaluationName } from '../../text/figures.ts';
 import { styleSheet } from '../parts/page.tsx';
 import { heldOutDebates, untilDamaged } from '../read/debates.ts';
-import { type About, browsedDebate, debateEntry } from './browsed-debate.ts';
+import { type About, type BrowsedSet, browsedDebate, debateEntry } from './browsed-debate.ts';
 import { browserDocument, browserScript, packedLines } from './document.ts';
 
 export type BrowsedExperiment = {
   readonly name: string;
   /** Its evaluations, ascending; 0 is the base model. */
-  readonly evaluations: readonly Evaluated[];
+  readonly evaluations: readonly Debated[];
+  /** Its iterations, ascending, with the number of training questions that were debated. */
+  readonly trained: readonly Debated[];
   /** Whether agents were shown summaries of the others' responses. */
   readonly summarize: boolean;
 };
-type Evaluated = { readonly iteration: number; readonly questions: number };
+type Debated = { readonly iteration: number; readonly questions: number };
 
 /**
- * Writes an experiment's debates.html, replacing what is there: all held-out debates in one file that needs no network, in blocks that the
+ * Writes an experiment's debates.html, replacing what is there: all debates, on held-out and on training questions, in one file that needs no network, in blocks that the
  * page unpacks one at a time. Debates are read and written one after another, so that memory does not grow with their texts. Damaged and
  * missing ones are left out, and the page says so.
  *
- * @param mostBytes the size of the file, to within a block. The newest iteration goes in first, then the base model, then the other
- *   iterations from the newest back
+ * @param mostBytes the size of the file, to within a block. The newest evaluation goes in first, then the base model's, then the other
+ *   evaluations from the newest back, then the training debates in the same order
  * @throws DiskFull, StoreNotWritable
  */
 export async function writeDebateBrowser(
@@ -44,7 +49,7 @@ async function documentParts(): Promise<DocumentParts> {
 
 async function* partsOf(
   files: ExperimentFiles,
-  { name, evaluations, summarize }: BrowsedExperiment,
+  { name, evaluations, trained, summarize }: BrowsedExperiment,
   mostBytes: number,
   { head, block, foot }: DocumentParts,
 ): AsyncGenerator<string> {
@@ -53,10 +58,11 @@ async function* partsOf(
   const full = () => debates.bytes() + entries.bytes() >= mostBytes;
   const missing: string[] = [];
   yield head;
-  for (const { iteration, questions } of newestAndBaseFirst(evaluations)) {
+  for (const { set, iteration, questions } of mostReadFirst(evaluations, trained)) {
     let taken = 0;
     const problems: Error[] = [];
-    for await (const { debate, outcome } of untilDamaged(heldOutDebates(files, iteration), problems)) {
+    const source = set === 'heldout' ? heldOutDebates(files, iteration) : trainingDebates(files, iteration);
+    for await (const { debate, outcome } of untilDamaged<ReadDebate>(source, problems)) {
       if (full()) break;
       await entries.add(debateEntry(debate, outcome, { iteration, ...debates.place() }));
       await debates.add(browsedDebate(debate, outcome, summarize));
@@ -64,8 +70,9 @@ async function* partsOf(
       for (const packed of debates.take()) yield block('debates', packed);
     }
     const reason = problems[0]?.message ?? (full() ? sizeText(mostBytes) : 'The store has no more of them.');
+    const which = `${evaluationName(iteration)}${set === 'train' ? ', training questions' : ''}`;
     if (taken < questions)
-      missing.push(`${evaluationName(iteration)}: ${count(taken)} of ${count(questions)} debates. ${reason}`);
+      missing.push(`${which}: ${count(taken)} of ${count(questions)} debates. ${reason}`);
   }
   await debates.end();
   for (const packed of debates.take()) yield block('debates', packed);
@@ -80,12 +87,26 @@ async function* partsOf(
   yield foot;
 }
 
-function newestAndBaseFirst(evaluations: readonly Evaluated[]): Evaluated[] {
+type ReadDebate = { readonly debate: Debate; readonly outcome: Outcome | null };
+
+async function* trainingDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<ReadDebate> {
+  for await (const debate of readDebates(files.debates(iteration, 'train'))) yield { debate, outcome: null };
+}
+
+/** Held-out debates before training debates; of the former the newest, the base model's, and then from the newest back. */
+function mostReadFirst(
+  evaluations: readonly Debated[],
+  trained: readonly Debated[],
+): (Debated & { readonly set: BrowsedSet })[] {
   const newestFirst = evaluations.toReversed();
   const [newest] = newestFirst;
   const base = newestFirst.find(({ iteration }) => iteration === 0);
   const first = new Set([newest, base].filter((each) => each !== undefined));
-  return [...first, ...newestFirst.filter((each) => !first.has(each))];
+  const heldOut = [...first, ...newestFirst.filter((each) => !first.has(each))];
+  return [
+    ...heldOut.map((each) => ({ ...each, set: 'heldout' as const })),
+    ...trained.toReversed().map((each) => ({ ...each, set: 'train' as const })),
+  ];
 }
 
 function sizeText(bytes: number): string {

@@ -1,6 +1,7 @@
-import type { Ratio } from '../../algorithm/measures/tests.ts';
+import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import { counted, count, percent } from '../../text/figures.ts';
-import { type DiversityMeasure, paretoFront } from '../analyse/measures.ts';
+import { paretoFront } from '../analyse/cost.ts';
+import type { DiversityMeasure } from '../analyse/diversity.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type Finding, finding, findingOfEach } from './finding.ts';
 

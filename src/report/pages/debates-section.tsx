@@ -7,6 +7,7 @@ import { debateBrowserFile } from '../../store/store.ts';
 import { hashOf } from '../debate-browser/page/library.ts';
 import type { DebateToRead } from '../read/experiment.ts';
 import { verdictOf } from '../debate-browser/browsed-debate.ts';
+import { Heading } from '../parts/page.tsx';
 
 const kinds: Record<DebateKind, { title: string; text: string }> = {
   saved: { title: 'Saved by debate', text: 'The first vote was wrong, the consensus right.' },
@@ -32,7 +33,7 @@ export function DebatesSection({
   const which = iteration === 0 ? 'of the base model' : `after iteration ${iteration}`;
   return (
     <section>
-      <h2>Some debates to read</h2>
+      <Heading title="Some debates to read" />
       <p class="note">
         {`On held-out questions, ${which}: the first of each kind, not chosen. Click one to read it; `}
         <a href={debateBrowserFile}>the browser for debates</a> has all of them, and{' '}

@@ -7,12 +7,13 @@ import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, percent, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
-import { accuracyCells, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
-import { citation, Page } from '../parts/page.tsx';
+import { accuracyCells, AgentsSection, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
+import { citation, Heading, Page } from '../parts/page.tsx';
 import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx';
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
+import { FineTunesSection } from './fine-tunes-section.tsx';
 
 /** An experiment's whole page. */
 export function experimentPage(data: ReportData, { css, chart }: { css: string; chart: Drawn }): VNode {
@@ -27,9 +28,12 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       </p>
       {result.night !== undefined && <p class="card">{unbroken(nightText(result.night))}</p>}
       <Tiles evaluations={result.evaluations} />
-      <FindingsSection {...experimentFindings(data)} />
+      {result.warnings.length > 0 && <WarningsSection warnings={result.warnings} />}
       <AccuracySection evaluations={result.evaluations} chart={chart} />
+      <AgentsSection byAgent={data.byAgent} />
+      <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
+      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
@@ -39,6 +43,22 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
         file, and is in <code>result.json</code>. {citation}
       </footer>
     </Page>
+  );
+}
+
+/** What makes the result worth less than it looks, before anything is claimed. */
+function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
+  return (
+    <section>
+      <h2>Warnings</h2>
+      <ul>
+        {warnings.map(({ says, remedy }) => (
+          <li>
+            {unbroken(says)} {unbroken(remedy)}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -100,7 +120,7 @@ type Iteration = ExperimentResult['iterations'][number];
 function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
   return (
     <section>
-      <h2>Debates on the training questions</h2>
+      <Heading title="Debates on the training questions" />
       <p class="note">
         The consensus stands in for the answer key: no gold answer is used, unless the config has
         label_source: gold.
@@ -114,8 +134,9 @@ function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
           'No consensus',
           'Answers not readable',
           'Prompts shortened',
+          'Responses cut off',
         ]}
-        rows={iterations.map(({ iteration, consensus }) => [
+        rows={iterations.map(({ iteration, consensus, cutOff: { responses } }) => [
           iteration,
           count(consensus.questions),
           <>
@@ -126,10 +147,17 @@ function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
           count(consensus.withoutLabel),
           count(consensus.unparsableAnswers),
           count(consensus.truncatedPrompts),
+          responses.share === null ? (
+            '–'
+          ) : (
+            <>
+              {count(responses.cut)} <span class="se">{percent(responses.share)}</span>
+            </>
+          ),
         ])}
       />
 
-      <h2>What each agent learnt from</h2>
+      <Heading title="What each agent learnt from" />
       <p class="note">
         Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
         <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
@@ -168,7 +196,7 @@ function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string 
 function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
   return (
     <section>
-      <h2>Questions left out</h2>
+      <Heading title="Questions left out" />
       <ul>
         {leftOut.map((each) => (
           <li>
@@ -202,7 +230,7 @@ function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'sec
   ];
   return (
     <section>
-      <h2>What it took</h2>
+      <Heading title="What it took" />
       <div class="columns">
         <div class="card">
           <h3>Time, {duration(seconds.total)} in all</h3>
@@ -245,7 +273,7 @@ function ConfigSection({
 }: Pick<ReportData, 'config'> & Pick<ExperimentResult, 'versions'>) {
   return (
     <section>
-      <h2>Settings and versions</h2>
+      <Heading title="Settings and versions" />
       <div class="columns">
         <div class="card">
           <h3>Resolved config</h3>

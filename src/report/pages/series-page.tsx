@@ -5,7 +5,7 @@ import { count, counted } from '../../text/figures.ts';
 import type { ChartPoint } from '../charts/over-iterations.ts';
 import type { Drawn } from '../charts/style.ts';
 import { accuracyCells, Gain, Tiles, WaysLegend } from '../parts/accuracy.tsx';
-import { Page } from '../parts/page.tsx';
+import { Heading, Page } from '../parts/page.tsx';
 import { ChartsSection, Sentences } from '../parts/sections.tsx';
 import { Grid } from '../tables/html-table.tsx';
 
@@ -63,7 +63,7 @@ export function seriesPage(
           rows={nights.flatMap(nightRow)}
         />
       </ChartsSection>
-      <h2>The outcome of each night</h2>
+      <Heading title="The outcome of each night" />
       <Sentences sentences={nights.map(({ said }) => said)} />
       <footer>
         A night begins with the agents of the last night that was carried on. It asks training questions that

@@ -1,5 +1,5 @@
-import type { Ratio } from '../../algorithm/measures/tests.ts';
-import type { DiversityMeasure } from '../analyse/measures.ts';
+import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { DiversityMeasure } from '../analyse/diversity.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type FlipsData, flipsChart } from '../charts/flips.ts';
 import {
@@ -45,7 +45,9 @@ export function studyCharts(analysis: StudyAnalysis): StudyChart[] {
   ];
 }
 
-function chartsOfSetting({ name: setting, contenders }: Setting): StudyChart[] {
+function chartsOfSetting({ name: setting, contenders: all }: Setting): StudyChart[] {
+  // Votes of trained agents are in the tables: a chart has room for one line a method.
+  const contenders = all.filter(({ votesOf }) => votesOf === null);
   const accuracies = contenders.map(accuracyPoints);
   const flips = contenders.flatMap(lastFlips);
   const priced = contenders.flatMap(pricedMethod);

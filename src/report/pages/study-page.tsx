@@ -6,7 +6,7 @@ import { count, counted, duration } from '../../text/figures.ts';
 import { type SettingConfig, settingConfig } from '../analyse/configs.ts';
 import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { studyFindings } from '../findings/study.ts';
-import { citation, Page } from '../parts/page.tsx';
+import { citation, Heading, Page } from '../parts/page.tsx';
 import { ChartsSection, FindingsSection } from '../parts/sections.tsx';
 import type { MissingExperiment } from '../read/study.ts';
 import { Grid, Tables } from '../tables/html-table.tsx';
@@ -33,8 +33,9 @@ export function studyPage(analysis: StudyAnalysis, { css, tables, charts, pages 
   return (
     <Page title={name} css={css}>
       <p class="lead">{studyLead(analysis)}</p>
-      <FindingsSection {...studyFindings(analysis)} />
       <MissingSection missing={missing} />
+      {settings.length > 0 && <AccuracySections {...{ tables, charts }} several={settings.length > 1} />}
+      <FindingsSection {...studyFindings(analysis)} />
       {settings.length > 0 && <MeasuresSections {...{ tables, charts }} several={settings.length > 1} />}
       <ExperimentsSection settings={settings} pages={pages} />
       <ConfigsSection configs={settings.flatMap((setting) => settingConfig(setting, reference) ?? [])} />
@@ -61,7 +62,7 @@ function MissingSection({ missing }: { missing: readonly MissingExperiment[] }) 
   if (missing.length === 0) return null;
   return (
     <section>
-      <h2>What is missing</h2>
+      <Heading title="What is missing" />
       <p class="note">
         Remove the causes and start the study again: it runs only these experiments and writes this page
         again.
@@ -79,63 +80,89 @@ function MissingSection({ missing }: { missing: readonly MissingExperiment[] }) 
 
 type MeasuresProps = { tables: StudyTables; charts: DrawnCharts; several: boolean };
 
-/** Accuracy, with the paper's tables, and the other measures. A section without content is left out. */
-function MeasuresSections({ tables, charts, several }: MeasuresProps) {
-  const measure = (title: string, section: ChartedSection | null, own: readonly Table[], note?: string) => {
-    const drawn = section === null ? [] : charts[section];
-    if (drawn.length === 0 && own.length === 0) return null;
-    return (
-      <ChartsSection
-        title={title}
-        {...(note === undefined ? {} : { note })}
-        charts={drawn.map((each) => ({ heading: several ? each.setting : null, drawn: each.drawn }))}
-      >
-        <Tables tables={own} />
-      </ChartsSection>
-    );
-  };
+/** A measure: its charts and its tables; nothing where there are neither. */
+function Measure({
+  title,
+  note,
+  drawn,
+  own,
+  several,
+}: {
+  title: string;
+  note?: string;
+  drawn: DrawnCharts[ChartedSection];
+  own: readonly Table[];
+  several: boolean;
+}) {
+  if (drawn.length === 0 && own.length === 0) return null;
+  return (
+    <ChartsSection
+      title={title}
+      {...(note === undefined ? {} : { note })}
+      charts={drawn.map((each) => ({ heading: several ? each.setting : null, drawn: each.drawn }))}
+    >
+      <Tables tables={own} />
+    </ChartsSection>
+  );
+}
+
+/** How accurate each method is: the chart, then the paper's tables and the comparisons. */
+function AccuracySections({ tables, charts, several }: MeasuresProps) {
   return (
     <>
-      {measure(
-        'Accuracy over iterations',
-        'accuracy',
-        tables.iterations,
-        'Each method by its own figure: one answer, the majority of first answers, or the consensus of the debate. Bars are 95 % intervals of the choice of questions; the axis need not begin at zero. A method that learns nothing is a level line.',
-      )}
+      <Measure
+        title="Accuracy over iterations"
+        drawn={charts.accuracy}
+        own={tables.iterations}
+        several={several}
+        note="Each method by its own figure: one answer, the majority of first answers, or the consensus of the debate. Bars are 95 % intervals of the choice of questions; the axis need not begin at zero. A method that learns nothing is a level line."
+      />
       <section>
-        <h2>Tables</h2>
+        <Heading title="Tables" />
         <Tables tables={tables.accuracy} />
         <Tables tables={tables.comparisons} />
-        {tables.gains.length > 0 && <h2>Do gains last?</h2>}
+        {tables.gains.length > 0 && <Heading title="Do gains last?" />}
         <Tables tables={tables.gains} />
-        {tables.equalTokens.length > 0 && <h2>Is a debate worth its tokens?</h2>}
+        {tables.equalTokens.length > 0 && <Heading title="Is a debate worth its tokens?" />}
         <Tables tables={tables.equalTokens} />
       </section>
-      {measure(
-        'Diversity',
-        'diversity',
-        tables.diversity,
-        'How different the agents’ first answers to the same question are. In the paper it falls more slowly for agents with models of their own than for copies of one.',
-      ) ?? (
+    </>
+  );
+}
+
+/** The other measures. */
+function MeasuresSections({ tables, charts, several }: MeasuresProps) {
+  return (
+    <>
+      <Measure
+        title="Diversity"
+        drawn={charts.diversity}
+        own={tables.diversity}
+        several={several}
+        note="How different the agents’ first answers to the same question are. In the paper it falls more slowly for agents with models of their own than for copies of one."
+      />
+      {charts.diversity.length === 0 && tables.diversity.length === 0 && (
         <section>
-          <h2>Diversity</h2>
+          <Heading title="Diversity" />
           <p>Diversity was not measured in this study.</p>
         </section>
       )}
-      {measure(
-        'Flips and agreement',
-        'flips',
-        tables.flips,
-        'How agents changed their answers in the last round, after the last iteration.',
-      )}
-      {measure(
-        'Cost against accuracy',
-        'cost',
-        tables.cost,
-        'All tokens that a method took, and its accuracy at the end. The line is the Pareto front: no other method is more accurate for fewer tokens.',
-      )}
-      {measure('What was learnt from', null, tables.datasets)}
-      {measure('Transfer', 'transfer', tables.transfer)}
+      <Measure
+        title="Flips and agreement"
+        drawn={charts.flips}
+        own={tables.flips}
+        several={several}
+        note="How agents changed their answers in the last round, after the last iteration."
+      />
+      <Measure
+        title="Cost against accuracy"
+        drawn={charts.cost}
+        own={tables.cost}
+        several={several}
+        note="All tokens that a method took, and its accuracy at the end. The line is the Pareto front: no other method is more accurate for fewer tokens."
+      />
+      <Measure title="What was learnt from" drawn={[]} own={tables.datasets} several={several} />
+      <Measure title="Transfer" drawn={charts.transfer} own={tables.transfer} several={several} />
     </>
   );
 }
@@ -144,7 +171,7 @@ function MeasuresSections({ tables, charts, several }: MeasuresProps) {
 function ExperimentsSection({ settings, pages }: { settings: readonly Setting[]; pages: ExperimentPages }) {
   return (
     <section>
-      {settings.length > 0 && <h2>The experiments</h2>}
+      {settings.length > 0 && <Heading title="The experiments" />}
       {settings.map(({ name, experiments }) => {
         const seeds = [...new Set(experiments.map(({ seed }) => seed))];
         const methodsRun = [...new Set(experiments.map(({ method }) => method))];
@@ -194,7 +221,7 @@ function ExperimentLinks({ experiment, pages }: LinksProps) {
 function ConfigsSection({ configs }: { configs: readonly SettingConfig[] }) {
   return (
     <section>
-      <h2>Settings and versions</h2>
+      <Heading title="Settings and versions" />
       {configs.map(({ setting, of, config, byMethod, fromPaper, versions }) => (
         <>
           <h3>{setting}</h3>

@@ -1,7 +1,11 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+import type { ComponentChildren } from 'preact';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import { errorInPoints, percent, points } from '../../text/figures.ts';
+import { errorInPoints, evaluationName, percent, points } from '../../text/figures.ts';
+import type { ReportData } from '../read/experiment.ts';
+import { Grid } from '../tables/html-table.tsx';
+import { Heading } from './page.tsx';
 
 /** The three ways of answering that are evaluated after every iteration. */
 export const ways = [
@@ -68,4 +72,38 @@ function WithError({ value: { accuracy, standardError } }: { value: Accuracy }) 
 /** A difference in points, coloured by its sign. */
 export function Gain({ difference }: { difference: number }) {
   return <span class={difference < 0 ? 'down' : 'up'}>{points(difference)}</span>;
+}
+
+/** The accuracy of each agent on its own, at the start and at the end. */
+export function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
+  const last = [...byAgent.keys()].at(-1) ?? 0;
+  const agents = byAgent.get(last)?.length ?? 0;
+  if (agents < 2) return null;
+  const shown = last === 0 ? [0] : [0, last];
+  return (
+    <section>
+      <Heading title="Accuracy by agent" />
+      <p class="note">
+        Each agent on its own, on all held-out questions: its first answer, by its generation model, and its
+        answer of the last round, by its critic model where the method trains one.
+      </p>
+      <Grid
+        head={[
+          'Agent',
+          ...shown.flatMap((iteration) => [
+            `First answer, ${evaluationName(iteration)}`,
+            `Last answer, ${evaluationName(iteration)}`,
+          ]),
+        ]}
+        rows={Array.from({ length: agents }, (_, agent) => [
+          `Agent ${agent + 1}`,
+          ...shown.flatMap((iteration): ComponentChildren[] => {
+            const own = byAgent.get(iteration)?.[agent];
+            if (own === undefined) return ['–', '–'];
+            return [<WithError value={own.first} />, <WithError value={own.last} />];
+          }),
+        ])}
+      />
+    </section>
+  );
 }

@@ -1,5 +1,6 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { ComponentChildren, VNode } from 'preact';
+import { type ComponentChildren, createContext, type VNode } from 'preact';
+import { useContext } from 'preact/hooks';
 import { renderToString } from 'preact-render-to-string';
 import { productFile } from '../../config/installation.ts';
 import { type Place, writeBytes } from '../../store/blobs.ts';
@@ -23,11 +24,49 @@ export function Page({ title, css, children }: PageProps) {
       <body>
         <main>
           <h1>{title}</h1>
+          <Contents />
           {children}
         </main>
       </body>
     </html>
   );
+}
+
+type SectionTitle = { readonly title: string; readonly id: string };
+
+/** `all` is what the list of contents shows; `met` gathers the headings while the page is rendered. */
+type Titles = { readonly all: readonly SectionTitle[]; readonly met: SectionTitle[] };
+const Titles = createContext<Titles>({ all: [], met: [] });
+
+/** The heading of a section. The list of contents at the top of the page links to it. */
+export function Heading({ title }: { title: string }) {
+  const id = title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+  useContext(Titles).met.push({ title, id });
+  return <h2 id={id}>{title}</h2>;
+}
+
+/** Links to the page's sections, where there are enough of them to look for one. */
+function Contents() {
+  const { all } = useContext(Titles);
+  if (all.length < 3) return null;
+  return (
+    <nav class="contents" aria-label="Contents">
+      {all.map(({ title, id }) => (
+        <a href={`#${id}`}>{title}</a>
+      ))}
+    </nav>
+  );
+}
+
+/** Renders twice: the headings that the first rendering meets are the list of contents of the second. */
+function rendered(page: VNode): string {
+  const within = (titles: Titles) => renderToString(<Titles.Provider value={titles}>{page}</Titles.Provider>);
+  const first: Titles = { all: [], met: [] };
+  within(first);
+  return within({ all: first.met, met: [] });
 }
 
 /**
@@ -36,7 +75,7 @@ export function Page({ title, css, children }: PageProps) {
  * @throws DiskFull, StoreNotWritable
  */
 export async function writePage(place: Place, page: VNode): Promise<void> {
-  await writeBytes(place, `<!doctype html>\n${renderToString(page)}`);
+  await writeBytes(place, `<!doctype html>\n${rendered(page)}`);
 }
 
 /** The style sheet of a page: files of this package below src/report, one after the other. */

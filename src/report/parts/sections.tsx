@@ -2,12 +2,13 @@
 import type { ComponentChildren } from 'preact';
 import type { Drawn } from '../charts/style.ts';
 import type { AllFindings, Finding } from '../findings/finding.ts';
+import { Heading } from './page.tsx';
 
 /** What a report shows in sentences, by setting where there are several, and what it does not show. */
 export function FindingsSection({ findings, limits }: AllFindings) {
   return (
     <section>
-      <h2>What it shows</h2>
+      <Heading title="What it shows" />
       {findings.length === 0 && <p>No experiment is finished, so nothing can be said yet.</p>}
       {findings.map(({ about, shows, beside }) => (
         <>
@@ -69,7 +70,7 @@ type ChartsSectionProps = {
 export function ChartsSection({ title, note, charts, label = title, legend, children }: ChartsSectionProps) {
   return (
     <section>
-      <h2>{title}</h2>
+      <Heading title={title} />
       {note !== undefined && <p class="note">{note}</p>}
       {charts.map(({ heading, drawn }) => (
         <>

@@ -75,5 +75,5 @@ function kindOf(debate: Debate, mark: Mark): DebateKind | undefined {
   if (debate.consensus.tied > 1) return 'tied';
   if (mark.debate !== mark.majority) return mark.debate ? 'saved' : 'spoilt';
   if (!mark.debate) return 'wrong';
-  return mark.single === 1 ? 'right' : undefined;
+  return mark.single.right === mark.single.of ? 'right' : undefined;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
+import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
 import { questionKey } from '../../questions/problem.ts';
 import { readDocument } from '../../store/files/documents.ts';
@@ -32,11 +33,16 @@ export type ReportData = {
   /** The resolved config in config.json; null when the file is missing. */
   readonly config: unknown;
   readonly debates: readonly DebateToRead[];
-  /** The debate against the vote over its first answers, on the same questions, by iteration: of the base model and of the last one. */
+  /** The debate against the vote over its first answers, on the same questions, by iteration; 0 is the base model. */
   readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
+  /** By iteration, 0 the base model, then by agent. */
+  readonly byAgent: ReadonlyMap<number, readonly AgentAccuracy[]>;
   /** The questions of the task that were not asked. */
   readonly leftOut: LeftOutDocument['leftOut'];
 };
+
+/** How often an agent is right on the held-out questions: with its first answer, and with its answer of the last round. */
+export type AgentAccuracy = { readonly first: Accuracy; readonly last: Accuracy };
 
 /** A debate of the last evaluation with its outcome, and the outcome of the base model's debate on the same question. */
 export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
@@ -50,23 +56,38 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
   const result = await readResult(files);
   const last = result.evaluations.at(-1)?.iteration ?? 0;
   const marks = new Map<string, Mark>();
-  const baseMarks: Mark[] = [];
+  const votes = new Map<number, Mark[]>();
+  const right = new Map<number, Outcome['right'][]>();
   for await (const row of evaluationRows(files)) {
-    if (row.iteration === last) marks.set(row.questionId, markOf(row));
-    if (row.iteration === 0) baseMarks.push(markOf(row));
+    const ofIteration = right.get(row.iteration) ?? [];
+    right.set(row.iteration, ofIteration);
+    ofIteration.push(row.right);
+    const mark = markOf(row);
+    if (row.iteration === last) marks.set(row.questionId, mark);
+    const marked = votes.get(row.iteration) ?? [];
+    votes.set(row.iteration, marked);
+    marked.push(mark);
   }
   const picked = await pickDebates(marks, readDebates(files.debates(last, 'heldout')));
   return {
     result,
     config: await readConfig(files),
-    debateVersusMajority: new Map([
-      [0, debateVersusMajority(baseMarks)],
-      [last, debateVersusMajority([...marks.values()])],
-    ]),
+    debateVersusMajority: new Map(
+      [...votes].map(([iteration, own]) => [iteration, debateVersusMajority(own)] as const),
+    ),
+    byAgent: new Map([...right].map(([iteration, questions]) => [iteration, accuracyByAgent(questions)])),
     debates: await withOutcomes(picked, evaluationRows(files), last),
     // Experiments of earlier versions have no such file.
     leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
   };
+}
+
+/** @param questions for each question: by agent, then by round, whether the answer is right */
+function accuracyByAgent(questions: readonly Outcome['right'][]): AgentAccuracy[] {
+  const agents = questions[0]?.length ?? 0;
+  const of = (agent: number, round: number) =>
+    accuracy(questions.map((byAgent) => (byAgent[agent]?.at(round) === true ? 1 : 0)));
+  return Array.from({ length: agents }, (_, agent) => ({ first: of(agent, 0), last: of(agent, -1) }));
 }
 
 function evaluationRows(files: ExperimentFiles) {

@@ -1,63 +1,74 @@
-import { createHash } from 'node:crypto';
-import type { Outcome } from '../../algorithm/evaluation.ts';
-import { type DebateMeasures, debateMeasures } from '../../algorithm/measures/debate-measures.ts';
-import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
-import type { Method } from '../../algorithm/methods/method.ts';
+import type { Used } from '../../algorithm/measures/cost.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
-import { readDocument } from '../../store/files/documents.ts';
+import { questionKey } from '../../questions/problem.ts';
+import { readDocument, requireDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
   type DiversityDocument,
   diversitySchema,
   evaluationRecordSchema,
+  iterationRecordSchema,
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet, type Store } from '../../store/store.ts';
+import {
+  type AnsweredQuestion,
+  type Scores,
+  scoreOf,
+  scoreOfFewer,
+  type SeedScore,
+  sharedAnswers,
+} from './scores.ts';
 
 /** A finished experiment of a study. `experiment` names its setting: the task and the model. */
 export type FinishedExperiment = Omit<StudyCell, 'input'> & { readonly result: ExperimentResult };
 
-/** A finished experiment with its scores and measures. Numbers only: the texts of all questions may be larger than memory. */
+/** A finished experiment with its scores and answers. Numbers only: the texts of all questions may be larger than memory. */
 export type MeasuredExperiment = FinishedExperiment & {
   /** By iteration, 0 the base model. */
   readonly iterations: readonly MeasuredIteration[];
   readonly transfer: readonly MeasuredTransfer[];
-  /** Tokens of the base model's own evaluation. */
-  readonly baseTokens: number;
+  /** Whether agents are shown summaries: a single agent has no others to summarise, and after a single round nothing is shown. */
+  readonly hasSummaries: boolean;
 };
 
 export type MeasuredIteration = {
+  /** The method's own figure. */
   readonly scores: Scores;
-  readonly measures: DebateMeasures;
-  /** Null where no debate has summaries. */
-  readonly summaries: SummaryEffect | null;
+  /** The vote over the agents' first answers. */
+  readonly firstVote: Scores;
+  /** All answers, for measures over the questions of several seeds. */
+  readonly answers: readonly AnsweredQuestion[];
+  /** What answering the held-out questions used. */
+  readonly evaluation: Used;
+  /** What this iteration's training used; null for the base model. */
+  readonly training: { readonly debates: Used; readonly fineTunes: Used } | null;
   /** How diverse the agents' first answers are; null where it was not measured. */
   readonly diversity: MeasuredDiversity | null;
   /** The majority at equal tokens, measured with the debate: of how many answers, for how many tokens. */
-  readonly votes: { readonly count: number; readonly tokens: number; readonly scores: Scores } | null;
+  readonly votes: MeasuredVotes | null;
 };
 
-/** diversity.json without its questions. */
-export type MeasuredDiversity = Omit<DiversityDocument, 'rows'>;
+/** A majority of first answers instead of a debate. */
+export type MeasuredVotes = {
+  /** Of how many answers. */
+  readonly count: number;
+  readonly tokens: number;
+  readonly scores: Scores;
+  /**
+   * The majority of the first of these answers, as many as have the written tokens of the debate alone; a debate reads much, which may cost
+   * less. Null where those were not counted, or are more than `count`.
+   */
+  readonly written: { readonly count: number; readonly scores: Scores } | null;
+};
+
+/** diversity.json; its rows name questions by their keys, as scores do. */
+export type MeasuredDiversity = Pick<DiversityDocument, 'encoder' | 'leftOut' | 'rows'>;
 
 /** On another task: the base model and the agents of the last iteration, which are the same for a method that learns nothing. */
 export type MeasuredTransfer = { readonly task: string; readonly before: Scores; readonly after: Scores };
-
-/** How a method answered one question in the experiment of one seed. */
-export type Score = {
-  readonly seed: number;
-  /** Stands for the question's text: equal for equal texts, in every experiment. */
-  readonly text: string;
-  /** The method's own figure, 0..1: for a method that answers once, the mean over the agents' answers. */
-  readonly score: number;
-  /** Whether the method's answer is right; for a method that answers once, agent 1's. */
-  readonly right: boolean;
-};
-
-/** By unit: a question in the experiment of one seed. The same question has the same unit in every method. */
-export type Scores = ReadonlyMap<string, Score>;
 
 /**
  * Measures a finished experiment from its outcomes, reading one row at a time.
@@ -71,32 +82,34 @@ export async function measureExperiment(
   const files = experimentFiles(store, experiment.name);
   const { seed, config, result } = experiment;
   const { answer } = methods[experiment.method];
-  // A single agent has no others to summarise, and after a single round nothing is shown.
-  const hasSummaries = answer === 'debate' && config.summarize && config.agents > 1 && config.rounds > 1;
-  const scoresOf = (iteration: number, split: MeasuredSet, way = answer) =>
-    readScores(files, iteration, split, way, seed);
+  const scoresOf = async (iteration: number, split: MeasuredSet): Promise<Scores> => {
+    const scores = new Map<string, SeedScore>();
+    for await (const { outcome, unit, question } of answered(files, iteration, split, seed))
+      scores.set(unit, { seed, question, ...scoreOf(answer, outcome) });
+    return scores;
+  };
+  const pattern = sharedAnswers();
   const iterations: MeasuredIteration[] = [];
   for (const { iteration } of result.evaluations) {
-    const measures = debateMeasures();
-    const summaries = hasSummaries ? summaryEffect() : null;
-    const scores = await readScores(files, iteration, 'heldout', answer, seed, (outcome) => {
-      measures.add(outcome);
-      summaries?.add(outcome);
-    });
+    const [scores, firstVote] = [new Map<string, SeedScore>(), new Map<string, SeedScore>()];
+    const answers: AnsweredQuestion[] = [];
+    const questions = new Map<string, string>();
+    for await (const { outcome, unit, question } of answered(files, iteration, 'heldout', seed)) {
+      scores.set(unit, { seed, question, ...scoreOf(answer, outcome) });
+      firstVote.set(unit, { seed, question, ...scoreOf('majority', outcome) });
+      answers.push({ question, answers: pattern(outcome) });
+      questions.set(outcome.questionId, question);
+    }
+    const work = await readWork(files, iteration);
     const beside = result.equalTokens.find((each) => each.iteration === iteration);
-    const votes =
-      beside === undefined
-        ? null
-        : {
-            count: beside.votes,
-            tokens: beside.tokens.prompt + beside.tokens.completion,
-            scores: await scoresOf(iteration, 'vote', 'majority'),
-          };
+    const votes = beside === undefined ? null : await readVotes(files, beside, work.evaluation, seed);
+    const diversity = await readDiversity(files, iteration, questions);
     iterations.push({
       scores,
-      measures: measures.result(),
-      summaries: summaries?.result() ?? null,
-      diversity: await readDiversity(files, iteration),
+      firstVote,
+      answers,
+      ...work,
+      diversity,
       votes,
     });
   }
@@ -106,44 +119,74 @@ export async function measureExperiment(
     const before = await scoresOf(0, `transfer-${task}`);
     transfer.push({ task, before, after: last === 0 ? before : await scoresOf(last, `transfer-${task}`) });
   }
-  const base = await readDocument(files.evaluation(0), evaluationRecordSchema);
-  const baseTokens = base === null ? 0 : base.tokens.prompt + base.tokens.completion;
-  return { ...experiment, iterations, transfer, baseTokens };
+  const hasSummaries = answer === 'debate' && config.summarize && config.agents > 1 && config.rounds > 1;
+  return { ...experiment, iterations, transfer, hasSummaries };
 }
 
-async function readDiversity(files: ExperimentFiles, iteration: number): Promise<MeasuredDiversity | null> {
-  const found = await readDocument(files.diversity(iteration), diversitySchema);
-  if (found === null) return null;
-  const { rows: _, ...diversity } = found;
-  return diversity;
-}
-
-/** @param each is called with every outcome */
-async function readScores(
+/** @param questions the key of each question, by its id */
+async function readDiversity(
   files: ExperimentFiles,
   iteration: number,
-  split: MeasuredSet,
-  answer: Method['answer'],
-  seed: number,
-  each: (outcome: Outcome) => void = () => {},
-): Promise<Scores> {
-  const scores = new Map<string, Score>();
-  for await (const outcome of streamRows(files.outcomes(iteration, split), outcomeSchema)) {
-    const text = createHash('sha256').update(outcome.question).digest('base64url').slice(0, 16);
-    scores.set(`${seed} ${outcome.questionId} ${text}`, { seed, text, ...scoreOf(answer, outcome) });
-    each(outcome);
-  }
-  return scores;
+  questions: ReadonlyMap<string, string>,
+): Promise<MeasuredDiversity | null> {
+  const found = await readDocument(files.diversity(iteration), diversitySchema);
+  if (found === null) return null;
+  const { encoder, leftOut } = found;
+  const rows = found.rows.map((row) => ({
+    ...row,
+    questionId: questions.get(row.questionId) ?? row.questionId,
+  }));
+  return { encoder, leftOut, rows };
 }
 
-/** The figures of an outcome that are the method's own. */
-function scoreOf(answer: Method['answer'], { single, ...votes }: Outcome): Pick<Score, 'score' | 'right'> {
-  if (answer !== 'single') {
-    const right = votes[answer].correct;
-    return { score: Number(right), right };
+/** The votes at equal tokens beside a debate that used so much. */
+async function readVotes(
+  files: ExperimentFiles,
+  { iteration, votes: count, tokens }: ExperimentResult['equalTokens'][number],
+  debate: Used,
+  seed: number,
+): Promise<MeasuredVotes> {
+  // All of these answers wrote `tokens.completion`, each the same on average.
+  const wanted = Math.max(1, Math.round((count * debate.tokensOut) / tokens.completion));
+  const written = wanted <= count ? { count: wanted, scores: new Map<string, SeedScore>() } : null;
+  const scores = new Map<string, SeedScore>();
+  for await (const { outcome, unit, question } of answered(files, iteration, 'vote', seed)) {
+    scores.set(unit, { seed, question, ...scoreOf('majority', outcome) });
+    written?.scores.set(unit, { seed, question, ...scoreOfFewer(outcome, written.count, seed, unit) });
   }
+  return { count, tokens: tokens.prompt + tokens.completion, scores, written };
+}
+
+/** What an iteration used. */
+async function readWork(
+  files: ExperimentFiles,
+  iteration: number,
+): Promise<Pick<MeasuredIteration, 'evaluation' | 'training'>> {
+  const evaluation = await requireDocument(files.evaluation(iteration), evaluationRecordSchema);
+  const record =
+    iteration === 0 ? null : await requireDocument(files.record(iteration), iterationRecordSchema);
   return {
-    score: single.filter(({ correct }) => correct).length / single.length,
-    right: single[0]?.correct === true,
+    evaluation: chats(evaluation.tokens, evaluation.seconds),
+    training: record && {
+      debates: chats(record.tokens.debate, record.seconds.debate),
+      fineTunes: {
+        tokensIn: 0,
+        tokensOut: 0,
+        tokensTrained: record.tokens.fineTune,
+        deviceSeconds: record.seconds.fineTune,
+      },
+    },
   };
+}
+
+function chats({ prompt, completion }: { prompt: number; completion: number }, deviceSeconds: number): Used {
+  return { tokensIn: prompt, tokensOut: completion, tokensTrained: 0, deviceSeconds };
+}
+
+/** The outcomes of an evaluation, each with its question and its unit. */
+async function* answered(files: ExperimentFiles, iteration: number, split: MeasuredSet, seed: number) {
+  for await (const outcome of streamRows(files.outcomes(iteration, split), outcomeSchema)) {
+    const question = questionKey(outcome.question);
+    yield { outcome, question, unit: `${seed} ${outcome.questionId} ${question}` };
+  }
 }

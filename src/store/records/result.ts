@@ -1,11 +1,12 @@
 /** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
+import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { experimentDifference } from '../../config/resolve.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
+import { configChangeSchema, differenceFromBegun } from './config-changes.ts';
 
 /** How a night of a series ended. */
 export const nightOutcomeSchema = z.strictObject({
@@ -22,6 +23,21 @@ export type NightOutcome = z.infer<typeof nightOutcomeSchema>;
 
 const accuracySchema = z.strictObject({ accuracy: z.number(), standardError: z.number() });
 
+const cutOffCountSchema = z.strictObject({
+  cut: z.number().int(),
+  of: z.number().int(),
+  /** cut / of; null when `of` is 0. */
+  share: z.number().nullable(),
+});
+
+/**
+ * How many of the agents' responses, of all rounds, and how many of the summaries were cut off at `max_tokens` (or by the server in another
+ * way). Of those whose finish reason is known: none in records of older versions. See CutOff in src/algorithm/finish-reasons.ts.
+ */
+const cutOffSchema = z
+  .strictObject({ responses: cutOffCountSchema, summaries: cutOffCountSchema })
+  .default(noneCutOff);
+
 /** See Evaluation in src/algorithm/evaluation.ts, which computes it. */
 export const evaluationSchema = z.strictObject({
   iteration: z.number().int(),
@@ -30,6 +46,7 @@ export const evaluationSchema = z.strictObject({
   majority: accuracySchema,
   debate: accuracySchema,
   debateVersusBase: z.strictObject({ wins: z.number().int(), losses: z.number().int(), pValue: z.number() }),
+  cutOff: cutOffSchema,
 });
 
 const tokensSchema = z.strictObject({ prompt: z.number().int(), completion: z.number().int() });
@@ -43,9 +60,11 @@ const datasetSchema = z.strictObject({
   rows: z.number().int(),
   /** The parts from which it was mixed, by name: a critic dataset has `corrected` and `kept`. */
   parts: z.record(z.string(), partSchema),
+  /** Responses that were left out because they were cut off. */
+  cut: z.number().int().default(0),
 });
 
-/** The votes of an iteration's training debates. Counts of questions, except for the last two. */
+/** The votes of an iteration's training debates. Counts of questions, except where another unit is named. */
 const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
@@ -55,7 +74,44 @@ const consensusSchema = z.strictObject({
   unparsableAnswers: z.number().int(),
   /** Prompts that lost some turns so that they fit into the model's context. */
   truncatedPrompts: z.number().int(),
+  /** Questions whose label has one vote in a debate of several agents. Records of older versions do not have it. */
+  oneVote: z.number().int().optional(),
+  /** All answers, in all rounds. Records of older versions do not have it. */
+  answers: z.number().int().optional(),
 });
+
+/** See `didMove` in src/algorithm/training-steps.ts. */
+const movedSchema = z
+  .strictObject({
+    /** The mean KL divergence of the trained model to where it started, over these tokens, in nats. */
+    klPerToken: z.number(),
+    /** Of the completions of a sample of its own rows. */
+    tokens: z.number().int(),
+    rows: z.number().int(),
+  })
+  .readonly();
+export type Moved = z.infer<typeof movedSchema>;
+
+/** What makes the result of an experiment worth less than it looks. src/report/findings/warnings.ts finds them. */
+export const warningSchema = z.strictObject({
+  kind: z.enum([
+    'embedded model',
+    'cut off',
+    'unreadable',
+    'not trained',
+    'did not move',
+    'too long',
+    'one vote',
+    'corrected unused',
+    'small guard',
+    'small sample',
+  ]),
+  /** What is so, with its numbers. */
+  says: z.string(),
+  /** What can be done about it. */
+  remedy: z.string(),
+});
+export type Warning = z.infer<typeof warningSchema>;
 
 const fineTuneSchema = z.strictObject({
   /** The agent that has the model; the first of several that share it. */
@@ -63,9 +119,17 @@ const fineTuneSchema = z.strictObject({
   role: z.string(),
   /** Null when the dataset was empty, so that the model did not change. */
   model: z.string().nullable(),
+  /** Of its dataset, with those of `droppedRows`. */
   rows: z.number().int(),
+  /** Optimiser steps. */
   steps: z.number().int(),
   finalLoss: z.number().nullable(),
+  /** Rows longer than `fine_tune.max_length`, which the trainer left out. Older versions did not write it. */
+  droppedRows: z.number().int().default(0),
+  /** The highest learning rate of all steps. Null when it was not trained, or by an older version. */
+  peakLearningRate: z.number().nullable().default(null),
+  /** How far it moved. Null when it was not trained, when that could not be measured, or when an older version trained it. */
+  moved: movedSchema.nullable().default(null),
 });
 
 /** The content of result.json, and the workflow's result. */
@@ -89,6 +153,8 @@ export const experimentResultSchema = z.strictObject({
     z.strictObject({
       iteration: z.number().int(),
       consensus: consensusSchema,
+      /** Of the training debates. */
+      cutOff: cutOffSchema,
       datasets: z.array(datasetSchema),
       fineTunes: z.array(fineTuneSchema),
     }),
@@ -102,8 +168,12 @@ export const experimentResultSchema = z.strictObject({
     fineTune: z.number(),
     total: z.number(),
   }),
+  /** The gravest first. Results of older versions have none. */
+  warnings: z.array(warningSchema).default([]),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
+  /** The settings that were changed while it ran, in the order of the changes; absent when there are none. */
+  changes: z.array(configChangeSchema).optional(),
   /** The versions of colloquy, node, python, torch, transformers, peft and trl, if the experiment used them. */
   versions: z.record(z.string(), z.string()),
   /** Paths relative to the experiment's folder. */
@@ -150,6 +220,6 @@ export async function findFinished(
   const begun = await findDocument(files.config, experimentConfigSchema);
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
-  if (experimentDifference(begun, config).some(({ path }) => path !== 'iterations')) return null;
+  if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;
   return (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
 }

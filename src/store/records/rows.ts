@@ -10,10 +10,17 @@ import { experimentResultSchema } from './result.ts';
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
 
 /** Rows of questions/heldout.jsonl. */
-export const heldOutQuestionSchema = questionSchema.extend({ answer: z.string() });
+export const heldOutQuestionSchema = questionSchema.extend({
+  answer: z.string(),
+  accepted: z.array(z.string()).optional(),
+});
 
 /** Rows of questions/train-gold.jsonl. */
-export const goldLabelSchema = z.strictObject({ questionId: z.string(), answer: z.string() });
+export const goldLabelSchema = z.strictObject({
+  questionId: z.string(),
+  answer: z.string(),
+  accepted: z.array(z.string()).optional(),
+});
 
 /** See Message in src/algorithm/prompts.ts. */
 export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
@@ -30,6 +37,11 @@ const debateTokensSchema = z.strictObject({
   firstRound: z.number().int(),
 });
 
+/** See FinishReasons in src/algorithm/finish-reasons.ts. Older versions did not write them. */
+const finishReasonsSchema = z
+  .strictObject({ responses: z.array(z.array(z.string())), summaries: z.array(z.array(z.string())) })
+  .default({ responses: [], summaries: [] });
+
 /** A row of a shard: a finished debate and its tokens. See Debate in src/algorithm/debate.ts. */
 export const debateRowSchema = z.strictObject({
   question: questionSchema,
@@ -38,6 +50,7 @@ export const debateRowSchema = z.strictObject({
   majority: consensusSchema,
   consensus: consensusSchema,
   agrees: z.array(z.array(z.boolean())),
+  finishReasons: finishReasonsSchema,
   tokens: debateTokensSchema,
   truncated: z.number().int(),
 });
@@ -75,11 +88,13 @@ export const outcomeSchema = z.strictObject({
   questionId: z.string(),
   question: z.string(),
   gold: z.string(),
+  accepted: z.array(z.string()).optional(),
   single: z.array(judgedSchema),
   majority: judgedSchema,
   debate: judgedSchema,
   right: z.array(z.array(z.boolean())),
   classes: z.array(z.array(z.number().int().nullable())),
+  finishReasons: finishReasonsSchema,
 });
 
 /** A row of evaluation.jsonl, which has the outcomes of all iterations; iteration 0 is the base model. */
@@ -89,11 +104,18 @@ export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().
 export const exampleSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
+  weight: z.number().positive().optional(),
 });
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
 const ratioSchema = z
-  .strictObject({ value: z.number(), standardError: z.number(), of: z.number() })
+  .strictObject({
+    value: z.number(),
+    standardError: z.number(),
+    of: z.number(),
+    /** Absent in documents of earlier versions. */
+    questions: z.number().int().optional(),
+  })
   .nullable();
 const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse: ratioSchema });
 
@@ -139,6 +161,8 @@ export const evaluationRecordSchema = z.strictObject({
   evaluation: evaluations.element,
   /** For a majority at equal tokens: the number of answers. */
   votes: z.number().int().optional(),
+  /** How many answers, in all rounds, could not be read. Records of older versions do not have it. */
+  unreadable: z.strictObject({ answers: z.number().int(), of: z.number().int() }).optional(),
   tokens: tokensSchema,
   seconds: z.number(),
 });

@@ -2,6 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { debate } from '../../../src/activities/steps/debate.ts';
+import { buildDatasets } from '../../../src/activities/steps/build-datasets.ts';
+import { countCutOff, noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { readRows } from '../../../src/store/files/rows.ts';
+import { debateRowSchema, exampleSchema } from '../../../src/store/records/rows.ts';
 import { experimentFiles } from '../../../src/store/store.ts';
 import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
 import { type StepsOfAnExperiment, stepsOfAnExperiment } from '../../support/steps-of-an-experiment.ts';
@@ -10,6 +14,50 @@ import { until } from '../../support/until.ts';
 
 /** Eight questions, three agents, two rounds. */
 const answersOfAShard = 8 * 3 * 2;
+
+describe('responses that were cut off', () => {
+  /** The instant engine's responses have 19 to 24 characters. One of 22 is cut off before its end, and can still be read. */
+  const someCut = { sampling: { max_tokens: 22 } };
+
+  it.each([
+    { learnt: false, what: 'are left out of the datasets and counted' },
+    { learnt: true, what: 'are learnt from when the config says so' },
+  ])('$what', async ({ learnt }) => {
+    await using steps = await stepsOfAnExperiment([], { ...someCut, train_on_cut_answers: learnt });
+    const { store } = steps.dependencies;
+    const { cutOff } = await runStep(debate, steps.shard(0), steps.dependencies);
+    const rows = await readRows(experimentFiles(store, 'steps').shard(1, 'train', 0), debateRowSchema);
+    const reasons = rows.flatMap(({ finishReasons }) => finishReasons.responses.flat());
+    const cut = reasons.filter((reason) => reason === 'length').length;
+    expect(cut).toBeGreaterThan(0);
+    expect(cut).toBeLessThan(reasons.length);
+    expect(cutOff).toEqual({
+      responses: { cut, of: answersOfAShard, share: cut / answersOfAShard },
+      summaries: { cut: 0, of: 0, share: null },
+    });
+    await runStep(debate, steps.shard(1), steps.dependencies);
+    const request = { experiment: 'steps', iteration: 1, agents: [1, 2, 3], shards: 2 };
+    const datasets = await runStep(buildDatasets, request, steps.dependencies);
+    for (const dataset of datasets) {
+      const examples = await readRows(store.place(dataset.rows.uri), exampleSchema);
+      const lengths = examples.map(({ completion: [{ content }] }) => content.length);
+      expect(lengths.some((length) => length === 22)).toBe(learnt);
+      expect(dataset.cut! > 0).toBe(!learnt);
+    }
+  });
+
+  it('are unknown in debates of an older version, which can still be read', async () => {
+    await using steps = await stepsOfAnExperiment();
+    await runStep(debate, steps.shard(0), steps.dependencies);
+    const [row] = await readRows(
+      experimentFiles(steps.dependencies.store, 'steps').shard(1, 'train', 0),
+      debateRowSchema,
+    );
+    const { finishReasons: _, ...older } = row!;
+    const read = debateRowSchema.parse(older);
+    expect(countCutOff(read.finishReasons)).toEqual(noneCutOff);
+  });
+});
 
 describe('the debates of a shard, as an activity,', () => {
   let steps: StepsOfAnExperiment;

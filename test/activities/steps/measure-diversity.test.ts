@@ -97,6 +97,7 @@ function debateRow(id: string, responses: readonly string[]): DebateRow {
     majority: vote,
     consensus: vote,
     agrees: responses.map(() => [false, false]),
+    finishReasons: { responses: responses.map(() => ['stop', 'stop']), summaries: [] },
     tokens: { prompt: 1, completion: 1, firstRound: 1 },
     truncated: 0,
   };
@@ -140,7 +141,9 @@ async function debated(
     environment?: MockActivityEnvironment,
   ) => {
     await writeDocument(files.config, { ...config, diversity: { ...config.diversity, ...diversity } });
-    return runStep(measureDiversity, { ...request, agents }, dependencies, environment);
+    const figures = await runStep(measureDiversity, { ...request, agents }, dependencies, environment);
+    if (figures === null) throw new Error('Nothing was measured.');
+    return figures;
   };
   return { store, files, measured };
 }
@@ -160,6 +163,7 @@ describe('the diversity of agents', () => {
       value: expect.closeTo(value, 9),
       standardError: expect.closeTo(0, 6),
       of: 3,
+      questions: 3,
     });
     expect(found).toEqual({
       iteration: 1,
@@ -186,7 +190,7 @@ describe('the diversity of agents', () => {
     const { measured } = await debated(1, 'vllm', server.url);
     const { nllOfOthers, betweenAgents, fromBase } = await measured(agentsWith([base, base, base]));
     expect(nllOfOthers!.value).toBeCloseTo(0.7, 9);
-    const nothing = { value: 0, standardError: 0, of: 1 };
+    const nothing = { value: 0, standardError: 0, of: 1, questions: 1 };
     expect(betweenAgents).toEqual({ perToken: nothing, perResponse: nothing });
     expect(fromBase).toEqual({ perToken: nothing, perResponse: nothing });
     // The prompt without a response, and with each of three.

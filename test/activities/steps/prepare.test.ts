@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { hostname } from 'node:os';
+import { describe, expect, it, vi } from 'vitest';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
+import { createEndpoints } from '../../../src/engines/endpoint/open.ts';
 import { onEvent } from '../../../src/observe/events.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { startInstantEngine } from '../../support/instant-engine.ts';
@@ -67,6 +69,24 @@ describe('preparing an experiment on a dataset', () => {
     }
   });
 
+  it('refuses a plan with few optimiser steps before a model is asked, unless it is allowed', async () => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    const input = { ...smallExperiment, allow_few_steps: false };
+    const before = (await engine.state()).answered;
+    try {
+      await expect(runStep(prepare, { experiment: 'few', input }, dependencies)).rejects.toThrow(
+        /fine_tune: a generation model would have about 1\d rows and 2 optimiser steps/,
+      );
+      expect(existsSync(join(storeRoot, 'few', 'config.json'))).toBe(false);
+      expect((await engine.state()).answered).toBe(before);
+      const allowed = { ...input, allow_few_steps: true };
+      await runStep(prepare, { experiment: 'few', input: allowed }, dependencies);
+    } finally {
+      await dependencies.close();
+    }
+  });
+
   it('names what is wrong with the task before anything is written', async () => {
     await using engine = await startInstantEngine();
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
@@ -93,3 +113,74 @@ describe('preparing an experiment that names a trainer', () => {
     await dependencies.close();
   });
 });
+
+describe('preparing an experiment', () => {
+  const hubTask = { task: { kind: 'gsm8k' } };
+  const failure = async (
+    input: object,
+    dependencies: ReturnType<typeof testDependencies>,
+    experiment = 'x',
+  ) => {
+    const given = { experiment, input: { ...smallExperiment, ...input } };
+    return runStep(prepare, given, dependencies).catch((error: unknown) => error);
+  };
+
+  it.each([
+    ['an endpoint that does not answer', {}, 'EngineUnreachable'],
+    ['a hub that cannot be reached', hubTask, 'DatasetNotReachable'],
+    ['a task file that cannot be read now', ownFile('/proc/self/mem'), 'TaskFileNotReadable'],
+  ])('is tried again for %s', async (_, input, type) => {
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    const dependencies = testDependencies({ storeRoot, engineUrl: 'http://127.0.0.1:1/v1' });
+    expect(await failure(input, dependencies)).toMatchObject({ type, nonRetryable: false });
+    vi.unstubAllEnvs();
+    await dependencies.close();
+  });
+
+  it.each([
+    [
+      'a model folder that is not there',
+      { model: { endpoint: 'instant', model_name_or_path: './gone' } },
+      'model',
+    ],
+    [
+      'a model that the server does not have',
+      { model: { endpoint: 'instant', model_name_or_path: 'm' } },
+      'model',
+    ],
+    ['an endpoint of no name that the worker knows', { model: { endpoint: 'nowhere' } }, 'model.endpoint'],
+    ['a task file that is not there', ownFile('/gone.jsonl'), 'task'],
+    [
+      'an encoder at an endpoint that is not there',
+      { diversity: { questions: 4, encoder: { endpoint: 'nowhere', model: 'm' } } },
+      'diversity.encoder',
+    ],
+  ])('finds a fault of the config in %s', async (_, input, path) => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    const error = await failure(input, dependencies);
+    expect(error).toMatchObject({ type: 'InvalidConfig', nonRetryable: true });
+    expect((error as Error).message).toContain(`\n  ${path}: `);
+    await dependencies.close();
+  });
+
+  it('finds no fault in a config that was in order once: this worker lacks something, and its name is given', async () => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    await runStep(prepare, { experiment: 'once', input: smallExperiment }, dependencies);
+    const withoutEndpoint = {
+      ...dependencies,
+      endpoints: createEndpoints({}, { logFolder: storeRoot, modelFolder: async () => storeRoot }),
+    };
+    const error = await failure({}, withoutEndpoint, 'once');
+    expect(error).toMatchObject({ type: 'EndpointUnknown', nonRetryable: false, nextRetryDelay: 3_000 });
+    expect((error as Error).message).toContain(
+      `The worker ${process.pid}@${hostname()}: no endpoint is called "instant"`,
+    );
+    await dependencies.close();
+  });
+});
+
+function ownFile(train_file: string): object {
+  return { task: { kind: 'jsonl', train_file } };
+}

@@ -1,9 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bootstrapDifference } from '../../../src/algorithm/measures/tests.ts';
+import { bootstrapDifference as ofDifferences } from '../../../src/algorithm/measures/tests.ts';
 
-const key = { seed: 0, iteration: 1, purpose: 'bootstrap' };
-const settings = { key, resamples: 10_000, level: 0.95 };
+const settings = { resamples: 10_000, level: 0.95 };
+
+/** Of two methods with one score a question. */
+function bootstrapDifference(method: readonly number[], baseline: readonly number[], how: typeof settings) {
+  return ofDifferences(
+    method.map((score, index) => ({ difference: score - baseline[index]!, weight: 1 })),
+    how,
+  );
+}
 
 describe('the paired bootstrap interval', () => {
   // Two questions without a difference and one with 3: a drawn mean is the number of draws (of 3) of the last one, binomial with
@@ -48,17 +55,38 @@ describe('the paired bootstrap interval', () => {
     );
   });
 
-  it('is the same for the same key, and different for another key', () => {
-    const method = Array.from({ length: 40 }, (_, index) => Math.sin(index));
-    const nothing = method.map(() => 0);
-    const once = bootstrapDifference(method, nothing, { ...settings, resamples: 100 });
-    expect(bootstrapDifference(method, nothing, { ...settings, resamples: 100 })).toEqual(once);
-    const other = { ...settings, resamples: 100, key: { ...key, seed: 1 } };
-    expect(bootstrapDifference(method, nothing, other)).not.toEqual(once);
+  it('is equal for equal comparisons, in whatever order the questions come, and mirrored for exchanged methods', () => {
+    const scores = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), fc.constantFrom(0, 1, 2)), {
+      minLength: 1,
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(scores, (pairs) => {
+        const how = { ...settings, resamples: 50 };
+        const [first, second] = [pairs.map(([each]) => each), pairs.map(([, each]) => each)];
+        const found = bootstrapDifference(first, second, how);
+        expect(bootstrapDifference(first.toReversed(), second.toReversed(), how)).toEqual(found);
+        const exchanged = bootstrapDifference(second, first, how);
+        expect(exchanged.difference).toBeCloseTo(-found.difference, 12);
+        expect(exchanged.low).toBeCloseTo(-found.high, 12);
+        expect(exchanged.high).toBeCloseTo(-found.low, 12);
+      }),
+    );
   });
 
-  it('refuses lists of different lengths, and empty lists', () => {
-    expect(() => bootstrapDifference([1], [1, 0], settings)).toThrow(RangeError);
+  it('draws questions with all of their answers: a question that three seeds asked weighs as three', () => {
+    // Of one question with 3 of 3 and one with 0 of 1 a drawn mean is 0, 3/4 or 1.
+    const found = ofDifferences(
+      [
+        { difference: 3, weight: 3 },
+        { difference: 0, weight: 1 },
+      ],
+      settings,
+    );
+    expect(found).toEqual({ difference: 3 / 4, low: 0, high: 1 });
+  });
+
+  it('refuses to compare without questions', () => {
     expect(() => bootstrapDifference([], [], settings)).toThrow(RangeError);
   });
 });

@@ -6,7 +6,7 @@ import { anyAgents, graded } from './graded.ts';
 
 function measures(debates: readonly GradedAnswers[]) {
   const all = debateMeasures();
-  for (const debate of debates) all.add(debate);
+  for (const [index, debate] of debates.entries()) all.add(`q${index}`, debate);
   return all.result();
 }
 
@@ -71,6 +71,8 @@ describe('the measures of an iteration', () => {
       changes: [],
       passAtK: [],
       majAtK: [],
+      oracleGap: null,
+      errors: { correlation: null, sameWrong: null },
     });
     expect(measures([graded('RR', 'RR')]).changes[0]).toMatchObject({ corrected: null, conformed: null });
   });

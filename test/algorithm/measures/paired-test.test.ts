@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pairedTest } from '../../../src/algorithm/measures/tests.ts';
+import { pairedTest, signFlipTest } from '../../../src/algorithm/measures/tests.ts';
 
 /** Two methods' answers with the given numbers of wins, losses and questions on which both are right. */
 function answers(wins: number, losses: number, ties = 3) {
@@ -85,5 +85,76 @@ describe('the paired test', () => {
 
   it('refuses answers to different numbers of questions', () => {
     expect(() => pairedTest([true], [true, false])).toThrow(RangeError);
+  });
+});
+
+/** The share of all ways of choosing signs whose sum is at least as far from 0, counted one by one. */
+function enumerated(differences: readonly number[]): number {
+  const observed = Math.abs(differences.reduce((sum, each) => sum + each, 0));
+  let beyond = 0;
+  for (let signs = 0; signs < 2 ** differences.length; signs++) {
+    const sum = differences.reduce(
+      (all, each, index) => all + ((signs >> index) % 2 === 0 ? each : -each),
+      0,
+    );
+    if (Math.abs(sum) >= observed) beyond += 1;
+  }
+  return beyond / 2 ** differences.length;
+}
+
+describe('the sign-flip test', () => {
+  // Fisher's example of Darwin's maize (The Design of Experiments, 1935, section 21), in eighths of an inch: 1,726 of the 2^15 ways.
+  it("has Fisher's p-value for Darwin's maize: 1,726 / 32,768", () => {
+    const maize = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48];
+    expect(signFlipTest(maize)).toEqual({ wins: 13, losses: 2, pValue: 1726 / 2 ** 15 });
+  });
+
+  it('is the share of all ways of choosing signs, exactly', () => {
+    const differences = fc.array(fc.integer({ min: -6, max: 6 }), { maxLength: 10 });
+    fc.assert(
+      fc.property(differences, (all) => {
+        expect(signFlipTest(all).pValue).toBeCloseTo(enumerated(all), 12);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("is McNemar's test for one answer a question", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 200 }), (pairs) => {
+        const found = signFlipTest(pairs.map(([a, b]) => Number(a) - Number(b)));
+        expect(found.pValue).toBeCloseTo(Math.exp(exactLogPValue(found.wins, found.losses)), 12);
+      }),
+    );
+  });
+
+  it('is exactly 1 where no choice of signs is nearer to 0, and never 0.9999999999999996', () => {
+    for (let losses = 0; losses < 400; losses += 7) {
+      expect(pValue(losses, losses)).toBe(1);
+      expect(pValue(losses + 1, losses)).toBe(1);
+    }
+    expect(signFlipTest([2, 3, -4, 1, -2, 0]).pValue).toBe(1);
+    expect(signFlipTest([]).pValue).toBe(1);
+    const differences = fc.array(fc.integer({ min: -3, max: 3 }), { maxLength: 300 });
+    fc.assert(
+      fc.property(differences, (all) => {
+        const p = signFlipTest([...all, ...all.map((each) => -each)]).pValue;
+        expect(p).toBe(1);
+      }),
+    );
+  });
+
+  it('does not change when all differences are in another step, or questions are exchanged', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -3, max: 3 }), { maxLength: 40 }), (all) => {
+        const p = signFlipTest(all).pValue;
+        expect(signFlipTest(all.map((each) => each * 5)).pValue).toBeCloseTo(p, 12);
+        expect(signFlipTest(all.toReversed()).pValue).toBeCloseTo(p, 12);
+      }),
+    );
+  });
+
+  it('refuses differences that are not whole, whose equal sums would differ in their last digit', () => {
+    expect(() => signFlipTest([1 / 3, 1])).toThrow(RangeError);
   });
 });

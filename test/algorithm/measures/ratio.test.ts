@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accuracy } from '../../../src/algorithm/measures/answers.ts';
-import { ratioOverQuestions } from '../../../src/algorithm/measures/tests.ts';
+import { ratioOverQuestions, wilsonInterval } from '../../../src/algorithm/measures/ratio.ts';
 
 function ratio(pairs: readonly (readonly [number, number])[]) {
   const sums = ratioOverQuestions();
-  for (const [count, of] of pairs) sums.add(count, of);
+  for (const [index, [count, of]] of pairs.entries()) sums.add(`q${index}`, count, of);
   return sums.result();
 }
 
@@ -51,5 +51,53 @@ describe('a ratio over questions', () => {
   it('is null when nothing was counted', () => {
     expect(ratio([])).toBeNull();
     expect(ratio([[0, 0]])).toBeNull();
+  });
+
+  it('adds up the terms of one question, so that seeds that share questions count as one observation', () => {
+    // Ten questions that three seeds answer alike: sqrt(p (1 - p) / 10), and not / 30.
+    const sums = ratioOverQuestions();
+    for (let seed = 0; seed < 3; seed++)
+      for (let question = 0; question < 10; question++) sums.add(`q${question}`, Number(question < 4), 1);
+    expect(sums.result()).toMatchObject({ value: 0.4, of: 30, questions: 10 });
+    expect(sums.result()!.standardError).toBeCloseTo(Math.sqrt((0.4 * 0.6) / 10), 12);
+  });
+});
+
+describe("Wilson's interval of a share", () => {
+  const interval = (right: number, of: number) => {
+    const value = right / of;
+    return wilsonInterval({ value, standardError: Math.sqrt((value * (1 - value)) / of) }, of);
+  };
+
+  // Newcombe, Statistics in Medicine 17 (1998), Table I, method 3; and z^2 / (16 + z^2).
+  it.each([
+    [81, 263, 0.2553, 0.3662],
+    [15, 148, 0.0624, 0.1605],
+    [0, 20, 0, 0.1611],
+    [1, 29, 0.0061, 0.1718],
+    [0, 16, 0, 0.1936],
+    [16, 16, 0.8064, 1],
+  ])('of %i of %i is %f to %f', (right, of, low, high) => {
+    expect(interval(right, of).low).toBeCloseTo(low, 4);
+    expect(interval(right, of).high).toBeCloseTo(high, 4);
+  });
+
+  it('is in 0..1, contains the share, and has a width whatever the share', () => {
+    fc.assert(
+      fc.property(fc.nat(200), fc.integer({ min: 1, max: 200 }), (first, of) => {
+        const right = Math.min(first, of);
+        const { low, high } = interval(right, of);
+        expect(low).toBeGreaterThanOrEqual(0);
+        expect(high).toBeLessThanOrEqual(1);
+        expect(low).toBeLessThanOrEqual(right / of);
+        expect(high).toBeGreaterThanOrEqual(right / of);
+        expect(high - low).toBeGreaterThan(1 / (of + 5));
+      }),
+    );
+  });
+
+  it('of equal scores, whose standard error is 0, has the width of the number of questions', () => {
+    const thirds = wilsonInterval({ value: 1 / 3, standardError: 1e-17 }, 16);
+    expect(thirds.high - thirds.low).toBeGreaterThan(0.4);
   });
 });

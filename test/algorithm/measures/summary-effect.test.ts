@@ -5,7 +5,7 @@ import { graded } from './graded.ts';
 /** @param debates of each the agents' answers, a letter a round: R is right */
 function effectOn(...debates: (readonly string[])[]) {
   const effect = summaryEffect();
-  for (const agents of debates) effect.add(graded(...agents));
+  for (const [index, agents] of debates.entries()) effect.add(`q${index}`, graded(...agents));
   return effect.result();
 }
 

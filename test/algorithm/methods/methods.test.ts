@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { critic, generation, type Role } from '../../../src/algorithm/agents.ts';
 import { bootstrap } from '../../../src/algorithm/bootstrap.ts';
-import { type Debate, debate, type DebateSettings } from '../../../src/algorithm/debate.ts';
+import { type Debate, debate, type DebateSettings, type Speak } from '../../../src/algorithm/debate.ts';
 import { criticDataset, generationDataset } from '../../../src/algorithm/imitation-datasets.ts';
 import {
   labelByConsensus,
@@ -10,11 +10,11 @@ import {
 } from '../../../src/algorithm/labelled-debate.ts';
 import { learnerGroups, type Method } from '../../../src/algorithm/methods/method.ts';
 import { type MethodName, methodNames, methods } from '../../../src/algorithm/methods/methods.ts';
-import { examples } from '../dataset-rows.ts';
+import { examples, sampleSettings } from '../dataset-rows.ts';
 import { labelled } from '../labelled-debates.ts';
 import { cast, paperSettings, said, numbers, type Script, speaker } from '../scripted-debate.ts';
 
-const settings = { seed: 0, iteration: 1, criticWeight: 0.5 };
+const settings = sampleSettings;
 
 /** The rows that a method learns from: by the agents that share a model, then by role, `question/agent` for each row. */
 function learnt(name: MethodName, debates: readonly LabelledDebate[]) {
@@ -204,6 +204,56 @@ describe('who answers', () => {
   });
 });
 
+describe('the debates of the base model', () => {
+  /** An engine whose responses depend on nothing but the messages and the seed, as sampling does. */
+  const speak: Speak<string> = async ({ messages, seed }) => {
+    const drawn = (messages.length + seed) % 7;
+    return { text: `${seed}: \\boxed{${drawn}}`, finishReason: 'stop' };
+  };
+  const held = (name: MethodName, summarize: boolean) => {
+    const { roles, stance = 'debate', fixes } = methods[name];
+    const all = { ...paperSettings, rounds: 3, summarize, roles, stance, ...fixes };
+    return debate({ id: 'q-1', text: '3+4' }, cast(3, roles), all, speak, numbers);
+  };
+
+  it.each(methodNames.filter((name) => methods[name].fixes.rounds === undefined && name !== 'cooperative'))(
+    '%s: equal those of multiagent-ft',
+    async (name) => {
+      for (const summarize of [false, name !== 'no-summary'])
+        expect(await held(name, summarize)).toEqual(await held('multiagent-ft', summarize));
+    },
+  );
+
+  it.each(methodNames.filter((name) => methods[name].learning?.conversation !== 'bootstrap'))(
+    '%s: begin with the first answers of multiagent-ft',
+    async (name) => {
+      const firsts = ({ answers }: Debate) => answers.map(([first]) => first);
+      expect(firsts(await held(name, false))).toEqual(firsts(await held('multiagent-ft', false)));
+    },
+  );
+
+  it('star: its first answer is that of agent 1', async () => {
+    const agent = cast(1, methods.star.roles).agents[0]!;
+    const gold = { questionId: 'q-1', answer: '100' };
+    const settings = { ...paperSettings, roles: methods.star.roles };
+    const made = await bootstrap({ id: 'q-1', text: '3+4' }, agent, settings, gold, speak, numbers);
+    expect(made.answers[0]![0]).toBe((await held('multiagent-ft', false)).answers[0]![0]);
+  });
+
+  it('draw a response and the summary before it independently', async () => {
+    const seeds = new Set<number>();
+    let requests = 0;
+    const counting: Speak<string> = (utterance) => {
+      requests += 1;
+      seeds.add(utterance.seed);
+      return speak(utterance);
+    };
+    const settings = { ...paperSettings, rounds: 3, summarize: true };
+    await debate({ id: 'q-1', text: '3+4' }, cast(3), settings, counting, numbers);
+    expect(seeds.size).toBe(requests);
+  });
+});
+
 describe('one more role', () => {
   /** Speaks in the last round, where the critic would have. */
   const verifier: Role = { name: 'verifier', answers: (round, rounds) => round > 1 && round === rounds };
@@ -214,7 +264,7 @@ describe('one more role', () => {
       models: 'each agent',
       conversation: 'debate',
       datasets: (agents, matches, critical) => ({
-        generation: generationDataset(agents, matches),
+        generation: generationDataset(agents, matches, critical),
         critic: criticDataset(agents, matches, critical),
         verifier: criticDataset(agents, matches, { ...critical, criticWeight: 1 }),
       }),

@@ -29,6 +29,7 @@ describe('a debate for the terminal', () => {
       [false, true],
       [false, false],
     ],
+    finishReasons: { responses: [], summaries: [] },
   };
 
   it('shows each round with what was shown to whom, the answers and the vote', () => {

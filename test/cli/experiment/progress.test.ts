@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
 import { createNews, liveProgress, whereText } from '../../../src/cli/experiment/progress.ts';
 import type { PendingActivity, Snapshot } from '../../../src/cli/experiment/snapshot.ts';
 import type { Progress } from '../../../src/workflows/progress.ts';
@@ -84,10 +85,9 @@ const evaluation = {
   majority: { accuracy: 0.7, standardError: 0.02 },
   debate: { accuracy: 0.75, standardError: 0.02 },
   debateVersusBase: { wins: 0, losses: 0, pValue: 1 },
+  cutOff: noneCutOff,
 };
-const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []): Snapshot => ({
-  status: 'RUNNING',
-  startedAt: new Date(0),
+const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []) => ({
   pending,
   progress: aProgress(progress),
 });

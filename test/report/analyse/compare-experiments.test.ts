@@ -31,6 +31,8 @@ describe('two experiments', () => {
     // q1 and q2 only a, q4 only b; of three, one or none the other way: 2 (1 + 3) / 2^3.
     expect(first!.tests!.debate).toEqual({ wins: 2, losses: 1, pValue: 1 });
     expect(first!.tests!.majority).toEqual({ wins: 0, losses: 0, pValue: 1 });
+    // Of a single answer it is the test of the mean over agents: half of them right in both.
+    expect(first!.tests!.single).toEqual({ wins: 0, losses: 0, pValue: 1 });
     expect(first!.a!.debate.accuracy).toBe(3 / 4);
     expect(first!.b!.debate.accuracy).toBe(2 / 4);
     // sqrt(p (1 - p) / n)

@@ -15,7 +15,6 @@ async function measured(...scripts: readonly Script[]) {
 }
 const summariesIn = (cells: Awaited<ReturnType<typeof measured>>, method: string) =>
   summariesOf(
-    'task',
     cells.filter((cell) => cell.method === method),
     cells,
   );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { paretoFront } from '../../../src/report/analyse/measures.ts';
+import { paretoFront } from '../../../src/report/analyse/cost.ts';
 import { flipsChart } from '../../../src/report/charts/flips.ts';
 import { spread } from '../../../src/report/charts/line.ts';
 import { accuracyOverIterations, metricOverIterations } from '../../../src/report/charts/over-iterations.ts';

@@ -4,10 +4,11 @@ import type { BrowsedDebate, DebateEntry } from '../../../src/report/debate-brow
 import { type Filter, filterCounts, passes } from '../../../src/report/debate-browser/page/filter.tsx';
 import { addressOf, hashOf, search, unpack } from '../../../src/report/debate-browser/page/library.ts';
 import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/list.tsx';
-import { marked } from '../../../src/report/debate-browser/page/view.tsx';
+import { marked, piecesOf } from '../../../src/report/debate-browser/page/prose.tsx';
 import { packedLines } from '../../../src/report/debate-browser/document.ts';
 
 const entry = (changes: Partial<DebateEntry> = {}): DebateEntry => ({
+  set: 'heldout',
   iteration: 1,
   id: 'heldout-00000',
   question: '1+1',
@@ -17,13 +18,22 @@ const entry = (changes: Partial<DebateEntry> = {}): DebateEntry => ({
   outcome: 'right',
   tied: false,
   unparsable: false,
+  cutOff: false,
   differedFirst: false,
   differedLast: false,
   block: 0,
   line: 0,
   ...changes,
 });
-const all: Filter = { iteration: null, outcomes: [], tied: false, unparsable: false, agreement: 'any' };
+const all: Filter = {
+  set: 'heldout',
+  iteration: null,
+  outcomes: [],
+  tied: false,
+  unparsable: false,
+  cutOff: false,
+  agreement: 'any',
+};
 
 describe('packed lines', () => {
   it('come out as they went in, whatever they say, and mean nothing to HTML while they are packed', async () => {
@@ -61,6 +71,7 @@ describe('the filter', () => {
     entry({ outcome: 'spoilt', differedFirst: true, differedLast: true }),
     entry({ outcome: 'wrong', unparsable: true, tied: true, iteration: 2 }),
     entry(),
+    entry({ set: 'train', gold: null, outcome: null, tied: true, cutOff: true }),
   ];
   const listed = (filter: Partial<Filter>) =>
     entries.flatMap((each, index) => (passes(each, { ...all, ...filter }) ? [index] : []));
@@ -80,6 +91,13 @@ describe('the filter', () => {
     expect(listed({ agreement: 'differed-to-the-end' })).toEqual([1, 2]);
   });
 
+  it('lists debates on training questions alone, which no choice of outcomes concerns', () => {
+    expect(listed({ set: 'train' })).toEqual([5]);
+    expect(listed({ set: 'train', tied: true, cutOff: true })).toEqual([5]);
+    expect(listed({ cutOff: true })).toEqual([]);
+    expect(listed({ set: 'train', outcomes: ['saved'] })).toEqual([]);
+  });
+
   it('says of each choice how many it would list beside the others', () => {
     expect(filterCounts(entries, { ...all, outcomes: ['saved'] })).toEqual({
       saved: 2,
@@ -88,14 +106,16 @@ describe('the filter', () => {
       wrong: 1,
       tied: 1,
       unparsable: 0,
+      cutOff: 0,
     });
   });
 });
 
 describe('the search', () => {
   const turn = (response: string, summary?: string) => ({
-    shown: summary === undefined ? null : { text: summary, summary: true },
+    shown: summary === undefined ? null : { text: summary, kind: 'summary' as const },
     response,
+    finishReason: null,
     answer: '2',
     verdict: 'right' as const,
   });
@@ -109,7 +129,7 @@ describe('the search', () => {
   });
   const blocks = [
     [debate(turn('ONE apple')), debate(turn('two pears', 'all say apple'))],
-    [debate({ ...turn('three'), shown: { text: 'apple', summary: false } })],
+    [debate({ ...turn('three'), shown: { text: 'apple', kind: 'responses' } })],
   ];
   const entries = [entry(), entry({ line: 1 }), entry({ id: 'other', block: 1 })];
   const found = async (query: string, among = entries) => {
@@ -170,6 +190,46 @@ describe('what was looked for', () => {
       ),
     );
   });
+});
+
+describe('a response', () => {
+  const inWords = (text: string) =>
+    piecesOf(text).map((piece) => (piece.kind === 'text' ? piece.text : [piece.latex, piece.display]));
+
+  it('is cut at its formulas, with any of the usual delimiters', () => {
+    expect(inWords('So $x^2$ is \\(y\\), and\n\\[z\\] or $$w$$: \\boxed{\\frac{1}{2}}.')).toEqual([
+      'So ',
+      ['x^2', false],
+      ' is ',
+      ['y', false],
+      ', and\n',
+      ['z', true],
+      ' or ',
+      ['w', true],
+      ': ',
+      ['\\boxed{\\frac{1}{2}}', false],
+      '.',
+    ]);
+  });
+
+  it('has no formula where dollars are amounts, alone, escaped or empty', () => {
+    for (const text of ['$5 and $7', 'It costs $5.', 'a$b$c', '\\$x$', '$ $', '$$'])
+      expect(inWords(text)).toEqual([text]);
+  });
+
+  it('never loses a character to its formulas, and is cut in linear time', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('$', '\\', '(', ')', '[', ']', '{', '}', 'a', ' ', '\n') }),
+        (text) => {
+          const kept = piecesOf(text).map((piece) => (piece.kind === 'text' ? piece.text : piece.source));
+          expect(kept.join('')).toBe(text);
+        },
+      ),
+    );
+    for (const hostile of ['$a ', '\\(', '\\[', '$$a', '\\boxed{', '\\boxed{{a}'])
+      expect(piecesOf(hostile.repeat(20_000)).length).toBeGreaterThan(0);
+  }, 20_000);
 });
 
 describe('a list of a million rows', () => {

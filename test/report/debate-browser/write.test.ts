@@ -12,22 +12,30 @@ import { experimentAt } from '../../support/places.ts';
 import { writeLongExperiment } from '../long-experiment.ts';
 
 const questions = 250;
+const trainingQuestions = 40;
 const evaluations = [0, 1, 2].map((iteration) => ({ iteration, questions }));
+const trained = [1, 2].map((iteration) => ({ iteration, questions: trainingQuestions }));
 
 describe('the browser of a finished experiment’s debates', () => {
   let folder: string;
   let html: string;
   let library: Library;
+  let heldOut: Library['entries'];
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'colloquy-debates-'));
-    await writeLongExperiment(folder, { questions, iterations: 2, summarize: true });
+    await writeLongExperiment(folder, { questions, trainingQuestions, iterations: 2, summarize: true });
     html = await written();
     library = await openLibrary(blocksOf(html));
+    heldOut = library.entries.filter(({ set }) => set === 'heldout');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const written = async (mostBytes?: number): Promise<string> => {
-    await writeDebateBrowser(experimentAt(folder), { name: 'long', evaluations, summarize: true }, mostBytes);
+    await writeDebateBrowser(
+      experimentAt(folder),
+      { name: 'long', evaluations, trained, summarize: true },
+      mostBytes,
+    );
     return readFile(join(folder, 'debates.html'), 'utf8');
   };
 
@@ -36,7 +44,7 @@ describe('the browser of a finished experiment’s debates', () => {
     for (const iteration of [0, 1, 2]) {
       const rows: DebateRow[] = [];
       for await (const row of readDebates(experimentAt(folder).debates(iteration, 'heldout'))) rows.push(row);
-      const entries = library.entries.filter((entry) => entry.iteration === iteration);
+      const entries = heldOut.filter((entry) => entry.iteration === iteration);
       expect(entries.map(({ id }) => id)).toEqual(rows.map(({ question }) => question.id));
       for (const [index, { block, line }] of entries.entries()) {
         const debate = (await library.readBlock(block))[line]!;
@@ -44,6 +52,9 @@ describe('the browser of a finished experiment’s debates', () => {
         expect(debate.question).toBe(row.question.text);
         expect(debate.rounds.map((turns) => turns.map(({ response }) => response))).toEqual(
           [1, 3].map((at) => row.dialogues.map((dialogue) => dialogue[at]!.content)),
+        );
+        expect(debate.rounds[0]!.map(({ shown }) => shown)).toEqual(
+          row.dialogues.map((dialogue) => ({ text: dialogue[0]!.content, kind: 'prompt' })),
         );
         expect(debate.rounds[1]!.map(({ shown }) => shown?.text)).toEqual(
           row.dialogues.map((dialogue) => dialogue[2]!.content),
@@ -53,9 +64,27 @@ describe('the browser of a finished experiment’s debates', () => {
     }
   });
 
+  it('has every debate on training questions, each answer beside the consensus and none beside a gold answer', async () => {
+    const entries = library.entries.filter(({ set }) => set === 'train');
+    expect(entries.map(({ iteration }) => iteration)).toEqual([
+      ...Array<number>(trainingQuestions).fill(1),
+      ...Array<number>(trainingQuestions).fill(2),
+    ]);
+    for (const { block, line, gold, outcome } of entries) {
+      const debate = (await library.readBlock(block))[line]!;
+      expect([gold, outcome, debate.gold, debate.first.correct, debate.last.correct]).toEqual(
+        Array<null>(5).fill(null),
+      );
+      const winners = debate.rounds[1]!.filter(
+        ({ answer }) => answer !== null && answer === debate.last.answer,
+      );
+      expect(winners.map(({ verdict }) => verdict)).toEqual(winners.map(() => 'agrees'));
+    }
+  });
+
   it('counts as many debates saved and spoilt as the outcomes do', async () => {
     const outcomes = await readRows(experimentAt(folder).outcomes(2), outcomeSchema);
-    const ofLast = library.entries.filter(({ iteration }) => iteration === 2);
+    const ofLast = heldOut.filter(({ iteration }) => iteration === 2);
     const saved = outcomes.filter(({ majority, debate }) => !majority.correct && debate.correct);
     const spoilt = outcomes.filter(({ majority, debate }) => majority.correct && !debate.correct);
     expect(saved.length).toBeGreaterThan(0);
@@ -70,12 +99,13 @@ describe('the browser of a finished experiment’s debates', () => {
 
   it('finds a text in the debates that say it, block after block', async () => {
     const steps = [];
-    for await (const step of search('CANNOT say', library.entries, library.readBlock)) steps.push(step);
+    for await (const step of search('CANNOT say', heldOut, library.readBlock)) steps.push(step);
     expect(steps.length).toBeGreaterThan(1);
     expect(steps.map(({ done }) => done)).toEqual(steps.map((_, index) => index + 1));
     // The made-up responses say so where they give no answer.
-    expect(steps.flatMap(({ found }) => found)).toEqual(
-      library.entries.filter(({ unparsable }) => unparsable),
+    const found = new Set(steps.flatMap((step) => step.found));
+    expect(heldOut.filter((entry) => found.has(entry))).toEqual(
+      heldOut.filter(({ unparsable }) => unparsable),
     );
   });
 
@@ -105,8 +135,10 @@ describe('the browser of a finished experiment’s debates', () => {
   });
 
   it('ends at its bound with the newest and the base first, and says what is cut', async () => {
-    // Less than half of it: one iteration, and a part of another.
-    const cut = await openLibrary(blocksOf(await written(html.length * 0.45)));
+    // Less than half of its debates: one iteration, and a part of another.
+    const blocks = blocksOf(html);
+    const packed = [...blocks.entries, ...blocks.debates.map((text) => text())].join('').length;
+    const cut = await openLibrary(blocksOf(await written(packed * 0.45)));
     const taken = [0, 1, 2].map((each) => cut.entries.filter(({ iteration }) => iteration === each).length);
     expect(taken[2]).toBe(questions);
     expect(taken[0]).toBeGreaterThan(0);
@@ -115,6 +147,8 @@ describe('the browser of a finished experiment’s debates', () => {
     expect(cut.about.missing).toEqual([
       expect.stringMatching(`^base: ${taken[0]} of ${questions} debates. The file ends at`),
       expect.stringMatching(`^iteration 1: 0 of ${questions} debates. The file ends at`),
+      expect.stringMatching(`^iteration 2, training questions: 0 of ${trainingQuestions} debates. The file`),
+      expect.stringMatching(`^iteration 1, training questions: 0 of ${trainingQuestions} debates. The file`),
     ]);
     for (const { block, line } of cut.entries) expect((await cut.readBlock(block))[line]).toBeDefined();
   });
@@ -126,7 +160,8 @@ describe('the browser of a finished experiment’s debates', () => {
     const outcomes = join(folder, 'iteration-2', 'outcomes.jsonl.ref.json');
     const seal = await readFile(outcomes);
     await rm(outcomes);
-    const { entries, about } = await openLibrary(blocksOf(await written()));
+    const { entries: all, about } = await openLibrary(blocksOf(await written()));
+    const entries = all.filter(({ set }) => set === 'heldout');
     expect(entries.filter(({ iteration }) => iteration === 0)).toHaveLength(questions);
     expect(entries.filter(({ iteration }) => iteration === 1)).toHaveLength(100);
     expect(about.missing).toEqual([

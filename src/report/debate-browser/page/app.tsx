@@ -13,10 +13,12 @@ export function App({ library }: { library: Library }) {
   const { about, entries } = library;
   const { selected, select } = useSelection(entries);
   const [filter, setFilter] = useState<Filter>(() => ({
+    set: selected?.set ?? 'heldout',
     iteration: selected?.iteration ?? about.iterations.at(-1) ?? null,
     outcomes: [],
     tied: false,
     unparsable: false,
+    cutOff: false,
     agreement: 'any',
   }));
   const [query, setQuery] = useState('');

@@ -5,6 +5,8 @@ const signs = {
   right: { sign: '✓', label: 'right' },
   wrong: { sign: '✗', label: 'wrong' },
   unknown: { sign: '?', label: 'not graded' },
+  agrees: { sign: '=', label: 'equals the consensus' },
+  differs: { sign: '≠', label: 'differs from the consensus' },
 } as const satisfies Record<Verdict, object>;
 
 /** An answer and whether it is right, by a sign as well as by a colour. */
@@ -29,7 +31,8 @@ const chips = {
 } as const satisfies Record<DebateOutcome, object>;
 
 /** What the debate did to the first vote, by a sign and a word as well as by a colour. */
-export function OutcomeChip({ outcome }: { outcome: DebateOutcome }) {
+export function OutcomeChip({ outcome }: { outcome: DebateOutcome | null }) {
+  if (outcome === null) return <span class="chip">training</span>;
   const { tone, label } = chips[outcome];
   return <span class={`chip ${tone}`}>{label}</span>;
 }

@@ -2,7 +2,7 @@
 import type { RefObject } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { count, evaluationName } from '../../../text/figures.ts';
-import type { DebateEntry, DebateOutcome } from '../browsed-debate.ts';
+import type { BrowsedSet, DebateEntry, DebateOutcome } from '../browsed-debate.ts';
 
 const outcomes: readonly { value: DebateOutcome; label: string; hint: string }[] = [
   { value: 'saved', label: 'Saved', hint: 'The first vote was wrong, the debate right' },
@@ -13,7 +13,16 @@ const outcomes: readonly { value: DebateOutcome; label: string; hint: string }[]
 const flags = [
   { value: 'tied', label: 'Tie', hint: 'Several answers had the most votes at the end' },
   { value: 'unparsable', label: 'Unparsable', hint: 'A response had no answer that could be read' },
+  {
+    value: 'cutOff',
+    label: 'Cut off',
+    hint: 'A response ended at max_tokens, not where the model would have ended it',
+  },
 ] as const;
+const sets: readonly { value: BrowsedSet; label: string }[] = [
+  { value: 'heldout', label: 'Held-out questions' },
+  { value: 'train', label: 'Training questions' },
+];
 const agreements: readonly { value: Agreement; label: string }[] = [
   { value: 'any', label: 'Agreeing or not' },
   { value: 'agreed', label: 'Agreed all along' },
@@ -50,6 +59,19 @@ export function FilterBar(props: FilterBarProps) {
         onInput={(event) => setQuery(event.currentTarget.value)}
       />
       <div class="choices">
+        {entries.some(({ set }) => set === 'train') && (
+          <select
+            aria-label="Questions"
+            value={filter.set}
+            onChange={({ currentTarget: { value } }) =>
+              setFilter({ ...filter, set: value === 'train' ? 'train' : 'heldout', outcomes: [] })
+            }
+          >
+            {sets.map(({ value, label }) => (
+              <option value={value}>{label}</option>
+            ))}
+          </select>
+        )}
         <select
           aria-label="Iteration"
           value={String(filter.iteration)}
@@ -80,7 +102,7 @@ export function FilterBar(props: FilterBarProps) {
         </select>
       </div>
       <div class="toggles" role="group" aria-label="What the debate did">
-        {outcomes.map(({ value, label, hint }) => (
+        {(filter.set === 'heldout' ? outcomes : []).map(({ value, label, hint }) => (
           <Toggle
             {...{ label, hint, tone: value, amount: counts[value], on: filter.outcomes.includes(value) }}
             onToggle={() => setFilter({ ...filter, outcomes: toggled(value) })}
@@ -116,12 +138,14 @@ function Toggle({ label, hint, tone, amount, on, onToggle }: ToggleProps) {
 
 /** Which debates are listed. */
 export type Filter = {
+  readonly set: BrowsedSet;
   /** Null for all iterations. */
   readonly iteration: number | null;
   /** Any of these; all outcomes when it is empty. */
   readonly outcomes: readonly DebateOutcome[];
   readonly tied: boolean;
   readonly unparsable: boolean;
+  readonly cutOff: boolean;
   readonly agreement: Agreement;
 };
 /** Whether the agents' answers differed after round 1, still at the end, or never. */
@@ -129,10 +153,12 @@ export type Agreement = 'any' | 'agreed' | 'differed' | 'differed-to-the-end';
 
 export function passes(entry: DebateEntry, filter: Filter): boolean {
   return (
+    entry.set === filter.set &&
     (filter.iteration === null || entry.iteration === filter.iteration) &&
-    (filter.outcomes.length === 0 || filter.outcomes.includes(entry.outcome)) &&
+    (filter.outcomes.length === 0 || (entry.outcome !== null && filter.outcomes.includes(entry.outcome))) &&
     (!filter.tied || entry.tied) &&
     (!filter.unparsable || entry.unparsable) &&
+    (!filter.cutOff || entry.cutOff) &&
     agrees(entry, filter.agreement)
   );
 }
@@ -152,16 +178,17 @@ function agrees(entry: DebateEntry, agreement: Agreement): boolean {
   }
 }
 
-export type FilterCounts = Readonly<Record<DebateOutcome | 'tied' | 'unparsable', number>>;
+export type FilterCounts = Readonly<Record<DebateOutcome | 'tied' | 'unparsable' | 'cutOff', number>>;
 
 /** How many debates each choice would list while the other choices stay the same. */
 export function filterCounts(entries: readonly DebateEntry[], filter: Filter): FilterCounts {
-  const counts = { saved: 0, spoilt: 0, right: 0, wrong: 0, tied: 0, unparsable: 0 };
+  const counts = { saved: 0, spoilt: 0, right: 0, wrong: 0, tied: 0, unparsable: 0, cutOff: 0 };
   const ofAnyOutcome: Filter = { ...filter, outcomes: [] };
   for (const entry of entries) {
-    if (passes(entry, ofAnyOutcome)) counts[entry.outcome] += 1;
+    if (entry.outcome !== null && passes(entry, ofAnyOutcome)) counts[entry.outcome] += 1;
     if (entry.tied && passes(entry, filter)) counts.tied += 1;
     if (entry.unparsable && passes(entry, filter)) counts.unparsable += 1;
+    if (entry.cutOff && passes(entry, filter)) counts.cutOff += 1;
   }
   return counts;
 }

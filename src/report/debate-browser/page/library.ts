@@ -62,7 +62,7 @@ export type SearchStep = {
 
 /**
  * Searches the questions and all responses of the given debates for a text, ignoring case, block after block. What agents were shown is
- * searched only where it is a summary: otherwise it repeats the others' responses.
+ * searched only where it is a summary: otherwise it repeats the question or the others' responses.
  *
  * @param readBlock the debates of a block
  */
@@ -101,9 +101,9 @@ function textsOf({ id }: DebateEntry, { question, gold, rounds }: BrowsedDebate)
     .flatMap(({ shown, response, answer }) => [
       response,
       ...(answer === null ? [] : [answer]),
-      ...(shown?.summary === true ? [shown.text] : []),
+      ...(shown?.kind === 'summary' ? [shown.text] : []),
     ]);
-  return [id, question, gold, ...said];
+  return [id, question, gold ?? '', ...said];
 }
 
 function holds(text: string, needle: string): boolean {

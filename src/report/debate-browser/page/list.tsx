@@ -65,7 +65,7 @@ type RowProps = {
 };
 
 function Row({ entry, place, of, selected, onSelect }: RowProps) {
-  const { id, iteration, question, gold, first, last, outcome, tied, unparsable } = entry;
+  const { id, iteration, question, gold, first, last, outcome, tied, unparsable, cutOff } = entry;
   return (
     <div
       class="row"
@@ -81,13 +81,14 @@ function Row({ entry, place, of, selected, onSelect }: RowProps) {
         <OutcomeChip outcome={outcome} />
         {tied && <span class="chip tied">tie</span>}
         {unparsable && <span class="chip">unparsable</span>}
+        {cutOff && <span class="chip tied">cut off</span>}
         <span class="place">
           {id} · {evaluationName(iteration)}
         </span>
       </div>
       <div class="asked">{question}</div>
       <div class="votes">
-        gold {gold} · vote {first ?? 'none'} → {last ?? 'none'}
+        {gold === null ? '' : `gold ${gold} · `}vote {first ?? 'none'} → {last ?? 'none'}
       </div>
     </div>
   );

@@ -1,0 +1,294 @@
+/**
+ * What makes a result worth less than it looks? The one list of warnings: the terminal, `colloquy status`, Temporal's UI, the report and
+ * result.json all show it.
+ */
+import { guardPower } from '../../algorithm/measures/guard.ts';
+import { didMove, leastMove } from '../../algorithm/training-steps.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { ExperimentResult, Warning } from '../../store/records/result.ts';
+import { count, counted, listed, percent } from '../../text/figures.ts';
+
+type Iteration = ExperimentResult['iterations'][number];
+
+/** Counts of the answers to held-out questions. */
+export type HeldOutAnswers = Pick<ExperimentResult['evaluations'][number], 'cutOff'> & {
+  /** 0 is the base model. */
+  readonly iteration: number;
+  /** How many could not be read; undefined in records of older versions. */
+  readonly unreadable?: { readonly answers: number; readonly of: number } | undefined;
+};
+
+/** What is known of an experiment: of a running one less than of a finished one. */
+export type RunFacts = {
+  readonly config: ExperimentConfig;
+  /** How many held-out questions there are. */
+  readonly heldOut: number;
+  readonly iterations: readonly Iteration[];
+  readonly evaluations: readonly HeldOutAnswers[];
+};
+
+/** All warnings about an experiment, the gravest first; none about one that went well. */
+export function warningsOf(facts: RunFacts): Warning[] {
+  return [
+    ...embeddedModel(facts),
+    ...cutOff(facts),
+    ...unreadable(facts),
+    ...notTrained(facts),
+    ...didNotMove(facts),
+    ...tooLong(facts),
+    ...oneVote(facts),
+    ...correctedUnused(facts),
+    ...smallGuard(facts),
+    ...smallSample(facts),
+  ];
+}
+
+/** A share that is not noise any more. */
+const noticeable = 0.05;
+
+/** Whether an experiment's model is the embedded one. */
+export function isEmbedded({ model }: Pick<ExperimentConfig, 'model'>): boolean {
+  return /(^|[\\/])tiny-arithmetic[\\/]?$/.test(model.model_name_or_path);
+}
+
+/** The embedded model has learnt nothing but arithmetic in a notation of its own. */
+function embeddedModel({ config }: RunFacts): Warning[] {
+  if (!isEmbedded(config)) return [];
+  const remedy =
+    'Name a model that can answer them: model.endpoint and model.model_name_or_path (README, "Your own server").';
+  const others = [
+    ...(config.task.kind === 'arithmetic' ? [] : [`the task is ${config.task.kind}`]),
+    ...Object.entries(config.transfer).flatMap(([name, { kind }]) =>
+      kind === 'arithmetic' ? [] : [`${name} in transfer is ${kind}`],
+    ),
+  ];
+  const prompts =
+    config.prompts === 'terse'
+      ? []
+      : [
+          warning(
+            'embedded model',
+            `The embedded model does not understand English, and the prompts are \`${config.prompts}\`.`,
+            'Set prompts: terse, or name another model.',
+          ),
+        ];
+  return others.length === 0
+    ? prompts
+    : [
+        warning(
+          'embedded model',
+          `The embedded model only knows arithmetic, but ${listed(others)}: its answers mean nothing there.`,
+          remedy,
+        ),
+      ];
+}
+
+function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
+  const share = (where: string, { responses }: HeldOutAnswers['cutOff']): Share => ({
+    where,
+    count: responses.cut,
+    of: responses.of,
+  });
+  const places = [
+    ...evaluations.map((each) => share(heldOutOf(each.iteration), each.cutOff)),
+    ...iterations.map((each) => share(`training questions of iteration ${each.iteration}`, each.cutOff)),
+  ];
+  return shareWarning('cut off', places, {
+    says: (shares) => `Answers that were cut off before they ended: ${shares}.`,
+    remedy: `Raise sampling.max_tokens (it is ${count(config.sampling.max_tokens)}), or take a model that answers more briefly.`,
+  });
+}
+
+function unreadable({ config, iterations, evaluations }: RunFacts): Warning[] {
+  const training = iterations.map(({ iteration, consensus }) => ({
+    where: `training questions of iteration ${iteration}`,
+    count: consensus.unparsableAnswers,
+    of: consensus.answers ?? consensus.questions * config.agents * config.rounds,
+  }));
+  const heldOut = evaluations.flatMap(({ iteration, unreadable: found }) =>
+    found === undefined ? [] : [{ where: heldOutOf(iteration), count: found.answers, of: found.of }],
+  );
+  return shareWarning('unreadable', [...heldOut, ...training], {
+    says: (shares) => `Answers that could not be read, and so have no vote: ${shares}.`,
+    remedy:
+      'Read a few with `colloquy show`: the model may not give its answer as the prompt asks, or be cut off before it does.',
+  });
+}
+
+/** The models that learnt nothing in an iteration, with the reason for each role. */
+function notTrained({ iterations, config }: RunFacts): Warning[] {
+  const idle = iterations.flatMap((each) => {
+    const without = each.fineTunes.filter(({ model }) => model === null);
+    return without.length === 0 ? [] : [{ ...each, without }];
+  });
+  if (idle.length === 0) return [];
+  const lines = idle.map(({ iteration, fineTunes, without, consensus, datasets }) => {
+    const roles = [...new Set(without.map(({ role }) => role))];
+    const reasons = roles.map((role) => {
+      const agents = without.filter((each) => each.role === role).map(({ agent }) => agent);
+      const built = datasets.filter((each) => each.role === role && agents.includes(each.agents[0] ?? 0));
+      return `${role} (${agents.length === 1 ? 'agent' : 'agents'} ${listed(agents.map(String))}): ${whyEmpty(consensus, built)}`;
+    });
+    return `${without.length} of ${fineTunes.length} in iteration ${iteration}: ${reasons.join('; ')}`;
+  });
+  const remedy =
+    config.min_votes > 1
+      ? 'Ask more training questions (task.train_size), or let min_votes be smaller.'
+      : 'Ask more training questions (task.train_size).';
+  return [warning('not trained', `Models that learnt nothing: ${few(lines)}.`, remedy)];
+}
+
+function whyEmpty(
+  { questions, withoutLabel }: Iteration['consensus'],
+  datasets: readonly Iteration['datasets'][number][],
+): string {
+  if (questions === withoutLabel) return `none of the ${count(questions)} questions had a label`;
+  const cut = sum(datasets.map((each) => each.cut));
+  if (cut > 0)
+    return `the ${counted(cut, 'answer')} that equalled a label ${cut === 1 ? 'was' : 'were'} cut off`;
+  const parts = datasets.flatMap((each) => Object.entries(each.parts));
+  const missing = [...new Set(parts.map(([name]) => name))].filter((name) =>
+    parts.some(([each, { available }]) => each === name && available === 0),
+  );
+  return missing.length > 0 ? `there was no ${listed(missing)} dialogue` : 'no answer equalled a label';
+}
+
+/** The models that a fine-tune left where they were. */
+function didNotMove({ config, iterations }: RunFacts): Warning[] {
+  const lines = iterations.flatMap(({ iteration, fineTunes }) => {
+    const still = fineTunes.filter(({ moved }) => didMove(moved) === false);
+    const farthest = Math.max(...still.map(({ moved }) => moved?.klPerToken ?? 0));
+    return still.length === 0
+      ? []
+      : [
+          `${still.length} of ${fineTunes.length} in iteration ${iteration} (at most ${farthest.toExponential(1)} nats a token, less than ${leastMove})`,
+        ];
+  });
+  if (lines.length === 0) return [];
+  const remedy =
+    `Raise fine_tune.learning_rate (it is ${config.fine_tune.learning_rate}; LoRA learns at about 2e-4), ` +
+    'or have more optimiser steps: fewer rows in a step, more epochs or more training questions.';
+  return [warning('did not move', `Models that were trained and did not move: ${few(lines)}.`, remedy)];
+}
+
+function tooLong({ config, iterations }: RunFacts): Warning[] {
+  const places = iterations.map(({ iteration, fineTunes }) => ({
+    where: `iteration ${iteration}`,
+    count: sum(fineTunes.map(({ droppedRows }) => droppedRows)),
+    of: sum(fineTunes.map(({ rows }) => rows)),
+  }));
+  return shareWarning('too long', places, {
+    says: (shares) => `Rows that were left out of training because they are too long: ${shares}.`,
+    remedy: `Raise fine_tune.max_length (it is ${count(config.fine_tune.max_length)} tokens), or let answers be shorter (sampling.max_tokens).`,
+  });
+}
+
+/** A label of one vote is an answer that no other agent gave. */
+function oneVote({ config, iterations }: RunFacts): Warning[] {
+  if (config.agents === 1 || config.label_source === 'gold') return [];
+  const places = iterations.map(({ iteration, consensus }) => ({
+    where: `iteration ${iteration}`,
+    count: consensus.oneVote ?? 0,
+    of: consensus.questions - consensus.withoutLabel,
+  }));
+  return shareWarning('one vote', places, {
+    says: (shares) => `Labels with one vote, drawn among answers on which no two agents agreed: ${shares}.`,
+    remedy: 'Set min_votes: 2, so that nothing is learnt from such questions.',
+  });
+}
+
+function correctedUnused({ iterations }: RunFacts): Warning[] {
+  const places = iterations.map(({ iteration, datasets }) => {
+    const corrected = datasets.flatMap(({ parts }) => parts['corrected'] ?? []);
+    const available = sum(corrected.map((each) => each.available));
+    return {
+      where: `iteration ${iteration}`,
+      count: available - sum(corrected.map(({ used }) => used)),
+      of: available,
+    };
+  });
+  return shareWarning('corrected unused', places, {
+    says: (shares) => `Corrected dialogues from which no critic learnt: ${shares}.`,
+    remedy:
+      'critic_weight is the share of corrected dialogues in a critic dataset: a greater one uses more of them, and critic_mixture: weight uses all.',
+    least: 0.2,
+  });
+}
+
+function smallGuard({ config: { carry_over: night }, heldOut }: RunFacts): Warning[] {
+  if (night === undefined || heldOut === 0) return [];
+  const { falseRejection } = guardPower(heldOut, night.max_drop);
+  return falseRejection < 0.15
+    ? []
+    : [warning('small guard', guardInWords(heldOut, night.max_drop), moreHeldOut)];
+}
+
+const moreHeldOut = 'Hold out more questions (task.test_size).';
+
+/** What the guard of a series can tell from its held-out questions, as sentences. */
+export function guardInWords(heldOut: number, maxDrop: number): string {
+  const { oneQuestion, falseRejection, detectable } = guardPower(heldOut, maxDrop);
+  return (
+    `With ${counted(heldOut, 'held-out question')} one question is ${inPoints(oneQuestion)} points, and max_drop is ${inPoints(maxDrop)}: ` +
+    `about ${Math.round(100 * falseRejection)} % of nights that change nothing would be rejected by chance, and only a loss of ` +
+    `${inPoints(detectable)} points or more is found in four of five nights (if a fifth of the answers differ from night to night by chance).`
+  );
+}
+
+function smallSample({ heldOut }: RunFacts): Warning[] {
+  if (heldOut === 0 || heldOut >= enoughHeldOut) return [];
+  // 1.96 standard deviations of the difference on the same questions: see guardPower.
+  const { deviation } = guardPower(heldOut, 0);
+  const says = `There are only ${counted(heldOut, 'held-out question')}: a difference of less than about ${Math.round(196 * deviation)} points between two evaluations may be chance.`;
+  return [warning('small sample', says, moreHeldOut)];
+}
+
+const enoughHeldOut = 100;
+
+type Share = { readonly where: string; readonly count: number; readonly of: number };
+
+/** One warning for all the places where a share is noticeable. */
+function shareWarning(
+  kind: Warning['kind'],
+  places: readonly Share[],
+  {
+    says,
+    remedy,
+    least = noticeable,
+  }: {
+    readonly says: (shares: string) => string;
+    readonly remedy: string;
+    readonly least?: number;
+  },
+): Warning[] {
+  const found = places.filter((each) => each.of > 0 && each.count / each.of >= least);
+  if (found.length === 0) return [];
+  const shares = found.map(
+    ({ where, count: part, of }) => `${count(part)} of ${count(of)} (${percent(part / of)}), ${where}`,
+  );
+  return [warning(kind, says(few(shares)), remedy)];
+}
+
+function warning(kind: Warning['kind'], says: string, remedy: string): Warning {
+  return { kind, says, remedy };
+}
+
+function heldOutOf(iteration: number): string {
+  return `held-out questions, ${iteration === 0 ? 'base model' : `after iteration ${iteration}`}`;
+}
+
+const mostPlaces = 3;
+
+/** The first few; what is behind them is counted. */
+function few(items: readonly string[]): string {
+  const more = items.length - mostPlaces;
+  return [...items.slice(0, mostPlaces), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+function inPoints(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,44 @@
+import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { ArtifactDamaged } from '../../store/errors.ts';
+import { readDocument, requireDocument } from '../../store/files/documents.ts';
+import type { Warning } from '../../store/records/result.ts';
+import { evaluationRecordSchema, iterationRecordSchema } from '../../store/records/rows.ts';
+import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
+import { warningsOf } from '../findings/warnings.ts';
+
+/**
+ * The warnings about an experiment as far as it has come. A damaged record counts as missing: the step that needs it makes it again.
+ *
+ * @param upTo the last iteration that counts; 0 is the base model
+ * @throws ArtifactMissing, ArtifactDamaged when its config is not whole
+ */
+export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Promise<Warning[]> {
+  const config: ExperimentConfig = await requireDocument(files.config, experimentConfigSchema);
+  const begun = (await begunIterations(files)).filter((iteration) => iteration <= upTo);
+  const records = await Promise.all(
+    begun.map((each) => orNull(readDocument(files.record(each), iterationRecordSchema))),
+  );
+  const evaluated = await Promise.all(
+    begun.map((each) => orNull(readDocument(files.evaluation(each), evaluationRecordSchema))),
+  );
+  const evaluations = evaluated.filter((each) => each !== null);
+  return warningsOf({
+    config,
+    heldOut: evaluations[0]?.evaluation.questions ?? 0,
+    iterations: records.filter((each) => each !== null),
+    evaluations: evaluations.map(({ evaluation, unreadable }) => ({
+      iteration: evaluation.iteration,
+      cutOff: evaluation.cutOff,
+      unreadable,
+    })),
+  });
+}
+
+async function orNull<Value>(read: Promise<Value | null>): Promise<Value | null> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof ArtifactDamaged) return null;
+    throw error;
+  }
+}
