@@ -30,11 +30,13 @@ def main() -> int:
     import torch
 
     from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
+    from colloquy_engine.protocol.server_messages import ServerRefuses
 
     torch.set_num_threads(options.threads or default_threads())
     try:
         model = load_base_model(options.model, options.dtype)
     except ModelNotServable as error:
+        protocol.emit(ServerRefuses(message=str(error)))
         print(error, file=sys.stderr)
         return 2
     return asyncio.run(_serve(options, model, protocol))

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<user>' if message.role == 'user' else '<assistant>' }}"
@@ -32,6 +32,27 @@ def make_tiny_llama(directory: Path, hidden: int = 32, layers: int = 2, heads: i
         pad_token_id=0,
     )
     LlamaForCausalLM(config).save_pretrained(directory)
+    return directory
+
+
+# What every family of decoder models calls by these names.
+_SIZES = {
+    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "max_position_embeddings": 256, "bos_token_id": None, "eos_token_id": 3, "pad_token_id": 0,
+}  # fmt: skip
+
+
+def make_family(directory: Path, family: str, **sizes) -> Path:
+    """Writes a random model of a family, by its name in transformers, and returns its directory."""
+    tokenizer = _tokenizer()
+    tokenizer.save_pretrained(directory)
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(family, **{"vocab_size": len(tokenizer)} | _SIZES | sizes)
+    network = AutoModelForCausalLM.from_config(config)
+    for parameter in network.parameters():
+        if parameter.ndim >= 2:  # as its family would begin, all logits would be nearly the same
+            parameter.data.normal_(0, 0.15)
+    network.save_pretrained(directory)
     return directory
 
 

@@ -1,14 +1,15 @@
 /** What the words of a command line mean: names, iterations, and the experiment or study of a config file with its overrides. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { InvalidConfig } from '../config/faults.ts';
-import { loadConfigFile } from '../config/load.ts';
+import { loadConfigFile, parseOverride, readYaml } from '../config/load.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
-import { requireOwnModel, resolveConfig } from '../config/resolve.ts';
-import { resolveStudy, type Study, studyPresetPath, studyPresets } from '../config/study.ts';
+import { otherNamesIn } from '../config/other-names.ts';
+import { presets, requireOwnModel, resolveConfig } from '../config/resolve.ts';
+import { resolveStudy, type Study, studyPresets } from '../config/study.ts';
 import { shellWord } from '../text/terminal-safe.ts';
 import { UsageError } from './errors.ts';
 
@@ -53,16 +54,29 @@ export type Experiment = {
 };
 
 /**
- * The experiment that a config file and its overrides describe.
+ * The experiment that a config and its overrides describe.
  *
+ * @param config a file, or the name of one in configs
  * @param overrides `key=value ...`
  * @throws InvalidConfig with every fault
  */
-export function experimentFromConfig(path: string, overrides: readonly string[]): Experiment {
-  const { name, input } = loadConfigFile(resolve(path), overrides);
-  const config = resolveConfig(input);
-  requireOwnModel(config);
-  return { name, input, config };
+export function experimentFromConfig(config: string, overrides: readonly string[]): Experiment {
+  const { name, input } = experimentInput(config, overrides);
+  const resolved = resolveConfig(input);
+  requireOwnModel(resolved);
+  return { name, input, config: resolved };
+}
+
+/** The name and the input of the experiment that a config and its overrides describe; the input is not checked. @throws InvalidConfig, UsageError */
+export function experimentInput(
+  config: string,
+  overrides: readonly string[],
+): ReturnType<typeof loadConfigFile> {
+  const path = configPath(config, 'experiment');
+  const loaded = loadConfigFile(path, overrides);
+  for (const each of [readYaml(path), ...overrides.map(parseOverride)].flatMap(otherNamesIn))
+    console.error(`${each.given} is taken as ${each.means}, its name here.`);
+  return loaded;
 }
 
 /**
@@ -76,17 +90,48 @@ export function studyFromConfig(
   config: string,
   overrides: readonly string[],
 ): { readonly name: string; readonly input: object; readonly study: Study } {
-  const { name, input } = loadConfigFile(studyPath(config), overrides, 'study');
+  const { name, input } = loadConfigFile(configPath(config, 'study'), overrides, 'study');
   return { name, input, study: resolveStudy(name, input) };
 }
 
-function studyPath(given: string): string {
-  if (existsSync(given) || extname(given) !== '') return resolve(given);
-  const preset = studyPresetPath(given);
-  if (preset !== undefined) return preset;
-  const names = studyPresets().map(({ name }) => name);
-  const message = `there is no such file, and no study of that name comes with Colloquy: ${names.join(', ')}; the nearest is ${closest(given, names)}`;
+/** The configs that come with Colloquy, and the command that takes them. */
+const kinds = {
+  experiment: { presets, command: 'run' },
+  study: { presets: studyPresets, command: 'study' },
+} as const;
+
+/**
+ * The path of a config: of the file that was named, or of the one with that name that comes with Colloquy.
+ *
+ * @throws UsageError when a setting stands in its place; InvalidConfig when there is none, naming the nearest
+ */
+function configPath(given: string, kind: keyof typeof kinds): string {
+  if (isFile(given)) return resolve(given);
+  const found = kinds[kind].presets().find(({ name }) => name === given);
+  if (found !== undefined) return found.path;
+  const other = kind === 'study' ? 'experiment' : 'study';
+  if (kinds[other].presets().some(({ name }) => name === given)) {
+    const article = other === 'study' ? 'a' : 'an';
+    throw new UsageError(
+      `"${given}" is ${article} ${other}: colloquy ${kinds[other].command} ${given}${kind === 'experiment' ? ', or --study where a command has it' : ''}.`,
+    );
+  }
+  if (/^[\w.]+=/.test(given))
+    throw new UsageError(
+      `"${given}" is a setting, and the config has to come first: a file, or one of ${namesOf(kind).join(', ')}.`,
+    );
+  if (extname(given) !== '' || existsSync(given)) return resolve(given);
+  const nearest = closest(given, namesOf(kind));
+  const message = `there is no such file, and no ${kind} of that name comes with Colloquy: ${namesOf(kind).join(', ')}; the nearest is ${nearest}`;
   throw new InvalidConfig([{ path: '', message }], given);
+}
+
+function namesOf(kind: keyof typeof kinds): string[] {
+  return kinds[kind].presets().map(({ name }) => name);
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
 }
 
 /** A command line that can be copied into a shell. */

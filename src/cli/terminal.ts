@@ -18,11 +18,44 @@ export function colours(stream: Stream = process.stdout) {
   return pc.createColors(wantsColours(stream));
 }
 
-/** Prints a table on stdout. */
-export function printTable(head: string[], rows: readonly string[][]): void {
-  const table = new Table({ head, style: { head: [], border: wantsColours() ? ['gray'] : [] } });
-  table.push(...rows);
-  console.log(table.toString());
+/** Prints a table on stdout, fitted to the terminal: see `tableFor`. */
+export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  console.log(tableFor(process.stdout.columns ?? Infinity, head, rows));
+}
+
+/**
+ * A table that is no wider than so many columns where that can be: the last columns are left out first, but never the first two, and then
+ * the first column is shortened. A pipe or a file has the whole table.
+ *
+ * @param head the most important columns first
+ */
+export function tableFor(
+  columns: number,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const widths = head.map((title, index) =>
+    Math.max(title.length, ...rows.map((row) => (row[index] ?? '').length)),
+  );
+  const width = (shown: number) => widths.slice(0, shown).reduce((sum, each) => sum + each + 3, 1);
+  let shown = head.length;
+  while (shown > 2 && width(shown) > columns) shown -= 1;
+  const longest = Math.max(8, (widths[0] ?? 0) - Math.max(0, width(shown) - columns));
+  const fitted = ([first = '', ...rest]: readonly string[]) => [
+    first.length > longest ? `${first.slice(0, longest - 1)}…` : first,
+    ...rest.slice(0, shown - 1),
+  ];
+  const table = new Table({
+    head: fitted(head),
+    style: { head: [], border: wantsColours() ? ['gray'] : [] },
+  });
+  table.push(...rows.map(fitted));
+  return table.toString();
+}
+
+/** Empties the terminal, so that what is printed next stands at its top; does nothing where there is none. */
+export function clearScreen(): void {
+  if (process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[3J\x1b[H');
 }
 
 /** Prints a value on stdout for programs, indented because people read it too. */

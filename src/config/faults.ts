@@ -2,6 +2,7 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
+import { ownName } from './other-names.ts';
 
 /** One thing that is wrong with a config. */
 export type ConfigFault = {
@@ -98,7 +99,11 @@ function unknownKey(
   // A key with the right name in the wrong place is nearer than another name in this place.
   const here = [...above, key].join('.');
   const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
-  const nearest = elsewhere ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
+  // Without the part of the path that both have.
+  const meant = root.properties === undefined ? undefined : ownName(key, Object.keys(root.properties));
+  const prefix = above.map((each) => `${each}.`).join('');
+  const known = meant?.startsWith(prefix) === true ? meant.slice(prefix.length) : meant;
+  const nearest = elsewhere ?? known ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
   return {
     path: here,
     message: nearest === undefined ? 'unknown key' : `unknown key; the nearest valid one is ${nearest}`,

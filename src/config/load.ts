@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
+import { withOwnNames } from './other-names.ts';
 
 /**
  * A config file (YAML or JSON) with `key=value` overrides on top of it. It is not checked: `resolveConfig` finds what is wrong with the
@@ -22,7 +23,8 @@ export function loadConfigFile(
 ): { name: string; input: Record<string, unknown> } {
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
   const over = resolveTaskPaths(process.cwd(), settingsOf(overrides));
-  const input = { ...mergeConfig(resolveTaskPaths(dirname(path), readYaml(path)), over) };
+  const own = resolveTaskPaths(dirname(path), withOwnNames(readYaml(path)));
+  const input = { ...mergeConfig(own, over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
   const name = typeof given === 'number' ? String(given) : given;
@@ -37,10 +39,11 @@ export function loadConfigFile(
 
 /** The settings that `key=value ...` name, not checked. @throws InvalidConfig */
 export function settingsOf(overrides: readonly string[]): ConfigInput {
-  return overrides.map(parseOverride).reduce(mergeConfig, {});
+  return overrides.map((each) => withOwnNames(parseOverride(each))).reduce(mergeConfig, {});
 }
 
-function parseOverride(override: string): ConfigInput {
+/** The config that one `key=value` of the command line is. @throws InvalidConfig */
+export function parseOverride(override: string): ConfigInput {
   const equals = override.indexOf('=');
   const keys = override.slice(0, Math.max(equals, 0)).split('.');
   if (keys.includes('')) {

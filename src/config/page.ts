@@ -149,6 +149,7 @@ export function contractJsonSchema(): object {
     },
     server_writes: {
       ServerReady: read(contract.serverReadySchema),
+      ServerRefuses: read(contract.serverRefusesSchema),
       ChatCompletion: read(contract.chatAnswerSchema.extend(contract.scoreAnswerSchema.shape)),
       ModelList: read(contract.modelListSchema),
       ErrorAnswer: read(contract.errorAnswerSchema),

@@ -7,6 +7,7 @@ import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.t
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { experimentNameSchema } from './names.ts';
+import { withOwnNames } from './other-names.ts';
 
 /**
  * The complete config of an input. The input's keys replace those of its `preset` (default: `quickstart`), which may name another
@@ -30,7 +31,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
     );
   }
   const { name, ...rest } = given;
-  const { settings, faults } = overPresets(rest, []);
+  const { settings, faults } = overPresets(withOwnNames(rest), []);
   const parsed = experimentConfigSchema.safeParse(settings);
   const all = [
     ...nameFaults(name),
@@ -81,7 +82,7 @@ function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: read
     return { settings, faults: [{ path: 'preset', message }] };
   }
   const { name: _, ...content } = readYaml(found.path);
-  const under = overPresets(content, [...chain, found.name]);
+  const under = overPresets(withOwnNames(content), [...chain, found.name]);
   return { settings: mergeConfig(under.settings, own), faults: under.faults };
 }
 
@@ -121,7 +122,7 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml']);
+const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml', 'scorers.yaml']);
 
 function firstComment(text: string): string {
   const comments = text

@@ -6,8 +6,9 @@ import { type MethodName, methodNames, methods } from '../algorithm/methods/meth
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, pathExists, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
+import { withOwnNames } from './other-names.ts';
 import { type Preset, presets, resolveConfig } from './resolve.ts';
 
 const labelRule =
@@ -48,12 +49,6 @@ const folder = join(projectRoot, 'configs', 'studies');
 /** The studies in `configs/studies/`, by name. */
 export function studyPresets(): Preset[] {
   return presets(folder);
-}
-
-/** The path of a study in `configs/studies/`; undefined when there is none with that name. */
-export function studyPresetPath(name: string): string | undefined {
-  const path = join(folder, `${name}.yaml`);
-  return /^[\w-]+$/.test(name) && pathExists(path) ? path : undefined;
 }
 
 /** One experiment of a study: a method, a column and a seed. */
@@ -144,11 +139,11 @@ function cellOf(
   method: MethodName,
   seed: number,
 ): StudyCell {
-  const shared = mergeConfig(settings, own);
+  const shared = mergeConfig(withOwnNames(settings), withOwnNames(own));
   // A shared setting does not apply to a method that fixes it: `iterations: 5` does not concern the base model.
   const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
   const input = {
-    ...mergeConfig(open, methodSettings[method] ?? {}),
+    ...mergeConfig(open, withOwnNames(methodSettings[method] ?? {})),
     method,
     seed,
     shared_answers: `${study}.${experiment}`,

@@ -1,5 +1,4 @@
 import type { Message } from '../algorithm/prompts.ts';
-import type { ExitStatus } from './process/process-group.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The worker's configuration has no endpoint of this name. Another worker may have one. */
@@ -119,31 +118,6 @@ export class EngineClosed extends ColloquyError {
   }
 }
 
-/** A supervised engine ended when it should not have; thrown once it has done so again and again, or cannot load its model. */
-export class EngineDied extends ColloquyError {
-  override name = 'EngineDied' as const;
-  readonly retryable = true;
-  readonly exitCode = exitCodes.failed;
-  readonly model: string;
-  readonly status: ExitStatus;
-  readonly logFile: string;
-
-  constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
-    const again = status.code === modelNotServable ? '' : ', not for the first time';
-    super(`The engine for ${model} ${howItEnded(status)}${again}. Its log (${logFile}) ends:\n${lastLines}`);
-    this.model = model;
-    this.status = status;
-    this.logFile = logFile;
-  }
-}
-
-export function howItEnded({ code, signal }: ExitStatus): string {
-  return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
-}
-
-/** The exit code of engine/serve.py when it cannot load the model: another start would say the same. */
-export const modelNotServable = 2;
-
 /** The server failed (status 5xx). Trying again may help. */
 export class EngineFailed extends ColloquyError {
   override name = 'EngineFailed' as const;
@@ -218,6 +192,22 @@ export class ModelNotServed extends ColloquyError {
     );
     this.model = model;
     this.served = served;
+  }
+}
+
+/** An answer came from other weights than those that the model's name stands for. */
+export class OtherWeights extends ColloquyError {
+  override name = 'OtherWeights' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+
+  constructor(url: string, model: string) {
+    super(
+      `${url} answered as ${model} with other weights than the experiment's. ` +
+        `Somebody loaded another model under this name, or its files changed; the answer is not used.`,
+    );
+    this.model = model;
   }
 }
 

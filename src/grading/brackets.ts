@@ -1,5 +1,11 @@
 /** Where do the brackets of a mathematical text open and close? All functions take time linear in the length of the text. */
 
+/** How normalised texts write the "or" between alternatives. */
+export const OR = '\u0006';
+
+/** What stands between the items of a normalised list. */
+export const ITEM_SEPARATORS = `,;${OR}`;
+
 /**
  * The parts of `text` between the separators that stand outside all brackets, braces and `\text{…}`.
  * Half-open intervals are balanced too, so any closing bracket closes any opening one. Null when the brackets do not balance.
@@ -80,10 +86,11 @@ export function braceArguments(text: string): string {
       const end = closingBracket(text, at + 5);
       result += text.slice(at, end < 0 ? text.length : end + 1);
       at = end < 0 ? text.length : end + 1;
-    } else if (text.startsWith('\\frac', at)) {
-      const top = argument(text, at + 5, 'token');
+    } else if (text.startsWith('\\frac', at) || /^\\binom(?![a-zA-Z])/.test(text.slice(at, at + 7))) {
+      const command = text.startsWith('\\frac', at) ? '\\frac' : '\\binom';
+      const top = argument(text, at + command.length, 'token');
       const bottom = argument(text, top.end, 'token');
-      result += `\\frac{${top.content}}{${bottom.content}}`;
+      result += `${command}{${top.content}}{${bottom.content}}`;
       at = bottom.end;
     } else if (text.startsWith('\\sqrt', at)) {
       const degree = /^\s*\[([^[\]]{1,40})\]/.exec(text.slice(at + 5, at + 60));

@@ -25,12 +25,16 @@ export function compareChoices(a: string, b: string): Equality {
   const [choice, other] = left === null ? [right, a] : [left, b];
   const letter = letterAlone(other);
   if (choice === null) return false;
+  // "A cat" may be the choice A.
+  if (/^A\s/.test(other) && choice.letter !== 'A') return choice.text.trim() === other.trim();
   return letter === null ? anyOf([compare(choice.text, other), compare(a, b)]) : letter === choice.letter;
 }
 
 const COMMAND = String.raw`\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox)\s*\{`;
-/** A letter that is a label: in brackets, before a bracket, or before a full stop or a colon that a blank follows. */
-const LABEL = String.raw`(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=\s)))`;
+/**
+ * A letter that is a label: in brackets, before a bracket, before a full stop or a colon that a blank follows, or before a dash and words.
+ */
+const LABEL = String.raw`(?:(?:[Oo]ption|[Cc]hoice)\s+)?(?:\(([A-J])\)|\[([A-J])\]|([A-J])(?:\)|[.:](?=\s)|\s+[-–—](?=\s+[A-Za-z][a-z]{2})))`;
 const LABELLED = new RegExp(String.raw`^(?:${COMMAND}\s*${LABEL}\s*\}|${LABEL})\s+(\S.*)$`, 's');
 const LABELLED_IN_TEXT = new RegExp(String.raw`^(${COMMAND})\s*${LABEL}\s+(\S[^{}]*\})$`, 's');
 /** An operator after a letter shows that the letter belongs to a formula and is not a label: `(A) \cup (B)`. */
@@ -40,18 +44,18 @@ const OPERATOR =
 const ANOTHER = /(?:^|[\s,;{])(?:\([A-J]\)|[A-J]\))/;
 
 function parseChoice(answer: string): Choice | null {
-  if (!/[A-J][).:]/.test(answer.slice(0, 40))) return null;
+  if (!/[A-J](?:[).:\]]|\s+[-–—])/.test(answer.slice(0, 40))) return null;
   const plain = withoutMarks(answer);
   const inside = LABELLED_IN_TEXT.exec(plain);
   const found = inside === null ? LABELLED.exec(plain) : null;
-  const letter = inside?.[2] ?? inside?.[3] ?? found?.slice(1, 5).find((part) => part !== undefined);
-  const text = inside === null ? found?.[5] : `${inside[1]}${inside[4]}`;
+  const letter = (inside?.slice(2, 5) ?? found?.slice(1, 7))?.find((part) => part !== undefined);
+  const text = inside === null ? found?.[7] : `${inside[1]}${inside[5]}`;
   if (letter === undefined || text === undefined || OPERATOR.test(text) || ANOTHER.test(text)) return null;
   return { letter, text };
 }
 
 const ALONE = new RegExp(
-  String.raw`^(?:(?:option|choice)\s+)?(?:${COMMAND}\s*)?\(?([A-Ja-j])\)?[.:]?\s*\}?[.:]?$`,
+  String.raw`^(?:(?:option|choice)\s+)?(?:${COMMAND}\s*)?[([{<]?([A-Ja-j])[)\]}>]?[.:]?\s*\}?[.:]?$`,
   'i',
 );
 

@@ -1,13 +1,15 @@
 /** When are two answers equal? The order of the rules is that of docs/grading.md. */
-import { enclosed, splitTopLevel } from './brackets.ts';
+import { enclosed, ITEM_SEPARATORS, splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
 import type { Equality } from './equality.ts';
+import { sameTerms } from './formula.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
 import { wordKey } from './plain-words.ts';
 import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
 import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
-import { splitUnit } from './units.ts';
+import { type Quantity, splitUnit } from './quantity.ts';
+import { sameUnit } from './units.ts';
 
 const DEEPEST = 8;
 
@@ -30,10 +32,8 @@ export function compareNormalised(left: string, right: string, depth = 0): Equal
   if (left === right) return true;
   const words = compareWords(left, right);
   if (words !== null) return words;
-
-  const one = splitUnit(left);
-  const two = splitUnit(right);
-  if (one.unit !== null && two.unit !== null && one.unit !== two.unit) return false;
+  const [one, two] = quantities(left, right);
+  if (!agreeInUnit(one, two)) return false;
   const recurse = (a: string, b: string): Equality =>
     compareNormalised(normalise(a), normalise(b), depth + 1);
   const [simpleLeft, simpleRight] = [simplified(one.value), simplified(two.value)];
@@ -48,12 +48,25 @@ export function compareNormalised(left: string, right: string, depth = 0): Equal
   );
 }
 
+/** The values and units of two answers. A letter is a unit only beside another stated unit: `5 m` and `5 meters`. */
+function quantities(left: string, right: string): [Quantity, Quantity] {
+  const [one, two] = [splitUnit(left), splitUnit(right)];
+  if (one.unit !== null && two.unit === null) return [one, splitUnit(right, true)];
+  if (one.unit === null && two.unit !== null) return [splitUnit(left, true), two];
+  return [one, two];
+}
+
+function agreeInUnit({ unit: one }: Quantity, { unit: two }: Quantity): boolean {
+  if (one !== null && two !== null) return sameUnit(one, two);
+  return one?.needed !== true && two?.needed !== true;
+}
+
 /** A text without the approximation after an exact value, and without brackets around a single value: `(5)`, `\\{5\\}`, `{5}`. */
 function simplified(text: string): string {
   const exact = dropApproximation(text);
   const bracket = enclosed(exact);
   if (bracket === null || bracket.open === '[' || bracket.close === ']') return exact;
-  return splitTopLevel(bracket.inside, ',;')?.length === 1 && bracket.inside.trim() !== ''
+  return splitTopLevel(bracket.inside, ITEM_SEPARATORS)?.length === 1 && bracket.inside.trim() !== ''
     ? bracket.inside
     : exact;
 }
@@ -91,6 +104,8 @@ function compareExpressions(left: string, right: string): Equality {
     return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
   }
   const [a, b] = [exactFraction(left), exactFraction(right)];
+  // Two orders of the same terms need no computing, and the engine cannot compute the greatest powers.
+  if (sameTerms(a, b)) return true;
   return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
 }
 

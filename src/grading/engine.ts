@@ -180,6 +180,7 @@ export function engineMayRead(text: string): boolean {
     !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&
     !/\d{40}/.test(text) &&
     !AMBIGUOUS.test(text) &&
+    !LETTER_BEFORE_DIGIT.test(text) &&
     boundedNesting(text) &&
     boundedBars(text) &&
     boundedFactorials(text) &&
@@ -189,6 +190,9 @@ export function engineMayRead(text: string): boolean {
 
 /** People read `1/2x` in both ways; the engine reads `1 2/3` as 12/3. */
 const AMBIGUOUS = /\/ ?(?:\d+|[a-zA-Z]) ?(?:[a-zA-Z]|\\(?!cdot|times)|\()|\d \d/;
+
+/** `CO2` and `C2O` are no products, and `x2` may be a product, a power or a name. */
+const LETTER_BEFORE_DIGIT = /(?<![a-zA-Z\\])[a-zA-Z]{1,2}\d/;
 
 const KNOWN = new Set(
   (

@@ -5,6 +5,7 @@ import { compareNormalised } from './compare.ts';
 import { createEngineThread } from './engine.ts';
 import { type EngineQuestion, settle } from './equality.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
+import { answerOfSolution } from './worked-solution.ts';
 
 /** Decides whether answers are equal. */
 export interface Grader {
@@ -41,6 +42,10 @@ export function createGrader(options: GraderOptions = {}): Grader {
 
   function equal(gold: string, answer: string): boolean | Promise<boolean> {
     if (PLAIN_NUMBER.test(gold) && PLAIN_NUMBER.test(answer)) return Number(gold) === Number(answer);
+    return equalAnswers(answerOfSolution(gold), answerOfSolution(answer));
+  }
+
+  function equalAnswers(gold: string, answer: string): boolean | Promise<boolean> {
     if (gold.length > LONGEST_ANSWER || answer.length > LONGEST_ANSWER) return gold.trim() === answer.trim();
     // Normalising would join a choice's letter with its text.
     const choice = isChoice(gold) || isChoice(answer);
@@ -96,7 +101,8 @@ function warn(gold: string, answer: string): void {
  * Why the grader cannot read a gold answer: no answer would equal it, or only the same text. Null when the grader can read it; such an
  * answer equals at least itself.
  */
-export function whyUnreadable(gold: string): string | null {
+export function whyUnreadable(solution: string): string | null {
+  const gold = answerOfSolution(solution);
   // A shortcut: most gold answers are plain numbers, and there may be many.
   if (/^-?\d+(?:\.\d+)?$/.test(gold) || isChoice(gold)) return null;
   if (gold.length > LONGEST_ANSWER) {

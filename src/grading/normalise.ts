@@ -1,6 +1,8 @@
 /** How is an answer written in one spelling, before it is compared? */
-import { braceArguments, isBalanced, splitTopLevel } from './brackets.ts';
-import { backslashFunctions, numberWord, outsideText, wordKey } from './plain-words.ts';
+import { braceArguments, isBalanced, OR, splitTopLevel } from './brackets.ts';
+import { chemicalFormula } from './formula.ts';
+import { numberWord } from './number-words.ts';
+import { backslashFunctions, outsideText, wordKey } from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
 /** The greatest length of an answer that is normalised, in characters. Longer ones are compared as they are, so that every rule is fast. */
@@ -22,14 +24,75 @@ export function normalise(answer: string): string {
 }
 
 function normaliseOnce(answer: string): string {
-  let text = unwrap(canonicalCommands(delimiters(unicodeToLatex(answer))));
-  text = backslashFunctions(texts(spacing(text)));
+  let text = unwrap(canonicalCommands(delimiters(systems(unicodeToLatex(unquoted(answer))))));
+  text = backslashFunctions(texts(spacing(repeatingDecimals(text))));
+  const known = chemicalFormula(text) ?? twoChoices(text);
+  if (known !== null) return known;
   const key = wordKey(text);
   if (key !== null) return words(key, text);
+  text = inBase(text);
   text = operators(separators(thousands(text)));
   if (!isBalanced(text)) return text.trim();
   text = braceArguments(text);
   return tidy(tightened(text));
+}
+
+/** Without the quotation marks around the whole answer. Marks behind a number alone are inches or primes. */
+function unquoted(answer: string): string {
+  if (!/^\s*["'“„«‘「『`]/.test(answer)) return answer;
+  const inside =
+    /^\s*(?:"([^"]+)"|“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|'([^']+)'|‘([^‘’]+)’|「([^「」]+)」|『([^『』]+)』|``([^`']+)'')\s*\.?\s*$/s.exec(
+      answer,
+    );
+  return inside?.slice(1).find((part) => part !== undefined) ?? answer;
+}
+
+/** Writes a brace that only opens, in front of rows, as the environment `cases`; and what Markdown strikes out as a command. */
+function systems(text: string): string {
+  if (!text.includes('\\right') && !text.includes('~~')) return text;
+  return text
+    .replace(/~~([^~]+)~~/g, '\\sout{$1}')
+    .replace(
+      /\\left\s*\\(?:\{|lbrace)\s*(?:\\begin\{(?:array|aligned|matrix|gathered)\}(?:\{[lcr|]*\})?)?((?:(?!\\(?:left|right|begin|end)\b).)*)(?:\\end\{(?:array|aligned|matrix|gathered)\})?\s*\\right\s*\./gs,
+      '\\begin{cases}$1\\end{cases}',
+    );
+}
+
+/** Writes the dots and brackets of repeating decimals as a line: `0.\dot{1}4\dot{2}`, `0.(3)`. */
+function repeatingDecimals(text: string): string {
+  if (!/\.\d*(?:\\(?:dot|bar|overline)|\(\d|\d[\u0305\u0307])/.test(text)) return text;
+  return text
+    .replace(
+      /(\.\d*?)((?:\d[\u0305\u0307])+)/g,
+      (_, fixed: string, cycle: string) => `${fixed}\\overline{${cycle.replace(/\D/g, '')}}`,
+    )
+    .replace(
+      /(\.\d*)\\dot\s*\{?(\d)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?/g,
+      (_, fixed: string, first: string, between = '', last = '') =>
+        `${fixed}\\overline{${first}${String(between)}${String(last)}}`,
+    )
+    .replace(/(\.\d*)\\(?:bar|overline)\s*\{?(\d+)\}?/g, '$1\\overline{$2}')
+    .replace(/^(\s*-?\d*\.\d*)\((\d+)\)(\s*)$/, '$1\\overline{$2}$3');
+}
+
+/** Two letters of choices that are both right: `A and C`, `(A) & (C)`. Their order does not matter. */
+function twoChoices(text: string): string | null {
+  if (!/[A-J]/.test(text)) return null;
+  const plain = text.replace(/\\text\{([^{}]*)\}/g, ' $1 ').trim();
+  const found = /^(?:both\s+)?\(?([A-J])\)?\s*(?:and|\\?&)\s*\(?([A-J])\)?\.?$/.exec(plain);
+  return found === null ? null : found.slice(1).toSorted().join(', ');
+}
+
+/** Writes `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
+function inBase(text: string): string {
+  if (!/base|_\{\(/i.test(text)) return text;
+  return text
+    .replace(/(?<=\d)_\{\((\d{1,2})\)\}$/, '_{$1}')
+    .replace(/_\{\s*(?:\\text\{)?\s*base[\s-]*\}?\s*(\w+)\s*\}+$/i, '_{$1}')
+    .replace(
+      /^(-?\d[\dA-Fa-f]*),?\s*(?:\\text\{)?\s*\(?\s*(?:in )?base[\s-]*\}?\s*(\d{1,2}|[a-z]+)\s*[)}\s]*$/i,
+      (_, digits: string, base: string) => `${digits}_{${base.toLowerCase()}}`,
+    );
 }
 
 function delimiters(text: string): string {
@@ -37,15 +100,19 @@ function delimiters(text: string): string {
   const single = environment
     ? text.replace(/\\{3,}(?=[a-zA-Z])/g, '\\\\\\')
     : text.replace(/\\\\+(?=[a-zA-Z({[)}\]$%])/g, '\\');
-  return single
-    .replace(/\*\*|`/g, (mark) => (mark === '**' && /[\w)]\*\*[\w(]/.test(single) ? '^' : ''))
-    .replace(/\\[()[\]]/g, (mark, at: number) => (single.charAt(at - 1) === '\\' ? mark : ' '))
-    .replace(/(?<!\\)\$/g, ' ')
-    .replace(/\\\\\[[\w.]+\]/g, '\\\\')
-    .replace(/\\left\s*</g, '\\langle ')
-    .replace(/\\right\s*>/g, '\\rangle ')
-    .replace(/\\(?:left|right|[bB]igg?[lr]?)\s*(?![a-zA-Z])\.?/g, '')
-    .replace(/\\(?:left|right)(?=\\)/g, '');
+  return (
+    single
+      .replace(/\*\*|`/g, (mark) => (mark === '**' && /[\w)]\*\*[\w(]/.test(single) ? '^' : ''))
+      .replace(/\\[()[\]]/g, (mark, at: number) => (single.charAt(at - 1) === '\\' ? mark : ' '))
+      // One dollar sign in front of a number is money; two enclose a formula.
+      .replace(/^(\s*(?:\\boxed\s*\{)?\s*-?\s*(?:US|A|C|HK|NT|S|AU|CA)?\s*)\$(?=\s*-?[\d.][^$]*$)/, '$1\\$')
+      .replace(/(?<!\\)\$/g, ' ')
+      .replace(/\\\\\[[\w.]+\]/g, '\\\\')
+      .replace(/\\left\s*</g, '\\langle ')
+      .replace(/\\right\s*>/g, '\\rangle ')
+      .replace(/\\(?:left|right|[bB]igg?[lr]?)\s*(?![a-zA-Z])\.?/g, '')
+      .replace(/\\(?:left|right)(?=\\)/g, '')
+  );
 }
 
 function unwrap(text: string): string {
@@ -99,10 +166,11 @@ function words(key: string, text: string): string {
   return numberWord(key) ?? `\\text{${key}}`;
 }
 
-/** Writes "and" and "or" between answers as commas. */
+/** Writes the "and" between answers as a comma, and the "or" as a sign of its own. */
 function separators(text: string): string {
-  return outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, ' , '), (part) =>
-    part.replace(/(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])/g, ' , '),
+  const sign = (word: string): string => (/or/i.test(word) ? ` ${OR} ` : ' , ');
+  const listed = outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, sign), (part) =>
+    part.replace(/(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])/g, sign),
   )
     .replace(
       /\\&|^([^&\\]*) & ([^&\\]*)$/g,
@@ -110,6 +178,11 @@ function separators(text: string): string {
     )
     .replace(/([)\]}])\s*U\s*(?=[([{\\])/g, '$1\\cup ')
     .replace(/,(?:\s*,)+/g, ',');
+  if (!listed.includes(OR)) return listed;
+  const items = listed.split(OR);
+  return items
+    .map((item, at) => (at === items.length - 1 ? item : item.replace(/\s*,?\s*$/, '')).trimStart())
+    .join(OR);
 }
 
 function operators(text: string): string {
@@ -150,10 +223,18 @@ function thousands(text: string): string {
     /^(-?(?:\\\$ ?)?\d{1,3})((?: \d{3})+)(?![\d/\\])/,
     (_, first: string, rest: string) => first + rest.replaceAll(' ', ''),
   );
-  const groups = /(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)/g;
+  const groups =
+    /(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)|(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d'])|(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?!\d|,\d)/g;
   return spaced.replace(groups, (group, at: number) =>
-    insideList(spaced, at) ? group : group.replaceAll(',', ''),
+    insideList(spaced, at) || (/,\d{2},/.test(group) && !isIndian(spaced.slice(0, at), group))
+      ? group
+      : group.replace(/[,']/g, ''),
   );
+}
+
+/** Whether `1,00,000` is one number, as in India: a group that begins with 0 or a currency shows that it is no list. */
+function isIndian(before: string, group: string): boolean {
+  return /,0\d,/.test(group) || /(?:₹|\bRs\.?|\bINR)\s*\}?\s*$/i.test(before);
 }
 
 function insideList(text: string, end: number): boolean {
@@ -178,6 +259,7 @@ function tidy(text: string): string {
     .replace(/^\+/, '')
     .replace(/(?<![\d.}])\.(?=\d)/g, '0.')
     .replace(/(\d)\.(?![\d.]|\\overline)/g, '$1')
+    .replace(/(?<=\d)\s?[xX×]\s?(?=10\^)/g, '\\times')
     .replace(/[.,;:\s]+$/, '')
     .trim();
 }

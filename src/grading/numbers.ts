@@ -6,6 +6,8 @@ export interface Rational {
   readonly denominator: bigint;
   /** `7`, `-7`, `7.0`: written as one whole number. `8/2` and `10^3` are not. */
   readonly wholeLiteral: boolean;
+  /** `1.2e5`, `1.2\cdot10^{5}`: written with a power of ten. */
+  readonly powerOfTen?: boolean;
   /** Numerator and denominator as written, when it is written as one fraction of whole numbers; else null. */
   readonly fraction: { readonly numerator: bigint; readonly denominator: bigint } | null;
 }
@@ -28,7 +30,8 @@ export function parseRational(text: string): Rational | null {
 /** Whether two values are exactly equal. Two fractions must also be written with the same denominator (as in PRM800K). */
 export function equalRationals(a: Rational, b: Rational): boolean {
   if (a.numerator !== b.numerator || a.denominator !== b.denominator) return false;
-  if (a.wholeLiteral !== b.wholeLiteral && a.denominator === 1n) return false;
+  const bothPowers = a.powerOfTen === true && b.powerOfTen === true;
+  if (!bothPowers && a.wholeLiteral !== b.wholeLiteral && a.denominator === 1n) return false;
   if (a.fraction === null || b.fraction === null) return true;
   return a.fraction.denominator === b.fraction.denominator;
 }
@@ -74,7 +77,9 @@ function powerOfTen(text: string): Rational | null {
     exponent < 0
       ? reduced(factor.numerator, factor.denominator * power)
       : reduced(factor.numerator * power, factor.denominator);
-  return { ...value, wholeLiteral: false, fraction: null };
+  // 1.2e5 is how programs print a number; 1.2\cdot10^{5} has still to be worked out.
+  const printed = match?.[4] !== undefined;
+  return { ...value, wholeLiteral: printed && value.denominator === 1n, powerOfTen: true, fraction: null };
 }
 
 function repeating(text: string): Rational | null {

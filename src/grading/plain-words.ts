@@ -1,4 +1,5 @@
 /** Is a run of letters a word, or a function or a constant without its backslash? */
+import { unitMeanings } from './unit-names.ts';
 
 const NEEDS_ARGUMENT =
   'sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp sqrt frac'.split(' ');
@@ -64,20 +65,18 @@ export function wordKey(text: string): string | null {
   const isText = /^[\s().,]*\\text\{[^{}]*\p{L}[^{}]*\}[\s().,]*$/u.test(text) && !/^\s*[-\d.$]/.test(plain);
   const onlyLetters = /^[\p{L}\s().,;:'"!?-]+$/u.test(plain) && /\p{L}/u.test(plain);
   if (!isText && !(onlyLetters && (hasWord(text) || /^\(?[A-Z]\)?$/.test(text)))) return null;
-  const key = plain
-    .toLowerCase()
+  const key = withoutArticle(plain.toLowerCase())
     .replace(/[\s.,;:!?"'()]+/g, '')
     .replace(/^(?:option|choice)(?=[a-e]$)/, '');
   return key === '' ? null : key;
 }
 
-const NUMBER_WORDS =
-  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
-    ' ',
-  );
-
-/** The digits of a number word from zero to twenty: `seven` is `7`; null for other words. */
-export function numberWord(key: string): string | null {
-  const number = NUMBER_WORDS.indexOf(key);
-  return number < 0 ? null : String(number);
+/** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` says how many years, and `a` alone is a letter. */
+function withoutArticle(text: string): string {
+  const [, article = '', rest = ''] = /^\(?(the|an?)\s+(\S{2}.*)$/s.exec(text) ?? [];
+  if (article === '') return text;
+  const counts =
+    article !== 'the' &&
+    (unitMeanings(rest) !== null || /^(?:dozen|hundred|thousand|million|billion|lakh|crore)/.test(rest));
+  return counts ? text : rest;
 }

@@ -1,5 +1,5 @@
 /** When are two equations, inequalities or named values equal? */
-import { splitTopLevel } from './brackets.ts';
+import { ITEM_SEPARATORS, splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
 import { allOf, anyOf, type EngineQuestion, type Equality } from './equality.ts';
 
@@ -11,7 +11,7 @@ export interface Relation {
 
 /** Reads equations, inequalities (turned so that their sign is `<` or `\le`), `\ne` and `\in`; null for a single expression and for a list. */
 export function parseRelation(text: string): Relation | null {
-  if (splitTopLevel(text, ',;')?.length !== 1) return null;
+  if (splitTopLevel(text, ITEM_SEPARATORS)?.length !== 1) return null;
   const marked = text.replace(/\\(le|ge|ne|in)(?![a-zA-Z])/g, (_, name: string) => MARKS[name] ?? '');
   const terms = splitTopLevel(marked, SEPARATORS)?.map((term) => term.trim());
   if (terms === undefined || terms.length < 2) return null;

@@ -1,5 +1,5 @@
 /** When are two answers with several values equal: lists, intervals, sets, matrices? */
-import { enclosed, splitTopLevel } from './brackets.ts';
+import { enclosed, ITEM_SEPARATORS, OR, splitTopLevel } from './brackets.ts';
 import { allOf, type Equality } from './equality.ts';
 
 /** Several values in one answer. `open` and `close` are the brackets, empty for a list without brackets. */
@@ -8,6 +8,8 @@ export interface Sequence {
   readonly close: string;
   readonly unordered: boolean;
   readonly items: readonly string[];
+  /** Whether an "or" stands between the items. */
+  readonly alternatives?: boolean;
 }
 
 /**
@@ -22,7 +24,10 @@ export function parseSequence(text: string): Sequence | null {
   const components = vector === null ? null : items(vector[1] ?? '');
   if (components !== null && components.length > 1) return sequence('<', '>', false, components);
   const list = items(text);
-  if (list !== null && list.length > 1) return sequence('', '', false, list);
+  if (list !== null && list.length > 1) {
+    const alternatives = text.includes(OR) && splitTopLevel(text, OR)?.length !== 1;
+    return { ...sequence('', '', alternatives, list), alternatives };
+  }
   const reversed = /^([\][(])(.*)([\][)])$/s.exec(text);
   if (reversed !== null && (text.startsWith(']') || text.endsWith('['))) {
     const inner = items(reversed[2] ?? '');
@@ -54,7 +59,13 @@ export function compareSequences(
   const item = (one: string, two: string): Equality =>
     one.startsWith('\\{') !== two.startsWith('\\{') ? false : recurse(one, two);
   if (a.items.length !== b.items.length || a.items.length > MOST_ITEMS) return false;
-  if (a.unordered || b.unordered || sameLabels(a.items, b.items)) {
+  // Numbers that are listed are often alternatives, but "x > 2 and x < 5" is not "x > 2 or x < 5".
+  if (
+    (a.alternatives === true) !== (b.alternatives === true) &&
+    [...a.items, ...b.items].some((item) => isCondition(item) || /^[A-J]$/.test(item))
+  )
+    return false;
+  if (a.unordered || b.unordered || (areRelations(a) && areRelations(b))) {
     return pairing(a.items, b.items, item);
   }
   return allOf(a.items.map((one, index) => item(one, b.items[index] ?? '')));
@@ -70,16 +81,21 @@ function pairing(
   return { pairing: a.map((one) => b.map((two) => recurse(one, two))) };
 }
 
-/** Whether every value has its own name, in any order, as in `x=1, y=2` and `y=2, x=1`. */
-function sameLabels(a: readonly string[], b: readonly string[]): boolean {
-  const labels = (list: readonly string[]): string[] =>
-    list.map((item) => /^([^=<>]+)=/.exec(item)?.[1] ?? '').toSorted();
-  const one = labels(a);
-  return !one.includes('') && new Set(one).size === one.length && one.join('\n') === labels(b).join('\n');
+/** Whether every item states something by itself, as in `x=1, y=2` or `a=1, a=-2`: then their order does not matter. */
+function areRelations(sequence: Sequence): boolean {
+  return (
+    sequence.open === '' &&
+    sequence.items.every((item) => /^[^=<>]+=[^=]|[<>]|\\(?:le|ge|ne)(?![a-zA-Z])/.test(item))
+  );
+}
+
+/** An inequality or a membership. */
+function isCondition(item: string): boolean {
+  return /[<>]|\\(?:le|ge|ne|in|notin)(?![a-zA-Z])/.test(item);
 }
 
 function items(text: string): string[] | null {
-  return splitTopLevel(text, ',;')?.map((item) => item.trim()) ?? null;
+  return splitTopLevel(text, ITEM_SEPARATORS)?.map((item) => item.trim()) ?? null;
 }
 
 function sequence(open: string, close: string, unordered: boolean, list: readonly string[]): Sequence {

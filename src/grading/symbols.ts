@@ -18,9 +18,17 @@ export function unicodeToLatex(text: string): string {
     .replace(/[\u2018\u2019\u2032]/g, "'");
 }
 
-/** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, …) by one of them. */
+/** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, `\choose`, `^\prime`, …) by one of them. */
 export function canonicalCommands(text: string): string {
-  return text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
+  const named = text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
+  if (!/\\(?:prime|choose|circ)/.test(named)) return named;
+  return named
+    .replace(/\^\s*\{?\s*((?:\\prime\s*)+)\}?/g, (_, primes: string) =>
+      "'".repeat(primes.split('\\').length - 1),
+    )
+    .replace(/\{([^{}]*)\\choose(?![a-zA-Z])([^{}]*)\}/g, '\\binom{$1}{$2}')
+    .replace(/^([^{}\\]+)\\choose(?![a-zA-Z])([^{}\\]+)$/, '\\binom{$1}{$2}')
+    .replace(/(?<=\d\s*)\\circ(?![a-zA-Z])(?!\s*[\da-z(])/g, '^{\\circ}');
 }
 
 const SUPERSCRIPT: Readonly<Record<string, string>> = {
@@ -72,6 +80,33 @@ const SYMBOL: Readonly<Record<string, string>> = {
   '°': '^{\\circ}',
   '√': '\\sqrt',
   '∠': '\\angle ',
+  '△': '\\triangle ',
+  '▵': '\\triangle ',
+  '⊥': '\\perp ',
+  '∥': '\\parallel ',
+  '⊂': '\\subset ',
+  '⊆': '\\subseteq ',
+  '∉': '\\notin ',
+  '→': '\\to ',
+  '⇒': '\\Rightarrow ',
+  '≅': '\\cong ',
+  '∼': '\\sim ',
+  '≡': '\\equiv ',
+  '∑': '\\sum ',
+  '∏': '\\prod ',
+  '∫': '\\int ',
+  '∂': '\\partial ',
+  '∇': '\\nabla ',
+  '∀': '\\forall ',
+  '∃': '\\exists ',
+  '¬': '\\neg ',
+  '∧': '\\text{ and }',
+  '∨': '\\text{ or }',
+  '∘': '\\circ ',
+  º: '^{\\circ}',
+  '˚': '^{\\circ}',
+  '￥': '¥',
+  '￡': '£',
   '½': '\\frac{1}{2}',
   '⅓': '\\frac{1}{3}',
   '⅔': '\\frac{2}{3}',
@@ -112,16 +147,49 @@ const SYMBOL: Readonly<Record<string, string>> = {
   χ: '\\chi ',
   ψ: '\\psi ',
   ω: '\\omega ',
+  ζ: '\\zeta ',
+  η: '\\eta ',
+  ι: '\\iota ',
+  κ: '\\kappa ',
+  ν: '\\nu ',
+  ξ: '\\xi ',
+  Γ: '\\Gamma ',
+  Θ: '\\Theta ',
+  Λ: '\\Lambda ',
+  Ξ: '\\Xi ',
+  Π: '\\Pi ',
+  Σ: '\\Sigma ',
+  Φ: '\\Phi ',
+  Ψ: '\\Psi ',
   Δ: '\\Delta ',
   Ω: '\\Omega ',
-  '€': '\\$ ',
-  '£': '\\$ ',
-  '¥': '\\$ ',
 };
 
 const SYNONYM: ReadonlyMap<string, string> = new Map(
   Object.entries({
     dfrac: '\\frac',
+    dbinom: '\\binom',
+    tbinom: '\\binom',
+    R: '\\mathbb{R}',
+    Reals: '\\mathbb{R}',
+    reals: '\\mathbb{R}',
+    Z: '\\mathbb{Z}',
+    N: '\\mathbb{N}',
+    Q: '\\mathbb{Q}',
+    C: '\\mathbb{C}',
+    Bbb: '\\mathbb',
+    euro: '€',
+    texteuro: '€',
+    pounds: '£',
+    textsterling: '£',
+    yen: '¥',
+    textyen: '¥',
+    textdollar: '\\$',
+    textpertenthousand: '‱',
+    textperthousand: '‰',
+    permil: '‰',
+    implies: '\\Rightarrow',
+    notin: '\\notin',
     tfrac: '\\frac',
     cfrac: '\\frac',
     leq: '\\le',

@@ -1,168 +1,207 @@
-/** Which part of an answer is its unit? */
-import { parseRational } from './numbers.ts';
+/** Which unit do words behind a value name, and do two values have the same unit? */
+import { isNumberWord, multiplier } from './number-words.ts';
+import { chineseUnit } from './chinese-units.ts';
+import { SEVERAL_WORDS, unitMeanings } from './unit-names.ts';
 
-/** A value and its unit. `unit` is null when there is none, and for words that are not in the table of units. */
-export interface Quantity {
-  readonly value: string;
-  readonly unit: string | null;
+/** What is counted or measured: `km h^-1`, or a noun such as apples. */
+export interface Unit {
+  /** The product of powers in one spelling; more than one where a name has several meanings, as pound has. */
+  readonly meanings: readonly string[];
+  /** The noun that is counted, when there is one; null for a unit of the table. */
+  readonly noun: string | null;
+  /** The other words in front of or behind it: `red` balls, km `north`. */
+  readonly qualifiers: readonly string[];
+  /** What stands behind "of", "in" and the like: cups of `flour`. */
+  readonly of: readonly string[];
+  /** Whether a value without a unit is another value: `5 pairs` may be 10, `5‰` is no percentage. */
+  readonly needed: boolean;
 }
 
-/**
- * Splits a unit off the end (`5\text{ cm}^2`, `10weeks`, `50\%`, `90^{\circ}`) or a currency sign off the front. Words for powers of ten
- * multiply the value (`3 million`); texts with words that change the value in another way (`5 below zero`) stay whole.
- */
-export function splitUnit(text: string): Quantity {
-  const money = /^(-?)\s*\\\$\s*(-?)(?=[\d.\\(])/.exec(text);
-  if (money !== null)
-    return {
-      ...splitUnit(`${money[1] ?? ''}${money[2] ?? ''}${text.slice(money[0].length)}`),
-      unit: 'dollar',
-    };
-  const percent = /^(.*[\d})])\s*\\?%$/s.exec(text);
-  if (percent !== null) return { value: percent[1] ?? '', unit: 'percent' };
-  const degree = /^(.*[^\s^])\s*\^\{?\\circ\s*\}?\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?$/s.exec(text);
-  if (degree !== null && !/\\(?:circ|sin|cos|tan|cot|sec|csc)/.test(degree[1] ?? ''))
-    return { value: degree[1] ?? '', unit: degree[2] ?? degree[3] ?? 'degree' };
-  // An angle in an expression, as in 90^{\circ}-\frac{\alpha}{2}; degrees and minutes (30^{\circ}15') stay together.
-  if (
-    /\^\{\\circ\}/.test(text) &&
-    !/\\circ\}\s*[\dA-Za-z]|['"]|\\(?:sin|cos|tan|cot|sec|csc|text)|[=<>,]/.test(text)
-  ) {
-    return { value: text.replaceAll('^{\\circ}', ''), unit: 'degree' };
-  }
-  return splitWords(text);
+/** Whether two stated units are the same. They are not when it is uncertain, as for `9 apples` and `9 pieces`. */
+export function sameUnit(a: Unit, b: Unit): boolean {
+  if (!a.meanings.some((meaning) => b.meanings.includes(meaning)) || a.noun !== b.noun) return false;
+  if (a.of.length > 0 && b.of.length > 0 && a.of.join() !== b.of.join()) return false;
+  const [fewer, more] = a.qualifiers.length <= b.qualifiers.length ? [a, b] : [b, a];
+  // 5 red balls are 5 balls, but 5 km north are not 5 km.
+  if (a.noun === null && fewer.qualifiers.length < more.qualifiers.length) return false;
+  return fewer.qualifiers.every((word) => more.qualifiers.includes(word));
 }
 
-function splitWords(text: string): Quantity {
-  const whole = { value: text, unit: null };
-  const tail = unitTail(text);
-  const value = text.slice(0, text.length - tail.length).trim();
-  if (tail === '' || !/(?:[\d})\]]|\\pi)$/.test(value)) return whole;
-  const words = tail.replace(/\\text\{([^{}]*)\}/g, ' $1 ').trim();
-  if (!/^[\p{L}\s./^{}23,·()*-]*$/u.test(words) || CHANGES_VALUE.test(words)) return whole;
-  const inText = tail.trimStart().startsWith('\\text{');
-  if (!inText && !(parseRational(value) !== null && words.split(/[\s/]+/).every(isBareUnit))) return whole;
-  const power = /^(hundred|thousand|million|billion|trillion|dozen)\b\s*(.*)$/is.exec(words);
-  if (power !== null) return multiplied(value, (power[1] ?? '').toLowerCase(), power[2] ?? '') ?? whole;
-  return { value, unit: canonicalUnit(words) };
-}
-
-const UNIT_TOKEN =
-  /(?:\\text\{[^{}]*\}|(?<![A-Za-z\\])[ap]\.\s?m\.?|(?<![A-Za-z\\])[A-Za-z]{2,}\.?|(?<=[/\d\s])[mgsh](?=$|\^|\/)|\s+|\/|\^\{?[23]\}?)$/;
-
-/** The words and powers at the end of `text`, found token by token from the right, in the last 100 characters. */
-function unitTail(text: string): string {
-  const end = text.slice(-100);
-  let at = end.length;
-  while (at > 0) {
-    const token = UNIT_TOKEN.exec(end.slice(0, at))?.[0];
-    // A power belongs to the value unless a unit stands before it.
-    if (token === undefined) break;
-    at -= token.length;
-  }
-  const tail = end.slice(at).replace(/^(?:\^\{?[23]\}?|\/)+/, '');
-  return /[a-zA-Z]/.test(tail) ? tail : '';
-}
-
-const CHANGES_VALUE =
-  /\b(?:and|or|to|by|below|under|negative|minus|plus|more|less|fewer|zero|above|over|not|factorial|squared|cubed|hal(?:f|ves)|thirds?|fourths?|quarters?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|base|mod|modulo|remainder|if|when|for|where|except|infinity|times|sin|cos|tan|log|ln|pi|sqrt)\b/i;
-
-/** Short units that cannot be a product of variables. */
-const SHORT = new Set(
-  'cm mm km nm kg mg lb lbs oz ft in mi yd hr hrs ms ml mL mph kph sq cu am pm AM PM a.m p.m of per'.split(
+/** Words that leave the unit as it is. */
+const FILLER = new Set(
+  'the a an total altogether all old long tall high wide deep away left remaining overall whole exactly only approximately approx about circa roughly'.split(
     ' ',
   ),
 );
+const PREPOSITION = new Set('of in from on at with into among'.split(' '));
 
-/** Whether a word after a number is a unit: it has three letters or more, or is a short unit. */
-function isBareUnit(word: string, index: number, words: readonly string[]): boolean {
-  const [, name = '', power = ''] = /^([A-Za-z.]*?)\.?(\^\{?[23]\}?)?$/.exec(word) ?? [];
-  if (SHORT.has(name) || /^[A-Za-z]{3,}$/.test(name)) return true;
-  return /^[mgsh]$/.test(name) && (power !== '' || index > 0 || words.length > 1);
-}
-
-const POWERS: Readonly<Record<string, bigint>> = {
-  dozen: 12n,
-  hundred: 100n,
-  thousand: 1000n,
-  million: 10n ** 6n,
-  billion: 10n ** 9n,
-  trillion: 10n ** 12n,
-};
-
-function multiplied(value: string, word: string, rest: string): Quantity | null {
-  const factor = parseRational(value);
-  const power = POWERS[word];
-  if (factor === null || power === undefined) return null;
-  const numerator = factor.numerator * power;
-  const exact = numerator % factor.denominator === 0n;
-  const product = exact ? `${numerator / factor.denominator}` : `\\frac{${numerator}}{${factor.denominator}}`;
-  return { value: product, unit: rest === '' ? null : canonicalUnit(rest) };
-}
-
-const UNITS: ReadonlyMap<string, string> = new Map(
-  [
-    'cm centimeter centimetre',
-    'mm millimeter millimetre',
-    'km kilometer kilometre',
-    'm meter metre',
-    'in inch inche',
-    'ft foot feet',
-    'yd yard',
-    'mi mile',
-    'kg kilogram kilo',
-    'g gram',
-    'mg milligram',
-    'lb pound',
-    'oz ounce',
-    'ton tonne',
-    's second sec',
-    'min minute',
-    'h hour hr',
-    'day',
-    'week',
-    'month',
-    'year yr',
-    'dollar usd',
-    'cent',
-    'euro',
-    'percent pct percentage',
-    'degree deg',
-    'radian rad',
-    'l liter litre',
-    'ml milliliter millilitre',
-    'gallon gal',
-    'mph',
-    'kph kmh',
-    'am',
-    'pm',
-    'v volt',
-    'w watt',
-    'n newton',
-    'j joule',
-    'hz hertz',
-    'penny pennie',
-    'nickel',
-    'dime',
-  ].flatMap((names) =>
-    names.split(' ').map((name): [string, string] => [name, names.split(' ', 1)[0] ?? name]),
-  ),
+/** Words that make another value of the one in front of them, or take it back. */
+const CHANGES_VALUE = new Set(
+  (
+    'and or to by below under negative minus plus more less fewer above over not factorial squared cubed half halves third thirds fourth fourths ' +
+    'quarter quarters fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths ' +
+    'base mod modulo remainder rem if when for where except infinity sin cos tan log ln pi sqrt point double doubled twice triple tripled thrice ' +
+    'recurring repeating repeated imaginary least most minimum maximum max nearly almost loss deficit debt decrease bc bce ' +
+    'no none never nor neither either nothing but without unless is are was isn than as wrong incorrect false invalid impossible undefined extraneous ' +
+    'reject rejects rejection rejected discard discards discarded excluded exclude omit omitted ignore ignored error erroneous unacceptable inadmissible ' +
+    'rej disc ext verworfen entfällt rejetée rejeté rechazado rechazada descartada'
+  ).split(' '),
 );
+/** Units without which a value is another value. */
+const NEEDED = new Set(['permille', 'ppm', 'bp', 'percentagepoint']);
+const NEEDED_NOUNS = new Set('pair couple brace trio quartet ream score'.split(' '));
 
-/** The name of a unit in the table, with its power (`cm^2`); null for an unknown word, which does not change the value. */
-function canonicalUnit(words: string): string | null {
-  const lower = words
-    .toLowerCase()
-    .replace(/\b([ap])\.\s?m\b\.?/g, '$1m')
-    .replace(/[.{}()]/g, '')
-    .trim();
-  const match = /^(square|sq|cubic|cu)?\s*([a-z]+)\s*(?:\^\s*([23]))?$/.exec(
-    lower.replace(/^(\w+) (squared|cubed)$/, '$2 $1'),
+/** The factor and the unit of the words behind a value (`million dollars`); null when they may change the value, or are not understood. */
+export function parseUnitWords(text: string): { readonly factor: bigint; readonly unit: Unit | null } | null {
+  if (/\p{Script=Han}|[^\p{ASCII}\p{Script=Latin}\p{Sc}‰°·²³]/u.test(text))
+    return parseChinese(text.replace(/\s/g, ''));
+  const words = severalWords(text);
+  let factor = 1n;
+  let rest = words.trim();
+  for (;;) {
+    const [, word = '', behind = ''] = /^(?:in )?([A-Za-z]+)\b\.?\s*(.*)$/s.exec(rest) ?? [];
+    const times = multiplier(word);
+    if (times === null) break;
+    factor *= times;
+    rest = behind;
+  }
+  if (rest === '') return { factor, unit: null };
+  const unit = parseUnit(rest);
+  return unit === null ? null : { factor, unit };
+}
+
+function parseChinese(text: string): { factor: bigint; unit: Unit | null } | null {
+  const found = chineseUnit(text);
+  if (found === null) return null;
+  if (found.name === '') return { factor: found.factor, unit: null };
+  const unit = found.isNoun
+    ? { meanings: [''], noun: found.name, qualifiers: [], of: [], needed: false }
+    : parseUnit(found.name);
+  return unit === null ? null : { factor: found.factor, unit };
+}
+
+function severalWords(text: string): string {
+  let words = text.replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*').replace(/\\?%/g, ' percent ');
+  for (const [form, one] of SEVERAL_WORDS) words = words.replace(form, one);
+  return words;
+}
+
+/** The factors of a unit with their meanings and powers, and the words that are none. */
+interface Parts {
+  readonly factors: { readonly meanings: readonly string[]; power: number }[];
+  readonly others: string[];
+  readonly of: string[];
+}
+
+/** Reads a unit: a product or quotient of units and nouns. Null when a word may change the value. */
+function parseUnit(text: string): Unit | null {
+  const tokens = text.match(/[\p{L}‰¢₠-₿£¥°]+|\^\{?-?\d\}?|\d|\/|[^\s]/gu) ?? [];
+  const parts: Parts = { factors: [], others: [], of: [] };
+  let sign = 1;
+  let ahead = 1;
+  let head: string | null = null;
+  let inDenominator = 0;
+  let behindPreposition = false;
+  for (const [at, token] of tokens.entries()) {
+    const lower = token.toLowerCase();
+    const last = parts.factors.at(-1);
+    if (token === '/' || lower === 'per') {
+      sign = -1;
+      inDenominator = parts.factors.length;
+      behindPreposition = false;
+    } else if (/^\^|^\d$/.test(token) || lower === 'squared' || lower === 'cubed') {
+      if (last === undefined) return null;
+      last.power *= lower === 'squared' ? 2 : lower === 'cubed' ? 3 : Number(token.replace(/[{}^]/g, ''));
+    } else if (/^(?:square|sq|cubic|cu)$/.test(lower)) {
+      ahead = lower.startsWith('s') ? 2 : 3;
+    } else if (/^[\p{L}‰¢₠-₿£¥]/u.test(token)) {
+      if (CHANGES_VALUE.has(lower) || isNumberWord(lower) || multiplier(lower) !== null) return null;
+      const meanings = lower === 'in' && !isInch(tokens, at) ? null : unitMeanings(token);
+      if (meanings !== null && !behindPreposition) {
+        parts.factors.push({ meanings, power: sign * ahead });
+        ahead = 1;
+      } else if (PREPOSITION.has(lower)) {
+        behindPreposition = true;
+      } else if (!FILLER.has(lower)) {
+        const word = stem(lower);
+        if (behindPreposition) parts.of.push(word);
+        else if (sign < 0 && parts.factors.length === inDenominator) {
+          parts.factors.push({ meanings: [`~${word}`], power: -1 });
+        } else if (sign > 0) {
+          parts.others.push(word);
+          head = word;
+        } else parts.others.push(word);
+      }
+    } else if (!/^[.,()*·{}-]$/.test(token)) {
+      return null;
+    }
+  }
+  if (ahead !== 1) return null;
+  const counted = parts.factors.every(({ power }) => power < 0);
+  if (counted && head === null && parts.factors.length === 0 && parts.of.length > 0) return null;
+  const noun = counted ? head : null;
+  const qualifiers = [...new Set(parts.others)].filter((word) => word !== noun).toSorted();
+  const meanings = products(parts.factors);
+  const needed =
+    (noun !== null &&
+      (NEEDED_NOUNS.has(noun) || noun.length < 3 || (tokens.length === 1 && isParticiple(noun)))) ||
+    meanings.some((meaning) => NEEDED.has(meaning)) ||
+    (meanings.includes('percent') && qualifiers.length > 0);
+  return { meanings, noun, qualifiers, of: parts.of, needed };
+}
+
+/** "in" is a unit when no word follows it. */
+function isInch(tokens: readonly string[], at: number): boolean {
+  return !tokens.slice(at + 1).some((token) => /^\p{L}/u.test(token) && token.toLowerCase() !== 'per');
+}
+
+/** `unused` may be a remark about the value, `seeds` is a noun. */
+function isParticiple(word: string): boolean {
+  return (
+    /[a-z]{2}ed$/.test(word) && !/^(?:seed|weed|shed|sled|speed|steed|reed|feed|breed|seaweed)$/.test(word)
   );
-  if (match === null) return null;
-  const name = match[2] ?? '';
-  const singular = UNITS.get(name) ?? UNITS.get(name.replace(/s$/, ''));
-  if (singular === undefined) return null;
-  const power = match[3] ?? (match[1]?.startsWith('s') ? '2' : match[1]?.startsWith('c') ? '3' : '');
-  return `${singular}${power === '' ? '' : `^${power}`}`;
+}
+
+/** A noun in one number: `apples` and `apple`, `boxes` and `box`, `leaves` and `leaf`. */
+function stem(word: string): string {
+  const regular = IRREGULAR.get(word) ?? word;
+  return regular
+    .replace(/(?<=[a-z]{2})(?<![sui])s$/, '')
+    .replace(/(?<=[a-z]{2}(?:[sxzovf]|ch|sh))e$/, '')
+    .replace(/ie$/, 'y')
+    .replace(/v$/, 'f');
+}
+
+const IRREGULAR: ReadonlyMap<string, string> = new Map([
+  ['people', 'person'],
+  ['children', 'child'],
+  ['men', 'man'],
+  ['women', 'woman'],
+  ['teeth', 'tooth'],
+  ['mice', 'mouse'],
+  ['geese', 'goose'],
+]);
+
+/** The product in one spelling, for every choice of the meanings. */
+function products(factors: Parts['factors']): string[] {
+  let all: Map<string, number>[] = [new Map()];
+  for (const { meanings, power } of factors.slice(0, 8)) {
+    all = all.slice(0, 4).flatMap((product) =>
+      meanings.map((meaning) => {
+        const next = new Map(product);
+        for (const part of meaning.split(' ')) {
+          const [name = '', exponent = '1'] = part.split('^');
+          next.set(name, (next.get(name) ?? 0) + Number(exponent) * power);
+        }
+        return next;
+      }),
+    );
+  }
+  return all.map((product) =>
+    [...product]
+      .filter(([, power]) => power !== 0)
+      .map(([name, power]) => (power === 1 ? name : `${name}^${power}`))
+      .toSorted()
+      .join(' '),
+  );
 }

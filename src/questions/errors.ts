@@ -19,8 +19,11 @@ export class InvalidTaskFile extends ColloquyError {
       .slice(0, mostTold)
       .map(({ line, message }) => (line === 0 ? message : `${unit} ${line}: ${message}`));
     const more = faults.length > mostTold ? [`… and ${faults.length - mostTold} more bad ${unit}s`] : [];
-    const hint =
-      expected === undefined ? '' : `\nEach ${unit} has to be ${expected}; further keys are allowed.`;
+    // Only where a key is missing or wrong could a reader think that the others are in the way.
+    const others = faults.some(({ message }) => /^\w+: /.test(message))
+      ? '; it may have other keys, too'
+      : '';
+    const hint = expected === undefined ? '' : `\nEach ${unit} has to be ${expected}${others}.`;
     super(
       `The task file ${path} cannot be used:\n${[...listed, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
     );
@@ -131,6 +134,63 @@ export class DatasetFileUnknown extends ColloquyError {
     super(
       `${path} of the dataset ${name} at revision ${revision} could not be loaded: that revision has no such file. ` +
         `Correct or leave out the revision. If the file is in a folder of yours, set ${setting} to that folder.`,
+    );
+  }
+}
+
+/** The worker's configuration has no scorer of this name. Another worker may have one. */
+export class ScorerUnknown extends ColloquyError {
+  override name = 'ScorerUnknown' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
+
+  constructor(scorer: string, known: readonly string[]) {
+    super(
+      `no scorer is called ${JSON.stringify(scorer)} where this worker runs; it knows ${known.join(', ') || 'none'}. ` +
+        `Add it to configs/scorers.yaml (or the file that COLLOQUY_SCORERS names) and start the worker again`,
+    );
+  }
+}
+
+/** A scorer's program ended without a reply. */
+export class ScorerEnded extends ColloquyError {
+  override name = 'ScorerEnded' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  /** @param how e.g. `it exited with code 1` */
+  constructor(scorer: string, how: string, errors: string) {
+    const wrote = errors.trim() === '' ? '' : ` It wrote to stderr:\n${errors.trim()}`;
+    super(
+      `The scorer ${scorer} did not judge an answer: ${how}. Try its command by hand with a line such as {"question": "…", "gold": "5", "accepted": [], "answer": "5"}.${wrote}`,
+    );
+  }
+}
+
+/** A scorer took longer for one answer than its `timeout_seconds`. */
+export class ScorerTooSlow extends ColloquyError {
+  override name = 'ScorerTooSlow' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(scorer: string, seconds: number) {
+    super(
+      `The scorer ${scorer} did not reply within ${seconds} s. It has to write a line for each line that it reads, and to flush its output each time. ` +
+        'If it needs longer, raise its timeout_seconds in the file of scorers and start the worker again.',
+    );
+  }
+}
+
+/** A scorer's reply is no JSON object with `correct`. The program has to be changed. */
+export class ScorerReplyUnreadable extends ColloquyError {
+  override name = 'ScorerReplyUnreadable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(scorer: string, reply: string) {
+    super(
+      `The scorer ${scorer} replied ${JSON.stringify(reply.slice(0, 200))}. Each of its lines has to be a JSON object such as {"correct": true}; messages belong on stderr.`,
     );
   }
 }

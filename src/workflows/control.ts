@@ -21,8 +21,8 @@ export type RunControl = {
   readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
   /** One more of the phase's steps is done. */
   readonly done: () => void;
-  /** A fine-tune has ended with this loss. */
-  readonly learned: (loss: Loss) => void;
+  /** A fine-tune has ended with this loss, and had left out this number of rows. */
+  readonly learned: (loss: Loss, droppedRows: number) => void;
   /** The warnings as far as the experiment has come; undefined from a step that an older version has done. */
   readonly warned: (warnings: readonly Warning[] | undefined) => void;
   readonly began: (state: ExperimentState) => void;
@@ -33,7 +33,7 @@ export type RunControl = {
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
-  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'warnings'>;
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows' | 'warnings'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -95,8 +95,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     done: () => {
       update({ done: current().done + 1 });
     },
-    learned: (lastLoss) => {
-      update({ lastLoss });
+    learned: (lastLoss, droppedRows) => {
+      update({ lastLoss, droppedRows: current().droppedRows + droppedRows });
     },
     warned: (warnings) => {
       if (warnings !== undefined) update({ warnings });
@@ -130,8 +130,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss, warnings } = current();
-      return { iterations, retries, lastLoss, warnings };
+      const { iterations, retries, lastLoss, droppedRows, warnings } = current();
+      return { iterations, retries, lastLoss, droppedRows, warnings };
     },
   };
 }

@@ -56,6 +56,8 @@ export type Progress = {
   readonly retries: number;
   /** Of the newest fine-tune; null before the first. */
   readonly lastLoss: Loss | null;
+  /** The rows that all fine-tunes so far left out, because they are longer than `max_length`. */
+  readonly droppedRows: number;
   /** The steps that wait for a person, in plain words. */
   readonly waiting: readonly Waiting[];
   /** Of a night of a series: what it begins with, and at its end what became of it. */
@@ -145,6 +147,7 @@ export type ExperimentState = {
   /** What the progress goes on from. */
   readonly retries?: number;
   readonly lastLoss?: Loss | null;
+  readonly droppedRows?: number;
   readonly warnings?: readonly Warning[];
 };
 

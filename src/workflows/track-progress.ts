@@ -42,6 +42,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     inFlight: 0,
     retries: carried?.retries ?? 0,
     lastLoss: carried?.lastLoss ?? null,
+    droppedRows: carried?.droppedRows ?? 0,
     waiting: [],
     night: carried?.plan.night?.said,
     evaluations: carried?.evaluations ?? [],

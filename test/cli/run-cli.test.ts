@@ -201,3 +201,24 @@ describe('a finished experiment', () => {
     expect(err).not.toMatch(/^ {4}at /m);
   });
 });
+
+describe('the config of a command', () => {
+  it('may be the name of one that comes with Colloquy, with settings behind it', async () => {
+    const { code, out, err } = await colloquy('validate', 'quickstart', 'seed=3', 'lr=1e-4');
+    expect({ code, err }).toEqual({ code: 0, err: 'lr is taken as fine_tune.learning_rate, its name here.' });
+    expect(out).toMatch(/^# experiment: quickstart\n[^]*seed: 3\n[^]*learning_rate: 0.0001\n/);
+  });
+
+  it.each([
+    [['validate', 'seed=1'], '"seed=1" is a setting, and the config has to come first'],
+    [['run', 'laptop'], '"laptop" is a study: colloquy study laptop'],
+    [['study', 'quickstart'], '"quickstart" is an experiment: colloquy run quickstart'],
+    [['validate', 'quikstart'], 'the nearest is quickstart'],
+    [['validate', 'nosuch.yaml'], 'no such file'],
+    [['show', 'nosuch'], 'There is no experiment "nosuch" in the store'],
+  ])('is looked for in one way: %s', async (argv, message) => {
+    const { code, err } = await colloquy(...argv);
+    expect(code).not.toBe(0);
+    expect(err).toContain(message);
+  });
+});

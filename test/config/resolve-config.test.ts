@@ -54,7 +54,7 @@ describe('resolving the config of an experiment', () => {
     expect(() => requireOwnModel(resolveConfig({}))).not.toThrow();
   });
 
-  it('has the settings of the paper as its defaults', () => {
+  it('has the settings of the paper as its defaults, with a fine-tune for LoRA', () => {
     expect(resolveConfig({ preset: 'paper' })).toEqual({
       method: 'multiagent-ft',
       seed: 0,
@@ -64,6 +64,9 @@ describe('resolving the config of an experiment', () => {
       summarize: true,
       max_others: 5,
       critic_weight: 0.5,
+      critic_mixture: 'sample',
+      data_matched: false,
+      allow_few_steps: false,
       init_from: 'previous',
       min_votes: 1,
       label_source: 'consensus',
@@ -86,15 +89,16 @@ describe('resolving the config of an experiment', () => {
       model: { endpoint: 'local', model_name_or_path: 'engine/models/tiny-arithmetic' },
       sampling: { temperature: 1, top_p: 0.9, max_tokens: 2048 },
       fine_tune: {
-        learning_rate: 1e-5,
+        learning_rate: 2e-4,
         num_train_epochs: 2,
-        per_device_train_batch_size: 3,
-        gradient_accumulation_steps: 64,
+        per_device_train_batch_size: 4,
+        gradient_accumulation_steps: 4,
         lr_scheduler_type: 'cosine',
         warmup_ratio: 0.03,
         weight_decay: 0,
         max_length: 2048,
         save_steps: 50,
+        use_peft: true,
         gradient_checkpointing: false,
         lora_r: 16,
         lora_alpha: 32,
@@ -178,7 +182,7 @@ describe('resolving the config of an experiment', () => {
     [{ min_votes: 4 }, 'min_votes: 4 was given; more votes than there are agents'],
     [
       { preset: 'quikstart' },
-      'preset: "quikstart" was given; expected one of "paper", "quickstart"; the nearest is quickstart',
+      'preset: "quikstart" was given; expected one of "paper-full", "paper", "quickstart"; the nearest is quickstart',
     ],
     [{ preset: 3 }, 'preset: 3 was given'],
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],

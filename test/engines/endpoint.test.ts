@@ -8,6 +8,7 @@ import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import { createLocalEndpoint } from '../../src/engines/endpoint/local.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { createEngineProcess } from '../../src/engines/process/engine-process.ts';
+import { createLiveEngines } from '../../src/engines/process/live-engines.ts';
 import { endpointContract } from './endpoint.contract.ts';
 import { embeddedModel, modelFolder } from './fixtures/adapter.ts';
 import { groupAlive } from './fixtures/processes.ts';
@@ -20,7 +21,7 @@ const engine = createEngineProcess({
   logFolder,
   args: ['--threads', '1'],
 });
-const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, engine, modelFolder);
+const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, engine, modelFolder, createLiveEngines());
 
 async function forgetAdapter(name: string): Promise<void> {
   const client = createChatClient({ url: (await engine.ready(signal)).url });

@@ -1,8 +1,11 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { AdapterWithoutEffect } from '../../src/engines/errors.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import { createLoadedAdapters, type LoadedAdapters } from '../../src/engines/endpoint/adapters.ts';
-import { type Asked, completion, json, serve, type TestServer } from './fixtures/http-server.ts';
+import { type Asked, completion, json, oneRequest, serve, type TestServer } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
 
@@ -55,7 +58,9 @@ it('an adapter is loaded once, under the first digits of its content address, fo
   const { server } = await vllm();
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);
-  const answers = await Promise.all(Array.from({ length: 5 }, () => adapters.use(adapter('a'), signal, ask)));
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, () => adapters.use(adapter('a'), 'base-hash', signal, ask)),
+  );
   expect(new Set(answers)).toEqual(new Set(['colloquy-aaaaaaaaaaaaaaaa']));
   expect(count(server, 'load_lora_adapter')).toBe(1);
 });
@@ -65,31 +70,35 @@ it('an adapter that another worker has loaded already is used', async () => {
   await using _ = server;
   known.add('colloquy-aaaaaaaaaaaaaaaa');
   const { adapters, ask } = adaptersOf(server);
-  expect(await adapters.use(adapter('a'), signal, ask)).toBe('colloquy-aaaaaaaaaaaaaaaa');
+  expect(await adapters.use(adapter('a'), 'base-hash', signal, ask)).toBe('colloquy-aaaaaaaaaaaaaaaa');
 });
 
 it('an adapter that the server loads but ignores is told by its canary', async () => {
   const { server } = await vllm({ ignoresAdapters: true });
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);
-  await expect(adapters.use(adapter('a'), signal, ask)).rejects.toBeInstanceOf(AdapterWithoutEffect);
+  await expect(adapters.use(adapter('a'), 'base-hash', signal, ask)).rejects.toBeInstanceOf(
+    AdapterWithoutEffect,
+  );
 });
 
 it('a load that failed is tried again by who comes next', async () => {
   const { server } = await vllm({ failsToLoad: 1 });
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);
-  await expect(adapters.use(adapter('a'), signal, ask)).rejects.toMatchObject({ name: 'EngineFailed' });
-  expect(await adapters.use(adapter('a'), signal, ask)).toContain('aaaa');
+  await expect(adapters.use(adapter('a'), 'base-hash', signal, ask)).rejects.toMatchObject({
+    name: 'EngineFailed',
+  });
+  expect(await adapters.use(adapter('a'), 'base-hash', signal, ask)).toContain('aaaa');
 });
 
 it('many who find an adapter forgotten have it loaded again once', async () => {
   const { server, known } = await vllm();
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);
-  await adapters.use(adapter('a'), signal, ask);
+  await adapters.use(adapter('a'), 'base-hash', signal, ask);
   known.delete('colloquy-aaaaaaaaaaaaaaaa');
-  await Promise.all(Array.from({ length: 9 }, () => adapters.use(adapter('a'), signal, ask)));
+  await Promise.all(Array.from({ length: 9 }, () => adapters.use(adapter('a'), 'base-hash', signal, ask)));
   expect(count(server, 'load_lora_adapter')).toBe(2);
 });
 
@@ -97,7 +106,7 @@ it('a model that stays unknown is a refusal, not a loop', async () => {
   const { server } = await vllm();
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);
-  const asking = adapters.use(adapter('a'), signal, () => ask('another'));
+  const asking = adapters.use(adapter('a'), 'base-hash', signal, () => ask('another'));
   await expect(asking).rejects.toMatchObject({ name: 'EngineRefused', status: 404 });
 });
 
@@ -107,12 +116,12 @@ it('above the limit the adapter used longest ago is unloaded, but none that is i
   const { adapters, ask } = adaptersOf(server, 2);
   let finish = (): void => undefined;
   const longAnswer = new Promise<void>((resolve) => (finish = resolve));
-  const busy = adapters.use(adapter('a'), signal, () => longAnswer);
-  for (const digit of ['b', 'c', 'd', 'c', 'e']) await adapters.use(adapter(digit), signal, ask);
+  const busy = adapters.use(adapter('a'), 'base-hash', signal, () => longAnswer);
+  for (const digit of ['b', 'c', 'd', 'c', 'e']) await adapters.use(adapter(digit), 'base-hash', signal, ask);
   expect([...known].map((name) => name.slice(-1)).toSorted()).toEqual(['a', 'e', 'e']);
   finish();
   await busy;
-  await adapters.use(adapter('f'), signal, ask);
+  await adapters.use(adapter('f'), 'base-hash', signal, ask);
   expect([...known].map((name) => name.slice(-1)).toSorted()).toEqual(['e', 'e', 'f']);
 });
 
@@ -121,9 +130,43 @@ it('who no longer waits for a load does not end it for the others', async () => 
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);
   const abort = new AbortController();
-  const given = adapters.use(adapter('a'), abort.signal, ask);
-  const other = adapters.use(adapter('a'), signal, ask);
+  const given = adapters.use(adapter('a'), 'base-hash', abort.signal, ask);
+  const other = adapters.use(adapter('a'), 'base-hash', signal, ask);
   abort.abort(new Error('cancelled'));
   await expect(given).rejects.toThrow('cancelled');
   expect(await other).toContain('aaaa');
+});
+
+it('a name that was given to other weights is loaded again, and never answers as the adapter meanwhile', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-adapter-'));
+  const own = 'f'.repeat(64);
+  const manifest = { files: { 'adapter_model.safetensors': { sha256: own, bytes: 1 } } };
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
+  let served = 'of someone else';
+  let loads = 0;
+  await using server = await serve((response, { path, body }) => {
+    if (path === '/v1/unload_lora_adapter') served = '';
+    if (path === '/v1/load_lora_adapter') {
+      loads += 1;
+      if (served !== '') return json(response, { error: { message: 'has already been loaded' } }, 400);
+      served = own;
+    }
+    const name = String(body['model']);
+    response.setHeader('Colloquy-Weights', name === 'base' ? 'base-hash' : `base-hash+${served}`);
+    json(response, { ...completion(name), prompt_logprobs: [null, { 1: { logprob: -name.length } }] });
+  });
+  const client = createChatClient({ url: server.url });
+  const adapters = createLoadedAdapters(client, 'base', async () => folder);
+  const { model: _, ...request } = oneRequest;
+  const ask = async (model: string) => (await client.complete({ ...request, model }, signal)).text;
+  const use = (base = 'base-hash') => adapters.use(adapter('a'), base, signal, ask);
+  await use();
+  expect({ served, loads }).toEqual({ served: own, loads: 2 });
+  // Later too: another program has taken the name.
+  served = 'of someone else';
+  await Promise.all([use(), use(), use()]);
+  expect({ served, loads }).toEqual({ served: own, loads: 4 });
+  // A server that has loaded another base model cannot be helped from here.
+  client.expectWeights('base', { base: 'another base', adapter: undefined });
+  await expect(client.complete({ ...request, model: 'base' }, signal)).rejects.toThrow('other weights');
 });

@@ -1,4 +1,5 @@
 /** The supervision of the engine, on a small real process that speaks its protocol. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { EngineClosed, EngineDied } from '../../src/engines/errors.ts';
+import { EngineClosed, OtherWeights } from '../../src/engines/errors.ts';
+import { EngineDied, ModelNotServable } from '../../src/engines/process/errors.ts';
+import { createLiveEngines, type LiveEnginesOptions } from '../../src/engines/process/live-engines.ts';
+import { untuned } from '../../src/store/models.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
@@ -17,7 +21,7 @@ const base = modelNamed('a/model');
 const { model: _, ...request } = oneRequest;
 const opened: Endpoint[] = [];
 
-function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}) {
+function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}, live?: LiveEnginesOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'colloquy-engine-'));
   const startsFile = join(folder, 'starts');
   const command = [process.execPath, program, JSON.stringify({ ...behaviour, startsFile })] as const;
@@ -25,6 +29,7 @@ function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}
     logFolder: folder,
     modelFolder: async () => folder,
     engine: { command: [...command], graceMs: 200, ...options },
+    engines: createLiveEngines(live),
   });
   opened.push(endpoint);
   const starts = (): number[] => readFileSync(startsFile, 'utf8').trim().split('\n').map(Number);
@@ -77,9 +82,12 @@ describe('the engine of a local endpoint', () => {
     expect(starts()).toHaveLength(3);
   });
 
-  it('that cannot load its model is given up at once', async () => {
-    const { endpoint, starts } = supervised({ diesAtStart: 2 });
-    expect(await errorOf(endpoint.check())).toBeInstanceOf(EngineDied);
+  it('that cannot serve its model is given up at once, in its own words', async () => {
+    const refuses = 'The embedded engine cannot run BloomForCausalLM exactly. Use vLLM.';
+    const { endpoint, starts } = supervised({ refuses });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(ModelNotServable);
+    expect(error).toMatchObject({ message: refuses, retryable: false, model: 'a/model' });
     expect(starts()).toHaveLength(1);
   });
 
@@ -96,6 +104,33 @@ describe('the engine of a local endpoint', () => {
     expect(error).toBeInstanceOf(EngineDied);
     expect(error).toMatchObject({ status: { code: null, signal: 'SIGKILL' } });
     expect(starts()).toHaveLength(3);
+  });
+
+  it('that loaded the base model before its files changed is started again, and no answer of it is used', async () => {
+    const weightsFile = join(mkdtempSync(join(tmpdir(), 'colloquy-weights-')), 'weights');
+    const weights = (text: string): void =>
+      writeFileSync(weightsFile, createHash('sha256').update(text).digest('hex'));
+    weights('the old ones');
+    const { endpoint, starts } = supervised({ weightsFile });
+    const weighed = untuned({ ...base.base, weights: `model.safetensors:${'a'.repeat(64)}` });
+    await endpoint.check();
+    weights(weighed.base.weights);
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => endpoint.chat(weighed, request, signal)),
+    );
+    expect(new Set(answers.map(({ text }) => Number(text)))).toEqual(new Set([starts()[1]]));
+    expect(starts()).toHaveLength(2);
+    weights('others again');
+    process.kill(starts()[1]!, 'SIGKILL');
+    expect(await errorOf(endpoint.chat(weighed, request, signal))).toBeInstanceOf(OtherWeights);
+  });
+
+  it('ends when it had no work for the stated time; the next request starts another', async () => {
+    const { endpoint, starts } = supervised({}, {}, { idleMs: 50 });
+    await endpoint.check();
+    await groupGone(starts()[0]!);
+    await endpoint.chat(base, request, signal);
+    expect(starts()).toHaveLength(2);
   });
 
   it('that lives but no longer answers is started again', async () => {

@@ -19,12 +19,12 @@ const grader = createGrader();
 afterAll(() => grader.close());
 
 describe('the shared conformance cases', () => {
-  it.skipIf(absent)(
-    'no pair is wrongly equal and at least 97 % are right',
+  it.skipIf(absent).each(['grader-cases.jsonl', 'grader-cases-2.jsonl'])(
+    'no pair of %s is wrongly equal and at least 97 %% are right',
     { timeout: 300_000 },
-    async () => {
+    async (name) => {
       const wrong = [];
-      const cases = rows('grader-cases.jsonl');
+      const cases = rows(name);
       for (const { gold, answer, equal } of cases) {
         if ((await grader.equal(String(gold), String(answer))) !== equal) wrong.push({ gold, answer, equal });
       }

@@ -1,19 +1,70 @@
 """LoRA adapters: reads them from disk, refuses those that the base model would silently ignore, and knows the loaded ones by name."""
 
+import asyncio
+import hashlib
 import json
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
-from safetensors.torch import load_file
+from pydantic import BaseModel, Field, StrictInt, ValidationError, field_validator
+from safetensors.torch import load
 from torch import nn
+from transformers import PreTrainedModel
 
+from ..protocol.process import refused_by_system
 from ..protocol.server_messages import ApiError, ModelCard, bad_request, not_found
 
 _WEIGHT = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
-_UNSUPPORTED = ("use_dora", "modules_to_save", "lora_bias", "trainable_token_indices", "layer_replication", "alora_invocation_tokens")
+_LARGEST_RANK = 512  # as the trainer's settings allow
+_LARGEST_CONFIG = 2**20  # bytes
+# A trained adapter's numbers are below 10. Products of larger ones leave the range of half precision, and an answer would be noise.
+_LARGEST_NUMBER = 1e4
+
+
+class AdapterConfig(BaseModel):
+    """What this server reads of adapter_config.json. What it cannot do has one value only: what PEFT writes where it is not used."""
+
+    peft_type: Literal["LORA"]
+    r: Annotated[StrictInt, Field(ge=1, le=_LARGEST_RANK)]
+    lora_alpha: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+    use_rslora: bool = False
+    alpha_pattern: dict[str, Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]] | None = None
+    rank_pattern: dict[str, Annotated[StrictInt, Field(ge=1, le=_LARGEST_RANK)]] | None = None
+    bias: Literal["none"] = "none"
+    use_dora: Literal[False] | None = None
+    fan_in_fan_out: Literal[False] | None = None
+    lora_bias: Literal[False] | None = None
+    use_qalora: Literal[False] | None = None
+    modules_to_save: Literal[None] | Annotated[list, Field(max_length=0)] = None
+    trainable_token_indices: Literal[None] | Annotated[list, Field(max_length=0)] = None
+    target_parameters: Literal[None] | Annotated[list, Field(max_length=0)] = None
+    layer_replication: Literal[None] = None
+    alora_invocation_tokens: Literal[None] = None
+
+    @field_validator("alpha_pattern", "rank_pattern")
+    @classmethod
+    def _names_only(cls, patterns: dict | None) -> dict | None:
+        # PEFT takes them for regular expressions, and one of a stranger can take for ever.
+        for pattern in patterns or {}:
+            if not re.fullmatch(r"[\w.]+", pattern):
+                raise ValueError(f"{pattern[:60]!r} is a regular expression; only names of modules are supported")
+        return patterns
+
+    def rank(self, module: str) -> int:
+        return next((rank for name, rank in (self.rank_pattern or {}).items() if _names(name, module)), self.r)
+
+    def scaling(self, module: str) -> float:
+        alpha = next((alpha for name, alpha in (self.alpha_pattern or {}).items() if _names(name, module)), self.lora_alpha)
+        rank = self.rank(module)
+        return alpha / (rank**0.5 if self.use_rslora else rank)
+
+
+def _names(name: str, module: str) -> bool:
+    return module == name or module.endswith(f".{name}")
 
 
 class AdapterMissing(Exception):
@@ -30,13 +81,15 @@ class Adapter:
 
     name: str
     path: str
+    weights: str  # SHA-256 of its weight file
     rank: int  # the largest among its modules
     pairs: dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 
-def linear_modules(network: nn.Module) -> dict[str, nn.Linear]:
-    """The modules that an adapter can adapt, by name."""
-    return {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+def linear_modules(network: PreTrainedModel) -> dict[str, nn.Linear]:
+    """The linear modules that an adapter may adapt, by name: all but the output layer, which sees the last token of a prompt only."""
+    output = network.get_output_embeddings()
+    return {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear) and module is not output}
 
 
 def read_adapter(name: str, path: str, linears: dict[str, nn.Linear]) -> Adapter:
@@ -45,31 +98,37 @@ def read_adapter(name: str, path: str, linears: dict[str, nn.Linear]) -> Adapter
     Each weight is checked against the base model's linear modules: if a name or a shape did not fit, the base model would answer under
     the adapter's name (vllm#34186).
     """
-    directory = Path(path)
-    weights_file, config_file = directory / "adapter_model.safetensors", directory / "adapter_config.json"
-    if not weights_file.is_file() or not config_file.is_file():
-        raise AdapterMissing(f"No adapter found for {path}: adapter_config.json and adapter_model.safetensors are expected there.")
     try:
-        config, weights = json.loads(config_file.read_text()), load_file(weights_file)
-    except OSError:  # both files are there, so the system refuses to read them
+        directory = Path(path)
+        weights_file, config_file = directory / "adapter_model.safetensors", directory / "adapter_config.json"
+        if not weights_file.is_file() or not config_file.is_file():
+            raise AdapterMissing(f"No adapter found for {path}: adapter_config.json and adapter_model.safetensors are expected there.")
+        if config_file.stat().st_size > _LARGEST_CONFIG:
+            raise AdapterUnfit(f"{config_file} is longer than {_LARGEST_CONFIG} bytes.")
+        config = AdapterConfig.model_validate(json.loads(config_file.read_text()))
+        content = weights_file.read_bytes()
+        pairs = _pairs(path, load(content), config, linears)
+    except (AdapterMissing, AdapterUnfit):
         raise
+    except ValidationError as invalid:
+        fault = invalid.errors(include_url=False, include_input=False)[0]
+        setting = ".".join(str(part) for part in fault["loc"])
+        raise AdapterUnfit(f"{path} cannot be used: {setting or 'adapter_config.json'}: {fault['msg']}.") from invalid
     except Exception as error:  # safetensors and json raise classes of their own; each means that the file is damaged
+        if refused_by_system(error):
+            raise
         raise AdapterUnfit(f"{path} cannot be read: {error}") from error
-    if config.get("peft_type") != "LORA":
-        raise AdapterUnfit(f"{path} is a {config.get('peft_type')} adapter; only LORA is served.")
-    for setting in _UNSUPPORTED:
-        if config.get(setting):
-            raise AdapterUnfit(f"{path} uses {setting}, which this server does not support.")
-    pairs = _pairs(path, weights, config, linears)
-    return Adapter(name, path, max(a.shape[0] for a, _ in pairs.values()), pairs)
+    return Adapter(name, path, hashlib.sha256(content).hexdigest(), max(a.shape[0] for a, _ in pairs.values()), pairs)
 
 
-def _pairs(path: str, weights: dict[str, torch.Tensor], config: dict, linears: dict[str, nn.Linear]):
+def _pairs(path: str, weights: dict[str, torch.Tensor], config: AdapterConfig, linears: dict[str, nn.Linear]):
     sides: dict[str, dict[str, torch.Tensor]] = {}
     for key, tensor in weights.items():
         match = _WEIGHT.match(key)
         if match is None:
             raise AdapterUnfit(f"{path} holds {key!r}, which is not a LoRA weight of a linear module.")
+        if tensor.ndim != 2 or not tensor.is_floating_point():
+            raise AdapterUnfit(f"{path}: {key!r} is no matrix of floating-point numbers.")
         if not torch.isfinite(tensor).all():
             raise AdapterUnfit(f"{path}: {key!r} holds NaN or infinite values.")
         sides.setdefault(match["module"], {})[match["side"]] = tensor
@@ -79,7 +138,7 @@ def _pairs(path: str, weights: dict[str, torch.Tensor], config: dict, linears: d
     for module_name, side in sides.items():
         linear = linears.get(module_name)
         if linear is None:
-            raise AdapterUnfit(f"{path} adapts {module_name!r}, but the base model has no linear module of that name.")
+            raise AdapterUnfit(f"{path} adapts {module_name!r}, which is no linear module that this server can adapt. Use vLLM for such adapters.")
         if set(side) != {"A", "B"}:
             raise AdapterUnfit(f"{path} has only one half of the weights of {module_name!r}.")
         a, b = side["A"], side["B"]
@@ -88,35 +147,39 @@ def _pairs(path: str, weights: dict[str, torch.Tensor], config: dict, linears: d
                 f"{path}: {module_name!r} is {linear.in_features} to {linear.out_features} wide in the base model, but "
                 f"the adapter's weights are {tuple(a.shape)} and {tuple(b.shape)}."
             )
-        pairs[module_name] = (a.to(linear.weight), b.to(linear.weight) * _scaling(config, module_name, a.shape[0]))
+        if a.shape[0] != config.rank(module_name):
+            raise AdapterUnfit(
+                f"{path}: the weights of {module_name!r} have rank {a.shape[0]}, but adapter_config.json says {config.rank(module_name)}."
+            )
+        a, b = a.to(linear.weight), b.to(linear.weight) * config.scaling(module_name)
+        if not max(float(a.abs().max()), float(b.abs().max())) < _LARGEST_NUMBER:
+            raise AdapterUnfit(f"{path}: the weights of {module_name!r}, times their scale, are above {_LARGEST_NUMBER:g}.")
+        pairs[module_name] = (a, b)
     return pairs
-
-
-def _scaling(config: dict, module_name: str, rank: int) -> float:
-    alpha = config["lora_alpha"]
-    for pattern, value in (config.get("alpha_pattern") or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", module_name):
-            alpha = value
-    return alpha / (rank**0.5 if config.get("use_rslora") else rank)
 
 
 class AdapterRegistry:
     """The adapters that requests can name. As in vLLM, a name cannot be loaded a second time while it is loaded.
 
-    Used from the HTTP thread only. A request keeps the adapter that it began with, so unloading does not disturb it.
+    Used from the event loop only; a file is read in a thread, so that a large one delays no other request. A request keeps the adapter that it began with, so unloading does not disturb it.
     """
 
-    def __init__(self, network: nn.Module, base_name: str):
-        self._linears, self.base_name = linear_modules(network), base_name
+    def __init__(self, linears: dict[str, nn.Linear], base_name: str):
+        self._linears, self.base_name = linears, base_name
         self._loaded: dict[str, Adapter] = {}
+        self._loading = asyncio.Lock()
         self._created: dict[str, int] = {base_name: int(time.time())}
 
-    def load(self, name: str, path: str) -> str:
+    async def load(self, name: str, path: str) -> str:
         """Loads the adapter and returns the text that vLLM answers. Raises ApiError."""
+        async with self._loading:
+            return await self._load(name, path)
+
+    async def _load(self, name: str, path: str) -> str:
         if name == self.base_name or name in self._loaded:
             raise ApiError(400, "InvalidUserInput", f"The lora adapter '{name}' has already been loaded.", "lora_name")
         try:
-            self._loaded[name] = read_adapter(name, path, self._linears)
+            self._loaded[name] = await asyncio.to_thread(read_adapter, name, path, self._linears)
         except AdapterMissing as missing:
             raise not_found(f"Loading lora {name} failed: {missing}", "lora_path") from missing
         except AdapterUnfit as unfit:

@@ -1,16 +1,19 @@
 """Loads the base model in such a way that its answers can be repeated."""
 
+import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from ..protocol.process import refused_by_system
 from .chat_tokens import end_tokens
-from .key_value_store import SLOT_ATTENTION
+from .exactness import Inexact, OwnLogits, own_logits, require_exact
+from .key_value_store import AttentionOptionUnknown
 
 SMALL_MODEL_PARAMETERS = 50_000_000
 
@@ -30,10 +33,12 @@ class BaseModel:
     context_length: int  # tokens of prompt and answer together
     device: torch.device
     dtype: torch.dtype
+    linears: dict[str, nn.Linear]  # the modules that adapters can adapt, by name
+    weights: str  # SHA-256 of the name that src/store/models.ts (baseModelHash) gives to its weights
 
 
 def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto") -> BaseModel:
-    """Loads a causal language model for serving. Raises ModelNotServable.
+    """Loads a causal language model for serving. Raises ModelNotServable, also for a family that the engine cannot run exactly.
 
     `dtype` "auto" is float64 for small models on a CPU, so that the rest of a batch (which changes a number by about 1e-16) cannot
     change a sampled token; float32 for larger models on a CPU; bfloat16 on a GPU.
@@ -44,19 +49,72 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
         config = AutoConfig.from_pretrained(name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(name_or_path)
         target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        network = AutoModelForCausalLM.from_pretrained(name_or_path, dtype=_loading_dtype(dtype, target))
-    except (OSError, ValueError) as error:
-        if refused_by_system(error):
+        network, loading = AutoModelForCausalLM.from_pretrained(
+            name_or_path, dtype=_loading_dtype(dtype, target), output_loading_info=True
+        )
+    except Exception as error:  # each library raises classes of its own for a damaged or unknown model
+        if may_pass(error):
             raise
         raise ModelNotServable(f"Cannot load the model {name_or_path!r}: {error}") from error
+    # transformers fills them with random numbers, and only warns.
+    if lacking := sorted(map(str, loading["missing_keys"] or loading["mismatched_keys"])):
+        raise ModelNotServable(f"Cannot load the model {name_or_path!r}: its files lack {len(lacking)} of its weights, such as {lacking[0]}.")
     if tokenizer.chat_template is None:
         raise ModelNotServable(f"The tokenizer of {name_or_path!r} has no chat template, so it cannot answer chats.")
-    if dtype == "auto" and target.type == "cpu" and network.num_parameters() < SMALL_MODEL_PARAMETERS:
-        network = network.to(torch.float64)
     network = network.to(target).eval().requires_grad_(False)
-    network.set_attn_implementation(SLOT_ATTENTION)
-    use_exact_norms(network)
-    return BaseModel(name_or_path, network, tokenizer, end_tokens(network, tokenizer), _context_length(config), target, network.dtype)
+    try:
+        context_length = _context_length(config)
+        network, own = _with_own_logits(network, context_length, dtype == "auto" and target.type == "cpu")
+        use_exact_norms(network)
+        require_exact(network, own)
+    except Exception as error:  # a family that cannot run fails in a way of its own
+        if may_pass(error):
+            raise
+        raise ModelNotServable(_cannot_run(config, name_or_path, error)) from error
+    ends = end_tokens(network, tokenizer)
+    return BaseModel(name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, weights_name(name_or_path))
+
+
+def weights_name(name_or_path: str) -> str:
+    """A hash that is the same for the same weights, and that TypeScript computes too: of each weight file's name and SHA-256, or of the
+    id of a model that is no directory here."""
+    files = sorted(Path(name_or_path).glob("*.safetensors")) if os.path.isdir(name_or_path) else []
+    name = ",".join(f"{file.name}:{file_sha256(file)}" for file in files) or name_or_path
+    if len(files) > 1:
+        name = f"{len(files)} files:{hashlib.sha256(name.encode()).hexdigest()}"
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether another start may succeed: the hub did not answer, the system refused a file, or memory was short."""
+    words = ("couldn't connect", "Connection error", "Max retries exceeded", "timed out")
+    return (
+        refused_by_system(error)
+        or isinstance(error, (MemoryError, ConnectionError, TimeoutError, torch.OutOfMemoryError))
+        or any(word in str(error) for word in (*words, "not enough memory", "out of memory"))
+    )
+
+
+def _cannot_run(config: PreTrainedConfig, name_or_path: str, error: Exception) -> str:
+    family = (getattr(config, "architectures", None) or [config.model_type])[0]
+    why = str(error) if isinstance(error, (Inexact, AttentionOptionUnknown)) else f"{type(error).__name__}: {error}"
+    return f"The embedded engine cannot run {family} ({name_or_path}) exactly: {why}. Use vLLM (an endpoint of kind vllm) for this model."
+
+
+def _with_own_logits(network: PreTrainedModel, context_length: int, choose_dtype: bool) -> tuple[PreTrainedModel, OwnLogits]:
+    """The network in its final dtype, and its own logits in it. A few families (mixtures of experts) cannot run in float64."""
+    if choose_dtype and network.num_parameters() < SMALL_MODEL_PARAMETERS:
+        try:
+            network = network.to(torch.float64)
+            return network, own_logits(network, context_length)
+        except RuntimeError:
+            network = network.to(torch.float32)
+    return network, own_logits(network, context_length)
 
 
 def _loading_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -65,12 +123,21 @@ def _loading_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return getattr(torch, dtype)
 
 
-def _context_length(config) -> int:
-    limits = [config.max_position_embeddings]
-    # Slot attention attends to everything, so a model with a sliding window is served only within its window.
-    if getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):
-        limits.append(config.sliding_window)
-    return min(limits)
+def _context_length(config: PreTrainedConfig) -> int:
+    text = config.get_text_config()
+    limits = [getattr(text, "max_position_embeddings", None)]
+    if limits[0] is None:
+        raise Inexact("its config does not say how long a text may be (max_position_embeddings)")
+    # Slot attention attends to everything, so a model with a sliding window or with chunks is served only within one of them.
+    if getattr(text, "use_sliding_window", True):
+        limits.append(getattr(text, "sliding_window", None))
+    limits.append(getattr(text, "attention_chunk_size", None))
+    # Beyond its first length, LongRoPE turns all positions otherwise: a long prompt would change the others of its batch.
+    rope = getattr(text, "rope_parameters", None) or {}
+    for parameters in [rope, *rope.values()]:
+        if isinstance(parameters, dict) and parameters.get("rope_type") == "longrope":
+            limits.append(parameters.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None))
+    return min(limit for limit in limits if limit)
 
 
 def use_exact_norms(network: nn.Module) -> None:

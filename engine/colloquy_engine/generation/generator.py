@@ -5,13 +5,14 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from .base_model import BaseModel
 from .generation_request import Choice, GenerationRequest, finish_reason
-from .key_value_store import KeyValueStore
+from .key_value_store import KeyValueStore, LongPrompt, store_forward
 from .mixed_adapters import MixedAdapters
 from .sampling import choose_tokens, score_prompt, score_tokens, uniforms
 
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 
 # Prompt tokens read in one pass: enough to keep the cores busy, and few enough that running answers wait only briefly.
 _PROMPT_TOKENS = 4096
+# A longer prompt is read in slices of this many tokens, with a step of the running answers after each.
+_SLICE_TOKENS = 512
+# Of a prompt that is scored, all logits are kept: this many numbers in one pass (1 GB in float64 with its logarithms).
+_SCORED_LOGITS = 2**26
 # New requests are read together rather than one by one, but none waits more than this many steps for others.
 _STEPS_FOR_COMPANY = 3
 
@@ -27,6 +32,18 @@ Row = tuple[GenerationRequest, Choice]
 
 class QueueFull(Exception):
     """The request is refused because too many answers are waiting already."""
+
+
+class NoNumbers(Exception):
+    """A model's logits are NaN or infinite, so that no token can be chosen."""
+
+
+@dataclass(eq=False)
+class _LongReading:
+    """A request whose prompt is being read in slices."""
+
+    request: GenerationRequest
+    prompt: LongPrompt
 
 
 class Generator:
@@ -39,12 +56,12 @@ class Generator:
         self._inbox: queue.SimpleQueue[GenerationRequest | None] = queue.SimpleQueue()
         self._waiting: deque[GenerationRequest] = deque()
         self._waited = 0  # steps since a request began to wait
+        self._vocabulary = model.network.get_input_embeddings().weight.shape[0]
+        self._long: deque[_LongReading] = deque()
         self._entering: list[GenerationRequest] = []  # taken from the queue, not yet all in the batch
         self._pending = 0  # answers submitted and not yet in the batch
         self._pending_lock = threading.Lock()
         self._stopping = False
-        # transformers makes no mask of its own when it gets a tensor of four dimensions; the store has the real masks.
-        self._no_mask = torch.zeros((1, 1, 1, 1), dtype=model.dtype, device=model.device)
 
     def submit(self, request: GenerationRequest) -> None:
         """Queues a request. `request.done` is called when its answers are complete. Raises QueueFull."""
@@ -72,6 +89,7 @@ class Generator:
                 self._receive()
                 self._drop_cancelled()
                 self._admit()
+                self._read_slice()
                 if rows := self._store.rows:
                     self._step(rows)
             except Exception as error:  # a failed step must not end the server: its requests fail, the next ones may work
@@ -80,7 +98,7 @@ class Generator:
         self._fail_all(RuntimeError("the server is shutting down"))
 
     def _receive(self) -> None:
-        wait = not (self._store.rows or self._waiting)
+        wait = not (self._store.rows or self._waiting or self._long)
         while wait or not self._inbox.empty():
             wait = False
             request = self._inbox.get()
@@ -88,7 +106,7 @@ class Generator:
                 self._waiting.append(request)
 
     def _admit(self) -> None:
-        running = len(self._store.rows)
+        running = len(self._store.rows) + sum(len(each.request.choices) for each in self._long)
         free = self._max_batch_size - running
         self._waited = self._waited + 1 if self._waiting and free else 0
         if self._waited <= _STEPS_FOR_COMPANY and min(len(self._waiting), free) < running / 16:
@@ -98,9 +116,13 @@ class Generator:
             free -= len(self._entering[-1].choices)
         with self._pending_lock:
             self._pending -= sum(len(request.choices) for request in self._entering)
+        for request in self._entering:
+            if len(request.prompt) > self._whole_tokens(request):
+                self._long.append(_LongReading(request, LongPrompt(len(request.prompt))))
+        self._entering = [request for request in self._entering if len(request.prompt) <= self._whole_tokens(request)]
         self._entering.sort(key=_company)
         while self._entering:
-            count = _fitting(self._entering)
+            count = _fitting(self._entering, self._whole_tokens(self._entering[0]))
             self._read_prompts(self._entering[:count])
             del self._entering[:count]
             self._waited = 0
@@ -115,11 +137,39 @@ class Generator:
         logits = self._forward([tokens], positions, 0 if scoring else ends)[0]
         if scoring:
             for request, own in zip(batch, logits.split(lengths), strict=True):
-                request.prompt_scores = score_prompt(own, request.prompt, request.prompt_logprobs)
+                request.prompt_scores = [None, *score_prompt(own[:-1], request.prompt[1:], request.prompt_logprobs)]
             logits = logits[ends]
         rows = [(request, choice) for request in batch for choice in request.choices]
         source = np.repeat(np.arange(len(batch)), [len(request.choices) for request in batch])
         self._extend(rows, logits[torch.as_tensor(source, device=logits.device)])
+
+    def _whole_tokens(self, request: GenerationRequest) -> int:
+        """The most tokens of prompts like this one that are read in one pass."""
+        if request.prompt_logprobs is None:
+            return _PROMPT_TOKENS
+        return max(1, min(_PROMPT_TOKENS, _SCORED_LOGITS // self._vocabulary))
+
+    def _read_slice(self) -> None:
+        """Reads the next slice of the first long prompt; after the last one, its answers join the batch."""
+        if not self._long:
+            return
+        request, prompt = self._long[0].request, self._long[0].prompt
+        tokens = request.prompt[prompt.read : prompt.read + min(_SLICE_TOKENS, self._whole_tokens(request))]
+        last = prompt.read + len(tokens) == prompt.length
+        positions = self._store.begin_slice(prompt, len(tokens))
+        self._adapters.route_tokens([request.adapter], [len(tokens)])
+        scoring = request.prompt_logprobs is not None
+        logits = self._forward([tokens], positions, 0 if scoring else 1)[0]
+        if scoring:
+            following = request.prompt[prompt.read + 1 : prompt.read + 1 + len(tokens)]
+            request.prompt_scores = request.prompt_scores or [None]
+            request.prompt_scores += score_prompt(logits[: len(following)], following, request.prompt_logprobs)
+        prompt.read += len(tokens)
+        if last:
+            rows = [(request, choice) for choice in request.choices]
+            self._store.end_long(prompt, rows)
+            self._long.popleft()
+            self._extend(rows, logits[-1:].expand(len(rows), -1))
 
     def _step(self, rows: list[Row]) -> None:
         positions = self._store.begin_step()
@@ -129,17 +179,13 @@ class Generator:
         self._extend(rows, logits)
 
     def _forward(self, tokens: list[list[int]], positions: torch.Tensor, logits_to_keep: int | torch.Tensor) -> torch.Tensor:
-        return self._model.network(
-            input_ids=torch.tensor(tokens, device=self._model.device),
-            position_ids=positions,
-            attention_mask=self._no_mask,
-            past_key_values=self._store,
-            use_cache=True,
-            logits_to_keep=logits_to_keep,
-        ).logits
+        return store_forward(self._model.network, self._store, tokens, positions, logits_to_keep)
 
     def _extend(self, rows: list[Row], logits: torch.Tensor) -> None:
         """Adds the next token to these answers and removes the finished ones."""
+        rows, logits = self._with_numbers(rows, logits)
+        if not rows:
+            return
         keys = np.array([choice.key for _, choice in rows], dtype=np.uint64)
         lengths = np.array([len(choice.tokens) for _, choice in rows])
         temperature = np.array([request.temperature for request, _ in rows])
@@ -158,6 +204,19 @@ class Generator:
             if request.finished and not request.cancelled:
                 request.done(None)
 
+    def _with_numbers(self, rows: list[Row], logits: torch.Tensor) -> tuple[list[Row], torch.Tensor]:
+        """The rows whose logits are numbers. The requests of the others fail, and leave the batch."""
+        fine = torch.isfinite(logits.amax(dim=-1)).tolist()
+        if all(fine):
+            return rows, logits
+        failed = list(dict.fromkeys(request for (request, _), numbers in zip(rows, fine, strict=True) if not numbers))
+        kept = [place for place, (request, _) in enumerate(rows) if request not in failed]
+        self._remove(lambda request, _: request in failed)
+        for request in failed:
+            if not request.cancelled:
+                request.done(NoNumbers("gives logits that are not numbers (NaN or infinite) here, so no token can be chosen."))
+        return [rows[place] for place in kept], logits[kept]
+
     def _remove(self, leaves: Callable[[GenerationRequest, Choice], bool]) -> None:
         self._store.keep(np.array([not leaves(*row) for row in self._store.rows]))
 
@@ -167,15 +226,18 @@ class Generator:
             with self._pending_lock:
                 self._pending -= sum(len(request.choices) for request in gone)
             self._waiting = deque(request for request in self._waiting if not request.cancelled)
+        self._long = deque(each for each in self._long if not each.request.cancelled)
         if any(request.cancelled for request, _ in self._store.rows):
             self._remove(lambda request, _: request.cancelled)
 
     def _fail_all(self, error: Exception) -> None:
         with self._pending_lock:
             self._pending -= sum(len(request.choices) for request in self._waiting)
-        requests = dict.fromkeys([request for request, _ in self._store.rows] + self._entering + list(self._waiting))
+        reading = [each.request for each in self._long]
+        requests = dict.fromkeys([request for request, _ in self._store.rows] + reading + self._entering + list(self._waiting))
         self._store = KeyValueStore(self._model.dtype, self._model.device)
         self._entering = []
+        self._long.clear()
         self._waiting.clear()
         for request in requests:
             if not request.cancelled:
@@ -187,11 +249,11 @@ def _company(request: GenerationRequest) -> tuple:
     return (request.prompt_logprobs is not None, id(request.adapter))
 
 
-def _fitting(batch: list[GenerationRequest]) -> int:
-    """How many requests, from the first on, are read in one pass; at least one."""
+def _fitting(batch: list[GenerationRequest], most: int) -> int:
+    """How many requests, from the first on, are read in one pass of at most `most` tokens; at least one."""
     tokens = 0
     for count, request in enumerate(batch):
         tokens += len(request.prompt)
-        if count and (tokens > _PROMPT_TOKENS or _company(request)[0] != _company(batch[0])[0]):
+        if count and (tokens > most or _company(request)[0] != _company(batch[0])[0]):
             return count
     return len(batch)

@@ -1,10 +1,12 @@
 """The routes of the server: from an HTTP request to a generation request, and from its answers to an HTTP response."""
 
 import asyncio
+import json
 import logging
 import secrets
 import time
 import uuid
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from transformers import PreTrainedTokenizerBase
@@ -13,16 +15,18 @@ from ..protocol.server_messages import (
     Answer, AnswerChoice, AnswerLogprobs, AnswerToken, ApiError, ChatCompletion, ChatRequest, LoadAdapter, ModelList, PromptToken,
     TokenLogprob, UnloadAdapter, Usage, bad_request, not_found, parse_body,
 )  # fmt: skip
-from .adapters import AdapterRegistry
+from .adapters import Adapter, AdapterRegistry
 from .base_model import BaseModel
 from .chat_tokens import LiteralText
 from .generation_request import Choice, GenerationRequest, TokenLogprobs
-from .generator import Generator, QueueFull
+from .generator import Generator, NoNumbers, QueueFull
 from .sampling import choice_key
 
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 32 * 1024**2  # bytes
+# Which weights gave an answer: the base model's hash and, after a plus sign, the adapter's. A name alone could have come to mean others.
+WEIGHTS_HEADER = "Colloquy-Weights"
 
 
 class HttpApi:
@@ -30,10 +34,10 @@ class HttpApi:
 
     def __init__(self, model: BaseModel, served_name: str, generator: Generator, max_batch_size: int):
         self._model, self._generator, self._max_batch_size = model, generator, max_batch_size
-        self._adapters = AdapterRegistry(model.network, served_name)
+        self._adapters = AdapterRegistry(model.linears, served_name)
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[_errors_as_json], client_max_size=_LARGEST_BODY)
+        app = web.Application(middlewares=[_errors_as_json, _only_programs_of_this_host], client_max_size=_LARGEST_BODY)
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
@@ -50,7 +54,7 @@ class HttpApi:
 
     async def _load_adapter(self, request: web.Request) -> web.Response:
         body = await parse_body(request, LoadAdapter)
-        return web.Response(text=self._adapters.load(body.lora_name, body.lora_path))
+        return web.Response(text=await self._adapters.load(body.lora_name, body.lora_path))
 
     async def _unload_adapter(self, request: web.Request) -> web.Response:
         body = await parse_body(request, UnloadAdapter)
@@ -58,7 +62,9 @@ class HttpApi:
 
     async def _chat(self, request: web.Request) -> web.Response:
         body = await parse_body(request, ChatRequest)
-        generation = self._generation_request(body)
+        adapter = self._adapters.resolve(body.model)
+        # Long texts take seconds to cut into tokens, and long answers to write: other requests must not wait for it.
+        generation = await asyncio.to_thread(self._generation_request, body, adapter)
         loop, finished = asyncio.get_running_loop(), asyncio.Event()
         failures: list[Exception] = []
 
@@ -76,12 +82,15 @@ class HttpApi:
         except asyncio.CancelledError:  # the client went away
             generation.cancelled = True
             raise
+        if failures and isinstance(failures[0], NoNumbers):
+            raise bad_request(f"The model `{body.model}` {failures[0]}", "model")
         if failures:
             raise ApiError(500, "InternalServerError", f"Generation failed: {failures[0]}")
-        return web.json_response(chat_completion(generation, body.model, self._model.tokenizer).body())
+        text = await asyncio.to_thread(lambda: json.dumps(chat_completion(generation, body.model, self._model.tokenizer).body()))
+        weights = self._model.weights if adapter is None else f"{self._model.weights}+{adapter.weights}"
+        return web.Response(text=text, content_type="application/json", headers={WEIGHTS_HEADER: weights})
 
-    def _generation_request(self, body: ChatRequest) -> GenerationRequest:
-        adapter = self._adapters.resolve(body.model)
+    def _generation_request(self, body: ChatRequest, adapter: Adapter | None) -> GenerationRequest:
         if body.n > self._max_batch_size:
             raise bad_request(f"n: at most {self._max_batch_size}, the server's batch size, got {body.n}", "n")
         prompt = self._prompt(body)
@@ -121,6 +130,20 @@ class HttpApi:
                 "messages" if room < 1 else "max_tokens",
             )
         return room if wanted is None else wanted
+
+
+@web.middleware
+async def _only_programs_of_this_host(request: web.Request, handler) -> web.StreamResponse:
+    """Keeps out the pages that a browser on this host shows. A page names its Origin; one whose host name was made to point here names
+    another Host; and no page can send JSON elsewhere without asking first, which this server never allows."""
+    host = urlsplit(f"//{request.host}").hostname
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        raise ApiError(403, "ForbiddenError", f"This server answers to its own host only, not as {request.host!r}.")
+    if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise ApiError(403, "ForbiddenError", "This server does not answer web pages.")
+    if request.method == "POST" and request.content_type != "application/json":
+        raise ApiError(415, "UnsupportedMediaTypeError", "The content type has to be application/json.")
+    return await handler(request)
 
 
 @web.middleware

@@ -4,13 +4,14 @@ Answers are pooled by the length of their prompt, so that a short one is not pad
 the linear layers as one batch. Prompts are read packed: one after the other, without padding.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
 from .slot_pool import SlotPool
 
@@ -29,6 +30,7 @@ class AttentionPiece:
     key: torch.Tensor
     value: torch.Tensor
     mask: torch.Tensor | None  # additive; None for a prompt, which is causal
+    earlier: int = 0  # of a long prompt: how many of the keys belong to the slices before
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,28 @@ class _Prompt:
     slots: list[int]
 
 
+class LongPrompt:
+    """The keys and values of a prompt that is read in slices, so that the running answers go on between them."""
+
+    def __init__(self, length: int):
+        self.length, self.read = length, 0
+        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def add(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> AttentionPiece:
+        """Stores one layer's keys and values of the slice, [1, heads, tokens, width]."""
+        if layer not in self._layers:
+            self._layers[layer] = tuple(each.new_empty(*each.shape[:2], self.length, each.shape[3]) for each in (key, value))
+        end = self.read + key.shape[2]
+        for kept, new in zip(self._layers[layer], (key, value), strict=True):
+            kept[:, :, self.read : end] = new
+        keys, values = (kept[:, :, :end] for kept in self._layers[layer])
+        return AttentionPiece(slice(0, key.shape[2]), keys, values, None, self.read)
+
+    def layers(self) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+        for layer, (keys, values) in self._layers.items():
+            yield layer, keys[0], values[0]
+
+
 class KeyValueStore(Generic[Row]):
     """Rows are ordered pool by pool. Each attention layer calls `update` during a forward pass."""
 
@@ -45,6 +69,7 @@ class KeyValueStore(Generic[Row]):
         self._dtype, self._device = dtype, device
         self._pools: dict[int, SlotPool[Row]] = {}
         self._prompts: list[_Prompt] | None = None  # None in a decode step
+        self._long: LongPrompt | None = None  # a slice of it is being read
         self._steps: list[tuple[slice, SlotPool[Row], torch.Tensor]] = []
 
     @property
@@ -53,7 +78,7 @@ class KeyValueStore(Generic[Row]):
 
     def begin_prompts(self, lengths: list[int], rows: list[list[Row]]) -> torch.Tensor:
         """Prepares packed prompts of these lengths, each for one or more new rows. Returns the position_ids, [1, tokens]."""
-        self._prompts, first = [], 0
+        self._prompts, self._long, first = [], None, 0
         for length, prompt_rows in zip(lengths, rows, strict=True):
             pool = self._pool_for(length)
             slots = pool.arrive(prompt_rows, [length] * len(prompt_rows))
@@ -62,10 +87,22 @@ class KeyValueStore(Generic[Row]):
         positions = np.concatenate([np.arange(length) for length in lengths])
         return torch.as_tensor(positions, device=self._device).unsqueeze(0)
 
+    def begin_slice(self, prompt: LongPrompt, tokens: int) -> torch.Tensor:
+        """Prepares the next `tokens` tokens of a long prompt. Returns the position_ids, [1, tokens]."""
+        self._long = prompt
+        return torch.arange(prompt.read, prompt.read + tokens, device=self._device).unsqueeze(0)
+
+    def end_long(self, prompt: LongPrompt, rows: list[Row]) -> None:
+        """Gives the new rows their places: the prompt has been read to its end."""
+        pool = self._pool_for(prompt.length)
+        for slot in pool.arrive(rows, [prompt.length] * len(rows)):
+            for layer, key, value in prompt.layers():
+                pool.write_prompt(layer, slot, key, value)
+
     def begin_step(self) -> torch.Tensor:
         """Prepares one token for every row. Returns the position_ids, [rows, 1]."""
         self._pools = {size: pool for size, pool in self._pools.items() if pool.rows}
-        self._prompts, self._steps, positions, first = None, [], [], 0
+        self._prompts, self._long, self._steps, positions, first = None, None, [], [], 0
         for pool in self._pools.values():
             position, mask = pool.begin_step()
             span = slice(first, first + len(pool.rows))
@@ -81,6 +118,9 @@ class KeyValueStore(Generic[Row]):
 
     def update(self, key: torch.Tensor, value: torch.Tensor, layer: int, *_args, **_kwargs):
         """Stores one layer's new keys and values. Returns the pieces for slot_attention twice: as keys and as values."""
+        if self._long is not None:
+            pieces = [self._long.add(layer, key, value)]
+            return pieces, pieces
         pieces = []
         if self._prompts is None:
             for span, pool, mask in self._steps:
@@ -113,12 +153,38 @@ class KeyValueStore(Generic[Row]):
         return self._pools.setdefault(size, SlotPool())
 
 
-def slot_attention(module, query, key: list[AttentionPiece], value, attention_mask, scaling, dropout=0.0, **_):
+def store_forward(
+    network: PreTrainedModel, store: KeyValueStore, tokens: list[list[int]], positions: torch.Tensor, logits_to_keep: int | torch.Tensor
+) -> torch.Tensor:
+    """The logits of a pass that `begin_prompts` or `begin_step` has prepared."""
+    return network(
+        input_ids=torch.tensor(tokens, device=network.device),
+        position_ids=positions,
+        # transformers makes no mask of its own when it gets a tensor of four dimensions; the store has the real masks.
+        attention_mask=torch.zeros((1, 1, 1, 1), dtype=network.dtype, device=network.device),
+        past_key_values=store,
+        use_cache=True,
+        logits_to_keep=logits_to_keep,
+    ).logits
+
+
+class AttentionOptionUnknown(Exception):
+    """A model's attention asks for something that this one does not do."""
+
+
+# Those that change nothing here: the store knows positions and masks, and a model is served within its sliding window.
+_HARMLESS_OPTIONS = {"position_ids", "cache_position", "sliding_window", "use_cache", "is_causal", "output_attentions", "output_router_logits"}
+
+
+def slot_attention(module, query, key: list[AttentionPiece], value, attention_mask, scaling, dropout=0.0, **options):
     """One layer's attention, which transformers calls as an attention implementation.
 
     query is [rows, heads, 1, width] in a decode step, and [1, heads, tokens, width] for packed prompts. Key and value are both the pieces
-    that KeyValueStore.update returned. Returns [rows, tokens, heads, width].
+    that KeyValueStore.update returned. Returns [rows, tokens, heads, width]. Raises AttentionOptionUnknown.
     """
+    for option, wanted in options.items():
+        if option not in _HARMLESS_OPTIONS and wanted is not None and wanted is not False:
+            raise AttentionOptionUnknown(f"its attention has the option {option}, which the engine's does not have")
     attended = query.new_empty(query.shape[0], query.shape[2], query.shape[1], query.shape[3])
     for piece in key:
         if piece.mask is None:
@@ -133,8 +199,12 @@ AttentionInterface.register(SLOT_ATTENTION, slot_attention)
 
 def _attend_prompt(query: torch.Tensor, piece: AttentionPiece, scaling: float) -> torch.Tensor:
     grouped = query.shape[1] != piece.key.shape[1]
+    # Each token of a later slice sees all slices before it: torch's own causal mask begins at the first key.
+    seen = None
+    if piece.earlier:
+        seen = torch.ones(query.shape[2], piece.key.shape[2], dtype=torch.bool, device=query.device).tril(piece.earlier)
     return functional.scaled_dot_product_attention(
-        query, piece.key, piece.value, is_causal=True, scale=scaling, enable_gqa=grouped
+        query, piece.key, piece.value, attn_mask=seen, is_causal=seen is None, scale=scaling, enable_gqa=grouped
     ).transpose(1, 2)
 
 

@@ -45,6 +45,12 @@ class MixedAdapters:
             module.own_columns = None
             module.spans = [(span, *adapter.pairs[name]) for adapter, span in spans if name in adapter.pairs]
 
+    def unwrap(self) -> None:
+        """Leaves the network as it was."""
+        for name, module in self._wrapped.items():
+            self._put(name, module.base)
+        self._wrapped, self._stacked = {}, {}
+
     def _needed(self, adapters: list[Adapter | None]) -> bool:
         needed = [adapter for adapter in dict.fromkeys(adapters) if adapter is not None]
         if any(adapter not in self._stacked for adapter in needed):
@@ -74,10 +80,12 @@ class MixedAdapters:
             module.stack([(self._stacked[a].start, *a.pairs[name]) for a in together if name in a.pairs], width)
 
     def _wrap(self, name: str) -> None:
-        parent = self._network.get_submodule(name.rpartition(".")[0])
-        leaf = name.rpartition(".")[2]
-        self._wrapped[name] = _AdaptedLinear(getattr(parent, leaf))
-        setattr(parent, leaf, self._wrapped[name])
+        self._wrapped[name] = _AdaptedLinear(self._network.get_submodule(name))
+        self._put(name, self._wrapped[name])
+
+    def _put(self, name: str, module: nn.Module) -> None:
+        parent, _, leaf = name.rpartition(".")
+        setattr(self._network.get_submodule(parent), leaf, module)
 
 
 class _AdaptedLinear(nn.Module):

@@ -84,10 +84,10 @@ def score_tokens(rows: list[tuple[GenerationRequest, Choice]], logits: torch.Ten
             choice.logprobs.append(_score(_log_softmax(logits[row]), int(tokens[row]), request.top_logprobs))
 
 
-def score_prompt(logits: torch.Tensor, prompt: list[int], top: int) -> list[TokenLogprobs | None]:
-    """The logprobs of each prompt token given those before it; None for the first. logits is [prompt, vocabulary]."""
+def score_prompt(logits: torch.Tensor, tokens: list[int], top: int) -> list[TokenLogprobs]:
+    """The logprobs of tokens of a prompt, each given those before it. Row i of logits, [tokens, vocabulary], is that before token i."""
     scores = _log_softmax(logits)
-    return [None, *(_score(scores[place], token, top) for place, token in enumerate(prompt[1:]))]
+    return [_score(scores[place], token, top) for place, token in enumerate(tokens)]
 
 
 def _log_softmax(logits: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ tests/protocol/test_contract.py fails when a request of that client would be ref
 """
 
 import json
+import re
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
@@ -88,6 +89,13 @@ class ServerReady(Written):
     event: Literal["ready"] = "ready"
     port: int
     model: str
+
+
+class ServerRefuses(Written):
+    """The line on stdout when the server cannot serve its model; another start would end in the same way."""
+
+    event: Literal["refuses"] = "refuses"
+    message: str
 
 
 class TokenLogprob(Written):
@@ -205,10 +213,27 @@ Body = TypeVar("Body", bound=BaseModel)
 async def parse_body(request: web.Request, schema: type[Body]) -> Body:
     """The request's body. Raises ApiError 400, which names the first field at fault."""
     try:
-        return schema.model_validate(json.loads(await request.read()))
+        content = json.loads(await request.read())
+        if place := _half_character(content):
+            raise bad_request(f"{place}: holds half of a character (a lone surrogate), which no tokenizer takes", place)
+        return schema.model_validate(content)
     except ValidationError as invalid:
         fault = invalid.errors(include_url=False)[0]
         field = ".".join(str(part) for part in fault["loc"])
         raise bad_request(f"{field}: {fault['msg']}" if field else fault["msg"], field or None) from invalid
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad_request(f"The body is not JSON: {error}") from error
+
+
+def _half_character(value: object, place: str = "") -> str | None:
+    """Where a text is that cannot be written as UTF-8; None when there is none."""
+    if isinstance(value, str):
+        return None if value.isascii() or not _SURROGATE.search(value) else place or "body"
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        if found := _half_character(part, f"{place}.{name}" if place else str(name)):
+            return found
+    return None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")

@@ -184,3 +184,50 @@ def test_prompt_logprobs_are_those_of_the_model(model):
     for place, score in enumerate(item.choices[0].logprobs):
         assert score.logprob == pytest.approx(float(expected[len(prompt) - 1 + place].max()), abs=1e-5)
         assert score.rank == 1
+
+
+def test_a_long_prompt_is_read_in_slices_while_the_others_go_on(model, adapters, monkeypatch):
+    prompts = [[5 + place * 7 % 90 for place in range(length)] for length in (300, 6, 250)]
+
+    def answers():
+        wanted = [
+            request(prompts[0], adapters[1], n=2, seed=1, prompt_logprobs=1),
+            request(prompts[1], seed=2, max_tokens=40),
+            request(prompts[2], adapters[2], seed=3, max_tokens=40),
+        ]
+        return answer_all(model, wanted), [score and score.logprob for score in wanted[0].prompt_scores]
+
+    whole, scores = answers()
+    monkeypatch.setattr("colloquy_engine.generation.generator._PROMPT_TOKENS", 100)
+    monkeypatch.setattr("colloquy_engine.generation.generator._SLICE_TOKENS", 64)
+    passes = []
+    real = Generator._forward
+    monkeypatch.setattr(Generator, "_forward", lambda self, tokens, *rest: passes.append(len(tokens[0])) or real(self, tokens, *rest))
+    sliced, sliced_scores = answers()
+    assert sliced == whole and sliced_scores == pytest.approx(scores, abs=1e-9)
+    # A step of the running answers follows each slice.
+    assert max(passes) == 64 and passes[passes.index(64) + 1] == 1
+
+
+def test_logits_that_are_no_numbers_fail_their_request_alone(model, adapters, monkeypatch):
+    real = Generator._forward
+    bad, good = request([9, 10], seed=1, n=2), request([9, 10], seed=2)
+    alone = answer_all(model, [request([9, 10], seed=2)])[0]
+
+    def spoilt(self, tokens, positions, keep):
+        logits = real(self, tokens, positions, keep)
+        for place, (row, _) in enumerate(self._store.rows if logits.shape[1] == 1 and len(tokens) > 1 else []):
+            logits[place] = float("nan") if row is bad else logits[place]
+        return logits
+
+    monkeypatch.setattr(Generator, "_forward", spoilt)
+    generator, outcomes, finished = Generator(model, 8, 100), {}, threading.Event()
+    for name, item in (("bad", bad), ("good", good)):
+        item.done = lambda error, name=name: (outcomes.update({name: error}), len(outcomes) == 2 and finished.set())
+        generator.submit(item)
+    thread = generator.start()
+    assert finished.wait(60)
+    generator.stop()
+    thread.join(60)
+    assert "not numbers" in str(outcomes["bad"]) and outcomes["good"] is None
+    assert [choice.tokens for choice in good.choices] == alone

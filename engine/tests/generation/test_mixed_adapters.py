@@ -62,12 +62,62 @@ def damaged(tmp_path, adapter_dirs):
         (lambda w: {k: v[:, :5].contiguous() if "lora_A" in k else v for k, v in w.items()}, "wide in the base"),
         (lambda w: {k: v for k, v in w.items() if "lora_B" not in k}, "one half"),
         (lambda w: {k: torch.full_like(v, float("nan")) for k, v in w.items()}, "NaN"),
+        (lambda w: {k: v * 1e6 for k, v in w.items()}, "are above 10000"),
+        (lambda w: {k: torch.cat([v, v], 0 if "lora_A" in k else 1) for k, v in w.items()}, "have rank 8, but adapter_config.json says 4"),
+        (lambda w: {k: v[0].clone() for k, v in w.items()}, "no matrix"),
+        (lambda w: {k: v.long() for k, v in w.items()}, "no matrix of floating-point"),
+        (lambda w: {k: (v[:0] if "lora_A" in k else v[:, :0]).contiguous() for k, v in w.items()}, "have rank 0|cannot be read"),
         (lambda w: {}, "no weights"),
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(model_dir, damaged, edit, reason):
     with pytest.raises(AdapterUnfit, match=reason):
         read_adapter("a", damaged(edit), linear_modules(load(model_dir)))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"lora_alpha": 1e300}, "lora_alpha"),
+        ({"lora_alpha": float("nan")}, "lora_alpha"),
+        ({"lora_alpha": "x"}, "lora_alpha"),
+        ({"lora_alpha": None}, "lora_alpha"),
+        ({"r": 100_000}, "r: "),
+        ({"r": 0}, "r: "),
+        ({"alpha_pattern": {"(a+)+$": 1}}, "regular expression"),
+        ({"alpha_pattern": {"q_proj": 1e300}}, "alpha_pattern.q_proj"),
+        ({"rank_pattern": {"q_proj": 7}}, "have rank 4, but adapter_config.json says 7"),
+        ({"fan_in_fan_out": True}, "fan_in_fan_out"),
+        ({"bias": "all"}, "bias"),
+        ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
+        ({"peft_type": "LOHA"}, "peft_type"),
+    ],
+)
+def test_a_config_that_the_server_cannot_follow_is_refused(model_dir, tmp_path, adapter_dirs, change, reason):
+    shutil.copytree(adapter_dirs[0], tmp_path / "adapter")
+    config = tmp_path / "adapter" / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    with pytest.raises(AdapterUnfit, match=reason):
+        read_adapter("a", str(tmp_path / "adapter"), linear_modules(load(model_dir)))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b" " * 2_000_000])
+def test_a_file_that_is_no_adapter_is_refused(model_dir, tmp_path, adapter_dirs, content):
+    shutil.copytree(adapter_dirs[0], tmp_path / "adapter")
+    (tmp_path / "adapter" / "adapter_config.json").write_bytes(content)
+    with pytest.raises(AdapterUnfit):
+        read_adapter("a", str(tmp_path / "adapter"), linear_modules(load(model_dir)))
+    shutil.copytree(adapter_dirs[0], tmp_path / "other")
+    (tmp_path / "other" / "adapter_model.safetensors").write_bytes(content)
+    with pytest.raises(AdapterUnfit, match="cannot be read"):
+        read_adapter("a", str(tmp_path / "other"), linear_modules(load(model_dir)))
+
+
+def test_an_adapter_of_the_output_layer_is_refused_as_it_sees_one_token_only(model_dir, damaged):
+    network = load(model_dir)
+    weights = {"base_model.model.lm_head.lora_A.weight": torch.ones(4, 32), "base_model.model.lm_head.lora_B.weight": torch.ones(network.vocab_size, 4)}
+    with pytest.raises(AdapterUnfit, match="no linear module that this server can adapt"):
+        read_adapter("a", damaged(lambda _: weights), linear_modules(network))
 
 
 def test_a_missing_adapter_and_another_kind_of_adapter_are_refused(model_dir, tmp_path, adapter_dirs):

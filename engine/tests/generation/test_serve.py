@@ -1,5 +1,6 @@
 """The server as a process, over HTTP."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -25,10 +26,11 @@ def server(model_dir):
         yield ready["port"]
 
 
-def call(port, method, path, body=None, raw=None):
+def call(port, method, path, body=None, raw=None, headers=None):
     """Status, headers and parsed body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    connection.request(method, path, raw if raw is not None else (json.dumps(body) if body is not None else None))
+    text = raw if raw is not None else (json.dumps(body) if body is not None else None)
+    connection.request(method, path, text, {"Content-Type": "application/json"} | (headers or {}))
     response = connection.getresponse()
     text = response.read().decode()
     connection.close()
@@ -155,6 +157,58 @@ def test_adapters_come_and_go_and_change_the_answer(server, adapter_dirs, tmp_pa
     assert chat(server, model="g0")[0] == 404
 
 
+def test_an_answer_names_the_weights_that_gave_it(server, model_dir, adapter_dirs):
+    def weights(model):
+        status, headers, _ = chat(server, model=model)
+        assert status == 200
+        return headers["Colloquy-Weights"]
+
+    def sha256(content):
+        return hashlib.sha256(content).hexdigest()
+
+    base = sha256(f"model.safetensors:{sha256((model_dir / 'model.safetensors').read_bytes())}".encode())
+    assert weights("base") == base
+    for adapter in adapter_dirs[:2]:
+        assert call(server, "POST", "/v1/load_lora_adapter", {"lora_name": "same", "lora_path": str(adapter)})[0] == 200
+        assert weights("same") == f"{base}+{sha256((adapter / 'adapter_model.safetensors').read_bytes())}"
+        assert call(server, "POST", "/v1/unload_lora_adapter", {"lora_name": "same"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example:80"}, 403),
+        ({"Host": "localhost:1"}, 404),
+        ({"Host": "[::1]:9"}, 404),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "application/json; charset=utf-8"}, 404),
+    ],
+)
+def test_a_web_page_cannot_unload_an_adapter(server, headers, status):
+    assert call(server, "POST", "/v1/unload_lora_adapter", {"lora_name": "none"}, headers=headers)[0] == status
+
+
+def test_another_host_name_reads_nothing_and_no_page_is_allowed_to_ask(server):
+    assert call(server, "GET", "/v1/models", headers={"Host": "evil.example"})[0] == 403
+    status, headers, _ = call(server, "OPTIONS", "/v1/chat/completions")
+    assert status in (403, 405) and not any(name.lower().startswith("access-control") for name in headers)
+
+
+def test_half_of_a_character_is_refused_by_the_name_of_its_field(server):
+    body = '{"model": "base", "messages": [{"role": "user", "content": "ok"}, {"role": "user", "content": "%s"}]}'
+    for half in ("a\\ud83d", "\\uDE00 b"):
+        status, _, answer = call(server, "POST", "/v1/chat/completions", raw=body % half)
+        assert status == 400 and answer["error"]["param"] == "messages.1.content" and "half of a character" in answer["error"]["message"]
+    assert call(server, "POST", "/v1/chat/completions", raw=(body % "\\ud83d\\ude00").replace("}]}", '}], "max_tokens": 2}'))[0] == 200
+    assert call(server, "POST", "/v1/chat/completions", raw="[" * 100_000)[0] == 400
+
+
 def test_a_full_queue_says_when_to_come_back(server):
     results, lock = [], threading.Lock()
 
@@ -177,7 +231,7 @@ def test_a_full_queue_says_when_to_come_back(server):
 
 def test_a_client_that_goes_away_frees_its_place(server):
     connection = http.client.HTTPConnection("127.0.0.1", server)
-    connection.request("POST", "/v1/chat/completions", json.dumps({"model": "base", "messages": MESSAGES, "n": 8, "max_tokens": 500}))
+    connection.request("POST", "/v1/chat/completions", json.dumps({"model": "base", "messages": MESSAGES, "n": 8, "max_tokens": 500}), {"Content-Type": "application/json"})
     connection.close()
     assert chat(server)[0] == 200
 
@@ -216,10 +270,12 @@ def test_it_leaves_when_its_parent_is_killed(model_dir, tmp_path):
         time.sleep(0.05)
 
 
-def test_a_missing_model_is_said_on_stderr(tmp_path):
+def test_a_missing_model_is_said_on_stderr_and_to_the_supervisor(tmp_path):
     command = [sys.executable, str(ENGINE / "serve.py"), "--model", str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 2 and "Cannot load the model" in result.stderr and result.stdout == ""
+    assert result.returncode == 2 and "Cannot load the model" in result.stderr
+    refusal = json.loads(result.stdout)
+    assert refusal["event"] == "refuses" and refusal["message"].startswith("Cannot load the model")
 
 
 def _alive(pid):

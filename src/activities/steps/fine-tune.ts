@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
-import {
-  type FineTuneManifest,
-  type TrainerProgress,
-  type TrainerSettings,
-  trainerSettingsSchema,
-} from '../../config/contract.ts';
+import { type TrainerProgress, type TrainerSettings, trainerSettingsSchema } from '../../config/contract.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
@@ -26,8 +21,10 @@ import {
   modelSchema,
   removeCheckpoints,
   sealModel,
+  type StoredManifest,
 } from '../../store/models.ts';
 import { configsInForce } from '../../store/records/config-changes.ts';
+import type { Moved } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -55,6 +52,14 @@ export type FineTuned = {
   readonly steps: number;
   readonly tokens: number;
   readonly finalLoss: number | null;
+  /**
+   * Of its rows, those that the trainer left out because they are longer than `max_length`. It and the two below are absent in the histories of
+   * experiments that an older version began.
+   */
+  readonly droppedRows?: number;
+  /** The highest learning rate of all steps; null when it was not trained, or by an older version. */
+  readonly peakLearningRate?: number | null;
+  readonly moved?: Moved | null;
 };
 
 /**
@@ -68,6 +73,7 @@ export async function fineTune(
 ): Promise<FineTuned> {
   const { agent, role, dataset } = request;
   const { model, manifest } = await findOrTrain(request, dependencies, running);
+  const { moved } = manifest;
   return {
     agent,
     role,
@@ -77,6 +83,9 @@ export async function fineTune(
     steps: manifest.steps,
     tokens: manifest.tokens,
     finalLoss: manifest.final_loss,
+    droppedRows: manifest.dataset.dropped_rows,
+    peakLearningRate: manifest.peak_learning_rate,
+    moved: moved === null ? null : { klPerToken: moved.kl_per_token, tokens: moved.tokens, rows: moved.rows },
   };
 }
 
@@ -95,7 +104,7 @@ export async function remakeModel(
   await findOrTrain(request, dependencies, running, key);
 }
 
-type FinishedModel = { readonly model: Model; readonly manifest: FineTuneManifest };
+type FinishedModel = { readonly model: Model; readonly manifest: StoredManifest };
 
 async function findOrTrain(
   request: FineTuneRequest,
@@ -241,7 +250,13 @@ function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
 
 /** What people see of a running fine-tune. */
 function shown(event: TrainerProgress): object {
-  if (event.event === 'started') return { step: event.resumed_from_step, totalSteps: event.total_steps };
+  if (event.event === 'started')
+    return {
+      step: event.resumed_from_step,
+      totalSteps: event.total_steps,
+      rows: event.rows,
+      droppedRows: event.dropped_rows,
+    };
   if (event.event !== 'step') return { checkpoint: event.step };
   return {
     step: event.step,

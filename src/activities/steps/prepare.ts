@@ -5,6 +5,7 @@ import { type ExperimentConfig, experimentConfigSchema } from '../../config/expe
 import { InvalidConfig } from '../../config/faults.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
+import { trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -96,6 +97,11 @@ export async function prepare(
   );
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
+  // An experiment that was begun goes on: what it has learnt so far is there.
+  if (begun === null) {
+    const faults = trainingFaults(config, questions.train);
+    if (faults.length > 0) throw new InvalidConfig(faults);
+  }
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {

@@ -13,13 +13,13 @@ export const run = command(
   'run',
   'start an experiment, or attach to it, and show its progress until it ends',
   [
-    'colloquy run configs/quickstart.yaml',
-    'colloquy run configs/quickstart.yaml name=second seed=1 iterations=5',
+    'colloquy run quickstart                            # configs/quickstart.yaml',
+    'colloquy run my.yaml name=second seed=1 iterations=5',
     'colloquy run configs/quickstart.yaml --detach      # start it and leave',
     'Ctrl-C leaves the experiment running; the same command comes back to it.',
   ],
 )
-  .argument('<config>', 'a YAML or JSON file')
+  .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--detach', 'do not wait for the end')
   .addOption(jsonOption)

@@ -22,7 +22,7 @@ export const scheduleCreate = command(
   ],
 )
   .argument('<name>', 'the name of the schedule and of its series', seriesName)
-  .argument('<config>', 'a YAML or JSON file')
+  .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--at <HH:MM>', 'every day at this time')
   .option('--cron <expression>', 'a cron expression instead of --at')

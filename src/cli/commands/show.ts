@@ -1,5 +1,6 @@
 import type { Debate } from '../../algorithm/debate.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
+import { isThere } from '../../store/blobs.ts';
 import { readDebates } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
 import { experimentName, iterationNumber } from '../arguments.ts';
@@ -22,7 +23,9 @@ export const show = command(
   .option('--iteration <i>', 'which iteration (default: the newest that has it)', iterationNumber)
   .addOption(jsonOption)
   .action(async (name, question, { iteration, json }) => {
-    const files = experimentFiles(openStore(), name);
+    const store = openStore();
+    const files = experimentFiles(store, name);
+    if (!(await isThere(files.config))) throw new NoSuchExperiment(name, store.root);
     const iterations = iteration === undefined ? (await begunIterations(files)).toReversed() : [iteration];
     const found = await findDebate(files, iterations, question);
     if (found === undefined) {
@@ -35,6 +38,19 @@ export const show = command(
     if (json) printJson({ iteration: found.iteration, ...found.debate });
     else console.log(debateText(found.debate, found.iteration));
   });
+
+/** The store has no experiment of that name. */
+export class NoSuchExperiment extends ColloquyError {
+  override name = 'NoSuchExperiment' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(experiment: string, store: string) {
+    super(
+      `There is no experiment "${experiment}" in the store ${store}. \`colloquy status\` lists the experiments; COLLOQUY_STORE names another store.`,
+    );
+  }
+}
 
 /** The experiment has no such debate, or not yet. */
 export class DebateNotFound extends ColloquyError {

@@ -1,86 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exitCodes, type ExitCode } from '../../errors.ts';
 import { experimentName } from '../arguments.ts';
 import { command, jsonOption, setExitCode } from '../command.ts';
-import { readProgress } from '../experiment/snapshot.ts';
+import { UsageError } from '../errors.ts';
+import { listAll, printList } from '../experiment/list.ts';
 import { printExperimentStatus } from '../experiment/status.ts';
-import { type Temporal, withTemporal } from '../server/connect.ts';
-import { describe, hasWorker } from '../server/workflow.ts';
+import { type Temporal, tolerateOutages, withTemporal } from '../server/connect.ts';
+import { describe, hasEnded } from '../server/workflow.ts';
 import { printStudyStatus } from '../study/status.ts';
-import { printJson, printTable } from '../terminal.ts';
+import { clearScreen, interruptSignal, printJson } from '../terminal.ts';
 
 /** `colloquy status [NAME]` */
 export const status = command('status', 'list the experiments and studies, or show the state of one', [
   'colloquy status',
-  'colloquy status quickstart',
+  'colloquy status --filter parked        # by name, kind or state',
+  'colloquy status quickstart --watch     # again and again, until it ends or Ctrl-C',
   'colloquy status quickstart --json',
 ])
   .argument('[name]', 'the name of an experiment or a study (default: all)', experimentName)
+  .option('--filter <text>', 'of the list: only those whose name, kind or state has this text')
+  .option('--watch', 'show it again every two seconds')
   .addOption(jsonOption)
-  .action((name, { json = false }) =>
-    withTemporal(async (temporal) => {
-      if (name === undefined) return printAll(temporal, json);
-      const { type } = await describe(temporal, name);
-      const print = type === 'study' ? printStudyStatus : printExperimentStatus;
-      setExitCode(await print(temporal, name, json));
-    }),
-  );
-
-type Listed = {
-  readonly name: string;
-  readonly kind: string;
-  status: string;
-  readonly startedAt: Date;
-  readonly closedAt: Date | undefined;
-};
-
-async function printAll(temporal: Temporal, json: boolean): Promise<void> {
-  const listed = await listAll(temporal);
-  await addOwnStates(temporal, listed);
-  if (json) return printJson(listed);
-  if (listed.length === 0)
-    return console.log('No experiments yet. Start one: colloquy run configs/quickstart.yaml');
-  printTable(
-    ['experiment', 'kind', 'state', 'latest run began', 'ended'],
-    listed.map((each) => [
-      each.name,
-      each.kind,
-      each.status,
-      timeText(each.startedAt),
-      timeText(each.closedAt),
-    ]),
-  );
-}
-
-function timeText(date: Date | undefined): string {
-  return date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
-}
-
-/** The latest run of each experiment and study, newest first. */
-async function listAll({ client }: Temporal): Promise<Listed[]> {
-  const byName = new Map<string, Listed>();
-  for await (const each of client.workflow.list({ query: `WorkflowType IN ('experiment', 'study')` })) {
-    // The list is newest first, so the first row of a name is its latest run.
-    if (byName.has(each.workflowId) || each.status.name === 'CONTINUED_AS_NEW') continue;
-    byName.set(each.workflowId, {
-      name: each.workflowId,
-      kind: each.type,
-      status: each.status.name.toLowerCase(),
-      startedAt: each.startTime,
-      closedAt: each.closeTime,
+  .action((name, { filter, watch = false, json = false }) => {
+    if (name !== undefined && filter !== undefined)
+      throw new UsageError('--filter is for the list: it does not go with a name.', 'status');
+    const print = (temporal: Temporal): Promise<Printed> =>
+      name === undefined ? printAll(temporal, filter, json) : printOne(temporal, name, json);
+    return withTemporal(async (temporal) => {
+      setExitCode(watch ? await again(temporal, print) : (await print(temporal)).code);
     });
+  });
+
+/** What was printed: its exit code, and whether it will not change any more. */
+type Printed = { readonly code: ExitCode; readonly ended: boolean };
+
+async function printAll(temporal: Temporal, filter: string | undefined, json: boolean): Promise<Printed> {
+  const listed = await listAll(temporal, filter);
+  if (json) printJson(listed);
+  else if (listed.length > 0) printList(listed);
+  else if (filter === undefined) console.log('No experiments yet. Start one: colloquy run quickstart');
+  else console.log(`No experiment or study has "${filter}" in its name, kind or state.`);
+  return { code: exitCodes.ok, ended: false };
+}
+
+async function printOne(temporal: Temporal, name: string, json: boolean): Promise<Printed> {
+  const { type, status: state } = await describe(temporal, name);
+  const print = type === 'study' ? printStudyStatus : printExperimentStatus;
+  return { code: await print(temporal, name, json), ended: hasEnded(state.name) };
+}
+
+/** Prints every two seconds, on a cleared screen where there is one, until the end or Ctrl-C. */
+async function again(temporal: Temporal, print: (temporal: Temporal) => Promise<Printed>): Promise<ExitCode> {
+  const read = tolerateOutages(temporal);
+  const { signal, dispose } = interruptSignal();
+  try {
+    for (;;) {
+      clearScreen();
+      const printed = await read(() => print(temporal));
+      if (printed?.ended === true) return printed.code;
+      await sleep(2_000, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return exitCodes.interrupted;
+    }
+  } finally {
+    dispose();
   }
-  return [...byName.values()];
 }
-
-/** For the server a paused or parked experiment is running: its own state replaces that, where a worker can answer. */
-async function addOwnStates(temporal: Temporal, listed: readonly Listed[]): Promise<void> {
-  const running = listed.filter(({ kind, status: state }) => kind === 'experiment' && state === 'running');
-  if (running.length === 0 || !(await hasWorker(temporal))) return;
-  await Promise.all(
-    running.slice(0, mostAsked).map(async (each) => {
-      each.status = (await readProgress(temporal.client, each.name))?.state ?? each.status;
-    }),
-  );
-}
-
-/** Only the newest are asked, because each query may take a worker a moment. */
-const mostAsked = 50;

@@ -1,9 +1,9 @@
-import { resolve } from 'node:path';
 import { type ScheduleOptions, ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
 import { closest } from 'fastest-levenshtein';
-import { type ConfigInput, loadConfigFile, mergeConfig } from '../../config/load.ts';
+import { type ConfigInput, mergeConfig } from '../../config/load.ts';
 import { resolveConfig } from '../../config/resolve.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
+import { experimentInput } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
 
 /** The arguments of `colloquy schedule create`. */
@@ -61,7 +61,7 @@ export function scheduleOptions(given: ScheduleArguments): ScheduleOptions {
 
 /** The nights' input, without a name: each night gets its own from Temporal. */
 function inputOf({ name, config: [path = '', ...overrides], carryOver }: ScheduleArguments): ConfigInput {
-  const { name: _, carry_over, ...rest } = loadConfigFile(resolve(path), overrides).input;
+  const { name: _, carry_over, ...rest } = experimentInput(path, overrides).input;
   const given = carry_over === undefined ? {} : { carry_over };
   const input = carryOver ? mergeConfig({ ...rest, carry_over: { series: name } }, given) : rest;
   resolveConfig(input);

@@ -1,19 +1,29 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
 import { z } from 'zod';
 import type { Message } from '../../algorithm/prompts.ts';
+import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import { FileRefused } from '../../store/errors.ts';
 import { abortable } from '../abort.ts';
-import { AdapterWithoutEffect, EngineRefused } from '../errors.ts';
+import { AdapterWithoutEffect, EngineRefused, OtherWeights } from '../errors.ts';
 import type { ChatClient } from './chat-client.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
 export type ModelFolder = (key: string) => Promise<string>;
 
 export interface LoadedAdapters {
-  /** Runs `fn` with the server's name for the adapter with this content address; loads the adapter first where needed. */
-  use<T>(key: string, signal: AbortSignal, fn: (name: string) => Promise<T>): Promise<T>;
+  /**
+   * Runs `fn` with the server's name for the adapter with this content address; loads the adapter first where needed.
+   *
+   * @param baseWeights of the model that it was trained on, as the server names them; undefined when they are not known here
+   */
+  use<T>(
+    key: string,
+    baseWeights: string | undefined,
+    signal: AbortSignal,
+    fn: (name: string) => Promise<T>,
+  ): Promise<T>;
 }
 
 /**
@@ -30,9 +40,9 @@ export function createLoadedAdapters(
   const loaded = new Map<string, Adapter>();
   let baseline: Promise<string> | undefined;
 
-  function adapterOf(key: string): Adapter {
+  function adapterOf(key: string, baseWeights: string | undefined): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
-    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, key) };
+    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, key, baseWeights) };
     loaded.delete(name);
     loaded.set(name, adapter);
     // An adapter that failed to load is tried again by the next request for it.
@@ -45,20 +55,35 @@ export function createLoadedAdapters(
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
-  async function load(name: string, key: string): Promise<void> {
+  async function load(name: string, key: string, baseWeights: string | undefined): Promise<void> {
     const { signal } = new AbortController();
     const path = await folderOf(key);
-    try {
-      await client.loadAdapter(name, path, signal);
-    } catch (error) {
-      if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
+    client.expectWeights(name, { base: baseWeights, adapter: await weightsIn(path) });
+    for (let again = true; ; again = false) {
+      try {
+        await client.loadAdapter(name, path, signal);
+      } catch (error) {
+        if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
+      }
+      try {
+        await prove(name, path, signal);
+        break;
+      } catch (error) {
+        // Someone else gave the name to other weights.
+        if (!again || !(error instanceof OtherWeights)) throw error;
+        await client.unloadAdapter(name, signal).catch(() => undefined);
+      }
     }
+    emit('adapter loaded', { adapter: name });
+    await unloadSurplus(signal);
+  }
+
+  /** @throws AdapterWithoutEffect, OtherWeights */
+  async function prove(name: string, path: string, signal: AbortSignal): Promise<void> {
     baseline ??= canary(baseModel, signal);
     baseline.catch(() => (baseline = undefined));
     const same = (await canary(name, signal)) === (await baseline);
     if (same && !(await adapterChangesNothing(path))) throw new AdapterWithoutEffect(name, path);
-    emit('adapter loaded', { adapter: name });
-    await unloadSurplus(signal);
   }
 
   async function canary(model: string, signal: AbortSignal): Promise<string> {
@@ -77,16 +102,18 @@ export function createLoadedAdapters(
   }
 
   return {
-    async use(key, signal, fn) {
+    async use(key, baseWeights, signal, fn) {
       for (let again = true; ; again = false) {
-        const adapter = adapterOf(key);
+        const adapter = adapterOf(key, baseWeights);
         adapter.users += 1;
         try {
           await abortable(adapter.ready, signal);
           return await fn(adapter.name);
         } catch (error) {
-          // The server has started again since then, and no longer has the adapter.
-          if (!again || !(error instanceof EngineRefused && error.status === 404)) throw error;
+          // The server has started again since then, and no longer has the adapter; or someone else gave its name to other weights.
+          const lost =
+            error instanceof OtherWeights || (error instanceof EngineRefused && error.status === 404);
+          if (!again || !lost) throw error;
           forget(adapter);
         } finally {
           adapter.users -= 1;
@@ -101,6 +128,19 @@ interface Adapter {
   readonly ready: Promise<void>;
   /** How many requests are using it. */
   users: number;
+}
+
+const filesSchema = fineTuneManifestSchema.pick({ files: true });
+
+/** The hash of an adapter's weights by the manifest in its folder; undefined when there is none, or when the folder cannot be read from here. */
+async function weightsIn(path: string): Promise<string | undefined> {
+  try {
+    const manifest = await fileBlobs(path).get('manifest.json');
+    const { files } = filesSchema.parse(JSON.parse(String(manifest)));
+    return files['adapter_model.safetensors']?.sha256;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Any text would do; one with digits and letters suits the embedded model and large ones alike. */

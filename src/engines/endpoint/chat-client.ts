@@ -11,8 +11,14 @@ import {
   scoreAnswerSchema,
 } from '../../config/contract.ts';
 import { pause } from '../abort.ts';
-import { EngineAnswerInvalid, EngineBusy, EngineRefused, PromptLogprobsUnsupported } from '../errors.ts';
-import { createHttpClient, readApiKey, shownUrl, withoutKey } from './http.ts';
+import {
+  EngineAnswerInvalid,
+  EngineBusy,
+  EngineRefused,
+  OtherWeights,
+  PromptLogprobsUnsupported,
+} from '../errors.ts';
+import { createHttpClient, type HttpAnswer, readApiKey, shownUrl, withoutKey } from './http.ts';
 import { chatPath, embeddingsSchema, isBusy, isModel, refusal, retryDelay, serverWords } from './protocol.ts';
 
 /** Each call throws the errors of `createChatClient`, or the signal's reason. */
@@ -41,6 +47,12 @@ export interface ChatClient {
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<readonly (readonly number[])[]>;
+  /**
+   * From now on, an answer of `model` that names other weights is an error (OtherWeights). A server that names none is trusted.
+   *
+   * @param weights what is known of them
+   */
+  expectWeights(model: string, weights: Weights): void;
   /** The URL in the form that messages may show. */
   readonly url: string;
   /** Closes the connections; requests under way fail. */
@@ -49,6 +61,9 @@ export interface ChatClient {
 
 /** Called with the time until which a busy server is left alone, before it is. */
 export type OnBusy = (until: Date) => void;
+
+/** As engine/serve.py names them in its header: the base model's hash, and after a plus sign the adapter's. Undefined is not known. */
+export type Weights = { readonly base: string | undefined; readonly adapter: string | undefined };
 
 export interface ChatCompletion {
   readonly text: string;
@@ -97,21 +112,22 @@ const longestWaitMs = 66_000;
 /**
  * Keeps connections to the server open.
  *
- * Its calls throw EngineUnreachable, EngineFailed, EngineBusy, EngineRefused, EngineAnswerInvalid, EngineClosed and
+ * Its calls throw EngineUnreachable, EngineFailed, EngineBusy, EngineRefused, EngineAnswerInvalid, EngineClosed, OtherWeights and
  * ApiKeyMissing. None of them carries the key or a request's headers.
  */
 export function createChatClient(options: ChatClientOptions): ChatClient {
   const base = options.url.replace(/\/+$/, '');
   const patienceMs = options.patienceMs ?? 600_000;
   const http = createHttpClient(options.timeoutMs ?? 600_000);
+  const expected = new Map<string, Weights>();
 
-  async function ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<string> {
+  async function ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<HttpAnswer> {
     const url = `${base}${path}`;
     let waitedMs = 0;
     for (let attempt = 0; ; attempt += 1) {
       const key = readApiKey(options.apiKeyEnv);
       const answer = await http.send({ url, body, key }, signal);
-      if (answer.status >= 200 && answer.status < 300) return answer.text;
+      if (answer.status >= 200 && answer.status < 300) return answer;
       const words = serverWords(answer, key);
       if (!isBusy(answer, words)) throw refusal(shownUrl(url), answer.status, words);
       const delay = retryDelay(answer.retryAfter, attempt);
@@ -122,6 +138,18 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
       await pause(delay, signal);
       waitedMs += delay;
     }
+  }
+
+  /** @throws OtherWeights */
+  async function askModel(
+    body: { readonly model: string },
+    signal: AbortSignal,
+    onBusy?: OnBusy,
+  ): Promise<string> {
+    const { text, weights } = await ask(chatPath, body, signal, onBusy);
+    if (weights !== undefined && differs(weights, expected.get(body.model)))
+      throw new OtherWeights(shownUrl(base), body.model);
+    return text;
   }
 
   function invalidAnswer(path: string, fault: string, text: string): EngineAnswerInvalid {
@@ -145,7 +173,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
 
   return {
     async complete(request, signal, onBusy) {
-      const body = await ask(chatPath, request, signal, onBusy);
+      const body = await askModel(request, signal, onBusy);
       const { model, choices, usage } = parse(chatAnswerSchema, chatPath, body);
       if (!isModel(model, request.model))
         throw invalidAnswer(chatPath, `the model ${model} answered, and ${request.model} was asked`, body);
@@ -160,7 +188,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
       };
     },
     async listModels(signal) {
-      const { data } = parse(modelListSchema, '/models', await ask('/models', undefined, signal));
+      const { data } = parse(modelListSchema, '/models', (await ask('/models', undefined, signal)).text);
       return data.map(({ id, root }) => ({ id, root: root ?? null }));
     },
     async loadAdapter(name, path, signal) {
@@ -172,7 +200,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     async promptTokens(prompt, signal, onBusy) {
       // 0: only the prompt's own tokens, and no likelier ones beside them.
       const body = { ...prompt, max_tokens: 1, temperature: 0, seed: 0, prompt_logprobs: 0 };
-      const answer = await ask(chatPath, body, signal, onBusy).catch((error: unknown) => {
+      const answer = await askModel(body, signal, onBusy).catch((error: unknown) => {
         if (error instanceof EngineRefused && /prompt_logprobs/.test(error.words))
           throw new PromptLogprobsUnsupported(error.url);
         throw error;
@@ -183,13 +211,21 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     async embed(model, texts, signal, onBusy) {
       const body = { model, input: texts, encoding_format: 'float' };
-      const answer = await ask('/embeddings', body, signal, onBusy);
+      const { text: answer } = await ask('/embeddings', body, signal, onBusy);
       const { data } = parse(embeddingsSchema(texts.length), '/embeddings', answer);
       return data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => embedding);
     },
+    expectWeights: (model, weights) => void expected.set(model, weights),
     url: shownUrl(base),
     close: () => http.close(),
   };
+}
+
+function differs(named: string, expected: Weights | undefined): boolean {
+  const [base, adapter] = named.split('+');
+  const other = (wanted: string | undefined, found: string | undefined): boolean =>
+    wanted !== undefined && wanted !== found;
+  return other(expected?.base, base) || other(expected?.adapter, adapter);
 }
 
 /** A server that lists likelier tokens all the same lists the prompt's own, too: it is the least likely one. */

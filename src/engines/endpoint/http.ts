@@ -29,6 +29,8 @@ export interface HttpAnswer {
   readonly text: string;
   readonly retryAfter: string | undefined;
   readonly location: string | undefined;
+  /** Which weights gave the answer, where the server says it (engine/serve.py does). */
+  readonly weights: string | undefined;
 }
 
 /** A longer answer is not read to its end: an answer of a hundred thousand tokens is half a megabyte. Bytes. */
@@ -76,8 +78,14 @@ export function createHttpClient(timeoutMs: number): HttpClient {
         },
         signal: ending,
       });
-      const { 'retry-after': retryAfter, location } = headers;
-      return { status, text: decode(data, url), retryAfter: asText(retryAfter), location: asText(location) };
+      const { 'retry-after': retryAfter, location, 'colloquy-weights': weights } = headers;
+      return {
+        status,
+        text: decode(data, url),
+        retryAfter: asText(retryAfter),
+        location: asText(location),
+        weights: asText(weights),
+      };
     } catch (error) {
       if (!late) throw error;
       throw new EngineUnreachable(

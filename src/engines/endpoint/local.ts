@@ -1,8 +1,10 @@
 /** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
 import type { EndpointConfig } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
-import { EmbeddingsUnsupported, type EngineDied, EngineUnreachable, ModelNotServed } from '../errors.ts';
+import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
+import type { EngineDied } from '../process/errors.ts';
+import type { LiveEngines } from '../process/live-engines.ts';
 import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -23,6 +25,7 @@ export function createLocalEndpoint(
   baseModel: string,
   engine: EngineProcess,
   modelFolder: ModelFolder,
+  engines: LiveEngines,
 ): Endpoint {
   const slots = createRequestSlots(config.max_concurrency ?? localConcurrency);
   let connection: Connection | undefined;
@@ -38,8 +41,15 @@ export function createLocalEndpoint(
     return connection;
   }
 
-  /** `work`, and again with the next engine when this one has died. */
-  async function outlive<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
+  /** `work`, and again with the next engine when this one has died, or has loaded the base model before its files changed. */
+  function outlive<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
+    return engines.use(engine, signal, () => outliveDeaths(signal, work));
+  }
+
+  async function outliveDeaths<T>(
+    signal: AbortSignal,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       const connection = await connect(signal);
       try {
@@ -47,6 +57,10 @@ export function createLocalEndpoint(
         connection.engine.answered();
         return result;
       } catch (error) {
+        if (error instanceof OtherWeights && tries === 1) {
+          await engine.end(connection.engine);
+          continue;
+        }
         const died = error instanceof EngineUnreachable ? await diedOf(connection.engine, signal) : undefined;
         if (died === undefined) throw error;
         if (tries === 3) throw died;

@@ -1,5 +1,6 @@
 /** What one running server answers for a base model and for the models fine-tuned on it: the part that all endpoints share. */
-import type { Model } from '../../store/models.ts';
+import { createHash } from 'node:crypto';
+import type { BaseModel, Model } from '../../store/models.ts';
 import { AdaptersUnsupported, PromptLogprobsUnsupported } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
 import type { ChatClient } from './chat-client.ts';
@@ -19,13 +20,15 @@ export function createModelServer(
 ): ModelServer {
   /** Runs `fn` with the server's name for the model. */
   async function withName<T>(
-    { tuned }: Model,
+    { base, tuned }: Model,
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
   ): Promise<T> {
+    const weights = hashOf(base);
+    client.expectWeights(baseModel, { base: weights, adapter: undefined });
     if (tuned === null) return fn(baseModel);
     if (adapters === null) throw new AdaptersUnsupported(client.url);
-    return adapters.use(tuned.key, signal, fn);
+    return adapters.use(tuned.key, weights, signal, fn);
   }
 
   return {
@@ -39,4 +42,10 @@ export function createModelServer(
       return withName(model, signal, (name) => scoreResponses(client, name, request, signal, onBusy));
     },
   };
+}
+
+/** As engine/serve.py names the base model's weights; undefined where they are not in a folder of this host. */
+function hashOf({ weights }: BaseModel): string | undefined {
+  const known = /:[0-9a-f]{64}$/.test(weights);
+  return known ? createHash('sha256').update(weights).digest('hex') : undefined;
 }

@@ -3,6 +3,7 @@ import type { EndpointConfig } from '../../config/endpoints.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
 import { EndpointUnknown } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
+import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
 import type { ModelFolder } from './adapters.ts';
 import { requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -10,7 +11,7 @@ import { createLocalEndpoint } from './local.ts';
 import { createOpenAiEndpoint } from './remote.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
-/** One endpoint for each base model at each place, so one engine for each base model. */
+/** One endpoint for each base model at each place, so at most one engine for each base model (live-engines.ts says how many live). */
 export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> {
   /**
    * What answers for a base model and for all models that are fine-tuned on it.
@@ -34,6 +35,7 @@ export function createEndpoints(
   deps: EndpointDeps,
 ): Endpoints {
   const opened = new Map<string, Endpoint>();
+  const engines = deps.engines ?? createLiveEngines();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     await Promise.all([...opened.values()].map(work));
   };
@@ -44,7 +46,7 @@ export function createEndpoints(
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const endpoint = openEndpoint(config, baseModel, deps);
+    const endpoint = openEndpoint(config, baseModel, { ...deps, engines });
     opened.set(id, endpoint);
     return endpoint;
   }
@@ -70,6 +72,8 @@ export interface EndpointDeps {
   readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
+  /** All supervised engines of the worker. */
+  readonly engines?: LiveEngines;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
 }
@@ -84,7 +88,13 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
         servedModelName: baseModel,
         logFolder: deps.logFolder,
       });
-      return createLocalEndpoint(config, baseModel, engine, deps.modelFolder);
+      return createLocalEndpoint(
+        config,
+        baseModel,
+        engine,
+        deps.modelFolder,
+        deps.engines ?? createLiveEngines(),
+      );
     }
     case 'vllm':
       return createVllmEndpoint(config, baseModel, deps.modelFolder);

@@ -4,12 +4,13 @@
  */
 import { request } from 'node:http';
 import { join } from 'node:path';
-import type { z } from 'zod';
-import { serverReadySchema } from '../../config/contract.ts';
+import { z } from 'zod';
+import { serverReadySchema, serverRefusesSchema } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { emit } from '../../observe/events.ts';
 import { abortable, pause } from '../abort.ts';
-import { EngineClosed, EngineDied, howItEnded, modelNotServable } from '../errors.ts';
+import { EngineClosed } from '../errors.ts';
+import { EngineDied, howItEnded, ModelNotServable } from './errors.ts';
 import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
@@ -17,11 +18,18 @@ export interface EngineProcess {
   /**
    * The running engine; starts it when there is none.
    *
-   * @throws EngineDied when it died 3 times without answering between, or cannot load its model; ToolsMissing; ProcessNotStarted; EngineClosed; the
-   *   signal's reason
+   * @throws EngineDied when it died 3 times without answering between; ModelNotServable; ToolsMissing; ProcessNotStarted; EngineClosed;
+   *   the signal's reason
    */
   ready(signal: AbortSignal): Promise<RunningEngine>;
-  /** SIGTERM, grace, SIGKILL; resolves when nothing of it is left. */
+  /**
+   * Ends the process, which frees its memory: SIGTERM, grace, SIGKILL. Resolves when nothing of it is left. The next `ready` starts
+   * another one.
+   *
+   * @param running ends nothing when another process has taken its place already
+   */
+  end(running?: RunningEngine): Promise<void>;
+  /** Ends the process for good. */
   close(): Promise<void>;
 }
 
@@ -57,12 +65,12 @@ export interface EngineProcessOptions {
 export function createEngineProcess(options: EngineProcessOptions): EngineProcess {
   const closing = new AbortController();
   const graceMs = options.graceMs ?? 5_000;
-  let current: { readonly engine: Promise<RunningEngine>; group?: ProcessGroup } | undefined;
+  let current: (Slot & { readonly engine: Promise<RunningEngine> }) | undefined;
   /** Deaths since the last answer. */
   let deaths = 0;
   let starts = 0;
 
-  async function start(slot: { group?: ProcessGroup }): Promise<RunningEngine> {
+  async function start(slot: Slot): Promise<RunningEngine> {
     if (deaths > 0) await pause(Math.min(500 * 2 ** (deaths - 1), 10_000), closing.signal);
     const logFile = await logFileFor(options.logFolder, 'engine', options.model);
     const logStart = sizeOf(logFile);
@@ -72,21 +80,22 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       cwd: projectRoot,
     });
     slot.group = group;
-    if (closing.signal.aborted) {
+    if (slot.ending || closing.signal.aborted) {
       await group.stop(graceMs);
       throw new EngineClosed(options.model);
     }
     const ended = group.exited.then((status) => {
-      deaths += 1;
-      if (!closing.signal.aborted)
-        emit('engine died', { model: options.servedModelName, how: howItEnded(status) });
+      if (!slot.ending) deaths += 1;
+      if (!slot.ending) emit('engine died', { model: options.servedModelName, how: howItEnded(status) });
       return new EngineDied(options.model, status, logFile, lastLogLines(logFile, logStart));
     });
-    const port = await readyPort(group, options.startTimeoutMs ?? 1_800_000);
-    if (port === undefined) {
+    const said = await firstWord(group, options.startTimeoutMs ?? 1_800_000);
+    if (said?.event !== 'ready') {
       await group.stop(graceMs);
-      throw await ended;
+      const died = await ended;
+      throw said === undefined ? died : new ModelNotServable(options.model, said.message);
     }
+    const { port } = said;
     emit('engine started', { model: options.servedModelName, pid: group.pid, starts: (starts += 1) });
     watchHealth(group, port, options.healthEveryMs ?? 20_000);
     return {
@@ -98,7 +107,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   }
 
   function startNew(): Promise<RunningEngine> {
-    const slot: { group?: ProcessGroup } = {};
+    const slot: Slot = { ending: false };
     const engine = start(slot);
     const started = Object.assign(slot, { engine });
     current = started;
@@ -109,6 +118,18 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     return engine;
   }
 
+  async function end(): Promise<void> {
+    if (current === undefined) return;
+    const { engine, group } = current;
+    current.ending = true;
+    current = undefined;
+    await group?.stop(graceMs);
+    await engine.then(
+      ({ ended }) => ended,
+      () => undefined,
+    );
+  }
+
   return {
     async ready(signal) {
       for (;;) {
@@ -117,24 +138,30 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           return await abortable(current?.engine ?? startNew(), signal);
         } catch (error) {
           if (!(error instanceof EngineDied) || signal.aborted) throw error;
-          if (deaths < deathsInARow && error.status.code !== modelNotServable) continue;
+          if (deaths < deathsInARow) continue;
           // Later the cause may have been removed: then there are three more tries.
           deaths = 0;
           throw error;
         }
       }
     },
+    async end(running) {
+      if (running !== undefined && (await current?.engine.catch(() => undefined)) !== running) return;
+      await end();
+    },
     async close() {
       closing.abort(new EngineClosed(options.model));
-      const { engine, group } = current ?? {};
-      await group?.stop(graceMs);
-      await engine?.then(
-        ({ ended }) => ended,
-        () => undefined,
-      );
+      await end();
     },
   };
 }
+
+/** One start of the program. */
+type Slot = {
+  group?: ProcessGroup;
+  /** It was told to end, so its end is no death. */
+  ending: boolean;
+};
 
 const deathsInARow = 3;
 
@@ -151,26 +178,28 @@ function serveArgs({ model, servedModelName, args = [] }: EngineProcessOptions):
   ];
 }
 
-/** Undefined when the process ends, or is not ready in time. Libraries may print other lines first. */
-async function readyPort(group: ProcessGroup, timeoutMs: number): Promise<number | undefined> {
+/** Undefined when the process ends, or says nothing in time. Libraries may print other lines first. */
+async function firstWord(group: ProcessGroup, timeoutMs: number): Promise<FirstWord | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
-    void group.exited.then(() => {
+    const settle = (word: FirstWord | undefined): void => {
       clearTimeout(timer);
-      resolve(undefined);
-    });
+      resolve(word);
+    };
+    void group.exited.then(() => settle(undefined));
     readLines(group.stdout, (line) => {
-      const ready = parseReady(line);
-      if (ready === undefined) return;
-      clearTimeout(timer);
-      resolve(ready.port);
+      const word = parseWord(line);
+      if (word !== undefined) settle(word);
     });
   });
 }
 
-function parseReady(line: string): z.infer<typeof serverReadySchema> | undefined {
+const firstWordSchema = z.discriminatedUnion('event', [serverReadySchema, serverRefusesSchema]);
+type FirstWord = z.infer<typeof firstWordSchema>;
+
+function parseWord(line: string): FirstWord | undefined {
   try {
-    return serverReadySchema.safeParse(JSON.parse(line)).data;
+    return firstWordSchema.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
   }

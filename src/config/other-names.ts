@@ -1,0 +1,81 @@
+/** Which names of settings do people know from other programs? Two of them are accepted; of the others an error names ours. */
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** An accepted name in a config, and the setting that it means. */
+export type OtherName = { readonly given: string; readonly means: string };
+
+/**
+ * A config in which the accepted other names are replaced by ours: `model: ID` is `model: {model_name_or_path: ID}`, and `lr` (at the top or
+ * in `fine_tune`) is `fine_tune.learning_rate`. Beside our name another one stays as it is, and is an unknown key.
+ */
+export function withOwnNames(config: Settings): Settings {
+  const { lr, ...rest } = config;
+  const named =
+    typeof rest['model'] === 'string' ? { ...rest, model: { model_name_or_path: rest['model'] } } : rest;
+  const fineTune = named['fine_tune'] ?? {};
+  if (!isSettings(fineTune)) return lr === undefined ? named : { ...named, lr };
+  const { lr: inner, ...settings } = fineTune;
+  const rate = [lr, inner].filter((each) => each !== undefined);
+  if (rate.length === 0) return named;
+  if (rate.length > 1 || 'learning_rate' in settings) return lr === undefined ? named : { ...named, lr };
+  return { ...named, fine_tune: { ...settings, learning_rate: rate[0] } };
+}
+
+/** The accepted other names in a config, so that a person can be told ours. */
+export function otherNamesIn(config: Settings): OtherName[] {
+  const fineTune = config['fine_tune'];
+  return [
+    ...(typeof config['model'] === 'string' ? [{ given: 'model', means: 'model.model_name_or_path' }] : []),
+    ...('lr' in config ? [{ given: 'lr', means: learningRate }] : []),
+    ...(isSettings(fineTune) && 'lr' in fineTune ? [{ given: 'fine_tune.lr', means: learningRate }] : []),
+  ];
+}
+
+function isSettings(value: unknown): value is Settings {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const learningRate = 'fine_tune.learning_rate';
+
+/**
+ * Our setting for a key of another program; undefined for a key that is not known. Keys are compared without `_`, `-` and case.
+ *
+ * @param top the keys of the config that is checked, which may be no experiment's
+ */
+export function ownName(key: string, top: readonly string[]): string | undefined {
+  const found = otherNames.get(key.toLowerCase().replace(/[_-]/g, ''));
+  return found !== undefined && top.includes(found.split('.')[0] ?? '') ? found : undefined;
+}
+
+const otherNames = new Map(
+  Object.entries({
+    [learningRate]: ['lr', 'learningrate'],
+    'fine_tune.num_train_epochs': ['epochs', 'numepochs', 'nepochs', 'trainepochs'],
+    'fine_tune.per_device_train_batch_size': ['batchsize', 'bs', 'trainbatchsize', 'perdevicebatchsize'],
+    'fine_tune.gradient_accumulation_steps': ['gradaccum', 'accumulationsteps', 'gradientaccumulation'],
+    'fine_tune.lr_scheduler_type': ['scheduler', 'lrscheduler', 'schedulertype'],
+    'fine_tune.max_length': ['maxseqlength', 'maxseqlen', 'cutofflen'],
+    'fine_tune.lora_r': ['rank', 'lorarank', 'r'],
+    'fine_tune.lora_alpha': ['alpha'],
+    'fine_tune.lora_dropout': ['dropout'],
+    'fine_tune.lora_target_modules': ['targetmodules', 'loratargets'],
+    'model.model_name_or_path': [
+      'modelname',
+      'modelid',
+      'basemodel',
+      'modelpath',
+      'pretrainedmodelnameorpath',
+    ],
+    'sampling.max_tokens': ['maxnewtokens', 'maxcompletiontokens', 'maxoutputtokens'],
+    'sampling.temperature': ['temp'],
+    agents: ['numagents', 'nagents', 'n'],
+    rounds: ['numrounds', 'nrounds', 'debaterounds', 'm'],
+    iterations: ['numiterations', 'niterations', 'iters', 'l'],
+    critic_weight: ['w'],
+    'task.test_size': ['evalsize', 'heldoutsize', 'testquestions'],
+    'task.train_size': ['trainquestions', 'numquestions'],
+    'task.train_file': ['trainpath', 'trainfile', 'datasetfile'],
+    'task.test_file': ['testpath', 'evalfile'],
+  }).flatMap(([means, names]) => names.map((name) => [name, means] as const)),
+);

@@ -1,0 +1,91 @@
+/** How many engines of a worker live at once, and for how long without work: each holds a whole model in memory. */
+import { abortable } from '../abort.ts';
+import type { EngineProcess } from './engine-process.ts';
+
+export interface LiveEngines {
+  /**
+   * Does `work`, for which `engine` may live. When as many live as may, the one that was used longest ago and has no work is ended
+   * first; when all have work, this waits.
+   *
+   * @throws what `work` throws; the signal's reason
+   */
+  use<Result>(engine: EngineProcess, signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;
+}
+
+export interface LiveEnginesOptions {
+  /** How many live at most. 3 by default. */
+  readonly most?: number;
+  /** How long one lives without work. Milliseconds; 10 minutes by default. */
+  readonly idleMs?: number;
+}
+
+export function createLiveEngines({ most = 3, idleMs = 600_000 }: LiveEnginesOptions = {}): LiveEngines {
+  /** In order of use, the latest last. One whose process is ending still counts. */
+  const live = new Map<EngineProcess, Life>();
+  let change = createChange();
+
+  function changed(): void {
+    change.happen();
+    change = createChange();
+  }
+
+  async function end(engine: EngineProcess, life: Life): Promise<void> {
+    life.ending = true;
+    // What stays of an engine that could not be ended is ended with the worker.
+    await engine.end().catch(() => undefined);
+    live.delete(engine);
+    changed();
+  }
+
+  /** Undefined when there is no place for it now. */
+  function enter(engine: EngineProcess): Life | undefined {
+    const known = live.get(engine);
+    if (known?.ending || (known === undefined && live.size >= most)) return undefined;
+    const life = known ?? { users: 0, ending: false, idle: undefined };
+    clearTimeout(life.idle);
+    life.users += 1;
+    live.delete(engine);
+    live.set(engine, life);
+    return life;
+  }
+
+  async function place(engine: EngineProcess, signal: AbortSignal): Promise<Life> {
+    for (;;) {
+      const life = enter(engine);
+      if (life !== undefined) return life;
+      const unused = [...live].find(([, { users, ending }]) => users === 0 && !ending);
+      const noneEnds = ![...live.values()].some(({ ending }) => ending);
+      if (noneEnds && unused !== undefined) void end(...unused);
+      await abortable(change.happened, signal);
+    }
+  }
+
+  return {
+    async use(engine, signal, work) {
+      const life = await place(engine, signal);
+      try {
+        return await work();
+      } finally {
+        life.users -= 1;
+        if (life.users === 0) {
+          life.idle = setTimeout(() => void end(engine, life), idleMs).unref();
+          changed();
+        }
+      }
+    },
+  };
+}
+
+type Life = {
+  /** How much work it has. */
+  users: number;
+  ending: boolean;
+  /** Ends it when it has had no work for long. */
+  idle: NodeJS.Timeout | undefined;
+};
+
+function createChange(): { readonly happened: Promise<void>; readonly happen: () => void } {
+  let happen = (): void => undefined;
+  const happened = new Promise<void>((resolve) => (happen = resolve));
+  return { happened, happen: () => happen() };
+}
