@@ -94,6 +94,7 @@ function inputOf({ seed, baseModel, heldOut, train }: RunSettings) {
     rounds: 2,
     summarize: false,
     shard_size: 32,
+    allow_few_steps: true,
     iterations: train === 0 ? 0 : 1,
     // Ranges with more than enough questions for the biggest run.
     task: {

@@ -13,7 +13,7 @@ const pages = [
 ];
 
 /** Files that a person writes for one installation. */
-const writtenByUsers = ['configs/endpoints.yaml', 'configs/trainers.yaml'];
+const writtenByUsers = ['configs/endpoints.yaml', 'configs/trainers.yaml', 'configs/scorers.yaml'];
 
 describe('the documentation', () => {
   it.each(pages)('%s names files of the project that exist', (page) => {

@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraModel
-from transformers import AttentionInterface, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState
+from transformers import AttentionInterface, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, get_scheduler
 from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
 from transformers.models.llama import modeling_llama
@@ -22,6 +22,8 @@ SIGNATURES = [
     # training/supervised_trainer.py overrides these
     (SFTTrainer.training_step, "(self, *args, **kwargs)"),
     (SFTTrainer._save_checkpoint, "(self, model, trial)"),
+    (SFTTrainer.create_scheduler, "(self, num_training_steps, optimizer=None)"),
+    (SFTTrainer.compute_loss, "(self, model, inputs, return_outputs=False, num_items_in_batch=None)"),
     (TrainerCallback.on_train_begin, CALLBACK),
     (TrainerCallback.on_step_begin, CALLBACK),
     (TrainerCallback.on_substep_end, CALLBACK),
@@ -40,6 +42,8 @@ SIGNATURES = [
     (SFTTrainer._save_rng_state, "(self, output_dir)"),
     (TrainerState.save_to_json, "(self, json_path)"),
     (SFTConfig.get_warmup_steps, "(self, num_training_steps)"),
+    (SFTTrainer._set_signature_columns_if_needed, "(self)"),
+    (get_scheduler, "(name, optimizer, num_warmup_steps=None, num_training_steps=None, scheduler_specific_kwargs=None)"),
     # ... and these read the checkpoints that it writes
     (SFTTrainer._load_from_checkpoint, "(self, resume_from_checkpoint, model=None)"),
     (SFTTrainer._load_optimizer_and_scheduler, "(self, checkpoint)"),

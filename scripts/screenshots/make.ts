@@ -30,6 +30,7 @@ const input = (questions: number, iterations: number) => ({
   preset: 'quickstart',
   iterations,
   shard_size: 16,
+  allow_few_steps: true,
   task: { train_size: questions, test_size: 128 },
   model: { endpoint: 'instant', model_name_or_path: 'instant' },
 });

@@ -1,11 +1,11 @@
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
 import { colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
 import type { Trainers } from '../engines/trainer/open.ts';
 import type { Tasks } from '../questions/open-task.ts';
-import { requireDocument } from '../store/files/documents.ts';
 import { findModel } from '../store/models.ts';
+import { configInForce } from '../store/records/config-changes.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
 import type { ExperimentFiles, Store } from '../store/store.ts';
 
@@ -23,9 +23,9 @@ export type Dependencies = {
   readonly searchAttributes: boolean;
 };
 
-/** The resolved config of an experiment that was prepared. */
-export async function configOf(files: ExperimentFiles): Promise<ExperimentConfig> {
-  return requireDocument(files.config, experimentConfigSchema);
+/** The config of an experiment that was prepared, as it is for an iteration, or (without one) for what comes after the last. */
+export async function configOf(files: ExperimentFiles, iteration?: number): Promise<ExperimentConfig> {
+  return configInForce(files, iteration);
 }
 
 /** What took part: Colloquy, Node, and the libraries that the newest fine-tune names in its manifest. */

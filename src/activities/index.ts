@@ -1,6 +1,7 @@
 import { activity } from './activity.ts';
 import type { Dependencies } from './dependencies.ts';
 import { buildDatasets } from './steps/build-datasets.ts';
+import { changeConfig } from './steps/change-config.ts';
 import { closeNight } from './steps/close-night.ts';
 import { debate } from './steps/debate.ts';
 import { adoptEvaluation, evaluate } from './steps/evaluate.ts';
@@ -20,6 +21,7 @@ export function controlActivities(dependencies: Dependencies) {
     evaluate: activity(evaluate, dependencies),
     recordIteration: activity(recordIteration, dependencies),
     writeResult: activity(writeResult, dependencies),
+    changeConfig: activity(changeConfig, dependencies),
     closeNight: activity(closeNight, dependencies),
     prepareStudy: activity(prepareStudy, dependencies),
     studyCells: activity(studyCells, dependencies),

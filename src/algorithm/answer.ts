@@ -9,7 +9,8 @@ import {
   type Statement,
 } from './answer/statements.ts';
 import { isRefusal, spokenPart, turnsOf, withoutEcho, withoutTags } from './answer/turns.ts';
-import type { AnswerEquality } from './consensus.ts';
+import { type AnswerEquality, equalsOneOf } from './consensus.ts';
+import type { Gold } from './question.ts';
 
 /** What an answer to a task's questions is. Each task brings its own rules. */
 export type AnswerRules = {
@@ -17,13 +18,17 @@ export type AnswerRules = {
   readonly extract: (response: string, asked?: readonly string[]) => string | null;
   /** Whether two answers are the same one: the vote counts classes of equal answers. */
   readonly equal: AnswerEquality;
-  /** Whether an answer is right. Only held-out questions are measured by it, and `label_source: gold`. */
-  readonly correct: (answer: string, gold: string) => boolean | Promise<boolean>;
+  /** Whether an answer to the question with this text is right. Only held-out questions are measured by it, and `label_source: gold`. */
+  readonly correct: (answer: string, gold: Gold, question: string) => boolean | Promise<boolean>;
 };
 
-/** The rules of questions whose answers are short texts, as in the paper: an answer is right when it equals the gold answer. */
+/** The rules of questions whose answers are short texts, as in the paper: an answer is right when it equals a gold answer. */
 export function shortAnswers(equal: AnswerEquality): AnswerRules {
-  return { extract: extractAnswer, equal, correct: (answer, gold) => equal(gold, answer) };
+  return {
+    extract: extractAnswer,
+    equal,
+    correct: (answer, gold) => equalsOneOf([gold.answer, ...(gold.accepted ?? [])], answer, equal),
+  };
 }
 
 /**
@@ -70,22 +75,24 @@ function sentenceIn(content: string): string {
 }
 
 /**
- * Whether the response ends with a sentence that states another answer than a box before it, which was a step on the way: a relation,
- * or a value in a sentence that does not call it the answer.
+ * Whether a sentence behind a box states the answer, and the box was a step on the way: a relation, or a value in a sentence that does not call
+ * it the answer. A choice in a box stays, and so does a value that the sentence puts in words.
  */
 function isOverruled(text: string, box: Boxed, sentence: Statement | null): sentence is Statement {
-  if (sentence === null || sentence.at < box.end) return false;
+  if (sentence === null || sentence.at < box.end || !/[\d\\]|^\W*[A-J]\b/.test(sentence.answer)) return false;
   if (/\banswers?\b[^.\n]{0,40}$/i.test(text.slice(Math.max(0, box.from - 60), box.from))) return false;
-  const lead = text.slice(box.end, sentence.at);
-  const startsSentence =
-    /(?:[.!?:$)\]}]\s+|\n\s*|^\s*|,\s+(?=(?:so|thus|hence|therefore)\s))[#*_ >]*(?:(?:so|thus|therefore|hence|finally|and so|in conclusion),?\s+)?(?:the\s+|my\s+|our\s+)?(?:final\s+|correct\s+)?[*_]*$/i.test(
-      lead,
-    );
+  if (/^(?:\\text(?:bf)?\s*\{)?\s*\(?[A-J](?:[).:}]|$)/.test(box.answer)) return false;
   const isRelation =
     /[<>=≤≥≈]|\\(?:ll|gg|leq?|geq?|approx|sim|propto|equiv|to|rightarrow|Rightarrow|implies)(?![a-zA-Z])/.test(
       box.answer,
     );
-  return (
-    isRelation || (startsSentence && text.length - sentence.at < 300 && !/^\(?[A-J]\)?$/.test(box.answer))
-  );
+  const opening =
+    text
+      .slice(box.end, sentence.at)
+      .split(/[.!?:;,\n]/)
+      .at(-1) ?? '';
+  const isConclusion =
+    opening.split(/\s+/).length <= 8 &&
+    !/\b(?:may|might|could|thinks?|thought|guess|mistake)\b/i.test(opening);
+  return isRelation || (isConclusion && text.length - sentence.at < 300);
 }

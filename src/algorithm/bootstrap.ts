@@ -55,8 +55,8 @@ export async function bootstrap<Model>(
   const finishReasons = [asked.finishReason];
   const first = answerOf(dialogue);
   const answers = [first];
-  const [[right = false] = []] = await agreement([[first]], gold.answer, (label, answer) =>
-    correct(answer, label),
+  const [[right = false] = []] = await agreement([[first]], gold.answer, (_, answer) =>
+    correct(answer, gold, question.text),
   );
   if (!right) {
     const hinted = await ask(hintPrompt(prompts, question.text, gold.answer), 2);

@@ -7,6 +7,29 @@ import { draw, type DrawKey } from './random.ts';
  */
 export type AnswerEquality = (reference: string, answer: string) => boolean | Promise<boolean>;
 
+/** Whether `answer` equals at least one of `references`. A promise only when `equal` gives one. */
+export function equalsOneOf(
+  references: readonly string[],
+  answer: string,
+  equal: AnswerEquality,
+): boolean | Promise<boolean> {
+  for (const [index, reference] of references.entries()) {
+    const found = equal(reference, answer);
+    if (found === true) return true;
+    if (found !== false) return eitherOf(found, references.slice(index + 1), answer, equal);
+  }
+  return false;
+}
+
+async function eitherOf(
+  found: Promise<boolean>,
+  others: readonly string[],
+  answer: string,
+  equal: AnswerEquality,
+): Promise<boolean> {
+  return (await found) || equalsOneOf(others, answer, equal);
+}
+
 /** The result of a majority vote (section 2.1 of the paper: the vote over the answers of the last round). */
 export type Consensus = {
   /** The winning answer, in the spelling of one of its voters; null when no answer could be parsed. */

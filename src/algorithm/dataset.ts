@@ -5,6 +5,8 @@ import type { Message } from './prompts.ts';
 export type Example = {
   readonly prompt: readonly Message[];
   readonly completion: readonly [Message];
+  /** How much it counts in the loss, 1 on average over the dataset; absent when all rows count alike. */
+  readonly weight?: number | undefined;
 };
 
 /** A dialogue, split before its last message; null when the last message is not a response. */
@@ -32,6 +34,8 @@ export type DatasetRow = {
   /** 1..N */
   readonly agent: number;
   readonly completion: Completion;
+  /** See Example. */
+  readonly weight?: number;
 };
 
 /**
@@ -42,10 +46,14 @@ export type Completion = 'first answer' | 'revision' | 'rationale';
 
 /** The text of a row, from the agents' dialogues about its question; null for an agent that took no part. */
 export function rowExample(
-  { agent, completion }: DatasetRow,
+  { agent, completion, weight }: DatasetRow,
   { dialogues }: { readonly dialogues: readonly (readonly Message[])[] },
 ): Example | null {
-  const dialogue = dialogues[agent - 1] ?? [];
+  const example = partOf(dialogues[agent - 1] ?? [], completion);
+  return example === null || weight === undefined ? example : { ...example, weight };
+}
+
+function partOf(dialogue: readonly Message[], completion: Completion): Example | null {
   switch (completion) {
     case 'first answer':
       return exampleOf(dialogue.slice(0, 2));

@@ -5,12 +5,15 @@ import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } f
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
 import type { Score } from './measures/comparison.ts';
 import { type PairedTest, pairedTest } from './measures/tests.ts';
+import type { Gold } from './question.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
 export type Outcome = GradedAnswers & {
   readonly questionId: string;
   readonly question: string;
   readonly gold: string;
+  /** Other answers that are right as well, where the question has some. */
+  readonly accepted?: readonly string[] | undefined;
   /** By agent: its round-1 answer and whether that is right. */
   readonly single: readonly Judged[];
   /** The vote over round 1. */
@@ -61,19 +64,20 @@ export type Evaluation = {
 /** Judges one held-out debate against the gold answer. */
 export async function outcomeOf(
   held: Debate,
-  gold: string,
+  gold: Gold,
   { equal, correct }: Pick<AnswerRules, 'equal' | 'correct'>,
 ): Promise<Outcome> {
   const voted = [held.majority.answer, held.consensus.answer];
-  const judgements = await agreement([...held.answers, voted], gold, (label, answer) =>
-    correct(answer, label),
+  const judgements = await agreement([...held.answers, voted], gold.answer, (_, answer) =>
+    correct(answer, gold, held.question.text),
   );
   const right = judgements.slice(0, held.answers.length);
   const [majority = false, debate = false] = judgements.at(-1) ?? [];
   return {
     questionId: held.question.id,
     question: held.question.text,
-    gold,
+    gold: gold.answer,
+    ...(gold.accepted === undefined ? {} : { accepted: gold.accepted }),
     single: held.answers.map(([answer = null], agent) => ({ answer, correct: right[agent]?.[0] === true })),
     majority: { answer: held.majority.answer, correct: majority },
     debate: { answer: held.consensus.answer, correct: debate },

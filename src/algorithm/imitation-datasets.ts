@@ -4,12 +4,28 @@ import { cutAt, type Match } from './labelled-debate.ts';
 import { byQuestionAndAgent } from './question.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
+/** How datasets are made of debates, by the config's names. */
+export type DatasetSettings = {
+  readonly seed: number;
+  readonly iteration: number;
+  /** w: the share of corrected dialogues in a critic dataset, or of the loss that they carry, 0..1. */
+  readonly criticWeight: number;
+  /** Whether w is a share of the rows, which are a sample then, or of the loss, in which all rows count. */
+  readonly criticMixture: 'sample' | 'weight';
+  /** Whether a model that agents share learns from as many rows as a model of one agent, and not from N times as many. */
+  readonly dataMatched: boolean;
+};
+
 /**
  * The generation dataset (section 2.3 of the paper): the first answers of these agents that equal the label and were not cut off.
  *
  * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
-export function generationDataset(agents: readonly number[], debates: readonly Match[]): Dataset {
+export function generationDataset(
+  agents: readonly number[],
+  debates: readonly Match[],
+  settings: DatasetSettings,
+): Dataset {
   const rows: DatasetRow[] = [];
   let cut = 0;
   for (const debate of debates) {
@@ -19,21 +35,19 @@ export function generationDataset(agents: readonly number[], debates: readonly M
       else rows.push({ questionId: debate.questionId, agent, completion: 'first answer' });
     }
   }
-  return { rows: rows.toSorted(byQuestionAndAgent), parts: {}, cut };
+  const matched = asOfOneAgent('generation', rows, agents, settings);
+  return { rows: matched.toSorted(byQuestionAndAgent), parts: {}, cut };
 }
-
-export type CriticSettings = {
-  readonly seed: number;
-  readonly iteration: number;
-  /** w: the share of corrected dialogues, 0..1. */
-  readonly criticWeight: number;
-};
 
 /**
  * The critic dataset (section 2.3 of the paper): whole dialogues of these agents whose last answer equals the label. Its parts are the
- * `corrected` ones (wrong in round 1) and the `kept` ones (also right in round 1), mixed w : 1 - w. The seeded draw takes the greatest number
- * of rows with this proportion. The proportion never changes to fill the dataset: a critic without corrected dialogues learns nothing,
- * instead of learning to agree with itself.
+ * `corrected` ones (wrong in round 1) and the `kept` ones (also right in round 1). The paper's w D- + (1 - w) D+ can be read in two ways:
+ *
+ * - `sample`: w is a share of the rows. The seeded draw takes the greatest number of rows with the proportion w : 1 - w.
+ * - `weight`: w is a share of the loss. All rows are used; the corrected ones together carry w of the loss, and the kept ones 1 - w.
+ *
+ * Neither changes the proportion to fill the dataset: with 0 < w < 1 a critic without corrected dialogues learns nothing, instead of
+ * learning to agree with itself.
  *
  * A dialogue whose last response was cut off is left out. An earlier response of a dialogue may be cut off: it is part of the prompt, on which
  * there is no loss, and when the critic answers, it meets such responses too.
@@ -43,7 +57,7 @@ export type CriticSettings = {
 export function criticDataset(
   agents: readonly number[],
   debates: readonly Match[],
-  settings: CriticSettings,
+  settings: DatasetSettings,
 ): Dataset {
   const corrected: DatasetRow[] = [];
   const kept: DatasetRow[] = [];
@@ -61,27 +75,71 @@ export function criticDataset(
         });
     }
   }
-  const sizes = mixture(corrected.length, kept.length, settings.criticWeight);
-  const [agent] = agents;
-  const key = (purpose: string): DrawKey => ({
-    seed: settings.seed,
-    iteration: settings.iteration,
-    purpose,
-    // The dataset of one agent has its own draw; agents that share a model share the draw.
-    ...(agents.length === 1 && agent !== undefined ? { agent } : {}),
-  });
-  const rows = [
-    ...sample(key('corrected'), corrected, sizes.corrected),
-    ...sample(key('kept'), kept, sizes.kept),
-  ];
+  const parts = {
+    corrected: asOfOneAgent('matched corrected', corrected, agents, settings),
+    kept: asOfOneAgent('matched kept', kept, agents, settings),
+  };
+  const mixed =
+    settings.criticMixture === 'weight' ? weighted(parts, settings) : sampled(parts, agents, settings);
   return {
-    rows: rows.toSorted(byQuestionAndAgent),
+    rows: [...mixed.corrected, ...mixed.kept].toSorted(byQuestionAndAgent),
     parts: {
-      corrected: { available: corrected.length, used: sizes.corrected },
-      kept: { available: kept.length, used: sizes.kept },
+      corrected: { available: corrected.length, used: mixed.corrected.length },
+      kept: { available: kept.length, used: mixed.kept.length },
     },
     cut,
   };
+}
+
+type CriticParts = { readonly corrected: readonly DatasetRow[]; readonly kept: readonly DatasetRow[] };
+
+/** All rows, with weights by which the corrected ones together have w of the sum. The mean of the weights is 1. */
+function weighted({ corrected, kept }: CriticParts, { criticWeight: w }: DatasetSettings): CriticParts {
+  if ((w > 0 && corrected.length === 0) || (w < 1 && kept.length === 0)) return { corrected: [], kept: [] };
+  // A row of weight 0 is none: it would only count as a token of the loss's mean.
+  if (w === 0) return { corrected: [], kept };
+  if (w === 1) return { corrected, kept: [] };
+  const total = corrected.length + kept.length;
+  const weigh = (rows: readonly DatasetRow[], share: number) =>
+    rows.map((row) => ({ ...row, weight: (share * total) / rows.length }));
+  return { corrected: weigh(corrected, w), kept: weigh(kept, 1 - w) };
+}
+
+/** As many rows as have the proportion w : 1 - w. */
+function sampled(
+  { corrected, kept }: CriticParts,
+  agents: readonly number[],
+  settings: DatasetSettings,
+): CriticParts {
+  const sizes = mixture(corrected.length, kept.length, settings.criticWeight);
+  return {
+    corrected: sample(keyOf('corrected', agents, settings), corrected, sizes.corrected),
+    kept: sample(keyOf('kept', agents, settings), kept, sizes.kept),
+  };
+}
+
+/**
+ * With `data_matched`, of the rows of N agents that share a model as many as one agent has on average, drawn by the seed: the model then
+ * learns from as much as each model of multiagent finetuning. Otherwise all of them.
+ */
+function asOfOneAgent(
+  purpose: string,
+  rows: readonly DatasetRow[],
+  agents: readonly number[],
+  settings: DatasetSettings,
+): readonly DatasetRow[] {
+  if (!settings.dataMatched || agents.length === 1) return rows;
+  return sample(keyOf(purpose, agents, settings), rows, Math.round(rows.length / agents.length));
+}
+
+/** The dataset of one agent has its own draw; agents that share a model share the draw. */
+function keyOf(
+  purpose: string,
+  agents: readonly number[],
+  { seed, iteration }: Pick<DatasetSettings, 'seed' | 'iteration'>,
+): DrawKey {
+  const [agent] = agents;
+  return { seed, iteration, purpose, ...(agents.length === 1 && agent !== undefined ? { agent } : {}) };
 }
 
 /** The greatest sizes of the two parts with the proportion w : 1 - w, to within one row. */

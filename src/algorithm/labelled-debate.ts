@@ -66,7 +66,9 @@ export async function labelByGold(
   return {
     questionId: debate.question.id,
     dialogues: debate.dialogues,
-    matches: await agreement(debate.answers, gold.answer, (label, answer) => rules.correct(answer, label)),
+    matches: await agreement(debate.answers, gold.answer, (_, answer) =>
+      rules.correct(answer, gold, debate.question.text),
+    ),
     cut: cutResponses(debate),
   };
 }

@@ -10,11 +10,19 @@ export type Question = {
   readonly text: string;
 };
 
+/** The answers to a question that are right: the gold answer, and others that are accepted as well. */
+export type Gold = { readonly answer: string; readonly accepted?: readonly string[] | undefined };
+
 /** A question that is used to measure, never to train. Only this kind has its gold answer. */
-export type HeldOutQuestion = Question & { readonly answer: string };
+export type HeldOutQuestion = Question & Gold;
 
 /** The gold answer of a training question. Only `label_source: gold` (STaR) reads it. */
-export type GoldLabel = { readonly questionId: string; readonly answer: string };
+export type GoldLabel = { readonly questionId: string } & Gold;
+
+/** Of an object with more in it, what is right. */
+export function goldOf({ answer, accepted }: Gold): Gold {
+  return accepted === undefined ? { answer } : { answer, accepted };
+}
 
 /** Sorts by question id (code units). The order is the same on every worker, in whatever order the work is finished. */
 export function byQuestion(a: { readonly questionId: string }, b: { readonly questionId: string }): number {

@@ -8,7 +8,7 @@ import { InvalidConfig } from '../config/faults.ts';
 import { loadConfigFile, parseOverride, readYaml } from '../config/load.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { otherNamesIn } from '../config/other-names.ts';
-import { presets, resolveConfig } from '../config/resolve.ts';
+import { presets, requireOwnModel, resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyPresets } from '../config/study.ts';
 import { shellWord } from '../text/terminal-safe.ts';
 import { UsageError } from './errors.ts';
@@ -62,7 +62,9 @@ export type Experiment = {
  */
 export function experimentFromConfig(config: string, overrides: readonly string[]): Experiment {
   const { name, input } = experimentInput(config, overrides);
-  return { name, input, config: resolveConfig(input) };
+  const resolved = resolveConfig(input);
+  requireOwnModel(resolved);
+  return { name, input, config: resolved };
 }
 
 /** The name and the input of the experiment that a config and its overrides describe; the input is not checked. @throws InvalidConfig, UsageError */

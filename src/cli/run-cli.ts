@@ -1,7 +1,8 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { colloquyVersion } from '../config/installation.ts';
 import { command, heading, indented, takeExitCode } from './command.ts';
-import { abort, pause, resume, retry, setIterations } from './commands/steer.ts';
+import { ask } from './commands/ask.ts';
+import { abort, change, pause, resume, retry, setIterations } from './commands/steer.ts';
 import { compare } from './commands/compare.ts';
 import { dev } from './commands/dev.ts';
 import { exportCommand } from './commands/export.ts';
@@ -10,6 +11,7 @@ import { presets } from './commands/presets.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { report } from './commands/report.ts';
 import { run } from './commands/run.ts';
+import { serve } from './commands/serve.ts';
 import { schedule } from './commands/schedule.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
@@ -32,9 +34,22 @@ export const program = command(
   .version(colloquyVersion(), '-v, --version', 'print the version')
   // Without this, `colloquy run FILE -v` would print the version and run nothing.
   .enablePositionalOptions();
-for (const each of [quickstart, dev, worker, run, study, status, pause, resume, retry, abort, setIterations])
+for (const each of [
+  quickstart,
+  dev,
+  worker,
+  run,
+  study,
+  status,
+  pause,
+  resume,
+  retry,
+  abort,
+  setIterations,
+  change,
+])
   program.addCommand(each);
-for (const each of [show, report, compare, exportCommand, schedule, validate, presets, grade])
+for (const each of [show, report, compare, ask, serve, exportCommand, schedule, validate, presets, grade])
   program.addCommand(each);
 program.addHelpText('after', () =>
   [
@@ -52,6 +67,7 @@ program.addHelpText('after', () =>
       'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project)',
       'COLLOQUY_ENDPOINTS  a file of the endpoints that answer (default: configs/endpoints.yaml)',
       'COLLOQUY_TRAINERS   a file of the trainers that fine-tune (default: configs/trainers.yaml)',
+      'COLLOQUY_SCORERS    a file of programs that judge answers (default: configs/scorers.yaml)',
       'NO_COLOR            no colours',
     ]),
   ].join('\n'),

@@ -6,15 +6,16 @@
  * Python classes with that file, field by field, so the two sides cannot differ.
  */
 import { z } from 'zod';
-import { fineTuneConfigSchema, samplingSchema } from './experiment.ts';
+import { samplingSchema } from './experiment.ts';
+import { fineTuneConfigSchema } from './fine-tune.ts';
 
 const name = z.string().min(1);
 const count = z.int().min(0);
 /** SHA-256, in hexadecimal. */
 const hash = z.string();
 
-/** How a model is trained: an experiment's `fine_tune`, and whether an adapter or the whole model is trained. */
-export const trainerSettingsSchema = fineTuneConfigSchema.extend({ use_peft: z.boolean().default(true) });
+/** How a model is trained: an experiment's `fine_tune`. */
+export const trainerSettingsSchema = fineTuneConfigSchema;
 export type TrainerSettings = z.infer<typeof trainerSettingsSchema>;
 
 /** A job of the trainer. Paths are absolute. */
@@ -52,6 +53,13 @@ export const fineTuneManifestSchema = z.looseObject({
   seed: z.int(),
   steps: count,
   final_loss: z.number(),
+  /** The highest learning rate of all steps. */
+  peak_learning_rate: z.number(),
+  /**
+   * How far the fine-tune moved the model: the mean over `tokens` of the completions of `rows` of its own rows of the KL divergence to where
+   * it started, in nats. Null when it could not be measured.
+   */
+  moved: z.looseObject({ kl_per_token: z.number(), tokens: count, rows: count }).nullable(),
   tokens: count,
   seconds: z.number(),
   files: z.record(z.string(), z.looseObject({ sha256: hash, bytes: count })),
@@ -75,8 +83,15 @@ export type FailureKind = (typeof failureKinds)[number];
 /** The trainer writes these events to stdout, one a line. */
 export const trainerEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready') }),
-  /** `resumed_from_step`: 0, or the step of the checkpoint that training continues from. */
-  z.object({ event: z.literal('started'), id: z.string(), total_steps: count, resumed_from_step: count }),
+  /** `resumed_from_step`: 0, or the step of the checkpoint that training continues from. `dropped_rows` were longer than max_length. */
+  z.object({
+    event: z.literal('started'),
+    id: z.string(),
+    total_steps: count,
+    resumed_from_step: count,
+    rows: count,
+    dropped_rows: count,
+  }),
   z.object({
     event: z.literal('step'),
     id: z.string(),

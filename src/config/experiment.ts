@@ -1,76 +1,9 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods/methods.ts';
+import { fineTuneConfigSchema } from './fine-tune.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';
-
-// The trainer receives the name as JSON in UTF-8, which cannot express half of a surrogate pair.
-const moduleName = z
-  .string()
-  .min(1)
-  .refine((text) => !/[\ud800-\udfff]/u.test(text), 'expected well-formed Unicode');
-
-/**
- * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The trainer refuses exactly what this
- * refuses (contract.ts; test/config/contract.test.ts compares the two).
- */
-export const fineTuneConfigSchema = z
-  .strictObject({
-    learning_rate: z
-      .number()
-      .positive()
-      .max(1)
-      .default(1e-5)
-      .describe('Peak learning rate. LoRA needs about ten times the rate of full fine-tuning.'),
-    num_train_epochs: z.number().positive().max(1000).default(2).describe('Passes over a dataset.'),
-    per_device_train_batch_size: z.int().min(1).max(1024).default(3).describe('Rows in a batch.'),
-    gradient_accumulation_steps: z
-      .int()
-      .min(1)
-      .max(4096)
-      .default(64)
-      .describe('Batches in an optimiser step. 64 is the paper’s 16 on each of 4 GPUs, on one device.'),
-    // transformers' schedulers that need no settings of their own. The decay of `inverse_sqrt` depends on the steps of the warm-up.
-    lr_scheduler_type: z
-      .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt'])
-      .default('cosine')
-      .describe('How the learning rate changes over the steps.'),
-    // Below 1, because transformers receives it as `warmup_steps`, where 1 means one step and not a share.
-    warmup_ratio: z
-      .number()
-      .min(0)
-      .lt(1)
-      .default(0.03)
-      .describe('Share of the steps in which the learning rate rises.'),
-    weight_decay: z.number().min(0).max(1).default(0).describe('Weight decay of AdamW.'),
-    max_length: z
-      .int()
-      .min(1)
-      .max(1_048_576)
-      .default(2048)
-      .describe('The greatest number of tokens of a row. Longer rows are left out and counted.'),
-    save_steps: z
-      .int()
-      .min(1)
-      .max(1_000_000)
-      .default(50)
-      .describe('Optimiser steps between two checkpoints.'),
-    gradient_checkpointing: z.boolean().default(false).describe('Needs less memory and more time.'),
-    lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),
-    // An integer, because PEFT's LoraConfig and adapter_config.json declare one, and vLLM reads one.
-    lora_alpha: z
-      .int()
-      .min(1)
-      .max(4096)
-      .default(32)
-      .describe('The scale of the LoRA adapters is lora_alpha / lora_r.'),
-    lora_dropout: z.number().min(0).max(0.99).default(0).describe('Dropout of the LoRA adapters.'),
-    lora_target_modules: z
-      .union([moduleName, z.array(moduleName).min(1)])
-      .default('all-linear')
-      .describe('The modules that get an adapter: `all-linear`, or their names.'),
-  })
-  .describe('How each generation and critic model is fine-tuned (LoRA), under the names of TRL and PEFT.');
 
 /** The settings that make an experiment one night of a series. */
 export const carryOverSchema = z
@@ -100,6 +33,9 @@ function nameOf(what: 'an endpoint' | 'a trainer') {
 }
 const endpointName = nameOf('an endpoint');
 
+/** The model that comes with Colloquy: it does arithmetic, in the language of `prompts: terse`. */
+export const embeddedModel = 'engine/models/tiny-arithmetic';
+
 const modelSchema = z
   .strictObject({
     endpoint: endpointName
@@ -111,7 +47,7 @@ const modelSchema = z
       .string()
       .min(1)
       .max(1024)
-      .default('engine/models/tiny-arithmetic')
+      .default(embeddedModel)
       .describe(
         'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
       ),
@@ -199,6 +135,24 @@ export const experimentConfigSchema = z
       .max(1)
       .default(0.5)
       .describe('w: the share of corrected dialogues in a critic dataset; the others are kept ones.'),
+    critic_mixture: z
+      .enum(['sample', 'weight'])
+      .default('sample')
+      .describe(
+        'What w is a share of. `sample`: of the rows, as many as have this proportion. `weight`: of the loss, and all rows are used.',
+      ),
+    data_matched: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a model that all agents share learns from as many rows as a model of one agent, drawn by the seed. Otherwise it learns from N times as many.',
+      ),
+    allow_few_steps: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether fine-tunes may have fewer than 10 optimiser steps. Otherwise a config that is expected to lead to that is refused before anything is asked.',
+      ),
     init_from: z
       .enum(['previous', 'base'])
       .default('previous')

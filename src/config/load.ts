@@ -22,10 +22,7 @@ export function loadConfigFile(
   kind: 'experiment' | 'study' = 'experiment',
 ): { name: string; input: Record<string, unknown> } {
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
-  const over = resolveTaskPaths(
-    process.cwd(),
-    overrides.map((each) => withOwnNames(parseOverride(each))).reduce(mergeConfig, {}),
-  );
+  const over = resolveTaskPaths(process.cwd(), settingsOf(overrides));
   const own = resolveTaskPaths(dirname(path), withOwnNames(readYaml(path)));
   const input = { ...mergeConfig(own, over) };
   const given = input['name'] ?? basename(path, extname(path));
@@ -38,6 +35,11 @@ export function loadConfigFile(
     throw new InvalidConfig([{ path: 'name', message }], path);
   }
   return { name: parsed.data, input: 'name' in input ? { ...input, name: parsed.data } : input };
+}
+
+/** The settings that `key=value ...` name, not checked. @throws InvalidConfig */
+export function settingsOf(overrides: readonly string[]): ConfigInput {
+  return overrides.map((each) => withOwnNames(parseOverride(each))).reduce(mergeConfig, {});
 }
 
 /** The config that one `key=value` of the command line is. @throws InvalidConfig */

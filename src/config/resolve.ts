@@ -2,7 +2,7 @@
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
+import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
@@ -41,6 +41,20 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   if (parsed.success) all.push(...methodFaults(rest, parsed.data.method));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
   return { ...parsed.data, ...methods[parsed.data.method].fixes };
+}
+
+/**
+ * The embedded model reads only the language of `prompts: terse`. So the preset `paper`, and each that is laid over it with prompts in
+ * English, needs a model to be named.
+ *
+ * @throws InvalidConfig
+ */
+export function requireOwnModel({ prompts, model }: ExperimentConfig): void {
+  if (prompts === 'terse' || model.model_name_or_path !== embeddedModel) return;
+  const message =
+    `missing: prompts in English need a model that reads English, and the embedded ${embeddedModel} does not. Name one, e.g. ` +
+    'model.model_name_or_path=Qwen/Qwen3-4B-Instruct-2507, or take the preset quickstart (prompts: terse)';
+  throw new InvalidConfig([{ path: 'model.model_name_or_path', message }]);
 }
 
 /** A setting that the method fixes may be omitted or repeated. It overrides the preset. */
@@ -108,7 +122,7 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml']);
+const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml', 'scorers.yaml']);
 
 function firstComment(text: string): string {
   const comments = text

@@ -117,6 +117,13 @@ const read = {
     .describe(
       'Leaves out questions whose gold answer the grader cannot read. Otherwise such a task is refused.',
     ),
+  scorer: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A program that judges the answers: a name that the worker’s configs/scorers.yaml defines. Default: the grader. Votes always compare answers by the grader.',
+    ),
 };
 const sizes = {
   train_size: size.default(500).describe('Training questions, drawn by the seed.'),

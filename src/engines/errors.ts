@@ -247,8 +247,8 @@ export class PromptTooLong extends ColloquyError {
     super(
       `The prompt of ${place.questionId} for agent ${place.agent} in round ${place.round} (${place.speaker}, ${messages.length} messages, ` +
         `${characters} characters) does not fit into the model's context. The server says: ${words} ` +
-        'Take a model with a longer context, fewer rounds, summaries, or a smaller sampling.max_tokens or max_others; ' +
-        'with truncate_dialogues: true a dialogue loses its oldest turns instead, where it has more than two rounds.',
+        'With truncate_dialogues: true, which can be changed now, a dialogue loses its oldest turns instead, where it has more than two rounds. ' +
+        'Or begin another experiment with a model of a longer context, fewer rounds, summaries, or a smaller sampling.max_tokens or max_others.',
     );
     this.place = place;
   }

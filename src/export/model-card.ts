@@ -1,7 +1,7 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import type { FineTuneManifest } from '../config/contract.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
+import type { StoredManifest } from '../store/models.ts';
 import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
 import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 
@@ -13,7 +13,7 @@ import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 export function modelCard(
   name: string,
   { agent, role, madeIn }: AgentModel,
-  manifest: FineTuneManifest,
+  manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
   const { experiment, iteration, config, evaluations } = done;
@@ -98,7 +98,7 @@ function inPython(base: string, name: string): string {
   ].join('\n');
 }
 
-function inVllm(base: string, name: string, { settings }: FineTuneManifest): string {
+function inVllm(base: string, name: string, { settings }: StoredManifest): string {
   const rank = Number(settings['lora_r']);
   return `vllm serve ${JSON.stringify(base)} --enable-lora --max-lora-rank ${vllmRanks.find((each) => each >= rank) ?? rank} --lora-modules ${name}=./${name}`;
 }

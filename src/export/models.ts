@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { colloquyVersion } from '../config/installation.ts';
-import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
 import { below, type Place } from '../store/blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument } from '../store/files/documents.ts';
-import { manifestOf } from '../store/models.ts';
+import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { NothingTrained } from './errors.ts';
 import { agentModelsAfter, type FinishedIteration } from './finished-iteration.ts';
@@ -60,8 +59,8 @@ export async function exportModels(
  * @param model its folder in the store
  * @throws ArtifactMissing, ArtifactDamaged, DiskFull, StoreNotWritable
  */
-async function copyAdapter(model: Place, to: string): Promise<FineTuneManifest> {
-  const manifest = await readDocument(manifestOf(model), fineTuneManifestSchema);
+async function copyAdapter(model: Place, to: string): Promise<StoredManifest> {
+  const manifest = await readDocument(manifestOf(model), storedManifestSchema);
   if (manifest === null) throw new ArtifactMissing(model.where);
   for (const [name, { sha256 }] of Object.entries(manifest.files)) {
     const from = below(model, name);

@@ -1,16 +1,20 @@
-/** How does `colloquy grade` grade pairs of answers, one JSON object a line? */
+/** How does `colloquy grade` grade answers or whole responses, one JSON object a line? */
 import type { Writable } from 'node:stream';
+import { extractAnswer } from '../algorithm/answer.ts';
+import { equalsOneOf } from '../algorithm/consensus.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Grader } from './grader.ts';
 
-/** A line of the input is not a JSON object with the texts `gold` and `answer`. Lines count from 1. */
+/** A line of the input is not text in UTF-8, or not a JSON object with `gold` and `answer` or `response`. Lines count from 1. */
 export class BadGradeLine extends ColloquyError {
   override name = 'BadGradeLine' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.badUsage;
   readonly line: number;
   constructor(line: number, problem: string) {
-    super(`Line ${line}: ${problem}. Each line has to be like {"gold": "1/2", "answer": "0.5"}.`);
+    super(
+      `Line ${line}: ${problem}. Each line has to be like {"gold": "1/2", "answer": "0.5"} or {"gold": "1/2", "response": "… \\\\boxed{0.5}"}.`,
+    );
     this.line = line;
   }
 }
@@ -22,8 +26,9 @@ export interface GradeCount {
 }
 
 /**
- * Grades JSON lines `{gold, answer}` (`answer` is null when no answer was found) and writes each object with `equal` added, in the same
- * order. Blank lines are left out. Reads only as fast as `output` accepts the lines.
+ * Grades JSON lines `{gold, answer}` (`answer` is null when no answer was found) or `{gold, response}`, and writes each object with `equal`
+ * added, in the same order. Of a response the answer is extracted first, and added as `answer`. `gold` may be a list: an answer is right when
+ * it equals one of them. Blank lines are left out. Reads only as fast as `output` accepts the lines.
  *
  * @throws BadGradeLine at the first bad line, after all lines before it are written
  */
@@ -40,8 +45,9 @@ export async function gradeLines(
     for await (const line of lines(input)) {
       number++;
       if (line.trim() === '') continue;
-      const { row, gold, answer } = parsePair(line, number);
-      const result = answer === null ? false : grader.equal(gold, answer);
+      const { row, golds, answer } = parsePair(line, number);
+      const result =
+        answer === null ? false : equalsOneOf(golds, answer, (gold, given) => grader.equal(gold, given));
       pairs++;
       pending.push(lineOf(row, result));
       if (pending.length >= WINDOW) await flush();
@@ -86,20 +92,47 @@ function write(output: Writable, text: string): Promise<void> {
 /** The number of pairs graded at the same time: enough that the engine never waits for the next line, and few in memory. */
 const WINDOW = 256;
 
+/**
+ * The lines of a text in UTF-8.
+ *
+ * @throws BadGradeLine when a line is in another encoding
+ */
 async function* lines(input: AsyncIterable<string | Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let rest = Buffer.alloc(0);
+  let number = 0;
   for await (const chunk of input) {
-    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    const complete = rest.split('\n');
-    rest = complete.pop() ?? '';
-    yield* complete;
+    rest = Buffer.concat([rest, typeof chunk === 'string' ? Buffer.from(chunk) : chunk]);
+    let start = 0;
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
+      yield decoded(rest.subarray(start, end), ++number, decoder);
+      start = end + 1;
+    }
+    rest = rest.subarray(start);
   }
-  rest += decoder.decode();
-  if (rest !== '') yield rest;
+  if (rest.length > 0) yield decoded(rest, ++number, decoder);
 }
 
-function parsePair(line: string, number: number): { row: object; gold: string; answer: string | null } {
+/** Bytes of another encoding are refused: with a replacement character in their place, two different answers would be equal. */
+function decoded(line: Uint8Array, number: number, decoder: TextDecoder): string {
+  try {
+    const text = decoder.decode(line);
+    if (!text.includes('\0')) return text;
+  } catch {
+    // Named below.
+  }
+  throw new BadGradeLine(number, `it is not text in UTF-8 (${encodingOf(line)})`);
+}
+
+function encodingOf(line: Uint8Array): string {
+  if (line[0] === 0x1f && line[1] === 0x8b) return 'it is compressed with gzip: unpack it with `gunzip`';
+  if (line.includes(0)) return 'it looks like UTF-16: convert it with `iconv -f UTF-16 -t UTF-8`';
+  return 'it may be Latin-1: convert it with `iconv -f LATIN1 -t UTF-8`';
+}
+
+type Pair = { readonly row: object; readonly golds: readonly string[]; readonly answer: string | null };
+
+function parsePair(line: string, number: number): Pair {
   let row: unknown;
   try {
     row = JSON.parse(line);
@@ -108,13 +141,29 @@ function parsePair(line: string, number: number): { row: object; gold: string; a
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row))
     throw new BadGradeLine(number, 'this is not a JSON object');
-  const gold = 'gold' in row ? text(row.gold) : undefined;
+  const golds = accepted('gold' in row ? row.gold : undefined);
+  if (golds === null)
+    throw new BadGradeLine(number, `"gold" is ${described(row, 'gold')}, not a text or a list of texts`);
+  if ('response' in row && 'answer' in row)
+    throw new BadGradeLine(number, 'it has both "answer" and "response"');
+  if ('response' in row) {
+    const response = row.response;
+    if (typeof response !== 'string')
+      throw new BadGradeLine(number, `"response" is ${described(row, 'response')}, not a text`);
+    const found = extractAnswer(response);
+    return { row: { ...row, answer: found }, golds, answer: found };
+  }
   const answer = 'answer' in row ? text(row.answer) : undefined;
-  if (typeof gold !== 'string')
-    throw new BadGradeLine(number, `"gold" is ${described(row, 'gold')}, not a text`);
   if (answer === undefined)
     throw new BadGradeLine(number, `"answer" is ${described(row, 'answer')}, not a text`);
-  return { row, gold, answer };
+  return { row, golds, answer };
+}
+
+/** The accepted answers: a text, a number, or a list of them that is not empty; null for anything else. */
+function accepted(value: unknown): string[] | null {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const texts = list.map(text).filter((one) => typeof one === 'string');
+  return list.length > 0 && texts.length === list.length ? texts : null;
 }
 
 /** A text or a number as a text: datasets write whole-number answers in both ways. */
@@ -123,7 +172,7 @@ function text(value: unknown): string | null | undefined {
   return typeof value === 'string' || value === null ? value : undefined;
 }
 
-function described(row: object, key: 'gold' | 'answer'): string {
+function described(row: object, key: 'gold' | 'answer' | 'response'): string {
   const value: unknown = key in row ? Object.entries(row).find(([name]) => name === key)?.[1] : undefined;
   if (value === undefined) return 'missing';
   return value === null ? 'null' : Array.isArray(value) ? 'a list' : `of type ${typeof value}`;

@@ -77,6 +77,7 @@ function repeatingDecimals(text: string): string {
 
 /** Two letters of choices that are both right: `A and C`, `(A) & (C)`. Their order does not matter. */
 function twoChoices(text: string): string | null {
+  if (!/[A-J]/.test(text)) return null;
   const plain = text.replace(/\\text\{([^{}]*)\}/g, ' $1 ').trim();
   const found = /^(?:both\s+)?\(?([A-J])\)?\s*(?:and|\\?&)\s*\(?([A-J])\)?\.?$/.exec(plain);
   return found === null ? null : found.slice(1).toSorted().join(', ');
@@ -168,7 +169,7 @@ function words(key: string, text: string): string {
 /** Writes the "and" between answers as a comma, and the "or" as a sign of its own. */
 function separators(text: string): string {
   const sign = (word: string): string => (/or/i.test(word) ? ` ${OR} ` : ' , ');
-  return outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, sign), (part) =>
+  const listed = outsideText(text.replace(/\\text\{\s*[,;]?\s*(?:and|or)\s*\}/gi, sign), (part) =>
     part.replace(/(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])/g, sign),
   )
     .replace(
@@ -176,9 +177,11 @@ function separators(text: string): string {
       (_, left?: string, right?: string) => `${left ?? ''} , ${right ?? ''}`,
     )
     .replace(/([)\]}])\s*U\s*(?=[([{\\])/g, '$1\\cup ')
-    .replace(/,(?:\s*,)+/g, ',')
-    .split(OR)
-    .map((part, at, parts) => (at === parts.length - 1 ? part : part.replace(/\s*,?\s*$/, '')).trimStart())
+    .replace(/,(?:\s*,)+/g, ',');
+  if (!listed.includes(OR)) return listed;
+  const items = listed.split(OR);
+  return items
+    .map((item, at) => (at === items.length - 1 ? item : item.replace(/\s*,?\s*$/, '')).trimStart())
     .join(OR);
 }
 

@@ -16,7 +16,7 @@ export interface Quantity {
  * @param beside whether the other answer has a unit: then `5 m` is five meters, and else 5 times m
  */
 export function splitUnit(text: string, beside = false): Quantity {
-  if (!/[a-zA-Z%$\u0080-\uffff]/.test(text)) return { value: text, unit: null };
+  if (WITHOUT_UNIT.test(text)) return { value: text, unit: null };
   return (
     money(text, beside) ??
     degrees(text, beside) ??
@@ -24,6 +24,9 @@ export function splitUnit(text: string, beside = false): Quantity {
     splitWords(text, null, beside) ?? { value: text, unit: null }
   );
 }
+
+/** A number or a fraction alone, or a text without letters and signs: most answers. */
+const WITHOUT_UNIT = /^(?:[^a-zA-Z%$\u0080-\uffff]*|-?\\frac\{-?\d+\}\{-?\d+\})$/;
 
 const CURRENCY: Readonly<Record<string, string>> = {
   '\\$': 'usd',

@@ -1,9 +1,12 @@
+import { isNativeError } from 'node:util/types';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
-import type { Logger } from 'pino';
+import { type Logger, stdSerializers } from 'pino';
 import { type Console, logReports, openWorkerLog } from './log.ts';
 import { measureReports } from './metrics.ts';
 import { type TelemetrySettings, telemetrySettings } from './settings.ts';
 import type { Traces } from './traces.ts';
+
+const { errWithCause } = stdSerializers;
 
 let installed: Promise<Telemetry> | undefined;
 
@@ -76,5 +79,12 @@ function fields(meta: Readonly<Record<PropertyKey, unknown>>): object {
     namespace: _namespace,
     ...others
   } = meta;
-  return { experiment, step, ...others, run, from };
+  return { experiment, step, ...withWholeErrors(others), run, from };
+}
+
+/** Errors have no properties of their own that JSON would show: type, message, stack and causes are put in their place. */
+export function withWholeErrors(fields: Readonly<Record<PropertyKey, unknown>>): object {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, isNativeError(value) ? errWithCause(value) : value]),
+  );
 }

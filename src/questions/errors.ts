@@ -137,3 +137,60 @@ export class DatasetFileUnknown extends ColloquyError {
     );
   }
 }
+
+/** The worker's configuration has no scorer of this name. Another worker may have one. */
+export class ScorerUnknown extends ColloquyError {
+  override name = 'ScorerUnknown' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
+
+  constructor(scorer: string, known: readonly string[]) {
+    super(
+      `no scorer is called ${JSON.stringify(scorer)} where this worker runs; it knows ${known.join(', ') || 'none'}. ` +
+        `Add it to configs/scorers.yaml (or the file that COLLOQUY_SCORERS names) and start the worker again`,
+    );
+  }
+}
+
+/** A scorer's program ended without a reply. */
+export class ScorerEnded extends ColloquyError {
+  override name = 'ScorerEnded' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  /** @param how e.g. `it exited with code 1` */
+  constructor(scorer: string, how: string, errors: string) {
+    const wrote = errors.trim() === '' ? '' : ` It wrote to stderr:\n${errors.trim()}`;
+    super(
+      `The scorer ${scorer} did not judge an answer: ${how}. Try its command by hand with a line such as {"question": "…", "gold": "5", "accepted": [], "answer": "5"}.${wrote}`,
+    );
+  }
+}
+
+/** A scorer took longer for one answer than its `timeout_seconds`. */
+export class ScorerTooSlow extends ColloquyError {
+  override name = 'ScorerTooSlow' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(scorer: string, seconds: number) {
+    super(
+      `The scorer ${scorer} did not reply within ${seconds} s. It has to write a line for each line that it reads, and to flush its output each time. ` +
+        'If it needs longer, raise its timeout_seconds in the file of scorers and start the worker again.',
+    );
+  }
+}
+
+/** A scorer's reply is no JSON object with `correct`. The program has to be changed. */
+export class ScorerReplyUnreadable extends ColloquyError {
+  override name = 'ScorerReplyUnreadable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(scorer: string, reply: string) {
+    super(
+      `The scorer ${scorer} replied ${JSON.stringify(reply.slice(0, 200))}. Each of its lines has to be a JSON object such as {"correct": true}; messages belong on stderr.`,
+    );
+  }
+}

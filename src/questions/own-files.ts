@@ -5,7 +5,9 @@ import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './data-folders.ts';
+import { whyUnreadable } from '../grading/grader.ts';
 import { InvalidTaskFile } from './errors.ts';
+import { ownGold, whyNeverGiven } from './gold.ts';
 import { decontaminated } from './hub-task.ts';
 import { apartFrom, type ByText, byText, type LeftOut, type Problem, type Splits } from './problem.ts';
 import { filledText, readProblems, rowOf, type RowShape } from './rows.ts';
@@ -59,10 +61,13 @@ type OwnFile = {
   readonly skipped: readonly LeftOut[];
 };
 
-async function readOwn(file: string, { skip_unreadable: skip = false }: JsonlTask): Promise<OwnFile> {
+async function readOwn(file: string, { skip_unreadable: skip = false, scorer }: JsonlTask): Promise<OwnFile> {
   const path = resolve(file);
   await requireDataFolder(path);
-  const { problems, unreadable } = await readProblems(path, ownRows, skip);
+  const { problems, unreadable } =
+    scorer === undefined
+      ? await readProblems(path, ownRows(ownGold), skip, (gold) => whyUnreadable(gold) ?? whyNeverGiven(gold))
+      : await readProblems(path, ownRows(asWritten), skip, anyGold);
   const skipped = [
     ...leftOut(`questions of ${path} whose gold answer the grader cannot read`, unreadable),
     ...repeats(path, problems),
@@ -107,14 +112,30 @@ const exactNumber = z
   )
   .transform(String);
 
-/** Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number. */
-export const ownRows: RowShape = {
-  schema: rowOf({
-    question: filledText,
-    answer: z.union(
-      [filledText, exactNumber, z.bigint().transform(String)],
-      'expected a text, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
-    ),
-  }).transform(({ question, answer }) => ({ text: question, answer })),
-  expected: 'an object {"question": "…", "answer": "…"}',
-};
+const oneAnswer = z.union([filledText, exactNumber, z.bigint().transform(String)]);
+
+/** A scorer of one's own gets gold answers as they stand in the file, and may read any. */
+const asWritten = (answer: string): string => answer;
+const anyGold = (): null => null;
+
+/**
+ * Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number, a worked solution that marks it, or a list of
+ * answers that are all accepted.
+ *
+ * @param goldOf the gold answer in an answer of a row
+ */
+export function ownRows(goldOf: (answer: string) => string): RowShape {
+  return {
+    schema: rowOf({
+      question: filledText,
+      answer: z.union(
+        [oneAnswer, z.array(oneAnswer).min(1)],
+        'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
+      ),
+    }).transform(({ question, answer }) => {
+      const [first = '', ...accepted] = (Array.isArray(answer) ? answer : [answer]).map(goldOf);
+      return { text: question, answer: first, ...(accepted.length === 0 ? {} : { accepted }) };
+    }),
+    expected: 'an object {"question": "…", "answer": "…"}',
+  };
+}

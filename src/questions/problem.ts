@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Gold } from '../algorithm/question.ts';
 
 /** A question with its gold answer, before it is decided what it may be used for. */
-export type Problem = { readonly text: string; readonly answer: string };
+export type Problem = { readonly text: string } & Gold;
 
 /** Questions excluded from an experiment, with the reason, for the report. */
 export type LeftOut = {

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
-import { extractAnswer } from '../algorithm/answer.ts';
 import { whyUnreadable } from '../grading/grader.ts';
 import {
   InvalidTaskFile,
@@ -10,6 +9,7 @@ import {
   type UnreadableGold,
   UnreadableGoldAnswers,
 } from './errors.ts';
+import { gsm8kGold, mathGold } from './gold.ts';
 import type { Problem } from './problem.ts';
 
 /** What the rows of a kind of file are. */
@@ -129,6 +129,7 @@ export type ReadProblems = {
  * @param path absolute
  * @param shape what its rows are
  * @param skipUnreadable whether questions are left out whose gold answers the grader cannot read
+ * @param why why a gold answer cannot be read; null when it can
  * @throws InvalidTaskFile when the file cannot be read or is empty, or with every bad row
  * @throws UnreadableGoldAnswers unless they are skipped
  */
@@ -136,6 +137,7 @@ export async function readProblems(
   path: string,
   shape: RowShape,
   skipUnreadable: boolean,
+  why: (answer: string) => string | null = whyUnreadable,
 ): Promise<ReadProblems> {
   const problems: Problem[] = [];
   const faults: TaskFileFault[] = [];
@@ -146,15 +148,27 @@ export async function readProblems(
     const problem = problemIn(row, shape);
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;
-    const why = whyUnreadable(problem.answer);
-    if (why === null) problems.push(problem);
-    else unreadable.push({ line: row.line, answer: problem.answer, why, problem });
+    const bad = unreadableAnswer(problem, why);
+    if (bad === null) problems.push(problem);
+    else unreadable.push({ line: row.line, ...bad, problem });
   }
   if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected);
   if (unreadable.length > 0 && !skipUnreadable) {
     throw new UnreadableGoldAnswers(path, unreadable, problems.length + unreadable.length);
   }
   return { problems, unreadable: unreadable.map(({ problem }) => problem) };
+}
+
+/** The first of a question's accepted answers that the grader cannot read; null when it can read all of them. */
+function unreadableAnswer(
+  { answer, accepted = [] }: Problem,
+  why: (answer: string) => string | null,
+): { answer: string; why: string } | null {
+  for (const each of [answer, ...accepted]) {
+    const reason = why(each);
+    if (reason !== null) return { answer: each, why: reason };
+  }
+  return null;
 }
 
 /** The question of a row, null when it is not asked for, or what is wrong with the row. */
@@ -183,13 +197,6 @@ export const gsm8kRows: RowShape = {
   }).transform(({ question, answer }) => ({ text: question, answer: gsm8kGold(answer) })),
   expected: 'an object {"question": "…", "answer": "… #### 42"}',
 };
-
-/** Without thousands separators: then nearly all are plain digits, which the grader settles fastest. */
-function gsm8kGold(answer: string): string {
-  const at = answer.lastIndexOf('####');
-  const gold = at < 0 ? '' : answer.slice(at + '####'.length).trim();
-  return /^-?\d{1,3}(?:,\d{3})+$/.test(gold) ? gold.replaceAll(',', '') : gold;
-}
 
 const allLevels = [1, 2, 3, 4, 5];
 
@@ -220,10 +227,6 @@ export function math500Rows(levels: readonly number[] = allLevels): RowShape {
     }).transform(({ problem, level, answer }) => (levels.includes(level) ? { text: problem, answer } : null)),
     expected: 'an object {"problem": "…", "answer": "42", "level": 3}',
   };
-}
-
-function mathGold(solution: string): string | null {
-  return /\\(?:boxed|fbox)(?![a-zA-Z])/.test(solution) ? extractAnswer(solution) : null;
 }
 
 const letters = 'ABCDEFGHIJ'.split('');

@@ -1,6 +1,6 @@
 /** The port to where questions come from. A task knows its questions and what an answer to them is; nothing outside this folder looks at its kind. */
 import type { AnswerRules } from '../algorithm/answer.ts';
-import type { GoldLabel, HeldOutQuestion, Question } from '../algorithm/question.ts';
+import { type GoldLabel, goldOf, type HeldOutQuestion, type Question } from '../algorithm/question.ts';
 import type { LeftOut, Problem, QuestionPool } from './problem.ts';
 import { type Asked, freshQuestions } from './select.ts';
 
@@ -90,9 +90,9 @@ function withIds(
 ): TaskData {
   return {
     train: train.map(({ text }, index) => ({ id: idOf('train', firstTrain + index), text })),
-    trainLabels: train.map(({ answer }, index) => ({
+    trainLabels: train.map((problem, index) => ({
       questionId: idOf('train', firstTrain + index),
-      answer,
+      ...goldOf(problem),
     })),
     heldOut: heldOutWithIds(heldOut),
     leftOut,
@@ -100,7 +100,11 @@ function withIds(
 }
 
 function heldOutWithIds(problems: readonly Problem[]): HeldOutQuestion[] {
-  return problems.map(({ text, answer }, index) => ({ id: idOf('heldout', index), text, answer }));
+  return problems.map((problem, index) => ({
+    id: idOf('heldout', index),
+    text: problem.text,
+    ...goldOf(problem),
+  }));
 }
 
 function idOf(set: 'train' | 'heldout', index: number): string {

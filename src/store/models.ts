@@ -4,7 +4,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
-import { type FineTuneManifest, fineTuneManifestSchema } from '../config/contract.ts';
+import { fineTuneManifestSchema } from '../config/contract.ts';
 import { below, isThere, type Place, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
@@ -66,6 +66,14 @@ export function weightsOf({ base, tuned }: Model): string {
   return tuned?.key ?? base.weights;
 }
 
+/** Also the manifests that older versions wrote, without these measures. */
+export const storedManifestSchema = fineTuneManifestSchema.extend({
+  peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
+  moved: fineTuneManifestSchema.shape.moved.default(null),
+});
+/** The manifest of a finished fine-tune. The peak learning rate is null when an older version made it. */
+export type StoredManifest = z.infer<typeof storedManifestSchema>;
+
 /** Everything that a fine-tune's weights depend on. */
 export type ModelIngredients = {
   /** Hash of the base model's weights, or its name where another host has them. */
@@ -77,11 +85,14 @@ export type ModelIngredients = {
   readonly seed: number;
 };
 
+/** Rises when the trainer makes other weights of the same ingredients. 2: the first step of a warm-up learns. */
+const trainingVersion = 2;
+
 /** The content address of a fine-tune. Every experiment that needs the same weights finds the finished model by it. */
 export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
   const sorted = Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
-    .update(JSON.stringify([1, base, init, datasetSha256, sorted, seed]))
+    .update(JSON.stringify([trainingVersion, base, init, datasetSha256, sorted, seed]))
     .digest('hex');
 }
 
@@ -93,12 +104,12 @@ export async function findModel(
   store: Store,
   key: string,
   onDamage: OnDamage = warnOfDamage,
-): Promise<FineTuneManifest | null> {
+): Promise<StoredManifest | null> {
   const model = store.model(key);
-  let manifest: FineTuneManifest | null = null;
+  let manifest: StoredManifest | null = null;
   let damaged: string | null = 'manifest.json';
   try {
-    manifest = await readDocument(manifestOf(model), fineTuneManifestSchema);
+    manifest = await readDocument(manifestOf(model), storedManifestSchema);
     // Without a manifest, and without the seal of one, the model was never finished.
     if (manifest === null && !(await isSealed(manifestOf(model)))) return null;
     if (manifest !== null) damaged = await damagedFile(model, manifest);
@@ -121,7 +132,7 @@ export function manifestOf(model: Place): Place {
   return below(model, 'manifest.json');
 }
 
-async function damagedFile(model: Place, { files }: FineTuneManifest): Promise<string | null> {
+async function damagedFile(model: Place, { files }: StoredManifest): Promise<string | null> {
   for (const [name, { sha256 }] of Object.entries(files)) {
     if ((await sealedBytesOf(below(model, name)))?.sha256 !== sha256) return name;
   }

@@ -94,6 +94,8 @@ export function experimentFiles(store: Store, experiment: string) {
   return {
     folder,
     config: below(folder, 'config.json'),
+    /** What was changed while it ran. */
+    configChanges: below(folder, 'config-changes.json'),
     questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),
     /** The gold answers of the training questions. Only `label_source: gold` opens this file. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),

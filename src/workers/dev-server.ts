@@ -11,6 +11,7 @@ import { lastLogLines } from '../engines/process/log-file.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { makeFolder } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
+import { cliTypes } from './search-attributes.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
@@ -148,7 +149,7 @@ function startDevArgs(port: number, uiPort: number | undefined, dbFilename: stri
 /** The search attributes are registered before the first run may set them; the server heeds these options for a new database only. */
 const registeringArgs = Object.values(searchAttributes).flatMap(({ name, type }) => [
   '--search-attribute',
-  `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
+  `${name}=${cliTypes[type]}`,
 ]);
 
 async function untilItAnswers(address: string, server: GuardedProcess, logFile: string): Promise<void> {

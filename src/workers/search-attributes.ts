@@ -29,10 +29,13 @@ async function whatIsMissing(connection: NativeConnection, namespace: string): P
   }
 }
 
+/** The types as the `temporal` command names them. */
+export const cliTypes = { KEYWORD: 'Keyword', INT: 'Int', DOUBLE: 'Double' } as const;
+
 /** Makes them known to a namespace; `colloquy dev` has done it. */
 const registerCommand = [
   'temporal operator search-attribute create',
-  '--name ColloquyState --type Keyword --name ColloquyPhase --type Keyword --name ColloquyIteration --type Int',
+  ...Object.values(searchAttributes).map(({ name, type }) => `--name ${name} --type ${cliTypes[type]}`),
 ].join(' ');
 
 type SearchAttribute = (typeof searchAttributes)[keyof typeof searchAttributes];
@@ -64,4 +67,4 @@ async function registerMissing(connection: Connection, namespace: string): Promi
 }
 
 /** Of temporal.api.enums.v1.IndexedValueType. */
-const indexed = { KEYWORD: 2, INT: 3 } as const;
+const indexed = { KEYWORD: 2, INT: 3, DOUBLE: 4 } as const;

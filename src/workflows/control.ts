@@ -21,17 +21,19 @@ export type RunControl = {
   readonly enter: (phase: Phase, extent: Pick<Progress, 'unit' | 'total'> & { questions?: number }) => void;
   /** One more of the phase's steps is done. */
   readonly done: () => void;
-  /** A fine-tune has ended with this loss. */
-  readonly learned: (loss: Loss) => void;
+  /** A fine-tune has ended with this loss, and had left out this number of rows. */
+  readonly learned: (loss: Loss, droppedRows: number) => void;
   /** The warnings as far as the experiment has come; undefined from a step that an older version has done. */
   readonly warned: (warnings: readonly Warning[] | undefined) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
+  /** The run ends, and the next one of the chain goes on with this state. */
+  readonly continues: (state: ExperimentState) => void;
   /** The run ends without a result. */
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
-  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'warnings'>;
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows' | 'warnings'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -93,8 +95,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     done: () => {
       update({ done: current().done + 1 });
     },
-    learned: (lastLoss) => {
-      update({ lastLoss });
+    learned: (lastLoss, droppedRows) => {
+      update({ lastLoss, droppedRows: current().droppedRows + droppedRows });
     },
     warned: (warnings) => {
       if (warnings !== undefined) update({ warnings });
@@ -103,18 +105,26 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       begun = true;
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
-      update({ iteration, evaluations, iterations, learns, night: plan.night?.said, searchable, warnings });
+      const { about, night } = plan;
+      update({
+        ...{ iteration, evaluations, iterations, learns, night: night?.said, warnings },
+        ...{ searchable, about, described: true },
+      });
     },
     finished: (evaluations, night) => {
-      update({ phase: 'done', done: 1, evaluations, night });
+      update({ phase: 'done', done: 1, evaluations, night, described: true });
+    },
+    continues: ({ plan }) => {
+      // The history of a run that an earlier version has begun has no event for it.
+      if (plan.about !== undefined) update({ ended: 'continued' });
     },
     ended: (error) => {
       update({ ended: isCancellation(error) ? 'cancelled' : 'failed', waiting: [] });
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss, warnings } = current();
-      return { iterations, retries, lastLoss, warnings };
+      const { iterations, retries, lastLoss, droppedRows, warnings } = current();
+      return { iterations, retries, lastLoss, droppedRows, warnings };
     },
   };
 }

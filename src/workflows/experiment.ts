@@ -17,11 +17,14 @@ import { damagedArtifacts, steps } from './steps.ts';
  * references; started again after a failure or a cancellation, it finds what is finished in the store and goes on from there.
  *
  * @param input one JSON object, every field optional: see configs/schema.json
- * @param carried given by the run before, never by a user
+ * @param given the state that the run before hands over, never given by a user
  */
-export async function experiment(input?: unknown, carried?: ExperimentState): Promise<ExperimentResult> {
+export async function experiment(input?: unknown, given?: ExperimentState): Promise<ExperimentResult> {
   const { workflowId: name, continuedFromExecutionRunId } = workflowInfo();
-  if (carried !== undefined && continuedFromExecutionRunId === undefined) throw secondInput();
+  const isContinued = continuedFromExecutionRunId !== undefined;
+  if (!isContinued && given !== undefined && !isState(given)) throw secondInput();
+  // The UI's *Start Workflow Like This One* gives all inputs of the run that it is like, this one among them.
+  const carried = isContinued ? given : undefined;
   const control = createRunControl(name, carried);
   return failuresThatEndARun(control.ended, async () => {
     const state = carried ?? (await begin(name, input, control));
@@ -37,11 +40,11 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     if (next.iteration <= control.iterations()) {
       await control.untilResumed();
       // mutation: next iteration
-      return nextRun(input, { ...next, ...control.carried() });
+      return nextRun(input, { ...next, ...control.carried() }, control);
     }
     // The report reads what earlier runs have left, which this run cannot make again: a new chain of runs goes through all of it.
     const beginAgain = () =>
-      nextRun(input, { ...firstState(next.plan), ...control.carried(), begunAnew: true });
+      nextRun(input, { ...firstState(next.plan), ...control.carried(), begunAnew: true }, control);
     const result = await remakingDamaged(
       next,
       input,
@@ -55,6 +58,11 @@ export async function experiment(input?: unknown, carried?: ExperimentState): Pr
     await condition(allHandlersFinished);
     return result;
   });
+}
+
+/** Whether a second input is what a run of some experiment hands to the next. */
+function isState(given: unknown): boolean {
+  return typeof given === 'object' && given !== null && 'plan' in given && 'agents' in given;
 }
 
 /** `temporal workflow start` with two `--input`: the second one would be taken for the state that an earlier run hands over. */
@@ -86,8 +94,9 @@ async function evaluateBase(state: ExperimentState, control: RunControl): Promis
 }
 
 /** Ends this run and starts the next one of the chain, once no update is being handled. */
-async function nextRun(input: unknown, state: ExperimentState): Promise<never> {
+async function nextRun(input: unknown, state: ExperimentState, control: RunControl): Promise<never> {
   await condition(allHandlersFinished);
+  control.continues(state);
   return continueOnCurrentVersion<typeof experiment>(input, state);
 }
 

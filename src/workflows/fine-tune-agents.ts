@@ -33,13 +33,14 @@ export async function fineTuneAgents(
     // Nothing to learn from: the model stays as it is, and the result says so.
     if (dataset.rows === 0) {
       control.done();
-      return { agent, role, model: current, trained: false, rows: 0, steps: 0, tokens: 0, finalLoss: null };
+      return { ...untrained, agent, role, model: current };
     }
     const init = plan.initFrom === 'base' ? plan.base : current;
     const fineTuned = await control.step(
       steps.fineTune({ experiment: plan.experiment, iteration, agent, role, dataset, init }, sharers),
     );
-    if (fineTuned.finalLoss !== null) control.learned({ loss: fineTuned.finalLoss, iteration, agent, role });
+    const { finalLoss: loss, droppedRows = 0 } = fineTuned;
+    if (loss !== null) control.learned({ loss, iteration, agent, role }, droppedRows);
     control.done();
     return fineTuned;
   });
@@ -54,6 +55,17 @@ export async function fineTuneAgents(
     ),
   };
 }
+
+const untrained = {
+  trained: false,
+  rows: 0,
+  steps: 0,
+  tokens: 0,
+  finalLoss: null,
+  droppedRows: 0,
+  peakLearningRate: null,
+  moved: null,
+} as const;
 
 function withModel(agent: Agent<Model>, { role, model }: FineTuned): Agent<Model> {
   return { ...agent, models: { ...agent.models, [role]: model } };

@@ -73,14 +73,28 @@ async function recordIteration(
         cut,
       })),
     ),
-    fineTunes: fineTunes.map(({ agent, role, model, trained, rows, steps: done, finalLoss }) => ({
-      agent,
-      role,
-      model: trained ? (model.tuned?.key ?? null) : null,
-      rows,
-      steps: done,
-      finalLoss,
-    })),
+    fineTunes: fineTunes.map(
+      ({
+        agent,
+        role,
+        model,
+        trained,
+        droppedRows = 0,
+        peakLearningRate = null,
+        moved = null,
+        ...learnt
+      }) => ({
+        agent,
+        role,
+        model: trained ? (model.tuned?.key ?? null) : null,
+        rows: learnt.rows,
+        steps: learnt.steps,
+        finalLoss: learnt.finalLoss,
+        droppedRows,
+        peakLearningRate,
+        moved,
+      }),
+    ),
     tokens: {
       debate: { prompt: tokens.prompt, completion: tokens.completion },
       fineTune: fineTunes.reduce((sum, each) => sum + each.tokens, 0),

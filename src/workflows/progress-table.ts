@@ -120,6 +120,8 @@ function whatToDo({ experiment, state }: Progress): string {
       return `put the cause right, then: colloquy retry ${name}`;
     case 'finished':
       return `read the report: colloquy report ${name}`;
+    case 'continued':
+      return 'nothing: the next run of the experiment goes on';
     case 'failed':
     case 'cancelled':
     default:

@@ -3,6 +3,7 @@ import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';
+import type { ConfigChange } from '../store/records/config-changes.ts';
 import type { Warning } from '../store/records/result.ts';
 
 export type Phase =
@@ -19,9 +20,17 @@ export type Progress = {
   readonly experiment: string;
   /**
    * `pausing`: the steps in flight are saving what they have. `parked`: a step has used up its retries and the run waits for `retry`
-   * or `abort`. `failed` and `cancelled`: over, without a result.
+   * or `abort`. `failed` and `cancelled`: over, without a result. `continued`: the run is over, and the next one of the chain goes on.
    */
-  readonly state: 'running' | 'pausing' | 'paused' | 'parked' | 'finished' | 'failed' | 'cancelled';
+  readonly state:
+    | 'running'
+    | 'pausing'
+    | 'paused'
+    | 'parked'
+    | 'finished'
+    | 'failed'
+    | 'cancelled'
+    | 'continued';
   readonly phase: Phase;
   /** 0 while the base model is evaluated. */
   readonly iteration: number;
@@ -47,6 +56,8 @@ export type Progress = {
   readonly retries: number;
   /** Of the newest fine-tune; null before the first. */
   readonly lastLoss: Loss | null;
+  /** The rows that all fine-tunes so far left out, because they are longer than `max_length`. */
+  readonly droppedRows: number;
   /** The steps that wait for a person, in plain words. */
   readonly waiting: readonly Waiting[];
   /** Of a night of a series: what it begins with, and at its end what became of it. */
@@ -115,6 +126,11 @@ export const retryUpdate = defineUpdate<Progress>('retry');
 export const abortUpdate = defineUpdate<Progress, [reason: string]>('abort');
 /** Sets L: not below the iteration under way. */
 export const setIterationsUpdate = defineUpdate<Progress, [iterations: number]>('setIterations');
+/** Changes settings that no finished work depends on: by paths (`fine_tune.learning_rate`) or as in a config. */
+export const changeUpdate = defineUpdate<
+  Progress & { readonly changes: readonly ConfigChange[] },
+  [settings: Readonly<Record<string, unknown>>]
+>('change');
 
 /** What one run hands to the next: references and figures, never texts. */
 export type ExperimentState = {
@@ -131,6 +147,7 @@ export type ExperimentState = {
   /** What the progress goes on from. */
   readonly retries?: number;
   readonly lastLoss?: Loss | null;
+  readonly droppedRows?: number;
   readonly warnings?: readonly Warning[];
 };
 

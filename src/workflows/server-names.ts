@@ -1,5 +1,6 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { upsertSearchAttributes } from '@temporalio/workflow';
+import { upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
+import type { About } from '../activities/steps/prepare.ts';
 import type { Progress } from './progress.ts';
 
 /** The task queues, one for each kind of work. By default a worker serves all of them. */
@@ -18,15 +19,52 @@ export const searchAttributes = {
   state: defineSearchAttributeKey('ColloquyState', 'KEYWORD'),
   phase: defineSearchAttributeKey('ColloquyPhase', 'KEYWORD'),
   iteration: defineSearchAttributeKey('ColloquyIteration', 'INT'),
+  method: defineSearchAttributeKey('ColloquyMethod', 'KEYWORD'),
+  model: defineSearchAttributeKey('ColloquyModel', 'KEYWORD'),
+  series: defineSearchAttributeKey('ColloquySeries', 'KEYWORD'),
+  /** The newest accuracy of the debate on the held-out questions, from 0 to 1. */
+  accuracy: defineSearchAttributeKey('ColloquyAccuracy', 'DOUBLE'),
 } as const;
 
-/** Sets those that have changed; an event of the history. Where one is not registered, the server fails every attempt at it. */
-export function setSearchAttributes(before: Progress | undefined, now: Progress): void {
+/**
+ * Sets those that have changed; an event of the history. Where one is not registered, the server fails every attempt at it.
+ *
+ * @param about undefined for a run that an earlier version has begun: its history has no events for these
+ */
+export function setSearchAttributes(
+  before: Progress | undefined,
+  now: Progress,
+  about: About | undefined,
+): void {
   const changed = (key: 'state' | 'phase' | 'iteration'): boolean => before?.[key] !== now[key];
-  if (!changed('state') && !changed('phase') && !changed('iteration')) return;
+  const measured =
+    about !== undefined && accuracyOf(now) !== (before === undefined ? undefined : accuracyOf(before));
+  if (!changed('state') && !changed('phase') && !changed('iteration') && !measured) return;
+  const accuracy = accuracyOf(now);
   upsertSearchAttributes([
     { key: searchAttributes.state, value: now.state },
     { key: searchAttributes.phase, value: now.phase },
     { key: searchAttributes.iteration, value: now.iteration },
+    ...(about === undefined || before !== undefined
+      ? []
+      : [
+          { key: searchAttributes.method, value: about.method },
+          { key: searchAttributes.model, value: about.model.slice(0, longestKeyword) },
+          ...(about.series === undefined ? [] : [{ key: searchAttributes.series, value: about.series }]),
+        ]),
+    ...(measured && accuracy !== undefined ? [{ key: searchAttributes.accuracy, value: accuracy }] : []),
   ]);
+}
+
+/** Databases of Temporal's keep at most 255 characters. */
+const longestKeyword = 200;
+
+/** Tells the same to people and programs without search attributes: in the memo, once in each run and at its end. */
+export function setMemo(about: About, progress: Progress): void {
+  const accuracy = accuracyOf(progress);
+  upsertMemo({ ...about, ...(accuracy === undefined ? {} : { accuracy }) });
+}
+
+function accuracyOf({ evaluations }: Progress): number | undefined {
+  return evaluations.at(-1)?.debate.accuracy;
 }

@@ -89,6 +89,14 @@ export const steps = {
       words: 'the writing of the result and the report',
     }),
 
+  /** @param number how many changes of this run came before it, and 1 */
+  changeConfig: (input: Input<'changeConfig'>, number: number) =>
+    step(activities.changeConfig, input, {
+      id: `change-${number}`,
+      summary: 'change settings',
+      words: 'the change of settings',
+    }),
+
   closeNight: (input: Input<'closeNight'>) =>
     step(activities.closeNight, input, {
       id: 'close-night',

@@ -1,7 +1,8 @@
 import { CancellationScope, log, setCurrentDetails } from '@temporalio/workflow';
+import type { About } from '../activities/steps/prepare.ts';
 import { currentDetails } from './current-details.ts';
 import { type ExperimentState, type Progress, secondsWorked, type StepName } from './progress.ts';
-import { setSearchAttributes } from './server-names.ts';
+import { setMemo, setSearchAttributes } from './server-names.ts';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
 export type ProgressTracker = {
@@ -10,9 +11,12 @@ export type ProgressTracker = {
 };
 type Changes = Partial<Omit<Progress, 'experiment' | 'state' | 'at' | 'workedSeconds'>> & {
   readonly paused?: boolean;
-  readonly ended?: 'failed' | 'cancelled';
+  readonly ended?: 'failed' | 'cancelled' | 'continued';
   /** Whether the search attributes are set, from now on. */
   readonly searchable?: boolean;
+  readonly about?: About | undefined;
+  /** Whether the memo is set, now. */
+  readonly described?: boolean;
 };
 
 /** Begins to track a run, from where the run before left off. */
@@ -20,6 +24,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
   let paused = false;
   let ended: Changes['ended'];
   let searchable = false;
+  let about: About | undefined;
   let progress: Progress = {
     experiment,
     state: 'running',
@@ -37,6 +42,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     inFlight: 0,
     retries: carried?.retries ?? 0,
     lastLoss: carried?.lastLoss ?? null,
+    droppedRows: carried?.droppedRows ?? 0,
     waiting: [],
     night: carried?.plan.night?.said,
     evaluations: carried?.evaluations ?? [],
@@ -48,6 +54,8 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
       paused: pausedNow = paused,
       ended: endedNow = ended,
       searchable: becomes = searchable,
+      about: aboutNow = about,
+      described = false,
       ...changes
     }) => {
       const newPhase = changes.phaseStartedAt !== undefined;
@@ -59,7 +67,9 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
       progress = { ...changed, state: stateOf(changed, paused, ended) };
       if (newPhase) logPhase(progress);
       if (progress.state !== before.state) logState(progress);
-      if (becomes) setSearchAttributes(searchable ? before : undefined, progress);
+      about = aboutNow;
+      if (becomes) setSearchAttributes(searchable ? before : undefined, progress, about);
+      if (described && about !== undefined) setMemo(about, progress);
       searchable = becomes;
       setCurrentDetails(currentDetails(progress));
       return progress;

@@ -1,7 +1,10 @@
-import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, condition, defineSignal, log, setHandler } from '@temporalio/workflow';
+import type { UpdateDefinition } from '@temporalio/common';
+import { reasonOf } from './failures.ts';
 import { progressTable } from './progress-table.ts';
 import {
   abortUpdate,
+  changeUpdate,
   pauseUpdate,
   type Progress,
   progressQuery,
@@ -9,6 +12,7 @@ import {
   retryUpdate,
   setIterationsUpdate,
 } from './progress.ts';
+import { steps } from './steps.ts';
 import type { ProgressTracker, StepsInFlight } from './track-progress.ts';
 
 /** What people have asked of a run. Each of the three throws once it was aborted. */
@@ -23,71 +27,82 @@ export type Steering = {
 /**
  * Registers the query and the updates of progress.ts.
  *
- * @param steps what is under way: a pause and an abort stop it
+ * @param inFlight what is under way: a pause and an abort stop it
  */
 export function takeUpdates(
   experiment: string,
   { current, update }: ProgressTracker,
-  steps: Pick<StepsInFlight, 'stop' | 'names'>,
+  inFlight: Pick<StepsInFlight, 'stop' | 'names'>,
 ): Steering {
   let paused = false;
   let aborted: ApplicationFailure | undefined;
   let retriesAsked = 0;
 
-  setHandler(progressQuery, () => ({
-    ...current(),
-    table: progressTable(current()),
-    steps: steps.names(),
-  }));
   setHandler(
+    progressQuery,
+    () => ({ ...current(), table: progressTable(current()), steps: inFlight.names() }),
+    {
+      description: 'Where the experiment is: figures, the same as a table in words, and the steps under way.',
+    },
+  );
+  takeBoth(
     pauseUpdate,
+    'Stops the steps in flight after they have saved what they have. `resume` goes on from there.',
     () => {
       paused = true;
       // mutation: pause
-      steps.stop();
+      inFlight.stop();
       return update({ paused });
     },
-    { validator: () => refuseIf(paused, 'The experiment is paused already; `resume` goes on.') },
+    () => refuseIf(paused, 'The experiment is paused already; `resume` goes on.'),
   );
-  setHandler(
+  takeBoth(
     resumeUpdate,
+    'Goes on after a pause.',
     () => {
       paused = false;
       return update({ paused });
     },
-    {
-      validator: () => refuseIf(!paused, 'The experiment is not paused. A parked one goes on after `retry`.'),
-    },
+    () => refuseIf(!paused, 'The experiment is not paused. A parked one goes on after `retry`.'),
   );
-  setHandler(
+  takeBoth(
     retryUpdate,
+    'Tries again the steps that wait for a person.',
     () => {
       retriesAsked += 1;
       return update({ waiting: [], retries: current().retries + current().waiting.length });
     },
-    { validator: () => refuseIf(current().waiting.length === 0, 'No step is waiting for `retry`.') },
+    () => refuseIf(current().waiting.length === 0, 'No step is waiting for `retry`.'),
   );
-  setHandler(
+  takeBoth(
     abortUpdate,
+    'Ends the experiment as failed. What is finished stays. Argument: the reason, a text (may be left out).',
     (reason?: string) => {
       aborted = ApplicationFailure.nonRetryable(
         `Aborted${reason ? `: ${reason}` : ''}. What is finished stays; starting ${experiment} again goes on from there.`,
         'Aborted',
       );
-      steps.stop();
+      inFlight.stop();
       return update({ waiting: [] });
     },
-    {
-      validator: (reason?: unknown) =>
-        refuseIf(
-          reason !== undefined && reason !== null && typeof reason !== 'string',
-          `The reason must be a text, not ${JSON.stringify(reason)}.`,
-        ),
-    },
+    (reason?: unknown) =>
+      refuseIf(
+        reason !== undefined && reason !== null && typeof reason !== 'string',
+        `The reason must be a text, not ${JSON.stringify(reason)}.`,
+      ),
   );
-  setHandler(setIterationsUpdate, (iterations) => update({ iterations }), {
-    validator: (iterations) => refuseIterations(iterations, current()),
-  });
+  takeBoth(
+    setIterationsUpdate,
+    'Sets the number of iterations. Argument: a whole number, not below the iteration under way.',
+    (iterations) => update({ iterations }),
+    (iterations) => refuseIterations(iterations, current()),
+  );
+  takeBoth(
+    changeUpdate,
+    'Changes settings that no finished work depends on. Argument: an object, e.g. {"fine_tune.learning_rate": 0.0001}.',
+    changesInTurn(experiment, current),
+    (settings) => refuseChange(settings, current()),
+  );
 
   const throwIfAborted = (): void => {
     if (aborted) throw aborted;
@@ -104,6 +119,66 @@ export function takeUpdates(
       throwIfAborted();
     },
   };
+}
+
+/**
+ * Takes an update, and a signal of the same name and arguments, because batch jobs and the Temporal UI's selection of many workflows
+ * send signals only. A signal that cannot be followed is ignored, and the log says why.
+ *
+ * @param refuse throws when the update cannot be followed
+ */
+function takeBoth<Answer, Args extends unknown[]>(
+  definition: UpdateDefinition<Answer, Args>,
+  description: string,
+  follow: (...args: Args) => Answer | Promise<Answer>,
+  refuse: (...args: Args) => void,
+): void {
+  setHandler(definition, follow, { validator: refuse, description });
+  setHandler(
+    defineSignal<Args>(definition.name),
+    async (...args: Args): Promise<void> => {
+      try {
+        refuse(...args);
+        await follow(...args);
+      } catch (error) {
+        log.warn('a signal was ignored', { signal: definition.name, why: reasonOf(error) });
+      }
+    },
+    { description: `${description} As the update of this name, but without an answer.` },
+  );
+}
+
+/** Changes settings by an activity, one request after another, because each builds on the changes before it. */
+function changesInTurn(experiment: string, current: () => Progress) {
+  let asked = 0;
+  let underWay = false;
+  return async (settings: Readonly<Record<string, unknown>>) => {
+    await condition(() => !underWay);
+    underWay = true;
+    try {
+      const { iteration, phase } = current();
+      asked += 1;
+      const step = steps.changeConfig({ experiment, settings, iteration, phase }, asked);
+      const { output: changes } = await step.begin();
+      return { ...current(), changes };
+    } catch (error) {
+      throw ApplicationFailure.nonRetryable(reasonOf(error), 'Refused');
+    } finally {
+      underWay = false;
+    }
+  };
+}
+
+function refuseChange(settings: unknown, { phase }: Progress): void {
+  refuseIf(
+    typeof settings !== 'object' ||
+      settings === null ||
+      Array.isArray(settings) ||
+      Object.keys(settings).length === 0,
+    'Expected an object of settings with their new values, e.g. {"fine_tune.learning_rate": 0.0001}.',
+  );
+  refuseIf(phase === 'preparing', 'The experiment is still being prepared; try again in a moment.');
+  refuseIf(phase === 'done', 'The experiment is over.');
 }
 
 /** Of an update's validator: refuses it, so that it leaves no trace in the history. @throws ApplicationFailure `Refused` */

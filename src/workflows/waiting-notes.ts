@@ -1,3 +1,5 @@
+import { changeableNow } from '../algorithm/changeable.ts';
+import { splitPlace } from '../text/request-place.ts';
 import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 
@@ -10,7 +12,8 @@ export type Note = {
 };
 
 /** What happened, where, and the commands that go on: for the Temporal UI and the terminal alike. Nothing while all goes well. */
-export function waitingNotes({ experiment, state, waiting }: Progress): Note[] {
+export function waitingNotes(progress: Progress): Note[] {
+  const { experiment, state, waiting } = progress;
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
   const causes = byReason(waiting);
@@ -19,6 +22,7 @@ export function waitingNotes({ experiment, state, waiting }: Progress): Note[] {
     ...(causes.length > mostCauses
       ? [{ says: `And ${causes.length - mostCauses} more causes: the query \`progress\` lists all.` }]
       : []),
+    ...changeNotes(progress),
     goOn('When that is put right, either of these tries again:', experiment, 'retry'),
     {
       says: 'Or give up, with either of these. What is finished stays:',
@@ -30,24 +34,50 @@ export function waitingNotes({ experiment, state, waiting }: Progress): Note[] {
   ];
 }
 
+/** Which settings may be changed before the step is tried again, and how. */
+function changeNotes({ experiment, iteration, phase }: Progress): Note[] {
+  const changeable = changeableNow({ iteration, phase });
+  if (changeable.length === 0) return [];
+  const name = shellWord(experiment);
+  const trains = phase === 'building datasets' || phase === 'fine-tuning';
+  const [path, value] = trains ? ['fine_tune.learning_rate', '0.0001'] : ['truncate_dialogues', 'true'];
+  return [
+    {
+      says: `If a setting is the cause, it can be changed first, as long as no finished work depends on it: ${changeable.join(', ')}. For example, with either of:`,
+      commands: [
+        `colloquy change ${name} ${path}=${value}`,
+        `temporal workflow update execute -w ${name} --name change --input '{"${path}": ${value}}'`,
+      ],
+    },
+    {
+      says: 'Addresses and limits of endpoints are in the configs/endpoints.yaml of the worker: change them there, and start that worker again.',
+    },
+  ];
+}
+
 const mostCauses = 3;
 const longestReason = 1_000;
 
-/** Shards of one dead endpoint fail for one reason, which is then shown once. */
+/** Shards of one dead endpoint fail for one reason, which is then shown once. Reasons that name another question or agent are equal. */
 function byReason(waiting: readonly Waiting[]): Waiting[][] {
   const groups = new Map<string, Waiting[]>();
-  for (const each of waiting) groups.set(each.reason, [...(groups.get(each.reason) ?? []), each]);
+  for (const each of waiting) {
+    const cause = each.reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
+    groups.set(cause, [...(groups.get(cause) ?? []), each]);
+  }
   return [...groups.values()];
 }
 
 function describeCause(group: readonly Waiting[]): Note {
   const [first] = group;
-  const reason = terminalSafe(first?.reason ?? '');
+  const { cause, place } = splitPlace(first?.reason ?? '');
+  const reason = terminalSafe(cause);
+  const where = place === null ? '' : `\n${terminalSafe(place)}`;
   const steps = group.length === 1 ? 'A step' : `${group.length} steps`;
   const others = group.length > 1 ? ` and ${group.length - 1} more` : '';
   return {
     says: `${steps} could not be done (${timeText(first?.since ?? '')}): ${first === undefined ? '' : stepText({ id: first.step, words: first.words })}${others}. The reason:`,
-    quoted: inLines(reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason),
+    quoted: inLines((reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason) + where),
   };
 }
 

@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chiSquare, tally } from './chi-square.ts';
 import { criticDataset } from '../../src/algorithm/imitation-datasets.ts';
-import { criticRows } from './dataset-rows.ts';
+import { criticRows, sampleSettings } from './dataset-rows.ts';
 import { anyLabelledDebates, correctedAndKept, inTwoOrders, labelled } from './labelled-debates.ts';
 
-const settings = { seed: 0, iteration: 1, criticWeight: 0.5 };
+const settings = sampleSettings;
 const agents = fc.integer({ min: 1, max: 3 });
 const anyWeight = fc.oneof(
   fc.constantFrom(0, 0.1, 0.25, 1 / 3, 0.5, 0.7, 0.9, 1),
@@ -55,6 +55,48 @@ describe('the critic dataset', () => {
       completion: [{ role: 'assistant', content: 'q-1: agent 1 in round 2: \\boxed{7}' }],
     });
     expect(made.examples[1]?.completion[0].content).toContain('q-2');
+  });
+
+  it('read as weights of the loss uses all rows, of which the corrected ones carry w', () => {
+    fc.assert(
+      fc.property(fc.nat(40), fc.nat(40), anyWeight, (corrected, kept, w) => {
+        const debates = correctedAndKept(corrected, kept);
+        const made = criticDataset([1], debates, { ...settings, criticWeight: w, criticMixture: 'weight' });
+        const part = (right: boolean) =>
+          made.rows.filter(({ questionId }) => {
+            const source = debates.find((debate) => debate.questionId === questionId)!;
+            return source.matches[0]![0] === right;
+          });
+        const sum = (right: boolean) => part(right).reduce((total, { weight = 1 }) => total + weight, 0);
+        const none = (w > 0 && corrected === 0) || (w < 1 && kept === 0);
+        expect(part(false)).toHaveLength(none || w === 0 ? 0 : corrected);
+        expect(part(true)).toHaveLength(none || w === 1 ? 0 : kept);
+        expect(sum(false)).toBeCloseTo(w * made.rows.length, 6);
+        expect(sum(true)).toBeCloseTo((1 - w) * made.rows.length, 6);
+        expect(made.parts['corrected']).toEqual({ available: corrected, used: part(false).length });
+      }),
+    );
+  });
+
+  it('of agents that share a model has as many rows as one agent with data_matched, drawn by the seed', () => {
+    const debates = Array.from({ length: 60 }, (_, index) =>
+      labelled(`q-${String(index).padStart(2, '0')}`, [
+        [index % 4 > 0, true],
+        [index % 4 > 1, true],
+        [index % 4 > 2, true],
+      ]),
+    );
+    const matched = (seed: number, more = {}) =>
+      criticDataset([1, 2, 3], debates, { ...settings, seed, dataMatched: true, ...more });
+    // 15, 30 and 45 corrected dialogues: 30 on average, and as many kept ones.
+    expect(matched(0).rows).toHaveLength(60);
+    expect(matched(0, { criticMixture: 'weight' }).rows).toHaveLength(60);
+    expect(matched(0).parts['corrected']).toEqual({ available: 90, used: 30 });
+    expect(matched(0)).toEqual(matched(0));
+    expect(matched(1).rows).not.toEqual(matched(0).rows);
+    expect(new Set(matched(0).rows.map(({ agent }) => agent)).size).toBe(3);
+    const own = { ...settings, dataMatched: true };
+    expect(criticDataset([2], debates, own)).toEqual(criticDataset([2], debates, settings));
   });
 
   it('leaves out a dialogue whose last response was cut off, and keeps one whose first response was', () => {

@@ -1,18 +1,31 @@
 /** The datasets of one agent in the form in which the product writes them: the algorithm's rows, each with its text. */
 import { type Dataset, type DatasetPart, type Example, rowExample } from '../../src/algorithm/dataset.ts';
-import { criticDataset, generationDataset } from '../../src/algorithm/imitation-datasets.ts';
+import {
+  criticDataset,
+  type DatasetSettings,
+  generationDataset,
+} from '../../src/algorithm/imitation-datasets.ts';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 
+/** w = 0.5 as a share of the rows. */
+export const sampleSettings: DatasetSettings = {
+  seed: 0,
+  iteration: 1,
+  criticWeight: 0.5,
+  criticMixture: 'sample',
+  dataMatched: false,
+};
+
 export function generationRows(agent: number, debates: readonly LabelledDebate[]): Example[] {
-  return examples(debates, generationDataset([agent], debates));
+  return examples(debates, generationDataset([agent], debates, sampleSettings));
 }
 
 export function criticRows(
   agent: number,
   debates: readonly LabelledDebate[],
-  settings: Parameters<typeof criticDataset>[2],
+  settings: Partial<DatasetSettings>,
 ): { examples: Example[]; corrected: DatasetPart; kept: DatasetPart } {
-  const dataset = criticDataset([agent], debates, settings);
+  const dataset = criticDataset([agent], debates, { ...sampleSettings, ...settings });
   const { corrected, kept } = dataset.parts;
   return { examples: examples(debates, dataset), corrected: corrected!, kept: kept! };
 }

@@ -45,7 +45,7 @@ describe('the outcome of a held-out question', () => {
       [said(3, 1, null), said(3, 2, '7')],
     ];
     const question = { id: 'heldout-00001', text: '3+4' };
-    expect(await outcomeOf(await scripted(script, {}, question), '07', numbers)).toEqual({
+    expect(await outcomeOf(await scripted(script, {}, question), { answer: '07' }, numbers)).toEqual({
       questionId: 'heldout-00001',
       question: '3+4',
       gold: '07',
@@ -76,7 +76,7 @@ describe('the outcome of a held-out question', () => {
       [`${cutOff}${said(1, 1, '7')}`, said(1, 2, '7')],
       [said(2, 1, '8'), said(2, 2, '7')],
     ];
-    const came = await outcomeOf(await scripted(script, { summarize: true }), '7', numbers);
+    const came = await outcomeOf(await scripted(script, { summarize: true }), { answer: '7' }, numbers);
     expect(evaluate(0, [came], [came]).cutOff).toEqual({
       responses: { cut: 1, of: 4, share: 0.25 },
       summaries: { cut: 0, of: 2, share: 0 },
@@ -87,7 +87,7 @@ describe('the outcome of a held-out question', () => {
     await fc.assert(
       fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
         const held = await scripted(script, settings);
-        const { right, classes, single } = await outcomeOf(held, '7', numbers);
+        const { right, classes, single } = await outcomeOf(held, { answer: '7' }, numbers);
         const valueOf = new Map<number, number>();
         for (const [agent, byRound] of held.answers.entries()) {
           expect(single[agent]).toEqual({ answer: byRound[0], correct: right[agent]![0] });
@@ -106,12 +106,24 @@ describe('the outcome of a held-out question', () => {
   });
 
   it('is the same when it is read from its row', async () => {
-    const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), '7', numbers);
+    const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), { answer: '7' }, numbers);
+    expect(outcomeSchema.parse(JSON.parse(JSON.stringify(outcome)))).toEqual(outcome);
+  });
+
+  it('is right when an answer equals any of the accepted ones', async () => {
+    const gold = { answer: '8', accepted: ['9', '7.0'] };
+    const outcome = await outcomeOf(await scripted([[said(1, 1, '7'), 'none']]), gold, numbers);
+    expect(outcome.single[0]).toEqual({ answer: '7', correct: true });
+    expect(outcome).toMatchObject({ gold: '8', accepted: ['9', '7.0'] });
     expect(outcomeSchema.parse(JSON.parse(JSON.stringify(outcome)))).toEqual(outcome);
   });
 
   it('is wrong everywhere when nothing could be parsed', async () => {
-    const { single, majority, debate } = await outcomeOf(await scripted([['none'], ['none']]), '7', numbers);
+    const { single, majority, debate } = await outcomeOf(
+      await scripted([['none'], ['none']]),
+      { answer: '7' },
+      numbers,
+    );
     expect([...single, majority, debate]).toEqual(
       Array.from({ length: 4 }, () => ({ answer: null, correct: false })),
     );

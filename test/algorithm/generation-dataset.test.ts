@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generationDataset } from '../../src/algorithm/imitation-datasets.ts';
-import { generationRows } from './dataset-rows.ts';
+import { generationRows, sampleSettings } from './dataset-rows.ts';
 import { anyLabelledDebates, inTwoOrders, labelled } from './labelled-debates.ts';
 
 const agents = fc.integer({ min: 1, max: 3 });
@@ -24,8 +24,26 @@ describe('the generation dataset', () => {
   it('leaves out a right first answer that was cut off, and counts it', () => {
     const [whole, cut] = [labelled('q-1', [[true, true]]), labelled('q-2', [[true, true]])];
     const debates = [whole, { ...cut, cut: [[true, false]] }];
-    expect(generationDataset([1], debates)).toMatchObject({ rows: [{ questionId: 'q-1' }], cut: 1 });
-    expect(generationDataset([1], [{ ...cut, cut: [] }])).toMatchObject({ rows: [{}], cut: 0 });
+    expect(generationDataset([1], debates, sampleSettings)).toMatchObject({
+      rows: [{ questionId: 'q-1' }],
+      cut: 1,
+    });
+    expect(generationDataset([1], [{ ...cut, cut: [] }], sampleSettings)).toMatchObject({
+      rows: [{}],
+      cut: 0,
+    });
+  });
+
+  it('of agents that share a model has as many rows as one agent with data_matched', () => {
+    const debates = Array.from({ length: 10 }, (_, index) =>
+      labelled(`q-${index}`, [[true], [true], [index % 2 === 0]]),
+    );
+    const made = (dataMatched: boolean) =>
+      generationDataset([1, 2, 3], debates, { ...sampleSettings, dataMatched }).rows;
+    expect(made(false)).toHaveLength(25);
+    expect(made(true)).toHaveLength(8);
+    const all = made(false).map(({ questionId, agent }) => `${questionId}/${agent}`);
+    for (const { questionId, agent } of made(true)) expect(all).toContain(`${questionId}/${agent}`);
   });
 
   it("holds the agent's own first responses, each of its right ones once", () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { trainerJobSchema } from '../../src/config/contract.ts';
-import { fineTuneConfigSchema } from '../../src/config/experiment.ts';
+import { fineTuneConfigSchema } from '../../src/config/fine-tune.ts';
 import { projectRoot, tools } from '../../src/config/installation.ts';
 import { contractJsonSchema } from '../../src/config/page.ts';
 

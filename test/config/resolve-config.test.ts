@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
-import { resolveConfig } from '../../src/config/resolve.ts';
+import { requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
 
 /** The message with which the input is refused. */
 function refusal(input: unknown): string {
@@ -47,7 +47,14 @@ describe('resolving the config of an experiment', () => {
     expect(refusal(input)).toContain(words);
   });
 
-  it('has the settings of the paper as its defaults', () => {
+  it('of the preset paper demands a model, which the embedded one is not', () => {
+    const config = (settings: object) => resolveConfig({ preset: 'paper', ...settings });
+    expect(() => requireOwnModel(config({}))).toThrow(/model\.model_name_or_path: missing: .*e\.g\. model\./);
+    expect(() => requireOwnModel(config({ model: { model_name_or_path: 'Qwen/Qwen3-4B' } }))).not.toThrow();
+    expect(() => requireOwnModel(resolveConfig({}))).not.toThrow();
+  });
+
+  it('has the settings of the paper as its defaults, with a fine-tune for LoRA', () => {
     expect(resolveConfig({ preset: 'paper' })).toEqual({
       method: 'multiagent-ft',
       seed: 0,
@@ -57,6 +64,9 @@ describe('resolving the config of an experiment', () => {
       summarize: true,
       max_others: 5,
       critic_weight: 0.5,
+      critic_mixture: 'sample',
+      data_matched: false,
+      allow_few_steps: false,
       init_from: 'previous',
       min_votes: 1,
       label_source: 'consensus',
@@ -79,15 +89,16 @@ describe('resolving the config of an experiment', () => {
       model: { endpoint: 'local', model_name_or_path: 'engine/models/tiny-arithmetic' },
       sampling: { temperature: 1, top_p: 0.9, max_tokens: 2048 },
       fine_tune: {
-        learning_rate: 1e-5,
+        learning_rate: 2e-4,
         num_train_epochs: 2,
-        per_device_train_batch_size: 3,
-        gradient_accumulation_steps: 64,
+        per_device_train_batch_size: 4,
+        gradient_accumulation_steps: 4,
         lr_scheduler_type: 'cosine',
         warmup_ratio: 0.03,
         weight_decay: 0,
         max_length: 2048,
         save_steps: 50,
+        use_peft: true,
         gradient_checkpointing: false,
         lora_r: 16,
         lora_alpha: 32,
@@ -171,7 +182,7 @@ describe('resolving the config of an experiment', () => {
     [{ min_votes: 4 }, 'min_votes: 4 was given; more votes than there are agents'],
     [
       { preset: 'quikstart' },
-      'preset: "quikstart" was given; expected one of "paper", "quickstart"; the nearest is quickstart',
+      'preset: "quikstart" was given; expected one of "paper-full", "paper", "quickstart"; the nearest is quickstart',
     ],
     [{ preset: 3 }, 'preset: 3 was given'],
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],

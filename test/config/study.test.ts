@@ -20,9 +20,11 @@ const refusal = (input: unknown): string => {
 };
 
 describe('the studies that come with Colloquy', () => {
-  it('are the tables of the paper, a small model, an API and a laptop', () => {
+  it('are the tables of the paper, a small model, an API, a laptop and two comparisons', () => {
     expect(studyPresets().map(({ name }) => name)).toEqual([
       'api',
+      'critic-mixture',
+      'data-matched',
       'laptop',
       'small-model',
       'table-1',
@@ -41,7 +43,7 @@ describe('the studies that come with Colloquy', () => {
     },
   );
 
-  it('table-1 and table-2 have the settings of the paper', () => {
+  it('table-1 and table-2 have the settings of the paper, with a fine-tune for LoRA', () => {
     for (const preset of ['table-1', 'table-2']) {
       const { cells } = resolveStudy('mine', { preset });
       expect(new Set(cells.map(({ experiment }) => experiment)).size).toBe(9);
@@ -51,7 +53,7 @@ describe('the studies that come with Colloquy', () => {
           sampling: { temperature: 1, top_p: 0.9, max_tokens: 2048 },
           fine_tune: {
             num_train_epochs: 2,
-            learning_rate: 1e-5,
+            learning_rate: 2e-4,
             lr_scheduler_type: 'cosine',
             warmup_ratio: 0.03,
             max_length: 2048,
@@ -61,7 +63,7 @@ describe('the studies that come with Colloquy', () => {
       const [{ config }] = cells as [(typeof cells)[number]];
       expect(
         config.fine_tune.per_device_train_batch_size * config.fine_tune.gradient_accumulation_steps,
-      ).toBe(192);
+      ).toBe(16);
     }
   });
 

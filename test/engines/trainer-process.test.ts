@@ -95,7 +95,7 @@ describe('a fine-tune', () => {
       signal,
     });
     expect(events).toEqual([
-      { event: 'started', id, total_steps: 2, resumed_from_step: 0 },
+      { event: 'started', id, total_steps: 2, resumed_from_step: 0, rows: 1, dropped_rows: 0 },
       step,
       checkpoint,
     ]);

@@ -43,8 +43,16 @@ export function trainerContract({ kind, open, short, long, failing }: ContractCa
       const events = await all(trainer, key);
       expect(events[0]).toMatchObject({ event: 'started', resumed_from_step: 0 });
       expect(stepsOf(events)).toEqual(stepsOf(events).toSorted((a, b) => a - b));
+      // No step is wasted: also the first one of a warm-up learns.
+      const rates = events.flatMap((event) => (event.event === 'step' ? [event.learning_rate] : []));
+      expect(Math.min(...rates)).toBeGreaterThan(0);
       const manifest = await findModel(store, key);
-      expect(manifest).toMatchObject({ steps: stepsOf(events).at(-1), settings: { use_peft: true } });
+      expect(manifest).toMatchObject({
+        steps: stepsOf(events).at(-1),
+        settings: { use_peft: true },
+        peak_learning_rate: Math.max(...rates),
+        moved: { kl_per_token: expect.any(Number), rows: expect.any(Number) },
+      });
     });
 
     it('trains a job once, however often it is submitted', async () => {

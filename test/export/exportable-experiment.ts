@@ -71,7 +71,17 @@ export async function writeExportableExperiment(
         }));
         await writeRows(files.dataset(iteration, agent, role), rows);
         const model = modelOf(iteration, agent, role);
-        fineTunes.push({ agent, role, model, rows: rows.length, steps: 2, finalLoss: 0.5 });
+        fineTunes.push({
+          agent,
+          role,
+          model,
+          rows: rows.length,
+          steps: 2,
+          finalLoss: 0.5,
+          droppedRows: 0,
+          peakLearningRate: 1e-3,
+          moved: null,
+        });
       }
     }
     await writeDocument(files.record(iteration), recordOf(iteration, fineTunes));

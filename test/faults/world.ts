@@ -44,6 +44,7 @@ export const input = {
   seed: 5,
   iterations: 1,
   shard_size: 16,
+  allow_few_steps: true,
   task: { train_size: 96, test_size: 96 },
   model: { endpoint: 'instant', model_name_or_path: 'instant' },
 };

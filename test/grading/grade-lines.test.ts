@@ -37,10 +37,55 @@ describe('grading JSON lines', () => {
     ['{"gold":"1"}', 1, '"answer" is missing'],
     ['{"gold":null,"answer":"1"}', 1, '"gold" is null'],
     ['{"gold":"1","answer":["1"]}', 1, '"answer" is a list'],
+    ['{"gold":[],"answer":"1"}', 1, '"gold" is a list'],
+    ['{"gold":"1","response":null}', 1, '"response" is null'],
+    ['{"gold":"1","response":"1","answer":"1"}', 1, 'both "answer" and "response"'],
   ])('names the bad line of %j', async (text, line, problem) => {
     const error: unknown = await graded(text).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(BadGradeLine);
     expect(error).toMatchObject({ line, message: expect.stringContaining(problem) });
+  });
+
+  it('extracts the answer of a response first, and writes it', async () => {
+    const { written, count } = await graded(
+      [
+        '{"gold":"21","response":"3 times 7 is $\\\\boxed{21}$."}',
+        '{"gold":"21","response":"I do not know."}',
+        '{"gold":"21","response":"The answer is 22."}',
+      ].join('\n'),
+    );
+    expect(written).toMatchObject([
+      { answer: '21', equal: true },
+      { answer: null, equal: false },
+      { answer: '22', equal: false },
+    ]);
+    expect(count).toEqual({ pairs: 3, equal: 1 });
+  });
+
+  it('takes several gold answers, of which one has to be equal', async () => {
+    const { written } = await graded(
+      [
+        '{"gold":["colour","color"],"answer":"Color"}',
+        '{"gold":["\\\\sqrt{8}",3],"answer":"2\\\\sqrt{2}"}',
+        '{"gold":["colour","color"],"answer":"red"}',
+      ].join('\n'),
+    );
+    expect(written).toMatchObject([{ equal: true }, { equal: true }, { equal: false }]);
+  });
+
+  it.each([
+    ['Latin-1', Buffer.from('{"gold":"Café","answer":"Cafè"}\n', 'latin1'), 1, 'iconv -f LATIN1'],
+    [
+      'Latin-1',
+      Buffer.from('{"gold":"1","answer":"1"}\n{"gold":"ü","answer":"ä"}', 'latin1'),
+      2,
+      'iconv -f LATIN1',
+    ],
+    ['UTF-16', Buffer.from('\ufeff{"gold":"1","answer":"1"}\n', 'utf16le'), 1, 'iconv -f UTF-16'],
+    ['gzip', Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), 1, 'gunzip'],
+  ])('refuses %s, where another answer could seem equal', async (_, bytes, line, remedy) => {
+    const grading = gradeLines(Readable.from([bytes]), new PassThrough(), grader);
+    await expect(grading).rejects.toMatchObject({ line, message: expect.stringContaining(remedy) });
   });
 
   it('writes the lines before a bad one', async () => {

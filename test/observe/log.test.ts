@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreNotWritable } from '../../src/store/errors.ts';
 import { InvalidEnvironment, telemetrySettings } from '../../src/observe/settings.ts';
+import { withWholeErrors } from '../../src/observe/install-runtime.ts';
 import { openWorkerLog } from '../../src/observe/log.ts';
 
 describe("a worker's log", () => {
@@ -29,6 +30,17 @@ describe("a worker's log", () => {
       shard: 3,
       msg: 'step finished',
     });
+  });
+
+  it('has errors whole, with their causes', () => {
+    const error = new TypeError('outer', { cause: new RangeError('inner') });
+    const { error: logged, queue } = JSON.parse(JSON.stringify(withWholeErrors({ error, queue: 'q' }))) as {
+      error: object;
+      queue: string;
+    };
+    expect(logged).toMatchObject({ type: 'TypeError', message: 'outer', cause: { message: 'inner' } });
+    expect(logged).toHaveProperty('stack');
+    expect(queue).toBe('q');
   });
 
   it('that cannot be written says so, and what to do', async () => {

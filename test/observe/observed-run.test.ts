@@ -53,6 +53,7 @@ describe('a worker that is told to tell all', () => {
     await handle.result();
     metrics = await (await fetch(`http://${address}/metrics`)).text();
     await until('it is listed as finished', () => inState('finished'));
+    await until('its first run is listed as continued', () => inState('continued'));
     await worker.kill('SIGTERM');
     const text = await readFile(join(rig.storeRoot, 'logs', 'worker.log'), 'utf8');
     log = text

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { extractAnswer } from '../../src/algorithm/answer.ts';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { InvalidTaskFile, UnreadableGoldAnswers } from '../../src/questions/errors.ts';
@@ -189,6 +190,26 @@ describe('a task from files', () => {
     );
   });
 
+  it('takes a list of answers, each of which is right, and keeps the first as the gold answer', async () => {
+    const path = file(
+      'several.jsonl',
+      '{"question":"Colour of the sky?","answer":["blue","azure"]}\n{"question":"2?","answer":[2]}',
+    );
+    const { heldOut, trainLabels } = await load({
+      train_file: rows('train.jsonl', 0, 2),
+      test_file: path,
+    });
+    expect(heldOut).toMatchObject([{ answer: 'blue', accepted: ['azure'] }, { answer: '2' }]);
+    expect(heldOut[1]).not.toHaveProperty('accepted');
+    expect(trainLabels[0]).toEqual({ questionId: 'train-00000', answer: '0' });
+    const unreadable = file('several-bad.jsonl', '{"question":"A?","answer":["1","1/0"]}');
+    await expect(load({ train_file: rows('train.jsonl', 0, 2), test_file: unreadable })).rejects.toThrow(
+      '1/0',
+    );
+    const empty = file('several-none.jsonl', '{"question":"A?","answer":[]}');
+    await expect(load({ train_file: rows('train.jsonl', 0, 2), test_file: empty })).rejects.toThrow('line 1');
+  });
+
   it('has the same held-out questions for agents that were trained on another task', async () => {
     const train_file = rows('train.jsonl', 0, 100);
     const config = resolveConfig({ preset: 'paper', seed: 5, task: { kind: 'jsonl', train_file } });
@@ -209,6 +230,56 @@ describe('a task from files', () => {
     expect(told).toContain('  line 4: "4/0": it equals nothing, as a division by zero does');
     expect(told).toContain('  … and 4 more\n');
     expect(told).toContain('task.skip_unreadable: true');
+  });
+
+  it.each([
+    ['Tom has 2 + 3 = <<2+3=5>>5 apples.\n#### 5', '5'],
+    ['2 + 3 = 5 #### 5', '5'],
+    ['It costs a lot.\n#### 1,234', '1234'],
+    ['We get $x = \\boxed{\\frac{1}{2}}$.', '\\frac{1}{2}'],
+    ['x = \\boxed{1} or x = \\boxed{-1}', '1, -1'],
+    ['\\boxed{5}', '5'],
+    ['#### Step 1\nAdd.\n#### Step 2\nSo it is \\boxed{7}.', '7'],
+    ['First we add 2 and 3.\nSo the answer is 5.', '5'],
+    ['The answer is 42.', '42'],
+    ['<answer>Paris</answer>', 'Paris'],
+    ['(B) The answer to everything', '(B) The answer to everything'],
+    ['\\begin{pmatrix} 1 \\\\\n 2 \\end{pmatrix}', '\\begin{pmatrix} 1 \\\\\n 2 \\end{pmatrix}'],
+    ['the powerhouse of the cell', 'the powerhouse of the cell'],
+    ['A: 18', 'A: 18'],
+    ['2x + 1 = 7', '2x + 1 = 7'],
+  ])('takes the answer that the worked solution %j marks, or else the text itself', async (answer, gold) => {
+    const train_file = file('worked.jsonl', JSON.stringify({ question: 'Q?', answer }));
+    const { trainLabels } = await load({ train_file, test_file: rows('test.jsonl', 0, 2) });
+    expect(trainLabels).toEqual([{ questionId: 'train-00000', answer: gold }]);
+    expect(extractAnswer(`So it is \\boxed{${gold}}.`), 'a response can give it').toBe(gold);
+  });
+
+  it.each([
+    [
+      'Tom has 2 apples.\nHe gets 3 more, so he has 5.',
+      'end a worked solution with its answer, for example #### 5',
+    ],
+    ['x = 2\ny = 3', 'end a worked solution with its answer'],
+    ['Tom has 5 apples. ####', 'end a worked solution with its answer'],
+    ['Tom has 2 + 3 = 5 apples left', 'end a worked solution with its answer'],
+    ['word '.repeat(31), 'end a worked solution with its answer'],
+    ['\\boxed{}', 'there is nothing in it to compare'],
+    ['answer', 'it stands in the place of an answer and is none'],
+    ['[your answer]', 'it stands in the place of an answer and is none'],
+    ['?', 'it'],
+  ])('refuses the gold answer %j, which no response can give, with its line', async (answer, why) => {
+    const train_file = file(
+      'never.jsonl',
+      `{"question":"One?","answer":"1"}\n${JSON.stringify({ question: 'Q?', answer })}`,
+    );
+    const files = { train_file, test_file: rows('test.jsonl', 0, 2) };
+    const error = await load(files).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UnreadableGoldAnswers);
+    expect(String(error)).toContain(`cannot read 1 of the 2 gold answers of ${train_file}:\n  line 2: `);
+    expect(String(error)).toContain(why);
+    const { train, leftOut } = await load({ ...files, skip_unreadable: true });
+    expect([train.map(({ text }) => text), leftOut.map(({ count }) => count)]).toEqual([['One?'], [1]]);
   });
 
   it('leaves questions out whose gold answer cannot be read when it is told to, and counts them', async () => {

@@ -60,12 +60,12 @@ export function taskContract({ kind, open }: TaskUnderTest): void {
     it('reads an answer from a response, and calls every gold answer right and no made-up one', async () => {
       const task = open(sizes);
       const { extract, equal, correct } = task.answers;
-      for (const { answer } of await task.heldOut(1)) {
+      for (const { text, answer } of await task.heldOut(1)) {
         const read = extract(String.raw`So the answer is \boxed{${answer}}.`);
         expect(read).not.toBeNull();
-        expect(await correct(read ?? '', answer)).toBe(true);
+        expect(await correct(read ?? '', { answer }, text)).toBe(true);
         expect(await equal(answer, read ?? '')).toBe(true);
-        expect(await correct('9876543210123', answer)).toBe(false);
+        expect(await correct('9876543210123', { answer }, text)).toBe(false);
       }
       expect(extract('I cannot say.')).toBeNull();
     });

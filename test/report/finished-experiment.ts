@@ -39,7 +39,7 @@ export async function writeFinishedExperiment(
       Array.from({ length: questions }, (_, index) => heldOutDebate(index, iteration, options.hostileText)),
     );
     const outcomes = await Promise.all(
-      debates.map(({ debate, gold }) => outcomeOf(debate, gold, shortAnswers(equal))),
+      debates.map(({ debate, gold }) => outcomeOf(debate, { answer: gold }, shortAnswers(equal))),
     );
     if (iteration === 0) base = outcomes;
     evaluations.push(evaluate(iteration, outcomes.map(markOf), base.map(markOf)));
@@ -154,6 +154,9 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
           rows: 300,
           steps: 40,
           finalLoss: 0.31 / iteration + agent / 100,
+          droppedRows: agent === 1 ? 4 : 0,
+          peakLearningRate: 3e-4,
+          moved: { klPerToken: agent === 2 ? 3e-7 : 0.007, tokens: 1_200, rows: 32 },
         })),
       ),
     })),

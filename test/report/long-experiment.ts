@@ -49,7 +49,7 @@ async function writeDebates(
     for (let index = start; index < Math.min(start + shardSize, questions); index++) {
       const { debate, gold } = await longDebate(index, set, iteration, summarize);
       rows.push(debate);
-      outcomes.push(await outcomeOf(debate, gold, shortAnswers(equal)));
+      outcomes.push(await outcomeOf(debate, { answer: gold }, shortAnswers(equal)));
     }
     const shard = String(start / shardSize).padStart(3, '0');
     await writeRows(placeAt(join(folder, `shard-${shard}.jsonl`)), rows);

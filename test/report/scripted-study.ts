@@ -24,10 +24,14 @@ export type Script = {
   readonly seed?: number;
   /** The majority at equal tokens beside the debate: by iteration, of so many answers as each has letters. */
   readonly votes?: readonly (readonly Answers[])[];
+  /** What those votes used. */
+  readonly voteTokens?: { readonly prompt: number; readonly completion: number };
   readonly transfer?: Readonly<Record<string, { before: readonly Answers[]; after: readonly Answers[] }>>;
   /** By iteration. */
   readonly diversity?: readonly DiversityDocument[];
   readonly result?: Partial<ExperimentResult>;
+  /** Of each evaluation (1) and of each iteration's debates (20), where they are other than these. */
+  readonly seconds?: { readonly evaluation?: number; readonly record?: { readonly debate?: number } };
   /** Laid over what the experiment would be started with. */
   readonly settings?: object;
   /** A question's text; by default another one for each seed. */
@@ -67,7 +71,7 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
   const equalTokens: ExperimentResult['equalTokens'] = [];
   for (const [iteration, answers] of votes.entries()) {
     const { majority } = evaluate(iteration, await write(iteration, 'vote', answers), []);
-    const tokens = { prompt: 1_000, completion: 500 };
+    const tokens = script.voteTokens ?? { prompt: 1_000, completion: 500 };
     equalTokens.push({ iteration, votes: answers[0]?.length ?? 0, majority, tokens });
   }
   for (const each of script.diversity ?? []) await writeDocument(files.diversity(each.iteration), each);
@@ -93,13 +97,22 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
     ...(methods[method].fixes.iterations === undefined ? { iterations } : {}),
   });
   await writeDocument(files.config, config);
-  await writeDocument(files.evaluation(0), {
-    evaluation: evaluations[0] ?? {},
-    tokens: { prompt: 100, completion: 50 },
-    seconds: 1,
-  });
+  const plain = plainResult(name, evaluations, last);
+  const { seconds: { evaluation: evaluationSeconds = 1, record: recordSeconds = {} } = {} } = script;
+  for (const [iteration, evaluation] of evaluations.entries())
+    await writeDocument(files.evaluation(iteration), {
+      evaluation,
+      tokens: { prompt: 100, completion: 50 },
+      seconds: evaluationSeconds,
+    });
+  for (const record of plain.iterations)
+    await writeDocument(files.record(record.iteration), {
+      ...record,
+      tokens: { debate: { prompt: 2_000, completion: 1_000 }, fineTune: 5_000 },
+      seconds: { debate: 20, datasets: 1, fineTune: 30, ...recordSeconds },
+    });
   const result = {
-    ...plainResult(name, evaluations, last),
+    ...plain,
     equalTokens,
     transfer: transferred,
     ...script.result,
@@ -162,7 +175,19 @@ function plainResult(
       },
       cutOff: noneCutOff,
       datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {}, cut: 0 }],
-      fineTunes: [{ agent: 1, role: 'generation', model: 'a'.repeat(64), rows: 8, steps: 2, finalLoss: 0.5 }],
+      fineTunes: [
+        {
+          agent: 1,
+          role: 'generation',
+          model: 'a'.repeat(64),
+          rows: 8,
+          steps: 2,
+          finalLoss: 0.5,
+          droppedRows: 0,
+          peakLearningRate: 1e-3,
+          moved: { klPerToken: 0.005, tokens: 100, rows: 8 },
+        },
+      ],
     })),
     tokens: {
       debate: { prompt: 2_000 * iterations, completion: 1_000 * iterations },

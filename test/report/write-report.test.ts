@@ -94,6 +94,8 @@ describe('the report of a finished experiment', () => {
       'Spoilt by debate',
       'Ties',
       '65 of 70',
+      'did not move (3.0e-7)',
+      '0.00030',
       'critic_weight: 0.5',
       '20.20.2',
     ]) {

@@ -74,12 +74,15 @@ describe("a study's report", () => {
       'Majority at equal tokens (of 5),100',
       'Debate,50',
       'Multiagent FT,90',
+      'Multiagent FT: vote over first answers,90',
       '',
     ]);
     expect(JSON.parse(table('table-1.json')).rows.map((row: { mark?: string }[]) => row[1]!.mark)).toEqual([
       '***',
       null,
       '*',
+      null,
+      // Votes of trained agents are tested beside their own debate.
       null,
     ]);
   });
@@ -91,9 +94,10 @@ describe("a study's report", () => {
     ]);
     const marks = (name: string) =>
       JSON.parse(table(name)).rows.map((row: { mark?: string }[]) => row[1]!.mark);
-    expect(marks('table-1.json')).toEqual(['***', null]);
+    // STaR, the reference, and the vote of each one's agents.
+    expect(marks('table-1.json')).toEqual(['***', null, null, null]);
     // After two iterations each it would be ***, but the third of multiagent finetuning is shown.
-    expect(marks('table-1-last.json')).toEqual([null, null]);
+    expect(marks('table-1-last.json')).toEqual([null, null, null, null]);
   });
 
   it("prints the paper's figure beside ours, and whether the two agree", async () => {

@@ -5,7 +5,7 @@ import { type Blobs, type Place, placeIn } from '../../src/store/blobs.ts';
 import { ClaimLost, NotVisibleYet } from '../../src/store/errors.ts';
 import { type Claim, claim, endClaims } from '../../src/store/files/claim.ts';
 import { writeDocumentOnce } from '../../src/store/files/documents.ts';
-import { findRows, readRows, writeRowsOnce } from '../../src/store/files/rows.ts';
+import { findRows, linesOf, readRows, writeRowsOnce } from '../../src/store/files/rows.ts';
 
 /**
  * @param delay the number of operations after which a host sees another host's change; 0: at once
@@ -16,6 +16,11 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
   const rowsBy = (by: string) => Array.from({ length: 50 }, (_, n) => ({ by, n }));
   const hosts = () =>
     open().map((blobs) => placeIn(blobs, 'iteration-1', 'shard-000.jsonl')) as [Place, Place, Place];
+  /** The rows that stay. */
+  const writeAndRead = async (place: Place, rows: object[], schema: typeof rowSchema) => {
+    await writeRowsOnce(place, () => linesOf(rows), schema);
+    return readRows(place, schema);
+  };
   const unexpected = () => expect.unreachable('no damage was expected');
 
   /** How many effects a holder may have before it notices that it has lost its claim. A check is at least one operation. */
@@ -71,7 +76,7 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       await claim(a);
       const second = await claim(b);
       await second.require();
-      expect(await writeRowsOnce(b, rowsBy('second'), rowSchema)).toEqual(rowsBy('second'));
+      expect(await writeAndRead(b, rowsBy('second'), rowSchema)).toEqual(rowsBy('second'));
       await second.finish();
       await retried(async () => {
         if ((await b.blobs.list('iteration-1/shard-000.jsonl.claim-')).length > 0)
@@ -105,8 +110,8 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       await claim(b);
       // Neither checks its claim before its last effect, which is the worst case.
       const [first, second] = await Promise.all([
-        retried(() => writeRowsOnce(a, rowsBy('a'), rowSchema)),
-        retried(() => writeRowsOnce(b, rowsBy('b'), rowSchema)),
+        retried(() => writeAndRead(a, rowsBy('a'), rowSchema)),
+        retried(() => writeAndRead(b, rowsBy('b'), rowSchema)),
       ]);
       expect(first).toEqual(second);
       expect([rowsBy('a'), rowsBy('b')]).toContainEqual(first);
@@ -123,12 +128,10 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       await stalled.require();
       const successor = await claim(b);
       await successor.require();
-      expect(await writeRowsOnce(b, rowsBy('successor'), rowSchema)).toEqual(rowsBy('successor'));
+      expect(await writeAndRead(b, rowsBy('successor'), rowSchema)).toEqual(rowsBy('successor'));
       await successor.finish();
       // Its last check was before it stalled.
-      expect(await retried(() => writeRowsOnce(a, rowsBy('stalled'), rowSchema))).toEqual(
-        rowsBy('successor'),
-      );
+      expect(await retried(() => writeAndRead(a, rowsBy('stalled'), rowSchema))).toEqual(rowsBy('successor'));
       expect(await readRows(b, rowSchema)).toEqual(rowsBy('successor'));
     });
 
@@ -140,15 +143,15 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
           .join(''),
       );
       expect(await a.blobs.putOnce(a.name, bytes)).toBe('made');
-      expect(await retried(() => writeRowsOnce(b, rowsBy('second'), rowSchema))).toEqual(rowsBy('killed'));
+      expect(await retried(() => writeAndRead(b, rowsBy('second'), rowSchema))).toEqual(rowsBy('killed'));
       expect(await findRows(b, unexpected)).toMatchObject({ rows: 50 });
     });
 
     it('that is damaged is set aside and done again by the worker that finds it', async () => {
       const [a] = hosts();
-      await writeRowsOnce(a, rowsBy('first'), rowSchema);
+      await writeAndRead(a, rowsBy('first'), rowSchema);
       await a.blobs.replace(a.name, Buffer.from('{"by":'));
-      expect(await writeRowsOnce(a, rowsBy('second'), rowSchema)).toEqual(rowsBy('second'));
+      expect(await writeAndRead(a, rowsBy('second'), rowSchema)).toEqual(rowsBy('second'));
       expect(await readRows(a, rowSchema)).toEqual(rowsBy('second'));
       expect(await a.blobs.list(`${a.name}.damaged-`)).toHaveLength(1);
     });

@@ -1,12 +1,15 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Damage } from '../../src/store/files/damage.ts';
-import { openJournal } from '../../src/store/files/journal.ts';
+import { type Journal, openJournal } from '../../src/store/files/journal.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const folder = temporaryFolder();
+/** Values are read from the file, so a journal stays open as long as its test. */
+const opened: Journal[] = [];
+afterEach(() => opened.splice(0).forEach((journal) => journal.close()));
 let count = 0;
 const fresh = () => join(folder, `${count++}`, 'shard-000.journal.jsonl');
 const intact = () => expect.unreachable('no damage was expected');
@@ -23,7 +26,7 @@ async function reopened(
 ): Promise<{ entries: (key: string) => unknown; size: number; reported: Damage[] }> {
   const reported: Damage[] = [];
   const journal = await openJournal(path, (damage) => reported.push(damage));
-  journal.close();
+  opened.push(journal);
   return { entries: (key) => journal.get(key), size: journal.size, reported };
 }
 

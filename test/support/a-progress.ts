@@ -19,6 +19,7 @@ export function aProgress(changes: Partial<Progress> = {}): Progress {
     inFlight: 2,
     retries: 0,
     lastLoss: null,
+    droppedRows: 0,
     waiting: [],
     evaluations: [],
     warnings: [],

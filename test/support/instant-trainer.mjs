@@ -5,7 +5,7 @@
  * Arguments: `--steps N` (default 4), `--step-ms MS` (default 0), `--log FILE` (a line for each model begun and finished),
  * `--control DIR`. In that folder, a file `hold` of `{"model": 2, "at": "checkpoint"}` stops the third model (by how many the log
  * says are finished) before its first step (`begin`), after a checkpoint, or in the middle of its manifest: the file is then called
- * `held`, until it is removed. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
+ * `held`, until it is removed. With a learning rate above 0.5 the loss becomes NaN. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -51,11 +51,18 @@ async function fineTune(job) {
   }
   const resumed = newestCheckpoint(job.checkpoint_dir);
   note('begin', id, resumed);
-  say({ event: 'started', id, total_steps: steps, resumed_from_step: resumed });
+  say({
+    event: 'started',
+    id,
+    total_steps: steps,
+    resumed_from_step: resumed,
+    rows: rowsOf(data),
+    dropped_rows: 0,
+  });
   await holdAt('begin');
   for (let step = resumed + 1; step <= steps; step++) {
     await pause(Number(values['step-ms']));
-    if (step === 2 && (await fail(job))) return true;
+    if (step === 2 && (job.settings.learning_rate > 0.5 ? faults.nan(job) : await fail(job))) return true;
     say({
       event: 'step',
       id,
@@ -101,11 +108,13 @@ async function publish(job, data) {
     format_version: 1,
     base_model: { name_or_path: job.base_model, sha256: 'none' },
     init_adapter: job.init_adapter === null ? null : 'some',
-    dataset: { sha256: sha256(data), rows: data.toString().trim().split('\n').length, dropped_rows: 0 },
+    dataset: { sha256: sha256(data), rows: rowsOf(data), dropped_rows: 0 },
     settings: job.settings,
     seed: job.seed,
     steps,
     final_loss: 1 / steps,
+    peak_learning_rate: 1e-3,
+    moved: { kl_per_token: 0.005, tokens: data.length, rows: Math.min(32, rowsOf(data)) },
     tokens: data.length,
     seconds: 0,
     files: { 'adapter_model.safetensors': { sha256: sha256(weights), bytes: weights.length } },
@@ -117,6 +126,10 @@ async function publish(job, data) {
   writeFileSync(join(temporary, 'manifest.json'), text);
   renameSync(temporary, job.output_dir);
   return manifest;
+}
+
+function rowsOf(data) {
+  return data.toString().trim().split('\n').length;
 }
 
 /** As engine/train.py does with a lock of the kernel's: one trainer for each model. False when it was asked to leave before. */
@@ -191,6 +204,8 @@ const emptyManifest = {
   seed: 0,
   steps: 0,
   final_loss: 0,
+  peak_learning_rate: 0,
+  moved: null,
   tokens: 0,
   seconds: 0,
   files: {},

@@ -27,7 +27,7 @@ try {
   await using engine = await startInstantEngine();
   const world = { client: server.client, engine, storeRoot };
   for (const [shape, make] of shapes) {
-    const searchAttributes = shape === 'searchable' ? '1' : '0';
+    const searchAttributes = ['searchable', 'described'].includes(shape) ? '1' : '0';
     const environment = { COLLOQUY_SEARCH_ATTRIBUTES: searchAttributes };
     const worker = await startWorkerProcess(environment, { storeRoot, engineUrl: engine.url });
     try {

@@ -6,6 +6,7 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import type { study as studyWorkflow } from '../../src/workflows/study.ts';
 import {
   abortUpdate,
+  changeUpdate,
   pauseUpdate,
   progressQuery,
   resumeUpdate,
@@ -58,6 +59,26 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     const handle = await startParked(world, 'parked-retried');
     await world.engine.answerWith(200);
     await handle.executeUpdate(retryUpdate);
+    await handle.result();
+  },
+
+  // Settings by the update, the rest by signals.
+  changed: async (world) => {
+    const handle = await start(world, 'changed', { fine_tune: { learning_rate: 0.9 } });
+    await until(
+      'all fine-tunes wait for a person',
+      async () => {
+        const { waiting, inFlight } = await handle.query(progressQuery);
+        return waiting.length > 0 && inFlight === 0;
+      },
+      120_000,
+    );
+    await handle.executeUpdate(changeUpdate, { args: [{ 'fine_tune.learning_rate': 0.1 }] });
+    await handle.signal('pause');
+    await handle.signal('pause');
+    await handle.signal('setIterations', 2);
+    await handle.signal('retry');
+    await handle.signal('resume');
     await handle.result();
   },
 
@@ -182,8 +203,15 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     await world.engine.tell({ release: true });
   },
 
-  // The recording's last worker sets search attributes.
+  // The recording's worker sets search attributes for these two. When `searchable` was recorded, there were only three of them.
   searchable: async (world) => (await start(world, 'searchable')).result(),
+  described: async (world) =>
+    (await start(world, 'described', { carry_over: { series: 'described' }, iterations: 2 })).result(),
+
+  misnamed: async ({ client }) =>
+    failed(
+      await client.workflow.start('expermient', { workflowId: 'misnamed', taskQueue: taskQueues.control }),
+    ),
 };
 
 const { iterations: _, ...small } = smallExperiment;

@@ -16,6 +16,9 @@ const parkedBy = (reason: string, ...steps: string[]) =>
     })),
   });
 
+const placed = (question: string, reason = 'EngineFailed: 500') =>
+  `${reason}\nFirst met at question ${question}, agent 2, round 1 (generation).`;
+
 describe('the table of an experiment', () => {
   it('tells shards as questions, with their rate and the time that is left', () => {
     expect(progressTable(aProgress({ done: 4, workedSeconds: 8, retries: 3 }))).toMatchObject({
@@ -79,6 +82,31 @@ describe('the current details of a parked experiment', () => {
     expect(currentDetails(aProgress({ state: 'parked', waiting: many })).length).toBeLessThan(6_000);
   });
 
+  it('tell causes once that differ only in the question, the agent or the sizes', () => {
+    const reason = (shard: number) =>
+      `PromptTooLong: The prompt of arithmetic-9f86d081${shard}884c7d for agent ${shard % 3} (5 messages, ${800 + shard} characters) does not fit`;
+    const waiting = Array.from({ length: 16 }, (_, shard) => ({
+      step: `debate-i0-heldout-s${shard}`,
+      words: `shard ${shard}`,
+      reason: reason(shard),
+      since,
+    }));
+    const details = currentDetails(aProgress({ state: 'parked', waiting }));
+    expect(details.match(/does not fit/g)).toHaveLength(1);
+    expect(details).toContain('16 steps could not be done');
+  });
+
+  it('say which settings may be changed first, and how', () => {
+    const training = { phase: 'fine-tuning', iteration: 2 } as const;
+    const details = currentDetails({ ...parkedBy('FineTuneFailed: NaN'), ...training });
+    expect(details).toMatch(/fine\\_tune\.…, trainer/);
+    expect(details).toContain('\ncolloquy change demo fine_tune.learning_rate=0.0001\n');
+    expect(details).toContain(
+      `\ntemporal workflow update execute -w demo --name change --input '{"fine_tune.learning_rate": 0.0001}'\n`,
+    );
+    expect(currentDetails({ ...parkedBy('DiskFull'), phase: 'preparing' })).not.toContain('fine_tune');
+  });
+
   it.each([
     ['a table row', 'a | b |\n| --- |'],
     ['a link', '[click](https://evil.example)'],
@@ -120,3 +148,12 @@ function outsideOfFences(markdown: string): string {
   expect(fence).toBeUndefined();
   return outside.join('\n');
 }
+
+it('a reason that several requests met is shown once, with the first request, however long it is', () => {
+  const { waiting: a } = parkedBy(placed('q-1'), 'debate-i2-train-s001');
+  const { waiting: b } = parkedBy(placed('q-2'), 'debate-i2-train-s002');
+  const details = currentDetails({ ...parkedBy(''), waiting: [...a, ...b] });
+  expect(details.split('EngineFailed')).toHaveLength(2);
+  expect(details).toContain('First met at question q-1, agent 2, round 1');
+  expect(currentDetails(parkedBy(placed('q-3', 'x'.repeat(1_500))))).toContain('First met at question q-3');
+});

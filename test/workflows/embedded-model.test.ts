@@ -32,7 +32,14 @@ describe('an experiment with the embedded model', () => {
     const result = await client.workflow.execute<typeof experiment>('experiment', {
       workflowId: 'embedded',
       taskQueue: taskQueues.control,
-      args: [{ preset: 'quickstart', iterations: 1, task: { train_size: 24, test_size: 24 } }],
+      args: [
+        {
+          preset: 'quickstart',
+          iterations: 1,
+          allow_few_steps: true,
+          task: { train_size: 24, test_size: 24 },
+        },
+      ],
     });
 
     expect(result.evaluations.map(({ questions }) => questions)).toEqual([24, 24]);

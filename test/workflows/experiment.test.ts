@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createEndpoints, type Endpoints } from '../../src/engines/endpoint/open.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
 import {
   abortUpdate,
+  changeUpdate,
   pauseUpdate,
   progressQuery,
   resumeUpdate,
@@ -17,6 +18,8 @@ import {
 } from '../../src/workflows/progress.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
+import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
+import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
@@ -47,7 +50,7 @@ describe('an experiment', () => {
       const progress = await handle.query(progressQuery);
       return progress.state === 'parked' && progress;
     });
-  const failureOf = async (handle: Handle): Promise<ApplicationFailure> => {
+  const failureOf = async (handle: Pick<Handle, 'result'>): Promise<ApplicationFailure> => {
     const error = await handle.result().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(WorkflowFailedError);
     const { cause } = error as WorkflowFailedError;
@@ -140,6 +143,21 @@ describe('an experiment', () => {
     expect((await failureOf(handle)).type).toBe('InvalidConfig');
   });
 
+  it('takes all inputs of a run that continued another, as the UI gives them to start one like it', async () => {
+    await (await rig.start('model-run')).result();
+    const { events } = await rig.client.workflow.getHandle('model-run').fetchHistory();
+    const { payloads } = events![0]!.workflowExecutionStartedEventAttributes!.input!;
+    expect(payloads).toHaveLength(2);
+    const args = payloads!.map((payload) => defaultPayloadConverter.fromPayload(payload));
+    const options = { workflowId: 'like-this-one', taskQueue: taskQueues.control, args };
+    const result = (await (await rig.client.workflow.start('experiment', options)).result()) as {
+      name: string;
+    };
+    expect(result.name).toBe('like-this-one');
+    const { memo } = await rig.client.workflow.getHandle('like-this-one').describe();
+    expect(memo).toMatchObject({ method: 'multiagent-ft', model: 'instant', accuracy: expect.any(Number) });
+  });
+
   it('parks a step that cannot succeed, says why, and goes on after retry when the cause is gone', async () => {
     await rig.engine.answerWith(403);
     try {
@@ -183,6 +201,57 @@ describe('an experiment', () => {
       stop.abort();
       await worker;
     }
+  });
+
+  it('goes on after a setting was changed that its fine-tunes could not use, and its result says so', async () => {
+    const input = { fine_tune: { learning_rate: 0.9 } };
+    const handle = await rig.start('diverges', input);
+    expect((await parked(handle)).waiting[0]!.reason).toMatch(/NaN.*Lower fine_tune\.learning_rate/s);
+    await expect(handle.executeUpdate(changeUpdate, { args: [{ rounds: 1 }] })).rejects.toThrow();
+    const { changes } = await handle.executeUpdate(changeUpdate, {
+      args: [{ 'fine_tune.learning_rate': 0.1 }],
+    });
+    expect(changes).toMatchObject([{ path: 'fine_tune.learning_rate', before: 0.9, after: 0.1 }]);
+    await until('no fine-tune is under way', async () => (await handle.query(progressQuery)).inFlight === 0);
+    await handle.signal('retry');
+    expect((await handle.result()).changes).toEqual(changes);
+    // What it learnt is found again by a start with the first config.
+    expect(
+      (await (await rig.start('diverges', { ...input, iterations: 2 })).result()).evaluations,
+    ).toHaveLength(3);
+  });
+
+  it('shows that an operator has paused a step, who and why, and goes on when it is unpaused', async () => {
+    await rig.engine.tell({ hold: {} });
+    const handle = await rig.start('operated', { seed: 41 });
+    await until('questions are held', async () => (await rig.engine.state()).held > 0);
+    const activity = (verb: string, ...options: string[]) =>
+      temporalCli(['activity', verb, '-w', 'operated', '-a', 'debate-i0-heldout-s000', ...options]);
+    await activity('pause', '--reason', 'the GPU is needed', '--identity', 'ann');
+    const temporal = {
+      client: rig.client,
+      address: '',
+      namespace: 'workflows',
+      close: async () => undefined,
+    };
+    await until('it is shown as paused', async () => {
+      const { pending } = await readSnapshot(temporal, 'operated');
+      return pending.some(({ pausedBy }) => pausedBy === 'ann: the GPU is needed');
+    });
+    await rig.engine.tell({ release: true });
+    await activity('unpause');
+    await handle.result();
+  });
+
+  it('that has another type fails at once, naming the types that there are', async () => {
+    const handle = await rig.client.workflow.start('expermient', {
+      workflowId: 'misnamed',
+      taskQueue: taskQueues.control,
+    });
+    expect(await failureOf(handle)).toMatchObject({
+      type: 'UnknownWorkflowType',
+      message: expect.stringMatching(/"expermient".*"experiment" and "study"/),
+    });
   });
 
   it('ends as failed after abort, and a plain start of the same id goes on where it was', async () => {

@@ -39,7 +39,13 @@ describe('a schedule', () => {
     );
   /** As `colloquy schedule create` makes it, small. */
   const schedule = async (name: string): Promise<ScheduleHandle> => {
-    const small = ['iterations=1', 'shard_size=8', 'task.train_size=48', 'task.test_size=16'];
+    const small = [
+      'iterations=1',
+      'shard_size=8',
+      'task.train_size=48',
+      'task.test_size=16',
+      'allow_few_steps=true',
+    ];
     const model = ['model.endpoint=instant', 'model.model_name_or_path=instant'];
     const options = scheduleOptions({
       name,

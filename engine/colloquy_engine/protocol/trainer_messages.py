@@ -72,6 +72,14 @@ class DatasetFacts(Written):
     dropped_rows: Count  # longer than max_length
 
 
+class Moved(Written):
+    """How far a fine-tune moved the model from where it started, on a sample of its own rows: training/moved.py."""
+
+    kl_per_token: float  # nats
+    tokens: Count  # of the completions that were compared
+    rows: Count
+
+
 class FileFacts(Written):
     sha256: str
     bytes: Count
@@ -88,6 +96,8 @@ class Manifest(Written):
     seed: int
     steps: Count
     final_loss: float
+    peak_learning_rate: float  # the highest of all steps
+    moved: Moved | None  # None when it could not be measured
     tokens: Count
     seconds: float
     files: dict[str, FileFacts]
@@ -105,6 +115,8 @@ class Started(Written):
     id: str
     total_steps: Count
     resumed_from_step: Count  # 0, or the step of the checkpoint that training continues from
+    rows: Count  # that are trained on
+    dropped_rows: Count  # longer than max_length
 
 
 class Step(Written):

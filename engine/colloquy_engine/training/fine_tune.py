@@ -14,6 +14,7 @@ import torch
 
 from ..protocol.process import StopRequest, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
+from .moved import moved_from, trained_weights
 from .network import LoadedBase, ResidentBase, network_to_train, release, save_network
 from .outputs import finished_manifest, publish, weights_sha256
 from .supervised_trainer import SupervisedTrainer
@@ -58,6 +59,7 @@ def _train(
 ) -> Done | Stopped:  # fmt: skip
     """Trains, and returns the event that ends the job."""
     network = network_to_train(base, job)
+    start = trained_weights(network)
     trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit)
     if not trainer.run():
         return Stopped(id=job.id, step=trainer.state.global_step, checkpoint=trainer.newest_checkpoint)
@@ -65,6 +67,8 @@ def _train(
     outcome = {
         "steps": trainer.state.global_step,
         "final_loss": trainer.final_loss(),
+        "peak_learning_rate": trainer.peak_learning_rate(),
+        "moved": moved_from(start, network, rows, base.tokenizer.pad_token_id or 0, job.seed),
         "tokens": round(sum(map(len, rows.input_ids)) * job.settings.num_train_epochs),
         "seconds": round(time.monotonic() - began, 3),
     }

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import nn
-from transformers import PrinterCallback, TrainerCallback
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PrinterCallback, TrainerCallback, get_scheduler
 from trl import SFTConfig, SFTTrainer
 
 from ..protocol.process import StopRequest
@@ -42,11 +43,15 @@ class SupervisedTrainer(SFTTrainer):
             model=network,
             args=_arguments(job),
             # Tokens and labels are complete, so TRL's own preparation (five passes of datasets.map) is skipped.
-            train_dataset=Dataset.from_dict({"input_ids": rows.input_ids, "labels": rows.labels}),
+            train_dataset=_dataset(rows),
             processing_class=base.tokenizer,
             callbacks=[_Reporter(self)],
         )
         self.remove_callback(PrinterCallback)
+        self.rows = rows
+        if rows.weights is not None:
+            self.data_collator = _with_weights(self.data_collator)
+            self._signature_columns = ["input_ids", "labels", "weight"]  # other columns are removed before a batch is made
 
     def run(self) -> bool:
         """Trains from the newest complete checkpoint to the end. Returns False when a stop was requested before the end."""
@@ -63,6 +68,36 @@ class SupervisedTrainer(SFTTrainer):
 
     def final_loss(self) -> float:
         return next(entry["loss"] for entry in reversed(self.state.log_history) if "loss" in entry)
+
+    def peak_learning_rate(self) -> float:
+        return max(entry["learning_rate"] for entry in self.state.log_history if "learning_rate" in entry)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
+        """Like transformers' own, but a warm-up begins above 0: at 1 / (w + 1) of the peak, where w is the number of its steps.
+
+        transformers begins it at 0, so that the first step changes nothing; a short fine-tune has few steps to waste. All later steps are
+        moved likewise, and the last one still ends above 0. Without a warm-up nothing differs.
+        """
+        warmup = self.args.get_warmup_steps(num_training_steps)
+        if warmup == 0 or self.lr_scheduler is not None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        unused = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=self.args.learning_rate)
+        [factor] = get_scheduler(self.args.lr_scheduler_type, unused, warmup + 1, num_training_steps + 1).lr_lambdas
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: factor(step + 1))
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def compute_loss(self, model: nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch=None):
+        """TRL's loss: the sum over the tokens of the completions, divided by the number of those tokens in the optimiser step. With row
+        weights, each token's loss is multiplied by the weight of its row first."""
+        weights = inputs.pop("weight", None)
+
+        def weighted(**given):
+            outputs = model(**given)
+            outputs.log_probs = outputs.log_probs * weights[:, None]
+            return outputs
+
+        return super().compute_loss(model if weights is None else weighted, inputs, return_outputs, num_items_in_batch)
 
     def training_step(self, model: nn.Module, inputs: dict, *args, **kwargs) -> torch.Tensor:
         """One micro-batch. Raises TrainingFailure `nan_loss` before a loss that is not finite can reach the weights."""
@@ -115,7 +150,15 @@ class _Reporter(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **_):
         trainer = self._trainer
-        trainer.emit(Started(id=trainer.job.id, total_steps=state.max_steps, resumed_from_step=trainer.resumed_from))
+        trainer.emit(
+            Started(
+                id=trainer.job.id,
+                total_steps=state.max_steps,
+                resumed_from_step=trainer.resumed_from,
+                rows=len(trainer.rows.input_ids),
+                dropped_rows=trainer.rows.dropped,
+            )
+        )
 
     def on_step_begin(self, args, state, control, **_):
         if self._trainer.stop.requested:
@@ -149,6 +192,16 @@ class _Reporter(TrainerCallback):
                 epoch=state.epoch,
             )
         )
+
+
+def _dataset(rows: TrainingRows) -> Dataset:
+    columns = {"input_ids": rows.input_ids, "labels": rows.labels}
+    return Dataset.from_dict(columns if rows.weights is None else columns | {"weight": rows.weights})
+
+
+def _with_weights(collate: Callable[[list[dict]], dict]) -> Callable[[list[dict]], dict]:
+    """TRL's collator, which knows only tokens and labels, and the weights of the rows beside them."""
+    return lambda examples: collate(examples) | {"weight": torch.tensor([example["weight"] for example in examples])}
 
 
 def _arguments(job: TrainingJob) -> SFTConfig:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,12 @@ class TrainingRows:
     labels: list[list[int]]
     sha256: str  # of the file
     dropped: int  # rows longer than max_length
+    weights: list[float] | None = None  # of the rows in the loss, 1 on average; None when all are equal
 
 
 def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], max_length: int) -> TrainingRows:
-    """Reads {"prompt": [messages], "completion": [one assistant message]} lines. Raises TrainingFailure `bad_data`."""
+    """Reads {"prompt": [messages], "completion": [one assistant message]} lines, which may have a "weight" above 0 (1 when they have
+    none). Raises TrainingFailure `bad_data`."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -35,16 +38,34 @@ def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens
     rows, dropped = [], 0
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            tokens, labels = tokenise(json.loads(line), tokenizer, end_tokens)
+            row = json.loads(line)
+            tokens, labels = tokenise(row, tokenizer, end_tokens)
+            weight = _weight(row)
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingFailure("bad_data", f"{path}:{number}: {type(error).__name__}: {error}") from error
         if len(tokens) > max_length:
             dropped += 1
         else:
-            rows.append((tokens, labels))
+            rows.append((tokens, labels, weight))
     if not rows:
         raise TrainingFailure("bad_data", f"The dataset {path} has no rows to train on ({dropped} longer than max_length {max_length}).")
-    return TrainingRows([r[0] for r in rows], [r[1] for r in rows], hashlib.sha256(content).hexdigest(), dropped)
+    input_ids, labels, weights = (list(column) for column in zip(*rows, strict=True))
+    return TrainingRows(input_ids, labels, hashlib.sha256(content).hexdigest(), dropped, _relative(weights))
+
+
+def _weight(row: dict) -> float:
+    weight = row.get("weight", 1)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or weight <= 0:
+        raise ValueError(f"weight must be a number above 0, not {weight!r}")
+    return float(weight)
+
+
+def _relative(weights: list[float]) -> list[float] | None:
+    """The weights over their mean. Equal weights, whatever they are, give None: the loss is then TRL's own."""
+    if min(weights) == max(weights):
+        return None
+    mean = math.fsum(weights) / len(weights)
+    return [weight / mean for weight in weights]
 
 
 def tokenise(row: dict, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int]) -> tuple[list[int], list[int]]:

@@ -77,7 +77,7 @@ def weights(job):
 def test_a_job_reports_its_steps_and_leaves_an_adapter_with_a_manifest(trainer, make_job, dataset):
     job = make_job()
     events = events_of(trainer, job)
-    assert events[0] == {"event": "started", "id": "job", "total_steps": 16, "resumed_from_step": 0}
+    assert events[0] == {"event": "started", "id": "job", "total_steps": 16, "resumed_from_step": 0, "rows": 60, "dropped_rows": 0}
     steps = [event for event in events if event["event"] == "step"]
     assert [event["step"] for event in steps] == list(range(1, 17))
     assert {"id", "total_steps", "loss", "learning_rate", "tokens_per_second", "epoch"} <= set(steps[0])
@@ -85,6 +85,8 @@ def test_a_job_reports_its_steps_and_leaves_an_adapter_with_a_manifest(trainer, 
     manifest = events[-1]["manifest"]
     assert manifest == json.loads((Path(job["output_dir"]) / "manifest.json").read_text())
     assert manifest["dataset"] == {"sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(), "rows": 60, "dropped_rows": 0}
+    assert manifest["peak_learning_rate"] == max(step["learning_rate"] for step in steps)
+    assert manifest["moved"]["kl_per_token"] > 1e-4 and manifest["moved"]["rows"] == 32
     assert manifest["steps"] == 16 and manifest["final_loss"] == steps[-1]["loss"] and manifest["seed"] == 3
     assert set(manifest["files"]) == {"adapter_config.json", "adapter_model.safetensors"}
     assert manifest["files"]["adapter_model.safetensors"]["sha256"] == hashlib.sha256(weights(job)).hexdigest()
@@ -130,7 +132,9 @@ def test_a_job_cut_off_and_resumed_gives_the_bytes_of_an_undisturbed_one(trainer
     assert events[0]["resumed_from_step"] >= 3
     assert events[-1]["event"] == "done"
     assert weights(cut) == weights(undisturbed)
-    assert events[-1]["manifest"]["final_loss"] == json.loads((Path(undisturbed["output_dir"]) / "manifest.json").read_text())["final_loss"]
+    whole = json.loads((Path(undisturbed["output_dir"]) / "manifest.json").read_text())
+    for figure in ("final_loss", "peak_learning_rate", "moved"):
+        assert events[-1]["manifest"][figure] == whole[figure]
 
 
 def test_a_checkpoint_of_another_job_is_not_continued(trainer, make_job, dataset, tmp_path):
@@ -154,7 +158,8 @@ def test_each_scheduler_of_the_contract_trains_without_more_settings(trainer, ma
     settings = {"lr_scheduler_type": scheduler, "num_train_epochs": 1, "warmup_ratio": 0.3}
     rates = [event["learning_rate"] for event in events_of(trainer, make_job(settings=settings)) if event["event"] == "step"]
     assert len(rates) == 8 and max(rates) == 1e-3
-    assert (rates[0] == 0) == (scheduler != "constant")
+    assert min(rates) > 0
+    assert (rates[0] == 1e-3 / 4) == (scheduler != "constant")  # three steps of warm-up
     assert (rates[-1] == 1e-3) == scheduler.startswith("constant")
 
 

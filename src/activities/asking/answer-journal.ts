@@ -4,7 +4,7 @@ import { shuffle } from '../../algorithm/random.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { abortable } from '../../engines/abort.ts';
 import { appendAndRemember, type Journal, openJournal, requireRoom } from '../../store/files/journal.ts';
-import { readRows, streamRows } from '../../store/files/rows.ts';
+import { streamRows } from '../../store/files/rows.ts';
 import { type DebateRow, debateRowSchema, heldOutQuestionSchema } from '../../store/records/rows.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 
@@ -135,8 +135,9 @@ export async function firstResponses(
   const sample = new Set(shuffle({ seed, iteration: 0, purpose: 'diversity' }, ids).slice(0, count));
   const found: FirstResponses[] = [];
   for (let shard = 0; shard < debates.shards; shard++) {
-    const rows = await readRows(files.shard(debates.iteration, 'heldout', shard), debateRowSchema);
-    found.push(...rows.filter(({ question }) => sample.has(question.id)).map(firstResponsesOf));
+    for await (const row of streamRows(files.shard(debates.iteration, 'heldout', shard), debateRowSchema)) {
+      if (sample.has(row.question.id)) found.push(firstResponsesOf(row));
+    }
   }
   return found;
 }

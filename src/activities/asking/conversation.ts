@@ -48,7 +48,7 @@ export async function conversation(
 }
 
 /** The base model of the first agent: the paper has one summariser for all. */
-function summariserOf(agents: readonly Agent<Model>[]): Model {
+export function summariserOf(agents: readonly Agent<Model>[]): Model {
   const [model] = agents.flatMap(({ models }) => Object.values(models));
   if (model === undefined) throw new RangeError('A debate without agents has no summariser.');
   return untuned(model.base);
@@ -81,7 +81,8 @@ function goldOf(
   return label;
 }
 
-function debateSettings(config: ExperimentConfig, iteration: number): DebateSettings {
+/** The settings of the debates of an iteration. */
+export function debateSettings(config: ExperimentConfig, iteration: number): DebateSettings {
   const { roles, stance = 'debate', identified } = methods[config.method];
   return {
     seed: config.seed,

@@ -8,7 +8,8 @@ import {
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { readPage, readRows, writeRows } from '../../store/files/rows.ts';
+import { datasetSettings } from '../../config/training-plan.ts';
+import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
@@ -38,16 +39,16 @@ export async function buildDatasets(
   { store, tasks }: Dependencies,
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files);
+  const config = await configOf(files, iteration);
   const { answers } = tasks.open(config.task);
-  const shardDebates = (shard: number) => readRows(files.shard(iteration, 'train', shard), debateRowSchema);
-  // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again, a shard
-  // at a time, when their rows are written.
+  const debatesOf = (shard: number) => streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
+  // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again when their
+  // rows are written.
   const matches: Match[] = [];
   const shardOf = new Map<string, number>();
   for (let shard = 0; shard < shards; shard++) {
     const labels = await labelsOf(shard, config, files);
-    for (const debate of await shardDebates(shard)) {
+    for await (const debate of debatesOf(shard)) {
       const labelled = await labelDebate(debate, labels, answers);
       if (labelled === null) continue;
       const cut = config.train_on_cut_answers ? [] : labelled.cut;
@@ -55,16 +56,15 @@ export async function buildDatasets(
       shardOf.set(labelled.questionId, shard);
     }
   }
-  const { seed, critic_weight: criticWeight } = config;
   const datasets =
-    methods[config.method].learning?.datasets(agents, matches, { seed, iteration, criticWeight }) ?? {};
+    methods[config.method].learning?.datasets(agents, matches, datasetSettings(config, iteration)) ?? {};
   const built: BuiltDataset[] = [];
   for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
   return built;
 
   async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, shardDebates)), parts, cut };
+    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, debatesOf)), parts, cut };
   }
 }
 
@@ -75,21 +75,31 @@ async function labelsOf(shard: number, config: ExperimentConfig, files: Experime
   return { from: 'gold', answers: new Map(page.map((row) => [row.questionId, row])) };
 }
 
-/** The texts of rows in their order, which is that of the shards: each shard is read once. */
+/** The texts of rows in their order, which is that of the shards: each shard is read once, a debate at a time. */
 async function* examplesOf(
   rows: readonly DatasetRow[],
   shardOf: ReadonlyMap<string, number>,
-  read: (shard: number) => Promise<DebateRow[]>,
+  debatesOf: (shard: number) => AsyncIterable<DebateRow>,
 ): AsyncGenerator<Example> {
-  let debates = new Map<string, DebateRow>();
-  let from: number | undefined;
-  for (const row of rows) {
-    const shard = shardOf.get(row.questionId);
+  for (let next = 0; next < rows.length;) {
+    const shard = shardOf.get(rows[next]?.questionId ?? '');
+    const first = next;
+    while (next < rows.length && shardOf.get(rows[next]?.questionId ?? '') === shard) next++;
     if (shard === undefined) continue;
-    if (shard !== from) debates = new Map((await read(shard)).map((debate) => [debate.question.id, debate]));
-    from = shard;
-    const debate = debates.get(row.questionId);
-    const example = debate === undefined ? null : rowExample(row, debate);
-    if (example !== null) yield example;
+    const ofShard = rows.slice(first, next);
+    const byQuestion = new Map<string, DatasetRow[]>();
+    for (const row of ofShard)
+      byQuestion.set(row.questionId, [...(byQuestion.get(row.questionId) ?? []), row]);
+    const examples = new Map<DatasetRow, Example>();
+    for await (const debate of debatesOf(shard)) {
+      for (const row of byQuestion.get(debate.question.id) ?? []) {
+        const example = rowExample(row, debate);
+        if (example !== null) examples.set(row, example);
+      }
+    }
+    for (const row of ofShard) {
+      const example = examples.get(row);
+      if (example !== undefined) yield example;
+    }
   }
 }

@@ -4,8 +4,10 @@ import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { emit } from '../../observe/events.ts';
+import type { Place } from '../../store/blobs.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
-import { findRows, readPage, readRows, writeRowsOnce } from '../../store/files/rows.ts';
+import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
+import { openSpool, type Spool } from '../../store/files/spool.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
@@ -16,6 +18,7 @@ import {
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
+import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard } from '../asking/conversation.ts';
 import { journalledAnswers } from '../asking/journalled-answers.ts';
@@ -31,31 +34,51 @@ export async function debate(
   running: Running,
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
-  const config = await configOf(files);
+  const config = await configOf(files, input.iteration);
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
-    return summariseShard(await readRows(shard, debateRowSchema), config);
+    return summaryOf(shard, config);
   }
   const mine = await claim(shard);
-  const debates = await debateShard(input, config, files, mine, dependencies, running);
-  await mine.require();
-  const finished = await writeRowsOnce(shard, debates, debateRowSchema);
-  await mine.finish();
-  return summariseShard(finished, config);
+  const journal = journalOf(input, config, files, dependencies.store);
+  const spool = await openSpool(journal);
+  try {
+    const summary = await debateShard({ input, config, files, journal, spool, mine }, dependencies, running);
+    await mine.require();
+    const own = await writeRowsOnce(shard, spool.lines, debateRowSchema);
+    await mine.finish();
+    return own ? summary : await summaryOf(shard, config);
+  } finally {
+    spool.close();
+  }
 }
 
+async function summaryOf(shard: Place, config: ExperimentConfig): Promise<ShardSummary> {
+  const summary = summarising(config);
+  for await (const row of streamRows(shard, debateRowSchema)) summary.add(row);
+  return summary.result();
+}
+
+type ShardUnderWay = {
+  readonly input: DebateShard;
+  readonly config: ExperimentConfig;
+  readonly files: ExperimentFiles;
+  /** The path of the file. */
+  readonly journal: string;
+  /** Gets the finished debates. */
+  readonly spool: Spool;
+  readonly mine: Claim;
+};
+
 async function debateShard(
-  input: DebateShard,
-  config: ExperimentConfig,
-  files: ExperimentFiles,
-  mine: Claim,
+  { input, config, files, journal: journalFile, spool, mine }: ShardUnderWay,
   { store, endpoints, gate, tasks }: Dependencies,
   { signal, show }: Running,
-): Promise<DebateRow[]> {
+): Promise<ShardSummary> {
   const questions = await questionsOfShard(input, config, files);
   // After the claim: a former attempt begins nothing new. What it has in flight it journals; in this process the journal is one for both.
-  const journal = await openAnswerJournal(journalOf(input, config, files, store));
+  const journal = await openAnswerJournal(journalFile);
   const answers = journalledAnswers({
     journal,
     config,
@@ -65,7 +88,15 @@ async function debateShard(
     onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
   });
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
-  const total = questions.length * (input.votes ?? input.agents.length * answersEach);
+  const answersOfDebate = input.votes ?? input.agents.length * answersEach;
+  const total = questions.length * answersOfDebate;
+  const need = {
+    endpoint: config.model.endpoint,
+    answers: answersOfDebate,
+    maxTokens: config.sampling.max_tokens,
+    copies: 1 + Math.min(config.max_others, input.agents.length - 1),
+  };
+  const summary = summarising(config);
   try {
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
@@ -73,12 +104,17 @@ async function debateShard(
       await requireModels(store, models);
       await endpoints.serve(models, signal);
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
+      const { count: slots } = endpoints.for({
+        endpoint: config.model.endpoint,
+        name: config.model.model_name_or_path,
+      }).slots;
       const beganAt = Date.now();
-      const debates = await allOrFirstFailure(questions, signal, async (question, stop) => {
+      const hold = async (question: Question, stop: AbortSignal): Promise<DebateRow> => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };
         let truncated = 0;
         const speak: Speak<Model> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
+          debatesInMemory.sawAnswer(answer.text);
           show({ answers: answers.count(), engineBusyUntil: undefined });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
@@ -87,7 +123,15 @@ async function debateShard(
           return { text: answer.text, finishReason: answer.finishReason };
         };
         return { ...(await converse(question, speak)), tokens, truncated };
-      });
+      };
+      await allOrFirstFailure([...questions.entries()], signal, async ([number, question], stop) =>
+        debatesInMemory.admit({ ...need, slots }, stop, async () => {
+          const row = await hold(question, stop);
+          // From here on it is on disk: a shard with many questions and long answers would not fit into memory.
+          spool.add(number, row);
+          summary.add(row);
+        }),
+      );
       emit('shard answered', {
         endpoint: config.model.endpoint,
         answers: answers.count(),
@@ -95,7 +139,7 @@ async function debateShard(
         beganAt,
         endedAt: Date.now(),
       });
-      return debates;
+      return summary.result();
     });
   } finally {
     journal.close();
@@ -141,35 +185,44 @@ export type ShardSummary = {
 };
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
-/** Counts what the votes of a shard looked like, and its tokens. */
-export function summariseShard(
-  debates: readonly DebateRow[],
-  { label_source: label, min_votes: minVotes }: Pick<ExperimentConfig, 'label_source' | 'min_votes'>,
-): ShardSummary {
-  const count = (holds: (debate: DebateRow) => boolean) => debates.filter(holds).length;
-  const sum = (of: (debate: DebateRow) => number) => debates.reduce((total, debate) => total + of(debate), 0);
+/** Counts what the votes of a shard looked like, and its tokens, a debate at a time. */
+function summarising({
+  label_source: label,
+  min_votes: minVotes,
+}: Pick<ExperimentConfig, 'label_source' | 'min_votes'>): {
+  readonly add: (debate: DebateRow) => void;
+  readonly result: () => ShardSummary;
+} {
+  const consensus = {
+    questions: 0,
+    unanimous: 0,
+    ties: 0,
+    withoutLabel: 0,
+    unparsableAnswers: 0,
+    truncatedPrompts: 0,
+    oneVote: 0,
+    answers: 0,
+  };
+  let cutOff = noneCutOff;
+  const tokens = { prompt: 0, completion: 0, firstRound: 0 };
   return {
-    consensus: {
-      questions: debates.length,
-      unanimous: count(({ consensus, answers }) => answers.length > 1 && consensus.votes === answers.length),
-      ties: count(({ consensus }) => consensus.tied > 1),
-      withoutLabel: count((debate) => label === 'consensus' && labelByConsensus(debate, minVotes) === null),
-      unparsableAnswers: sum(({ answers }) => answers.flat().filter((answer) => answer === null).length),
-      truncatedPrompts: sum(({ truncated }) => truncated),
-      oneVote: count(
-        (debate) =>
-          label === 'consensus' &&
-          debate.answers.length > 1 &&
-          debate.consensus.votes === 1 &&
-          labelByConsensus(debate, minVotes) !== null,
-      ),
-      answers: sum(({ answers }) => answers.flat().length),
+    add(debate) {
+      const { votes, tied } = debate.consensus;
+      const { answers, truncated } = debate;
+      const labelled = label !== 'consensus' || labelByConsensus(debate, minVotes) !== null;
+      consensus.questions += 1;
+      consensus.unanimous += Number(answers.length > 1 && votes === answers.length);
+      consensus.ties += Number(tied > 1);
+      consensus.withoutLabel += Number(!labelled);
+      consensus.unparsableAnswers += answers.flat().filter((answer) => answer === null).length;
+      consensus.truncatedPrompts += truncated;
+      consensus.oneVote += Number(label === 'consensus' && labelled && answers.length > 1 && votes === 1);
+      consensus.answers += answers.flat().length;
+      tokens.prompt += debate.tokens.prompt;
+      tokens.completion += debate.tokens.completion;
+      tokens.firstRound += debate.tokens.firstRound;
+      cutOff = addCutOff(cutOff, countCutOff(debate.finishReasons));
     },
-    tokens: {
-      prompt: sum(({ tokens }) => tokens.prompt),
-      completion: sum(({ tokens }) => tokens.completion),
-      firstRound: sum(({ tokens }) => tokens.firstRound),
-    },
-    cutOff: debates.map(({ finishReasons }) => countCutOff(finishReasons)).reduce(addCutOff, noneCutOff),
+    result: () => ({ consensus, tokens, cutOff }),
   };
 }

@@ -8,6 +8,7 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
+import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { readWarnings } from '../../report/read/warnings.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
@@ -87,7 +88,7 @@ function countUnreadable(
   counts.of += all.length;
 }
 
-/** The outcomes of an iteration in the order of the held-out questions, a shard in memory at a time. */
+/** The outcomes of an iteration in the order of the held-out questions, a debate in memory at a time. */
 async function* judged(
   debates: { readonly iteration: number; readonly split: MeasuredSet; readonly shardSize: number },
   files: ExperimentFiles,
@@ -97,14 +98,12 @@ async function* judged(
   for (let shard = 0; ; shard++) {
     const page = await readPage(questions, heldOutQuestionSchema, shard, debates.shardSize);
     if (page.length === 0) return;
-    const gold = new Map(page.map(({ id, answer }) => [id, answer]));
-    for (const debate of await readRows(
-      files.shard(debates.iteration, debates.split, shard),
-      debateRowSchema,
-    )) {
-      const answer = gold.get(debate.question.id);
-      if (answer === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
-      yield await outcomeOf(debate, answer, answers);
+    const golds = new Map(page.map((question) => [question.id, goldOf(question)]));
+    const held = files.shard(debates.iteration, debates.split, shard);
+    for await (const debate of streamRows(held, debateRowSchema)) {
+      const gold = golds.get(debate.question.id);
+      if (gold === undefined) throw new ArtifactMissing(`${questions.where} (${debate.question.id})`);
+      yield await outcomeOf(debate, gold, answers);
     }
   }
 }

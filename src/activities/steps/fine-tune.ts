@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
-import { type FineTuneManifest, type TrainerProgress, trainerSettingsSchema } from '../../config/contract.ts';
+import { type TrainerProgress, type TrainerSettings, trainerSettingsSchema } from '../../config/contract.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
@@ -21,10 +21,13 @@ import {
   modelSchema,
   removeCheckpoints,
   sealModel,
+  type StoredManifest,
 } from '../../store/models.ts';
+import { configsInForce } from '../../store/records/config-changes.ts';
+import type { Moved } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
@@ -49,6 +52,14 @@ export type FineTuned = {
   readonly steps: number;
   readonly tokens: number;
   readonly finalLoss: number | null;
+  /**
+   * Of its rows, those that the trainer left out because they are longer than `max_length`. It and the two below are absent in the histories of
+   * experiments that an older version began.
+   */
+  readonly droppedRows?: number;
+  /** The highest learning rate of all steps; null when it was not trained, or by an older version. */
+  readonly peakLearningRate?: number | null;
+  readonly moved?: Moved | null;
 };
 
 /**
@@ -62,6 +73,7 @@ export async function fineTune(
 ): Promise<FineTuned> {
   const { agent, role, dataset } = request;
   const { model, manifest } = await findOrTrain(request, dependencies, running);
+  const { moved } = manifest;
   return {
     agent,
     role,
@@ -71,6 +83,9 @@ export async function fineTune(
     steps: manifest.steps,
     tokens: manifest.tokens,
     finalLoss: manifest.final_loss,
+    droppedRows: manifest.dataset.dropped_rows,
+    peakLearningRate: manifest.peak_learning_rate,
+    moved: moved === null ? null : { klPerToken: moved.kl_per_token, tokens: moved.tokens, rows: moved.rows },
   };
 }
 
@@ -89,7 +104,7 @@ export async function remakeModel(
   await findOrTrain(request, dependencies, running, key);
 }
 
-type FinishedModel = { readonly model: Model; readonly manifest: FineTuneManifest };
+type FinishedModel = { readonly model: Model; readonly manifest: StoredManifest };
 
 async function findOrTrain(
   request: FineTuneRequest,
@@ -99,21 +114,28 @@ async function findOrTrain(
 ): Promise<FinishedModel> {
   const { base, tuned } = request.init;
   await requireSameWeights(base);
-  const config = await configOf(experimentFiles(store, request.experiment));
-  const settings = trainerSettingsSchema.parse(config.fine_tune);
+  const [config, ...earlier] = await configsInForce(
+    experimentFiles(store, request.experiment),
+    request.iteration,
+  );
   const seed = seedFor({
     seed: config.seed,
     iteration: request.iteration,
     purpose: `fine-tune ${request.role}`,
     agent: request.agent,
   });
-  const key = modelKey({
-    base: await baseModelHash(resolveModel(base.name)),
-    init: tuned?.key ?? null,
-    datasetSha256: request.dataset.sha256,
-    settings,
-    seed,
-  });
+  const baseHash = await baseModelHash(resolveModel(base.name));
+  const keyOf = (settings: TrainerSettings): string =>
+    modelKey({
+      base: baseHash,
+      init: tuned?.key ?? null,
+      datasetSha256: request.dataset.sha256,
+      settings,
+      seed,
+    });
+  const candidates = [config, ...earlier].map(({ fine_tune: each }) => trainerSettingsSchema.parse(each));
+  const settings = await settingsOfThisModel(candidates, keyOf, request, store, expected);
+  const key = keyOf(settings);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
   if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
   const finished = await findModel(store, key);
@@ -135,6 +157,28 @@ async function findOrTrain(
   }
   await removeCheckpoints(store, key);
   return { model: adapterOf(base, key), manifest };
+}
+
+/**
+ * The settings that are in force; but those before a change in this iteration for a model that this experiment had finished by then,
+ * or (where `expected` is its key) that is made again.
+ */
+async function settingsOfThisModel(
+  [inForce, ...earlier]: readonly TrainerSettings[],
+  keyOf: (settings: TrainerSettings) => string,
+  { experiment }: FineTuneRequest,
+  store: Store,
+  expected: string | undefined,
+): Promise<TrainerSettings> {
+  if (inForce === undefined) throw new RangeError('There are no settings.');
+  for (const settings of earlier) {
+    const key = keyOf(settings);
+    if (key === expected) return settings;
+    if (expected !== undefined || key === keyOf(inForce) || (await findModel(store, key)) === null) continue;
+    const request = await readDocument(store.modelRequest(key), fineTuneRequestSchema);
+    if (request?.experiment === experiment) return settings;
+  }
+  return inForce;
 }
 
 /** @throws ArtifactMissing, ArtifactDamaged when the dataset or the initial model is not whole */
@@ -206,7 +250,13 @@ function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
 
 /** What people see of a running fine-tune. */
 function shown(event: TrainerProgress): object {
-  if (event.event === 'started') return { step: event.resumed_from_step, totalSteps: event.total_steps };
+  if (event.event === 'started')
+    return {
+      step: event.resumed_from_step,
+      totalSteps: event.total_steps,
+      rows: event.rows,
+      droppedRows: event.dropped_rows,
+    };
   if (event.event !== 'step') return { checkpoint: event.step };
   return {
     step: event.step,

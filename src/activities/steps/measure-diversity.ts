@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
 import { answerClasses } from '../../algorithm/consensus.ts';
 import {
@@ -5,7 +7,7 @@ import {
   divergenceFromBase,
   diversityOver,
   embeddingDissimilarity,
-  ngramEmbedding,
+  ngramEmbeddingInSlices,
   nllOfOthers,
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
@@ -42,7 +44,7 @@ export async function measureDiversity(
   request: DiversityRequest,
   dependencies: Dependencies,
   running: Running,
-): Promise<Omit<DiversityDocument, 'rows'>> {
+): Promise<Omit<DiversityDocument, 'rows'> | null> {
   const files = experimentFiles(dependencies.store, request.experiment);
   const document = files.diversity(request.iteration);
   const found = await findDocument(document, diversitySchema);
@@ -50,6 +52,8 @@ export async function measureDiversity(
     await endClaims(document);
     return withoutRows(found);
   }
+  // It was measured when the experiment began, and is not any more.
+  if ((await configOf(files, request.iteration)).diversity.questions === 0) return null;
   const mine = await claim(document);
   const measured = await measure(request, files, mine, dependencies, running);
   await mine.require();
@@ -71,7 +75,7 @@ async function measure(
   { store, endpoints, gate, tasks }: Dependencies,
   { signal, show }: Running,
 ): Promise<DiversityDocument> {
-  const config = await configOf(files);
+  const config = await configOf(files, iteration);
   const { diversity } = config;
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
   const encoder = responseEncoder(diversity.encoder, endpoints);
@@ -137,6 +141,22 @@ function likelihoodsOf({ scores, base }: QuestionScores): Likelihoods {
   };
 }
 
+/** The embeddings of texts, with pauses: meanwhile heartbeats are sent, and other steps go on. @throws the signal's reason */
+async function ngramEmbeddings(texts: readonly string[], signal: AbortSignal): Promise<Float64Array[]> {
+  const vectors: Float64Array[] = [];
+  for (const text of texts) {
+    const slices = ngramEmbeddingInSlices(text);
+    for (let next = slices.next(); ; next = slices.next()) {
+      await setImmediate();
+      signal.throwIfAborted();
+      if (!next.done) continue;
+      vectors.push(next.value);
+      break;
+    }
+  }
+  return vectors;
+}
+
 /** What makes responses into vectors: our own n-grams, or a sentence encoder at an endpoint. */
 export type EncoderName = 'ngrams' | { readonly endpoint: string; readonly model: string };
 
@@ -148,7 +168,11 @@ export type ResponseEncoder = {
 
 /** A blank response is a vector of zeros, whatever the encoder: servers refuse to embed one. */
 export function responseEncoder(encoder: EncoderName, endpoints: Endpoints): ResponseEncoder {
-  if (encoder === 'ngrams') return { name: encoder, encode: async (texts) => texts.map(ngramEmbedding) };
+  if (encoder === 'ngrams') {
+    // All questions are measured at once: the slices of all of them together would be one long block.
+    const oneAtATime = pLimit(1);
+    return { name: encoder, encode: (texts, signal) => oneAtATime(() => ngramEmbeddings(texts, signal)) };
+  }
   const endpoint = endpoints.for({ endpoint: encoder.endpoint, name: encoder.model });
   return {
     name: encoder.model,

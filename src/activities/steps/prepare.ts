@@ -1,10 +1,12 @@
+import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { madeUpRows } from '../../algorithm/made-up-rows.ts';
 import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { experimentDifference, resolveConfig } from '../../config/resolve.ts';
+import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
+import { trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -17,7 +19,9 @@ import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
+import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
+import { shellWord } from '../../text/terminal-safe.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { responseEncoder } from './measure-diversity.ts';
@@ -36,6 +40,8 @@ export type Plan = {
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
   readonly searchAttributes?: boolean;
+  /** What its memo and its search attributes say of it. Plans of earlier versions have none. */
+  readonly about?: About;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
   readonly train: Extent;
@@ -49,6 +55,7 @@ export type Plan = {
   /** What the config and the questions already show. Plans of older versions have none. */
   readonly warnings?: readonly Warning[];
 };
+export type About = { readonly method: string; readonly model: string; readonly series?: string };
 export type Extent = { readonly questions: number; readonly shards: number };
 
 /**
@@ -60,11 +67,14 @@ export async function prepare(
   { store, endpoints, trainers, tasks, searchAttributes }: Dependencies,
   { signal }: Running,
 ): Promise<Plan> {
-  const config = resolveConfig(input);
+  const given = resolveConfig(input);
   requireName(experiment, input);
+  requireOwnModel(given);
   const files = experimentFiles(store, experiment);
   const begun = await findDocument(files.config, experimentConfigSchema);
-  if (begun !== null) requireSameConfig(experiment, begun, config, files);
+  await requireSameConfig(experiment, given, files);
+  const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
+  const config = withChanges(asBegun, await changesOf(files));
   const faultsOf = asFaults(begun !== null);
   // A name that this worker does not know is refused now and not after the debates.
   if (config.iterations > 0) await faultsOf('trainer', async () => trainers.for(config.trainer));
@@ -89,7 +99,12 @@ export async function prepare(
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
   if (config.iterations > 0) await faultsOf('fine_tune', () => requireTrainable(config, endpoint, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
-  await writeDocument(files.config, config);
+  // An experiment that was begun goes on: what it has learnt so far is there.
+  if (begun === null) {
+    const faults = trainingFaults(config, questions.train);
+    if (faults.length > 0) throw new InvalidConfig(faults);
+  }
+  await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
@@ -100,6 +115,7 @@ export async function prepare(
     learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
     ...(searchAttributes ? { searchAttributes } : {}),
+    about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
     ...(night === null ? {} : { night: plannedNight(night, base) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
@@ -125,25 +141,28 @@ function requireName(experiment: string, input: unknown): void {
     throw new InvalidConfig([
       {
         path: 'name',
-        message: `is ${JSON.stringify(given)}, but the workflow id is ${experiment}, and that is the experiment's name`,
+        message: `is ${JSON.stringify(given)}, but the workflow id is ${experiment}, and that is the experiment's name: leave \`name\` out of the input, or start it with the id ${JSON.stringify(given)}`,
       },
     ]);
   }
 }
 
 /** The same name continues with the same config only. There may be more iterations, and another trainer. */
-function requireSameConfig(
+async function requireSameConfig(
   experiment: string,
-  begun: ExperimentConfig,
-  config: ExperimentConfig,
+  given: ExperimentConfig,
   files: ExperimentFiles,
-): void {
-  const differences = experimentDifference(begun, config).filter(({ path }) => path !== 'iterations');
+): Promise<void> {
+  const differences = (await differenceFromBegun(files, given)).filter(({ path }) => path !== 'iterations');
   if (differences.length === 0) return;
   throw new InvalidConfig(
     differences.map(({ path, before, after }) => ({
       path,
-      message: `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: give this experiment another name, or remove ${files.folder.where}`,
+      message:
+        `${experiment} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}: ` +
+        (changeHoldsFrom(path, { iteration: 1, phase: 'debating' }) === null
+          ? `give this experiment another name, or remove ${files.folder.where}`
+          : `start it with the config that it was begun with, and then change it: colloquy change ${shellWord(experiment)} ${shellWord(`${path}=${JSON.stringify(after)}`)}`),
     })),
   );
 }

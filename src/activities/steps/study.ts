@@ -1,10 +1,9 @@
-import { experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { experimentDifference } from '../../config/resolve.ts';
 import { resolveStudy, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
-import { findDocument, writeDocument } from '../../store/files/documents.ts';
+import { writeDocument } from '../../store/files/documents.ts';
+import { differenceFromBegun } from '../../store/records/config-changes.ts';
 import { findFinished, type StudyResult } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -69,8 +68,7 @@ async function requireSameConfigs(cells: readonly StudyCell[], store: Store): Pr
   const faults = await Promise.all(
     cells.map(async ({ name, config }) => {
       const files = experimentFiles(store, name);
-      const begun = await findDocument(files.config, experimentConfigSchema);
-      const differences = begun === null ? [] : experimentDifference(begun, config);
+      const differences = await differenceFromBegun(files, config);
       return differences
         .filter(({ path }) => path !== 'iterations')
         .map(({ path, before, after }) => ({

@@ -2,6 +2,7 @@ import { readWarnings } from '../../report/read/warnings.ts';
 import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
+import { changesOf } from '../../store/records/config-changes.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
@@ -50,6 +51,7 @@ export async function writeResult(
     evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
   const config = await configOf(files);
+  const changes = await changesOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
     evaluation: sum(evaluations, (each) => each.seconds),
@@ -77,6 +79,7 @@ export async function writeResult(
     },
     seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
     warnings: await readWarnings(files, iterations),
+    ...(changes.length === 0 ? {} : { changes: [...changes] }),
     versions: await versions(store, records),
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };

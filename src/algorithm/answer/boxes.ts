@@ -18,7 +18,8 @@ export function boxedAnswer(text: string): Boxed | null {
   const together = [last];
   for (const box of boxes.slice(-MOST_TOGETHER, -1).toReversed()) {
     const [next = last] = together;
-    if (!isListed(text.slice(box.end, next.from))) break;
+    const between = text.slice(box.end, next.from);
+    if (!isListed(between) && !isComplex(text, between, next.end)) break;
     together.unshift(box);
   }
   const [first = last] = together;
@@ -90,10 +91,13 @@ function bareBox(text: string, start: number): string | null {
 
 /** What may stand between boxes that are one answer: a comma, "and" or "or", and the name of the next value. */
 const BETWEEN =
-  /^(?:[,;]|,?(?:\\text\{)?(?:and|or|und|oder|et|ou|y|o|和|或|、)\}?|[/:]|\}\{|)(?:(?:and|or))?(?:(?:\\text\{)?(?:and|or)\}?)?([a-z](?:_\{?\w{1,4}\}?)?=)?$/i;
+  /^(?:[,;]|,?(?:\\text\{)?(?:and|or|und|oder|et|ou|y|o|和|或|、)\}?|[/:]|\}\{|)(?:(?:and|or))?(?:(?:\\text\{)?(?:and|or)\}?)?((?:[a-z](?:_\{?\w{1,4}\}?)?|\\[a-z]{2,7})=)?$/i;
+/** A name of one word: `, width =`. */
+const WORD_BETWEEN = /^[\s$]*[,;][\s$]*(?:and\s+)?[a-z]{3,12}\s*=\s*\$?$/i;
 
 function isListed(between: string): boolean {
   if (between.length > 60 || /\n\s*\n/.test(between)) return false;
+  if (WORD_BETWEEN.test(between)) return true;
   const plain = between.replace(/\\q?quad|\\[()[\],; ]|\\\\|[$&\s]/g, '');
   const named = BETWEEN.exec(plain);
   if (named === null) return false;
@@ -101,48 +105,65 @@ function isListed(between: string): boolean {
   return named[1] === undefined ? plain !== '' : true;
 }
 
-const NAME = /(?:^|[^\w\\])([A-Za-z](?:_\{?\w{1,4}\}?)?)\s*&?=\s*[&$]?\s*$/;
+/** `\boxed{5} + \boxed{2}i`. */
+function isComplex(text: string, between: string, end: number): boolean {
+  return /^\s*[-+]\s*$/.test(between) && /^i(?![a-zA-Z])/.test(text.slice(end, end + 2));
+}
+
+const NAME = /(?:^|[^\w\\])([A-Za-z](?:_\{?\w{1,4}\}?)?|\\[a-z]{2,7})\s*&?=\s*[&$]?\s*$/;
 
 /** Boxes that are one answer: a list, with their names where these differ; a tuple or a set, when brackets are around them; a fraction. */
 function asOne(text: string, boxes: readonly Box[]): string {
-  const values = boxes.map((box) => inItsFormula(text, box));
   const [first] = boxes;
   const last = boxes.at(-1);
   if (first === undefined || last === undefined) return '';
-  if (values.every((value) => value === values[0])) return values[0] ?? '';
-  const before = text.slice(Math.max(0, first.from - 40), first.from);
-  const after = text.slice(last.end, last.end + 20);
   const between = text.slice(first.end, boxes[1]?.from ?? first.end).replace(/\s/g, '');
   if (boxes.length === 2) {
-    const command = /\\[dt]?frac\{$/.exec(before);
-    if (command !== null && between === '}{') return `${command[0]}${values[0]}}{${values[1]}}`;
-    if (between === '/' || between === ':') return values.join(between);
+    const both = `${first.content}${between}${last.content}`;
+    if (/^[/:]$/.test(between)) return both;
+    if (/^[-+]$/.test(between)) return `${both}i`;
+    if (between === '}{') return inItsFormula(text, { ...first, content: both, end: last.end });
   }
+  const values = boxes.map((box) => inItsFormula(text, box));
+  if (values.every((value) => value === values[0])) return values[0] ?? '';
   const names = boxes.map((box) => NAME.exec(text.slice(Math.max(0, box.from - 40), box.from))?.[1]);
   if (!names.includes(undefined) && new Set(names).size === names.length) {
     return values.map((value, place) => `${names[place]}=${value}`).join(', ');
   }
-  const opened = /(\\\{|\((?<!\\\()|\[(?<!\\\[)|\\langle)\s*$/.exec(
-    before.replace(/\\left(?![a-zA-Z])/g, ''),
-  )?.[1];
-  const closed = /^\s*(\\\}|\)|\]|\\rangle)/.exec(after.replace(/\\right(?![a-zA-Z])/g, ''))?.[1];
+  const before = text.slice(Math.max(0, first.from - 40), first.from).replace(/\\left(?![a-zA-Z])/g, '');
+  const after = text.slice(last.end, last.end + 20).replace(/\\right(?![a-zA-Z])/g, '');
+  const opened = /(\\\{|\((?<!\\\()|\[(?<!\\\[)|\\langle)\s*$/.exec(before)?.[1];
+  const closed = /^\s*(\\\}|\)|\]|\\rangle)/.exec(after)?.[1];
   const list = values.join(', ');
   return opened === undefined || closed === undefined ? list : `${opened}${list}${closed}`;
 }
 
-/** What belongs to the value before a box: a sign, but no subtraction and no bullet of a list. */
+/** A root or a fraction that a box stands in. */
+const AROUND = /\\(?:sqrt|[dt]?frac)\{$|\\[dt]?frac\{[^{}]{1,20}\}\{$/;
+/** What belongs to the value before a box: a sign, but no subtraction and no bullet of a list; the number before a root. */
 const SIGN = /(?:^|[\s=$([{,]|\\\()([-−])$|[=$([]\s*([-−])\s+$/;
-/** What belongs to it behind a box: a root, a fraction, a power of ten. */
+const FACTOR = /(?:^|[\s=$(])(-?\d{1,6})$/;
+/** What belongs to it behind a box: a root, a fraction, a power, a power of ten. */
 const REST =
-  /^(?:\\sqrt(?:\[[^\]{}]{1,10}\])?(?:\{[^{}]{1,40}\}|\d)|\\pi(?![a-zA-Z])|\\[dt]?frac(?:\{[^{}]{1,20}\}\{[^{}]{1,20}\}|\d\d)|\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{[^{}]{1,10}\}|\d))/;
+  /^(?:\\sqrt(?:\[[^\]{}]{1,10}\])?(?:\{[^{}]{1,40}\}|\d)|\\pi(?![a-zA-Z])(?: [a-z](?:\^(?:\d|\{\d+\}))?(?![a-zA-Z]))?|\\[dt]?frac(?:\{[^{}]{1,20}\}\{[^{}]{1,20}\}|\d\d)|[a-z]?\^(?:\d|\{(?!st|nd|rd|th)[-\w]{1,6}\})(?![a-z])|\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{[^{}]{1,10}\}|\d))/;
 
-/** The value that a box is part of: `-\boxed{42}` is -42. */
+/** The value that a box is part of: `-\boxed{42}` is -42. What stands in an equation behind it is no part: in `\sqrt{\boxed{4}} = 2` it is 4. */
 function inItsFormula(text: string, { from, content, end }: Box): string {
-  const before = text.slice(Math.max(0, from - 12), from);
-  const sign = SIGN.exec(before);
-  const both = /\\pm\s*$/.test(before) ? '\\pm ' : '';
-  const rest = REST.exec(text.slice(end, end + 80))?.[0] ?? '';
-  return `${both === '' && sign !== null ? '-' : both}${content}${rest}`;
+  const around = AROUND.exec(text.slice(Math.max(0, from - 40), from))?.[0] ?? '';
+  // The first argument of a fraction has another one behind it.
+  const rightSide =
+    /^\\[dt]?frac\{$/.test(around) && !content.includes('}{')
+      ? /^\}\{[^{}]{1,20}\}(?!\s*=)/
+      : /^\}(?!\s*=|\{)/;
+  const closing = around === '' ? undefined : rightSide.exec(text.slice(end, end + 40))?.[0];
+  const whole = closing === undefined ? content : `${around}${content}${closing}`;
+  const start = closing === undefined ? from : from - around.length;
+  const before = text.slice(Math.max(0, start - 12), start);
+  const behind = end + (closing?.length ?? 0);
+  const rest = REST.exec(text.slice(behind, behind + 80))?.[0] ?? '';
+  if (/\\pm\s*$/.test(before)) return `\\pm ${whole}${rest}`;
+  const factor = /^\\(?:sqrt|pi)/.test(whole) ? FACTOR.exec(before)?.[1] : undefined;
+  return `${factor ?? (SIGN.test(before) ? '-' : '')}${whole}${rest}`;
 }
 
 /** What a box holds that the end of the text cut off: null unless it is a number, a formula or a letter that looks complete. */

@@ -35,7 +35,7 @@ export function lastHashLine(text: string): Statement | null {
 function hashAnswer(line: string): string | null {
   const rest = line
     .replace(/^#+\s*:?\s*/, '')
-    .replace(/\*\*|`/g, '')
+    .replace(/\*\*|__|`|^\*|\*$/g, '')
     .trim();
   if (/^\d+[.):]\s+\S|^\d+\s+[A-Z][a-z]+\s+\S/.test(rest)) return null;
   if (!/^(?:[-+−$€£\\([{.\d]|(?:yes|no|true|false|[A-J])\W*$)/i.test(rest)) return null;
@@ -46,7 +46,7 @@ function hashAnswer(line: string): string | null {
 
 /** What states an answer, in the languages that models answer in: nouns and the verbs that follow them. */
 const NOUN = [
-  'answers?|ans\\.?|(?:correct|right|best|final|proper)\\s(?:option|choice|result|solution|value|letter|statement|alternative)',
+  'answers?(?:\\s(?:choice|option))?|ans\\.?|(?:correct|right|best|final|proper)\\s(?:option|choice|result|solution|value|letter|statement|alternative)',
   '(?:Antwort|Lösung|Endergebnis|Ergebnis|Resultat|richtige Option|richtige Aussage)',
   "(?:réponse|solution(?=\\s(?:est|serait|sera|finale|correcte|exacte)(?!\\p{L}))|résultat|(?:bonne |l[’'])option)(?:\\s(?:finale|final|correcte|exacte))?",
   '(?:respuesta|solución|resultado|opción|alternativa)(?:\\s(?:final|correcta|correcto))?',
@@ -54,15 +54,19 @@ const NOUN = [
   'ответ|antwoord',
 ].join('|');
 const VERB = [
-  'is|are|was|would be|must be|should be|will be|has to be|seems to be|appears to be|turns out to be|comes (?:out )?to(?: be)?|works out to(?: be)?|equals|becomes|remains',
+  'is|are|was|(?:would|must|should|will|has to)(?:\\s(?:then|therefore|thus|also))? be|can be (?:written|expressed|given) as|seems to be|appears to be|turns out to be|comes (?:out )?to(?: be)?|works out to(?: be)?|equals|becomes|remains',
   'ist|lautet|beträgt|wäre|est|serait|sera|es|sería|será|è|é',
 ].join('|');
 const LINK = `(?:,?\\s(?:then|therefore|thus|hence|clearly|indeed|donc|daher|also|somit),?)?["'*_}\\s]{0,4}(?:(?<=[\\s*_}"'])(?:${VERB})(?![\\p{L}\\d_])|=>|=|:|：|→)`;
-const ABOUT = '(?:\\s{1,4}(?:to|of|for|auf|der|à|de|a)\\s[^.\\n:]{0,80}?)?(?:\\s{0,2}\\([^()\\n]{0,40}\\))?';
+const ABOUT = [
+  '(?:\\s{1,4}(?:to|of|for|among|from|here|auf|der|des|zur?|zum|à|au|de|du|a|al|del|della|do|da)(?:\\s(?:"[^"\\n]{0,200}"|“[^”\\n]{0,200}”|[^.\\n:"“]){0,80}?)?',
+  "|\\s{1,4}(?:that\\s)?(?:I|we|you)(?:['’]re)?\\s[^.\\n:,]{0,40}?)?",
+  '(?:\\s{0,2}\\([^()\\n]{0,40}\\))?',
+].join('');
 const INVERTED =
   '(?:ist|lautet|beträgt|wäre)\\s(?:damit\\s|somit\\s|also\\s)?(?:die|das)\\s(?:richtige\\s|korrekte\\s|endgültige\\s)?(?:Antwort|Lösung|Ergebnis|Endergebnis)(?:\\s(?:daher|also|somit))?(?!\\p{L})';
 const CJK =
-  '(?:答案|正确选项|正确的选项|正確選項|最终结果|结果)(?:应该|应当|应)?(?:是|为|為|选|選|等于|[:：=])|(?:故|应|應|因此|所以|答案)(?:选择|选|選)|(?:答え|正解|解答)(?:は|[:：])|(?:정답|답)(?:은|는|[:：])|(?<=^|\\n)答[:：]';
+  '(?:答案|正确选项|正确的选项|正確選項|最终结果|结果)[*_]{0,3}(?:应该|应当|应)?(?:是|为|為|选|選|等于|[:：=])|(?:故|应|應|因此|所以|答案)(?:选择|选|選)|(?:答え|正解|解答)(?:は|[:：])|(?:정답|답)(?:은|는|[:：])|(?<=^|\\n)答[:：]|【(?:正确)?答案】';
 const LEAD = new RegExp(
   `(?<![\\p{L}\\d]|[\\p{L}\\d]_)(?:(?:${NOUN})${ABOUT}(?:${LINK}|[*_ \\t]{0,4}\\n)|${INVERTED})|${CJK}`,
   'giu',
@@ -70,7 +74,7 @@ const LEAD = new RegExp(
 
 /** What says, before "the answer is", that another answer is meant. */
 const NOT_OURS =
-  /(?<![\p{L}])(?:if|whether|suppose|supposing|assume|assuming|unless|wrong|incorrect|previous|other|another|others['’]|agent(?:\s?\d+)?['’]s|agent \d+|not|cannot|mistaken|\p{L}+n['’]t|doubt|some|common|tempting|naive)(?![\p{L}])/iu;
+  /(?<![\p{L}])(?:if|whether|suppose|supposing|assume|assuming|unless|wrong|incorrect|previous|other|another|others['’]|agent(?:\s?\d+)?['’]s|agent \d+|not|cannot|mistaken|\p{L}+n['’]t|doubt|some|common|says?|said|claims?|claimed|suggests?|suggested|argues?|argued|tempting|naive)(?![\p{L}])/iu;
 
 /** The last sentence about an answer that gives one: "the answer is 42", "Answer: B", "(C) is correct". */
 export function lastSentence(text: string): Statement | null {
@@ -113,7 +117,7 @@ function* reversed(tail: string): Generator<Statement> {
 export function lastLine(text: string): string | null {
   const line = text.slice(-1000).trimEnd().split('\n').at(-1)?.trim() ?? '';
   const lead =
-    /^(?:[*_]{0,2}(?:A|Result|Final result|Total|Final)[*_]{0,2}\s?[:=]|.{0,200}?(?<![\p{L}])(?:result|solution|total)\s(?:is|equals|=|:)|(?:I|we)\s(?:choose|pick|select)\s|(?:故|应)?(?:选择|选|選)[:：]?)[*_]{0,2}\s*/iu.exec(
+    /^(?:(?:so|thus|therefore|hence)?,?\s*(?=(?:option|choice)\s+\(?[A-J]\)?[.\s]*$)|[*_]{0,2}(?:A|Result|Final result|Total|Final)[*_]{0,2}\s?[:=]|.{0,200}?(?<![\p{L}])(?:result|solution|total)\s(?:is|equals|=|:)|(?:I|we)\s(?:choose|pick|select)\s|(?:故|应)?(?:选择|选|選)[:：]?)[*_]{0,2}\s*/iu.exec(
       line,
     );
   return lead === null ? null : valueAt(line.slice(lead[0].length));
@@ -121,7 +125,7 @@ export function lastLine(text: string): string | null {
 
 /** A response that is nothing but a number or the letter of a choice. */
 export function bareAnswer(text: string): string | null {
-  const answer = text.length > 80 ? null : clean(text);
+  const answer = text.length > 80 || /^\s*\d[.)]\s*$/.test(text) ? null : clean(text);
   return answer !== null && /^(?:-?\$?\d[\d,]*(?:\.\d+)?%?|-?\d+\/\d+|\(?[A-J]\)?)$/.test(answer)
     ? answer
     : null;

@@ -53,7 +53,7 @@ const REFUSAL =
 
 /** Where another turn of a chat, or a further question that the model makes up, begins. */
 const NEXT_TURN =
-  /<\|(?:im_end|endoftext|eot_id|end|end_of_text|im_start)\|>|<end_of_turn>|<\/s>|\[\/?INST\]|\n[ \t]*(?:#{1,4} ?)?\*{0,2}(?:(?:q|question|problem|exercise|human|user|instruction|input)(?: ?#?\d{1,3})?\*{0,2}:|(?:问题|题目)\d{0,3}[:：])/gi;
+  /<\|(?:im_end|endoftext|eot_id|end|end_of_text|im_start)\|>|<end_of_turn>|<\/s>|\[\/?INST\]|\n[ \t]*(?:#{1,4} ?)?\*{0,2}(?:(?:q|question|problem|exercise|human|user|instruction|input)(?: ?#?\d{1,3})?\*{0,2}:|(?:question|problem|exercise) \d{1,3}\.|(?:问题|题目)\d{0,3}[:：])/gi;
 
 /** The turns of a text, in order. Nearly always it is one. What comes behind many is not divided further, so that the time stays small. */
 export function* turnsOf(text: string): Generator<string> {

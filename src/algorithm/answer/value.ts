@@ -10,12 +10,7 @@ export const LONGEST_STATEMENT = 300;
  * @param following what follows "the answer is"
  */
 export function valueAt(following: string): string | null {
-  const text = following
-    .slice(0, LONGEST_STATEMENT)
-    .replace(
-      /^[*_\s:：>"'`}“”]+(?:(?:the following|as follows)\s*:\s*)?|^(?:the following|as follows)\s*:\s*/i,
-      '',
-    );
+  const text = following.slice(0, LONGEST_STATEMENT).replace(LEADING, '');
   const math = MATH.exec(text);
   if (
     math !== null &&
@@ -27,10 +22,14 @@ export function valueAt(following: string): string | null {
     return shortValue(stated(withoutFillers(content)), true);
   }
   const line = withoutFillers(text.split('\n', 1)[0] ?? '');
-  const sentence = (SENTENCE.exec(line)?.[0] ?? line).replace(/<\/\w+>.*$/, '');
+  const sentence = (SENTENCE.exec(line)?.[0] ?? line).replace(/<(?:\/\w+>|\|).*$/, '');
   if (/^\s*[?？]/.test(line.slice(sentence.length))) return null;
   return shortValue(stated(sentence), false);
 }
+
+/** Marks, tags and words between "the answer is" and a value, across lines: `</b>`, "simple:", "as follows:". */
+const LEADING =
+  /^(?:[*_=\s:：,>"'`}“”|]|<\/?\w{1,10}>)*(?:(?:very |quite |therefore |thus )?(?:simple|simply|clear|obvious|easy|straightforward|the following|as follows|this|thus|therefore)\s*[:：]\s*)?/i;
 
 const MATH = /^(?:\$\$([^$]+)\$\$|\\\[([^]+?)\\\]|\$([^$\n]+)\$|\\\(([^]+?)\\\))/;
 
@@ -41,15 +40,15 @@ const SENTENCE =
 const FILLER = new RegExp(
   '^(?:' +
     [
-      'therefore|thus|hence|then|so|simply|just|only|clearly|obviously|indeed|actually|exactly|still|also|again|now|always|in fact|of course|likely|probably',
-      '(?:approximately|about|around|roughly)(?=\\s*[-$\\\\\\d])|given by|equal to|equals|(?:an?|the) total of|(?:the )?(?:number|value|integer|fraction)(?= [-$\\\\\\d])',
+      'therefore|thus|hence|then|so|simply|just|only|clearly|obviously|indeed|actually|exactly|still|also|again|now|always|in fact|of course|likely|probably|definitely|certainly|surely|precisely|finally',
+      '(?:(?:found|calculated|computed|determined) to be|(?:calculated|computed|given|written) as)(?=\\s*[-$\\\\\\d])|(?:approximately|about|around|roughly)(?=\\s*[-$\\\\\\d])|given by|equal to|equals|(?:an?|the) total of|(?:the )?(?:number|value|integer|fraction)(?= [-$\\\\\\d])',
       '(?:the )?(?:correct )?(?:option|choice|letter|alternative)|is|be|I (?:think|believe|guess)',
       'both|also|daher|somit|folglich|einfach|genau|(?:die )?(?:richtige )?Option|Antwort',
-      "donc|alors|ainsi|simplement|(?:l['’])?option|(?:la )?(?:lettre|réponse)",
-      'entonces|por lo tanto|pues|simplemente|(?:la )?(?:opción|letra|alternativa)',
+      "donc|alors|ainsi|simplement|(?:l['’])?option|(?:la )?(?:lettre|réponse)|(?:la|le|el|die|das|the|a)(?= \\(?[A-J]\\)?[.\\s]*$)",
+      'entonces|por lo tanto|pues|simplemente|(?:a |la )?(?:opción|letra|lettera|alternativa)',
       'quindi|dunque|portanto|então|(?:a )?opção|(?:la )?opzione|вариант',
     ].join('|') +
-    ')(?![\\p{L}\\d_])[\\s,:]*|^(?:选项|选择|选|選|是|为|为：|約|约)[\\s：:]*|^[≈~=]\\s*(?=[-$\\\\\\d])',
+    ')(?![\\p{L}\\d_])[\\s,:]*|^(?:选项|选择|选|選|是|为|为：|約|约)[\\s：:]*|^(?:[≈~=]|\\\\approx)\\s*(?=[-$\\\\\\d])',
   'iu',
 );
 
@@ -64,15 +63,20 @@ function withoutFillers(text: string): string {
 
 /** Words behind which no value goes on. */
 const TURN =
-  /,\s+(?!(?:and|or|und|oder|et|ou|y|o)\b)\p{L}{3,}.*$|\s+(?:because|since|which|that|where|if|when|weil|denn|da|car|puisque|parce|porque|ya|rather than|instead of)(?!\p{L}).*$|,?\s+(?:and|but)?\s*\bnot\b.*$|(?<=\d%?)\s+of (?:the|all|its|her|his|their)(?!\p{L}).*$|\s+(?:in (?:total|all)|altogether|overall)(?!\p{L}).*$|\s*[，；；]\s*(?:因为|所以|即).*$/su;
+  /,\s+(?!(?:and|or|und|oder|et|ou|y|o)\b)\p{L}{3,}.*$|\s+(?:because|since|which|that|where|if|when|but|however|though|although|so|aber|mais|pero|weil|denn|da|car|puisque|parce|porque|ya|rather than|instead of)(?!\p{L}).*$|,?\s+(?:and|but)?\s*\bnot\b.*$|(?<=\d%?)\s+of (?:the|all|its|her|his|their)(?!\p{L}).*$|\s+(?:in (?:total|all)|altogether|overall)(?!\p{L}).*$|\s*[，；；]\s*(?:因为|所以|即).*$/su;
 
 /** `The largest $n$ is 34`, `She has 12 apples left`: the value behind the verb. Behind "has" it is the only number. */
 const SUBJECT = /^[^$\\\d]*[a-z$]\s+(?:is|are|equals)\s+|^[^\n]*\$\s+(?:is|are|equals|=)\s+/i;
 const HAVING =
-  /^[^$\\\d]*[a-z]\s+(?:(?:will|would)\s+)?(?:has|have|had|was|were|costs?|makes?|made|earns?|earned|spends?|spent|pays?|paid|needs?|takes?|took|gets?|got|sold|weighs?|remains?)\s+(?:(?:about|only|a total of)\s+)?(?=[-$\d][^\d]*[\d.,]*[^\d]*$)/i;
+  /^(?!(?:we|you|I|let)\s)[^$\\\d]*[a-z]\s+(?:(?:will|would)\s+)?(?:has|have|had|was|were|costs?|makes?|made|earns?|earned|spends?|spent|pays?|paid|needs?|takes?|took|gets?|got|sold|weighs?|remains?)\s+(?:(?:about|only|a total of)\s+)?(?=[-$\d][^\d]*[\d.,]*[^\d]*$)/i;
 function stated(sentence: string): string {
   const clause = sentence.replace(TURN, '');
-  const behind = /[\d$\\]/.test(clause) ? clause.replace(SUBJECT, '').replace(HAVING, '') : clause;
+  const behind = /[\d$\\]/.test(clause)
+    ? clause
+        .replace(SUBJECT, '')
+        .replace(HAVING, '')
+        .replace(/^\p{Script=Han}{1,10}(?=\d)/u, '')
+    : clause;
   return withoutFillers(withoutComputation(behind));
 }
 
@@ -94,7 +98,7 @@ export function withoutComputation(text: string): string {
 export function shortValue(raw: string, formula: boolean): string | null {
   const text = clean(raw, formula);
   if (text === null || text.length > 200 || isPlaceholder(text)) return null;
-  if (ALL_CHOICES.test(text)) return null;
+  if (ALL_CHOICES.test(text.replace(/^\[|\]$/g, ''))) return null;
   if (CHOICE.test(text)) return text;
   const plain = text
     .replace(/\\(?:text(?:bf|it|rm|normal)?|math(?:bf|rm|it)|mbox|operatorname)\s*\{([^{}]*)\}/g, ' $1 ')
@@ -132,7 +136,7 @@ function valueWithUnits(text: string, words: readonly string[]): string | null {
 const FUNCTION =
   /^(?:sin|cos|tan|cot|sec|csc|arc\w+|log|ln|exp|sqrt|mod|min|max|gcd|lcm|lim|det|pi|infty|inf)$/;
 /** `3 more than x`, `10 divided by 2`: the number is not the value. */
-const COMPARES = new Set('than divided multiplied'.split(' '));
+const COMPARES = new Set('than divided multiplied option choice step'.split(' '));
 const CLAUSE = new Set(
   'is are was were be than you we i it they he she must should will has have does need needs'.split(' '),
 );
@@ -165,7 +169,7 @@ function isName(text: string, plain: string, words: readonly string[]): boolean 
   const first = words[0] ?? '';
   const lower = words.map((word) => word.toLowerCase());
   const numbered = /\d/.test(plain);
-  if (numbered && (words.length > 3 || lower.some((word) => PART.has(word)))) return false;
+  if (numbered) return NUMBERED.test(text) && !lower.some((word) => PART.has(word) || isEmptyWord(word));
   if (/^(?:no|none|all|infinitely)\s/i.test(plain))
     return words.length <= 6 && !lower.some((word) => CLAUSE.has(word));
   if (words.length > 5 || STARTS_NO_NAME.test(plain.replace(/^[\s([]+/, '')) || text.includes('='))
@@ -184,7 +188,10 @@ function isEmptyWord(word: string): boolean {
 }
 
 const STARTS_NO_NAME =
-  /^(?:in|on|at|from|by|for|of|below|above|as|to|with|within|between|about|under|over|after|before|through|until|not|if|when|because|let|almost|nearly|greater|less|more|most|least|smaller|larger|bigger|how|why|who|whom|based|see|using|use|first|step|a|an \p{L}+ed)(?!\p{L})/iu;
+  /^(?:in|on|at|from|by|for|of|below|above|as|to|with|within|between|about|under|over|after|before|through|until|not|if|when|because|let|almost|nearly|greater|less|more|most|least|smaller|larger|bigger|how|why|who|whom|based|see|using|use|first|step|an? \p{L}+ed)(?!\p{L})/iu;
+/** `Apollo 11`, `July 4, 1776`, `room 101`, `minus 5`, `CO2`. */
+const NUMBERED =
+  /^[A-Z][A-Za-z\d_()^+-]*$|^(?:the\s+)?(?:(?:\p{Lu}[\p{L}.'’-]*\s+){1,3}|(?:day|room|week|year|level|grade|class|group|type|team|floor|minus|plus|negative)\s+)\d[\d,./:-]*(?:st|nd|rd|th)?(?:,?\s*\d{4})?$/u;
 /** Parts of a solution, which have numbers too: `Step 1`. */
 const PART = new Set(
   'step part problem case question line section figure equation method example note multiple least most than between from of at more less digit'.split(
@@ -197,7 +204,7 @@ const EMPTY = new Set(
     'any some every each whatever something anything either unknown unclear undetermined known shown written correct incorrect right wrong ' +
     'obvious clear clearly simple easy simplest simplified complete final likely probably definitely certain certainly sure usually possible unique ' +
     'similar close different same important interesting available here there this that these those it he she you me my your our their his her its ' +
-    'neither nor very quite pretty too rather really bit tricky straightforward reasonable consistent accurate plausible approximate exact numeric numerical ' +
+    'nothing null simpler easier harder bigger smaller larger greater longer shorter neither nor very quite pretty too rather really bit tricky straightforward reasonable consistent accurate plausible approximate exact numeric numerical ' +
     'valid logical trivial ambiguous subjective debatable complicated follows difficult hard to find number numbers integer integers value values fraction fractions decimal decimals expression formula equation equations result results ' +
     'answer answers option options choice choices letter letters statement statements form format sum difference total amount quantity question problem ' +
     'what which whose how why where below above hidden left out up can cannot could may might would shall do did not never given found let ' +
@@ -210,7 +217,7 @@ const RESULTS =
 
 /** Without Markdown, the dollar signs of mathematics and of money, closing punctuation and thousands commas. */
 export function clean(raw: string, formula = false): string | null {
-  let text = raw.replace(/\*\*|__|`/g, '').trim();
+  let text = raw.replace(/\*\*|__|==|`/g, '').trim();
   for (let before = ''; before !== text;) {
     before = text;
     text = text
@@ -225,7 +232,7 @@ export function clean(raw: string, formula = false): string | null {
     if (/[}\])]$/.test(text) && !/[{[(]/.test(text)) text = text.slice(0, -1);
     const math = /^(?:\$\$?([^$]+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\])$/s.exec(text);
     text = (math?.[1] ?? math?.[2] ?? math?.[3] ?? text).trim();
-    text = text.replace(/^\\?\$(?=[\d.,]+$)/, '');
+    text = text.replace(/^\\?\$(?=[\d.,]+$)|(?<=^[^$]*)\$$/g, '');
   }
   if (/^[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text)) text = text.replaceAll(',', '');
   return /[\p{L}\p{N}\\∞∅]/u.test(text) ? text : null;

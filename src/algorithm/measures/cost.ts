@@ -1,58 +1,70 @@
 /** What does a method cost, in tokens and in time? */
 
-/** Tokens of chats. */
-export type ChatTokens = { readonly prompt: number; readonly completion: number };
-
-/** The tokens and the time that an experiment used, from its result. */
-export type ResourcesUsed = {
-  readonly tokens: {
-    /** Tokens of the debates about training questions. */
-    readonly debate: ChatTokens;
-    /** Tokens of the debates about held-out questions. */
-    readonly evaluation: ChatTokens;
-    /** Tokens that the trainer read, counted again in every epoch. */
-    readonly fineTune: number;
-  };
-  /** Wall time of each phase, by the workflow's clock. */
-  readonly seconds: {
-    readonly debate: number;
-    readonly evaluation: number;
-    readonly fineTune: number;
-    readonly total: number;
-  };
-};
-
-export type Cost = {
-  /** Prompt tokens of training and held-out debates: the whole prompt of each request, also if a server had it in a cache. */
+/** What some work used. */
+export type Used = {
+  /** Prompt tokens: the whole prompt of each request, also if a server had it in a cache. */
   readonly tokensIn: number;
-  /** Sampled tokens of training and held-out debates. */
+  /** Sampled tokens. */
   readonly tokensOut: number;
+  /** Tokens that the trainer read, counted again in every epoch. */
   readonly tokensTrained: number;
-  /** The sum of the three. `pointsPerMillionTokens` divides by it. */
-  readonly tokens: number;
   /**
-   * The time of the phases that use the device: debates, evaluations and fine-tunes. With one GPU these are GPU-seconds; with several GPUs
-   * multiply by their number. Waiting within a phase counts.
+   * The time of the phases that use the device. With one GPU these are GPU-seconds; with several GPUs multiply by their number. Waiting
+   * within a phase counts.
    */
   readonly deviceSeconds: number;
-  /** From the first step to the last, with pauses. */
-  readonly wallSeconds: number;
 };
 
 /**
- * The cost of a method. Held-out debates count too: they are the whole cost of a method that trains nothing, and for other methods they
- * show what each later answer costs. Measuring diversity is not part of a method and does not count.
+ * The cost of a method, by one rule for all: what its training took, and what one answer takes at the end. Work that experiments of a study
+ * share is charged to each of them, as each would need it if it ran alone. Evaluations that only draw the curve are no cost, that of the base
+ * model among them, and neither is the measuring of diversity or of a majority beside the debate.
  */
-export function cost({ tokens, seconds }: ResourcesUsed): Cost {
-  const tokensIn = tokens.debate.prompt + tokens.evaluation.prompt;
-  const tokensOut = tokens.debate.completion + tokens.evaluation.completion;
+export type Cost = {
+  /** The debates about training questions and the fine-tunes, of all iterations. */
+  readonly training: Used;
+  /** One question, answered in the method's way by the agents of the last iteration. */
+  readonly answer: Used;
+  /** All tokens of the training and of answering each held-out question once: what an accuracy has been bought for. */
+  readonly tokens: number;
+};
+
+/**
+ * @param training by iteration
+ * @param answering the held-out questions after the last iteration
+ * @param questions how many these are
+ */
+export function cost(training: readonly Used[], answering: Used, questions: number): Cost {
+  const trained = training.reduce(plus, noWork);
   return {
-    tokensIn,
-    tokensOut,
-    tokensTrained: tokens.fineTune,
-    tokens: tokensIn + tokensOut + tokens.fineTune,
-    deviceSeconds: seconds.debate + seconds.evaluation + seconds.fineTune,
-    wallSeconds: seconds.total,
+    training: trained,
+    answer: times(answering, 1 / questions),
+    tokens: tokensOf(trained) + tokensOf(answering),
+  };
+}
+
+export function tokensOf({ tokensIn, tokensOut, tokensTrained }: Used): number {
+  return tokensIn + tokensOut + tokensTrained;
+}
+
+export const noWork: Used = { tokensIn: 0, tokensOut: 0, tokensTrained: 0, deviceSeconds: 0 };
+
+export function plus(a: Used, b: Used): Used {
+  return {
+    tokensIn: a.tokensIn + b.tokensIn,
+    tokensOut: a.tokensOut + b.tokensOut,
+    tokensTrained: a.tokensTrained + b.tokensTrained,
+    deviceSeconds: a.deviceSeconds + b.deviceSeconds,
+  };
+}
+
+/** A multiple or a part, e.g. the share of one of several answers. */
+export function times(used: Used, factor: number): Used {
+  return {
+    tokensIn: used.tokensIn * factor,
+    tokensOut: used.tokensOut * factor,
+    tokensTrained: used.tokensTrained * factor,
+    deviceSeconds: used.deviceSeconds * factor,
   };
 }
 
@@ -60,7 +72,7 @@ export function cost({ tokens, seconds }: ResourcesUsed): Cost {
  * Percentage points of accuracy gained over the base model for each million tokens; negative for a loss. Null when no tokens were used.
  *
  * @param accuracy 0..1, like `base`
- * @param tokens `Cost.tokens` of the method. It includes the evaluation of the base model only if the method needed it.
+ * @param tokens `Cost.tokens` of the method
  */
 export function pointsPerMillionTokens(accuracy: number, base: number, tokens: number): number | null {
   return tokens === 0 ? null : (100 * (accuracy - base)) / (tokens / 1_000_000);

@@ -8,6 +8,7 @@ import {
   passAtK,
   roundsOf,
 } from './answers.ts';
+import { type ErrorsInCommon, errorsInCommon } from './errors-in-common.ts';
 import { conformity, flips } from './flips.ts';
 import { type Ratio, ratioOverQuestions, type RatioOverQuestions } from './ratio.ts';
 
@@ -26,6 +27,9 @@ export type DebateMeasures = {
   /** pass@k and maj@k of the first answers, by k, 1..N. */
   readonly passAtK: readonly (Ratio | null)[];
   readonly majAtK: readonly (Ratio | null)[];
+  /** pass@N less maj@N: the share of questions that some agent gets right and the vote does not. A perfect choice could gain that much. */
+  readonly oracleGap: Ratio | null;
+  readonly errors: ErrorsInCommon;
 };
 
 /** How agents changed their answers of the round before. */
@@ -54,6 +58,8 @@ export function debateMeasures() {
   const distinct: RatioOverQuestions[] = [];
   const pass: RatioOverQuestions[] = [];
   const majority: RatioOverQuestions[] = [];
+  const oracleGap = ratioOverQuestions();
+  const errors = errorsInCommon();
   const changes: ReturnType<typeof roundChanges>[] = [];
 
   return {
@@ -73,11 +79,13 @@ export function debateMeasures() {
       }
       const firsts = classesInRound(answers, 1);
       const right = answers.right.map(([first = false]) => first);
+      const rightCount = right.filter(Boolean).length;
       for (let k = 1; k <= firsts.length; k++) {
-        const rightCount = right.filter(Boolean).length;
         at(pass, k - 1, ratioOverQuestions).add(question, passAtK(firsts.length, rightCount, k), 1);
         at(majority, k - 1, ratioOverQuestions).add(question, majAtK(firsts, right, k), 1);
       }
+      oracleGap.add(question, Number(rightCount > 0) - majAtK(firsts, right, firsts.length), 1);
+      errors.add(question, answers);
     },
     result(): DebateMeasures {
       return {
@@ -88,6 +96,8 @@ export function debateMeasures() {
         changes: changes.map((each) => each.result()),
         passAtK: pass.map((each) => each.result()),
         majAtK: majority.map((each) => each.result()),
+        oracleGap: oracleGap.result(),
+        errors: errors.result(),
       };
     },
   };

@@ -176,11 +176,25 @@ const dimensions = 1024;
  * with the paper's, whose encoder is T5-3B.
  */
 export function ngramEmbedding(text: string): Float64Array {
+  const slices = ngramEmbeddingInSlices(text);
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done) return value;
+  }
+}
+
+/** N-grams that are counted between two pauses: some ten milliseconds. */
+const slice = 20_000;
+
+/** `ngramEmbedding` in slices, between which a caller may do other work: a text of a megabyte takes a second or more. */
+export function* ngramEmbeddingInSlices(text: string): Generator<undefined, Float64Array> {
   const counts = new Map<string, number>();
   const characters = Array.from(text.normalize('NFC').toLowerCase().trim().replace(/\s+/g, ' '));
   for (let size = 1; size <= 3; size++) {
     for (let start = 0; start + size <= characters.length; start++) {
-      const gram = characters.slice(start, start + size).join('');
+      if (start % slice === slice - 1) yield;
+      let gram = '';
+      for (let at = start; at < start + size; at++) gram += characters[at] ?? '';
       counts.set(gram, (counts.get(gram) ?? 0) + 1);
     }
   }

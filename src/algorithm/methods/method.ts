@@ -1,7 +1,7 @@
 /** What makes a method? */
 import type { Role } from '../agents.ts';
 import type { Dataset } from '../dataset.ts';
-import type { CriticSettings } from '../imitation-datasets.ts';
+import type { DatasetSettings } from '../imitation-datasets.ts';
 import type { Match } from '../labelled-debate.ts';
 import type { Stance } from '../prompts.ts';
 
@@ -49,7 +49,7 @@ export type Learning = {
   readonly datasets: (
     agents: readonly number[],
     debates: readonly Match[],
-    settings: CriticSettings,
+    settings: DatasetSettings,
   ) => Readonly<Record<string, Dataset>>;
 };
 

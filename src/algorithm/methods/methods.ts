@@ -40,7 +40,7 @@ export const majorityFt: Method = {
   learning: {
     models: 'all agents',
     conversation: 'debate',
-    datasets: (agents, debates) => ({ generation: generationDataset(agents, debates) }),
+    datasets: (agents, debates, settings) => ({ generation: generationDataset(agents, debates, settings) }),
   },
 };
 
@@ -69,7 +69,7 @@ export const multiagentFt = {
     models: 'each agent',
     conversation: 'debate',
     datasets: (agents, debates, settings) => ({
-      generation: generationDataset(agents, debates),
+      generation: generationDataset(agents, debates, settings),
       critic: criticDataset(agents, debates, settings),
     }),
   },
@@ -83,7 +83,7 @@ export const noCritic: Method = {
   learning: {
     models: 'each agent',
     conversation: 'debate',
-    datasets: (agents, debates) => ({ generation: generationDataset(agents, debates) }),
+    datasets: (agents, debates, settings) => ({ generation: generationDataset(agents, debates, settings) }),
   },
 };
 
@@ -112,7 +112,7 @@ export const singleAgentNoDebate: Method = {
   learning: {
     models: 'all agents',
     conversation: 'debate',
-    datasets: (_, debates) => ({ generation: generationDataset([1], debates) }),
+    datasets: (_, debates, settings) => ({ generation: generationDataset([1], debates, settings) }),
   },
 };
 

@@ -6,8 +6,12 @@ import { UsageError } from '../errors.ts';
 /** `colloquy grade` */
 export const grade = command(
   'grade',
-  'judge answers: JSON lines {gold, answer} on stdin, the same with "equal" on stdout',
-  [`echo '{"gold": "1/2", "answer": "0.5"}' | colloquy grade`, 'colloquy grade < pairs.jsonl > graded.jsonl'],
+  'judge answers: JSON lines {gold, answer} or {gold, response} on stdin, the same with "equal" (and the "answer" of a response) on stdout',
+  [
+    `echo '{"gold": "1/2", "answer": "0.5"}' | colloquy grade`,
+    `echo '{"gold": "21", "response": "So the answer is 21."}' | colloquy grade`,
+    'colloquy grade < pairs.jsonl > graded.jsonl',
+  ],
 ).action(async () => {
   if (process.stdin.isTTY) throw new UsageError('There is nothing on stdin.', 'grade');
   const grader = createGrader();

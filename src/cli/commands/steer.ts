@@ -1,7 +1,11 @@
 /** The commands that steer a running experiment: each sends one update to its workflow. */
 import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { changeableSettings } from '../../algorithm/changeable.ts';
+import { settingsOf } from '../../config/load.ts';
+import type { ConfigChange } from '../../store/records/config-changes.ts';
 import {
   abortUpdate,
+  changeUpdate,
   pauseUpdate,
   type Progress,
   resumeUpdate,
@@ -72,6 +76,33 @@ export const setIterations = steeringCommand(
       done: () => `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'} in all`,
     }),
   );
+
+/** `colloquy change NAME key=value ...` */
+export const change = steeringCommand(
+  'change',
+  'change settings of a running experiment that no finished work depends on',
+  [
+    'colloquy change demo fine_tune.learning_rate=1e-4',
+    'colloquy change demo fine_tune.per_device_train_batch_size=2 fine_tune.gradient_checkpointing=true',
+    'colloquy retry demo       # if it waits',
+    `Changeable are ${Object.keys(changeableSettings).join(', ')}, and what is below them.`,
+  ],
+)
+  .argument('<settings...>', 'as key=value')
+  .action((name, settings, { json }) =>
+    steer(name, json, {
+      update: (handle) => handle.executeUpdate(changeUpdate, { args: [settingsOf(settings)] }),
+      done: ({ state, changes = [] }: Progress & { readonly changes?: readonly ConfigChange[] }) =>
+        [
+          ...(changes.length === 0 ? ['it has these settings already'] : changes.map(changeText)),
+          ...(state === 'parked' ? [`to try again: colloquy retry ${name}`] : []),
+        ].join('; '),
+    }),
+  );
+
+function changeText({ path, before, after, fromIteration }: ConfigChange): string {
+  return `${path} is ${JSON.stringify(after)} (was ${JSON.stringify(before)}) from iteration ${fromIteration} on`;
+}
 
 function steeringCommand(name: string, description: string, examples: readonly string[]) {
   return command(name, description, examples)

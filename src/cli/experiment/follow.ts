@@ -6,7 +6,8 @@ import { terminalSafe } from '../../text/terminal-safe.ts';
 import { isThere } from '../../store/blobs.ts';
 import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import type { Waiting } from '../../workflows/progress.ts';
+import type { Progress } from '../../workflows/progress.ts';
+import { type Note, waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
@@ -18,7 +19,7 @@ import { readSnapshot } from './snapshot.ts';
 export type Ending =
   | { readonly kind: 'finished'; readonly result: ExperimentResult }
   | Failed
-  | { readonly kind: 'parked'; readonly waiting: readonly Waiting[] }
+  | { readonly kind: 'parked'; readonly progress: Progress }
   /** The signal was aborted; the experiment goes on. */
   | { readonly kind: 'detached' };
 
@@ -47,7 +48,7 @@ export async function followExperiment(
       const { status, progress } = snapshot;
       display.show(snapshot);
       if (hasEnded(status)) return endingOf(temporal, name);
-      if (progress?.state === 'parked') return { kind: 'parked', waiting: progress.waiting };
+      if (progress?.state === 'parked') return { kind: 'parked', progress };
       readsWithoutWorker = progress === null ? readsWithoutWorker + 1 : 0;
       if (hintWorker && readsWithoutWorker === 3 && !(await hasWorker(temporal))) display.say(noWorkerHint);
     }
@@ -87,12 +88,9 @@ export async function printEnding(
       else await printResult(ending.result);
       return exitCodes.ok;
     case 'parked':
-      if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
-      console.error(`${name} waits for you:`);
-      for (const { step, reason } of ending.waiting) console.error(`  ${step}: ${terminalSafe(reason)}`);
-      console.error(
-        `When that is put right:  colloquy retry ${name}   (or give up:  colloquy abort ${name})`,
-      );
+      if (json) printJson({ name, state: 'parked', waiting: ending.progress.waiting });
+      console.error(`${name} waits for you.`);
+      for (const note of waitingNotes(ending.progress)) console.error(`\n${noteText(note)}`);
       return exitCodes.waitsForPerson;
     case 'failed':
       return printFailure(ending, { name, json, comeBack });
@@ -103,6 +101,15 @@ export async function printEnding(
       console.error(`To stop it for a while:  colloquy pause ${name}`);
       return exitCodes.interrupted;
   }
+}
+
+/** A note as text for a terminal. */
+export function noteText({ says, quoted, commands }: Note): string {
+  return [
+    says,
+    ...(quoted === undefined ? [] : quoted.split('\n').map((line) => `  | ${line}`)),
+    ...(commands ?? []).map((line) => `  ${line}`),
+  ].join('\n');
 }
 
 /** Prints why an experiment or a study failed and how to go on; returns the matching exit code. */

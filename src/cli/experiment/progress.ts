@@ -1,6 +1,6 @@
 /** How far a running experiment is, steps in flight included, and what is new about it. */
 import { evaluationName, percent } from '../../text/figures.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { shellWord, terminalSafe } from '../../text/terminal-safe.ts';
 import { phaseName } from '../../workflows/progress-table.ts';
 import { type Loss, type Progress, secondsWorked } from '../../workflows/progress.ts';
 import type { Heartbeat, PendingActivity, Snapshot } from './snapshot.ts';
@@ -62,7 +62,7 @@ export function fineTuneText(heartbeat: Extract<Heartbeat, { step: number }>): s
  * Finds what deserves a line of its own in one snapshot after another, each thing once: evaluations, steps that had to be tried
  * again, warnings, a pause. A snapshot without progress, because no worker answered, changes nothing.
  */
-export function createNews(): (snapshot: Snapshot) => string[] {
+export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>) => string[] {
   const reported = new Set<string>();
   let wasPaused = false;
   const isNew = (key: string): boolean => !reported.has(key) && reported.add(key).has(key);
@@ -88,6 +88,12 @@ export function createNews(): (snapshot: Snapshot) => string[] {
           `${id}: attempt ${attempt}, because: ${terminalSafe(firstLine(lastFailure ?? 'the worker went away'))}`,
       ),
       ...warned.map(({ says }) => `Warning: ${terminalSafe(says)}`),
+      ...pending
+        .filter(({ id, pausedBy }) => pausedBy !== undefined && isNew(`${id} is paused`))
+        .map(
+          ({ id, pausedBy }) =>
+            `${id} was paused by ${pausedBy}. It waits for: ${unpauseCommand(progress?.experiment ?? 'NAME', id)}`,
+        ),
       ...(pausedNow ? [`Paused. To go on: colloquy resume ${progress.experiment}`] : []),
     ];
   };
@@ -95,4 +101,9 @@ export function createNews(): (snapshot: Snapshot) => string[] {
 
 function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
+}
+
+/** What lets a step go on that an operator has paused. */
+export function unpauseCommand(experiment: string, id: string): string {
+  return `temporal activity unpause -w ${shellWord(experiment)} -a ${shellWord(id)}`;
 }

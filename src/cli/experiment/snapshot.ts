@@ -5,7 +5,8 @@ import { terminalSafe } from '../../text/terminal-safe.ts';
 import { type Progress, type ProgressAnswer, progressQuery } from '../../workflows/progress.ts';
 import { timeoutText } from '../../workflows/failures.ts';
 import type { Temporal } from '../server/connect.ts';
-import { describe } from '../server/workflow.ts';
+import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
+import { describe, type Queues } from '../server/workflow.ts';
 
 /** The state of an experiment at one moment. */
 export type Snapshot = {
@@ -14,6 +15,7 @@ export type Snapshot = {
   readonly progress: Progress | null;
   readonly pending: readonly PendingActivity[];
   readonly startedAt: Date;
+  readonly queues: Queues;
 };
 
 /** A step in flight. */
@@ -27,6 +29,8 @@ export type PendingActivity = {
   /** Set while the step waits for its next attempt. */
   readonly nextAttemptAt: Date | undefined;
   readonly heartbeat: Heartbeat | undefined;
+  /** Who paused it and why, safe to print, when an operator has paused it (`temporal activity pause`). */
+  readonly pausedBy?: string;
 };
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
@@ -44,6 +48,12 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
     status: description.status.name,
     progress,
     startedAt: description.startTime,
+    queues: {
+      workflow: description.taskQueue,
+      steps: (description.raw.pendingActivities ?? []).flatMap(({ state, activityType }) =>
+        state === scheduled ? (queueOf.get(activityType?.name ?? '') ?? taskQueues.control) : [],
+      ),
+    },
     pending: (description.raw.pendingActivities ?? []).map((activity) => ({
       id: activity.activityId ?? '',
       words: progress?.steps.find(({ id }) => id === activity.activityId)?.words ?? activity.activityId ?? '',
@@ -51,8 +61,29 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
       lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
       nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
       heartbeat: heartbeatOf(activity.heartbeatDetails?.payloads?.[0]),
+      ...(activity.paused === true ? { pausedBy: operatorOf(activity.pauseInfo) } : {}),
     })),
   };
+}
+
+/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED */
+const scheduled = 1;
+
+/** By activity; the server of today does not tell it. All others are on the control queue. */
+const queueOf: ReadonlyMap<string, TaskQueue> = new Map([
+  ['debate', taskQueues.debate],
+  ['measureDiversity', taskQueues.debate],
+  ['fineTune', taskQueues.gpu],
+  ['remakeModel', taskQueues.gpu],
+]);
+
+type PauseRecord = {
+  readonly manual?: { readonly identity?: string | null; readonly reason?: string | null } | null;
+};
+
+function operatorOf(pause: PauseRecord | null | undefined): string {
+  const { identity, reason } = pause?.manual ?? {};
+  return terminalSafe(`${identity || 'an operator'}${reason ? `: ${reason}` : ''}`);
 }
 
 /** The experiment's answer to the query for its progress; null when no worker answers within 3 s. */

@@ -1,9 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { z } from 'zod';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { experimentDifference, type Difference } from '../../config/resolve.ts';
-import { ArtifactDamaged } from '../../store/errors.ts';
-import { readDocument } from '../../store/files/documents.ts';
+import { changeHoldsFrom } from '../../algorithm/changeable.ts';
+import type { Difference } from '../../config/resolve.ts';
+import { isThere } from '../../store/blobs.ts';
+import { differenceFromBegun } from '../../store/records/config-changes.ts';
 import { type ExperimentResult, findFinished } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
@@ -29,8 +29,8 @@ export type Start =
  */
 export async function startExperiment(temporal: Temporal, experiment: Experiment): Promise<Start> {
   const { name, input } = experiment;
-  const stored = await storedConfig(name);
-  const differences = differencesFrom(stored, experiment);
+  const files = experimentFiles(openStore(), name);
+  const differences = await differenceFromBegun(files, experiment.config);
   const status = (await findWorkflow(temporal, name, 'experiment'))?.status.name;
   const running = status === 'RUNNING' || status === 'PAUSED';
   if (running) {
@@ -41,6 +41,7 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
   if (!onlyMoreIterations(differences)) throw new ExperimentHasOtherConfig(name, differences, running);
   const result = await finishedResult(experiment);
   if (result !== null) return { kind: 'finished', result };
+  const begun = await isThere(files.config);
 
   try {
     await temporal.client.workflow.start('experiment', {
@@ -58,13 +59,14 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     return { kind: 'attached' };
   }
-  return { kind: stored === null ? 'started' : 'continued' };
+  return { kind: begun ? 'continued' : 'started' };
 }
 
 /** The result of an experiment that this store has finished with this config and at least as many iterations; null otherwise. */
 export async function finishedResult(experiment: Experiment): Promise<ExperimentResult | null> {
   const { name, config } = experiment;
-  if (!onlyMoreIterations(differencesFrom(await storedConfig(name), experiment))) return null;
+  const files = experimentFiles(openStore(), name);
+  if (!onlyMoreIterations(await differenceFromBegun(files, config))) return null;
   const result = await findFinished(openStore(), name, config);
   // A night has finished only when its series has recorded it.
   return config.carry_over !== undefined && result?.night === undefined ? null : result;
@@ -78,37 +80,33 @@ export class ExperimentHasOtherConfig extends ColloquyError {
 
   constructor(experiment: string, differences: readonly Difference[], running: boolean) {
     const lines = differences.map((each) => `  ${differenceText(each)}`);
-    const iterations = differences.find(({ path }) => path === 'iterations');
     super(
       `The experiment "${experiment}" ${running ? 'is running' : 'was begun'} with another config:\n${lines.join('\n')}\n` +
-        (running && iterations !== undefined
-          ? `Only the number of iterations can be changed now: colloquy set-iterations ${experiment} ${JSON.stringify(iterations.after)}\n`
-          : '') +
+        changesText(experiment, differences, running) +
         `Give this one another name (name=…)${running ? '' : `, or remove ${openStore().experiment(experiment).where} to start afresh`}.`,
     );
   }
 }
 
+/** The differences that a running experiment may be changed in, as commands. */
+function changesText(experiment: string, differences: readonly Difference[], running: boolean): string {
+  const name = shellWord(experiment);
+  const commands = differences.flatMap(({ path, after }) => {
+    if (path === 'iterations')
+      return running ? [`colloquy set-iterations ${name} ${JSON.stringify(after)}`] : [];
+    if (changeHoldsFrom(path, { iteration: 1, phase: 'debating' }) === null) return [];
+    return [`colloquy change ${name} ${shellWord(`${path}=${JSON.stringify(after)}`)}`];
+  });
+  if (commands.length === 0) return '';
+  const when = running
+    ? 'While it runs, these change it'
+    : 'Start it with its own config; then these change it';
+  return `${when}:\n${commands.map((command) => `  ${command}`).join('\n')}\n`;
+}
+
 /** `seed: 0 there, 7 here` */
 export function differenceText({ path, before, after }: Difference): string {
   return `${path}: ${JSON.stringify(before)} there, ${JSON.stringify(after)} here`;
-}
-
-/**
- * The config with which this store's experiment was begun; null when there is none: its worker may keep its files elsewhere. A damaged
- * one counts as missing, because the experiment's next run moves it aside, reports it and writes it again.
- */
-async function storedConfig(name: string): Promise<unknown> {
-  try {
-    return await readDocument(experimentFiles(openStore(), name).config, z.unknown());
-  } catch (error) {
-    if (error instanceof ArtifactDamaged) return null;
-    throw error;
-  }
-}
-
-function differencesFrom(stored: unknown, { config }: Experiment): Difference[] {
-  return stored === null ? [] : experimentDifference(stored, config);
 }
 
 /** More iterations of the same experiment are not another config. */

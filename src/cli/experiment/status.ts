@@ -1,15 +1,16 @@
+import { splitPlace } from '../../text/request-place.ts';
 import { duration } from '../../text/figures.ts';
 import { resultTable } from '../result-table.ts';
 import { warningsText } from '../warnings-text.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
-import { type Note, stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
+import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import type { Temporal } from '../server/connect.ts';
-import { hasWorker, noWorkerHint } from '../server/workflow.ts';
+import { unservedQueues } from '../server/workflow.ts';
 import { colours, printJson, wantsColours } from '../terminal.ts';
-import { endingOf } from './follow.ts';
-import { fineTuneText, liveProgress } from './progress.ts';
+import { endingOf, noteText } from './follow.ts';
+import { fineTuneText, liveProgress, unpauseCommand } from './progress.ts';
 import { type PendingActivity, readSnapshot, type Snapshot } from './snapshot.ts';
 
 /** Prints the state of an experiment; returns the matching exit code. @throws ExperimentNotFound */
@@ -26,10 +27,12 @@ export async function printExperimentStatus(
   else {
     printSnapshot(name, snapshot);
     if (failure !== undefined) console.log(failureLine(failure));
-    if (progress === null && !(await hasWorker(temporal))) console.log(noWorkerHint);
+    if (status === 'RUNNING')
+      for (const hint of await unservedQueues(temporal, name, snapshot.queues)) console.log(`\n${hint}`);
   }
-  const parked = status === 'RUNNING' && progress?.state === 'parked';
-  return parked ? exitCodes.waitsForPerson : exitCodes.ok;
+  const paused = snapshot.pending.some(({ pausedBy }) => pausedBy !== undefined);
+  const waits = status === 'RUNNING' && (progress?.state === 'parked' || paused);
+  return waits ? exitCodes.waitsForPerson : exitCodes.ok;
 }
 
 function endedWithoutResult({ status }: Snapshot): boolean {
@@ -62,26 +65,48 @@ function printSnapshot(name: string, snapshot: Snapshot): void {
  * @param now milliseconds
  */
 export function statusText(
-  snapshot: Snapshot & { readonly progress: NonNullable<Snapshot['progress']> },
+  snapshot: Pick<Snapshot, 'pending'> & { readonly progress: NonNullable<Snapshot['progress']> },
   { now, colours }: { now: number; colours: boolean },
 ): string {
   const progress = liveProgress(snapshot.progress, snapshot.pending, now);
-  const rows = Object.entries(progressTable(progress));
+  const paused = snapshot.pending.filter(({ pausedBy }) => pausedBy !== undefined);
+  const rows = Object.entries({ ...progressTable(progress), ...pausedRows(progress.experiment, paused) });
   const width = Math.max(...rows.map(([what]) => what.length));
   return [
     rows.map(([what, text]) => `  ${what.padEnd(width)}  ${text}`).join('\n'),
     ...waitingNotes(progress).map(noteText),
-    ...inFlightText(snapshot.pending, now),
+    ...(paused.length === 0 ? [] : [pausedText(progress.experiment, paused)]),
+    ...inFlightText(
+      snapshot.pending.filter((step) => !paused.includes(step)),
+      now,
+    ),
     ...warningsText(progress.warnings),
     ...(progress.evaluations.length > 0 ? [resultTable(progress.evaluations, { colours })] : []),
   ].join('\n\n');
 }
 
-function noteText({ says, quoted, commands }: Note): string {
+/** Temporal does not tell a workflow that one of its activities is paused: only the server knows it. */
+function pausedRows(experiment: string, paused: readonly PendingActivity[]): Record<string, string> {
+  const [first] = paused;
+  if (first === undefined) return {};
+  const steps = paused.length === 1 ? 'a step is' : `${paused.length} steps are`;
+  return {
+    'waits for a person': `yes: ${steps} paused by an operator`,
+    'what to do': unpauseCommand(experiment, first.id),
+  };
+}
+
+function pausedText(experiment: string, paused: readonly PendingActivity[]): string {
+  const lines = paused
+    .slice(0, mostSteps)
+    .flatMap((step) => [
+      `${stepText(step)}, by ${step.pausedBy}`,
+      `  ${unpauseCommand(experiment, step.id)}`,
+    ]);
+  const more = paused.length > mostSteps ? [`and ${paused.length - mostSteps} more`] : [];
   return [
-    says,
-    ...(quoted === undefined ? [] : quoted.split('\n').map((line) => `  | ${line}`)),
-    ...(commands ?? []).map((line) => `  ${line}`),
+    'Paused by an operator. The command lets each go on:',
+    ...[...lines, ...more].map((line) => `  ${line}`),
   ].join('\n');
 }
 
@@ -89,12 +114,14 @@ function noteText({ says, quoted, commands }: Note): string {
 function inFlightText(pending: readonly PendingActivity[], now: number): string[] {
   if (pending.length === 0) return [];
   const failing = pending.filter(({ attempt }) => attempt > 1);
-  const reasons = [...new Set(failing.map(({ lastFailure }) => lastFailure))];
+  // Each names its own request behind the reason, which they may share.
+  const causeOf = ({ lastFailure }: PendingActivity): string => splitPlace(lastFailure ?? '').cause;
+  const reasons = [...new Set(failing.map(causeOf))];
   const healthy = pending.filter(({ attempt }) => attempt === 1);
   const lines = [
     ...reasons.map((reason) =>
       failingText(
-        failing.filter(({ lastFailure }) => lastFailure === reason),
+        failing.filter((each) => causeOf(each) === reason),
         now,
       ),
     ),

@@ -6,6 +6,7 @@ import {
   WorkflowFailedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import { shellWord } from '../../text/terminal-safe.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Temporal } from './connect.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
@@ -114,12 +115,50 @@ export class NoWorker extends ColloquyError {
 /** What to do when no worker runs. */
 export const noWorkerHint = `No worker serves the task queue "${taskQueues.control}". Start one in another terminal:  npx colloquy worker`;
 
-/** Whether a worker has asked for workflow tasks in the last 70 seconds. Its long poll lasts a minute, so a worker killed just now still counts. */
-export async function hasWorker({ client, namespace }: Temporal): Promise<boolean> {
+/** Whether a worker has lately asked for the workflow tasks of a queue. */
+export async function hasWorker(temporal: Temporal, queue: string = taskQueues.control): Promise<boolean> {
+  return isServed(temporal, queue, 'workflow');
+}
+
+/** Of temporal.api.enums.v1.TaskQueueType. */
+const kinds = { workflow: 1, activity: 2 } as const;
+
+/** Whether a worker has asked for tasks in the last 70 seconds. Its long poll lasts a minute, so a worker killed just now still counts. */
+async function isServed(
+  { client, namespace }: Temporal,
+  queue: string,
+  kind: keyof typeof kinds,
+): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,
-    taskQueue: { name: taskQueues.control },
+    taskQueue: { name: queue },
+    taskQueueType: kinds[kind],
   });
   const lately = Date.now() / 1000 - 70;
   return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > lately);
+}
+
+/** What a workflow waits for: the queue that it was started on, and those of its steps that no worker has begun. */
+export type Queues = { readonly workflow: string; readonly steps: readonly string[] };
+
+/** A sentence, with what to do, for each queue that a workflow waits for and that no worker serves. */
+export async function unservedQueues(temporal: Temporal, name: string, queues: Queues): Promise<string[]> {
+  const { workflow, steps } = queues;
+  const hints: string[] = [];
+  if (!(await isServed(temporal, workflow, 'workflow')))
+    hints.push(workflow === taskQueues.control ? noWorkerHint : startedElsewhere(name, workflow));
+  for (const queue of new Set(steps)) {
+    if (!(await isServed(temporal, queue, 'activity')))
+      hints.push(
+        `Steps wait on the task queue "${queue}", which no worker serves. Start one in another terminal:  npx colloquy worker --queues ${queue}`,
+      );
+  }
+  return hints;
+}
+
+function startedElsewhere(name: string, queue: string): string {
+  return (
+    `${name} was started on the task queue "${queue}", which no worker serves: Colloquy's workers serve "${taskQueues.control}". ` +
+    `End it, and start it there:  temporal workflow terminate -w ${shellWord(name)}`
+  );
 }

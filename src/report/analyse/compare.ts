@@ -2,7 +2,7 @@ import { setImmediate as otherWork } from 'node:timers/promises';
 import { comparePaired, type PairedDifference, type ScorePair } from '../../algorithm/measures/comparison.ts';
 import { holm } from '../../algorithm/measures/tests.ts';
 import type { Scores } from '../read/scores.ts';
-import type { ContenderKey, CurvePoint, ScoredContender } from './contenders.ts';
+import type { ContenderKey, ScoredContender } from './contenders.ts';
 
 /**
  * How much one set of scores is above another on the units that both have: positive when the first is better. A unit is a question of one
@@ -33,7 +33,7 @@ export type ContenderComparison = PairedDifference & {
 type Uncorrected = Omit<ContenderComparison, 'adjusted'>;
 
 /**
- * Compares the reference with each other contender of a setting, at both moments, or at the first alone where the two are the same.
+ * Compares the reference with each other method of a setting (votes of trained agents stand beside their own debates), at both moments, or at the first alone where the two are the same.
  * Yields to other work of this process between comparisons, so that heartbeats go out.
  */
 export async function compareAll(
@@ -45,7 +45,7 @@ export async function compareAll(
   if (own === undefined) return [];
   const found: Uncorrected[] = [];
   for (const other of all) {
-    if (other.key === reference) continue;
+    if (other.key === reference || other.votesOf !== null) continue;
     for (const { moment, iterations } of moments(own, other)) {
       await otherWork();
       const scores = { own: own.scores[iterations.reference], other: other.scores[iterations.other] };
@@ -78,37 +78,4 @@ function moments(own: ScoredContender, other: ScoredContender) {
   if (!own.learns && !other.learns) return [{ moment: 'first' as const, iterations: at(0) }];
   const first = { moment: 'first' as const, iterations: at(Math.min(1, last)) };
   return last > 1 ? [first, { moment: 'last' as const, iterations: at(last) }] : [first];
-}
-
-/** Whether a method's gains last over the iterations. */
-export type Endurance = {
-  /** The iteration of the highest accuracy, without the base model; the first of equal ones. */
-  readonly best: number;
-  /** The last iteration against the first, on the same questions; null when there is only one. */
-  readonly change: PairedDifference | null;
-  /** Whether the interval of the change is above 0, below 0, or contains it. */
-  readonly verdict: 'rose' | 'fell' | 'neither' | 'one iteration';
-};
-
-/** Null for a contender that learns nothing, or was never trained. */
-export function endurance(
-  { learns, scores }: ScoredContender,
-  points: readonly CurvePoint[],
-): Endurance | null {
-  const trained = points.slice(1);
-  const best = trained.reduce<CurvePoint | undefined>(
-    (top, point) => (top === undefined || point.accuracy > top.accuracy ? point : top),
-    undefined,
-  );
-  const [, first] = scores;
-  const last = scores.at(-1);
-  if (!learns || best === undefined || first === undefined || last === undefined) return null;
-  const change = trained.length < 2 ? null : compare(last, first);
-  return { best: best.iteration, change, verdict: verdictOn(change) };
-}
-
-function verdictOn(change: PairedDifference | null): Endurance['verdict'] {
-  if (change === null) return 'one iteration';
-  if (change.low > 0) return 'rose';
-  return change.high < 0 ? 'fell' : 'neither';
 }

@@ -4,8 +4,19 @@ import { type MethodName, methodNames, methods } from '../../algorithm/methods/m
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { Scores, SeedScore } from '../read/scores.ts';
 
-/** A method, or the majority at equal tokens, which is measured with the debate. */
-export type ContenderKey = MethodName | 'majority-at-equal-tokens';
+/**
+ * A method; the majority at equal tokens of the base model, which is measured with the debate; or a vote of a method's trained agents instead
+ * of their own way of answering.
+ */
+export type ContenderKey = MethodName | 'majority-at-equal-tokens' | VoteKey;
+
+/** The vote over the first answers of a method's agents, and that over as many first answers as cost the tokens of their debate. */
+export type VoteKey = `${MethodName}:${'first-vote' | 'equal-tokens'}`;
+
+/** The rows of a method in a table: its own figure, then the votes of its agents. */
+export function rowsOfMethod(method: MethodName): readonly ContenderKey[] {
+  return [method, `${method}:first-vote`, `${method}:equal-tokens`];
+}
 
 /** What is compared in a setting: the scores of a method after each iteration, its seeds pooled. */
 export type ScoredContender = {
@@ -13,6 +24,8 @@ export type ScoredContender = {
   readonly title: string;
   /** Whether iterations change it; a contender that learns nothing has iteration 0 alone. */
   readonly learns: boolean;
+  /** The method whose trained agents vote; null for a method's own way of answering. */
+  readonly votesOf: MethodName | null;
   readonly seeds: readonly number[];
   /** By iteration, as far as all seeds have got. */
   readonly scores: readonly Scores[];
@@ -24,7 +37,7 @@ export function contenders(experiments: readonly MeasuredExperiment[]): ScoredCo
     const own = experiments.filter((each) => each.method === method);
     if (own.length === 0) return [];
     const votes = method === 'debate' ? majorityAtEqualTokens(own) : [];
-    return [...votes, contender(method, own)];
+    return [...votes, contender(method, own), ...votesOfTrained(method, own)];
   });
 }
 
@@ -41,6 +54,7 @@ function contender(method: MethodName, experiments: readonly MeasuredExperiment[
     key: method,
     title,
     learns,
+    votesOf: null,
     seeds: experiments.map(({ seed }) => seed),
     scores: Array.from({ length: common }, (_, iteration) =>
       pooled(experiments.map(({ iterations }) => iterations[iteration]?.scores)),
@@ -57,9 +71,44 @@ function majorityAtEqualTokens(debates: readonly MeasuredExperiment[]): ScoredCo
       key: 'majority-at-equal-tokens',
       title: `Majority at equal tokens (of ${range([...counts])})`,
       learns: false,
+      votesOf: null,
       seeds: beside.map(({ seed }) => seed),
       scores: [pooled(beside.map(({ iterations }) => iterations[0]?.votes?.scores))],
     },
+  ];
+}
+
+/** How trained agents vote on their first answers, after each iteration. None for a method that learns nothing. */
+function votesOfTrained(method: MethodName, experiments: readonly MeasuredExperiment[]): ScoredContender[] {
+  const { title, learning, answer } = methods[method];
+  if (learning === undefined) return [];
+  const iterations = Array.from({ length: commonIterations(experiments) }, (_, iteration) =>
+    experiments.flatMap((each) => each.iterations[iteration] ?? []),
+  );
+  const common = { learns: true, votesOf: method, seeds: experiments.map(({ seed }) => seed) };
+  const counts = iterations.slice(1).flatMap((seeds) => seeds.flatMap(({ votes }) => votes?.count ?? []));
+  return [
+    // A method that answers by majority has this figure already.
+    ...(answer === 'majority'
+      ? []
+      : [
+          {
+            ...common,
+            key: `${method}:first-vote` as const,
+            title: `${title}: vote over first answers`,
+            scores: iterations.map((seeds) => pooled(seeds.map(({ firstVote }) => firstVote))),
+          },
+        ]),
+    ...(counts.length === 0
+      ? []
+      : [
+          {
+            ...common,
+            key: `${method}:equal-tokens` as const,
+            title: `${title}: majority at equal tokens (of ${range(counts)})`,
+            scores: iterations.map((seeds) => pooled(seeds.map(({ votes }) => votes?.scores))),
+          },
+        ]),
   ];
 }
 

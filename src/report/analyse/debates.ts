@@ -1,4 +1,5 @@
 import { debateMeasures, type RoundChange } from '../../algorithm/measures/debate-measures.ts';
+import type { ErrorsInCommon } from '../../algorithm/measures/errors-in-common.ts';
 import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import { commonIterations } from './contenders.ts';
@@ -13,6 +14,9 @@ export type ConsensusRow = {
   /** The share of questions that any of the N first answers gets right, and the share that their majority gets right. */
   readonly passAtN: Ratio | null;
   readonly majAtN: Ratio | null;
+  /** pass@N less maj@N. */
+  readonly oracleGap: Ratio | null;
+  readonly errors: ErrorsInCommon;
 };
 
 /** How agents changed their answers between two rounds, after an iteration: shares, over the questions of all seeds. */
@@ -31,13 +35,17 @@ export function debatesOf(experiments: readonly MeasuredExperiment[]): {
     return { iteration, ...measures.result() };
   });
   return {
-    consensus: measured.map(({ iteration, consensusShare, unanimous, passAtK, majAtK }) => ({
-      iteration,
-      consensusShare,
-      unanimous,
-      passAtN: passAtK.at(-1) ?? null,
-      majAtN: majAtK.at(-1) ?? null,
-    })),
+    consensus: measured.map(
+      ({ iteration, consensusShare, unanimous, passAtK, majAtK, oracleGap, errors }) => ({
+        iteration,
+        consensusShare,
+        unanimous,
+        passAtN: passAtK.at(-1) ?? null,
+        majAtN: majAtK.at(-1) ?? null,
+        oracleGap,
+        errors,
+      }),
+    ),
     flips: measured.flatMap(({ iteration, changes }) => changes.map((change) => ({ iteration, ...change }))),
   };
 }

@@ -1,7 +1,8 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
-import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import type { MeasuredExperiment, MeasuredVotes } from '../read/measured-experiment.ts';
+import type { Scores } from '../read/scores.ts';
 import { compare } from './compare.ts';
 import { commonIterations, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 
@@ -14,31 +15,84 @@ export type EqualTokensRow = {
   readonly majority: number;
   /** The debate less the majority. */
   readonly difference: PairedDifference;
+  /** The majority of as many first answers as have the debate's written tokens alone; null where a seed has none. */
+  readonly written: Pick<EqualTokensRow, 'votes' | 'majority' | 'difference'> | null;
 };
 
-/** For a method that debates, where the majority was measured: of the base model, and after the last iteration. */
+/** A debate and the vote over its own first answers, after an iteration; 0 is the base model. */
+export type FirstVoteRow = {
+  readonly iteration: number;
+  readonly debate: number;
+  readonly vote: number;
+  /** The debate less the vote: what the rounds after the first did. */
+  readonly difference: PairedDifference;
+};
+
+/** For a method that debates, after each iteration. None where there is one round. */
+export function besideFirstVote(experiments: readonly MeasuredExperiment[]): FirstVoteRow[] {
+  const [first] = experiments;
+  if (first === undefined || methods[first.method].answer !== 'debate' || first.config.rounds < 2) return [];
+  return Array.from({ length: commonIterations(experiments) }, (_, iteration) => iteration).flatMap(
+    (iteration) => {
+      const seeds = experiments.flatMap(({ iterations }) => iterations[iteration] ?? []);
+      const debate = pooled(seeds.map(({ scores }) => scores));
+      const vote = pooled(seeds.map(({ firstVote }) => firstVote));
+      const difference = compare(debate, vote);
+      if (difference === null) return [];
+      const figures = {
+        debate: meanAccuracy(debate.values()).accuracy,
+        vote: meanAccuracy(vote.values()).accuracy,
+      };
+      return [{ iteration, ...figures, difference }];
+    },
+  );
+}
+
+/** For a method that debates, after each iteration where the majority was measured. */
 export function besideDebate(experiments: readonly MeasuredExperiment[]): EqualTokensRow[] {
   const method = experiments[0]?.method;
   if (method === undefined || methods[method].answer !== 'debate') return [];
-  return [...new Set([0, commonIterations(experiments) - 1])].flatMap((iteration) => {
-    const both = experiments.flatMap(({ iterations }) => {
-      const { scores, votes = null } = iterations[iteration] ?? {};
-      return scores === undefined || votes === null ? [] : [{ scores, votes }];
-    });
-    const debate = pooled(both.map(({ scores }) => scores));
-    const majority = pooled(both.map(({ votes }) => votes.scores));
-    const difference = compare(debate, majority);
-    if (difference === null) return [];
-    return [
-      {
-        iteration,
-        votes: both.map(({ votes }) => votes.count),
-        debate: meanAccuracy(debate.values()).accuracy,
-        majority: meanAccuracy(majority.values()).accuracy,
-        difference,
-      },
-    ];
-  });
+  return Array.from({ length: commonIterations(experiments) }, (_, iteration) => iteration).flatMap(
+    (iteration) => {
+      const both = experiments.flatMap(({ iterations }) => {
+        const { scores, votes = null } = iterations[iteration] ?? {};
+        return scores === undefined || votes === null ? [] : [{ scores, votes }];
+      });
+      const debate = pooled(both.map(({ scores }) => scores));
+      const majority = pooled(both.map(({ votes }) => votes.scores));
+      const difference = compare(debate, majority);
+      if (difference === null) return [];
+      return [
+        {
+          iteration,
+          votes: both.map(({ votes }) => votes.count),
+          debate: meanAccuracy(debate.values()).accuracy,
+          majority: meanAccuracy(majority.values()).accuracy,
+          difference,
+          written: atEqualWritten(
+            debate,
+            both.map(({ votes }) => votes.written),
+          ),
+        },
+      ];
+    },
+  );
+}
+
+function atEqualWritten(
+  debate: Scores,
+  bySeed: readonly MeasuredVotes['written'][],
+): EqualTokensRow['written'] {
+  const known = bySeed.filter((written) => written !== null);
+  if (known.length < bySeed.length) return null;
+  const majority = pooled(known.map(({ scores }) => scores));
+  const difference = compare(debate, majority);
+  if (difference === null) return null;
+  return {
+    votes: known.map(({ count }) => count),
+    majority: meanAccuracy(majority.values()).accuracy,
+    difference,
+  };
 }
 
 /** What happened to answers after summaries were shown, the seeds pooled. */

@@ -1,12 +1,16 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
+import { tokensOf } from '../../algorithm/measures/cost.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
-import { compareAll, type ContenderComparison, type Endurance, endurance, withHolm } from './compare.ts';
+import { type AnswerCounts, answerCounts } from './answers.ts';
+import { compareAll, type ContenderComparison, withHolm } from './compare.ts';
 import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredContender } from './contenders.ts';
 import {
   type EqualTokensRow,
   besideDebate,
+  besideFirstVote,
+  type FirstVoteRow,
   summariesOf,
   type SummaryRow,
   type Transfer,
@@ -16,6 +20,7 @@ import { costOf, type MethodCost } from './cost.ts';
 import { type DatasetSize, datasetSizes, type VoteShare, voteShares } from './datasets.ts';
 import { type ConsensusRow, debatesOf, type FlipRow } from './debates.ts';
 import { diversityOf, type MethodDiversity } from './diversity.ts';
+import { type Course, courseOf, type Endurance, endurances } from './endurance.ts';
 import { type PaperAgreement, paperAgreement } from './paper.ts';
 
 /** Everything in a study's report, in numbers. */
@@ -43,12 +48,12 @@ export type Setting = {
 export type Experiment = Pick<MeasuredExperiment, 'name' | 'method' | 'seed' | 'config' | 'result'>;
 
 /** A method in a setting, its seeds pooled. */
-export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'seeds'> & {
+export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'votesOf' | 'seeds'> & {
   readonly curve: readonly CurvePoint[];
   readonly endurance: Endurance | null;
-  /** All tokens that it took, the mean of its seeds; null where none were counted. */
+  /** All tokens of its training and of answering the held-out questions once, the mean of its seeds; null where none were counted. */
   readonly tokens: number | null;
-  /** Null for the majority at equal tokens: it is measured in the debate's experiment. */
+  /** Null for votes: they are measured in the experiments of the method whose agents vote. */
   readonly own: MethodMeasures | null;
 };
 
@@ -61,8 +66,10 @@ export type MethodMeasures = {
   readonly flips: readonly FlipRow[];
   readonly summaries: readonly SummaryRow[];
   readonly consensus: readonly ConsensusRow[];
+  readonly answers: readonly AnswerCounts[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
+  readonly firstVotes: readonly FirstVoteRow[];
   readonly besideDebate: readonly EqualTokensRow[];
   readonly transfer: readonly Transfer[];
   readonly diversity: MethodDiversity;
@@ -71,7 +78,7 @@ export type MethodMeasures = {
 /** Computes everything from the measured experiments. Yields to other work of this process in between, so that heartbeats go out. */
 export async function analyseStudy({ name, experiments, missing }: MeasuredStudy): Promise<StudyAnalysis> {
   const reference = referenceOf([...experiments, ...missing]);
-  const settings: Setting[] = [];
+  const settings: Described[] = [];
   const comparisons = [];
   for (const setting of new Set(experiments.map(({ experiment }) => experiment))) {
     const own = experiments.filter(({ experiment }) => experiment === setting);
@@ -90,11 +97,32 @@ export async function analyseStudy({ name, experiments, missing }: MeasuredStudy
       sharedQuestions: sharesQuestions(own),
     });
   }
-  return { name, reference, settings, comparisons: withHolm(comparisons), missing };
+  return { name, reference, settings: withEndurance(settings), comparisons: withHolm(comparisons), missing };
 }
 
-async function describe(scored: ScoredContender, all: readonly MeasuredExperiment[]): Promise<Contender> {
-  const { key, title, learns, seeds } = scored;
+/** A setting before the methods' courses are judged, which is done for all of them together. */
+type Described = Omit<Setting, 'contenders'> & {
+  readonly contenders: readonly (Omit<Contender, 'endurance'> & { readonly course: Course | null })[];
+};
+
+function withEndurance(settings: readonly Described[]): Setting[] {
+  const all = settings.flatMap(({ contenders: described }) => described);
+  const verdicts = endurances(all.map(({ course }) => course));
+  const found = new Map(all.map((each, index) => [each, verdicts[index] ?? null]));
+  return settings.map((setting) => ({
+    ...setting,
+    contenders: setting.contenders.map((each) => {
+      const { course: _, ...contender } = each;
+      return { ...contender, endurance: found.get(each) ?? null };
+    }),
+  }));
+}
+
+async function describe(
+  scored: ScoredContender,
+  all: readonly MeasuredExperiment[],
+): Promise<Described['contenders'][number]> {
+  const { key, title, learns, votesOf, seeds } = scored;
   const points = curve(scored);
   await otherWork();
   const own = measuresOf(scored, all, points);
@@ -102,20 +130,28 @@ async function describe(scored: ScoredContender, all: readonly MeasuredExperimen
     key,
     title,
     learns,
+    votesOf,
     seeds,
     curve: points,
-    endurance: endurance(scored, points),
-    tokens: own === null ? tokensOfVotes(all) : own.cost.tokens,
+    course: courseOf(scored, points),
+    tokens: own?.cost.tokens ?? tokensOfVotes(scored, all),
     own,
   };
 }
 
-/** The tokens of the majority at equal tokens of the base model, the mean over seeds. */
-function tokensOfVotes(all: readonly MeasuredExperiment[]): number | null {
-  const counts = all.flatMap(({ method, iterations }) =>
-    method === 'debate' ? (iterations[0]?.votes?.tokens ?? []) : [],
-  );
-  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0) / counts.length;
+/** The tokens of a majority at equal tokens with the training of its agents, the mean over seeds; null for other votes. */
+function tokensOfVotes({ key, votesOf }: ScoredContender, all: readonly MeasuredExperiment[]): number | null {
+  if (key.endsWith(':first-vote')) return null;
+  const voting = all.filter(({ method }) => method === (votesOf ?? 'debate'));
+  const tokens = voting.flatMap(({ iterations }) => {
+    const votes = iterations.at(-1)?.votes ?? null;
+    if (votes === null) return [];
+    const trained = iterations.flatMap(({ training }) =>
+      training === null ? [] : [tokensOf(training.debates) + tokensOf(training.fineTunes)],
+    );
+    return [trained.reduce((sum, each) => sum + each, votes.tokens)];
+  });
+  return tokens.length === 0 ? null : tokens.reduce((sum, each) => sum + each, 0) / tokens.length;
 }
 
 function measuresOf(
@@ -129,11 +165,13 @@ function measuresOf(
   return {
     config,
     agreements: points.map((point) => paperAgreement(config, point)),
-    cost: costOf(own, points.at(-1)?.accuracy ?? NaN),
+    cost: costOf(own, all, points.at(-1)?.accuracy ?? NaN),
     summaries: summariesOf(own, all),
     ...debatesOf(own),
+    answers: answerCounts(own),
     datasets: datasetSizes(own),
     votes: voteShares(own),
+    firstVotes: besideFirstVote(own),
     besideDebate: besideDebate(own),
     transfer: transferOf(own, learns),
     diversity: diversityOf(own),

@@ -1,7 +1,9 @@
+import { holm } from '../../algorithm/measures/tests.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ContenderComparison } from '../analyse/compare.ts';
+import type { Endurance } from '../analyse/endurance.ts';
 import { type CurvePoint, range } from '../analyse/contenders.ts';
-import type { EqualTokensRow } from '../analyse/effects.ts';
+import type { EqualTokensRow, FirstVoteRow } from '../analyse/effects.ts';
 import { type Contender, type Setting, type StudyAnalysis, titleOf } from '../analyse/study.ts';
 import { differenceInWords, type Finding, finding, findingOfEach } from './finding.ts';
 
@@ -45,10 +47,18 @@ function comparisonsInWords(
     ...findingOfEach(`${subject} is better than ${than(better)}:`, better),
     ...findingOfEach(`${subject} is worse than ${than(worse)}:`, worse),
     ...findingOfEach(
-      `${subject} is not shown to be better or worse than ${than(neither)}; among this many comparisons, chance alone may make such differences:`,
+      `${subject} is not shown to be better or worse than ${than(neither)}; among this many comparisons, chance alone may make such differences. True differences below ${couldShow(made)} points would mostly stay hidden in a sample of this size:`,
       neither,
     ),
   ];
+}
+
+/** The differences that those comparisons show four times in five, without correction. */
+function couldShow(made: readonly ContenderComparison[]): string {
+  const sizes = made
+    .filter((each) => verdictOn(each) === 'neither')
+    .map(({ detectable }) => (detectable * 100).toFixed(1));
+  return range(sizes.map(Number));
 }
 
 function othersInWords(some: number, all: number): string {
@@ -70,20 +80,29 @@ export function gainsLast({ contenders }: Setting): Finding[] {
     const { change = null, verdict = 'one iteration', best = 0 } = contender.endurance ?? {};
     return change === null ? [] : [{ contender, change, verdict, best }];
   });
-  const those = (wanted: string) =>
+  const those = (wanted: Endurance['verdict']) =>
     changed
       .filter(({ verdict }) => verdict === wanted)
       .map(
         ({ contender, change, best }) =>
-          `${contender.title}: ${differenceInWords(change)}${bestInWords(contender, best)}`,
+          `${contender.title}: ${differenceInWords(change)}, ${chance(change.adjusted)} by Holm${bestInWords(contender, best)}`,
       );
+  const course = 'From the first iteration to the last,';
   return [
-    ...findingOfEach('From the first iteration to the last, these went on gaining:', those('rose')),
-    ...findingOfEach('From the first iteration to the last, these fell:', those('fell')),
     ...findingOfEach(
-      'From the first iteration to the last, these neither clearly gained nor fell:',
-      those('neither'),
+      `${course} these went on gaining: the last iteration is better than each one before.`,
+      those('went on gaining'),
     ),
+    ...findingOfEach(
+      `${course} these gained, but the last iteration is not shown to be better than the best one before it:`,
+      those('gained early'),
+    ),
+    ...findingOfEach(
+      'The last iteration of these is worse than their best one, which counts as found by hindsight:',
+      those('fell from its best'),
+    ),
+    ...findingOfEach(`${course} these fell:`, those('fell')),
+    ...findingOfEach(`${course} these neither clearly gained nor fell:`, those('neither')),
   ];
 }
 
@@ -99,7 +118,7 @@ export function besideMajority({ reference }: StudyAnalysis, { contenders }: Set
   const debate = contenders.find(({ key }) => key === 'debate');
   const trained = contenders.find(({ key, learns }) => key === reference && learns);
   const before = (debate ?? trained)?.own?.besideDebate.find(({ iteration }) => iteration === 0);
-  const after = trained?.own?.besideDebate.find(({ iteration }) => iteration > 0);
+  const after = trained?.own?.besideDebate.findLast(({ iteration }) => iteration > 0);
   return [
     ...(before === undefined ? [] : [besideMajorityInWords('Before any training, debating', before)]),
     ...(after === undefined || trained === undefined
@@ -125,6 +144,49 @@ function besideMajorityInWords(
     : 'was not shown to differ from';
   return finding(
     `${subject} ${verdict} a majority of as many first answers as cost the same tokens (${percent(debate)} against ${percent(majority)} of ${range(votes)} answers: ${differenceInWords(difference)}, ${chance(difference.pValue)}).`,
+  );
+}
+
+/** What the rounds after the first do to trained agents: where their debate is worse than the vote over its own first answers. */
+export function besideFirstVote({ reference }: StudyAnalysis, { contenders }: Setting): Finding[] {
+  const trained = contenders.flatMap(({ key, title, own }) =>
+    (own?.firstVotes ?? [])
+      .filter(({ iteration }) => iteration > 0)
+      .map((each) => ({ key, title, ...each, last: own?.firstVotes.at(-1) === each })),
+  );
+  const adjusted = holm(trained.map(({ difference }) => difference.pValue));
+  const worse = trained.flatMap(({ title, iteration, debate, vote, difference }, index) => {
+    const p = adjusted[index] ?? 1;
+    if (p >= 0.05 || difference.difference > 0) return [];
+    return [
+      `${title} after ${iterationsInWords(iteration)}: ${percent(debate)} against ${percent(vote)}: ${differenceInWords(difference)}, won ${count(difference.wins)}, lost ${count(difference.losses)}, ${chance(p)} by Holm`,
+    ];
+  });
+  const own = trained.find(({ key, last }) => key === reference && last);
+  return [
+    ...(own === undefined ? [] : [firstVoteInWords(own)]),
+    ...findingOfEach(
+      'After training, these debates are worse than the vote over their own first answers, so their later rounds do harm:',
+      worse,
+    ),
+  ];
+}
+
+function firstVoteInWords({
+  title,
+  iteration,
+  debate,
+  vote,
+  difference,
+}: FirstVoteRow & { title: string }): Finding {
+  const verdict =
+    difference.pValue >= 0.05
+      ? 'was not shown to differ from'
+      : difference.difference > 0
+        ? 'was better than'
+        : 'was worse than';
+  return finding(
+    `After ${iterationsInWords(iteration)} of ${title}, debating ${verdict} the vote over the same agents’ first answers (${percent(debate)} against ${percent(vote)}: ${differenceInWords(difference)}, won ${count(difference.wins)}, lost ${count(difference.losses)}, ${chance(difference.pValue)}).`,
   );
 }
 

@@ -1,8 +1,8 @@
 import type { Evaluation } from '../../algorithm/evaluation.ts';
-import type { PairedTest } from '../../algorithm/measures/tests.ts';
+import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
-import { type AllFindings, type Finding, finding } from './finding.ts';
+import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
 
 /** What an experiment shows, for readers who have not read the paper. It claims a difference only where the paired test has p < 0.05. */
 export function experimentFindings({ result, config, debateVersusMajority }: ReportData): AllFindings {
@@ -23,6 +23,7 @@ export function experimentFindings({ result, config, debateVersusMajority }: Rep
           gain(base, last, start),
           ...debating(base, start.when),
           ...debating(last, `After ${iterationsInWords(last.iteration)}`),
+          ...worseBetween(result.evaluations.slice(1, -1), debateVersusMajority),
         ];
   return { findings: shown(shows), limits: limits(last, config) };
 }
@@ -67,6 +68,26 @@ function debateAgainstVote(evaluation: Evaluation, test: PairedTest, when: strin
     `${when} debating was ${verdict} a vote over the agents' first answers ` +
       `(${percent(debate.accuracy)} against ${percent(majority.accuracy)}; it saved ${count(wins)} questions that the vote had wrong, and ` +
       `spoilt ${count(losses)}: ${chance(pValue)}); a single answer was right on ${percent(single.accuracy)}.`,
+  );
+}
+
+/** After which iterations before the last the debate was worse than its own vote; corrected for their number. */
+function worseBetween(evaluations: readonly Evaluation[], tests: ReadonlyMap<number, PairedTest>): Finding[] {
+  const tested = evaluations.flatMap((evaluation) => {
+    const test = tests.get(evaluation.iteration);
+    return test === undefined ? [] : [{ ...evaluation, ...test }];
+  });
+  const adjusted = holm(tested.map(({ pValue }) => pValue));
+  const worse = tested.flatMap(({ iteration, debate, majority, wins, losses }, index) => {
+    const p = adjusted[index] ?? 1;
+    if (p >= 0.05 || wins > losses) return [];
+    return [
+      `After ${iterationsInWords(iteration)}: ${percent(debate.accuracy)} against ${percent(majority.accuracy)}, saved ${count(wins)}, spoilt ${count(losses)}, ${chance(p)} by Holm`,
+    ];
+  });
+  return findingOfEach(
+    "Before that, debating was worse than a vote over the agents' first answers too:",
+    worse,
   );
 }
 

@@ -2,7 +2,7 @@ import { methods } from '../../algorithm/methods/methods.ts';
 import { mostVotes } from '../../algorithm/measures/cost.ts';
 import { count, listed } from '../../text/figures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
-import { againstOthers, besideMajority, gainsLast, withPaper } from './accuracy.ts';
+import { againstOthers, besideFirstVote, besideMajority, gainsLast, withPaper } from './accuracy.ts';
 import { type AllFindings, type Finding, finding } from './finding.ts';
 import { measured } from './measures.ts';
 
@@ -13,6 +13,7 @@ export function studyFindings(analysis: StudyAnalysis): AllFindings {
     const shows = [
       ...againstOthers(analysis, setting),
       ...gainsLast(setting),
+      ...besideFirstVote(analysis, setting),
       ...besideMajority(analysis, setting),
       ...withPaper(setting),
     ];

@@ -3,6 +3,7 @@
  * result.json all show it.
  */
 import { guardPower } from '../../algorithm/measures/guard.ts';
+import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
@@ -33,6 +34,8 @@ export function warningsOf(facts: RunFacts): Warning[] {
     ...cutOff(facts),
     ...unreadable(facts),
     ...notTrained(facts),
+    ...didNotMove(facts),
+    ...tooLong(facts),
     ...oneVote(facts),
     ...correctedUnused(facts),
     ...smallGuard(facts),
@@ -43,9 +46,14 @@ export function warningsOf(facts: RunFacts): Warning[] {
 /** A share that is not noise any more. */
 const noticeable = 0.05;
 
+/** Whether an experiment's model is the embedded one. */
+export function isEmbedded({ model }: Pick<ExperimentConfig, 'model'>): boolean {
+  return /(^|[\\/])tiny-arithmetic[\\/]?$/.test(model.model_name_or_path);
+}
+
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {
-  if (!/(^|[\\/])tiny-arithmetic[\\/]?$/.test(config.model.model_name_or_path)) return [];
+  if (!isEmbedded(config)) return [];
   const remedy =
     'Name a model that can answer them: model.endpoint and model.model_name_or_path (README, "Your own server").';
   const others = [
@@ -145,6 +153,36 @@ function whyEmpty(
   return missing.length > 0 ? `there was no ${listed(missing)} dialogue` : 'no answer equalled a label';
 }
 
+/** The models that a fine-tune left where they were. */
+function didNotMove({ config, iterations }: RunFacts): Warning[] {
+  const lines = iterations.flatMap(({ iteration, fineTunes }) => {
+    const still = fineTunes.filter(({ moved }) => didMove(moved) === false);
+    const farthest = Math.max(...still.map(({ moved }) => moved?.klPerToken ?? 0));
+    return still.length === 0
+      ? []
+      : [
+          `${still.length} of ${fineTunes.length} in iteration ${iteration} (at most ${farthest.toExponential(1)} nats a token, less than ${leastMove})`,
+        ];
+  });
+  if (lines.length === 0) return [];
+  const remedy =
+    `Raise fine_tune.learning_rate (it is ${config.fine_tune.learning_rate}; LoRA learns at about 2e-4), ` +
+    'or have more optimiser steps: fewer rows in a step, more epochs or more training questions.';
+  return [warning('did not move', `Models that were trained and did not move: ${few(lines)}.`, remedy)];
+}
+
+function tooLong({ config, iterations }: RunFacts): Warning[] {
+  const places = iterations.map(({ iteration, fineTunes }) => ({
+    where: `iteration ${iteration}`,
+    count: sum(fineTunes.map(({ droppedRows }) => droppedRows)),
+    of: sum(fineTunes.map(({ rows }) => rows)),
+  }));
+  return shareWarning('too long', places, {
+    says: (shares) => `Rows that were left out of training because they are too long: ${shares}.`,
+    remedy: `Raise fine_tune.max_length (it is ${count(config.fine_tune.max_length)} tokens), or let answers be shorter (sampling.max_tokens).`,
+  });
+}
+
 /** A label of one vote is an answer that no other agent gave. */
 function oneVote({ config, iterations }: RunFacts): Warning[] {
   if (config.agents === 1 || config.label_source === 'gold') return [];
@@ -172,7 +210,7 @@ function correctedUnused({ iterations }: RunFacts): Warning[] {
   return shareWarning('corrected unused', places, {
     says: (shares) => `Corrected dialogues from which no critic learnt: ${shares}.`,
     remedy:
-      'critic_weight is the share of corrected dialogues in a critic dataset: a greater one uses more of them.',
+      'critic_weight is the share of corrected dialogues in a critic dataset: a greater one uses more of them, and critic_mixture: weight uses all.',
     least: 0.2,
   });
 }

@@ -13,6 +13,7 @@ import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx'
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
+import { FineTunesSection } from './fine-tunes-section.tsx';
 
 /** An experiment's whole page. */
 export function experimentPage(data: ReportData, { css, chart }: { css: string; chart: Drawn }): VNode {
@@ -32,6 +33,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       <AgentsSection byAgent={data.byAgent} />
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
+      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />

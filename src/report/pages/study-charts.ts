@@ -45,7 +45,9 @@ export function studyCharts(analysis: StudyAnalysis): StudyChart[] {
   ];
 }
 
-function chartsOfSetting({ name: setting, contenders }: Setting): StudyChart[] {
+function chartsOfSetting({ name: setting, contenders: all }: Setting): StudyChart[] {
+  // Votes of trained agents are in the tables: a chart has room for one line a method.
+  const contenders = all.filter(({ votesOf }) => votesOf === null);
   const accuracies = contenders.map(accuracyPoints);
   const flips = contenders.flatMap(lastFlips);
   const priced = contenders.flatMap(pricedMethod);

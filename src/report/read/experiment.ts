@@ -33,7 +33,7 @@ export type ReportData = {
   /** The resolved config in config.json; null when the file is missing. */
   readonly config: unknown;
   readonly debates: readonly DebateToRead[];
-  /** The debate against the vote over its first answers, on the same questions, by iteration: of the base model and of the last one. */
+  /** The debate against the vote over its first answers, on the same questions, by iteration; 0 is the base model. */
   readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
   /** By iteration, 0 the base model, then by agent. */
   readonly byAgent: ReadonlyMap<number, readonly AgentAccuracy[]>;
@@ -56,23 +56,25 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
   const result = await readResult(files);
   const last = result.evaluations.at(-1)?.iteration ?? 0;
   const marks = new Map<string, Mark>();
-  const baseMarks: Mark[] = [];
+  const votes = new Map<number, Mark[]>();
   const right = new Map<number, Outcome['right'][]>();
   for await (const row of evaluationRows(files)) {
     const ofIteration = right.get(row.iteration) ?? [];
     right.set(row.iteration, ofIteration);
     ofIteration.push(row.right);
-    if (row.iteration === last) marks.set(row.questionId, markOf(row));
-    if (row.iteration === 0) baseMarks.push(markOf(row));
+    const mark = markOf(row);
+    if (row.iteration === last) marks.set(row.questionId, mark);
+    const marked = votes.get(row.iteration) ?? [];
+    votes.set(row.iteration, marked);
+    marked.push(mark);
   }
   const picked = await pickDebates(marks, readDebates(files.debates(last, 'heldout')));
   return {
     result,
     config: await readConfig(files),
-    debateVersusMajority: new Map([
-      [0, debateVersusMajority(baseMarks)],
-      [last, debateVersusMajority([...marks.values()])],
-    ]),
+    debateVersusMajority: new Map(
+      [...votes].map(([iteration, own]) => [iteration, debateVersusMajority(own)] as const),
+    ),
     byAgent: new Map([...right].map(([iteration, questions]) => [iteration, accuracyByAgent(questions)])),
     debates: await withOutcomes(picked, evaluationRows(files), last),
     // Experiments of earlier versions have no such file.

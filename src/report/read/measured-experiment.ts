@@ -1,17 +1,26 @@
+import type { Used } from '../../algorithm/measures/cost.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { questionKey } from '../../questions/problem.ts';
-import { readDocument } from '../../store/files/documents.ts';
+import { readDocument, requireDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
   type DiversityDocument,
   diversitySchema,
   evaluationRecordSchema,
+  iterationRecordSchema,
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet, type Store } from '../../store/store.ts';
-import { type AnsweredQuestion, type Scores, scoreOf, type SeedScore, sharedAnswers } from './scores.ts';
+import {
+  type AnsweredQuestion,
+  type Scores,
+  scoreOf,
+  scoreOfFewer,
+  type SeedScore,
+  sharedAnswers,
+} from './scores.ts';
 
 /** A finished experiment of a study. `experiment` names its setting: the task and the model. */
 export type FinishedExperiment = Omit<StudyCell, 'input'> & { readonly result: ExperimentResult };
@@ -23,8 +32,6 @@ export type MeasuredExperiment = FinishedExperiment & {
   readonly transfer: readonly MeasuredTransfer[];
   /** Whether agents are shown summaries: a single agent has no others to summarise, and after a single round nothing is shown. */
   readonly hasSummaries: boolean;
-  /** Tokens of the base model's own evaluation. */
-  readonly baseTokens: number;
 };
 
 export type MeasuredIteration = {
@@ -34,10 +41,27 @@ export type MeasuredIteration = {
   readonly firstVote: Scores;
   /** All answers, for measures over the questions of several seeds. */
   readonly answers: readonly AnsweredQuestion[];
+  /** What answering the held-out questions used. */
+  readonly evaluation: Used;
+  /** What this iteration's training used; null for the base model. */
+  readonly training: { readonly debates: Used; readonly fineTunes: Used } | null;
   /** How diverse the agents' first answers are; null where it was not measured. */
   readonly diversity: MeasuredDiversity | null;
   /** The majority at equal tokens, measured with the debate: of how many answers, for how many tokens. */
-  readonly votes: { readonly count: number; readonly tokens: number; readonly scores: Scores } | null;
+  readonly votes: MeasuredVotes | null;
+};
+
+/** A majority of first answers instead of a debate. */
+export type MeasuredVotes = {
+  /** Of how many answers. */
+  readonly count: number;
+  readonly tokens: number;
+  readonly scores: Scores;
+  /**
+   * The majority of the first of these answers, as many as have the written tokens of the debate alone; a debate reads much, which may cost
+   * less. Null where those were not counted, or are more than `count`.
+   */
+  readonly written: { readonly count: number; readonly scores: Scores } | null;
 };
 
 /** diversity.json; its rows name questions by their keys, as scores do. */
@@ -58,10 +82,10 @@ export async function measureExperiment(
   const files = experimentFiles(store, experiment.name);
   const { seed, config, result } = experiment;
   const { answer } = methods[experiment.method];
-  const scoresOf = async (iteration: number, split: MeasuredSet, way = answer): Promise<Scores> => {
+  const scoresOf = async (iteration: number, split: MeasuredSet): Promise<Scores> => {
     const scores = new Map<string, SeedScore>();
     for await (const { outcome, unit, question } of answered(files, iteration, split, seed))
-      scores.set(unit, { seed, question, ...scoreOf(way, outcome) });
+      scores.set(unit, { seed, question, ...scoreOf(answer, outcome) });
     return scores;
   };
   const pattern = sharedAnswers();
@@ -76,17 +100,18 @@ export async function measureExperiment(
       answers.push({ question, answers: pattern(outcome) });
       questions.set(outcome.questionId, question);
     }
+    const work = await readWork(files, iteration);
     const beside = result.equalTokens.find((each) => each.iteration === iteration);
-    const votes =
-      beside === undefined
-        ? null
-        : {
-            count: beside.votes,
-            tokens: beside.tokens.prompt + beside.tokens.completion,
-            scores: await scoresOf(iteration, 'vote', 'majority'),
-          };
+    const votes = beside === undefined ? null : await readVotes(files, beside, work.evaluation, seed);
     const diversity = await readDiversity(files, iteration, questions);
-    iterations.push({ scores, firstVote, answers, diversity, votes });
+    iterations.push({
+      scores,
+      firstVote,
+      answers,
+      ...work,
+      diversity,
+      votes,
+    });
   }
   const last = result.evaluations.at(-1)?.iteration ?? 0;
   const transfer: MeasuredTransfer[] = [];
@@ -94,10 +119,8 @@ export async function measureExperiment(
     const before = await scoresOf(0, `transfer-${task}`);
     transfer.push({ task, before, after: last === 0 ? before : await scoresOf(last, `transfer-${task}`) });
   }
-  const base = await readDocument(files.evaluation(0), evaluationRecordSchema);
-  const baseTokens = base === null ? 0 : base.tokens.prompt + base.tokens.completion;
   const hasSummaries = answer === 'debate' && config.summarize && config.agents > 1 && config.rounds > 1;
-  return { ...experiment, iterations, transfer, hasSummaries, baseTokens };
+  return { ...experiment, iterations, transfer, hasSummaries };
 }
 
 /** @param questions the key of each question, by its id */
@@ -114,6 +137,50 @@ async function readDiversity(
     questionId: questions.get(row.questionId) ?? row.questionId,
   }));
   return { encoder, leftOut, rows };
+}
+
+/** The votes at equal tokens beside a debate that used so much. */
+async function readVotes(
+  files: ExperimentFiles,
+  { iteration, votes: count, tokens }: ExperimentResult['equalTokens'][number],
+  debate: Used,
+  seed: number,
+): Promise<MeasuredVotes> {
+  // All of these answers wrote `tokens.completion`, each the same on average.
+  const wanted = Math.max(1, Math.round((count * debate.tokensOut) / tokens.completion));
+  const written = wanted <= count ? { count: wanted, scores: new Map<string, SeedScore>() } : null;
+  const scores = new Map<string, SeedScore>();
+  for await (const { outcome, unit, question } of answered(files, iteration, 'vote', seed)) {
+    scores.set(unit, { seed, question, ...scoreOf('majority', outcome) });
+    written?.scores.set(unit, { seed, question, ...scoreOfFewer(outcome, written.count, seed, unit) });
+  }
+  return { count, tokens: tokens.prompt + tokens.completion, scores, written };
+}
+
+/** What an iteration used. */
+async function readWork(
+  files: ExperimentFiles,
+  iteration: number,
+): Promise<Pick<MeasuredIteration, 'evaluation' | 'training'>> {
+  const evaluation = await requireDocument(files.evaluation(iteration), evaluationRecordSchema);
+  const record =
+    iteration === 0 ? null : await requireDocument(files.record(iteration), iterationRecordSchema);
+  return {
+    evaluation: chats(evaluation.tokens, evaluation.seconds),
+    training: record && {
+      debates: chats(record.tokens.debate, record.seconds.debate),
+      fineTunes: {
+        tokensIn: 0,
+        tokensOut: 0,
+        tokensTrained: record.tokens.fineTune,
+        deviceSeconds: record.seconds.fineTune,
+      },
+    },
+  };
+}
+
+function chats({ prompt, completion }: { prompt: number; completion: number }, deviceSeconds: number): Used {
+  return { tokensIn: prompt, tokensOut: completion, tokensTrained: 0, deviceSeconds };
 }
 
 /** The outcomes of an evaluation, each with its question and its unit. */

@@ -1,7 +1,7 @@
 import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
 import { pValue } from '../../text/figures.ts';
-import type { Contender, StudyAnalysis } from '../analyse/study.ts';
+import { type Contender, type StudyAnalysis, titleOf } from '../analyse/study.ts';
 import { absent, type Cell, type Column, figure, name, type Table } from './table.ts';
 
 /** A table of a study as data. It has a row for each item. */
@@ -106,7 +106,7 @@ export function means<Item>(
   key: string,
   title: string,
   unit: string,
-  ratio: (item: Item) => Ratio | null,
+  ratio: (item: Item) => Pick<Ratio, 'value' | 'standardError'> | null,
   decimals: number,
 ): ColumnSpec<Item> {
   return { key, title, unit, decimals, cell: (item) => withError(ratio(item), 1) };
@@ -147,4 +147,21 @@ export function pValues<Item>(
 /** The column of the iteration: `base` before any. */
 export function iterations<Item extends { readonly iteration: number }>(): ColumnSpec<Item> {
   return names('iteration', 'Iteration', ({ iteration }) => (iteration === 0 ? 'base' : String(iteration)));
+}
+
+/** A table with a row for each item. The items come first, so that their type is known where the columns are written. */
+export function tableOf<Item>(items: (analysis: StudyAnalysis) => readonly Placed<Item>[]) {
+  return (spec: TableSpec<Item>) =>
+    (name: string, analysis: StudyAnalysis): Table[] =>
+      build(name, items(analysis), spec, analysis);
+}
+
+export function referenceTitle(analysis: StudyAnalysis): string {
+  return titleOf(analysis, analysis.comparisons[0]?.setting ?? '', analysis.reference);
+}
+
+export function share(
+  point: { readonly accuracy: number; readonly standardError: number } | undefined,
+): { readonly value: number; readonly standardError: number } | null {
+  return point === undefined ? null : { value: point.accuracy, standardError: point.standardError };
 }

@@ -1,6 +1,6 @@
-import { methods } from '../../algorithm/methods/methods.ts';
+import { type MethodName, methods } from '../../algorithm/methods/methods.ts';
 import type { ContenderComparison, Moment } from '../analyse/compare.ts';
-import type { ContenderKey } from '../analyse/contenders.ts';
+import { type ContenderKey, rowsOfMethod } from '../analyse/contenders.ts';
 import { publishedSource } from '../analyse/paper.ts';
 import type { Contender, StudyAnalysis } from '../analyse/study.ts';
 import { nameColumn } from './build.ts';
@@ -11,9 +11,9 @@ export function paperTables(analysis: StudyAnalysis): Table[] {
   const longer = analysis.settings.some(({ contenders }) => contenders.some(({ curve }) => curve.length > 2));
   const moments: Moment[] = longer ? ['first', 'last'] : ['first'];
   return layouts.flatMap((layout) => {
-    const keys = layout.rows.filter((key) => isIn(analysis, key));
+    const keys = layout.rows.flatMap(withVotes).filter((key) => isIn(analysis, key));
     // The paper's method alone would be no comparison.
-    if (keys.every((key) => key === 'multiagent-ft') && layout.name !== 'table-1') return [];
+    if (keys.every((key) => key.startsWith('multiagent-ft')) && layout.name !== 'table-1') return [];
     if (keys.length === 0) return [];
     return moments.map((moment) => paperTable(analysis, keys, layout, moment));
   });
@@ -39,6 +39,15 @@ const layouts: readonly Layout[] = [
     rows: ['multiagent-ft', 'cooperative', 'unique-id'],
   },
 ];
+
+/** A method's row, and those of its trained agents' votes. */
+function withVotes(key: ContenderKey): readonly ContenderKey[] {
+  return isMethod(key) ? rowsOfMethod(key) : [key];
+}
+
+function isMethod(key: ContenderKey): key is MethodName {
+  return key in methods;
+}
 
 function paperTable(
   analysis: StudyAnalysis,
@@ -150,7 +159,6 @@ function titleIn({ settings }: StudyAnalysis, key: ContenderKey): string {
     ),
   );
   const [title] = titles;
-  if (key === 'majority-at-equal-tokens')
-    return titles.size === 1 && title !== undefined ? title : 'Majority at equal tokens';
-  return title ?? methods[key].title;
+  if (title === undefined) return isMethod(key) ? methods[key].title : key;
+  return titles.size === 1 ? title : title.replace(/ \(of [^)]*\)$/, '');
 }

@@ -4,16 +4,16 @@
  *
  * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer's. So
  * a value is never known without being in the file. A write into the system's cache takes a microsecond; one through Node's thread pool
- * takes forty. There is no fsync: the lines survive the end of the process, which is the usual failure. A power cut may lose the newest
+ * takes forty. A value is read back from the file when it is asked for, so that memory does not grow with the answers. There is no fsync: the lines survive the end of the process, which is the usual failure. A power cut may lose the newest
  * lines; those answers are then requested again.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { makeFolder, readError, writeError } from './atomic.ts';
 import { type OnDamage, warnOfDamage } from './damage.ts';
+import { readBytes } from './spool.ts';
 
 export interface Journal {
   /** The value under the key, if the file had it on opening or it was appended here; otherwise undefined. */
@@ -39,35 +39,42 @@ export async function openJournal(path: string, onDamage: OnDamage = warnOfDamag
   let file: number;
   try {
     await makeFolder(dirname(path));
-    file = openSync(path, 'a');
+    file = openSync(path, 'a+');
   } catch (error) {
     throw writeError(path, error);
   }
   try {
-    const bytes = await readFile(path);
-    const { entries, damaged } = parseLines(bytes);
+    const { entries, damaged, end, torn } = await findLines(path);
     if (damaged > 0) {
       const lines = damaged === 1 ? 'a damaged line is' : `${damaged} damaged lines are`;
       onDamage({ path, problem: `${lines} left out, to be made again` });
     }
-    return new FileJournal(path, file, entries, bytes.length > 0 && bytes.at(-1) !== newline);
+    return new FileJournal(path, file, entries, end, torn);
   } catch (error) {
     closeSync(file);
     throw readError(path, error);
   }
 }
 
+/** Where the line of a key is. The values stay in the file: those of many shards with long answers would not fit into memory. */
+type Line = { readonly start: number; readonly bytes: number };
+/** The value itself, where another writer's line came between, so that its place is not known. */
+type Entry = Line | { readonly value: unknown };
+
 class FileJournal implements Journal {
   readonly #path: string;
   readonly #file: number;
-  readonly #entries: Map<string, unknown>;
+  readonly #entries: Map<string, Entry>;
+  /** The size of the file, as far as this process knows. */
+  #end: number;
   /** Whether the file ends within a line. The next write then has to end this line first. */
   #torn: boolean;
 
-  constructor(path: string, file: number, entries: Map<string, unknown>, torn: boolean) {
+  constructor(path: string, file: number, entries: Map<string, Entry>, end: number, torn: boolean) {
     this.#path = path;
     this.#file = file;
     this.#entries = entries;
+    this.#end = end;
     this.#torn = torn;
   }
 
@@ -76,7 +83,10 @@ class FileJournal implements Journal {
   }
 
   get(key: string): unknown {
-    return this.#entries.get(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if ('value' in entry) return entry.value;
+    return parseLine(this.#read(entry).toString('utf8'))?.[1];
   }
 
   append(key: string, value: unknown): void {
@@ -84,7 +94,11 @@ class FileJournal implements Journal {
     // When a full disk cuts the line short, the whole line is written again on a new line. The cut line fails its checksum.
     do this.#write(line);
     while (this.#torn);
-    this.#entries.set(key, value);
+    const bytes = Buffer.byteLength(line);
+    const end = fstatSync(this.#file).size;
+    const alone = end === this.#end;
+    this.#end = end;
+    this.#entries.set(key, alone ? { start: end - bytes, bytes: bytes - 1 } : { value });
   }
 
   close(): void {
@@ -94,9 +108,19 @@ class FileJournal implements Journal {
   #write(line: string): void {
     const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
     try {
-      this.#torn = writeSync(this.#file, bytes) < bytes.length;
+      const written = writeSync(this.#file, bytes);
+      this.#end += written;
+      this.#torn = written < bytes.length;
     } catch (error) {
       throw writeError(this.#path, error);
+    }
+  }
+
+  #read({ start, bytes }: Line): Buffer {
+    try {
+      return readBytes(this.#file, start, bytes);
+    } catch (error) {
+      throw readError(this.#path, error);
     }
   }
 }
@@ -109,18 +133,40 @@ function lineOf(key: string, value: unknown): string {
   return `${checksum(entry)} ${entry}\n`;
 }
 
-function parseLines(bytes: Buffer): { entries: Map<string, unknown>; damaged: number } {
-  const entries = new Map<string, unknown>();
+type Found = {
+  readonly entries: Map<string, Entry>;
+  readonly damaged: number;
+  readonly end: number;
+  /** Whether the last line has no end. */
+  readonly torn: boolean;
+};
+
+/** Reads the file in pieces: a long journal is never in memory as a whole, and other work goes on meanwhile. */
+async function findLines(path: string): Promise<Found> {
+  const entries = new Map<string, Entry>();
   let damaged = 0;
-  for (let start = 0, end = 0; start < bytes.length; start = end + 1) {
-    end = bytes.indexOf(newline, start);
-    if (end === -1) end = bytes.length;
-    if (end === start) continue;
-    const entry = parseLine(bytes.toString('utf8', start, end));
+  /** Bytes before the line that is being read, and the pieces of that line. */
+  let start = 0;
+  let begun: Buffer[] = [];
+  const endLine = (last: Buffer): void => {
+    const line = Buffer.concat([...begun, last]);
+    begun = [];
+    const entry = line.length === 0 ? undefined : parseLine(line.toString('utf8'));
     if (entry === null) damaged++;
-    else entries.set(...entry);
+    else if (entry !== undefined) entries.set(entry[0], { start, bytes: line.length });
+    start += line.length + 1;
+  };
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
+      endLine(chunk.subarray(from, end));
+      from = end + 1;
+    }
+    if (from < chunk.length) begun.push(chunk.subarray(from));
   }
-  return { entries, damaged };
+  const torn = begun.length > 0;
+  if (torn) endLine(Buffer.alloc(0));
+  return { entries, damaged, end: torn ? start - 1 : start, torn };
 }
 
 function parseLine(line: string): [string, unknown] | null {

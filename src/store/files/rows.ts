@@ -33,23 +33,20 @@ export async function writeRows(
 /**
  * Writes rows that are made once. Of several writers' rows the first ones stay (see `writeSealedOnce`).
  *
- * @returns the rows that stay: these, or an earlier writer's
+ * @param lines the rows, from the first one at each call
+ * @returns whether these rows are the ones that stay; false when they are an earlier writer's
  * @throws DiskFull, StoreNotWritable, NotVisibleYet
  */
-export async function writeRowsOnce<Row extends object>(
+export async function writeRowsOnce(
   place: Place,
-  rows: readonly Row[],
-  schema: z.ZodType<Row>,
-): Promise<readonly Row[]> {
-  const { mine } = await writeSealedOnce(
-    place,
-    () => linesOf(rows),
-    async () => {
-      const bytes = await place.blobs.get(place.name);
-      return bytes === null ? 0 : parseRows(place, bytes, schema).length;
-    },
-  );
-  return mine ? rows : readRows(place, schema);
+  lines: () => Iterable<SealedChunk> | AsyncIterable<SealedChunk>,
+  schema: z.ZodType,
+): Promise<boolean> {
+  const { mine } = await writeSealedOnce(place, lines, async () => {
+    const bytes = await place.blobs.get(place.name);
+    return bytes === null ? 0 : parseRows(place, bytes, schema).length;
+  });
+  return mine;
 }
 
 /**
@@ -88,6 +85,18 @@ export async function readRows<Row>(place: Place, schema: z.ZodType<Row>): Promi
 export async function* streamRows<Row>(place: Place, schema: z.ZodType<Row>): AsyncGenerator<Row> {
   let number = 0;
   for await (const line of sealedLines(place)) yield parseRow(place, ++number, line, schema);
+}
+
+/**
+ * Like `streamRows`, but the bytes are verified before the first row, so that results of rows may be used at once. The file is read twice.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function* intactRows<Row>(place: Place, schema: z.ZodType<Row>): AsyncGenerator<Row> {
+  const seal = await readSeal(place);
+  if (seal === null) throw new ArtifactMissing(place.where);
+  await requireIntact(place, refOf(place, seal));
+  yield* streamRows(place, schema);
 }
 
 /** Rows as the bytes of a table, in chunks of about 1 MB: few writes, little memory. */

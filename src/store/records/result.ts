@@ -4,9 +4,9 @@ import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { experimentDifference } from '../../config/resolve.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
+import { configChangeSchema, differenceFromBegun } from './config-changes.ts';
 
 /** How a night of a series ended. */
 export const nightOutcomeSchema = z.strictObject({
@@ -80,6 +80,18 @@ const consensusSchema = z.strictObject({
   answers: z.number().int().optional(),
 });
 
+/** See `didMove` in src/algorithm/training-steps.ts. */
+const movedSchema = z
+  .strictObject({
+    /** The mean KL divergence of the trained model to where it started, over these tokens, in nats. */
+    klPerToken: z.number(),
+    /** Of the completions of a sample of its own rows. */
+    tokens: z.number().int(),
+    rows: z.number().int(),
+  })
+  .readonly();
+export type Moved = z.infer<typeof movedSchema>;
+
 /** What makes the result of an experiment worth less than it looks. src/report/findings/warnings.ts finds them. */
 export const warningSchema = z.strictObject({
   kind: z.enum([
@@ -107,9 +119,17 @@ const fineTuneSchema = z.strictObject({
   role: z.string(),
   /** Null when the dataset was empty, so that the model did not change. */
   model: z.string().nullable(),
+  /** Of its dataset, with those of `droppedRows`. */
   rows: z.number().int(),
+  /** Optimiser steps. */
   steps: z.number().int(),
   finalLoss: z.number().nullable(),
+  /** Rows longer than `fine_tune.max_length`, which the trainer left out. Older versions did not write it. */
+  droppedRows: z.number().int().default(0),
+  /** The highest learning rate of all steps. Null when it was not trained, or by an older version. */
+  peakLearningRate: z.number().nullable().default(null),
+  /** How far it moved. Null when it was not trained, when that could not be measured, or when an older version trained it. */
+  moved: movedSchema.nullable().default(null),
 });
 
 /** The content of result.json, and the workflow's result. */
@@ -152,6 +172,8 @@ export const experimentResultSchema = z.strictObject({
   warnings: z.array(warningSchema).default([]),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
+  /** The settings that were changed while it ran, in the order of the changes; absent when there are none. */
+  changes: z.array(configChangeSchema).optional(),
   /** The versions of colloquy, node, python, torch, transformers, peft and trl, if the experiment used them. */
   versions: z.record(z.string(), z.string()),
   /** Paths relative to the experiment's folder. */
@@ -198,6 +220,6 @@ export async function findFinished(
   const begun = await findDocument(files.config, experimentConfigSchema);
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
-  if (experimentDifference(begun, config).some(({ path }) => path !== 'iterations')) return null;
+  if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;
   return (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
 }

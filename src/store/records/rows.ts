@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
-import { readRows } from '../files/rows.ts';
+import { intactRows } from '../files/rows.ts';
 import { sealPlace } from '../files/sealed.ts';
 import { experimentResultSchema } from './result.ts';
 
@@ -10,10 +10,17 @@ import { experimentResultSchema } from './result.ts';
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
 
 /** Rows of questions/heldout.jsonl. */
-export const heldOutQuestionSchema = questionSchema.extend({ answer: z.string() });
+export const heldOutQuestionSchema = questionSchema.extend({
+  answer: z.string(),
+  accepted: z.array(z.string()).optional(),
+});
 
 /** Rows of questions/train-gold.jsonl. */
-export const goldLabelSchema = z.strictObject({ questionId: z.string(), answer: z.string() });
+export const goldLabelSchema = z.strictObject({
+  questionId: z.string(),
+  answer: z.string(),
+  accepted: z.array(z.string()).optional(),
+});
 
 /** See Message in src/algorithm/prompts.ts. */
 export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
@@ -70,7 +77,7 @@ export async function* readDebates(folder: Place): AsyncGenerator<DebateRow> {
   const sealed = new Set(places.map(({ name }) => name));
   for (const { place } of shards.toSorted((a, b) => a.number - b.number)) {
     // A shard without a seal is not finished.
-    if (sealed.has(sealPlace(place).name)) yield* await readRows(place, debateRowSchema);
+    if (sealed.has(sealPlace(place).name)) yield* intactRows(place, debateRowSchema);
   }
 }
 
@@ -81,6 +88,7 @@ export const outcomeSchema = z.strictObject({
   questionId: z.string(),
   question: z.string(),
   gold: z.string(),
+  accepted: z.array(z.string()).optional(),
   single: z.array(judgedSchema),
   majority: judgedSchema,
   debate: judgedSchema,
@@ -96,6 +104,7 @@ export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().
 export const exampleSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
+  weight: z.number().positive().optional(),
 });
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });

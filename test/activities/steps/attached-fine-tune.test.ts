@@ -19,7 +19,14 @@ import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { modelNamed } from '../../support/models.ts';
 import { smallExperiment } from '../../support/small-experiment.ts';
 
-const started: TrainerProgress = { event: 'started', id: 'x', total_steps: 2, resumed_from_step: 0 };
+const started: TrainerProgress = {
+  event: 'started',
+  id: 'x',
+  total_steps: 2,
+  resumed_from_step: 0,
+  rows: 12,
+  dropped_rows: 3,
+};
 const step: TrainerProgress = {
   event: 'step',
   id: 'x',
@@ -131,6 +138,8 @@ describe('a fine-tune', () => {
       role: 'critic',
       step: 1,
       totalSteps: 2,
+      rows: 12,
+      droppedRows: 3,
       loss: 0.5,
       tokensPerSecond: 10,
     });

@@ -47,6 +47,8 @@ describe('a fine-tune, as an activity,', () => {
       role: 'generation',
       step: 1,
       totalSteps: 4,
+      rows: request!.dataset.rows,
+      droppedRows: 0,
       loss: 1,
       tokensPerSecond: 1000,
       checkpoint: 1,
@@ -66,6 +68,7 @@ describe('a fine-tune, as an activity,', () => {
   it('that is finished is found, and not begun again', async () => {
     const [request] = await steps.fineTunes();
     const first = await runStep(fineTune, request!, steps.dependencies);
+    expect(first).toMatchObject({ droppedRows: 0, peakLearningRate: 1e-3, moved: { klPerToken: 0.005 } });
     const again = activityEnvironment({ attempt: 2 });
     expect(await runStep(fineTune, request!, steps.dependencies, again)).toEqual(first);
     expect(await learnt()).toEqual(['begin 0', 'end 4']);

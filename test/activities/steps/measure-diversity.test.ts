@@ -141,7 +141,9 @@ async function debated(
     environment?: MockActivityEnvironment,
   ) => {
     await writeDocument(files.config, { ...config, diversity: { ...config.diversity, ...diversity } });
-    return runStep(measureDiversity, { ...request, agents }, dependencies, environment);
+    const figures = await runStep(measureDiversity, { ...request, agents }, dependencies, environment);
+    if (figures === null) throw new Error('Nothing was measured.');
+    return figures;
   };
   return { store, files, measured };
 }

@@ -112,6 +112,24 @@ describe('preparing an experiment on a dataset', () => {
     }
   });
 
+  it('refuses a plan with few optimiser steps before a model is asked, unless it is allowed', async () => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    const input = { ...smallExperiment, allow_few_steps: false };
+    const before = (await engine.state()).answered;
+    try {
+      await expect(runStep(prepare, { experiment: 'few', input }, dependencies)).rejects.toThrow(
+        /fine_tune: a generation model would have about 1\d rows and 2 optimiser steps/,
+      );
+      expect(existsSync(join(storeRoot, 'few', 'config.json'))).toBe(false);
+      expect((await engine.state()).answered).toBe(before);
+      const allowed = { ...input, allow_few_steps: true };
+      await runStep(prepare, { experiment: 'few', input: allowed }, dependencies);
+    } finally {
+      await dependencies.close();
+    }
+  });
+
   it('names what is wrong with the task before anything is written', async () => {
     await using engine = await startInstantEngine();
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });

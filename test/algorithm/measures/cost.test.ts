@@ -1,26 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { cost, pointsPerMillionTokens } from '../../../src/algorithm/measures/cost.ts';
+import { cost, pointsPerMillionTokens, type Used } from '../../../src/algorithm/measures/cost.ts';
 
-const used = {
-  tokens: {
-    debate: { prompt: 100, completion: 40 },
-    evaluation: { prompt: 60, completion: 20 },
-    fineTune: 300,
-  },
-  seconds: { debate: 10, evaluation: 6, datasets: 1, fineTune: 20, total: 45 },
-};
+const used = (tokensIn: number, tokensOut: number, tokensTrained: number, deviceSeconds: number): Used => ({
+  tokensIn,
+  tokensOut,
+  tokensTrained,
+  deviceSeconds,
+});
 
 describe('the cost of a method', () => {
-  it('counts tokens of training and held-out debates, and tokens trained on', () => {
-    expect(cost(used)).toEqual({
-      tokensIn: 160,
-      tokensOut: 60,
-      tokensTrained: 300,
-      tokens: 520,
-      // 10 + 6 + 20: datasets are made without a device.
-      deviceSeconds: 36,
-      wallSeconds: 45,
-    });
+  it('is what its training took, and what one answer takes at the end', () => {
+    const found = cost([used(100, 40, 300, 30), used(110, 50, 400, 36)], used(60, 20, 0, 6), 10);
+    expect(found.training).toEqual(used(210, 90, 700, 66));
+    expect(found.answer.tokensIn).toBeCloseTo(6, 12);
+    expect(found.answer.tokensOut).toBeCloseTo(2, 12);
+    expect(found.answer.deviceSeconds).toBeCloseTo(0.6, 12);
+    // 210 + 90 + 700 for the training, and 80 for ten answers.
+    expect(found.tokens).toBe(1080);
+  });
+
+  it('is the answers alone where nothing is trained', () => {
+    expect(cost([], used(60, 20, 0, 6), 10)).toMatchObject({ training: used(0, 0, 0, 0), tokens: 80 });
   });
 
   it('is compared with the points gained', () => {

@@ -71,6 +71,8 @@ describe('the measures of an iteration', () => {
       changes: [],
       passAtK: [],
       majAtK: [],
+      oracleGap: null,
+      errors: { correlation: null, sameWrong: null },
     });
     expect(measures([graded('RR', 'RR')]).changes[0]).toMatchObject({ corrected: null, conformed: null });
   });

@@ -10,11 +10,11 @@ import {
 } from '../../../src/algorithm/labelled-debate.ts';
 import { learnerGroups, type Method } from '../../../src/algorithm/methods/method.ts';
 import { type MethodName, methodNames, methods } from '../../../src/algorithm/methods/methods.ts';
-import { examples } from '../dataset-rows.ts';
+import { examples, sampleSettings } from '../dataset-rows.ts';
 import { labelled } from '../labelled-debates.ts';
 import { cast, paperSettings, said, numbers, type Script, speaker } from '../scripted-debate.ts';
 
-const settings = { seed: 0, iteration: 1, criticWeight: 0.5 };
+const settings = sampleSettings;
 
 /** The rows that a method learns from: by the agents that share a model, then by role, `question/agent` for each row. */
 function learnt(name: MethodName, debates: readonly LabelledDebate[]) {
@@ -264,7 +264,7 @@ describe('one more role', () => {
       models: 'each agent',
       conversation: 'debate',
       datasets: (agents, matches, critical) => ({
-        generation: generationDataset(agents, matches),
+        generation: generationDataset(agents, matches, critical),
         critic: criticDataset(agents, matches, critical),
         verifier: criticDataset(agents, matches, { ...critical, criticWeight: 1 }),
       }),

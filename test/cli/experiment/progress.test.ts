@@ -87,9 +87,7 @@ const evaluation = {
   debateVersusBase: { wins: 0, losses: 0, pValue: 1 },
   cutOff: noneCutOff,
 };
-const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []): Snapshot => ({
-  status: 'RUNNING',
-  startedAt: new Date(0),
+const snapshot = (progress: Partial<Progress>, pending: Snapshot['pending'] = []) => ({
   pending,
   progress: aProgress(progress),
 });

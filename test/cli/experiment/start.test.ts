@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Experiment } from '../../../src/cli/arguments.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { connect, type Temporal } from '../../../src/cli/server/connect.ts';
-import { NoWorker } from '../../../src/cli/server/workflow.ts';
+import { NoWorker, noWorkerHint, unservedQueues } from '../../../src/cli/server/workflow.ts';
 import { readSnapshot } from '../../../src/cli/experiment/snapshot.ts';
 import { ExperimentHasOtherConfig, startExperiment } from '../../../src/cli/experiment/start.ts';
 import { Refused, sendUpdate } from '../../../src/cli/experiment/steer.ts';
@@ -128,6 +128,18 @@ describe('starting an experiment', () => {
   it('refuses another config for a name that has finished', async () => {
     const other = startExperiment(temporal, experiment('done', { iterations: 4, seed: 3 }));
     await expect(other).rejects.toThrow(/seed: 0 there, 3 here[\s\S]*to start afresh/);
+  });
+
+  it('names the queue that nobody serves: of the workflows, of steps, or a wrong one', async () => {
+    const hints = (workflow: string, ...steps: string[]) =>
+      unservedQueues(temporal, 'demo', { workflow, steps });
+    expect(await hints('colloquy', 'colloquy-gpu', 'colloquy-gpu')).toEqual([
+      noWorkerHint,
+      expect.stringMatching(/"colloquy-gpu", which no worker serves.*worker --queues colloquy-gpu/),
+    ]);
+    expect(await hints('colloqui')).toEqual([
+      expect.stringMatching(/"colloqui", which no worker serves: .*"colloquy".*terminate -w demo/),
+    ]);
   });
 
   it('steers nothing that does not run, and nothing when nobody works', async () => {

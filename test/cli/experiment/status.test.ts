@@ -14,10 +14,7 @@ const step = (changes: Partial<PendingActivity>): PendingActivity => ({
   ...changes,
 });
 const text = (changes: Parameters<typeof aProgress>[0], pending: Snapshot['pending'] = []): string =>
-  statusText(
-    { status: 'RUNNING', startedAt: new Date(0), pending, progress: aProgress(changes) },
-    { now, colours: false },
-  );
+  statusText({ pending, progress: aProgress(changes) }, { now, colours: false });
 
 describe('the status of an experiment', () => {
   it('counts the answers of the shards in flight, and the time since the last of them ended', () => {
@@ -79,6 +76,17 @@ describe('the status of an experiment', () => {
     });
     expect(text(fineTuning)).toMatch(/last loss +0\.500 \(generation model of agent 1, iteration 1\)/);
     expect(text(fineTuning, [running])).toMatch(/last loss +0\.250 \(critic model of agent 3, iteration 2\)/);
+  });
+
+  it('says of a step that an operator has paused who did it, and what lets it go on', () => {
+    const status = text({}, [
+      step({ pausedBy: 'ann@desk: GPU is needed' }),
+      step({ id: 'debate-i1-train-s004' }),
+    ]);
+    expect(status).toMatch(/waits for a person +yes: a step is paused by an operator/);
+    expect(status).toContain('(debate-i1-train-s003), by ann@desk: GPU is needed');
+    expect(status).toContain('temporal activity unpause -w demo -a debate-i1-train-s003');
+    expect(status.split('In flight:')[1]).not.toContain('s003');
   });
 
   it('says of a parked one what happened and both ways to go on', () => {

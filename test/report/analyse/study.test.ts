@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { MethodName } from '../../../src/algorithm/methods/methods.ts';
 import { analyseStudy, type StudyAnalysis } from '../../../src/report/analyse/study.ts';
 import { measureExperiment } from '../../../src/report/read/measured-experiment.ts';
 import { openStore } from '../../../src/store/store.ts';
@@ -239,6 +240,8 @@ describe('the majority at equal tokens', () => {
       'Majority at equal tokens (of 7)',
       'Debate',
       'Multiagent FT',
+      'Multiagent FT: vote over first answers',
+      'Multiagent FT: majority at equal tokens (of 5)',
     ]);
     expect(row(analysis, 'majority-at-equal-tokens').curve[0]!.accuracy).toBeCloseTo(25 / 40, 12);
     expect(against(analysis, 'majority-at-equal-tokens', 'first')).toMatchObject({ wins: 5, losses: 0 });
@@ -257,15 +260,122 @@ describe('the majority at equal tokens', () => {
   });
 });
 
+describe('votes of trained agents', () => {
+  // The first answers are right on 30 of 40 questions; the debate saves 4 others and spoils 18.
+  const spoilt = [
+    ...times(12, 'RRR>RRR'),
+    ...times(18, 'RRW>WWW'),
+    ...times(4, 'WWW>RRR'),
+    ...times(6, 'WWW>WWW'),
+  ];
+  const scripts: Script[] = [
+    { method: 'debate', iterations: [debateRight(20)] },
+    { method: 'star', iterations: [debateRight(20), debateRight(24)] },
+    {
+      method: 'multiagent-ft',
+      iterations: [debateRight(20), spoilt, spoilt],
+      votes: [debateRight(20), debateRight(25), debateRight(26)],
+    },
+  ];
+
+  it('are rows after each iteration: over the first answers, and at equal tokens', async () => {
+    const analysis = await analysed(scripts);
+    const curve = (key: string) => row(analysis, key).curve.map(({ accuracy: share }) => share * 40);
+    expect(curve('multiagent-ft')).toEqual([20, 16, 16]);
+    expect(curve('multiagent-ft:first-vote')).toEqual([20, 30, 30]);
+    expect(curve('multiagent-ft:equal-tokens')).toEqual([20, 25, 26]);
+    expect(curve('star:first-vote')).toEqual([20, 24]);
+    // The methods alone are compared with the reference.
+    expect(new Set(analysis.comparisons.map(({ other }) => other))).toEqual(new Set(['debate', 'star']));
+  });
+
+  it('stand beside the debate after each iteration, question by question', async () => {
+    const { firstVotes, besideDebate } = row(await analysed(scripts), 'multiagent-ft').own!;
+    expect(
+      firstVotes.map(({ iteration, difference }) => [iteration, difference.wins, difference.losses]),
+    ).toEqual([
+      [0, 0, 0],
+      [1, 4, 18],
+      [2, 4, 18],
+    ]);
+    expect(besideDebate.map(({ iteration }) => iteration)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('a majority of as many answers as have the written tokens of a debate', () => {
+  // The fixture's debates write 50 tokens; these votes of 5 answers write 80, so 50 is 3 of them.
+  const voteTokens = { prompt: 500, completion: 80 };
+
+  it('is that of the first answers of the vote at equal tokens', async () => {
+    const votes = [[...times(10, 'RRWWW'), ...times(10, 'WRWRR'), ...times(20, 'WWWWW')]];
+    const analysis = await analysed([{ method: 'debate', iterations: [debateRight(20)], votes, voteTokens }]);
+    const [beside] = row(analysis, 'debate').own!.besideDebate;
+    // Of five answers the second ten are right, of the first three the first ten.
+    expect(beside).toMatchObject({ votes: [5], majority: 10 / 40 });
+    expect(beside!.written).toMatchObject({ votes: [3], majority: 10 / 40 });
+    expect(beside!.written!.difference).toMatchObject({ wins: 10, losses: 0 });
+  });
+
+  it('settles ties by a draw: two of four classes are right half the time', async () => {
+    const votes = [times(400, 'RWAAA')];
+    const settings = {
+      method: 'debate',
+      iterations: [times(400, 'RRR>RRR')],
+      voteTokens: { prompt: 1, completion: 125 },
+    };
+    const analysis = await analysed([{ ...settings, votes } as Script]);
+    const { written } = row(analysis, 'debate').own!.besideDebate[0]!;
+    expect(written!.votes).toEqual([2]);
+    expect(Math.abs(written!.majority - 0.5)).toBeLessThan(3 * Math.sqrt(0.25 / 400));
+  });
+
+  it('is unknown where the debate wrote more than all of them, or nothing was counted', async () => {
+    const written = async (completion: number) => {
+      const script = {
+        method: 'debate' as const,
+        iterations: [debateRight(20)],
+        votes: [times(40, 'RRRRR')],
+      };
+      const analysis = await analysed([{ ...script, voteTokens: { prompt: 500, completion } }]);
+      return row(analysis, 'debate').own!.besideDebate[0]!.written;
+    };
+    expect(await written(40)).toBeNull();
+    expect(await written(0)).toBeNull();
+  });
+});
+
 describe('whether gains last', () => {
   const curveOf = async (...right: number[]) => {
     const analysis = await analysed([{ method: 'multiagent-ft', iterations: right.map(debateRight) }]);
     return row(analysis, 'multiagent-ft').endurance;
   };
 
+  it('is a course of gains only when the last iteration is better than every one before', async () => {
+    expect(await curveOf(10, 20, 22, 34)).toMatchObject({
+      verdict: 'went on gaining',
+      sinceBest: { iteration: 2, wins: 12, losses: 0 },
+    });
+    // Up by 16 to iteration 2, and down by 9 after it: p = 2 / 2^9, twice as the best was picked from two.
+    const fallen = await curveOf(10, 20, 36, 27);
+    expect(fallen).toMatchObject({ verdict: 'fell from its best', best: 2 });
+    expect(fallen!.sinceBest!.adjusted).toBeCloseTo((2 * 2) / 2 ** 9, 12);
+  });
+
+  it('is corrected for the number of methods', async () => {
+    const six = (method: MethodName): Script => ({ method, iterations: [10, 20, 26].map(debateRight) });
+    // 6 : 0 has p = 0.031 alone, and 0.0625 as one of two.
+    const verdicts = async (...methods: MethodName[]) =>
+      (await analysed(methods.map(six))).settings[0]!.contenders.flatMap(
+        ({ endurance }) => endurance?.verdict ?? [],
+      );
+    expect(await verdicts('multiagent-ft')).toEqual(['went on gaining']);
+    expect(await verdicts('multiagent-ft', 'single-agent')).toEqual(['neither', 'neither']);
+  });
+
   it('is told from the last iteration against the first, on the same questions', async () => {
     const found = await curveOf(10, 20, 32, 30);
-    expect(found).toMatchObject({ best: 2, verdict: 'rose' });
+    // 10 : 0 against the first; 0 : 2 against the best, which is not shown.
+    expect(found).toMatchObject({ best: 2, verdict: 'gained early', sinceBest: { iteration: 2, losses: 2 } });
     expect(found!.change!.difference).toBeCloseTo(10 / 40, 12);
     expect(found!.change!.low).toBeGreaterThan(0);
   });
@@ -276,7 +386,12 @@ describe('whether gains last', () => {
   });
 
   it('is not asked of a single iteration, and of nothing that learns nothing', async () => {
-    expect(await curveOf(10, 30)).toEqual({ best: 1, change: null, verdict: 'one iteration' });
+    expect(await curveOf(10, 30)).toEqual({
+      best: 1,
+      change: null,
+      sinceBest: null,
+      verdict: 'one iteration',
+    });
     expect(await curveOf(10)).toBeNull();
     expect(
       row(await analysed([{ method: 'debate', iterations: [debateRight(3)] }]), 'debate').endurance,
@@ -306,20 +421,84 @@ describe('what stands beside accuracies', () => {
     expect(first!.majAtN!.value).toBeCloseTo(1 / 6, 12);
   });
 
+  it('has what a perfect choice would gain, and the errors that agents have in common', async () => {
+    const analysis = await analysed([
+      {
+        method: 'debate',
+        iterations: [[...times(10, 'RRR>RRR'), ...times(5, 'RWW>WWW'), ...times(5, 'WWW>WWW')]],
+      },
+    ]);
+    const [first] = row(analysis, 'debate').own!.consensus;
+    // Five of twenty questions that one agent has right and the vote has not.
+    expect(first!.oracleGap!.value).toBeCloseTo(5 / 20, 12);
+    expect(first!.errors.sameWrong!.value).toBe(1);
+    // Agents 2 and 3 are wrong on the same questions; with agent 1, 5 of 20 are wrong, all of them among the others' 10: 1 / sqrt(3).
+    expect(first!.errors.correlation!.value).toBeCloseTo((1 + 2 / Math.sqrt(3)) / 3, 12);
+  });
+
+  it('counts the answers that could not be read', async () => {
+    const analysis = await analysed([{ method: 'debate', iterations: [['R.W>RRR', 'WWW>...']] }]);
+    expect(row(analysis, 'debate').own!.answers).toEqual([
+      {
+        iteration: 0,
+        responses: { count: 0, of: 12 },
+        summaries: { count: 0, of: 0 },
+        unreadable: { count: 4, of: 12 },
+      },
+    ]);
+  });
+
   it('has none where there is one round', async () => {
     const analysis = await analysed([{ method: 'majority', iterations: [['RWW', 'RRW']] }]);
     expect(row(analysis, 'majority').own!.flips).toEqual([]);
   });
 
-  it("has the cost without the base model's own evaluation where a method learns", async () => {
-    const { cost } = row(
-      await analysed([{ method: 'multiagent-ft', iterations: [debateRight(10), debateRight(30)] }]),
-      'multiagent-ft',
-    ).own!;
-    // The fixture's: debates 3,000, two evaluations of 150 of which the base's is left out, 5,000 trained.
-    expect(cost.tokens).toBe(3_000 + 150 + 5_000);
+  it('has the cost of the training and of one answer at the end: evaluations that draw the curve are none', async () => {
+    const analysis = await analysed([
+      { method: 'base', iterations: [debateRight(10)] },
+      { method: 'debate', iterations: [debateRight(10)] },
+      { method: 'multiagent-ft', iterations: [debateRight(10), debateRight(20), debateRight(30)] },
+    ]);
+    const { cost } = row(analysis, 'multiagent-ft').own!;
+    // The fixture's, in each of two iterations: debates 3,000, and 5,000 trained. The last of three evaluations has 150.
+    expect(cost.tokens).toBe(2 * (3_000 + 5_000) + 150);
+    expect(cost.training).toMatchObject({ tokensIn: 4_000, tokensOut: 2_000, deviceSeconds: 100 });
+    expect(cost.answer).toMatchObject({ tokensIn: 100 / 40, tokensOut: 50 / 40 });
     // From 10/40 to 30/40.
-    expect(cost.pointsPerMillionTokens).toBeCloseTo(50 / 0.00815, 6);
+    expect(cost.pointsPerMillionTokens).toBeCloseTo(50 / 0.01615, 6);
+    // One of three answers, and a whole debate.
+    expect(row(analysis, 'base').own!.cost.tokens).toBeCloseTo(50, 9);
+    expect(row(analysis, 'debate').own!.cost.tokens).toBe(150);
+  });
+
+  it('charges the time of shared work to every method that uses it', async () => {
+    const sharing = { settings: { shared_answers: 'study.task' } };
+    const scripts: Script[] = [
+      { method: 'debate', iterations: [debateRight(10)], ...sharing, seconds: { evaluation: 8 } },
+      // It found the base model's answers of the debate, and the training debates of its first iteration are its own.
+      {
+        method: 'multiagent-ft',
+        iterations: [debateRight(10), debateRight(20)],
+        ...sharing,
+        seconds: { evaluation: 1, record: { debate: 200 } },
+      },
+      // It found the training debates done.
+      {
+        method: 'no-critic',
+        iterations: [debateRight(10), debateRight(20)],
+        ...sharing,
+        seconds: { evaluation: 1, record: { debate: 2 } },
+      },
+    ];
+    const seconds = (key: string, analysis: StudyAnalysis) => row(analysis, key).own!.cost;
+    const shared = await analysed(scripts);
+    // 200 s for 1,000 written tokens, and 30 s of fine-tunes.
+    expect(seconds('multiagent-ft', shared).training.deviceSeconds).toBe(230);
+    expect(seconds('no-critic', shared).training.deviceSeconds).toBe(230);
+    // Its own answers after training take what they took.
+    expect(seconds('no-critic', shared).answer.deviceSeconds).toBeCloseTo(1 / 40, 12);
+    const alone = await analysed(scripts.map((script) => ({ ...script, settings: {} })));
+    expect(seconds('no-critic', alone).training.deviceSeconds).toBe(32);
   });
 
   it('has transfer to other tasks, before and after', async () => {

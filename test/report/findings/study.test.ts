@@ -88,7 +88,9 @@ describe('what a study shows', () => {
       { method: 'single-agent', iterations: [right(30), right(60), right(40)] },
       { method: 'multiagent-ft', iterations: [right(30), right(60), right(80)] },
     ]);
-    const at = shows.indexOf('From the first iteration to the last, these went on gaining:');
+    const at = shows.indexOf(
+      'From the first iteration to the last, these went on gaining: the last iteration is better than each one before.',
+    );
     expect(shows[at + 1]).toMatch(/^Multiagent FT: \+20\.0 points.*, and best at the end$/);
     expect(shows[at + 2]).toBe('From the first iteration to the last, these fell:');
     expect(shows[at + 3]).toMatch(
@@ -102,6 +104,33 @@ describe('what a study shows', () => {
     expect(shows.join('\n')).toMatch(
       /Before any training, debating was worse than a majority of as many first answers as cost the same tokens \(40\.0 % against 60\.0 % of 5 answers: −20\.0 points/,
     );
+  });
+
+  it('says where a trained debate is worse than the vote over its own first answers', async () => {
+    // The first answers are right on 90 of 100; the debate saves 4 others and spoils 18.
+    const spoilt = [
+      ...times(72, 'RRR>RRR'),
+      ...times(18, 'RRW>WWW'),
+      ...times(4, 'WWW>RRR'),
+      ...times(6, 'WWW>WWW'),
+    ];
+    const { shows } = await found([
+      { method: 'debate', iterations: [right(40)] },
+      { method: 'multiagent-ft', iterations: [right(40), spoilt] },
+      { method: 'no-critic', iterations: [right(40), spoilt, right(95)] },
+    ]);
+    const own = 'the vote over the same agents’ first answers (76.0 % against 90.0 %: −14.0 points';
+    expect(shows.join('\n')).toContain(
+      `After one iteration of Multiagent FT, debating was worse than ${own}`,
+    );
+    const at = shows.findIndex((sentence) =>
+      sentence.startsWith('After training, these debates are worse than'),
+    );
+    // 4 : 18 has p = 0.0043; three such tests, one of which has no difference.
+    expect(shows.slice(at + 1, at + 3)).toEqual([
+      expect.stringMatching(/^Multiagent FT after one iteration: .*won 4, lost 18, p = 0\.013 by Holm$/),
+      expect.stringMatching(/^w\/o critic after one iteration: .*p = 0\.013 by Holm$/),
+    ]);
   });
 
   it("says which figures differ from the paper's, in an experiment of the paper", async () => {

@@ -39,6 +39,9 @@ const fineTune = (agent: number, role: string, model: string | null) => ({
   rows: model === null ? 0 : 200,
   steps: model === null ? 0 : 25,
   finalLoss: model === null ? null : 0.2,
+  droppedRows: 0,
+  peakLearningRate: model === null ? null : 8e-4,
+  moved: model === null ? null : { klPerToken: 0.007, tokens: 900, rows: 32 },
 });
 const facts = (changes: Partial<RunFacts> = {}): RunFacts => ({
   config: resolveConfig({ preset: 'quickstart' }),
@@ -105,6 +108,26 @@ describe('the warnings about an experiment', () => {
     expect(warningsOf(facts({ iterations: [unlabelled] }))[0]?.says).toContain(
       'generation (agent 1): none of the 16 questions had a label',
     );
+  });
+
+  it('name models that were trained and did not move, but not those whose movement is unknown', () => {
+    const still = { klPerToken: 3e-7, tokens: 900, rows: 32 };
+    const tuned = fineTune(1, 'generation', 'a'.repeat(64));
+    const fineTunes = [tuned, { ...tuned, agent: 2, moved: still }, { ...tuned, agent: 3, moved: null }];
+    expect(warningsOf(facts({ iterations: [iteration({ fineTunes })] }))).toMatchObject([
+      {
+        kind: 'did not move',
+        says: 'Models that were trained and did not move: 1 of 3 in iteration 1 (at most 3.0e-7 nats a token, less than 0.0001).',
+        remedy: expect.stringContaining('learning_rate'),
+      },
+    ]);
+  });
+
+  it('count rows that were too long to be trained on', () => {
+    const fineTunes = [{ ...fineTune(1, 'generation', 'a'.repeat(64)), rows: 36, droppedRows: 19 }];
+    expect(warningsOf(facts({ iterations: [iteration({ fineTunes })] }))).toMatchObject([
+      { kind: 'too long', says: expect.stringContaining('19 of 36 (52.8 %), iteration 1') },
+    ]);
   });
 
   it('count labels of one vote, but not where an agent is alone or gold answers are the labels', () => {

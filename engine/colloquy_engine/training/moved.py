@@ -1,0 +1,100 @@
+"""How far did a fine-tune move the model? The KL divergence to where it started, on a sample of its own rows."""
+
+import logging
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from ..protocol.trainer_messages import Moved
+from .training_rows import IGNORED, TrainingRows
+
+SAMPLE_ROWS = 32
+TOKENS_AT_ONCE = 2048  # in one forward pass, padding included; a longer row is alone
+PLACES_AT_ONCE = 256  # whose distributions over the whole vocabulary are compared at once
+
+Weights = dict[str, torch.Tensor]
+
+
+def trained_weights(network: nn.Module) -> Weights:
+    """A copy of the weights that are trained, in main memory: those of the adapter, or all of them."""
+    return {name: weight.detach().to("cpu", copy=True) for name, weight in network.named_parameters() if weight.requires_grad}
+
+
+def moved_from(start: Weights, network: nn.Module, rows: TrainingRows, pad_token: int, seed: int) -> Moved | None:
+    """The mean over the completions' tokens of KL(network || network with the weights `start`), in nats.
+
+    It is exact at each place: over the whole vocabulary. The rows are a seeded sample. None when memory does not suffice or when the
+    model's logits are not finite: a model is worth more than its measure.
+    """
+    chosen = random.Random(seed).sample(range(len(rows.input_ids)), min(SAMPLE_ROWS, len(rows.input_ids)))
+    was_training = network.training
+    network.eval()
+    try:
+        divergence, tokens = 0.0, 0
+        for batch in _batches(rows, chosen):
+            now = _logits(network, rows, batch, pad_token)
+            with _weights_of(network, start):
+                before = _logits(network, rows, batch, pad_token)
+            divergence += sum(_divergence(*places) for places in zip(now.split(PLACES_AT_ONCE), before.split(PLACES_AT_ONCE), strict=True))
+            tokens += len(now)
+    except torch.OutOfMemoryError:
+        logging.warning("How far the model moved was not measured: memory did not suffice.")
+        return None
+    finally:
+        network.train(was_training)
+    per_token = divergence / tokens
+    return Moved(kl_per_token=max(per_token, 0.0), tokens=tokens, rows=len(chosen)) if math.isfinite(per_token) else None
+
+
+def _batches(rows: TrainingRows, chosen: list[int]) -> Iterator[list[int]]:
+    """The chosen rows, those of about the same length together."""
+    batch: list[int] = []
+    for row in sorted(chosen, key=lambda row: len(rows.input_ids[row])):
+        if batch and (len(batch) + 1) * len(rows.input_ids[row]) > TOKENS_AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(row)
+    yield batch
+
+
+@torch.no_grad()
+def _logits(network: nn.Module, rows: TrainingRows, batch: list[int], pad_token: int) -> torch.Tensor:
+    """The logits at each place that predicts a token of a completion: (places, vocabulary)."""
+    longest = max(len(rows.input_ids[row]) for row in batch)
+
+    def padded(lists: list[list[int]], padding: int) -> torch.Tensor:
+        return torch.tensor([lists[row] + [padding] * (longest - len(lists[row])) for row in batch])
+
+    device = next(network.parameters()).device
+    tokens, labels = padded(rows.input_ids, pad_token), padded(rows.labels, IGNORED)
+    mask = torch.tensor([[1] * len(rows.input_ids[row]) + [0] * (longest - len(rows.input_ids[row])) for row in batch])
+    logits = network(input_ids=tokens.to(device), attention_mask=mask.to(device), use_cache=False).logits
+    return logits[:, :-1][(labels[:, 1:] != IGNORED).to(device)]
+
+
+def _divergence(now: torch.Tensor, before: torch.Tensor) -> float:
+    """The sum over places of KL(now || before), in float64: a model that hardly moved has 1e-7 nats a token."""
+    now, before = (logits.double().log_softmax(-1) for logits in (now, before))
+    return (now.exp() * (now - before)).sum().item()
+
+
+@contextmanager
+def _weights_of(network: nn.Module, weights: Weights) -> Iterator[None]:
+    """The network has these weights while the block runs, and its own ones again after it, to the bit."""
+    own = trained_weights(network)
+    _put(network, weights)
+    try:
+        yield
+    finally:
+        _put(network, own)
+
+
+@torch.no_grad()
+def _put(network: nn.Module, weights: Weights) -> None:
+    for name, weight in network.named_parameters():
+        if name in weights:
+            weight.copy_(weights[name])

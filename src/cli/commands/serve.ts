@@ -1,0 +1,85 @@
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+import { debatersOption, openAskedDebaters } from '../debaters.ts';
+import { command } from '../command.ts';
+import { UsageError } from '../errors.ts';
+import { interruptSignal } from '../terminal.ts';
+
+/** `colloquy serve` */
+export const serve = debatersOption(
+  command(
+    'serve',
+    'answer as an OpenAI server, where each request is a debate of the trained agents and a vote',
+    [
+      'colloquy serve --experiment quickstart',
+      `curl localhost:8080/v1/chat/completions -H 'content-type: application/json' \\`,
+      `  -d '{"model": "quickstart", "messages": [{"role": "user", "content": "3+4*5-6"}]}'`,
+      'COLLOQUY_SERVE_API_KEY=secret colloquy serve --series nightly --host 0.0.0.0   # the last accepted night',
+    ],
+  ),
+)
+  .option('--port <port>', 'the port to listen on', portNumber, 8080)
+  .option(
+    '--host <address>',
+    'the address to listen on; other machines reach it only by another than this',
+    '127.0.0.1',
+  )
+  .action(async ({ port, host, ...which }) => {
+    const apiKey = process.env['COLLOQUY_SERVE_API_KEY'] || undefined;
+    const loopback = ['127.0.0.1', 'localhost', '::1'].includes(host);
+    if (!loopback && apiKey === undefined)
+      throw new UsageError(
+        `At ${host} other machines can ask: set COLLOQUY_SERVE_API_KEY, the key that they have to send.`,
+        'serve',
+      );
+    const { createFront } = await import('../../serve/server.ts');
+    const debaters = await openAskedDebaters(which);
+    const { signal, dispose } = interruptSignal();
+    const front = createFront({
+      debaters,
+      apiKey,
+      loopback,
+      onError: (error) => console.error(error instanceof Error ? error.message : String(error)),
+    });
+    try {
+      console.error(`Loading the models of ${debaters.experiment} ...`);
+      await debaters.load(signal);
+      await new Promise<void>((resolve, reject) => {
+        front.once('error', ({ message }) => reject(new CannotListen(host, port, message)));
+        front.listen(port, host, resolve);
+      });
+      const address = front.address();
+      const at = typeof address === 'object' && address !== null ? address.port : port;
+      console.error(
+        `Answering at http://${host.includes(':') ? `[${host}]` : host}:${at}/v1 as the model "${debaters.experiment}". Ctrl-C stops.`,
+      );
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    } finally {
+      front.closeAllConnections();
+      front.close();
+      await debaters.close();
+      dispose();
+    }
+  });
+
+function portNumber(given: string): number {
+  const port = Number(given);
+  if (/^\d+$/.test(given) && port <= 65_535) return port;
+  throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 means any free one.');
+}
+
+/** The port or the address cannot be had. */
+export class CannotListen extends ColloquyError {
+  override name = 'CannotListen' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(host: string, port: number, why: string) {
+    super(
+      `Nothing can listen at ${host}:${port} (${why}). Name another port with --port; 0 means any free one.`,
+    );
+  }
+}

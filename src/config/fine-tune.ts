@@ -1,0 +1,84 @@
+/** How are models fine-tuned? */
+import { z } from 'zod';
+
+// The trainer receives the name as JSON in UTF-8, which cannot express half of a surrogate pair.
+const moduleName = z
+  .string()
+  .min(1)
+  .refine((text) => !/[\ud800-\udfff]/u.test(text), 'expected well-formed Unicode');
+
+/**
+ * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The defaults are for LoRA, which is what experiments
+ * train: about ten times the learning rate of full fine-tuning, and at most 32 rows in an optimiser step (Schulman et al., LoRA Without
+ * Regret, 2025). The paper's own settings, which are for full fine-tuning, are the preset `paper-full`. The trainer refuses exactly what this
+ * refuses (contract.ts; test/config/contract.test.ts compares the two).
+ */
+export const fineTuneConfigSchema = z
+  .strictObject({
+    learning_rate: z
+      .number()
+      .positive()
+      .max(1)
+      .default(2e-4)
+      .describe(
+        'Peak learning rate. LoRA needs about ten times the rate of full fine-tuning; the paper’s is 1e-5, for full fine-tuning.',
+      ),
+    num_train_epochs: z.number().positive().max(1000).default(2).describe('Passes over a dataset.'),
+    per_device_train_batch_size: z.int().min(1).max(1024).default(4).describe('Rows in a batch.'),
+    gradient_accumulation_steps: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(4)
+      .describe(
+        'Batches in an optimiser step. LoRA learns best with at most 32 rows in a step; the paper’s 192 are for full fine-tuning.',
+      ),
+    // transformers' schedulers that need no settings of their own. The decay of `inverse_sqrt` depends on the steps of the warm-up.
+    lr_scheduler_type: z
+      .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt'])
+      .default('cosine')
+      .describe('How the learning rate changes over the steps.'),
+    // Below 1, because transformers receives it as `warmup_steps`, where 1 means one step and not a share.
+    warmup_ratio: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0.03)
+      .describe(
+        'Share of the steps in which the learning rate rises to its peak. It is above 0 from the first step on.',
+      ),
+    weight_decay: z.number().min(0).max(1).default(0).describe('Weight decay of AdamW.'),
+    max_length: z
+      .int()
+      .min(1)
+      .max(1_048_576)
+      .default(2048)
+      .describe('The greatest number of tokens of a row. Longer rows are left out and counted.'),
+    save_steps: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(50)
+      .describe('Optimiser steps between two checkpoints.'),
+    use_peft: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether a LoRA adapter is trained, or (false) all weights of the model. Experiments can only train adapters so far.',
+      ),
+    gradient_checkpointing: z.boolean().default(false).describe('Needs less memory and more time.'),
+    lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),
+    // An integer, because PEFT's LoraConfig and adapter_config.json declare one, and vLLM reads one.
+    lora_alpha: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(32)
+      .describe('The scale of the LoRA adapters is lora_alpha / lora_r.'),
+    lora_dropout: z.number().min(0).max(0.99).default(0).describe('Dropout of the LoRA adapters.'),
+    lora_target_modules: z
+      .union([moduleName, z.array(moduleName).min(1)])
+      .default('all-linear')
+      .describe('The modules that get an adapter: `all-linear`, or their names.'),
+  })
+  .describe('How each generation and critic model is fine-tuned (LoRA), under the names of TRL and PEFT.');

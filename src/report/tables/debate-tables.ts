@@ -1,0 +1,97 @@
+/** What do the agents do in their debates, and how different are they? */
+import {
+  differences,
+  figures,
+  iterations,
+  means,
+  ofContenders,
+  percents,
+  percentsWithError,
+  pValues,
+  tableOf,
+} from './build.ts';
+
+export const debateTables = {
+  /** How diverse the agents' first answers are. None where nothing was measured. */
+  diversity: tableOf(ofContenders(({ own }) => own?.diversity.rows ?? []))({
+    caption: 'Diversity of the agents’ first answers',
+    columns: [
+      iterations(),
+      means('dissimilarity', 'Embedding dissimilarity', '0 to 2', (each) => each.dissimilarity, 3),
+      means('nll_of_others', 'NLL of others', 'nats a token', (each) => each.nllOfOthers, 3),
+      means('kl_between_agents', 'KL between agents', 'nats a token', (each) => each.betweenAgents, 3),
+      means('kl_from_base', 'KL from the base', 'nats a token', (each) => each.fromBase, 3),
+      means('distinct_answers', 'Distinct answers', 'a question', (each) => each.distinctAnswers, 2),
+    ],
+    notes: (_, rows) => [
+      `Means over questions ± one standard error. Texts were made into vectors by ${[...new Set(rows.map(({ encoder }) => encoder))].join(', ')}.`,
+    ],
+  }),
+
+  /** How agents changed their answers from one round to the next. */
+  flips: tableOf(ofContenders(({ own }) => own?.flips ?? []))({
+    caption: 'Flips from round to round',
+    columns: [
+      iterations(),
+      figures('round', 'To', 'round', ({ round }) => round, 0),
+      percentsWithError('wrong_to_right', 'Wrong to right', (each) => each.wrongToRight),
+      percentsWithError('right_to_wrong', 'Right to wrong', (each) => each.rightToWrong),
+      percentsWithError('corrected', 'Of wrong ones, corrected', (each) => each.corrected),
+      percentsWithError('spoilt', 'Of right ones, spoilt', (each) => each.spoilt),
+      percentsWithError('conformed', 'Of dissenters, conformed', (each) => each.conformed),
+    ],
+    notes: [
+      'Shares of the agents’ answers to held-out questions ± one standard error over questions. A dissenter’s answer stood against the majority of the other agents; it conformed when it went over to it.',
+    ],
+  }),
+
+  /** What summaries did to the answers of debates. */
+  summaries: tableOf(ofContenders(({ own }) => own?.summaries ?? []))({
+    caption: 'Answers after a summary',
+    columns: [
+      iterations(),
+      percentsWithError('helped', 'Helped', ({ helped }) => helped),
+      percentsWithError('harmed', 'Harmed', ({ harmed }) => harmed),
+      percentsWithError('net', 'Net', ({ net }) => net, 'points'),
+      differences('with_less_without', 'Difference', ({ versusWithout }) => versusWithout),
+      pValues('p', 'p', ({ versusWithout }) => versusWithout?.pValue),
+    ],
+    notes: [
+      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, ± one standard error over questions. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
+    ],
+  }),
+
+  /** How many answers ended before their end, or could not be read. */
+  answers: tableOf(ofContenders(({ own }) => own?.answers ?? []))({
+    caption: 'Answers that were cut off or could not be read',
+    columns: [
+      iterations(),
+      percents('cut_off', 'Responses cut off', ({ responses }) => responses.count / responses.of),
+      figures('responses', 'Of', 'responses', ({ responses }) => responses.of, 0),
+      percents('summaries_cut_off', 'Summaries cut off', ({ summaries }) => summaries.count / summaries.of),
+      percents('unreadable', 'No answer read', ({ unreadable }) => unreadable.count / unreadable.of),
+      figures('answers', 'Of', 'answers', ({ unreadable }) => unreadable.of, 0),
+    ],
+    notes: [
+      'Of the agents’ responses to held-out questions in all rounds. Cut off: the model had not ended its response at max_tokens, or the server stopped it; of those whose finish reason is known. No answer read: no answer was found in the response, which counts as wrong and has no vote.',
+    ],
+  }),
+
+  /** How far the agents agree on held-out questions, and what a better vote could still gain. */
+  consensus: tableOf(ofContenders(({ own }) => own?.consensus ?? []))({
+    caption: 'Agreement of the agents on held-out questions',
+    columns: [
+      iterations(),
+      percentsWithError('consensus_share', 'Agree with the majority', (each) => each.consensusShare),
+      percentsWithError('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
+      percentsWithError('maj_at_n', 'maj@N', ({ majAtN }) => majAtN),
+      percentsWithError('pass_at_n', 'pass@N', ({ passAtN }) => passAtN),
+      percentsWithError('oracle_gap', 'Oracle gap', ({ oracleGap }) => oracleGap, 'points'),
+      means('error_correlation', 'Error correlation', '−1 to 1', ({ errors }) => errors.correlation, 3),
+      percentsWithError('same_wrong', 'Same wrong answer', ({ errors }) => errors.sameWrong),
+    ],
+    notes: [
+      'Of last answers: the share that agrees with their majority, and the questions where all do. Of the N first answers: the questions that their majority gets right, and those that any of them does; the oracle gap is the difference, which a perfect choice among the answers would gain. Error correlation: the mean over pairs of agents of the correlation of being wrong, 0 where their errors have nothing to do with each other; same wrong answer: of pairs that are both wrong, those that answer alike. A vote helps least where both are high.',
+    ],
+  }),
+};

@@ -1,0 +1,81 @@
+/** What did the methods learn from, what did it cost, and what does it do to other tasks? */
+import {
+  differences,
+  figures,
+  names,
+  ofContenders,
+  percents,
+  percentsWithError,
+  share,
+  tableOf,
+} from './build.ts';
+
+export const trainingTables = {
+  /** What each method cost, and what it gained for that. */
+  cost: tableOf(ofContenders(({ curve, own }) => (own === null ? [] : [{ curve, ...own.cost }])))({
+    caption: 'Cost, the mean of one seed',
+    columns: [
+      percents('accuracy', 'At the end', ({ curve }) => curve.at(-1)?.accuracy),
+      figures('training_tokens_in', 'Training: read', 'tokens', ({ training }) => training.tokensIn, 0),
+      figures('training_tokens_out', 'Training: written', 'tokens', ({ training }) => training.tokensOut, 0),
+      figures('tokens_trained', 'Trained on', 'tokens', ({ training }) => training.tokensTrained, 0),
+      figures('training_seconds', 'Training', 's', ({ training }) => training.deviceSeconds, 0),
+      figures('answer_tokens_in', 'One answer: read', 'tokens', ({ answer }) => answer.tokensIn, 0),
+      figures('answer_tokens_out', 'One answer: written', 'tokens', ({ answer }) => answer.tokensOut, 0),
+      figures('answer_seconds', 'One answer', 's', ({ answer }) => answer.deviceSeconds, 2),
+      figures('tokens', 'In all', 'tokens', ({ tokens }) => tokens, 0),
+      figures(
+        'points_per_million_tokens',
+        'Gain',
+        'points a million',
+        ({ pointsPerMillionTokens }) => pointsPerMillionTokens,
+        2,
+      ),
+    ],
+    notes: [
+      'One rule for all methods: what its training took (training debates and fine-tunes), and what one answer takes at the end, which for a debate is a whole debate. Evaluations that only draw the curve are no cost, that of the base model among them. In all: the training and one answer to each held-out question. Gain: percentage points over one answer of the base model, for each million of these tokens. Answers that experiments share are charged to each that uses them, though they were asked for once: their tokens as counted, and their seconds at the rate, by written tokens, of the experiment that found the fewest of them done. Seconds are those of phases that use the device, on several GPUs multiply them by their number.',
+    ],
+  }),
+
+  /** How much each model learnt from. */
+  datasets: tableOf(ofContenders(({ own }) => own?.datasets ?? []))({
+    caption: 'Dataset sizes',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      names('role', 'Model', ({ role }) => role),
+      figures('datasets', 'Datasets', 'a seed', ({ datasets }) => datasets, 0),
+      figures('rows', 'Mean size', 'rows', ({ rows }) => rows),
+      figures('fewest', 'Smallest', 'rows', ({ fewest }) => fewest, 0),
+    ],
+    notes: [],
+  }),
+
+  /** How the agents voted on the training questions. */
+  votes: tableOf(ofContenders(({ own }) => own?.votes ?? []))({
+    caption: 'Votes on the training questions',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      figures('questions', 'Voted on', 'questions', ({ questions }) => questions, 0),
+      percents('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
+      percents('ties', 'Ties, drawn', ({ ties }) => ties),
+      percents('without_label', 'No label', ({ withoutLabel }) => withoutLabel),
+    ],
+    notes: [],
+  }),
+
+  /** Zero-shot transfer: what learning on one task does to another. */
+  transfer: tableOf(
+    ofContenders(({ learns, own }) => (own?.transfer ?? []).map((each) => ({ learns, ...each }))),
+  )({
+    caption: 'Zero-shot transfer to other tasks',
+    columns: [
+      names('task', 'Evaluated on', ({ task }) => task),
+      percentsWithError('before', 'Base', ({ before }) => share(before)),
+      percentsWithError('after', 'Last iteration', ({ learns, after }) => (learns ? share(after) : null)),
+      differences('change', 'Change', ({ change }) => change),
+    ],
+    notes: [
+      'Nothing was learnt from these tasks. Change: on the same questions, with its paired 95 % bootstrap interval.',
+    ],
+  }),
+};

@@ -1,0 +1,90 @@
+/** What a client may ask of `colloquy serve`: the body of POST /v1/chat/completions, checked as OpenAI does. */
+import { z } from 'zod';
+
+const textPart = z.object({ type: z.literal('text'), text: z.string() });
+const message = z.object({
+  role: z.enum(['system', 'developer', 'user', 'assistant']),
+  content: z.union([z.string(), z.array(textPart).min(1)], 'expected a text, or a list of text parts'),
+});
+
+/** Further keys are ignored, because clients send many that change nothing here (`user`, `store`, `metadata`). */
+const chatRequestSchema = z.object({
+  model: z.string('expected the name of a model: GET /v1/models lists it').min(1),
+  messages: z
+    .array(message, 'expected a list of messages')
+    .min(1, 'expected at least one message')
+    .refine((messages) => messages.at(-1)?.role === 'user', 'the last message must be of the user'),
+  stream: z.boolean().nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().gt(0).max(1).nullish(),
+  max_tokens: z.int().min(1).max(131_072).nullish(),
+  max_completion_tokens: z.int().min(1).max(131_072).nullish(),
+  seed: z.int().nullish(),
+  n: z.literal(1, 'a debate gives one answer: n must be 1').nullish(),
+  tools: z.array(z.unknown()).max(0, 'the debaters call no tools').nullish(),
+  logprobs: z.literal(false, 'a debate has no log-probabilities').nullish(),
+  response_format: z.object({ type: z.literal('text', 'only text is answered') }).nullish(),
+});
+
+/** A checked request. */
+export type ChatCompletionRequest = {
+  readonly model: string;
+  /** The whole conversation as one question. */
+  readonly question: string;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+  readonly seed: number | undefined;
+  readonly sampling: { readonly temperature?: number; readonly top_p?: number; readonly max_tokens?: number };
+};
+
+/** What is wrong with a request: the message and the parameter, as in OpenAI's errors. */
+export type RequestFault = { readonly message: string; readonly param: string | null };
+
+/** The request in a body, or what is wrong with it. */
+export function parseChatRequest(body: unknown): ChatCompletionRequest | RequestFault {
+  const parsed = chatRequestSchema.safeParse(body, { reportInput: false });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const param = issue === undefined || issue.path.length === 0 ? null : pathOf(issue.path);
+    const what = param === null ? 'The body' : `'${param}'`;
+    return { message: `Invalid value for ${what}: ${issue?.message ?? 'not as expected'}.`, param };
+  }
+  const { data } = parsed;
+  const most = data.max_completion_tokens ?? data.max_tokens;
+  return {
+    model: data.model,
+    question: questionIn(data.messages),
+    stream: data.stream === true,
+    includeUsage: data.stream_options?.include_usage === true,
+    // A debate's seed is not negative.
+    seed: data.seed === null || data.seed === undefined ? undefined : Math.abs(data.seed) % 2_147_483_648,
+    sampling: {
+      ...(typeof data.temperature === 'number' ? { temperature: data.temperature } : {}),
+      ...(typeof data.top_p === 'number' ? { top_p: data.top_p } : {}),
+      ...(typeof most === 'number' ? { max_tokens: most } : {}),
+    },
+  };
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : String(key)))
+    .join('.')
+    .replaceAll('.[', '[');
+}
+
+/** A debate is about one question. Earlier turns stand before it, each with its speaker. */
+function questionIn(messages: z.infer<typeof chatRequestSchema>['messages']): string {
+  const texts = messages.map(({ role, content }) => ({
+    role,
+    text: typeof content === 'string' ? content : content.map(({ text }) => text).join('\n'),
+  }));
+  const [only] = texts;
+  if (texts.length === 1 && only !== undefined) return only.text;
+  return texts
+    .map(({ role, text }, index) =>
+      index === texts.length - 1 || role === 'system' || role === 'developer' ? text : `${role}: ${text}`,
+    )
+    .join('\n\n');
+}

@@ -1,0 +1,156 @@
+/** The trained agents of an experiment, ready to debate any question: what `colloquy ask` and `colloquy serve` share. */
+import { debateSettings, summariserOf } from '../activities/asking/conversation.ts';
+import { type Agent, baseAgents } from '../algorithm/agents.ts';
+import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
+import { learnerGroups } from '../algorithm/methods/method.ts';
+import { methods } from '../algorithm/methods/methods.ts';
+import { withoutOldestTurn } from '../algorithm/prompts.ts';
+import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import { loadEndpoints } from '../config/endpoints.ts';
+import { identifyBaseModel } from '../engines/endpoint/base-model.ts';
+import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
+import { isTooLong, PromptTooLong } from '../engines/errors.ts';
+import { ExperimentNotInStore } from '../export/errors.ts';
+import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
+import { createTasks } from '../questions/open-task.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { adapterOf, type BaseModel, type Model, untuned } from '../store/models.ts';
+import { experimentFiles, type Store } from '../store/store.ts';
+
+/** The agents of an experiment after an iteration. */
+export type Debaters = {
+  readonly experiment: string;
+  /** 0 is the base model. */
+  readonly iteration: number;
+  readonly config: ExperimentConfig;
+  /** Has every model served, so that the first question need not wait for it. @throws as `Endpoints.serve` does */
+  readonly load: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Debates a question as the experiment's agents do.
+   *
+   * @throws PromptTooLong, or the errors of the endpoint
+   */
+  readonly debate: (question: string, options: AskOptions) => Promise<AnsweredDebate>;
+  /** Ends the engine, if one was started. */
+  readonly close: () => Promise<void>;
+};
+
+export type AskOptions = {
+  /** Equal questions with equal seeds have equal debates, as far as the engine repeats itself. Default: the experiment's seed. */
+  readonly seed?: number | undefined;
+  /** Instead of the experiment's own. */
+  readonly sampling?: Partial<ExperimentConfig['sampling']> | undefined;
+  readonly signal: AbortSignal;
+};
+
+/** A debate with the tokens that it took. */
+export type AnsweredDebate = Debate & {
+  readonly tokens: { readonly prompt: number; readonly completion: number };
+};
+
+type Wanted = {
+  readonly experiment: string;
+  /** Default: the last one of a finished experiment. */
+  readonly iteration: number | undefined;
+};
+
+/**
+ * Opens the agents of an experiment. Nothing is started or reached before the first question.
+ *
+ * @param endpoints the models' endpoints; they are closed with the debaters. Default: the ones of the worker's configuration
+ * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing
+ */
+export async function openDebaters(
+  store: Store,
+  { experiment, iteration: wanted }: Wanted,
+  endpoints: Endpoints = createEndpoints(loadEndpoints(), {
+    logFolder: store.logs,
+    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
+  }),
+): Promise<Debaters> {
+  const config = await readDocument(experimentFiles(store, experiment).config, experimentConfigSchema);
+  if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
+  const base = await identifyBaseModel(config.model.endpoint, config.model.model_name_or_path);
+  const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
+  const models = agents.flatMap((agent) => Object.values(agent.models));
+  const tasks = createTasks();
+  const { answers } = tasks.open(config.task);
+  const cast = { agents, summariser: summariserOf(agents) };
+
+  return {
+    experiment,
+    iteration,
+    config,
+    load: (signal) => endpoints.serve(models, signal),
+    debate: async (text, { seed = config.seed, sampling = {}, signal }) => {
+      await endpoints.serve(models, signal);
+      const tokens = { prompt: 0, completion: 0 };
+      const speak = speaker(
+        { ...config, sampling: { ...config.sampling, ...sampling } },
+        endpoints,
+        signal,
+        tokens,
+      );
+      // The draws of a debate after iteration l are those of its evaluation.
+      const settings = { ...debateSettings(config, iteration), seed };
+      return { ...(await debate({ id: 'asked', text }, cast, settings, speak, answers)), tokens };
+    },
+    close: async () => {
+      await Promise.allSettled([endpoints.close(), tasks.close()]);
+    },
+  };
+}
+
+/** The agents with the models that an iteration left them. Agents that share models all have those of the first of them. */
+async function agentsOf(
+  store: Store,
+  experiment: string,
+  config: ExperimentConfig,
+  wanted: number | undefined,
+  base: BaseModel,
+): Promise<{ readonly iteration: number; readonly agents: readonly Agent<Model>[] }> {
+  const { roles, learning } = methods[config.method];
+  const agents = baseAgents(config.agents, roles, untuned(base));
+  if (config.iterations === 0 || wanted === 0) return { iteration: 0, agents };
+  const done = await finishedIteration(store, experiment, wanted);
+  const tuned = await agentModelsAfter(done);
+  const groups = learnerGroups(config.agents, learning);
+  return {
+    iteration: done.iteration,
+    agents: agents.map((agent) => {
+      const first = groups.find((group) => group.includes(agent.number))?.[0] ?? agent.number;
+      const own = tuned.flatMap(({ agent: number, role, key }) =>
+        number === first && key !== null ? [[role, adapterOf(base, key)] as const] : [],
+      );
+      return { ...agent, models: { ...agent.models, ...Object.fromEntries(own) } };
+    }),
+  };
+}
+
+/** Asks the models, and counts their tokens. A dialogue that is too long loses its oldest turns where the config says so. */
+function speaker(
+  { sampling, truncate_dialogues: truncate }: ExperimentConfig,
+  endpoints: Endpoints,
+  signal: AbortSignal,
+  tokens: { prompt: number; completion: number },
+): Speak<Model> {
+  return async (utterance) => {
+    const { model, seed } = utterance;
+    const endpoint = endpoints.for(model.base);
+    let { messages } = utterance;
+    for (;;) {
+      try {
+        const request = { messages, seed, ...sampling };
+        const said = await endpoint.slots.use(() => endpoint.chat(model, request, signal), signal);
+        tokens.prompt += said.promptTokens;
+        tokens.completion += said.completionTokens;
+        return { text: said.text, finishReason: said.finishReason };
+      } catch (error) {
+        if (!isTooLong(error)) throw error;
+        const shorter = truncate ? withoutOldestTurn(messages) : null;
+        if (shorter === null) throw new PromptTooLong(utterance, messages, error.words);
+        messages = shorter;
+      }
+    }
+  };
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { changeConfig } from '../../../src/activities/steps/change-config.ts';
+import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
+import { prepare } from '../../../src/activities/steps/prepare.ts';
+import { configOf } from '../../../src/activities/dependencies.ts';
+import { experimentFiles } from '../../../src/store/store.ts';
+import { runStep } from '../../support/run-step.ts';
+import { smallExperiment } from '../../support/small-experiment.ts';
+import { type StepsOfAnExperiment, stepsOfAnExperiment } from '../../support/steps-of-an-experiment.ts';
+
+describe('changing the settings of an experiment that runs', () => {
+  let steps: StepsOfAnExperiment;
+  beforeAll(async () => {
+    steps = await stepsOfAnExperiment();
+  });
+  afterAll(() => steps[Symbol.asyncDispose]());
+
+  const experiment = 'steps';
+  const change = (settings: Record<string, unknown>, phase = 'fine-tuning', iteration = 1) =>
+    runStep(changeConfig, { experiment, settings, iteration, phase }, steps.dependencies);
+  const refusal = async (settings: Record<string, unknown>, phase?: string) =>
+    change(settings, phase).catch((error: unknown) => error);
+
+  it.each([
+    [{ rounds: 3 }, 'rounds: cannot be changed: finished work depends on it; only these can be now: trunc'],
+    [{ 'task.train_size': 8 }, 'task.train_size: cannot be changed'],
+    [{ iterations: 4 }, 'iterations: is changed by `colloquy set-iterations`'],
+    [{ fine_tune: { learning_rte: 1 } }, 'fine_tune.learning_rte: unknown key; the nearest valid one is'],
+    [{ 'fine_tune.learning_rate': 'fast' }, 'fine_tune.learning_rate: "fast" was given; expected'],
+    [{ trainer: 'gone' }, 'trainer: no trainer is called "gone"'],
+    [{ min_votes: 4 }, 'min_votes: 4 was given; more votes than there are agents'],
+    [{ 'diversity.questions': 8 }, 'diversity.questions: diversity is not measured in this experiment'],
+  ])('refuses %j, saying why', async (settings, words) => {
+    const error = await refusal(settings);
+    expect(error).toMatchObject({ type: 'InvalidConfig', nonRetryable: true });
+    expect((error as Error).message).toContain(words);
+  });
+
+  it('changes all or nothing, and nothing twice', async () => {
+    await refusal({ 'fine_tune.lora_r': 4, seed: 9 });
+    expect((await configOf(experimentFiles(steps.dependencies.store, experiment))).fine_tune.lora_r).toBe(8);
+    const settings = { 'fine_tune.lora_r': 4, fine_tune: { lora_alpha: 8 } };
+    expect(await change(settings, 'evaluating')).toMatchObject([
+      { path: 'fine_tune.lora_alpha', before: 16, after: 8, fromIteration: 2 },
+      { path: 'fine_tune.lora_r', before: 8, after: 4, fromIteration: 2 },
+    ]);
+    expect(await change(settings, 'evaluating')).toEqual([]);
+  });
+
+  it('holds for the models that are not finished; those that are stay, also when they are asked for again', async () => {
+    const [first, second] = await steps.fineTunes();
+    const before = await runStep(fineTune, first!, steps.dependencies);
+    await change({ 'fine_tune.learning_rate': 0.25 });
+    expect(await runStep(fineTune, first!, steps.dependencies)).toEqual(before);
+    const { model } = await runStep(fineTune, second!, steps.dependencies);
+    const changed = await runStep(fineTune, { ...second!, iteration: 2 }, steps.dependencies);
+    expect(changed.model).not.toEqual(model);
+    // Iteration 2 has the other change as well.
+    const files = experimentFiles(steps.dependencies.store, experiment);
+    expect((await configOf(files, 1)).fine_tune).toMatchObject({ learning_rate: 0.25, lora_r: 8 });
+    expect((await configOf(files, 2)).fine_tune).toMatchObject({ learning_rate: 0.25, lora_r: 4 });
+    expect((await configOf(files, 0)).fine_tune).toMatchObject({ learning_rate: 8e-4, lora_r: 8 });
+  });
+
+  it('lets the experiment be started again with the config as it was begun or as it is now, and no other', async () => {
+    const started = (fine_tune: object) =>
+      runStep(prepare, { experiment, input: { ...smallExperiment, fine_tune } }, steps.dependencies);
+    const plan = await started({});
+    expect(await started({ learning_rate: 0.25, lora_r: 4, lora_alpha: 8 })).toEqual(plan);
+    await expect(started({ learning_rate: 0.5 })).rejects.toThrow(
+      'start it with the config that it was begun with, and then change it: colloquy change steps fine_tune.learning_rate=0.5',
+    );
+  });
+});

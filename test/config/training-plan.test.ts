@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { type MethodName, methodNames, methods } from '../../src/algorithm/methods/methods.ts';
+import { didMove, expectedDatasets, optimiserSteps } from '../../src/algorithm/training-steps.ts';
+import { presets, resolveConfig } from '../../src/config/resolve.ts';
+import { resolveStudy, studyPresets } from '../../src/config/study.ts';
+import { expectedFineTunes, trainingFaults } from '../../src/config/training-plan.ts';
+import { sampleSettings } from '../algorithm/dataset-rows.ts';
+
+const faultsOf = (input: object) => {
+  const config = resolveConfig(input);
+  return trainingFaults(config, config.task.train_size ?? null);
+};
+/** The fine-tune of the paper, which is for full fine-tuning. */
+const forAllWeights = {
+  learning_rate: 1e-5,
+  per_device_train_batch_size: 3,
+  gradient_accumulation_steps: 64,
+};
+
+describe('the optimiser steps of a fine-tune', () => {
+  const quick = { num_train_epochs: 2, per_device_train_batch_size: 16, gradient_accumulation_steps: 1 };
+  it.each([
+    [330, { num_train_epochs: 2, ...forAllWeights }, 4],
+    [187, { num_train_epochs: 2, ...forAllWeights }, 2],
+    [192, { num_train_epochs: 2, ...forAllWeights }, 2],
+    [193, { num_train_epochs: 2, ...forAllWeights }, 4],
+    [207, quick, 26],
+    [50, quick, 8],
+    [16, { ...quick, num_train_epochs: 0.5 }, 1],
+    [0, quick, 0],
+  ])('of %i rows are counted as transformers does', (rows, settings, steps) => {
+    expect(optimiserSteps(rows, settings)).toBe(steps);
+  });
+});
+
+describe('the datasets that are expected before anything was asked', () => {
+  const expected = (name: MethodName, settings = {}) =>
+    Object.fromEntries(
+      expectedDatasets(
+        methods[name].learning!,
+        { agents: 3, rounds: methods[name].fixes.rounds ?? 2, questions: 500 },
+        { ...sampleSettings, ...settings },
+      ).map(({ role, rows }) => [role, rows]),
+    );
+
+  it.each([
+    ['multiagent-ft', {}, { generation: 325, critic: 100 }],
+    ['multiagent-ft', { criticWeight: 0.2 }, { generation: 325, critic: 250 }],
+    ['multiagent-ft', { criticMixture: 'weight' }, { generation: 325, critic: 375 }],
+    ['no-critic', {}, { generation: 325 }],
+    ['single-agent', {}, { generation: 975, critic: 300 }],
+    ['single-agent', { dataMatched: true }, { generation: 325, critic: 100 }],
+    ['majority-ft', { dataMatched: true }, { generation: 325 }],
+    ['single-agent-no-debate', {}, { generation: 325 }],
+    ['star', {}, { generation: 375 }],
+  ] as const)('of %s with %o have the sizes that the method makes of them', (name, settings, sizes) => {
+    expect(expected(name, settings)).toEqual(sizes);
+  });
+});
+
+describe('a plan with fewer than 10 optimiser steps', () => {
+  it('is refused with its datasets, the estimate behind them and the settings to change', () => {
+    const [fault, ...none] = faultsOf({ preset: 'paper', fine_tune: forAllWeights });
+    expect(none).toEqual([]);
+    expect(fault!.path).toBe('fine_tune');
+    for (const part of [
+      'a generation model would have about 325 rows and 4 optimiser steps',
+      'a critic model would have about 100 rows and 2 optimiser steps',
+      '500 training questions, 192 rows a step, 2 epochs',
+      'of 20 dialogues, 13 keep an answer that equals the label',
+      'gradient_accumulation_steps',
+      'task.train_size',
+      'allow_few_steps: true',
+    ])
+      expect(fault!.message).toContain(part);
+  });
+
+  it.each([
+    ['allow_few_steps', { allow_few_steps: true }],
+    ['smaller steps', { fine_tune: { ...forAllWeights, gradient_accumulation_steps: 4 } }],
+    ['more epochs', { fine_tune: { ...forAllWeights, num_train_epochs: 10 } }],
+    ['more questions', { task: { kind: 'arithmetic', train_size: 5000 } }],
+    ['no iterations', { iterations: 0 }],
+    ['a method that learns nothing', { method: 'debate' }],
+  ])('is accepted with %s, as its message says', (_, change) => {
+    expect(faultsOf({ preset: 'paper', fine_tune: forAllWeights, ...change })).toEqual([]);
+  });
+
+  it.each(methodNames)('is none with the presets paper and quickstart and the method %s', (method) => {
+    for (const preset of ['paper', 'quickstart'])
+      expect(faultsOf({ preset, method, ...methods[method].fixes })).toEqual([]);
+  });
+
+  it.each(studyPresets().map(({ name }) => name))('is none in the study %s', (preset) => {
+    for (const { config } of resolveStudy(preset, { preset }).cells)
+      expect(trainingFaults(config, config.task.train_size ?? null)).toEqual([]);
+  });
+});
+
+describe('the preset paper-full', () => {
+  it('has the fine-tune of the paper, and says that an experiment cannot train all weights yet', () => {
+    const config = resolveConfig({ preset: 'paper-full' });
+    expect(config.fine_tune).toMatchObject({ use_peft: false, ...forAllWeights });
+    const [fault, ...none] = faultsOf({ preset: 'paper-full' });
+    expect(none).toEqual([]);
+    expect(fault).toMatchObject({ path: 'fine_tune.use_peft' });
+    expect(fault!.message).toMatch(/cannot do yet.*preset: paper/);
+    expect(presets().find(({ name }) => name === 'paper-full')!.description).toContain('take paper');
+  });
+
+  it('measures the base model alone', () => {
+    expect(faultsOf({ preset: 'paper-full', iterations: 0 })).toEqual([]);
+    expect(expectedFineTunes(resolveConfig({ preset: 'paper-full', iterations: 0 }), 500)).toEqual([]);
+  });
+});
+
+it('a model moved from 1e-4 nats a token on; what was not measured is not known', () => {
+  expect([9e-8, 3e-7, 9.9e-5, 1e-4, 7e-3].map((klPerToken) => didMove({ klPerToken }))).toEqual([
+    false,
+    false,
+    false,
+    true,
+    true,
+  ]);
+  expect(didMove(null)).toBeNull();
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import type { ChatRequest } from '../../src/config/contract.ts';
+import type { Endpoints } from '../../src/engines/endpoint/open.ts';
+import { openDebaters } from '../../src/serve/debaters.ts';
+import { newestFinished } from '../../src/store/newest.ts';
+import { type Model, weightsOf } from '../../src/store/models.ts';
+import { openStore } from '../../src/store/store.ts';
+import { writeExportableExperiment } from '../export/exportable-experiment.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+
+const store = openStore(temporaryFolder());
+const key = (letter: string) => letter.repeat(64);
+const { signal } = new AbortController();
+
+/** Endpoints that note which weights were asked what, and answer 17. */
+function notingEndpoints() {
+  const asked: { weights: string; request: Omit<ChatRequest, 'model'> }[] = [];
+  const served: string[] = [];
+  let closed = false;
+  const endpoint = {
+    slots: { use: (work: () => Promise<unknown>) => work() },
+    chat: async (model: Model, request: Omit<ChatRequest, 'model'>) => {
+      asked.push({ weights: weightsOf(model), request });
+      return { text: String.raw`\boxed{17}`, finishReason: 'stop', promptTokens: 10, completionTokens: 2 };
+    },
+  };
+  const endpoints = {
+    for: () => endpoint,
+    serve: async (models: readonly Model[]) => void served.push(...models.map(weightsOf)),
+    close: async () => void (closed = true),
+  } as unknown as Endpoints;
+  return { endpoints, asked, served, isClosed: () => closed };
+}
+
+describe('the debaters of an experiment', () => {
+  it('answer with the models that its last iteration left, in the roles of its method', async () => {
+    await writeExportableExperiment(store, 'done', {
+      modelOf: (_, agent, role) => (agent === 3 ? null : key(role === 'critic' ? 'c' : String(agent))),
+    });
+    const { endpoints, asked, served, isClosed } = notingEndpoints();
+    const debaters = await openDebaters(store, { experiment: 'done', iteration: undefined }, endpoints);
+    const debate = await debaters.debate('3+4*5-6', { signal, sampling: { max_tokens: 9 } });
+    expect(debaters.iteration).toBe(1);
+    expect(debate.consensus).toMatchObject({ answer: '17', votes: 3 });
+    // Three first answers, three summaries, three revisions.
+    expect(debate.tokens).toEqual({ prompt: 90, completion: 18 });
+    const weights = asked.map((each) => each.weights);
+    const base = served.find((each) => !/^[1-9c]{64}$/.test(each)) ?? '';
+    expect(weights.slice(0, 3)).toEqual([key('1'), key('2'), base]);
+    expect(weights.slice(-3)).toEqual([key('c'), key('c'), base]);
+    expect(asked.every(({ request }) => request.max_tokens === 9)).toBe(true);
+    await debaters.close();
+    expect(isClosed()).toBe(true);
+  });
+
+  it('are the base model before the first iteration, and debate otherwise with another seed', async () => {
+    const { endpoints, asked, served } = notingEndpoints();
+    const debaters = await openDebaters(store, { experiment: 'done', iteration: 0 }, endpoints);
+    await debaters.debate('3+4*5-6', { signal });
+    await debaters.debate('3+4*5-6', { signal, seed: 5 });
+    expect(new Set(served).size).toBe(1);
+    const seeds = asked.map(({ request }) => request.seed);
+    expect(seeds.slice(0, 9)).not.toEqual(seeds.slice(9));
+  });
+
+  it('are refused when there is no such experiment', async () => {
+    const wanted = { experiment: 'never', iteration: undefined };
+    await expect(openDebaters(store, wanted)).rejects.toThrow('There is no config.json');
+  });
+
+  it('are by default those of the experiment that finished last', async () => {
+    expect(await newestFinished(openStore(temporaryFolder()))).toBeNull();
+    await writeExportableExperiment(store, 'later');
+    await writeExportableExperiment(store, 'running', { finished: false });
+    expect(await newestFinished(store)).toBe('later');
+  });
+});
