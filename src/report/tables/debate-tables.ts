@@ -1,4 +1,5 @@
 /** What do the agents do in their debates, and how different are they? */
+import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import {
   differences,
   figures,
@@ -19,11 +20,25 @@ export const debateTables = {
       iterations(),
       means('dissimilarity', 'Embedding dissimilarity', '0 to 2', (each) => each.dissimilarity, 3),
       means('nll_of_others', 'NLL of others', 'nats a token', (each) => each.nllOfOthers, 3),
-      means('kl_between_agents', 'KL between agents', 'nats a token', (each) => each.betweenAgents, 3),
-      means('kl_from_base', 'KL from the base', 'nats a token', (each) => each.fromBase, 3),
+      means('nll_of_own', 'NLL of own', 'nats a token', (each) => each.nllOfOwn, 3),
+      means(
+        'kl_between_agents',
+        'KL between agents',
+        'nats in 1,000 tokens',
+        (each) => times(each.betweenAgents, 1000),
+        2,
+      ),
+      means(
+        'kl_from_base',
+        'KL from the base',
+        'nats in 1,000 tokens',
+        (each) => times(each.fromBase, 1000),
+        2,
+      ),
       means('distinct_answers', 'Distinct answers', 'a question', (each) => each.distinctAnswers, 2),
     ],
     notes: (_, rows) => [
+      'NLL of others: how unlikely the other agents’ answers are for an agent; of own: its own answers, which is how uncertain the models are by themselves. Only what is above that is a difference between agents. Methods that learn from other numbers of rows are not compared by these figures: more rows alone make models surer and more alike.',
       `Means over questions ± one standard error. Texts were made into vectors by ${[...new Set(rows.map(({ encoder }) => encoder))].join(', ')}.`,
     ],
   }),
@@ -95,3 +110,8 @@ export const debateTables = {
     ],
   }),
 };
+
+/** A mean in another unit. */
+function times(ratio: Ratio | null, factor: number): Pick<Ratio, 'value' | 'standardError'> | null {
+  return ratio && { value: ratio.value * factor, standardError: ratio.standardError * factor };
+}
