@@ -13,10 +13,13 @@ import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx'
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
-import { FineTunesSection } from './fine-tunes-section.tsx';
+import { FineTunesSection, type LossCharts } from './fine-tunes-section.tsx';
 
 /** An experiment's whole page. */
-export function experimentPage(data: ReportData, { css, chart }: { css: string; chart: Drawn }): VNode {
+export function experimentPage(
+  data: ReportData,
+  { css, chart, losses }: { css: string; chart: Drawn; losses: readonly LossCharts[] },
+): VNode {
   const { result } = data;
   const last = result.evaluations.at(-1);
   const iterations = last?.iteration ?? 0;
@@ -33,7 +36,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       <AgentsSection byAgent={data.byAgent} />
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
-      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} />}
+      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
@@ -50,7 +53,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
 function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
   return (
     <section>
-      <h2>Warnings</h2>
+      <Heading title="Warnings" />
       <ul>
         {warnings.map(({ says, remedy }) => (
           <li>

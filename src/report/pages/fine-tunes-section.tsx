@@ -2,22 +2,31 @@
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import { count } from '../../text/figures.ts';
-import { Heading } from '../parts/page.tsx';
+import type { Drawn } from '../charts/style.ts';
+import { ChartsSection } from '../parts/sections.tsx';
 import { Grid } from '../tables/html-table.tsx';
 
 type Iteration = ExperimentResult['iterations'][number];
 type FineTune = Iteration['fineTunes'][number];
 
+/** The loss curves of the models of a role. */
+export type LossCharts = { readonly role: string; readonly drawn: Drawn };
+
 /** How each fine-tune went, and how far it moved its model. */
-export function FineTunesSection({ iterations }: { iterations: readonly Iteration[] }) {
+export function FineTunesSection({
+  iterations,
+  losses,
+}: {
+  iterations: readonly Iteration[];
+  losses: readonly LossCharts[];
+}) {
   return (
-    <section>
-      <Heading title="How the models were trained" />
-      <p class="note">
-        Moved: the mean KL divergence of the trained model to where it started, in nats a token, on up to 32
-        of its own rows. A model that moved by less than {leastMove} did not move: at most 7 of 100 answers of
-        100 tokens could come out differently. Too long: rows longer than max_length, which are left out.
-      </p>
+    <ChartsSection
+      title="How the models were trained"
+      label="Loss over the optimiser steps of all iterations"
+      note={`The loss on a model’s own rows, iteration after iteration; a dotted line stands where an iteration begins. ${movedNote}`}
+      charts={losses.map(({ role, drawn }) => ({ heading: `Loss of the ${role} models`, drawn: [drawn] }))}
+    >
       <Grid
         head={[
           'Iteration',
@@ -34,9 +43,11 @@ export function FineTunesSection({ iterations }: { iterations: readonly Iteratio
           fineTunes.map((fineTune, index) => [index === 0 ? iteration : '', ...cells(fineTune)]),
         )}
       />
-    </section>
+    </ChartsSection>
   );
 }
+
+const movedNote = `Moved: the mean KL divergence of the trained model to where it started, in nats a token, on up to 32 of its own rows. A model that moved by less than ${leastMove} did not move: at most 7 of 100 answers of 100 tokens could come out differently. Too long: rows longer than max_length, which are left out.`;
 
 function cells({
   agent,
