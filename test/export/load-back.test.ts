@@ -16,8 +16,8 @@ import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
 import { shortAnswers } from '../../src/algorithm/answer.ts';
 
-const store = openStore(temporaryFolder());
-const exports = temporaryFolder();
+const store = openStore(temporaryFolder('colloquy-export-'));
+const exports = temporaryFolder('colloquy-export-');
 const base = join(projectRoot, 'engine/models/tiny-arithmetic');
 const trainer = createTrainerProcess({
   logFolder: store.logs,
