@@ -5,6 +5,7 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import type { Dependencies } from '../activities/dependencies.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { loadEndpoints } from '../config/endpoints.ts';
+import { codeHash } from '../config/installation.ts';
 import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
 import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
@@ -16,6 +17,7 @@ import { InvalidEnvironment } from '../observe/settings.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
+import { storeIdentity } from '../store/identity.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
@@ -54,6 +56,8 @@ export async function startWorkers({
   const version = deploymentVersion();
   keepHeapSteady();
   const telemetry = await installRuntime(join(dependencies.store.logs, 'worker.log'), console);
+  // From now on other workers can see whether they have the same store.
+  await storeIdentity(dependencies.store);
   const connection = await NativeConnection.connect(connectionOptions);
   const { log, traces } = telemetry;
   try {
@@ -81,7 +85,10 @@ export async function startWorkers({
         }),
       ),
     );
-    log.info({ queues, namespace, version, address: connectionOptions.address }, 'worker began');
+    log.info(
+      { queues, namespace, version, code: codeHash(), address: connectionOptions.address },
+      'worker began',
+    );
     signal.addEventListener('abort', () => log.info('worker stops: what is in flight is being saved'));
     const refused = new AbortController();
     const endWatch = watchNamespace(connection, namespace, (error) => refused.abort(error));

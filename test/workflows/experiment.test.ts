@@ -365,6 +365,18 @@ describe('an experiment', () => {
     expect(await file('asked.log')).toBe(before);
   });
 
+  it('tells each step but the first the store in which it was begun', async () => {
+    const { events = [] } = await rig.client.workflow.getHandle('whole').fetchHistory();
+    const inputs = (events ?? []).flatMap(
+      ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.input?.payloads ?? [],
+    );
+    const paths = inputs.filter(({ data }) =>
+      Buffer.from(data ?? []).includes(JSON.stringify(rig.storeRoot)),
+    );
+    expect(inputs.length).toBeGreaterThan(2);
+    expect(paths.length).toBe(inputs.length / 2);
+  });
+
   it('has histories that replay, each small and with no payload above 100 kB', async () => {
     const replayed = await rig.replayAll();
     // Each iteration of each start is a run of its own.
