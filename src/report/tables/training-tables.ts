@@ -1,14 +1,5 @@
 /** What did the methods learn from, what did it cost, and what does it do to other tasks? */
-import {
-  differences,
-  figures,
-  names,
-  ofContenders,
-  percents,
-  percentsWithError,
-  share,
-  tableOf,
-} from './build.ts';
+import { differences, figures, names, ofContenders, percents, shares, share, tableOf } from './build.ts';
 
 const goldOnlyMeasures =
   'Judged by the gold answers of the training questions after the iteration was trained. They only measure: no label, dataset or choice depends on them.';
@@ -81,7 +72,7 @@ export const trainingTables = {
       figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
       figures('votes', 'Votes for it', 'agents', ({ votes }) => votes, 0),
       figures('questions', 'Questions', 'of all seeds', ({ precision }) => precision?.of, 0),
-      percentsWithError('precision', 'Right', ({ precision }) => precision),
+      shares('precision', 'Right', ({ precision }) => precision),
       names('learnt_from', 'Learnt from', ({ votes, minVotes }) => (votes >= minVotes ? 'yes' : 'no')),
     ],
     notes: [goldOnlyMeasures],
@@ -92,9 +83,9 @@ export const trainingTables = {
     caption: 'Answers that were chosen and rejected',
     columns: [
       figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      percentsWithError('precision', 'Labels right', ({ precision }) => precision),
-      percentsWithError('chosen_right', 'Chosen ones right', ({ chosenRight }) => chosenRight),
-      percentsWithError('rejected_wrong', 'Rejected ones wrong', ({ rejectedWrong }) => rejectedWrong),
+      shares('precision', 'Labels right', ({ precision }) => precision),
+      shares('chosen_right', 'Chosen ones right', ({ chosenRight }) => chosenRight),
+      shares('rejected_wrong', 'Rejected ones wrong', ({ rejectedWrong }) => rejectedWrong),
     ],
     notes: [
       'Of first answers to the training questions with a label: those that equal it are chosen, and learnt from unless they were cut off; the others are rejected.',
@@ -109,8 +100,8 @@ export const trainingTables = {
     caption: 'Zero-shot transfer to other tasks',
     columns: [
       names('task', 'Evaluated on', ({ task }) => task),
-      percentsWithError('before', 'Base', ({ before }) => share(before)),
-      percentsWithError('after', 'Last iteration', ({ learns, after }) => (learns ? share(after) : null)),
+      shares('before', 'Base', ({ before }) => share(before)),
+      shares('after', 'Last iteration', ({ learns, after }) => (learns ? share(after) : null)),
       differences('change', 'Change', ({ change }) => change),
     ],
     notes: [

@@ -123,6 +123,8 @@ const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse
 const diversityRowSchema = z.strictObject({
   questionId: z.string(),
   nllOfOthers: z.number().nullable(),
+  /** Not measured by earlier versions. */
+  nllOfOwn: z.number().nullable().default(null),
   betweenAgents: divergenceSchema.nullable(),
   fromBase: divergenceSchema.nullable(),
   dissimilarity: z.number().nullable(),
@@ -137,6 +139,7 @@ export const diversitySchema = z.strictObject({
   /** Why the likelihoods of some or all questions are missing; null when none is missing. */
   leftOut: z.string().nullable(),
   nllOfOthers: ratioSchema,
+  nllOfOwn: ratioSchema.default(null),
   betweenAgents: meanDivergenceSchema,
   fromBase: meanDivergenceSchema,
   dissimilarity: ratioSchema,
