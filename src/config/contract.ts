@@ -53,6 +53,8 @@ export const fineTuneManifestSchema = z.looseObject({
   seed: z.int(),
   steps: count,
   final_loss: z.number(),
+  /** The loss over the steps: of at most 50 of them, evenly spread, the first and the last among them. */
+  losses: z.array(z.object({ step: count, loss: z.number() })),
   /** The highest learning rate of all steps. */
   peak_learning_rate: z.number(),
   /**

@@ -55,7 +55,7 @@ function parseChoice(answer: string): Choice | null {
 }
 
 const ALONE = new RegExp(
-  String.raw`^(?:(?:option|choice)\s+)?(?:${COMMAND}\s*)?[([{<]?([A-Ja-j])[)\]}>]?[.:]?\s*\}?[.:]?$`,
+  String.raw`^(?:(?:the\s+)?(?:correct\s+|right\s+|final\s+)?(?:option|choice|answer)(?:\s+is|:)?\s+)?(?:${COMMAND}\s*)?[([{<]?([A-Ja-j])[)\]}>]?[.:]?\s*\}?[.:]?$`,
   'i',
 );
 

@@ -1,4 +1,5 @@
 /** Which part of an answer is its value, and which is its unit? */
+import { multiplier } from './number-words.ts';
 import { parseRational } from './numbers.ts';
 import { unitMeanings } from './unit-names.ts';
 import { parseUnitWords, type Unit } from './units.ts';
@@ -169,7 +170,7 @@ function isBareTail(value: string, words: string, beside: boolean): boolean {
 
 function isBareWord(word: string, beside: boolean, compound = false): boolean {
   const [, name = '', power = ''] = /^([A-Za-z.-]*?)\.?(\^\{?-?[123]\}?|[23])?$/.exec(word) ?? [];
-  if (SHORT.has(name)) return true;
+  if (SHORT.has(name) || multiplier(name) !== null) return true;
   if (beside && unitMeanings(name) !== null) return true;
   if (/^[A-Za-z-]{3,}$/.test(name)) return unitMeanings(name) !== null || !isProduct(name);
   return /^[mgsh]$/.test(name) && (power !== '' || compound);

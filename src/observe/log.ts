@@ -63,6 +63,7 @@ export function logReports(log: Logger): void {
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
     log.info({ ...fineTune, seconds: (endedAt - beganAt) / 1000 }, 'fine-tune ended'),
   );
+  onEvent('step of other code', (codes) => log.warn({ ...currentStep(), ...codes }, 'step of other code'));
   onEvent('questions left out', (questions) => log.warn(questions, 'questions left out'));
   onEvent('shard answered', ({ endpoint, answers, asked, beganAt, endedAt }) =>
     log.debug(

@@ -68,6 +68,7 @@ export function weightsOf({ base, tuned }: Model): string {
 
 /** Also the manifests that older versions wrote, without these measures. */
 export const storedManifestSchema = fineTuneManifestSchema.extend({
+  losses: fineTuneManifestSchema.shape.losses.default([]),
   peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
   moved: fineTuneManifestSchema.shape.moved.default(null),
 });

@@ -1,6 +1,6 @@
 import type { Accuracy } from '../algorithm/measures/answers.ts';
 import { errorInPoints, evaluationName, percent, pValue } from '../text/figures.ts';
-import { fenced, markdownTable, markdownText } from '../text/markdown.ts';
+import { blackOnWhite, fenced, markdownTable, markdownText } from '../text/markdown.ts';
 import type { Progress } from './progress.ts';
 import { progressTable } from './progress-table.ts';
 import { type Note, waitingNotes } from './waiting-notes.ts';
@@ -16,7 +16,7 @@ export function currentDetails(progress: Progress): string {
       ? ['**Accuracy so far, with standard errors**', evaluationTable(progress.evaluations)]
       : []),
   ];
-  return blocks.join('\n\n');
+  return [...blocks, blackOnWhite].join('\n\n');
 }
 
 function noteBlocks({ says, quoted, commands }: Note): string[] {

@@ -184,6 +184,7 @@ function plainResult(
           steps: 2,
           finalLoss: 0.5,
           droppedRows: 0,
+          losses: [],
           peakLearningRate: 1e-3,
           moved: { klPerToken: 0.005, tokens: 100, rows: 8 },
         },

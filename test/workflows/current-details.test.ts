@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { currentDetails } from '../../src/workflows/current-details.ts';
+import { studyDetails } from '../../src/workflows/study-progress.ts';
 import { progressTable } from '../../src/workflows/progress-table.ts';
 import { hostileTexts } from '../algorithm/hostile-texts.ts';
 import { aProgress } from '../support/a-progress.ts';
@@ -59,6 +60,15 @@ describe('the table of an experiment', () => {
     );
     expect(progressTable(aProgress({ state: 'pausing', inFlight: 8 })).state).toBe(
       'pausing: 8 steps are saving',
+    );
+  });
+});
+
+describe('the current details of an experiment', () => {
+  it('end with colours of their own, as the UI has none for its dark theme', () => {
+    expect(currentDetails(aProgress())).toMatch(/\n\n<body bgcolor="white" text="black">$/);
+    expect(studyDetails({ study: 's', state: 'running', cells: [] })).toMatch(
+      /\n\n<body bgcolor="white" text="black">$/,
     );
   });
 });

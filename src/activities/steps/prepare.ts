@@ -4,6 +4,7 @@ import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
 import { trainingFaults } from '../../config/training-plan.ts';
@@ -17,6 +18,7 @@ import { warningsOf } from '../../report/findings/warnings.ts';
 import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
+import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
@@ -39,6 +41,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Where the experiment was begun. Plans of earlier versions have none. */
+  readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
   /** What its memo and its search attributes say of it. Plans of earlier versions have none. */
   readonly about?: About;
@@ -115,6 +119,7 @@ export async function prepare(
     base: untuned(base),
     learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
     ...(night === null ? {} : { night: plannedNight(night, base) }),

@@ -9,7 +9,9 @@ import { type Finding, finding, findingOfEach } from './finding.ts';
 export function measured({ reference }: StudyAnalysis, setting: Setting): Finding[] {
   const contender = setting.contenders.find(({ key }) => key === reference);
   return [
-    ...(contender === undefined ? [] : [...lastFlips(contender), ...trainedOn(contender)]),
+    ...(contender === undefined
+      ? []
+      : [...lastFlips(contender), ...trainedOn(contender), ...labelPrecision(contender)]),
     ...datasetSizes(setting),
     ...diversity(setting, reference),
     ...onTheFront(setting),
@@ -42,6 +44,22 @@ function trainedOn({ title, own }: Contender): Finding[] {
   return [
     finding(
       `In training, the agents of ${title} were unanimous on ${unanimous}; the smallest dataset of a model had ${counted(smallest, 'row')}.`,
+    ),
+  ];
+}
+
+/** How right the labels were. Labels of gold answers are not judged. */
+function labelPrecision({ title, own }: Contender): Finding[] {
+  const [first, last] = [own?.labels[0], own?.labels.at(-1)];
+  if (first === undefined || last === undefined || first.precision === null || last.precision === null)
+    return [];
+  const precision =
+    first === last
+      ? `${percent(first.precision.value)} of its questions`
+      : `${percent(first.precision.value)} of its questions in the first iteration and ${percent(last.precision.value)} in the last`;
+  return [
+    finding(
+      `The labels that ${title} learnt from were right on ${precision}, judged by gold answers that only measured.`,
     ),
   ];
 }

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
-import { count, counted, duration, evaluationName, percent, pValue } from '../../text/figures.ts';
+import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
 import { accuracyCells, AgentsSection, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
@@ -13,10 +13,13 @@ import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx'
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
-import { FineTunesSection } from './fine-tunes-section.tsx';
+import { DatasetsSection, FineTunesSection, type LossCharts } from './training-sections.tsx';
 
 /** An experiment's whole page. */
-export function experimentPage(data: ReportData, { css, chart }: { css: string; chart: Drawn }): VNode {
+export function experimentPage(
+  data: ReportData,
+  { css, chart, losses }: { css: string; chart: Drawn; losses: readonly LossCharts[] },
+): VNode {
   const { result } = data;
   const last = result.evaluations.at(-1);
   const iterations = last?.iteration ?? 0;
@@ -33,7 +36,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       <AgentsSection byAgent={data.byAgent} />
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
-      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} />}
+      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
@@ -50,7 +53,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
 function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
   return (
     <section>
-      <h2>Warnings</h2>
+      <Heading title="Warnings" />
       <ul>
         {warnings.map(({ says, remedy }) => (
           <li>
@@ -112,84 +115,6 @@ function againstBase({ iteration, debate, debateVersusBase }: Evaluation, base: 
   if (iteration === 0 || base === undefined) return ['–', '–', '–'];
   const { wins, losses, pValue: p } = debateVersusBase;
   return [<Gain difference={debate.accuracy - base.debate.accuracy} />, `${wins} : ${losses}`, pValue(p)];
-}
-
-type Iteration = ExperimentResult['iterations'][number];
-
-/** What the training debates agreed on, what each agent was trained on, and how the fine-tunes ended. */
-function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
-  return (
-    <section>
-      <Heading title="Debates on the training questions" />
-      <p class="note">
-        The consensus stands in for the answer key: no gold answer is used, unless the config has
-        label_source: gold.
-      </p>
-      <Grid
-        head={[
-          'Iteration',
-          'Questions',
-          'Unanimous',
-          'Ties, drawn',
-          'No consensus',
-          'Answers not readable',
-          'Prompts shortened',
-          'Responses cut off',
-        ]}
-        rows={iterations.map(({ iteration, consensus, cutOff: { responses } }) => [
-          iteration,
-          count(consensus.questions),
-          <>
-            {count(consensus.unanimous)}{' '}
-            <span class="se">{percent(consensus.unanimous / consensus.questions)}</span>
-          </>,
-          count(consensus.ties),
-          count(consensus.withoutLabel),
-          count(consensus.unparsableAnswers),
-          count(consensus.truncatedPrompts),
-          responses.share === null ? (
-            '–'
-          ) : (
-            <>
-              {count(responses.cut)} <span class="se">{percent(responses.share)}</span>
-            </>
-          ),
-        ])}
-      />
-
-      <Heading title="What each agent learnt from" />
-      <p class="note">
-        Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
-        <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
-        available.
-      </p>
-      <Grid
-        head={['Iteration', 'Agents', 'Model', 'Rows', 'Of which', 'Last loss']}
-        rows={iterations.flatMap(datasetRows)}
-      />
-    </section>
-  );
-}
-
-function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
-  return datasets.map(({ agents, role, rows, parts }, index) => {
-    const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
-    const partTexts = Object.entries(parts).map(
-      ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
-    );
-    return [
-      index === 0 ? iteration : '',
-      agents.join(', '),
-      role,
-      count(rows),
-      partTexts.join(', '),
-      fineTune === undefined ? '–' : lossText(fineTune),
-    ];
-  });
-}
-
-function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
-  return model === null ? 'not trained' : (finalLoss?.toFixed(3) ?? '–');
 }
 
 /** The questions that were not asked, with the reason. */
