@@ -179,6 +179,20 @@ function isBareWord(word: string, beside: boolean, compound = false): boolean {
   return /^[mgsh]$/.test(name) && (power !== '' || compound);
 }
 
+const PART = /(\d+(?:\.\d+)?) ?(?:\\text\{\s*)?([A-Za-z]+)\.?\s*\}?[ ,]*/g;
+
+/** A quantity of two units or more in one spelling, `5 ft 3 in`; null for other texts. */
+export function parseCompound(text: string): string | null {
+  if (text.length > 100 || !/\d ?(?:\\text\{)? ?[A-Za-z]+[.} ,]*\d/.test(text)) return null;
+  const parts = [...text.matchAll(PART)];
+  if (parts.length < 2 || parts.map(([part]) => part).join('') !== text) return null;
+  const named = parts.map(([, value, name = '']) => {
+    const meanings = unitMeanings(name);
+    return meanings === null ? null : `${value} ${meanings.join('|')}`;
+  });
+  return named.includes(null) ? null : named.join(' ');
+}
+
 const SHORT_NOUNS = new Set('box boy cow fox lot dot guy chip city act ant foot'.split(' '));
 
 /** Letters in the order of the alphabet, or without a vowel: `abc` and `xyz` are products of variables. */
