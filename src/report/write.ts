@@ -18,7 +18,7 @@ import { accuracyChart, type ChartPoint } from './charts/over-iterations.ts';
 import { drawTwice } from './charts/style.ts';
 import { writeDebateBrowser } from './debate-browser/write.ts';
 import { experimentPage } from './pages/experiment-page.tsx';
-import type { LossCharts } from './pages/fine-tunes-section.tsx';
+import type { LossCharts } from './pages/training-sections.tsx';
 import { seriesPage, seriesPoints } from './pages/series-page.tsx';
 import { drawnCharts, standaloneSvg, studyCharts } from './pages/study-charts.ts';
 import { type Picture, type StudyAbout, studyMarkdown } from './pages/study-markdown.ts';

@@ -21,7 +21,7 @@ export const baseModelSchema = z
     endpoint: z.string(),
     /** A folder, a hub id, or the server's name for it. */
     name: z.string(),
-    /** A commit of the hub; null for a folder, and for a model that a server names. */
+    /** The name under which a hosted model answers, where that is another one (`large-2411` for `large-latest`); null otherwise. */
     revision: z.string().nullable(),
     /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),

@@ -1,4 +1,5 @@
 import { changeableNow } from '../algorithm/changeable.ts';
+import { splitPlace } from '../text/request-place.ts';
 import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 
@@ -69,12 +70,14 @@ function byReason(waiting: readonly Waiting[]): Waiting[][] {
 
 function describeCause(group: readonly Waiting[]): Note {
   const [first] = group;
-  const reason = terminalSafe(first?.reason ?? '');
+  const { cause, place } = splitPlace(first?.reason ?? '');
+  const reason = terminalSafe(cause);
+  const where = place === null ? '' : `\n${terminalSafe(place)}`;
   const steps = group.length === 1 ? 'A step' : `${group.length} steps`;
   const others = group.length > 1 ? ` and ${group.length - 1} more` : '';
   return {
     says: `${steps} could not be done (${timeText(first?.since ?? '')}): ${first === undefined ? '' : stepText({ id: first.step, words: first.words })}${others}. The reason:`,
-    quoted: inLines(reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason),
+    quoted: inLines((reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason) + where),
   };
 }
 

@@ -17,6 +17,9 @@ const parkedBy = (reason: string, ...steps: string[]) =>
     })),
   });
 
+const placed = (question: string, reason = 'EngineFailed: 500') =>
+  `${reason}\nFirst met at question ${question}, agent 2, round 1 (generation).`;
+
 describe('the table of an experiment', () => {
   it('tells shards as questions, with their rate and the time that is left', () => {
     expect(progressTable(aProgress({ done: 4, workedSeconds: 8, retries: 3 }))).toMatchObject({
@@ -155,3 +158,12 @@ function outsideOfFences(markdown: string): string {
   expect(fence).toBeUndefined();
   return outside.join('\n');
 }
+
+it('a reason that several requests met is shown once, with the first request, however long it is', () => {
+  const { waiting: a } = parkedBy(placed('q-1'), 'debate-i2-train-s001');
+  const { waiting: b } = parkedBy(placed('q-2'), 'debate-i2-train-s002');
+  const details = currentDetails({ ...parkedBy(''), waiting: [...a, ...b] });
+  expect(details.split('EngineFailed')).toHaveLength(2);
+  expect(details).toContain('First met at question q-1, agent 2, round 1');
+  expect(currentDetails(parkedBy(placed('q-3', 'x'.repeat(1_500))))).toContain('First met at question q-3');
+});
