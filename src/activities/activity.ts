@@ -8,6 +8,11 @@ import {
 } from '@temporalio/activity';
 import { EngineBusy } from '../engines/errors.ts';
 import { ColloquyError } from '../errors.ts';
+import { codeHash } from '../config/installation.ts';
+import { emit } from '../observe/events.ts';
+import { type Origin, requireSameStore } from '../store/identity.ts';
+import type { Store } from '../store/store.ts';
+import { placeOf } from './asking/place.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** What a step knows about the activity that it runs as. */
@@ -29,21 +34,31 @@ export type Step<Input, Output> = (
 /** What an activity returns. Only the activity knows its attempt, and the workflow shows people how many there were. */
 export type Attempted<Output> = { readonly attempt: number; readonly output: Output };
 
-/** Makes an activity from a step: binds its dependencies, sends heartbeats while it runs, turns its errors into Temporal's failures. */
+/**
+ * Makes an activity from a step: binds its dependencies, sends heartbeats while it runs, turns its errors into Temporal's failures. The
+ * activity's second argument is the store in which the experiment was begun; the steps before that have none.
+ */
 export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
-  return async (input: Input): Promise<Attempted<Output>> => {
+  return async (input: Input, begunIn?: Origin): Promise<Attempted<Output>> => {
     const signal = cancellationSignal();
     const { attempt, heartbeatDetails: shownBefore } = activityInfo();
     try {
-      const output = await heartbeating(
-        (show) => step(input, dependencies, { signal, show, shownBefore }),
-        shownBefore,
-      );
+      const output = await heartbeating(async (show) => {
+        if (begunIn !== undefined) await requireSameOrigin(begunIn, dependencies.store);
+        return step(input, dependencies, { signal, show, shownBefore });
+      }, shownBefore);
       return { attempt, output };
     } catch (error) {
       throw failureOf(error, signal);
     }
   };
+}
+
+/** Another store is refused. Other code is reported only: a deploy replaces workers one after another while experiments go on. */
+async function requireSameOrigin(begunIn: Origin, store: Store): Promise<void> {
+  await requireSameStore(begunIn, store);
+  const here = codeHash();
+  if (begunIn.code !== here) emit('step of other code', { begunWith: begunIn.code, here });
 }
 
 /** Far below the heartbeat timeout. The SDK sends fewer of them where that is enough. */
@@ -95,11 +110,12 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
   if (signal.aborted)
     return signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('cancelled');
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const known = error instanceof Error ? error : new Error(String(error));
+  const { name, message } = known;
   const declined = error instanceof ColloquyError && error.workerLacksIt;
   const nextRetryDelay = error instanceof EngineBusy ? error.retryAfterMs : declined ? declinedForMs : null;
   return ApplicationFailure.create({
-    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}`,
+    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}${placeOf(known)}`,
     type: name,
     ...(nextRetryDelay === null ? {} : { nextRetryDelay }),
     nonRetryable: error instanceof ColloquyError && !error.retryable,

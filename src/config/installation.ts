@@ -2,7 +2,8 @@
  * Where is what belongs to this installation: the project's files, its version, and the programs that npm does not install (Python and
  * the Temporal CLI)? `scripts/setup.mjs` finds or builds the programs and writes their paths to `.tools.json` in the project's root.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -26,6 +27,20 @@ const packageSchema = z.object({ version: z.string() });
 /** Colloquy's own version, from its package.json. */
 export function colloquyVersion(): string {
   return packageVersion(join(projectRoot, 'package.json'));
+}
+
+let code: string | undefined;
+
+/** A short hash of the code in `src`, as it was when it was first asked for. Workers of one experiment should have the same code. */
+export function codeHash(): string {
+  if (code !== undefined) return code;
+  const hash = createHash('sha256');
+  const source = join(projectRoot, 'src');
+  const paths = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    /\.[a-z]+$/.test(path),
+  );
+  for (const path of paths.toSorted()) hash.update(`${path}\n`).update(readFileSync(join(source, path)));
+  return (code = hash.digest('hex').slice(0, 12));
 }
 
 export interface Tools {

@@ -88,7 +88,7 @@ const learntFrom =
 const formatsInWords: Record<DatasetFormat, string> = {
   trl:
     "TRL's prompt-completion form, conversational: `prompt` and `completion` are lists of messages, and the loss is on the completion alone, " +
-    `the model's own last turn. ${learntFrom}`,
+    `the model's own last turn. ${learntFrom} A row that has a \`weight\` counted that much in the loss, 1 on average; TRL's own trainer ignores it.`,
   openai:
     "OpenAI's chat form: `messages`, of which those of weight 0 add nothing to the loss, so that it is on the last one alone. " +
     `${learntFrom} TRL does not read weights: for TRL, export the form \`trl\`.`,

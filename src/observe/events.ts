@@ -14,6 +14,8 @@ export type Events = {
   'adapter loaded': { readonly adapter: string };
   /** A step that failed, or whose worker died, is begun once more. */
   'step retried': StepContext;
+  /** A worker does a step of an experiment that was begun by a worker with other code: hashes of both. */
+  'step of other code': { readonly begunWith: string; readonly here: string };
   /** A task has questions that the experiment does not ask. `what` says which and why. */
   'questions left out': {
     readonly experiment: string;

@@ -121,6 +121,23 @@ const remedies: Readonly<Record<string, string>> = {
   EPERM: moreRights,
 };
 
+/** This worker has another store than the worker that began the experiment. A worker with the right one may take the step. */
+export class OtherStore extends ColloquyError {
+  override name = 'OtherStore' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(begunIn: Location, here: Location) {
+    super(
+      `The experiment was begun in the store ${begunIn.path} (on ${begunIn.host}), but this worker has another store, ${here.path} ` +
+        `(on ${here.host}). All workers of a server need the same store: set COLLOQUY_STORE to it where this worker starts, or stop ` +
+        'this worker. The step is tried again automatically.',
+    );
+  }
+}
+
+type Location = { readonly host: string; readonly path: string };
+
 /** Another attempt has begun the same work, so this one has stopped. Temporal uses the result of the other one. */
 export class ClaimLost extends ColloquyError {
   override name = 'ClaimLost' as const;

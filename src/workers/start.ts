@@ -5,6 +5,7 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import type { Dependencies } from '../activities/dependencies.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { loadEndpoints } from '../config/endpoints.ts';
+import { codeHash } from '../config/installation.ts';
 import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
 import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
@@ -16,9 +17,11 @@ import { InvalidEnvironment } from '../observe/settings.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
+import { storeIdentity } from '../store/identity.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
+import { requireNamespace, watchNamespace } from './namespace.ts';
 import { setsSearchAttributes } from './search-attributes.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of a shard finish. */
@@ -28,7 +31,7 @@ const shardsAtOnce = 8;
  * Serves the task queues (all by default) until `signal` is aborted. Then steps in flight save what they have, engines and trainers
  * are ended with all their processes, and the promise resolves.
  *
- * @throws when Temporal cannot be reached
+ * @throws NamespaceMissing; another error when Temporal cannot be reached, or refuses the worker for good
  */
 export async function startWorkers({
   queues = Object.values(taskQueues),
@@ -53,9 +56,12 @@ export async function startWorkers({
   const version = deploymentVersion();
   keepHeapSteady();
   const telemetry = await installRuntime(join(dependencies.store.logs, 'worker.log'), console);
+  // From now on other workers can see whether they have the same store.
+  await storeIdentity(dependencies.store);
   const connection = await NativeConnection.connect(connectionOptions);
   const { log, traces } = telemetry;
   try {
+    await requireNamespace(connection, namespace);
     const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
     // Before any worker is made: a worker that was made and not run would keep the connection open, and hide why another one failed.
     const parts = await Promise.all(
@@ -79,9 +85,15 @@ export async function startWorkers({
         }),
       ),
     );
-    log.info({ queues, namespace, version, address: connectionOptions.address }, 'worker began');
+    log.info(
+      { queues, namespace, version, code: codeHash(), address: connectionOptions.address },
+      'worker began',
+    );
     signal.addEventListener('abort', () => log.info('worker stops: what is in flight is being saved'));
-    await runUntil(signal, workers, onReady);
+    const refused = new AbortController();
+    const endWatch = watchNamespace(connection, namespace, (error) => refused.abort(error));
+    await runUntil(AbortSignal.any([signal, refused.signal]), workers, onReady).finally(endWatch);
+    refused.signal.throwIfAborted();
   } finally {
     await dependencies.close();
     await connection.close();

@@ -44,6 +44,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const steps = stepsInFlight();
   const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps);
 
+  let begunIn = carried?.plan.begunIn;
   // A config that was in order once is so for good: what a later step finds wrong with it is wrong with its worker or the store.
   let begun = false;
   const prepared = (): boolean => begun && patched('an invalid config waits once the experiment has begun');
@@ -61,7 +62,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       const scope = steps.begin(next);
       update({ inFlight: steps.count() });
       try {
-        const { attempt, output } = await scope.run(next.begin);
+        const { attempt, output } = await scope.run(() => next.begin(begunIn));
         steps.end(scope);
         update({ inFlight: steps.count(), retries: current().retries + attempt - 1 });
         return output;
@@ -103,12 +104,20 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [] }) => {
       begun = true;
+      begunIn = plan.begunIn;
       const searchable = plan.searchAttributes === true;
       const learns = plan.learners.length > 0;
       const { about, night } = plan;
       update({
-        ...{ iteration, evaluations, iterations, learns, night: night?.said, warnings },
-        ...{ searchable, about, described: true },
+        iteration,
+        evaluations,
+        iterations,
+        learns,
+        warnings,
+        searchable,
+        about,
+        night: night?.said,
+        described: true,
       });
     },
     finished: (evaluations, night) => {

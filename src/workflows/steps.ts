@@ -4,12 +4,16 @@
  */
 import type { Attempted } from '../activities/activity.ts';
 import type { DebateShard } from '../activities/asking/conversation.ts';
+import type { Origin } from '../store/identity.ts';
 import type { QuestionSet } from '../store/store.ts';
 import { activities } from './activity-proxies.ts';
 import type { StepName } from './progress.ts';
 
 /** A step that is ready to be begun. */
-export type Step<Output> = StepName & { readonly begin: () => Promise<Attempted<Output>> };
+export type Step<Output> = StepName & {
+  /** @param begunIn where the experiment was begun, once that is known; a worker with another store refuses the step */
+  readonly begin: (begunIn?: Origin) => Promise<Attempted<Output>>;
+};
 
 /** What the activity is given; the steps below take the same object. */
 type Input<Name extends keyof typeof activities> = Parameters<(typeof activities)[Name]>[0];
@@ -132,7 +136,7 @@ export const damagedArtifacts: StepName = { id: 'damaged artifacts', words: 'the
 type Activity<Given, Output> = {
   readonly executeWithOptions: (
     options: { activityId: string; summary: string },
-    args: [Given],
+    args: [Given, Origin?],
   ) => Promise<Attempted<Output>>;
 };
 
@@ -141,7 +145,15 @@ function step<Given, Output>(
   input: Given,
   { id, summary, words }: StepName & { readonly summary: string },
 ): Step<Output> {
-  return { id, words, begin: () => activity.executeWithOptions({ activityId: id, summary }, [input]) };
+  return {
+    id,
+    words,
+    begin: (begunIn) =>
+      activity.executeWithOptions(
+        { activityId: id, summary },
+        begunIn === undefined ? [input] : [input, begunIn],
+      ),
+  };
 }
 
 /** Which agents, for people to read. */

@@ -1,8 +1,10 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
+import { madeUpRows } from '../../algorithm/made-up-rows.ts';
 import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
 import { trainingFaults } from '../../config/training-plan.ts';
@@ -16,6 +18,7 @@ import { warningsOf } from '../../report/findings/warnings.ts';
 import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
+import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
@@ -38,6 +41,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Where the experiment was begun. Plans of earlier versions have none. */
+  readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
   /** What its memo and its search attributes say of it. Plans of earlier versions have none. */
   readonly about?: About;
@@ -96,6 +101,8 @@ export async function prepare(
     endpoints.for({ endpoint: name, name: model }),
   );
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  if (config.iterations > 0)
+    await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -112,6 +119,7 @@ export async function prepare(
     base: untuned(base),
     learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
     ...(night === null ? {} : { night: plannedNight(night, base) }),
@@ -175,8 +183,20 @@ async function usableModel(
     const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
-  await endpoint.check(signal);
-  return identifyBaseModel(name, model);
+  const answeredAs = await endpoint.check(signal);
+  return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
+}
+
+/** What training cannot use is found now, and not after the debates. */
+async function requireTrainable(
+  { prompts, rounds, trainer, model, fine_tune: { lora_target_modules } }: ExperimentConfig,
+  endpoint: Endpoint,
+  trainers: Dependencies['trainers'],
+  signal: AbortSignal,
+): Promise<void> {
+  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
+  if (await endpoint.checkTraining(check, signal)) return;
+  await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);
 }
 
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */

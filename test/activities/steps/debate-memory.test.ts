@@ -36,7 +36,7 @@ it('debates whose texts together need more memory than a worker has are held all
     );
   const lines = () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []);
   const killed = worker();
-  await until('a third is answered', () => lines().length > answers / 3);
+  await until('a third is answered', () => lines().length > answers / 3, 120_000);
   killed.kill('SIGKILL');
   await once(killed, 'close');
   expect(JSON.parse(await outputOf(worker()))).toEqual(Array.from({ length: shards }, () => questions));
@@ -44,4 +44,4 @@ it('debates whose texts together need more memory than a worker has are held all
   expect(new Set(asked).size).toBe(answers);
   // What was in flight at the crash is asked for once more.
   expect(asked.length - answers).toBeLessThanOrEqual(slots);
-}, 180_000);
+}, 300_000);
