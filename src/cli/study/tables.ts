@@ -17,6 +17,7 @@ const figureSchema = z.object({
   kind: z.literal('figure'),
   value: z.number(),
   error: z.number().nullable(),
+  interval: z.object({ low: z.number(), high: z.number() }).nullable().default(null),
   mark: z.string().nullable(),
   published: z.object({ value: z.number(), error: z.number().nullable(), agrees: z.boolean() }).nullable(),
 });
@@ -73,7 +74,7 @@ function tableText({ caption, columns: of, rows }: StoredTable, columns: number)
       if (cell.kind === 'name') return cell.text;
       if (cell.kind === 'absent' || column === undefined) return '–';
       const { value, error, mark } = figureText(cell, column);
-      return `${value}${error === null ? '' : ` ±${error}`}${mark ?? ''}`;
+      return `${value}${error === null ? '' : ` ${error}`}${mark ?? ''}`;
     }),
   );
   return `${caption}\n${tableFor(columns, of.map(columnHead), cells)}`;
