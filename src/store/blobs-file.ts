@@ -8,6 +8,7 @@ import { ArtifactMissing } from './errors.ts';
 import {
   errorCode,
   isMissing,
+  isLeftOver,
   isTemporary,
   makeFolder,
   readError,
@@ -106,7 +107,7 @@ export function fileBlobs(folder: string): Blobs {
       const entries = await unlessMissing(pathOf(name), (path) =>
         readdir(path, { recursive: true, withFileTypes: true }),
       );
-      const left = (entries ?? []).filter((entry) => isTemporary(entry.name));
+      const left = (entries ?? []).filter((entry) => isLeftOver(entry.name));
       // One of them may be inside another.
       await Promise.all(
         left.map((entry) => rm(join(entry.parentPath, entry.name), { recursive: true, force: true })),

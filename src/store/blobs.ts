@@ -44,7 +44,7 @@ export interface Blobs {
   move(from: string, to: string): Promise<boolean>;
   /** Removes a blob, or everything below a name, if it exists. @throws StoreNotWritable */
   remove(name: string): Promise<void>;
-  /** Removes the temporary files that killed writers left below a name. Call it only when nothing is being written there. */
+  /** Removes the temporary files that killed writers left below a name. What is being written there (an export, a report) stays. */
   tidy(name: string): Promise<void>;
   /** A path at which another program can read a blob, or a folder with everything below a name. @throws ArtifactMissing */
   localCopy(name: string): Promise<string>;

@@ -1,5 +1,5 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statfsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -9,7 +9,8 @@ import { childEnvironment } from '../config/child-environment.ts';
 import { tools } from '../config/installation.ts';
 import { lastLogLines } from '../engines/process/log-file.ts';
 import { cliTypes, registerSearchAttributes } from './search-attributes.ts';
-import { makeFolder } from '../store/files/atomic.ts';
+import { DiskFull } from '../store/errors.ts';
+import { makeFolder, writeError } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
 import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
 import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
@@ -47,9 +48,32 @@ export interface DevServer {
  * Starts the server and waits until it answers for its namespace `default`.
  *
  * @throws ToolsMissing without a Temporal CLI; DevServerDatabaseInUse when another server has `dbFilename` open;
- *   DevServerFailed when it exits or does not answer within 60 s
+ *   DevServerFailed when it exits or does not answer within 60 s; DiskFull, StoreNotWritable
  */
 export async function startDevServer(options: DevServerOptions = {}): Promise<DevServer> {
+  const place = options.dbFilename ?? options.logFile ?? tmpdir();
+  try {
+    return await start(options);
+  } catch (error) {
+    // On a full disk the server may end without a word, as its log is on that disk too.
+    if (error instanceof DevServerFailed && hasNoRoom(dirname(resolve(place))))
+      throw new DiskFull(
+        place,
+        new Error(`the Temporal dev server needs ${leastRoom / 1e6} MB there`, { cause: error }),
+      );
+    throw writeError(place, error);
+  }
+}
+
+/** For a new database and the server's log. Bytes. */
+const leastRoom = 5_000_000;
+
+function hasNoRoom(folder: string): boolean {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < leastRoom;
+}
+
+async function start(options: DevServerOptions): Promise<DevServer> {
   const { temporal } = tools();
   const dbFilename = options.dbFilename === undefined ? undefined : resolve(options.dbFilename);
   if (dbFilename !== undefined) {

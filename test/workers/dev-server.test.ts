@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import {
 } from '../../src/workers/dev-server.ts';
 import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
 import { searchAttributes } from '../../src/workflows/server-names.ts';
+import { ownMounts, outputOf, runChild } from '../store/faults/run-child.ts';
 import { oddName } from '../support/scratch-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -119,6 +120,23 @@ describe('the Temporal dev server', () => {
       expect(portWasTaken(`${panic}\n\ngoroutine 1 [running]:\n${stack}`)).toBe(true);
     expect(portWasTaken(`panic: no such table\n${stack}`)).toBe(false);
   });
+
+  const mounts = ownMounts();
+  it.skipIf(mounts === null)(
+    'on a full disk says so, and where',
+    async () => {
+      const disk = join(folder, 'full');
+      await mkdir(disk);
+      const mounted =
+        'mount -t tmpfs -o size=256k tmpfs "$0" && head -c 300000 /dev/zero > "$0/ballast" 2>/dev/null; exec "$@"';
+      const wrapper = [...(mounts ?? []), 'sh', '-c', mounted, disk];
+      const output = await outputOf(
+        runChild('dev-server-on-full-disk.ts', [join(disk, 'temporal.db')], wrapper),
+      );
+      expect(output).toMatch(/^DiskFull: No room left to write .*temporal\.db/);
+    },
+    120_000,
+  );
 
   it('names the panic that ended it', async () => {
     const logFile = join(folder, 'panic.log');

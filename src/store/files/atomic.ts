@@ -1,7 +1,9 @@
 /** How are local files and folders written so that a kill or a power cut never leaves a part of one under its name? */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { DiskFull, FileRefused, StoreNotWritable } from '../errors.ts';
 
 /**
@@ -58,14 +60,40 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A name in the folder of `path` that no other writer has, for a file that is later renamed to `path`. */
+/**
+ * A name in the folder of `path` that no other writer has, for a file that is later renamed to `path`. It says which process writes: see
+ * `isLeftOver`.
+ */
 export function temporaryPath(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${thisHost}-${process.pid}-${randomUUID()}.tmp`);
 }
+
+const thisHost = crc32(hostname()).toString(36);
 
 /** Whether a file's name was made by `temporaryPath`. */
 export function isTemporary(name: string): boolean {
   return /^\..+\.tmp$/.test(name);
+}
+
+/**
+ * Whether a temporary file or folder is one that a killed writer has left. False while its process lives, e.g. an export that goes on while
+ * an experiment ends, and on another host, whose processes cannot be seen.
+ */
+export function isLeftOver(name: string): boolean {
+  if (!isTemporary(name)) return false;
+  const [, host, pid] = /\.([0-9a-z]+)-(\d+)-[0-9a-f-]{36}\.tmp$/.exec(name) ?? [];
+  // Names of earlier versions say nothing of their process.
+  return pid === undefined || (host === thisHost && !isAlive(Number(pid)));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It lives and belongs to another user.
+    return errorCode(error) === 'EPERM';
+  }
 }
 
 /**
