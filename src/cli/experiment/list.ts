@@ -102,12 +102,12 @@ async function finalAccuracy(name: string): Promise<number | null> {
 /** Prints the list as a table; the columns that matter least are left out where the terminal is narrow. */
 export function printList(listed: readonly Listed[]): void {
   printTable(
-    ['experiment', 'state', 'where', 'accuracy', 'kind', 'latest run began', 'ended'],
+    ['experiment', 'state', 'accuracy', 'where', 'kind', 'latest run began', 'ended'],
     listed.map((each) => [
       each.name,
       each.status,
-      each.phase ?? '',
       each.accuracy === null ? '' : percent(each.accuracy),
+      each.phase ?? '',
       each.kind,
       timeText(each.startedAt),
       timeText(each.closedAt),
