@@ -109,9 +109,14 @@ describe('answers that attack', () => {
     const names = new Set(elements.map(({ tagName }) => tagName));
     expect([...names].filter((name) => active.test(name))).toEqual([]);
     const links = elements.flatMap(({ tagName, attrs }) => (tagName === 'a' ? attrs : []));
-    // Ours: to the debates, by a question's id.
+    // Ours: to the page's own sections, and to the debates by a question's id.
+    const sections = elements.flatMap(({ tagName, attrs }) =>
+      tagName === 'h2' ? attrs.map(({ value }) => `href=#${value}`) : [],
+    );
     expect(
-      links.filter(({ name, value }) => !/^href=debates\.html(#i1\/heldout-\d+)?$/.test(`${name}=${value}`)),
+      links
+        .map(({ name, value }) => `${name}=${value}`)
+        .filter((each) => !sections.includes(each) && !/^href=debates\.html(#i1\/heldout-\d+)?$/.test(each)),
     ).toEqual([]);
     const attributes = elements
       .filter(({ tagName }) => tagName !== 'a')
@@ -144,10 +149,12 @@ describe('answers that attack', () => {
     const browsed = await Promise.all(
       entries.map(async ({ block, line }) => (await readBlock(block))[line]!),
     );
-    const heldOut = debates.filter(({ question }) => question.id.startsWith('heldout-'));
-    expect(browsed).toHaveLength(heldOut.length);
+    // By iteration, and within one the held-out debates before those on training questions.
+    const isHeldOut = ({ question }: DebateRow) => question.id.startsWith('heldout-');
+    const inOrder = [...debates.filter(isHeldOut), ...debates.filter((debate) => !isHeldOut(debate))];
+    expect(browsed).toHaveLength(inOrder.length);
     expect(browsed.map(({ rounds }) => rounds.flat().map(({ response }) => response))).toEqual(
-      heldOut.map(({ dialogues }) =>
+      inOrder.map(({ dialogues }) =>
         [1, 3].flatMap((index) => dialogues.map((dialogue) => dialogue[index]!.content)),
       ),
     );
