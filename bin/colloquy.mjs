@@ -1,6 +1,18 @@
 #!/usr/bin/env node
 /** Starts the command line: TypeScript as it is, in this process, so that signals and exit codes need no passing on. */
-import { register } from 'tsx/esm/api';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
+// In a fresh clone there is nothing yet that could run TypeScript, or parse a command line.
+if (!existsSync(new URL('../node_modules/tsx/package.json', import.meta.url))) {
+  const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+  console.error(
+    `Colloquy is not set up yet: its packages are not in ${root}/node_modules.\n` +
+      `Run this once:  cd '${root.replaceAll("'", String.raw`'\''`)}' && node scripts/setup.mjs\n` +
+      'It installs the packages, a Python environment and a Temporal CLI. Or run "npm run quickstart", which does it first.',
+  );
+  process.exit(1);
+}
+const { register } = await import('tsx/esm/api');
 register();
 await import(new URL('../src/cli/main.ts', import.meta.url).href);

@@ -1,8 +1,9 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { phaseProgressText } from '../workflows/progress-table.ts';
-import { createNews, fineTuneText, liveProgress, whereText } from './experiment/progress.ts';
+import { phaseProgressShort, phaseProgressText, secondsLeft } from '../workflows/progress-table.ts';
+import { createNews, fineTuneText, liveProgress, shortWhereText, whereText } from './experiment/progress.ts';
 import type { Snapshot } from './experiment/snapshot.ts';
-import { colours, wantsColours } from './terminal.ts';
+import { type LineParts, lineText, progressLine, smoothedTimeLeft } from './progress-line.ts';
+import { colours } from './terminal.ts';
 
 /** Shows the progress of an experiment while it runs. */
 export type Display = {
@@ -45,10 +46,10 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
   const { cyan, dim } = colours(stream);
   const bars = new MultiBar({
     stream,
-    format: `{label} ${wantsColours(stream) ? cyan('{bar}') : '{bar}'} {percentage} %  ${dim('{text}')}`,
-    barCompleteChar: '━',
-    barIncompleteChar: '╌',
-    barsize: 16,
+    format: (_, { progress }, parts: Omit<LineParts, 'fraction'>) => {
+      const line = progressLine(stream.columns || 80, { ...parts, fraction: progress });
+      return lineText({ ...line, bar: line.bar === '' ? '' : cyan(line.bar), text: dim(line.text) });
+    },
     hideCursor: true,
     clearOnComplete: true,
     gracefulExit: false,
@@ -72,7 +73,12 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
       fineTuneBars.delete(id);
     }
     for (const { id, heartbeat } of running) {
-      const payload = { label: id.padEnd(labelWidth), text: fineTuneText(heartbeat) };
+      const payload = {
+        label: id,
+        shortLabel: id,
+        text: fineTuneText(heartbeat),
+        shortText: `${heartbeat.step}/${heartbeat.totalSteps}${heartbeat.loss === null ? '' : `, loss ${heartbeat.loss.toFixed(3)}`}`,
+      };
       const bar = fineTuneBars.get(id) ?? bars.create(1000, 0, payload);
       fineTuneBars.set(id, bar);
       bar.update(Math.round((1000 * heartbeat.step) / Math.max(1, heartbeat.totalSteps)), payload);
@@ -84,8 +90,8 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
     show(snapshot) {
       for (const line of news(snapshot)) say(line);
       if (snapshot.progress === null) return;
-      const { where, text, fraction } = track(snapshot, snapshot.progress);
-      const payload = { label: where.padEnd(labelWidth), text };
+      const { where, shortWhere, text, shortText, fraction } = track(snapshot, snapshot.progress);
+      const payload = { label: where, shortLabel: shortWhere, text, shortText };
       phaseBar ??= bars.create(1000, 0, payload);
       phaseBar.update(Math.round(1000 * fraction), payload);
       showFineTunes(snapshot);
@@ -99,8 +105,6 @@ function terminalDisplay(stream: NodeJS.WriteStream): Display {
   };
 }
 
-const labelWidth = 30;
-
 function fineTunesIn({ pending }: Snapshot) {
   return pending.flatMap(({ id, heartbeat }) =>
     heartbeat !== undefined && 'step' in heartbeat ? [{ id, heartbeat }] : [],
@@ -111,6 +115,7 @@ function fineTunesIn({ pending }: Snapshot) {
 function trackPhase() {
   let phaseStarted = '';
   let highest = 0;
+  const timeLeft = smoothedTimeLeft();
   return ({ pending }: Snapshot, progress: NonNullable<Snapshot['progress']>) => {
     const live = liveProgress(progress, pending, Date.now());
     if (live.phaseStartedAt !== phaseStarted) {
@@ -118,7 +123,14 @@ function trackPhase() {
       highest = 0;
     }
     highest = Math.max(highest, live.done);
-    const text = phaseProgressText({ ...live, done: highest });
-    return { where: whereText(live), text, fraction: highest / Math.max(live.total, 1) };
+    const shown = { ...live, done: highest };
+    const left = timeLeft(phaseStarted, secondsLeft(shown), Date.now());
+    return {
+      where: whereText(live),
+      shortWhere: shortWhereText(live),
+      text: phaseProgressText(shown, left),
+      shortText: phaseProgressShort(shown, left),
+      fraction: highest / Math.max(live.total, 1),
+    };
   };
 }

@@ -4,6 +4,7 @@ import { command, heading, indented, takeExitCode } from './command.ts';
 import { ask } from './commands/ask.ts';
 import { abort, change, pause, resume, retry, setIterations } from './commands/steer.ts';
 import { compare } from './commands/compare.ts';
+import { completion } from './commands/completion.ts';
 import { dev } from './commands/dev.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
@@ -49,7 +50,19 @@ for (const each of [
   change,
 ])
   program.addCommand(each);
-for (const each of [show, report, compare, ask, serve, exportCommand, schedule, validate, presets, grade])
+for (const each of [
+  show,
+  report,
+  compare,
+  ask,
+  serve,
+  exportCommand,
+  schedule,
+  validate,
+  presets,
+  grade,
+  completion,
+])
   program.addCommand(each);
 program.addHelpText('after', () =>
   [

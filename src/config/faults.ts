@@ -61,6 +61,15 @@ export function configFaults(
   });
 }
 
+/** Keys called `__proto__` where any key is allowed: there zod leaves them out without a word. */
+export function hiddenKeyFaults(value: unknown, path: readonly string[] = []): ConfigFault[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = Object.hasOwn(value, '__proto__')
+    ? [{ path: [...path, '__proto__'].join('.'), message: 'not a valid key' }]
+    : [];
+  return [...own, ...Object.entries(value).flatMap(([key, each]) => hiddenKeyFaults(each, [...path, key]))];
+}
+
 /**
  * The issues within one alternative, for a union whose alternatives have no `kind`: the one whose form the value has. Example: for
  * `encoder: {endpoint: 3, model: x}` it is the fault at `encoder.endpoint`, instead of "none of the alternatives".

@@ -117,11 +117,27 @@ export function parseYaml(text: string, source: string): unknown {
   }
   try {
     const value: unknown = document.toJS({ maxAliasCount: 100 });
-    return value;
+    if (!containsItself(value)) return value;
   } catch (error) {
-    throw fault(source, error instanceof Error ? error.message : String(error));
+    const words = error instanceof Error ? error.message : String(error);
+    // The parser's words for an alias within the value that it names.
+    if (!/anchor was not resolved/.test(words)) throw fault(source, words);
   }
+  throw fault(
+    source,
+    'a value contains itself: an alias (*name) stands within the value that its anchor (&name) names',
+  );
 }
+
+/** @param above the values that it is in */
+function containsItself(value: unknown, above: readonly unknown[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    above.includes(value) || Object.values(value).some((each) => containsItself(each, [...above, value]))
+  );
+}
+
+const largestConfig = 1_000_000;
 
 function readText(path: string): string {
   let bytes: Buffer;
@@ -130,6 +146,12 @@ function readText(path: string): string {
   } catch (error) {
     throw fault(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
+  // Temporal takes at most 2 MB for all that starts a workflow.
+  if (bytes.length > largestConfig)
+    throw fault(
+      path,
+      `is ${(bytes.length / 1e6).toFixed(1)} MB: a config may have at most ${largestConfig / 1e6} MB. Put questions into a file of their own (task: {kind: jsonl, train_file: …})`,
+    );
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {

@@ -3,7 +3,7 @@ import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods/methods.ts';
 import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
-import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
+import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { experimentNameSchema } from './names.ts';
@@ -38,7 +38,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
     ...faults,
     ...(parsed.success ? [] : configFaults(experimentConfigSchema, settings, parsed.error)),
   ];
-  if (parsed.success) all.push(...methodFaults(rest, parsed.data.method));
+  if (parsed.success) all.push(...methodFaults(rest, parsed.data.method), ...hiddenKeyFaults(settings));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
   return { ...parsed.data, ...methods[parsed.data.method].fixes };
 }

@@ -200,7 +200,7 @@ const jsonlTaskSchema = z
     kind: z
       .literal('jsonl')
       .describe(
-        'Questions from files of rows {"question": …, "answer": …}: JSON lines, or Parquet when the name ends in .parquet.',
+        'Questions from files of rows {"question": …, "answer": …}: JSON lines (also compressed with gzip), a JSON list, or Parquet when the name ends in .parquet.',
       ),
     train_file: z.string().min(1).describe(`Training questions. ${place}`),
     test_file: z
@@ -213,6 +213,15 @@ const jsonlTaskSchema = z
       .optional()
       .describe(
         'Held-out questions, drawn by the seed. Default: all of test_file; without a test_file, a fifth of train_file, at most 500.',
+      ),
+    columns: z
+      .strictObject({
+        question: z.string().min(1).default('question').describe('The column with the question.'),
+        answer: z.string().min(1).default('answer').describe('The column with the gold answer.'),
+      })
+      .optional()
+      .describe(
+        'The names of the columns, where they are others, e.g. {question: problem, answer: solution}.',
       ),
     ...read,
   })

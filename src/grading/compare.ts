@@ -5,10 +5,10 @@ import type { Equality } from './equality.ts';
 import { sameTerms } from './formula.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
-import { wordKey } from './plain-words.ts';
+import { hasWord, wordKey } from './plain-words.ts';
 import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
 import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
-import { type Quantity, splitUnit } from './quantity.ts';
+import { parseCompound, type Quantity, splitUnit } from './quantity.ts';
 import { sameUnit } from './units.ts';
 
 const DEEPEST = 8;
@@ -32,15 +32,24 @@ export function compareNormalised(left: string, right: string, depth = 0): Equal
   if (left === right) return true;
   const words = compareWords(left, right);
   if (words !== null) return words;
-  const [one, two] = quantities(left, right);
-  if (!agreeInUnit(one, two)) return false;
   const recurse = (a: string, b: string): Equality =>
     compareNormalised(normalise(a), normalise(b), depth + 1);
-  const [simpleLeft, simpleRight] = [simplified(one.value), simplified(two.value)];
+  const [simpleLeft, simpleRight] = [simplified(left), simplified(right)];
   if (simpleLeft !== left || simpleRight !== right) return recurse(simpleLeft, simpleRight);
+
+  const [one, two] = quantities(left, right);
+  if (!agreeInUnit(one, two)) return false;
+  if ((one.unit === null) !== (two.unit === null)) {
+    // The other unit may stand inside: "x = 5 cm" is not "5 m".
+    const named = compareNamed(left, right, recurse);
+    if (named !== null) return named;
+    if (hasWord((one.unit === null ? one : two).value)) return false;
+  }
+  if (one.value !== left || two.value !== right) return recurse(one.value, two.value);
 
   return (
     compareNumbers(left, right) ??
+    compareCompounds(left, right) ??
     compareMatrices(parseMatrix(left), parseMatrix(right), recurse) ??
     compareRelations(parseRelation(left), parseRelation(right), [left, right], recurse) ??
     compareSequences(parseSequence(left), parseSequence(right), recurse) ??
@@ -54,6 +63,22 @@ function quantities(left: string, right: string): [Quantity, Quantity] {
   if (one.unit !== null && two.unit === null) return [one, splitUnit(right, true)];
   if (one.unit === null && two.unit !== null) return [splitUnit(left, true), two];
   return isTimeOfDay(one) && isTimeOfDay(two) ? [hour(one), hour(two)] : [one, two];
+}
+
+/** The comparison of a named value with a value alone; null when both or neither is an equation. */
+function compareNamed(
+  left: string,
+  right: string,
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
+  const [a, b] = [parseRelation(left), parseRelation(right)];
+  return (a === null) === (b === null) ? null : compareRelations(a, b, [left, right], recurse);
+}
+
+/** Compares quantities of several units part by part: `5 ft 3 in` and `5 feet 3 inches`. Null unless both are some. */
+function compareCompounds(left: string, right: string): boolean | null {
+  const [a, b] = [parseCompound(left), parseCompound(right)];
+  return a === null || b === null ? null : a === b;
 }
 
 function isTimeOfDay({ unit }: Quantity): boolean {

@@ -158,6 +158,7 @@ function texts(text: string): string {
     )
     .replace(/\\text\s*\{([^{}\p{L}\\]*)\}/gu, ' $1 ')
     .replace(/\\text\s*\{\s*(?=[-\d])([^{}]*)\}/g, ' $1 ')
+    .replace(/\\text\s*\{\s*\^\{\\circ\}\s*([CFK]?)\s*\}/g, '^{\\circ}$1')
     .replace(/\\text\s+\{/g, '\\text{')
     .replace(
       /^\\mathbf\s*\{([^{}]*)\}$|\\mathbf\s*\{([^{}a-zA-Z][^{}]*)\}/g,
@@ -185,7 +186,7 @@ function separators(text: string): string {
     .replace(/([)\]}])\s*U\s*(?=[([{\\])/g, '$1\\cup ')
     .replace(/,(?:\s*,)+/g, ',');
   if (!listed.includes(OR)) return listed;
-  const items = listed.split(OR);
+  const items = listed.replace(/^\s*either\s+/i, '').split(OR);
   return items
     .map((item, at) => (at === items.length - 1 ? item : item.replace(/\s*,?\s*$/, '')).trimStart())
     .join(OR);

@@ -18,8 +18,11 @@ const INFINITY = new Set(['inf', 'infinity', 'Inf', 'Infinity', 'oo']);
  * also words that only contain a name (`since`) and names without an argument (`30 sec`).
  */
 export function backslashFunctions(text: string): string {
-  const named = text.replace(/\\text\s?\{\s*([a-z]+)\s*\}/g, (run, name: string) =>
-    NEEDS_ARGUMENT.includes(name) ? `\\${name} ` : run,
+  // Behind a number "sec" means seconds.
+  const named = text.replace(/\\text\s?\{\s*([a-z]+)\s*\}/g, (run, name: string, at: number) =>
+    NEEDS_ARGUMENT.includes(name) && !(name === 'sec' && /\d\s*$/.test(text.slice(0, at)))
+      ? `\\${name} `
+      : run,
   );
   return outsideText(named, (part) =>
     part

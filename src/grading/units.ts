@@ -92,8 +92,12 @@ function parseChinese(text: string): { factor: bigint; unit: Unit | null } | nul
   return unit === null ? null : { factor: found.factor, unit };
 }
 
-function severalWords(text: string): string {
-  let words = text.replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*').replace(/\\?%/g, ' percent ');
+/** Writes names of several words as one: `per cent`, `degrees Celsius`, `US dollars`. */
+export function severalWords(text: string): string {
+  let words = text
+    .replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*')
+    .replace(/\\?%/g, ' percent ')
+    .replace(/\\\$/g, ' usd ');
   for (const [form, one] of SEVERAL_WORDS) words = words.replace(form, one);
   return words;
 }

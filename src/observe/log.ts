@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { pathExists } from '../config/load.ts';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
 import { currentStep, onEvent } from './events.ts';
 import type { LogLevel } from './settings.ts';
@@ -33,11 +34,26 @@ export async function openWorkerLog(path: string, level: LogLevel, console?: Con
 async function open(path: string): Promise<ReturnType<typeof pino.destination>> {
   try {
     await makeFolder(dirname(path));
-    return pino.destination({ dest: path, sync: true, append: true });
+    const file = pino.destination({ dest: path, sync: true, append: true });
+    reopenWhenRemoved(file, path);
+    return file;
   } catch (error) {
     throw writeError(path, error);
   }
 }
+
+/** A store may be removed while its worker runs. The log then begins again, where people look for it. */
+function reopenWhenRemoved(file: ReturnType<typeof pino.destination>, path: string): void {
+  setInterval(() => {
+    if (pathExists(path)) return;
+    makeFolder(dirname(path)).then(
+      () => file.reopen(),
+      // The disk refuses it now; it is tried again.
+      () => undefined,
+    );
+  }, lookMs).unref();
+}
+const lookMs = 10_000;
 
 /** `09:41:12 INFO: step finished {"experiment":"demo","step":"debate-i1-train-s003","seconds":4.2}` */
 function readable(console: Console): DestinationStream {

@@ -1,5 +1,10 @@
 import { ColloquyError, exitCodes } from '../errors.ts';
 
+/** Whether a file is read as Parquet. */
+export function isParquet(path: string): boolean {
+  return path.toLowerCase().endsWith('.parquet');
+}
+
 /** What is wrong with a line, or with a row of a Parquet file; the first is 1. Line 0 is the file as a whole. */
 export type TaskFileFault = { readonly line: number; readonly message: string };
 
@@ -12,9 +17,12 @@ export class InvalidTaskFile extends ColloquyError {
   readonly path: string;
   readonly faults: readonly TaskFileFault[];
 
-  /** @param expected what each row has to be, where that is what is wrong */
-  constructor(path: string, faults: readonly TaskFileFault[], expected?: string) {
-    const unit = path.endsWith('.parquet') ? 'row' : 'line';
+  /**
+   * @param expected what each row has to be, where that is what is wrong
+   * @param columns a sentence about the columns that are there; empty where there are none
+   */
+  constructor(path: string, faults: readonly TaskFileFault[], expected?: string, columns = '') {
+    const unit = isParquet(path) ? 'row' : 'line';
     const listed = faults
       .slice(0, mostTold)
       .map(({ line, message }) => (line === 0 ? message : `${unit} ${line}: ${message}`));
@@ -23,7 +31,10 @@ export class InvalidTaskFile extends ColloquyError {
     const others = faults.some(({ message }) => /^\w+: /.test(message))
       ? '; it may have other keys, too'
       : '';
-    const hint = expected === undefined ? '' : `\nEach ${unit} has to be ${expected}${others}.`;
+    const hint =
+      expected === undefined
+        ? ''
+        : `\nEach ${unit} has to be ${expected}${others}.${columns === '' ? '' : `\n${columns}`}`;
     super(
       `The task file ${path} cannot be used:\n${[...listed, ...more].map((text) => `  ${text}`).join('\n')}${hint}`,
     );
@@ -63,7 +74,7 @@ export class UnreadableGoldAnswers extends ColloquyError {
   readonly unreadable: readonly UnreadableGold[];
 
   constructor(path: string, unreadable: readonly UnreadableGold[], questions: number) {
-    const unit = path.endsWith('.parquet') ? 'row' : 'line';
+    const unit = isParquet(path) ? 'row' : 'line';
     const listed = unreadable
       .slice(0, mostListed)
       .map(({ line, answer, why }) => `  ${unit} ${line}: ${shown(answer)}: ${why}`);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
+import { isConfigInput } from '../config/load.ts';
 import type { JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './data-folders.ts';
 import { whyUnreadable } from '../grading/grader.ts';
@@ -61,13 +62,21 @@ type OwnFile = {
   readonly skipped: readonly LeftOut[];
 };
 
-async function readOwn(file: string, { skip_unreadable: skip = false, scorer }: JsonlTask): Promise<OwnFile> {
+async function readOwn(
+  file: string,
+  { skip_unreadable: skip = false, scorer, columns }: JsonlTask,
+): Promise<OwnFile> {
   const path = resolve(file);
   await requireDataFolder(path);
   const { problems, unreadable } =
     scorer === undefined
-      ? await readProblems(path, ownRows(ownGold), skip, (gold) => whyUnreadable(gold) ?? whyNeverGiven(gold))
-      : await readProblems(path, ownRows(asWritten), skip, anyGold);
+      ? await readProblems(
+          path,
+          ownRows(ownGold, columns),
+          skip,
+          (gold) => whyUnreadable(gold) ?? whyNeverGiven(gold),
+        )
+      : await readProblems(path, ownRows(asWritten, columns), skip, anyGold);
   const skipped = [
     ...leftOut(`questions of ${path} whose gold answer the grader cannot read`, unreadable),
     ...repeats(path, problems),
@@ -113,6 +122,8 @@ const exactNumber = z
   .transform(String);
 
 const oneAnswer = z.union([filledText, exactNumber, z.bigint().transform(String)]);
+/** An empty answer is an unreadable one: with `skip_unreadable` the question is left out. */
+const emptyAnswer = z.union([z.string().regex(/^\s*$/), z.null().transform(() => '')]);
 
 /** A scorer of one's own gets gold answers as they stand in the file, and may read any. */
 const asWritten = (answer: string): string => answer;
@@ -123,19 +134,27 @@ const anyGold = (): null => null;
  * answers that are all accepted.
  *
  * @param goldOf the gold answer in an answer of a row
+ * @param columns their names in the file
  */
-export function ownRows(goldOf: (answer: string) => string): RowShape {
+export function ownRows(
+  goldOf: (answer: string) => string,
+  columns: NonNullable<JsonlTask['columns']> = { question: 'question', answer: 'answer' },
+): RowShape {
+  const ours = (row: unknown): unknown =>
+    isConfigInput(row) ? { question: row[columns.question], answer: row[columns.answer] } : row;
+  const row = rowOf({
+    question: filledText,
+    answer: z.union(
+      [oneAnswer, emptyAnswer, z.array(oneAnswer).min(1)],
+      'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
+    ),
+  }).transform(({ question, answer }) => {
+    const [first = '', ...accepted] = (Array.isArray(answer) ? answer : [answer]).map(goldOf);
+    return { text: question, answer: first, ...(accepted.length === 0 ? {} : { accepted }) };
+  });
   return {
-    schema: rowOf({
-      question: filledText,
-      answer: z.union(
-        [oneAnswer, z.array(oneAnswer).min(1)],
-        'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
-      ),
-    }).transform(({ question, answer }) => {
-      const [first = '', ...accepted] = (Array.isArray(answer) ? answer : [answer]).map(goldOf);
-      return { text: question, answer: first, ...(accepted.length === 0 ? {} : { accepted }) };
-    }),
-    expected: 'an object {"question": "…", "answer": "…"}',
+    schema: z.preprocess(ours, row),
+    expected: `an object {${JSON.stringify(columns.question)}: "…", ${JSON.stringify(columns.answer)}: "…"}`,
+    columnsSetting: 'task.columns: {question: NAME, answer: NAME}',
   };
 }

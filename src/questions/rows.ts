@@ -1,16 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { whyUnreadable } from '../grading/grader.ts';
-import {
-  InvalidTaskFile,
-  type TaskFileFault,
-  TaskFileNotReadable,
-  type UnreadableGold,
-  UnreadableGoldAnswers,
-} from './errors.ts';
+import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
 import { gsm8kGold, mathGold } from './gold.ts';
 import type { Problem } from './problem.ts';
+import { type Row, readRows } from './row-files.ts';
 
 /** What the rows of a kind of file are. */
 export type RowShape = {
@@ -18,6 +12,8 @@ export type RowShape = {
   readonly schema: z.ZodType<Problem | null>;
   /** In words, behind "each line has to be". */
   readonly expected: string;
+  /** The setting that says which columns have the question and the answer, as a person writes it; undefined where there is none. */
+  readonly columnsSetting?: string;
 };
 
 /** A text with more in it than white space. */
@@ -26,95 +22,6 @@ export const filledText = z.string('expected a text').refine((text) => text.trim
 /** A row as an object with these fields. */
 export function rowOf<Fields extends z.ZodRawShape>(fields: Fields): z.ZodObject<Fields> {
   return z.object(fields, 'expected an object');
-}
-
-/** A row of a file, not checked yet, or why it is none. `line` counts from 1: the line, or the row of a Parquet file. */
-export type Row = { readonly line: number } & ({ readonly content: unknown } | { readonly fault: string });
-
-/**
- * The rows of a file: of JSON lines (empty ones are skipped), or of a Parquet file when its name ends in `.parquet`.
- *
- * @param path absolute
- * @throws InvalidTaskFile when it is missing, empty, no text in UTF-8, or no Parquet file; TaskFileNotReadable
- */
-export async function readRows(path: string): Promise<Row[]> {
-  await requireOrdinaryFile(path);
-  const rows = path.endsWith('.parquet') ? await parquetRows(path) : await lines(path);
-  if (rows.length === 0) throw new InvalidTaskFile(path, [{ line: 0, message: 'it is empty' }]);
-  return rows;
-}
-
-/** A device or a pipe has no end that could be waited for. */
-async function requireOrdinaryFile(path: string): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => {
-    throw readFault(path, 'it cannot be read', error);
-  });
-  if (!found.isFile())
-    throw new InvalidTaskFile(path, [{ line: 0, message: 'it cannot be read: it is no ordinary file' }]);
-}
-
-/** What only this worker, or only this moment, keeps from being read is no fault of the file. */
-function readFault(path: string, what: string, error: unknown): InvalidTaskFile | TaskFileNotReadable {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (error instanceof Error && mayPass.has(code)) return new TaskFileNotReadable(path, error);
-  return new InvalidTaskFile(path, [{ line: 0, message: `${what}: ${messageOf(error)}` }]);
-}
-
-const mayPass = new Set(
-  'EACCES EPERM EMFILE ENFILE EIO ESTALE EBUSY EAGAIN ENOMEM ETIMEDOUT EHOSTDOWN ENOTCONN'.split(' '),
-);
-
-async function parquetRows(path: string): Promise<Row[]> {
-  // Only now, as most workers never read such a file.
-  const [{ asyncBufferFromFile, parquetReadObjects }, { compressors }] = await Promise.all([
-    import('hyparquet'),
-    import('hyparquet-compressors'),
-  ]);
-  try {
-    const contents = await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors });
-    return contents.map((content, index) => ({ line: index + 1, content }));
-  } catch (error) {
-    throw readFault(path, 'it cannot be read as Parquet', error);
-  }
-}
-
-async function lines(path: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const [index, line] of (await readText(path)).split('\n').entries()) {
-    if (line.trim() === '') continue;
-    rows.push({ line: index + 1, ...parsed(line) });
-  }
-  return rows;
-}
-
-function parsed(line: string): { content: unknown } | { fault: string } {
-  try {
-    return { content: JSON.parse(line) };
-  } catch (error) {
-    return { fault: `no JSON${whereItStops(messageOf(error))}` };
-  }
-}
-
-/** The engine's own words about bad JSON quote the text, and any file of the worker's host can be named as a task file. */
-function whereItStops(words: string): string {
-  if (/end of JSON input/.test(words)) return ': the line ends too early';
-  const place = /at position (\d+)/.exec(words)?.[1];
-  return place === undefined ? '' : `: it is wrong from character ${Number(place) + 1} on`;
-}
-
-async function readText(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw readFault(path, 'it cannot be read', error);
-  });
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new InvalidTaskFile(path, [{ line: 0, message: 'it is not text in UTF-8' }]);
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** The questions of a file, and those whose gold answers the grader cannot read. */
@@ -142,21 +49,56 @@ export async function readProblems(
   const problems: Problem[] = [];
   const faults: TaskFileFault[] = [];
   const unreadable: (UnreadableGold & { readonly problem: Problem })[] = [];
-  for (const [index, row] of (await readRows(path)).entries()) {
+  let columns: readonly string[] | undefined;
+  let characters = 0;
+  let read = 0;
+  for await (const row of readRows(path)) {
     // A large file takes seconds: other steps of the worker have heartbeats to send meanwhile.
-    if (index % 1000 === 999) await setImmediate();
+    if (++read % 1000 === 0) await setImmediate();
     const problem = problemIn(row, shape);
+    if (typeof problem === 'string' && 'content' in row) columns ??= columnsOf(row.content);
+    if (typeof problem === 'object' && problem !== null) characters += problem.text.length;
+    if (characters > mostCharacters) {
+      const message = `its questions have more than ${mostCharacters / 1e6} MB of text: take a part of it`;
+      throw new InvalidTaskFile(path, [{ line: 0, message }]);
+    }
+    if (typeof problem === 'object' && problem?.answer.trim() === '') {
+      const empty = { answer: problem.answer, why: 'it is empty', problem };
+      if (skipUnreadable) unreadable.push({ line: row.line, ...empty });
+      else faults.push({ line: row.line, message: 'answer: is empty' });
+      continue;
+    }
     if (typeof problem === 'string') faults.push({ line: row.line, message: problem });
     if (problem === null || typeof problem === 'string') continue;
     const bad = unreadableAnswer(problem, why);
     if (bad === null) problems.push(problem);
     else unreadable.push({ line: row.line, ...bad, problem });
   }
-  if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected);
+  if (faults.length > 0) throw new InvalidTaskFile(path, faults, shape.expected, columnsText(columns, shape));
   if (unreadable.length > 0 && !skipUnreadable) {
     throw new UnreadableGoldAnswers(path, unreadable, problems.length + unreadable.length);
   }
   return { problems, unreadable: unreadable.map(({ problem }) => problem) };
+}
+
+/** All questions of a task are in memory at once. */
+const mostCharacters = 200_000_000;
+
+/** The names of a row's columns, without their values: a person may have given them other names. */
+function columnsOf(content: unknown): string[] | undefined {
+  return typeof content === 'object' && content !== null && !Array.isArray(content)
+    ? Object.keys(content)
+    : undefined;
+}
+
+function columnsText(columns: readonly string[] | undefined, { columnsSetting }: RowShape): string {
+  if (columns === undefined || columns.length === 0) return '';
+  const names = columns.slice(0, 12).map((name) => JSON.stringify(name.slice(0, 40)));
+  const setting =
+    columnsSetting === undefined
+      ? ''
+      : ` If the question and the answer are in others, name them: ${columnsSetting}.`;
+  return `The columns there are ${names.join(', ')}${columns.length > names.length ? ', …' : ''}.${setting}`;
 }
 
 /** The first of a question's accepted answers that the grader cannot read; null when it can read all of them. */

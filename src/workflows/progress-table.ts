@@ -25,13 +25,20 @@ export function phaseName({ phase, iteration, iterations }: Progress): string {
 }
 
 /** How far the phase is, in one line beside a bar: `144 of 320 questions, 8.0 questions/s, about 22 s left`. */
-export function phaseProgressText(progress: Progress): string {
-  const left = timeLeft(progress);
+export function phaseProgressText(progress: Progress, left = timeLeft(progress)): string {
   return [
     questionsText(progress) ?? stepsText(progress),
     ...(rateText(progress) === unknown ? [] : [rateText(progress)]),
     ...(left === undefined || progress.done >= progress.total ? [] : [`about ${left} left`]),
   ].join(', ');
+}
+
+/** The same where there is little room: `144/320, 22 s left`. */
+export function phaseProgressShort(progress: Progress, left = timeLeft(progress)): string {
+  const { unit, done, total, questions } = progress;
+  const [of, all] = unit === 'shards' && total > 0 ? [(done * questions) / total, questions] : [done, total];
+  const ending = left === undefined || done >= total ? '' : `, ${left} left`;
+  return `${Math.floor(of)}/${all}${ending}`;
 }
 
 function stateText({ state, inFlight }: Progress): string {
@@ -87,9 +94,15 @@ function timeLeftText(progress: Progress): string {
 }
 
 function timeLeft(progress: Progress): string | undefined {
+  const left = secondsLeft(progress);
+  return left === undefined ? undefined : duration(left);
+}
+
+/** How long the phase will last at its rate; undefined while that is not known, or while nothing is done. */
+export function secondsLeft(progress: Progress): number | undefined {
   const steps = stepsPerSecond(progress);
   if (steps === undefined || progress.state !== 'running') return undefined;
-  return duration((progress.total - progress.done) / steps);
+  return (progress.total - progress.done) / steps;
 }
 
 /** Over the whole phase: undefined before its first step is done. */

@@ -85,11 +85,15 @@ export function takeUpdates(
       inFlight.stop();
       return update({ waiting: [] });
     },
-    (reason?: unknown) =>
+    (reason?: unknown) => {
+      if (reason === undefined || reason === null) return;
+      if (typeof reason !== 'string')
+        return refuseIf(true, `The reason must be a text, not ${JSON.stringify(reason).slice(0, 200)}.`);
       refuseIf(
-        reason !== undefined && reason !== null && typeof reason !== 'string',
-        `The reason must be a text, not ${JSON.stringify(reason)}.`,
-      ),
+        reason.length > longestReason,
+        `The reason has ${reason.length} characters; the experiment's failure can carry ${longestReason}. Give a shorter one.`,
+      );
+    },
   );
   takeBoth(
     setIterationsUpdate,
@@ -185,6 +189,9 @@ function refuseChange(settings: unknown, { phase }: Progress): void {
 export function refuseIf(refused: boolean, reason: string): void {
   if (refused) throw ApplicationFailure.nonRetryable(reason, 'Refused');
 }
+
+/** Of an abort. It is in the run's failure, which every list of runs shows. Characters. */
+const longestReason = 10_000;
 
 /** As in the config's schema: a run's state stays small enough to be carried. */
 const mostIterations = 100;

@@ -16,7 +16,7 @@ export function waitingNotes(progress: Progress): Note[] {
   const { experiment, state, waiting } = progress;
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
-  const causes = byReason(waiting);
+  const causes = byCause(waiting);
   return [
     ...causes.slice(0, mostCauses).map(describeCause),
     ...(causes.length > mostCauses
@@ -59,8 +59,8 @@ const mostCauses = 3;
 const longestReason = 1_000;
 
 /** Shards of one dead endpoint fail for one reason, which is then shown once. Reasons that name another question or agent are equal. */
-function byReason(waiting: readonly Waiting[]): Waiting[][] {
-  const groups = new Map<string, Waiting[]>();
+export function byCause<Waits extends Pick<Waiting, 'reason'>>(waiting: readonly Waits[]): Waits[][] {
+  const groups = new Map<string, Waits[]>();
   for (const each of waiting) {
     const cause = each.reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
     groups.set(cause, [...(groups.get(cause) ?? []), each]);

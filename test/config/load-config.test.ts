@@ -91,6 +91,20 @@ describe('loading a config file', () => {
     );
   });
 
+  it.each(['task: &a {x: *a}', 'task: &a [*a]', 'a: &a {b: &b {c: [*a]}}'])(
+    'refuses a value that contains itself: %s',
+    (text) => {
+      expect(() => loadConfigFile(file('circle.yaml', text), [])).toThrow('a value contains itself');
+    },
+  );
+
+  it('refuses a file that is too large for Temporal, with its size', () => {
+    const text = `seed: 1\n# ${'x'.repeat(4_000_000)}`;
+    expect(() => loadConfigFile(file('large.yaml', text), [])).toThrow(
+      'is 4.0 MB: a config may have at most 1 MB. Put questions into a file of their own',
+    );
+  });
+
   it('reports the line and column of invalid YAML', () => {
     expect(() => loadConfigFile(file('bad.yaml', 'seed: 1\ntask: {kind: "jsonl\n'), [])).toThrow(
       /bad\.yaml.*\n.*line \d+, column \d+/,

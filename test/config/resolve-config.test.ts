@@ -145,6 +145,7 @@ describe('resolving the config of an experiment', () => {
     [{ train_size: 3 }, 'train_size: unknown key; the nearest valid one is task.train_size'],
     [{ learning_rate: 1 }, 'learning_rate: unknown key; the nearest valid one is fine_tune.learning_rate'],
     [JSON.parse('{"__proto__":{"seed":1}}'), '__proto__: unknown key'],
+    [JSON.parse('{"task":{"ranges":{"__proto__":[0,9]}}}'), 'task.ranges.__proto__: not a valid key'],
     [{ agents: 21 }, 'agents: 21 was given; expected a whole number from 1 to 20'],
     [{ agents: 2.5 }, 'agents: 2.5 was given; expected a whole number from 1 to 20'],
     [{ seed: '1' }, 'seed: "1" was given; expected a whole number from 0 to'],

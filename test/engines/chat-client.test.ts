@@ -292,6 +292,13 @@ describe('trouble', () => {
     expect(error.message).toContain(server.url);
   });
 
+  it('of a server without TLS to a request with TLS says so', async () => {
+    await using server = await serve((response) => response.end('plain'));
+    const error = await errorOf(client(server.url.replace('http:', 'https:')).complete(oneRequest, signal));
+    expect(error).toMatchObject({ name: 'EngineUnreachable' });
+    expect(error.message).toContain('The server does not speak TLS there');
+  });
+
   it.each([
     ['HTML', '<html><body>Welcome to nginx', 'not JSON'],
     ['nothing', '', 'not JSON'],

@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { stripVTControlCharacters } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StoreNotWritable } from '../../src/store/errors.ts';
 import { InvalidEnvironment, telemetrySettings } from '../../src/observe/settings.ts';
 import { withWholeErrors } from '../../src/observe/install-runtime.ts';
 import { openWorkerLog } from '../../src/observe/log.ts';
+import { until } from '../support/until.ts';
 
 describe("a worker's log", () => {
   let folder = '';
@@ -30,6 +31,22 @@ describe("a worker's log", () => {
       shard: 3,
       msg: 'step finished',
     });
+  });
+
+  it('begins again when the store was removed', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    try {
+      const file = join(folder, 'logs', 'worker.log');
+      const log = await openWorkerLog(file, 'info');
+      log.info('before');
+      rmSync(join(folder, 'logs'), { recursive: true });
+      await vi.advanceTimersByTimeAsync(10_000);
+      await until('there is a file again', () => existsSync(file));
+      log.info('after');
+      expect(readFileSync(file, 'utf8')).toContain('after');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('has errors whole, with their causes', () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
-import { findRows, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
+import { findRows, linesOf, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
 import type { Damage } from '../../src/store/files/damage.ts';
 import { sealOf } from '../../src/store/files/sealed.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -174,4 +174,12 @@ describe('damaged rows', () => {
     await findRows(placeAt(path));
     expect(await warned).toMatchObject({ name: 'ArtifactDamage', message: expect.stringContaining(path) });
   });
+});
+
+it('a row is one line for every reader: characters that some take for the end of a line are escaped', async () => {
+  const row = { text: 'a\u2028b\u2029c\u0085d\ne' };
+  const chunks: string[] = [];
+  for await (const { bytes } of linesOf([row])) chunks.push(Buffer.from(bytes).toString());
+  expect(chunks.join('')).toBe('{"text":"a\\u2028b\\u2029c\\u0085d\\ne"}\n');
+  expect(JSON.parse(chunks.join(''))).toEqual(row);
 });

@@ -30,8 +30,14 @@ const { values } = parseArgs({
     'step-ms': { type: 'string', default: '0' },
     log: { type: 'string' },
     control: { type: 'string' },
+    check: { type: 'string' },
   },
 });
+// It is only asked whether a model could be fine-tuned.
+if (values['check'] !== undefined) {
+  process.stdout.write(`${JSON.stringify({ modules: 1 })}\n`);
+  process.exit(0);
+}
 let stopping = false;
 let busy = false;
 process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));

@@ -4,14 +4,34 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
+from ..generation.chat_tokens import end_tokens
+from ..protocol.process import refused_by_system
 from ..protocol.server_messages import CheckTraining
 from ..protocol.trainer_messages import TrainingFailure
 from .training_rows import tokenise
 
 Targets = str | list[str]
+
+
+def check_base(name_or_path: str, request: CheckTraining) -> list[str]:
+    """As `check_training`, for a model of which nothing is loaded yet. Raises also TrainingFailure `missing_model`."""
+    try:
+        config = AutoConfig.from_pretrained(name_or_path)
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+        if tokenizer.chat_template is None:
+            raise ValueError("its tokenizer has no chat template")
+    except (OSError, ValueError) as error:
+        if refused_by_system(error):
+            raise
+        raise TrainingFailure("missing_model", f"The base model {name_or_path} cannot be loaded: {error}") from error
+    try:
+        generation = GenerationConfig.from_pretrained(name_or_path)
+    except OSError:  # not every model has one
+        generation = GenerationConfig.from_model_config(config)
+    return check_training(request, tokenizer, end_tokens(generation, tokenizer), config)
 
 
 def check_training(request: CheckTraining, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], config: PretrainedConfig) -> list[str]:

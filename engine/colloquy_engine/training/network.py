@@ -76,7 +76,7 @@ def _load(name_or_path: str, directory: Path, sha256: str) -> LoadedBase:
     )
     if on_gpu:
         network = network.cuda()
-    return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network, tokenizer))
+    return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network.generation_config, tokenizer))
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:

@@ -1,11 +1,11 @@
 """What training cannot use is found before anything is asked of a model."""
 
 import pytest
-from tiny_llama import CHAT_TEMPLATE, family_config, make_tokenizer
+from tiny_llama import CHAT_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
 
 from colloquy_engine.protocol.server_messages import CheckTraining
 from colloquy_engine.protocol.trainer_messages import TrainingFailure
-from colloquy_engine.training.check import check_training
+from colloquy_engine.training.check import check_base, check_training
 from colloquy_engine.training.training_rows import IGNORED, tokenise
 
 END = 3
@@ -87,3 +87,13 @@ def test_the_loss_ends_at_the_first_end_token_though_the_template_goes_on():
     tokenizer.chat_template = CHAT_TEMPLATE.replace("<end>{% endfor %}", "<end>\n{% endfor %}{% if not add_generation_prompt %}<pad>{% endif %}")
     tokens, labels = tokenise(EXAMPLES[0], tokenizer, frozenset({END, 0}))
     assert tokens[-1] == END and tokenizer.decode([token for token in labels if token != IGNORED]) == "15 it is<end>"
+
+
+def test_a_base_model_is_checked_by_its_config_and_tokenizer_alone(tmp_path):
+    make_tiny_llama(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    request = CheckTraining.model_validate({"examples": EXAMPLES, "lora_target_modules": ["q_proj"]})
+    assert len(check_base(str(tmp_path), request)) == 2
+    with pytest.raises(TrainingFailure) as failure:
+        check_base(str(tmp_path / "none"), request)
+    assert failure.value.kind == "missing_model"

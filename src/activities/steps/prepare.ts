@@ -101,7 +101,8 @@ export async function prepare(
     endpoints.for({ endpoint: name, name: model }),
   );
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
-  if (config.iterations > 0) await faultsOf('fine_tune', () => requireTrainable(config, endpoint, signal));
+  if (config.iterations > 0)
+    await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -188,11 +189,14 @@ async function usableModel(
 
 /** What training cannot use is found now, and not after the debates. */
 async function requireTrainable(
-  { prompts, rounds, fine_tune: { lora_target_modules } }: ExperimentConfig,
+  { prompts, rounds, trainer, model, fine_tune: { lora_target_modules } }: ExperimentConfig,
   endpoint: Endpoint,
+  trainers: Dependencies['trainers'],
   signal: AbortSignal,
 ): Promise<void> {
-  await endpoint.checkTraining({ examples: madeUpRows(prompts, rounds), lora_target_modules }, signal);
+  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
+  if (await endpoint.checkTraining(check, signal)) return;
+  await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);
 }
 
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */

@@ -1,6 +1,6 @@
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { resolveStudy, type StudyCell } from '../../config/study.ts';
+import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
@@ -15,6 +15,23 @@ export type StudyPlan = { readonly cells: number; readonly parallel: number };
 export type PlannedCell = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'seed' | 'input'> & {
   readonly finished: boolean;
 };
+
+/** The newest studies, by name and input: each page of cells is asked for by itself, and a study may have thousands of cells. */
+const resolvedStudies = new Map<string, Study>();
+const mostResolved = 4;
+
+/** @throws InvalidConfig */
+function resolvedOnce(name: string, input: unknown): Study {
+  const key = JSON.stringify([name, input]);
+  const study = resolvedStudies.get(key) ?? resolveStudy(name, input);
+  resolvedStudies.delete(key);
+  resolvedStudies.set(key, study);
+  for (const oldest of resolvedStudies.keys()) {
+    if (resolvedStudies.size <= mostResolved) break;
+    resolvedStudies.delete(oldest);
+  }
+  return study;
+}
 
 type StudyRequest = { readonly study: string; readonly input: unknown };
 
@@ -32,7 +49,7 @@ export async function prepareStudy(
     const message = `the workflow id ${JSON.stringify(study)} names the study's folder: ${name.error.issues[0]?.message ?? ''}`;
     throw new InvalidConfig([{ path: 'name', message }], 'The study');
   }
-  const { cells, parallel } = resolveStudy(study, input);
+  const { cells, parallel } = resolvedOnce(study, input);
   await requireSameConfigs(cells, store);
   await writeDocument(studyFiles(store, study).study, {
     formatVersion: 1,
@@ -54,7 +71,7 @@ export async function studyCells(
   { study, input, from, count }: PageRequest,
   { store }: Dependencies,
 ): Promise<PlannedCell[]> {
-  const page = resolveStudy(study, input).cells.slice(from, from + count);
+  const page = resolvedOnce(study, input).cells.slice(from, from + count);
   return Promise.all(
     page.map(async ({ config, ...cell }) => ({
       ...cell,
@@ -91,7 +108,7 @@ export async function writeStudy(
   { study, input, failed }: WriteRequest,
   { store }: Dependencies,
 ): Promise<StudyResult> {
-  const { cells } = resolveStudy(study, input);
+  const { cells } = resolvedOnce(study, input);
   const finished = [];
   for (const cell of cells) {
     const result = await findFinished(store, cell.name, cell.config);

@@ -15,7 +15,7 @@ export const study = command(
   'run methods x experiments x seeds and compare them: the tables and figures of the paper',
   [
     'colloquy study laptop             # configs/studies/laptop.yaml, on this machine alone',
-    'colloquy study configs/studies/table-1.yaml seeds=[0,1,2]',
+    `colloquy study configs/studies/table-1.yaml 'seeds=[0,1,2]'`,
     'colloquy study mine.yaml --detach',
     'The same command goes on where it was; with more methods or seeds it runs only those.',
     'Without a configured Temporal server, or without a worker, it starts its own and stops it at the end.',
@@ -60,7 +60,7 @@ async function runAndFollow(
     await start(temporal, name, input, display);
     const stop = worker === undefined ? signal : AbortSignal.any([signal, worker.gaveUp]);
     const ending = await followStudy(temporal, name, { display, signal: stop });
-    return printStudyEnding(ending, { name, json, comeBack, goesOn: worker === undefined });
+    return await printStudyEnding(ending, { name, json, comeBack, goesOn: worker === undefined });
   } finally {
     if (signal.aborted && worker !== undefined) display.say('Stopping: what is in flight is being saved ...');
     await worker?.stop();

@@ -48,6 +48,13 @@ export function whereText(progress: Progress): string {
   return `${phaseName(progress)}${shown ? ` (${state})` : ''}`;
 }
 
+/** The same where there is little room: `2/3: debating`. */
+export function shortWhereText({ phase, state, iteration, iterations }: Progress): string {
+  if (phase === 'preparing' || phase === 'done') return phase;
+  const where = `${iteration === 0 ? 'base' : `${iteration}/${iterations}`}: ${phase}`;
+  return state === 'running' ? where : `${where} (${state})`;
+}
+
 /** What the heartbeat of a fine-tune says: `step 12/40, loss 0.413, 2,100 tokens/s`. */
 export function fineTuneText(heartbeat: Extract<Heartbeat, { step: number }>): string {
   const parts = [`step ${heartbeat.step}/${heartbeat.totalSteps}`];

@@ -1,11 +1,11 @@
 /** Follows a study until it ends or needs a person, and prints how that ended. */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { terminalSafe } from '../../text/terminal-safe.ts';
-import { openStore } from '../../store/store.ts';
+import { openStore, studyFiles } from '../../store/store.ts';
 import type { StudyResult } from '../../store/records/result.ts';
 import type { Waiting } from '../../workflows/progress.ts';
+import { byCause } from '../../workflows/waiting-notes.ts';
 import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
 import type { study } from '../../workflows/study.ts';
 import type { Display } from '../display.ts';
@@ -16,6 +16,7 @@ import { readSnapshot } from '../experiment/snapshot.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import { describe, ExperimentNotFound, type Failed, failureOf, hasEnded } from '../server/workflow.ts';
 import { printJson, shortPath } from '../terminal.ts';
+import { accuracyTablesText } from './tables.ts';
 
 /** How following a study ended. */
 export type StudyEnding =
@@ -150,17 +151,21 @@ function waitingSteps(running: readonly RunningExperiment[]): WaitingStep[] {
  *
  * @param goesOn whether the study goes on without this terminal, because another process runs its worker
  */
-export function printStudyEnding(
+export async function printStudyEnding(
   ending: StudyEnding,
   { name, json, comeBack, goesOn }: EndingOptions & { readonly goesOn: boolean },
-): ExitCode {
+): Promise<ExitCode> {
   switch (ending.kind) {
     case 'finished': {
       const { finished, experiments, files } = ending.result;
       if (json) printJson(ending.result);
       else {
-        console.log(`${name}: ${finished} of ${experiments} experiments finished`);
-        for (const file of files) console.log(`  ${shortPath(join(openStore().study(name).where, file))}`);
+        console.log(`${name}: ${finished} of ${experiments} experiments finished\n`);
+        const store = openStore();
+        const columns = process.stdout.columns ?? Infinity;
+        for (const table of await accuracyTablesText(store, name, files, columns)) console.log(`${table}\n`);
+        console.log(`Report:  ${shortPath(studyFiles(store, name).report.where)}`);
+        console.log(`Tables:  ${files.length} files beside it (CSV, JSON, Markdown, LaTeX)`);
       }
       return exitCodes.ok;
     }
@@ -169,8 +174,11 @@ export function printStudyEnding(
     case 'parked':
       if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
       console.error(`${name} waits for you, and cannot go on without:`);
-      for (const { experiment, step, reason } of ending.waiting)
-        console.error(`  ${experiment}: ${step}: ${terminalSafe(reason)}`);
+      for (const [first, ...others] of byCause(ending.waiting)) {
+        if (first === undefined) continue;
+        const more = others.length === 0 ? '' : ` (and ${others.length} more for the same cause)`;
+        console.error(`  ${first.experiment}: ${first.step}${more}: ${terminalSafe(first.reason)}`);
+      }
       console.error('When that is put right:');
       for (const experiment of new Set(ending.waiting.map((each) => each.experiment)))
         console.error(`  colloquy retry ${experiment}   (or give it up:  colloquy abort ${experiment})`);

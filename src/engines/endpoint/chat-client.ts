@@ -32,11 +32,12 @@ export interface ChatClient {
   loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void>;
   unloadAdapter(name: string, signal: AbortSignal): Promise<void>;
   /**
-   * Asks the server whether such rows and target modules can be trained. Nothing happens when the server cannot say.
+   * Asks the server whether such rows and target modules can be trained.
    *
+   * @returns false when the server cannot say
    * @throws TrainingImpossible
    */
-  checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<void>;
+  checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
   /**
    * The tokens of a prompt and how likely each is after those before it (needs vLLM or engine/serve.py).
    *
@@ -224,9 +225,11 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     async checkTraining(check, signal) {
       try {
         await ask('/check_training', check, signal);
+        return true;
       } catch (error) {
         if (!(error instanceof EngineRefused)) throw error;
         if (error.status === 400) throw new TrainingImpossible(error.words);
+        return false;
       }
     },
     async promptTokens(prompt, signal, onBusy) {

@@ -55,12 +55,12 @@ export interface Endpoint {
    */
   check(signal?: AbortSignal): Promise<string | null>;
   /**
-   * Rows like these and these target modules can be trained, and the server can load what comes of it. A server that cannot say is
-   * believed.
+   * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *
+   * @returns false when the server cannot say
    * @throws TrainingImpossible, or the chat client's errors
    */
-  checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<void>;
+  checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
   /** Whether it can answer with fine-tuned models, and not only with the base model. */
   readonly servesTuned: boolean;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */

@@ -176,6 +176,12 @@ function withoutRequest({ code = 'no connection', message }: RequestError, url: 
     return new EngineAnswerInvalid(url, `it is larger than ${largestAnswer} bytes`, '');
   if (code === 'ECONNRESET' || message === 'stream has been aborted')
     return new EngineUnreachable(url, 'ECONNRESET', 'The connection broke before the whole answer had come.');
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
+    return new EngineUnreachable(
+      url,
+      code,
+      'The server does not speak TLS there: does its URL begin with http:// and not https://?',
+    );
   return new EngineUnreachable(url, code);
 }
 

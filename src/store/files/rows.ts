@@ -99,13 +99,21 @@ export async function* intactRows<Row>(place: Place, schema: z.ZodType<Row>): As
   yield* streamRows(place, schema);
 }
 
+/** A row as one line for every reader: some (Python's `splitlines`, JavaScript before 2019) end a line at these characters too. */
+function lineOf(row: object): string {
+  return JSON.stringify(row).replace(
+    /[\u0085\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** Rows as the bytes of a table, in chunks of about 1 MB: few writes, little memory. */
 export async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): AsyncGenerator<SealedChunk> {
   let lines: string[] = [];
   let length = 0;
   const chunk = (): SealedChunk => ({ bytes: Buffer.from(lines.join('')), rows: lines.length });
   for await (const row of rows) {
-    const line = `${JSON.stringify(row)}\n`;
+    const line = `${lineOf(row)}\n`;
     lines.push(line);
     length += line.length;
     if (length < 1_000_000) continue;
