@@ -66,7 +66,7 @@ export function figure(
 /** The parts of a figure as people read them, with a true minus sign; null where there is none. */
 export type FigureText = {
   readonly value: string;
-  /** `± 2.1`, or an interval as `57.1–65.6`. */
+  /** `± 2.1`, or an interval as `(57.1–65.6)`. */
   readonly error: string | null;
   readonly mark: string | null;
   readonly published: string | null;
@@ -87,7 +87,7 @@ export function figureText(
     value: text(value),
     error:
       interval !== null
-        ? `${text(interval.low)}–${text(interval.high)}`
+        ? `(${text(interval.low)}–${text(interval.high)})`
         : error === null
           ? null
           : `± ${text(error)}`,

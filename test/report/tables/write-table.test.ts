@@ -50,7 +50,7 @@ describe('a figure', () => {
     const cell = shareCell({ value: 0, standardError: 0, questions: 16 });
     expect(cell.kind === 'figure' && figureText(cell, table.columns[1]!)).toMatchObject({
       value: '0.0',
-      error: '0.0–19.4',
+      error: '(0.0–19.4)',
     });
   });
 
