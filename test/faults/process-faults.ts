@@ -1,5 +1,6 @@
 /** Faults of whole processes: each strikes, and puts back what an operator or a supervisor would start again. */
-import { retryUpdate } from '../../src/workflows/progress.ts';
+import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
+import { until } from '../support/until.ts';
 import type { Fault } from './fault.ts';
 import { release } from './moments.ts';
 import { processesOf } from './processes.ts';
@@ -60,9 +61,11 @@ export const lackingWorker: Fault = {
     const reason = new RegExp(`EndpointUnknown: The worker ${other.pid}@\\S+: no endpoint`);
     // It is offered ten times before.
     await waitsForAPerson(world, experiment, reason, 120_000);
+    const handle = world.client.workflow.getHandle(experiment);
+    await until('all its steps wait', async () => (await handle.query(progressQuery)).inFlight === 0, 60_000);
     await other.kill('SIGTERM');
     await world.startWorker();
-    await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
+    await handle.executeUpdate(retryUpdate);
   },
 };
 
