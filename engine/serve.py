@@ -44,15 +44,22 @@ def main() -> int:
 
 async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -> int:
     from aiohttp import web
+    from transformers import AutoConfig
 
     from colloquy_engine.generation.generator import Generator
     from colloquy_engine.generation.http_api import HttpApi
-    from colloquy_engine.protocol.server_messages import ServerReady
+    from colloquy_engine.protocol.server_messages import CheckTraining, ServerReady
 
     name = options.served_model_name or options.model
     generator = Generator(model, options.max_batch_size, options.max_queue)
     generating = generator.start()
-    api = HttpApi(model, name, generator, options.max_batch_size)
+
+    def check(request: CheckTraining) -> list[str]:
+        from colloquy_engine.training.check import check_training  # only now, as most engines are never asked
+
+        return check_training(request, model.tokenizer, model.end_tokens, AutoConfig.from_pretrained(options.model))
+
+    api = HttpApi(model, name, generator, options.max_batch_size, check)
     # When a client closes its connection, its handler is cancelled: that takes the request out of the batch.
     runner = web.AppRunner(api.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2)
     await runner.setup()

@@ -4,6 +4,10 @@
 
 Jobs come in on stdin and events go out on stdout, each one JSON object a line; logs go to stderr.
 colloquy_engine/protocol/trainer_messages.py defines both. At SIGTERM it writes a checkpoint and ends.
+
+    python engine/train.py --check MODEL
+
+Reads one request like the server's /v1/check_training from stdin, answers with its answer or a `failed` event, and ends.
 """
 
 import argparse
@@ -16,7 +20,7 @@ import threading
 import traceback
 
 from colloquy_engine.protocol.process import ProtocolStdout, StopRequest, default_threads, leave_with_parent, quiet_libraries
-from colloquy_engine.protocol.trainer_messages import Failed, Ready, TrainingFailure, parse_job
+from colloquy_engine.protocol.trainer_messages import Failed, Ready, TrainingFailure, as_failure, parse_job
 
 END = None  # in the queue of lines: no more jobs
 
@@ -26,6 +30,8 @@ def main() -> int:
     quiet_libraries()
     protocol = ProtocolStdout()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    if options.check:
+        return _check(options.check, protocol)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     stop = StopRequest(wake=lambda: lines.put(END))
     if options.exit_with_parent:
@@ -53,6 +59,19 @@ def main() -> int:
     return 0
 
 
+def _check(model: str, protocol: ProtocolStdout) -> int:
+    from colloquy_engine.protocol.server_messages import CheckTraining, TrainingChecked
+    from colloquy_engine.training.check import check_base
+
+    try:
+        request = CheckTraining.model_validate_json(sys.stdin.readline())
+        protocol.emit(TrainingChecked(modules=len(check_base(model, request))))
+    except Exception as error:
+        failure = as_failure(error)
+        protocol.emit(Failed(id=None, kind=failure.kind, message=str(failure)))
+    return 0
+
+
 def _read_lines(lines: queue.SimpleQueue, exit_with_parent: bool) -> None:
     for line in sys.stdin:
         if line.strip():
@@ -73,6 +92,7 @@ def _id_of(line: str) -> str | None:
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
+    parser.add_argument("--check", metavar="MODEL", help="say whether a model can be fine-tuned as stdin asks, and end")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     return parser.parse_args()
 

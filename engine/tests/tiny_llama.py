@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedConfig, PreTrainedTokenizerFast
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<user>' if message.role == 'user' else '<assistant>' }}"
@@ -15,10 +15,10 @@ CHAT_TEMPLATE = (
 
 def make_tiny_llama(directory: Path, hidden: int = 32, layers: int = 2, heads: int = 4, key_heads: int = 2, seed: int = 0) -> Path:
     """Writes the model and returns its directory."""
-    _tokenizer().save_pretrained(directory)
+    make_tokenizer().save_pretrained(directory)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(_tokenizer()),
+        vocab_size=len(make_tokenizer()),
         hidden_size=hidden,
         intermediate_size=hidden * 11 // 4,
         num_hidden_layers=layers,
@@ -44,11 +44,9 @@ _SIZES = {
 
 def make_family(directory: Path, family: str, **sizes) -> Path:
     """Writes a random model of a family, by its name in transformers, and returns its directory."""
-    tokenizer = _tokenizer()
-    tokenizer.save_pretrained(directory)
+    make_tokenizer().save_pretrained(directory)
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, **{"vocab_size": len(tokenizer)} | _SIZES | sizes)
-    network = AutoModelForCausalLM.from_config(config)
+    network = AutoModelForCausalLM.from_config(family_config(family, **sizes))
     for parameter in network.parameters():
         if parameter.ndim >= 2:  # as its family would begin, all logits would be nearly the same
             parameter.data.normal_(0, 0.15)
@@ -56,7 +54,11 @@ def make_family(directory: Path, family: str, **sizes) -> Path:
     return directory
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def family_config(family: str, **sizes) -> PreTrainedConfig:
+    return AutoConfig.for_model(family, **{"vocab_size": len(make_tokenizer())} | _SIZES | sizes)
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
     special = ["<pad>", "<user>", "<assistant>", "<end>", "<unk>"]
     characters = ["\n", *map(chr, range(32, 127))]
     vocabulary = {token: index for index, token in enumerate(special + characters)}

@@ -12,6 +12,7 @@ import { codeHash } from '../config/installation.ts';
 import { emit } from '../observe/events.ts';
 import { type Origin, requireSameStore } from '../store/identity.ts';
 import type { Store } from '../store/store.ts';
+import { placeOf } from './asking/place.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** What a step knows about the activity that it runs as. */
@@ -109,11 +110,12 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
   if (signal.aborted)
     return signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('cancelled');
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const known = error instanceof Error ? error : new Error(String(error));
+  const { name, message } = known;
   const declined = error instanceof ColloquyError && error.workerLacksIt;
   const nextRetryDelay = error instanceof EngineBusy ? error.retryAfterMs : declined ? declinedForMs : null;
   return ApplicationFailure.create({
-    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}`,
+    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}${placeOf(known)}`,
     type: name,
     ...(nextRetryDelay === null ? {} : { nextRetryDelay }),
     nonRetryable: error instanceof ColloquyError && !error.retryable,

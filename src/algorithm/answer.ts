@@ -3,6 +3,7 @@ import { type Boxed, boxedAnswer, cutOffBox } from './answer/boxes.ts';
 import {
   bareAnswer,
   lastHashLine,
+  lastLabel,
   lastLine,
   lastSentence,
   lastTag,
@@ -60,9 +61,8 @@ function answerInTurn(text: string): string | null {
   const sentence = lastSentence(text);
   if (tag !== null && (box === null || box.from < tag.at)) return insideOf(tag.answer);
   if (box !== null) return isOverruled(text, box, sentence) ? sentence.answer : sentenceIn(box.answer);
-  return (
-    lastHashLine(text)?.answer ?? cutOffBox(text) ?? sentence?.answer ?? lastLine(text) ?? bareAnswer(text)
-  );
+  const marked = lastHashLine(text)?.answer ?? cutOffBox(text) ?? lastLabel(text);
+  return marked ?? sentence?.answer ?? lastLine(text) ?? bareAnswer(text);
 }
 
 /** The answer of a tag, which may hold a box or a sentence. */

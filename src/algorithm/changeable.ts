@@ -13,6 +13,7 @@ const order = ['debating', 'building datasets', 'fine-tuning', 'evaluating'] as 
 export const changeableSettings: Readonly<Record<string, (typeof order)[number] | 'reporting' | 'always'>> = {
   truncate_dialogues: 'always',
   critic_weight: 'building datasets',
+  critic_mixture: 'building datasets',
   min_votes: 'building datasets',
   fine_tune: 'fine-tuning',
   trainer: 'fine-tuning',

@@ -16,7 +16,7 @@ export type Gold = { readonly answer: string; readonly accepted?: readonly strin
 /** A question that is used to measure, never to train. Only this kind has its gold answer. */
 export type HeldOutQuestion = Question & Gold;
 
-/** The gold answer of a training question. Only `label_source: gold` (STaR) reads it. */
+/** The gold answer of a training question. Only `label_source: gold` (STaR) learns from it; measures judge labels by it. */
 export type GoldLabel = { readonly questionId: string } & Gold;
 
 /** Of an object with more in it, what is right. */

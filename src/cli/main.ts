@@ -7,4 +7,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2));
+const code = await runCli(process.argv.slice(2));
+// What a failed command has left open (Temporal's native core is not closed by an error) must not keep the process alive.
+process.stdout.write('', () => process.exit(code));

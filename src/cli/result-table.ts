@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import { evaluationName, points, pValue, withError } from '../text/figures.ts';
 
 /**
@@ -26,15 +27,19 @@ export function resultTable(evaluations: readonly Evaluation[], options: { colou
         : [(gain < 0 ? red : green)(`${points(gain)} points`), `${wins} : ${losses}`, pValue(p)];
     table.push([
       evaluationName(evaluation.iteration),
-      withError(evaluation.single),
-      withError(evaluation.majority),
-      bold(withError(evaluation.debate)),
+      figure(evaluation.single, evaluation.questions),
+      figure(evaluation.majority, evaluation.questions),
+      bold(figure(evaluation.debate, evaluation.questions)),
       ...against,
     ]);
   }
   const questions = base?.questions ?? 0;
   return (
     table.toString() +
-    `\n${dim(`${questions} held-out questions; ± one standard error; p: McNemar, exact, two-sided`)}`
+    `\n${dim(`${questions} held-out questions; ± one standard error, or a 95 % interval where that is 0; p: McNemar, exact, two-sided`)}`
   );
+}
+
+function figure(accuracy: Accuracy, questions: number): string {
+  return withError(accuracy, accuracyInterval(accuracy, questions));
 }

@@ -1,5 +1,6 @@
 /** What commands need of the terminal: colours, tables, JSON, short paths, Ctrl-C. */
 import { relative } from 'node:path';
+import { exitCodes } from '../errors.ts';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -68,12 +69,24 @@ export function shortPath(path: string): string {
   return short.length < path.length && !short.startsWith('..') ? short : path;
 }
 
-/** A signal that aborts on Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
-export function interruptSignal(): { readonly signal: AbortSignal; readonly dispose: () => void } {
+/**
+ * A signal that aborts on Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once.
+ *
+ * @param patienceMs after this time the process is ended too, whatever keeps it; without it, it has all the time it needs
+ */
+export function interruptSignal(patienceMs?: number): {
+  readonly signal: AbortSignal;
+  readonly dispose: () => void;
+} {
   const controller = new AbortController();
   const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
     controller.abort();
+    if (patienceMs === undefined) return;
+    setTimeout(() => {
+      console.error(`It did not end within ${Math.round(patienceMs / 1000)} s, and is ended now.`);
+      process.exit(exitCodes.failed);
+    }, patienceMs).unref();
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
@@ -85,3 +98,6 @@ export function interruptSignal(): { readonly signal: AbortSignal; readonly disp
     },
   };
 }
+
+/** Longer than a worker needs to stop its steps (`shutdownForceTime`) and its engines. */
+export const workerPatienceMs = 160_000;

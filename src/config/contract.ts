@@ -53,6 +53,8 @@ export const fineTuneManifestSchema = z.looseObject({
   seed: z.int(),
   steps: count,
   final_loss: z.number(),
+  /** The loss over the steps: of at most 50 of them, evenly spread, the first and the last among them. */
+  losses: z.array(z.object({ step: count, loss: z.number() })),
   /** The highest learning rate of all steps. */
   peak_learning_rate: z.number(),
   /**
@@ -186,6 +188,27 @@ export const modelListSchema = z.object({
 /** vLLM's requests to load and to unload a LoRA adapter; `lora_path` is a path on the server's machine. */
 export const loadAdapterSchema = z.object({ lora_name: name, lora_path: name });
 export const unloadAdapterSchema = z.object({ lora_name: name });
+
+const row = {
+  /** What the row is, for messages. */
+  kind: z.string(),
+  prompt: messages,
+  completion: messages,
+};
+/**
+ * A request to POST /check_training: can rows like these made-up ones and these target modules be trained, and can the server load what
+ * comes of it? Only engine/serve.py has it.
+ */
+export const checkTrainingSchema = z
+  .object({
+    examples: z.array(z.object(row).readonly()).readonly(),
+    lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules,
+  })
+  .readonly();
+export type TrainingCheck = z.infer<typeof checkTrainingSchema>;
+
+/** The answer to it: how many modules would be adapted. */
+export const trainingCheckedSchema = z.object({ modules: count });
 
 /** The body of an answer with a status of 400 or above. */
 export const errorAnswerSchema = z.object({

@@ -146,12 +146,14 @@ export function contractJsonSchema(): object {
       ChatRequest: written(z.union([contract.chatRequestSchema, contract.scoreRequestSchema])),
       LoadAdapter: written(contract.loadAdapterSchema),
       UnloadAdapter: written(contract.unloadAdapterSchema),
+      CheckTraining: written(contract.checkTrainingSchema),
     },
     server_writes: {
       ServerReady: read(contract.serverReadySchema),
       ServerRefuses: read(contract.serverRefusesSchema),
       ChatCompletion: read(contract.chatAnswerSchema.extend(contract.scoreAnswerSchema.shape)),
       ModelList: read(contract.modelListSchema),
+      TrainingChecked: read(contract.trainingCheckedSchema),
       ErrorAnswer: read(contract.errorAnswerSchema),
     },
   };

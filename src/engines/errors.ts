@@ -262,3 +262,14 @@ export function isTooLong(error: unknown): error is EngineRefused {
     /maximum context length|context_length_exceeded|longer than the maximum model length/i.test(error.words)
   );
 }
+
+/** The base model's template, tokenizer or modules do not allow the fine-tunes that an experiment wants. */
+export class TrainingImpossible extends ColloquyError {
+  override name = 'TrainingImpossible' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+
+  constructor(words: string) {
+    super(`The base model cannot be fine-tuned like this: ${words}`);
+  }
+}

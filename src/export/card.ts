@@ -1,5 +1,6 @@
 /** The parts that the cards of datasets and of models share: Hugging Face's README.md, with YAML in front. */
 import { stringify } from 'yaml';
+import { accuracyInterval } from '../algorithm/measures/answers.ts';
 import { evaluationName, withError } from '../text/figures.ts';
 import { fenced, markdownTable, tableCell } from '../text/markdown.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
@@ -28,9 +29,9 @@ export function textTable(head: readonly string[], rows: readonly (readonly stri
 export function accuracyTable(evaluations: readonly Evaluation[]): string {
   return textTable(
     ['accuracy, %', 'single answer', 'majority', 'debate'],
-    evaluations.map(({ iteration, single, majority, debate }) => [
+    evaluations.map(({ iteration, questions, single, majority, debate }) => [
       evaluationName(iteration),
-      ...[single, majority, debate].map(withError),
+      ...[single, majority, debate].map((each) => withError(each, accuracyInterval(each, questions))),
     ]),
   );
 }

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
 import { card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
+import { basePath } from './model-card.ts';
 import type { DatasetFormat } from './rows.ts';
 
 /** A file that was written: its name with the ending, and how many rows it has. */
@@ -10,11 +12,14 @@ export type WrittenFile = { readonly file: string; readonly rows: number };
 /**
  * The README.md of an exported dataset. Its front matter names a subset for each file, and a default one of all files, so that
  * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
+ *
+ * @param folder where the export will be: absolute, as its code is to run from any folder
  */
 export function datasetCard(
   format: DatasetFormat,
   done: FinishedIteration,
   written: readonly WrittenFile[],
+  folder: string,
 ): string {
   const { experiment, iteration, config } = done;
   const full = written.filter(({ rows }) => rows > 0);
@@ -45,7 +50,14 @@ export function datasetCard(
         [...full.map(({ file, rows }) => [file, count(rows)]), ['all', count(total)]],
       ),
       ...(empty.length === 0 ? [] : [`Without rows, and so not here: ${empty.join(', ')}.`]),
-      fenced(loadingInPython[format](full[0]?.file.replace(ending, '') ?? ''), 'python'),
+      fenced(
+        loadingInPython[format](
+          full[0]?.file.replace(ending, '') ?? '',
+          folder,
+          basePath(config.model.model_name_or_path),
+        ),
+        'python',
+      ),
       `## Labels\n\n${labelsInWords(done)}`,
       `## Config\n\n${settingsBlock(config)}`,
       licenceSection,
@@ -76,7 +88,7 @@ const learntFrom =
 const formatsInWords: Record<DatasetFormat, string> = {
   trl:
     "TRL's prompt-completion form, conversational: `prompt` and `completion` are lists of messages, and the loss is on the completion alone, " +
-    `the model's own last turn. ${learntFrom}`,
+    `the model's own last turn. ${learntFrom} A row that has a \`weight\` counted that much in the loss, 1 on average; TRL's own trainer ignores it.`,
   openai:
     "OpenAI's chat form: `messages`, of which those of weight 0 add nothing to the loss, so that it is on the last one alone. " +
     `${learntFrom} TRL does not read weights: for TRL, export the form \`trl\`.`,
@@ -86,31 +98,31 @@ const formatsInWords: Record<DatasetFormat, string> = {
     'A chosen answer was written after seeing what the other agents said, and may speak of it.',
 };
 
-const loadingInPython: Record<DatasetFormat, (name: string) => string> = {
-  trl: (name) =>
+type Loading = (name: string, folder: string, base: string) => string;
+
+const inTrl =
+  (trainer: 'SFTTrainer' | 'DPOTrainer', all: string): Loading =>
+  (name, folder, base) =>
     [
       'from datasets import load_dataset',
-      'from trl import SFTTrainer',
+      `from trl import ${trainer}`,
       '',
-      `rows = load_dataset("FOLDER", "${name}", split="train")  # without a name: all files`,
-      'trainer = SFTTrainer("MODEL", train_dataset=rows)',
-    ].join('\n'),
-  openai: (name) =>
+      `rows = load_dataset(${JSON.stringify(folder)}, "${name}", split="train")  # without a name: ${all}`,
+      `trainer = ${trainer}(${JSON.stringify(base)}, train_dataset=rows)`,
+      'trainer.train()',
+    ].join('\n');
+
+const loadingInPython: Record<DatasetFormat, Loading> = {
+  trl: inTrl('SFTTrainer', 'all files'),
+  openai: (name, folder) =>
     [
       'from openai import OpenAI',
       '',
-      'client = OpenAI()',
-      `rows = client.files.create(file=open("FOLDER/${name}.jsonl", "rb"), purpose="fine-tune")`,
-      'client.fine_tuning.jobs.create(model="MODEL", training_file=rows.id)',
+      'client = OpenAI()  # reads OPENAI_API_KEY',
+      `rows = client.files.create(file=open(${JSON.stringify(join(folder, `${name}.jsonl`))}, "rb"), purpose="fine-tune")`,
+      'client.fine_tuning.jobs.create(model="gpt-4.1-nano-2025-04-14", training_file=rows.id)',
     ].join('\n'),
-  dpo: (name) =>
-    [
-      'from datasets import load_dataset',
-      'from trl import DPOTrainer',
-      '',
-      `rows = load_dataset("FOLDER", "${name}", split="train")  # without a name: all agents`,
-      'trainer = DPOTrainer("MODEL", train_dataset=rows)',
-    ].join('\n'),
+  dpo: inTrl('DPOTrainer', 'all agents'),
 };
 
 /** Hugging Face's own classes of size. */

@@ -37,7 +37,7 @@ export async function exportDatasets(
         experiment,
         `no dataset of iteration ${iteration} has rows in the form ${format}`,
       );
-    await writeAtomically(join(folder, 'README.md'), [Buffer.from(datasetCard(format, done, written))]);
+    await writeAtomically(join(folder, 'README.md'), [Buffer.from(datasetCard(format, done, written, path))]);
   });
   return written;
 }

@@ -67,6 +67,19 @@ export class NothingTrained extends ColloquyError {
   }
 }
 
+/** An adapter could not be merged into its base model. */
+export class MergeFailed extends ColloquyError {
+  override name = 'MergeFailed' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(base: string, lastLines: string) {
+    super(
+      `The adapter could not be merged into ${base}:\n${lastLines}\nWithout --merge, --models writes the adapter as it is.`,
+    );
+  }
+}
+
 /** The folder for an export holds something that no export has made; it stays unchanged. */
 export class ExportFolderTaken extends ColloquyError {
   override name = 'ExportFolderTaken' as const;

@@ -1,6 +1,10 @@
+import { basename, resolve } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { projectRoot } from '../config/installation.ts';
+import { pathExists } from '../config/load.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
+import { shellQuoted } from '../text/terminal-safe.ts';
 import type { StoredManifest } from '../store/models.ts';
 import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
 import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
@@ -8,58 +12,129 @@ import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 /**
  * The README.md of an exported LoRA adapter.
  *
- * @param name of its folder, e.g. `agent-1-critic`
+ * @param folder where the adapter will be: absolute, as its code is to run from any folder
  */
 export function modelCard(
-  name: string,
-  { agent, role, madeIn }: AgentModel,
+  folder: string,
+  model: AgentModel,
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const { experiment, iteration, config, evaluations } = done;
+  const { config, iteration } = done;
+  const { agent, role, madeIn } = model;
   const base = config.model.model_name_or_path;
-  const [first, last] = [evaluations[0], evaluations.at(-1)];
-  return card(
-    {
-      base_model: base,
-      library_name: 'peft',
-      pipeline_tag: 'text-generation',
-      tags: ['lora', 'trl', 'sft', 'colloquy', 'multiagent-finetuning'],
-      ...(last === undefined ? {} : { 'model-index': [modelIndex(name, last, done)] }),
-    },
-    [
-      `# ${experiment}, iteration ${iteration}: ${role} model of agent ${agent}`,
-      `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${config.agents}, as iteration ` +
-        `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
-      ...(/^[\w.-]+\/[\w.-]+$/.test(base)
-        ? []
-        : [
-            `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, write the base model's id instead, here and in adapter_config.json.`,
-          ]),
-      `## Training\n\nTRL's \`SFTTrainer\`, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
-        `(${madeIn === null ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
-        `${manifest.init_adapter === null ? 'the base model' : "this agent's adapter of the iteration before"}.`,
-      textTable(
-        ['optimiser steps', 'tokens', 'loss at the end', 'seed'],
+  const name = basename(folder);
+  return card(frontMatter(name, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
+    title(model, done),
+    `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${config.agents}, as iteration ` +
+      `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
+    ...(isHubId(base)
+      ? []
+      : [
+          `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, write the base model's id instead, here and in adapter_config.json.`,
+        ]),
+    ...training(model, manifest, done),
+    ...evaluation(done),
+    `## Use\n\n${fenced(adapterInPython(basePath(base), folder), 'python')}\n\n${fenced(adapterInVllm(basePath(base), folder, manifest), 'sh')}`,
+    ...ending(manifest, done),
+  ]);
+}
+
+/**
+ * The README.md of a merged model.
+ *
+ * @param folder where the model will be: absolute
+ */
+export function mergedModelCard(
+  folder: string,
+  model: AgentModel,
+  manifest: StoredManifest,
+  done: FinishedIteration,
+): string {
+  const { experiment, config, iteration } = done;
+  const { agent, role, madeIn } = model;
+  const base = config.model.model_name_or_path;
+  const name = `${experiment}-agent-${agent}-${role}`;
+  return card(frontMatter(name, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
+    title(model, done),
+    `${provenance} \`${base}\` with the LoRA adapter of the ${role} model of agent ${agent} of ${config.agents} merged into it, as iteration ` +
+      `${iteration} left it${madeInWords(madeIn, iteration)}. It is one agent's part; the accuracies below are those of all agents together: ` +
+      `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
+    ...training(model, manifest, done),
+    ...evaluation(done),
+    `## Use\n\n${fenced(wholeInPython(folder), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
+    ...ending(manifest, done),
+  ]);
+}
+
+/** What Python programs and vLLM load for a base model from any folder: an absolute path, or the hub id. */
+export function basePath(modelNameOrPath: string): string {
+  const path = resolve(projectRoot, modelNameOrPath);
+  return pathExists(path) ? path : modelNameOrPath;
+}
+
+function isHubId(base: string): boolean {
+  return basePath(base) === base && /^[\w.-]+\/[\w.-]+$/.test(base);
+}
+
+function frontMatter(
+  name: string,
+  done: FinishedIteration,
+  { library_name, tags }: { readonly library_name: string; readonly tags: readonly string[] },
+): object {
+  const last = done.evaluations.at(-1);
+  return {
+    base_model: done.config.model.model_name_or_path,
+    library_name,
+    pipeline_tag: 'text-generation',
+    tags: [...tags, 'colloquy', 'multiagent-finetuning'],
+    ...(last === undefined ? {} : { 'model-index': [modelIndex(name, last, done)] }),
+  };
+}
+
+function title({ agent, role }: AgentModel, { experiment, iteration }: FinishedIteration): string {
+  return `# ${experiment}, iteration ${iteration}: ${role} model of agent ${agent}`;
+}
+
+function training(
+  { madeIn }: AgentModel,
+  manifest: StoredManifest,
+  { experiment }: FinishedIteration,
+): string[] {
+  return [
+    `## Training\n\nTRL's \`SFTTrainer\`, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
+      `(${madeIn === null ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
+      `${manifest.init_adapter === null ? 'the base model' : "this agent's adapter of the iteration before"}.`,
+    textTable(
+      ['optimiser steps', 'tokens', 'loss at the end', 'seed'],
+      [
         [
-          [
-            count(manifest.steps),
-            count(manifest.tokens),
-            manifest.final_loss?.toFixed(4) ?? '–',
-            String(manifest.seed),
-          ],
+          count(manifest.steps),
+          count(manifest.tokens),
+          manifest.final_loss?.toFixed(4) ?? '–',
+          String(manifest.seed),
         ],
-      ),
-      settingsBlock(manifest.settings),
-      `## Evaluation\n\n${count(last?.questions ?? 0)} held-out questions, ± one standard error: the agents together before any fine-tune of this experiment and after iteration ${iteration}. ` +
-        '`single answer` is the mean over the agents, `debate` uses the models of every role.',
-      accuracyTable([first, last].filter((each) => each !== undefined)),
-      `## Use\n\n${fenced(inPython(base, name), 'python')}\n\n${fenced(inVllm(base, name, manifest), 'sh')}`,
-      `It was trained on dialogues in the words of Colloquy's prompts \`${config.prompts}\`; other words may get other answers.`,
-      textTable(['made with', 'version'], Object.entries(manifest.versions)),
-      licenceSection,
-    ],
-  );
+      ],
+    ),
+    settingsBlock(manifest.settings),
+  ];
+}
+
+function evaluation({ iteration, evaluations }: FinishedIteration): string[] {
+  const [first, last] = [evaluations[0], evaluations.at(-1)];
+  return [
+    `## Evaluation\n\n${count(last?.questions ?? 0)} held-out questions, ± one standard error: the agents together before any fine-tune of this experiment and after iteration ${iteration}. ` +
+      '`single answer` is the mean over the agents, `debate` uses the models of every role.',
+    accuracyTable([first, last].filter((each) => each !== undefined)),
+  ];
+}
+
+function ending(manifest: StoredManifest, { config }: FinishedIteration): string[] {
+  return [
+    `It was trained on dialogues in the words of Colloquy's prompts \`${config.prompts}\`; other words may get other answers.`,
+    textTable(['made with', 'version'], Object.entries(manifest.versions)),
+    licenceSection,
+  ];
 }
 
 function madeInWords(madeIn: number | null, iteration: number): string {
@@ -88,19 +163,42 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
   };
 }
 
-function inPython(base: string, name: string): string {
+/** A question in the words of the training: the code is to answer something, and not only to load. */
+const inChat = [
+  'messages = [{"role": "user", "content": "3+4*5-6"}]',
+  'tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+  'answer = model.generate(**tokens, max_new_tokens=256)',
+  'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
+];
+
+function adapterInPython(base: string, folder: string): string {
   return [
     'from peft import PeftModel',
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
     '',
-    `tokenizer = AutoTokenizer.from_pretrained(${JSON.stringify(base)})`,
-    `model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(${JSON.stringify(base)}), ${JSON.stringify(name)})`,
+    `base = ${JSON.stringify(base)}`,
+    `adapter = ${JSON.stringify(folder)}  # where this export was written`,
+    'tokenizer = AutoTokenizer.from_pretrained(base)',
+    'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)',
+    ...inChat,
   ].join('\n');
 }
 
-function inVllm(base: string, name: string, { settings }: StoredManifest): string {
+function wholeInPython(folder: string): string {
+  return [
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    '',
+    `folder = ${JSON.stringify(folder)}  # where this export was written`,
+    'tokenizer = AutoTokenizer.from_pretrained(folder)',
+    'model = AutoModelForCausalLM.from_pretrained(folder)',
+    ...inChat,
+  ].join('\n');
+}
+
+function adapterInVllm(base: string, folder: string, { settings }: StoredManifest): string {
   const rank = Number(settings['lora_r']);
-  return `vllm serve ${JSON.stringify(base)} --enable-lora --max-lora-rank ${vllmRanks.find((each) => each >= rank) ?? rank} --lora-modules ${name}=./${name}`;
+  const atMost = vllmRanks.find((each) => each >= rank) ?? rank;
+  return `vllm serve ${shellQuoted(base)} --enable-lora --max-lora-rank ${atMost} --lora-modules ${shellQuoted(`${basename(folder)}=${folder}`)}`;
 }
 
 /** The values that vLLM accepts for --max-lora-rank. */

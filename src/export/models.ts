@@ -39,7 +39,7 @@ export async function exportModels(
         continue;
       }
       const manifest = await copyAdapter(store.model(model.key), join(folder, name));
-      const readme = modelCard(name, model, manifest, done);
+      const readme = modelCard(join(path, name), model, manifest, done);
       await writeAtomically(join(folder, name, 'README.md'), [Buffer.from(readme)]);
       models.push(name);
     }
@@ -59,7 +59,7 @@ export async function exportModels(
  * @param model its folder in the store
  * @throws ArtifactMissing, ArtifactDamaged, DiskFull, StoreNotWritable
  */
-async function copyAdapter(model: Place, to: string): Promise<StoredManifest> {
+export async function copyAdapter(model: Place, to: string): Promise<StoredManifest> {
   const manifest = await readDocument(manifestOf(model), storedManifestSchema);
   if (manifest === null) throw new ArtifactMissing(model.where);
   for (const [name, { sha256 }] of Object.entries(manifest.files)) {

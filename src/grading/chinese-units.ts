@@ -11,6 +11,8 @@ export interface ChineseUnit {
 export function chineseUnit(text: string): ChineseUnit | null {
   const known = UNITS.get(text);
   if (known !== undefined) return { factor: 1n, name: known, isNoun: false };
+  const [, above = '', below = ''] = /^(.+)(?:每|\/)(.+)$/s.exec(text) ?? [];
+  if (above !== '') return quotient(chineseUnit(above), chineseUnit(below));
   const times = MULTIPLIERS.get(text.charAt(0));
   if (times !== undefined) {
     const rest = text.length === 1 ? { factor: 1n, name: '', isNoun: false } : chineseUnit(text.slice(1));
@@ -18,6 +20,13 @@ export function chineseUnit(text: string): ChineseUnit | null {
   }
   if (text !== '倍' && (!/^\p{Script=Han}{1,5}$/u.test(text) || CHANGES_VALUE.test(text))) return null;
   return { factor: 1n, name: text, isNoun: true };
+}
+
+/** `千米/时` and `米每秒`: the units of the table alone. */
+function quotient(above: ChineseUnit | null, below: ChineseUnit | null): ChineseUnit | null {
+  if (above === null || below === null || above.isNoun || below.isNoun) return null;
+  if (above.name === '' || below.name === '' || below.factor !== 1n) return null;
+  return { factor: above.factor, name: `${above.name}/${below.name}`, isNoun: false };
 }
 
 /** Numbers, fractions, "more than", "rejected" and the like. */
@@ -84,8 +93,7 @@ const UNITS: ReadonlyMap<string, string> = new Map(
     千瓦: 'kW',
     瓦: 'W',
     伏: 'V',
-    千米每小时: 'km/h',
-    米每秒: 'm/s',
+    円: 'jpy',
     人: 'people',
     页: 'pages',
     本: 'books',

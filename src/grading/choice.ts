@@ -44,7 +44,8 @@ const OPERATOR =
 const ANOTHER = /(?:^|[\s,;{])(?:\([A-J]\)|[A-J]\))/;
 
 function parseChoice(answer: string): Choice | null {
-  if (!/[A-J](?:[).:\]]|\s+[-–—])/.test(answer.slice(0, 40))) return null;
+  const beginning = answer.slice(0, 40).replace(/[*`]/g, '');
+  if (!/[A-J](?:[).:\]]|\s+[-–—])/.test(beginning)) return null;
   const plain = withoutMarks(answer);
   const inside = LABELLED_IN_TEXT.exec(plain);
   const found = inside === null ? LABELLED.exec(plain) : null;
@@ -55,7 +56,7 @@ function parseChoice(answer: string): Choice | null {
 }
 
 const ALONE = new RegExp(
-  String.raw`^(?:(?:option|choice)\s+)?(?:${COMMAND}\s*)?[([{<]?([A-Ja-j])[)\]}>]?[.:]?\s*\}?[.:]?$`,
+  String.raw`^(?:(?:the\s+)?(?:correct\s+|right\s+|final\s+)?(?:option|choice|answer)(?:\s+is|:)?\s+)?(?:${COMMAND}\s*)?[([{<]?([A-Ja-j])[)\]}>]?[.:]?\s*\}?[.:]?$`,
   'i',
 );
 

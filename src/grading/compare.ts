@@ -53,7 +53,16 @@ function quantities(left: string, right: string): [Quantity, Quantity] {
   const [one, two] = [splitUnit(left), splitUnit(right)];
   if (one.unit !== null && two.unit === null) return [one, splitUnit(right, true)];
   if (one.unit === null && two.unit !== null) return [splitUnit(left, true), two];
-  return [one, two];
+  return isTimeOfDay(one) && isTimeOfDay(two) ? [hour(one), hour(two)] : [one, two];
+}
+
+function isTimeOfDay({ unit }: Quantity): boolean {
+  return unit !== null && unit.noun === null && /^[ap]m$/.test(unit.meanings.join());
+}
+
+/** 04:00 p.m. is written as 4 p.m. */
+function hour({ value, unit }: Quantity): Quantity {
+  return { value: value.replace(/^0(?=\d)/, '').replace(/:00$/, ''), unit };
 }
 
 function agreeInUnit({ unit: one }: Quantity, { unit: two }: Quantity): boolean {

@@ -13,7 +13,7 @@ const FORMULA = new RegExp(
  * without a subscript, which may be a product of variables.
  */
 export function chemicalFormula(text: string): string | null {
-  if (!/[A-Z]/.test(text) || !/[\d+]/.test(text) || text.length > 80) return null;
+  if (!/[A-Z]/.test(text) || !/\d|\^\{?\d?[+-]/.test(text) || text.length > 80) return null;
   const plain = text
     .replace(/\\(?:ce|text|mathrm)\s*\{([^{}]*)\}/g, '$1')
     .replace(/\\(?:ce|text|mathrm)\s*\{(.*)\}$/, '$1')

@@ -25,12 +25,11 @@ export function normalise(answer: string): string {
 
 function normaliseOnce(answer: string): string {
   let text = unwrap(canonicalCommands(delimiters(systems(unicodeToLatex(unquoted(answer))))));
-  text = backslashFunctions(texts(spacing(repeatingDecimals(text))));
+  text = inBase(backslashFunctions(texts(spacing(repeatingDecimals(text)))));
   const known = chemicalFormula(text) ?? twoChoices(text);
   if (known !== null) return known;
   const key = wordKey(text);
   if (key !== null) return words(key, text);
-  text = inBase(text);
   text = operators(separators(thousands(text)));
   if (!isBalanced(text)) return text.trim();
   text = braceArguments(text);
@@ -53,7 +52,7 @@ function systems(text: string): string {
   return text
     .replace(/~~([^~]+)~~/g, '\\sout{$1}')
     .replace(
-      /\\left\s*\\(?:\{|lbrace)\s*(?:\\begin\{(?:array|aligned|matrix|gathered)\}(?:\{[lcr|]*\})?)?((?:(?!\\(?:left|right|begin|end)\b).)*)(?:\\end\{(?:array|aligned|matrix|gathered)\})?\s*\\right\s*\./gs,
+      /\\left\s*\\(?:\{|lbrace)\s*(?:\\begin\{(?:array|aligned|matrix|gathered)\}(?:\{[lcr| ]*\})?)?((?:(?!\\(?:left|right|begin|end)\b).)*)(?:\\end\{(?:array|aligned|matrix|gathered)\})?\s*\\right\s*\./gs,
       '\\begin{cases}$1\\end{cases}',
     );
 }
@@ -83,12 +82,18 @@ function twoChoices(text: string): string | null {
   return found === null ? null : found.slice(1).toSorted().join(', ');
 }
 
-/** Writes `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
+const BASES: Readonly<Record<string, string>> = { b: '2', o: '8', h: '16' };
+
+/** Writes `17 octal`, `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
 function inBase(text: string): string {
-  if (!/base|_\{\(/i.test(text)) return text;
+  if (!/base|_\{\(|binary|octal|hex/i.test(text)) return text;
   return text
     .replace(/(?<=\d)_\{\((\d{1,2})\)\}$/, '_{$1}')
-    .replace(/_\{\s*(?:\\text\{)?\s*base[\s-]*\}?\s*(\w+)\s*\}+$/i, '_{$1}')
+    .replace(/_\{\s*(?:\\text\{)?\s*\(?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}+$/i, '_{$1}')
+    .replace(
+      /^([\dA-Fa-f]+)(?:_|\s*(?:\\text\{)?\s*\(?\s*(?:in )?)(binary|octal|hexadecimal|hex)\s*[)}\s]*$/i,
+      (_, digits: string, base: string) => `${digits}_{${BASES[base.charAt(0).toLowerCase()] ?? ''}}`,
+    )
     .replace(
       /^(-?\d[\dA-Fa-f]*),?\s*(?:\\text\{)?\s*\(?\s*(?:in )?base[\s-]*\}?\s*(\d{1,2}|[a-z]+)\s*[)}\s]*$/i,
       (_, digits: string, base: string) => `${digits}_{${base.toLowerCase()}}`,
@@ -133,6 +138,7 @@ function spacing(text: string): string {
       ' ',
     )
     .replace(/\\rm(?![a-zA-Z{]|\s*\{)/g, ' ')
+    .replace(/\bRs\.(?=\s*\d)/, 'Rs ')
     .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
     .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=+)\s*:?/i, '')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
@@ -152,6 +158,7 @@ function texts(text: string): string {
     )
     .replace(/\\text\s*\{([^{}\p{L}\\]*)\}/gu, ' $1 ')
     .replace(/\\text\s*\{\s*(?=[-\d])([^{}]*)\}/g, ' $1 ')
+    .replace(/\\text\s*\{\s*\^\{\\circ\}\s*([CFK]?)\s*\}/g, '^{\\circ}$1')
     .replace(/\\text\s+\{/g, '\\text{')
     .replace(
       /^\\mathbf\s*\{([^{}]*)\}$|\\mathbf\s*\{([^{}a-zA-Z][^{}]*)\}/g,
@@ -179,7 +186,7 @@ function separators(text: string): string {
     .replace(/([)\]}])\s*U\s*(?=[([{\\])/g, '$1\\cup ')
     .replace(/,(?:\s*,)+/g, ',');
   if (!listed.includes(OR)) return listed;
-  const items = listed.split(OR);
+  const items = listed.replace(/^\s*either\s+/i, '').split(OR);
   return items
     .map((item, at) => (at === items.length - 1 ? item : item.replace(/\s*,?\s*$/, '')).trimStart())
     .join(OR);
@@ -223,6 +230,7 @@ function thousands(text: string): string {
     /^(-?(?:\\\$ ?)?\d{1,3})((?: \d{3})+)(?![\d/\\])/,
     (_, first: string, rest: string) => first + rest.replaceAll(' ', ''),
   );
+  if (!/[,']/.test(spaced)) return spaced;
   const groups =
     /(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)|(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d'])|(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?!\d|,\d)/g;
   return spaced.replace(groups, (group, at: number) =>

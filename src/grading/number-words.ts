@@ -18,6 +18,8 @@ const OTHER_MULTIPLIERS: ReadonlyMap<string, bigint> = new Map([
   ['lac', 100_000n],
   ['bn', 10n ** 9n],
   ['quadrillion', 10n ** 15n],
+  ['quintillion', 10n ** 18n],
+  ['doz', 12n],
   ['gross', 144n],
   ['score', 20n],
   ['dozen', 12n],

@@ -1,4 +1,5 @@
 /** Is a run of letters a word, or a function or a constant without its backslash? */
+import { numberWord } from './number-words.ts';
 import { unitMeanings } from './unit-names.ts';
 
 const NEEDS_ARGUMENT =
@@ -17,8 +18,11 @@ const INFINITY = new Set(['inf', 'infinity', 'Inf', 'Infinity', 'oo']);
  * also words that only contain a name (`since`) and names without an argument (`30 sec`).
  */
 export function backslashFunctions(text: string): string {
-  const named = text.replace(/\\text\s?\{\s*([a-z]+)\s*\}/g, (run, name: string) =>
-    NEEDS_ARGUMENT.includes(name) ? `\\${name} ` : run,
+  // Behind a number "sec" means seconds.
+  const named = text.replace(/\\text\s?\{\s*([a-z]+)\s*\}/g, (run, name: string, at: number) =>
+    NEEDS_ARGUMENT.includes(name) && !(name === 'sec' && /\d\s*$/.test(text.slice(0, at)))
+      ? `\\${name} `
+      : run,
   );
   return outsideText(named, (part) =>
     part
@@ -71,12 +75,13 @@ export function wordKey(text: string): string | null {
   return key === '' ? null : key;
 }
 
-/** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` says how many years, and `a` alone is a letter. */
+/** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` says how many years, `a few` is not `few`, and `a` alone is a letter. */
 function withoutArticle(text: string): string {
   const [, article = '', rest = ''] = /^\(?(the|an?)\s+(\S{2}.*)$/s.exec(text) ?? [];
-  if (article === '') return text;
+  if (article === '' || numberWord(rest.replace(/\s+/g, '')) !== null) return text;
   const counts =
     article !== 'the' &&
-    (unitMeanings(rest) !== null || /^(?:dozen|hundred|thousand|million|billion|lakh|crore)/.test(rest));
+    (unitMeanings(rest) !== null ||
+      /^(?:few|little|dozen|hundred|thousand|million|billion|lakh|crore)/.test(rest));
   return counts ? text : rest;
 }

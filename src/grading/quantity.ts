@@ -1,7 +1,8 @@
 /** Which part of an answer is its value, and which is its unit? */
+import { multiplier } from './number-words.ts';
 import { parseRational } from './numbers.ts';
 import { unitMeanings } from './unit-names.ts';
-import { parseUnitWords, type Unit } from './units.ts';
+import { parseUnitWords, severalWords, type Unit } from './units.ts';
 
 /** A value and its unit; `unit` is null when the answer states none. */
 export interface Quantity {
@@ -90,7 +91,7 @@ function angleExpression(text: string): Quantity | null {
 
 /** The words behind the value, with a currency in front of it; null when there are none, or none that are understood. */
 function splitWords(text: string, currency: string | null, beside: boolean): Quantity | null {
-  const tail = bracketTail(text) ?? unitTail(text);
+  const tail = bracketTail(text, beside) ?? unitTail(text);
   const value = text.slice(0, text.length - tail.length).trim();
   if (tail === '' || !/(?:[\d})\]]|\\pi)$/.test(value)) return null;
   const words = unwrapped(tail.replace(/^\s*[([](.*)[)\]]$/s, '$1'));
@@ -117,16 +118,17 @@ function unwrapped(words: string): string {
 }
 
 /** A unit in brackets behind a number: `9(apples)`, `36(sq. inches)`. */
-function bracketTail(text: string): string | null {
+function bracketTail(text: string, beside: boolean): string | null {
   const found =
-    /^-?(?:[\d.,/]+|\\frac\{\d+\}\{\d+\})\s*([([]\s*(?:[A-Za-z]{2,}|[a-z]\/[a-z]\b)[A-Za-z.\s/^{}23-]*[)\]])$/.exec(
+    /^-?(?:[\d.,/]+|\\frac\{\d+\}\{\d+\})\s*([([]\s*(?:\\?%|[€£¥₹¢‰]|[A-Za-z][A-Za-z.\s/^{}23-]*)[)\]])$/.exec(
       text,
     );
   if (found === null) return null;
   const inside = (found[1] ?? '').slice(1, -1).trim();
-  return inside.split(/[\s/]+/).every((word) => isBareWord(word, false) || isBareWord(word, true))
-    ? (found[1] ?? '')
-    : null;
+  // 5 (m) is a product, unless another unit is stated beside it.
+  if (/^[A-Za-z][\d^{}]*$/.test(inside) && !beside) return null;
+  const words = severalWords(inside).split(/[\s/]+/);
+  return words.every((word) => !/[A-Za-z]/.test(word) || isBareWord(word, true)) ? (found[1] ?? '') : null;
 }
 
 const UNIT_TOKEN =
@@ -150,7 +152,7 @@ function unitTail(text: string): string {
 
 /** Short units that cannot be a product of variables. */
 const SHORT = new Set(
-  'cm mm km nm kg mg lb lbs oz ft in mi yd hr hrs ms ml mL mph kph sq cu am pm AM PM a.m p.m A.M P.M of per L'.split(
+  'cm mm km nm kg mg lb lbs oz ft in mi yd hr hrs ms ml mL mph kph sq cu am pm AM PM a.m p.m A.M P.M Am Pm of per L wk yr kW kWh kJ Hz kHz MHz GHz KB MB GB TB Rs'.split(
     ' ',
   ),
 );
@@ -160,8 +162,10 @@ const TIME = /^\d{1,2}(?::\d{2}){1,2}$/;
 function isBareTail(value: string, words: string, beside: boolean): boolean {
   if (TIME.test(value)) return /^(?:[ap]\.?\s?m\.?)$/i.test(words);
   if (parseRational(value) === null) return false;
-  const parts = words.split(/[\s/]+|\\cdot/).filter((part) => part !== '');
-  const compound = parts.length > 1 || words.includes('/');
+  const parts = severalWords(words)
+    .split(/[\s/*]+/)
+    .filter((part) => part !== '');
+  const compound = /\/|\b(?:sq|cu|square|cubic|per)\b/.test(words);
   const article = (part: string, at: number): boolean =>
     /^an?$/.test(part) && at > 0 && at < parts.length - 1;
   return parts.every((part, at) => article(part, at) || isBareWord(part, beside, compound));
@@ -169,15 +173,17 @@ function isBareTail(value: string, words: string, beside: boolean): boolean {
 
 function isBareWord(word: string, beside: boolean, compound = false): boolean {
   const [, name = '', power = ''] = /^([A-Za-z.-]*?)\.?(\^\{?-?[123]\}?|[23])?$/.exec(word) ?? [];
-  if (SHORT.has(name)) return true;
+  if (SHORT.has(name) || multiplier(name) !== null) return true;
   if (beside && unitMeanings(name) !== null) return true;
   if (/^[A-Za-z-]{3,}$/.test(name)) return unitMeanings(name) !== null || !isProduct(name);
   return /^[mgsh]$/.test(name) && (power !== '' || compound);
 }
 
+const SHORT_NOUNS = new Set('box boy cow fox lot dot guy chip city act ant foot'.split(' '));
+
 /** Letters in the order of the alphabet, or without a vowel: `abc` and `xyz` are products of variables. */
 function isProduct(letters: string): boolean {
-  if (letters.length > 4) return false;
+  if (letters.length > 4 || SHORT_NOUNS.has(letters)) return false;
   return (
     !/[aeiouy]/i.test(letters) ||
     Array.from(letters).every((letter, at) => at === 0 || letter > letters.charAt(at - 1))

@@ -25,8 +25,11 @@ export function parseSequence(text: string): Sequence | null {
   if (components !== null && components.length > 1) return sequence('<', '>', false, components);
   const list = items(text);
   if (list !== null && list.length > 1) {
-    const alternatives = text.includes(OR) && splitTopLevel(text, OR)?.length !== 1;
-    return { ...sequence('', '', alternatives, list), alternatives };
+    const groups = text.includes(OR) ? (splitTopLevel(text, OR) ?? []) : [];
+    return {
+      ...sequence('', '', groups.length > 1, inGroups(groups) ? groups : list),
+      alternatives: groups.length > 1,
+    };
   }
   const reversed = /^([\][(])(.*)([\][)])$/s.exec(text);
   if (reversed !== null && (text.startsWith(']') || text.endsWith('['))) {
@@ -43,6 +46,12 @@ export function parseSequence(text: string): Sequence | null {
   return inner.length > 1
     ? { open: bracket.open, close: bracket.close, unordered: false, items: inner }
     : null;
+}
+
+/** Whether alternatives have several values each: `x=1, y=2 or x=3, y=4`. In `2, 3 or 4` each value is an alternative. */
+function inGroups(groups: readonly string[]): boolean {
+  const sizes = groups.map((group) => items(group)?.length ?? 0);
+  return sizes.length > 1 && sizes.every((size) => size > 1 && size === sizes[0]);
 }
 
 /** Compares item by item, or in any order; null when neither is a sequence. Sequences with different brackets are not equal. */
@@ -65,7 +74,7 @@ export function compareSequences(
     [...a.items, ...b.items].some((item) => isCondition(item) || /^[A-J]$/.test(item))
   )
     return false;
-  if (a.unordered || b.unordered || (areRelations(a) && areRelations(b))) {
+  if (a.unordered || b.unordered || (areStatements(a) && areStatements(b))) {
     return pairing(a.items, b.items, item);
   }
   return allOf(a.items.map((one, index) => item(one, b.items[index] ?? '')));
@@ -81,12 +90,16 @@ function pairing(
   return { pairing: a.map((one) => b.map((two) => recurse(one, two))) };
 }
 
-/** Whether every item states something by itself, as in `x=1, y=2` or `a=1, a=-2`: then their order does not matter. */
-function areRelations(sequence: Sequence): boolean {
-  return (
-    sequence.open === '' &&
-    sequence.items.every((item) => /^[^=<>]+=[^=]|[<>]|\\(?:le|ge|ne)(?![a-zA-Z])/.test(item))
-  );
+/**
+ * Whether the order of the items does not matter because each states something: values with names of their own (`x=1, y=2`), several values
+ * of one name (`a=1, a=-2`), or conditions (`x>2, x<5`). In `x=1, y=2, x=3, y=4` the order shows which belong together.
+ */
+function areStatements({ open, items: list }: Sequence): boolean {
+  if (open !== '') return false;
+  if (list.every(isCondition)) return true;
+  const names = list.map((item) => /^([^=<>]+)=[^=]/.exec(item)?.[1] ?? '');
+  const different = new Set(names).size;
+  return !names.includes('') && (different === 1 || different === names.length);
 }
 
 /** An inequality or a membership. */
@@ -128,7 +141,9 @@ export interface Matrix {
 
 /** Reads `\begin{pmatrix}…\end{pmatrix}` and similar environments. The brackets around a matrix do not matter. */
 export function parseMatrix(text: string): Matrix | null {
-  const match = /^[[(]?\\begin\{([a-zA-Z]*)\*?\}(?:\{[lcr|]*\})?(.*)\\end\{[a-zA-Z]*\*?\}[\])]?$/s.exec(text);
+  const match = /^[[(]?\\begin\{([a-zA-Z]*)\*?\}(?:\{[lcr| ]*\})?(.*)\\end\{[a-zA-Z]*\*?\}[\])]?$/s.exec(
+    text,
+  );
   const kind = match === null ? undefined : KINDS.get(match[1] ?? '');
   const body = match?.[2] ?? '';
   if (kind === undefined || body.includes('\\begin')) return null;

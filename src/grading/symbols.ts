@@ -2,6 +2,7 @@
 
 /** Writes Unicode mathematics (`√`, `²`, `½`, `≤`, `π`) as LaTeX, and other compatibility characters in their NFKC form. */
 export function unicodeToLatex(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
   const latex = text
     .replace(/[\u200b-\u200f\u2060\ufeff\u00ad]/g, '')
     .replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+/g, (run) => `^{${run.replace(/./g, (char) => SUPERSCRIPT[char] ?? '')}}`)
@@ -20,13 +21,15 @@ export function unicodeToLatex(text: string): string {
 
 /** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, `\choose`, `^\prime`, …) by one of them. */
 export function canonicalCommands(text: string): string {
+  if (!/[\\^]/.test(text)) return text;
   const named = text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
-  if (!/\\(?:prime|choose|circ)/.test(named)) return named;
+  if (!/\\(?:prime|choose|circ)|\^\s*\{?\s*'/.test(named)) return named;
   return named
     .replace(/\^\s*\{?\s*((?:\\prime\s*)+)\}?/g, (_, primes: string) =>
       "'".repeat(primes.split('\\').length - 1),
     )
-    .replace(/\{([^{}]*)\\choose(?![a-zA-Z])([^{}]*)\}/g, '\\binom{$1}{$2}')
+    .replace(/\^\s*(?:\{\s*('+)\s*\}|('+))/g, '$1$2')
+    .replace(/\{([^{}]*)\\choose(?![a-zA-Z])([^{}]*)\}/g, '{\\binom{$1}{$2}}')
     .replace(/^([^{}\\]+)\\choose(?![a-zA-Z])([^{}\\]+)$/, '\\binom{$1}{$2}')
     .replace(/(?<=\d\s*)\\circ(?![a-zA-Z])(?!\s*[\da-z(])/g, '^{\\circ}');
 }

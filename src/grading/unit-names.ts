@@ -179,6 +179,7 @@ function names(): Map<string, Meanings> {
       const canonical = `${prefix}${symbol}`;
       // A foot is no femto-ton and an hour no hecto-unit: a symbol that already has a meaning keeps it.
       if (!found.has(canonical)) found.set(canonical, [canonical]);
+      if (symbol === 'l') found.set(`${prefix}L`, [canonical]);
       for (const name of words.split(' ')) found.set(`${word}${name}`, [canonical]);
     }
   }

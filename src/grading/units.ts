@@ -21,35 +21,47 @@ export interface Unit {
 export function sameUnit(a: Unit, b: Unit): boolean {
   if (!a.meanings.some((meaning) => b.meanings.includes(meaning)) || a.noun !== b.noun) return false;
   if (a.of.length > 0 && b.of.length > 0 && a.of.join() !== b.of.join()) return false;
-  const [fewer, more] = a.qualifiers.length <= b.qualifiers.length ? [a, b] : [b, a];
-  // 5 red balls are 5 balls, but 5 km north are not 5 km.
-  if (a.noun === null && fewer.qualifiers.length < more.qualifiers.length) return false;
-  return fewer.qualifiers.every((word) => more.qualifiers.includes(word));
+  // 5 red balls are not 5 blue ones, 5 km north are not 5 km, and 5 unpainted cubes may not be 5 cubes.
+  return a.qualifiers.join() === b.qualifiers.join();
 }
 
 /** Words that leave the unit as it is. */
 const FILLER = new Set(
-  'the a an total altogether all old long tall high wide deep away left remaining overall whole exactly only approximately approx about circa roughly'.split(
-    ' ',
-  ),
+  (
+    'the a an total altogether all old long tall high wide deep away left remaining overall whole full exactly only approximately approx about ' +
+    'circa roughly different distinct possible respectively'
+  ).split(' '),
 );
 const PREPOSITION = new Set('of in from on at with into among'.split(' '));
 
 /** Words that make another value of the one in front of them, or take it back. */
 const CHANGES_VALUE = new Set(
+  // Other numbers.
   (
-    'and or to by below under negative minus plus more less fewer above over not factorial squared cubed half halves third thirds fourth fourths ' +
-    'quarter quarters fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths ' +
-    'base mod modulo remainder rem if when for where except infinity sin cos tan log ln pi sqrt point double doubled twice triple tripled thrice ' +
-    'recurring repeating repeated imaginary least most minimum maximum max nearly almost loss deficit debt decrease bc bce ' +
-    'no none never nor neither either nothing but without unless is are was isn than as wrong incorrect false invalid impossible undefined extraneous ' +
-    'reject rejects rejection rejected discard discards discarded excluded exclude omit omitted ignore ignored error erroneous unacceptable inadmissible ' +
-    'rej disc ext verworfen entfällt rejetée rejeté rechazado rechazada descartada'
+    'and or to by below under negative minus plus more less fewer above over not factorial squared cubed half halves third thirds quarter quarters ' +
+    'base binary octal hex hexadecimal decimal mod modulo remainder rem if when for where except infinity sin cos tan cot csc exp log ln sinh cosh tanh ' +
+    'arcsin arccos arctan abs det pi sqrt point double doubled twice triple tripled thrice recurring repeating repeated imaginary inverse reciprocal ' +
+    'opposite conjugate least most minimum maximum max nearly almost ish loss deficit debt decrease off bc bce non ' +
+    // Remarks that take the value back, also in other languages.
+    'no none never nor neither either nothing but without unless is are was isn than as too out outside wrong incorrect false invalid impossible undefined ' +
+    'extraneous spurious absurd contradiction contradicts fail fails failed reject rejects rejection rejected discard discards discarded excluded exclude ' +
+    'omit omitted ignore ignored error erroneous mistake unacceptable inadmissible unsuitable inconsistent forbidden unphysical nonphysical void dropped ' +
+    'removed eliminated crossed struck refused superseded retracted withdrawn cancelled canceled bad rej disc ext ' +
+    'verworfen entfällt ungültig falsch nicht kein faux rejeté rejetée exclu rechazado rechazada descartado descartada inválido'
   ).split(' '),
 );
+/** `5 sixteenths`. */
+const FRACTION =
+  /(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|teen|tie|hundred|thousand|million|billion)ths?$/;
+
 /** Units without which a value is another value. */
 const NEEDED = new Set(['permille', 'ppm', 'bp', 'percentagepoint']);
-const NEEDED_NOUNS = new Set('pair couple brace trio quartet ream score'.split(' '));
+const NEEDED_NOUNS = new Set(
+  (
+    'pair couple brace trio quartet ream score fold grand thou mil mln mio mrd bil milliard milliarden millionen millone tausend hundert dutzend ' +
+    'cento ciento docena douzaine dozzina myriad zillion'
+  ).split(' '),
+);
 
 /** The factor and the unit of the words behind a value (`million dollars`); null when they may change the value, or are not understood. */
 export function parseUnitWords(text: string): { readonly factor: bigint; readonly unit: Unit | null } | null {
@@ -80,7 +92,8 @@ function parseChinese(text: string): { factor: bigint; unit: Unit | null } | nul
   return unit === null ? null : { factor: found.factor, unit };
 }
 
-function severalWords(text: string): string {
+/** Writes names of several words as one: `per cent`, `degrees Celsius`, `US dollars`. */
+export function severalWords(text: string): string {
   let words = text.replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*').replace(/\\?%/g, ' percent ');
   for (const [form, one] of SEVERAL_WORDS) words = words.replace(form, one);
   return words;
@@ -115,7 +128,8 @@ function parseUnit(text: string): Unit | null {
     } else if (/^(?:square|sq|cubic|cu)$/.test(lower)) {
       ahead = lower.startsWith('s') ? 2 : 3;
     } else if (/^[\p{L}‰¢₠-₿£¥]/u.test(token)) {
-      if (CHANGES_VALUE.has(lower) || isNumberWord(lower) || multiplier(lower) !== null) return null;
+      if (CHANGES_VALUE.has(lower) || FRACTION.test(lower)) return null;
+      if (isNumberWord(lower) || multiplier(lower) !== null) return null;
       const meanings = lower === 'in' && !isInch(tokens, at) ? null : unitMeanings(token);
       if (meanings !== null && !behindPreposition) {
         parts.factors.push({ meanings, power: sign * ahead });

@@ -1,4 +1,4 @@
-import { isNativeError } from 'node:util/types';
+import { types } from 'node:util';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Logger, stdSerializers } from 'pino';
 import { type Console, logReports, openWorkerLog } from './log.ts';
@@ -85,6 +85,9 @@ function fields(meta: Readonly<Record<PropertyKey, unknown>>): object {
 /** Errors have no properties of their own that JSON would show: type, message, stack and causes are put in their place. */
 export function withWholeErrors(fields: Readonly<Record<PropertyKey, unknown>>): object {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, isNativeError(value) ? errWithCause(value) : value]),
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      types.isNativeError(value) ? errWithCause(value) : value,
+    ]),
   );
 }

@@ -1,4 +1,5 @@
 /** Gold answers that stand at the end of worked solutions. */
+import { extractAnswer } from '../algorithm/answer.ts';
 import { boxedAnswer } from '../algorithm/answer/boxes.ts';
 import { isPlaceholder } from '../algorithm/answer/placeholder.ts';
 import { lastSentence, lastTag } from '../algorithm/answer/statements.ts';
@@ -27,7 +28,9 @@ export function ownGold(answer: string): string {
   const text = answer.trim();
   const marked = gsm8kGold(text);
   if (marked !== '' && !marked.includes('\n')) return marked;
-  return mathGold(text) ?? lastTag(text)?.answer ?? lastSentence(text)?.answer ?? text;
+  // In one line, `A: 18` is the choice A.
+  const stated = text.includes('\n') ? extractAnswer(text) : (lastTag(text) ?? lastSentence(text))?.answer;
+  return mathGold(text) ?? stated ?? text;
 }
 
 /** Why no response could give this gold answer of a row of one's own; null when one could. */

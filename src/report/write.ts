@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isThere, type Place } from '../store/blobs.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { writeDocument } from '../store/files/documents.ts';
+import type { ExperimentResult } from '../store/records/result.ts';
 import type { NightEntry } from '../store/series.ts';
 import {
   type ExperimentFiles,
@@ -12,10 +13,12 @@ import {
   studyFiles,
 } from '../store/store.ts';
 import { analyseStudy, resultsDocument, type StudyAnalysis } from './analyse/study.ts';
+import { lossChart, lossCurves } from './charts/loss.ts';
 import { accuracyChart, type ChartPoint } from './charts/over-iterations.ts';
 import { drawTwice } from './charts/style.ts';
 import { writeDebateBrowser } from './debate-browser/write.ts';
 import { experimentPage } from './pages/experiment-page.tsx';
+import type { LossCharts } from './pages/training-sections.tsx';
 import { seriesPage, seriesPoints } from './pages/series-page.tsx';
 import { drawnCharts, standaloneSvg, studyCharts } from './pages/study-charts.ts';
 import { type Picture, type StudyAbout, studyMarkdown } from './pages/study-markdown.ts';
@@ -44,7 +47,13 @@ export async function writeReport(files: ExperimentFiles): Promise<string> {
     label: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),
     onLine: true,
   }));
-  await writePage(files.report, experimentPage(data, await partsOf(points, 'iteration')));
+  await writePage(
+    files.report,
+    experimentPage(data, {
+      ...(await partsOf(points, 'iteration')),
+      losses: await lossCharts(iterations),
+    }),
+  );
   return files.report.where;
 }
 
@@ -71,10 +80,24 @@ export async function writeSeriesReport(
   return report.where;
 }
 
+/** One for each role that was trained. */
+async function lossCharts(iterations: ExperimentResult['iterations']): Promise<LossCharts[]> {
+  const roles = new Set(iterations.flatMap(({ fineTunes }) => fineTunes.map(({ role }) => role)));
+  const charts = [...roles].map((role) => ({ role, losses: lossCurves(iterations, role) }));
+  return Promise.all(
+    charts
+      .filter(({ losses }) => losses.curves.length > 0)
+      .map(async ({ role, losses }) => ({
+        role,
+        drawn: await drawTwice((width) => lossChart(losses, width)),
+      })),
+  );
+}
+
 /** @param axis what the points are, e.g. `iteration` */
 async function partsOf(points: readonly ChartPoint[], axis: string) {
   return {
-    css: styleSheet('pages/base.css', 'pages/report.css'),
+    css: styleSheet('pages/base.css', 'pages/report.css', 'charts/charts.css'),
     chart: await drawTwice((width) => accuracyChart(points, axis, width)),
   };
 }

@@ -21,7 +21,7 @@ export const baseModelSchema = z
     endpoint: z.string(),
     /** A folder, a hub id, or the server's name for it. */
     name: z.string(),
-    /** A commit of the hub; null for a folder, and for a model that a server names. */
+    /** The name under which a hosted model answers, where that is another one (`large-2411` for `large-latest`); null otherwise. */
     revision: z.string().nullable(),
     /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),
@@ -68,6 +68,7 @@ export function weightsOf({ base, tuned }: Model): string {
 
 /** Also the manifests that older versions wrote, without these measures. */
 export const storedManifestSchema = fineTuneManifestSchema.extend({
+  losses: fineTuneManifestSchema.shape.losses.default([]),
   peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
   moved: fineTuneManifestSchema.shape.moved.default(null),
 });

@@ -97,7 +97,7 @@ export function experimentFiles(store: Store, experiment: string) {
     /** What was changed while it ran. */
     configChanges: below(folder, 'config-changes.json'),
     questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),
-    /** The gold answers of the training questions. Only `label_source: gold` opens this file. */
+    /** The gold answers of the training questions. `label_source: gold` learns from them; otherwise they only judge labels in `evaluate`. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
     leftOut: below(folder, 'questions', 'left-out.json'),
@@ -117,6 +117,8 @@ export function experimentFiles(store: Store, experiment: string) {
       within(iteration, set === 'heldout' ? 'outcomes.jsonl' : `outcomes-${set}.jsonl`),
     evaluation: (iteration: number, set: MeasuredSet = 'heldout') =>
       within(iteration, set === 'heldout' ? 'evaluation.json' : `evaluation-${set}.json`),
+    /** How right the labels were that the iteration was trained with. */
+    labels: (iteration: number) => within(iteration, 'labels.json'),
     /** The diversity of the agents. */
     diversity: (iteration: number) => within(iteration, 'diversity.json'),
     /** The scores for the diversity, in the order in which they came: a local file. */

@@ -8,9 +8,22 @@ export function percent(share: number): string {
 /** A share in 0..1 with its standard error. */
 type ShareWithError = { readonly accuracy: number; readonly standardError: number };
 
-/** An accuracy in per cent with its standard error, where a column's head says the unit: `61.4 ±1.4`. */
-export function withError({ accuracy, standardError }: ShareWithError): string {
-  return `${(accuracy * 100).toFixed(1)} ±${errorInPoints(standardError)}`;
+/** The ends of a share's interval, in 0..1. */
+type Ends = { readonly low: number; readonly high: number };
+
+/**
+ * An accuracy in per cent with its standard error, where a column's head says the unit: `61.4 ±1.4`. Where no answer, or every answer, is
+ * right, the error would be 0.0 whatever the sample: then the 95 % interval stands there, `0.0 (0.0–19.4)`.
+ */
+export function withError({ accuracy, standardError }: ShareWithError, interval: Ends): string {
+  const value = (accuracy * 100).toFixed(1);
+  const error = errorInPoints(standardError);
+  return error === '0.0' ? `${value} (${interval95(interval)})` : `${value} ±${error}`;
+}
+
+/** An interval in per cent: `57.1–65.6`. */
+export function interval95({ low, high }: Ends): string {
+  return Number.isFinite(low) ? `${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)}` : '–';
 }
 
 /** A standard error in percentage points, without its sign: `1.4`. */

@@ -1,6 +1,13 @@
 /** Markdown as GitHub, Hugging Face and the Temporal UI read it. */
 
 /**
+ * For texts that the Temporal UI shows. The server of today (1.29, UI 2.42) sends them without its style sheet, so that they are black on
+ * near-black in the dark theme. It lets HTML through, and a second body tag gives its attributes to the page. A style sheet, where
+ * there is one, counts more than these.
+ */
+export const blackOnWhite = '<body bgcolor="white" text="black">';
+
+/**
  * A table. Cells are Markdown already: text that others wrote goes through `markdownText` or `tableCell` first.
  *
  * @param head null for a table without one: Markdown has none, so its head is empty

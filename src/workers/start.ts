@@ -21,6 +21,7 @@ import { storeIdentity } from '../store/identity.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
+import { requireNamespace, watchNamespace } from './namespace.ts';
 import { setsSearchAttributes } from './search-attributes.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of a shard finish. */
@@ -30,7 +31,7 @@ const shardsAtOnce = 8;
  * Serves the task queues (all by default) until `signal` is aborted. Then steps in flight save what they have, engines and trainers
  * are ended with all their processes, and the promise resolves.
  *
- * @throws when Temporal cannot be reached
+ * @throws NamespaceMissing; another error when Temporal cannot be reached, or refuses the worker for good
  */
 export async function startWorkers({
   queues = Object.values(taskQueues),
@@ -60,6 +61,7 @@ export async function startWorkers({
   const connection = await NativeConnection.connect(connectionOptions);
   const { log, traces } = telemetry;
   try {
+    await requireNamespace(connection, namespace);
     const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
     // Before any worker is made: a worker that was made and not run would keep the connection open, and hide why another one failed.
     const parts = await Promise.all(
@@ -88,7 +90,10 @@ export async function startWorkers({
       'worker began',
     );
     signal.addEventListener('abort', () => log.info('worker stops: what is in flight is being saved'));
-    await runUntil(signal, workers, onReady);
+    const refused = new AbortController();
+    const endWatch = watchNamespace(connection, namespace, (error) => refused.abort(error));
+    await runUntil(AbortSignal.any([signal, refused.signal]), workers, onReady).finally(endWatch);
+    refused.signal.throwIfAborted();
   } finally {
     await dependencies.close();
     await connection.close();

@@ -109,8 +109,15 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
       const learns = plan.learners.length > 0;
       const { about, night } = plan;
       update({
-        ...{ iteration, evaluations, iterations, learns, night: night?.said, warnings },
-        ...{ searchable, about, described: true },
+        iteration,
+        evaluations,
+        iterations,
+        learns,
+        warnings,
+        searchable,
+        about,
+        night: night?.said,
+        described: true,
       });
     },
     finished: (evaluations, night) => {

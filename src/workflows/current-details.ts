@@ -1,6 +1,6 @@
-import type { Accuracy } from '../algorithm/measures/answers.ts';
-import { errorInPoints, evaluationName, percent, pValue } from '../text/figures.ts';
-import { fenced, markdownTable, markdownText } from '../text/markdown.ts';
+import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
+import { errorInPoints, evaluationName, interval95, percent, pValue } from '../text/figures.ts';
+import { blackOnWhite, fenced, markdownTable, markdownText } from '../text/markdown.ts';
 import type { Progress } from './progress.ts';
 import { progressTable } from './progress-table.ts';
 import { type Note, waitingNotes } from './waiting-notes.ts';
@@ -16,7 +16,7 @@ export function currentDetails(progress: Progress): string {
       ? ['**Accuracy so far, with standard errors**', evaluationTable(progress.evaluations)]
       : []),
   ];
-  return blocks.join('\n\n');
+  return [...blocks, blackOnWhite].join('\n\n');
 }
 
 function noteBlocks({ says, quoted, commands }: Note): string[] {
@@ -39,17 +39,20 @@ function warningBlocks({ warnings }: Progress): string[] {
 function evaluationTable(evaluations: Progress['evaluations']): string {
   return markdownTable(
     ['accuracy', 'single', 'majority', 'debate', 'p against the base'],
-    evaluations.map(({ iteration, single, majority, debate, debateVersusBase }) => [
+    evaluations.map(({ iteration, questions, single, majority, debate, debateVersusBase }) => [
       evaluationName(iteration),
-      withError(single),
-      withError(majority),
-      withError(debate),
+      withError(single, questions),
+      withError(majority, questions),
+      withError(debate, questions),
       iteration === 0 ? '' : pValue(debateVersusBase.pValue),
     ]),
   );
 }
 
-function withError({ accuracy, standardError }: Accuracy): string {
+function withError(accuracy: Accuracy, questions: number): string {
+  const error = errorInPoints(accuracy.standardError);
+  // An error of 0.0 would say that the figure is certain.
+  const shown = error === '0.0' ? `(${interval95(accuracyInterval(accuracy, questions))})` : `± ${error}`;
   // The UI's tables have no room between columns; blanks that may not be broken stay.
-  return `${percent(accuracy)} ± ${errorInPoints(standardError)}\u00a0\u00a0`;
+  return `${percent(accuracy.accuracy)} ${shown}\u00a0\u00a0`;
 }

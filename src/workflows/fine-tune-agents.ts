@@ -63,6 +63,7 @@ const untrained = {
   tokens: 0,
   finalLoss: null,
   droppedRows: 0,
+  losses: [],
   peakLearningRate: null,
   moved: null,
 } as const;

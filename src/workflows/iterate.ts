@@ -80,6 +80,7 @@ async function recordIteration(
         model,
         trained,
         droppedRows = 0,
+        losses = [],
         peakLearningRate = null,
         moved = null,
         ...learnt
@@ -91,6 +92,7 @@ async function recordIteration(
         steps: learnt.steps,
         finalLoss: learnt.finalLoss,
         droppedRows,
+        losses: [...losses],
         peakLearningRate,
         moved,
       }),

@@ -2,7 +2,7 @@ import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@tem
 import type { PlannedCell } from '../activities/steps/study.ts';
 import type { MethodName } from '../algorithm/methods/methods.ts';
 import type { StudyResult } from '../store/records/result.ts';
-import { fenced, markdownTable } from '../text/markdown.ts';
+import { blackOnWhite, fenced, markdownTable } from '../text/markdown.ts';
 
 /** `elsewhere`: an experiment of that name is running that this study has not started; it is waited for. */
 export type CellState = 'waiting' | 'running' | 'elsewhere' | 'finished' | 'failed';
@@ -88,6 +88,7 @@ export function studyDetails({ state, cells }: StudyProgress): string {
     `**${state}**: ${finished} of ${cells.length} experiments finished`,
     ...(cells.length === 0 ? [] : [markdownTable(['method', ...columns], methods.map(row))]),
     ...cells.flatMap(({ name, reason }) => (reason === undefined ? [] : [failureOf(name, reason)])),
+    blackOnWhite,
   ].join('\n\n');
 }
 

@@ -1,4 +1,5 @@
 import { changeableNow } from '../algorithm/changeable.ts';
+import { splitPlace } from '../text/request-place.ts';
 import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 
@@ -15,7 +16,7 @@ export function waitingNotes(progress: Progress): Note[] {
   const { experiment, state, waiting } = progress;
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
-  const causes = byReason(waiting);
+  const causes = byCause(waiting);
   return [
     ...causes.slice(0, mostCauses).map(describeCause),
     ...(causes.length > mostCauses
@@ -58,8 +59,8 @@ const mostCauses = 3;
 const longestReason = 1_000;
 
 /** Shards of one dead endpoint fail for one reason, which is then shown once. Reasons that name another question or agent are equal. */
-function byReason(waiting: readonly Waiting[]): Waiting[][] {
-  const groups = new Map<string, Waiting[]>();
+export function byCause<Waits extends Pick<Waiting, 'reason'>>(waiting: readonly Waits[]): Waits[][] {
+  const groups = new Map<string, Waits[]>();
   for (const each of waiting) {
     const cause = each.reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
     groups.set(cause, [...(groups.get(cause) ?? []), each]);
@@ -69,12 +70,14 @@ function byReason(waiting: readonly Waiting[]): Waiting[][] {
 
 function describeCause(group: readonly Waiting[]): Note {
   const [first] = group;
-  const reason = terminalSafe(first?.reason ?? '');
+  const { cause, place } = splitPlace(first?.reason ?? '');
+  const reason = terminalSafe(cause);
+  const where = place === null ? '' : `\n${terminalSafe(place)}`;
   const steps = group.length === 1 ? 'A step' : `${group.length} steps`;
   const others = group.length > 1 ? ` and ${group.length - 1} more` : '';
   return {
     says: `${steps} could not be done (${timeText(first?.since ?? '')}): ${first === undefined ? '' : stepText({ id: first.step, words: first.words })}${others}. The reason:`,
-    quoted: inLines(reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason),
+    quoted: inLines((reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason) + where),
   };
 }
 

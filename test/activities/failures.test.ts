@@ -1,9 +1,11 @@
 import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { failureOf } from '../../src/activities/activity.ts';
+import { atPlace } from '../../src/activities/asking/place.ts';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { EngineBusy, EngineUnreachable } from '../../src/engines/errors.ts';
 import { FineTuneFailed } from '../../src/engines/trainer/errors.ts';
+import { splitPlace } from '../../src/text/request-place.ts';
 import { ArtifactDamaged, DiskFull } from '../../src/store/errors.ts';
 
 const running = new AbortController().signal;
@@ -26,6 +28,18 @@ describe('the failure of a step', () => {
     ['an error that nobody foresaw', new TypeError('x is undefined')],
   ])('is tried again for %s', (_, error) => {
     expect(failure(error)).toMatchObject({ type: error.name, nonRetryable: false });
+  });
+
+  it('names the request at which it was met first, behind its message, however long that is', async () => {
+    const error = new EngineUnreachable('http://127.0.0.1:1', 'ECONNREFUSED', 'x'.repeat(5_000));
+    for (const agent of [2, 3]) {
+      const place = { questionId: 'arithmetic/7', agent, round: 1, speaker: 'generation' };
+      await expect(atPlace(place, () => Promise.reject(error))).rejects.toBe(error);
+    }
+    const { cause, place } = splitPlace(failure(error).message);
+    expect(place).toBe('First met at question arithmetic/7, agent 2, round 1 (generation).');
+    expect(cause).toMatch(/^No answer from .*…$/);
+    expect(splitPlace('no request')).toEqual({ cause: 'no request', place: null });
   });
 
   it('waits as long as a busy engine asks', () => {

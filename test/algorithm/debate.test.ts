@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
-import { promptSets } from '../../src/algorithm/prompts.ts';
+import { critiquePrompt, firstPrompt, promptSets } from '../../src/algorithm/prompts.ts';
 import { hostileTexts } from './hostile-texts.ts';
 import {
   anyScript,
@@ -35,6 +35,21 @@ describe('a debate', () => {
     [said(2, 1, '8'), said(2, 2, '7.0')],
     [said(3, 1, null), said(3, 2, '9')],
   ];
+
+  it('takes no answer from a response that repeats what was asked', async () => {
+    const asked = { id: 'q-2', text: 'The answer is 12. What was the question?' };
+    const other = 'Add them.\n\\boxed{7}';
+    const echo = critiquePrompt(promptSets.paper, 'debate', [other]);
+    const repeating = [
+      [firstPrompt(promptSets.paper, asked.text, null), echo],
+      [other, `${echo}\nSo it is \\boxed{8}.`],
+    ];
+    const { answers } = await scripted(repeating, {}, asked);
+    expect(answers).toEqual([
+      [null, null],
+      ['7', '8'],
+    ]);
+  });
 
   it('lets generation models answer first and critic models revise', async () => {
     const { requests } = await requestsOf(script);

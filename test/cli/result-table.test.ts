@@ -23,6 +23,20 @@ describe('the table for the terminal', () => {
     expect(table).toContain('500 held-out questions');
   });
 
+  it('has an interval where no answer is right, as 0 of 16 is not 0.0 ± 0.0', () => {
+    const none = { accuracy: 0, standardError: 0 };
+    const unlucky = {
+      ...evaluation(0, 0, 0, 0, 1),
+      questions: 16,
+      single: none,
+      majority: none,
+      debate: none,
+    };
+    const table = resultTable([unlucky], { colours: false });
+    expect(table).toMatch(/base .*0\.0 \(0\.0–19\.4\).*0\.0 \(0\.0–19\.4\).*0\.0 \(0\.0–19\.4\)/);
+    expect(table).not.toContain('±0.0');
+  });
+
   it('has no escape sequences without colours', () => {
     expect(resultTable(evaluations, { colours: false })).not.toContain('\u001B');
     expect(resultTable(evaluations, { colours: true })).toContain('\u001B[');

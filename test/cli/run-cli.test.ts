@@ -222,3 +222,28 @@ describe('the config of a command', () => {
     expect(err).toContain(message);
   });
 });
+
+describe('colloquy validate', () => {
+  it('loads the questions and says what it will take, as comments of the config', async () => {
+    const { code, out } = await colloquy('validate', 'quickstart');
+    expect(code).toBe(0);
+    expect(out).toContain('# questions: 300 to train on, 500 held out\n');
+    expect(out).toContain('# endpoint: local (local): engine/models/tiny-arithmetic is there\n');
+    expect(out).toMatch(
+      /\n# about 17,400 answers: [\d,]+ tokens read, 501,120 written; \d+ optimiser steps\n/,
+    );
+  });
+
+  it.each([
+    [['model.endpoint=nosuch'], 'model.endpoint: nothing is called "nosuch"'],
+    [['trainer=nosuch'], 'trainer: nothing is called "nosuch"'],
+    [['model=/nowhere/x'], 'model.model_name_or_path: there is no folder /nowhere/x'],
+    [['model=src'], 'holds no model: it has no config.json'],
+    [['task.kind=jsonl', 'task.train_file=nosuch.jsonl'], 'nosuch.jsonl cannot be used'],
+    [['task.train_size=4'], 'fine_tune: a generation model would have'],
+  ])('refuses %s, as a worker would', async (overrides, message) => {
+    const { code, err } = await colloquy('validate', 'quickstart', ...overrides);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+});

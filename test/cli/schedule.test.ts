@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connect, type Temporal } from '../../src/cli/server/connect.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
+import { prunable } from '../../src/cli/commands/schedule-prune.ts';
+import type { NightEntry } from '../../src/store/series.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 
 /** Nobody works on the queue: a night that was started runs until it is ended. */
@@ -192,8 +194,69 @@ describe('colloquy schedule', () => {
     );
     expect((await schedule('unpause', 'paused')).out).toMatch(/active again\. The next night: \d{4}/);
     const { out } = await schedule('show', 'paused', '--json');
-    expect(JSON.parse(out)).toMatchObject({ name: 'paused', state: 'active: unpaused by hand', nights: [] });
+    expect(JSON.parse(out)).toMatchObject({
+      name: 'paused',
+      state: 'active',
+      reason: 'unpaused by hand',
+      skipped: 0,
+      nights: [],
+    });
     expect((await schedule('delete', 'paused')).out).toContain('goes on with the series paused');
     expect((await schedule('show', 'paused')).code).toBe(1);
+  });
+
+  it('keeps the note with which it was made when it is paused and goes on', async () => {
+    await create('noted', '--at', '05:00', '--note', 'asked for by Ada');
+    await schedule('pause', 'noted', '--note', 'the disk is full');
+    const { out } = await schedule('show', 'noted', '--json');
+    expect(JSON.parse(out)).toMatchObject({
+      state: 'paused',
+      reason: 'the disk is full',
+      note: 'asked for by Ada',
+      overlap: 'skip',
+      catchupWindowSeconds: 21_600,
+      pauseOnFailure: true,
+      series: 'noted',
+      next: [],
+      started: 0,
+    });
+    await schedule('unpause', 'noted');
+    expect((await schedule('show', 'noted')).out).toContain('active: asked for by Ada');
+  });
+
+  it('says what its guard can tell, and why a night ended', async () => {
+    const made = await create('guarded', '--at', '05:00', 'task.test_size=24');
+    expect(made.out).toContain('With 24 held-out questions one question is 4.2 points, and max_drop is 3.0');
+    await schedule('trigger', 'guarded');
+    const { nights } = JSON.parse((await schedule('show', 'guarded', '--json')).out) as {
+      nights: { experiment: string }[];
+    };
+    await temporal.client.workflow.getHandle(nights[0]?.experiment ?? '').terminate('by a test');
+    expect((await schedule('show', 'guarded')).out).toMatch(/terminated\n {4}Terminated: /);
+  });
+});
+
+describe('the nights that may be removed', () => {
+  const night = (experiment: string, outcome: 'accepted' | 'fell', from: string | null) =>
+    ({
+      experiment,
+      outcome,
+      next: {
+        night: outcome === 'accepted' ? experiment : from,
+        agents: [],
+        evaluated: { experiment: outcome === 'accepted' ? experiment : (from ?? experiment), iteration: 1 },
+      },
+    }) as unknown as NightEntry;
+
+  it('are neither the newest nor those that the next night needs', () => {
+    const nights = [
+      night('one', 'accepted', null),
+      night('two', 'accepted', 'one'),
+      night('three', 'fell', 'two'),
+      night('four', 'fell', 'two'),
+    ];
+    expect(prunable(nights, 1)).toEqual(['one', 'three']);
+    expect(prunable(nights, 0)).toEqual(['one', 'three', 'four']);
+    expect(prunable(nights, 9)).toEqual([]);
   });
 });

@@ -88,6 +88,20 @@ describe('an answer', () => {
     expect(error.message).toContain('the model basement answered, and base was asked');
   });
 
+  it('of a hosted alias may name another model, and then always the same one', async () => {
+    const names = ['large-2411', 'large-2411', null, 'large', 'large-2502'];
+    await using server = await serve((response, _, count) =>
+      json(response, { ...completion('1'), model: names[count - 1] }),
+    );
+    const hosted = createChatClient({ url: server.url, aliases: true });
+    const ask = () => hosted.complete({ ...oneRequest, model: 'large-latest' }, signal);
+    expect((await ask()).answeredAs).toBe('large-2411');
+    await ask();
+    await ask();
+    expect((await errorOf(ask())).message).toContain('the model large answered');
+    expect((await errorOf(ask())).message).toContain('the model large-2502 answered');
+  });
+
   it('of more than 8 MiB is cut off while it is read, and says so', async () => {
     let sent = 0;
     await using server = await serve((response) => {

@@ -15,6 +15,7 @@ import {
   TrainerSpokeGarbage,
   TrainerStalled,
 } from '../../src/engines/trainer/errors.ts';
+import { runTrainingCheck } from '../../src/engines/process/training-check.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import {
   createTrainerProcess,
@@ -199,5 +200,29 @@ describe('a fine-tune', () => {
     await one.fineTune(job(), { signal });
     await one.close();
     expect((await one.fineTune(job(), { signal })).event).toBe('done');
+  });
+});
+
+describe('the check of a base model before anything is asked', () => {
+  const check = { examples: [], lora_target_modules: 'all-linear' };
+  const run = (model: string) =>
+    runTrainingCheck(
+      model,
+      check,
+      { logFolder: mkdtempSync(join(tmpdir(), 'colloquy-check-')), command: [process.execPath, program] },
+      new AbortController().signal,
+    );
+
+  it('passes a model that can be fine-tuned, and says in the words of the trainer why another cannot', async () => {
+    await run('a/model');
+    await expect(run('a/other-model')).rejects.toMatchObject({
+      name: 'TrainingImpossible',
+      message: expect.stringContaining('the chat template of a/other-model cannot write a first answer'),
+    });
+  });
+
+  it('blames no model when it cannot be found out', async () => {
+    await expect(run('a/strange-model')).rejects.toMatchObject({ name: 'FineTuneFailed', retryable: true });
+    await expect(run('a/dead-model')).rejects.toMatchObject({ name: 'TrainerExited', retryable: true });
   });
 });

@@ -79,6 +79,7 @@ export async function writeExportableExperiment(
           steps: 2,
           finalLoss: 0.5,
           droppedRows: 0,
+          losses: [],
           peakLearningRate: 1e-3,
           moved: null,
         });

@@ -1,5 +1,6 @@
 /** Exports loaded back by the libraries that they are made for: datasets, TRL and peft, on the embedded model. */
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +10,7 @@ import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import { createTrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { exportDatasets } from '../../src/export/datasets.ts';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
+import { exportMerged } from '../../src/export/merged-model.ts';
 import { exportModels } from '../../src/export/models.ts';
 import { datasetFormats } from '../../src/export/rows.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
@@ -16,8 +18,9 @@ import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
 import { shortAnswers } from '../../src/algorithm/answer.ts';
 
-const store = openStore(temporaryFolder('colloquy-export-'));
-const exports = temporaryFolder('colloquy-export-');
+const store = openStore(temporaryFolder());
+// The library `datasets` takes `[`, `]` and `?` in the path of a folder for patterns.
+const exports = temporaryFolder('colloquy-exports-');
 const base = join(projectRoot, 'engine/models/tiny-arithmetic');
 const trainer = createTrainerProcess({
   logFolder: store.logs,
@@ -132,6 +135,19 @@ describe("a step of TRL's own trainers", () => {
   it('of DPOTrainer begins with the loss of a policy that is its own reference: ln 2', () => {
     expect(loaded.dpo_loss).toBeCloseTo(Math.LN2, 3);
   });
+});
+
+describe('a merged model', () => {
+  it('is a whole model with its tokenizer and a card whose code names it absolutely', async () => {
+    const path = join(exports, 'merged');
+    const done = await finishedIteration(store, 'real', undefined);
+    const merged = await exportMerged(store, done, { agent: 1, role: 'critic' }, path);
+    expect(merged).toMatchObject({ model: 'agent-1-critic' });
+    expect(readdirSync(path)).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json', 'README.md']),
+    );
+    expect(readFileSync(join(path, 'README.md'), 'utf8')).toContain(JSON.stringify(path));
+  }, 120_000);
 });
 
 describe('models loaded back by peft', () => {

@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { projectRoot } from '../../src/config/installation.ts';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
 import { exportModels } from '../../src/export/models.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
@@ -53,6 +54,9 @@ describe('exported models', () => {
       '0.2500',
       'on 4 rows',
       '| iteration 2 | 50.0 ±25.0 | 50.0 ±25.0 | 75.0 ±25.0 |',
+      // Absolute, so that the code runs from any folder.
+      `adapter = ${JSON.stringify(join(path, 'agent-1-critic'))}`,
+      `base = ${JSON.stringify(join(projectRoot, 'engine/models/tiny-arithmetic'))}`,
       'PeftModel.from_pretrained',
       // The least that vLLM allows for rank 12.
       '--max-lora-rank 16',

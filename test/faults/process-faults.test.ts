@@ -2,7 +2,7 @@
 import { describe } from 'vitest';
 import { everyPair, faultTable } from './fault-table.ts';
 import { moments } from './moments.ts';
-import { processFaults } from './process-faults.ts';
+import { lackingWorker, processFaults } from './process-faults.ts';
 
 const { killWorker, terminateWorker, killTrainer, killServer, powerCut } = processFaults;
 const { firstFineTune, thirdFineTune, manifest, round2, continueAsNew } = moments;
@@ -11,7 +11,10 @@ describe('an experiment gives the same results, and repeats only what was in fli
   faultTable({
     file: 'processes',
     worlds: 'each',
-    cells: everyPair(Object.values(processFaults), Object.values(moments)),
+    cells: [
+      ...everyPair(Object.values(processFaults), Object.values(moments)),
+      ...everyPair([lackingWorker], [moments.round1, thirdFineTune]),
+    ],
     // The costliest; `npm run faults` and `npm run chaos` meet all.
     always: [
       [killWorker, thirdFineTune],

@@ -1,7 +1,9 @@
 /** Faults of whole processes: each strikes, and puts back what an operator or a supervisor would start again. */
+import { retryUpdate } from '../../src/workflows/progress.ts';
 import type { Fault } from './fault.ts';
 import { release } from './moments.ts';
 import { processesOf } from './processes.ts';
+import { waitsForAPerson } from './what-people-see.ts';
 import type { World } from './world.ts';
 
 export const processFaults = {
@@ -46,6 +48,23 @@ export const processFaults = {
     },
   },
 } satisfies Record<string, Fault>;
+
+/** Waits for a person, who starts the worker that knows the endpoint. */
+export const lackingWorker: Fault = {
+  name: 'a worker that does not know the endpoint takes the place of the worker',
+  strike: async (world, experiment) => {
+    await world.worker().kill('SIGTERM');
+    await world.untilNothingIsLeft();
+    await release(world);
+    const other = await world.startWorker({ endpoint: 'another' });
+    const reason = new RegExp(`EndpointUnknown: The worker ${other.pid}@\\S+: no endpoint`);
+    // It is offered ten times before.
+    await waitsForAPerson(world, experiment, reason, 120_000);
+    await other.kill('SIGTERM');
+    await world.startWorker();
+    await world.client.workflow.getHandle(experiment).executeUpdate(retryUpdate);
+  },
+};
 
 async function endWorker(world: World, signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<void> {
   await world.worker().kill(signal);

@@ -1,5 +1,5 @@
 /** What people do to a running experiment with the `temporal` CLI and the updates. */
-import { pauseUpdate, resumeUpdate } from '../../src/workflows/progress.ts';
+import { pauseUpdate, progressQuery, resumeUpdate } from '../../src/workflows/progress.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import type { Fault } from './fault.ts';
@@ -41,6 +41,19 @@ const toActivities = (name: string, ...verbs: string[][]): Fault => ({
   },
 });
 
+/** As batch jobs and the UI do with many workflows at once. */
+const signals: Fault = {
+  name: 'signals pause, then resume, and one that cannot be followed',
+  strike: async (world, experiment) => {
+    const handle = world.client.workflow.getHandle(experiment);
+    await handle.signal('pause');
+    await handle.signal('setIterations', 0);
+    await until('it is paused', async () => (await handle.query(progressQuery)).state === 'paused');
+    await release(world);
+    await handle.signal('resume');
+  },
+};
+
 const pauseAndResume: Fault = {
   name: 'updates pause, then resume',
   strike: async (world, experiment) => {
@@ -64,6 +77,7 @@ const faults = [
   toActivities('temporal activity pause, then unpause', ['pause'], ['unpause']),
   toActivities('temporal activity reset', ['reset']),
   pauseAndResume,
+  signals,
 ];
 
 export const steeringFaults: OneWorldTable = {

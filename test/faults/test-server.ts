@@ -1,5 +1,5 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { type DevServer, startDevServer } from '../../src/workers/dev-server.ts';
 import { restartAtOnce } from '../support/restart-at-once.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
@@ -47,7 +47,10 @@ export async function startTestServer(): Promise<TestServer> {
 async function pidOf(dbFilename: string): Promise<number> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = (await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')).split('\0');
-    if (command.includes(`--db-filename=${dbFilename}`) && command[1] === 'server') return Number(pid);
+    if (command[1] !== 'server' || !command.includes(`--db-filename=${basename(dbFilename)}`)) continue;
+    // The database is named relative to the server's working folder.
+    if ((await readlink(join('/proc', pid, 'cwd')).catch(() => '')) === dirname(dbFilename))
+      return Number(pid);
   }
   throw new Error(`No Temporal server has ${dbFilename} open.`);
 }

@@ -8,11 +8,20 @@ import { until } from '../support/until.ts';
 import type { World } from './world.ts';
 
 /** Waits until a step waits for a person, for that reason, and checks that people see the reason and what to do. */
-export async function waitsForAPerson(world: World, experiment: string, reason: RegExp): Promise<void> {
-  const snapshot = await until('the experiment waits for a person', async () => {
-    const now = await snapshotOf(world, experiment);
-    return now.progress?.state === 'parked' && { ...now, progress: now.progress };
-  });
+export async function waitsForAPerson(
+  world: World,
+  experiment: string,
+  reason: RegExp,
+  patienceMs?: number,
+): Promise<void> {
+  const snapshot = await until(
+    'the experiment waits for a person',
+    async () => {
+      const now = await snapshotOf(world, experiment);
+      return now.progress?.state === 'parked' && { ...now, progress: now.progress };
+    },
+    patienceMs,
+  );
   const text = statusText(snapshot, { now: Date.now(), colours: false });
   const retry = `colloquy retry ${experiment}`;
   const rows = {

@@ -8,6 +8,7 @@ import type { experiment } from '../../src/workflows/experiment.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
 import { until } from '../support/until.ts';
+import type { TestDependencies } from '../support/test-dependencies.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
 import { processesOf } from './processes.ts';
 import type { TestServer } from './test-server.ts';
@@ -22,7 +23,8 @@ export type World = AsyncDisposable & {
   readonly engine: InstantEngine;
   readonly client: Client;
   readonly start: (name: string, input?: object) => Promise<Handle>;
-  readonly startWorker: () => Promise<WorkerProcess>;
+  /** @param changes how its surroundings differ from those of the other workers */
+  readonly startWorker: (changes?: Partial<TestDependencies>) => Promise<WorkerProcess>;
   /** The newest worker. */
   readonly worker: () => WorkerProcess;
   /** Waits until no process is left that a worker of this world started, other than the workers that live. */
@@ -87,11 +89,12 @@ export async function openWorld(server: TestServer): Promise<World> {
         taskQueue: taskQueues.control,
         args: [{ ...input, ...changes }],
       }),
-    startWorker: async () => {
+    startWorker: async (changes = {}) => {
       const worker = await startWorkerProcess(environment, {
         storeRoot,
         engineUrl: engine.url,
         trainerArgs: ['--log', learnt!, '--control', control!],
+        ...changes,
       });
       workers.push(worker);
       return worker;

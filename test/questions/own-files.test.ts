@@ -241,6 +241,7 @@ describe('a task from files', () => {
     ['\\boxed{5}', '5'],
     ['#### Step 1\nAdd.\n#### Step 2\nSo it is \\boxed{7}.', '7'],
     ['First we add 2 and 3.\nSo the answer is 5.', '5'],
+    ['She sells 16 - 7 = 9.\n9 * 2 = 18\nA: 18', '18'],
     ['The answer is 42.', '42'],
     ['<answer>Paris</answer>', 'Paris'],
     ['(B) The answer to everything', '(B) The answer to everything'],

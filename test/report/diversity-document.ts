@@ -3,7 +3,10 @@ import { diversityOver, type QuestionDiversity } from '../../src/algorithm/measu
 import type { DiversityDocument } from '../../src/store/records/rows.ts';
 
 type Means = Partial<
-  Record<'dissimilarity' | 'nllOfOthers' | 'betweenAgents' | 'fromBase' | 'distinctAnswers', number>
+  Record<
+    'dissimilarity' | 'nllOfOthers' | 'nllOfOwn' | 'betweenAgents' | 'fromBase' | 'distinctAnswers',
+    number
+  >
 >;
 
 /** @param means of each measure; one without a mean was not measured */
@@ -21,6 +24,7 @@ export function diversityDocument(
     return {
       questionId: `heldout-${String(index).padStart(5, '0')}`,
       nllOfOthers: measured(means.nllOfOthers),
+      nllOfOwn: measured(means.nllOfOwn),
       betweenAgents: divergence(means.betweenAgents),
       fromBase: divergence(means.fromBase),
       dissimilarity: measured(means.dissimilarity),

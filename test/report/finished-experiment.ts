@@ -155,6 +155,10 @@ function resultOf(name: string, evaluations: ExperimentResult['evaluations']): E
           steps: 40,
           finalLoss: 0.31 / iteration + agent / 100,
           droppedRows: agent === 1 ? 4 : 0,
+          losses: Array.from({ length: 40 }, (_, step) => ({
+            step: step + 1,
+            loss: 0.31 / iteration + agent / 100 + 0.4 / (step + 1),
+          })),
           peakLearningRate: 3e-4,
           moved: { klPerToken: agent === 2 ? 3e-7 : 0.007, tokens: 1_200, rows: 32 },
         })),

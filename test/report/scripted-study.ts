@@ -30,6 +30,8 @@ export type Script = {
   /** By iteration. */
   readonly diversity?: readonly DiversityDocument[];
   readonly result?: Partial<ExperimentResult>;
+  /** How many rows the dataset of its model has in the first iteration (8). */
+  readonly rows?: number;
   /** Of each evaluation (1) and of each iteration's debates (20), where they are other than these. */
   readonly seconds?: { readonly evaluation?: number; readonly record?: { readonly debate?: number } };
   /** Laid over what the experiment would be started with. */
@@ -97,7 +99,7 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
     ...(methods[method].fixes.iterations === undefined ? { iterations } : {}),
   });
   await writeDocument(files.config, config);
-  const plain = plainResult(name, evaluations, last);
+  const plain = plainResult(name, evaluations, last, script.rows);
   const { seconds: { evaluation: evaluationSeconds = 1, record: recordSeconds = {} } = {} } = script;
   for (const [iteration, evaluation] of evaluations.entries())
     await writeDocument(files.evaluation(iteration), {
@@ -155,6 +157,7 @@ function plainResult(
   name: string,
   evaluations: ExperimentResult['evaluations'],
   iterations: number,
+  rows = 8,
 ): ExperimentResult {
   return {
     formatVersion: 1,
@@ -174,7 +177,7 @@ function plainResult(
         truncatedPrompts: 0,
       },
       cutOff: noneCutOff,
-      datasets: [{ agents: [1], role: 'generation', rows: 8 - index, parts: {}, cut: 0 }],
+      datasets: [{ agents: [1], role: 'generation', rows: rows - index, parts: {}, cut: 0 }],
       fineTunes: [
         {
           agent: 1,
@@ -184,6 +187,7 @@ function plainResult(
           steps: 2,
           finalLoss: 0.5,
           droppedRows: 0,
+          losses: [],
           peakLearningRate: 1e-3,
           moved: { klPerToken: 0.005, tokens: 100, rows: 8 },
         },

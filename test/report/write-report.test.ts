@@ -78,8 +78,8 @@ describe('the report of a finished experiment', () => {
     expect(html).not.toContain('<b>bold');
   });
 
-  it('draws the accuracies as SVG for wide and for narrow screens', () => {
-    expect(html.match(/<svg/g)).toHaveLength(2);
+  it('draws the accuracies and the losses of both roles as SVG, for wide and for narrow screens', () => {
+    expect(html.match(/<svg/g)).toHaveLength(6);
     for (const method of ['single', 'majority', 'debate'])
       expect(html).toContain(`stroke="var(--${method})"`);
     expect(html).not.toContain('NaN');

@@ -17,7 +17,8 @@ export function endpointsThatSay(
     score: async (_model, { responses }) =>
       responses.map(({ length }) => ({ tokens: length, logprob: -length })),
     embed: async (texts) => texts.map(({ length }) => [length]),
-    check: nothing,
+    check: async () => null,
+    checkTraining: async () => true,
     servesTuned: true,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,

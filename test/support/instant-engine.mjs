@@ -68,6 +68,7 @@ function handle(request, body) {
     adapters.set(body.lora_name, body.lora_path);
     return [200, 'loaded'];
   }
+  if (url === '/v1/check_training') return [200, { modules: 1 }];
   if (url === '/v1/unload_lora_adapter') return [adapters.delete(body.lora_name) ? 200 : 404, {}];
   if (url !== '/v1/chat/completions') return [404, error(404, `no ${url}`)];
   return completion(body);

@@ -30,8 +30,14 @@ const { values } = parseArgs({
     'step-ms': { type: 'string', default: '0' },
     log: { type: 'string' },
     control: { type: 'string' },
+    check: { type: 'string' },
   },
 });
+// It is only asked whether a model could be fine-tuned.
+if (values['check'] !== undefined) {
+  process.stdout.write(`${JSON.stringify({ modules: 1 })}\n`);
+  process.exit(0);
+}
 let stopping = false;
 let busy = false;
 process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));
@@ -113,6 +119,7 @@ async function publish(job, data) {
     seed: job.seed,
     steps,
     final_loss: 1 / steps,
+    losses: Array.from({ length: steps }, (_, index) => ({ step: index + 1, loss: 1 / (index + 1) })),
     peak_learning_rate: 1e-3,
     moved: { kl_per_token: 0.005, tokens: data.length, rows: Math.min(32, rowsOf(data)) },
     tokens: data.length,
@@ -204,6 +211,7 @@ const emptyManifest = {
   seed: 0,
   steps: 0,
   final_loss: 0,
+  losses: [],
   peak_learning_rate: 0,
   moved: null,
   tokens: 0,

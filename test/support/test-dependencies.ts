@@ -9,6 +9,8 @@ export type TestDependencies = {
   readonly trainerArgs?: readonly string[];
   /** The environment variable with the key that the engine wants; by default none. */
   readonly apiKeyEnv?: string;
+  /** What this worker calls the engine; by default `instant`. */
+  readonly endpoint?: string;
   /** By default a vLLM server. */
   readonly kind?: 'vllm' | 'openai';
 };
@@ -22,13 +24,14 @@ export function testDependencies({
   engineUrl,
   trainerArgs = [],
   apiKeyEnv,
+  endpoint = 'instant',
   kind = 'vllm',
 }: TestDependencies): OpenDependencies {
   const store = openStore(storeRoot);
   return openDependencies({
     store,
     endpoints: createEndpoints(
-      { instant: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
+      { [endpoint]: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
       { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
     ),
     trainerConfigs: { local: { kind: 'process' } },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { currentDetails } from '../../src/workflows/current-details.ts';
+import { studyDetails } from '../../src/workflows/study-progress.ts';
 import { progressTable } from '../../src/workflows/progress-table.ts';
 import { hostileTexts } from '../algorithm/hostile-texts.ts';
 import { aProgress } from '../support/a-progress.ts';
@@ -15,6 +16,9 @@ const parkedBy = (reason: string, ...steps: string[]) =>
       since,
     })),
   });
+
+const placed = (question: string, reason = 'EngineFailed: 500') =>
+  `${reason}\nFirst met at question ${question}, agent 2, round 1 (generation).`;
 
 describe('the table of an experiment', () => {
   it('tells shards as questions, with their rate and the time that is left', () => {
@@ -56,6 +60,15 @@ describe('the table of an experiment', () => {
     );
     expect(progressTable(aProgress({ state: 'pausing', inFlight: 8 })).state).toBe(
       'pausing: 8 steps are saving',
+    );
+  });
+});
+
+describe('the current details of an experiment', () => {
+  it('end with colours of their own, as the UI has none for its dark theme', () => {
+    expect(currentDetails(aProgress())).toMatch(/\n\n<body bgcolor="white" text="black">$/);
+    expect(studyDetails({ study: 's', state: 'running', cells: [] })).toMatch(
+      /\n\n<body bgcolor="white" text="black">$/,
     );
   });
 });
@@ -145,3 +158,12 @@ function outsideOfFences(markdown: string): string {
   expect(fence).toBeUndefined();
   return outside.join('\n');
 }
+
+it('a reason that several requests met is shown once, with the first request, however long it is', () => {
+  const { waiting: a } = parkedBy(placed('q-1'), 'debate-i2-train-s001');
+  const { waiting: b } = parkedBy(placed('q-2'), 'debate-i2-train-s002');
+  const details = currentDetails({ ...parkedBy(''), waiting: [...a, ...b] });
+  expect(details.split('EngineFailed')).toHaveLength(2);
+  expect(details).toContain('First met at question q-1, agent 2, round 1');
+  expect(currentDetails(parkedBy(placed('q-3', 'x'.repeat(1_500))))).toContain('First met at question q-3');
+});

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
+import { leastMove } from '../../src/algorithm/training-steps.ts';
 import { openDependencies, startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
@@ -37,6 +38,7 @@ describe('an experiment with the embedded model', () => {
           preset: 'quickstart',
           iterations: 1,
           allow_few_steps: true,
+          critic_mixture: 'weight',
           task: { train_size: 24, test_size: 24 },
         },
       ],
@@ -52,8 +54,17 @@ describe('an experiment with the embedded model', () => {
         .toSorted()
         .join(),
     ).toBe('critic,critic,critic,generation,generation,generation');
-    for (const { agents, role, rows: expected } of iteration!.datasets) {
-      if (role !== 'generation') continue;
+    // A critic learns from all dialogues of both kinds, or from none where one kind is missing.
+    const critics = iteration!.datasets.filter(({ role }) => role === 'critic');
+    const available = critics.map(({ parts: { corrected, kept } }) => [
+      corrected!.available,
+      kept!.available,
+    ]);
+    expect(critics.map(({ rows }) => rows)).toEqual(
+      available.map(([corrected, kept]) => (corrected! > 0 && kept! > 0 ? corrected! + kept! : 0)),
+    );
+    const weighted = critics.filter(({ rows }) => rows > 0).length;
+    for (const { agents, rows: expected } of iteration!.datasets.filter(({ role }) => role !== 'critic')) {
       const folder = join(process.env['COLLOQUY_STORE'], 'embedded', 'iteration-1', 'datasets');
       const rows = (await readFile(join(folder, `agent-${agents[0]}-generation.jsonl`), 'utf8'))
         .trim()
@@ -64,31 +75,36 @@ describe('an experiment with the embedded model', () => {
       ]);
     }
     const trained = iteration!.fineTunes.filter(({ model }) => model !== null);
-    expect(trained.length).toBeGreaterThanOrEqual(3);
+    expect(trained).toHaveLength(3 + weighted);
+    for (const { steps, peakLearningRate, moved, droppedRows } of trained) {
+      expect(steps).toBeGreaterThan(0);
+      expect(peakLearningRate).toBeGreaterThan(0);
+      expect(moved!.klPerToken).toBeGreaterThan(leastMove);
+      expect(droppedRows).toBe(0);
+    }
     expect(await readdir(join(process.env['COLLOQUY_STORE'], 'models', trained[0]!.model!))).toContain(
       'adapter_model.safetensors',
     );
     expect(result.versions).toHaveProperty('torch');
 
-    const store = process.env['COLLOQUY_STORE'];
-    expect(await pythonProcesses(store)).not.toEqual([]);
+    expect(await pythonProcesses()).not.toEqual([]);
     stop.abort();
     await workers;
-    expect(await pythonProcesses(store)).toEqual([]);
+    expect(await pythonProcesses()).toEqual([]);
 
     expect(await replayHistories(client)).toHaveLength(2);
     await connection.close();
   }, 300_000);
 });
 
-/** Engines and trainers of this store: their logs are open in it. */
-async function pythonProcesses(store: string): Promise<string[]> {
+/** The engines and trainers that workers of this process have started. */
+async function pythonProcesses(): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
     if (!/engine\/(serve|train)\.py/.test(command)) continue;
-    const environment = await readFile(join('/proc', pid, 'environ'), 'utf8').catch(() => '');
-    if (environment.includes(store)) found.push(pid);
+    const status = await readFile(join('/proc', pid, 'status'), 'utf8').catch(() => '');
+    if (new RegExp(`^PPid:\\s*${process.pid}$`, 'm').test(status)) found.push(pid);
   }
   return found;
 }

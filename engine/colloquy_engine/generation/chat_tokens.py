@@ -8,12 +8,12 @@ its content into one string, which is then cut into tokens. A question or anothe
 import re
 import secrets
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 
-def end_tokens(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+def end_tokens(generation: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The tokens that end an answer: those of the model's generation config, and the tokenizer's end of text."""
-    configured = network.generation_config.eos_token_id
+    configured = generation.eos_token_id
     ends = {configured} if isinstance(configured, int) else set(configured or ())
     return frozenset(ends | ({tokenizer.eos_token_id} - {None}))
 

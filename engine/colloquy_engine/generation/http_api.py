@@ -6,15 +6,17 @@ import logging
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from transformers import PreTrainedTokenizerBase
 
 from ..protocol.server_messages import (
-    Answer, AnswerChoice, AnswerLogprobs, AnswerToken, ApiError, ChatCompletion, ChatRequest, LoadAdapter, ModelList, PromptToken,
-    TokenLogprob, UnloadAdapter, Usage, bad_request, not_found, parse_body,
+    Answer, AnswerChoice, AnswerLogprobs, AnswerToken, ApiError, ChatCompletion, ChatRequest, CheckTraining, LoadAdapter, ModelList,
+    PromptToken, TokenLogprob, TrainingChecked, UnloadAdapter, Usage, bad_request, not_found, parse_body,
 )  # fmt: skip
+from ..protocol.trainer_messages import TrainingFailure
 from .adapters import Adapter, AdapterRegistry
 from .base_model import BaseModel
 from .chat_tokens import LiteralText
@@ -29,11 +31,16 @@ _LARGEST_BODY = 32 * 1024**2  # bytes
 WEIGHTS_HEADER = "Colloquy-Weights"
 
 
+# The names of the modules that training would adapt. Raises TrainingFailure.
+Check = Callable[[CheckTraining], list[str]]
+
+
 class HttpApi:
     """Translates between HTTP and the generator. Runs in the event loop's thread."""
 
-    def __init__(self, model: BaseModel, served_name: str, generator: Generator, max_batch_size: int):
+    def __init__(self, model: BaseModel, served_name: str, generator: Generator, max_batch_size: int, check_training: Check):
         self._model, self._generator, self._max_batch_size = model, generator, max_batch_size
+        self._check = check_training
         self._adapters = AdapterRegistry(model.linears, served_name)
 
     def app(self) -> web.Application:
@@ -42,6 +49,7 @@ class HttpApi:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/load_lora_adapter", self._load_adapter)
+        app.router.add_post("/v1/check_training", self._check_training)
         app.router.add_post("/v1/unload_lora_adapter", self._unload_adapter)
         return app
 
@@ -59,6 +67,19 @@ class HttpApi:
     async def _unload_adapter(self, request: web.Request) -> web.Response:
         body = await parse_body(request, UnloadAdapter)
         return web.Response(text=self._adapters.unload(body.lora_name))
+
+    async def _check_training(self, request: web.Request) -> web.Response:
+        body = await parse_body(request, CheckTraining)
+        try:
+            modules = await asyncio.to_thread(self._check, body)
+        except TrainingFailure as failure:
+            raise ApiError(400, failure.kind, str(failure)) from failure
+        if unfit := [name for name in modules if name not in self._model.linears]:
+            others = sorted({name.rpartition(".")[2] for name in self._model.linears})
+            advice = f"Take lora_target_modules of {', '.join(others)}, or use vLLM" if others else "Use vLLM"
+            words = f"{len(unfit)} of the {len(modules)} modules that training would adapt cannot be adapted by the embedded engine, such as {unfit[0]}."
+            raise ApiError(400, "bad_settings", f"lora_target_modules: {words} {advice} (an endpoint of kind vllm).")
+        return web.json_response(TrainingChecked(modules=len(modules)).model_dump())
 
     async def _chat(self, request: web.Request) -> web.Response:
         body = await parse_body(request, ChatRequest)

@@ -83,6 +83,27 @@ class UnloadAdapter(BaseModel):
     lora_name: Annotated[StrictStr, Field(min_length=1)]
 
 
+class CheckExample(BaseModel):
+    """A made-up row of a dataset."""
+
+    kind: StrictStr
+    prompt: Annotated[list[Message], Field(min_length=1)]
+    completion: Annotated[list[Message], Field(min_length=1)]
+
+
+class CheckTraining(BaseModel):
+    """POST /v1/check_training: can such rows and target modules be trained, and can this server load what comes of it?"""
+
+    examples: list[CheckExample]
+    lora_target_modules: StrictStr | list[StrictStr]
+
+
+class TrainingChecked(Written):
+    """The answer when they can."""
+
+    modules: Annotated[int, Field(ge=0)]  # that an adapter would adapt
+
+
 class ServerReady(Written):
     """The line on stdout once the server listens."""
 

@@ -85,6 +85,11 @@ class FileFacts(Written):
     bytes: Count
 
 
+class StepLoss(Written):
+    step: Count
+    loss: float
+
+
 class Manifest(Written):
     """manifest.json of a finished fine-tune: what it was made from, how it went, and the files that it consists of."""
 
@@ -96,6 +101,7 @@ class Manifest(Written):
     seed: int
     steps: Count
     final_loss: float
+    losses: list[StepLoss]  # of at most 50 steps, evenly spread, the first and the last among them
     peak_learning_rate: float  # the highest of all steps
     moved: Moved | None  # None when it could not be measured
     tokens: Count

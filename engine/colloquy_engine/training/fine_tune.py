@@ -67,6 +67,7 @@ def _train(
     outcome = {
         "steps": trainer.state.global_step,
         "final_loss": trainer.final_loss(),
+        "losses": trainer.losses(),
         "peak_learning_rate": trainer.peak_learning_rate(),
         "moved": moved_from(start, network, rows, base.tokenizer.pad_token_id or 0, job.seed),
         "tokens": round(sum(map(len, rows.input_ids)) * job.settings.num_train_epochs),

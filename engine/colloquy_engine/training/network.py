@@ -14,6 +14,7 @@ from transformers.utils import cached_file
 from ..generation.chat_tokens import end_tokens
 from ..protocol.process import refused_by_system
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
+from .check import require_targets
 from .outputs import weights_sha256
 
 
@@ -75,7 +76,7 @@ def _load(name_or_path: str, directory: Path, sha256: str) -> LoadedBase:
     )
     if on_gpu:
         network = network.cuda()
-    return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network, tokenizer))
+    return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network.generation_config, tokenizer))
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:
@@ -86,6 +87,7 @@ def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:
         return base.network.requires_grad_(True)
     if job.init_adapter is not None:
         return _continued(base, job.init_adapter, job.settings)
+    require_targets(base.network, job.settings.lora_target_modules)
     try:
         return get_peft_model(base.network, _lora_config(base, job.settings))
     except ValueError as error:  # PEFT raises it for target modules that the base does not have

@@ -69,6 +69,13 @@ class SupervisedTrainer(SFTTrainer):
     def final_loss(self) -> float:
         return next(entry["loss"] for entry in reversed(self.state.log_history) if "loss" in entry)
 
+    def losses(self, most: int = 50) -> list[dict[str, float]]:
+        """The loss over the steps, for a curve: of at most `most` steps, evenly spread, the first and the last among them."""
+        steps = [{"step": entry["step"], "loss": entry["loss"]} for entry in self.state.log_history if "loss" in entry]
+        if len(steps) <= most:
+            return steps
+        return [steps[round(at * (len(steps) - 1) / (most - 1))] for at in range(most)]
+
     def peak_learning_rate(self) -> float:
         return max(entry["learning_rate"] for entry in self.state.log_history if "learning_rate" in entry)
 

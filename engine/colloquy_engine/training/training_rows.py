@@ -39,7 +39,7 @@ def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             row = json.loads(line)
-            tokens, labels = _tokenise(row, tokenizer, end_tokens)
+            tokens, labels = tokenise(row, tokenizer, end_tokens)
             weight = _weight(row)
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingFailure("bad_data", f"{path}:{number}: {type(error).__name__}: {error}") from error
@@ -68,14 +68,18 @@ def _relative(weights: list[float]) -> list[float] | None:
     return [weight / mean for weight in weights]
 
 
-def _tokenise(row: dict, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int]) -> tuple[list[int], list[int]]:
+def tokenise(row: dict, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int]) -> tuple[list[int], list[int]]:
+    """The tokens and labels of a row. Raises ValueError, KeyError or TypeError for a row that cannot be used."""
     prompt, completion = _messages(row, "prompt"), _messages(row, "completion")
     if len(completion) != 1 or completion[0]["role"] != "assistant":
         raise ValueError("completion must be one assistant message")
     literal = LiteralText(tokenizer)
     prompt, completion = literal.set_aside(prompt), literal.set_aside(completion)
-    before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
+    try:
+        before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
+    except Exception as error:  # a template may raise any class; the cause is always in the messages
+        raise ValueError(f"the chat template refuses the messages: {error}") from error
     if not whole.startswith(before):
         raise ValueError("the chat template writes the prompt differently when an answer follows, so the loss cannot be placed")
     # Tokenised separately, as in the server, so that the answer's tokens are those that the model itself writes.
@@ -95,10 +99,10 @@ def _messages(row: dict, field: str) -> list[dict[str, str]]:
 
 
 def _up_to_end(tokens: list[int], tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int]) -> list[int]:
-    # A template may write a newline after the end of turn, which the model never has to write. If it writes no end of turn,
-    # the tokenizer's is added: otherwise the model would learn to answer without end.
-    for place in range(len(tokens) - 1, -1, -1):
-        if tokens[place] in end_tokens:
+    # What a template writes after the first end of turn (a newline, the end of the text) the model never has to write: its answer ends
+    # there. If it writes no end of turn, the tokenizer's is added: otherwise the model would learn to answer without end.
+    for place, token in enumerate(tokens):
+        if token in end_tokens:
             return tokens[: place + 1]
     if tokenizer.eos_token_id is None:
         raise ValueError("the tokenizer has no end-of-turn token")

@@ -4,9 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_llama import make_family, make_tiny_llama
+from transformers import AutoConfig
 
 from colloquy_engine.generation import exactness
 from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
+from colloquy_engine.training.check import adapted_modules
 
 MIXTURE = {"head_dim": 8, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "decoder_sparse_step": 1}
 LATENT = {
@@ -91,3 +93,10 @@ def test_a_damaged_base_model_cannot_be_loaded(tmp_path, damage):
         config.write_text(config.read_text().replace('"hidden_size": 32', '"hidden_size": 64'))
     with pytest.raises(ModelNotServable, match="Cannot load the model|not numbers"):
         load_base_model(str(directory))
+
+
+@pytest.mark.parametrize(("family", "sizes", "unfit"), [("qwen3_moe", MIXTURE, "mlp.experts"), ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}, "attn.c_attn")])
+def test_what_training_would_adapt_and_the_server_cannot_is_not_among_its_modules(tmp_path, family, sizes, unfit):
+    model = load_base_model(str(make_family(tmp_path, family, **sizes)))
+    adapted = adapted_modules(AutoConfig.from_pretrained(tmp_path), "all-linear")
+    assert any(unfit in name for name in adapted) and not any(unfit in name for name in model.linears)

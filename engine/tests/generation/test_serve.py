@@ -209,6 +209,17 @@ def test_half_of_a_character_is_refused_by_the_name_of_its_field(server):
     assert call(server, "POST", "/v1/chat/completions", raw="[" * 100_000)[0] == 400
 
 
+def test_it_says_before_training_whether_rows_and_target_modules_will_do(server):
+    def check(targets, content="15"):
+        example = {"kind": "a first answer", "prompt": MESSAGES, "completion": [{"role": "assistant", "content": content}]}
+        status, _, body = call(server, "POST", "/v1/check_training", {"examples": [example], "lora_target_modules": targets})
+        return (status, body) if status == 200 else (status, body["error"]["message"])
+
+    assert check("all-linear") == (200, {"modules": 14})
+    assert check(["q_proj", "nothing"])[0] == 400 and "no module 'nothing'" in check(["q_proj", "nothing"])[1]
+    assert "an embedding" in check(["lm_head"])[1]
+
+
 def test_a_full_queue_says_when_to_come_back(server):
     results, lock = [], threading.Lock()
 

@@ -12,6 +12,8 @@ from colloquy_engine.training.moved import moved_from, trained_weights
 from colloquy_engine.training.network import ResidentBase, network_to_train, release
 from colloquy_engine.training.supervised_trainer import SupervisedTrainer
 from colloquy_engine.training.training_rows import IGNORED, read_training_rows
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
 
 SETTINGS = {
     "learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1,
@@ -173,6 +175,32 @@ def test_the_movement_is_the_divergence_from_the_base_and_leaves_the_weights_as_
     monkeypatch.setattr(moved_module, "TOKENS_AT_ONCE", 1)
     monkeypatch.setattr(moved_module, "PLACES_AT_ONCE", 3)
     assert moved_from(start, network, rows, 0, seed=3).kl_per_token == pytest.approx(moved.kl_per_token, rel=1e-4)
+
+
+def test_the_movement_does_not_drown_in_the_rounding_of_bfloat16(model_dir, tmp_path, base):
+    rows = read_training_rows(str(write_rows(tmp_path / "rows.jsonl", [None] * 12)), base.tokenizer, base.end_tokens, 1024)
+    measured = []
+    for dtype in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)
+        network = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.bfloat16).to(dtype)
+        network = get_peft_model(network, LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear"))
+        start = trained_weights(network)
+        move(network, 1e-3)
+        measured.append(moved_from(start, network, rows, 0, seed=3).kl_per_token)
+    assert 0 < measured[0] < 1e-4
+    assert measured[1] == pytest.approx(measured[0], rel=0.02)
+
+
+def test_a_network_that_cannot_compute_in_float32_is_not_measured(open_trainer):
+    trainer = open_trainer([None] * 8)
+
+    def fails(*_, **__):
+        raise RuntimeError("expected m1 and m2 to have the same dtype")
+
+    start = trained_weights(trainer.model)
+    trainer.model.forward = fails
+    assert moved_from(start, trainer.model, trainer.rows, 0, seed=3) is None
+    del trainer.model.forward
 
 
 def test_a_hundredth_of_the_learning_rate_moves_a_model_less(open_trainer):

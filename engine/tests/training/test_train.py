@@ -85,6 +85,7 @@ def test_a_job_reports_its_steps_and_leaves_an_adapter_with_a_manifest(trainer, 
     manifest = events[-1]["manifest"]
     assert manifest == json.loads((Path(job["output_dir"]) / "manifest.json").read_text())
     assert manifest["dataset"] == {"sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(), "rows": 60, "dropped_rows": 0}
+    assert manifest["losses"] == [{"step": step["step"], "loss": step["loss"]} for step in steps]
     assert manifest["peak_learning_rate"] == max(step["learning_rate"] for step in steps)
     assert manifest["moved"]["kl_per_token"] > 1e-4 and manifest["moved"]["rows"] == 32
     assert manifest["steps"] == 16 and manifest["final_loss"] == steps[-1]["loss"] and manifest["seed"] == 3
@@ -133,7 +134,7 @@ def test_a_job_cut_off_and_resumed_gives_the_bytes_of_an_undisturbed_one(trainer
     assert events[-1]["event"] == "done"
     assert weights(cut) == weights(undisturbed)
     whole = json.loads((Path(undisturbed["output_dir"]) / "manifest.json").read_text())
-    for figure in ("final_loss", "peak_learning_rate", "moved"):
+    for figure in ("final_loss", "losses", "peak_learning_rate", "moved"):
         assert events[-1]["manifest"][figure] == whole[figure]
 
 

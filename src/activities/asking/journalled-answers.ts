@@ -10,6 +10,7 @@ import { emit } from '../../observe/events.ts';
 import type { Claim } from '../../store/files/claim.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
+import { atPlace } from './place.ts';
 
 /**
  * Answers from the journal where it has them, from the endpoint otherwise. An answer keeps its slot at the endpoint until it is
@@ -73,7 +74,7 @@ export function journalledAnswers({
       await claim.require();
       stop.throwIfAborted();
       journal.requireRoom();
-      const answer = await complete(utterance, stop);
+      const answer = await atPlace(utterance, () => complete(utterance, stop));
       keep(answer);
       asked += 1;
       const { promptTokens, completionTokens } = answer;

@@ -10,6 +10,7 @@ import { appendAndRemember, type Journal, requireRoom } from '../../store/files/
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
 import { inReportedSlot } from './journalled-answers.ts';
+import { atPlace } from './place.ts';
 
 /** What models think of the first responses to a question. */
 export type QuestionScores = {
@@ -37,7 +38,7 @@ export function journalledScores(
     .map((agent) => modelOf(agent, generation.name));
 
   async function ask(
-    questionId: string,
+    { questionId, agent }: { readonly questionId: string; readonly agent: number },
     model: Model,
     messages: readonly Message[],
     responses: readonly string[],
@@ -52,7 +53,8 @@ export function journalledScores(
       await claim.require();
       stop.throwIfAborted();
       requireRoom(journal);
-      const scores = await endpoint.score(model, { messages, responses }, stop, onBusy);
+      const place = { questionId, agent, round: 1, speaker: 'scores of first answers' };
+      const scores = await atPlace(place, () => endpoint.score(model, { messages, responses }, stop, onBusy));
       appendAndRemember(journal, key, scores);
       return scores;
     });
@@ -62,9 +64,13 @@ export function journalledScores(
     const texts = responses.map(({ text }) => text);
     const distinct = [...new Set(texts)];
     const asked = new Map<string, Promise<readonly ResponseScore[]>>();
-    const scoresBy = async (model: Model, messages: readonly Message[]): Promise<ResponseScore[]> => {
+    const scoresBy = async (
+      agent: number,
+      model: Model,
+      messages: readonly Message[],
+    ): Promise<ResponseScore[]> => {
       const scorer = JSON.stringify([model, messages]);
-      const scoring = asked.get(scorer) ?? ask(questionId, model, messages, distinct, stop);
+      const scoring = asked.get(scorer) ?? ask({ questionId, agent }, model, messages, distinct, stop);
       asked.set(scorer, scoring);
       const scores = await scoring;
       return texts.map((text) => scores[distinct.indexOf(text)] ?? { tokens: 0, logprob: 0 });
@@ -72,8 +78,8 @@ export function journalledScores(
     const byAgent = models.map(async (model, agent) => {
       const messages = responses[agent]?.messages ?? [];
       return {
-        own: await scoresBy(model, messages),
-        base: (await scoresBy(untuned(model.base), messages))[agent] ?? { tokens: 0, logprob: 0 },
+        own: await scoresBy(agent + 1, model, messages),
+        base: (await scoresBy(agent + 1, untuned(model.base), messages))[agent] ?? { tokens: 0, logprob: 0 },
       };
     });
     // None is in flight any more when an error is thrown.

@@ -25,6 +25,7 @@ import {
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
 import { configOf, type Dependencies } from '../dependencies.ts';
+import { measureLabels } from '../label-quality.ts';
 import type { TokenCount } from './debate.ts';
 
 type EvaluationRequest = {
@@ -39,16 +40,17 @@ type EvaluationRequest = {
 };
 
 /**
- * Compares answers to held-out questions with the gold answers. Apart from this step only `buildDatasets` and `debate` read gold answers,
- * and only with `label_source: gold`.
+ * Compares answers to held-out questions with the gold answers. It also judges the labels that the iteration was trained with (see
+ * `measureLabels`). Apart from this step only `buildDatasets` and `debate` read gold answers, and only with `label_source: gold`.
  */
 export async function evaluate(
   { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
   { store, tasks }: Dependencies,
 ): Promise<Evaluated> {
   const files = experimentFiles(store, experiment);
-  const { shard_size: shardSize, task } = await configOf(files);
-  const { answers } = tasks.open(task);
+  const config = await configOf(files);
+  const { shard_size: shardSize } = config;
+  const { answers } = tasks.open(config.task);
   const unreadable = { answers: 0, of: 0 };
   const marks = async (each: number): Promise<Mark[]> => {
     const path = files.outcomes(each, split);
@@ -64,6 +66,7 @@ export async function evaluate(
   const own = await marks(iteration);
   // The number of votes differs between iterations, so there is no base to compare with.
   const evaluation = figures(iteration, own, iteration === 0 || split === 'vote' ? own : await marks(0));
+  if (split === 'heldout') await measureLabels(files, iteration, config, answers);
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.
   await writeDocument(files.evaluation(iteration, split), {

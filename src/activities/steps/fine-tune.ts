@@ -24,7 +24,7 @@ import {
   type StoredManifest,
 } from '../../store/models.ts';
 import { configsInForce } from '../../store/records/config-changes.ts';
-import type { Moved } from '../../store/records/result.ts';
+import type { Moved, StepLoss } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Running } from '../activity.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -57,6 +57,8 @@ export type FineTuned = {
    * experiments that an older version began.
    */
   readonly droppedRows?: number;
+  /** The loss over some of its steps, for a curve; none when an older version trained it. */
+  readonly losses?: readonly StepLoss[];
   /** The highest learning rate of all steps; null when it was not trained, or by an older version. */
   readonly peakLearningRate?: number | null;
   readonly moved?: Moved | null;
@@ -84,6 +86,7 @@ export async function fineTune(
     tokens: manifest.tokens,
     finalLoss: manifest.final_loss,
     droppedRows: manifest.dataset.dropped_rows,
+    losses: manifest.losses,
     peakLearningRate: manifest.peak_learning_rate,
     moved: moved === null ? null : { klPerToken: moved.kl_per_token, tokens: moved.tokens, rows: moved.rows },
   };

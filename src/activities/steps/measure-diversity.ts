@@ -9,6 +9,7 @@ import {
   embeddingDissimilarity,
   ngramEmbeddingInSlices,
   nllOfOthers,
+  nllOfOwn,
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -129,13 +130,19 @@ async function measure(
   }
 }
 
-type Likelihoods = Pick<QuestionDiversity, 'nllOfOthers' | 'betweenAgents' | 'fromBase'>;
+type Likelihoods = Pick<QuestionDiversity, 'nllOfOthers' | 'nllOfOwn' | 'betweenAgents' | 'fromBase'>;
 
-const noLikelihoods: Likelihoods = { nllOfOthers: null, betweenAgents: null, fromBase: null };
+const noLikelihoods: Likelihoods = {
+  nllOfOthers: null,
+  nllOfOwn: null,
+  betweenAgents: null,
+  fromBase: null,
+};
 
 function likelihoodsOf({ scores, base }: QuestionScores): Likelihoods {
   return {
     nllOfOthers: nllOfOthers(scores),
+    nllOfOwn: nllOfOwn(scores),
     betweenAgents: divergenceBetweenAgents(scores),
     fromBase: divergenceFromBase(scores, base),
   };

@@ -7,6 +7,7 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
 import { type Before, loadNight, type Task, type TaskData } from '../../questions/task.ts';
 import { remove } from '../../store/blobs.ts';
+import { SeriesDamaged } from '../../store/errors.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
 import {
@@ -32,8 +33,8 @@ type Night = {
  * it goes on with the same agents and questions whatever has become of the series meanwhile.
  *
  * @param begun whether the experiment has got as far as to have a config
- * @throws InvalidConfig when it differs from the series' first night in what no night may change, or its plan is lost
- * @throws SeriesDamaged
+ * @throws InvalidConfig when it differs from the series' first night in what no night may change
+ * @throws SeriesDamaged also when the plan of a night that was begun is lost
  */
 export async function planNight(
   { task, config, series, files, signal }: Night,
@@ -44,8 +45,8 @@ export async function planNight(
   const planned = await findDocument(files.nightPlan, nightPlanSchema);
   if (planned !== null && (begun || planned.configSha256 === configSha256)) return planned;
   if (begun) {
-    const message = `the night was begun, but its plan ${files.nightPlan.where} is damaged or gone; remove ${files.folder.where} to begin it afresh`;
-    throw new InvalidConfig([{ path: 'carry_over', message }]);
+    const what = `is damaged or gone, and the night was begun with it (to begin the night afresh, abort it and remove ${files.folder.where})`;
+    throw new SeriesDamaged(files.nightPlan.where, what);
   }
   const ledger = await readLedger(store, series);
   requireFixedSettings(ledger, config, series);

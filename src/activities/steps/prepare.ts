@@ -1,4 +1,5 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
+import { madeUpRows } from '../../algorithm/made-up-rows.ts';
 import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
@@ -100,6 +101,8 @@ export async function prepare(
     endpoints.for({ endpoint: name, name: model }),
   );
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  if (config.iterations > 0)
+    await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -180,8 +183,20 @@ async function usableModel(
     const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
     throw new InvalidConfig([{ path: 'model.endpoint', message }]);
   }
-  await endpoint.check(signal);
-  return identifyBaseModel(name, model);
+  const answeredAs = await endpoint.check(signal);
+  return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
+}
+
+/** What training cannot use is found now, and not after the debates. */
+async function requireTrainable(
+  { prompts, rounds, trainer, model, fine_tune: { lora_target_modules } }: ExperimentConfig,
+  endpoint: Endpoint,
+  trainers: Dependencies['trainers'],
+  signal: AbortSignal,
+): Promise<void> {
+  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
+  if (await endpoint.checkTraining(check, signal)) return;
+  await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);
 }
 
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */

@@ -23,21 +23,23 @@ const TAIL = 20_000;
 /** The last line of the kind that ends GSM8K's solutions: `#### 72`. */
 export function lastHashLine(text: string): Statement | null {
   const start = Math.max(0, text.length - TAIL);
+  const end = text.trimEnd().length;
   let last: Statement | null = null;
   for (const line of text.slice(start).matchAll(/####[^\n]{0,300}/g)) {
-    const answer = hashAnswer(line[0]);
+    const isLast = start + line.index + line[0].length >= end;
+    const answer = hashAnswer(line[0], isLast);
     if (answer !== null) last = { answer, at: start + line.index };
   }
   return last;
 }
 
 /** A Markdown heading (`#### Step 1`, `#### 1. Setup`) is no answer; a number, a formula or yes/no is. */
-function hashAnswer(line: string): string | null {
+function hashAnswer(line: string, isLast: boolean): string | null {
   const rest = line
     .replace(/^#+\s*:?\s*/, '')
     .replace(/\*\*|__|`|^\*|\*$/g, '')
     .trim();
-  if (/^\d+[.):]\s+\S|^\d+\s+[A-Z][a-z]+\s+\S/.test(rest)) return null;
+  if (/^\d+[.):]\s+\S/.test(rest) || (!isLast && /^\d+\s+[A-Z][a-z]+\s+\S/.test(rest))) return null;
   if (!/^(?:[-+−$€£\\([{.\d]|(?:yes|no|true|false|[A-J])\W*$)/i.test(rest)) return null;
   const factorial = /\d!$/.test(rest) ? '!' : '';
   const answer = clean(withoutComputation(rest));
@@ -113,14 +115,34 @@ function* reversed(tail: string): Generator<Statement> {
   }
 }
 
-/** What only the last line states, in words that stand elsewhere too: `A: 18`, `Result: 18`, "the total is 18", `选 B`. */
+/** The answer behind `A:` in the last line, as the solutions that GSM8K's authors published have it. */
+export function lastLabel(text: string): string | null {
+  const line = lineAtEnd(text);
+  return line.startsWith('A:') ? valueAt(line.slice(2)) : null;
+}
+
+/** What only the last line states, in words that stand elsewhere too: `Result: 18`, "the total is 18", `选 B`. */
 export function lastLine(text: string): string | null {
-  const line = text.slice(-1000).trimEnd().split('\n').at(-1)?.trim() ?? '';
-  const lead =
-    /^(?:(?:so|thus|therefore|hence)?,?\s*(?=(?:option|choice)\s+\(?[A-J]\)?[.\s]*$)|[*_]{0,2}(?:A|Result|Final result|Total|Final)[*_]{0,2}\s?[:=]|.{0,200}?(?<![\p{L}])(?:result|solution|total)\s(?:is|equals|=|:)|(?:I|we)\s(?:choose|pick|select)\s|(?:故|应)?(?:选择|选|選)[:：]?)[*_]{0,2}\s*/iu.exec(
-      line,
-    );
+  const line = lineAtEnd(text);
+  const lead = LAST_LINE.exec(line);
   return lead === null ? null : valueAt(line.slice(lead[0].length));
+}
+
+const LAST_LINE = new RegExp(
+  '^(?:' +
+    [
+      '(?:so|thus|therefore|hence)?,?\\s*(?=(?:option|choice)\\s+\\(?[A-J]\\)?[.\\s]*$)',
+      '[*_]{0,2}(?:Result|Final result|Total|Final)[*_]{0,2}\\s?[:=]',
+      '.{0,200}?(?<!\\p{L})(?:result|solution|total)\\s(?:is|equals|=|:)',
+      '(?:I|we)\\s(?:choose|pick|select)\\s',
+      '(?:故|应)?(?:选择|选|選)[:：]?',
+    ].join('|') +
+    ')[*_]{0,2}\\s*',
+  'iu',
+);
+
+function lineAtEnd(text: string): string {
+  return text.slice(-1000).trimEnd().split('\n').at(-1)?.trim() ?? '';
 }
 
 /** A response that is nothing but a number or the letter of a choice. */

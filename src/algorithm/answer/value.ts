@@ -10,7 +10,10 @@ export const LONGEST_STATEMENT = 300;
  * @param following what follows "the answer is"
  */
 export function valueAt(following: string): string | null {
-  const text = following.slice(0, LONGEST_STATEMENT).replace(LEADING, '');
+  const text = following
+    .slice(0, LONGEST_STATEMENT)
+    .replace(/<<[^<>\n]{0,80}>>/g, '')
+    .replace(LEADING, '');
   const math = MATH.exec(text);
   if (
     math !== null &&
@@ -204,7 +207,7 @@ const EMPTY = new Set(
     'any some every each whatever something anything either unknown unclear undetermined known shown written correct incorrect right wrong ' +
     'obvious clear clearly simple easy simplest simplified complete final likely probably definitely certain certainly sure usually possible unique ' +
     'similar close different same important interesting available here there this that these those it he she you me my your our their his her its ' +
-    'nothing null simpler easier harder bigger smaller larger greater longer shorter neither nor very quite pretty too rather really bit tricky straightforward reasonable consistent accurate plausible approximate exact numeric numerical ' +
+    'mystery sorry nowhere yours nothing null simpler easier harder bigger smaller larger greater longer shorter neither nor very quite pretty too rather really bit tricky straightforward reasonable consistent accurate plausible approximate exact numeric numerical ' +
     'valid logical trivial ambiguous subjective debatable complicated follows difficult hard to find number numbers integer integers value values fraction fractions decimal decimals expression formula equation equations result results ' +
     'answer answers option options choice choices letter letters statement statements form format sum difference total amount quantity question problem ' +
     'what which whose how why where below above hidden left out up can cannot could may might would shall do did not never given found let ' +

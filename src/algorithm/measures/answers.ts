@@ -1,4 +1,5 @@
 /** How good and how equal are the answers to one question? */
+import { type Interval, wilsonInterval } from './ratio.ts';
 
 /**
  * The answers to one question, as numbers instead of texts (`Outcome` has both). They are listed by agent, then by round; a debate that
@@ -44,6 +45,11 @@ export function accuracy(scores: readonly number[]): Accuracy {
   const mean = ordered.reduce((sum, score) => sum + score, 0) / count;
   const variance = ordered.reduce((sum, score) => sum + (score - mean) ** 2, 0) / count;
   return { accuracy: mean, standardError: Math.sqrt(variance / count) };
+}
+
+/** The 95 % interval of an accuracy: Wilson's, which has a width also where no answer, or every answer, is right. */
+export function accuracyInterval({ accuracy: value, standardError }: Accuracy, questions: number): Interval {
+  return wilsonInterval({ value, standardError }, questions);
 }
 
 /** The number of different answers in a round, 0..N. Answers that could not be parsed do not count. */

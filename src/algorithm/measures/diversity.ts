@@ -4,8 +4,9 @@ import { type Ratio, ratioOverQuestions } from './ratio.ts';
 /** The diversity of the agents' first responses to one question. A measure is null when it could not be measured. */
 export type QuestionDiversity = {
   readonly questionId: string;
-  /** Nats a token. */
+  /** Nats a token, of the other agents' responses and of the agent's own. */
   readonly nllOfOthers: number | null;
+  readonly nllOfOwn: number | null;
   readonly betweenAgents: Divergence | null;
   readonly fromBase: Divergence | null;
   readonly dissimilarity: number | null;
@@ -15,6 +16,7 @@ export type QuestionDiversity = {
 /** Means over questions, with their standard errors and the numbers of questions (`of`). A mean is null when no question was measured. */
 export type Diversity = {
   readonly nllOfOthers: Ratio | null;
+  readonly nllOfOwn: Ratio | null;
   readonly betweenAgents: MeanDivergence;
   readonly fromBase: MeanDivergence;
   readonly dissimilarity: Ratio | null;
@@ -37,7 +39,8 @@ export function diversityOver(questions: readonly QuestionDiversity[]): Diversit
     perResponse: mean((question) => of(question)?.perResponse ?? null),
   });
   return {
-    nllOfOthers: mean(({ nllOfOthers }) => nllOfOthers),
+    nllOfOthers: mean((question) => question.nllOfOthers),
+    nllOfOwn: mean((question) => question.nllOfOwn),
     betweenAgents: meanDivergence(({ betweenAgents }) => betweenAgents),
     fromBase: meanDivergence(({ fromBase }) => fromBase),
     dissimilarity: mean(({ dissimilarity }) => dissimilarity),
@@ -67,12 +70,25 @@ export type CrossScores = readonly (readonly ResponseScore[])[];
  * more diverse. Empty responses are left out; null when no pair remains, e.g. with one agent.
  *
  * The likelihood is that at temperature 1, for any sampling of the responses. It also rises when responses become unlikely for every model,
- * so compare it together with accuracy.
+ * so compare it together with accuracy and with `nllOfOwn`: what is above that is the difference between agents, the rest is how uncertain
+ * each model is by itself.
  */
 export function nllOfOthers(scores: CrossScores): number | null {
+  return meanNll(scores, (scorer, speaker) => scorer !== speaker);
+}
+
+/**
+ * How unlikely each agent's own responses are for itself: the same mean over agents of the negative log-likelihood of their own responses. It
+ * estimates the entropy of the models, in nats a token.
+ */
+export function nllOfOwn(scores: CrossScores): number | null {
+  return meanNll(scores, (scorer, speaker) => scorer === speaker);
+}
+
+function meanNll(scores: CrossScores, counts: (scorer: number, speaker: number) => boolean): number | null {
   const pairs = scores.flatMap((byResponse, scorer) =>
     byResponse.flatMap(({ tokens, logprob }, speaker) =>
-      scorer === speaker || tokens === 0 ? [] : [-logprob / tokens],
+      tokens > 0 && counts(scorer, speaker) ? [-logprob / tokens] : [],
     ),
   );
   return pairs.length === 0 ? null : pairs.reduce((sum, each) => sum + each, 0) / pairs.length;

@@ -54,6 +54,9 @@ export function ratioOverQuestions(): RatioOverQuestions {
   };
 }
 
+/** The ends of an interval, in the unit of what it is about. */
+export type Interval = { readonly low: number; readonly high: number };
+
 /** The 97.5 % quantile of the normal distribution. */
 const z = 1.959963984540054;
 
@@ -69,7 +72,7 @@ const z = 1.959963984540054;
 export function wilsonInterval(
   { value, standardError }: Pick<Ratio, 'value' | 'standardError'>,
   questions: number,
-): { readonly low: number; readonly high: number } {
+): Interval {
   if (!(questions > 0)) return { low: 0, high: 1 };
   // Below this a standard error is only the rounding of equal scores.
   const size = standardError > 1e-9 ? (value * (1 - value)) / standardError ** 2 : questions;

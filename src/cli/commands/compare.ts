@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { Accuracy } from '../../algorithm/measures/answers.ts';
+import { type Accuracy, accuracyInterval } from '../../algorithm/measures/answers.ts';
 import type { PairedTest } from '../../algorithm/measures/tests.ts';
 import {
   compareExperiments,
@@ -109,34 +109,34 @@ function namedFew(ids: readonly string[]): string {
   return terminalSafe(ids.slice(0, mostNamed).join(', ') + (more > 0 ? ` and ${count(more)} more` : ''));
 }
 
-function figuresTable({ a, b, iterations }: Comparison, options: { colours: boolean }): string {
+function figuresTable({ a, b, iterations, questions }: Comparison, options: { colours: boolean }): string {
   const { bold, dim } = pc.createColors(options.colours);
   const table = new Table({
     head: ['accuracy, %', '', a, b, 'difference', `only ${a}`, `only ${b}`, 'p'].map((head) => bold(head)),
     colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: options.colours ? ['gray'] : [] },
   });
-  for (const each of iterations) table.push(...rowsOf(each));
+  for (const each of iterations) table.push(...rowsOf(each, questions.common));
   return (
     table.toString() +
-    `\n${dim(`± one standard error; difference: ${b} minus ${a}, in points; p: exact sign-flip test of the questions, which for votes is McNemar’s, two-sided`)}`
+    `\n${dim(`± one standard error, or a 95 % interval where that is 0; difference: ${b} minus ${a}, in points; p: exact sign-flip test of the questions, which for votes is McNemar’s, two-sided`)}`
   );
 }
 
-function rowsOf({ iteration, a, b, tests }: IterationComparison): string[][] {
+function rowsOf({ iteration, a, b, tests }: IterationComparison, questions: number): string[][] {
   const methods = ['single', 'majority', 'debate'] as const;
   return methods.map((method, index) => [
     index === 0 ? evaluationName(iteration) : '',
     method,
-    figure(a?.[method]),
-    figure(b?.[method]),
+    figure(a?.[method], questions),
+    figure(b?.[method], questions),
     a === null || b === null ? '–' : points(b[method].accuracy - a[method].accuracy),
     ...testCells(tests?.[method]),
   ]);
 }
 
-function figure(value: Accuracy | undefined): string {
-  return value === undefined ? '–' : withError(value);
+function figure(value: Accuracy | undefined, questions: number): string {
+  return value === undefined ? '–' : withError(value, accuracyInterval(value, questions));
 }
 
 function testCells(test: PairedTest | undefined): string[] {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { command, setExitCode } from '../command.ts';
 import { exitCodes } from '../../errors.ts';
 import { devDatabase, useLocalServer } from '../server/connect.ts';
-import { interruptSignal } from '../terminal.ts';
+import { interruptSignal, workerPatienceMs } from '../terminal.ts';
 
 /** `colloquy dev` */
 export const dev = command(
@@ -20,7 +20,7 @@ export const dev = command(
     // Imported only here: they load Temporal's native core and the bundler.
     const { startDevServer } = await import('../../workers/dev-server.ts');
     const { startWorkers } = await import('../../workers/start.ts');
-    const { signal, dispose } = interruptSignal();
+    const { signal, dispose } = interruptSignal(workerPatienceMs);
     const server = await startDevServer({ dbFilename: devDatabase(), port, uiPort });
     try {
       useLocalServer(server.address);

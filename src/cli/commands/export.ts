@@ -2,13 +2,15 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import { exportDatasets } from '../../export/datasets.ts';
+import { lastAcceptedNight } from '../../export/last-night.ts';
+import { exportMerged, type WhichModel } from '../../export/merged-model.ts';
 import { exportModels } from '../../export/models.ts';
 import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { type FinishedIteration, finishedIteration } from '../../export/finished-iteration.ts';
 import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createTasks } from '../../questions/open-task.ts';
-import { experimentName, iterationNumber } from '../arguments.ts';
+import { experimentName, iterationNumber, seriesName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, shortPath } from '../terminal.ts';
@@ -22,28 +24,73 @@ export const exportCommand = command(
     'colloquy export quickstart --iteration 1 --format openai',
     'colloquy export quickstart --format dpo --output ~/preferences',
     'colloquy export quickstart --models             # LoRA adapters, as peft and vLLM take them',
+    'colloquy export quickstart --merge              # one whole model with its tokenizer, for any server',
+    'colloquy export --series nightly --models       # the agents of the last accepted night',
   ],
 )
-  .argument('<name>', "the experiment's name", experimentName)
+  .argument('[name]', "the experiment's name", experimentName)
+  .option('--series <name>', 'the last accepted night of this series, instead of an experiment', seriesName)
   .option('--iteration <i>', 'which iteration (default: the last of a finished experiment)', iterationNumber)
   .option('--format <format>', `of the datasets: ${datasetFormats.join(', ')} (default: trl)`, datasetFormat)
   .option('--models', 'the models instead of the datasets')
+  .option(
+    '--merge',
+    "one agent's model merged into the base model; with a GGUF file where llama.cpp's converter is on PATH",
+  )
+  .option('--agent <n>', 'with --merge: whose model (default: 1)', agentNumber)
+  .option('--role <role>', 'with --merge: which of its models (default: the one of first answers)')
   .option('--output <folder>', 'the folder to make (default: one in runs/NAME/export)')
   .addOption(jsonOption)
-  .action(async (experiment, { iteration, format, models, output, json }) => {
-    if (models && format !== undefined)
-      throw new UsageError('--format is for datasets: it does not go with --models.', 'export');
+  .action(async (named, { series, iteration, format, models, merge, agent, role, output, json }) => {
+    const what = whatToExport({ format, models, merge });
+    if (merge === undefined && (agent !== undefined || role !== undefined))
+      throw new UsageError('--agent and --role name the model of --merge.', 'export');
     if (output === '') throw new UsageError('--output needs a folder.', 'export');
-    const what = models ? 'models' : (format ?? 'trl');
     const store = openStore();
+    const experiment = await whose(store, named, series);
     const done = await finishedIteration(store, experiment, iteration);
-    const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${what}`).where);
-    const written = await (what === 'models'
-      ? writeModels(store, done, folder)
-      : writeDatasets(what, done, folder));
+    const name =
+      what === 'merged' ? `merged-agent-${agent ?? 1}${role === undefined ? '' : `-${role}`}` : what;
+    const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${name}`).where);
+    const written = await write(what, store, done, folder, { agent: agent ?? 1, role });
     if (json) printJson({ experiment, iteration: done.iteration, format: what, folder, ...written.facts });
     else console.log([...written.lines, shortPath(folder)].join('\n'));
   });
+
+type What = DatasetFormat | 'models' | 'merged';
+
+/** @throws UsageError when two are asked for at once */
+function whatToExport(asked: {
+  readonly format?: DatasetFormat | undefined;
+  readonly models?: true | undefined;
+  readonly merge?: true | undefined;
+}): What {
+  const all: What[] = [
+    ...(asked.format === undefined ? [] : [asked.format]),
+    ...(asked.models ? (['models'] as const) : []),
+    ...(asked.merge ? (['merged'] as const) : []),
+  ];
+  const [first = 'trl', second] = all;
+  if (second === undefined) return first;
+  if (asked.format !== undefined)
+    throw new UsageError(
+      `--format is for datasets: it does not go with ${asked.models ? '--models' : '--merge'}.`,
+      'export',
+    );
+  throw new UsageError('--models writes all adapters, --merge one whole model: take one of them.', 'export');
+}
+
+/** @throws UsageError, NoNightAccepted */
+async function whose(store: Store, name: string | undefined, series: string | undefined): Promise<string> {
+  if (name !== undefined && series === undefined) return name;
+  if (name === undefined && series !== undefined) return lastAcceptedNight(store, series);
+  throw new UsageError('Name an experiment, or a series with --series.', 'export');
+}
+
+function agentNumber(given: string): number {
+  if (/^[1-9]\d?$/.test(given)) return Number(given);
+  throw new InvalidArgumentError('Agents are numbered from 1.');
+}
 
 /** The parser of `--format`. */
 function datasetFormat(given: string): DatasetFormat {
@@ -56,6 +103,20 @@ function datasetFormat(given: string): DatasetFormat {
 
 /** What was written: for `--json`, and as lines. */
 type Written = { readonly facts: object; readonly lines: readonly string[] };
+
+async function write(
+  what: What,
+  store: Store,
+  done: FinishedIteration,
+  folder: string,
+  which: WhichModel,
+): Promise<Written> {
+  if (what === 'models') return writeModels(store, done, folder);
+  if (what !== 'merged') return writeDatasets(what, done, folder);
+  const { model, gguf, whyNoGguf } = await exportMerged(store, done, which, folder);
+  const lines = [`${model}: a whole model`, gguf ?? `no GGUF file: ${whyNoGguf}`];
+  return { facts: { model, gguf, whyNoGguf }, lines };
+}
 
 async function writeDatasets(
   format: DatasetFormat,

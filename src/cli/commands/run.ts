@@ -5,7 +5,7 @@ import type { ExitCode } from '../../errors.ts';
 import { exitCodes } from '../../errors.ts';
 import { followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
 import { startExperiment } from '../experiment/start.ts';
-import { uiUrlOf, withTemporal } from '../server/connect.ts';
+import { onceReachable, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy run CONFIG [key=value ...]` */
@@ -28,7 +28,7 @@ export const run = command(
     const { name } = experiment;
     const comeBack = commandLine('npx colloquy run', [path, ...overrides]);
     const code = await withTemporal(async (temporal): Promise<ExitCode> => {
-      const start = await startExperiment(temporal, experiment);
+      const start = await onceReachable(temporal, () => startExperiment(temporal, experiment));
       const display = createDisplay(json ? process.stderr : process.stdout);
       if (start.kind === 'finished') {
         sayFinishedBefore(display, name, `${comeBack} name=${name}-2`);

@@ -1,9 +1,12 @@
 import { ScheduleAlreadyRunning } from '@temporalio/client';
+import { openStore } from '../../store/store.ts';
 import { seriesName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { findSchedule } from '../schedule/client.ts';
 import { overlapPolicies, scheduleOptions } from '../schedule/options.ts';
+import { scheduleFacts } from '../schedule/facts.ts';
+import { checkSeries } from '../schedule/series-check.ts';
 import { scheduleTable } from '../schedule/text.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
@@ -44,15 +47,23 @@ export const scheduleCreate = command(
   .action((name, path, overrides, { json, at, cron, note, ...others }) => {
     const options = scheduleOptions({ name, config: [path, ...overrides], at, cron, note, ...others });
     return withTemporal(async (temporal) => {
+      const series = await checkSeries(inputOf(options), openStore());
       await create(temporal, options);
-      const table = scheduleTable((await findSchedule(temporal, name)).description);
-      if (json) return printJson({ name, ...table });
+      const { description } = await findSchedule(temporal, name);
+      if (json) return printJson({ name, ...scheduleFacts(description) });
+      const table = scheduleTable(description);
       console.log(`Made the schedule ${name}: ${table['when'] ?? ''}. Next: ${table['next'] ?? ''}`);
+      for (const sentence of series) console.log(sentence);
       console.log(
         `Its state: colloquy schedule show ${name}. A night now: colloquy schedule trigger ${name}`,
       );
     });
   });
+
+/** The input of the schedule's nights. */
+function inputOf({ action }: ReturnType<typeof scheduleOptions>): unknown {
+  return 'args' in action ? action.args?.[0] : undefined;
+}
 
 async function create({ client }: Temporal, options: ReturnType<typeof scheduleOptions>): Promise<void> {
   try {

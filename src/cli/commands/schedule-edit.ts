@@ -9,7 +9,7 @@ import {
   runningNights,
   type Schedule,
 } from '../schedule/client.ts';
-import { seriesOf, timeIn, zoneOf } from '../schedule/text.ts';
+import { noteOf, seriesOf, timeIn, zoneOf } from '../schedule/text.ts';
 import { withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 
@@ -31,11 +31,11 @@ export const scheduleUnpause = editCommand(
   'start nights again; nights that were missed meanwhile are not made up for',
   ['colloquy schedule unpause nightly'],
 )
-  // Without a note of its own the schedule would keep the one that says why it was paused.
-  .option('--note <text>', 'why; shown with the schedule', 'unpaused by hand')
+  .option('--note <text>', 'why; shown with the schedule (default: the note with which it was made)')
   .action((name, { note, json }) =>
     edit(name, json, async ({ handle, description }) => {
-      await handle.unpause(note);
+      // Without a note the schedule would keep the one that says why it was paused.
+      await handle.unpause(note ?? noteOf(description) ?? 'unpaused by hand');
       const [next] = description.info.nextActionTimes;
       const when = next === undefined ? '' : ` The next night: ${timeIn(zoneOf(description), next)}`;
       return `active again.${when}`;

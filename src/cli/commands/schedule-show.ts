@@ -1,14 +1,11 @@
 /** The commands that list the schedules and show one. */
-import type { ScheduleDescription } from '@temporalio/client';
-import { SeriesDamaged } from '../../store/errors.ts';
-import { type NightEntry, readLedger } from '../../store/series.ts';
-import { openStore } from '../../store/store.ts';
 import { seriesName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
-import { findSchedule, recentNights } from '../schedule/client.ts';
-import { scheduleTable, seriesOf, skippedText, stateText, timeIn, zoneOf } from '../schedule/text.ts';
+import { findSchedule } from '../schedule/client.ts';
+import { scheduleFacts } from '../schedule/facts.ts';
+import { lastNights } from '../schedule/last-nights.ts';
+import { scheduleTable, skippedText, stateText, timeIn, zoneOf } from '../schedule/text.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
-import { findWorkflow } from '../server/workflow.ts';
 import { colours, printJson, printTable } from '../terminal.ts';
 
 /** `colloquy schedule list` */
@@ -65,9 +62,9 @@ export const scheduleShow = command(
   .action((name, { json }) =>
     withTemporal(async (temporal) => {
       const { description } = await findSchedule(temporal, name);
-      const table = scheduleTable(description);
       const nights = await lastNights(temporal, description);
-      if (json) return printJson({ name, ...table, nights });
+      if (json) return printJson({ name, ...scheduleFacts(description), nights });
+      const table = scheduleTable(description);
       console.log(colours().bold(name));
       const width = Math.max(...Object.keys(table).map((what) => what.length));
       for (const [what, text] of Object.entries(table)) console.log(`  ${what.padEnd(width)}  ${text}`);
@@ -76,31 +73,3 @@ export const scheduleShow = command(
         console.log(`  ${experiment}  ${status}${said === undefined ? '' : `\n    ${said}`}`);
     }),
   );
-
-type LastNight = { readonly experiment: string; readonly status: string; readonly said?: string };
-
-/** The nights that the server remembers, newest first, each with its line in the series' ledger if that is in this machine's store. */
-async function lastNights(temporal: Temporal, description: ScheduleDescription): Promise<LastNight[]> {
-  const series = seriesOf(description);
-  const ledger = series === undefined ? [] : await ledgerHere(series);
-  return Promise.all(
-    recentNights(description)
-      .toReversed()
-      .map(async (experiment) => {
-        const found = await findWorkflow(temporal, experiment, 'experiment');
-        const status = found?.status.name.toLowerCase() ?? 'no longer known to the server';
-        const said = ledger.find((night) => night.experiment === experiment)?.said;
-        return { experiment, status, ...(said === undefined ? {} : { said }) };
-      }),
-  );
-}
-
-async function ledgerHere(series: string): Promise<NightEntry[]> {
-  try {
-    return await readLedger(openStore(), series);
-  } catch (error) {
-    if (!(error instanceof SeriesDamaged)) throw error;
-    console.error(error.message);
-    return [];
-  }
-}

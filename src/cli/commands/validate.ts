@@ -1,46 +1,94 @@
 import { stringify } from 'yaml';
-import type { ExperimentConfig } from '../../config/experiment.ts';
-import { InvalidConfig } from '../../config/faults.ts';
-import { expectedFineTunes, trainingFaults } from '../../config/training-plan.ts';
+import { type Estimate, estimate } from '../../config/estimate.ts';
+import { openStore } from '../../store/store.ts';
+import { count, duration, listed } from '../../text/figures.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import { experimentFromConfig, studyFromConfig } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
+import { checkExperiment, type Checked } from '../experiment/check.ts';
 import { printJson } from '../terminal.ts';
 
 /** `colloquy validate CONFIG [key=value ...]` */
-export const validate = command('validate', 'check a config and print it with every setting filled in', [
-  'colloquy validate configs/quickstart.yaml',
-  'colloquy validate configs/quickstart.yaml iterations=5 task.train_size=200',
-  'colloquy validate --study laptop seeds=[0,1,2]     # a study, and each of its experiments',
-])
+export const validate = command(
+  'validate',
+  'check a config, its questions, its endpoint and its model, and print every setting and what it will take',
+  [
+    'colloquy validate quickstart',
+    'colloquy validate my.yaml iterations=5 task.train_size=100',
+    'colloquy validate --study laptop seeds=[0,1,2]     # a study, and each of its experiments',
+    'An endpoint or a trainer that this machine’s configuration does not have is an error: a worker may know others.',
+  ],
+)
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--study', 'it is the config of a study')
   .addOption(jsonOption)
-  .action((path, overrides, { study, json }) => {
+  .action(async (path, overrides, { study, json }) => {
     if (study) return validateStudy(path, overrides, json);
     const { name, config } = experimentFromConfig(path, overrides);
-    requireTrainable(config);
-    const fineTunes = expectedFineTunes(config, config.task.train_size ?? null);
-    if (json) return printJson({ name, config, fineTunes });
+    const checked = await checkExperiment(config, openStore());
+    if (json) return printJson({ name, config, ...checked });
     console.log(`# experiment: ${name}\n${stringify(config).trimEnd()}`);
-    for (const { role, rows, steps } of fineTunes)
-      console.log(
-        `# expected in an iteration: a ${role} model learns from about ${rows} rows in ${steps} optimiser steps`,
-      );
+    // Comments, so that all of it is still a config.
+    for (const line of checkedText(checked)) console.log(`# ${terminalSafe(line)}`);
   });
 
-/** @throws InvalidConfig when its models could not learn as it says */
-function requireTrainable(config: ExperimentConfig): void {
-  const faults = trainingFaults(config, config.task.train_size ?? null);
-  if (faults.length > 0) throw new InvalidConfig(faults);
+function checkedText({ questions, endpoint, estimate: expected, warnings }: Checked): string[] {
+  const transfer = Object.entries(questions.ofTransfer).map(([task, size]) => `${count(size)} of ${task}`);
+  const { answers, tokens, seconds, bytes, steps } = expected;
+  return [
+    `questions: ${count(questions.train)} to train on, ${count(questions.heldOut)} held out${transfer.length > 0 ? `, ${listed(transfer)}` : ''}`,
+    ...questions.leftOut.map(
+      (each) => `left out: ${count(each.count)} ${each.what}, e.g. ${each.examples[0] ?? ''}`,
+    ),
+    `endpoint: ${endpoint.name} (${endpoint.kind}): ${endpoint.model}`,
+    `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
+    `about ${megabytes(bytes)} of disc, without the models`,
+    seconds === null
+      ? 'time: it is only known for an experiment whose model is that of the one that finished last in this store'
+      : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
+    ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
+  ];
 }
 
-function validateStudy(path: string, overrides: readonly string[], json: true | undefined): void {
+/** All experiments of a column, as if none shared its answers with another. */
+function together(all: readonly Estimate[]): Estimate {
+  return all.reduce((sum, each) => ({
+    answers: sum.answers + each.answers,
+    tokens: { read: sum.tokens.read + each.tokens.read, written: sum.tokens.written + each.tokens.written },
+    steps: sum.steps + each.steps,
+    bytes: sum.bytes + each.bytes,
+  }));
+}
+
+function megabytes(bytes: number): string {
+  const megabytes = bytes / 1e6;
+  return megabytes < 10 ? `${megabytes.toFixed(1)} MB` : `${count(megabytes)} MB`;
+}
+
+async function validateStudy(
+  path: string,
+  overrides: readonly string[],
+  json: true | undefined,
+): Promise<void> {
   const { name, study } = studyFromConfig(path, overrides);
+  const store = openStore();
+  const checks = new Map<string, Checked>();
+  // Methods and seeds of a column have the same questions, endpoint and model: the one that trains most is checked.
+  for (const column of new Set(study.cells.map(({ experiment }) => experiment))) {
+    const cells = study.cells.filter(({ experiment }) => experiment === column);
+    const [most] = cells.toSorted((a, b) => b.config.iterations - a.config.iterations);
+    if (most === undefined) continue;
+    const checked = await checkExperiment(most.config, store);
+    const others = cells.map(({ config }) => estimate(config, checked.questions));
+    checks.set(column, { ...checked, estimate: { ...together(others), seconds: null } });
+  }
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));
-  for (const { config } of experiments) requireTrainable(config);
-  if (json) return printJson({ name, parallel: study.parallel, experiments });
+  if (json)
+    return printJson({ name, parallel: study.parallel, experiments, checked: Object.fromEntries(checks) });
   console.log(`# study: ${name}, ${experiments.length} experiments, ${study.parallel} at once`);
+  for (const [column, checked] of checks)
+    for (const line of checkedText(checked)) console.log(`# ${column}: ${terminalSafe(line)}`);
   for (const each of experiments)
     console.log(`---\n# experiment: ${each.name}\n${stringify(each.config).trimEnd()}`);
 }

@@ -3,7 +3,7 @@ import { type DeploymentVersion, deploymentVersion } from '../../workers/start.t
 import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
 import { command } from '../command.ts';
 import { connect } from '../server/connect.ts';
-import { interruptSignal } from '../terminal.ts';
+import { interruptSignal, workerPatienceMs } from '../terminal.ts';
 
 const allQueues = Object.values(taskQueues);
 
@@ -26,7 +26,7 @@ export const worker = command(
     // Connecting first, because its error explains what to do.
     const temporal = await connect();
     await temporal.close();
-    const { signal, dispose } = interruptSignal();
+    const { signal, dispose } = interruptSignal(workerPatienceMs);
     signal.addEventListener('abort', () => console.error('Stopping: what is in flight is being saved ...'));
     await startWorkers({
       queues,

@@ -11,7 +11,7 @@ import { type Note, waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
-import { type Failed, failureOf, hasEnded, hasWorker, noWorkerHint } from '../server/workflow.ts';
+import { type Failed, failureOf, hasEnded, unservedQueues } from '../server/workflow.ts';
 import { printJson, shortPath, wantsColours } from '../terminal.ts';
 import { readSnapshot } from './snapshot.ts';
 
@@ -41,16 +41,22 @@ export async function followExperiment(
   { display, signal, hintWorker }: FollowOptions,
 ): Promise<Ending> {
   const read = tolerateOutages(temporal);
-  let readsWithoutWorker = 0;
+  let readsInVain = 0;
+  const hinted = new Set<string>();
   while (!signal.aborted) {
     const snapshot = await read(() => readSnapshot(temporal, name));
     if (snapshot !== undefined) {
-      const { status, progress } = snapshot;
+      const { status, progress, queues } = snapshot;
       display.show(snapshot);
       if (hasEnded(status)) return endingOf(temporal, name);
       if (progress?.state === 'parked') return { kind: 'parked', progress };
-      readsWithoutWorker = progress === null ? readsWithoutWorker + 1 : 0;
-      if (hintWorker && readsWithoutWorker === 3 && !(await hasWorker(temporal))) display.say(noWorkerHint);
+      readsInVain = progress === null || queues.steps.length > 0 ? readsInVain + 1 : 0;
+      const looks = hintWorker && readsInVain % 20 === 3;
+      const hints = looks ? await read(() => unservedQueues(temporal, name, queues)) : [];
+      for (const hint of hints ?? []) {
+        if (!hinted.has(hint)) display.say(hint);
+        hinted.add(hint);
+      }
     }
     await sleep(1_000, undefined, { signal }).catch(() => undefined);
   }

@@ -5,7 +5,6 @@ import { terminalSafe } from '../../text/terminal-safe.ts';
 import { type Progress, type ProgressAnswer, progressQuery } from '../../workflows/progress.ts';
 import { timeoutText } from '../../workflows/failures.ts';
 import type { Temporal } from '../server/connect.ts';
-import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
 import { describe, type Queues } from '../server/workflow.ts';
 
 /** The state of an experiment at one moment. */
@@ -50,8 +49,10 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
     startedAt: description.startTime,
     queues: {
       workflow: description.taskQueue,
-      steps: (description.raw.pendingActivities ?? []).flatMap(({ state, activityType }) =>
-        state === scheduled ? (queueOf.get(activityType?.name ?? '') ?? taskQueues.control) : [],
+      steps: (description.raw.pendingActivities ?? []).flatMap(({ state, activityOptions }) =>
+        Number(state) === scheduled && activityOptions?.taskQueue?.name
+          ? [activityOptions.taskQueue.name]
+          : [],
       ),
     },
     pending: (description.raw.pendingActivities ?? []).map((activity) => ({
@@ -68,14 +69,6 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
 
 /** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED */
 const scheduled = 1;
-
-/** By activity; the server of today does not tell it. All others are on the control queue. */
-const queueOf: ReadonlyMap<string, TaskQueue> = new Map([
-  ['debate', taskQueues.debate],
-  ['measureDiversity', taskQueues.debate],
-  ['fineTune', taskQueues.gpu],
-  ['remakeModel', taskQueues.gpu],
-]);
 
 type PauseRecord = {
   readonly manual?: { readonly identity?: string | null; readonly reason?: string | null } | null;

@@ -1,3 +1,4 @@
+import { splitPlace } from '../../text/request-place.ts';
 import { duration } from '../../text/figures.ts';
 import { resultTable } from '../result-table.ts';
 import { warningsText } from '../warnings-text.ts';
@@ -113,12 +114,14 @@ function pausedText(experiment: string, paused: readonly PendingActivity[]): str
 function inFlightText(pending: readonly PendingActivity[], now: number): string[] {
   if (pending.length === 0) return [];
   const failing = pending.filter(({ attempt }) => attempt > 1);
-  const reasons = [...new Set(failing.map(({ lastFailure }) => lastFailure))];
+  // Each names its own request behind the reason, which they may share.
+  const causeOf = ({ lastFailure }: PendingActivity): string => splitPlace(lastFailure ?? '').cause;
+  const reasons = [...new Set(failing.map(causeOf))];
   const healthy = pending.filter(({ attempt }) => attempt === 1);
   const lines = [
     ...reasons.map((reason) =>
       failingText(
-        failing.filter(({ lastFailure }) => lastFailure === reason),
+        failing.filter((each) => causeOf(each) === reason),
         now,
       ),
     ),

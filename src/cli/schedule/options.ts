@@ -55,7 +55,7 @@ export function scheduleOptions(given: ScheduleArguments): ScheduleOptions {
       catchupWindow: milliseconds(given.catchupWindow),
       pauseOnFailure,
     },
-    ...(note === undefined ? {} : { state: { note } }),
+    ...(note === undefined ? {} : { state: { note }, memo: { note } }),
   };
 }
 

@@ -6,12 +6,13 @@ import { overlapPolicies } from './options.ts';
 
 /** A schedule in words: one line of plain text for each row of `colloquy schedule show`. */
 export function scheduleTable(description: ScheduleDescription): Record<string, string> {
-  const { spec, policies, info } = description;
+  const { policies, info } = description;
   const zone = zoneOf(description);
   const next = info.nextActionTimes.slice(0, 3).map((time) => timeIn(zone, time));
   return {
     state: stateText(description),
-    when: `${spec.calendars?.map(calendarText).join('; ') || 'at intervals'}, ${zone}`,
+    ...(noteOf(description) === undefined ? {} : { note: terminalSafe(noteOf(description) ?? '') }),
+    when: `${whenText(description)}, ${zone}`,
     next: description.state.paused ? 'none while it is paused' : next.join(', ') || 'none',
     'when one still runs': overlapText[policies.overlap ?? overlapPolicies.skip] ?? String(policies.overlap),
     'missed nights': `made up for when at most ${duration(policies.catchupWindow / 1000)} late`,
@@ -23,6 +24,17 @@ export function scheduleTable(description: ScheduleDescription): Record<string, 
     'waiting to start': String(nightsWaiting(description)),
     running: runningNights(description).join(', ') || 'none',
   };
+}
+
+/** The times of a schedule in words: `every day at 02:00`. */
+export function whenText({ spec }: Pick<ScheduleDescription, 'spec'>): string {
+  return spec.calendars?.map(calendarText).join('; ') || 'at intervals';
+}
+
+/** The note with which the schedule was made. The server's own note is replaced at each pause; this one stays. */
+export function noteOf({ memo }: Pick<ScheduleDescription, 'memo'>): string | undefined {
+  const note = memo?.['note'];
+  return typeof note === 'string' ? note : undefined;
 }
 
 /** `active`, or `paused` and why. */

@@ -1,6 +1,8 @@
 /** The connection to Temporal: where the server is, how to reach it, and what to do while it does not answer. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { openStore } from '../../store/store.ts';
 import { devServerOf } from '../../workers/dev-server-database.ts';
@@ -52,6 +54,8 @@ export async function withTemporal<Result>(work: (temporal: Temporal) => Promise
   } catch (error) {
     if (grpcErrorIn(error)?.code === unavailable)
       throw new TemporalNotReachable(temporal.address, 'it has gone away');
+    if (error instanceof NamespaceNotFoundError)
+      throw new TemporalNotReachable(temporal.address, `it has no namespace ${error.namespace}`);
     throw error;
   } finally {
     await temporal.close();
@@ -67,9 +71,10 @@ const unavailable = 14;
  *
  * @throws TemporalNotReachable after that minute; any other error of a read at once
  */
-export function tolerateOutages({
-  address,
-}: Temporal): <Value>(read: () => Promise<Value>) => Promise<Value | undefined> {
+export function tolerateOutages(
+  { address }: Pick<Temporal, 'address'>,
+  patienceMs = 60_000,
+): <Value>(read: () => Promise<Value>) => Promise<Value | undefined> {
   let silentSince: number | undefined;
   return async (read) => {
     try {
@@ -77,13 +82,38 @@ export function tolerateOutages({
       silentSince = undefined;
       return value;
     } catch (error) {
-      if (grpcErrorIn(error) === undefined) throw error;
+      // A server that is starting does not know its namespaces yet.
+      const withoutNamespace = error instanceof NamespaceNotFoundError;
+      if (grpcErrorIn(error) === undefined && !withoutNamespace) throw error;
       silentSince ??= Date.now();
-      if (Date.now() - silentSince > 60_000)
-        throw new TemporalNotReachable(address, 'no answer for a minute');
+      if (Date.now() - silentSince > patienceMs)
+        throw new TemporalNotReachable(
+          address,
+          withoutNamespace
+            ? `it has no namespace ${error.namespace}`
+            : `no answer for ${patienceMs / 1000} s`,
+        );
       return undefined;
     }
   };
+}
+
+/**
+ * Does `work` once the server answers, within 20 s: a dev server that starts, or starts again, does not know its namespaces at first.
+ *
+ * @param work may be done again after an error of the server
+ * @throws TemporalNotReachable; any other error of the work at once
+ */
+export async function onceReachable<Value extends object>(
+  temporal: Pick<Temporal, 'address'>,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  const attempt = tolerateOutages(temporal, 20_000);
+  for (;;) {
+    const value = await attempt(work);
+    if (value !== undefined) return value;
+    await sleep(500);
+  }
 }
 
 /** The error of the server or the network in what Temporal's client threw, which may wrap it; undefined for any other error. */

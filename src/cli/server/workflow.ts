@@ -132,6 +132,7 @@ async function isServed(
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: queue },
+    // oxlint-disable-next-line no-unsafe-enum-assignment -- the enum is in @temporalio/proto, which is not ours to import
     taskQueueType: kinds[kind],
   });
   const lately = Date.now() / 1000 - 70;

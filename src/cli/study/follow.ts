@@ -6,6 +6,7 @@ import { terminalSafe } from '../../text/terminal-safe.ts';
 import { openStore } from '../../store/store.ts';
 import type { StudyResult } from '../../store/records/result.ts';
 import type { Waiting } from '../../workflows/progress.ts';
+import { byCause } from '../../workflows/waiting-notes.ts';
 import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
 import type { study } from '../../workflows/study.ts';
 import type { Display } from '../display.ts';
@@ -169,8 +170,11 @@ export function printStudyEnding(
     case 'parked':
       if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
       console.error(`${name} waits for you, and cannot go on without:`);
-      for (const { experiment, step, reason } of ending.waiting)
-        console.error(`  ${experiment}: ${step}: ${terminalSafe(reason)}`);
+      for (const [first, ...others] of byCause(ending.waiting)) {
+        if (first === undefined) continue;
+        const more = others.length === 0 ? '' : ` (and ${others.length} more for the same cause)`;
+        console.error(`  ${first.experiment}: ${first.step}${more}: ${terminalSafe(first.reason)}`);
+      }
       console.error('When that is put right:');
       for (const experiment of new Set(ending.waiting.map((each) => each.experiment)))
         console.error(`  colloquy retry ${experiment}   (or give it up:  colloquy abort ${experiment})`);

@@ -9,6 +9,7 @@ import {
   type ChatRequest,
   modelListSchema,
   scoreAnswerSchema,
+  type TrainingCheck,
 } from '../../config/contract.ts';
 import { pause } from '../abort.ts';
 import {
@@ -17,6 +18,7 @@ import {
   EngineRefused,
   OtherWeights,
   PromptLogprobsUnsupported,
+  TrainingImpossible,
 } from '../errors.ts';
 import { createHttpClient, type HttpAnswer, readApiKey, shownUrl, withoutKey } from './http.ts';
 import { chatPath, embeddingsSchema, isBusy, isModel, refusal, retryDelay, serverWords } from './protocol.ts';
@@ -29,6 +31,13 @@ export interface ChatClient {
   /** Has the server load the LoRA adapter in the folder `path` (a path on the server's machine) as model `name`. */
   loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void>;
   unloadAdapter(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks the server whether such rows and target modules can be trained.
+   *
+   * @returns false when the server cannot say
+   * @throws TrainingImpossible
+   */
+  checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
   /**
    * The tokens of a prompt and how likely each is after those before it (needs vLLM or engine/serve.py).
    *
@@ -72,6 +81,8 @@ export interface ChatCompletion {
   /** 0 when the server does not count. */
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** The name under which a hosted alias answered. */
+  readonly answeredAs?: string;
 }
 
 export interface ServedModel {
@@ -97,6 +108,11 @@ export interface ChatClientOptions {
   readonly url: string;
   /** Name of the environment variable that holds the key; read for each request. */
   readonly apiKeyEnv?: string | undefined;
+  /**
+   * Whether a model may answer under another name than it was asked by, as hosted aliases do (`large-latest` as `large-2411`): then the
+   * first name stays the only one. Without it, another name is an error.
+   */
+  readonly aliases?: boolean;
   /** How long one answer may take. Milliseconds; 10 minutes by default. */
   readonly timeoutMs?: number;
   /**
@@ -120,6 +136,14 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   const patienceMs = options.patienceMs ?? 600_000;
   const http = createHttpClient(options.timeoutMs ?? 600_000);
   const expected = new Map<string, Weights>();
+  const aliases = new Map<string, string>();
+
+  function isAlias(asked: string, answered: string | null | undefined): boolean {
+    if (!options.aliases || !answered) return false;
+    const known = aliases.get(asked) ?? answered;
+    aliases.set(asked, known);
+    return known === answered;
+  }
 
   async function ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<HttpAnswer> {
     const url = `${base}${path}`;
@@ -175,7 +199,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     async complete(request, signal, onBusy) {
       const body = await askModel(request, signal, onBusy);
       const { model, choices, usage } = parse(chatAnswerSchema, chatPath, body);
-      if (!isModel(model, request.model))
+      if (!isModel(model, request.model) && !isAlias(request.model, model))
         throw invalidAnswer(chatPath, `the model ${model} answered, and ${request.model} was asked`, body);
       // Answers are kept for ever: the key must not be in them.
       const text = withoutKey(choices[0].message.content ?? '', readApiKey(options.apiKeyEnv));
@@ -185,6 +209,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
         finishReason: choices[0].finish_reason ?? 'unknown',
         promptTokens: usage?.prompt_tokens ?? 0,
         completionTokens: usage?.completion_tokens ?? 0,
+        ...(isModel(model, request.model) ? {} : { answeredAs: String(model) }),
       };
     },
     async listModels(signal) {
@@ -196,6 +221,16 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     async unloadAdapter(name, signal) {
       await ask('/unload_lora_adapter', { lora_name: name }, signal);
+    },
+    async checkTraining(check, signal) {
+      try {
+        await ask('/check_training', check, signal);
+        return true;
+      } catch (error) {
+        if (!(error instanceof EngineRefused)) throw error;
+        if (error.status === 400) throw new TrainingImpossible(error.words);
+        return false;
+      }
     },
     async promptTokens(prompt, signal, onBusy) {
       // 0: only the prompt's own tokens, and no likelier ones beside them.

@@ -1,6 +1,6 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { ChatRequest } from '../../config/contract.ts';
+import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { Model } from '../../store/models.ts';
 import type { ChatCompletion, OnBusy } from './chat-client.ts';
 import type { RequestSlots } from './request-slots.ts';
@@ -50,9 +50,17 @@ export interface Endpoint {
   /**
    * The server answers and has the base model.
    *
+   * @returns the name under which a hosted model answers, where that is another one (an alias): what is accepted here is accepted later
    * @throws ModelNotServed, or the chat client's errors
    */
-  check(signal?: AbortSignal): Promise<void>;
+  check(signal?: AbortSignal): Promise<string | null>;
+  /**
+   * Rows like these and these target modules can be trained, and the server can load what comes of it.
+   *
+   * @returns false when the server cannot say
+   * @throws TrainingImpossible, or the chat client's errors
+   */
+  checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
   /** Whether it can answer with fine-tuned models, and not only with the base model. */
   readonly servesTuned: boolean;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */

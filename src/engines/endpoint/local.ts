@@ -82,7 +82,9 @@ export function createLocalEndpoint(
         const served = (await client.listModels(signal)).map(({ id }) => id);
         if (!served.includes(baseModel)) throw new ModelNotServed(engine.url, baseModel, served);
       });
+      return null;
     },
+    checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesTuned: true,
     slots,
     yieldDevice: () => slots.close(),

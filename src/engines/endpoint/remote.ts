@@ -20,19 +20,22 @@ export type RemoteServer = {
 /** Its server has a device of its own, so fine-tunes here do not concern it. */
 export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters }: RemoteServer): Endpoint {
   const url = apiUrl(config.url);
-  const client = createChatClient({ url, apiKeyEnv: config.api_key_env });
+  const server = { url, apiKeyEnv: config.api_key_env, aliases: config.kind === 'openai' };
+  const client = createChatClient(server);
   return {
     ...createModelServer(client, baseModel, adapters?.(client) ?? null),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
-      const hasty = createChatClient({ url, apiKeyEnv: config.api_key_env, ...checkPatience });
+      const hasty = createChatClient({ ...server, ...checkPatience });
       try {
         const served = await servedModels(hasty, baseModel, signal);
         if (!served.includes(baseModel)) throw new ModelNotServed(url, baseModel, served);
+        return server.aliases ? await aliasOf(hasty, baseModel, signal) : null;
       } finally {
         hasty.close();
       }
     },
+    checkTraining: (check, signal) => client.checkTraining(check, signal),
     servesTuned: adapters !== null,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
@@ -55,11 +58,17 @@ async function servedModels(client: ChatClient, baseModel: string, signal: Abort
     return (await client.listModels(signal)).map(({ id }) => id);
   } catch (error) {
     if (!(error instanceof EngineRefused && (error.status === 404 || error.status === 405))) throw error;
-    const messages = [{ role: 'user', content: '1+1' }] as const;
-    const probe = { model: baseModel, messages, seed: 0, temperature: 1, top_p: 1, max_tokens: 1 };
-    await client.complete(probe, signal);
+    await aliasOf(client, baseModel, signal);
     return [baseModel];
   }
+}
+
+/** One token shows under which name a model answers; null when it is its own. */
+async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<string | null> {
+  const messages = [{ role: 'user', content: '1+1' }] as const;
+  const probe = { model: baseModel, messages, seed: 0, temperature: 1, top_p: 1, max_tokens: 1 };
+  const { answeredAs } = await client.complete(probe, signal);
+  return answeredAs ?? null;
 }
 
 export type OpenAiConfig = Extract<EndpointConfig, { kind: 'openai' }>;

@@ -26,7 +26,8 @@ const remedies: Readonly<Record<FailureKind, string>> = {
   disk_full: 'Make room on the disk that holds the runs.',
   bad_data: 'The dataset cannot be used as it is.',
   bad_settings: 'Correct the settings under fine_tune.',
-  missing_model: 'Is model.model_name_or_path right, and can it be reached from here?',
+  missing_model:
+    'Can its base model be reached from where the trainer runs? The model of an experiment cannot be changed.',
   in_use: 'Two workers have the same fine-tune: the one that only stalled gives way within a minute.',
   internal: "The trainer's log says more.",
 };

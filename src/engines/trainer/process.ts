@@ -4,6 +4,7 @@ import { findModel, modelOutput, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { abortable } from '../abort.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
+import { runTrainingCheck } from '../process/training-check.ts';
 import { createTrainerProcess, type TrainerProcessOptions } from '../process/trainer-process.ts';
 import { EngineClosed } from '../errors.ts';
 import { FineTuneNotSubmitted, FineTuneStopped } from './errors.ts';
@@ -54,6 +55,9 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
   }
 
   return {
+    check: (base, check, signal) =>
+      runTrainingCheck(resolveModel(base.name), check, { ...options, logFolder: store.logs }, signal),
+
     async submit(key, job) {
       if (closed) throw new EngineClosed('The trainer');
       let run = runs.get(key);

@@ -1,7 +1,7 @@
 /** The port to what fine-tunes: what every kind of trainer does (test/engines/trainer.contract.ts). */
-import type { TrainerProgress, TrainerSettings } from '../../config/contract.ts';
+import type { TrainerProgress, TrainerSettings, TrainingCheck } from '../../config/contract.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
-import type { Model } from '../../store/models.ts';
+import type { BaseModel, Model } from '../../store/models.ts';
 
 /**
  * What to train. Files are named by their references in the store, never by paths, so that a trainer may run on another machine. The
@@ -21,6 +21,12 @@ export type FineTuneJob = {
  * manifest in the store is the only proof that a job is done: the end of `watch` alone is no proof.
  */
 export interface Trainer {
+  /**
+   * Rows like these and these target modules can be trained on this base model.
+   *
+   * @throws TrainingImpossible; FineTuneFailed and TrainerExited when it cannot be found out; ModelFolderMissing; the signal's reason
+   */
+  check(base: Pick<BaseModel, 'name'>, check: TrainingCheck, signal: AbortSignal): Promise<void>;
   /**
    * Has a model made, and resolves when the job is accepted. Nothing happens when the job is accepted already or when the store has the
    * finished model. A job that was stopped or that failed continues from its newest complete checkpoint.

@@ -14,6 +14,7 @@ export type DiversityRow = {
 export const diversityMeasures = [
   'dissimilarity',
   'nllOfOthers',
+  'nllOfOwn',
   'betweenAgents',
   'fromBase',
   'distinctAnswers',

@@ -21,6 +21,7 @@ import { type DatasetSize, datasetSizes, type VoteShare, voteShares } from './da
 import { type ConsensusRow, debatesOf, type FlipRow } from './debates.ts';
 import { diversityOf, type MethodDiversity } from './diversity.ts';
 import { type Course, courseOf, type Endurance, endurances } from './endurance.ts';
+import { type LabelRow, labelsOf } from './labels.ts';
 import { type PaperAgreement, paperAgreement } from './paper.ts';
 
 /** Everything in a study's report, in numbers. */
@@ -69,6 +70,7 @@ export type MethodMeasures = {
   readonly answers: readonly AnswerCounts[];
   readonly datasets: readonly DatasetSize[];
   readonly votes: readonly VoteShare[];
+  readonly labels: readonly LabelRow[];
   readonly firstVotes: readonly FirstVoteRow[];
   readonly besideDebate: readonly EqualTokensRow[];
   readonly transfer: readonly Transfer[];
@@ -171,6 +173,7 @@ function measuresOf(
     answers: answerCounts(own),
     datasets: datasetSizes(own),
     votes: voteShares(own),
+    labels: labelsOf(own),
     firstVotes: besideFirstVote(own),
     besideDebate: besideDebate(own),
     transfer: transferOf(own, learns),

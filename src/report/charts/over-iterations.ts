@@ -1,9 +1,10 @@
 import type { Evaluation } from '../../algorithm/evaluation.ts';
+import { accuracyInterval } from '../../algorithm/measures/answers.ts';
 import { type Level, type Line, lineChart } from './line.ts';
 import { methodStyles, percentAxis } from './style.ts';
 
 /** An evaluation in a chart. */
-export type ChartPoint = Pick<Evaluation, 'single' | 'majority' | 'debate'> & {
+export type ChartPoint = Pick<Evaluation, 'single' | 'majority' | 'debate' | 'questions'> & {
   /** Below the axis. */
   readonly label: string;
   /** Whether the lines go through it; otherwise it is hollow, beside them. */
@@ -11,7 +12,7 @@ export type ChartPoint = Pick<Evaluation, 'single' | 'majority' | 'debate'> & {
 };
 
 /**
- * Accuracies of one experiment as an SVG: single answer, majority and debate, each with bars of one standard error. Colours are CSS variables
+ * Accuracies of one experiment as an SVG: single answer, majority and debate, each with bars of its 95 % interval. Colours are CSS variables
  * (--card, --ink, --muted, --rule, --single, --majority, --debate), so that it follows the page's light and dark modes.
  *
  * @param axis what the points are, e.g. `iteration`
@@ -25,12 +26,15 @@ export async function accuracyChart(
   const lines = ways.map(({ key, name, shape }) => ({
     name,
     style: { colour: `var(--${key})`, shape, dash: [] },
-    points: points.map(({ label, onLine, [key]: { accuracy, standardError } }) => ({
-      x: label,
-      y: accuracy * 100,
-      interval: { low: (accuracy - standardError) * 100, high: (accuracy + standardError) * 100 },
-      onLine,
-    })),
+    points: points.map(({ label, onLine, questions, [key]: value }) => {
+      const { low, high } = accuracyInterval(value, questions);
+      return {
+        x: label,
+        y: value.accuracy * 100,
+        interval: { low: low * 100, high: high * 100 },
+        onLine,
+      };
+    }),
   }));
   const ends = lines.flatMap((line) => line.points.flatMap(({ interval }) => [interval.low, interval.high]));
   return lineChart({

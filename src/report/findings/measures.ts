@@ -1,17 +1,18 @@
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import { counted, count, percent } from '../../text/figures.ts';
 import { paretoFront } from '../analyse/cost.ts';
-import type { DiversityMeasure } from '../analyse/diversity.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
+import { diversityFindings } from './diversity.ts';
 import { type Finding, finding, findingOfEach } from './finding.ts';
 
 /** What the measures show beside the accuracies, for the reference and the methods that learn. No cause is claimed. */
 export function measured({ reference }: StudyAnalysis, setting: Setting): Finding[] {
   const contender = setting.contenders.find(({ key }) => key === reference);
   return [
-    ...(contender === undefined ? [] : [...lastFlips(contender), ...trainedOn(contender)]),
+    ...(contender === undefined
+      ? []
+      : [...lastFlips(contender), ...trainedOn(contender), ...labelPrecision(contender)]),
     ...datasetSizes(setting),
-    ...diversity(setting, reference),
+    ...diversityFindings(setting, reference),
     ...onTheFront(setting),
   ];
 }
@@ -46,6 +47,22 @@ function trainedOn({ title, own }: Contender): Finding[] {
   ];
 }
 
+/** How right the labels were. Labels of gold answers are not judged. */
+function labelPrecision({ title, own }: Contender): Finding[] {
+  const [first, last] = [own?.labels[0], own?.labels.at(-1)];
+  if (first === undefined || last === undefined || first.precision === null || last.precision === null)
+    return [];
+  const precision =
+    first === last
+      ? `${percent(first.precision.value)} of its questions`
+      : `${percent(first.precision.value)} of its questions in the first iteration and ${percent(last.precision.value)} in the last`;
+  return [
+    finding(
+      `The labels that ${title} learnt from were right on ${precision}, judged by gold answers that only measured.`,
+    ),
+  ];
+}
+
 /** Methods differ in how much each of their models has to learn from: copies that share a model share the rows of all agents. */
 function datasetSizes({ contenders }: Setting): Finding[] {
   const sizes = contenders.flatMap(({ title, own }) => {
@@ -59,44 +76,6 @@ function datasetSizes({ contenders }: Setting): Finding[] {
   return sizes.length < 2
     ? []
     : [finding('Rows that a model learnt from in an iteration, on average:', sizes)];
-}
-
-/** Whether the reference's agents stay more diverse than those of the other methods with a measured diversity. */
-function diversity({ contenders }: Setting, reference: string): Finding[] {
-  const courses = contenders.flatMap((contender) => {
-    const rows = contender.own?.diversity.rows ?? [];
-    const [first, last] = [rows.find(({ iteration }) => iteration === 1), rows.at(-1)];
-    return first === undefined || last === undefined ? [] : [{ contender, first, last }];
-  });
-  const own = courses.find(({ contender }) => contender.key === reference);
-  return diversityNames.flatMap(({ measure, name }) => {
-    const known = courses.flatMap(({ contender, first, last }) => {
-      const [from, to] = [first[measure], last[measure]];
-      return from === null || to === null ? [] : [{ contender, from, to }];
-    });
-    const mine = own?.last[measure] ?? null;
-    if (mine === null || known.length < 2) return [];
-    return findingOfEach(
-      `${name}, from the first iteration to the last, and at the end against ${own?.contender.title ?? ''} (by 1.96 standard errors, not corrected):`,
-      known.map(({ contender, from, to }) => {
-        const against = contender.key === reference ? '' : `, ${versus(mine, to)}`;
-        return `${contender.title}: ${from.value.toFixed(3)} to ${to.value.toFixed(3)}${against}`;
-      }),
-    );
-  });
-}
-
-const diversityNames: readonly { readonly measure: DiversityMeasure; readonly name: string }[] = [
-  { measure: 'dissimilarity', name: 'Embedding dissimilarity between the agents’ first answers' },
-  { measure: 'nllOfOthers', name: 'Negative log-likelihood of the other agents’ answers' },
-];
-
-/** Whether the other ratio is above mine. */
-function versus(mine: Ratio, other: Ratio): string {
-  const difference = other.value - mine.value;
-  if (Math.abs(difference) <= 1.96 * Math.hypot(mine.standardError, other.standardError))
-    return 'not shown to differ';
-  return difference > 0 ? 'higher' : 'lower';
 }
 
 /** The methods on the Pareto front. Two that differ by little may both be on it, so it does not make them worth their tokens. */

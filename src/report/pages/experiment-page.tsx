@@ -4,19 +4,23 @@ import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
-import { count, counted, duration, evaluationName, percent, pValue } from '../../text/figures.ts';
+import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
 import { accuracyCells, AgentsSection, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
+import { CostSection } from '../parts/cost.tsx';
 import { citation, Heading, Page } from '../parts/page.tsx';
 import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx';
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
-import { FineTunesSection } from './fine-tunes-section.tsx';
+import { DatasetsSection, FineTunesSection, type LossCharts } from './training-sections.tsx';
 
 /** An experiment's whole page. */
-export function experimentPage(data: ReportData, { css, chart }: { css: string; chart: Drawn }): VNode {
+export function experimentPage(
+  data: ReportData,
+  { css, chart, losses }: { css: string; chart: Drawn; losses: readonly LossCharts[] },
+): VNode {
   const { result } = data;
   const last = result.evaluations.at(-1);
   const iterations = last?.iteration ?? 0;
@@ -33,7 +37,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
       <AgentsSection byAgent={data.byAgent} />
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
-      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} />}
+      {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
@@ -50,7 +54,7 @@ export function experimentPage(data: ReportData, { css, chart }: { css: string; 
 function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
   return (
     <section>
-      <h2>Warnings</h2>
+      <Heading title="Warnings" />
       <ul>
         {warnings.map(({ says, remedy }) => (
           <li>
@@ -74,7 +78,7 @@ function AccuracySection({ evaluations, chart }: AccuracyProps) {
     <ChartsSection
       title="Accuracy"
       label="Accuracy over the iterations"
-      note="Share of held-out questions answered correctly; bars and ± are one standard error. Single answer: the mean over the agents’ first answers. Majority: the vote over them. Debate: the vote after the last round. The chart’s axis need not begin at zero."
+      note="Share of held-out questions answered correctly; bars, and the figures in small print, are 95 % intervals of the choice of questions (Wilson’s). Single answer: the mean over the agents’ first answers. Majority: the vote over them. Debate: the vote after the last round. The chart’s axis need not begin at zero."
       charts={[{ heading: null, drawn: [chart] }]}
       legend={<WaysLegend />}
     >
@@ -114,84 +118,6 @@ function againstBase({ iteration, debate, debateVersusBase }: Evaluation, base: 
   return [<Gain difference={debate.accuracy - base.debate.accuracy} />, `${wins} : ${losses}`, pValue(p)];
 }
 
-type Iteration = ExperimentResult['iterations'][number];
-
-/** What the training debates agreed on, what each agent was trained on, and how the fine-tunes ended. */
-function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
-  return (
-    <section>
-      <Heading title="Debates on the training questions" />
-      <p class="note">
-        The consensus stands in for the answer key: no gold answer is used, unless the config has
-        label_source: gold.
-      </p>
-      <Grid
-        head={[
-          'Iteration',
-          'Questions',
-          'Unanimous',
-          'Ties, drawn',
-          'No consensus',
-          'Answers not readable',
-          'Prompts shortened',
-          'Responses cut off',
-        ]}
-        rows={iterations.map(({ iteration, consensus, cutOff: { responses } }) => [
-          iteration,
-          count(consensus.questions),
-          <>
-            {count(consensus.unanimous)}{' '}
-            <span class="se">{percent(consensus.unanimous / consensus.questions)}</span>
-          </>,
-          count(consensus.ties),
-          count(consensus.withoutLabel),
-          count(consensus.unparsableAnswers),
-          count(consensus.truncatedPrompts),
-          responses.share === null ? (
-            '–'
-          ) : (
-            <>
-              {count(responses.cut)} <span class="se">{percent(responses.share)}</span>
-            </>
-          ),
-        ])}
-      />
-
-      <Heading title="What each agent learnt from" />
-      <p class="note">
-        Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
-        <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
-        available.
-      </p>
-      <Grid
-        head={['Iteration', 'Agents', 'Model', 'Rows', 'Of which', 'Last loss']}
-        rows={iterations.flatMap(datasetRows)}
-      />
-    </section>
-  );
-}
-
-function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
-  return datasets.map(({ agents, role, rows, parts }, index) => {
-    const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
-    const partTexts = Object.entries(parts).map(
-      ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
-    );
-    return [
-      index === 0 ? iteration : '',
-      agents.join(', '),
-      role,
-      count(rows),
-      partTexts.join(', '),
-      fineTune === undefined ? '–' : lossText(fineTune),
-    ];
-  });
-}
-
-function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
-  return model === null ? 'not trained' : (finalLoss?.toFixed(3) ?? '–');
-}
-
 /** The questions that were not asked, with the reason. */
 function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
   return (
@@ -210,59 +136,6 @@ function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
         ))}
       </ul>
     </section>
-  );
-}
-
-/** How the time and the tokens were spent. */
-function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'seconds'>) {
-  const phases = [
-    { name: 'Debates', value: seconds.debate },
-    { name: 'Datasets', value: seconds.datasets },
-    { name: 'Fine-tunes', value: seconds.fineTune },
-    { name: 'Evaluation', value: seconds.evaluation },
-  ];
-  const used = [
-    { name: 'Debates, read', value: tokens.debate.prompt },
-    { name: 'Debates, written', value: tokens.debate.completion },
-    { name: 'Evaluation, read', value: tokens.evaluation.prompt },
-    { name: 'Evaluation, written', value: tokens.evaluation.completion },
-    { name: 'Fine-tunes', value: tokens.fineTune },
-  ];
-  return (
-    <section>
-      <Heading title="What it took" />
-      <div class="columns">
-        <div class="card">
-          <h3>Time, {duration(seconds.total)} in all</h3>
-          <Bars rows={phases} text={duration} />
-        </div>
-        <div class="card">
-          <h3>Tokens, {count(used.reduce((sum, { value }) => sum + value, 0))} in all</h3>
-          <Bars rows={used} text={count} />
-        </div>
-      </div>
-    </section>
-  );
-}
-
-type BarsProps = { rows: readonly { name: string; value: number }[]; text: (value: number) => string };
-
-function Bars({ rows, text }: BarsProps) {
-  const most = Math.max(...rows.map(({ value }) => value), Number.MIN_VALUE);
-  return (
-    <table>
-      <tbody>
-        {rows.map(({ name, value }) => (
-          <tr>
-            <th>{name}</th>
-            <td>{text(value)}</td>
-            <td class="bar">
-              <i style={{ width: `${((value / most) * 100).toFixed(1)}%` }} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }
 

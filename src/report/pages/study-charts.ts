@@ -1,3 +1,4 @@
+import { accuracyInterval } from '../../algorithm/measures/answers.ts';
 import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import type { DiversityMeasure } from '../analyse/diversity.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
@@ -87,18 +88,13 @@ function nameOf({ key, title }: Contender): string {
 function accuracyPoints(contender: Contender): MethodOverIterations {
   return {
     method: nameOf(contender),
-    points: contender.curve.map(({ iteration, accuracy, standardError }) => ({
-      iteration,
-      value: accuracy,
-      interval: intervalOfShare(accuracy, standardError),
+    // 95 %: two bars that do not overlap surely differ; two that do may still.
+    points: contender.curve.map((point) => ({
+      iteration: point.iteration,
+      value: point.accuracy,
+      interval: accuracyInterval(point, point.questions),
     })),
   };
-}
-
-/** 95 %: two bars that do not overlap surely differ; two that do may still. */
-function intervalOfShare(value: number, standardError: number) {
-  const half = 1.96 * standardError;
-  return { low: Math.max(0, value - half), high: Math.min(1, value + half) };
 }
 
 function diversityPoints(contender: Contender, measure: DiversityMeasure): MethodOverIterations[] {
@@ -132,9 +128,13 @@ function pricedMethod(contender: Contender): PricedMethod[] {
   const point = contender.curve.at(-1);
   const { tokens } = contender;
   if (point === undefined || tokens === null || tokens === 0) return [];
-  const { accuracy, standardError } = point;
   return [
-    { method: nameOf(contender), tokens, accuracy, interval: intervalOfShare(accuracy, standardError) },
+    {
+      method: nameOf(contender),
+      tokens,
+      accuracy: point.accuracy,
+      interval: accuracyInterval(point, point.questions),
+    },
   ];
 }
 

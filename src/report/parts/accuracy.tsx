@@ -1,8 +1,8 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { ComponentChildren } from 'preact';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
-import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import { errorInPoints, evaluationName, percent, points } from '../../text/figures.ts';
+import { type Accuracy, accuracyInterval } from '../../algorithm/measures/answers.ts';
+import { evaluationName, interval95, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { Heading } from './page.tsx';
@@ -25,7 +25,8 @@ export function Tiles({ evaluations }: { evaluations: readonly Evaluation[] }) {
         <div class="tile" style={{ '--tone': `var(--${key})` }}>
           <div class="name">{name}</div>
           <div class="figure">
-            {percent(last[key].accuracy)} <small>± {errorInPoints(last[key].standardError)}</small>
+            {percent(last[key].accuracy)}{' '}
+            <small>{interval95(accuracyInterval(last[key], last.questions))}</small>
           </div>
           <div class="detail">
             {last.iteration === 0 ? (
@@ -58,13 +59,14 @@ export function WaysLegend() {
 
 /** The accuracies of an evaluation as cells of a table, in the order of `ways`. */
 export function accuracyCells(evaluation: Evaluation) {
-  return ways.map(({ key }) => <WithError value={evaluation[key]} />);
+  return ways.map(({ key }) => <WithInterval value={evaluation[key]} questions={evaluation.questions} />);
 }
 
-function WithError({ value: { accuracy, standardError } }: { value: Accuracy }) {
+/** An accuracy with its 95 % interval. */
+function WithInterval({ value, questions }: { value: Accuracy; questions: number }) {
   return (
     <>
-      {percent(accuracy)} <span class="se">± {errorInPoints(standardError)}</span>
+      {percent(value.accuracy)} <span class="se">{interval95(accuracyInterval(value, questions))}</span>
     </>
   );
 }
@@ -100,7 +102,10 @@ export function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
           ...shown.flatMap((iteration): ComponentChildren[] => {
             const own = byAgent.get(iteration)?.[agent];
             if (own === undefined) return ['–', '–'];
-            return [<WithError value={own.first} />, <WithError value={own.last} />];
+            return [
+              <WithInterval value={own.first} questions={own.questions} />,
+              <WithInterval value={own.last} questions={own.questions} />,
+            ];
           }),
         ])}
       />

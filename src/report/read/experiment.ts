@@ -42,7 +42,12 @@ export type ReportData = {
 };
 
 /** How often an agent is right on the held-out questions: with its first answer, and with its answer of the last round. */
-export type AgentAccuracy = { readonly first: Accuracy; readonly last: Accuracy };
+export type AgentAccuracy = {
+  /** How many questions were asked. */
+  readonly questions: number;
+  readonly first: Accuracy;
+  readonly last: Accuracy;
+};
 
 /** A debate of the last evaluation with its outcome, and the outcome of the base model's debate on the same question. */
 export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
@@ -87,7 +92,11 @@ function accuracyByAgent(questions: readonly Outcome['right'][]): AgentAccuracy[
   const agents = questions[0]?.length ?? 0;
   const of = (agent: number, round: number) =>
     accuracy(questions.map((byAgent) => (byAgent[agent]?.at(round) === true ? 1 : 0)));
-  return Array.from({ length: agents }, (_, agent) => ({ first: of(agent, 0), last: of(agent, -1) }));
+  return Array.from({ length: agents }, (_, agent) => ({
+    first: of(agent, 0),
+    last: of(agent, -1),
+    questions: questions.length,
+  }));
 }
 
 function evaluationRows(files: ExperimentFiles) {

@@ -2,6 +2,7 @@ import type { Used } from '../../algorithm/measures/cost.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { questionKey } from '../../questions/problem.ts';
+import { isThere } from '../../store/blobs.ts';
 import { readDocument, requireDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
@@ -10,7 +11,10 @@ import {
   diversitySchema,
   evaluationRecordSchema,
   iterationRecordSchema,
+  type LabelsDocument,
+  labelsSchema,
   outcomeSchema,
+  questionSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet, type Store } from '../../store/store.ts';
 import {
@@ -45,6 +49,8 @@ export type MeasuredIteration = {
   readonly evaluation: Used;
   /** What this iteration's training used; null for the base model. */
   readonly training: { readonly debates: Used; readonly fineTunes: Used } | null;
+  /** How right the labels were that the iteration was trained with; null for the base model, gold labels and earlier versions. */
+  readonly labels: LabelsDocument | null;
   /** How diverse the agents' first answers are; null where it was not measured. */
   readonly diversity: MeasuredDiversity | null;
   /** The majority at equal tokens, measured with the debate: of how many answers, for how many tokens. */
@@ -90,6 +96,10 @@ export async function measureExperiment(
   };
   const pattern = sharedAnswers();
   const iterations: MeasuredIteration[] = [];
+  const trained = new Map<string, string>();
+  if (result.iterations.length > 0 && (await isThere(files.questions('train'))))
+    for await (const { id, text } of streamRows(files.questions('train'), questionSchema))
+      trained.set(id, questionKey(text));
   for (const { iteration } of result.evaluations) {
     const [scores, firstVote] = [new Map<string, SeedScore>(), new Map<string, SeedScore>()];
     const answers: AnsweredQuestion[] = [];
@@ -109,6 +119,7 @@ export async function measureExperiment(
       firstVote,
       answers,
       ...work,
+      labels: await readLabels(files, iteration, trained),
       diversity,
       votes,
     });
@@ -132,11 +143,26 @@ async function readDiversity(
   const found = await readDocument(files.diversity(iteration), diversitySchema);
   if (found === null) return null;
   const { encoder, leftOut } = found;
-  const rows = found.rows.map((row) => ({
-    ...row,
-    questionId: questions.get(row.questionId) ?? row.questionId,
-  }));
-  return { encoder, leftOut, rows };
+  return { encoder, leftOut, rows: found.rows.map((row) => named(row, questions)) };
+}
+
+/** @param questions the key of each training question, by its id */
+async function readLabels(
+  files: ExperimentFiles,
+  iteration: number,
+  questions: ReadonlyMap<string, string>,
+): Promise<LabelsDocument | null> {
+  const found = await readDocument(files.labels(iteration), labelsSchema);
+  if (found === null) return null;
+  return { ...found, rows: found.rows.map((row) => named(row, questions)) };
+}
+
+/** A row that names its question by its key. */
+function named<Row extends { readonly questionId: string }>(
+  row: Row,
+  questions: ReadonlyMap<string, string>,
+): Row {
+  return { ...row, questionId: questions.get(row.questionId) ?? row.questionId };
 }
 
 /** The votes at equal tokens beside a debate that used so much. */

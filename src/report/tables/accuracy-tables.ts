@@ -9,7 +9,7 @@ import {
   names,
   ofContenders,
   percents,
-  percentsWithError,
+  shares,
   pValues,
   share,
   tableOf,
@@ -50,14 +50,14 @@ export const accuracyTables = {
     columns: (contenders) => {
       const most = Math.max(...contenders.map(({ curve }) => curve.length));
       return Array.from({ length: most }, (_, iteration) =>
-        percentsWithError(
-          `iteration_${iteration}`,
-          iteration === 0 ? 'Base' : String(iteration),
-          ({ curve }) => share(curve[iteration]),
+        shares(`iteration_${iteration}`, iteration === 0 ? 'Base' : String(iteration), ({ curve }) =>
+          share(curve[iteration]),
         ),
       );
     },
-    notes: ['Accuracy ± one standard error. Base: the same way of answering before any fine-tuning.'],
+    notes: [
+      'Accuracy with its 95 % interval over questions (Wilson’s). Base: the same way of answering before any fine-tuning.',
+    ],
   }),
 
   /** How far apart the seeds are: the accuracy of each after the last iteration. None for a study of one seed. */

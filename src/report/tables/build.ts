@@ -1,8 +1,9 @@
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import { type Ratio, wilsonInterval } from '../../algorithm/measures/ratio.ts';
 import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
 import { pValue } from '../../text/figures.ts';
 import { type Contender, type StudyAnalysis, titleOf } from '../analyse/study.ts';
-import { absent, type Cell, type Column, figure, name, type Table } from './table.ts';
+import type { MeasuredAccuracy } from '../analyse/contenders.ts';
+import { absent, type Cell, type Column, type Figure, figure, name, type Table } from './table.ts';
 
 /** A table of a study as data. It has a row for each item. */
 export type TableSpec<Item> = {
@@ -91,14 +92,36 @@ export function percents<Item>(
   return figures(key, title, unit, (item) => (share(item) ?? NaN) * 100);
 }
 
-/** A column of shares with their standard errors, from 0..1 to per cent. */
-export function percentsWithError<Item>(
+/** A column of shares with their 95 % intervals, from 0..1 to per cent. */
+export function shares<Item>(
+  key: string,
+  title: string,
+  ratio: (item: Item) => Share | null | undefined,
+): ColumnSpec<Item> {
+  return { key, title, unit: '%', decimals: 1, cell: (item) => shareCell(ratio(item) ?? null) };
+}
+
+/** A share with the size of its sample. */
+export type Share = Pick<Ratio, 'value' | 'standardError' | 'questions'>;
+
+/** The cell of a share: in per cent, with Wilson's interval. */
+export function shareCell(share: Share | null, rest: Partial<Pick<Figure, 'mark' | 'published'>> = {}): Cell {
+  if (share === null) return absent;
+  const { low, high } = wilsonInterval(share, share.questions);
+  return figure(share.value * 100, {
+    error: share.standardError * 100,
+    interval: { low: low * 100, high: high * 100 },
+    ...rest,
+  });
+}
+
+/** A column of differences of shares with their standard errors, in points. */
+export function pointsWithError<Item>(
   key: string,
   title: string,
   ratio: (item: Item) => Pick<Ratio, 'value' | 'standardError'> | null,
-  unit: '%' | 'points' = '%',
 ): ColumnSpec<Item> {
-  return { key, title, unit, decimals: 1, cell: (item) => withError(ratio(item), 100) };
+  return { key, title, unit: 'points', decimals: 1, cell: (item) => withError(ratio(item), 100) };
 }
 
 /** A column of means with their standard errors. */
@@ -160,8 +183,8 @@ export function referenceTitle(analysis: StudyAnalysis): string {
   return titleOf(analysis, analysis.comparisons[0]?.setting ?? '', analysis.reference);
 }
 
-export function share(
-  point: { readonly accuracy: number; readonly standardError: number } | undefined,
-): { readonly value: number; readonly standardError: number } | null {
-  return point === undefined ? null : { value: point.accuracy, standardError: point.standardError };
+export function share(point: MeasuredAccuracy | undefined): Share | null {
+  if (point === undefined) return null;
+  const { accuracy, standardError, questions } = point;
+  return { value: accuracy, standardError, questions };
 }

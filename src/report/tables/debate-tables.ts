@@ -1,4 +1,5 @@
 /** What do the agents do in their debates, and how different are they? */
+import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import {
   differences,
   figures,
@@ -6,7 +7,8 @@ import {
   means,
   ofContenders,
   percents,
-  percentsWithError,
+  pointsWithError,
+  shares,
   pValues,
   tableOf,
 } from './build.ts';
@@ -19,11 +21,25 @@ export const debateTables = {
       iterations(),
       means('dissimilarity', 'Embedding dissimilarity', '0 to 2', (each) => each.dissimilarity, 3),
       means('nll_of_others', 'NLL of others', 'nats a token', (each) => each.nllOfOthers, 3),
-      means('kl_between_agents', 'KL between agents', 'nats a token', (each) => each.betweenAgents, 3),
-      means('kl_from_base', 'KL from the base', 'nats a token', (each) => each.fromBase, 3),
+      means('nll_of_own', 'NLL of own', 'nats a token', (each) => each.nllOfOwn, 3),
+      means(
+        'kl_between_agents',
+        'KL between agents',
+        'nats in 1,000 tokens',
+        (each) => times(each.betweenAgents, 1000),
+        2,
+      ),
+      means(
+        'kl_from_base',
+        'KL from the base',
+        'nats in 1,000 tokens',
+        (each) => times(each.fromBase, 1000),
+        2,
+      ),
       means('distinct_answers', 'Distinct answers', 'a question', (each) => each.distinctAnswers, 2),
     ],
     notes: (_, rows) => [
+      'NLL of others: how unlikely the other agents’ answers are for an agent; of own: its own answers, which is how uncertain the models are by themselves. Only what is above that is a difference between agents. Methods that learn from other numbers of rows are not compared by these figures: more rows alone make models surer and more alike.',
       `Means over questions ± one standard error. Texts were made into vectors by ${[...new Set(rows.map(({ encoder }) => encoder))].join(', ')}.`,
     ],
   }),
@@ -34,14 +50,14 @@ export const debateTables = {
     columns: [
       iterations(),
       figures('round', 'To', 'round', ({ round }) => round, 0),
-      percentsWithError('wrong_to_right', 'Wrong to right', (each) => each.wrongToRight),
-      percentsWithError('right_to_wrong', 'Right to wrong', (each) => each.rightToWrong),
-      percentsWithError('corrected', 'Of wrong ones, corrected', (each) => each.corrected),
-      percentsWithError('spoilt', 'Of right ones, spoilt', (each) => each.spoilt),
-      percentsWithError('conformed', 'Of dissenters, conformed', (each) => each.conformed),
+      shares('wrong_to_right', 'Wrong to right', (each) => each.wrongToRight),
+      shares('right_to_wrong', 'Right to wrong', (each) => each.rightToWrong),
+      shares('corrected', 'Of wrong ones, corrected', (each) => each.corrected),
+      shares('spoilt', 'Of right ones, spoilt', (each) => each.spoilt),
+      shares('conformed', 'Of dissenters, conformed', (each) => each.conformed),
     ],
     notes: [
-      'Shares of the agents’ answers to held-out questions ± one standard error over questions. A dissenter’s answer stood against the majority of the other agents; it conformed when it went over to it.',
+      'Shares of the agents’ answers to held-out questions, with 95 % intervals over questions. A dissenter’s answer stood against the majority of the other agents; it conformed when it went over to it.',
     ],
   }),
 
@@ -50,14 +66,14 @@ export const debateTables = {
     caption: 'Answers after a summary',
     columns: [
       iterations(),
-      percentsWithError('helped', 'Helped', ({ helped }) => helped),
-      percentsWithError('harmed', 'Harmed', ({ harmed }) => harmed),
-      percentsWithError('net', 'Net', ({ net }) => net, 'points'),
+      shares('helped', 'Helped', ({ helped }) => helped),
+      shares('harmed', 'Harmed', ({ harmed }) => harmed),
+      pointsWithError('net', 'Net', ({ net }) => net),
       differences('with_less_without', 'Difference', ({ versusWithout }) => versusWithout),
       pValues('p', 'p', ({ versusWithout }) => versusWithout?.pValue),
     ],
     notes: [
-      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, ± one standard error over questions. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
+      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, with 95 % intervals over questions; net ± one standard error. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
     ],
   }),
 
@@ -82,16 +98,21 @@ export const debateTables = {
     caption: 'Agreement of the agents on held-out questions',
     columns: [
       iterations(),
-      percentsWithError('consensus_share', 'Agree with the majority', (each) => each.consensusShare),
-      percentsWithError('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
-      percentsWithError('maj_at_n', 'maj@N', ({ majAtN }) => majAtN),
-      percentsWithError('pass_at_n', 'pass@N', ({ passAtN }) => passAtN),
-      percentsWithError('oracle_gap', 'Oracle gap', ({ oracleGap }) => oracleGap, 'points'),
+      shares('consensus_share', 'Agree with the majority', (each) => each.consensusShare),
+      shares('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
+      shares('maj_at_n', 'maj@N', ({ majAtN }) => majAtN),
+      shares('pass_at_n', 'pass@N', ({ passAtN }) => passAtN),
+      pointsWithError('oracle_gap', 'Oracle gap', ({ oracleGap }) => oracleGap),
       means('error_correlation', 'Error correlation', '−1 to 1', ({ errors }) => errors.correlation, 3),
-      percentsWithError('same_wrong', 'Same wrong answer', ({ errors }) => errors.sameWrong),
+      shares('same_wrong', 'Same wrong answer', ({ errors }) => errors.sameWrong),
     ],
     notes: [
       'Of last answers: the share that agrees with their majority, and the questions where all do. Of the N first answers: the questions that their majority gets right, and those that any of them does; the oracle gap is the difference, which a perfect choice among the answers would gain. Error correlation: the mean over pairs of agents of the correlation of being wrong, 0 where their errors have nothing to do with each other; same wrong answer: of pairs that are both wrong, those that answer alike. A vote helps least where both are high.',
     ],
   }),
 };
+
+/** A mean in another unit. */
+function times(ratio: Ratio | null, factor: number): Pick<Ratio, 'value' | 'standardError'> | null {
+  return ratio && { value: ratio.value * factor, standardError: ratio.standardError * factor };
+}

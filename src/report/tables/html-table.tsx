@@ -63,7 +63,7 @@ function CellText({ cell, column }: { cell: Cell | undefined; column: Column }) 
     <>
       {value}
       {mark !== null && <sup>{mark}</sup>}
-      {error !== null && <span class="se"> ± {error}</span>}
+      {error !== null && <span class="se"> {error}</span>}
       {published !== null && (
         <div class="se">
           paper {published}{' '}

@@ -3,8 +3,8 @@ import type { ContenderComparison, Moment } from '../analyse/compare.ts';
 import { type ContenderKey, rowsOfMethod } from '../analyse/contenders.ts';
 import { publishedSource } from '../analyse/paper.ts';
 import type { Contender, StudyAnalysis } from '../analyse/study.ts';
-import { nameColumn } from './build.ts';
-import { absent, type Cell, type Column, figure, name, type Table } from './table.ts';
+import { nameColumn, share, shareCell } from './build.ts';
+import { absent, type Cell, type Column, name, type Table } from './table.ts';
 
 /** The paper's Table 1 and Table 2 with the study's settings as columns, and a third one for the methods of its other tables. */
 export function paperTables(analysis: StudyAnalysis): Table[] {
@@ -100,8 +100,7 @@ function accuracyCell(contender: Contender, moment: Moment, against: ContenderCo
   // A method that was not trained has no figure after an iteration.
   if (point === undefined || (contender.learns && iteration === 0)) return absent;
   const beside = contender.own?.agreements[iteration] ?? null;
-  return figure(point.accuracy * 100, {
-    error: point.standardError * 100,
+  return shareCell(share(point), {
     mark: against === undefined ? null : significanceMark(against.adjusted),
     published:
       beside === null ? null : { value: beside.published.accuracy * 100, error: null, agrees: beside.agrees },
@@ -130,7 +129,7 @@ function notes(analysis: StudyAnalysis, withPaper: boolean): string[] {
     ? ' Methods that learn nothing are shown before any iteration.'
     : '';
   return [
-    `Accuracy ± one standard error${units}.${untrained}`,
+    `Accuracy with its 95 % interval (Wilson’s)${units}.${untrained}`,
     ...(analysis.comparisons.length === 0
       ? []
       : [

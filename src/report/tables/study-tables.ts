@@ -21,7 +21,7 @@ export function studyTables(analysis: StudyAnalysis) {
     diversity: of('diversity'),
     flips: of('flips', 'summaries', 'consensus', 'answers'),
     cost: of('cost'),
-    datasets: of('datasets', 'votes'),
+    datasets: of('datasets', 'votes', 'labels', 'purity'),
     transfer: of('transfer'),
   } satisfies Record<string, readonly Table[]>;
 }

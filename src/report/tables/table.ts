@@ -35,6 +35,8 @@ export type Figure = {
   readonly value: number;
   /** One standard error; null where none is known. */
   readonly error: number | null;
+  /** The ends of its 95 % interval; null where none is known. People are shown it instead of the error. */
+  readonly interval: { readonly low: number; readonly high: number } | null;
   /** The mark of a test, e.g. `*`; the notes say what it means. */
   readonly mark: string | null;
   /** The same figure as published, and whether ours agrees with it within error; null where there is none. */
@@ -57,19 +59,23 @@ export function figure(
   rest: Partial<Omit<Figure, 'kind' | 'value'>> = {},
 ): Cell {
   if (value === null || value === undefined || !Number.isFinite(value)) return absent;
-  const { error = null, mark = null, published = null } = rest;
-  return { kind: 'figure', value, error, mark, published };
+  const { error = null, interval = null, mark = null, published = null } = rest;
+  return { kind: 'figure', value, error, interval, mark, published };
 }
 
 /** The parts of a figure as people read them, with a true minus sign; null where there is none. */
 export type FigureText = {
   readonly value: string;
+  /** `± 2.1`, or an interval as `57.1–65.6`. */
   readonly error: string | null;
   readonly mark: string | null;
   readonly published: string | null;
 };
 
-export function figureText({ value, error, mark, published }: Figure, { decimals }: Column): FigureText {
+export function figureText(
+  { value, error, interval, mark, published }: Figure,
+  { decimals }: Column,
+): FigureText {
   const text = (number: number) =>
     number
       .toFixed(decimals)
@@ -79,7 +85,12 @@ export function figureText({ value, error, mark, published }: Figure, { decimals
   const publishedError = published === null ? null : textIfAny(published.error);
   return {
     value: text(value),
-    error: textIfAny(error),
+    error:
+      interval !== null
+        ? `${text(interval.low)}–${text(interval.high)}`
+        : error === null
+          ? null
+          : `± ${text(error)}`,
     mark,
     published:
       published === null

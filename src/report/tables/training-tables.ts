@@ -1,14 +1,8 @@
 /** What did the methods learn from, what did it cost, and what does it do to other tasks? */
-import {
-  differences,
-  figures,
-  names,
-  ofContenders,
-  percents,
-  percentsWithError,
-  share,
-  tableOf,
-} from './build.ts';
+import { differences, figures, names, ofContenders, percents, shares, share, tableOf } from './build.ts';
+
+const goldOnlyMeasures =
+  'Judged by the gold answers of the training questions after the iteration was trained. They only measure: no label, dataset or choice depends on them.';
 
 export const trainingTables = {
   /** What each method cost, and what it gained for that. */
@@ -58,9 +52,45 @@ export const trainingTables = {
       figures('questions', 'Voted on', 'questions', ({ questions }) => questions, 0),
       percents('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
       percents('ties', 'Ties, drawn', ({ ties }) => ties),
-      percents('without_label', 'No label', ({ withoutLabel }) => withoutLabel),
+      percents('without_label', 'No consensus', ({ withoutLabel }) => withoutLabel),
     ],
-    notes: [],
+    notes: [
+      'Unanimous: all last answers are equal. Ties: several answers had the most votes, and a seeded draw chose the label among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes; such a question is not learnt from.',
+    ],
+  }),
+
+  /** How right the labels were, by the number of votes. */
+  labels: tableOf(
+    ofContenders(({ own }) =>
+      (own?.labels ?? []).flatMap(({ iteration, minVotes, byVotes }) =>
+        byVotes.map((each) => ({ iteration, minVotes, ...each })),
+      ),
+    ),
+  )({
+    caption: 'Label precision: how often the consensus on a training question was right',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      figures('votes', 'Votes for it', 'agents', ({ votes }) => votes, 0),
+      figures('questions', 'Questions', 'of all seeds', ({ precision }) => precision?.of, 0),
+      shares('precision', 'Right', ({ precision }) => precision),
+      names('learnt_from', 'Learnt from', ({ votes, minVotes }) => (votes >= minVotes ? 'yes' : 'no')),
+    ],
+    notes: [goldOnlyMeasures],
+  }),
+
+  /** How right the answers were that models learnt from, and how wrong the others. */
+  purity: tableOf(ofContenders(({ own }) => own?.labels ?? []))({
+    caption: 'Answers that were chosen and rejected',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      shares('precision', 'Labels right', ({ precision }) => precision),
+      shares('chosen_right', 'Chosen ones right', ({ chosenRight }) => chosenRight),
+      shares('rejected_wrong', 'Rejected ones wrong', ({ rejectedWrong }) => rejectedWrong),
+    ],
+    notes: [
+      'Of first answers to the training questions with a label: those that equal it are chosen, and learnt from unless they were cut off; the others are rejected.',
+      goldOnlyMeasures,
+    ],
   }),
 
   /** Zero-shot transfer: what learning on one task does to another. */
@@ -70,8 +100,8 @@ export const trainingTables = {
     caption: 'Zero-shot transfer to other tasks',
     columns: [
       names('task', 'Evaluated on', ({ task }) => task),
-      percentsWithError('before', 'Base', ({ before }) => share(before)),
-      percentsWithError('after', 'Last iteration', ({ learns, after }) => (learns ? share(after) : null)),
+      shares('before', 'Base', ({ before }) => share(before)),
+      shares('after', 'Last iteration', ({ learns, after }) => (learns ? share(after) : null)),
       differences('change', 'Change', ({ change }) => change),
     ],
     notes: [

@@ -27,7 +27,7 @@ export async function writeTable(
 }
 
 /**
- * A table as CSV (RFC 4180), for programs: figures with all their decimals. A column KEY has KEY_error, KEY_mark, KEY_published,
+ * A table as CSV (RFC 4180), for programs: figures with all their decimals. A column KEY has KEY_error, KEY_low, KEY_high, KEY_mark, KEY_published,
  * KEY_published_error and KEY_agrees beside it where any of its figures has them. An absent cell is empty.
  */
 export function csvOf({ columns, rows }: Table): string {
@@ -53,6 +53,8 @@ function csvValue(cell: Cell | undefined): string | number | null {
 
 const partsOfFigure: Readonly<Record<string, (figure: Figure) => string | number | boolean | null>> = {
   _error: ({ error }) => error,
+  _low: ({ interval }) => interval?.low ?? null,
+  _high: ({ interval }) => interval?.high ?? null,
   _mark: ({ mark }) => mark,
   _published: ({ published }) => published?.value ?? null,
   _published_error: ({ published }) => published?.error ?? null,
@@ -80,7 +82,7 @@ function markdownCell(cell: Cell | undefined, column: Column): string {
   const { value, error, mark, published } = figureText(cell, column);
   return [
     value + (mark === null ? '' : githubText(mark)),
-    ...(error === null ? [] : [`± ${error}`]),
+    ...(error === null ? [] : [error]),
     ...(published === null ? [] : [`(${published} ${cell.published?.agrees === true ? '✓' : '✗'})`]),
   ].join(' ');
 }
@@ -113,7 +115,7 @@ function latexCell(cell: Cell | undefined, column: Column): string {
   const differs = cell.published?.agrees === false;
   return [
     latexText(value) + (mark === null ? '' : String.raw`\textsuperscript{${latexText(mark)}}`),
-    ...(error === null ? [] : [`${signs['±']} ${error}`]),
+    ...(error === null ? [] : [latexText(error)]),
     ...(published === null
       ? []
       : [differs ? String.raw`(\textit{${latexText(published)}})` : `(${latexText(published)})`]),

@@ -113,6 +113,10 @@ export const warningSchema = z.strictObject({
 });
 export type Warning = z.infer<typeof warningSchema>;
 
+const stepLossSchema = z.strictObject({ step: z.number().int(), loss: z.number() }).readonly();
+/** The loss of an optimiser step. */
+export type StepLoss = z.infer<typeof stepLossSchema>;
+
 const fineTuneSchema = z.strictObject({
   /** The agent that has the model; the first of several that share it. */
   agent: z.number().int(),
@@ -126,6 +130,8 @@ const fineTuneSchema = z.strictObject({
   finalLoss: z.number().nullable(),
   /** Rows longer than `fine_tune.max_length`, which the trainer left out. Older versions did not write it. */
   droppedRows: z.number().int().default(0),
+  /** The loss over at most 50 of its steps, evenly spread. None when it was not trained, or by an older version. */
+  losses: z.array(stepLossSchema).default([]),
   /** The highest learning rate of all steps. Null when it was not trained, or by an older version. */
   peakLearningRate: z.number().nullable().default(null),
   /** How far it moved. Null when it was not trained, when that could not be measured, or when an older version trained it. */

@@ -123,6 +123,8 @@ const meanDivergenceSchema = z.strictObject({ perToken: ratioSchema, perResponse
 const diversityRowSchema = z.strictObject({
   questionId: z.string(),
   nllOfOthers: z.number().nullable(),
+  /** Not measured by earlier versions. */
+  nllOfOwn: z.number().nullable().default(null),
   betweenAgents: divergenceSchema.nullable(),
   fromBase: divergenceSchema.nullable(),
   dissimilarity: z.number().nullable(),
@@ -137,6 +139,7 @@ export const diversitySchema = z.strictObject({
   /** Why the likelihoods of some or all questions are missing; null when none is missing. */
   leftOut: z.string().nullable(),
   nllOfOthers: ratioSchema,
+  nllOfOwn: ratioSchema.default(null),
   betweenAgents: meanDivergenceSchema,
   fromBase: meanDivergenceSchema,
   dissimilarity: ratioSchema,
@@ -145,6 +148,27 @@ export const diversitySchema = z.strictObject({
   rows: z.array(diversityRowSchema),
 });
 export type DiversityDocument = z.infer<typeof diversitySchema>;
+
+const countedSchema = z.strictObject({ right: z.number().int(), of: z.number().int() });
+
+/** iteration-I/labels.json: the labels that an iteration was trained with, judged by the gold answers. See JudgedLabel in src/algorithm/measures/labels.ts. */
+export const labelsSchema = z.strictObject({
+  iteration: z.number().int(),
+  /** `min_votes`: labels with fewer votes were not learnt from. */
+  minVotes: z.number().int(),
+  /** In the order of the training questions; without those that had no consensus. */
+  rows: z.array(
+    z.strictObject({
+      questionId: z.string(),
+      votes: z.number().int(),
+      tied: z.number().int(),
+      right: z.boolean(),
+      chosen: countedSchema,
+      rejected: countedSchema,
+    }),
+  ),
+});
+export type LabelsDocument = z.infer<typeof labelsSchema>;
 
 /** questions/left-out.json: the questions of a task that are not used, and why. */
 export const leftOutDocumentSchema = z.object({

@@ -53,6 +53,7 @@ async function world(watch: (key: string, stopped: Promise<void>) => AsyncIterab
     let stop = (): void => undefined;
     const stopped = new Promise<void>((resolve) => (stop = resolve));
     return {
+      check: async () => undefined,
       submit: async (key) => void calls.push(`${name} submit ${key.length}`),
       watch: (key) => watch(key, stopped),
       stop: async (key) => {
@@ -237,6 +238,7 @@ describe('the heartbeats of a step', () => {
 async function keyOf({ store, request, dependencies }: Awaited<ReturnType<typeof world>>): Promise<string> {
   let seen = '';
   const spy: Trainer = {
+    check: async () => undefined,
     submit: async (key) => {
       seen = key;
       throw new Error('only the key is wanted');

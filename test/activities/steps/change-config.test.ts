@@ -62,11 +62,25 @@ describe('changing the settings of an experiment that runs', () => {
     expect((await configOf(files, 0)).fine_tune).toMatchObject({ learning_rate: 8e-4, lora_r: 8 });
   });
 
+  it.each([
+    ['a prompt that does not fit into the context', { truncate_dialogues: true }, 'debating'],
+    ['a GPU without memory', { 'fine_tune.per_device_train_batch_size': 1 }, 'fine-tuning'],
+    ['a GPU without memory', { 'fine_tune.gradient_checkpointing': true }, 'fine-tuning'],
+    ['settings that the trainer refuses', { 'fine_tune.lora_target_modules': ['q_proj'] }, 'fine-tuning'],
+    ['too few votes', { min_votes: 1 }, 'debating'],
+  ])('is what the message of %s names, and holds for the step that waits', async (_, settings, phase) => {
+    const [path = ''] = Object.keys(settings);
+    expect(await change(settings, phase, 5)).toMatchObject([{ path, fromIteration: 5 }]);
+  });
+
   it('lets the experiment be started again with the config as it was begun or as it is now, and no other', async () => {
     const started = (fine_tune: object) =>
       runStep(prepare, { experiment, input: { ...smallExperiment, fine_tune } }, steps.dependencies);
     const plan = await started({});
-    expect(await started({ learning_rate: 0.25, lora_r: 4, lora_alpha: 8 })).toEqual(plan);
+    const now = await configOf(experimentFiles(steps.dependencies.store, experiment));
+    expect(
+      await runStep(prepare, { experiment, input: { preset: 'paper', ...now } }, steps.dependencies),
+    ).toEqual(plan);
     await expect(started({ learning_rate: 0.5 })).rejects.toThrow(
       'start it with the config that it was begun with, and then change it: colloquy change steps fine_tune.learning_rate=0.5',
     );

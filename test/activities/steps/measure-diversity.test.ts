@@ -171,6 +171,8 @@ describe('the diversity of agents', () => {
       leftOut: null,
       // a and b find each other's, and the third's, at 1 a token; the base model finds theirs at 0.7: (4 * 1 + 2 * 0.7) / 6.
       nllOfOthers: over3(0.9),
+      // a and b find their own at 0.1 a token, the base model at 0.7.
+      nllOfOwn: over3(0.3),
       // On 111 a has -0.3, b -3 and the base -2.1; on 22 b has -0.2, a -2 and the base -1.4; on 333 the base has -2.1, a and b -3.
       // By response 2.7, 1.8, 1.8, 1.2, 0.9, 0.9; by token 0.9, 0.6, 0.9, 0.6, 0.3, 0.3.
       betweenAgents: { perToken: over3(0.6), perResponse: over3(1.55) },

@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
 import { createEndpoints } from '../../../src/engines/endpoint/open.ts';
 import { onEvent } from '../../../src/observe/events.ts';
+import { completion, json, serve } from '../../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { startInstantEngine } from '../../support/instant-engine.ts';
 import { runStep } from '../../support/run-step.ts';
@@ -64,6 +65,48 @@ describe('preparing an experiment on a dataset', () => {
       expect(await runStep(prepare, { experiment: 'api', input }, dependencies)).toMatchObject({
         learners: [],
       });
+    } finally {
+      await dependencies.close();
+    }
+  });
+
+  it('names what training cannot use before anything is asked, and asks of it a row of each kind', async () => {
+    const asked: Record<string, unknown>[] = [];
+    const words = "lora_target_modules: 'lm_head' is an embedding";
+    await using server = await serve((response, { path, body }) => {
+      if (path === '/v1/models') return json(response, { data: [{ id: 'instant' }] });
+      asked.push({ path, ...body });
+      json(response, { error: { message: words, code: 400 } }, 400);
+    });
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url });
+    const input = { ...smallExperiment, rounds: 3, fine_tune: { lora_target_modules: ['lm_head'] } };
+    try {
+      await expect(runStep(prepare, { experiment: 'untrainable', input }, dependencies)).rejects.toThrow(
+        `fine_tune: TrainingImpossible: The base model cannot be fine-tuned like this: ${words}`,
+      );
+    } finally {
+      await dependencies.close();
+    }
+    expect(asked).toMatchObject([{ path: '/v1/check_training', lora_target_modules: ['lm_head'] }]);
+    const examples = asked[0]?.['examples'] as { kind: string; prompt: object[] }[];
+    expect(examples.map(({ kind, prompt }) => [kind, prompt.length])).toEqual([
+      ['a first answer', 1],
+      ['a revised answer', 5],
+      ['a rationale', 1],
+    ]);
+  });
+
+  it('records the name under which a hosted model answers', async () => {
+    await using server = await serve((response, { path }) =>
+      path === '/v1/models'
+        ? json(response, { data: [{ id: 'instant' }] })
+        : json(response, { ...completion('1'), model: 'other-2411' }),
+    );
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const input = { ...smallExperiment, iterations: 0 };
+    try {
+      const plan = await runStep(prepare, { experiment: 'hosted', input }, dependencies);
+      expect(plan.base.base.revision).toBe('other-2411');
     } finally {
       await dependencies.close();
     }

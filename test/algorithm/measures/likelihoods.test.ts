@@ -5,6 +5,7 @@ import {
   divergenceBetweenAgents,
   divergenceFromBase,
   nllOfOthers,
+  nllOfOwn,
   type ResponseScore,
   responseScore,
 } from '../../../src/algorithm/measures/diversity.ts';
@@ -29,6 +30,12 @@ describe("the negative log-likelihood of the others' responses", () => {
   it('is the mean over pairs of agents, by token', () => {
     // Agent 1 on agent 2's: 8 / 4 = 2; agent 2 on agent 1's: 3 / 2 = 1.5.
     expect(nllOfOthers(scores)).toBeCloseTo(1.75, 12);
+  });
+
+  it('stands beside that of their own responses', () => {
+    // Agent 1 on its own: 1 / 2 = 0.5; agent 2 on its own: 2 / 4 = 0.5.
+    expect(nllOfOwn(scores)).toBeCloseTo(0.5, 12);
+    expect(nllOfOwn([[score(0, 0)]])).toBeNull();
   });
 
   it('leaves empty responses out, and is null when there are no others', () => {

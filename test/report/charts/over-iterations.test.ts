@@ -3,7 +3,7 @@ import { accuracyChart, type ChartPoint } from '../../../src/report/charts/over-
 
 const point = (label: string, accuracy: number, onLine: boolean): ChartPoint => {
   const value = { accuracy, standardError: 0.02 };
-  return { label, onLine, single: value, majority: value, debate: value };
+  return { label, onLine, questions: 500, single: value, majority: value, debate: value };
 };
 const labelsIn = (svg: string) =>
   [...svg.matchAll(/<text([^>]*)>([^<]*)<\/text>/g)]

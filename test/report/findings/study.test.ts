@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { MethodName } from '../../../src/algorithm/methods/methods.ts';
+import type { DiversityDocument } from '../../../src/store/records/rows.ts';
 import { analyseStudy } from '../../../src/report/analyse/study.ts';
 import { studyFindings } from '../../../src/report/findings/study.ts';
 import { measureExperiment } from '../../../src/report/read/measured-experiment.ts';
@@ -182,6 +184,24 @@ describe('what is said beside it', () => {
     expect(beside).toContain('Multiagent FT: 0.350 to 0.350');
     expect(beside).toContain('Single-agent FT: 0.200 to 0.200, lower');
     expect(limits).toContain('Some of the diversity is not measured: this endpoint has no prompt_logprobs');
+  });
+
+  it('compares the diversity of methods that learn from as many rows alone, and shows how sure models are by themselves', async () => {
+    const likely = (nllOfOthers: number, own: number) => [
+      diversityDocument(0, { nllOfOthers, nllOfOwn: own }),
+      diversityDocument(1, { nllOfOthers, nllOfOwn: own }),
+    ];
+    const trained = (method: MethodName, rows: number, diversity: DiversityDocument[]): Script => {
+      return { method, iterations: [right(40), right(50)], diversity, rows };
+    };
+    const { beside } = await found([
+      trained('multiagent-ft', 100, likely(0.044, 0.043)),
+      trained('no-critic', 95, likely(0.03, 0.029)),
+      trained('single-agent', 300, likely(0.02, 0.02)),
+    ]);
+    expect(beside).toContain('Multiagent FT: 0.044 to 0.044 (0.043 to 0.043)');
+    expect(beside).toContain('w/o critic: 0.030 to 0.030 (0.029 to 0.029), lower');
+    expect(beside).toContain('Single-agent FT: 0.020 to 0.020 (0.020 to 0.020), other numbers of rows');
   });
 
   it('says that diversity was not measured, and that one seed is one', async () => {

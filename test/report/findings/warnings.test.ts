@@ -40,6 +40,7 @@ const fineTune = (agent: number, role: string, model: string | null) => ({
   steps: model === null ? 0 : 25,
   finalLoss: model === null ? null : 0.2,
   droppedRows: 0,
+  losses: [],
   peakLearningRate: model === null ? null : 8e-4,
   moved: model === null ? null : { klPerToken: 0.007, tokens: 900, rows: 32 },
 });

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { describe, expect, it } from 'vitest';
-import { pValues } from '../../../src/report/tables/build.ts';
+import { pValues, shareCell } from '../../../src/report/tables/build.ts';
 import { Tables } from '../../../src/report/tables/html-table.tsx';
 import { figure, figureText, type Table } from '../../../src/report/tables/table.ts';
 import { csvOf, latexOf, markdownOf, writeTable } from '../../../src/report/tables/write-table.ts';
@@ -39,9 +39,19 @@ const table: Table = {
 describe('a figure', () => {
   it('is rounded for people, with a true minus sign and no minus zero', () => {
     const said = (value: number) =>
-      figureText({ kind: 'figure', value, error: null, mark: null, published: null }, table.columns[1]!)
-        .value;
+      figureText(
+        { kind: 'figure', value, error: null, interval: null, mark: null, published: null },
+        table.columns[1]!,
+      ).value;
     expect([said(34.04), said(-3.25), said(-0.04), said(0)]).toEqual(['34.0', '−3.3', '0.0', '0.0']);
+  });
+
+  it('is a share with an interval, as 0 of 16 is not 0.0 ± 0.0', () => {
+    const cell = shareCell({ value: 0, standardError: 0, questions: 16 });
+    expect(cell.kind === 'figure' && figureText(cell, table.columns[1]!)).toMatchObject({
+      value: '0.0',
+      error: '0.0–19.4',
+    });
   });
 
   it('is absent when there is no number', () => {

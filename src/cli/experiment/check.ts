@@ -1,0 +1,174 @@
+/** What `colloquy validate` checks beside the settings: the questions, the endpoint, the model, the trainer, and what it will take. */
+import { join } from 'node:path';
+import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
+import { type Estimate, estimate, type QuestionCounts } from '../../config/estimate.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
+import { pathExists } from '../../config/load.ts';
+import { experimentDifference } from '../../config/resolve.ts';
+import { trainingFaults } from '../../config/training-plan.ts';
+import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
+import { basePath } from '../../export/model-card.ts';
+import { createTasks, type Tasks } from '../../questions/open-task.ts';
+import type { LeftOut } from '../../questions/problem.ts';
+import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
+import { warningsOf } from '../../report/findings/warnings.ts';
+import { ArtifactDamaged } from '../../store/errors.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { newestFinished } from '../../store/newest.ts';
+import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
+import { type ExperimentFiles, experimentFiles, type Store } from '../../store/store.ts';
+import { z } from 'zod';
+
+/** What was found. */
+export type Checked = {
+  readonly questions: QuestionCounts & {
+    /** The held-out questions of each task of `transfer`. */
+    readonly ofTransfer: Readonly<Record<string, number>>;
+    /** Questions that are not asked, with the reasons: unreadable gold answers are among them. */
+    readonly leftOut: readonly LeftOut[];
+  };
+  readonly endpoint: {
+    readonly name: string;
+    readonly kind: EndpointConfig['kind'];
+    /** What was found out about the model there, as a clause. */
+    readonly model: string;
+  };
+  readonly estimate: Estimate & {
+    /** Null before an experiment with this model has finished in this store. */
+    readonly seconds: number | null;
+  };
+  readonly warnings: readonly Warning[];
+};
+
+/**
+ * Loads the questions, and looks for the endpoint, the model and the trainer where this machine's own configuration has them.
+ *
+ * @throws InvalidConfig for an unknown endpoint or trainer, a missing model, and fine-tunes that cannot learn
+ * @throws as `Task.pool` does, and as `reachEndpoint` does
+ */
+export async function checkExperiment(config: ExperimentConfig, store: Store): Promise<Checked> {
+  const endpoints = loadEndpoints();
+  const { endpoint: name, model_name_or_path: model } = config.model;
+  const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+  const faults = [
+    ...(endpoint === undefined
+      ? [unknown('model.endpoint', name, Object.keys(endpoints), 'endpoints')]
+      : modelFaults(config, endpoint)),
+    ...trainerFaults(config),
+  ];
+  if (faults.length > 0 || endpoint === undefined) throw new InvalidConfig(faults);
+  const tasks = createTasks();
+  try {
+    const questions = await readQuestions(config, tasks);
+    const few = trainingFaults(config, questions.train);
+    if (few.length > 0) throw new InvalidConfig(few);
+    const { reachEndpoint } = await import('../../serve/reach-endpoint.ts');
+    await reachEndpoint(name, endpoint, model, store);
+    const expected = estimate(config, questions);
+    return {
+      questions,
+      endpoint: { name, kind: endpoint.kind, model: modelText(model, endpoint) },
+      estimate: { ...expected, seconds: await expectedSeconds(config, expected, store) },
+      warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
+    };
+  } finally {
+    await tasks.close();
+  }
+}
+
+/** Of what the worker's configuration names: this machine's may not be the worker's. */
+function unknown(path: string, name: string, known: readonly string[], file: string): ConfigFault {
+  const message =
+    `nothing is called ${JSON.stringify(name)} in this machine's configs/${file}.yaml (or the file that COLLOQUY_${file.toUpperCase()} names); it has ${known.join(', ')}. ` +
+    'A worker has its own file: validate on its machine, or add it here';
+  return { path, message };
+}
+
+function modelFaults({ iterations, model }: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
+  const { endpoint, model_name_or_path: name } = model;
+  if (iterations > 0 && kind === 'openai') {
+    const message = `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0`;
+    return [{ path: 'model.endpoint', message }];
+  }
+  if (kind !== 'local') return [];
+  const path = basePath(name);
+  const isFolder = path !== name || pathExists(name);
+  if (isFolder && !pathExists(join(path, 'config.json')))
+    return [
+      {
+        path: 'model.model_name_or_path',
+        message: `the folder ${path} holds no model: it has no config.json`,
+      },
+    ];
+  if (isFolder || hubId.test(name)) return [];
+  const message = `there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B`;
+  return [{ path: 'model.model_name_or_path', message }];
+}
+
+const hubId = /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/;
+
+function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {
+  const known = Object.keys(loadTrainers());
+  return iterations === 0 || known.includes(trainer) ? [] : [unknown('trainer', trainer, known, 'trainers')];
+}
+
+function modelText(name: string, { kind }: EndpointConfig): string {
+  if (kind !== 'local') return `the server answers and has ${name}`;
+  return basePath(name) !== name || pathExists(name)
+    ? `${name} is there`
+    : `${name} is a hub id: the worker's engine loads it, which was not tried`;
+}
+
+async function readQuestions(config: ExperimentConfig, tasks: Tasks): Promise<Checked['questions']> {
+  const { train, heldOut, leftOut } = await loadQuestions(tasks.open(config.task), config.seed);
+  const ofTransfer: Record<string, number> = {};
+  for (const [name, task] of Object.entries(config.transfer))
+    ofTransfer[name] = (await loadHeldOut(tasks.open(task), config.seed)).length;
+  const texts = [...train, ...heldOut].map(({ text }) => text.length);
+  return {
+    train: train.length,
+    heldOut: heldOut.length,
+    transfer: sum(Object.values(ofTransfer)),
+    characters: sum(texts) / Math.max(1, texts.length),
+    ofTransfer,
+    leftOut,
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** At the rate of the experiment of this store that finished last, if it had the same model at the same endpoint. */
+async function expectedSeconds(
+  { model }: ExperimentConfig,
+  expected: Estimate,
+  store: Store,
+): Promise<number | null> {
+  const before = await newestFinished(store);
+  if (before === null) return null;
+  try {
+    return await secondsAtTheRateOf(experimentFiles(store, before), model, expected);
+  } catch (error) {
+    // Another experiment's damage is no fault of this one.
+    if (error instanceof ArtifactDamaged) return null;
+    throw error;
+  }
+}
+
+async function secondsAtTheRateOf(
+  files: ExperimentFiles,
+  model: ExperimentConfig['model'],
+  expected: Estimate,
+): Promise<number | null> {
+  const begun = await readDocument(files.config, z.looseObject({ model: z.unknown() }));
+  const result = await readDocument(files.result, experimentResultSchema);
+  if (result === null || experimentDifference(begun?.model, model).length > 0) return null;
+  const { tokens, seconds } = result;
+  const written = tokens.debate.completion + tokens.evaluation.completion;
+  const steps = sum(result.iterations.flatMap(({ fineTunes }) => fineTunes).map((each) => each.steps));
+  const perToken = written > 0 ? (seconds.debate + seconds.evaluation) / written : 0;
+  const perStep = steps > 0 ? seconds.fineTune / steps : 0;
+  return expected.tokens.written * perToken + expected.steps * perStep;
+}

@@ -1,0 +1,126 @@
+/** One model of an agent as a whole model with its tokenizer, for servers that load no adapters. */
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { methods } from '../algorithm/methods/methods.ts';
+import { childEnvironment } from '../config/child-environment.ts';
+import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { modelName, type Store } from '../store/store.ts';
+import { MergeFailed, NothingTrained } from './errors.ts';
+import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
+import { publishExport } from './folder.ts';
+import { basePath, mergedModelCard } from './model-card.ts';
+import { copyAdapter } from './models.ts';
+
+/** Which of the agents' models. */
+export type WhichModel = {
+  /** 1..N */
+  readonly agent: number;
+  /** Default: the role that gives first answers. */
+  readonly role?: string | undefined;
+};
+
+/** What was written. */
+export type MergedModel = {
+  /** E.g. `agent-1-generation`. */
+  readonly model: string;
+  /** Null with the reason why there is no GGUF file. */
+  readonly gguf: 'model.gguf' | null;
+  readonly whyNoGguf: string | null;
+};
+
+const run = promisify(execFile);
+
+/**
+ * Merges an agent's adapter into the base model and writes the whole model, its tokenizer and a card into a folder; a GGUF file beside them
+ * where llama.cpp's converter is on PATH. The merged model has the logits of base and adapter, or nothing is written.
+ *
+ * @param path of the folder, absolute
+ * @throws NothingTrained, MergeFailed, ToolsMissing, ExportFolderTaken, OutputNotWritable, DiskFull, ArtifactMissing, ArtifactDamaged
+ */
+export async function exportMerged(
+  store: Store,
+  done: FinishedIteration,
+  which: WhichModel,
+  path: string,
+): Promise<MergedModel> {
+  const { experiment, iteration, config } = done;
+  const model = await wantedModel(done, which);
+  if (model.key === null)
+    throw new NothingTrained(
+      experiment,
+      `the ${model.role} model of agent ${which.agent} is still the base model`,
+    );
+  const { key } = model;
+  const name = modelName(which.agent, model.role);
+  const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'merged', model: name };
+  let whyNoGguf: string | null = null;
+  await publishExport(path, facts, async (folder) => {
+    const adapter = join(folder, '.adapter');
+    const manifest = await copyAdapter(store.model(key), adapter);
+    await merge(basePath(config.model.model_name_or_path), adapter, folder);
+    await rm(adapter, { recursive: true });
+    whyNoGguf = await writeGguf(folder);
+    const readme = mergedModelCard(path, model, manifest, done);
+    await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
+  });
+  return { model: name, gguf: whyNoGguf === null ? 'model.gguf' : null, whyNoGguf };
+}
+
+async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {
+  const { experiment, config } = done;
+  const models = await agentModelsAfter(done);
+  const wanted = role ?? methods[config.method].roles[0]?.name ?? '';
+  const ofRole = models.filter((each) => each.role === wanted);
+  // Agents that share a model are listed by the first of them.
+  const shared = ofRole.length === 1 && config.agents > 1 ? ofRole[0] : undefined;
+  const found = ofRole.find((each) => each.agent === agent) ?? shared;
+  if (found !== undefined && agent <= config.agents) return found;
+  const names = models.map((each) => `agent ${each.agent} ${each.role}`);
+  throw new NothingTrained(
+    experiment,
+    `it has no ${wanted} model of agent ${agent}, only ${names.join(', ')}`,
+  );
+}
+
+/** @throws MergeFailed, ToolsMissing */
+async function merge(base: string, adapter: string, output: string): Promise<void> {
+  const { python } = tools();
+  const script = join(projectRoot, 'engine', 'merge.py');
+  try {
+    await run(python, [script, '--base', base, '--adapter', adapter, '--output', output], {
+      env: childEnvironment(),
+      maxBuffer: 16 * 1024 * 1024,
+    });
+  } catch (error) {
+    throw new MergeFailed(base, lastLines(error));
+  }
+}
+
+const converter = 'convert_hf_to_gguf.py';
+
+/** Returns why there is no GGUF file; null when there is one. */
+async function writeGguf(folder: string): Promise<string | null> {
+  const file = join(folder, 'model.gguf');
+  try {
+    await run(converter, [folder, '--outfile', file], {
+      env: childEnvironment(),
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    return null;
+  } catch (error) {
+    await rm(file, { force: true });
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return missing
+      ? `llama.cpp's ${converter} is not on PATH`
+      : `llama.cpp's ${converter} failed: ${lastLines(error)}`;
+  }
+}
+
+function lastLines(error: unknown): string {
+  const written = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  const text = written === '' ? (error instanceof Error ? error.message : String(error)) : written;
+  return text.split('\n').slice(-5).join('\n');
+}

@@ -1,0 +1,158 @@
+/** @jsxRuntime automatic @jsxImportSource preact */
+import { didMove, leastMove } from '../../algorithm/training-steps.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
+import { count, percent } from '../../text/figures.ts';
+import { Heading } from '../parts/page.tsx';
+import type { Drawn } from '../charts/style.ts';
+import { ChartsSection } from '../parts/sections.tsx';
+import { Grid } from '../tables/html-table.tsx';
+
+type Iteration = ExperimentResult['iterations'][number];
+type FineTune = Iteration['fineTunes'][number];
+
+/** What the training debates agreed on, what each agent was trained on, and how the fine-tunes ended. */
+export function DatasetsSection({ iterations }: { iterations: readonly Iteration[] }) {
+  return (
+    <section>
+      <Heading title="Debates on the training questions" />
+      <p class="note">
+        The consensus stands in for the answer key: no gold answer is used, unless the config has
+        label_source: gold. Unanimous: all last answers are equal. Ties: several answers had the most votes,
+        and a seeded draw chose the label among them. No consensus: no answer could be read, or the most
+        frequent one had fewer votes than min_votes; such a question is not learnt from.
+      </p>
+      <Grid
+        head={[
+          'Iteration',
+          'Questions',
+          'Unanimous',
+          'Ties, drawn',
+          'No consensus',
+          'Answers not readable',
+          'Prompts shortened',
+          'Responses cut off',
+        ]}
+        rows={iterations.map(({ iteration, consensus, cutOff: { responses } }) => [
+          iteration,
+          count(consensus.questions),
+          <>
+            {count(consensus.unanimous)}{' '}
+            <span class="se">{percent(consensus.unanimous / consensus.questions)}</span>
+          </>,
+          count(consensus.ties),
+          count(consensus.withoutLabel),
+          count(consensus.unparsableAnswers),
+          count(consensus.truncatedPrompts),
+          responses.share === null ? (
+            '–'
+          ) : (
+            <>
+              {count(responses.cut)} <span class="se">{percent(responses.share)}</span>
+            </>
+          ),
+        ])}
+      />
+
+      <Heading title="What each agent learnt from" />
+      <p class="note">
+        Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
+        <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
+        available.
+      </p>
+      <Grid
+        head={['Iteration', 'Agents', 'Model', 'Rows', 'Of which', 'Last loss']}
+        rows={iterations.flatMap(datasetRows)}
+      />
+    </section>
+  );
+}
+
+function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
+  return datasets.map(({ agents, role, rows, parts }, index) => {
+    const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
+    const partTexts = Object.entries(parts).map(
+      ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
+    );
+    return [
+      index === 0 ? iteration : '',
+      agents.join(', '),
+      role,
+      count(rows),
+      partTexts.join(', '),
+      fineTune === undefined ? '–' : lossText(fineTune),
+    ];
+  });
+}
+
+function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
+  return model === null ? 'not trained' : (finalLoss?.toFixed(3) ?? '–');
+}
+
+/** The loss curves of the models of a role. */
+export type LossCharts = { readonly role: string; readonly drawn: Drawn };
+
+/** How each fine-tune went, and how far it moved its model. */
+export function FineTunesSection({
+  iterations,
+  losses,
+}: {
+  iterations: readonly Iteration[];
+  losses: readonly LossCharts[];
+}) {
+  return (
+    <ChartsSection
+      title="How the models were trained"
+      label="Loss over the optimiser steps of all iterations"
+      note={`The loss on a model’s own rows, iteration after iteration; a dotted line stands where an iteration begins. ${movedNote}`}
+      charts={losses.map(({ role, drawn }) => ({ heading: `Loss of the ${role} models`, drawn: [drawn] }))}
+    >
+      <Grid
+        head={[
+          'Iteration',
+          'Agent',
+          'Model',
+          'Rows',
+          'Too long',
+          'Steps',
+          'Learning rate',
+          'Last loss',
+          'Moved',
+        ]}
+        rows={iterations.flatMap(({ iteration, fineTunes }) =>
+          fineTunes.map((fineTune, index) => [index === 0 ? iteration : '', ...cells(fineTune)]),
+        )}
+      />
+    </ChartsSection>
+  );
+}
+
+const movedNote = `Moved: the mean KL divergence of the trained model to where it started, in nats a token, on up to 32 of its own rows. A model that moved by less than ${leastMove} did not move: at most 7 of 100 answers of 100 tokens could come out differently. Too long: rows longer than max_length, which are left out.`;
+
+function cells({
+  agent,
+  role,
+  model,
+  rows,
+  droppedRows,
+  steps,
+  finalLoss,
+  peakLearningRate,
+  moved,
+}: FineTune) {
+  const begin = [agent, role, count(rows)];
+  if (model === null) return [...begin, '–', '–', '–', '–', 'not trained'];
+  return [
+    ...begin,
+    count(droppedRows),
+    count(steps),
+    peakLearningRate?.toPrecision(2) ?? '–',
+    finalLoss?.toFixed(3) ?? '–',
+    movedText(moved),
+  ];
+}
+
+function movedText(moved: FineTune['moved']): string {
+  if (moved === null) return 'not measured';
+  const figure = moved.klPerToken.toPrecision(2);
+  return didMove(moved) === true ? figure : `did not move (${figure})`;
+}

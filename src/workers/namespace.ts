@@ -1,0 +1,88 @@
+import type { NativeConnection } from '@temporalio/worker';
+import { ColloquyError, exitCodes } from '../errors.ts';
+
+/**
+ * Asks the server for the namespace before anything is started: a worker of a namespace that is not there would keep asking for work.
+ * A server that does not answer this question, or not to this user, is left to the workers.
+ *
+ * @throws NamespaceMissing
+ */
+export async function requireNamespace(connection: NativeConnection, namespace: string): Promise<void> {
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === notFound)
+      throw new NamespaceMissing(namespace);
+  }
+}
+
+/**
+ * Asks again and again while workers run, because Temporal's core keeps asking a server for work that has refused it for good. A refusal
+ * is final once it has come three times in a row: a dev server that starts again does not know its namespaces for a moment.
+ *
+ * @param onFinal is called at most once
+ * @returns ends the watch
+ */
+export function watchNamespace(
+  { workflowService }: Pick<NativeConnection, 'workflowService'>,
+  namespace: string,
+  onFinal: (error: ColloquyError) => void,
+): () => void {
+  let refusals = 0;
+  // A key that may work but not ask for namespaces is refused from the beginning.
+  let wasAllowed = false;
+  const look = async (): Promise<void> => {
+    try {
+      await workflowService.describeNamespace({ namespace });
+      wasAllowed = true;
+      refusals = 0;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const final =
+        code === notFound || (wasAllowed && (code === permissionDenied || code === unauthenticated));
+      refusals = final ? refusals + 1 : 0;
+      if (refusals !== finalRefusals) return;
+      clearInterval(timer);
+      onFinal(code === notFound ? new NamespaceMissing(namespace) : new WorkerRefused(namespace, error));
+    }
+  };
+  const timer = setInterval(() => void look(), everyMs);
+  return () => clearInterval(timer);
+}
+
+const everyMs = 3_000;
+const finalRefusals = 3;
+
+/** Of grpc.status. */
+const notFound = 5;
+const permissionDenied = 7;
+const unauthenticated = 16;
+
+/** The server has no namespace of the name that the environment or the profile gives. */
+export class NamespaceMissing extends ColloquyError {
+  override name = 'NamespaceMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(namespace: string) {
+    super(
+      `The Temporal server has no namespace ${JSON.stringify(namespace)}. Name another one (TEMPORAL_NAMESPACE, or the profile), ` +
+        `or create it: temporal operator namespace create --namespace ${namespace}`,
+    );
+  }
+}
+
+/** The server takes this worker's credentials no more. */
+export class WorkerRefused extends ColloquyError {
+  override name = 'WorkerRefused' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(namespace: string, cause: unknown) {
+    super(
+      `The Temporal server refuses this worker in the namespace ${JSON.stringify(namespace)} (${cause instanceof Error ? cause.message : String(cause)}). ` +
+        'Give it a key or a certificate that may work there (TEMPORAL_API_KEY, TEMPORAL_TLS_*, or the profile), and start it again.',
+      { cause },
+    );
+  }
+}

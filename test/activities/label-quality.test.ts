@@ -1,0 +1,59 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { configOf } from '../../src/activities/dependencies.ts';
+import { measureLabels } from '../../src/activities/label-quality.ts';
+import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
+import { readDocument } from '../../src/store/files/documents.ts';
+import { labelsSchema } from '../../src/store/records/rows.ts';
+import { experimentFiles } from '../../src/store/store.ts';
+import { runStep } from '../support/run-step.ts';
+import { type StepsOfAnExperiment, stepsOfAnExperiment } from '../support/steps-of-an-experiment.ts';
+
+let steps: StepsOfAnExperiment;
+beforeAll(async () => {
+  steps = await stepsOfAnExperiment();
+});
+afterAll(async () => steps[Symbol.asyncDispose]());
+
+it('judges the labels of an iteration by the gold answers, which reach no dataset', async () => {
+  const [request] = await steps.fineTunes();
+  const { store, tasks } = steps.dependencies;
+  const files = experimentFiles(store, request!.experiment);
+  const config = await configOf(files);
+  const dataset = files.dataset(1, 1, 'generation').where;
+  const before = readFileSync(dataset, 'utf8');
+
+  await measureLabels(files, 1, config, tasks.open(config.task).answers);
+  const labels = await readDocument(files.labels(1), labelsSchema);
+  expect(labels).toMatchObject({ iteration: 1, minVotes: config.min_votes });
+  expect(labels!.rows.map(({ questionId }) => questionId)).toEqual(
+    Array.from({ length: 16 }, (_, index) => `train-${String(index).padStart(5, '0')}`),
+  );
+  for (const { chosen, rejected } of labels!.rows) expect(chosen.of + rejected.of).toBe(3);
+
+  // Without the file of gold answers the same dataset is made.
+  rmSync(files.goldLabels.where);
+  for (const path of [dataset, `${dataset}.ref.json`]) rmSync(path);
+  await runStep(
+    buildDatasets,
+    { experiment: request!.experiment, iteration: 1, agents: [1], shards: 2 },
+    steps.dependencies,
+  );
+  expect(readFileSync(dataset, 'utf8')).toBe(before);
+  // What can no longer be judged stops nothing.
+  rmSync(files.labels(1).where);
+  rmSync(`${files.labels(1).where}.ref.json`);
+  await measureLabels(files, 1, config, tasks.open(config.task).answers);
+  expect(await readDocument(files.labels(1), labelsSchema)).toBeNull();
+});
+
+it('judges nothing of the base model, and none where the labels are gold answers', async () => {
+  const { store, tasks } = steps.dependencies;
+  const files = experimentFiles(store, 'steps');
+  const config = await configOf(files);
+  const { answers } = tasks.open(config.task);
+  await measureLabels(files, 0, config, answers);
+  await measureLabels(files, 2, { ...config, label_source: 'gold' }, answers);
+  expect(await readDocument(files.labels(0), labelsSchema)).toBeNull();
+  expect(await readDocument(files.labels(2), labelsSchema)).toBeNull();
+});
