@@ -6,13 +6,13 @@ import {
   CancelledFailure,
   heartbeat,
 } from '@temporalio/activity';
-import { EngineBusy } from '../engines/errors.ts';
-import { ColloquyError } from '../errors.ts';
 import { codeHash } from '../config/installation.ts';
+import { EngineBusy, PromptTooLong } from '../engines/errors.ts';
+import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { type Origin, requireSameStore } from '../store/identity.ts';
 import type { Store } from '../store/store.ts';
-import { placeOf } from './asking/place.ts';
+import { placeText, type RequestPlace } from '../text/request-place.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** What a step knows about the activity that it runs as. */
@@ -120,4 +120,24 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
     ...(nextRetryDelay === null ? {} : { nextRetryDelay }),
     nonRetryable: error instanceof ColloquyError && !error.retryable,
   });
+}
+
+/** At which request of an experiment did an error happen? */
+/** The first request that met an error: several wait for one adapter, and then have the same error. */
+const places = new WeakMap<Error, RequestPlace>();
+
+/** Does the work of one request, and notes the request with an error that it throws. */
+export async function atPlace<Result>(place: RequestPlace, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && !places.has(error)) places.set(error, place);
+    throw error;
+  }
+}
+
+/** Where an error happened, as a line behind its message; nothing when it names the place itself or happened at no request. */
+export function placeOf(error: Error): string {
+  const place = places.get(error);
+  return place === undefined || error instanceof PromptTooLong ? '' : `\n${placeText(place)}`;
 }

@@ -1,8 +1,10 @@
 /** What commands need of the terminal: colours, tables, JSON, short paths, Ctrl-C. */
 import { relative } from 'node:path';
-import { exitCodes } from '../errors.ts';
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { exitCodes } from '../errors.ts';
+import type { Warning } from '../store/records/result.ts';
+import { terminalSafe, wrapped } from '../text/terminal-safe.ts';
 
 /** Node's types say that every WriteStream has `isTTY`; for a pipe it is missing. */
 type Stream = { readonly isTTY?: boolean };
@@ -101,3 +103,18 @@ export function interruptSignal(patienceMs?: number): {
 
 /** Longer than a worker needs to stop its steps (`shutdownForceTime`) and its engines. */
 export const workerPatienceMs = 160_000;
+
+/** The warnings about an experiment as one text for the terminal; none when there are none. */
+export function warningsText(
+  warnings: readonly Warning[],
+  columns = process.stdout.columns || 100,
+): string[] {
+  if (warnings.length === 0) return [];
+  const { yellow } = colours();
+  const lines = warnings.flatMap(({ says, remedy }) =>
+    wrapped(terminalSafe(`${says} ${remedy}`), columns - 4).map(
+      (line, index) => `${index === 0 ? '  - ' : '    '}${line}`,
+    ),
+  );
+  return [[yellow(warnings.length === 1 ? 'Warning:' : 'Warnings:'), ...lines].join('\n')];
+}

@@ -1,4 +1,4 @@
-/** Text that others wrote, as a terminal or a shell may have it. */
+/** Texts as a terminal or a shell may have them. */
 
 /**
  * A model's text as a terminal may show it: escape sequences and other control characters become visible (`\x1b`), so that no answer
@@ -23,4 +23,25 @@ export function shellWord(text: string): string {
 /** A word as a POSIX shell takes it: in quotes only where it needs them. */
 export function shellQuoted(word: string): string {
   return /^[\w./=:,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** A text in lines that fit into so many columns. */
+
+/**
+ * Breaks a text at blanks into lines of at most `columns` characters. A longer word has a line of its own; line breaks in the text stay.
+ *
+ * @param columns at least 1
+ */
+export function wrapped(text: string, columns: number): string[] {
+  return text.split('\n').flatMap((paragraph) => {
+    const lines: string[] = [];
+    let line = '';
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && line.length + 1 + word.length > columns) {
+        lines.push(line);
+        line = word;
+      } else line = line === '' ? word : `${line} ${word}`;
+    }
+    return [...lines, line];
+  });
 }

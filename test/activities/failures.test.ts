@@ -1,12 +1,11 @@
 import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { failureOf } from '../../src/activities/activity.ts';
-import { atPlace } from '../../src/activities/asking/place.ts';
+import { atPlace, failureOf } from '../../src/activities/activity.ts';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { EngineBusy, EngineUnreachable } from '../../src/engines/errors.ts';
 import { FineTuneFailed } from '../../src/engines/trainer/errors.ts';
-import { splitPlace } from '../../src/text/request-place.ts';
 import { ArtifactDamaged, DiskFull } from '../../src/store/errors.ts';
+import { splitPlace } from '../../src/text/request-place.ts';
 
 const running = new AbortController().signal;
 const failure = (error: unknown) => failureOf(error, running) as ApplicationFailure;

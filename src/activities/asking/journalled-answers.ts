@@ -10,7 +10,7 @@ import { emit } from '../../observe/events.ts';
 import type { Claim } from '../../store/files/claim.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
-import { atPlace } from './place.ts';
+import { atPlace } from '../activity.ts';
 
 /**
  * Answers from the journal where it has them, from the endpoint otherwise. An answer keeps its slot at the endpoint until it is

@@ -10,7 +10,7 @@ import { appendAndRemember, type Journal, requireRoom } from '../../store/files/
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
 import { inReportedSlot } from './journalled-answers.ts';
-import { atPlace } from './place.ts';
+import { atPlace } from '../activity.ts';
 
 /** What models think of the first responses to a question. */
 export type QuestionScores = {

@@ -1,18 +1,17 @@
 /** Follows an experiment until it ends or needs a person, and prints how that ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { resultTable } from '../result-table.ts';
-import { warningsText } from '../warnings-text.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import { isThere } from '../../store/blobs.ts';
 import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
+import { terminalSafe } from '../../text/terminal-safe.ts';
 import type { Progress } from '../../workflows/progress.ts';
 import { type Note, waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
-import { type ExitCode, exitCodes } from '../../errors.ts';
+import { resultTable } from '../result-table.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import { type Failed, failureOf, hasEnded, unservedQueues } from '../server/workflow.ts';
-import { printJson, shortPath, wantsColours } from '../terminal.ts';
+import { printJson, shortPath, wantsColours, warningsText } from '../terminal.ts';
 import { readSnapshot } from './snapshot.ts';
 
 /** How following an experiment ended. */

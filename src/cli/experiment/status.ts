@@ -1,14 +1,13 @@
-import { splitPlace } from '../../text/request-place.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
 import { duration } from '../../text/figures.ts';
-import { resultTable } from '../result-table.ts';
-import { warningsText } from '../warnings-text.ts';
+import { splitPlace } from '../../text/request-place.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
 import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
-import { type ExitCode, exitCodes } from '../../errors.ts';
+import { resultTable } from '../result-table.ts';
 import type { Temporal } from '../server/connect.ts';
 import { unservedQueues } from '../server/workflow.ts';
-import { colours, printJson, wantsColours } from '../terminal.ts';
+import { colours, printJson, wantsColours, warningsText } from '../terminal.ts';
 import { endingOf, noteText } from './follow.ts';
 import { fineTuneText, liveProgress, unpauseCommand } from './progress.ts';
 import { type PendingActivity, readSnapshot, type Snapshot } from './snapshot.ts';
