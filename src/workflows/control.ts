@@ -12,8 +12,9 @@ import { takeUpdates } from './updates.ts';
 export type RunControl = {
   /**
    * Does a step. A pause stops it (after it has saved what it has) and `resume` starts it again; a step that has used up its
-   * retries parks until `retry`. Only a cancellation, an abort, a config that cannot be prepared, and damage that can be mended are
-   * thrown.
+   * retries parks until `retry`. If a `retry` came while it was under way, it is tried again at once instead: all its attempts may have
+   * met what the person has put right since. Only a cancellation, an abort, a config that cannot be prepared, and damage that can be
+   * mended are thrown.
    */
   readonly step: <Output>(step: Step<Output>) => Promise<Output>;
   /** Waits for `retry`. */
@@ -42,7 +43,11 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const progress = trackProgress(experiment, carried);
   const { current, update } = progress;
   const steps = stepsInFlight();
-  const { throwIfAborted, untilResumed, untilRetried } = takeUpdates(experiment, progress, steps);
+  const { throwIfAborted, untilResumed, untilRetried, retriesAsked } = takeUpdates(
+    experiment,
+    progress,
+    steps,
+  );
 
   let begunIn = carried?.plan.begunIn;
   // A config that was in order once is so for good: what a later step finds wrong with it is wrong with its worker or the store.
@@ -59,6 +64,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const step: RunControl['step'] = async (next) => {
     for (;;) {
       await untilResumed();
+      const askedBefore = retriesAsked();
       const scope = steps.begin(next);
       update({ inFlight: steps.count() });
       try {
@@ -80,6 +86,10 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         if (isCancellation(error) || isDamage(error) || (isInvalidConfig(error) && !prepared())) throw error;
         // A bug of the workflow's: its task fails, and goes on once the code is mended.
         if (!(error instanceof ActivityFailure)) throw error;
+        if (retriesAsked() > askedBefore && patched('a retry counts for steps under way')) {
+          update({ retries: current().retries + 1 });
+          continue;
+        }
         // mutation: park
         await park(next, error);
       }

@@ -120,7 +120,7 @@ export const progressQuery = defineQuery<ProgressAnswer>('progress');
 /** Stops after the steps in flight have saved what they have; `resume` goes on from there. */
 export const pauseUpdate = defineUpdate<Progress>('pause');
 export const resumeUpdate = defineUpdate<Progress>('resume');
-/** Tries the parked steps again. */
+/** Tries the parked steps again, and once more those under way that fail after it. */
 export const retryUpdate = defineUpdate<Progress>('retry');
 /** Ends a parked experiment as failed. What is finished stays; starting it again goes on from there. */
 export const abortUpdate = defineUpdate<Progress, [reason: string]>('abort');

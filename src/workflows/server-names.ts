@@ -65,6 +65,16 @@ export function setMemo(about: About, progress: Progress): void {
   upsertMemo({ ...about, ...(accuracy === undefined ? {} : { accuracy }) });
 }
 
+/**
+ * Sets in the memo what a run waits for; undefined removes it.
+ *
+ * This is also the event that keeps such moments apart. A workflow task without commands leaves no trace of where it ended: a worker
+ * that takes the run over reads it and the next task as one, and gives the workflow an update before the failures that came earlier.
+ */
+export function setHalted(text: string | undefined): void {
+  upsertMemo({ halted: text ?? null });
+}
+
 function accuracyOf({ evaluations }: Progress): number | undefined {
   return evaluations.at(-1)?.debate.accuracy;
 }

@@ -1,8 +1,8 @@
-import { CancellationScope, log, setCurrentDetails } from '@temporalio/workflow';
+import { CancellationScope, log, patched, setCurrentDetails } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
 import { currentDetails } from './current-details.ts';
 import { type ExperimentState, type Progress, secondsWorked, type StepName } from './progress.ts';
-import { setMemo, setSearchAttributes } from './server-names.ts';
+import { setHalted, setMemo, setSearchAttributes } from './server-names.ts';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
 export type ProgressTracker = {
@@ -23,6 +23,7 @@ type Changes = Partial<Omit<Progress, 'experiment' | 'state' | 'at' | 'workedSec
 export function trackProgress(experiment: string, carried: ExperimentState | undefined): ProgressTracker {
   let paused = false;
   let ended: Changes['ended'];
+  let halted: string | undefined;
   let searchable = false;
   let about: About | undefined;
   let progress: Progress = {
@@ -67,6 +68,9 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
       progress = { ...changed, state: stateOf(changed, paused, ended) };
       if (newPhase) logPhase(progress);
       if (progress.state !== before.state) logState(progress);
+      const haltedBefore = halted;
+      halted = haltedText(progress, paused);
+      if (halted !== haltedBefore && patched('the memo says what a run waits for')) setHalted(halted);
       about = aboutNow;
       if (becomes) setSearchAttributes(searchable ? before : undefined, progress, about);
       if (described && about !== undefined) setMemo(about, progress);
@@ -96,6 +100,16 @@ function stateOf(
   if (waiting.length > 0) return 'parked';
   if (paused) return inFlight > 0 ? 'pausing' : 'paused';
   return 'running';
+}
+
+/** What the run waits for. It changes with each step that ends while the run pauses, and with each that begins to wait for a person. */
+function haltedText({ state, waiting, inFlight }: Progress, paused: boolean): string | undefined {
+  if (state !== 'parked' && state !== 'pausing' && state !== 'paused') return undefined;
+  const texts = [
+    ...(waiting.length > 0 ? [`steps that wait for a person: ${waiting.length}`] : []),
+    ...(paused ? [inFlight > 0 ? `pausing, steps that are saving: ${inFlight}` : 'paused'] : []),
+  ];
+  return texts.join('; ');
 }
 
 /** The steps that are under way, each in a scope of its own, so that all of them can be stopped. */

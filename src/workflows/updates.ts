@@ -20,6 +20,8 @@ export type Steering = {
   readonly throwIfAborted: () => void;
   /** Waits while the run is paused. */
   readonly untilResumed: () => Promise<void>;
+  /** How often `retry` was asked for. */
+  readonly retriesAsked: () => number;
   /** Waits for the next `retry`. */
   readonly untilRetried: () => Promise<void>;
 };
@@ -67,7 +69,7 @@ export function takeUpdates(
   );
   takeBoth(
     retryUpdate,
-    'Tries again the steps that wait for a person.',
+    'Tries again the steps that wait for a person, and once more those under way that fail after it.',
     () => {
       retriesAsked += 1;
       return update({ waiting: [], retries: current().retries + current().waiting.length });
@@ -117,6 +119,7 @@ export function takeUpdates(
       await condition(() => !paused || aborted !== undefined);
       throwIfAborted();
     },
+    retriesAsked: () => retriesAsked,
     untilRetried: async () => {
       const askedBefore = retriesAsked;
       await condition(() => retriesAsked > askedBefore || aborted !== undefined);

@@ -13,7 +13,7 @@ describe('an experiment gives the same results, and repeats only what was in fli
     worlds: 'each',
     cells: [
       ...everyPair(Object.values(processFaults), Object.values(moments)),
-      [lackingWorker, moments.round1],
+      ...everyPair([lackingWorker], [moments.round1, moments.thirdFineTune]),
     ],
     // The costliest; `npm run faults` and `npm run chaos` meet all.
     always: [

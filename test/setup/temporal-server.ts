@@ -40,6 +40,7 @@ const namespaces = [
   'observed',
   'embedded',
   'replay',
+  'taken-over',
   'versions',
   'recorded',
   'nights',

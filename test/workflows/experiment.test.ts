@@ -221,6 +221,20 @@ describe('an experiment', () => {
     ).toHaveLength(3);
   });
 
+  it('tries all its fine-tunes again after one retry, also those that were under way and failed after it', async () => {
+    const handle = await rig.start('retried-early', { fine_tune: { learning_rate: 0.9 } });
+    expect((await parked(handle)).inFlight).toBeGreaterThan(0);
+    await handle.executeUpdate(retryUpdate);
+    await until('all fine-tunes wait', async () => (await handle.query(progressQuery)).waiting.length === 6);
+    const { events } = await handle.fetchHistory();
+    const begun = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled?.activityType?.name === 'fineTune' ? [scheduled.activityId] : [],
+    );
+    expect(new Set(begun).size).toBe(6);
+    expect(begun).toHaveLength(12);
+    await handle.terminate();
+  });
+
   it('shows that an operator has paused a step, and who, and goes on when it is unpaused', async () => {
     await rig.engine.tell({ hold: {} });
     const handle = await rig.start('operated', { seed: 41 });
