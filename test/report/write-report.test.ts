@@ -22,6 +22,12 @@ describe('the report of a finished experiment', () => {
       iterations: 3,
       hostileText,
     });
+    const at = '2026-01-01T00:00:00.000Z';
+    const changes = [
+      { at, fromIteration: 2, path: 'fine_tune.learning_rate', before: 0.0003, after: 0.0001 },
+      { at, fromIteration: 3, path: 'trainer', after: hostileText },
+    ];
+    await writeDocument(placeAt(join(folder, 'result.json')), { ...result, changes });
     const leftOut = {
       what: 'questions whose gold answer cannot be read',
       count: 12,
@@ -114,6 +120,13 @@ describe('the report of a finished experiment', () => {
       );
   });
 
+  it('has the settings that were changed while it ran, with both values and the first iteration', () => {
+    const text = html.replaceAll(/<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ');
+    expect(text).toContain('Setting Before After From iteration');
+    expect(text).toContain('fine_tune.learning_rate 0.0003 0.0001 2');
+    expect(text).toMatch(/trainer not set .*&lt;script.* 3 /);
+  });
+
   it('has the questions that were left out, and why', () => {
     expect(html).toContain('12 questions whose gold answer cannot be read, for example:');
   });
@@ -148,5 +161,6 @@ describe('the report of a finished experiment', () => {
     const page = await readFile(await writeReport(experimentAt(onlyBase)), 'utf8');
     expect(page).toContain('Nothing was trained');
     expect(page).not.toContain('NaN');
+    expect(page).not.toContain('changed while it ran');
   });
 });

@@ -40,7 +40,7 @@ export function experimentPage(
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
-      <ConfigSection config={data.config} versions={result.versions} />
+      <ConfigSection config={data.config} versions={result.versions} changes={result.changes} />
       <footer>
         Every figure can be computed again from <code>{result.files.evaluation}</code>, which is beside this
         file, and is in <code>result.json</code>. {citation}
@@ -195,10 +195,23 @@ function Bars({ rows, text }: BarsProps) {
 function ConfigSection({
   config,
   versions,
-}: Pick<ReportData, 'config'> & Pick<ExperimentResult, 'versions'>) {
+  changes = [],
+}: Pick<ReportData, 'config'> & Pick<ExperimentResult, 'versions' | 'changes'>) {
   return (
     <section>
       <Heading title="Settings and versions" />
+      {changes.length > 0 && (
+        <Grid
+          caption="Settings that were changed while it ran; the resolved config is that of the beginning"
+          head={['Setting', 'Before', 'After', 'From iteration']}
+          rows={changes.map(({ path, before, after, fromIteration }) => [
+            <code>{path}</code>,
+            settingText(before),
+            settingText(after),
+            fromIteration,
+          ])}
+        />
+      )}
       <div class="columns">
         <div class="card">
           <h3>Resolved config</h3>
@@ -220,4 +233,9 @@ function ConfigSection({
       </div>
     </section>
   );
+}
+
+/** A setting's value, as in a config file. */
+function settingText(value: unknown): string {
+  return value === undefined ? 'not set' : stringify(value).trim();
 }
