@@ -155,10 +155,12 @@ describe('a worker that is told to tell all', () => {
     expect(JSON.stringify(log)).not.toContain('boxed');
   });
 
-  it('lists the parked and the finished ones by search attribute', () => {
+  it('lists the parked, the finished and the continued ones by search attribute', () => {
     expect(listed).toEqual([
       ['parked', 'observed'],
       ['finished', 'observed'],
+      // The first run of the chain.
+      ['continued', 'observed'],
     ]);
   });
 
