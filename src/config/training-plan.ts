@@ -80,6 +80,6 @@ function fewStepsText(
     `${models.join(', ')}, and fewer than ${fewestSteps} hardly change a model ` +
     `(${questions} training questions, ${rowsOfStep} rows a step, ${settings.num_train_epochs} epochs; expected: ${expectation}). ` +
     'Lower gradient_accumulation_steps or per_device_train_batch_size, raise num_train_epochs or task.train_size, ' +
-    'or set allow_few_steps: true'
+    'or set allow_few_steps: true (at the top level of the config, not within fine_tune)'
   );
 }
