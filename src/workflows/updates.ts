@@ -127,7 +127,7 @@ export function takeUpdates(
 
 /**
  * Takes an update, and a signal of the same name and arguments, because batch jobs and the Temporal UI's selection of many workflows
- * send signals only. A signal that cannot be followed is ignored, and the log says why.
+ * send signals only. A signal that cannot be followed is ignored, and the log has the reason.
  *
  * @param refuse throws when the update cannot be followed
  */
@@ -185,12 +185,12 @@ function refuseChange(settings: unknown, { phase }: Progress): void {
   refuseIf(phase === 'done', 'The experiment is over.');
 }
 
-/** Of an update's validator: refuses it, so that it leaves no trace in the history. @throws ApplicationFailure `Refused` */
+/** For an update's validator: refuses the update, so that it leaves no trace in the history. @throws ApplicationFailure `Refused` */
 export function refuseIf(refused: boolean, reason: string): void {
   if (refused) throw ApplicationFailure.nonRetryable(reason, 'Refused');
 }
 
-/** Of an abort. It is in the run's failure, which every list of runs shows. Characters. */
+/** The greatest length of the reason of an abort, in characters. The reason is in the run's failure, which every list of runs shows. */
 const longestReason = 10_000;
 
 /** As in the config's schema: a run's state stays small enough to be carried. */

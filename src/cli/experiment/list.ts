@@ -69,7 +69,7 @@ async function latestRuns({ client }: Temporal): Promise<Listed[]> {
   return [...byName.values()];
 }
 
-/** For the server a paused or parked experiment is running: its own state replaces that, where a worker answers. */
+/** The server shows a paused or parked experiment as running. Where a worker answers, the experiment's own state is shown instead. */
 async function details(
   { client }: Temporal,
   { name, kind, status }: Listed,
