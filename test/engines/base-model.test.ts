@@ -28,7 +28,7 @@ describe('the model that model_name_or_path means', () => {
     'engine/models/tiny-arithmetik',
     '~/model',
     'a model',
-  ])('is told to be missing when it is neither: %s', (name) => {
+  ])('is reported as missing when it is neither: %s', (name) => {
     expect(() => resolveModel(name)).toThrow(ModelFolderMissing);
   });
 });

@@ -53,7 +53,7 @@ describe('the status of an experiment', () => {
     expect(status).toMatch(/retries +64/);
   });
 
-  it('says of a worker that died what happened, not only which timeout passed', () => {
+  it('shows for a worker that died what happened, not only which timeout passed', () => {
     expect(
       failureText({ message: 'activity Heartbeat timeout', timeoutFailureInfo: { timeoutType: 4 } }),
     ).toMatch(/no sign of life for 20 s/);
