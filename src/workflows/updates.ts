@@ -85,15 +85,7 @@ export function takeUpdates(
       inFlight.stop();
       return update({ waiting: [] });
     },
-    (reason?: unknown) => {
-      if (reason === undefined || reason === null) return;
-      if (typeof reason !== 'string')
-        return refuseIf(true, `The reason must be a text, not ${JSON.stringify(reason).slice(0, 200)}.`);
-      refuseIf(
-        reason.length > longestReason,
-        `The reason has ${reason.length} characters; the experiment's failure can carry ${longestReason}. Give a shorter one.`,
-      );
-    },
+    (reason?: unknown) => refuseReason(reason),
   );
   takeBoth(
     setIterationsUpdate,
@@ -192,6 +184,17 @@ export function refuseIf(refused: boolean, reason: string): void {
 
 /** The greatest length of the reason of an abort, in characters. The reason is in the run's failure, which every list of runs shows. */
 const longestReason = 10_000;
+
+/** Of the update `abort`. @throws ApplicationFailure `Refused` when the reason is given and is not a text, or is too long */
+export function refuseReason(reason: unknown): void {
+  if (reason === undefined || reason === null) return;
+  if (typeof reason !== 'string')
+    return refuseIf(true, `The reason must be a text, not ${JSON.stringify(reason).slice(0, 200)}.`);
+  refuseIf(
+    reason.length > longestReason,
+    `The reason has ${reason.length} characters; the experiment's failure can carry ${longestReason}. Give a shorter one.`,
+  );
+}
 
 /** As in the config's schema: a run's state stays small enough to be carried. */
 const mostIterations = 100;
