@@ -384,6 +384,22 @@ describe('a task from files', () => {
     expect(error).not.toContain('line 1');
   });
 
+  it.each([
+    ['{"question":"Q?","text":"x"}', true],
+    ['{"question":"Q?","answer":{"value":1}}', true],
+    ['{"question":"Q?"', false],
+    ['5', false],
+  ])(
+    'of the bad line %s mentions other keys only where a key is missing or wrong',
+    async (line, mentioned) => {
+      const error = String(
+        await load({ train_file: file('keys.jsonl', line) }).catch((reason: unknown) => reason),
+      );
+      expect(error).toContain('Each line has to be an object {"question": "…", "answer": "…"}');
+      expect(error.includes('; it may have other keys, too.')).toBe(mentioned);
+    },
+  );
+
   it('names only the first ten of many bad lines', async () => {
     const train_file = file('worse.jsonl', '{}\n'.repeat(500));
     const error = await load({ train_file }).catch((reason: unknown) => reason);
