@@ -1,4 +1,4 @@
-/** Can the models of an experiment learn as its config says? Asked before anything is asked of a model. */
+/** Can the models of an experiment learn with its config? This is checked before any model is asked a question. */
 import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
 import { methods } from '../algorithm/methods/methods.ts';
 import {
@@ -47,7 +47,7 @@ function trains({ method, iterations }: ExperimentConfig): boolean {
 }
 
 /**
- * Why models could not learn as the config says, with the settings to change; empty when they can.
+ * Why models could not learn with this config, with the settings to change; empty when they can.
  *
  * @param questions see expectedFineTunes
  */
