@@ -134,6 +134,7 @@ function compareNumbers(left: string, right: string): boolean | null {
 
 function compareExpressions(left: string, right: string): Equality {
   if (isProse(left) && isProse(right)) return prose(left) === prose(right);
+  if (ROMAN_NUMERAL.test(left) && ROMAN_NUMERAL.test(right)) return left === right;
   if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
     return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
   }
@@ -142,6 +143,9 @@ function compareExpressions(left: string, right: string): Equality {
   if (sameTerms(a, b)) return true;
   return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
 }
+
+/** Quadrant `IV` is not quadrant `VI`, although the products of these letters are equal. `CD` and `DC` are one segment. */
+const ROMAN_NUMERAL = /^(?=.*[IVX])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[VX]|V?I{0,3})$/;
 
 /** `3-2` may be a score and `2\times6` a size: other numbers with the same value would mean something else. */
 const NOT_WORKED_OUT = /^\d+(?:-\d+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
