@@ -92,7 +92,7 @@ def _id_of(line: str) -> str | None:
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
-    parser.add_argument("--check", metavar="MODEL", help="say whether a model can be fine-tuned as stdin asks, and end")
+    parser.add_argument("--check", metavar="MODEL", help="check whether a model can be fine-tuned as the request on stdin asks, and exit")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ export abstract class ColloquyError extends Error {
   abstract override readonly name: string;
   /** Whether the same step can succeed when it is tried again with nothing changed. If not, a person has to act first. */
   abstract readonly retryable: boolean;
-  /** What `colloquy` exits with when a command ends with this error. `badUsage` says that the user's own input is wrong. */
+  /** What `colloquy` exits with when a command ends with this error. `badUsage` means that the user's own input is wrong. */
   abstract readonly exitCode: ExitCode;
   /**
    * Whether this worker lacks what the step needs (an endpoint, a key, a model's folder, a program), so that another worker may be able

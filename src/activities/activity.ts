@@ -54,7 +54,7 @@ export function activity<Input, Output>(step: Step<Input, Output>, dependencies:
   };
 }
 
-/** Another store is refused. Other code is reported only: a deploy replaces workers one after another while experiments go on. */
+/** Refuses another store. Only reports other code, because a deploy replaces workers one after another while experiments go on. */
 async function requireSameOrigin(begunIn: Origin, store: Store): Promise<void> {
   await requireSameStore(begunIn, store);
   const here = codeHash();
@@ -97,7 +97,7 @@ const longestMessage = 2_000;
 /** A step that this worker cannot do is soon offered again, because another worker may take it. */
 const declinedForMs = 3_000;
 
-/** Which worker it is, in messages: as Temporal's own lists of workers name it. */
+/** The name of this worker in messages. It is the name that Temporal's own lists of workers show. */
 const workerName = `The worker ${process.pid}@${hostname()}`;
 
 /**

@@ -33,9 +33,9 @@ export function shortAnswers(equal: AnswerEquality): AnswerRules {
 }
 
 /**
- * The final answer of a response, trimmed, or null when it gives none: docs/grading.md has the rules. What it says outside its thinking goes
- * before its thinking. Of each of these the last that gives a value: a `\boxed{…}`, an `<answer>…</answer>`, GSM8K's line `#### 72`,
- * "the answer is …". Time is linear in the length of the response.
+ * The final answer of a response, trimmed, or null when it gives none: docs/grading.md has the rules. The text outside its thinking takes
+ * precedence over its thinking. Where there are several of one kind, the last one that gives a value counts. The kinds are a `\boxed{…}`, an
+ * `<answer>…</answer>`, GSM8K's line `#### 72`, and "the answer is …". Time is linear in the length of the response.
  *
  * @param asked the question and the prompts that it answers: a response that begins with one of them repeats it
  */

@@ -48,7 +48,7 @@ export type Utterance<Model> = {
   readonly seed: number;
 };
 
-/** What a model says to an utterance. */
+/** What a model replies to an utterance. */
 export type Spoken = {
   readonly text: string;
   /** Why it stopped, in the server's word: see FinishReasons. */

@@ -2,7 +2,7 @@
 import { type Completion, type Example, rowExample } from './dataset.ts';
 import { critiquePrompt, firstPrompt, type Message, type PromptSetName, promptSets } from './prompts.ts';
 
-/** A row of a kind, as a dataset would have it, with texts that no model said. */
+/** A row of a kind, as a dataset would have it, with texts that no model wrote. */
 export type MadeUpRow = Example & { readonly kind: string };
 
 const kinds: Readonly<Record<Completion, string>> = {

@@ -10,7 +10,7 @@ export type StepSettings = {
   readonly gradient_accumulation_steps: number;
 };
 
-/** The optimiser steps of a fine-tune on so many rows, as transformers counts them: an epoch ends with the step of its last rows. */
+/** The optimiser steps of a fine-tune on this number of rows, as transformers counts them: an epoch ends with the step of its last rows. */
 export function optimiserSteps(rows: number, settings: StepSettings): number {
   const batches = Math.ceil(rows / settings.per_device_train_batch_size);
   return Math.ceil(settings.num_train_epochs * Math.ceil(batches / settings.gradient_accumulation_steps));
@@ -20,13 +20,13 @@ export function optimiserSteps(rows: number, settings: StepSettings): number {
 export const fewestSteps = 10;
 
 /**
- * The rows that are expected before anything was asked, in words for people. Shares between those of the quickstart and of the paper's
+ * The rows that are expected before any question is asked, in words for people. Shares between those of the quickstart and of the paper's
  * own runs (about 330 rows of 500 questions); a model that answers better or worse gives more or fewer.
  */
 export const expectation =
   'of 20 dialogues, 13 keep an answer that equals the label, 2 are corrected, and 5 end with another answer';
 
-/** The size of a dataset that is expected before anything was asked. */
+/** The size that is expected of a dataset before any question is asked. */
 export type ExpectedDataset = { readonly role: string; readonly rows: number };
 
 /**

@@ -20,13 +20,13 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
   return command
     .option(
       '--experiment <name>',
-      'whose agents (default: the experiment of this store that finished last)',
+      'the experiment whose agents answer (default: the one of this store that finished last)',
       experimentName,
     )
     .option('--series <name>', 'the agents of the last accepted night of this series', seriesName)
     .option(
       '--iteration <i>',
-      'as which iteration left them (0: the base model; default: the last)',
+      'use the agents after this iteration (0: the base model; default: the last)',
       iterationNumber,
     );
 }

@@ -22,7 +22,7 @@ export type ProgressLine = {
 const labelWidth = 30;
 const shortLabelWidth = 22;
 
-/** The roomiest layout that fits into so many columns; a line that fits into none is cut at its end. */
+/** The roomiest layout that fits into this number of columns; a line that fits into none is cut at its end. */
 export function progressLine(columns: number, parts: LineParts): ProgressLine {
   const { label, shortLabel, fraction, text, shortText } = parts;
   const percentage = `${String(Math.round(100 * fraction)).padStart(3)} %`;

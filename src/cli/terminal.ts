@@ -26,8 +26,8 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
 }
 
 /**
- * A table that is no wider than so many columns where that can be: the last columns are left out first, but never the first two, and then
- * the first column is shortened. A pipe or a file has the whole table.
+ * A table that is, where possible, no wider than this number of columns: the last columns are left out first, but never the first two, and then
+ * the first column is shortened. A pipe or a file gets the whole table.
  *
  * @param head the most important columns first
  */
@@ -86,7 +86,7 @@ export function interruptSignal(patienceMs?: number): {
     controller.abort();
     if (patienceMs === undefined) return;
     setTimeout(() => {
-      console.error(`It did not end within ${Math.round(patienceMs / 1000)} s, and is ended now.`);
+      console.error(`The process did not end within ${Math.round(patienceMs / 1000)} s. It is ended now.`);
       process.exit(exitCodes.failed);
     }, patienceMs).unref();
   };

@@ -24,7 +24,7 @@ const remote = {
     )
     .refine((url) => !keyInPath(url), {
       message:
-        'a part of its path looks like a key. Messages and logs show the URL, so set the key as a variable and name this with api_key_env',
+        'a part of its path looks like a key. Messages and logs show the URL, so put the key into an environment variable and set api_key_env to its name',
     })
     .describe('The base address of the server, with its /v1 if it has one.'),
   api_key_env: z
@@ -35,7 +35,7 @@ const remote = {
     )
     .regex(
       keyVariableName,
-      'expected a name with KEY, TOKEN, SECRET or AUTH in it (e.g. SOME_API_KEY): a key itself does not belong into this file',
+      'expected a name with KEY, TOKEN, SECRET or AUTH in it (e.g. SOME_API_KEY): a key itself does not belong in this file',
     )
     .optional(),
   max_concurrency: maxConcurrency,

@@ -139,7 +139,7 @@ export const experimentConfigSchema = z
       .enum(['sample', 'weight'])
       .default('sample')
       .describe(
-        'What w is a share of. `sample`: of the rows, as many as have this proportion. `weight`: of the loss, and all rows are used.',
+        'What w is a share of. `sample`: of the rows; as many rows are drawn as have this proportion. `weight`: of the loss; all rows are used.',
       ),
     data_matched: z
       .boolean()
@@ -151,7 +151,7 @@ export const experimentConfigSchema = z
       .boolean()
       .default(false)
       .describe(
-        'Whether fine-tunes may have fewer than 10 optimiser steps. Otherwise a config that is expected to lead to that is refused before anything is asked.',
+        'Whether fine-tunes may have fewer than 10 optimiser steps. Otherwise a config that is expected to have fewer is refused before any question is asked.',
       ),
     init_from: z
       .enum(['previous', 'base'])

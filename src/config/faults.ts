@@ -61,7 +61,7 @@ export function configFaults(
   });
 }
 
-/** Keys called `__proto__` where any key is allowed: there zod leaves them out without a word. */
+/** Keys called `__proto__` where any key is allowed: there zod leaves them out without an error. */
 export function hiddenKeyFaults(value: unknown, path: readonly string[] = []): ConfigFault[] {
   if (typeof value !== 'object' || value === null) return [];
   const own = Object.hasOwn(value, '__proto__')

@@ -64,7 +64,7 @@ export const fineTuneConfigSchema = z
       .boolean()
       .default(true)
       .describe(
-        'Whether a LoRA adapter is trained, or (false) all weights of the model. Experiments can only train adapters so far.',
+        'Whether a LoRA adapter is trained (true) or all weights of the model (false). So far, experiments can only train adapters.',
       ),
     gradient_checkpointing: z.boolean().default(false).describe('Needs less memory and more time.'),
     lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),

@@ -7,7 +7,7 @@ export type OtherName = { readonly given: string; readonly means: string };
 
 /**
  * A config in which the accepted other names are replaced by ours: `model: ID` is `model: {model_name_or_path: ID}`, and `lr` (at the top or
- * in `fine_tune`) is `fine_tune.learning_rate`. Beside our name another one stays as it is, and is an unknown key.
+ * in `fine_tune`) is `fine_tune.learning_rate`. Where a config also has our name, the other name stays and is refused as an unknown key.
  */
 export function withOwnNames(config: Settings): Settings {
   const { lr, ...rest } = config;
@@ -22,7 +22,7 @@ export function withOwnNames(config: Settings): Settings {
   return { ...named, fine_tune: { ...settings, learning_rate: rate[0] } };
 }
 
-/** The accepted other names in a config, so that a person can be told ours. */
+/** The accepted other names in a config, so that a message can show ours. */
 export function otherNamesIn(config: Settings): OtherName[] {
   const fineTune = config['fine_tune'];
   return [

@@ -1,6 +1,6 @@
 /**
  * Where does a worker find the scorers? A task may name a scorer, and this file of the worker defines it. A command is never part of an
- * experiment: whoever may start a workflow could then run programs on every worker.
+ * experiment: otherwise anyone who may start a workflow could run any program on every worker.
  */
 import { z } from 'zod';
 import { loadWorkerFile, type WorkerFile } from './load.ts';

@@ -221,7 +221,7 @@ const jsonlTaskSchema = z
       })
       .optional()
       .describe(
-        'The names of the columns, where they are others, e.g. {question: problem, answer: solution}.',
+        'The names of the columns, if they are not `question` and `answer`, e.g. {question: problem, answer: solution}.',
       ),
     ...read,
   })

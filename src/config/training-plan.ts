@@ -1,4 +1,4 @@
-/** Can the models of an experiment learn as its config says? Asked before anything is asked of a model. */
+/** Can the models of an experiment learn with its config? This is checked before any model is asked a question. */
 import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
 import { methods } from '../algorithm/methods/methods.ts';
 import {
@@ -47,7 +47,7 @@ function trains({ method, iterations }: ExperimentConfig): boolean {
 }
 
 /**
- * Why models could not learn as the config says, with the settings to change; empty when they can.
+ * Why models could not learn with this config, with the settings to change; empty when they can.
  *
  * @param questions see expectedFineTunes
  */
@@ -80,6 +80,6 @@ function fewStepsText(
     `${models.join(', ')}, and fewer than ${fewestSteps} hardly change a model ` +
     `(${questions} training questions, ${rowsOfStep} rows a step, ${settings.num_train_epochs} epochs; expected: ${expectation}). ` +
     'Lower gradient_accumulation_steps or per_device_train_batch_size, raise num_train_epochs or task.train_size, ' +
-    'or set allow_few_steps: true'
+    'or set allow_few_steps: true (at the top level of the config, not within fine_tune)'
   );
 }

@@ -205,7 +205,7 @@ export class OtherWeights extends ColloquyError {
   constructor(url: string, model: string) {
     super(
       `${url} answered as ${model} with other weights than the experiment's. ` +
-        `Somebody loaded another model under this name, or its files changed; the answer is not used.`,
+        `Another model was loaded under this name, or its files changed; the answer is not used.`,
     );
     this.model = model;
   }

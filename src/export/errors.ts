@@ -75,7 +75,7 @@ export class MergeFailed extends ColloquyError {
 
   constructor(base: string, lastLines: string) {
     super(
-      `The adapter could not be merged into ${base}:\n${lastLines}\nWithout --merge, --models writes the adapter as it is.`,
+      `The adapter could not be merged into ${base}:\n${lastLines}\nWith --models in place of --merge, the adapter is written as it is.`,
     );
   }
 }

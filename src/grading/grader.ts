@@ -114,7 +114,6 @@ export function whyUnreadable(solution: string): string | null {
   return isBalanced(text) ? null : 'its brackets do not match';
 }
 
-/** Which answer does a text give that is a worked solution, where an answer alone is expected? */
 /** No dataset has longer ones, in characters; a model's answer may be a whole megabyte. */
 const LONGEST_SOLUTION = 20_000;
 

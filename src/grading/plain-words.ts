@@ -75,7 +75,7 @@ export function wordKey(text: string): string | null {
   return key === '' ? null : key;
 }
 
-/** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` says how many years, `a few` is not `few`, and `a` alone is a letter. */
+/** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` states the number of years, `a few` is not `few`, and `a` alone is a letter. */
 function withoutArticle(text: string): string {
   const [, article = '', rest = ''] = /^\(?(the|an?)\s+(\S{2}.*)$/s.exec(text) ?? [];
   if (article === '' || numberWord(rest.replace(/\s+/g, '')) !== null) return text;

@@ -188,7 +188,7 @@ function names(): Map<string, Meanings> {
   return found;
 }
 
-/** Single letters: units only where the text says so, in `\text{…}`, in a product such as `m/s`, or beside another stated unit. */
+/** Single letters: units only where the text marks them, in `\text{…}`, in a product such as `m/s`, or beside another stated unit. */
 const LETTERS: Readonly<Record<string, string>> = {
   m: 'm',
   g: 'g',

@@ -1,4 +1,4 @@
-/** Which files may an experiment name as its questions? Who may start a workflow can name any path of the worker's host. */
+/** Which files may an experiment name as its questions? A person who may start a workflow can name any path of the worker's host. */
 import { realpath } from 'node:fs/promises';
 import { delimiter, isAbsolute, relative, resolve, sep } from 'node:path';
 import { InvalidTaskFile } from './errors.ts';

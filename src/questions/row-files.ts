@@ -1,4 +1,4 @@
-/** How are the rows of a file read that a person has? JSON lines, a JSON list or Parquet; compressed with gzip or not; UTF-8 or UTF-16. */
+/** How are the rows of a user's own file read? JSON lines, a JSON list or Parquet; compressed with gzip or not; UTF-8 or UTF-16. */
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
@@ -33,7 +33,7 @@ function invalid(path: string, message: string): InvalidTaskFile {
   return new InvalidTaskFile(path, [{ line: 0, message }]);
 }
 
-/** A device or a pipe has no end that could be waited for. */
+/** Devices and pipes are refused: they may never end. */
 async function requireOrdinaryFile(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => {
     throw readFault(path, 'it cannot be read', error);

@@ -12,7 +12,7 @@ export type RowShape = {
   readonly schema: z.ZodType<Problem | null>;
   /** In words, behind "each line has to be". */
   readonly expected: string;
-  /** The setting that says which columns have the question and the answer, as a person writes it; undefined where there is none. */
+  /** The setting that names the columns with the question and the answer, as a person writes it; undefined where there is none. */
   readonly columnsSetting?: string;
 };
 

@@ -105,7 +105,7 @@ function start([program = '', ...args]: readonly string[]): Running {
     child.once('error', (error) => resolve(`it could not be started: ${error.message}`));
     child.once('exit', (code, signal) => {
       const how = signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`;
-      // The rest of its stderr comes before 'close', which a program that it has started itself can delay for ever.
+      // The rest of its stderr comes before 'close', which a program that it has started itself can delay forever.
       child.once('close', () => resolve(how));
       setTimeout(() => resolve(how), 1000).unref();
     });

@@ -127,7 +127,7 @@ async function agentsOf(
   };
 }
 
-/** Asks the models, and counts their tokens. A dialogue that is too long loses its oldest turns where the config says so. */
+/** Asks the models, and counts their tokens. A dialogue that is too long loses its oldest turns where the config allows that. */
 function speaker(
   { sampling, truncate_dialogues: truncate }: ExperimentConfig,
   endpoints: Endpoints,

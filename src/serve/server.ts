@@ -81,7 +81,7 @@ async function complete(
     const debate = await answering;
     return sendJson(response, 200, completion(head, answerOf(debate), debate.tokens));
   }
-  // A debate says nothing before its vote: comments keep the connection open, and clients ignore them.
+  // A debate sends no text before its vote: comments keep the connection open, and clients ignore them.
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',

@@ -90,8 +90,8 @@ export class StoreNotWritable extends ColloquyError {
 }
 
 /**
- * The system did not open or read a file: too many open files, missing rights, a network disk that is away. This says nothing about the
- * bytes of the file, so the file stays where it is.
+ * The system did not open or read a file: too many open files, missing rights, a network disk that is away. The bytes of the file may be
+ * intact, so the file stays where it is.
  */
 export class FileRefused extends ColloquyError {
   override name = 'FileRefused' as const;
@@ -103,7 +103,7 @@ export class FileRefused extends ColloquyError {
 
   constructor(path: string, code: string, cause: Error) {
     super(
-      `${path} could not be read (${cause.message}). ${remedies[code] ?? 'Look after its disk'}. ` +
+      `${path} could not be read (${cause.message}). ${remedies[code] ?? 'Check its disk'}. ` +
         'The file itself may be intact: nothing was moved, and it is read again automatically.',
       { cause },
     );

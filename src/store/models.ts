@@ -86,7 +86,7 @@ export type ModelIngredients = {
   readonly seed: number;
 };
 
-/** Rises when the trainer makes other weights of the same ingredients. 2: the first step of a warm-up learns. */
+/** Raised when the trainer makes other weights from the same inputs. 2: the first step of a warm-up learns. */
 const trainingVersion = 2;
 
 /** The content address of a fine-tune. Every experiment that needs the same weights finds the finished model by it. */

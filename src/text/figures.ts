@@ -12,7 +12,7 @@ type ShareWithError = { readonly accuracy: number; readonly standardError: numbe
 type Ends = { readonly low: number; readonly high: number };
 
 /**
- * An accuracy in per cent with its standard error, where a column's head says the unit: `61.4 ±1.4`. Where no answer, or every answer, is
+ * An accuracy in per cent with its standard error, where a column's head states the unit: `61.4 ±1.4`. Where no answer, or every answer, is
  * right, the error would be 0.0 whatever the sample: then the 95 % interval stands there, `0.0 (0.0–19.4)`.
  */
 export function withError({ accuracy, standardError }: ShareWithError, interval: Ends): string {

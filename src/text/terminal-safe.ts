@@ -1,4 +1,4 @@
-/** Texts as a terminal or a shell may have them. */
+/** Makes texts safe to print on a terminal or to paste into a shell. */
 
 /**
  * A model's text as a terminal may show it: escape sequences and other control characters become visible (`\x1b`), so that no answer
@@ -24,8 +24,6 @@ export function shellWord(text: string): string {
 export function shellQuoted(word: string): string {
   return /^[\w./=:,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
-
-/** A text in lines that fit into so many columns. */
 
 /**
  * Breaks a text at blanks into lines of at most `columns` characters. A longer word has a line of its own; line breaks in the text stay.

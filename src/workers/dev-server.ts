@@ -55,7 +55,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
   try {
     return await start(options);
   } catch (error) {
-    // On a full disk the server may end without a word, as its log is on that disk too.
+    // On a full disk the server may end without a message, because its log is on that disk too.
     if (error instanceof DevServerFailed && hasNoRoom(dirname(resolve(place))))
       throw new DiskFull(
         place,

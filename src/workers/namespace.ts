@@ -17,7 +17,7 @@ export async function requireNamespace(connection: NativeConnection, namespace: 
 }
 
 /**
- * Asks again and again while workers run, because Temporal's core keeps asking a server for work that has refused it for good. A refusal
+ * Asks again and again while workers run, because Temporal's core keeps asking for work even when the server has refused it for good. A refusal
  * is final once it has come three times in a row: a dev server that starts again does not know its namespaces for a moment.
  *
  * @param onFinal is called at most once
@@ -72,7 +72,7 @@ export class NamespaceMissing extends ColloquyError {
   }
 }
 
-/** The server takes this worker's credentials no more. */
+/** The server no longer accepts this worker's credentials. */
 export class WorkerRefused extends ColloquyError {
   override name = 'WorkerRefused' as const;
   readonly retryable = false;

@@ -51,7 +51,7 @@ function evaluationTable(evaluations: Progress['evaluations']): string {
 
 function withError(accuracy: Accuracy, questions: number): string {
   const error = errorInPoints(accuracy.standardError);
-  // An error of 0.0 would say that the figure is certain.
+  // An error of 0.0 would suggest that the figure is certain.
   const shown = error === '0.0' ? `(${interval95(accuracyInterval(accuracy, questions))})` : `± ${error}`;
   // The UI's tables have no room between columns; blanks that may not be broken stay.
   return `${percent(accuracy.accuracy)} ${shown}\u00a0\u00a0`;

@@ -59,7 +59,7 @@ export function setSearchAttributes(
 /** Databases of Temporal's keep at most 255 characters. */
 const longestKeyword = 200;
 
-/** Tells the same to people and programs without search attributes: in the memo, once in each run and at its end. */
+/** Writes the same facts into the memo, once in each run and at its end, for people and programs without search attributes. */
 export function setMemo(about: About, progress: Progress): void {
   const accuracy = accuracyOf(progress);
   upsertMemo({ ...about, ...(accuracy === undefined ? {} : { accuracy }) });

@@ -87,15 +87,7 @@ export function takeUpdates(
       inFlight.stop();
       return update({ waiting: [] });
     },
-    (reason?: unknown) => {
-      if (reason === undefined || reason === null) return;
-      if (typeof reason !== 'string')
-        return refuseIf(true, `The reason must be a text, not ${JSON.stringify(reason).slice(0, 200)}.`);
-      refuseIf(
-        reason.length > longestReason,
-        `The reason has ${reason.length} characters; the experiment's failure can carry ${longestReason}. Give a shorter one.`,
-      );
-    },
+    (reason?: unknown) => refuseReason(reason),
   );
   takeBoth(
     setIterationsUpdate,
@@ -130,7 +122,7 @@ export function takeUpdates(
 
 /**
  * Takes an update, and a signal of the same name and arguments, because batch jobs and the Temporal UI's selection of many workflows
- * send signals only. A signal that cannot be followed is ignored, and the log says why.
+ * send signals only. A signal that cannot be followed is ignored, and the log has the reason.
  *
  * @param refuse throws when the update cannot be followed
  */
@@ -188,13 +180,24 @@ function refuseChange(settings: unknown, { phase }: Progress): void {
   refuseIf(phase === 'done', 'The experiment is over.');
 }
 
-/** Of an update's validator: refuses it, so that it leaves no trace in the history. @throws ApplicationFailure `Refused` */
+/** For an update's validator: refuses the update, so that it leaves no trace in the history. @throws ApplicationFailure `Refused` */
 export function refuseIf(refused: boolean, reason: string): void {
   if (refused) throw ApplicationFailure.nonRetryable(reason, 'Refused');
 }
 
-/** Of an abort. It is in the run's failure, which every list of runs shows. Characters. */
+/** The greatest length of the reason of an abort, in characters. The reason is in the run's failure, which every list of runs shows. */
 const longestReason = 10_000;
+
+/** Of the update `abort`. @throws ApplicationFailure `Refused` when the reason is given and is not a text, or is too long */
+export function refuseReason(reason: unknown): void {
+  if (reason === undefined || reason === null) return;
+  if (typeof reason !== 'string')
+    return refuseIf(true, `The reason must be a text, not ${JSON.stringify(reason).slice(0, 200)}.`);
+  refuseIf(
+    reason.length > longestReason,
+    `The reason has ${reason.length} characters; the experiment's failure can carry ${longestReason}. Give a shorter one.`,
+  );
+}
 
 /** As in the config's schema: a run's state stays small enough to be carried. */
 const mostIterations = 100;

@@ -43,7 +43,7 @@ function changeNotes({ experiment, iteration, phase }: Progress): Note[] {
   const [path, value] = trains ? ['fine_tune.learning_rate', '0.0001'] : ['truncate_dialogues', 'true'];
   return [
     {
-      says: `If a setting is the cause, it can be changed first, as long as no finished work depends on it: ${changeable.join(', ')}. For example, with either of:`,
+      says: `If a setting is the cause, it can be changed first, as long as no finished work depends on it: ${changeable.join(', ')}. For example, with one of these commands:`,
       commands: [
         `colloquy change ${name} ${path}=${value}`,
         `temporal workflow update execute -w ${name} --name change --input '{"${path}": ${value}}'`,

@@ -53,7 +53,7 @@ describe('a journal of answers', () => {
     again.close();
   });
 
-  it('asks itself when whoever was asking has given up', async () => {
+  it('asks itself when the one that was asking has given up', async () => {
     const journal = await openAnswerJournal(path);
     let giveUp: (error: Error) => void = () => undefined;
     const first = journal.answer('r', () => new Promise((_, reject) => (giveUp = reject)), signal);
@@ -64,7 +64,7 @@ describe('a journal of answers', () => {
     journal.close();
   });
 
-  it('ends the waiting for somebody else when it is told to stop', async () => {
+  it('ends the waiting for another one when it is asked to stop', async () => {
     const journal = await openAnswerJournal(path);
     let arrive: (answer: Answer) => void = () => undefined;
     const first = journal.answer('r', () => new Promise((resolve) => (arrive = resolve)), signal);

@@ -74,7 +74,7 @@ describe('a dialogue that is too long for the model', () => {
     }
   }
 
-  it('is told with its place, its length and the server’s words, and nothing is cut unasked', async () => {
+  it('is reported with its place, its length and the server’s words, and nothing is cut by default', async () => {
     await using server = await short();
     await expect(answer(server.url, false, 3)).rejects.toThrow(
       /train-00007 for agent 2 in round 3 \(critic, 5 messages, 30 characters\).*maximum context length is 9/s,
@@ -82,7 +82,7 @@ describe('a dialogue that is too long for the model', () => {
     expect(server.asked).toHaveLength(1);
   });
 
-  it('loses its oldest turns when told to, never the question or the last answer, and that is counted', async () => {
+  it('loses its oldest turns when the config allows that, never the question or the last answer, and that is counted', async () => {
     await using server = await short();
     const { text, turnsLeftOut } = await answer(server.url, true, 4);
     expect((JSON.parse(text) as Message[]).map(({ content }) => content)).toEqual([
@@ -93,7 +93,7 @@ describe('a dialogue that is too long for the model', () => {
     expect(turnsLeftOut).toBe(2);
   });
 
-  it('that has no older turn to lose is told even then', async () => {
+  it('that has no older turn to lose is reported even then', async () => {
     await using server = await serve((response) =>
       json(response, { error: { message: 'maximum context length is 1' } }, 400),
     );

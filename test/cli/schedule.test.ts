@@ -72,7 +72,7 @@ describe('colloquy schedule', () => {
     expect(action.args?.[0]).not.toHaveProperty('name');
   });
 
-  it('makes one as it is told to', async () => {
+  it('makes one with the given options', async () => {
     const told = [
       '--overlap',
       'buffer-one',

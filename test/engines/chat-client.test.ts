@@ -178,7 +178,7 @@ describe('a busy server', () => {
     expect(server.asked).toHaveLength(1);
   });
 
-  it('tells until when it is left alone', async () => {
+  it('reports until when it sends the server no requests', async () => {
     const told: Date[] = [];
     await using server = await serve((response, _, count) => {
       if (count === 1) json(response, {}, 429, { 'retry-after': '0.02' });
@@ -274,7 +274,7 @@ describe('trouble', () => {
     expect(error).toMatchObject({ name: 'EngineUnreachable', reason: 'timeout' });
   });
 
-  it('of a connection that breaks in the middle of the answer is told as such', async () => {
+  it('of a connection that breaks in the middle of the answer is reported as such', async () => {
     await using server = await serve((response) => {
       response.writeHead(200, { 'content-length': '1000' }).write('{"choices":');
       setImmediate(() => response.socket!.destroy());
@@ -284,7 +284,7 @@ describe('trouble', () => {
     expect(error.message).toContain('broke');
   });
 
-  it('of nobody listening names the URL', async () => {
+  it('of a port on which no server listens names the URL', async () => {
     const server = await serve(() => undefined);
     await server[Symbol.asyncDispose]();
     const error = await errorOf(client(server.url).complete(oneRequest, signal));

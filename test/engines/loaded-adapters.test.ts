@@ -73,7 +73,7 @@ it('an adapter that another worker has loaded already is used', async () => {
   expect(await adapters.use(adapter('a'), 'base-hash', signal, ask)).toBe('colloquy-aaaaaaaaaaaaaaaa');
 });
 
-it('an adapter that the server loads but ignores is told by its canary', async () => {
+it('an adapter that the server loads but ignores is detected by its canary', async () => {
   const { server } = await vllm({ ignoresAdapters: true });
   await using _ = server;
   const { adapters, ask } = adaptersOf(server);

@@ -17,7 +17,7 @@ async function start(script: string): ReturnType<typeof startProcessGroup> {
 }
 
 describe('a process group', () => {
-  it('tells how its leader ended, after all that it wrote', async () => {
+  it('reports how its leader ended, after all that it wrote', async () => {
     const group = await start('process.stdout.write("a\\nb"); console.error("why"); process.exitCode = 4');
     const lines: string[] = [];
     readLines(group.stdout, (line) => lines.push(line));

@@ -39,7 +39,7 @@ describe('the slots of a server', () => {
     expect(await Promise.all(all)).toEqual([0, 1, 2, 3]);
   });
 
-  it('are lost once each when steps are told to stop one after another within seconds', async () => {
+  it('are lost once each when steps are asked to stop one after another within seconds', async () => {
     const slots = createRequestSlots(4);
     const steps = Array.from({ length: 5 }, step);
     let begun = 0;
@@ -75,7 +75,7 @@ describe('the slots of a server', () => {
     expect(await first).toBe('refused');
   });
 
-  it('that are closed are given to nobody until they are open again, and close once all work has ended', async () => {
+  it('that are closed are given to no request until they are open again, and close once all work has ended', async () => {
     const slots = createRequestSlots(2);
     const { signal } = new AbortController();
     let finish = (): void => undefined;

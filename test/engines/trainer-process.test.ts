@@ -88,7 +88,7 @@ function until(kind: string): {
 }
 
 describe('a fine-tune', () => {
-  it('tells each of its events in order, then what it made', async () => {
+  it('reports each of its events in order, then what it made', async () => {
     const checkpoint = { event: 'checkpoint', id, step: 1, path: '/c/step-1' };
     const events: TrainerProgress[] = [];
     const done = await trainer().fineTune(job({ say: [step, checkpoint] }), {

@@ -123,7 +123,7 @@ export function trainerContract({ kind, open, short, long, failing }: ContractCa
       await next.close();
     });
 
-    it('throws the kind of a failure to whoever watches, and tries again when asked', async () => {
+    it('throws the kind of a failure to each caller that watches, and tries again when asked', async () => {
       const { job, kind: failure } = await failing(store);
       await trainer.submit(key, job);
       await expect(all(trainer, key)).rejects.toMatchObject({ name: 'FineTuneFailed', kind: failure });

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 
 describe('the iteration that is exported', () => {
-  it('is the last one of a finished experiment, unless told', async () => {
+  it('is the last one of a finished experiment by default', async () => {
     expect((await finishedIteration(store, 'done', undefined)).iteration).toBe(2);
     expect((await finishedIteration(store, 'done', 1)).iteration).toBe(1);
   });

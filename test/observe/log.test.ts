@@ -80,7 +80,7 @@ describe("a worker's log", () => {
   });
 });
 
-describe('what a worker tells', () => {
+describe('what a worker logs', () => {
   it('is the log alone, at info, unless the environment says otherwise', () => {
     const silent = { logLevel: 'info', metricsAddress: undefined, traces: false, searchAttributes: false };
     expect(telemetrySettings({})).toEqual(silent);

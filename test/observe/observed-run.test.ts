@@ -16,7 +16,7 @@ import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-
 
 type Line = Readonly<Record<string, unknown>>;
 
-describe('a worker that is told to tell all', () => {
+describe('a worker with all observation switched on', () => {
   let rig: WorkflowRig;
   let receiver: TraceReceiver;
   let worker: WorkerProcess;
@@ -155,14 +155,16 @@ describe('a worker that is told to tell all', () => {
     expect(JSON.stringify(log)).not.toContain('boxed');
   });
 
-  it('lists the parked and the finished ones by search attribute', () => {
+  it('lists the parked, the finished and the continued ones by search attribute', () => {
     expect(listed).toEqual([
       ['parked', 'observed'],
       ['finished', 'observed'],
+      // The first run of the chain.
+      ['continued', 'observed'],
     ]);
   });
 
-  it('can be followed by one that is told nothing, and follow it: either replays the histories of the other', async () => {
+  it('can be followed by one without observation, and follow it: either replays the histories of the other', async () => {
     const stop = new AbortController();
     const dependencies = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
     const untold = startWorkers({ signal: stop.signal, dependencies, bundle: sharedBundle });
@@ -179,7 +181,7 @@ describe('a worker that is told to tell all', () => {
     await Worker.runReplayHistory(traced, await firstRun!.fetchHistory());
   }, 60_000);
 
-  it('is an exception: this process, which is told nothing, has loaded nothing of OpenTelemetry', () => {
+  it('is an exception: this process, which observes nothing, has loaded nothing of OpenTelemetry', () => {
     const loaded = Object.keys(createRequire(import.meta.url).cache);
     expect(loaded.filter((path) => path.includes('/@temporalio/'))).not.toEqual([]);
     expect(loaded.filter((path) => path.includes('/@opentelemetry/'))).toEqual([]);

@@ -82,7 +82,7 @@ describe('a dataset on the hub', () => {
     expect(hub.asked).toEqual([`openai/gsm8k/resolve/${revision}/main/train-00000-of-00001.parquet`]);
   });
 
-  it('is found in the cache when HF_HUB_OFFLINE is set, and nobody is asked', async () => {
+  it('is found in the cache when HF_HUB_OFFLINE is set, and no server is asked', async () => {
     publish('gsm8k');
     const data = await load({ kind: 'gsm8k' });
     const before = hub.asked.length;
@@ -99,7 +99,7 @@ describe('a dataset on the hub', () => {
     expect(hub.asked).toEqual([]);
   });
 
-  it('that cannot be reached is told with its name, its revision and what to do', async () => {
+  it('that cannot be reached is reported with its name, its revision and what to do', async () => {
     await hub.close();
     const error = await load({ kind: 'gsm8k' }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DatasetNotReachable);
@@ -120,7 +120,7 @@ describe('a dataset on the hub', () => {
     expect(await refusal(load({ kind: 'math-500' }))).toContain('set task.train_dataset_path to that folder');
   });
 
-  it('that has no such file is told', async () => {
+  it('that has no such file is refused', async () => {
     expect(await refusal(load({ kind: 'gsm8k' }))).toContain('that revision has no such file');
   });
 

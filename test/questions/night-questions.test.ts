@@ -97,7 +97,7 @@ describe('the questions of a series', () => {
     expect(data).toEqual(await loadTask(resolveConfig({ preset: 'paper', seed: 9, task })));
   });
 
-  it('come from a file that grows and is sorted anew between two nights, with the held-out ones as they were', async () => {
+  it('come from a file that grows and is sorted again between two nights, with the held-out ones as they were', async () => {
     const all = await nights(4, 3, (night) => ({
       kind: 'jsonl',
       train_file: writeQuestions(`grown-${night}.jsonl`, -20 * night, 40),

@@ -116,7 +116,7 @@ describe('a task from files', () => {
     await expect(many).rejects.toThrow('"What is 4?", "What is 5?", "What is 6?", ….');
   });
 
-  it('leaves such questions out of the training when it is told to, and counts them', async () => {
+  it('leaves such questions out of the training with decontaminate, and counts them', async () => {
     const train_file = rows('train.jsonl', 0, 9);
     const test_file = rows('test.jsonl', 7, 12);
     const { train, heldOut, leftOut } = await load({ train_file, test_file, decontaminate: [test_file] });
@@ -150,7 +150,7 @@ describe('a task from files', () => {
     );
   });
 
-  it('counts questions that a file has twice, and tells those apart whose answers differ', async () => {
+  it('counts questions that a file has twice, and counts those separately whose answers differ', async () => {
     const train_file = file(
       'twice.jsonl',
       ['{"question":"What is 1?","answer":"1"}', '{"question":"what  is 1?","answer":"1"}']
@@ -283,7 +283,7 @@ describe('a task from files', () => {
     expect([train.map(({ text }) => text), leftOut.map(({ count }) => count)]).toEqual([['One?'], [1]]);
   });
 
-  it('leaves questions out whose gold answer cannot be read when it is told to, and counts them', async () => {
+  it('leaves questions out whose gold answer cannot be read with skip_unreadable, and counts them', async () => {
     const train_file = file(
       'gold.jsonl',
       ['1', '(', '3'].map((answer, n) => JSON.stringify({ question: `Q${n}?`, answer })).join('\n'),
@@ -384,7 +384,23 @@ describe('a task from files', () => {
     expect(error).not.toContain('line 1');
   });
 
-  it('tells only the first ten of many bad lines', async () => {
+  it.each([
+    ['{"question":"Q?","text":"x"}', true],
+    ['{"question":"Q?","answer":{"value":1}}', true],
+    ['{"question":"Q?"', false],
+    ['5', false],
+  ])(
+    'of the bad line %s mentions other keys only where a key is missing or wrong',
+    async (line, mentioned) => {
+      const error = String(
+        await load({ train_file: file('keys.jsonl', line) }).catch((reason: unknown) => reason),
+      );
+      expect(error).toContain('Each line has to be an object {"question": "…", "answer": "…"}');
+      expect(error.includes('; it may have other keys, too.')).toBe(mentioned);
+    },
+  );
+
+  it('names only the first ten of many bad lines', async () => {
     const train_file = file('worse.jsonl', '{}\n'.repeat(500));
     const error = await load({ train_file }).catch((reason: unknown) => reason);
     expect(String(error).split('\n').length).toBeLessThan(15);

@@ -87,7 +87,7 @@ describe('a file of questions', () => {
     expect(train.map(({ text }) => text)).toEqual(['A?', 'B?']);
   });
 
-  it('leaves questions with empty gold answers out when it is told to, and counts them', async () => {
+  it('leaves questions with empty gold answers out with skip_unreadable, and counts them', async () => {
     const empty = ['""', '" "', 'null'].map((answer, n) => `{"question":"E${n}?","answer":${answer}}`);
     const train_file = file('empty-golds.jsonl', [...empty, '{"question":"A?","answer":"1"}'].join('\n'));
     const test_file = rows('test.jsonl', 10, 12);

@@ -17,7 +17,7 @@ export type FixtureOptions = {
   readonly iterations?: number;
   /** Put into the text of the first question's first response. */
   readonly hostileText?: string;
-  /** What config.json says; a plausible one unless told. */
+  /** The content of config.json. Default: a plausible one. */
   readonly config?: object;
 };
 

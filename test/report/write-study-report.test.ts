@@ -221,7 +221,7 @@ describe("a study's page of the documentation", () => {
     }
   });
 
-  it('of a study that nobody started is refused, with the place that was looked at', async () => {
+  it('of a study that was never started is refused, with the place that was looked at', async () => {
     await expect(writeStudyPage(store, 'nothing', target, about)).rejects.toThrow(
       expect.objectContaining({
         name: 'StudyNotFound',

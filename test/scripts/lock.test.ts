@@ -16,7 +16,7 @@ describe('the lock of the set-up', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('lets one in at a time, tells the others whom they wait for, and is gone afterwards', async () => {
+  it('lets one in at a time, shows the others which process they wait for, and is gone afterwards', async () => {
     let inside = 0;
     let most = 0;
     const waitedFor: string[] = [];

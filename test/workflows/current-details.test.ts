@@ -21,7 +21,7 @@ const placed = (question: string, reason = 'EngineFailed: 500') =>
   `${reason}\nFirst met at question ${question}, agent 2, round 1 (generation).`;
 
 describe('the table of an experiment', () => {
-  it('tells shards as questions, with their rate and the time that is left', () => {
+  it('shows shards as questions, with their rate and the time that is left', () => {
     expect(progressTable(aProgress({ done: 4, workedSeconds: 8, retries: 3 }))).toMatchObject({
       state: 'running',
       phase: 'iteration 1 of 3: debating (the agents debate the training questions)',
@@ -34,7 +34,7 @@ describe('the table of an experiment', () => {
     });
   });
 
-  it('tells slow work in models an hour, and whose the last loss is', () => {
+  it('shows slow work in models an hour, and whose the last loss is', () => {
     const lastLoss = { loss: 0.41234, iteration: 2, agent: 3, role: 'critic' } as const;
     const fineTuning = aProgress({ phase: 'fine-tuning', unit: 'models', total: 6, questions: 0, lastLoss });
     expect(progressTable({ ...fineTuning, done: 2, workedSeconds: 1200 })).toMatchObject({

@@ -379,7 +379,7 @@ describe('an experiment', () => {
     expect(await file('asked.log')).toBe(before);
   });
 
-  it('tells each step but the first the store in which it was begun', async () => {
+  it('passes the store in which it was begun to each step but the first', async () => {
     const { events = [] } = await rig.client.workflow.getHandle('whole').fetchHistory();
     const inputs = (events ?? []).flatMap(
       ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.input?.payloads ?? [],

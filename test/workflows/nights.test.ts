@@ -137,7 +137,7 @@ describe('a night of a series', () => {
     expect((await textsOf('late-4'))[0]!.id).toBe('train-00032');
   });
 
-  it('refuses other agents, another seed and other held-out questions, and evaluates anew with other rounds', async () => {
+  it('refuses other agents, another seed and other held-out questions, and evaluates again with other rounds', async () => {
     await finished('settled', 'settled-1');
     for (const [index, [input, path]] of [
       [{ agents: 2 }, 'agents'],
@@ -171,7 +171,7 @@ describe('a night of a series', () => {
     expect((await handle.result()).night).toMatchObject({ sequence: 2, from: 'harmed-1' });
   });
 
-  it('makes carried models again that are gone, and debates anew what cannot be taken over', async () => {
+  it('makes carried models again that are gone, and debates again what cannot be taken over', async () => {
     const first = await finished('lost', 'lost-1');
     const model = join(rig.storeRoot, 'models', (await ledger('lost'))[0]!.made[0]!.models['generation']!);
     await rm(model, { recursive: true });

@@ -138,7 +138,7 @@ describe('a study', { timeout: 120_000 }, () => {
     expect(String(cause)).toContain(words);
   });
 
-  it('tells of its experiments by their own progress too', async () => {
+  it('shows its experiments by their own progress too', async () => {
     await (await start('told', { methods: ['base'] })).result();
     expect(await rig.client.workflow.getHandle('told-sums-base-s0').query(progressQuery)).toMatchObject({
       state: 'finished',

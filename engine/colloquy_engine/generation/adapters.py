@@ -149,7 +149,7 @@ def _pairs(path: str, weights: dict[str, torch.Tensor], config: AdapterConfig, l
             )
         if a.shape[0] != config.rank(module_name):
             raise AdapterUnfit(
-                f"{path}: the weights of {module_name!r} have rank {a.shape[0]}, but adapter_config.json says {config.rank(module_name)}."
+                f"{path}: the weights of {module_name!r} have rank {a.shape[0]}, but adapter_config.json has {config.rank(module_name)}."
             )
         a, b = a.to(linear.weight), b.to(linear.weight) * config.scaling(module_name)
         if not max(float(a.abs().max()), float(b.abs().max())) < _LARGEST_NUMBER:

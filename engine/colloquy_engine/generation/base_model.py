@@ -127,7 +127,7 @@ def _context_length(config: PreTrainedConfig) -> int:
     text = config.get_text_config()
     limits = [getattr(text, "max_position_embeddings", None)]
     if limits[0] is None:
-        raise Inexact("its config does not say how long a text may be (max_position_embeddings)")
+        raise Inexact("its config does not state how long a text may be (max_position_embeddings)")
     # Slot attention attends to everything, so a model with a sliding window or with chunks is served only within one of them.
     if getattr(text, "use_sliding_window", True):
         limits.append(getattr(text, "sliding_window", None))

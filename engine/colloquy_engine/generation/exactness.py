@@ -26,7 +26,7 @@ _STEPS = 3
 
 
 class Inexact(Exception):
-    """The engine's logits are not the model's own; the message says where."""
+    """The engine's logits are not the model's own; the message names the place."""
 
 
 @dataclass(frozen=True)

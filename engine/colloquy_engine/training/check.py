@@ -44,7 +44,7 @@ def check_training(request: CheckTraining, tokenizer: PreTrainedTokenizerBase, e
             read = tokenizer.decode(tokens, skip_special_tokens=True)
             lost = next((message.content for message in messages if not _is_in(message.content, read, tokenizer)), None)
             if lost is not None:
-                raise ValueError(f"it leaves out what a message says ({lost[:60]!r}); does it want content as parts?")
+                raise ValueError(f"it leaves out the text of a message ({lost[:60]!r}); does it want content as parts?")
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingFailure("bad_data", f"the chat template cannot write {example.kind}: {error}") from error
     return adapted_modules(config, request.lora_target_modules)

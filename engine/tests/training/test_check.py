@@ -49,7 +49,7 @@ FIRST_ONLY = CHAT_TEMPLATE.replace("{{ message.content }}", "{{ message.content 
         (PARTS, "a first answer", "content as parts"),
         (ALTERNATING, "a revised answer", "roles have to alternate"),
         (SYSTEM, "a first answer", "a system message is needed"),
-        (FIRST_ONLY, "a revised answer", "leaves out what a message says .'Others say"),
+        (FIRST_ONLY, "a revised answer", "leaves out the text of a message .'Others say"),
         ("{{ nothing.at.all }}", "a first answer", "undefined"),
     ],
 )

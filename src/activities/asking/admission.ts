@@ -2,7 +2,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { onAbort } from '../../engines/abort.ts';
 
-/** What a debate takes while it is under way. */
+/** What a debate needs while it is under way. */
 export type Need = {
   /** The endpoint that answers, and how many requests it has in flight at most. */
   readonly endpoint: string;
@@ -10,7 +10,7 @@ export type Need = {
   /** How many answers are given in the debate, and how many tokens each may have. */
   readonly answers: number;
   readonly maxTokens: number;
-  /** In how many dialogues an answer is: in its agent's own, and in those of the agents to whom it is shown. */
+  /** The number of dialogues that contain an answer: its agent's own, and those of the agents to whom it is shown. */
   readonly copies: number;
 };
 
@@ -26,12 +26,12 @@ export type Admission = {
 };
 
 /**
- * A debate under way always waits for at least one answer, so twice as many debates as requests keep an endpoint busy, also while answers
+ * A debate under way always waits for at least one answer, so twice as many debates as requests keep an endpoint busy, even while answers
  * are compared.
  */
 const debatesPerSlot = 2;
 
-/** Of texts in most languages. Where a character takes two bytes, a token has fewer characters. */
+/** Holds for texts in most languages. Where a character takes two bytes, a token has fewer characters. */
 const bytesPerToken = 4;
 
 /** @param room bytes */

@@ -79,7 +79,7 @@ export async function evaluate(
   return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
 }
 
-/** An evaluation, and the warnings about the experiment as far as it has come; none beside those of other splits than `heldout`. */
+/** An evaluation, and the warnings about the experiment as far as it has come. Evaluations of splits other than `heldout` have no warnings. */
 export type Evaluated = Evaluation & { readonly warnings: readonly Warning[] };
 
 function countUnreadable(

@@ -44,7 +44,7 @@ export type Plan = {
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
-  /** What its memo and its search attributes say of it. Plans of earlier versions have none. */
+  /** The contents of its memo and its search attributes. Plans of earlier versions have none. */
   readonly about?: About;
   /** Only when it is a night of a series. */
   readonly night?: PlannedNight;
@@ -209,7 +209,7 @@ async function requireEncoder(
 }
 
 /**
- * Runs a part of the preparation. An error that says that the user's own input is wrong is then a fault of the config under `path`, and
+ * Runs a part of the preparation. An error that means that the user's own input is wrong is then a fault of the config under `path`, and
  * ends the run at once: the person who starts it is still there to read it. Any other error may pass (a server that is down, a
  * network, a disk), and is thrown as it is: the step is tried again, and then waits for a person.
  *

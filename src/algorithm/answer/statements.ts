@@ -46,7 +46,7 @@ function hashAnswer(line: string, isLast: boolean): string | null {
   return answer === null || isPlaceholder(answer) ? null : `${answer}${factorial}`;
 }
 
-/** What states an answer, in the languages that models answer in: nouns and the verbs that follow them. */
+/** Nouns, and the verbs that follow them, which state an answer in the languages that models answer in. */
 const NOUN = [
   'answers?(?:\\s(?:choice|option))?|ans\\.?|(?:correct|right|best|final|proper)\\s(?:option|choice|result|solution|value|letter|statement|alternative)',
   '(?:Antwort|Lösung|Endergebnis|Ergebnis|Resultat|richtige Option|richtige Aussage)',
@@ -74,7 +74,7 @@ const LEAD = new RegExp(
   'giu',
 );
 
-/** What says, before "the answer is", that another answer is meant. */
+/** Words before "the answer is" which show that another answer is meant. */
 const NOT_OURS =
   /(?<![\p{L}])(?:if|whether|suppose|supposing|assume|assuming|unless|wrong|incorrect|previous|other|another|others['’]|agent(?:\s?\d+)?['’]s|agent \d+|not|cannot|mistaken|\p{L}+n['’]t|doubt|some|common|says?|said|claims?|claimed|suggests?|suggested|argues?|argued|tempting|naive)(?![\p{L}])/iu;
 

@@ -22,7 +22,7 @@ const LONGEST_BEFORE_ECHO = 100;
 const THOUGHT =
   /<(\/?)(?:think|thinking|thoughts?|reasoning|scratchpad|reflection|seed:think)>|[[◁](\/?)think[\]▷]|<\|(?:end_of_thought|begin_of_solution)\|>|<\|channel\|>(?:final|(analysis))<\|message\|>|(?<=[.!?\s])assistantfinal/gi;
 
-/** What a response says outside its thinking. Thinking that no tag opens begins with the response, and one that no tag closes ends with it. */
+/** The text of a response outside its thinking. Thinking that no tag opens begins with the response, and one that no tag closes ends with it. */
 export function spokenPart(response: string): string {
   let spoken = '';
   let from = 0;
@@ -43,7 +43,7 @@ export function withoutTags(response: string): string {
   return response.replace(THOUGHT, '\n');
 }
 
-/** A response that says so gives no answer, also when its thinking has one. */
+/** A response with such a sentence gives no answer, even when its thinking has one. */
 export function isRefusal(spoken: string): boolean {
   return spoken.length < 2000 && REFUSAL.test(spoken);
 }

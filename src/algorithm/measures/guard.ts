@@ -1,4 +1,4 @@
-/** What can the guard of a series tell from so many held-out questions? */
+/** How small a loss can the guard of a series detect with a given number of held-out questions? */
 
 /** How the guard of a series of nights (`carry_over.max_drop`) acts on chance alone, and on a real loss. */
 export type GuardPower = {

@@ -39,7 +39,7 @@ export const completion = command(
   ],
 )
   .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish', 'words']))
-  .argument('[words...]', 'with `words`: the words of the command line, the last of which is completed')
+  .argument('[words...]', 'for `words`: the words of the command line; the last one is completed')
   .action(async (shell, words, _, self) => {
     if (shell !== 'words') return console.log(scripts[shell].join('\n'));
     const { parent } = self;

@@ -44,7 +44,7 @@ export const exportCommand = command(
   .action(async (named, { series, iteration, format, models, merge, agent, role, output, json }) => {
     const what = whatToExport({ format, models, merge });
     if (merge === undefined && (agent !== undefined || role !== undefined))
-      throw new UsageError('--agent and --role name the model of --merge.', 'export');
+      throw new UsageError('--agent and --role choose the model for --merge: give --merge too.', 'export');
     if (output === '') throw new UsageError('--output needs a folder.', 'export');
     const store = openStore();
     const experiment = await whose(store, named, series);
@@ -74,10 +74,13 @@ function whatToExport(asked: {
   if (second === undefined) return first;
   if (asked.format !== undefined)
     throw new UsageError(
-      `--format is for datasets: it does not go with ${asked.models ? '--models' : '--merge'}.`,
+      `--format is for datasets: it cannot be combined with ${asked.models ? '--models' : '--merge'}.`,
       'export',
     );
-  throw new UsageError('--models writes all adapters, --merge one whole model: take one of them.', 'export');
+  throw new UsageError(
+    '--models writes all adapters and --merge writes one whole model: give only one of them.',
+    'export',
+  );
 }
 
 /** @throws UsageError, NoNightAccepted */

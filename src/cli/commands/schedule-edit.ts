@@ -34,7 +34,7 @@ export const scheduleUnpause = editCommand(
   .option('--note <text>', 'why; shown with the schedule (default: the note with which it was made)')
   .action((name, { note, json }) =>
     edit(name, json, async ({ handle, description }) => {
-      // Without a note the schedule would keep the one that says why it was paused.
+      // Without a note the schedule would keep the one that gives the reason for the pause.
       await handle.unpause(note ?? noteOf(description) ?? 'unpaused by hand');
       const [next] = description.info.nextActionTimes;
       const when = next === undefined ? '' : ` The next night: ${timeIn(zoneOf(description), next)}`;

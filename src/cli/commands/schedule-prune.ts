@@ -19,7 +19,7 @@ export const schedulePrune = command(
 )
   .argument('<series>', 'the name of the series, which is that of its schedule', seriesName)
   .option('--keep <n>', 'how many of the newest nights to keep', nightCount, 14)
-  .option('--dry-run', 'remove nothing, only say what would be removed')
+  .option('--dry-run', 'remove nothing, only show what would be removed')
   .addOption(jsonOption)
   .action(async (series, { keep, dryRun = false, json }) => {
     const store = openStore();

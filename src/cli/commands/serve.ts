@@ -21,7 +21,7 @@ export const serve = debatersOption(
   .option('--port <port>', 'the port to listen on', portNumber, 8080)
   .option(
     '--host <address>',
-    'the address to listen on; other machines reach it only by another than this',
+    'the address to listen on; with the default, other machines cannot reach it',
     '127.0.0.1',
   )
   .action(async ({ port, host, ...which }) => {
@@ -29,7 +29,7 @@ export const serve = debatersOption(
     const loopback = ['127.0.0.1', 'localhost', '::1'].includes(host);
     if (!loopback && apiKey === undefined)
       throw new UsageError(
-        `At ${host} other machines can ask: set COLLOQUY_SERVE_API_KEY, the key that they have to send.`,
+        `Other machines can reach ${host}: set COLLOQUY_SERVE_API_KEY to a key that they have to send.`,
         'serve',
       );
     const { createFront } = await import('../../serve/server.ts');

@@ -14,16 +14,16 @@ import { clearScreen, interruptSignal, printJson } from '../terminal.ts';
 export const status = command('status', 'list the experiments and studies, or show the state of one', [
   'colloquy status',
   'colloquy status --filter parked        # by name, kind or state',
-  'colloquy status quickstart --watch     # again and again, until it ends or Ctrl-C',
+  'colloquy status quickstart --watch     # refreshed until it ends or Ctrl-C',
   'colloquy status quickstart --json',
 ])
   .argument('[name]', 'the name of an experiment or a study (default: all)', experimentName)
-  .option('--filter <text>', 'of the list: only those whose name, kind or state has this text')
-  .option('--watch', 'show it again every two seconds')
+  .option('--filter <text>', 'list only those whose name, kind or state contains this text')
+  .option('--watch', 'refresh every two seconds')
   .addOption(jsonOption)
   .action((name, { filter, watch = false, json = false }) => {
     if (name !== undefined && filter !== undefined)
-      throw new UsageError('--filter is for the list: it does not go with a name.', 'status');
+      throw new UsageError('--filter is for the list: it cannot be combined with a name.', 'status');
     const print = (temporal: Temporal): Promise<Printed> =>
       name === undefined ? printAll(temporal, filter, json) : printOne(temporal, name, json);
     return withTemporal(async (temporal) => {

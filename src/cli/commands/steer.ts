@@ -85,7 +85,7 @@ export const change = steeringCommand(
     'colloquy change demo fine_tune.learning_rate=1e-4',
     'colloquy change demo fine_tune.per_device_train_batch_size=2 fine_tune.gradient_checkpointing=true',
     'colloquy retry demo       # if it waits',
-    `Changeable are ${Object.keys(changeableSettings).join(', ')}, and what is below them.`,
+    `These settings, and those below them, can be changed: ${Object.keys(changeableSettings).join(', ')}.`,
   ],
 )
   .argument('<settings...>', 'as key=value')
@@ -94,7 +94,9 @@ export const change = steeringCommand(
       update: (handle) => handle.executeUpdate(changeUpdate, { args: [settingsOf(settings)] }),
       done: ({ state, changes = [] }: Progress & { readonly changes?: readonly ConfigChange[] }) =>
         [
-          ...(changes.length === 0 ? ['it has these settings already'] : changes.map(changeText)),
+          ...(changes.length === 0
+            ? ['nothing changed: the settings already have these values']
+            : changes.map(changeText)),
           ...(state === 'parked' ? [`to try again: colloquy retry ${name}`] : []),
         ].join('; '),
     }),

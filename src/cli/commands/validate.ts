@@ -45,7 +45,7 @@ function checkedText({ questions, endpoint, estimate: expected, warnings }: Chec
     `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
     `about ${megabytes(bytes)} of disc, without the models`,
     seconds === null
-      ? 'time: it is only known for an experiment whose model is that of the one that finished last in this store'
+      ? 'time: unknown; it can only be estimated for the model of the experiment that finished last in this store'
       : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
     ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
   ];

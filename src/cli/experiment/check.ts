@@ -1,4 +1,4 @@
-/** What `colloquy validate` checks beside the settings: the questions, the endpoint, the model, the trainer, and what it will take. */
+/** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
 import { type Estimate, estimate, type QuestionCounts } from '../../config/estimate.ts';
@@ -117,7 +117,7 @@ function modelText(name: string, { kind }: EndpointConfig): string {
   if (kind !== 'local') return `the server answers and has ${name}`;
   return basePath(name) !== name || pathExists(name)
     ? `${name} is there`
-    : `${name} is a hub id: the worker's engine loads it, which was not tried`;
+    : `${name} is a hub id: the worker's engine will load it; this was not tried here`;
 }
 
 async function readQuestions(config: ExperimentConfig, tasks: Tasks): Promise<Checked['questions']> {

@@ -36,12 +36,15 @@ export async function listAll(temporal: Temporal, filter?: string): Promise<List
   const listed = await Promise.all(
     latest.map(async (each) => ({ ...each, ...(await details(temporal, each, asked.has(each))) })),
   );
-  const wanted = filter?.toLowerCase();
-  return wanted === undefined
-    ? listed
-    : listed.filter(({ name, kind, status }) =>
-        [name, kind, status].some((text) => text.toLowerCase().includes(wanted)),
-      );
+  return filter === undefined ? listed : listed.filter((each) => matches(each, filter));
+}
+
+/** Whether the name, the kind or the state contains a text, ignoring case. */
+export function matches(
+  { name, kind, status }: Pick<Listed, 'name' | 'kind' | 'status'>,
+  text: string,
+): boolean {
+  return [name, kind, status].some((each) => each.toLowerCase().includes(text.toLowerCase()));
 }
 
 /** Only the newest are asked, because each query may take a worker a moment. */
@@ -69,7 +72,7 @@ async function latestRuns({ client }: Temporal): Promise<Listed[]> {
   return [...byName.values()];
 }
 
-/** For the server a paused or parked experiment is running: its own state replaces that, where a worker answers. */
+/** The server shows a paused or parked experiment as running. Where a worker answers, the experiment's own state is shown instead. */
 async function details(
   { client }: Temporal,
   { name, kind, status }: Listed,

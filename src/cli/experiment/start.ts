@@ -88,7 +88,7 @@ export class ExperimentHasOtherConfig extends ColloquyError {
   }
 }
 
-/** The differences that a running experiment may be changed in, as commands. */
+/** Commands for those of the differences that can be changed while the experiment runs. */
 function changesText(experiment: string, differences: readonly Difference[], running: boolean): string {
   const name = shellWord(experiment);
   const commands = differences.flatMap(({ path, after }) => {

@@ -84,7 +84,7 @@ export function statusText(
   ].join('\n\n');
 }
 
-/** Temporal does not tell a workflow that one of its activities is paused: only the server knows it. */
+/** A workflow cannot see that one of its activities is paused: only the server knows it. */
 function pausedRows(experiment: string, paused: readonly PendingActivity[]): Record<string, string> {
   const [first] = paused;
   if (first === undefined) return {};

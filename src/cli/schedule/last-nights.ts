@@ -15,7 +15,7 @@ export type LastNight = {
   readonly experiment: string;
   /** As the server has it; `parked` when it waits for a person. */
   readonly status: string;
-  /** What became of it, or why it failed or waits; absent when there is nothing to say. */
+  /** What became of it, or why it failed or waits; absent when neither is known. */
   readonly said?: string;
 };
 

@@ -1,4 +1,4 @@
-/** What can be known of a series before its next night: whether the config fits it, and what its guard can tell. */
+/** What can be known of a series before its next night: whether the config fits it, and how small a loss its guard can detect. */
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';

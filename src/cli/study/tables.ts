@@ -33,7 +33,7 @@ const tableSchema = z.object({
 });
 
 /**
- * The tables of accuracies that the study's files hold, each fitted to so many columns. A table that is not in this machine's store, or has
+ * The tables of accuracies that the study's files hold, each fitted to this number of columns. A table that is not in this machine's store, or has
  * another form, is left out.
  *
  * @param files the names in the study's folder

@@ -39,7 +39,8 @@ export class BaseModelChanged extends ColloquyError {
   constructor(model: string) {
     super(
       `The weights of ${model} are not those that this experiment began with. ` +
-        `Put the old weights back and try again, or start the experiment again to go on with the new ones.`,
+        `Put the old weights back and try again. To use the new ones, start another experiment under a new name: ` +
+        `this one keeps the debates of the old weights, so it must not go on with others.`,
     );
     this.model = model;
   }

@@ -34,7 +34,7 @@ export interface ChatClient {
   /**
    * Asks the server whether such rows and target modules can be trained.
    *
-   * @returns false when the server cannot say
+   * @returns false when the server cannot check it
    * @throws TrainingImpossible
    */
   checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;

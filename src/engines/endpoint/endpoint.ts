@@ -57,7 +57,7 @@ export interface Endpoint {
   /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *
-   * @returns false when the server cannot say
+   * @returns false when the server cannot check it
    * @throws TrainingImpossible, or the chat client's errors
    */
   checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;

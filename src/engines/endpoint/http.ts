@@ -29,7 +29,7 @@ export interface HttpAnswer {
   readonly text: string;
   readonly retryAfter: string | undefined;
   readonly location: string | undefined;
-  /** Which weights gave the answer, where the server says it (engine/serve.py does). */
+  /** The weights that gave the answer, where the server names them (engine/serve.py does). */
   readonly weights: string | undefined;
 }
 

@@ -11,7 +11,7 @@ import { createLocalEndpoint } from './local.ts';
 import { createOpenAiEndpoint } from './remote.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
-/** One endpoint for each base model at each place, so at most one engine for each base model (live-engines.ts says how many live). */
+/** One endpoint for each base model at each place, so at most one engine for each base model (live-engines.ts limits how many live at once). */
 export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> {
   /**
    * What answers for a base model and for all models that are fine-tuned on it.

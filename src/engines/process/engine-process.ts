@@ -159,7 +159,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
 /** One start of the program. */
 type Slot = {
   group?: ProcessGroup;
-  /** It was told to end, so its end is no death. */
+  /** Whether it was asked to end: its end is then not a failure. */
   ending: boolean;
 };
 
@@ -178,7 +178,7 @@ function serveArgs({ model, servedModelName, args = [] }: EngineProcessOptions):
   ];
 }
 
-/** Undefined when the process ends, or says nothing in time. Libraries may print other lines first. */
+/** Undefined when the process ends, or prints no such line in time. Libraries may print other lines first. */
 async function firstWord(group: ProcessGroup, timeoutMs: number): Promise<FirstWord | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(undefined), timeoutMs);

@@ -4,7 +4,7 @@ import type { EngineProcess } from './engine-process.ts';
 
 export interface LiveEngines {
   /**
-   * Does `work`, for which `engine` may live. When as many live as may, the one that was used longest ago and has no work is ended
+   * Does `work`, for which `engine` may live. When no more may live, the idle one that was used longest ago is ended
    * first; when all have work, this waits.
    *
    * @throws what `work` throws; the signal's reason

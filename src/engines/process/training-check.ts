@@ -1,4 +1,4 @@
-/** A short run of engine/train.py that says whether a model can be fine-tuned: it reads its config and tokenizer, and no weights. */
+/** A short run of engine/train.py that checks whether a model can be fine-tuned: it reads its config and tokenizer, and no weights. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type TrainingCheck, trainerEventSchema, trainingCheckedSchema } from '../../config/contract.ts';

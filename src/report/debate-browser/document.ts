@@ -49,7 +49,7 @@ export async function browserScript(): Promise<string> {
     entryPoints: [fileURLToPath(new URL('./page/main.tsx', import.meta.url))],
     bundle: true,
     write: false,
-    // Of Temml's half megabyte this leaves a third.
+    // A third of Temml's half megabyte is left after this.
     minify: true,
     format: 'iife',
     target: 'es2022',

@@ -225,7 +225,7 @@ function smallGuard({ config: { carry_over: night }, heldOut }: RunFacts): Warni
 
 const moreHeldOut = 'Hold out more questions (task.test_size).';
 
-/** What the guard of a series can tell from its held-out questions, as sentences. */
+/** What the guard of a series can detect with its held-out questions, as sentences. */
 export function guardInWords(heldOut: number, maxDrop: number): string {
   const { oneQuestion, falseRejection, detectable } = guardPower(heldOut, maxDrop);
   return (

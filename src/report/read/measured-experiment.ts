@@ -165,7 +165,7 @@ function named<Row extends { readonly questionId: string }>(
   return { ...row, questionId: questions.get(row.questionId) ?? row.questionId };
 }
 
-/** The votes at equal tokens beside a debate that used so much. */
+/** The votes at equal tokens beside a debate that used these tokens. */
 async function readVotes(
   files: ExperimentFiles,
   { iteration, votes: count, tokens }: ExperimentResult['equalTokens'][number],

@@ -73,7 +73,7 @@ export const debateTables = {
       pValues('p', 'p', ({ versusWithout }) => versusWithout?.pValue),
     ],
     notes: [
-      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, with 95 % intervals over questions; net ± one standard error. That does not say that the summary did it. The difference does, for the base model: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
+      'Of the answers given after a summary was shown: those that were wrong before and right after, and the reverse, with 95 % intervals over questions; net ± one standard error. That alone does not show that the summary was the cause. For the base model the difference shows it: the accuracy of the debates with summaries less that of the same method without; later the two have also learnt from different debates. From and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected.',
     ],
   }),
 

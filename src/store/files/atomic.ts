@@ -61,7 +61,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * A name in the folder of `path` that no other writer has, for a file that is later renamed to `path`. It says which process writes: see
+ * A name in the folder of `path` that no other writer has, for a file that is later renamed to `path`. It contains the id of the writing process: see
  * `isLeftOver`.
  */
 export function temporaryPath(path: string): string {
@@ -82,7 +82,7 @@ export function isTemporary(name: string): boolean {
 export function isLeftOver(name: string): boolean {
   if (!isTemporary(name)) return false;
   const [, host, pid] = /\.([0-9a-z]+)-(\d+)-[0-9a-f-]{36}\.tmp$/.exec(name) ?? [];
-  // Names of earlier versions say nothing of their process.
+  // Names of earlier versions do not contain the process.
   return pid === undefined || (host === thisHost && !isAlive(Number(pid)));
 }
 
@@ -169,7 +169,7 @@ export function writeError(path: string, error: unknown): unknown {
 }
 
 /**
- * The error of a failed read as FileRefused when the system refused it. Another error, and one that says that there is no such file, is
+ * The error of a failed read as FileRefused when the system refused it. Another error, and one which means that there is no such file, is
  * returned as it is.
  */
 export function readError(path: string, error: unknown): unknown {

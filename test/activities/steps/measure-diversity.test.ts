@@ -199,7 +199,7 @@ describe('the diversity of agents', () => {
     expect(scorings(server)).toHaveLength(4);
   });
 
-  it('is measured on a sample, the same whoever the agents are', async () => {
+  it('is measured on a sample, the same for any agents', async () => {
     await using server = await engine();
     const { files, measured } = await debated(9, 'vllm', server.url);
     const sampled = async () =>

@@ -53,7 +53,7 @@ describe('preparing an experiment on a dataset', () => {
     expect(told).toEqual([{ experiment: 'words', what, count: 4, examples }]);
   });
 
-  it('has nobody learn where the endpoint serves no fine-tuned models, so that no iteration can be asked for later', async () => {
+  it('has no agent learn where the endpoint serves no fine-tuned models, so that no iteration can be asked for later', async () => {
     await using engine = await startInstantEngine();
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url, kind: 'openai' });
     const input = {

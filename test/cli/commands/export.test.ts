@@ -71,15 +71,15 @@ describe('colloquy export', () => {
 
   it.each([
     ['an unknown format, with the nearest', 2, ['done', '--format', 'openia'], 'Did you mean openai?'],
-    ['a format of models', 2, ['done', '--models', '--format', 'trl'], 'does not go with --models'],
+    ['a format of models', 2, ['done', '--models', '--format', 'trl'], 'cannot be combined with --models'],
     [
       'an iteration that is no number',
       2,
       ['done', '--iteration', 'last'],
       "argument 'last' is invalid. Expected a number",
     ],
-    ['models merged and not merged', 2, ['done', '--models', '--merge'], 'take one of them'],
-    ['an agent without --merge', 2, ['done', '--agent', '2'], 'name the model of --merge'],
+    ['models merged and not merged', 2, ['done', '--models', '--merge'], 'give only one of them'],
+    ['an agent without --merge', 2, ['done', '--agent', '2'], 'choose the model for --merge'],
     ['neither a name nor a series', 2, [], 'Name an experiment, or a series'],
     ['both a name and a series', 2, ['done', '--series', 'nightly'], 'Name an experiment, or a series'],
     ['a series without nights', 1, ['--series', 'nightly'], 'nightly has no finished night in this store'],

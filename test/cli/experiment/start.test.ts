@@ -130,7 +130,7 @@ describe('starting an experiment', () => {
     await expect(other).rejects.toThrow(/seed: 0 there, 3 here[\s\S]*to start afresh/);
   });
 
-  it('names the queue that nobody serves: of the workflows, of steps, or a wrong one', async () => {
+  it('names the queue that no worker serves: of the workflows, of steps, or a wrong one', async () => {
     const hints = (workflow: string, ...steps: string[]) =>
       unservedQueues(temporal, 'demo', { workflow, steps });
     expect(await hints('colloquy', 'colloquy-gpu', 'colloquy-gpu')).toEqual([
@@ -142,7 +142,7 @@ describe('starting an experiment', () => {
     ]);
   });
 
-  it('steers nothing that does not run, and nothing when nobody works', async () => {
+  it('steers nothing that does not run, and nothing when no worker runs', async () => {
     const pause = (name: string) => sendUpdate(temporal, name, (handle) => handle.executeUpdate(pauseUpdate));
     await expect(pause('demo')).rejects.toThrow(NoWorker);
     await expect(pause('done')).rejects.toThrow(Refused);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { matches } from '../../../src/cli/experiment/list.ts';
 import { failureText, type PendingActivity, type Snapshot } from '../../../src/cli/experiment/snapshot.ts';
 import { statusText } from '../../../src/cli/experiment/status.ts';
 import { aProgress } from '../../support/a-progress.ts';
@@ -53,7 +54,7 @@ describe('the status of an experiment', () => {
     expect(status).toMatch(/retries +64/);
   });
 
-  it('says of a worker that died what happened, not only which timeout passed', () => {
+  it('shows for a worker that died what happened, not only which timeout passed', () => {
     expect(
       failureText({ message: 'activity Heartbeat timeout', timeoutFailureInfo: { timeoutType: 4 } }),
     ).toMatch(/no sign of life for 20 s/);
@@ -98,4 +99,22 @@ describe('the status of an experiment', () => {
     expect(status).toContain('  colloquy retry demo');
     expect(status).toContain('  temporal workflow update execute -w demo --name retry');
   });
+});
+
+it.each([
+  ['parked', ['b', 'Night-parked']],
+  ['PARKED', ['b', 'Night-parked']],
+  ['night', ['Night-parked']],
+  ['study', ['table']],
+  ['run', ['a']],
+  ['', ['a', 'b', 'table', 'Night-parked']],
+  ['debating', []],
+])('the list filtered by %j has those whose name, kind or state contains it', (filter, names) => {
+  const listed = [
+    { name: 'a', kind: 'experiment', status: 'running' },
+    { name: 'b', kind: 'experiment', status: 'parked' },
+    { name: 'table', kind: 'study', status: 'completed' },
+    { name: 'Night-parked', kind: 'experiment', status: 'failed' },
+  ];
+  expect(listed.filter((each) => matches(each, filter)).map(({ name }) => name)).toEqual(names);
 });

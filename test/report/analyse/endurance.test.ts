@@ -31,7 +31,7 @@ describe('whether gains last', () => {
     expect(await verdicts('multiagent-ft', 'single-agent')).toEqual(['neither', 'neither']);
   });
 
-  it('is told from the last iteration against the first, on the same questions', async () => {
+  it('is judged by the last iteration against the first, on the same questions', async () => {
     const found = await curveOf(10, 20, 32, 30);
     // 10 : 0 against the first; 0 : 2 against the best, which is not shown.
     expect(found).toMatchObject({ best: 2, verdict: 'gained early', sinceBest: { iteration: 2, losses: 2 } });

@@ -67,7 +67,7 @@ describe('several seeds', () => {
     expect(shares(three)!.standardError).toBeCloseTo(shares(alone)!.standardError, 12);
   });
 
-  it('that ask the same questions are told of, as their units depend on each other', async () => {
+  it('that ask the same questions are reported, as their units depend on each other', async () => {
     const analysis = await analysed(
       [0, 1].map((seed) => ({
         method: 'debate',

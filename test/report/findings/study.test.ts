@@ -41,7 +41,7 @@ describe('what a study shows', () => {
     expect(shows[2]).toMatch(/^Debate: \+30\.0 points, 95 % \+2\d\.\d to \+3\d\.\d, p < 0\.001 by Holm$/);
   });
 
-  it('is told as fully when it is worse', async () => {
+  it('is reported as fully when it is worse', async () => {
     const { shows } = await found([
       { method: 'star', iterations: [right(40), right(80)] },
       { method: 'multiagent-ft', iterations: [right(40), right(60)] },

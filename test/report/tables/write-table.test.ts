@@ -175,7 +175,7 @@ describe('a table as CSV', () => {
 });
 
 describe('a table in a page', () => {
-  it('escapes names, and tells in words whether a published figure agrees', () => {
+  it('escapes names, and states in words whether a published figure agrees', () => {
     const rows = [
       [{ kind: 'name' as const, text: '<script>alert(1)</script>' }, figure(1), figure(2)],
       ...table.rows,
