@@ -1,6 +1,6 @@
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
-import { readDocument, requireDocument } from '../../store/files/documents.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { configInForce } from '../../store/records/config-changes.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
@@ -13,7 +13,8 @@ import { warningsOf } from '../findings/warnings.ts';
  * @throws ArtifactMissing, ArtifactDamaged when its config is not whole
  */
 export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Promise<Warning[]> {
-  const config: ExperimentConfig = await requireDocument(files.config, experimentConfigSchema);
+  // A remedy names the value of today, not the one that the experiment was begun with.
+  const config = await configInForce(files, upTo);
   const begun = (await begunIterations(files)).filter((iteration) => iteration <= upTo);
   const records = await Promise.all(
     begun.map((each) => orNull(readDocument(files.record(each), iterationRecordSchema))),

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeConfig } from '../../../src/activities/steps/change-config.ts';
 import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
+import { recordIteration } from '../../../src/activities/steps/write-result.ts';
+import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
 import { configOf } from '../../../src/activities/dependencies.ts';
 import { experimentFiles } from '../../../src/store/store.ts';
 import { runStep } from '../../support/run-step.ts';
@@ -84,5 +86,48 @@ describe('changing the settings of an experiment that runs', () => {
     await expect(started({ learning_rate: 0.5 })).rejects.toThrow(
       'start it with the config that it was begun with, and then change it: colloquy change steps fine_tune.learning_rate=0.5',
     );
+  });
+
+  it('is what a warning names as the setting of today', async () => {
+    await change({ 'fine_tune.learning_rate': 0.125 });
+    const still = { klPerToken: 1e-7, tokens: 100, rows: 8 };
+    const warnings = await runStep(
+      recordIteration,
+      {
+        experiment,
+        iteration: 1,
+        consensus: {
+          questions: 8,
+          unanimous: 8,
+          ties: 0,
+          withoutLabel: 0,
+          unparsableAnswers: 0,
+          truncatedPrompts: 0,
+          oneVote: 0,
+          answers: 48,
+        },
+        cutOff: noneCutOff,
+        datasets: [],
+        fineTunes: [
+          {
+            agent: 1,
+            role: 'generation',
+            model: 'a'.repeat(64),
+            rows: 8,
+            steps: 2,
+            finalLoss: 1,
+            droppedRows: 0,
+            losses: [],
+            peakLearningRate: 0.125,
+            moved: still,
+          },
+        ],
+        tokens: { debate: { prompt: 1, completion: 1 }, fineTune: 1 },
+        seconds: { debate: 1, datasets: 1, fineTune: 1 },
+      },
+      steps.dependencies,
+    );
+    const didNotMove = warnings.find(({ kind }) => kind === 'did not move');
+    expect(didNotMove?.remedy).toContain('fine_tune.learning_rate (it is 0.125;');
   });
 });
