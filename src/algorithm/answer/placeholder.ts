@@ -3,7 +3,7 @@
 /** Words that name an answer without giving it. */
 const NAMES = new Set(
   (
-    'answer answers solution result results value number integer letter choice option expression response content text ' +
+    'answer answers ans solution result results value number integer letter choice option expression response content text ' +
     'antwort lösung ergebnis réponse solution résultat respuesta solución resultado risposta resposta ответ 答案 最终答案 你的答案 正确答案 数字 结果 選項 选项'
   ).split(' '),
 );
