@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
 import { card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
-import { basePath } from './model-card.ts';
 import type { DatasetFormat } from './rows.ts';
 
 /** A file that was written: its name with the ending, and how many rows it has. */
@@ -54,7 +54,7 @@ export function datasetCard(
         loadingInPython[format](
           full[0]?.file.replace(ending, '') ?? '',
           folder,
-          basePath(config.model.model_name_or_path),
+          modelLocation(config.model.model_name_or_path),
         ),
         'python',
       ),

@@ -6,12 +6,13 @@ import { promisify } from 'node:util';
 import { methods } from '../algorithm/methods/methods.ts';
 import { childEnvironment } from '../config/child-environment.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
+import { modelLocation } from '../config/model-name.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { MergeFailed, NothingTrained } from './errors.ts';
 import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
-import { basePath, mergedModelCard } from './model-card.ts';
+import { mergedModelCard } from './model-card.ts';
 import { copyAdapter } from './models.ts';
 
 /** Which of the agents' models. */
@@ -60,7 +61,7 @@ export async function exportMerged(
   await publishExport(path, facts, async (folder) => {
     const adapter = join(folder, '.adapter');
     const manifest = await copyAdapter(store.model(key), adapter);
-    await merge(basePath(config.model.model_name_or_path), adapter, folder);
+    await merge(modelLocation(config.model.model_name_or_path), adapter, folder);
     await rm(adapter, { recursive: true });
     whyNoGguf = await writeGguf(folder);
     const readme = mergedModelCard(path, model, manifest, done);

@@ -1,7 +1,6 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { projectRoot } from '../config/installation.ts';
-import { pathExists } from '../config/load.ts';
+import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
 import { shellQuoted } from '../text/terminal-safe.ts';
@@ -28,14 +27,14 @@ export function modelCard(
     title(model, done),
     `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${config.agents}, as iteration ` +
       `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
-    ...(isHubId(base)
+    ...(isOnTheHub(base)
       ? []
       : [
           `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, write the base model's id instead, here and in adapter_config.json.`,
         ]),
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(adapterInPython(basePath(base), folder), 'python')}\n\n${fenced(adapterInVllm(basePath(base), folder, manifest), 'sh')}`,
+    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -67,14 +66,8 @@ export function mergedModelCard(
   ]);
 }
 
-/** What Python programs and vLLM load for a base model from any folder: an absolute path, or the hub id. */
-export function basePath(modelNameOrPath: string): string {
-  const path = resolve(projectRoot, modelNameOrPath);
-  return pathExists(path) ? path : modelNameOrPath;
-}
-
-function isHubId(base: string): boolean {
-  return basePath(base) === base && /^[\w.-]+\/[\w.-]+$/.test(base);
+function isOnTheHub(base: string): boolean {
+  return modelLocation(base) === base && /^[\w.-]+\/[\w.-]+$/.test(base);
 }
 
 function frontMatter(

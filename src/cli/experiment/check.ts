@@ -5,10 +5,10 @@ import { type Estimate, estimate, type QuestionCounts } from '../../config/estim
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
+import { isHubId, modelLocation } from '../../config/model-name.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { trainingFaults } from '../../config/training-plan.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
-import { basePath } from '../../export/model-card.ts';
 import { createTasks, type Tasks } from '../../questions/open-task.ts';
 import type { LeftOut } from '../../questions/problem.ts';
 import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
@@ -92,7 +92,7 @@ function modelFaults({ iterations, model }: ExperimentConfig, { kind }: Endpoint
     return [{ path: 'model.endpoint', message }];
   }
   if (kind !== 'local') return [];
-  const path = basePath(name);
+  const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);
   if (isFolder && !pathExists(join(path, 'config.json')))
     return [
@@ -101,12 +101,10 @@ function modelFaults({ iterations, model }: ExperimentConfig, { kind }: Endpoint
         message: `the folder ${path} holds no model: it has no config.json`,
       },
     ];
-  if (isFolder || hubId.test(name)) return [];
+  if (isFolder || isHubId(name)) return [];
   const message = `there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B`;
   return [{ path: 'model.model_name_or_path', message }];
 }
-
-const hubId = /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/;
 
 function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {
   const known = Object.keys(loadTrainers());
@@ -115,7 +113,7 @@ function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfi
 
 function modelText(name: string, { kind }: EndpointConfig): string {
   if (kind !== 'local') return `the server answers and has ${name}`;
-  return basePath(name) !== name || pathExists(name)
+  return modelLocation(name) !== name || pathExists(name)
     ? `${name} is there`
     : `${name} is a hub id: the worker's engine will load it; this was not tried here`;
 }

@@ -1,8 +1,7 @@
 /** Which base model a name means where this worker runs. */
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
-import { projectRoot } from '../../config/installation.ts';
 import { pathExists } from '../../config/load.ts';
+import { isHubId, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { type BaseModel, baseModelHash } from '../../store/models.ts';
 
@@ -53,9 +52,9 @@ export class BaseModelChanged extends ColloquyError {
  * @throws ModelFolderMissing when it is no folder that is there, and no hub id either
  */
 export function resolveModel(modelNameOrPath: string): string {
-  const path = resolve(projectRoot, modelNameOrPath);
+  const path = modelPath(modelNameOrPath);
   if (pathExists(path)) return path;
-  if (hubId.test(modelNameOrPath)) return modelNameOrPath;
+  if (isHubId(modelNameOrPath)) return modelNameOrPath;
   throw new ModelFolderMissing(modelNameOrPath, path);
 }
 
@@ -78,6 +77,3 @@ export class ModelFolderMissing extends ColloquyError {
     this.path = path;
   }
 }
-
-/** NAME or OWNER/NAME: https://huggingface.co/docs/huggingface_hub (validate_repo_id). */
-const hubId = /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/;
