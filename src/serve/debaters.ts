@@ -1,15 +1,13 @@
 /** The trained agents of an experiment, ready to debate any question: what `colloquy ask` and `colloquy serve` share. */
 import { debateSettings, summariserOf } from '../activities/asking/conversation.ts';
+import { answerWithinContext } from '../activities/asking/journalled-answers.ts';
 import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
 import { learnerGroups } from '../algorithm/methods/method.ts';
 import { methods } from '../algorithm/methods/methods.ts';
-import { withoutOldestTurn } from '../algorithm/prompts.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
-import { loadEndpoints } from '../config/endpoints.ts';
 import { identifyBaseModel } from '../engines/endpoint/base-model.ts';
-import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
-import { isTooLong, PromptTooLong } from '../engines/errors.ts';
+import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
@@ -63,10 +61,7 @@ type Wanted = {
 export async function openDebaters(
   store: Store,
   { experiment, iteration: wanted }: Wanted,
-  endpoints: Endpoints = createEndpoints(loadEndpoints(), {
-    logFolder: store.logs,
-    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
-  }),
+  endpoints: Endpoints = configuredEndpoints(store),
 ): Promise<Debaters> {
   const config = await readDocument(experimentFiles(store, experiment).config, experimentConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
@@ -127,30 +122,21 @@ async function agentsOf(
   };
 }
 
-/** Asks the models, and counts their tokens. A dialogue that is too long loses its oldest turns where the config allows that. */
+/** Asks the models, and counts their tokens. */
 function speaker(
-  { sampling, truncate_dialogues: truncate }: ExperimentConfig,
+  config: ExperimentConfig,
   endpoints: Endpoints,
   signal: AbortSignal,
   tokens: { prompt: number; completion: number },
 ): Speak<Model> {
   return async (utterance) => {
-    const { model, seed } = utterance;
-    const endpoint = endpoints.for(model.base);
-    let { messages } = utterance;
-    for (;;) {
-      try {
-        const request = { messages, seed, ...sampling };
-        const said = await endpoint.slots.use(() => endpoint.chat(model, request, signal), signal);
-        tokens.prompt += said.promptTokens;
-        tokens.completion += said.completionTokens;
-        return { text: said.text, finishReason: said.finishReason };
-      } catch (error) {
-        if (!isTooLong(error)) throw error;
-        const shorter = truncate ? withoutOldestTurn(messages) : null;
-        if (shorter === null) throw new PromptTooLong(utterance, messages, error.words);
-        messages = shorter;
-      }
-    }
+    const endpoint = endpoints.for(utterance.model.base);
+    const said = await endpoint.slots.use(
+      () => answerWithinContext(utterance, config, endpoint, signal),
+      signal,
+    );
+    tokens.prompt += said.promptTokens;
+    tokens.completion += said.completionTokens;
+    return { text: said.text, finishReason: said.finishReason };
   };
 }

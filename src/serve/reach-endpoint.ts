@@ -1,5 +1,5 @@
-import { type EndpointConfig, loadEndpoints } from '../config/endpoints.ts';
-import { createEndpoints } from '../engines/endpoint/open.ts';
+import type { EndpointConfig } from '../config/endpoints.ts';
+import { configuredEndpoints } from '../engines/endpoint/open.ts';
 import type { Store } from '../store/store.ts';
 
 /**
@@ -15,10 +15,7 @@ export async function reachEndpoint(
   store: Store,
 ): Promise<void> {
   if (kind === 'local') return;
-  const endpoints = createEndpoints(loadEndpoints(), {
-    logFolder: store.logs,
-    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
-  });
+  const endpoints = configuredEndpoints(store);
   try {
     await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
   } finally {

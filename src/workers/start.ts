@@ -4,10 +4,9 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Dependencies } from '../activities/dependencies.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
-import { loadEndpoints } from '../config/endpoints.ts';
 import { codeHash } from '../config/installation.ts';
 import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
-import { createEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
+import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
@@ -197,10 +196,7 @@ export type OpenDependencies = Dependencies & {
  */
 export function openDependencies({
   store = openStore(),
-  endpoints = createEndpoints(loadEndpoints(), {
-    logFolder: store.logs,
-    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
-  }),
+  endpoints = configuredEndpoints(store),
   trainerConfigs = loadTrainers(),
   trainerProcess = {},
 }: {

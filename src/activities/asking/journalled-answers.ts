@@ -46,24 +46,6 @@ export function journalledAnswers({
   let given = 0;
   let asked = 0;
 
-  /** What is too long for the model's context loses its oldest turns, when the config says so. */
-  const complete = async (utterance: Utterance<Model>, stop: AbortSignal): Promise<Answer> => {
-    const { seed, model } = utterance;
-    const endpoint = endpoints.for(model.base);
-    let { messages } = utterance;
-    for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
-      try {
-        const completion = await endpoint.chat(model, { messages, seed, ...config.sampling }, stop, onBusy);
-        return { ...completion, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
-      } catch (error) {
-        if (!isTooLong(error)) throw error;
-        const shorter = config.truncate_dialogues ? withoutOldestTurn(messages) : null;
-        if (shorter === null) throw new PromptTooLong(utterance, messages, error.words);
-        messages = shorter;
-      }
-    }
-  };
-
   const ask = (
     utterance: Utterance<Model>,
     keep: (answer: Answer) => void,
@@ -74,7 +56,9 @@ export function journalledAnswers({
       await claim.require();
       stop.throwIfAborted();
       journal.requireRoom();
-      const answer = await atPlace(utterance, () => complete(utterance, stop));
+      const answer = await atPlace(utterance, () =>
+        answerWithinContext(utterance, config, endpoints.for(base), stop, onBusy),
+      );
       keep(answer);
       asked += 1;
       const { promptTokens, completionTokens } = answer;
@@ -98,6 +82,33 @@ export function journalledAnswers({
       return answer;
     },
   };
+}
+
+/**
+ * Asks a model. A prompt that is too long for its context loses its oldest turns, when the config allows that.
+ *
+ * @throws PromptTooLong, or the endpoint's errors
+ */
+export async function answerWithinContext(
+  utterance: Utterance<Model>,
+  { sampling, truncate_dialogues: truncate }: Pick<ExperimentConfig, 'sampling' | 'truncate_dialogues'>,
+  endpoint: Endpoint,
+  signal: AbortSignal,
+  onBusy?: OnBusy,
+): Promise<Answer> {
+  const { seed, model } = utterance;
+  let { messages } = utterance;
+  for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
+    try {
+      const completion = await endpoint.chat(model, { messages, seed, ...sampling }, signal, onBusy);
+      return { ...completion, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
+    } catch (error) {
+      if (!isTooLong(error)) throw error;
+      const shorter = truncate ? withoutOldestTurn(messages) : null;
+      if (shorter === null) throw new PromptTooLong(utterance, messages, error.words);
+      messages = shorter;
+    }
+  }
 }
 
 function requestHash(

@@ -1,6 +1,7 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
+import type { Store } from '../../store/store.ts';
 import { EndpointUnknown } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
 import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
@@ -65,6 +66,14 @@ export function createEndpoints(
     takeDevice: () => each((endpoint) => endpoint.takeDevice()),
     close: () => each((endpoint) => endpoint.close()),
   };
+}
+
+/** The endpoints of the worker's configuration, with the models of a store. @throws InvalidConfig */
+export function configuredEndpoints(store: Store): Endpoints {
+  return createEndpoints(loadEndpoints(), {
+    logFolder: store.logs,
+    modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
+  });
 }
 
 export interface EndpointDeps {
