@@ -45,6 +45,13 @@ export function iterationNumber(given: string): number {
   throw new InvalidArgumentError('Expected a number.');
 }
 
+/** The parser of ports. @throws InvalidArgumentError */
+export function portNumber(given: string): number {
+  const port = Number(given);
+  if (/^\d+$/.test(given) && port <= 65_535) return port;
+  throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 means any free one.');
+}
+
 /** An experiment as a config describes it. */
 export type Experiment = {
   readonly name: string;

@@ -73,6 +73,18 @@ export function readYaml(path: string): ConfigInput {
   return content;
 }
 
+/** The message for a name that no entry of one of the worker's own files has. */
+export function notDefinedHere(
+  kind: 'endpoint' | 'trainer' | 'scorer',
+  name: string,
+  known: readonly string[],
+): string {
+  return (
+    `no ${kind} is called ${JSON.stringify(name)} where this worker runs; it knows ${known.join(', ') || 'none'}. ` +
+    `Add it to configs/${kind}s.yaml (or the file that COLLOQUY_${kind.toUpperCase()}S names) and start the worker again`
+  );
+}
+
 /**
  * A part of the worker's own configuration: the file that the environment variable `variable` names, else `configs/FILE`, which need
  * not be there.

@@ -1,4 +1,5 @@
 import type { Message } from '../algorithm/prompts.ts';
+import { notDefinedHere } from '../config/load.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The worker's configuration has no endpoint of this name. Another worker may have one. */
@@ -9,10 +10,7 @@ export class EndpointUnknown extends ColloquyError {
   override readonly workerLacksIt = true;
 
   constructor(endpoint: string, known: readonly string[]) {
-    super(
-      `no endpoint is called ${JSON.stringify(endpoint)} where this worker runs; it knows ${known.join(', ')}. ` +
-        `Add it to configs/endpoints.yaml (or the file that COLLOQUY_ENDPOINTS names) and start the worker again`,
-    );
+    super(notDefinedHere('endpoint', endpoint, known));
   }
 }
 

@@ -1,3 +1,4 @@
+import { notDefinedHere } from '../config/load.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** Whether a file is read as Parquet. */
@@ -157,10 +158,7 @@ export class ScorerUnknown extends ColloquyError {
   override readonly workerLacksIt = true;
 
   constructor(scorer: string, known: readonly string[]) {
-    super(
-      `no scorer is called ${JSON.stringify(scorer)} where this worker runs; it knows ${known.join(', ') || 'none'}. ` +
-        `Add it to configs/scorers.yaml (or the file that COLLOQUY_SCORERS names) and start the worker again`,
-    );
+    super(notDefinedHere('scorer', scorer, known));
   }
 }
 

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
-import { isMissing, readError } from '../store/files/atomic.ts';
+import { isAlive, isMissing, readError } from '../store/files/atomic.ts';
 
 /** Another dev server has the database open: two on one file would undo each other's work. */
 export class DevServerDatabaseInUse extends ColloquyError {
@@ -93,15 +93,6 @@ function textOf(file: string): string | undefined {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw readError(file, error);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

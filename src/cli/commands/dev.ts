@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { portNumber } from '../arguments.ts';
 import { command, setExitCode } from '../command.ts';
 import { exitCodes } from '../../errors.ts';
 import { devDatabase, useLocalServer } from '../server/connect.ts';
@@ -49,9 +49,3 @@ export const dev = command(
       dispose();
     }
   });
-
-function portNumber(given: string): number {
-  const port = Number(given);
-  if (/^\d+$/.test(given) && port <= 65_535) return port;
-  throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 means any free one.');
-}

@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { debatersOption, openAskedDebaters } from '../debaters.ts';
+import { portNumber } from '../arguments.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { interruptSignal } from '../terminal.ts';
@@ -64,12 +64,6 @@ export const serve = debatersOption(
       dispose();
     }
   });
-
-function portNumber(given: string): number {
-  const port = Number(given);
-  if (/^\d+$/.test(given) && port <= 65_535) return port;
-  throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 means any free one.');
-}
 
 /** The port or the address cannot be had. */
 export class CannotListen extends ColloquyError {

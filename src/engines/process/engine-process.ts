@@ -11,7 +11,7 @@ import { emit } from '../../observe/events.ts';
 import { abortable, pause } from '../abort.ts';
 import { EngineClosed } from '../errors.ts';
 import { EngineDied, howItEnded, ModelNotServable } from './errors.ts';
-import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
+import { lastLogLines, logFileFor, parsedLine, readLines, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface EngineProcess {
@@ -188,7 +188,7 @@ async function firstWord(group: ProcessGroup, timeoutMs: number): Promise<FirstW
     };
     void group.exited.then(() => settle(undefined));
     readLines(group.stdout, (line) => {
-      const word = parseWord(line);
+      const word = parsedLine(line, firstWordSchema);
       if (word !== undefined) settle(word);
     });
   });
@@ -196,14 +196,6 @@ async function firstWord(group: ProcessGroup, timeoutMs: number): Promise<FirstW
 
 const firstWordSchema = z.discriminatedUnion('event', [serverReadySchema, serverRefusesSchema]);
 type FirstWord = z.infer<typeof firstWordSchema>;
-
-function parseWord(line: string): FirstWord | undefined {
-  try {
-    return firstWordSchema.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
-}
 
 /** An engine that runs but no longer answers is killed, so that it is started again. */
 function watchHealth(group: ProcessGroup, port: number, everyMs: number): void {

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from '
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import type { z } from 'zod';
 import { makeFolder } from '../../store/files/atomic.ts';
 
 /** Path of the log of `program` for `model` in `folder`, which is made. A log above 10 MB is moved aside for a new one. */
@@ -58,4 +59,13 @@ export function readLines(stream: Readable, onLine: (line: string) => void, long
   });
   // When a pipe breaks, the program behind it exits, and that is reported.
   stream.on('error', () => undefined);
+}
+
+/** What a line of a program's output holds as JSON; undefined where it is another line, such as a library's own. */
+export function parsedLine<Value>(line: string, schema: z.ZodType<Value>): Value | undefined {
+  try {
+    return schema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
 }

@@ -6,7 +6,7 @@ import { projectRoot, tools } from '../../config/installation.ts';
 import { onAbort } from '../abort.ts';
 import { TrainingImpossible } from '../errors.ts';
 import { FineTuneFailed, TrainerExited } from '../trainer/errors.ts';
-import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
+import { lastLogLines, logFileFor, parsedLine, readLines, sizeOf } from './log-file.ts';
 import { startProcessGroup } from './process-group.ts';
 import type { TrainerProcessOptions } from './trainer-process.ts';
 
@@ -31,7 +31,7 @@ export async function runTrainingCheck(
   const stopListening = onAbort(signal, () => void group.stop(0));
   const answers: z.infer<typeof answerSchema>[] = [];
   readLines(group.stdout, (line) => {
-    const answer = parsed(line);
+    const answer = parsedLine(line, answerSchema);
     if (answer !== undefined) answers.push(answer);
   });
   group.stdin.write(`${JSON.stringify(check)}\n`);
@@ -45,12 +45,4 @@ export async function runTrainingCheck(
   const { kind, message } = answer;
   if (kind === 'internal') throw new FineTuneFailed('The check', kind, message);
   throw new TrainingImpossible(message);
-}
-
-function parsed(line: string): z.infer<typeof answerSchema> | undefined {
-  try {
-    return answerSchema.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import type { FailureKind } from '../../config/contract.ts';
 import type { ExitStatus } from '../process/process-group.ts';
+import { notDefinedHere } from '../../config/load.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** The trainer gave up a fine-tune for a reason that it names. */
@@ -118,9 +119,6 @@ export class TrainerUnknown extends ColloquyError {
   override readonly workerLacksIt = true;
 
   constructor(trainer: string, known: readonly string[]) {
-    super(
-      `no trainer is called ${JSON.stringify(trainer)} where this worker runs; it knows ${known.join(', ')}. ` +
-        `Add it to configs/trainers.yaml (or the file that COLLOQUY_TRAINERS names) and start the worker again`,
-    );
+    super(notDefinedHere('trainer', trainer, known));
   }
 }

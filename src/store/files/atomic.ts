@@ -86,7 +86,8 @@ export function isLeftOver(name: string): boolean {
   return pid === undefined || (host === thisHost && !isAlive(Number(pid)));
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine lives. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
