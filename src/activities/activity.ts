@@ -122,7 +122,6 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
   });
 }
 
-/** At which request of an experiment did an error happen? */
 /** The first request that met an error: several wait for one adapter, and then have the same error. */
 const places = new WeakMap<Error, RequestPlace>();
 

@@ -4,7 +4,7 @@ import { type JudgedLabel, judgeLabel } from '../algorithm/measures/labels.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { findDocument, writeDocument } from '../store/files/documents.ts';
-import { readPage, readRows } from '../store/files/rows.ts';
+import { readPage, streamRows } from '../store/files/rows.ts';
 import { debateRowSchema, goldLabelSchema, labelsSchema } from '../store/records/rows.ts';
 import type { ExperimentFiles } from '../store/store.ts';
 
@@ -30,7 +30,7 @@ export async function measureLabels(
   }
 }
 
-/** A shard in memory at a time. Yields to other work of this process between questions, so that heartbeats go out. */
+/** A debate in memory at a time. Yields to other work of this process between questions, so that heartbeats go out. */
 async function judgedLabels(
   files: ExperimentFiles,
   iteration: number,
@@ -42,7 +42,7 @@ async function judgedLabels(
     const page = await readPage(files.goldLabels, goldLabelSchema, shard, shardSize);
     if (page.length === 0) return judged;
     const gold = new Map(page.map((label) => [label.questionId, label]));
-    for (const debate of await readRows(files.shard(iteration, 'train', shard), debateRowSchema)) {
+    for await (const debate of streamRows(files.shard(iteration, 'train', shard), debateRowSchema)) {
       const label = gold.get(debate.question.id);
       // A task may know no answer to some of its training questions.
       if (label === undefined || label.answer.trim() === '') continue;

@@ -18,14 +18,20 @@ export function createModelServer(
   baseModel: string,
   adapters: LoadedAdapters | null,
 ): ModelServer {
+  /** Of the base model of the latest request: the same in all of an experiment. */
+  let expected: { readonly of: string; readonly hash: string | undefined } = { of: '', hash: undefined };
+
   /** Runs `fn` with the server's name for the model. */
   async function withName<T>(
     { base, tuned }: Model,
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
   ): Promise<T> {
-    const weights = hashOf(base);
-    client.expectWeights(baseModel, { base: weights, adapter: undefined });
+    if (base.weights !== expected.of) {
+      expected = { of: base.weights, hash: hashOf(base) };
+      client.expectWeights(baseModel, { base: expected.hash, adapter: undefined });
+    }
+    const weights = expected.hash;
     if (tuned === null) return fn(baseModel);
     if (adapters === null) throw new AdaptersUnsupported(client.url);
     return adapters.use(tuned.key, weights, signal, fn);

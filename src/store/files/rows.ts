@@ -100,11 +100,12 @@ export async function* intactRows<Row>(place: Place, schema: z.ZodType<Row>): As
 }
 
 /** A row as one line for every reader: some (Python's `splitlines`, JavaScript before 2019) end a line at these characters too. */
-function lineOf(row: object): string {
-  return JSON.stringify(row).replace(
+export function lineOf(row: object): string {
+  const line = JSON.stringify(row).replace(
     /[\u0085\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+  return `${line}\n`;
 }
 
 /** Rows as the bytes of a table, in chunks of about 1 MB: few writes, little memory. */
@@ -113,7 +114,7 @@ export async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): 
   let length = 0;
   const chunk = (): SealedChunk => ({ bytes: Buffer.from(lines.join('')), rows: lines.length });
   for await (const row of rows) {
-    const line = `${lineOf(row)}\n`;
+    const line = lineOf(row);
     lines.push(line);
     length += line.length;
     if (length < 1_000_000) continue;

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder, temporaryPath, writeError } from './atomic.ts';
+import { lineOf } from './rows.ts';
 import type { SealedChunk } from './sealed.ts';
 
 /** Rows by their numbers in the table, in a local file that no other process sees and that is gone with this one. */
@@ -37,7 +38,7 @@ export async function openSpool(path: string): Promise<Spool> {
   let end = 0;
   return {
     add(number, row) {
-      const bytes = Buffer.from(`${JSON.stringify(row)}\n`);
+      const bytes = Buffer.from(lineOf(row));
       try {
         for (let written = 0; written < bytes.length;)
           written += writeSync(file, bytes, written, bytes.length - written, end + written);
