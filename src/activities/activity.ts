@@ -7,7 +7,8 @@ import {
   heartbeat,
 } from '@temporalio/activity';
 import { codeHash } from '../config/installation.ts';
-import { EngineBusy, PromptTooLong } from '../engines/errors.ts';
+import { EngineBusy } from '../engines/errors.ts';
+import { PromptTooLong } from '../engines/too-long.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { type Origin, requireSameStore } from '../store/identity.ts';

@@ -74,6 +74,9 @@ export function logReports(log: Logger): void {
   );
   onEvent('engine died', (engine) => log.warn(engine, 'engine died'));
   onEvent('adapter loaded', (adapter) => log.info(adapter, 'adapter loaded'));
+  onEvent('base model beside adapters', (found) =>
+    log.warn(found, 'the server answers the base model with an adapter: they are asked in turn from now on'),
+  );
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
   onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>

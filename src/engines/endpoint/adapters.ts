@@ -1,13 +1,13 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { z } from 'zod';
-import type { Message } from '../../algorithm/prompts.ts';
 import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
-import { FileRefused } from '../../store/errors.ts';
 import { abortable } from '../abort.ts';
-import { AdapterWithoutEffect, EngineRefused, OtherWeights } from '../errors.ts';
+import { EngineRefused, OtherWeights } from '../errors.ts';
+import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
+import { createProofs } from './proof.ts';
+import { createTurns } from './turns.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
 export type ModelFolder = (key: string) => Promise<string>;
@@ -24,6 +24,14 @@ export interface LoadedAdapters {
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
   ): Promise<T>;
+  /** Runs `fn`, which asks the base model, when the server answers it as such. */
+  useBase<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
+  /**
+   * Proves the base model beside all adapters that are loaded, when others have been loaded since it was proved last.
+   *
+   * @throws AnsweredByAnother
+   */
+  prove(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -38,7 +46,11 @@ export function createLoadedAdapters(
 ): LoadedAdapters {
   /** In order of use, the latest last. */
   const loaded = new Map<string, Adapter>();
-  let baseline: Promise<string> | undefined;
+  const turns = createTurns();
+  const proofs = createProofs(client, baseModel, turns);
+  /** What each answers alone, and whether they have been asked together since. */
+  const answers = new Map<string, CanaryAnswer>();
+  let proved: Promise<void> | undefined;
 
   function adapterOf(key: string, baseWeights: string | undefined): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
@@ -51,7 +63,9 @@ export function createLoadedAdapters(
   }
 
   function forget(adapter: Adapter): void {
-    if (loaded.get(adapter.name) === adapter) loaded.delete(adapter.name);
+    if (loaded.get(adapter.name) !== adapter) return;
+    loaded.delete(adapter.name);
+    answers.delete(adapter.name);
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
@@ -66,7 +80,8 @@ export function createLoadedAdapters(
         if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
       }
       try {
-        await prove(name, path, signal);
+        answers.set(name, await proofs.adapter(name, path, signal));
+        proved = undefined;
         break;
       } catch (error) {
         // Someone else gave the name to other weights.
@@ -76,19 +91,6 @@ export function createLoadedAdapters(
     }
     emit('adapter loaded', { adapter: name });
     await unloadSurplus(signal);
-  }
-
-  /** @throws AdapterWithoutEffect, OtherWeights */
-  async function prove(name: string, path: string, signal: AbortSignal): Promise<void> {
-    baseline ??= canary(baseModel, signal);
-    baseline.catch(() => (baseline = undefined));
-    const same = (await canary(name, signal)) === (await baseline);
-    if (same && !(await adapterChangesNothing(path))) throw new AdapterWithoutEffect(name, path);
-  }
-
-  async function canary(model: string, signal: AbortSignal): Promise<string> {
-    const tokens = await client.promptTokens({ model, messages: canaryMessages }, signal);
-    return tokens.map(({ logprob }) => logprob).join();
   }
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
@@ -108,7 +110,7 @@ export function createLoadedAdapters(
         adapter.users += 1;
         try {
           await abortable(adapter.ready, signal);
-          return await fn(adapter.name);
+          return await turns.take('adapter', signal, () => fn(adapter.name));
         } catch (error) {
           // The server has started again since then, and no longer has the adapter; or someone else gave its name to other weights.
           const lost =
@@ -119,6 +121,13 @@ export function createLoadedAdapters(
           adapter.users -= 1;
         }
       }
+    },
+    useBase: (signal, fn) => turns.take('base', signal, fn),
+    async prove(signal) {
+      // Many steps begin together, so the signal of one of them does not end the proof.
+      proved ??= proofs.together(answers, new AbortController().signal);
+      proved.catch(() => (proved = undefined));
+      await abortable(proved, signal);
     },
   };
 }
@@ -142,43 +151,3 @@ async function weightsIn(path: string): Promise<string | undefined> {
     return undefined;
   }
 }
-
-/** Any text would do; one with digits and letters suits the embedded model and large ones alike. */
-const canaryMessages: readonly Message[] = [
-  { role: 'user', content: '12+3*8-5' },
-  { role: 'assistant', content: '3*8=24;12+24=36;36-5=31' },
-  { role: 'user', content: 'Is 31 right?' },
-];
-
-/**
- * Whether the LoRA adapter in the folder `path` is the identity: every `lora_B` matrix is zero, as before the first step of
- * training (and after a single step of a warm-up, whose learning rate is 0). False when the folder is not on this machine, and when
- * the file is no safetensors file.
- *
- * @throws FileRefused
- */
-async function adapterChangesNothing(path: string): Promise<boolean> {
-  try {
-    const folder = fileBlobs(path);
-    const read = async (start: number, bytes: number): Promise<Buffer> =>
-      (await folder.get('adapter_model.safetensors', { start, bytes })) ?? Buffer.alloc(0);
-    const headerBytes = Number((await read(0, 8)).readBigUInt64LE());
-    const header = headerSchema.parse(JSON.parse((await read(8, headerBytes)).toString('utf8')));
-    const matrices = Object.entries(header).filter(([name]) => name.includes('lora_B'));
-    for (const [, { data_offsets: offsets }] of matrices) {
-      if (offsets === undefined) return false;
-      const bytes = await read(8 + headerBytes + offsets[0], offsets[1] - offsets[0]);
-      if (bytes.some((byte) => byte !== 0)) return false;
-    }
-    return matrices.length > 0;
-  } catch (error) {
-    if (error instanceof FileRefused) throw error;
-    return false;
-  }
-}
-
-/** The safetensors format: 8 bytes with the header's length, the header as JSON, then the tensors' bytes. */
-const headerSchema = z.record(
-  z.string(),
-  z.object({ data_offsets: z.tuple([z.number().int(), z.number().int()]).optional() }),
-);

@@ -2,8 +2,9 @@
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { Model } from '../../store/models.ts';
-import type { ChatCompletion, OnBusy } from './chat-client.ts';
+import type { ChatCompletion } from './chat-client.ts';
 import type { RequestSlots } from './request-slots.ts';
+import type { OnBusy } from './server-requests.ts';
 import type { ResponsesToScore } from './score.ts';
 
 /** Where a base model answers, and the models that are fine-tuned on it. Only an endpoint looks into a model's form. */

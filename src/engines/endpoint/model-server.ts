@@ -32,7 +32,8 @@ export function createModelServer(
       client.expectWeights(baseModel, { base: expected.hash, adapter: undefined });
     }
     const weights = expected.hash;
-    if (tuned === null) return fn(baseModel);
+    if (tuned === null)
+      return adapters === null ? fn(baseModel) : adapters.useBase(signal, () => fn(baseModel));
     if (adapters === null) throw new AdaptersUnsupported(client.url);
     return adapters.use(tuned.key, weights, signal, fn);
   }
@@ -40,6 +41,7 @@ export function createModelServer(
   return {
     async serve(models, signal) {
       await Promise.all(models.map((model) => withName(model, signal, async () => undefined)));
+      await adapters?.prove(signal);
     },
     chat: (model, request, signal, onBusy) =>
       withName(model, signal, (name) => client.complete({ ...request, model: name }, signal, onBusy)),
