@@ -12,7 +12,7 @@ import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { type Origin, requireSameStore } from '../store/identity.ts';
 import type { Store } from '../store/store.ts';
-import { placeText, type RequestPlace } from '../text/request-place.ts';
+import { placeText, type RequestPlace } from '../text/figures.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** What a step knows about the activity that it runs as. */

@@ -1,5 +1,5 @@
 /** What will an experiment take? Estimated before it begins, from its config and the number and length of its questions. */
-import { methods } from '../algorithm/methods/methods.ts';
+import { methods } from '../algorithm/methods.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { expectedFineTunes } from './training-plan.ts';
 

@@ -1,6 +1,6 @@
 /** Can the models of an experiment learn with its config? This is checked before any model is asked a question. */
 import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
-import { methods } from '../algorithm/methods/methods.ts';
+import { methods } from '../algorithm/methods.ts';
 import {
   expectation,
   type ExpectedDataset,

@@ -11,8 +11,7 @@ import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
 import { installRuntime } from '../observe/install-runtime.ts';
-import type { Console } from '../observe/log.ts';
-import { InvalidEnvironment } from '../observe/settings.ts';
+import { type Console, InvalidEnvironment } from '../observe/log.ts';
 import { stepInterceptor } from '../observe/step-interceptor.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
@@ -20,8 +19,7 @@ import { storeIdentity } from '../store/identity.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
-import { requireNamespace, watchNamespace } from './namespace.ts';
-import { setsSearchAttributes } from './search-attributes.ts';
+import { requireNamespace, setsSearchAttributes, watchNamespace } from './namespace.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of a shard finish. */
 const shardsAtOnce = 8;

@@ -1,5 +1,5 @@
 import { changeableNow } from '../algorithm/changeable.ts';
-import { splitPlace } from '../text/request-place.ts';
+import { splitPlace } from '../text/figures.ts';
 import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 

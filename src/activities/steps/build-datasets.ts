@@ -6,7 +6,7 @@ import {
   rowExample,
 } from '../../algorithm/dataset.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { datasetSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';

@@ -1,7 +1,6 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/made-up-rows.ts';
-import { learnerGroups } from '../../algorithm/methods/method.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { madeUpRows } from '../../algorithm/dataset.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';

@@ -1,7 +1,6 @@
 /** The commands that change an existing schedule. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, jsonOption, seriesName } from '../command.ts';
 import {
   findSchedule,
   nightsWaiting,

@@ -15,9 +15,8 @@ import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
-import { newestFinished } from '../../store/newest.ts';
+import { type ExperimentFiles, experimentFiles, newestFinished, type Store } from '../../store/store.ts';
 import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
-import { type ExperimentFiles, experimentFiles, type Store } from '../../store/store.ts';
 import { z } from 'zod';
 
 /** What was found. */
@@ -63,7 +62,7 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
-    const { reachEndpoint } = await import('../../serve/reach-endpoint.ts');
+    const { reachEndpoint } = await import('../../serve/debaters.ts');
     await reachEndpoint(name, endpoint, model, store);
     const expected = estimate(config, questions);
     return {
