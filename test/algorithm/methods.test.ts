@@ -3,11 +3,7 @@ import { critic, generation, type Role } from '../../src/algorithm/agents.ts';
 import { bootstrap } from '../../src/algorithm/bootstrap.ts';
 import { type Debate, debate, type DebateSettings, type Speak } from '../../src/algorithm/debate.ts';
 import { criticDataset, generationDataset } from '../../src/algorithm/imitation-datasets.ts';
-import {
-  labelByConsensus,
-  labelByGold,
-  type LabelledDebate,
-} from '../../src/algorithm/labelled-debate.ts';
+import { labelByConsensus, labelByGold, type LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 import {
   learnerGroups,
   type Method,
