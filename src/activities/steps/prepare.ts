@@ -23,8 +23,7 @@ import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 

@@ -10,9 +10,8 @@ import { heldOutOf, readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { command, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
-import { findSchedule } from '../schedule/client.ts';
+import { findSchedule, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { overlapPolicies, scheduleOptions } from '../schedule/options.ts';
-import { scheduleFacts, scheduleTable } from '../schedule/text.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 

@@ -1,13 +1,12 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
-import { type Estimate, estimate, type QuestionCounts } from '../../config/estimate.ts';
+import { type Estimate, estimate, type QuestionCounts, trainingFaults } from '../../config/training-plan.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
 import { experimentDifference } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, type Tasks } from '../../questions/open-task.ts';
 import type { LeftOut } from '../../questions/problem.ts';
