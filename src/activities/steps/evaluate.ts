@@ -10,7 +10,7 @@ import {
 } from '../../algorithm/evaluation.ts';
 import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { readWarnings } from '../../report/read/warnings.ts';
+import { readWarnings } from '../../report/read/experiment.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, readPage, readRows, streamRows, writeRows } from '../../store/files/rows.ts';

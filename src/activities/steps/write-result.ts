@@ -1,4 +1,4 @@
-import { readWarnings } from '../../report/read/warnings.ts';
+import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';

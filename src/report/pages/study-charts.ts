@@ -1,6 +1,6 @@
 import { accuracyInterval } from '../../algorithm/measures/answers.ts';
 import type { Ratio } from '../../algorithm/measures/ratio.ts';
-import type { DiversityMeasure } from '../analyse/diversity.ts';
+import type { DiversityMeasure } from '../analyse/debates.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type FlipsData, flipsChart } from '../charts/flips.ts';
 import {
