@@ -1,7 +1,7 @@
 /** Which settings does an experiment have in the end, and in which do two experiments differ? */
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
-import { type MethodName, methods } from '../algorithm/methods/methods.ts';
+import { type MethodName, methods } from '../algorithm/methods.ts';
 import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { projectRoot } from './installation.ts';

@@ -1,12 +1,11 @@
 import { type AnswerRules, shortAnswers } from '../algorithm/answer.ts';
-import { loadScorers, type ScorerConfig } from '../config/scorers.ts';
+import { createScorer, loadScorers, type Scorer, type ScorerConfig } from './scorer.ts';
 import type { TaskConfig } from '../config/tasks.ts';
 import { createGrader } from '../grading/grader.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { ScorerUnknown } from './errors.ts';
 import { hubTask } from './hub-task.ts';
 import { ownFilesTask } from './own-files.ts';
-import { createScorer, type Scorer } from './scorer.ts';
 import type { Task } from './task.ts';
 
 /** The tasks of a worker. They share one grader, whose algebra runs in a thread of its own, and the programs of the scorers. */

@@ -5,7 +5,7 @@ import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import { isConfigInput } from '../config/load.ts';
 import type { JsonlTask } from '../config/tasks.ts';
-import { requireDataFolder } from './data-folders.ts';
+import { requireDataFolder } from './row-files.ts';
 import { whyUnreadable } from '../grading/grader.ts';
 import { InvalidTaskFile } from './errors.ts';
 import { ownGold, whyNeverGiven } from './gold.ts';

@@ -4,9 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { EngineBusy, EngineRefused } from '../engines/errors.ts';
 import { PromptTooLong } from '../engines/too-long.ts';
 import { answerOf, chunks, completion, type ReplyHead } from './answer.ts';
-import { parseChatRequest } from './chat-request.ts';
+import { parseChatRequest, sendError, sendJson, ServeError } from './chat-request.ts';
 import type { Debaters } from './debaters.ts';
-import { sendError, sendJson, ServeError } from './reply.ts';
 
 export type FrontOptions = {
   readonly debaters: Pick<Debaters, 'experiment' | 'debate'>;

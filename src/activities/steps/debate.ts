@@ -17,12 +17,11 @@ import {
   questionSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard } from '../asking/conversation.ts';
 import { journalledAnswers } from '../asking/journalled-answers.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every

@@ -20,12 +20,11 @@ import { openJournal } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
 import { inReportedSlot } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
 
 export type DiversityRequest = {
   readonly experiment: string;

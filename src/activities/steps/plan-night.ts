@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Agent, baseAgents } from '../../algorithm/agents.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { HeldOutQuestion } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';

@@ -1,7 +1,6 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/made-up-rows.ts';
-import { learnerGroups } from '../../algorithm/methods/method.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { madeUpRows } from '../../algorithm/dataset.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
@@ -24,8 +23,7 @@ import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 

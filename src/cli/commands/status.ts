@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodes, type ExitCode } from '../../errors.ts';
-import { experimentName } from '../arguments.ts';
-import { command, jsonOption, setExitCode } from '../command.ts';
+import { command, experimentName, jsonOption, setExitCode } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { listAll, printList } from '../experiment/list.ts';
 import { printExperimentStatus } from '../experiment/status.ts';

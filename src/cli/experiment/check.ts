@@ -1,13 +1,12 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
-import { type Estimate, estimate, type QuestionCounts } from '../../config/estimate.ts';
+import { type Estimate, estimate, type QuestionCounts, trainingFaults } from '../../config/training-plan.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
 import { experimentDifference } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, type Tasks } from '../../questions/open-task.ts';
 import type { LeftOut } from '../../questions/problem.ts';
@@ -15,9 +14,8 @@ import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
-import { newestFinished } from '../../store/newest.ts';
+import { type ExperimentFiles, experimentFiles, newestFinished, type Store } from '../../store/store.ts';
 import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
-import { type ExperimentFiles, experimentFiles, type Store } from '../../store/store.ts';
 import { z } from 'zod';
 
 /** What was found. */
@@ -63,7 +61,7 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
-    const { reachEndpoint } = await import('../../serve/reach-endpoint.ts');
+    const { reachEndpoint } = await import('../../serve/debaters.ts');
     await reachEndpoint(name, endpoint, model, store);
     const expected = estimate(config, questions);
     return {

@@ -16,7 +16,7 @@ import { readSnapshot } from '../experiment/snapshot.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import { describe, ExperimentNotFound, type Failed, failureOf, hasEnded } from '../server/workflow.ts';
 import { printJson, shortPath } from '../terminal.ts';
-import { accuracyTablesText } from './tables.ts';
+import { accuracyTablesText } from '../result-table.ts';
 
 /** How following a study ended. */
 export type StudyEnding =

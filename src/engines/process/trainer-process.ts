@@ -1,17 +1,21 @@
 /** The supervised training process (engine/train.py): one resident process that fine-tunes one model after another. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import {
   type TrainerDone,
   type TrainerEvent,
   trainerEventSchema,
   type TrainerJob,
   type TrainerProgress,
+  type TrainingCheck,
+  trainingCheckedSchema,
 } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { onAbort } from '../abort.ts';
+import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from '../trainer/errors.ts';
-import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
+import { lastLogLines, logFileFor, parsedLine, readLines, sizeOf } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
@@ -147,4 +151,43 @@ function parseEvent(line: string, logFile: string): TrainerEvent {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new TrainerSpokeGarbage(line, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, logFile);
+}
+
+const answerSchema = z.union([trainingCheckedSchema, trainerEventSchema]);
+
+/**
+ * A short run of engine/train.py that checks whether a model can be fine-tuned: it reads its config and tokenizer, and no weights.
+ *
+ * @param baseModel a folder or a hub id: see `resolveModel`
+ * @throws TrainingImpossible; FineTuneFailed and TrainerExited when it cannot be found out; the signal's reason
+ */
+export async function runTrainingCheck(
+  baseModel: string,
+  check: TrainingCheck,
+  options: Pick<TrainerProcessOptions, 'logFolder' | 'command'>,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const logFile = await logFileFor(options.logFolder, 'trainer');
+  const logStart = sizeOf(logFile);
+  const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
+  const args = [...first, '--check', baseModel];
+  const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
+  const stopListening = onAbort(signal, () => void group.stop(0));
+  const answers: z.infer<typeof answerSchema>[] = [];
+  readLines(group.stdout, (line) => {
+    const answer = parsedLine(line, answerSchema);
+    if (answer !== undefined) answers.push(answer);
+  });
+  group.stdin.write(`${JSON.stringify(check)}\n`);
+  const status = await group.exited;
+  stopListening();
+  signal.throwIfAborted();
+  const [answer] = answers;
+  if (answer === undefined)
+    throw new TrainerExited('The check', status, logFile, lastLogLines(logFile, logStart));
+  if (!('event' in answer) || answer.event !== 'failed') return;
+  const { kind, message } = answer;
+  if (kind === 'internal') throw new FineTuneFailed('The check', kind, message);
+  throw new TrainingImpossible(message);
 }

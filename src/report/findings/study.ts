@@ -1,4 +1,4 @@
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import { mostVotes } from '../../algorithm/measures/cost.ts';
 import { count, listed } from '../../text/figures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';

@@ -2,7 +2,7 @@
  * What makes a result worth less than it looks? The one list of warnings: the terminal, `colloquy status`, Temporal's UI, the report and
  * result.json all show it.
  */
-import { guardPower } from '../../algorithm/measures/guard.ts';
+import { guardPower } from '../../algorithm/measures/comparison.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { VNode } from 'preact';
 import { stringify } from 'yaml';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import { count, counted, duration } from '../../text/figures.ts';
 import { type SettingConfig, settingConfig } from '../analyse/paper.ts';
 import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';

@@ -1,5 +1,5 @@
 import type { Used } from '../../algorithm/measures/cost.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { questionKey } from '../../questions/problem.ts';
 import { isThere } from '../../store/blobs.ts';

@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { critic, generation, type Role } from '../../../src/algorithm/agents.ts';
-import { bootstrap } from '../../../src/algorithm/bootstrap.ts';
-import { type Debate, debate, type DebateSettings, type Speak } from '../../../src/algorithm/debate.ts';
-import { criticDataset, generationDataset } from '../../../src/algorithm/imitation-datasets.ts';
+import { critic, generation, type Role } from '../../src/algorithm/agents.ts';
+import { bootstrap } from '../../src/algorithm/bootstrap.ts';
+import { type Debate, debate, type DebateSettings, type Speak } from '../../src/algorithm/debate.ts';
+import { criticDataset, generationDataset } from '../../src/algorithm/imitation-datasets.ts';
+import { labelByConsensus, labelByGold, type LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 import {
-  labelByConsensus,
-  labelByGold,
-  type LabelledDebate,
-} from '../../../src/algorithm/labelled-debate.ts';
-import { learnerGroups, type Method } from '../../../src/algorithm/methods/method.ts';
-import { type MethodName, methodNames, methods } from '../../../src/algorithm/methods/methods.ts';
-import { examples, sampleSettings } from '../dataset-rows.ts';
-import { labelled } from '../labelled-debates.ts';
-import { cast, paperSettings, said, numbers, type Script, speaker } from '../scripted-debate.ts';
+  learnerGroups,
+  type Method,
+  type MethodName,
+  methodNames,
+  methods,
+} from '../../src/algorithm/methods.ts';
+import { examples, sampleSettings } from './dataset-rows.ts';
+import { labelled } from './labelled-debates.ts';
+import { cast, paperSettings, said, numbers, type Script, speaker } from './scripted-debate.ts';
 
 const settings = sampleSettings;
 
