@@ -7,6 +7,7 @@ import { EngineRefused, OtherWeights } from '../errors.ts';
 import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs } from './proof.ts';
+import type { OnBusy } from './server-requests.ts';
 import { createTurns } from './turns.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
@@ -17,12 +18,14 @@ export interface LoadedAdapters {
    * Runs `fn` with the server's name for the adapter with this content address; loads the adapter first where needed.
    *
    * @param baseWeights of the model that it was trained on, as the server names them; undefined when they are not known here
+   * @param onBusy called when the loading has to wait for the server
    */
   use<T>(
     key: string,
     baseWeights: string | undefined,
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
+    onBusy?: OnBusy,
   ): Promise<T>;
   /** Runs `fn`, which asks the base model, when the server answers it as such. */
   useBase<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
@@ -54,12 +57,18 @@ export function createLoadedAdapters(
 
   function adapterOf(key: string, baseWeights: string | undefined): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
-    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, key, baseWeights) };
+    const adapter = loaded.get(name) ?? begin(name, key, baseWeights);
     loaded.delete(name);
     loaded.set(name, adapter);
     // An adapter that failed to load is tried again by the next request for it.
     adapter.ready.catch(() => forget(adapter));
     return adapter;
+  }
+
+  function begin(name: string, key: string, baseWeights: string | undefined): Adapter {
+    const waiting = new Set<OnBusy>();
+    const tell: OnBusy = (...wait) => waiting.forEach((onBusy) => onBusy(...wait));
+    return { name, users: 0, waiting, ready: load(name, key, baseWeights, tell) };
   }
 
   function forget(adapter: Adapter): void {
@@ -69,13 +78,18 @@ export function createLoadedAdapters(
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
-  async function load(name: string, key: string, baseWeights: string | undefined): Promise<void> {
+  async function load(
+    name: string,
+    key: string,
+    baseWeights: string | undefined,
+    onBusy: OnBusy,
+  ): Promise<void> {
     const { signal } = new AbortController();
     const path = await folderOf(key);
     client.expectWeights(name, { base: baseWeights, adapter: await weightsIn(path) });
     for (let again = true; ; again = false) {
       try {
-        await client.loadAdapter(name, path, signal);
+        await client.loadAdapter(name, path, signal, onBusy);
       } catch (error) {
         if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
       }
@@ -104,10 +118,11 @@ export function createLoadedAdapters(
   }
 
   return {
-    async use(key, baseWeights, signal, fn) {
+    async use(key, baseWeights, signal, fn, onBusy) {
       for (let again = true; ; again = false) {
         const adapter = adapterOf(key, baseWeights);
         adapter.users += 1;
+        if (onBusy !== undefined) adapter.waiting.add(onBusy);
         try {
           await abortable(adapter.ready, signal);
           return await turns.take('adapter', signal, () => fn(adapter.name));
@@ -119,6 +134,7 @@ export function createLoadedAdapters(
           forget(adapter);
         } finally {
           adapter.users -= 1;
+          if (onBusy !== undefined) adapter.waiting.delete(onBusy);
         }
       }
     },
@@ -135,6 +151,8 @@ export function createLoadedAdapters(
 interface Adapter {
   readonly name: string;
   readonly ready: Promise<void>;
+  /** Of the requests that wait for it to be loaded. */
+  readonly waiting: Set<OnBusy>;
   /** How many requests are using it. */
   users: number;
 }

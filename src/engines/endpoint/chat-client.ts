@@ -41,7 +41,7 @@ export interface ChatClient {
    *
    * @throws AdapterNotLoaded when it would refuse it again
    */
-  loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void>;
+  loadAdapter(name: string, path: string, signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   unloadAdapter(name: string, signal: AbortSignal): Promise<void>;
   /**
    * Asks the server whether such rows and target modules can be trained.
@@ -203,9 +203,9 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
         context: context ?? null,
       }));
     },
-    async loadAdapter(name, path, signal) {
+    async loadAdapter(name, path, signal, onBusy) {
       try {
-        await server.ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal);
+        await server.ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal, onBusy);
       } catch (error) {
         const refused = error instanceof EngineFailed || error instanceof EngineRefused;
         throw (refused ? adapterRefusal(error, path) : null) ?? error;

@@ -14,7 +14,7 @@ export interface Endpoint {
    *
    * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
    */
-  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  serve(models: readonly Model[], signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   /**
    * One answer of `model`, which is served first when it is not (any more). To be called in a slot, so that the server has no
    * more requests in flight than it can take.
