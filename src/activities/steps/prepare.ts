@@ -24,6 +24,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { examineEndpoint } from '../asking/examine-endpoint.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -101,6 +102,7 @@ export async function prepare(
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
+  const found = await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -125,7 +127,10 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    warnings: [
+      ...found,
+      ...warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    ],
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
