@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type AnswerRules, shortAnswers } from '../algorithm/answer.ts';
 import { createScorer, loadScorers, type Scorer, type ScorerConfig } from './scorer.ts';
 import type { TaskConfig } from '../config/tasks.ts';
@@ -6,6 +7,7 @@ import { arithmeticTask } from './arithmetic.ts';
 import { ScorerUnknown } from './errors.ts';
 import { hubTask } from './hub-task.ts';
 import { ownFilesTask } from './own-files.ts';
+import { fileHash } from './row-files.ts';
 import type { Task } from './task.ts';
 
 /** The tasks of a worker. They share one grader, whose algebra runs in a thread of its own, and the programs of the scorers. */
@@ -64,4 +66,18 @@ function openTask(config: TaskConfig, answers: AnswerRules): Task {
     default:
       throw new TypeError(`No task is of the kind ${String(config satisfies never)}.`);
   }
+}
+
+/** The hashes of the user's own files that tasks read their questions from, by path; without those that cannot be read here. */
+export async function questionFileHashes(tasks: readonly TaskConfig[]): Promise<Record<string, string>> {
+  const paths = tasks.flatMap((task) => [
+    ...('train_file' in task ? [task.train_file, task.test_file] : []),
+    ...('decontaminate' in task ? (task.decontaminate ?? []).filter((set) => typeof set === 'string') : []),
+  ]);
+  const hashes: Record<string, string> = {};
+  for (const path of new Set(paths.filter((each) => each !== undefined))) {
+    const hash = await fileHash(resolve(path));
+    if (hash !== null) hashes[path] = hash;
+  }
+  return hashes;
 }

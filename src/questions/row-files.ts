@@ -1,4 +1,5 @@
 /** How are the rows of a user's own file read? JSON lines, a JSON list or Parquet; compressed with gzip or not; UTF-8 or UTF-16. */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, relative, resolve, sep } from 'node:path';
@@ -28,6 +29,17 @@ export async function* readRows(path: string): AsyncGenerator<Row> {
     yield row;
   }
   if (rows === 0) throw invalid(path, 'it is empty');
+}
+
+/** The SHA-256 of a file's bytes; null when it cannot be read. */
+export async function fileHash(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+    return hash.digest('hex');
+  } catch {
+    return null;
+  }
 }
 
 function invalid(path: string, message: string): InvalidTaskFile {
