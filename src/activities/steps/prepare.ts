@@ -6,7 +6,7 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
+import { servesNoTuned, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -173,14 +173,12 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  config: ExperimentConfig,
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (iterations > 0 && !endpoint.servesTuned) {
-    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
-  }
+  if (config.iterations > 0 && !endpoint.servesTuned) throw new InvalidConfig([servesNoTuned(config)]);
+  const { endpoint: name, model_name_or_path: model } = config.model;
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
 }

@@ -1,7 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { type ExperimentConfig, isEmbedded } from '../../config/experiment.ts';
 import { lastAcceptedNight } from '../../export/finished-iteration.ts';
-import { isEmbedded } from '../../report/findings/warnings.ts';
 import type { Debaters } from '../../serve/debaters.ts';
 import { newestFinished, openStore } from '../../store/store.ts';
 import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
