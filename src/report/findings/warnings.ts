@@ -4,7 +4,8 @@
  */
 import { guardPower } from '../../algorithm/measures/comparison.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
-import { type ExperimentConfig, isEmbedded } from '../../config/experiment.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
 
