@@ -6,10 +6,9 @@ import { writeAtomically } from '../store/files/atomic.ts';
 import { linesOf } from '../store/files/rows.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
-import { card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
+import { card, licenceSection, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
 import { NothingTrained } from './errors.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
-import { publishExport } from './folder.ts';
 import { datasetFiles, type DatasetFormat } from './rows.ts';
 
 /**

@@ -1,8 +1,10 @@
 import { types } from 'node:util';
-import type { MetricMeter } from '@temporalio/common';
-import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, type MetricMeter } from '@temporalio/common';
+import { type ActivityInterceptors, DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Logger, stdSerializers } from 'pino';
-import { currentStep, onEvent } from './events.ts';
+import { terminalSafe } from '../text/terminal-safe.ts';
+import { currentStep, emit, onEvent, type StepContext, stepOf, withinStep } from './events.ts';
 import { type Console, logReports, openWorkerLog, type TelemetrySettings, telemetrySettings } from './log.ts';
 import type { Traces } from './traces.ts';
 
@@ -59,7 +61,7 @@ async function install(logFile: string, console?: Console): Promise<Telemetry> {
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 function write(log: Logger, { level, message, meta = {} }: LogEntry): void {
-  // step-interceptor.ts says the same in fewer words, without a stack for each attempt.
+  // `stepInterceptor` logs the same in fewer words, without a stack for each attempt.
   const logged = meta['sdkComponent'] === 'worker' && message.startsWith('Activity ');
   log[logged ? 'debug' : levels[level]](fields(meta), message);
 }
@@ -146,4 +148,55 @@ function measureReports(meter: MetricMeter): void {
     'Supervised engines that ended by themselves',
   );
   onEvent('engine died', () => deaths.add(1));
+}
+
+/** Logs what becomes of each step, and lets all that is logged, counted or traced within it say which step that was. */
+export function stepInterceptor(context: Context): ActivityInterceptors {
+  let step: StepContext | undefined;
+  return {
+    inbound: {
+      async execute(input, next) {
+        const [request] = input.args;
+        const current = stepOf(context, request);
+        step = current;
+        const began = Date.now();
+        if (current.attempt > 1) {
+          emit('step retried', current);
+          context.log.warn('step tried again');
+        } else context.log.info('step began');
+        try {
+          const result: unknown = await withinStep(current, () => next(input));
+          context.log.info('step finished', { seconds: secondsSince(began) });
+          return result;
+        } catch (error) {
+          if (error instanceof CancelledFailure)
+            context.log.info('step stopped', { seconds: secondsSince(began), why: error.message });
+          else context.log.warn('step failed', { seconds: secondsSince(began), ...failureFields(error) });
+          throw error;
+        }
+      },
+    },
+    outbound: {
+      getLogAttributes: (input, next) => next({ ...input, ...step }),
+    },
+  };
+}
+
+function secondsSince(began: number): number {
+  return (Date.now() - began) / 1000;
+}
+
+/** The beginning of what an error says; all of it is in the step's history. */
+function failureFields(error: unknown): {
+  readonly cause: string;
+  readonly says: string;
+  readonly final: boolean;
+} {
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  const failure = error instanceof ApplicationFailure ? error : undefined;
+  return {
+    cause: failure?.type ?? 'Error',
+    says: terminalSafe(message.slice(0, 300)),
+    final: failure?.nonRetryable ?? false,
+  };
 }

@@ -62,7 +62,7 @@ type Wanted = {
 export async function openDebaters(
   store: Store,
   { experiment, iteration: wanted }: Wanted,
-  endpoints: Endpoints = configuredEndpoints(store),
+  endpoints: Endpoints = configuredEndpoints(store, false),
 ): Promise<Debaters> {
   const config = await readDocument(experimentFiles(store, experiment).config, experimentConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
@@ -167,7 +167,7 @@ export async function reachEndpoint(
   store: Store,
 ): Promise<void> {
   if (kind === 'local') return;
-  const endpoints = configuredEndpoints(store);
+  const endpoints = configuredEndpoints(store, false);
   try {
     await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
   } finally {

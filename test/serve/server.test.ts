@@ -2,7 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { request, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { EngineBusy, PromptTooLong } from '../../src/engines/errors.ts';
+import { EngineBusy } from '../../src/engines/errors.ts';
+import { PromptTooLong } from '../../src/engines/too-long.ts';
 import {
   type AnsweredDebate,
   type AskOptions,
@@ -287,7 +288,8 @@ describe.each(['openai', 'vllm'] as const)('the front before a real server of ki
     await writeExportableExperiment(store, 'done');
     const endpoints = createEndpoints(
       { local: { kind, url: server.url, max_concurrency: 4 } },
-      { logFolder: store.logs, modelFolder: async () => store.local },
+      // As `configuredEndpoints` opens them for ask and serve: a client does not wait by the hour.
+      { patient: false, logFolder: store.logs, modelFolder: async () => store.local },
     );
     real = await openDebaters(store, { experiment: 'done', iteration: undefined }, endpoints);
     realFront = createFront({
@@ -322,7 +324,7 @@ describe.each(['openai', 'vllm'] as const)('the front before a real server of ki
     });
     const asked = server.asked.slice(before).filter(({ path }) => path === '/v1/chat/completions');
     expect(asked.map(({ body: { model: name, max_tokens } }) => [name, max_tokens])).toEqual(
-      Array(9).fill([model, 9]),
+      Array.from({ length: 9 }, () => [model, 9]),
     );
   });
 

@@ -1,6 +1,6 @@
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { filesOfBaseModel, requireSameBaseModel } from '../../engines/endpoint/base-model.ts';
-import { questionFileHashes } from '../../questions/open-task.ts';
+import { questionFileHashes } from '../../questions/row-files.ts';
 import { findDocument } from '../../store/files/documents.ts';
 import type { BaseModel } from '../../store/models.ts';
 import { type BegunWith, begunWithSchema } from '../../store/records/begun-with.ts';

@@ -13,7 +13,7 @@ import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import { configOf, type Dependencies } from '../activity.ts';
 
 /** A model's dataset, by reference, and how it was mixed. */
 export type BuiltDataset = {

@@ -28,7 +28,7 @@ import {
   readDebates,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import { configOf, type Dependencies } from '../activity.ts';
 import type { TokenCount } from './debate.ts';
 
 type EvaluationRequest = {

@@ -3,16 +3,14 @@ import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { createTasks } from '../../questions/open-task.ts';
-import { loadHeldOut } from '../../questions/task.ts';
+import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
 import { guardInWords } from '../../report/findings/warnings.ts';
 import { heldOutOf, readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { command, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
-import { findSchedule } from '../schedule/client.ts';
+import { findSchedule, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { overlapPolicies, scheduleOptions } from '../schedule/options.ts';
-import { scheduleFacts, scheduleTable } from '../schedule/text.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 

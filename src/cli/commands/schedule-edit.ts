@@ -4,11 +4,14 @@ import { command, jsonOption, seriesName } from '../command.ts';
 import {
   findSchedule,
   nightsWaiting,
+  noteOf,
   recentNights,
   runningNights,
   type Schedule,
-} from '../schedule/client.ts';
-import { noteOf, seriesOf, timeIn, zoneOf } from '../schedule/text.ts';
+  seriesOf,
+  timeIn,
+  zoneOf,
+} from '../schedule/description.ts';
 import { withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 

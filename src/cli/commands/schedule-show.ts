@@ -7,8 +7,9 @@ import { terminalSafe } from '../../text/terminal-safe.ts';
 import { command, jsonOption, seriesName } from '../command.ts';
 import { endingOf } from '../experiment/follow.ts';
 import { readProgress } from '../experiment/snapshot.ts';
-import { findSchedule, recentNights } from '../schedule/client.ts';
 import {
+  findSchedule,
+  recentNights,
   scheduleFacts,
   scheduleTable,
   seriesOf,
@@ -16,7 +17,7 @@ import {
   stateText,
   timeIn,
   zoneOf,
-} from '../schedule/text.ts';
+} from '../schedule/description.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { findWorkflow } from '../server/workflow.ts';
 import { colours, printJson, printTable } from '../terminal.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { accuracyChart, type ChartPoint } from '../../../src/report/charts/over-iterations.ts';
+import { accuracyChart, type ChartPoint } from '../../../src/report/charts/curves.ts';
 
 const point = (label: string, accuracy: number, onLine: boolean): ChartPoint => {
   const value = { accuracy, standardError: 0.02 };
