@@ -13,7 +13,7 @@ import { agentModelsAfter, finishedIteration } from '../export/finished-iteratio
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { adapterOf, type BaseModel, type Model, untuned } from '../store/models.ts';
-import { begunWithSchema } from '../store/records/begun-with.ts';
+import { begunWithSchema } from '../store/base-model-files.ts';
 import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
 /** The agents of an experiment after an iteration. */

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 import { isMissing, readError } from './files/atomic.ts';
-import { baseModelHash, filesIn, hashOnce } from './models.ts';
+import { baseModelHash, baseModelSchema, filesIn, hashOnce } from './models.ts';
 
 /** Hashes by the name of the file. */
 export type FileHashes = Readonly<Record<string, string>>;
@@ -72,3 +73,17 @@ async function textOf(path: string): Promise<string | null> {
     throw readError(path, error);
   }
 }
+
+/** By path or name. */
+const hashesSchema = z.record(z.string(), z.string()).readonly();
+
+/** NAME/begun-with.json: written when the experiment begins, and compared each time it is prepared again. */
+export const begunWithSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  models: z.array(z.strictObject({ base: baseModelSchema, files: hashesSchema })),
+  /** SHA-256 of the user's own files of questions, by their paths in the config. */
+  questionFiles: hashesSchema,
+  /** Those that had other bytes when the experiment was last prepared again. Its questions stay the stored ones. */
+  changedQuestionFiles: z.array(z.string()).readonly(),
+});
+export type BegunWith = Readonly<z.infer<typeof begunWithSchema>>;

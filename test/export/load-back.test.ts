@@ -14,7 +14,7 @@ import { exportMerged } from '../../src/export/merged-model.ts';
 import { exportModels } from '../../src/export/models.ts';
 import { datasetFormats } from '../../src/export/rows.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
-import type { BegunWith } from '../../src/store/records/begun-with.ts';
+import type { BegunWith } from '../../src/store/base-model-files.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';

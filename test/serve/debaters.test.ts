@@ -6,7 +6,7 @@ import { openDebaters } from '../../src/serve/debaters.ts';
 import { remove } from '../../src/store/blobs.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { sealPlace } from '../../src/store/files/sealed.ts';
-import type { BegunWith } from '../../src/store/records/begun-with.ts';
+import type { BegunWith } from '../../src/store/base-model-files.ts';
 import { experimentFiles, newestFinished, openStore } from '../../src/store/store.ts';
 import { type Model, weightsOf } from '../../src/store/models.ts';
 import { writeExportableExperiment } from '../export/exportable-experiment.ts';

@@ -3,7 +3,7 @@ import { filesOfBaseModel, requireSameBaseModel } from '../../engines/endpoint/b
 import { questionFileHashes } from '../../questions/row-files.ts';
 import { findDocument } from '../../store/files/documents.ts';
 import type { BaseModel } from '../../store/models.ts';
-import { type BegunWith, begunWithSchema } from '../../store/records/begun-with.ts';
+import { type BegunWith, begunWithSchema } from '../../store/base-model-files.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 
 /**

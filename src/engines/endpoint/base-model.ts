@@ -45,7 +45,7 @@ export async function requireSameWeights(base: BaseModel): Promise<void> {
     ]);
 }
 
-/** A base model with the hashes of its files, as an experiment keeps them: see begun-with.ts. */
+/** A base model with the hashes of its files, as an experiment keeps them: see `begunWithSchema`. */
 export type KnownBaseModel = { readonly base: BaseModel; readonly files: FileHashes };
 
 /** The files of a base model that decide its answers: in its folder, or in the cache of the hub; none that another host keeps. */

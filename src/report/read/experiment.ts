@@ -6,7 +6,7 @@ import { questionKey } from '../../questions/task.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
-import { begunWithSchema } from '../../store/records/begun-with.ts';
+import { begunWithSchema } from '../../store/base-model-files.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import { type ExperimentResult, experimentResultSchema, type Warning } from '../../store/records/result.ts';
 import {
