@@ -1,5 +1,14 @@
 /** The log files of supervised programs (their stderr). */
-import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
@@ -20,13 +29,28 @@ export function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
+/**
+ * Empties the log when it is above 100 MB, though the program goes on with it: one that repeats a warning for ever would fill the disk. To be
+ * called every second.
+ */
+export function boundLog(file: string): void {
+  const bytes = sizeOf(file);
+  if (bytes <= largestLog) return;
+  const last = lastLogLines(file);
+  truncateSync(file, 0);
+  appendFileSync(file, `${last}\n(the ${bytes} bytes up to here were removed, all but these last lines)\n`);
+}
+
+const largestLog = 100_000_000;
+
 /** The last 15 lines (at most 4,000 characters) that were written after the first `from` bytes. */
 export function lastLogLines(file: string, from = 0): string {
   try {
     const descriptor = openSync(file, 'r');
     try {
       const { size } = fstatSync(descriptor);
-      const start = Math.max(from, size - 4_000);
+      // A log that became too large begins again.
+      const start = Math.max(from > size ? 0 : from, size - 4_000);
       const bytes = Buffer.alloc(Math.max(0, size - start));
       readSync(descriptor, bytes, 0, bytes.length, start);
       return bytes.toString('utf8').trim().split('\n').slice(-15).join('\n') || '(nothing)';

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childEnvironment } from '../../config/child-environment.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
+import { boundLog } from './log-file.ts';
 
 export interface ProcessGroup {
   /** Of the leader, and so of the group. */
@@ -66,12 +67,15 @@ export async function startProcessGroup(
   });
   const outputRead = new Promise<void>((resolve) => stdout.once('close', resolve));
   let running = true;
+  const bounding = setInterval(() => boundLog(options.logFile), 1_000).unref();
   const exited = ended.then(async (status) => {
     await killGroup(pid);
-    // Output without a listener must not keep the stream from closing.
+    // Output without a listener must not keep the stream from closing, nor a program outside the group that has inherited it.
     stdout.resume();
-    await outputRead;
+    await Promise.race([outputRead, sleep(lastOutputMs, undefined, { ref: false })]);
+    stdout.destroy();
     running = false;
+    clearInterval(bounding);
     return status;
   });
 
@@ -90,6 +94,9 @@ export async function startProcessGroup(
     },
   };
 }
+
+/** How long the rest of a program's output is read after its end. */
+const lastOutputMs = 2_000;
 
 /** The program could not be started at all. */
 export class ProcessNotStarted extends ColloquyError {

@@ -72,6 +72,7 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
     const trainer = resident ?? (await start());
     let stall: NodeJS.Timeout | undefined;
     let stopListening = (): void => undefined;
+    const goesOn = orderOfEvents();
     const lastLines = (): string => lastLogLines(trainer.logFile, trainer.logStart);
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
@@ -85,9 +86,9 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
       trainer.onLine = (line) => {
         try {
           const event = parseEvent(line, trainer.logFile);
-          watch();
-          // A late event of an earlier job changes nothing about this one.
+          // A late event of an earlier job changes nothing about this one, and is no sign that this one goes on.
           if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
+          if (goesOn(event, (fault) => new TrainerSpokeGarbage(line, fault, trainer.logFile))) watch();
           if (event.event === 'done') resolve(event);
           else if (event.event === 'failed') reject(new FineTuneFailed(job.id, event.kind, event.message));
           else onEvent?.(event);
@@ -134,6 +135,33 @@ interface Resident {
   /** Size of the log when the process was started. Bytes. */
   readonly logStart: number;
   onLine: (line: string) => void;
+}
+
+/**
+ * Checks the place of an event among those of its job: a job starts once, and its steps only grow, up to their total. Returns whether the job
+ * has gone on: one that reports the same for ever has not.
+ */
+function orderOfEvents(): (event: TrainerEvent, garbage: (fault: string) => Error) => boolean {
+  let total: number | undefined;
+  let last = 0;
+  let checkpoint = -1;
+  return (event, garbage) => {
+    if (event.event === 'started') {
+      if (total !== undefined) throw garbage('the job had started before');
+      total = event.total_steps;
+      last = event.resumed_from_step;
+    } else if (event.event === 'step') {
+      if (total === undefined) throw garbage('a step of a job that has not started');
+      if (event.step <= last) throw garbage(`step ${event.step} after step ${last}`);
+      if (event.step > total) throw garbage(`step ${event.step} of ${total}`);
+      last = event.step;
+    } else if (event.event === 'checkpoint') {
+      const goesOn = event.step > checkpoint;
+      checkpoint = Math.max(checkpoint, event.step);
+      return goesOn;
+    }
+    return event.event !== 'stopped';
+  };
 }
 
 function parseEvent(line: string, logFile: string): TrainerEvent {

@@ -5,21 +5,22 @@ import { type TrainingCheck, trainerEventSchema, trainingCheckedSchema } from '.
 import { projectRoot, tools } from '../../config/installation.ts';
 import { onAbort } from '../abort.ts';
 import { TrainingImpossible } from '../errors.ts';
-import { FineTuneFailed, TrainerExited } from '../trainer/errors.ts';
+import { FineTuneFailed, TrainerExited, TrainerStalled } from '../trainer/errors.ts';
 import { lastLogLines, logFileFor, parsedLine, readLines, sizeOf } from './log-file.ts';
 import { startProcessGroup } from './process-group.ts';
 import type { TrainerProcessOptions } from './trainer-process.ts';
 
-const answerSchema = z.union([trainingCheckedSchema, trainerEventSchema]);
+const failedSchema = trainerEventSchema.refine(({ event }) => event === 'failed');
+const answerSchema = z.union([trainingCheckedSchema, failedSchema]);
 
 /**
  * @param baseModel a folder or a hub id: see `resolveModel`
- * @throws TrainingImpossible; FineTuneFailed and TrainerExited when it cannot be found out; the signal's reason
+ * @throws TrainingImpossible; FineTuneFailed, TrainerExited and TrainerStalled when it cannot be found out; the signal's reason
  */
 export async function runTrainingCheck(
   baseModel: string,
   check: TrainingCheck,
-  options: Pick<TrainerProcessOptions, 'logFolder' | 'command'>,
+  options: Pick<TrainerProcessOptions, 'logFolder' | 'command' | 'stallMs'>,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
@@ -29,16 +30,22 @@ export async function runTrainingCheck(
   const args = [...first, '--check', baseModel];
   const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
   const stopListening = onAbort(signal, () => void group.stop(0));
-  const answers: z.infer<typeof answerSchema>[] = [];
+  const { stallMs = 600_000 } = options;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void group.stop(0);
+  }, stallMs);
+  let answer: z.infer<typeof answerSchema> | undefined;
   readLines(group.stdout, (line) => {
-    const answer = parsedLine(line, answerSchema);
-    if (answer !== undefined) answers.push(answer);
+    answer ??= parsedLine(line, answerSchema);
   });
   group.stdin.write(`${JSON.stringify(check)}\n`);
   const status = await group.exited;
   stopListening();
+  clearTimeout(timer);
   signal.throwIfAborted();
-  const [answer] = answers;
+  if (late) throw new TrainerStalled('the check', stallMs, logFile, lastLogLines(logFile, logStart));
   if (answer === undefined)
     throw new TrainerExited('The check', status, logFile, lastLogLines(logFile, logStart));
   if (!('event' in answer) || answer.event !== 'failed') return;
