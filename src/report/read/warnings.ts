@@ -1,4 +1,4 @@
-import { ArtifactDamaged } from '../../store/errors.ts';
+import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import type { Warning } from '../../store/records/result.ts';
@@ -39,7 +39,7 @@ async function orNull<Value>(read: Promise<Value | null>): Promise<Value | null>
   try {
     return await read;
   } catch (error) {
-    if (error instanceof ArtifactDamaged) return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
 }
