@@ -1,8 +1,9 @@
 /** What a debate answers a client: one response, as OpenAI's chat completions have it. */
+import { isCutOff } from '../algorithm/finish-reasons.ts';
 import type { AnsweredDebate } from './debaters.ts';
 
-/** The end of every completion: `length` when the response that is given was cut off. */
-type FinishReason = 'stop' | 'length';
+/** The words of OpenAI for the end of a completion. */
+type FinishReason = 'stop' | 'length' | 'content_filter';
 
 /** One response of a debate, and how it was voted for. */
 export type DebateAnswer = {
@@ -32,7 +33,7 @@ export function answerOf({
   );
   return {
     text: dialogues[winner]?.at(-1)?.content ?? '',
-    finishReason: finishReasons.responses[winner]?.at(-1) === 'length' ? 'length' : 'stop',
+    finishReason: inOpenAisWords(finishReasons.responses[winner]?.at(-1) ?? 'unknown'),
     vote: {
       answer: consensus.answer,
       votes: consensus.votes,
@@ -40,6 +41,12 @@ export function answerOf({
       tied: consensus.tied,
     },
   };
+}
+
+/** Servers have other words too, which OpenAI's clients do not know: each that means a response that was cut off becomes `length`. */
+function inOpenAisWords(finishReason: string): FinishReason {
+  if (!isCutOff(finishReason)) return 'stop';
+  return finishReason === 'content_filter' ? 'content_filter' : 'length';
 }
 
 /** What every part of a reply has. */

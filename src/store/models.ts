@@ -9,8 +9,7 @@ import { below, isName, isThere, type Place, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
 import { isMissing, readError } from './files/atomic.ts';
-import { type OnDamage, warnOfDamage } from './files/damage.ts';
-import { readDocument } from './files/documents.ts';
+import { type OnDamage, readDocument, warnOfDamage } from './files/documents.ts';
 import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
 import type { Store } from './store.ts';
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,14 +15,13 @@ import {
   TrainerSpokeGarbage,
   TrainerStalled,
 } from '../../src/engines/trainer/errors.ts';
-import { boundLog, lastLogLines } from '../../src/engines/process/log-file.ts';
-import { runTrainingCheck } from '../../src/engines/process/training-check.ts';
-import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import {
   createTrainerProcess,
+  runTrainingCheck,
   type TrainerProcess,
   type TrainerProcessOptions,
 } from '../../src/engines/process/trainer-process.ts';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));
@@ -250,15 +249,6 @@ describe('a fine-tune', () => {
     await one.close();
     expect((await one.fineTune(job(), { signal })).event).toBe('done');
   });
-});
-
-it('the log of a trainer that repeats itself for ever keeps its last lines, and stays small', () => {
-  const log = join(folder, 'flood.log');
-  writeFileSync(log, `${'the same again\n'.repeat(7_000_000)}the cause\n`);
-  boundLog(log);
-  expect(statSync(log).size).toBeLessThan(5_000);
-  // What a process wrote since it began, which was at a byte that the log no longer has.
-  expect(lastLogLines(log, 50_000_000)).toContain('the cause\n(the 105000010 bytes up to here were removed');
 });
 
 describe('the check of a base model before anything is asked', () => {

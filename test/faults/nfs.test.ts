@@ -33,7 +33,7 @@ async function onLocalDisk(server: World['server']): Promise<Record<string, stri
   await using world = await openWorld(server);
   await world.startWorker();
   await (await world.start('undisturbed')).result();
-  return artifactsOf(world.storeRoot, 'undisturbed');
+  return await artifactsOf(world.storeRoot, 'undisturbed');
 }
 
 /** How many threads the kernel's NFS server has; with none it answers nothing. */

@@ -1,8 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineBusy, PromptTooLong } from '../../src/engines/errors.ts';
+import { EngineBusy } from '../../src/engines/errors.ts';
+import { PromptTooLong } from '../../src/engines/too-long.ts';
 import type { AnsweredDebate, AskOptions } from '../../src/serve/debaters.ts';
+import { answerOf } from '../../src/serve/answer.ts';
 import { createFront } from '../../src/serve/server.ts';
 
 const debateOf = (question: string): AnsweredDebate => ({
@@ -199,6 +201,25 @@ describe('a request of a chat completion', () => {
     } finally {
       failure = undefined;
     }
+  });
+});
+
+describe('the finish reason of a reply', () => {
+  it.each([
+    ['stop', 'stop'],
+    ['unknown', 'stop'],
+    ['tool_calls', 'stop'],
+    ['length', 'length'],
+    ['max_tokens', 'length'],
+    ['model_length', 'length'],
+    ['insufficient_system_resource', 'length'],
+    ['abort', 'length'],
+    ['error', 'length'],
+    ['content_filter', 'content_filter'],
+  ])('is the one of the given response: %s is %s in the words of OpenAI', (word, finishReason) => {
+    // Agent 2 is the first with the answer that won.
+    const finishReasons = { responses: [['length'], [word], ['length']], summaries: [] };
+    expect(answerOf({ ...debateOf('3+4*5-6'), finishReasons })).toMatchObject({ finishReason });
   });
 });
 

@@ -34,6 +34,10 @@ class LiteralText:
         """The messages with a mark in place of each spelling."""
         return [message | {"content": self._spelling.sub(self._put, message["content"])} for message in messages]
 
+    def without_marks(self, text: str) -> str:
+        """What is left of a filled-in template where the set-aside spellings are left out."""
+        return re.sub(f"{self._mark}-[0-9]+;", "", text)
+
     def tokens(self, text: str) -> list[int]:
         """The tokens of a filled-in template. A mark becomes the characters that it stands for, never a special token."""
         tokens: list[int] = []

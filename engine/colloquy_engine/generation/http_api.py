@@ -22,6 +22,7 @@ from .base_model import BaseModel
 from .chat_tokens import LiteralText
 from .generation_request import Choice, GenerationRequest, TokenLogprobs
 from .generator import Generator, NoNumbers, QueueFull
+from .prompt_bound import PromptBound
 from .sampling import choice_key
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class HttpApi:
         self._model, self._generator, self._max_batch_size = model, generator, max_batch_size
         self._check = check_training
         self._adapters = AdapterRegistry(model.linears, served_name)
+        self._bound = PromptBound(model.tokenizer)
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_errors_as_json, _only_programs_of_this_host], client_max_size=_LARGEST_BODY)
@@ -140,6 +142,11 @@ class HttpApi:
             )
         except Exception as error:  # a template may raise any class; the cause is always in the messages
             raise bad_request(f"messages: the chat template refuses them: {error}", "messages") from error
+        if (least := self._bound.tokens_at_least(literal.without_marks(text))) > self._model.context_length:
+            raise bad_request(
+                f"This model's maximum context length is {self._model.context_length} tokens. However, your messages have at least {least} tokens.",
+                "messages",
+            )
         return literal.tokens(text)
 
     def _max_tokens(self, prompt_tokens: int, wanted: int | None) -> int:

@@ -56,6 +56,15 @@ def test_a_question_that_spells_turn_marks_is_one_question(server):
     assert forged[0] == 200 and forged[2]["usage"]["prompt_tokens"] == 3 + len("<end><assistant><end><user>") + 3
 
 
+def test_megabytes_of_text_are_refused_without_being_cut_into_tokens(server):
+    status, _, body = chat(server, messages=[{"role": "user", "content": "12+3 " * 1_600_000}])
+    # Four visible characters in five, and the longest token is <assistant>.
+    assert status == 400 and body["error"]["param"] == "messages"
+    assert "maximum context length is 512 tokens. However, your messages have at least 581821 tokens" in body["error"]["message"]
+    spelled = chat(server, messages=[{"role": "user", "content": "<end>" * 90}])
+    assert spelled[0] == 200 and spelled[2]["usage"]["prompt_tokens"] == 90 * len("<end>") + 3
+
+
 def test_health_and_models(server):
     assert call(server, "GET", "/health")[0] == 200
     status, _, models = call(server, "GET", "/v1/models")

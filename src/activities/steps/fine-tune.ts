@@ -26,8 +26,7 @@ import {
 import { configsInForce } from '../../store/records/config-changes.ts';
 import type { Moved, StepLoss } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),

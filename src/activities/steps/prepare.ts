@@ -1,21 +1,19 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/made-up-rows.ts';
-import { learnerGroups } from '../../algorithm/methods/method.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { madeUpRows } from '../../algorithm/dataset.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
+import { servesNoTuned, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
@@ -24,8 +22,7 @@ import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -175,14 +172,12 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  config: ExperimentConfig,
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (iterations > 0 && !endpoint.servesTuned) {
-    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
-  }
+  if (config.iterations > 0 && !endpoint.servesTuned) throw new InvalidConfig([servesNoTuned(config)]);
+  const { endpoint: name, model_name_or_path: model } = config.model;
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
 }

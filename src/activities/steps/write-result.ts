@@ -1,4 +1,4 @@
-import { readWarnings } from '../../report/read/warnings.ts';
+import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
@@ -11,7 +11,7 @@ import {
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies, versions } from '../dependencies.ts';
+import { configOf, type Dependencies, versions } from '../activity.ts';
 
 type RecordRequest = { readonly experiment: string } & IterationRecord;
 

@@ -1,4 +1,6 @@
+import { type LabelQuality, labelQuality } from '../../algorithm/measures/labels.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import { commonIterations } from './contenders.ts';
 
 /** The datasets that a method's models were trained on in an iteration: means over its seeds. */
 export type DatasetSize = {
@@ -63,4 +65,30 @@ export function voteShares(experiments: readonly MeasuredExperiment[]): VoteShar
         withoutLabel: sum((each) => each.withoutLabel) / questions,
       };
     });
+}
+
+/** How right the labels of an iteration's training questions were, over the questions of all seeds. */
+export type LabelRow = LabelQuality & { readonly iteration: number; readonly minVotes: number };
+
+/** None for a method that learns nothing or from gold labels, and where labels were not judged. */
+export function labelsOf(experiments: readonly MeasuredExperiment[]): LabelRow[] {
+  return Array.from({ length: commonIterations(experiments) }, (_, iteration) => iteration).flatMap(
+    (iteration) => {
+      const judged = experiments.flatMap(({ iterations }) => iterations[iteration]?.labels ?? []);
+      const [first] = judged;
+      if (first === undefined) return [];
+      // Seeds of one method share their config.
+      const { minVotes } = first;
+      return [
+        {
+          iteration,
+          minVotes,
+          ...labelQuality(
+            judged.flatMap(({ rows }) => rows),
+            minVotes,
+          ),
+        },
+      ];
+    },
+  );
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
-import { configDifference } from '../../config/resolve.ts';
+import { type MethodName, methodNames, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { configDifference } from '../../config/resolve.ts';
+import type { MeasuredExperiment } from '../read/measured-experiment.ts';
+import type { ContenderKey } from './contenders.ts';
 import publishedFigures from './published.json' with { type: 'json' };
 
 const taskNames = ['arithmetic', 'gsm8k', 'math', 'math-all-levels', 'mmlu'] as const;
@@ -164,4 +166,56 @@ export function agreement(own: Accuracy, figure: PublishedFigure): PaperAgreemen
   const within = 1.96 * Math.hypot(own.standardError, Math.sqrt((accuracy * (1 - accuracy)) / questions));
   const difference = own.accuracy - accuracy;
   return { published: figure, difference, within, agrees: Math.abs(difference) <= within };
+}
+
+/** The configs and versions that the experiments of a setting ran with. */
+export type SettingConfig = {
+  readonly setting: string;
+  /** The method whose config this is: the reference, or else the first. */
+  readonly of: string;
+  /** Without what each experiment has of its own. */
+  readonly config: object;
+  /** How the configs of other methods differ from it, without what their method fixes. */
+  readonly byMethod: readonly { readonly method: string; readonly differences: readonly string[] }[];
+  /** How it differs from the paper's experiment that it corresponds to; null when there is none. */
+  readonly fromPaper: readonly string[] | null;
+  /** By package; several where experiments ran with several. */
+  readonly versions: Readonly<Record<string, string>>;
+};
+
+/** A setting of a study, without what is measured of it. */
+type NamedExperiments = { readonly name: string; readonly experiments: readonly ExperimentOfSetting[] };
+type ExperimentOfSetting = Pick<MeasuredExperiment, 'method' | 'config' | 'result'>;
+
+/** Null for a setting without finished experiments. */
+export function settingConfig(
+  { name, experiments }: NamedExperiments,
+  reference: ContenderKey,
+): SettingConfig | null {
+  const first = experiments.find(({ method }) => method === reference) ?? experiments[0];
+  if (first === undefined) return null;
+  const { seed: _, shared_answers: __, method: ___, ...config } = first.config;
+  const byMethod = [...new Set(experiments.map(({ method }) => method))].map((method) => {
+    const own = experiments.find((each) => each.method === method)?.config;
+    const differences = configDifference(first.config, own)
+      .filter(({ path }) => path !== 'method' && path !== 'seed' && !(path in methods[method].fixes))
+      .map(({ path, after }) => `${path}: ${JSON.stringify(after)}`);
+    return { method, differences };
+  });
+  return {
+    setting: name,
+    of: first.method,
+    config,
+    byMethod: byMethod.filter(({ differences }) => differences.length > 0),
+    fromPaper: paperSetting(first.config) === null ? null : differencesFromPaper(first.config),
+    versions: versionsOf(experiments),
+  };
+}
+
+function versionsOf(experiments: readonly ExperimentOfSetting[]): Record<string, string> {
+  const found = new Map<string, Set<string>>();
+  for (const { result } of experiments)
+    for (const [name, version] of Object.entries(result.versions))
+      found.set(name, (found.get(name) ?? new Set()).add(version));
+  return Object.fromEntries([...found].map(([name, versions]) => [name, [...versions].join(', ')]));
 }

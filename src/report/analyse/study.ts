@@ -3,7 +3,15 @@ import { tokensOf } from '../../algorithm/measures/cost.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
-import { type AnswerCounts, answerCounts } from './answers.ts';
+import {
+  type AnswerCounts,
+  answerCounts,
+  type ConsensusRow,
+  debatesOf,
+  diversityOf,
+  type FlipRow,
+  type MethodDiversity,
+} from './debates.ts';
 import { compareAll, type ContenderComparison, withHolm } from './compare.ts';
 import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredContender } from './contenders.ts';
 import {
@@ -17,11 +25,15 @@ import {
   transferOf,
 } from './effects.ts';
 import { costOf, type MethodCost } from './cost.ts';
-import { type DatasetSize, datasetSizes, type VoteShare, voteShares } from './datasets.ts';
-import { type ConsensusRow, debatesOf, type FlipRow } from './debates.ts';
-import { diversityOf, type MethodDiversity } from './diversity.ts';
+import {
+  type DatasetSize,
+  datasetSizes,
+  type LabelRow,
+  labelsOf,
+  type VoteShare,
+  voteShares,
+} from './datasets.ts';
 import { type Course, courseOf, type Endurance, endurances } from './endurance.ts';
-import { type LabelRow, labelsOf } from './labels.ts';
 import { type PaperAgreement, paperAgreement } from './paper.ts';
 
 /** Everything in a study's report, in numbers. */

@@ -8,8 +8,7 @@ import { count, counted, duration, evaluationName, pValue } from '../../text/fig
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
 import { accuracyCells, AgentsSection, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
-import { citation, Heading, Page } from '../parts/page.tsx';
-import { ChartsSection, FindingsSection, unbroken } from '../parts/sections.tsx';
+import { ChartsSection, citation, FindingsSection, Heading, Page, unbroken } from '../parts/page.tsx';
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';

@@ -2,11 +2,10 @@
 import type { VNode } from 'preact';
 import type { NightEntry } from '../../store/series.ts';
 import { count, counted } from '../../text/figures.ts';
-import type { ChartPoint } from '../charts/over-iterations.ts';
+import type { ChartPoint } from '../charts/curves.ts';
 import type { Drawn } from '../charts/style.ts';
 import { accuracyCells, Gain, Tiles, WaysLegend } from '../parts/accuracy.tsx';
-import { Heading, Page } from '../parts/page.tsx';
-import { ChartsSection, Sentences } from '../parts/sections.tsx';
+import { ChartsSection, Heading, Page, Sentences } from '../parts/page.tsx';
 import { Grid } from '../tables/html-table.tsx';
 
 const outcomes = { accepted: 'carried on', fell: 'fell', overtaken: 'overtaken' } as const;

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { fenced, githubText } from '../../text/markdown.ts';
-import { settingConfig, type SettingConfig } from '../analyse/configs.ts';
+import { settingConfig, type SettingConfig } from '../analyse/paper.ts';
 import type { StudyAnalysis } from '../analyse/study.ts';
 import type { Finding } from '../findings/finding.ts';
 import { studyFindings } from '../findings/study.ts';

@@ -2,9 +2,8 @@
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import { count, percent } from '../../text/figures.ts';
-import { Heading } from '../parts/page.tsx';
+import { ChartsSection, Heading } from '../parts/page.tsx';
 import type { Drawn } from '../charts/style.ts';
-import { ChartsSection } from '../parts/sections.tsx';
 import { Grid } from '../tables/html-table.tsx';
 
 type Iteration = ExperimentResult['iterations'][number];

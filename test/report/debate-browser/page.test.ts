@@ -5,7 +5,7 @@ import { type Filter, filterCounts, passes } from '../../../src/report/debate-br
 import { addressOf, hashOf, search, unpack } from '../../../src/report/debate-browser/page/library.ts';
 import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/list.tsx';
 import { marked, piecesOf } from '../../../src/report/debate-browser/page/prose.tsx';
-import { packedLines } from '../../../src/report/debate-browser/document.ts';
+import { packedLines } from '../../../src/report/debate-browser/write.ts';
 
 const entry = (changes: Partial<DebateEntry> = {}): DebateEntry => ({
   set: 'heldout',

@@ -40,7 +40,7 @@ async function unpackJson<Row>(packed: string): Promise<Row[]> {
 }
 
 /**
- * The lines of a packed block (see `packedLines` in ../document.ts), by the decompressor of browsers and Node.
+ * The lines of a packed block (see `packedLines` in ../write.ts), by the decompressor of browsers and Node.
  *
  * @throws when the block is damaged
  */

@@ -1,8 +1,7 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { evaluationName } from '../../../text/figures.ts';
-import type { DebateEntry } from '../browsed-debate.ts';
-import { OutcomeChip } from './chips.tsx';
+import type { DebateEntry, DebateOutcome, Verdict } from '../browsed-debate.ts';
 
 /** In pixels, as in browser.css: the height of rows that are not drawn has to be known too. */
 const rowHeight = 76;
@@ -109,4 +108,39 @@ export function scrolledTo(row: number, rowHeight: number, { top, height }: View
   const start = row * rowHeight;
   if (start < top) return start;
   return Math.max(top, start + rowHeight - height);
+}
+
+const signs = {
+  right: { sign: '✓', label: 'right' },
+  wrong: { sign: '✗', label: 'wrong' },
+  unknown: { sign: '?', label: 'not graded' },
+  agrees: { sign: '=', label: 'equals the consensus' },
+  differs: { sign: '≠', label: 'differs from the consensus' },
+} as const satisfies Record<Verdict, object>;
+
+/** An answer and whether it is right, by a sign as well as by a colour. */
+export function AnswerChip({ answer, verdict }: { answer: string | null; verdict: Verdict }) {
+  const { sign, label } = signs[verdict];
+  return (
+    <span class={`chip ${verdict}`}>
+      <span role="img" aria-label={label}>
+        {sign}
+      </span>{' '}
+      {answer ?? 'none readable'}
+    </span>
+  );
+}
+
+const chips = {
+  saved: { tone: 'right', label: '▲ saved' },
+  spoilt: { tone: 'wrong', label: '▼ spoilt' },
+  right: { tone: 'right', label: '✓ both right' },
+  wrong: { tone: 'wrong', label: '✗ both wrong' },
+} as const satisfies Record<DebateOutcome, object>;
+
+/** What the debate did to the first vote, by a sign and a word as well as by a colour. */
+export function OutcomeChip({ outcome }: { outcome: DebateOutcome | null }) {
+  if (outcome === null) return <span class="chip">training</span>;
+  const { tone, label } = chips[outcome];
+  return <span class={`chip ${tone}`}>{label}</span>;
 }

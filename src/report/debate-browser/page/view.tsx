@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { evaluationName } from '../../../text/figures.ts';
 import { useState } from 'preact/hooks';
 import type { BrowsedDebate, DebateEntry, ShownKind, Turn, Vote } from '../browsed-debate.ts';
-import { AnswerChip, OutcomeChip } from './chips.tsx';
+import { AnswerChip, OutcomeChip } from './list.tsx';
 import { useDebate } from './hooks.ts';
 import { hashOf, type Library } from './library.ts';
 import { Prose } from './prose.tsx';
