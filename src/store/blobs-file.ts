@@ -29,7 +29,7 @@ export function fileBlobs(folder: string): Blobs {
 
     async size(name) {
       const found = await unlessMissing(pathOf(name), (path) => stat(path));
-      return found === null || found.isDirectory() ? null : found.size;
+      return found?.isFile() ? found.size : null;
     },
 
     async get(name, range) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
 import { fineTuneManifestSchema } from '../config/contract.ts';
-import { below, isThere, type Place, setAside } from './blobs.ts';
+import { below, isName, isThere, type Place, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
 import { isMissing, readError } from './files/atomic.ts';
@@ -135,8 +135,13 @@ export function manifestOf(model: Place): Place {
 }
 
 async function damagedFile(model: Place, { files }: StoredManifest): Promise<string | null> {
-  for (const [name, { sha256 }] of Object.entries(files)) {
-    if ((await sealedBytesOf(below(model, name)))?.sha256 !== sha256) return name;
+  for (const [name, { sha256, bytes }] of Object.entries(files)) {
+    if (!isName(name))
+      return `manifest, which names a file ${JSON.stringify(name)} outside the model's folder,`;
+    // The size first: it is known without reading, also of a pipe or a device, whose end never comes.
+    const file = below(model, name);
+    if ((await file.blobs.size(file.name)) !== bytes) return name;
+    if ((await sealedBytesOf(file))?.sha256 !== sha256) return name;
   }
   return null;
 }

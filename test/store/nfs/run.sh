@@ -9,7 +9,7 @@ if [ "${1:-}" != inside ]; then
   (cd "$work" && apt-get download user-mode-linux nfs-kernel-server nfs-common rpcbind keyutils kmod libkmod2 \
     libnfsidmap1 libtirpc3 libtirpc-common libevent-core-2.1-7 libdevmapper1.02.1 libkeyutils1 libwrap0 \
     && for each in *.deb; do dpkg -x "$each" root; done)
-  ln -s ../bin/kmod "$work/root/sbin/modprobe"
+  ln -sf ../bin/kmod "$work/root/sbin/modprobe"
   mkdir -p "$work/root/lib" && ln -s "$work/root/usr/lib/uml/modules" "$work/root/lib/modules"
   printf '#!/bin/bash\nexec bash %q inside %q\n' "$project/test/store/nfs/run.sh" "$work" > "$work/init"
   chmod +x "$work/init"
