@@ -9,8 +9,9 @@ import {
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { codeHash, colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
-import { EngineBusy, PromptTooLong } from '../engines/errors.ts';
+import { EngineBusy } from '../engines/errors.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
+import { PromptTooLong } from '../engines/too-long.ts';
 import type { Trainers } from '../engines/trainer/open.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';

@@ -39,6 +39,14 @@ const remote = {
     )
     .optional(),
   max_concurrency: maxConcurrency,
+  patience_minutes: z
+    .int()
+    .min(0)
+    .max(7 * 24 * 60)
+    .optional()
+    .describe(
+      'How long a server that gives no answer is waited for, because it starts again. Then the step waits for a person.',
+    ),
 };
 
 /** What services write before their keys, and a part of the path behind which a key follows. */

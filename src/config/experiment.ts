@@ -36,16 +36,6 @@ const endpointName = nameOf('an endpoint');
 /** The model that comes with Colloquy: it does arithmetic, in the language of `prompts: terse`. */
 export const embeddedModel = 'engine/models/tiny-arithmetic';
 
-/** Whether a config's base model is the embedded one, in whichever folder, of this machine or another, it lies. */
-export function isEmbedded({ model }: ConfigOfModel): boolean {
-  return lastPart(model.model_name_or_path) === lastPart(embeddedModel);
-}
-type ConfigOfModel = { readonly model: { readonly model_name_or_path: string } };
-
-function lastPart(path: string): string | undefined {
-  return path.split(/[\\/]/).findLast((part) => part !== '');
-}
-
 const modelSchema = z
   .strictObject({
     endpoint: endpointName

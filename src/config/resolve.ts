@@ -2,10 +2,11 @@
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods.ts';
-import { embeddedModel, type ExperimentConfig, experimentConfigSchema, isEmbedded } from './experiment.ts';
+import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
+import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
 import { withOwnNames } from './other-names.ts';
 

@@ -12,9 +12,8 @@ import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
@@ -24,6 +23,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -99,6 +99,7 @@ export async function prepare(
     endpoints.for({ endpoint: name, name: model }),
   );
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  const begunWith = await sameAsBegun(base, config, files, begun !== null);
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
@@ -107,6 +108,7 @@ export async function prepare(
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
+  await writeDocument(files.begunWith, begunWith);
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -125,7 +127,13 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    warnings: warningsOf({
+      config,
+      heldOut: questions.heldout,
+      iterations: [],
+      evaluations: [],
+      changedQuestionFiles: begunWith.changedQuestionFiles,
+    }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }

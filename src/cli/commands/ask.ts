@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
-import { type ExperimentConfig, isEmbedded } from '../../config/experiment.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import { lastAcceptedNight } from '../../export/finished-iteration.ts';
 import type { Debaters } from '../../serve/debaters.ts';
 import { newestFinished, openStore } from '../../store/store.ts';

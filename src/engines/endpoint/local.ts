@@ -69,7 +69,7 @@ export function createLocalEndpoint(
   }
 
   return {
-    serve: (models, signal) => outlive(signal, ({ server }) => server.serve(models, signal)),
+    serve: (models, signal, onBusy) => outlive(signal, ({ server }) => server.serve(models, signal, onBusy)),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
     score: (model, request, signal, onBusy) =>

@@ -15,13 +15,27 @@ export type RemoteServer = {
   readonly defaultSlots: number;
   /** The fine-tuned models that it loads; null when it loads none. */
   readonly adapters: ((client: ChatClient) => LoadedAdapters) | null;
+  /** Whether a server that gives no answer is waited for. */
+  readonly patient: boolean;
 };
 
+/** A server of a model of many gigabytes may take a quarter of an hour to start, and its people some time to notice. */
+const defaultPatienceMinutes = 120;
+
 /** Its server has a device of its own, so fine-tunes here do not concern it. */
-export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters }: RemoteServer): Endpoint {
+export function createRemoteEndpoint({
+  config,
+  baseModel,
+  defaultSlots,
+  adapters,
+  patient,
+}: RemoteServer): Endpoint {
   const url = apiUrl(config.url);
   const server = { url, apiKeyEnv: config.api_key_env, aliases: config.kind === 'openai' };
-  const client = createChatClient(server);
+  const client = createChatClient({
+    ...server,
+    outageMs: patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0,
+  });
   return {
     ...createModelServer(client, baseModel, adapters?.(client) ?? null),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
@@ -79,6 +93,6 @@ export type OpenAiConfig = Extract<EndpointConfig, { kind: 'openai' }>;
  *
  * @param baseModel the server's name for the base model
  */
-export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string): Endpoint {
-  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null });
+export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string, patient: boolean): Endpoint {
+  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
 }

@@ -15,7 +15,8 @@ import { onAbort } from '../abort.ts';
 import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from '../trainer/errors.ts';
-import { lastLogLines, logFileFor, parsedLine, readLines, sizeOf } from './log-file.ts';
+import { logFileFor, parsedLine, readLines } from './log-file.ts';
+import { supervise } from './supervisor.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
@@ -54,41 +55,44 @@ export interface TrainerProcessOptions {
 /** A training process that the first job starts. */
 export function createTrainerProcess(options: TrainerProcessOptions): TrainerProcess {
   const { gate, stallMs = 600_000, graceMs = 20_000 } = options;
-  let resident: Resident | undefined;
-
-  async function start(): Promise<Resident> {
-    const logFile = await logFileFor(options.logFolder, 'trainer');
-    const logStart = sizeOf(logFile);
-    const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
-    const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
-    const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
-    const started: Resident = { group, logFile, logStart, onLine: () => undefined };
-    readLines(group.stdout, (line) => started.onLine(line));
-    void group.exited.then(() => {
-      if (resident === started) resident = undefined;
-    });
-    resident = started;
-    return started;
-  }
+  const trainers = supervise<Resident>({
+    name: 'The trainer',
+    graceMs,
+    async start() {
+      const logFile = await logFileFor(options.logFolder, 'trainer');
+      const [program, ...first] = options.command ?? [
+        tools().python,
+        join(projectRoot, 'engine', 'train.py'),
+      ];
+      const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
+      return startProcessGroup(program, args, { logFile, cwd: projectRoot });
+    },
+    // A job may be sent before it has loaded its libraries.
+    async untilReady(group) {
+      const resident: Resident = { group, lines: { on: () => undefined } };
+      readLines(group.stdout, (line) => resident.lines.on(line));
+      return resident;
+    },
+  });
 
   async function work(job: TrainerJob, { onEvent, signal }: FineTuneOptions): Promise<TrainerDone> {
     signal.throwIfAborted();
-    const trainer = resident ?? (await start());
+    const trainer = await trainers.ready(signal);
+    const { log, exited, stdin } = trainer.group;
     let stall: NodeJS.Timeout | undefined;
     let stopListening = (): void => undefined;
-    const lastLines = (): string => lastLogLines(trainer.logFile, trainer.logStart);
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
       const watch = (): void => {
         clearTimeout(stall);
         stall = setTimeout(
-          () => reject(new TrainerStalled(job.id, stallMs, trainer.logFile, lastLines())),
+          () => reject(new TrainerStalled(job.id, stallMs, log.file, log.ending())),
           stallMs,
         );
       };
-      trainer.onLine = (line) => {
+      trainer.lines.on = (line) => {
         try {
-          const event = parseEvent(line, trainer.logFile);
+          const event = parseEvent(line, log.file);
           watch();
           // A late event of an earlier job changes nothing about this one.
           if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
@@ -102,43 +106,38 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
       // The reason of an abort is the caller's own; it is passed on as it is.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       stopListening = onAbort(signal, () => reject(signal.reason));
-      void trainer.group.exited.then((status) =>
-        reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
-      );
+      void exited.then((status) => reject(new TrainerExited(job.id, status, log.file, log.ending())));
       watch();
-      trainer.group.stdin.write(`${JSON.stringify(job)}\n`);
+      stdin.write(`${JSON.stringify(job)}\n`);
     });
 
     try {
-      return await done;
+      const event = await done;
+      trainer.answered();
+      return event;
     } catch (error) {
-      if (resident === trainer) resident = undefined;
       clearTimeout(stall);
-      // `onLine` listens until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
-      await trainer.group.stop(graceMs);
+      // Lines are listened to until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
+      await trainers.end(trainer);
       throw error;
     } finally {
       clearTimeout(stall);
       stopListening();
-      trainer.onLine = () => undefined;
+      trainer.lines.on = () => undefined;
     }
   }
 
   return {
     fineTune: (job, options) => gate.exclusive(options.signal, () => work(job, options)),
-    async close() {
-      await resident?.group.stop(graceMs);
-    },
+    close: () => trainers.end(),
   };
 }
 
-interface Resident {
+type Resident = {
   readonly group: ProcessGroup;
-  readonly logFile: string;
-  /** Size of the log when the process was started. Bytes. */
-  readonly logStart: number;
-  onLine: (line: string) => void;
-}
+  /** What is called with each line of its stdout. */
+  readonly lines: { on: (line: string) => void };
+};
 
 function parseEvent(line: string, logFile: string): TrainerEvent {
   let json: unknown;
@@ -169,7 +168,6 @@ export async function runTrainingCheck(
 ): Promise<void> {
   signal.throwIfAborted();
   const logFile = await logFileFor(options.logFolder, 'trainer');
-  const logStart = sizeOf(logFile);
   const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
   const args = [...first, '--check', baseModel];
   const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
@@ -184,8 +182,7 @@ export async function runTrainingCheck(
   stopListening();
   signal.throwIfAborted();
   const [answer] = answers;
-  if (answer === undefined)
-    throw new TrainerExited('The check', status, logFile, lastLogLines(logFile, logStart));
+  if (answer === undefined) throw new TrainerExited('The check', status, logFile, group.log.ending());
   if (!('event' in answer) || answer.event !== 'failed') return;
   const { kind, message } = answer;
   if (kind === 'internal') throw new FineTuneFailed('The check', kind, message);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
-import { isEmbedded } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';

@@ -1,6 +1,6 @@
 import { methods } from '../../algorithm/methods.ts';
 import { mostVotes } from '../../algorithm/measures/cost.ts';
-import { isEmbedded } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import { count, listed } from '../../text/figures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { againstOthers, besideFirstVote, besideMajority, gainsLast, withPaper } from './accuracy.ts';
