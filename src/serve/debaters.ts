@@ -68,6 +68,7 @@ export async function openDebaters(
   const base = await identifyBaseModel(config.model.endpoint, config.model.model_name_or_path);
   const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
   const models = agents.flatMap((agent) => Object.values(agent.models));
+  endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
   const cast = { agents, summariser: summariserOf(agents) };

@@ -98,6 +98,7 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
+  endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
