@@ -70,6 +70,7 @@ export async function openDebaters(
   await requireBaseOf(experimentFiles(store, experiment), base);
   const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
   const models = agents.flatMap((agent) => Object.values(agent.models));
+  endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
   const cast = { agents, summariser: summariserOf(agents) };

@@ -98,6 +98,7 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
+  endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
   const begunWith = await sameAsBegun(base, config, files, begun !== null);
   if (config.iterations > 0)
