@@ -23,6 +23,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { examineEndpoint } from '../asking/examine-endpoint.ts';
 import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
@@ -103,6 +104,7 @@ export async function prepare(
   const begunWith = await sameAsBegun(base, config, files, begun !== null);
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
+  const found = await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -128,13 +130,16 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({
-      config,
-      heldOut: questions.heldout,
-      iterations: [],
-      evaluations: [],
-      changedQuestionFiles: begunWith.changedQuestionFiles,
-    }),
+    warnings: [
+      ...found,
+      ...warningsOf({
+        config,
+        heldOut: questions.heldout,
+        iterations: [],
+        evaluations: [],
+        changedQuestionFiles: begunWith.changedQuestionFiles,
+      }),
+    ],
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }

@@ -4,6 +4,7 @@ import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { Model } from '../../store/models.ts';
 import type { ChatCompletion } from './chat-client.ts';
 import type { ServingNeeds } from '../vllm/needs.ts';
+import type { Needs, Shortcoming } from './examination.ts';
 import type { RequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
 import type { ResponsesToScore } from './score.ts';
@@ -56,6 +57,12 @@ export interface Endpoint {
    * @throws ModelNotServed, or the chat client's errors
    */
   check(signal?: AbortSignal): Promise<string | null>;
+  /**
+   * What the server lacks of what an experiment relies on, found by a few short requests.
+   *
+   * @throws MaxTokensTooLarge, or the chat client's errors
+   */
+  examine(needs: Needs, signal: AbortSignal): Promise<readonly Shortcoming[]>;
   /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *

@@ -98,6 +98,31 @@ describe('preparing an experiment on a dataset', () => {
     ]);
   });
 
+  it('says in its warnings what the endpoint lacks, and refuses one without room for an answer', async () => {
+    let context = 4096;
+    await using server = await serve((response, { path }) =>
+      path === '/v1/models'
+        ? json(response, { data: [{ id: 'instant', max_model_len: context }] })
+        : json(response, { choices: [{ message: { content: '1' }, finish_reason: 'stop' }] }),
+    );
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const input = { ...smallExperiment, iterations: 0 };
+    try {
+      const { warnings } = await runStep(prepare, { experiment: 'lacking', input }, dependencies);
+      expect(warnings).toContainEqual({
+        kind: 'endpoint',
+        says: expect.stringMatching(/three seeds the same answer.*does not count tokens \(usage\)/),
+        remedy: expect.stringContaining('take another server'),
+      });
+      context = 8;
+      await expect(runStep(prepare, { experiment: 'narrow', input }, dependencies)).rejects.toThrow(
+        /model: MaxTokensTooLarge: sampling.max_tokens is \d+, and the context of the model has only 8 tokens/,
+      );
+    } finally {
+      await dependencies.close();
+    }
+  });
+
   it('records the name under which a hosted model answers', async () => {
     await using server = await serve((response, { path }) =>
       path === '/v1/models'
