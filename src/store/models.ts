@@ -24,6 +24,8 @@ export const baseModelSchema = z
     revision: z.string().nullable(),
     /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),
+    /** A hash of the other files that decide its answers: tokenizer, chat template, configuration. Only where its folder is on the worker's machine. */
+    files: z.string().optional(),
   })
   .readonly();
 export type BaseModel = z.infer<typeof baseModelSchema>;
@@ -240,7 +242,7 @@ export async function baseModelHash(location: string): Promise<string> {
 }
 
 /** The names in a folder; none when it is not a local folder. Other failures are thrown: they do not mean that it is not local. */
-async function filesIn(location: string): Promise<string[]> {
+export async function filesIn(location: string): Promise<string[]> {
   try {
     return await readdir(location);
   } catch (error) {
@@ -251,7 +253,8 @@ async function filesIn(location: string): Promise<string[]> {
 
 const hashes = new Map<string, Promise<string>>();
 
-async function hashOnce(folder: string, name: string): Promise<string> {
+/** The SHA-256 of a file, hashed once a process, and again when its size or time changes. */
+export async function hashOnce(folder: string, name: string): Promise<string> {
   const { size, mtimeMs } = await stat(join(folder, name));
   const key = `${join(folder, name)}:${size}:${mtimeMs}`;
   const known = hashes.get(key);
