@@ -101,6 +101,7 @@ async function debateShard(
     return await gate.shared(signal, async () => {
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
       await requireModels(store, models);
+      endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
       const { count: slots } = endpoints.for({

@@ -5,15 +5,14 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
+import { servesNoTuned, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
@@ -24,6 +23,7 @@ import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
+import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -98,7 +98,9 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
+  endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  const begunWith = await sameAsBegun(base, config, files, begun !== null);
   const found =
     config.iterations > 0
       ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
@@ -112,6 +114,7 @@ export async function prepare(
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
+  await writeDocument(files.begunWith, begunWith);
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -132,7 +135,13 @@ export async function prepare(
     diversity: config.diversity.questions > 0,
     warnings: [
       ...endpointWarning(found),
-      ...warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+      ...warningsOf({
+        config,
+        heldOut: questions.heldout,
+        iterations: [],
+        evaluations: [],
+        changedQuestionFiles: begunWith.changedQuestionFiles,
+      }),
     ],
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
@@ -181,14 +190,12 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  config: ExperimentConfig,
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (iterations > 0 && !endpoint.servesTuned) {
-    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
-  }
+  if (config.iterations > 0 && !endpoint.servesTuned) throw new InvalidConfig([servesNoTuned(config)]);
+  const { endpoint: name, model_name_or_path: model } = config.model;
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
 }

@@ -3,6 +3,7 @@ import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { Model } from '../../store/models.ts';
 import type { ChatCompletion } from './chat-client.ts';
+import type { ServingNeeds } from '../vllm/needs.ts';
 import type { Needs, Shortcoming } from './examination.ts';
 import type { RequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
@@ -88,6 +89,8 @@ export interface Endpoint {
   yieldDevice(): Promise<void>;
   /** Takes the worker's device back after a fine-tune. */
   takeDevice(): Promise<void>;
+  /** From now on an experiment will ask it: only an endpoint that starts its own server, and has to size it, listens. */
+  readonly expect?: (experiment: string, needs: ServingNeeds) => void;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */
   close(): Promise<void>;
 }

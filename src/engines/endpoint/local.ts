@@ -36,7 +36,7 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    const adapters = createLoadedAdapters(client, baseModel, modelFolder);
+    const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
     connection = {
       engine: running,
       client,

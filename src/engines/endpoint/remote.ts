@@ -1,5 +1,5 @@
 /** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import type { RemoteConfig } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
@@ -10,7 +10,7 @@ import { createModelServer } from './model-server.ts';
 import { createRequestSlots } from './request-slots.ts';
 
 export type RemoteServer = {
-  readonly config: Extract<EndpointConfig, { url: string }>;
+  readonly config: RemoteConfig;
   /** The server's name for the base model. */
   readonly baseModel: string;
   /** How many requests it has in flight where the config does not say. */
@@ -189,14 +189,12 @@ async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSigna
   return answeredAs ?? null;
 }
 
-export type OpenAiConfig = Extract<EndpointConfig, { kind: 'openai' }>;
-
 /**
  * The kind `openai`: any server of the OpenAI chat protocol. It answers with its own models only and does not say how likely the
  * tokens of a prompt are, so it serves experiments of 0 iterations, without the measures that need likelihoods.
  *
  * @param baseModel the server's name for the base model
  */
-export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string, patient: boolean): Endpoint {
+export function createOpenAiEndpoint(config: RemoteConfig, baseModel: string, patient: boolean): Endpoint {
   return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
 }

@@ -97,6 +97,7 @@ export const warningSchema = z.strictObject({
   kind: z.enum([
     'endpoint',
     'embedded model',
+    'questions changed',
     'cut off',
     'unreadable',
     'not trained',
