@@ -39,12 +39,22 @@ const apiKeyEnv = z
   )
   .optional();
 
+const patienceMinutes = z
+  .int()
+  .min(0)
+  .max(7 * 24 * 60)
+  .optional()
+  .describe(
+    'How long a server that gives no answer is waited for, because it starts again. Then the step waits for a person.',
+  );
+
 /** A server that somebody else started. */
 export type RemoteConfig = {
   readonly kind: 'vllm' | 'openai';
   readonly url: string;
   readonly api_key_env?: string | undefined;
   readonly max_concurrency?: number | undefined;
+  readonly patience_minutes?: number | undefined;
 };
 
 /** With `url`, a server that somebody else started; without it, one that the worker starts. */
@@ -54,6 +64,7 @@ const vllmSchema = z
     url: url.optional(),
     api_key_env: apiKeyEnv,
     max_concurrency: maxConcurrency,
+    patience_minutes: patienceMinutes,
     command: z
       .string()
       .min(1)
@@ -77,12 +88,14 @@ const vllmSchema = z
   .superRefine((endpoint, context) => {
     const { url: address, ...given } = endpoint;
     const wrong =
-      address === undefined ? (['api_key_env'] as const) : (['command', 'devices', 'args'] as const);
+      address === undefined
+        ? (['api_key_env', 'patience_minutes'] as const)
+        : (['command', 'devices', 'args'] as const);
     for (const key of wrong) {
       if (given[key] === undefined) continue;
       const message =
         address === undefined
-          ? 'has a meaning only with `url`: the worker’s own server needs no key'
+          ? 'has a meaning only with `url`: the worker’s own server needs no key and is waited for as long as it starts'
           : 'has a meaning only without `url`: it is about a server that the worker starts';
       context.addIssue({ code: 'custom', path: [key], message });
     }
@@ -122,6 +135,7 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
     url,
     api_key_env: apiKeyEnv,
     max_concurrency: maxConcurrency,
+    patience_minutes: patienceMinutes,
   }),
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;

@@ -67,6 +67,12 @@ export function trainingFaults(config: ExperimentConfig, questions: number | nul
   return faults;
 }
 
+/** Why an experiment that trains cannot use an endpoint that serves only its own models. */
+export function servesNoTuned({ model: { endpoint } }: Pick<ExperimentConfig, 'model'>): ConfigFault {
+  const message = `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
+  return { path: 'model.endpoint', message };
+}
+
 function fewStepsText(
   few: readonly ExpectedFineTune[],
   { fine_tune: settings }: ExperimentConfig,

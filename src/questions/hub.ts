@@ -5,7 +5,7 @@ import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { requireDataFolder } from './row-files.ts';
 import { DatasetFileUnknown, DatasetNotReachable, InvalidTaskFile } from './errors.ts';
-import type { Problem } from './problem.ts';
+import type { Problem } from './task.ts';
 import {
   gsm8kRows,
   math500Rows,

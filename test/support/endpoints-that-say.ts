@@ -18,6 +18,7 @@ export function endpointsThatSay(
       responses.map(({ length }) => ({ tokens: length, logprob: -length })),
     embed: async (texts) => texts.map(({ length }) => [length]),
     check: async () => null,
+    examine: async () => [],
     checkTraining: async () => true,
     servesTuned: true,
     slots: createRequestSlots(slots),

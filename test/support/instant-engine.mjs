@@ -45,7 +45,7 @@ const server = createServer((request, response) => {
   request.on('data', (chunk) => (text += chunk));
   request.on('end', () => {
     const body = text === '' ? {} : JSON.parse(text);
-    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body)
+    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body || body.logprobs || isProbe(body))
       return send(response, handle(request, body));
     if (status !== 200) return send(response, [status, error(status, 'told to refuse')]);
     if (isHeld(body)) return wait(body, response);
@@ -72,6 +72,11 @@ function handle(request, body) {
   if (url === '/v1/unload_lora_adapter') return [adapters.delete(body.lora_name) ? 200 : 404, {}];
   if (url !== '/v1/chat/completions') return [404, error(404, `no ${url}`)];
   return completion(body);
+}
+
+/** A request of the preparation, which no test counts. */
+function isProbe(body) {
+  return body.max_tokens <= 8;
 }
 
 function control(told) {
@@ -161,13 +166,20 @@ function completion(body) {
     200,
     {
       model: body.model,
-      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason }],
+      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason, ...canary(body) }],
       usage: { prompt_tokens: JSON.stringify(body.messages).length, completion_tokens: content.length },
       ...('prompt_logprobs' in body
         ? { prompt_logprobs: [null, { 1: { logprob: -parseInt(digest(body.model).slice(0, 6), 16) } }] }
         : {}),
     },
   ];
+}
+
+/** The same for each answer of a model, and another for each model. */
+function canary({ model, logprobs }) {
+  if (!logprobs) return {};
+  const logprob = -parseInt(digest(model).slice(0, 6), 16);
+  return { logprobs: { content: [{ token: '1', logprob, top_logprobs: [] }] } };
 }
 
 function answer({ model, messages, seed }) {

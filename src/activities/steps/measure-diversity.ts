@@ -23,7 +23,7 @@ import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { inReportedSlot } from '../asking/journalled-answers.ts';
+import { inReportedSlot, noWait, showWaits } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
 
 export type DiversityRequest = {
@@ -81,9 +81,7 @@ async function measure(
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(agents, journal, endpoints, mine, (until) =>
-    show({ engineBusyUntil: until.toISOString() }),
-  );
+  const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show));
   let leftOut: string | null = null;
   let done = 0;
 
@@ -111,7 +109,7 @@ async function measure(
       distinctAnswers: classes.length,
     };
     done += 1;
-    show({ questions: done, total: questions.length, engineBusyUntil: undefined });
+    show({ questions: done, total: questions.length, ...noWait });
     return measured;
   };
 
@@ -121,7 +119,7 @@ async function measure(
       const models = agents.map((agent) => modelOf(agent, generation.name));
       await requireModels(store, models);
       endpoints.expect(experiment, config);
-      await endpoints.serve(models, signal);
+      await endpoints.serve(models, signal, showWaits(show));
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
     });

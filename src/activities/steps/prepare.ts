@@ -6,15 +6,14 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
+import { servesNoTuned, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
@@ -24,6 +23,8 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { examineEndpoint } from '../asking/examine-endpoint.ts';
+import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -100,14 +101,17 @@ export async function prepare(
   );
   endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  const begunWith = await sameAsBegun(base, config, files, begun !== null);
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
+  const found = await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
+  await writeDocument(files.begunWith, begunWith);
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -126,7 +130,16 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    warnings: [
+      ...found,
+      ...warningsOf({
+        config,
+        heldOut: questions.heldout,
+        iterations: [],
+        evaluations: [],
+        changedQuestionFiles: begunWith.changedQuestionFiles,
+      }),
+    ],
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
@@ -174,14 +187,12 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  config: ExperimentConfig,
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (iterations > 0 && !endpoint.servesTuned) {
-    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
-  }
+  if (config.iterations > 0 && !endpoint.servesTuned) throw new InvalidConfig([servesNoTuned(config)]);
+  const { endpoint: name, model_name_or_path: model } = config.model;
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
 }

@@ -1,7 +1,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import { lastAcceptedNight } from '../../export/finished-iteration.ts';
-import { isEmbedded } from '../../report/findings/warnings.ts';
 import type { Debaters } from '../../serve/debaters.ts';
 import { newestFinished, openStore } from '../../store/store.ts';
 import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';

@@ -6,7 +6,7 @@ import { listAll, printList } from '../experiment/list.ts';
 import { printExperimentStatus } from '../experiment/status.ts';
 import { type Temporal, tolerateOutages, withTemporal } from '../server/connect.ts';
 import { describe, hasEnded } from '../server/workflow.ts';
-import { printStudyStatus } from '../study/status.ts';
+import { printStudyStatus } from '../study/follow.ts';
 import { clearScreen, interruptSignal, printJson } from '../terminal.ts';
 
 /** `colloquy status [NAME]` */

@@ -1,18 +1,23 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
-import { type Estimate, estimate, type QuestionCounts, trainingFaults } from '../../config/training-plan.ts';
+import {
+  type Estimate,
+  estimate,
+  type QuestionCounts,
+  servesNoTuned,
+  trainingFaults,
+} from '../../config/training-plan.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
-import { createTasks, type Tasks } from '../../questions/open-task.ts';
-import type { LeftOut } from '../../questions/problem.ts';
-import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
+import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
+import type { LeftOut } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { ArtifactDamaged } from '../../store/errors.ts';
+import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { type ExperimentFiles, experimentFiles, newestFinished, type Store } from '../../store/store.ts';
 import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
@@ -83,12 +88,9 @@ function unknown(path: string, name: string, known: readonly string[], file: str
   return { path, message };
 }
 
-function modelFaults({ iterations, model }: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
-  const { endpoint, model_name_or_path: name } = model;
-  if (iterations > 0 && kind === 'openai') {
-    const message = `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0`;
-    return [{ path: 'model.endpoint', message }];
-  }
+function modelFaults(config: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
+  const { model_name_or_path: name } = config.model;
+  if (config.iterations > 0 && kind === 'openai') return [servesNoTuned(config)];
   if (kind !== 'local') return [];
   const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);
@@ -148,7 +150,7 @@ async function expectedSeconds(
     return await secondsAtTheRateOf(experimentFiles(store, before), model, expected);
   } catch (error) {
     // Another experiment's damage is no fault of this one.
-    if (error instanceof ArtifactDamaged) return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
 }

@@ -2,9 +2,11 @@
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { Model } from '../../store/models.ts';
+import type { ChatCompletion } from './chat-client.ts';
 import type { ServingNeeds } from '../vllm/needs.ts';
-import type { ChatCompletion, OnBusy } from './chat-client.ts';
+import type { Needs, Shortcoming } from './examination.ts';
 import type { RequestSlots } from './request-slots.ts';
+import type { OnBusy } from './server-requests.ts';
 import type { ResponsesToScore } from './score.ts';
 
 /** Where a base model answers, and the models that are fine-tuned on it. Only an endpoint looks into a model's form. */
@@ -14,7 +16,7 @@ export interface Endpoint {
    *
    * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
    */
-  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  serve(models: readonly Model[], signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   /**
    * One answer of `model`, which is served first when it is not (any more). To be called in a slot, so that the server has no
    * more requests in flight than it can take.
@@ -55,6 +57,12 @@ export interface Endpoint {
    * @throws ModelNotServed, or the chat client's errors
    */
   check(signal?: AbortSignal): Promise<string | null>;
+  /**
+   * What the server lacks of what an experiment relies on, found by a few short requests.
+   *
+   * @throws MaxTokensTooLarge, or the chat client's errors
+   */
+  examine(needs: Needs, signal: AbortSignal): Promise<readonly Shortcoming[]>;
   /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *

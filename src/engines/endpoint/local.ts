@@ -69,7 +69,7 @@ export function createLocalEndpoint(
   }
 
   return {
-    serve: (models, signal) => outlive(signal, ({ server }) => server.serve(models, signal)),
+    serve: (models, signal, onBusy) => outlive(signal, ({ server }) => server.serve(models, signal, onBusy)),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
     score: (model, request, signal, onBusy) =>
@@ -84,6 +84,8 @@ export function createLocalEndpoint(
       });
       return null;
     },
+    // Our own engine does all that an experiment relies on.
+    examine: async () => [],
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesTuned: true,
     slots,

@@ -14,6 +14,7 @@ import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createOwnVllmEndpoint } from './own-vllm.ts';
 import { createOpenAiEndpoint } from './remote.ts';
+import type { OnBusy } from './server-requests.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
 /** One endpoint for each base model at each place, so at most one engine for each base model (live-engines.ts limits how many live at once). */
@@ -31,7 +32,7 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
    *
    * @throws BaseModelChanged, or as `Endpoint.serve` does
    */
-  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  serve(models: readonly Model[], signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   /** Closes all of them; resolves when nothing that they started is left. */
   close(): Promise<void>;
 }
@@ -64,12 +65,12 @@ export function createEndpoints(
       const { endpoint, model_name_or_path: name } = config.model;
       endpointFor({ endpoint, name }).expect?.(experiment, servingNeeds(config));
     },
-    async serve(models, signal) {
+    async serve(models, signal, onBusy) {
       const bases = new Map(models.map(({ base }) => [JSON.stringify(base), base]));
       for (const [id, base] of bases) {
         await requireSameWeights(base);
         const itsModels = models.filter((model) => JSON.stringify(model.base) === id);
-        await endpointFor(base).serve(itsModels, signal);
+        await endpointFor(base).serve(itsModels, signal, onBusy);
       }
     },
     yieldDevice: () => each((endpoint) => endpoint.yieldDevice()),
@@ -78,9 +79,15 @@ export function createEndpoints(
   };
 }
 
-/** The endpoints of the worker's configuration, with the models of a store. @throws InvalidConfig */
-export function configuredEndpoints(store: Store): Endpoints {
+/**
+ * The endpoints of the worker's configuration, with the models of a store.
+ *
+ * @param patient whether servers that give no answer are waited for, as nobody waits for the answer
+ * @throws InvalidConfig
+ */
+export function configuredEndpoints(store: Store, patient: boolean): Endpoints {
   return createEndpoints(loadEndpoints(), {
+    patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   });
@@ -91,6 +98,8 @@ export interface EndpointDeps {
   readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
+  /** Whether a server that gives no answer is waited for; true when not given. */
+  readonly patient?: boolean;
   /** All supervised engines of the worker. */
   readonly engines?: LiveEngines;
   /** Of a supervised engine; only tests and benchmarks set them. */
@@ -119,7 +128,8 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
     }
     case 'vllm': {
       const { url, ...own } = config;
-      if (url !== undefined) return createVllmEndpoint({ ...config, url }, baseModel, deps.modelFolder);
+      if (url !== undefined)
+        return createVllmEndpoint({ ...config, url }, baseModel, deps.modelFolder, deps.patient ?? true);
       const vllm = createVllmProcess({
         ...own,
         ...deps.vllm,
@@ -133,6 +143,6 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
     case 'openai':
     default:
       config.kind satisfies 'openai';
-      return createOpenAiEndpoint(config, baseModel);
+      return createOpenAiEndpoint(config, baseModel, deps.patient ?? true);
   }
 }

@@ -16,11 +16,13 @@ export function createVllmEndpoint(
   config: RemoteConfig,
   baseModel: string,
   modelFolder: ModelFolder,
+  patient: boolean,
 ): Endpoint {
   return createRemoteEndpoint({
     config,
     baseModel,
     defaultSlots: vllmConcurrency,
+    patient,
     adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder),
   });
 }
