@@ -6,9 +6,8 @@ import { InvalidConfig } from '../config/faults.ts';
 import { isConfigInput } from '../config/load.ts';
 import type { JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './row-files.ts';
-import { whyUnreadable } from '../grading/grader.ts';
+import { ownGold, whyNeverGiven, whyUnreadable } from '../grading/gold.ts';
 import { InvalidTaskFile } from './errors.ts';
-import { ownGold, whyNeverGiven } from './gold.ts';
 import { decontaminated } from './hub-task.ts';
 import {
   apartFrom,

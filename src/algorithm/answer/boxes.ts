@@ -9,13 +9,15 @@ type Box = { readonly from: number; readonly content: string; readonly end: numb
 export type Boxed = { readonly answer: string; readonly from: number; readonly end: number };
 
 /**
- * The answer in the last complete box that holds one which the text does not deny (`not \boxed{4}`); boxes that are listed together (`x = \boxed{1} or x = \boxed{-1}`) are one answer.
- * Null when there is none. Linear in the length of the text.
+ * The answer in the last complete box that holds one and that the text does not deny (`not \boxed{4}`). Boxes that are listed together
+ * (`x = \boxed{1} or x = \boxed{-1}`) are one answer. Null when there is none. Linear in the length of the text.
+ *
+ * @param denied whether the words around a box deny it
  */
-export function boxedAnswer(text: string): Boxed | null {
+export function boxedAnswer(text: string, denied: typeof isDenied = isDenied): Boxed | null {
   const boxes = boxesIn(text)
     .slice(-MOST_BOXES)
-    .filter(({ from, content, end }) => !isDenied(text, from, end, content));
+    .filter(({ from, content, end }) => !denied(text, from, end, content));
   const last = boxes.at(-1);
   if (last === undefined) return null;
   const together = [last];
