@@ -7,7 +7,9 @@ import { methods } from '../algorithm/methods.ts';
 import { childEnvironment } from '../config/child-environment.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import { modelLocation } from '../config/model-name.ts';
+import { begunWithSchema, weightsName } from '../store/base-model-files.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
+import { readDocument } from '../store/files/documents.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { MergeFailed, NothingTrained } from './errors.ts';
 import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
@@ -61,6 +63,7 @@ export async function exportMerged(
   await publishExport(path, facts, async (folder) => {
     const adapter = join(folder, '.adapter');
     const manifest = await copyAdapter(store.model(key), adapter);
+    await requireWeightsOf(done);
     await merge(modelLocation(config.model.model_name_or_path), adapter, folder);
     await rm(adapter, { recursive: true });
     whyNoGguf = await writeGguf(folder);
@@ -68,6 +71,19 @@ export async function exportMerged(
     await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
   });
   return { model: name, gguf: whyNoGguf === null ? 'model.gguf' : null, whyNoGguf };
+}
+
+/** Merged into other weights than those that it was trained on, an adapter makes a model that nobody has measured. @throws MergeFailed */
+async function requireWeightsOf({ experiment, files, config }: FinishedIteration): Promise<void> {
+  const location = modelLocation(config.model.model_name_or_path);
+  const begunWith = await readDocument(files.begunWith, begunWithSchema);
+  for (const { base } of begunWith?.models ?? []) {
+    if (base.name !== config.model.model_name_or_path) continue;
+    const now = await weightsName(location);
+    if (now === base.weights) continue;
+    const changed = `Its weights were ${base.weights} when ${experiment} began, and are ${now} now. Put the old ones back.`;
+    throw new MergeFailed(location, changed);
+  }
 }
 
 async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {

@@ -75,6 +75,11 @@ export function logReports(log: Logger): void {
   );
   onEvent('engine died', (engine) => log.warn(engine, 'engine died'));
   onEvent('adapter loaded', (adapter) => log.info(adapter, 'adapter loaded'));
+  onEvent('base model beside adapters', (found) =>
+    log.warn(found, 'the server answers the base model with an adapter: they are asked in turn from now on'),
+  );
+  onEvent('no answer', (outage) => log.warn(outage, 'no answer from the server, which is waited for'));
+  onEvent('answers again', (outage) => log.info(outage, 'the server answers again'));
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
   onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>

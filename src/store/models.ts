@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
 import { fineTuneManifestSchema } from '../config/contract.ts';
-import { below, isThere, type Place, setAside } from './blobs.ts';
+import { below, isName, isThere, type Place, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
 import { isMissing, readError } from './files/atomic.ts';
@@ -24,6 +24,8 @@ export const baseModelSchema = z
     revision: z.string().nullable(),
     /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),
+    /** A hash of the other files that decide its answers: tokenizer, chat template, configuration. Only where its folder is on the worker's machine. */
+    files: z.string().optional(),
   })
   .readonly();
 export type BaseModel = z.infer<typeof baseModelSchema>;
@@ -133,8 +135,13 @@ export function manifestOf(model: Place): Place {
 }
 
 async function damagedFile(model: Place, { files }: StoredManifest): Promise<string | null> {
-  for (const [name, { sha256 }] of Object.entries(files)) {
-    if ((await sealedBytesOf(below(model, name)))?.sha256 !== sha256) return name;
+  for (const [name, { sha256, bytes }] of Object.entries(files)) {
+    if (!isName(name))
+      return `manifest, which names a file ${JSON.stringify(name)} outside the model's folder,`;
+    // The size first: it is known without reading, also of a pipe or a device, whose end never comes.
+    const file = below(model, name);
+    if ((await file.blobs.size(file.name)) !== bytes) return name;
+    if ((await sealedBytesOf(file))?.sha256 !== sha256) return name;
   }
   return null;
 }
@@ -235,7 +242,7 @@ export async function baseModelHash(location: string): Promise<string> {
 }
 
 /** The names in a folder; none when it is not a local folder. Other failures are thrown: they do not mean that it is not local. */
-async function filesIn(location: string): Promise<string[]> {
+export async function filesIn(location: string): Promise<string[]> {
   try {
     return await readdir(location);
   } catch (error) {
@@ -246,7 +253,8 @@ async function filesIn(location: string): Promise<string[]> {
 
 const hashes = new Map<string, Promise<string>>();
 
-async function hashOnce(folder: string, name: string): Promise<string> {
+/** The SHA-256 of a file, hashed once a process, and again when its size or time changes. */
+export async function hashOnce(folder: string, name: string): Promise<string> {
   const { size, mtimeMs } = await stat(join(folder, name));
   const key = `${join(folder, name)}:${size}:${mtimeMs}`;
   const known = hashes.get(key);

@@ -193,7 +193,7 @@ export type OpenDependencies = Dependencies & {
  */
 export function openDependencies({
   store = openStore(),
-  endpoints = configuredEndpoints(store),
+  endpoints = configuredEndpoints(store, true),
   trainerConfigs = loadTrainers(),
   trainerProcess = {},
 }: {

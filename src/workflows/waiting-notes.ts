@@ -66,10 +66,15 @@ const longestReason = 1_000;
 export function byCause<Waits extends Pick<Waiting, 'reason'>>(waiting: readonly Waits[]): Waits[][] {
   const groups = new Map<string, Waits[]>();
   for (const each of waiting) {
-    const cause = each.reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
+    const cause = causeOf(each.reason);
     groups.set(cause, [...(groups.get(cause) ?? []), each]);
   }
   return [...groups.values()];
+}
+
+/** A reason without the numbers that tell one question, agent or moment from another. */
+export function causeOf(reason: string): string {
+  return reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
 }
 
 function describeCause(group: readonly Waiting[]): Note {
@@ -86,7 +91,7 @@ function describeCause(group: readonly Waiting[]): Note {
 }
 
 /** `2026-11-23 01:00 UTC` */
-function timeText(iso: string): string {
+export function timeText(iso: string): string {
   return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 }
 

@@ -25,5 +25,12 @@ export function endpointsThatSay(
     takeDevice: nothing,
     close: nothing,
   };
-  return { for: () => endpoint, serve: nothing, yieldDevice: nothing, takeDevice: nothing, close: nothing };
+  return {
+    for: () => endpoint,
+    expect: () => undefined,
+    serve: nothing,
+    yieldDevice: nothing,
+    takeDevice: nothing,
+    close: nothing,
+  };
 }

@@ -21,7 +21,7 @@ import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard } from '../asking/conversation.ts';
-import { journalledAnswers } from '../asking/journalled-answers.ts';
+import { journalledAnswers, noWait, showWaits } from '../asking/journalled-answers.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
@@ -84,7 +84,7 @@ async function debateShard(
     endpoints,
     claim: mine,
     signal,
-    onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
+    onBusy: showWaits(show),
   });
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
@@ -101,7 +101,8 @@ async function debateShard(
     return await gate.shared(signal, async () => {
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
       await requireModels(store, models);
-      await endpoints.serve(models, signal);
+      endpoints.expect(input.experiment, config);
+      await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
       const { count: slots } = endpoints.for({
         endpoint: config.model.endpoint,
@@ -114,7 +115,7 @@ async function debateShard(
         const speak: Speak<Model> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           debatesInMemory.sawAnswer(answer.text);
-          show({ answers: answers.count(), engineBusyUntil: undefined });
+          show({ answers: answers.count(), ...noWait });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
           if (answer.turnsLeftOut !== undefined) truncated += 1;

@@ -23,7 +23,7 @@ import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { inReportedSlot } from '../asking/journalled-answers.ts';
+import { inReportedSlot, noWait, showWaits } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
 
 export type DiversityRequest = {
@@ -69,7 +69,7 @@ function withoutRows(document: DiversityDocument): Omit<DiversityDocument, 'rows
 }
 
 async function measure(
-  { iteration, shards, agents }: DiversityRequest,
+  { experiment, iteration, shards, agents }: DiversityRequest,
   files: ExperimentFiles,
   mine: Claim,
   { store, endpoints, gate, tasks }: Dependencies,
@@ -81,9 +81,7 @@ async function measure(
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(agents, journal, endpoints, mine, (until) =>
-    show({ engineBusyUntil: until.toISOString() }),
-  );
+  const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show));
   let leftOut: string | null = null;
   let done = 0;
 
@@ -111,7 +109,7 @@ async function measure(
       distinctAnswers: classes.length,
     };
     done += 1;
-    show({ questions: done, total: questions.length, engineBusyUntil: undefined });
+    show({ questions: done, total: questions.length, ...noWait });
     return measured;
   };
 
@@ -120,7 +118,8 @@ async function measure(
     return await gate.shared(signal, async () => {
       const models = agents.map((agent) => modelOf(agent, generation.name));
       await requireModels(store, models);
-      await endpoints.serve(models, signal);
+      endpoints.expect(experiment, config);
+      await endpoints.serve(models, signal, showWaits(show));
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
     });

@@ -23,6 +23,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -97,7 +98,9 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
+  endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  const begunWith = await sameAsBegun(base, config, files, begun !== null);
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
@@ -106,6 +109,7 @@ export async function prepare(
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
+  await writeDocument(files.begunWith, begunWith);
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -124,7 +128,13 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    warnings: warningsOf({
+      config,
+      heldOut: questions.heldout,
+      iterations: [],
+      evaluations: [],
+      changedQuestionFiles: begunWith.changedQuestionFiles,
+    }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }

@@ -36,7 +36,7 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    const adapters = createLoadedAdapters(client, baseModel, modelFolder);
+    const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
     connection = { engine: running, client, server: createModelServer(client, baseModel, adapters) };
     return connection;
   }
@@ -69,7 +69,7 @@ export function createLocalEndpoint(
   }
 
   return {
-    serve: (models, signal) => outlive(signal, ({ server }) => server.serve(models, signal)),
+    serve: (models, signal, onBusy) => outlive(signal, ({ server }) => server.serve(models, signal, onBusy)),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
     score: (model, request, signal, onBusy) =>

@@ -1,5 +1,5 @@
 /** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import type { RemoteConfig } from '../../config/endpoints.ts';
 import { EngineRefused, ModelNotServed } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
@@ -8,20 +8,34 @@ import { createModelServer } from './model-server.ts';
 import { createRequestSlots } from './request-slots.ts';
 
 export type RemoteServer = {
-  readonly config: Extract<EndpointConfig, { url: string }>;
+  readonly config: RemoteConfig;
   /** The server's name for the base model. */
   readonly baseModel: string;
   /** How many requests it has in flight where the config does not say. */
   readonly defaultSlots: number;
   /** The fine-tuned models that it loads; null when it loads none. */
   readonly adapters: ((client: ChatClient) => LoadedAdapters) | null;
+  /** Whether a server that gives no answer is waited for. */
+  readonly patient: boolean;
 };
 
+/** A server of a model of many gigabytes may take a quarter of an hour to start, and its people some time to notice. */
+const defaultPatienceMinutes = 120;
+
 /** Its server has a device of its own, so fine-tunes here do not concern it. */
-export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters }: RemoteServer): Endpoint {
+export function createRemoteEndpoint({
+  config,
+  baseModel,
+  defaultSlots,
+  adapters,
+  patient,
+}: RemoteServer): Endpoint {
   const url = apiUrl(config.url);
   const server = { url, apiKeyEnv: config.api_key_env, aliases: config.kind === 'openai' };
-  const client = createChatClient(server);
+  const client = createChatClient({
+    ...server,
+    outageMs: patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0,
+  });
   return {
     ...createModelServer(client, baseModel, adapters?.(client) ?? null),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
@@ -71,14 +85,12 @@ async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSigna
   return answeredAs ?? null;
 }
 
-export type OpenAiConfig = Extract<EndpointConfig, { kind: 'openai' }>;
-
 /**
  * The kind `openai`: any server of the OpenAI chat protocol. It answers with its own models only and does not say how likely the
  * tokens of a prompt are, so it serves experiments of 0 iterations, without the measures that need likelihoods.
  *
  * @param baseModel the server's name for the base model
  */
-export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string): Endpoint {
-  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null });
+export function createOpenAiEndpoint(config: RemoteConfig, baseModel: string, patient: boolean): Endpoint {
+  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
 }

@@ -96,6 +96,7 @@ export type Moved = z.infer<typeof movedSchema>;
 export const warningSchema = z.strictObject({
   kind: z.enum([
     'embedded model',
+    'questions changed',
     'cut off',
     'unreadable',
     'not trained',
