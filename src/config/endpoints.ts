@@ -67,7 +67,18 @@ function seemsRandom(part: string): boolean {
 }
 
 const endpointConfigSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('local'), max_concurrency: maxConcurrency }),
+  z.strictObject({
+    kind: z.literal('local'),
+    max_concurrency: maxConcurrency,
+    resident: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+      ),
+  }),
   z.strictObject({ kind: z.literal('vllm'), ...remote }),
   z.strictObject({ kind: z.literal('openai'), ...remote }),
 ]);

@@ -54,13 +54,6 @@ function trains({ method, iterations }: ExperimentConfig): boolean {
 export function trainingFaults(config: ExperimentConfig, questions: number | null): ConfigFault[] {
   const fineTunes = expectedFineTunes(config, questions);
   const faults: ConfigFault[] = [];
-  if (trains(config) && !config.fine_tune.use_peft) {
-    const message =
-      'false trains all weights of a model, which an experiment cannot do yet: its agents are LoRA adapters on one base model. ' +
-      'Take preset: paper, which has settings for adapters, or true with a learning_rate of about 2e-4; ' +
-      'or iterations=0, to measure the base model alone';
-    faults.push({ path: 'fine_tune.use_peft', message });
-  }
   const few = fineTunes.filter(({ steps }) => steps < fewestSteps);
   if (few.length > 0 && !config.allow_few_steps)
     faults.push({ path: 'fine_tune', message: fewStepsText(few, config, questions) });

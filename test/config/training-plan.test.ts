@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type MethodName, methodNames, methods } from '../../src/algorithm/methods/methods.ts';
 import { didMove, expectedDatasets, optimiserSteps } from '../../src/algorithm/training-steps.ts';
-import { presets, resolveConfig } from '../../src/config/resolve.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { resolveStudy, studyPresets } from '../../src/config/study.ts';
 import { expectedFineTunes, trainingFaults } from '../../src/config/training-plan.ts';
 import { sampleSettings } from '../algorithm/dataset-rows.ts';
@@ -98,14 +98,11 @@ describe('a plan with fewer than 10 optimiser steps', () => {
 });
 
 describe('the preset paper-full', () => {
-  it('has the fine-tune of the paper, and says that an experiment cannot train all weights yet', () => {
+  it('has the fine-tune of the paper: all weights, in as few steps as the paper had', () => {
     const config = resolveConfig({ preset: 'paper-full' });
-    expect(config.fine_tune).toMatchObject({ use_peft: false, ...forAllWeights });
-    const [fault, ...none] = faultsOf({ preset: 'paper-full' });
-    expect(none).toEqual([]);
-    expect(fault).toMatchObject({ path: 'fine_tune.use_peft' });
-    expect(fault!.message).toMatch(/cannot do yet.*preset: paper/);
-    expect(presets().find(({ name }) => name === 'paper-full')!.description).toContain('take paper');
+    expect(config).toMatchObject({ keep: 'last', fine_tune: { method: 'full', ...forAllWeights } });
+    expect(faultsOf({ preset: 'paper-full' })).toEqual([]);
+    expect(expectedFineTunes(config, 500).map(({ steps }) => steps)).toEqual([4, 2]);
   });
 
   it('measures the base model alone', () => {

@@ -26,6 +26,7 @@ function notingEndpoints() {
   };
   const endpoints = {
     for: () => endpoint,
+    of: async () => endpoint,
     serve: async (models: readonly Model[]) => void served.push(...models.map(weightsOf)),
     close: async () => void (closed = true),
   } as unknown as Endpoints;

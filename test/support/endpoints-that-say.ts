@@ -19,11 +19,20 @@ export function endpointsThatSay(
     embed: async (texts) => texts.map(({ length }) => [length]),
     check: async () => null,
     checkTraining: async () => true,
-    servesTuned: true,
+    servesForms: ['adapter', 'full'],
+    resident: Infinity,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,
     takeDevice: nothing,
     close: nothing,
   };
-  return { for: () => endpoint, serve: nothing, yieldDevice: nothing, takeDevice: nothing, close: nothing };
+  return {
+    for: () => endpoint,
+    of: async () => endpoint,
+    takeTurns: () => false,
+    serve: nothing,
+    yieldDevice: nothing,
+    takeDevice: nothing,
+    close: nothing,
+  };
 }

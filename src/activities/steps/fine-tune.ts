@@ -13,15 +13,18 @@ import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema } from '../../store/files/sealed.ts';
 import {
-  adapterOf,
   baseModelHash,
   findModel,
+  formOf,
   type Model,
   modelKey,
   modelSchema,
+  prunedManifest,
+  pruneModel,
   removeCheckpoints,
   sealModel,
   type StoredManifest,
+  tunedModel,
 } from '../../store/models.ts';
 import { configsInForce } from '../../store/records/config-changes.ts';
 import type { Moved, StepLoss } from '../../store/records/result.ts';
@@ -92,6 +95,22 @@ export async function fineTune(
   };
 }
 
+/**
+ * Removes models of an earlier iteration (`keep: last`): those that this experiment made. Others may be the start of a series' next night.
+ */
+export async function pruneModels(
+  {
+    experiment,
+    keys,
+  }: { readonly experiment: string; readonly iteration: number; readonly keys: readonly string[] },
+  { store }: Dependencies,
+): Promise<void> {
+  for (const key of keys) {
+    const request = await readDocument(store.modelRequest(key), fineTuneRequestSchema);
+    if (request?.experiment === experiment) await pruneModel(store, key);
+  }
+}
+
 /** Makes a finished model again when its files are damaged or gone; returns at once when they are whole. */
 export async function remakeModel(
   { key }: { readonly key: string },
@@ -141,7 +160,10 @@ async function findOrTrain(
   const key = keyOf(settings);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
   if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
+  const pruned = expected === undefined ? await prunedManifest(store, key) : null;
   const finished = await findModel(store, key);
+  if (finished === null && pruned !== null)
+    return { model: tunedModel(base, key, formOf(settings)), manifest: pruned };
   let trained: Span | null = null;
   if (finished === null) {
     await requireFilesOf(request, store);
@@ -159,7 +181,7 @@ async function findOrTrain(
     emit('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
   }
   await removeCheckpoints(store, key);
-  return { model: adapterOf(base, key), manifest };
+  return { model: tunedModel(base, key, formOf(settings)), manifest };
 }
 
 /**

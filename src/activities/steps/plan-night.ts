@@ -9,7 +9,13 @@ import { type Before, loadNight, type Task, type TaskData } from '../../question
 import { remove } from '../../store/blobs.ts';
 import { SeriesDamaged } from '../../store/errors.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
-import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
+import {
+  type AgentModels,
+  agentsOf,
+  type BaseModel,
+  type Model,
+  type ModelForm,
+} from '../../store/models.ts';
 import {
   heldOutOf,
   type NightEntry,
@@ -94,10 +100,10 @@ export type PlannedNight = {
   readonly said: string;
 };
 
-export function plannedNight({ series, start }: NightPlan, base: BaseModel): PlannedNight {
+export function plannedNight({ series, start }: NightPlan, base: BaseModel, form: ModelForm): PlannedNight {
   const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
   return {
-    agents: agentsOf(base, start.agents),
+    agents: agentsOf(base, start.agents, form),
     evaluated: start.evaluated,
     said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
   };

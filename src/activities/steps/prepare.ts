@@ -2,7 +2,7 @@ import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { madeUpRows } from '../../algorithm/made-up-rows.ts';
 import { learnerGroups } from '../../algorithm/methods/method.ts';
 import { methods } from '../../algorithm/methods/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
@@ -19,7 +19,7 @@ import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
-import { type BaseModel, type Model, untuned } from '../../store/models.ts';
+import { type BaseModel, formOf, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
@@ -41,6 +41,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Which models stay on disc. Plans of earlier versions keep all. */
+  readonly keep?: ExperimentConfig['keep'];
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
@@ -75,7 +77,7 @@ export async function prepare(
   requireName(experiment, input);
   requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const begun = await findDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, storedConfigSchema);
   await requireSameConfig(experiment, given, files);
   const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
   const config = withChanges(asBegun, await changesOf(files));
@@ -100,7 +102,8 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
-  const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  if (config.iterations > 0) requireForm(config, endpoint);
+  const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
@@ -117,12 +120,13 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
+    learners: endpoint.servesForms.length > 0 ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    ...(config.keep === 'all' ? {} : { keep: config.keep }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
-    ...(night === null ? {} : { night: plannedNight(night, base) }),
+    ...(night === null ? {} : { night: plannedNight(night, base, formOf(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
@@ -173,27 +177,34 @@ async function requireSameConfig(
   );
 }
 
+/** What fine-tunes would make, the endpoint can serve. @throws InvalidConfig */
+function requireForm({ fine_tune, model }: ExperimentConfig, { servesForms }: Endpoint): void {
+  if (servesForms.includes(formOf(fine_tune))) return;
+  const message =
+    servesForms.length === 0
+      ? `${model.endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
+      : `${model.endpoint} serves LoRA adapters and no whole models, which fine_tune.method: full makes: take an endpoint of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
+  throw new InvalidConfig([{ path: 'model.endpoint', message }]);
+}
+
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  { endpoint: name, model_name_or_path: model }: ExperimentConfig['model'],
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (iterations > 0 && !endpoint.servesTuned) {
-    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
-  }
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
 }
 
 /** What training cannot use is found now, and not after the debates. */
 async function requireTrainable(
-  { prompts, rounds, trainer, model, fine_tune: { lora_target_modules } }: ExperimentConfig,
+  { prompts, rounds, trainer, model, fine_tune: { method, lora_target_modules: modules } }: ExperimentConfig,
   endpoint: Endpoint,
   trainers: Dependencies['trainers'],
   signal: AbortSignal,
 ): Promise<void> {
+  const lora_target_modules = method === 'full' ? null : modules;
   const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
   if (await endpoint.checkTraining(check, signal)) return;
   await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);

@@ -1,8 +1,12 @@
 /** Which base model a name means where this worker runs. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
+import { fileBlobs } from '../../store/blobs-file.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
 import { type BaseModel, baseModelHash } from '../../store/models.ts';
 
 /**
@@ -14,6 +18,26 @@ export async function identifyBaseModel(endpoint: string, modelNameOrPath: strin
   const weights = shortened(await baseModelHash(resolveModel(modelNameOrPath)));
   return { endpoint, name: modelNameOrPath, revision: null, weights };
 }
+
+/**
+ * A whole model that was made here, as a base model of its own. Its weights are named by its manifest: they were compared with it when
+ * the model was found, and it may have many gigabytes.
+ *
+ * @param folder absolute
+ * @throws ArtifactMissing
+ */
+export async function identifyWholeModel(endpoint: string, folder: string): Promise<BaseModel> {
+  const manifest = await fileBlobs(folder).get('manifest.json');
+  if (manifest === null) throw new ArtifactMissing(join(folder, 'manifest.json'));
+  const { files } = filesSchema.parse(JSON.parse(String(manifest)));
+  const hashes = Object.entries(files)
+    .filter(([name]) => name.endsWith('.safetensors'))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { sha256 }]) => `${name}:${sha256}`);
+  return { endpoint, name: folder, revision: null, weights: shortened(hashes.join(',')) };
+}
+
+const filesSchema = fineTuneManifestSchema.pick({ files: true });
 
 /** Every step of a run carries the identity of its models: it must not grow with the number of files. */
 function shortened(hashes: string): string {

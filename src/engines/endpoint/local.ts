@@ -85,9 +85,17 @@ export function createLocalEndpoint(
       return null;
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesTuned: true,
-    slots,
-    yieldDevice: () => slots.close(),
+    servesForms: ['adapter', 'full'],
+    resident: engines.most,
+    slots: {
+      ...slots,
+      // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
+      use: (work, signal) => engines.use(engine, signal, () => slots.use(work, signal)),
+    },
+    async yieldDevice(memoryToo) {
+      await slots.close();
+      if (memoryToo) await engine.end();
+    },
     takeDevice: async () => slots.open(),
     async close() {
       await engine.close();

@@ -36,7 +36,9 @@ export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters
       }
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesTuned: adapters !== null,
+    servesForms: adapters === null ? [] : ['adapter'],
+    // Each has a server of its own.
+    resident: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,

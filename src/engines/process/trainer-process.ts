@@ -121,7 +121,12 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
   }
 
   return {
-    fineTune: (job, options) => gate.exclusive(options.signal, () => work(job, options)),
+    fineTune: (job, options) =>
+      gate.exclusive(
+        options.signal,
+        () => work(job, options),
+        job.settings.method === 'full' ? 'all memory' : undefined,
+      ),
     async close() {
       await resident?.group.stop(graceMs);
     },
