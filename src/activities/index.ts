@@ -1,5 +1,4 @@
-import { activity } from './activity.ts';
-import type { Dependencies } from './dependencies.ts';
+import { activity, type Dependencies } from './activity.ts';
 import { buildDatasets } from './steps/build-datasets.ts';
 import { changeConfig } from './steps/change-config.ts';
 import { closeNight } from './steps/close-night.ts';

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { samplingSchema } from './experiment.ts';
-import { fineTuneConfigSchema } from './fine-tune.ts';
+import { fineTuneConfigSchema, modelForms } from './fine-tune.ts';
 
 const name = z.string().min(1);
 const count = z.int().min(0);
@@ -43,7 +43,7 @@ export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),
   base_model: z.looseObject({ name_or_path: z.string(), sha256: hash }),
   /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
-  form: z.enum(['adapter', 'full']),
+  form: z.enum(modelForms),
   /** Hash of the weights that training started from; null for the base model. */
   init_model: hash.nullable(),
   /** `dropped_rows` were longer than max_length. */
@@ -160,6 +160,23 @@ export const scoreRequestSchema = z
   })
   .readonly();
 
+/**
+ * A request to the same path for a short greedy answer with the log-probabilities of its own tokens and of the likeliest others: the same
+ * model answers it in the same way, and another model in another.
+ */
+export const canaryRequestSchema = z
+  .object({
+    model: z.string(),
+    messages,
+    max_tokens: z.literal(16),
+    temperature: z.literal(0),
+    seed: z.literal(0),
+    logprobs: z.literal(true),
+    top_logprobs: z.literal(5),
+  })
+  .readonly();
+export type CanaryRequest = z.infer<typeof canaryRequestSchema>;
+
 const choice = z.object({
   message: z.object({ content: z.string().nullish() }),
   finish_reason: z.string().nullish(),
@@ -168,8 +185,23 @@ const choice = z.object({
 export const chatAnswerSchema = z.object({
   model: z.string().nullish(),
   choices: z.tuple([choice], choice),
-  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
+  usage: z
+    .object({
+      prompt_tokens: z.number(),
+      completion_tokens: z.number().default(0),
+      /** Of services that do not count hidden reasoning as completion, more than the two together. */
+      total_tokens: z.number().nullish(),
+    })
+    .nullish(),
 });
+
+const tokenLogprob = z.object({ token: z.string(), logprob: z.number() });
+const answerLogprobs = z.object({
+  content: z.array(tokenLogprob.extend({ top_logprobs: z.array(tokenLogprob) })).nullish(),
+});
+const canaryChoice = choice.extend({ logprobs: answerLogprobs.nullish() });
+/** The answer to it. `logprobs` is missing when a server does not support them. */
+export const canaryAnswerSchema = z.object({ choices: z.tuple([canaryChoice], canaryChoice) });
 
 /** Log-probabilities by place in the prompt, then by token id; null at the first place. */
 export const promptLogprobsSchema = z.array(
@@ -179,9 +211,14 @@ export const promptLogprobsSchema = z.array(
 /** The answer to a request for scores. `prompt_logprobs` is missing when a server does not support them. */
 export const scoreAnswerSchema = z.object({ prompt_logprobs: promptLogprobsSchema.nullish() });
 
-/** The answer to GET /models. `root` is where the server loaded the model from. */
+/**
+ * The answer to GET /models. `root` is where the server loaded the model from; `max_model_len` how many tokens a prompt and its answer
+ * may have together.
+ */
 export const modelListSchema = z.object({
-  data: z.array(z.object({ id: z.string(), root: z.string().nullish() })),
+  data: z.array(
+    z.object({ id: z.string(), root: z.string().nullish(), max_model_len: z.number().nullish() }),
+  ),
 });
 
 /** vLLM's requests to load and to unload a LoRA adapter; `lora_path` is a path on the server's machine. */

@@ -3,6 +3,7 @@
  * experiment. Keys stay in the environment: the file has only the NAME of a variable.
  */
 import { z } from 'zod';
+import type { ModelForm } from './fine-tune.ts';
 import { loadWorkerFile, type WorkerFile } from './load.ts';
 
 /** A key that stands where its variable's name belongs would be repeated by messages, so only names of this form are names. */
@@ -39,6 +40,14 @@ const remote = {
     )
     .optional(),
   max_concurrency: maxConcurrency,
+  patience_minutes: z
+    .int()
+    .min(0)
+    .max(7 * 24 * 60)
+    .optional()
+    .describe(
+      'How long a server that gives no answer is waited for, because it starts again. Then the step waits for a person.',
+    ),
 };
 
 /** What services write before their keys, and a part of the path behind which a key follows. */
@@ -83,6 +92,13 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('openai'), ...remote }),
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
+
+/** The forms of fine-tuned models that an endpoint of each kind serves. */
+export const servedForms: Readonly<Record<EndpointConfig['kind'], readonly ModelForm[]>> = {
+  local: ['adapter', 'full'],
+  vllm: ['adapter'],
+  openai: [],
+};
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 

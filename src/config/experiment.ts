@@ -1,6 +1,6 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
-import { methodNames } from '../algorithm/methods/methods.ts';
+import { methodNames } from '../algorithm/methods.ts';
 import { fineTuneConfigSchema } from './fine-tune.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';

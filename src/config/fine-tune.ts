@@ -81,3 +81,12 @@ export const fineTuneConfigSchema = z
       .describe('The modules that get an adapter: `all-linear`, or their names.'),
   })
   .describe('How each generation and critic model is fine-tuned, under the names of TRL and PEFT.');
+
+/** `adapter`: a LoRA adapter, which is loaded on top of the base model. `full`: a whole model. */
+export const modelForms = ['adapter', 'full'] as const;
+export type ModelForm = (typeof modelForms)[number];
+
+/** The form of the models that fine-tunes with these settings make. */
+export function formOf({ method }: Pick<z.infer<typeof fineTuneConfigSchema>, 'method'>): ModelForm {
+  return method === 'full' ? 'full' : 'adapter';
+}

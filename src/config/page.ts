@@ -143,7 +143,9 @@ export function contractJsonSchema(): object {
       Manifest: read(contract.fineTuneManifestSchema),
     },
     server_reads: {
-      ChatRequest: written(z.union([contract.chatRequestSchema, contract.scoreRequestSchema])),
+      ChatRequest: written(
+        z.union([contract.chatRequestSchema, contract.scoreRequestSchema, contract.canaryRequestSchema]),
+      ),
       LoadAdapter: written(contract.loadAdapterSchema),
       UnloadAdapter: written(contract.unloadAdapterSchema),
       CheckTraining: written(contract.checkTrainingSchema),

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { methods } from '../algorithm/methods/methods.ts';
+import { methods } from '../algorithm/methods.ts';
 import { childEnvironment } from '../config/child-environment.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import { modelLocation } from '../config/model-name.ts';

@@ -5,7 +5,7 @@ import { count } from '../text/figures.ts';
 import { fenced } from '../text/markdown.ts';
 import { shellQuoted } from '../text/terminal-safe.ts';
 import type { StoredManifest } from '../store/models.ts';
-import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
+import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './folder.ts';
 import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 
 /**

@@ -8,7 +8,7 @@ import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
 import { hasWord, wordKey } from './plain-words.ts';
 import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
 import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
-import { parseCompound, type Quantity, splitUnit } from './quantity.ts';
+import { parseCompound, type Quantity, SHORT_UNITS, splitUnit } from './quantity.ts';
 import { sameUnit } from './units.ts';
 
 const DEEPEST = 8;
@@ -134,7 +134,8 @@ function compareNumbers(left: string, right: string): boolean | null {
 
 function compareExpressions(left: string, right: string): Equality {
   if (isProse(left) && isProse(right)) return prose(left) === prose(right);
-  if (ROMAN_NUMERAL.test(left) && ROMAN_NUMERAL.test(right)) return left === right;
+  if (LETTERS.test(left) && LETTERS.test(right) && (isAbbreviation(left) || isAbbreviation(right)))
+    return false;
   if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
     return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
   }
@@ -144,7 +145,17 @@ function compareExpressions(left: string, right: string): Equality {
   return engineMayRead(a) && engineMayRead(b) ? { ask: { relation: 'equal', a, b } } : false;
 }
 
-/** Quadrant `IV` is not quadrant `VI`, although the products of these letters are equal. `CD` and `DC` are one segment. */
+const LETTERS = /^[A-Za-z ]+$/;
+
+/**
+ * Whether letters alone are a word and no product: two letters with a capital (`UK`, `kJ`, `pH`), the sign of a unit (`cm`), and Roman
+ * numerals. `UK` is not `KU`, but the product `xy` is `yx`.
+ */
+function isAbbreviation(letters: string): boolean {
+  const two = letters.replace(' ', '');
+  return two.length === 2 ? two !== two.toLowerCase() || SHORT_UNITS.has(two) : ROMAN_NUMERAL.test(letters);
+}
+
 const ROMAN_NUMERAL = /^(?=.*[IVX])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[VX]|V?I{0,3})$/;
 
 /** `3-2` may be a score and `2\times6` a size: other numbers with the same value would mean something else. */

@@ -1,10 +1,9 @@
 /** Is an answer right? Grades pairs of answers; the vote, the datasets and the evaluation use the same grader. */
-import { extractAnswer } from '../algorithm/answer.ts';
-import { isBalanced } from './brackets.ts';
 import { compareChoices, isChoice } from './choice.ts';
 import { compareNormalised } from './compare.ts';
 import { createEngineThread } from './engine.ts';
 import { type EngineQuestion, settle } from './equality.ts';
+import { answerOfSolution } from './gold.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 
 /** Decides whether answers are equal. */
@@ -95,37 +94,4 @@ function warn(gold: string, answer: string): void {
     `The grader ran out of time and called these unequal: ${gold.slice(0, 200)} | ${answer.slice(0, 200)}`,
     'GraderWarning',
   );
-}
-
-/**
- * Why the grader cannot read a gold answer: no answer would equal it, or only the same text. Null when the grader can read it; such an
- * answer equals at least itself.
- */
-export function whyUnreadable(solution: string): string | null {
-  const gold = answerOfSolution(solution);
-  // A shortcut: most gold answers are plain numbers, and there may be many.
-  if (/^-?\d+(?:\.\d+)?$/.test(gold) || isChoice(gold)) return null;
-  if (gold.length > LONGEST_ANSWER) {
-    return `it has ${gold.length} characters, and the grader reads at most ${LONGEST_ANSWER}`;
-  }
-  const text = normalise(gold);
-  if (text === '') return 'there is nothing in it to compare';
-  if (compareNormalised(text, text) !== true) return 'it equals nothing, as a division by zero does';
-  return isBalanced(text) ? null : 'its brackets do not match';
-}
-
-/** No dataset has longer ones, in characters; a model's answer may be a whole megabyte. */
-const LONGEST_SOLUTION = 20_000;
-
-/**
- * The answer of a worked solution: of a text with a line `#### 21`, or with a box among words. Other texts are answers themselves. Some
- * datasets have such solutions in the place of gold answers.
- */
-export function answerOfSolution(text: string): string {
-  if (text.length > LONGEST_SOLUTION) return text;
-  if (!text.includes('####') && !text.includes('boxed') && !text.includes('fbox')) return text;
-  const outside = text.replace(/\\(?:boxed|fbox)\s*\{.*\}/s, ' ').replace(/\\[a-zA-Z]+/g, ' ');
-  const words = outside.match(/[a-z]{2,}/gi)?.length ?? 0;
-  const solution = /(?:^|\n)\s*####|\S\s####\s/.test(text) || words >= 2;
-  return solution ? (extractAnswer(text) ?? text) : text;
 }

@@ -223,7 +223,7 @@ function tightened(text: string): string {
 
 /**
  * Removes the separators of thousands. `1,234` and `1 234` are one number, but `1, 234` is two answers. Inside brackets a comma separates
- * items, except inside the braces of a command's arguments.
+ * items, except inside the braces of a command's arguments and where a group begins with 0.
  */
 function thousands(text: string): string {
   const spaced = text.replace(
@@ -233,16 +233,31 @@ function thousands(text: string): string {
   if (!/[,']/.test(spaced)) return spaced;
   const groups =
     /(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)|(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d'])|(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?!\d|,\d)/g;
-  return spaced.replace(groups, (group, at: number) =>
-    insideList(spaced, at) || (/,\d{2},/.test(group) && !isIndian(spaced.slice(0, at), group))
-      ? group
-      : group.replace(/[,']/g, ''),
-  );
+  return spaced
+    .replace(groups, (group, at: number) =>
+      (insideList(spaced, at) && !isOneItem(spaced, at, group)) ||
+      (/,\d{2},/.test(group) && !isIndian(spaced.slice(0, at), group))
+        ? group
+        : group.replace(/[,']/g, ''),
+    )
+    .replace(/(?<![\d.:/-])(-?(?:[1-9]\d*|0)),(?=0\d+(?![\d:/-]))/g, `$1${UNCLEAR_COMMA}`);
 }
+
+/** The comma of `3,05`, `[0,000]` and `(1,000)` may belong to a number. The text equals neither the list 3, 5 nor a number. */
+const UNCLEAR_COMMA = '\u0007';
 
 /** Whether `1,00,000` is one number, as in India: a group that begins with 0 or a currency shows that it is no list. */
 function isIndian(before: string, group: string): boolean {
   return /,0\d,/.test(group) || /(?:₹|\bRs\.?|\bINR)\s*\}?\s*$/i.test(before);
+}
+
+/**
+ * Whether the commas of a group inside brackets stand in one of several numbers: `(1,000, 2)` has two coordinates, because no number begins
+ * with `000`. In `(1,000)` they may stand in a number, or the brackets may be those of a pair.
+ */
+function isOneItem(text: string, at: number, group: string): boolean {
+  if (!/^[1-9]\d*(?:,\d{3})+$/.test(group) || !group.includes(',0')) return false;
+  return !/[([{]\s*-?$/.test(text.slice(0, at)) || !/^\s*\\?[)\]}]/.test(text.slice(at + group.length));
 }
 
 function insideList(text: string, end: number): boolean {

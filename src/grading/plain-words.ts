@@ -49,7 +49,7 @@ export function outsideText(text: string, change: (part: string) => string): str
 }
 
 const TWO_LETTER_WORDS = new Set(
-  'no on is or of go at it to up by in an as am pm be he me we my us so if do'.split(' '),
+  'no on is or of go at it to up by in an as am pm be he me we my us so if do ok'.split(' '),
 );
 
 /** Whether `text` has a word, in `\text{…}` or as a run of letters that is not a product of variables. */
@@ -69,11 +69,15 @@ export function wordKey(text: string): string | null {
   const isText = /^[\s().,]*\\text\{[^{}]*\p{L}[^{}]*\}[\s().,]*$/u.test(text) && !/^\s*[-\d.$]/.test(plain);
   const onlyLetters = /^[\p{L}\s().,;:'"!?-]+$/u.test(plain) && /\p{L}/u.test(plain);
   if (!isText && !(onlyLetters && (hasWord(text) || /^\(?[A-Z]\)?$/.test(text)))) return null;
+  if (MIXED_CASE.test(plain) && !TWO_LETTER_WORDS.has(plain.toLowerCase())) return plain;
   const key = withoutArticle(plain.toLowerCase())
     .replace(/[\s.,;:!?"'()]+/g, '')
     .replace(/^(?:option|choice)(?=[a-e]$)/, '');
   return key === '' ? null : key;
 }
+
+/** `Co` is not `CO`, and `mW` is not `MW`. */
+const MIXED_CASE = /^(?:[a-z][A-Z]|[A-Z][a-z])$/;
 
 /** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` states the number of years, `a few` is not `few`, and `a` alone is a letter. */
 function withoutArticle(text: string): string {

@@ -150,8 +150,8 @@ function unitTail(text: string): string {
   return /[\p{L}%‰€£¥₹₩₽¢$]/u.test(tail) ? tail : '';
 }
 
-/** Short units that cannot be a product of variables. */
-const SHORT = new Set(
+/** Signs of units that are not read as a product of variables. */
+export const SHORT_UNITS: ReadonlySet<string> = new Set(
   'cm mm km nm kg mg lb lbs oz ft in mi yd hr hrs ms ml mL mph kph sq cu am pm AM PM a.m p.m A.M P.M Am Pm of per L wk yr kW kWh kJ Hz kHz MHz GHz KB MB GB TB Rs'.split(
     ' ',
   ),
@@ -173,7 +173,7 @@ function isBareTail(value: string, words: string, beside: boolean): boolean {
 
 function isBareWord(word: string, beside: boolean, compound = false): boolean {
   const [, name = '', power = ''] = /^([A-Za-z.-]*?)\.?(\^\{?-?[123]\}?|[23])?$/.exec(word) ?? [];
-  if (SHORT.has(name) || multiplier(name) !== null) return true;
+  if (SHORT_UNITS.has(name) || multiplier(name) !== null) return true;
   if (beside && unitMeanings(name) !== null) return true;
   if (/^[A-Za-z-]{3,}$/.test(name)) return unitMeanings(name) !== null || !isProduct(name);
   return /^[mgsh]$/.test(name) && (power !== '' || compound);

@@ -13,8 +13,7 @@ import {
   studyFiles,
 } from '../store/store.ts';
 import { analyseStudy, resultsDocument, type StudyAnalysis } from './analyse/study.ts';
-import { lossChart, lossCurves } from './charts/loss.ts';
-import { accuracyChart, type ChartPoint } from './charts/over-iterations.ts';
+import { accuracyChart, type ChartPoint, lossChart, lossCurves } from './charts/curves.ts';
 import { drawTwice } from './charts/style.ts';
 import { writeDebateBrowser } from './debate-browser/write.ts';
 import { experimentPage } from './pages/experiment-page.tsx';

@@ -3,23 +3,17 @@ import { debateSettings, summariserOf } from '../activities/asking/conversation.
 import { answerWithinContext } from '../activities/asking/journalled-answers.ts';
 import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
-import { learnerGroups } from '../algorithm/methods/method.ts';
-import { methods } from '../algorithm/methods/methods.ts';
+import { learnerGroups, methods } from '../algorithm/methods.ts';
+import type { EndpointConfig } from '../config/endpoints.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
+import { formOf } from '../config/fine-tune.ts';
 import { identifyBaseModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
-import {
-  type BaseModel,
-  formOf,
-  type Model,
-  requireNotPruned,
-  tunedModel,
-  untuned,
-} from '../store/models.ts';
+import { type BaseModel, type Model, requireNotPruned, tunedModel, untuned } from '../store/models.ts';
 import { experimentFiles, type Store } from '../store/store.ts';
 
 /** The agents of an experiment after an iteration. */
@@ -68,7 +62,7 @@ type Wanted = {
 export async function openDebaters(
   store: Store,
   { experiment, iteration: wanted }: Wanted,
-  endpoints: Endpoints = configuredEndpoints(store),
+  endpoints: Endpoints = configuredEndpoints(store, false),
 ): Promise<Debaters> {
   const config = await readDocument(experimentFiles(store, experiment).config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
@@ -149,4 +143,25 @@ function speaker(
     tokens.completion += said.completionTokens;
     return { text: said.text, finishReason: said.finishReason };
   };
+}
+
+/**
+ * Asks a server whether it answers and has the model. An embedded engine is not started for that.
+ *
+ * @param name of an endpoint that the configuration has
+ * @throws the errors of the endpoint: EngineUnreachable, ModelNotServed and others
+ */
+export async function reachEndpoint(
+  name: string,
+  { kind }: Pick<EndpointConfig, 'kind'>,
+  model: string,
+  store: Store,
+): Promise<void> {
+  if (kind === 'local') return;
+  const endpoints = configuredEndpoints(store, false);
+  try {
+    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
+  } finally {
+    await endpoints.close();
+  }
 }

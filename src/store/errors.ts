@@ -133,6 +133,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENFILE: moreFiles,
   EACCES: moreRights,
   EPERM: moreRights,
+  ESTALE: 'Another host has replaced or removed it meanwhile',
 };
 
 /** This worker has another store than the worker that began the experiment. A worker with the right one may take the step. */

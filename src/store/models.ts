@@ -1,16 +1,15 @@
 /** Which model is it, is it whole, and where is it? Base models, fine-tunes by content address, and the agents that have them. */
 import { createHash } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
 import { fineTuneManifestSchema, type TrainerSettings } from '../config/contract.ts';
+import type { ModelForm } from '../config/fine-tune.ts';
 import { below, isThere, type Place, remove, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing, ModelPruned } from './errors.ts';
-import { isMissing, readError } from './files/atomic.ts';
-import { type OnDamage, warnOfDamage } from './files/damage.ts';
-import { readDocument, writeDocument } from './files/documents.ts';
+import { type OnDamage, readDocument, warnOfDamage, writeDocument } from './files/documents.ts';
 import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
 import type { Store } from './store.ts';
 
@@ -56,16 +55,9 @@ export function untuned(base: BaseModel): Model {
   return { base, tuned: null };
 }
 
-export type ModelForm = NonNullable<Model['tuned']>['form'];
-
 /** The result of a fine-tune of `base`. Only this objective exists yet. */
 export function tunedModel(base: BaseModel, key: string, form: ModelForm): Model {
   return { base, tuned: { key, form, objective: 'sft' } };
-}
-
-/** The form of the models that fine-tunes with this method make. */
-export function formOf({ method }: Pick<TrainerSettings, 'method'>): ModelForm {
-  return method === 'full' ? 'full' : 'adapter';
 }
 
 /** A name for the weights of a model: models with the same name give the same answers. */
@@ -261,48 +253,4 @@ function mapValues<Value, Result>(
   map: (value: Value) => Result,
 ): Record<string, Result> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-}
-
-/**
- * A base model's name by its weights: `<file>:<sha256>` of each .safetensors file of a folder, so that another model at the same path has
- * another name. A model that is not a local folder has its hub id as its name. A file is hashed once a process, and again when its size
- * or time changes.
- */
-export async function baseModelHash(location: string): Promise<string> {
-  const names = (await filesIn(location)).filter((name) => name.endsWith('.safetensors')).toSorted();
-  if (names.length === 0) return location;
-  return (await Promise.all(names.map(async (name) => `${name}:${await hashOnce(location, name)}`))).join(
-    ',',
-  );
-}
-
-/** The names in a folder; none when it is not a local folder. Other failures are thrown: they do not mean that it is not local. */
-async function filesIn(location: string): Promise<string[]> {
-  try {
-    return await readdir(location);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw readError(location, error);
-  }
-}
-
-const hashes = new Map<string, Promise<string>>();
-
-async function hashOnce(folder: string, name: string): Promise<string> {
-  const { size, mtimeMs } = await stat(join(folder, name));
-  const key = `${join(folder, name)}:${size}:${mtimeMs}`;
-  const known = hashes.get(key);
-  if (known !== undefined) return known;
-  const hash = hashOf(folder, name);
-  hashes.set(key, hash);
-  // After a failed read the next call tries again.
-  hash.catch(() => hashes.delete(key));
-  return hash;
-}
-
-async function hashOf(folder: string, name: string): Promise<string> {
-  const blobs = fileBlobs(folder);
-  const found = await sealedBytesOf({ blobs, name, where: blobs.where(name) });
-  if (found === null) throw new ArtifactMissing(join(folder, name));
-  return found.sha256;
 }

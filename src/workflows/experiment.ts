@@ -3,7 +3,7 @@ import type { Plan } from '../activities/steps/prepare.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
 import { continueOnCurrentVersion } from './activity-proxies.ts';
 import { createRunControl, type RunControl } from './control.ts';
-import { transferAgents } from './evaluate-agents.ts';
+import { transferAgents } from './debate-questions.ts';
 import { failuresThatEndARun } from './failures.ts';
 import { iterate } from './iterate.ts';
 import { closeNight, evaluateStart, prepareExperiment, startingAgents } from './night.ts';

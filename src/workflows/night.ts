@@ -4,7 +4,7 @@ import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';
 import type { NightOutcome } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';
-import { evaluateAgents, transferAgents } from './evaluate-agents.ts';
+import { evaluateAgents, transferAgents } from './debate-questions.ts';
 import type { ExperimentState } from './progress.ts';
 import { steps } from './steps.ts';
 

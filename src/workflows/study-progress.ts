@@ -1,6 +1,6 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
-import type { MethodName } from '../algorithm/methods/methods.ts';
+import type { MethodName } from '../algorithm/methods.ts';
 import type { StudyResult } from '../store/records/result.ts';
 import { blackOnWhite, fenced, markdownTable } from '../text/markdown.ts';
 

@@ -5,7 +5,7 @@ import { InvalidConfig } from '../../src/config/faults.ts';
 import { EngineBusy, EngineUnreachable } from '../../src/engines/errors.ts';
 import { FineTuneFailed } from '../../src/engines/trainer/errors.ts';
 import { ArtifactDamaged, DiskFull } from '../../src/store/errors.ts';
-import { splitPlace } from '../../src/text/request-place.ts';
+import { splitPlace } from '../../src/text/figures.ts';
 
 const running = new AbortController().signal;
 const failure = (error: unknown) => failureOf(error, running) as ApplicationFailure;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
 
 /** The message with which the input is refused. */
@@ -50,7 +51,11 @@ describe('resolving the config of an experiment', () => {
   it('of the preset paper demands a model, which the embedded one is not', () => {
     const config = (settings: object) => resolveConfig({ preset: 'paper', ...settings });
     expect(() => requireOwnModel(config({}))).toThrow(/model\.model_name_or_path: missing: .*e\.g\. model\./);
-    expect(() => requireOwnModel(config({ model: { model_name_or_path: 'Qwen/Qwen3-4B' } }))).not.toThrow();
+    const named = (model_name_or_path: string) => requireOwnModel(config({ model: { model_name_or_path } }));
+    expect(() => named('Qwen/Qwen3-4B')).not.toThrow();
+    expect(() => named('models/not-tiny-arithmetic')).not.toThrow();
+    for (const folder of [`${projectRoot}/engine/models/tiny-arithmetic`, 'engine/models/tiny-arithmetic/'])
+      expect(() => named(folder)).toThrow('the embedded engine/models/tiny-arithmetic does not');
     expect(() => requireOwnModel(resolveConfig({}))).not.toThrow();
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type MethodName, methodNames, methods } from '../../src/algorithm/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../../src/algorithm/methods.ts';
 import { didMove, expectedDatasets, optimiserSteps } from '../../src/algorithm/training-steps.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { resolveStudy, studyPresets } from '../../src/config/study.ts';

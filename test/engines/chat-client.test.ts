@@ -41,13 +41,14 @@ async function errorOf(promise: Promise<unknown>): Promise<Error> {
 describe('an answer', () => {
   it('is the text of the first choice, why it ended, and the tokens it took', async () => {
     await using server = await serve((response) => json(response, completion('\\boxed{31}', 'length')));
-    expect(await client(server.url).complete(oneRequest, signal)).toEqual({
+    const request = { ...oneRequest, max_tokens: 28 };
+    expect(await client(server.url).complete(request, signal)).toEqual({
       text: '\\boxed{31}',
       finishReason: 'length',
       promptTokens: 12,
       completionTokens: 28,
     });
-    expect(server.asked[0]).toMatchObject({ method: 'POST', path: '/v1/chat/completions', body: oneRequest });
+    expect(server.asked[0]).toMatchObject({ method: 'POST', path: '/v1/chat/completions', body: request });
   });
 
   it('of a megabyte, with every kind of letter, arrives whole', async () => {
@@ -73,7 +74,7 @@ describe('an answer', () => {
     expect((await client(server.url).complete(oneRequest, signal)).text).toBe('a\ufffdb🜚');
   });
 
-  it.each(['base', 'base-2026-01-31', null])(
+  it.each(['base', 'base-2026-01-31', 'base@main', null])(
     'may come from the model %j when base was asked',
     async (model) => {
       await using server = await serve((response) => json(response, { ...completion('1'), model }));
@@ -420,13 +421,16 @@ describe('adapters', () => {
     ]);
   });
 
-  it('the models of a server are listed with where they come from', async () => {
+  it('the models of a server are listed with where they come from and how long their context is', async () => {
     await using server = await serve((response) =>
-      json(response, { object: 'list', data: [{ id: 'base', root: '/m' }, { id: 'other' }] }),
+      json(response, {
+        object: 'list',
+        data: [{ id: 'base', root: '/m', max_model_len: 512 }, { id: 'other' }],
+      }),
     );
     expect(await client(server.url).listModels(signal)).toEqual([
-      { id: 'base', root: '/m' },
-      { id: 'other', root: null },
+      { id: 'base', root: '/m', context: 512 },
+      { id: 'other', root: null, context: null },
     ]);
   });
 });

@@ -188,7 +188,7 @@ export function endpointContract({ kind, open, adapters, sharesDevice, forgetAda
     it.skipIf(!adapters)('refuses an adapter that is not there, in the words of the server', async () => {
       const missing = adapterNamed('f', baseNamed(embeddedModel));
       await expect(endpoint.serve([missing], signal)).rejects.toMatchObject({
-        name: 'EngineRefused',
+        name: 'AdapterNotLoaded',
         status: 404,
       });
     });

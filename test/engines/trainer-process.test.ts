@@ -15,13 +15,13 @@ import {
   TrainerSpokeGarbage,
   TrainerStalled,
 } from '../../src/engines/trainer/errors.ts';
-import { runTrainingCheck } from '../../src/engines/process/training-check.ts';
-import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import {
   createTrainerProcess,
+  runTrainingCheck,
   type TrainerProcess,
   type TrainerProcessOptions,
 } from '../../src/engines/process/trainer-process.ts';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));

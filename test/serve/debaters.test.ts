@@ -2,9 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../src/config/contract.ts';
 import type { Endpoints } from '../../src/engines/endpoint/open.ts';
 import { openDebaters } from '../../src/serve/debaters.ts';
-import { newestFinished } from '../../src/store/newest.ts';
+import { newestFinished, openStore } from '../../src/store/store.ts';
 import { type Model, weightsOf } from '../../src/store/models.ts';
-import { openStore } from '../../src/store/store.ts';
 import { writeExportableExperiment } from '../export/exportable-experiment.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 

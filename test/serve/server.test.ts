@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineBusy, PromptTooLong } from '../../src/engines/errors.ts';
+import { EngineBusy } from '../../src/engines/errors.ts';
+import { PromptTooLong } from '../../src/engines/too-long.ts';
 import type { AnsweredDebate, AskOptions } from '../../src/serve/debaters.ts';
 import { answerOf } from '../../src/serve/answer.ts';
 import { createFront } from '../../src/serve/server.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
 import { findRows, linesOf, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
-import type { Damage } from '../../src/store/files/damage.ts';
+import type { Damage } from '../../src/store/files/documents.ts';
 import { sealOf } from '../../src/store/files/sealed.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { placeAt } from '../support/places.ts';

@@ -45,7 +45,7 @@ const server = createServer((request, response) => {
   request.on('data', (chunk) => (text += chunk));
   request.on('end', () => {
     const body = text === '' ? {} : JSON.parse(text);
-    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body)
+    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body || body.logprobs)
       return send(response, handle(request, body));
     if (status !== 200) return send(response, [status, error(status, 'told to refuse')]);
     if (isHeld(body)) return wait(body, response);
@@ -161,13 +161,20 @@ function completion(body) {
     200,
     {
       model: body.model,
-      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason }],
+      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason, ...canary(body) }],
       usage: { prompt_tokens: JSON.stringify(body.messages).length, completion_tokens: content.length },
       ...('prompt_logprobs' in body
         ? { prompt_logprobs: [null, { 1: { logprob: -parseInt(digest(body.model).slice(0, 6), 16) } }] }
         : {}),
     },
   ];
+}
+
+/** The same for each answer of a model, and another for each model. */
+function canary({ model, logprobs }) {
+  if (!logprobs) return {};
+  const logprob = -parseInt(digest(model).slice(0, 6), 16);
+  return { logprobs: { content: [{ token: '1', logprob, top_logprobs: [] }] } };
 }
 
 function answer({ model, messages, seed }) {

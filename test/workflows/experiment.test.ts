@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,6 +20,7 @@ import {
 } from '../../src/workflows/progress.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
 import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
@@ -170,6 +173,46 @@ describe('an experiment', () => {
       await handle.executeUpdate(retryUpdate);
       expect((await handle.result()).evaluations).toHaveLength(2);
     } finally {
+      await rig.engine.answerWith(200);
+    }
+  });
+
+  it('is shown by `colloquy status --watch` until it ends, and the list of all until Ctrl-C', async () => {
+    vi.stubEnv('COLLOQUY_STORE', rig.storeRoot);
+    vi.stubEnv('NO_COLOR', '1');
+    // A process of its own: Ctrl-C would stop the workers in this one.
+    const list = spawn(process.execPath, ['bin/colloquy.mjs', 'status', '--watch'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let listed = '';
+    list.stdout.on('data', (chunk: Buffer) => (listed += chunk.toString()));
+    const listEnded = once(list, 'exit');
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    const shown = (): string => printed.mock.calls.join('\n');
+    await rig.engine.answerWith(403);
+    try {
+      const handle = await rig.start('watched');
+      await parked(handle);
+      const watching = runCli(['status', 'watched', '--watch']);
+      await until('it is shown as parked', () => /^watched: parked$/m.test(shown()));
+      expect(shown()).toContain('colloquy retry watched');
+      await until('it is listed as parked', () => /watched .* parked /.test(listed));
+      await rig.engine.answerWith(200);
+      await handle.executeUpdate(retryUpdate);
+      const { evaluations } = await handle.result();
+      expect(await watching).toBe(0);
+      expect(shown()).toMatch(/^watched: completed$/m);
+      const accuracy = `${(evaluations.at(-1)!.debate.accuracy * 100).toFixed(1)} %`;
+      // The accuracy comes from the memo, because this worker sets no search attributes.
+      await until('it is listed as completed', () => {
+        return /.*watched .* completed .*/.exec(listed)?.[0].includes(accuracy);
+      });
+      list.kill('SIGINT');
+      expect(await listEnded).toEqual([130, null]);
+    } finally {
+      list.kill('SIGKILL');
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
       await rig.engine.answerWith(200);
     }
   });

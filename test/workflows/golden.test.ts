@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { methodNames, methods, type MethodName } from '../../src/algorithm/methods/methods.ts';
+import { methodNames, methods, type MethodName } from '../../src/algorithm/methods.ts';
 import { tablesOf } from '../support/tables-of.ts';
 import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 

@@ -17,12 +17,11 @@ import {
   questionSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
-import { journalledAnswers } from '../asking/journalled-answers.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import { journalledAnswers, noWait, showWaits } from '../asking/journalled-answers.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
@@ -85,7 +84,7 @@ async function debateShard(
     endpoints,
     claim: mine,
     signal,
-    onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
+    onBusy: showWaits(show),
   });
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
@@ -103,7 +102,7 @@ async function debateShard(
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
       if (config.summarize) models.push(summariserOf(input.agents));
       await requireModels(store, models);
-      await endpoints.serve(models, signal);
+      await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
       const { count } = endpoints.for({
         endpoint: config.model.endpoint,
@@ -118,7 +117,7 @@ async function debateShard(
         const speak: Speak<Model> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           debatesInMemory.sawAnswer(answer.text);
-          show({ answers: answers.count(), engineBusyUntil: undefined });
+          show({ answers: answers.count(), ...noWait });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
           if (answer.turnsLeftOut !== undefined) truncated += 1;

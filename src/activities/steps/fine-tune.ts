@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
 import { type TrainerProgress, type TrainerSettings, trainerSettingsSchema } from '../../config/contract.ts';
+import { formOf } from '../../config/fine-tune.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
@@ -8,14 +9,13 @@ import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
 import { type FineTune, emit } from '../../observe/events.ts';
+import { baseModelHash } from '../../store/base-weights.ts';
 import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema } from '../../store/files/sealed.ts';
 import {
-  baseModelHash,
   findModel,
-  formOf,
   type Model,
   modelKey,
   modelSchema,
@@ -29,8 +29,7 @@ import {
 import { configsInForce } from '../../store/records/config-changes.ts';
 import type { Moved, StepLoss } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),

@@ -20,12 +20,11 @@ import { openJournal } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { inReportedSlot } from '../asking/journalled-answers.ts';
+import { inReportedSlot, noWait, showWaits } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
 
 export type DiversityRequest = {
   readonly experiment: string;
@@ -82,9 +81,7 @@ async function measure(
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(agents, journal, endpoints, mine, (until) =>
-    show({ engineBusyUntil: until.toISOString() }),
-  );
+  const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show));
   let leftOut: string | null = null;
   let done = 0;
 
@@ -112,7 +109,7 @@ async function measure(
       distinctAnswers: classes.length,
     };
     done += 1;
-    show({ questions: done, total: questions.length, engineBusyUntil: undefined });
+    show({ questions: done, total: questions.length, ...noWait });
     return measured;
   };
 
@@ -121,7 +118,7 @@ async function measure(
     return await gate.shared(signal, async () => {
       const models = agents.map((agent) => modelOf(agent, generation.name));
       await requireModels(store, models);
-      await endpoints.serve(models, signal);
+      await endpoints.serve(models, signal, showWaits(show));
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
     });

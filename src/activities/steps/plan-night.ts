@@ -1,21 +1,17 @@
 import { createHash } from 'node:crypto';
 import { type Agent, baseAgents } from '../../algorithm/agents.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { HeldOutQuestion } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { ModelForm } from '../../config/fine-tune.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
-import { type Before, loadNight, type Task, type TaskData } from '../../questions/task.ts';
+import { type Before, loadNight, type TaskData } from '../../questions/open-task.ts';
+import { type Task } from '../../questions/task.ts';
 import { remove } from '../../store/blobs.ts';
 import { SeriesDamaged } from '../../store/errors.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
-import {
-  type AgentModels,
-  agentsOf,
-  type BaseModel,
-  type Model,
-  type ModelForm,
-} from '../../store/models.ts';
+import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
 import {
   heldOutOf,
   type NightEntry,

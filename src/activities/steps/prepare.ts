@@ -1,31 +1,29 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/made-up-rows.ts';
-import { learnerGroups } from '../../algorithm/methods/method.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { madeUpRows } from '../../algorithm/dataset.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
+import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
-import { type BaseModel, formOf, type Model, untuned } from '../../store/models.ts';
+import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -102,7 +100,8 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
-  if (config.iterations > 0) requireForm(config, endpoint);
+  const unserved = servingFaults(config, endpoint.servesForms);
+  if (unserved.length > 0) throw new InvalidConfig(unserved);
   const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
@@ -175,16 +174,6 @@ async function requireSameConfig(
           : `start it with the config that it was begun with, and then change it: colloquy change ${shellWord(experiment)} ${shellWord(`${path}=${JSON.stringify(after)}`)}`),
     })),
   );
-}
-
-/** What fine-tunes would make, the endpoint can serve. @throws InvalidConfig */
-function requireForm({ fine_tune, model }: ExperimentConfig, { servesForms }: Endpoint): void {
-  if (servesForms.includes(formOf(fine_tune))) return;
-  const message =
-    servesForms.length === 0
-      ? `${model.endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
-      : `${model.endpoint} serves LoRA adapters and no whole models, which fine_tune.method: full makes: take an endpoint of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
-  throw new InvalidConfig([{ path: 'model.endpoint', message }]);
 }
 
 /** The experiment's base model, for which the endpoint answers. */

@@ -11,7 +11,7 @@ import {
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies, versions } from '../dependencies.ts';
+import { configOf, type Dependencies, versions } from '../activity.ts';
 
 type RecordRequest = { readonly experiment: string } & IterationRecord;
 

@@ -1,4 +1,5 @@
 /** The answers that stand in boxes: `\boxed{…}`, `\fbox{…}`, `\boxed 7`. */
+import { isDenied } from './denial.ts';
 import { isPlaceholder } from './placeholder.ts';
 
 /** A box: the place of its command, and of what follows it. */
@@ -8,11 +9,15 @@ type Box = { readonly from: number; readonly content: string; readonly end: numb
 export type Boxed = { readonly answer: string; readonly from: number; readonly end: number };
 
 /**
- * The answer in the last complete box that holds one; boxes that are listed together (`x = \boxed{1} or x = \boxed{-1}`) are one answer.
- * Null when there is none. Linear in the length of the text.
+ * The answer in the last complete box that holds one and that the text does not deny (`not \boxed{4}`). Boxes that are listed together
+ * (`x = \boxed{1} or x = \boxed{-1}`) are one answer. Null when there is none. Linear in the length of the text.
+ *
+ * @param denied whether the words around a box deny it
  */
-export function boxedAnswer(text: string): Boxed | null {
-  const boxes = boxesIn(text);
+export function boxedAnswer(text: string, denied: typeof isDenied = isDenied): Boxed | null {
+  const boxes = boxesIn(text)
+    .slice(-MOST_BOXES)
+    .filter(({ from, content, end }) => !denied(text, from, end, content));
   const last = boxes.at(-1);
   if (last === undefined) return null;
   const together = [last];
@@ -28,6 +33,7 @@ export function boxedAnswer(text: string): Boxed | null {
 }
 
 const MOST_TOGETHER = 12;
+const MOST_BOXES = 100;
 
 /** One pass with a stack of open braces, so that a megabyte of unclosed boxes costs no more than any other text. Of nested boxes the innermost. */
 function boxesIn(text: string): Box[] {

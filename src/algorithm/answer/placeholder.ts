@@ -17,7 +17,7 @@ const BESIDE = new Set(
 
 /** Commands that show nothing: blanks of a form, and white space. */
 const INVISIBLE =
-  /\\(?:phantom|hspace\*?|vspace\*?|hphantom|vphantom)\s*\{[^{}]*\}|\\(?:quad|qquad|square|Box|ldots|dots|cdots|dotsc|underline|boxed|fbox|displaystyle)(?![a-zA-Z])|\\(?:[,;:! ]|$)/g;
+  /\\(?:phantom|hspace\*?|vspace\*?|hphantom|vphantom)\s*\{[^{}]*\}|\\(?:quad|qquad|square|Box|ldots|dots|cdots|dotsc|vdots|ddots|cdot|bullet|star|underline|boxed|fbox|displaystyle)(?![a-zA-Z])|\\(?:[,;:! _%$#&-]|$)/g;
 
 /** Whether a text that stands for an answer gives none. Linear; a text of more than 200 characters is none. */
 export function isPlaceholder(text: string): boolean {
@@ -28,12 +28,20 @@ export function isPlaceholder(text: string): boolean {
       /\\(?:text(?:bf|it|rm|normal|tt|sf)?|math(?:bf|rm|it|sf)|mbox|emph|operatorname)(?![a-zA-Z])/g,
       ' ',
     );
-  if (/^[\s{}()[\]<>$*`"'“”.…?_#]*$/.test(shown)) return !/[<>]/.test(shown) || /[.…?_]|<\s*>/.test(shown);
+  // Signs that are answers, such as those of a comparison and of the empty set, are no punctuation.
+  if (/^[\p{P}\s<>$`~^|−□■▢◻☐]*$/u.test(shown) && !/\\\{\s*\\\}/.test(shown)) {
+    return !/[<>]/.test(shown) || /[.…?_]|<\s*>/.test(shown);
+  }
   const words = shown
     .toLowerCase()
-    .replace(/[\s{}()[\]<>$*`"'“”.…:?!_#/\\-]+/g, ' ')
+    .replace(/[\s{}()[\]<>$*`"'’“”.…:?!_#/\\-]+/g, ' ')
     .trim()
     .split(' ');
-  if (/^(?:x{3,}|n a|tbd)$/.test(words.join(' '))) return true;
+  if (
+    /^(?:x{3,}|n a|tb[ad]|todo|idk|no (?:final )?answer|not available|i (?:do not|don ?t) know)$/.test(
+      words.join(' '),
+    )
+  )
+    return true;
   return words.some((word) => NAMES.has(word)) && words.every((word) => NAMES.has(word) || BESIDE.has(word));
 }

@@ -93,7 +93,8 @@ export function lastSentence(text: string): Statement | null {
       continue;
     const from = lead.index + lead[0].length;
     const answer = valueAt(tail.slice(from, from + LONGEST_STATEMENT));
-    if (answer !== null) last = { answer, at: start + lead.index };
+    // A box counts by itself, unless the text denies it.
+    if (answer !== null && !/\\f?box(?:ed)?(?![a-z])/.test(answer)) last = { answer, at: start + lead.index };
   }
   for (const { answer, at } of reversed(tail)) {
     if (last === null || start + at > last.at) last = { answer, at: start + at };

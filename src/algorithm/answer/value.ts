@@ -56,7 +56,10 @@ const FILLER = new RegExp(
 );
 
 function withoutFillers(text: string): string {
-  let left = text.replace(/^not\s[^.,;]{1,40}?,?\s+but\s+(?:rather\s+)?/i, '');
+  let left = text.replace(
+    /^(?:not|nicht)\s[^.,;]{1,40}?[,;]?\s+(?:but\s+(?:rather\s+)?(?:it\s+is\s+)?|it(?:\s+is|['’]s)\s+|sondern\s+)/i,
+    '',
+  );
   for (let before = ''; before !== left;) {
     before = left;
     left = left.replace(FILLER, '').replace(/^[*_:]+\s*/, '');

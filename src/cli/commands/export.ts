@@ -2,16 +2,18 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import { exportDatasets } from '../../export/datasets.ts';
-import { lastAcceptedNight } from '../../export/last-night.ts';
+import {
+  type FinishedIteration,
+  finishedIteration,
+  lastAcceptedNight,
+} from '../../export/finished-iteration.ts';
 import { exportMerged, type WhichModel } from '../../export/merged-model.ts';
 import { exportModels } from '../../export/models.ts';
 import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
-import { type FinishedIteration, finishedIteration } from '../../export/finished-iteration.ts';
 import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createTasks } from '../../questions/open-task.ts';
-import { experimentName, iterationNumber, seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, shortPath } from '../terminal.ts';
 

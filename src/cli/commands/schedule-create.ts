@@ -1,16 +1,18 @@
 import { ScheduleAlreadyRunning } from '@temporalio/client';
-import { openStore } from '../../store/store.ts';
-import { seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { InvalidConfig } from '../../config/faults.ts';
+import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
+import { guardInWords } from '../../report/findings/warnings.ts';
+import { heldOutOf, readLedger } from '../../store/series.ts';
+import { openStore, type Store } from '../../store/store.ts';
+import { command, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
-import { findSchedule } from '../schedule/client.ts';
+import { findSchedule, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { overlapPolicies, scheduleOptions } from '../schedule/options.ts';
-import { scheduleFacts } from '../schedule/facts.ts';
-import { checkSeries } from '../schedule/series-check.ts';
-import { scheduleTable } from '../schedule/text.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
-import { ColloquyError, exitCodes } from '../../errors.ts';
 
 const machineZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -87,5 +89,46 @@ export class ScheduleExists extends ColloquyError {
       `There is a schedule "${schedule}" already (colloquy schedule show ${schedule}). To change it, delete it and make it ` +
         'again: its series goes on where it was.',
     );
+  }
+}
+
+/**
+ * Compares the config of a schedule's nights with the series that it goes on with, if this machine's store has that.
+ *
+ * @returns sentences for the person who makes the schedule
+ * @throws InvalidConfig for settings that no night of the series may change; SeriesDamaged
+ */
+async function checkSeries(input: unknown, store: Store): Promise<string[]> {
+  const config = resolveConfig(input);
+  const night = config.carry_over;
+  if (night === undefined) return [];
+  const ledger = await readLedger(store, night.series);
+  const [first] = ledger;
+  const differences = first === undefined ? [] : configDifference(first.fixed, fixedSettings(config));
+  if (differences.length > 0)
+    throw new InvalidConfig(
+      differences.map(({ path, before, after }) => ({
+        path,
+        message: `the series ${night.series} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}, and no night may change that; take another name`,
+      })),
+    );
+  const heldOut = first === undefined ? await heldOutQuestions(config) : await heldOutOf(store, night.series);
+  return [
+    ...(ledger.length === 0
+      ? []
+      : [`It goes on with the series ${night.series}, which has ${ledger.length} nights.`]),
+    ...(heldOut === null ? [] : [guardInWords(heldOut.length, night.max_drop)]),
+  ];
+}
+
+/** Null where this machine cannot load them: the worker may be on another one. */
+async function heldOutQuestions({ task, seed }: ExperimentConfig): Promise<readonly unknown[] | null> {
+  const tasks = createTasks();
+  try {
+    return await loadHeldOut(tasks.open(task), seed);
+  } catch {
+    return null;
+  } finally {
+    await tasks.close();
   }
 }

@@ -1,15 +1,17 @@
 /** The commands that change an existing schedule. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, jsonOption, seriesName } from '../command.ts';
 import {
   findSchedule,
   nightsWaiting,
+  noteOf,
   recentNights,
   runningNights,
   type Schedule,
-} from '../schedule/client.ts';
-import { noteOf, seriesOf, timeIn, zoneOf } from '../schedule/text.ts';
+  seriesOf,
+  timeIn,
+  zoneOf,
+} from '../schedule/description.ts';
 import { withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 

@@ -3,8 +3,7 @@ import { type NightEntry, readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { counted } from '../../text/figures.ts';
-import { seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, jsonOption, seriesName } from '../command.ts';
 import { printJson } from '../terminal.ts';
 import { NoNights } from './report.ts';
 

@@ -1,5 +1,4 @@
-import { commandLine, studyFromConfig } from '../arguments.ts';
-import { command, jsonOption, setExitCode } from '../command.ts';
+import { command, commandLine, jsonOption, setExitCode, studyFromConfig } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import type { ExitCode } from '../../errors.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';

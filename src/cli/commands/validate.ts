@@ -1,12 +1,13 @@
 import { stringify } from 'yaml';
-import { type Estimate, estimate } from '../../config/estimate.ts';
+import { type Estimate, estimate } from '../../config/training-plan.ts';
+import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
+import { studyPresets } from '../../config/study.ts';
 import { openStore } from '../../store/store.ts';
 import { count, duration, listed } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
-import { experimentFromConfig, studyFromConfig } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
-import { checkExperiment, type Checked } from '../experiment/check.ts';
-import { printJson } from '../terminal.ts';
+import { command, experimentFromConfig, jsonOption, studyFromConfig } from '../command.ts';
+import { type Checked, checkExperiment } from '../experiment/check.ts';
+import { colours, printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy validate CONFIG [key=value ...]` */
 export const validate = command(
@@ -91,4 +92,28 @@ async function validateStudy(
     for (const line of checkedText(checked)) console.log(`# ${column}: ${terminalSafe(line)}`);
   for (const each of experiments)
     console.log(`---\n# experiment: ${each.name}\n${stringify(each.config).trimEnd()}`);
+}
+
+/** `colloquy presets` */
+export const presets = command('presets', 'list the configs that come with Colloquy', [
+  'colloquy presets',
+  `temporal workflow start ... --input '{"preset": "quickstart"}'`,
+])
+  .addOption(jsonOption)
+  .action(({ json }) => {
+    const [experiments, studies] = [experimentPresets(), studyPresets()];
+    if (json)
+      return printJson([
+        ...experiments.map((each) => ({ ...each, kind: 'experiment' })),
+        ...studies.map((each) => ({ ...each, kind: 'study' })),
+      ]);
+    printPresets(experiments);
+    console.log('\nStudies (colloquy study NAME):');
+    printPresets(studies);
+  });
+
+function printPresets(presets: readonly Preset[]): void {
+  const { bold, dim } = colours();
+  for (const { name, description, path } of presets)
+    console.log(`${bold(name)}  ${dim(shortPath(path))}\n  ${description}`);
 }

@@ -1,23 +1,26 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
-import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
-import { type Estimate, estimate, type QuestionCounts } from '../../config/estimate.ts';
+import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
+import {
+  type Estimate,
+  estimate,
+  type QuestionCounts,
+  servingFaults,
+  trainingFaults,
+} from '../../config/training-plan.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
 import { experimentDifference } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
-import { createTasks, type Tasks } from '../../questions/open-task.ts';
-import type { LeftOut } from '../../questions/problem.ts';
-import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
+import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
+import type { LeftOut } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
-import { newestFinished } from '../../store/newest.ts';
+import { type ExperimentFiles, experimentFiles, newestFinished, type Store } from '../../store/store.ts';
 import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
-import { type ExperimentFiles, experimentFiles, type Store } from '../../store/store.ts';
 import { z } from 'zod';
 
 /** What was found. */
@@ -63,7 +66,7 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
-    const { reachEndpoint } = await import('../../serve/reach-endpoint.ts');
+    const { reachEndpoint } = await import('../../serve/debaters.ts');
     await reachEndpoint(name, endpoint, model, store);
     const expected = estimate(config, questions);
     return {
@@ -85,12 +88,10 @@ function unknown(path: string, name: string, known: readonly string[], file: str
   return { path, message };
 }
 
-function modelFaults({ iterations, model }: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
-  const { endpoint, model_name_or_path: name } = model;
-  if (iterations > 0 && kind === 'openai') {
-    const message = `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0`;
-    return [{ path: 'model.endpoint', message }];
-  }
+function modelFaults(config: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
+  const { model_name_or_path: name } = config.model;
+  const unserved = servingFaults(config, servedForms[kind]);
+  if (unserved.length > 0) return unserved;
   if (kind !== 'local') return [];
   const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);

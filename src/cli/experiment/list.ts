@@ -5,6 +5,8 @@ import { experimentNameSchema } from '../../config/names.ts';
 import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { percent } from '../../text/figures.ts';
+import { searchAttributes } from '../../workflows/server-names.ts';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker } from '../server/workflow.ts';
 import { printTable } from '../terminal.ts';
@@ -64,7 +66,7 @@ async function latestRuns({ client }: Temporal): Promise<Listed[]> {
       kind: each.type,
       status: each.status.name.toLowerCase(),
       phase: null,
-      accuracy: null,
+      accuracy: accuracyOnServer(each),
       startedAt: each.startTime,
       closedAt: each.closeTime,
     });
@@ -72,10 +74,16 @@ async function latestRuns({ client }: Temporal): Promise<Listed[]> {
   return [...byName.values()];
 }
 
+/** From the search attribute, or from the memo where search attributes are not set; null for a run that has neither. */
+function accuracyOnServer({ typedSearchAttributes, memo }: WorkflowExecutionInfo): number | null {
+  const noted: unknown = typedSearchAttributes.get(searchAttributes.accuracy) ?? memo?.['accuracy'];
+  return typeof noted === 'number' ? noted : null;
+}
+
 /** The server shows a paused or parked experiment as running. Where a worker answers, the experiment's own state is shown instead. */
 async function details(
   { client }: Temporal,
-  { name, kind, status }: Listed,
+  { name, kind, status, accuracy }: Listed,
   ask: boolean,
 ): Promise<Partial<Listed>> {
   if (ask) {
@@ -87,10 +95,11 @@ async function details(
       accuracy: progress.evaluations.at(-1)?.debate.accuracy ?? null,
     };
   }
-  return kind === 'experiment' && status === 'completed' ? { accuracy: await finalAccuracy(name) } : {};
+  const unknown = kind === 'experiment' && status === 'completed' && accuracy === null;
+  return unknown ? { accuracy: await finalAccuracy(name) } : {};
 }
 
-/** From the result in this store, where it has one. */
+/** From the result in this store, where it has one: of a run that an earlier version made. */
 async function finalAccuracy(name: string): Promise<number | null> {
   if (!experimentNameSchema.safeParse(name).success) return null;
   try {

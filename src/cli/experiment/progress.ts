@@ -1,8 +1,9 @@
 /** How far a running experiment is, steps in flight included, and what is new about it. */
-import { evaluationName, percent } from '../../text/figures.ts';
+import { counted, evaluationName, percent } from '../../text/figures.ts';
 import { shellWord, terminalSafe } from '../../text/terminal-safe.ts';
 import { phaseName } from '../../workflows/progress-table.ts';
 import { type Loss, type Progress, secondsWorked } from '../../workflows/progress.ts';
+import { byCause, causeOf, timeText } from '../../workflows/waiting-notes.ts';
 import type { Heartbeat, PendingActivity, Snapshot } from './snapshot.ts';
 
 /**
@@ -76,11 +77,20 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
   return ({ progress, pending }) => {
     const evaluations =
       progress?.evaluations.filter(({ iteration }) => isNew(`evaluation ${iteration}`)) ?? [];
-    // A stopped worker is not a failure of the step.
-    const triedAgain = pending.filter(
-      ({ id, attempt, lastFailure }) =>
-        attempt > 1 && !lastFailure?.startsWith('WorkerShutdown') && isNew(`${id} ${attempt}`),
+    // A stopped worker is not a failure of the step. Steps that fail for one reason have one line for each of their attempts.
+    const failed = pending.filter(
+      ({ attempt, lastFailure }) => attempt > 1 && !lastFailure?.startsWith('WorkerShutdown'),
     );
+    const triedAgain = byCause(
+      failed.map((each) => ({ ...each, reason: each.lastFailure ?? each.id })),
+    ).flatMap((steps) => {
+      const attempt = Math.max(...steps.map((each) => each.attempt));
+      const [first, ...others] = steps;
+      const known = first === undefined || !isNew(`attempt ${attempt} ${causeOf(first.reason)}`);
+      return known ? [] : [{ ...first, attempt, others: others.length }];
+    });
+    const silent = pending.flatMap(({ noAnswer }) => (noAnswer === undefined ? [] : [noAnswer]));
+    const outages = silent.filter(({ url, since }) => isNew(`no answer ${url} ${since}`));
     const warned = progress?.warnings.filter(({ kind }) => isNew(`warning ${kind}`)) ?? [];
     const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
     if (progress !== null) wasPaused = progress.state === 'paused';
@@ -91,9 +101,17 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
           `debate ${percent(debate.accuracy)} (± ${(debate.standardError * 100).toFixed(1)})`,
       ),
       ...triedAgain.map(
-        ({ id, attempt, lastFailure }) =>
-          `${id}: attempt ${attempt}, because: ${terminalSafe(firstLine(lastFailure ?? 'the worker went away'))}`,
+        ({ id, attempt, lastFailure, others }) =>
+          `${id}${others > 0 ? ` and ${others} more` : ''}: attempt ${attempt}, because: ` +
+          terminalSafe(firstLine(lastFailure ?? 'the worker went away')),
       ),
+      ...outages.map(({ url, reason, since, until }) => {
+        const waiting = silent.filter((each) => each.url === url && each.since === since);
+        return (
+          `No answer from ${terminalSafe(url)} since ${timeText(since)} (${terminalSafe(reason)}). What needs it waits until ` +
+          `${timeText(until)} and goes on when it answers; now that is ${counted(waiting.length, 'step')}.`
+        );
+      }),
       ...warned.map(({ says }) => `Warning: ${terminalSafe(says)}`),
       ...pending
         .filter(({ id, pausedBy }) => pausedBy !== undefined && isNew(`${id} is paused`))

@@ -28,6 +28,8 @@ export type PendingActivity = {
   /** Set while the step waits for its next attempt. */
   readonly nextAttemptAt: Date | undefined;
   readonly heartbeat: Heartbeat | undefined;
+  /** Set while it waits for a server that gives no answer. */
+  readonly noAnswer?: z.infer<typeof noAnswerSchema> | undefined;
   /** Who paused it and why, safe to print, when an operator has paused it (`temporal activity pause`). */
   readonly pausedBy?: string;
 };
@@ -61,7 +63,8 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
       attempt: activity.attempt ?? 1,
       lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
       nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
-      heartbeat: heartbeatOf(activity.heartbeatDetails?.payloads?.[0]),
+      heartbeat: detailsOf(activity.heartbeatDetails?.payloads?.[0], heartbeatSchema),
+      noAnswer: detailsOf(activity.heartbeatDetails?.payloads?.[0], waitSchema)?.noAnswer,
       ...(activity.paused === true ? { pausedBy: operatorOf(activity.pauseInfo) } : {}),
     })),
   };
@@ -109,10 +112,21 @@ const heartbeatSchema = z.union([
   }),
 ]);
 
-function heartbeatOf(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0] | undefined) {
+const noAnswerSchema = z.object({
+  url: z.string(),
+  reason: z.string(),
+  since: z.iso.datetime(),
+  until: z.iso.datetime(),
+});
+const waitSchema = z.object({ noAnswer: noAnswerSchema.optional() });
+
+function detailsOf<Details>(
+  payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0] | undefined,
+  schema: z.ZodType<Details>,
+): Details | undefined {
   if (payload === undefined) return undefined;
   try {
-    return heartbeatSchema.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
+    return schema.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
   } catch {
     // Details in another encoding are left out of the display.
     return undefined;

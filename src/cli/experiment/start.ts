@@ -8,7 +8,7 @@ import { type ExperimentResult, findFinished } from '../../store/records/result.
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
-import type { Experiment } from '../arguments.ts';
+import type { Experiment } from '../command.ts';
 import type { Temporal } from '../server/connect.ts';
 import { findWorkflow } from '../server/workflow.ts';
 import { readProgress } from './snapshot.ts';

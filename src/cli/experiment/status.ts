@@ -1,14 +1,13 @@
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import { duration } from '../../text/figures.ts';
-import { splitPlace } from '../../text/request-place.ts';
+import { duration, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/terminal-safe.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
-import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
+import { stepText, timeText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { resultTable } from '../result-table.ts';
+import { endingOf, noteText } from './follow.ts';
 import type { Temporal } from '../server/connect.ts';
 import { unservedQueues } from '../server/workflow.ts';
 import { colours, printJson, wantsColours, warningsText } from '../terminal.ts';
-import { endingOf, noteText } from './follow.ts';
 import { fineTuneText, liveProgress, unpauseCommand } from './progress.ts';
 import { type PendingActivity, readSnapshot, type Snapshot } from './snapshot.ts';
 
@@ -145,9 +144,17 @@ function failingText(steps: readonly PendingActivity[], now: number): string {
   ].join('; ');
 }
 
-function workText({ heartbeat }: PendingActivity): string[] {
-  if (heartbeat === undefined) return [];
+function workText({ heartbeat, noAnswer }: PendingActivity): string[] {
+  const work =
+    heartbeat === undefined
+      ? []
+      : 'step' in heartbeat
+        ? [fineTuneText(heartbeat)]
+        : [`${heartbeat.answers} of ${heartbeat.total} answers`];
+  if (noAnswer === undefined) return work;
+  const { url, reason, since, until } = noAnswer;
   return [
-    'step' in heartbeat ? fineTuneText(heartbeat) : `${heartbeat.answers} of ${heartbeat.total} answers`,
+    ...work,
+    `no answer from ${terminalSafe(url)} since ${timeText(since)} (${terminalSafe(reason)}): it waits until ${timeText(until)}`,
   ];
 }

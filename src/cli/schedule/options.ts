@@ -3,7 +3,7 @@ import { closest } from 'fastest-levenshtein';
 import { type ConfigInput, mergeConfig } from '../../config/load.ts';
 import { resolveConfig } from '../../config/resolve.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
-import { experimentInput } from '../arguments.ts';
+import { experimentInput } from '../command.ts';
 import { UsageError } from '../errors.ts';
 
 /** The arguments of `colloquy schedule create`. */

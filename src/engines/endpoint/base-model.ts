@@ -7,7 +7,8 @@ import { isHubId, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
-import { type BaseModel, baseModelHash } from '../../store/models.ts';
+import { baseModelHash } from '../../store/base-weights.ts';
+import type { BaseModel } from '../../store/models.ts';
 
 /**
  * The base model that an experiment's config names. Its weights are hashed where they are in a folder here.

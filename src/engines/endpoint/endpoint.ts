@@ -1,9 +1,11 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
-import type { Model, ModelForm } from '../../store/models.ts';
-import type { ChatCompletion, OnBusy } from './chat-client.ts';
+import type { ModelForm } from '../../config/fine-tune.ts';
+import type { Model } from '../../store/models.ts';
+import type { ChatCompletion } from './chat-client.ts';
 import type { RequestSlots } from './request-slots.ts';
+import type { OnBusy } from './server-requests.ts';
 import type { ResponsesToScore } from './score.ts';
 
 /** Where a base model answers, and the models that are fine-tuned on it. Only an endpoint looks into a model's form. */
@@ -13,7 +15,7 @@ export interface Endpoint {
    *
    * @throws AdapterWithoutEffect, AdaptersUnsupported, or the chat client's errors
    */
-  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  serve(models: readonly Model[], signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   /**
    * One answer of `model`, which is served first when it is not (any more). To be called in a slot, so that the server has no
    * more requests in flight than it can take.

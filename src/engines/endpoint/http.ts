@@ -102,7 +102,8 @@ export function createHttpClient(timeoutMs: number): HttpClient {
 
   return {
     async send(sent, signal) {
-      for (let again = true; ; again = false) {
+      let stale: RequestError | undefined;
+      for (;;) {
         signal.throwIfAborted();
         if (closed) throw new EngineClosed(shownUrl(sent.url));
         try {
@@ -112,8 +113,13 @@ export function createHttpClient(timeoutMs: number): HttpClient {
           if (closed) throw new EngineClosed(shownUrl(sent.url));
           if (!isAxiosError(error)) throw error;
           // The server closed a kept connection just as this request took it: it has seen nothing of the request.
-          if (again && wasStaleConnection(error)) continue;
-          throw withoutRequest(error, shownUrl(sent.url));
+          if (stale === undefined && wasStaleConnection(error)) {
+            stale = error;
+            continue;
+          }
+          // It has not closed that connection but died, perhaps at this very request.
+          const cause = error.code === 'ECONNREFUSED' ? (stale ?? error) : error;
+          throw withoutRequest(cause, shownUrl(sent.url));
         }
       }
     },

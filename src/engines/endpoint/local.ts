@@ -1,5 +1,5 @@
 /** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
@@ -69,7 +69,7 @@ export function createLocalEndpoint(
   }
 
   return {
-    serve: (models, signal) => outlive(signal, ({ server }) => server.serve(models, signal)),
+    serve: (models, signal, onBusy) => outlive(signal, ({ server }) => server.serve(models, signal, onBusy)),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
     score: (model, request, signal, onBusy) =>
@@ -85,7 +85,7 @@ export function createLocalEndpoint(
       return null;
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesForms: ['adapter', 'full'],
+    servesForms: servedForms[config.kind],
     resident: engines.most,
     slots: {
       ...slots,

@@ -6,6 +6,7 @@ import type { LoadedAdapters } from './adapters.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { scoreResponses } from './score.ts';
+import type { OnBusy } from './server-requests.ts';
 
 export type ModelServer = Pick<Endpoint, 'serve' | 'chat' | 'score'>;
 
@@ -26,26 +27,29 @@ export function createModelServer(
     { base, tuned }: Model,
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
+    onBusy?: OnBusy,
   ): Promise<T> {
     if (base.weights !== expected.of) {
       expected = { of: base.weights, hash: hashOf(base) };
       client.expectWeights(baseModel, { base: expected.hash, adapter: undefined });
     }
     const weights = expected.hash;
-    if (tuned === null) return fn(baseModel);
+    if (tuned === null)
+      return adapters === null ? fn(baseModel) : adapters.useBase(signal, () => fn(baseModel));
     if (adapters === null) throw new AdaptersUnsupported(client.url);
-    return adapters.use(tuned.key, weights, signal, fn);
+    return adapters.use(tuned.key, weights, signal, fn, onBusy);
   }
 
   return {
-    async serve(models, signal) {
-      await Promise.all(models.map((model) => withName(model, signal, async () => undefined)));
+    async serve(models, signal, onBusy) {
+      await Promise.all(models.map((model) => withName(model, signal, async () => undefined, onBusy)));
+      await adapters?.prove(signal);
     },
     chat: (model, request, signal, onBusy) =>
-      withName(model, signal, (name) => client.complete({ ...request, model: name }, signal, onBusy)),
+      withName(model, signal, (name) => client.complete({ ...request, model: name }, signal, onBusy), onBusy),
     async score(model, request, signal, onBusy) {
       if (adapters === null) throw new PromptLogprobsUnsupported(client.url);
-      return withName(model, signal, (name) => scoreResponses(client, name, request, signal, onBusy));
+      return withName(model, signal, (name) => scoreResponses(client, name, request, signal, onBusy), onBusy);
     },
   };
 }

@@ -10,6 +10,7 @@ import { identifyWholeModel, requireSameWeights, resolveModel } from './base-mod
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createOpenAiEndpoint } from './remote.ts';
+import type { OnBusy } from './server-requests.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
 /**
@@ -37,7 +38,7 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
    *
    * @throws BaseModelChanged, or as `Endpoint.serve` does
    */
-  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  serve(models: readonly Model[], signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   /** Closes all of them; resolves when nothing that they started is left. */
   close(): Promise<void>;
 }
@@ -109,7 +110,7 @@ export function createEndpoints(
     for: endpointFor,
     of: endpointOf,
     takeTurns,
-    async serve(models, signal) {
+    async serve(models, signal, onBusy) {
       const turns = takeTurns(models);
       const bases = new Map(models.map(({ base }) => [JSON.stringify(base), base]));
       for (const [id, base] of bases) {
@@ -117,7 +118,7 @@ export function createEndpoints(
         const itsModels = models.filter(
           ({ base: its, tuned }) => JSON.stringify(its) === id && tuned?.form !== 'full',
         );
-        if (!turns && itsModels.length > 0) await endpointFor(base).serve(itsModels, signal);
+        if (!turns && itsModels.length > 0) await endpointFor(base).serve(itsModels, signal, onBusy);
       }
     },
     yieldDevice: (memoryToo) => each((endpoint) => endpoint.yieldDevice(memoryToo)),
@@ -126,9 +127,15 @@ export function createEndpoints(
   };
 }
 
-/** The endpoints of the worker's configuration, with the models of a store. @throws InvalidConfig */
-export function configuredEndpoints(store: Store): Endpoints {
+/**
+ * The endpoints of the worker's configuration, with the models of a store.
+ *
+ * @param patient whether servers that give no answer are waited for, as nobody waits for the answer
+ * @throws InvalidConfig
+ */
+export function configuredEndpoints(store: Store, patient: boolean): Endpoints {
   return createEndpoints(loadEndpoints(), {
+    patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   });
@@ -139,6 +146,8 @@ export interface EndpointDeps {
   readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
+  /** Whether a server that gives no answer is waited for; true when not given. */
+  readonly patient?: boolean;
   /** All supervised engines of an endpoint. */
   readonly engines?: LiveEngines;
   /** Of a supervised engine; only tests and benchmarks set them. */
@@ -164,10 +173,10 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
       );
     }
     case 'vllm':
-      return createVllmEndpoint(config, baseModel, deps.modelFolder);
+      return createVllmEndpoint(config, baseModel, deps.modelFolder, deps.patient ?? true);
     case 'openai':
     default:
       config.kind satisfies 'openai';
-      return createOpenAiEndpoint(config, baseModel);
+      return createOpenAiEndpoint(config, baseModel, deps.patient ?? true);
   }
 }

@@ -9,9 +9,14 @@ export const chatPath = '/chat/completions';
 const embeddingSchema = z.object({ index: z.number(), embedding: z.array(z.number()).min(1) });
 export const embeddingsSchema = (texts: number) => z.object({ data: z.array(embeddingSchema).length(texts) });
 
-/** Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`). */
+/**
+ * Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`);
+ * `transformers serve` adds the revision (`org/model@main`).
+ */
 export function isModel(answered: string | null | undefined, asked: string): boolean {
-  return !answered || answered === asked || answered.startsWith(`${asked}-`);
+  return (
+    !answered || answered === asked || answered.startsWith(`${asked}-`) || answered.startsWith(`${asked}@`)
+  );
 }
 
 /** A spent quota comes as 429 too, but waiting does not fill it. */
@@ -19,11 +24,15 @@ export function isBusy({ status }: HttpAnswer, words: string): boolean {
   return status === 503 || (status === 429 && !/insufficient_quota|exceeded your current quota/i.test(words));
 }
 
-/** The error for a status that is neither success nor busy. */
-export function refusal(url: string, status: number, words: string): Error {
+/**
+ * The error for a status that is neither success nor busy.
+ *
+ * @param withKey whether the request had a key
+ */
+export function refusal(url: string, status: number, words: string, withKey: boolean): Error {
   return status >= 500 || status === 408
     ? new EngineFailed(url, status, words)
-    : new EngineRefused(url, status, words);
+    : new EngineRefused(url, status, words, withKey);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
 import { EngineRefused, ModelNotServed } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
@@ -15,13 +15,27 @@ export type RemoteServer = {
   readonly defaultSlots: number;
   /** The fine-tuned models that it loads; null when it loads none. */
   readonly adapters: ((client: ChatClient) => LoadedAdapters) | null;
+  /** Whether a server that gives no answer is waited for. */
+  readonly patient: boolean;
 };
 
+/** A server of a model of many gigabytes may take a quarter of an hour to start, and its people some time to notice. */
+const defaultPatienceMinutes = 120;
+
 /** Its server has a device of its own, so fine-tunes here do not concern it. */
-export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters }: RemoteServer): Endpoint {
+export function createRemoteEndpoint({
+  config,
+  baseModel,
+  defaultSlots,
+  adapters,
+  patient,
+}: RemoteServer): Endpoint {
   const url = apiUrl(config.url);
   const server = { url, apiKeyEnv: config.api_key_env, aliases: config.kind === 'openai' };
-  const client = createChatClient(server);
+  const client = createChatClient({
+    ...server,
+    outageMs: patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0,
+  });
   return {
     ...createModelServer(client, baseModel, adapters?.(client) ?? null),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
@@ -36,7 +50,7 @@ export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters
       }
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesForms: adapters === null ? [] : ['adapter'],
+    servesForms: servedForms[config.kind],
     // Each has a server of its own.
     resident: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
@@ -81,6 +95,6 @@ export type OpenAiConfig = Extract<EndpointConfig, { kind: 'openai' }>;
  *
  * @param baseModel the server's name for the base model
  */
-export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string): Endpoint {
-  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null });
+export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string, patient: boolean): Endpoint {
+  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
 }

@@ -15,11 +15,13 @@ export function createVllmEndpoint(
   config: VllmConfig,
   baseModel: string,
   modelFolder: ModelFolder,
+  patient: boolean,
 ): Endpoint {
   return createRemoteEndpoint({
     config,
     baseModel,
     defaultSlots: 64,
+    patient,
     adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder),
   });
 }

@@ -1,7 +1,8 @@
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import type { ExitStatus } from './process-group.ts';
+import { lastCause } from './log-cause.ts';
+import type { ExitStatus, ProcessGroup } from './process-group.ts';
 
-/** A supervised engine ended when it should not have; thrown once it has done so again and again. */
+/** A supervised program ended when it should not have; thrown once it has done so again and again. */
 export class EngineDied extends ColloquyError {
   override name = 'EngineDied' as const;
   readonly retryable = true;
@@ -10,15 +11,27 @@ export class EngineDied extends ColloquyError {
   readonly status: ExitStatus;
   readonly logFile: string;
 
-  constructor(model: string, status: ExitStatus, logFile: string, lastLines: string) {
+  constructor({ name, status, log, deaths }: Death) {
+    const cause = lastCause(log.lines());
+    const times = deaths > 1 ? ` It has died ${deaths} times in a row without an answer.` : '';
     super(
-      `The engine for ${model} ${howItEnded(status)}, not for the first time. Its log (${logFile}) ends:\n${lastLines}`,
+      `The engine for ${name} ${howItEnded(status)}.${times}${cause === undefined ? '' : ` The cause in its log: ${cause}`}\n` +
+        `Its log (${log.file}) ends:\n${log.ending()}`,
     );
-    this.model = model;
+    this.model = name;
     this.status = status;
-    this.logFile = logFile;
+    this.logFile = log.file;
   }
 }
+
+export type Death = {
+  /** What the program is called: its model's name. */
+  readonly name: string;
+  readonly status: ExitStatus;
+  readonly log: ProcessGroup['log'];
+  /** How often it has died since it was of use last, this time included. */
+  readonly deaths: number;
+};
 
 export function howItEnded({ code, signal }: ExitStatus): string {
   return signal === null ? `exited with ${code}` : `was ended by ${signal}`;

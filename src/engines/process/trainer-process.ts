@@ -1,17 +1,22 @@
 /** The supervised training process (engine/train.py): one resident process that fine-tunes one model after another. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import {
   type TrainerDone,
   type TrainerEvent,
   trainerEventSchema,
   type TrainerJob,
   type TrainerProgress,
+  type TrainingCheck,
+  trainingCheckedSchema,
 } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { onAbort } from '../abort.ts';
+import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from '../trainer/errors.ts';
-import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
+import { logFileFor, parsedLine, readLines } from './log-file.ts';
+import { supervise } from './supervisor.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
@@ -50,41 +55,44 @@ export interface TrainerProcessOptions {
 /** A training process that the first job starts. */
 export function createTrainerProcess(options: TrainerProcessOptions): TrainerProcess {
   const { gate, stallMs = 600_000, graceMs = 20_000 } = options;
-  let resident: Resident | undefined;
-
-  async function start(): Promise<Resident> {
-    const logFile = await logFileFor(options.logFolder, 'trainer');
-    const logStart = sizeOf(logFile);
-    const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
-    const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
-    const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
-    const started: Resident = { group, logFile, logStart, onLine: () => undefined };
-    readLines(group.stdout, (line) => started.onLine(line));
-    void group.exited.then(() => {
-      if (resident === started) resident = undefined;
-    });
-    resident = started;
-    return started;
-  }
+  const trainers = supervise<Resident>({
+    name: 'The trainer',
+    graceMs,
+    async start() {
+      const logFile = await logFileFor(options.logFolder, 'trainer');
+      const [program, ...first] = options.command ?? [
+        tools().python,
+        join(projectRoot, 'engine', 'train.py'),
+      ];
+      const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
+      return startProcessGroup(program, args, { logFile, cwd: projectRoot });
+    },
+    // A job may be sent before it has loaded its libraries.
+    async untilReady(group) {
+      const resident: Resident = { group, lines: { on: () => undefined } };
+      readLines(group.stdout, (line) => resident.lines.on(line));
+      return resident;
+    },
+  });
 
   async function work(job: TrainerJob, { onEvent, signal }: FineTuneOptions): Promise<TrainerDone> {
     signal.throwIfAborted();
-    const trainer = resident ?? (await start());
+    const trainer = await trainers.ready(signal);
+    const { log, exited, stdin } = trainer.group;
     let stall: NodeJS.Timeout | undefined;
     let stopListening = (): void => undefined;
-    const lastLines = (): string => lastLogLines(trainer.logFile, trainer.logStart);
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
       const watch = (): void => {
         clearTimeout(stall);
         stall = setTimeout(
-          () => reject(new TrainerStalled(job.id, stallMs, trainer.logFile, lastLines())),
+          () => reject(new TrainerStalled(job.id, stallMs, log.file, log.ending())),
           stallMs,
         );
       };
-      trainer.onLine = (line) => {
+      trainer.lines.on = (line) => {
         try {
-          const event = parseEvent(line, trainer.logFile);
+          const event = parseEvent(line, log.file);
           watch();
           // A late event of an earlier job changes nothing about this one.
           if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
@@ -98,25 +106,24 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
       // The reason of an abort is the caller's own; it is passed on as it is.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       stopListening = onAbort(signal, () => reject(signal.reason));
-      void trainer.group.exited.then((status) =>
-        reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
-      );
+      void exited.then((status) => reject(new TrainerExited(job.id, status, log.file, log.ending())));
       watch();
-      trainer.group.stdin.write(`${JSON.stringify(job)}\n`);
+      stdin.write(`${JSON.stringify(job)}\n`);
     });
 
     try {
-      return await done;
+      const event = await done;
+      trainer.answered();
+      return event;
     } catch (error) {
-      if (resident === trainer) resident = undefined;
       clearTimeout(stall);
-      // `onLine` listens until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
-      await trainer.group.stop(graceMs);
+      // Lines are listened to until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
+      await trainers.end(trainer);
       throw error;
     } finally {
       clearTimeout(stall);
       stopListening();
-      trainer.onLine = () => undefined;
+      trainer.lines.on = () => undefined;
     }
   }
 
@@ -127,19 +134,15 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
         () => work(job, options),
         job.settings.method === 'full' ? 'all memory' : undefined,
       ),
-    async close() {
-      await resident?.group.stop(graceMs);
-    },
+    close: () => trainers.end(),
   };
 }
 
-interface Resident {
+type Resident = {
   readonly group: ProcessGroup;
-  readonly logFile: string;
-  /** Size of the log when the process was started. Bytes. */
-  readonly logStart: number;
-  onLine: (line: string) => void;
-}
+  /** What is called with each line of its stdout. */
+  readonly lines: { on: (line: string) => void };
+};
 
 function parseEvent(line: string, logFile: string): TrainerEvent {
   let json: unknown;
@@ -152,4 +155,41 @@ function parseEvent(line: string, logFile: string): TrainerEvent {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new TrainerSpokeGarbage(line, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, logFile);
+}
+
+const answerSchema = z.union([trainingCheckedSchema, trainerEventSchema]);
+
+/**
+ * A short run of engine/train.py that checks whether a model can be fine-tuned: it reads its config and tokenizer, and no weights.
+ *
+ * @param baseModel a folder or a hub id: see `resolveModel`
+ * @throws TrainingImpossible; FineTuneFailed and TrainerExited when it cannot be found out; the signal's reason
+ */
+export async function runTrainingCheck(
+  baseModel: string,
+  check: TrainingCheck,
+  options: Pick<TrainerProcessOptions, 'logFolder' | 'command'>,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const logFile = await logFileFor(options.logFolder, 'trainer');
+  const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
+  const args = [...first, '--check', baseModel];
+  const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
+  const stopListening = onAbort(signal, () => void group.stop(0));
+  const answers: z.infer<typeof answerSchema>[] = [];
+  readLines(group.stdout, (line) => {
+    const answer = parsedLine(line, answerSchema);
+    if (answer !== undefined) answers.push(answer);
+  });
+  group.stdin.write(`${JSON.stringify(check)}\n`);
+  const status = await group.exited;
+  stopListening();
+  signal.throwIfAborted();
+  const [answer] = answers;
+  if (answer === undefined) throw new TrainerExited('The check', status, logFile, group.log.ending());
+  if (!('event' in answer) || answer.event !== 'failed') return;
+  const { kind, message } = answer;
+  if (kind === 'internal') throw new FineTuneFailed('The check', kind, message);
+  throw new TrainingImpossible(message);
 }

@@ -4,8 +4,11 @@ import { findModel, modelOutput, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { abortable } from '../abort.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
-import { runTrainingCheck } from '../process/training-check.ts';
-import { createTrainerProcess, type TrainerProcessOptions } from '../process/trainer-process.ts';
+import {
+  createTrainerProcess,
+  runTrainingCheck,
+  type TrainerProcessOptions,
+} from '../process/trainer-process.ts';
 import { EngineClosed } from '../errors.ts';
 import { FineTuneNotSubmitted, FineTuneStopped } from './errors.ts';
 import type { FineTuneJob, Trainer } from './trainer.ts';

@@ -1,6 +1,6 @@
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
 import { ratioOverQuestions } from '../../algorithm/measures/ratio.ts';
-import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../../algorithm/methods.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { Scores, SeedScore } from '../read/scores.ts';
 

@@ -1,6 +1,6 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { MeasuredExperiment, MeasuredVotes } from '../read/measured-experiment.ts';
 import type { Scores } from '../read/scores.ts';
 import { compare } from './compare.ts';

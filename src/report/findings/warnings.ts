@@ -2,9 +2,10 @@
  * What makes a result worth less than it looks? The one list of warnings: the terminal, `colloquy status`, Temporal's UI, the report and
  * result.json all show it.
  */
-import { guardPower } from '../../algorithm/measures/guard.ts';
+import { guardPower } from '../../algorithm/measures/comparison.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
 
@@ -45,11 +46,6 @@ export function warningsOf(facts: RunFacts): Warning[] {
 
 /** A share that is not noise any more. */
 const noticeable = 0.05;
-
-/** Whether an experiment's model is the embedded one. */
-export function isEmbedded({ model }: Pick<ExperimentConfig, 'model'>): boolean {
-  return /(^|[\\/])tiny-arithmetic[\\/]?$/.test(model.model_name_or_path);
-}
 
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {

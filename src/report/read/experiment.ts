@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
-import { questionKey } from '../../questions/problem.ts';
+import { questionKey } from '../../questions/task.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';

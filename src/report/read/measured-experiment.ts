@@ -1,7 +1,7 @@
 import type { Used } from '../../algorithm/measures/cost.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
-import { questionKey } from '../../questions/problem.ts';
+import { questionKey } from '../../questions/task.ts';
 import { isThere } from '../../store/blobs.ts';
 import { readDocument, requireDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';

@@ -2,7 +2,7 @@ import type { Outcome } from '../../algorithm/evaluation.ts';
 import { type GradedAnswers, votesByClass } from '../../algorithm/measures/answers.ts';
 import type { Score } from '../../algorithm/measures/comparison.ts';
 import { draw } from '../../algorithm/random.ts';
-import type { Method } from '../../algorithm/methods/method.ts';
+import type { Method } from '../../algorithm/methods.ts';
 
 /** How a method answered one question in the experiment of one seed: its own figure, counted in answers. */
 export type SeedScore = Score & {

@@ -1,4 +1,4 @@
-import { type MethodName, methods } from '../../algorithm/methods/methods.ts';
+import { type MethodName, methods } from '../../algorithm/methods.ts';
 import type { ContenderComparison, Moment } from '../analyse/compare.ts';
 import { type ContenderKey, rowsOfMethod } from '../analyse/contenders.ts';
 import { publishedSource } from '../analyse/paper.ts';

@@ -12,7 +12,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { makeFolder, readError, writeError } from './atomic.ts';
-import { type OnDamage, warnOfDamage } from './damage.ts';
+import { type OnDamage, warnOfDamage } from './documents.ts';
 import { readBytes } from './spool.ts';
 
 export interface Journal {

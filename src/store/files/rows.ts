@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Place } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../errors.ts';
-import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
+import { nullWhenDamaged, type OnDamage, warnOfDamage } from './documents.ts';
 import {
   type ArtifactRef,
   checkSeal,

@@ -1,7 +1,7 @@
 /** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
-import { methodNames } from '../../algorithm/methods/methods.ts';
+import { methodNames } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';

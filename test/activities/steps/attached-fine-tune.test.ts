@@ -3,8 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import { activity, type Attempted, heartbeating } from '../../../src/activities/activity.ts';
-import type { Dependencies } from '../../../src/activities/dependencies.ts';
+import {
+  activity,
+  type Attempted,
+  type Dependencies,
+  heartbeating,
+} from '../../../src/activities/activity.ts';
 import { type FineTuned, fineTune, remakeModel } from '../../../src/activities/steps/fine-tune.ts';
 import type { TrainerProgress } from '../../../src/config/contract.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
