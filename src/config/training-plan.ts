@@ -1,4 +1,5 @@
 /** Can the models of an experiment learn with its config, and what will it take? Both are known before any model is asked a question. */
+import { generation } from '../algorithm/agents.ts';
 import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
 import { methods } from '../algorithm/methods.ts';
 import {
@@ -110,8 +111,9 @@ export type Estimate = {
   readonly answers: number;
   /** What they read and write in all. */
   readonly tokens: { readonly read: number; readonly written: number };
-  /** Optimiser steps of all fine-tunes. */
+  /** Optimiser steps of all fine-tunes, and the tokens of the rows that they see, each row once an epoch. */
   readonly steps: number;
+  readonly trainedTokens: number;
   /** Rows and journals, without the models. */
   readonly bytes: number;
 };
@@ -147,10 +149,20 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
   const readByAgent = asked + sum(revisions) + summaries * (asked + others);
   const answers = debates * agents * (rounds + summaries);
   const learners = learning?.models === 'each agent' ? agents : 1;
+  const fineTunes = expectedFineTunes(config, questions.train);
+  // A row is the last answer of a role with all that it read before.
+  const tokensOfRow = (role: string) =>
+    (role === generation.name && rounds > 1 ? asked : (revisions.at(-1) ?? asked)) + written;
   return {
     answers,
     tokens: { read: Math.round(debates * agents * readByAgent), written: Math.round(answers * written) },
-    steps: sum(expectedFineTunes(config, questions.train).map(({ steps }) => steps)) * learners * iterations,
+    steps: sum(fineTunes.map(({ steps }) => steps)) * learners * iterations,
+    trainedTokens: Math.round(
+      sum(fineTunes.map(({ rows, role }) => rows * tokensOfRow(role))) *
+        config.fine_tune.num_train_epochs *
+        learners *
+        iterations,
+    ),
     // Each answer is in a journal and in a dialogue, which later prompts and rows repeat.
     bytes: Math.round(answers * written * (terse ? 1 : 4) * 4 + debates * 1_000),
   };

@@ -12,6 +12,7 @@ import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
+import { type ModelNeeds, modelNeeds } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
@@ -38,6 +39,8 @@ export type Checked = {
     readonly model: string;
   };
   readonly estimate: Estimate & {
+    /** What its models need; null for a model whose architecture is not known here. */
+    readonly models: ModelNeeds | null;
     /** Null before an experiment with this model has finished in this store. */
     readonly seconds: number | null;
   };
@@ -72,7 +75,11 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     return {
       questions,
       endpoint: { name, kind: endpoint.kind, model: modelText(model, endpoint) },
-      estimate: { ...expected, seconds: await expectedSeconds(config, expected, store) },
+      estimate: {
+        ...expected,
+        models: modelNeeds(config, expected),
+        seconds: await expectedSeconds(config, expected, store),
+      },
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
     };
   } finally {
