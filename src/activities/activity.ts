@@ -123,11 +123,18 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
   const declined = error instanceof ColloquyError && error.workerLacksIt;
   const nextRetryDelay = error instanceof EngineBusy ? error.retryAfterMs : declined ? declinedForMs : null;
   return ApplicationFailure.create({
-    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}${placeOf(known)}`,
+    message: wellFormed(
+      `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}${placeOf(known)}`,
+    ),
     type: name,
     ...(nextRetryDelay === null ? {} : { nextRetryDelay }),
     nonRetryable: error instanceof ColloquyError && !error.retryable,
   });
+}
+
+/** Without half characters, of which a cut can leave one: they cannot be sent to the server, and the step would never end there. */
+function wellFormed(message: string): string {
+  return message.replace(/[\ud800-\udfff]/gu, '\ufffd');
 }
 
 /** The first request that met an error: several wait for one adapter, and then have the same error. */

@@ -187,10 +187,10 @@ export const chatAnswerSchema = z.object({
   choices: z.tuple([choice], choice),
   usage: z
     .object({
-      prompt_tokens: z.number(),
-      completion_tokens: z.number().default(0),
+      prompt_tokens: count,
+      completion_tokens: count.default(0),
       /** Of services that do not count hidden reasoning as completion, more than the two together. */
-      total_tokens: z.number().nullish(),
+      total_tokens: count.nullish(),
     })
     .nullish(),
 });
@@ -203,10 +203,16 @@ const canaryChoice = choice.extend({ logprobs: answerLogprobs.nullish() });
 /** The answer to it. `logprobs` is missing when a server does not support them. */
 export const canaryAnswerSchema = z.object({ choices: z.tuple([canaryChoice], canaryChoice) });
 
-/** Log-probabilities by place in the prompt, then by token id; null at the first place. */
-export const promptLogprobsSchema = z.array(
-  z.record(z.string(), z.object({ logprob: z.number() })).nullable(),
-);
+/** Log-probabilities by place in the prompt, then by token id; null at the first place. Rounded numbers may lie just above 0. */
+export const promptLogprobsSchema = z
+  .array(z.record(z.string(), z.object({ logprob: z.number().refine(isLogprob) })).nullable())
+  .refine((places) => places.slice(1).every((place) => place !== null && Object.keys(place).length > 0), {
+    message: 'a place without a token',
+  });
+
+function isLogprob(value: number): boolean {
+  return value >= -1e9 && value <= 0.01;
+}
 
 /** The answer to a request for scores. `prompt_logprobs` is missing when a server does not support them. */
 export const scoreAnswerSchema = z.object({ prompt_logprobs: promptLogprobsSchema.nullish() });
@@ -253,7 +259,7 @@ export const errorAnswerSchema = z.object({
 });
 
 /** The line that the server writes to stdout when it is ready for requests. */
-export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int() });
+export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int().min(1).max(65_535) });
 
 /** The line that it writes instead when it cannot serve its model. It then ends, and another start would end in the same way. */
 export const serverRefusesSchema = z.object({ event: z.literal('refuses'), message: z.string() });

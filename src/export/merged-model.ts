@@ -7,6 +7,7 @@ import { methods } from '../algorithm/methods.ts';
 import { childEnvironment } from '../config/child-environment.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import { modelLocation } from '../config/model-name.ts';
+import { begunWithSchema, weightsName } from '../store/base-model-files.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
@@ -50,7 +51,7 @@ export async function exportMerged(
   which: WhichModel,
   path: string,
 ): Promise<MergedModel> {
-  const { experiment, iteration, config } = done;
+  const { experiment, iteration } = done;
   const model = await wantedModel(done, which);
   if (model.key === null)
     throw new NothingTrained(
@@ -62,7 +63,7 @@ export async function exportMerged(
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'merged', model: name };
   let whyNoGguf: string | null = null;
   await publishExport(path, facts, async (folder) => {
-    const manifest = await writeWhole(store, key, modelLocation(config.model.model_name_or_path), folder);
+    const manifest = await writeWhole(store, key, done, folder);
     whyNoGguf = await writeGguf(folder);
     const readme = wholeModelCard(path, model, manifest, done);
     await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
@@ -71,14 +72,33 @@ export async function exportMerged(
 }
 
 /** An adapter is merged into its base; a whole model is copied. */
-async function writeWhole(store: Store, key: string, base: string, folder: string): Promise<StoredManifest> {
+async function writeWhole(
+  store: Store,
+  key: string,
+  done: FinishedIteration,
+  folder: string,
+): Promise<StoredManifest> {
   if ((await readDocument(manifestOf(store.model(key)), storedManifestSchema))?.form === 'full')
     return copyModel(store, key, folder);
   const adapter = join(folder, '.adapter');
   const manifest = await copyModel(store, key, adapter);
-  await merge(base, adapter, folder);
+  await requireWeightsOf(done);
+  await merge(modelLocation(done.config.model.model_name_or_path), adapter, folder);
   await rm(adapter, { recursive: true });
   return manifest;
+}
+
+/** Merged into other weights than those that it was trained on, an adapter makes a model that nobody has measured. @throws MergeFailed */
+async function requireWeightsOf({ experiment, files, config }: FinishedIteration): Promise<void> {
+  const location = modelLocation(config.model.model_name_or_path);
+  const begunWith = await readDocument(files.begunWith, begunWithSchema);
+  for (const { base } of begunWith?.models ?? []) {
+    if (base.name !== config.model.model_name_or_path) continue;
+    const now = await weightsName(location);
+    if (now === base.weights) continue;
+    const changed = `Its weights were ${base.weights} when ${experiment} began, and are ${now} now. Put the old ones back.`;
+    throw new MergeFailed(location, changed);
+  }
 }
 
 async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {

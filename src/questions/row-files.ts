@@ -1,8 +1,10 @@
 /** How are the rows of a user's own file read? JSON lines, a JSON list or Parquet; compressed with gzip or not; UTF-8 or UTF-16. */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, relative, resolve, sep } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import type { TaskConfig } from '../config/tasks.ts';
 import { InvalidTaskFile, isParquet, TaskFileNotReadable } from './errors.ts';
 
 /** A row of a file, not checked yet, or why it is none. `line` counts from 1: the line, or the row of a list or a Parquet file. */
@@ -28,6 +30,31 @@ export async function* readRows(path: string): AsyncGenerator<Row> {
     yield row;
   }
   if (rows === 0) throw invalid(path, 'it is empty');
+}
+
+/** The SHA-256 of a file's bytes; null when it cannot be read. */
+async function fileHash(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+    return hash.digest('hex');
+  } catch {
+    return null;
+  }
+}
+
+/** The hashes of the user's own files that tasks read their questions from, by path; without those that cannot be read here. */
+export async function questionFileHashes(tasks: readonly TaskConfig[]): Promise<Record<string, string>> {
+  const paths = tasks.flatMap((task) => [
+    ...('train_file' in task ? [task.train_file, task.test_file] : []),
+    ...('decontaminate' in task ? (task.decontaminate ?? []).filter((set) => typeof set === 'string') : []),
+  ]);
+  const hashes: Record<string, string> = {};
+  for (const path of new Set(paths.filter((each) => each !== undefined))) {
+    const hash = await fileHash(resolve(path));
+    if (hash !== null) hashes[path] = hash;
+  }
+  return hashes;
 }
 
 function invalid(path: string, message: string): InvalidTaskFile {

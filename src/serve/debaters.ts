@@ -7,14 +7,15 @@ import { learnerGroups, methods } from '../algorithm/methods.ts';
 import type { EndpointConfig } from '../config/endpoints.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { formOf } from '../config/fine-tune.ts';
-import { identifyBaseModel } from '../engines/endpoint/base-model.ts';
+import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { type BaseModel, type Model, requireNotPruned, tunedModel, untuned } from '../store/models.ts';
-import { experimentFiles, type Store } from '../store/store.ts';
+import { begunWithSchema } from '../store/base-model-files.ts';
+import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
 /** The agents of an experiment after an iteration. */
 export type Debaters = {
@@ -67,9 +68,11 @@ export async function openDebaters(
   const config = await readDocument(experimentFiles(store, experiment).config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
   const base = await identifyBaseModel(config.model.endpoint, config.model.model_name_or_path);
+  await requireBaseOf(experimentFiles(store, experiment), base);
   const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
   const models = agents.flatMap((agent) => Object.values(agent.models));
   for (const { tuned } of models) if (tuned !== null) await requireNotPruned(store, tuned.key);
+  endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
   const cast = { agents, summariser: summariserOf(agents) };
@@ -96,6 +99,17 @@ export async function openDebaters(
       await Promise.allSettled([endpoints.close(), tasks.close()]);
     },
   };
+}
+
+/** An adapter on other weights than those that it was trained on gives answers that mean nothing. @throws BaseModelChanged */
+async function requireBaseOf(files: ExperimentFiles, base: BaseModel): Promise<void> {
+  const begunWith = await readDocument(files.begunWith, begunWithSchema);
+  for (const begun of begunWith?.models ?? []) {
+    if (begun.base.endpoint !== base.endpoint || begun.base.name !== base.name) continue;
+    // Which name a hosted model answers under is known only once it has answered.
+    const now = { base: { ...base, revision: begun.base.revision }, files: await filesOfBaseModel(base) };
+    requireSameBaseModel(begun, now, files.folder.where);
+  }
 }
 
 /** The agents with the models that an iteration left them. Agents that share models all have those of the first of them. */

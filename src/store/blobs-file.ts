@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Blobs, checkedName, type Content, piecesOf } from './blobs.ts';
 import { ArtifactMissing } from './errors.ts';
 import {
@@ -29,7 +30,7 @@ export function fileBlobs(folder: string): Blobs {
 
     async size(name) {
       const found = await unlessMissing(pathOf(name), (path) => stat(path));
-      return found === null || found.isDirectory() ? null : found.size;
+      return found?.isFile() ? found.size : null;
     },
 
     async get(name, range) {
@@ -162,7 +163,7 @@ async function* piecesOfFile(path: string): AsyncGenerator<Buffer> {
       return;
     } catch (error) {
       if (isMissing(error)) throw new ArtifactMissing(path);
-      if (begun || !isStale(error, tries)) throw readError(path, error);
+      if (begun || !(await isStale(error, tries))) throw readError(path, error);
     }
   }
 }
@@ -209,15 +210,17 @@ async function unlessMissing<Value>(
       return await read(path);
     } catch (error) {
       if (isMissing(error)) return null;
-      if (!isStale(error, tries)) throw readError(path, error);
+      if (!(await isStale(error, tries))) throw readError(path, error);
     }
   }
 }
 
 /**
  * Whether a read failed because another host has replaced or removed the file since this one looked its name up (NFS). The next try looks
- * it up again; after a few tries the failure is thrown.
+ * it up again, after a pause that grows; after half a second of tries the failure is thrown.
  */
-function isStale(error: unknown, tries: number): boolean {
-  return errorCode(error) === 'ESTALE' && tries < 5;
+async function isStale(error: unknown, tries: number): Promise<boolean> {
+  if (errorCode(error) !== 'ESTALE' || tries === 8) return false;
+  await sleep(20 * tries);
+  return true;
 }

@@ -53,6 +53,32 @@ export class ArtifactDamaged extends ColloquyError {
   }
 }
 
+/**
+ * An artifact has the bytes that were written, but not the shape that this worker's code writes: a newer or an older version of Colloquy wrote
+ * it. It stays where it is. A worker of that version may be able to take the step.
+ */
+export class OtherVersion extends ColloquyError {
+  override name = 'OtherVersion' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
+  /** For people. */
+  readonly path: string;
+
+  constructor(path: string, found: string) {
+    super(
+      `${path} is intact, but another version of Colloquy wrote it: this version cannot read it (${found}). ` +
+        'Let all workers of a server have the same version, then retry. Nothing was moved.',
+    );
+    this.path = path;
+  }
+}
+
+/** Whether an artifact is there and cannot be used here: for pages and lists that are useful without it. */
+export function isUnreadable(error: unknown): error is ArtifactDamaged | OtherVersion {
+  return error instanceof ArtifactDamaged || error instanceof OtherVersion;
+}
+
 /** Another host has written this file, and this host cannot read it yet. */
 export class NotVisibleYet extends ColloquyError {
   override name = 'NotVisibleYet' as const;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
 import { fineTuneManifestSchema, type TrainerSettings } from '../config/contract.ts';
 import type { ModelForm } from '../config/fine-tune.ts';
-import { below, isThere, type Place, remove, setAside } from './blobs.ts';
+import { below, isName, isThere, type Place, remove, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing, ModelPruned } from './errors.ts';
 import { type OnDamage, readDocument, warnOfDamage, writeDocument } from './files/documents.ts';
@@ -24,6 +24,8 @@ export const baseModelSchema = z
     revision: z.string().nullable(),
     /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),
+    /** A hash of the other files that decide its answers: tokenizer, chat template, configuration. Only where its folder is on the worker's machine. */
+    files: z.string().optional(),
   })
   .readonly();
 export type BaseModel = z.infer<typeof baseModelSchema>;
@@ -143,8 +145,13 @@ export function manifestOf(model: Place): Place {
 }
 
 async function damagedFile(model: Place, { files }: StoredManifest): Promise<string | null> {
-  for (const [name, { sha256 }] of Object.entries(files)) {
-    if ((await sealedBytesOf(below(model, name)))?.sha256 !== sha256) return name;
+  for (const [name, { sha256, bytes }] of Object.entries(files)) {
+    if (!isName(name))
+      return `manifest, which names a file ${JSON.stringify(name)} outside the model's folder,`;
+    // The size first: it is known without reading, also of a pipe or a device, whose end never comes.
+    const file = below(model, name);
+    if ((await file.blobs.size(file.name)) !== bytes) return name;
+    if ((await sealedBytesOf(file))?.sha256 !== sha256) return name;
   }
   return null;
 }

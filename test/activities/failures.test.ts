@@ -57,4 +57,9 @@ describe('the failure of a step', () => {
   it('is cut where a history would otherwise carry a whole log', () => {
     expect(failure(new Error('x'.repeat(100_000))).message.length).toBeLessThan(3_000);
   });
+
+  it('has no half of a character, however it is cut: the server could not read it', () => {
+    for (const before of ['', 'x'])
+      expect(failure(new Error(before + '🜚'.repeat(50_000))).message).not.toMatch(/[\ud800-\udfff]/u);
+  });
 });

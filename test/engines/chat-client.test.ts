@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   type ChatClient,
@@ -30,6 +31,9 @@ afterEach(() => {
   vi.unstubAllEnvs();
   for (const made of clients.splice(0)) made.close();
 });
+
+const usage = (tokens: number): string =>
+  JSON.stringify({ ...completion('1'), usage: { prompt_tokens: tokens, completion_tokens: 1 } });
 
 async function errorOf(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
@@ -307,6 +311,10 @@ describe('trouble', () => {
     ['no choices', '{"choices":[]}', 'choices'],
     ['a choice without a message', '{"choices":[{"text":"1"}]}', 'choices.0.message'],
     ['a number', '42', 'expected object'],
+    ['a count of tokens below zero', usage(-3), 'usage.prompt_tokens'],
+    ['a count of tokens beyond all numbers', usage(1e300), 'usage.prompt_tokens'],
+    ['a quarter of a token', usage(0.25), 'usage.prompt_tokens'],
+    ['bytes that it has packed unasked', gzipSync('x'.repeat(1_000_000)), 'not UTF-8'],
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), 'not UTF-8'],
   ])('of a server that answers %s is told with how the answer begins', async (_, body, fault) => {
     await using server = await serve((response) => response.writeHead(200).end(body));

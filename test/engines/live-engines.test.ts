@@ -8,6 +8,7 @@ const { signal } = new AbortController();
 function engine(name: string, ended: string[]): EngineProcess {
   return {
     ready: () => expect.fail('nothing is started here'),
+    running: async () => undefined,
     end: async () => void ended.push(name),
     close: async () => undefined,
   };

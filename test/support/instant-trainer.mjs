@@ -7,6 +7,7 @@
  * says are finished) before its first step (`begin`), after a checkpoint, or in the middle of its manifest: the file is then called
  * `held`, until it is removed. With a learning rate above 0.5 the loss becomes NaN. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -191,6 +192,23 @@ const faults = {
   killed: () => process.kill(process.pid, 'SIGKILL'),
   'exit 0': () => process.exit(0),
   garbage: () => process.stdout.write('Downloading shards: 100%|####| 2/2\n'),
+  backwards: ({ id }) => {
+    const step = {
+      event: 'step',
+      id,
+      total_steps: 4,
+      loss: 1,
+      learning_rate: 1e-3,
+      tokens_per_second: 1,
+      epoch: 0,
+    };
+    setInterval(() => say({ ...step, step: 1 }), 20);
+    return new Promise(() => undefined);
+  },
+  outlived: () => {
+    spawn('sleep', ['5'], { detached: true, stdio: 'inherit' }).unref();
+    process.exit(1);
+  },
   hang: () => new Promise(() => undefined),
   'half a checkpoint': (job) => {
     const path = join(job.checkpoint_dir, 'step-3');

@@ -108,7 +108,7 @@ class ServerReady(Written):
     """The line on stdout once the server listens."""
 
     event: Literal["ready"] = "ready"
-    port: int
+    port: int = Field(ge=1, le=65_535)
     model: str
 
 
@@ -146,9 +146,9 @@ class AnswerChoice(Written):
 
 
 class Usage(Written):
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+    total_tokens: int = Field(ge=0)
 
 
 class PromptToken(Written):

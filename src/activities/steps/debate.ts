@@ -102,6 +102,7 @@ async function debateShard(
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
       if (config.summarize) models.push(summariserOf(input.agents));
       await requireModels(store, models);
+      endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
       const { count } = endpoints.for({

@@ -9,7 +9,7 @@ import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
 import { type FineTune, emit } from '../../observe/events.ts';
-import { baseModelHash } from '../../store/base-weights.ts';
+import { baseModelHash } from '../../store/base-model-files.ts';
 import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';

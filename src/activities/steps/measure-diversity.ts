@@ -69,7 +69,7 @@ function withoutRows(document: DiversityDocument): Omit<DiversityDocument, 'rows
 }
 
 async function measure(
-  { iteration, shards, agents }: DiversityRequest,
+  { experiment, iteration, shards, agents }: DiversityRequest,
   files: ExperimentFiles,
   mine: Claim,
   { store, endpoints, gate, tasks }: Dependencies,
@@ -118,6 +118,7 @@ async function measure(
     return await gate.shared(signal, async () => {
       const models = agents.map((agent) => modelOf(agent, generation.name));
       await requireModels(store, models);
+      endpoints.expect(experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };

@@ -24,6 +24,8 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { examineEndpoint } from '../asking/examine-endpoint.ts';
+import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -102,15 +104,19 @@ export async function prepare(
   );
   const unserved = servingFaults(config, endpoint.servesForms);
   if (unserved.length > 0) throw new InvalidConfig(unserved);
+  endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
+  const begunWith = await sameAsBegun(base, config, files, begun !== null);
   if (config.iterations > 0)
     await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
+  const found = await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal));
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
+  await writeDocument(files.begunWith, begunWith);
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -130,7 +136,16 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    warnings: [
+      ...found,
+      ...warningsOf({
+        config,
+        heldOut: questions.heldout,
+        iterations: [],
+        evaluations: [],
+        changedQuestionFiles: begunWith.changedQuestionFiles,
+      }),
+    ],
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }

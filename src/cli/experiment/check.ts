@@ -18,7 +18,7 @@ import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
 import type { LeftOut } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { ArtifactDamaged } from '../../store/errors.ts';
+import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { type ExperimentFiles, experimentFiles, newestFinished, type Store } from '../../store/store.ts';
 import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
@@ -158,7 +158,7 @@ async function expectedSeconds(
     return await secondsAtTheRateOf(experimentFiles(store, before), model, expected);
   } catch (error) {
     // Another experiment's damage is no fault of this one.
-    if (error instanceof ArtifactDamaged) return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
 }

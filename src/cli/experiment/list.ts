@@ -1,5 +1,5 @@
 /** The list of all experiments and studies that the server knows. */
-import { ArtifactDamaged } from '../../store/errors.ts';
+import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { experimentResultSchema } from '../../store/records/result.ts';
@@ -106,7 +106,7 @@ async function finalAccuracy(name: string): Promise<number | null> {
     const result = await readDocument(experimentFiles(openStore(), name).result, experimentResultSchema);
     return result?.evaluations.at(-1)?.debate.accuracy ?? null;
   } catch (error) {
-    if (error instanceof ArtifactDamaged) return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
 }

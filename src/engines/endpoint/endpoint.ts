@@ -4,6 +4,8 @@ import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
 import type { ChatCompletion } from './chat-client.ts';
+import type { ServingNeeds } from '../vllm/needs.ts';
+import type { Needs, Shortcoming } from './examination.ts';
 import type { RequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
 import type { ResponsesToScore } from './score.ts';
@@ -57,6 +59,12 @@ export interface Endpoint {
    */
   check(signal?: AbortSignal): Promise<string | null>;
   /**
+   * What the server lacks of what an experiment relies on, found by a few short requests.
+   *
+   * @throws MaxTokensTooLarge, or the chat client's errors
+   */
+  examine(needs: Needs, signal: AbortSignal): Promise<readonly Shortcoming[]>;
+  /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *
    * @returns false when the server cannot check it
@@ -78,6 +86,8 @@ export interface Endpoint {
   yieldDevice(memoryToo: boolean): Promise<void>;
   /** Takes the worker's device back after a fine-tune. */
   takeDevice(): Promise<void>;
+  /** From now on an experiment will ask it: only an endpoint that starts its own server, and has to size it, listens. */
+  readonly expect?: (experiment: string, needs: ServingNeeds) => void;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */
   close(): Promise<void>;
 }

@@ -36,7 +36,7 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    const adapters = createLoadedAdapters(client, baseModel, modelFolder);
+    const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
     connection = { engine: running, client, server: createModelServer(client, baseModel, adapters) };
     return connection;
   }
@@ -84,6 +84,8 @@ export function createLocalEndpoint(
       });
       return null;
     },
+    // Our own engine does all that an experiment relies on.
+    examine: async () => [],
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesForms: servedForms[config.kind],
     resident: engines.most,

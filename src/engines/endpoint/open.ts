@@ -1,14 +1,18 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
 import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
+import { servingNeeds } from '../vllm/needs.ts';
+import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
 import { identifyWholeModel, requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
+import { createOwnVllmEndpoint } from './own-vllm.ts';
 import { createOpenAiEndpoint } from './remote.ts';
 import type { OnBusy } from './server-requests.ts';
 import { createVllmEndpoint } from './vllm.ts';
@@ -24,6 +28,8 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
    * @throws EndpointUnknown when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
+  /** What an experiment will ask of its endpoint. @throws EndpointUnknown */
+  expect(experiment: string, config: ExperimentConfig): void;
   /**
    * What answers as a model: the endpoint of its base; for a whole model that was made here, one of its own.
    *
@@ -110,6 +116,10 @@ export function createEndpoints(
     for: endpointFor,
     of: endpointOf,
     takeTurns,
+    expect(experiment, config) {
+      const { endpoint, model_name_or_path: name } = config.model;
+      endpointFor({ endpoint, name }).expect?.(experiment, servingNeeds(config));
+    },
     async serve(models, signal, onBusy) {
       const turns = takeTurns(models);
       const bases = new Map(models.map(({ base }) => [JSON.stringify(base), base]));
@@ -152,6 +162,8 @@ export interface EndpointDeps {
   readonly engines?: LiveEngines;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
+  /** Of a vLLM that the worker runs; only tests set them. */
+  readonly vllm?: Pick<VllmProcessOptions, 'startTimeoutMs' | 'healthEveryMs' | 'graceMs'>;
 }
 
 /** The endpoint that `config` describes, for one base model. Nothing is started or reached before its first use. */
@@ -172,8 +184,20 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
         deps.engines ?? createLiveEngines(),
       );
     }
-    case 'vllm':
-      return createVllmEndpoint(config, baseModel, deps.modelFolder, deps.patient ?? true);
+    case 'vllm': {
+      const { url, ...own } = config;
+      if (url !== undefined)
+        return createVllmEndpoint({ ...config, url }, baseModel, deps.modelFolder, deps.patient ?? true);
+      const vllm = createVllmProcess({
+        ...own,
+        ...deps.vllm,
+        model: resolveModel(baseModel),
+        servedModelName: baseModel,
+        logFolder: deps.logFolder,
+      });
+      const engines = deps.engines ?? createLiveEngines();
+      return createOwnVllmEndpoint(config, baseModel, vllm, deps.modelFolder, engines);
+    }
     case 'openai':
     default:
       config.kind satisfies 'openai';

@@ -7,7 +7,19 @@ import { type HttpAnswer, withoutKey } from './http.ts';
 export const chatPath = '/chat/completions';
 
 const embeddingSchema = z.object({ index: z.number(), embedding: z.array(z.number()).min(1) });
-export const embeddingsSchema = (texts: number) => z.object({ data: z.array(embeddingSchema).length(texts) });
+/** One embedding for each text, all of them of one length. */
+export const embeddingsSchema = (texts: number) =>
+  z.object({
+    data: z
+      .array(embeddingSchema)
+      .length(texts)
+      .refine((all) => all.every((_, text) => all.some(({ index }) => index === text)), {
+        message: 'not one embedding for each text',
+      })
+      .refine((all) => all.every(({ embedding }) => embedding.length === all[0]?.embedding.length), {
+        message: 'embeddings of different lengths',
+      }),
+  });
 
 /**
  * Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`);
@@ -37,13 +49,16 @@ export function refusal(url: string, status: number, words: string, withKey: boo
 
 /**
  * Milliseconds until a busy server is asked again: its own `retry-after` (seconds or an HTTP date) where it gives one, else 0.5 s
- * doubling with each try up to 60 s. Up to a tenth is added by chance, so that waiting requests do not all come back at once.
+ * doubling with each try up to 60 s; a day at most. Up to a tenth is added by chance, so that waiting requests do not all come back at once.
  */
 export function retryDelay(retryAfter: string | undefined, attempt: number, now = Date.now()): number {
   const asked = parseRetryAfter(retryAfter, now);
-  const delay = asked ?? Math.min(60_000, 500 * 2 ** attempt);
+  const delay = Math.min(longestDelayMs, asked ?? Math.min(60_000, 500 * 2 ** attempt));
   return delay * (1 + Math.random() / 10);
 }
+
+/** However long a server wants to be left alone: it is asked again after a day. */
+const longestDelayMs = 86_400_000;
 
 function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;

@@ -1,9 +1,10 @@
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import type { RemoteConfig } from '../../config/endpoints.ts';
 import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createRemoteEndpoint } from './remote.ts';
 
-export type VllmConfig = Extract<EndpointConfig, { kind: 'vllm' }>;
+/** Requests in flight at a vLLM when the config states no `max_concurrency`. */
+export const vllmConcurrency = 64;
 
 /**
  * The kind `vllm`: a vLLM server at a URL, started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING, so that it loads
@@ -12,7 +13,7 @@ export type VllmConfig = Extract<EndpointConfig, { kind: 'vllm' }>;
  * @param baseModel the server's name for the base model
  */
 export function createVllmEndpoint(
-  config: VllmConfig,
+  config: RemoteConfig,
   baseModel: string,
   modelFolder: ModelFolder,
   patient: boolean,
@@ -20,7 +21,7 @@ export function createVllmEndpoint(
   return createRemoteEndpoint({
     config,
     baseModel,
-    defaultSlots: 64,
+    defaultSlots: vllmConcurrency,
     patient,
     adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder),
   });

@@ -19,6 +19,8 @@ export type RunningEngine = Running<Serving>;
 export type Serving = {
   /** `http://127.0.0.1:PORT/v1` */
   readonly url: string;
+  /** How many adapters may be loaded at once; undefined where that is not limited. */
+  readonly adapters?: number;
 };
 
 export interface EngineProcessOptions {

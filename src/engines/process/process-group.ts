@@ -86,9 +86,10 @@ export async function startProcessGroup(
   let running = true;
   const exited = ended.then(async (status) => {
     await killGroup(pid);
-    // Output without a listener must not keep the stream from closing.
+    // Output without a listener must not keep the stream from closing, nor a program outside the group that has inherited it.
     stdout.resume();
-    await outputRead;
+    await Promise.race([outputRead, sleep(lastOutputMs, undefined, { ref: false })]);
+    for (const stream of [stdout, stderr]) stream.destroy();
     log.close();
     running = false;
     return status;
@@ -110,6 +111,9 @@ export async function startProcessGroup(
     },
   };
 }
+
+/** How long the rest of a program's output is read after its end. */
+const lastOutputMs = 2_000;
 
 const guardian = fileURLToPath(new URL('./exit-with-parent.mjs', import.meta.url));
 

@@ -15,6 +15,8 @@ export interface Supervisor<Ready> {
    *   reason
    */
   ready(signal: AbortSignal): Promise<Running<Ready>>;
+  /** The process that runs, or starts now; undefined when there is none. It starts none. */
+  running(): Promise<Running<Ready> | undefined>;
   /**
    * Ends the process, which frees its memory: SIGTERM, grace, SIGKILL. Resolves when nothing of it is left. The next `ready` starts
    * another one.
@@ -121,6 +123,7 @@ export function supervise<Ready extends object>(program: SupervisedProgram<Ready
         }
       }
     },
+    running: async () => current?.started.catch(() => undefined),
     async end(running) {
       if (running !== undefined && (await current?.started.catch(() => undefined)) !== running) return;
       await end();

@@ -81,6 +81,7 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
     const { log, exited, stdin } = trainer.group;
     let stall: NodeJS.Timeout | undefined;
     let stopListening = (): void => undefined;
+    const goesOn = orderOfEvents();
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
       const watch = (): void => {
@@ -93,9 +94,9 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
       trainer.lines.on = (line) => {
         try {
           const event = parseEvent(line, log.file);
-          watch();
-          // A late event of an earlier job changes nothing about this one.
+          // A late event of an earlier job changes nothing about this one, and is no sign that this one goes on.
           if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
+          if (goesOn(event, (fault) => new TrainerSpokeGarbage(line, fault, log.file))) watch();
           if (event.event === 'done') resolve(event);
           else if (event.event === 'failed') reject(new FineTuneFailed(job.id, event.kind, event.message));
           else onEvent?.(event);
@@ -144,6 +145,33 @@ type Resident = {
   readonly lines: { on: (line: string) => void };
 };
 
+/**
+ * Checks the place of an event among those of its job: a job starts once, and its steps only grow, up to their total. Returns whether the job
+ * has gone on: one that reports the same for ever has not.
+ */
+function orderOfEvents(): (event: TrainerEvent, garbage: (fault: string) => Error) => boolean {
+  let total: number | undefined;
+  let last = 0;
+  let checkpoint = -1;
+  return (event, garbage) => {
+    if (event.event === 'started') {
+      if (total !== undefined) throw garbage('the job had started before');
+      total = event.total_steps;
+      last = event.resumed_from_step;
+    } else if (event.event === 'step') {
+      if (total === undefined) throw garbage('a step of a job that has not started');
+      if (event.step <= last) throw garbage(`step ${event.step} after step ${last}`);
+      if (event.step > total) throw garbage(`step ${event.step} of ${total}`);
+      last = event.step;
+    } else if (event.event === 'checkpoint') {
+      const goesOn = event.step > checkpoint;
+      checkpoint = Math.max(checkpoint, event.step);
+      return goesOn;
+    }
+    return event.event !== 'stopped';
+  };
+}
+
 function parseEvent(line: string, logFile: string): TrainerEvent {
   let json: unknown;
   try {
@@ -157,18 +185,19 @@ function parseEvent(line: string, logFile: string): TrainerEvent {
   throw new TrainerSpokeGarbage(line, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, logFile);
 }
 
-const answerSchema = z.union([trainingCheckedSchema, trainerEventSchema]);
+const failedSchema = trainerEventSchema.refine(({ event }) => event === 'failed');
+const answerSchema = z.union([trainingCheckedSchema, failedSchema]);
 
 /**
  * A short run of engine/train.py that checks whether a model can be fine-tuned: it reads its config and tokenizer, and no weights.
  *
  * @param baseModel a folder or a hub id: see `resolveModel`
- * @throws TrainingImpossible; FineTuneFailed and TrainerExited when it cannot be found out; the signal's reason
+ * @throws TrainingImpossible; FineTuneFailed, TrainerExited and TrainerStalled when it cannot be found out; the signal's reason
  */
 export async function runTrainingCheck(
   baseModel: string,
   check: TrainingCheck,
-  options: Pick<TrainerProcessOptions, 'logFolder' | 'command'>,
+  options: Pick<TrainerProcessOptions, 'logFolder' | 'command' | 'stallMs'>,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
@@ -177,16 +206,22 @@ export async function runTrainingCheck(
   const args = [...first, '--check', baseModel];
   const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
   const stopListening = onAbort(signal, () => void group.stop(0));
-  const answers: z.infer<typeof answerSchema>[] = [];
+  const { stallMs = 600_000 } = options;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void group.stop(0);
+  }, stallMs);
+  let answer: z.infer<typeof answerSchema> | undefined;
   readLines(group.stdout, (line) => {
-    const answer = parsedLine(line, answerSchema);
-    if (answer !== undefined) answers.push(answer);
+    answer ??= parsedLine(line, answerSchema);
   });
   group.stdin.write(`${JSON.stringify(check)}\n`);
   const status = await group.exited;
+  clearTimeout(timer);
   stopListening();
   signal.throwIfAborted();
-  const [answer] = answers;
+  if (late) throw new TrainerStalled('the check', stallMs, logFile, group.log.ending());
   if (answer === undefined) throw new TrainerExited('The check', status, logFile, group.log.ending());
   if (!('event' in answer) || answer.event !== 'failed') return;
   const { kind, message } = answer;

@@ -26,12 +26,14 @@ export type RunFacts = {
   readonly heldOut: number;
   readonly iterations: readonly Iteration[];
   readonly evaluations: readonly HeldOutAnswers[];
+  readonly changedQuestionFiles?: readonly string[];
 };
 
 /** All warnings about an experiment, the gravest first; none about one that went well. */
 export function warningsOf(facts: RunFacts): Warning[] {
   return [
     ...embeddedModel(facts),
+    ...questionsChanged(facts),
     ...cutOff(facts),
     ...unreadable(facts),
     ...notTrained(facts),
@@ -77,6 +79,12 @@ function embeddedModel({ config }: RunFacts): Warning[] {
           remedy,
         ),
       ];
+}
+
+function questionsChanged({ changedQuestionFiles: changed = [] }: RunFacts): Warning[] {
+  const says = `Changed since this experiment began: ${listed([...changed])}. Its questions are still those from the beginning.`;
+  const remedy = 'To use the new ones, start another experiment under a new name.';
+  return changed.length === 0 ? [] : [warning('questions changed', says, remedy)];
 }
 
 function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
@@ -243,19 +251,17 @@ const enoughHeldOut = 100;
 
 type Share = { readonly where: string; readonly count: number; readonly of: number };
 
+type ShareText = {
+  readonly says: (shares: string) => string;
+  readonly remedy: string;
+  readonly least?: number;
+};
+
 /** One warning for all the places where a share is noticeable. */
 function shareWarning(
   kind: Warning['kind'],
   places: readonly Share[],
-  {
-    says,
-    remedy,
-    least = noticeable,
-  }: {
-    readonly says: (shares: string) => string;
-    readonly remedy: string;
-    readonly least?: number;
-  },
+  { says, remedy, least = noticeable }: ShareText,
 ): Warning[] {
   const found = places.filter((each) => each.of > 0 && each.count / each.of >= least);
   if (found.length === 0) return [];

@@ -1,6 +1,6 @@
 import { storedConfigSchema } from '../../config/experiment.ts';
 import type { StudyCell } from '../../config/study.ts';
-import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
+import { isUnreadable, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument } from '../../store/files/documents.ts';
 import { experimentResultSchema, studyDocumentSchema } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
@@ -63,7 +63,7 @@ export async function measureStudy(
     try {
       experiments.push(await measureExperiment(store, each));
     } catch (error) {
-      if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
+      if (!(isUnreadable(error) || error instanceof ArtifactMissing)) throw error;
       const { name, experiment, method, seed } = each;
       missing.push({ name, experiment, method, seed, reason: error.message });
     }

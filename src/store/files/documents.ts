@@ -2,7 +2,15 @@
 import type { z } from 'zod';
 import { type Place, remove, setAside } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
-import { type ArtifactRef, readSealed, refOf, sealPlace, writeSealed, writeSealedOnce } from './sealed.ts';
+import {
+  type ArtifactRef,
+  misfit,
+  readSealed,
+  refOf,
+  sealPlace,
+  writeSealed,
+  writeSealedOnce,
+} from './sealed.ts';
 
 /**
  * Writes or replaces a document. Two attempts of an activity may do so at the same moment. The attempt that ends last makes sure that
@@ -55,7 +63,8 @@ function bytesOf(value: object): Buffer {
  * A verified document; null when it is missing. A document without a seal is accepted if it fits the schema: its writer may have been
  * killed before it could write the seal, and the document is complete.
  *
- * @throws ArtifactDamaged when its bytes do not match the seal, or it does not fit the schema
+ * @throws ArtifactDamaged when its bytes do not match the seal, or it has none and does not fit the schema; OtherVersion when it has one and
+ *   does not fit
  */
 export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value | null> {
   const { bytes } = await readSealed(place);
@@ -70,10 +79,10 @@ export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const found = `${issue?.path.join('.')}: ${issue?.message}`;
-  throw new ArtifactDamaged(place.where, 'a document as this version of Colloquy writes it', found);
+  throw await misfit(place, found);
 }
 
-/** A verified document that must exist. @throws ArtifactMissing, ArtifactDamaged */
+/** A verified document that must exist. @throws ArtifactMissing, ArtifactDamaged, OtherVersion */
 export async function requireDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value> {
   const value = await readDocument(place, schema);
   if (value === null) throw new ArtifactMissing(place.where);
@@ -83,7 +92,7 @@ export async function requireDocument<Value>(place: Place, schema: z.ZodType<Val
 /**
  * Like `readDocument`, but null when the document is damaged: it is then set aside and reported, and has to be made again.
  *
- * @throws StoreNotWritable
+ * @throws StoreNotWritable, OtherVersion
  */
 export async function findDocument<Value>(
   place: Place,

@@ -95,7 +95,9 @@ export type Moved = z.infer<typeof movedSchema>;
 /** What makes the result of an experiment worth less than it looks. src/report/findings/warnings.ts finds them. */
 export const warningSchema = z.strictObject({
   kind: z.enum([
+    'endpoint',
     'embedded model',
+    'questions changed',
     'cut off',
     'unreadable',
     'not trained',

@@ -166,13 +166,22 @@ describe('a fine-tune', () => {
     ['of another model', { trainer: 'big', key: '0'.repeat(64) }],
     ['of a trainer that the worker no longer has', { trainer: 'gone', key: null }],
     ['of another shape', { step: 3 }],
+    ['of an older version', { jobId: 'x', step: 3, totalSteps: 9 }],
+    ['of another step', { answers: 3, total: 9, engineBusyUntil: '2026-01-01T00:00:00Z' }],
+    ['lost', undefined],
+    ['null', null],
+    ['a text', 'big'],
+    ['a list', ['big', null]],
+    ['of numbers where words belong', { trainer: 7, key: 7 }],
+    ['of a trainer by a name that every object has', { trainer: 'constructor', key: null }],
   ])('is given to its own trainer when the heartbeat is %s', async (_, details) => {
     const made = await world(async function* (key) {
       yield step;
       made.finish(key);
     });
-    const key = 'key' in details && details.key === null ? await keyOf(made) : undefined;
-    const heartbeatDetails = key === undefined ? details : { ...details, key };
+    const own = typeof details === 'object' && details !== null && 'key' in details && details.key === null;
+    const key = own ? await keyOf(made) : undefined;
+    const heartbeatDetails: unknown = key === undefined ? details : { ...(details as object), key };
     await run(made, new MockActivityEnvironment({ attempt: 2, heartbeatDetails }));
     expect(made.calls).toEqual(['local submit 64']);
   });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { findDocument, writeDocument } from '../../../src/store/files/documents.ts';
 import { findRows, readPage, writeRows } from '../../../src/store/files/rows.ts';
-import { baseModelHash } from '../../../src/store/base-weights.ts';
+import { baseModelHash } from '../../../src/store/base-model-files.ts';
 import { findModel, sealModel } from '../../../src/store/models.ts';
 import { readDebates } from '../../../src/store/records/rows.ts';
 import { readLedger } from '../../../src/store/series.ts';

@@ -9,7 +9,7 @@ if [ "${1:-}" != inside ]; then
   (cd "$work" && apt-get download user-mode-linux nfs-kernel-server nfs-common rpcbind keyutils kmod libkmod2 \
     libnfsidmap1 libtirpc3 libtirpc-common libevent-core-2.1-7 libdevmapper1.02.1 libkeyutils1 libwrap0 \
     && for each in *.deb; do dpkg -x "$each" root; done)
-  ln -s ../bin/kmod "$work/root/sbin/modprobe"
+  ln -sf ../bin/kmod "$work/root/sbin/modprobe"
   mkdir -p "$work/root/lib" && ln -s "$work/root/usr/lib/uml/modules" "$work/root/lib/modules"
   printf '#!/bin/bash\nexec bash %q inside %q\n' "$project/test/store/nfs/run.sh" "$work" > "$work/init"
   chmod +x "$work/init"
@@ -38,6 +38,8 @@ rpcbind 2> /dev/null || true
 exportfs -o rw,no_root_squash,fsid=0,no_subtree_check,insecure 127.0.0.1:/srv/export
 rpc.mountd > /dev/null 2>&1
 echo 10 > /proc/fs/nfsd/nfsv4leasetime && echo 10 > /proc/fs/nfsd/nfsv4gracetime
+# All mounts are one client to the server, which would let each of them keep files that another one removes.
+echo 0 > /proc/sys/fs/leases-enable
 rpc.nfsd -N 3 8
 echo Y > /proc/fs/nfsd/v4_end_grace
 for each in a,noac b,noac c,actimeo=1; do

@@ -1,0 +1,79 @@
+/** Can the endpoint answer what this experiment will ask, and what would it cost that it cannot do? */
+import type { AnswerRules } from '../../algorithm/answer.ts';
+import { debate } from '../../algorithm/debate.ts';
+import { methods } from '../../algorithm/methods.ts';
+import type { Message } from '../../algorithm/prompts.ts';
+import type { Question } from '../../algorithm/question.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import type { Needs } from '../../engines/endpoint/examination.ts';
+import { readPage } from '../../store/files/rows.ts';
+import { heldOutQuestionSchema } from '../../store/records/rows.ts';
+import type { Warning } from '../../store/records/result.ts';
+import type { ExperimentFiles } from '../../store/store.ts';
+import { debateSettings } from './conversation.ts';
+
+/**
+ * Asks the endpoint a few short requests of the experiment's own shape.
+ *
+ * @param files of an experiment whose questions are stored
+ * @returns what it lacks, as one warning
+ * @throws as `Endpoint.examine` does
+ */
+export async function examineEndpoint(
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  endpoint: Endpoint,
+  answers: AnswerRules,
+  signal: AbortSignal,
+): Promise<Warning[]> {
+  const questions = await readPage(files.questions('heldout'), heldOutQuestionSchema, 0, config.shard_size);
+  const longest = questions.toSorted((a, b) => b.text.length - a.text.length)[0];
+  const needs: Needs = {
+    maxTokens: config.sampling.max_tokens,
+    longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers),
+    scores: config.diversity.questions > 0,
+  };
+  const lacks = await endpoint.examine(needs, signal);
+  if (lacks.length === 0) return [];
+  return [
+    {
+      kind: 'endpoint',
+      says: lacks.map(({ says }) => says).join(' '),
+      remedy: lacks.map(({ remedy }) => remedy).join(' '),
+    },
+  ];
+}
+
+/** What agents answer in a debate that is held to see its requests. */
+const madeUpAnswer = '\\boxed{80808}';
+
+/** The request of a debate on this question whose prompt has the most answers in it. */
+export async function longestRequest(
+  config: ExperimentConfig,
+  { id, text }: Question,
+  answers: AnswerRules,
+): Promise<Needs['longest']> {
+  const requests: Needs['longest'][] = [];
+  const models = Object.fromEntries(methods[config.method].roles.map(({ name }) => [name, name]));
+  const agents = Array.from({ length: config.agents }, (_, index) => ({ number: index + 1, models }));
+  const settings = { ...debateSettings(config, 0), stopWhenUnanimous: false };
+  await debate(
+    { id, text },
+    { agents, summariser: 'summariser' },
+    settings,
+    async ({ messages }) => {
+      requests.push({ messages, answers: answersIn(messages) });
+      return { text: madeUpAnswer, finishReason: 'stop' };
+    },
+    answers,
+  );
+  return requests.reduce((most, each) => (each.answers >= most.answers ? each : most), {
+    messages: [{ role: 'user', content: text }],
+    answers: 0,
+  });
+}
+
+function answersIn(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + content.split(madeUpAnswer).length - 1, 0);
+}

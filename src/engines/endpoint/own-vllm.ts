@@ -1,0 +1,81 @@
+/** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
+import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
+import { abortable } from '../abort.ts';
+import type { LiveEngines } from '../process/live-engines.ts';
+import { sharesDevice } from '../vllm/device.ts';
+import { fallAsleep, wakeUp } from '../vllm/sleep.ts';
+import type { VllmProcess } from '../vllm/vllm-process.ts';
+import type { ModelFolder } from './adapters.ts';
+import { createChatClient } from './chat-client.ts';
+import type { Endpoint } from './endpoint.ts';
+import { createLocalEndpoint } from './local.ts';
+import { vllmConcurrency } from './vllm.ts';
+
+/** @param baseModel the name under which `vllm` serves its base model */
+export function createOwnVllmEndpoint(
+  config: VllmConfig,
+  baseModel: string,
+  vllm: VllmProcess,
+  modelFolder: ModelFolder,
+  engines: LiveEngines,
+): Endpoint {
+  const shares = sharesDevice(config.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  /** While a fine-tune has the device. */
+  let yielded: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  /** Puts the server back as it was before the fine-tune. */
+  let wake = async (): Promise<void> => undefined;
+  const endpoint = createLocalEndpoint(
+    { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
+    baseModel,
+    {
+      ...vllm,
+      // The server would take the memory that the fine-tune needs.
+      async ready(signal) {
+        if (yielded !== undefined) await abortable(yielded.over, signal);
+        return vllm.ready(signal);
+      },
+    },
+    modelFolder,
+    engines,
+  );
+
+  return {
+    ...endpoint,
+    servesForms: servedForms.vllm,
+    async embed(texts, signal, onBusy) {
+      return engines.use(vllm, signal, async () => {
+        const { url } = await vllm.ready(signal);
+        const client = createChatClient({ url });
+        try {
+          return await client.embed(baseModel, texts, signal, onBusy);
+        } finally {
+          client.close();
+        }
+      });
+    },
+    expect: (experiment, needs) => vllm.expect(experiment, needs),
+    async yieldDevice() {
+      if (!shares) return;
+      await endpoint.yieldDevice(false);
+      let end = (): void => undefined;
+      const over = new Promise<void>((resolve) => (end = resolve));
+      yielded = { over, end };
+      const running = await vllm.running();
+      // On a CPU it needs nothing that a fine-tune does: without requests it waits.
+      if (running === undefined || running.device.kind === 'cpu') return;
+      const server = { url: running.url, model: baseModel };
+      const before = await fallAsleep(server);
+      if (before === undefined) return vllm.end(running);
+      wake = async () => {
+        if (!(await wakeUp(server, before))) await vllm.end(running);
+      };
+    },
+    async takeDevice() {
+      await wake();
+      wake = async () => undefined;
+      yielded?.end();
+      yielded = undefined;
+      await endpoint.takeDevice();
+    },
+  };
+}
