@@ -21,7 +21,8 @@ export function endpointsThatSay(
     examine: async () => [],
     tryAdapter: async () => [],
     checkTraining: async () => true,
-    servesTuned: true,
+    servesForms: ['adapter', 'full'],
+    resident: Infinity,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,
     takeDevice: nothing,
@@ -29,6 +30,8 @@ export function endpointsThatSay(
   };
   return {
     for: () => endpoint,
+    of: async () => endpoint,
+    takeTurns: () => false,
     expect: () => undefined,
     serve: nothing,
     yieldDevice: nothing,

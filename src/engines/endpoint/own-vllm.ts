@@ -1,5 +1,5 @@
 /** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
-import type { VllmConfig } from '../../config/endpoints.ts';
+import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { sharesDevice } from '../vllm/device.ts';
@@ -40,6 +40,7 @@ export function createOwnVllmEndpoint(
 
   return {
     ...endpoint,
+    servesForms: servedForms.vllm,
     async embed(texts, signal, onBusy) {
       return engines.use(vllm, signal, async () => {
         const { url } = await vllm.ready(signal);
@@ -54,7 +55,7 @@ export function createOwnVllmEndpoint(
     expect: (experiment, needs) => vllm.expect(experiment, needs),
     async yieldDevice() {
       if (!shares) return;
-      await endpoint.yieldDevice();
+      await endpoint.yieldDevice(false);
       let end = (): void => undefined;
       const over = new Promise<void>((resolve) => (end = resolve));
       yielded = { over, end };
