@@ -67,7 +67,7 @@ def _check(model: str, protocol: ProtocolStdout) -> int:
     try:
         request = CheckTraining.model_validate_json(sys.stdin.readline())
         modules = check_base(model, request)
-        if request.made_up_adapter is not None:
+        if request.made_up_adapter is not None and request.lora_target_modules is not None:
             write_made_up_adapter(model, request.lora_target_modules, request.made_up_adapter)
         protocol.emit(TrainingChecked(modules=len(modules)))
     except Exception as error:

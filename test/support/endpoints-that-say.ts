@@ -22,7 +22,8 @@ export function endpointsThatSay(
     tryAdapter: async () => [],
     unload: nothing,
     checkTraining: async () => true,
-    servesTuned: true,
+    servesForms: ['adapter', 'full'],
+    resident: Infinity,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,
     takeDevice: nothing,
@@ -30,6 +31,8 @@ export function endpointsThatSay(
   };
   return {
     for: () => endpoint,
+    of: async () => endpoint,
+    takeTurns: () => false,
     expect: () => undefined,
     serve: nothing,
     yieldDevice: nothing,

@@ -103,7 +103,7 @@ class CheckTraining(BaseModel):
     """POST /v1/check_training: can such rows and target modules be trained, and can this server load what comes of it?"""
 
     examples: list[CheckExample]
-    lora_target_modules: StrictStr | list[StrictStr]
+    lora_target_modules: StrictStr | list[StrictStr] | None  # None: all weights are trained
     made_up_adapter: MadeUpAdapter | None = None
 
 

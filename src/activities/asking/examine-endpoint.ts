@@ -60,11 +60,12 @@ export async function requireTrainable(
   store: Store,
   signal: AbortSignal,
 ): Promise<Shortcoming[]> {
-  const { lora_target_modules, lora_r, lora_alpha, use_peft } = settings;
+  const { lora_r, lora_alpha } = settings;
+  const lora_target_modules = settings.method === 'full' ? null : settings.lora_target_modules;
   const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
   if (await endpoint.checkTraining(check, signal)) return [];
   const name = { name: model.model_name_or_path };
-  if (!use_peft) {
+  if (settings.method === 'full') {
     await trainers.for(trainer).check(name, check, signal);
     return [];
   }

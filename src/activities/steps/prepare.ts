@@ -1,11 +1,12 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { servesNoTuned, trainingFaults } from '../../config/training-plan.ts';
+import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -39,6 +40,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Which models stay on disc. Plans of earlier versions keep all. */
+  readonly keep?: ExperimentConfig['keep'];
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
@@ -73,7 +76,7 @@ export async function prepare(
   requireName(experiment, input);
   requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const begun = await findDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, storedConfigSchema);
   await requireSameConfig(experiment, given, files);
   const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
   const config = withChanges(asBegun, await changesOf(files));
@@ -98,8 +101,10 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
+  const unserved = servingFaults(config, endpoint.servesForms);
+  if (unserved.length > 0) throw new InvalidConfig(unserved);
   endpoints.expect(experiment, config);
-  const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
   const begunWith = await sameAsBegun(base, config, files, begun !== null);
   const found =
     config.iterations > 0
@@ -123,12 +128,13 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
+    learners: endpoint.servesForms.length > 0 ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    ...(config.keep === 'all' ? {} : { keep: config.keep }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
-    ...(night === null ? {} : { night: plannedNight(night, base) }),
+    ...(night === null ? {} : { night: plannedNight(night, base, formOf(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
@@ -190,12 +196,10 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  config: ExperimentConfig,
+  { endpoint: name, model_name_or_path: model }: ExperimentConfig['model'],
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (config.iterations > 0 && !endpoint.servesTuned) throw new InvalidConfig([servesNoTuned(config)]);
-  const { endpoint: name, model_name_or_path: model } = config.model;
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
 }

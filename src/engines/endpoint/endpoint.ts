@@ -1,6 +1,7 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
+import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
 import type { UnneededAdapter } from './adapters.ts';
 import type { ChatCompletion } from './chat-client.ts';
@@ -85,15 +86,19 @@ export interface Endpoint {
    * @throws TrainingImpossible, or the chat client's errors
    */
   checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
-  /** Whether it can answer with fine-tuned models, and not only with the base model. */
-  readonly servesTuned: boolean;
+  /** The forms of fine-tuned models that it can answer with; none when it has the base model alone. */
+  readonly servesForms: readonly ModelForm[];
+  /** How many base models and whole models it has in memory at once. More of them take turns, and each is loaded at its turn. */
+  readonly resident: number;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
   readonly slots: RequestSlots;
   /**
    * Leaves the worker's device to a fine-tune: resolves when no slot is taken, and gives none until `takeDevice`. An endpoint
    * whose server has a device of its own goes on answering.
+   *
+   * @param memoryToo whether the fine-tune needs all of the device's memory: a model that is loaded there is then given up
    */
-  yieldDevice(): Promise<void>;
+  yieldDevice(memoryToo: boolean): Promise<void>;
   /** Takes the worker's device back after a fine-tune. */
   takeDevice(): Promise<void>;
   /** From now on an experiment will ask it: only an endpoint that starts its own server, and has to size it, listens. */

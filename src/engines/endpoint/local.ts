@@ -1,5 +1,5 @@
 /** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
@@ -98,9 +98,17 @@ export function createLocalEndpoint(
         await tidying(signal, () => running.adapters.unload(unneeded, running.client, signal));
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesTuned: true,
-    slots,
-    yieldDevice: () => slots.close(),
+    servesForms: servedForms[config.kind],
+    resident: engines.most,
+    slots: {
+      ...slots,
+      // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
+      use: (work, signal) => engines.use(engine, signal, () => slots.use(work, signal)),
+    },
+    async yieldDevice(memoryToo) {
+      await slots.close();
+      if (memoryToo) await engine.end();
+    },
     takeDevice: async () => slots.open(),
     async close() {
       await engine.close();

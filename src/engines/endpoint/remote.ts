@@ -1,5 +1,5 @@
 /** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
-import type { RemoteConfig } from '../../config/endpoints.ts';
+import { type RemoteConfig, servedForms } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
 import { type LoadedAdapters, tidying } from './adapters.ts';
@@ -80,7 +80,9 @@ export function createRemoteEndpoint({
       await tidying(signal, () => hastily((hasty) => loaded.unload(unneeded, hasty, signal)));
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesTuned: adapters !== null,
+    servesForms: servedForms[config.kind],
+    // Each has a server of its own.
+    resident: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
