@@ -10,7 +10,7 @@ import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from './request-slots.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
 export type ModelFolder = (key: string) => Promise<string>;
