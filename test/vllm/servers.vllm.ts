@@ -117,8 +117,9 @@ describe.skipIf(url === undefined)(`a server of kind ${kind} at ${url}`, () => {
     expect(right?.logprob).toBeCloseTo(-0.6, 0);
   });
 
-  it.skipIf(kind !== 'openai')('gives a seed its own answer', async () => {
-    const answers = await Promise.all([1, 2, 3, 4].map((seed) => endpoint.chat(base, request(seed), signal)));
-    expect((await endpoint.chat(base, request(1), signal)).text).toBe(answers[0]?.text);
+  it('gives a seed its own answer, asked alone', async () => {
+    const first = await endpoint.chat(base, request(1), signal);
+    await endpoint.chat(base, request(2), signal);
+    expect((await endpoint.chat(base, request(1), signal)).text).toBe(first.text);
   });
 });
