@@ -129,6 +129,26 @@ describe('an adapter that vLLM does not load', () => {
       { updating: false },
       /404.*VLLM_ALLOW_RUNTIME_LORA_UPDATING=True/,
     ],
+    [
+      'because it was trained on another base model',
+      {
+        refusesLoads: [
+          500,
+          "Call to add_lora method failed: Worker failed with error 'The size of tensor a (160) must match the size of tensor b (320) at non-singleton dimension 1', please check the stack trace above for the root cause",
+        ],
+      },
+      /belongs to another base model/,
+    ],
+    [
+      'because it does not see the folder of the worker',
+      { refusesLoads: [404, 'Loading lora colloquy-aaaaaaaaaaaaaaaa failed: No adapter found for <path>'] },
+      /looks for the folder \/store\/models\/a{64} on its own machine/,
+    ],
+    [
+      'for a reason that only its log has',
+      { refusesLoads: [500, 'Call to add_lora method failed: Worker failed with error KeyError'] },
+      /The log of the server has the cause/,
+    ],
   ])('%s is refused at once, with what to do', async (_, settings, message) => {
     const { server, endpoint } = await vllm(settings);
     await using __ = server;
