@@ -111,7 +111,7 @@ export async function prepare(
       ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
       : [];
   found.push(
-    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal))),
+    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, store, signal))),
   );
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
