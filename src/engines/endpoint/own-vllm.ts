@@ -5,8 +5,9 @@ import type { LiveEngines } from '../process/live-engines.ts';
 import { sharesDevice } from '../vllm/device.ts';
 import type { VllmProcess } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
-import { createChatClient } from './chat-client.ts';
+import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
+import { examine } from './examination.ts';
 import { createLocalEndpoint } from './local.ts';
 import { vllmConcurrency } from './vllm.ts';
 
@@ -38,19 +39,23 @@ export function createOwnVllmEndpoint(
     engines,
   );
 
+  /** One question, by a client of its own. */
+  function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
+    return engines.use(vllm, signal, async () => {
+      const client = createChatClient({ url: (await vllm.ready(signal)).url });
+      try {
+        return await ask(client);
+      } finally {
+        client.close();
+      }
+    });
+  }
+
   return {
     ...endpoint,
-    async embed(texts, signal, onBusy) {
-      return engines.use(vllm, signal, async () => {
-        const { url } = await vllm.ready(signal);
-        const client = createChatClient({ url });
-        try {
-          return await client.embed(baseModel, texts, signal, onBusy);
-        } finally {
-          client.close();
-        }
-      });
-    },
+    embed: (texts, signal, onBusy) =>
+      asked(signal, (client) => client.embed(baseModel, texts, signal, onBusy)),
+    examine: (needs, signal) => asked(signal, (client) => examine(client, baseModel, needs, signal)),
     expect: (experiment, needs) => vllm.expect(experiment, needs),
     async yieldDevice() {
       if (!shares) return;
