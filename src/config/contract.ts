@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { samplingSchema } from './experiment.ts';
-import { fineTuneConfigSchema } from './fine-tune.ts';
+import { fineTuneConfigSchema, modelForms } from './fine-tune.ts';
 
 const name = z.string().min(1);
 const count = z.int().min(0);
@@ -24,8 +24,8 @@ export const trainerJobSchema = z
     id: name,
     /** A folder or a hub id: see `resolveModel`. */
     base_model: name,
-    /** The folder of the adapter that training starts from; null for a new adapter. */
-    init_adapter: name.nullable(),
+    /** The folder of the adapter or of the whole model (`settings.method`) that training starts from; null for the base model. */
+    init_model: name.nullable(),
     dataset: name,
     output_dir: name,
     checkpoint_dir: name,
@@ -35,9 +35,6 @@ export const trainerJobSchema = z
       .lt(2 ** 32),
     settings: trainerSettingsSchema,
   })
-  .refine(({ init_adapter, settings }) => init_adapter === null || settings.use_peft, {
-    message: 'init_adapter needs use_peft: true',
-  })
   .readonly();
 export type TrainerJob = z.infer<typeof trainerJobSchema>;
 
@@ -45,8 +42,10 @@ export type TrainerJob = z.infer<typeof trainerJobSchema>;
 export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),
   base_model: z.looseObject({ name_or_path: z.string(), sha256: hash }),
-  /** Hash of its weights. */
-  init_adapter: hash.nullable(),
+  /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
+  form: z.enum(modelForms),
+  /** Hash of the weights that training started from; null for the base model. */
+  init_model: hash.nullable(),
   /** `dropped_rows` were longer than max_length. */
   dataset: z.looseObject({ sha256: hash, rows: count, dropped_rows: count }),
   settings: z.record(z.string(), z.unknown()),
@@ -245,7 +244,13 @@ const row = {
 export const checkTrainingSchema = z
   .object({
     examples: z.array(z.object(row).readonly()).readonly(),
-    lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules,
+    /** Null when all weights are trained. */
+    lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules.unwrap().nullable(),
+    /** An adapter of these settings is written into the folder. Only engine/train.py does so. */
+    made_up_adapter: fineTuneConfigSchema
+      .pick({ lora_r: true, lora_alpha: true })
+      .extend({ folder: name })
+      .optional(),
   })
   .readonly();
 export type TrainingCheck = z.infer<typeof checkTrainingSchema>;

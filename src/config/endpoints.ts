@@ -3,6 +3,7 @@
  * experiment. Keys stay in the environment: the file has only the NAME of a variable.
  */
 import { z } from 'zod';
+import type { ModelForm } from './fine-tune.ts';
 import { loadWorkerFile, type WorkerFile } from './load.ts';
 
 /** A key that stands where its variable's name belongs would be repeated by messages, so only names of this form are names. */
@@ -128,7 +129,18 @@ function seemsRandom(part: string): boolean {
 }
 
 const endpointConfigSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('local'), max_concurrency: maxConcurrency }),
+  z.strictObject({
+    kind: z.literal('local'),
+    max_concurrency: maxConcurrency,
+    resident: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+      ),
+  }),
   vllmSchema,
   z.strictObject({
     kind: z.literal('openai'),
@@ -139,6 +151,13 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
+
+/** The forms of fine-tuned models that an endpoint of each kind serves. */
+export const servedForms: Readonly<Record<EndpointConfig['kind'], readonly ModelForm[]>> = {
+  local: ['adapter', 'full'],
+  vllm: ['adapter'],
+  openai: [],
+};
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 

@@ -134,9 +134,9 @@ function firstComment(text: string): string {
 }
 
 /**
- * The settings that no night of a series may change: the method, the base model, the number of agents, and the settings that decide which
- * questions are held out and in which order the others come. The path of a local copy of a dataset is ignored. All other settings may
- * change from one night to the next.
+ * The settings that no night of a series may change: the method, the base model, what is trained (an adapter or all weights), the number of
+ * agents, and the settings that decide which questions are held out and in which order the others come. The path of a local copy of a
+ * dataset is ignored. All other settings may change from one night to the next.
  */
 export function fixedSettings({
   method,
@@ -144,12 +144,15 @@ export function fixedSettings({
   seed,
   model,
   task,
+  fine_tune: { method: training },
 }: ExperimentConfig): Record<string, unknown> {
   return {
     method,
     agents,
     seed,
     model: { model_name_or_path: model.model_name_or_path },
+    // The series of older versions do not have it.
+    ...(training === 'lora' ? {} : { fine_tune: { method: training } }),
     task: {
       ...task,
       train_size: undefined,

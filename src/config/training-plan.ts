@@ -1,4 +1,5 @@
 /** Can the models of an experiment learn with its config, and what will it take? Both are known before any model is asked a question. */
+import { generation } from '../algorithm/agents.ts';
 import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
 import { methods } from '../algorithm/methods.ts';
 import {
@@ -10,6 +11,7 @@ import {
 } from '../algorithm/training-steps.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
+import { formOf, type ModelForm } from './fine-tune.ts';
 
 /** The settings by which an iteration's datasets are made. */
 export function datasetSettings(
@@ -54,23 +56,27 @@ function trains({ method, iterations }: ExperimentConfig): boolean {
 export function trainingFaults(config: ExperimentConfig, questions: number | null): ConfigFault[] {
   const fineTunes = expectedFineTunes(config, questions);
   const faults: ConfigFault[] = [];
-  if (trains(config) && !config.fine_tune.use_peft) {
-    const message =
-      'false trains all weights of a model, which an experiment cannot do yet: its agents are LoRA adapters on one base model. ' +
-      'Take preset: paper, which has settings for adapters, or true with a learning_rate of about 2e-4; ' +
-      'or iterations=0, to measure the base model alone';
-    faults.push({ path: 'fine_tune.use_peft', message });
-  }
   const few = fineTunes.filter(({ steps }) => steps < fewestSteps);
   if (few.length > 0 && !config.allow_few_steps)
     faults.push({ path: 'fine_tune', message: fewStepsText(few, config, questions) });
   return faults;
 }
 
-/** Why an experiment that trains cannot use an endpoint that serves only its own models. */
-export function servesNoTuned({ model: { endpoint } }: Pick<ExperimentConfig, 'model'>): ConfigFault {
-  const message = `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-  return { path: 'model.endpoint', message };
+/**
+ * Why an experiment cannot use its endpoint; none when it can.
+ *
+ * @param served the forms of fine-tuned models that the endpoint serves
+ */
+export function servingFaults(
+  { iterations, model: { endpoint }, fine_tune }: ExperimentConfig,
+  served: readonly ModelForm[],
+): ConfigFault[] {
+  if (iterations === 0 || served.includes(formOf(fine_tune))) return [];
+  const message =
+    served.length === 0
+      ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
+      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
+  return [{ path: 'model.endpoint', message }];
 }
 
 function fewStepsText(
@@ -105,8 +111,9 @@ export type Estimate = {
   readonly answers: number;
   /** What they read and write in all. */
   readonly tokens: { readonly read: number; readonly written: number };
-  /** Optimiser steps of all fine-tunes. */
+  /** Optimiser steps of all fine-tunes, and the tokens of the rows that they see, each row once an epoch. */
   readonly steps: number;
+  readonly trainedTokens: number;
   /** Rows and journals, without the models. */
   readonly bytes: number;
 };
@@ -142,10 +149,20 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
   const readByAgent = asked + sum(revisions) + summaries * (asked + others);
   const answers = debates * agents * (rounds + summaries);
   const learners = learning?.models === 'each agent' ? agents : 1;
+  const fineTunes = expectedFineTunes(config, questions.train);
+  // A row is the last answer of a role with all that it read before.
+  const tokensOfRow = (role: string) =>
+    (role === generation.name && rounds > 1 ? asked : (revisions.at(-1) ?? asked)) + written;
   return {
     answers,
     tokens: { read: Math.round(debates * agents * readByAgent), written: Math.round(answers * written) },
-    steps: sum(expectedFineTunes(config, questions.train).map(({ steps }) => steps)) * learners * iterations,
+    steps: sum(fineTunes.map(({ steps }) => steps)) * learners * iterations,
+    trainedTokens: Math.round(
+      sum(fineTunes.map(({ rows, role }) => rows * tokensOfRow(role))) *
+        config.fine_tune.num_train_epochs *
+        learners *
+        iterations,
+    ),
     // Each answer is in a journal and in a dialogue, which later prompts and rows repeat.
     bytes: Math.round(answers * written * (terse ? 1 : 4) * 4 + debates * 1_000),
   };

@@ -47,6 +47,22 @@ export class AdaptersUnsupported extends ColloquyError {
   }
 }
 
+/** A whole model is to answer at an endpoint that has adapters only. */
+export class WholeModelsUnsupported extends ColloquyError {
+  override name = 'WholeModelsUnsupported' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  // The preparing worker's configuration described the endpoint otherwise.
+  override readonly workerLacksIt = true;
+
+  constructor(endpoint: string) {
+    super(
+      `The endpoint ${endpoint} cannot load whole models, which fine_tune.method: full makes. ` +
+        `Describe it as an endpoint of kind local where this worker runs, or begin an experiment with fine_tune.method: lora.`,
+    );
+  }
+}
+
 /** A server that has several adapters at once answers for one of them with another. */
 export class AnsweredByAnother extends ColloquyError {
   override name = 'AnsweredByAnother' as const;
@@ -188,10 +204,19 @@ export class EngineUnreachable extends ColloquyError {
   /** The error code of the system: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
   readonly reason: string;
 
-  constructor(url: string, reason: string, hint = 'Is the server running, and is this its URL?') {
+  /** Whether the connection broke before anything of the answer had come: the server may have died of the request. */
+  readonly brokeAtOnce: boolean;
+
+  constructor(
+    url: string,
+    reason: string,
+    hint = 'Is the server running, and is this its URL?',
+    brokeAtOnce = false,
+  ) {
     super(`No answer from ${url} (${reason}). ${hint}`);
     this.url = url;
     this.reason = reason;
+    this.brokeAtOnce = brokeAtOnce;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { isThere } from '../store/blobs.ts';
 import { readDocument, requireDocument } from '../store/files/documents.ts';
@@ -42,7 +42,7 @@ export async function finishedIteration(
   wanted: number | undefined,
 ): Promise<FinishedIteration> {
   const files = experimentFiles(store, experiment);
-  const config = await readDocument(files.config, experimentConfigSchema);
+  const config = await readDocument(files.config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(files.folder.where);
   const finished = await finishedIterations(files);
   const last = finished.at(-1);

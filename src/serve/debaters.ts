@@ -5,7 +5,8 @@ import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
 import { learnerGroups, methods } from '../algorithm/methods.ts';
 import type { EndpointConfig } from '../config/endpoints.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
+import { formOf } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
@@ -13,7 +14,7 @@ import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
-import { adapterOf, type BaseModel, type Model, untuned } from '../store/models.ts';
+import { type BaseModel, type Model, requireNotPruned, tunedModel, untuned } from '../store/models.ts';
 import { begunWithSchema } from '../store/base-model-files.ts';
 import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
@@ -58,19 +59,20 @@ type Wanted = {
  * Opens the agents of an experiment. Nothing is started or reached before the first question.
  *
  * @param endpoints the models' endpoints; they are closed with the debaters. Default: the ones of the worker's configuration
- * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing
+ * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing, ModelPruned
  */
 export async function openDebaters(
   store: Store,
   { experiment, iteration: wanted }: Wanted,
   endpoints: Endpoints = configuredEndpoints(store, false),
 ): Promise<Debaters> {
-  const config = await readDocument(experimentFiles(store, experiment).config, experimentConfigSchema);
+  const config = await readDocument(experimentFiles(store, experiment).config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
   const base = await identifyBaseModel(config.model.endpoint, config.model.model_name_or_path);
   await requireBaseOf(experimentFiles(store, experiment), base);
   const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
   const models = agents.flatMap((agent) => Object.values(agent.models));
+  for (const { tuned } of models) if (tuned !== null) await requireNotPruned(store, tuned.key);
   endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
@@ -130,7 +132,9 @@ async function agentsOf(
     agents: agents.map((agent) => {
       const first = groups.find((group) => group.includes(agent.number))?.[0] ?? agent.number;
       const own = tuned.flatMap(({ agent: number, role, key }) =>
-        number === first && key !== null ? [[role, adapterOf(base, key)] as const] : [],
+        number === first && key !== null
+          ? [[role, tunedModel(base, key, formOf(config.fine_tune))] as const]
+          : [],
       );
       return { ...agent, models: { ...agent.models, ...Object.fromEntries(own) } };
     }),
@@ -145,7 +149,7 @@ function speaker(
   tokens: { prompt: number; completion: number },
 ): Speak<Model> {
   return async (utterance) => {
-    const endpoint = endpoints.for(utterance.model.base);
+    const endpoint = await endpoints.of(utterance.model);
     const said = await endpoint.slots.use(
       () => answerWithinContext(utterance, config, endpoint, signal),
       signal,

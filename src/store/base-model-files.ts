@@ -1,11 +1,14 @@
 /** Which bytes decide what a base model answers? Its weights, its tokenizer, its chat template and its configuration. */
 import { createHash } from 'node:crypto';
-import { readFile, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { fileBlobs } from './blobs-file.ts';
+import { ArtifactMissing } from './errors.ts';
 import { isMissing, readError } from './files/atomic.ts';
-import { baseModelHash, baseModelSchema, filesIn, hashOnce } from './models.ts';
+import { sealedBytesOf } from './files/sealed.ts';
+import { baseModelSchema } from './models.ts';
 
 /** Hashes by the name of the file. */
 export type FileHashes = Readonly<Record<string, string>>;
@@ -31,9 +34,57 @@ export async function decidingFiles(location: string): Promise<FileHashes> {
  * run carries it, so it must not grow with the number of files.
  */
 export async function weightsName(location: string): Promise<string> {
-  const hashes = await baseModelHash(location);
+  return shortened(await baseModelHash(location));
+}
+
+/** The names and hashes of weight files, separated by commas, as one short name. */
+export function shortened(hashes: string): string {
   const files = hashes.split(',').length;
   return files === 1 ? hashes : `${files} files:${createHash('sha256').update(hashes).digest('hex')}`;
+}
+
+/**
+ * A base model's name by its weights: `<file>:<sha256>` of each .safetensors file of a folder, so that another model at the same path has
+ * another name. A model that is not a local folder has its hub id as its name. A file is hashed once a process, and again when its size
+ * or time changes.
+ */
+export async function baseModelHash(location: string): Promise<string> {
+  const names = (await filesIn(location)).filter((name) => name.endsWith('.safetensors')).toSorted();
+  if (names.length === 0) return location;
+  return (await Promise.all(names.map(async (name) => `${name}:${await hashOnce(location, name)}`))).join(
+    ',',
+  );
+}
+
+/** The names in a folder; none when it is not a local folder. Other failures are thrown: they do not mean that it is not local. */
+async function filesIn(location: string): Promise<string[]> {
+  try {
+    return await readdir(location);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw readError(location, error);
+  }
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+async function hashOnce(folder: string, name: string): Promise<string> {
+  const { size, mtimeMs } = await stat(join(folder, name));
+  const key = `${join(folder, name)}:${size}:${mtimeMs}`;
+  const known = hashes.get(key);
+  if (known !== undefined) return known;
+  const hash = hashOf(folder, name);
+  hashes.set(key, hash);
+  // After a failed read the next call tries again.
+  hash.catch(() => hashes.delete(key));
+  return hash;
+}
+
+async function hashOf(folder: string, name: string): Promise<string> {
+  const blobs = fileBlobs(folder);
+  const found = await sealedBytesOf({ blobs, name, where: blobs.where(name) });
+  if (found === null) throw new ArtifactMissing(join(folder, name));
+  return found.sha256;
 }
 
 /** One short hash of many. */

@@ -18,6 +18,20 @@ export class ArtifactMissing extends ColloquyError {
   }
 }
 
+/** The files of a model were removed when the next iteration had finished, as the experiment's `keep: last` says. */
+export class ModelPruned extends ColloquyError {
+  override name = 'ModelPruned' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(path: string) {
+    super(
+      `The files of ${path} were removed when the next iteration had finished: the experiment has keep: last. ` +
+        'Take the last iteration, or run it with keep: all.',
+    );
+  }
+}
+
 /** The bytes of an artifact are not the bytes that were written. */
 export class ArtifactDamaged extends ColloquyError {
   override name = 'ArtifactDamaged' as const;

@@ -30,6 +30,8 @@ export type Store = {
   model(key: string): Place;
   /** The request with which a fine-tune was begun, so that the model can be made again. */
   modelRequest(key: string): Place;
+  /** The manifest of a model whose files were removed (`keep: last`). */
+  prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
   /**
@@ -63,6 +65,7 @@ export function openStore(
     study: (name) => place('studies', studyNameSchema.parse(name)),
     model: (key) => place('models', key),
     modelRequest: (key) => place('models', `${key}.request.json`),
+    prunedModel: (key) => place('models', `${key}.pruned.json`),
     checkpoints: (key) => join(local, 'models', `${key}.checkpoints`),
     sharedAnswers: (name, seed, shard) =>
       join(local, 'answers', seriesNameSchema.parse(name), seed, `${shard}.journal.jsonl`),

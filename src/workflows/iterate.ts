@@ -5,6 +5,7 @@ import type { RunControl } from './control.ts';
 import { debateQuestions, evaluateAgents, inWindow } from './debate-questions.ts';
 import { fineTuneAgents, type LearnersDatasets } from './fine-tune-agents.ts';
 import type { ExperimentState } from './progress.ts';
+import { keysOf } from './remaking-damaged.ts';
 import { steps } from './steps.ts';
 
 /**
@@ -26,12 +27,26 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
     fineTune: (Date.now() - beganFineTunes) / 1000,
   });
   const evaluation = await evaluateAgents({ ...state, agents }, control);
+  await pruneModels(state, agents, control);
   return {
     ...state,
     iteration: state.iteration + 1,
     agents,
     evaluations: [...state.evaluations, evaluation],
   };
+}
+
+/** With `keep: last`, the models of the iteration before are removed. */
+async function pruneModels(
+  { plan, iteration, agents: before }: ExperimentState,
+  agents: ExperimentState['agents'],
+  control: RunControl,
+): Promise<void> {
+  if (plan.keep !== 'last') return;
+  const kept = keysOf(agents);
+  const keys = keysOf(before).filter((key) => !kept.includes(key));
+  if (keys.length > 0)
+    await control.step(steps.pruneModels({ experiment: plan.experiment, iteration, keys }));
 }
 
 async function buildDatasets(

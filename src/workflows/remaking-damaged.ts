@@ -45,7 +45,7 @@ async function remakeEarlier(state: ExperimentState, control: RunControl): Promi
 }
 
 /** The content addresses of the agents' models that were made here, each once. */
-function keysOf(agents: readonly Agent<Model>[]): string[] {
+export function keysOf(agents: readonly Agent<Model>[]): string[] {
   const models = agents.flatMap((agent) => Object.values(agent.models));
   return [...new Set(models.flatMap(({ tuned }) => tuned?.key ?? []))];
 }

@@ -81,6 +81,7 @@ describe('resolving the config of an experiment', () => {
       equal_tokens: true,
       diversity: { questions: 100, encoder: 'ngrams' },
       transfer: {},
+      keep: 'all',
       prompts: 'paper',
       shard_size: 32,
       task: {
@@ -103,7 +104,7 @@ describe('resolving the config of an experiment', () => {
         weight_decay: 0,
         max_length: 2048,
         save_steps: 50,
-        use_peft: true,
+        method: 'lora',
         gradient_checkpointing: false,
         lora_r: 16,
         lora_alpha: 32,

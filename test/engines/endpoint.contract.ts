@@ -136,7 +136,7 @@ export function endpointContract({
       await new Promise<void>((resolve) => {
         first = endpoint.slots.use(() => (resolve(), answer(1)), signal);
       });
-      await endpoint.yieldDevice();
+      await endpoint.yieldDevice(false);
       let begun = false;
       const second = endpoint.slots.use(async () => {
         begun = true;
@@ -151,7 +151,7 @@ export function endpointContract({
     });
 
     it.skipIf(sharesDevice)('goes on answering while a fine-tune has the device of this worker', async () => {
-      await endpoint.yieldDevice();
+      await endpoint.yieldDevice(false);
       expect((await inASlot(1)).text).not.toBe('');
       await endpoint.takeDevice();
     });

@@ -214,7 +214,7 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     await endpoint.check();
     expect(starts()[0]!.args).toContain('--enable-sleep-mode');
     expect(flagOf(starts()[0]!, '--gpu-memory-utilization')).toBe('0.79');
-    await endpoint.yieldDevice();
+    await endpoint.yieldDevice(false);
     const answering = endpoint.check();
     await endpoint.takeDevice();
     await answering;
@@ -227,7 +227,7 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
   ])('that %s is ended, and started again after the fine-tune', async (_, behaviour) => {
     const { endpoint, starts } = onCard(behaviour);
     await endpoint.check();
-    await endpoint.yieldDevice();
+    await endpoint.yieldDevice(false);
     await endpoint.takeDevice();
     await endpoint.check();
     expect(starts()).toHaveLength(2);
@@ -235,7 +235,7 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
 
   it('is not started while a fine-tune has it', async () => {
     const { endpoint, starts } = onCard({});
-    await endpoint.yieldDevice();
+    await endpoint.yieldDevice(false);
     const checking = endpoint.check();
     await new Promise((resolve) => setImmediate(resolve));
     expect(begun(starts)).toBe(0);
@@ -247,7 +247,7 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     vi.stubEnv('CUDA_VISIBLE_DEVICES', '0');
     const { endpoint, starts } = onCard({}, { devices: [1] });
     await endpoint.check();
-    await endpoint.yieldDevice();
+    await endpoint.yieldDevice(false);
     expect((await endpoint.slots.use(() => endpoint.chat(base, request, signal), signal)).text).not.toBe('');
     expect(starts()[0]).toMatchObject({ env: { CUDA_VISIBLE_DEVICES: '1' } });
     expect(starts()[0]!.args).not.toContain('--enable-sleep-mode');

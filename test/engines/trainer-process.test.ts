@@ -49,12 +49,12 @@ function job(settings: Record<string, unknown> = {}, id = 'finetune-i1-agent1-cr
   return {
     id,
     base_model: 'm',
-    init_adapter: null,
+    init_model: null,
     dataset: at('data.jsonl'),
     output_dir: at('out'),
     checkpoint_dir: at(`checkpoints-${id}`),
     seed: 1,
-    settings: { ...settings, use_peft: true } as TrainerSettings,
+    settings: { ...settings, method: 'lora' } as TrainerSettings,
   };
 }
 
@@ -100,7 +100,7 @@ describe('a fine-tune', () => {
       step,
       checkpoint,
     ]);
-    expect(done.manifest).toMatchObject({ steps: 2, final_loss: 0.5, settings: { use_peft: true } });
+    expect(done.manifest).toMatchObject({ steps: 2, final_loss: 0.5, settings: { method: 'lora' } });
   });
 
   it('comes after the one before it, in the same process', async () => {

@@ -99,9 +99,10 @@ export function writeModel(store: Store, key: string, weights: string, init: str
   const manifest = {
     format_version: 1,
     base_model: { name_or_path: '/somewhere/tiny-arithmetic', sha256: 'f'.repeat(64) },
-    init_adapter: init,
+    form: 'adapter',
+    init_model: init,
     dataset: { sha256: 'e'.repeat(64), rows: 4, dropped_rows: 0 },
-    settings: { learning_rate: 8e-4, lora_r: 12, lora_alpha: 16, use_peft: true },
+    settings: { learning_rate: 8e-4, lora_r: 12, lora_alpha: 16, method: 'lora' },
     seed: 11,
     steps: 2,
     final_loss: 0.25,

@@ -55,7 +55,7 @@ beforeAll(async () => {
     {
       id: 'critic',
       base_model: base,
-      init_adapter: null,
+      init_model: null,
       dataset: experimentFiles(store, 'real').dataset(1, 1, 'critic').where,
       output_dir: store.model(key).where,
       checkpoint_dir: store.checkpoints(key),

@@ -30,6 +30,8 @@ function notingEndpoints() {
   };
   const endpoints = {
     for: () => endpoint,
+    of: async () => endpoint,
+    expect: () => undefined,
     serve: async (models: readonly Model[]) => void served.push(...models.map(weightsOf)),
     close: async () => void (closed = true),
   } as unknown as Endpoints;

@@ -19,8 +19,10 @@ export function endpointsThatSay(
     embed: async (texts) => texts.map(({ length }) => [length]),
     check: async () => null,
     examine: async () => [],
+    tryAdapter: async () => [],
     checkTraining: async () => true,
-    servesTuned: true,
+    servesForms: ['adapter', 'full'],
+    resident: Infinity,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,
     takeDevice: nothing,
@@ -28,6 +30,8 @@ export function endpointsThatSay(
   };
   return {
     for: () => endpoint,
+    of: async () => endpoint,
+    takeTurns: () => false,
     expect: () => undefined,
     serve: nothing,
     yieldDevice: nothing,

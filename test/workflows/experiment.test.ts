@@ -78,6 +78,33 @@ describe('an experiment', () => {
     expect(await file('whole', 'report.html')).toContain('</html>');
   });
 
+  it('trains whole models, loads each once for each round, and keeps those of the last iteration', async () => {
+    const handle = await rig.start('full', {
+      iterations: 2,
+      shard_size: 16,
+      keep: 'last',
+      model: { endpoint: 'local' },
+      fine_tune: { method: 'full' },
+    });
+    const result = await handle.result();
+    const keys = result.iterations.map(({ fineTunes }) => fineTunes.map(({ model }) => model!));
+    expect(new Set(keys.flat()).size).toBe(12);
+    expect(result.evaluations.at(-1)!.single.accuracy).toBeGreaterThan(
+      result.evaluations[0]!.single.accuracy,
+    );
+    const loaded = (await file('engine-starts.log')).trim().split('\n');
+    // The base model for iteration 0 and the first debates; the models of iteration 1 for its evaluation and the debates of iteration 2.
+    const times = (key: string) => loaded.filter((name) => name.endsWith(key)).length;
+    expect(keys[0]!.map(times)).toEqual(keys[0]!.map(() => 2));
+    expect(keys[1]!.map(times)).toEqual(keys[1]!.map(() => 1));
+    expect(times('tiny-arithmetic')).toBe(1);
+    const there = (key: string) => existsSync(join(rig.storeRoot, 'models', key, 'manifest.json'));
+    expect(keys.map((each) => each.map(there))).toEqual([
+      keys[0]!.map(() => false),
+      keys[1]!.map(() => true),
+    ]);
+  });
+
   it('gives the same datasets, byte for byte, for the same seed under another name', async () => {
     await (await rig.start('twin-a', { seed: 7 })).result();
     await (await rig.start('twin-b', { seed: 7 })).result();

@@ -46,18 +46,19 @@ export function journalledAnswers({
   let given = 0;
   let asked = 0;
 
-  const ask = (
+  const ask = async (
     utterance: Utterance<Model>,
     keep: (answer: Answer) => void,
     stop: AbortSignal,
   ): Promise<Answer> => {
     const { base } = utterance.model;
-    return inReportedSlot(endpoints.for(base), base.endpoint, signal, async () => {
+    const endpoint = await endpoints.of(utterance.model);
+    return inReportedSlot(endpoint, base.endpoint, signal, async () => {
       await claim.require();
       stop.throwIfAborted();
       journal.requireRoom();
       const answer = await atPlace(utterance, () =>
-        answerWithinContext(utterance, config, endpoints.for(base), stop, onBusy),
+        answerWithinContext(utterance, config, endpoint, stop, onBusy),
       );
       keep(answer);
       asked += 1;

@@ -48,7 +48,7 @@ export function journalledScores(
     const key = `${questionId}/${request.digest('hex').slice(0, 32)}`;
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
-    const endpoint = endpoints.for(model.base);
+    const endpoint = await endpoints.of(model);
     return inReportedSlot(endpoint, model.base.endpoint, stop, async () => {
       await claim.require();
       stop.throwIfAborted();

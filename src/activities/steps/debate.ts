@@ -20,7 +20,7 @@ import { type ExperimentFiles, experimentFiles, shardName, type Store } from '..
 import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
-import { allOrFirstFailure, conversation, type DebateShard } from '../asking/conversation.ts';
+import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
 import { journalledAnswers, noWait, showWaits } from '../asking/journalled-answers.ts';
 
 /**
@@ -100,14 +100,17 @@ async function debateShard(
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
+      if (config.summarize) models.push(summariserOf(input.agents));
       await requireModels(store, models);
       endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
-      const { count: slots } = endpoints.for({
+      const { count } = endpoints.for({
         endpoint: config.model.endpoint,
         name: config.model.model_name_or_path,
       }).slots;
+      // Where models take turns, each one answers all the debates at its turn.
+      const slots = endpoints.takeTurns(models) ? Infinity : count;
       const beganAt = Date.now();
       const hold = async (question: Question, stop: AbortSignal): Promise<DebateRow> => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };

@@ -3,6 +3,7 @@ import { type Agent, baseAgents } from '../../algorithm/agents.ts';
 import { methods } from '../../algorithm/methods.ts';
 import type { HeldOutQuestion } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { ModelForm } from '../../config/fine-tune.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
 import { type Before, loadNight, type TaskData } from '../../questions/open-task.ts';
@@ -95,10 +96,10 @@ export type PlannedNight = {
   readonly said: string;
 };
 
-export function plannedNight({ series, start }: NightPlan, base: BaseModel): PlannedNight {
+export function plannedNight({ series, start }: NightPlan, base: BaseModel, form: ModelForm): PlannedNight {
   const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
   return {
-    agents: agentsOf(base, start.agents),
+    agents: agentsOf(base, start.agents, form),
     evaluated: start.evaluated,
     said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
   };

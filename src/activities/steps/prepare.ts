@@ -1,12 +1,12 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/dataset.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { servesNoTuned, trainingFaults } from '../../config/training-plan.ts';
+import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -23,7 +23,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { examineEndpoint } from '../asking/examine-endpoint.ts';
+import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
 import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
@@ -40,6 +40,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Which models stay on disc. Plans of earlier versions keep all. */
+  readonly keep?: ExperimentConfig['keep'];
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
@@ -74,7 +76,7 @@ export async function prepare(
   requireName(experiment, input);
   requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const begun = await findDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, storedConfigSchema);
   await requireSameConfig(experiment, given, files);
   const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
   const config = withChanges(asBegun, await changesOf(files));
@@ -99,12 +101,18 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
+  const unserved = servingFaults(config, endpoint.servesForms);
+  if (unserved.length > 0) throw new InvalidConfig(unserved);
   endpoints.expect(experiment, config);
-  const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
+  const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
   const begunWith = await sameAsBegun(base, config, files, begun !== null);
-  if (config.iterations > 0)
-    await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
-  const found = await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal));
+  const found =
+    config.iterations > 0
+      ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
+      : [];
+  found.push(
+    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal))),
+  );
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -120,18 +128,19 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
+    learners: endpoint.servesForms.length > 0 ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    ...(config.keep === 'all' ? {} : { keep: config.keep }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
-    ...(night === null ? {} : { night: plannedNight(night, base) }),
+    ...(night === null ? {} : { night: plannedNight(night, base, formOf(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
     warnings: [
-      ...found,
+      ...endpointWarning(found),
       ...warningsOf({
         config,
         heldOut: questions.heldout,
@@ -187,26 +196,12 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  config: ExperimentConfig,
+  { endpoint: name, model_name_or_path: model }: ExperimentConfig['model'],
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (config.iterations > 0 && !endpoint.servesTuned) throw new InvalidConfig([servesNoTuned(config)]);
-  const { endpoint: name, model_name_or_path: model } = config.model;
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
-}
-
-/** What training cannot use is found now, and not after the debates. */
-async function requireTrainable(
-  { prompts, rounds, trainer, model, fine_tune: { lora_target_modules } }: ExperimentConfig,
-  endpoint: Endpoint,
-  trainers: Dependencies['trainers'],
-  signal: AbortSignal,
-): Promise<void> {
-  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
-  if (await endpoint.checkTraining(check, signal)) return;
-  await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);
 }
 
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */

@@ -25,7 +25,7 @@ export const exportCommand = command(
     "colloquy export quickstart                      # the last iteration's datasets, as TRL takes them",
     'colloquy export quickstart --iteration 1 --format openai',
     'colloquy export quickstart --format dpo --output ~/preferences',
-    'colloquy export quickstart --models             # LoRA adapters, as peft and vLLM take them',
+    'colloquy export quickstart --models             # LoRA adapters as peft and vLLM take them, or whole models',
     'colloquy export quickstart --merge              # one whole model with its tokenizer, for any server',
     'colloquy export --series nightly --models       # the agents of the last accepted night',
   ],
@@ -80,7 +80,7 @@ function whatToExport(asked: {
       'export',
     );
   throw new UsageError(
-    '--models writes all adapters and --merge writes one whole model: give only one of them.',
+    '--models writes the models of all agents and --merge writes one whole model: give only one of them.',
     'export',
   );
 }

@@ -1,17 +1,18 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
-import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
+import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import {
   type Estimate,
   estimate,
   type QuestionCounts,
-  servesNoTuned,
+  servingFaults,
   trainingFaults,
 } from '../../config/training-plan.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
+import { type ModelNeeds, modelNeeds } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
@@ -38,6 +39,8 @@ export type Checked = {
     readonly model: string;
   };
   readonly estimate: Estimate & {
+    /** What its models need; null for a model whose architecture is not known here. */
+    readonly models: ModelNeeds | null;
     /** Null before an experiment with this model has finished in this store. */
     readonly seconds: number | null;
   };
@@ -72,7 +75,11 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     return {
       questions,
       endpoint: { name, kind: endpoint.kind, model: modelText(model, endpoint) },
-      estimate: { ...expected, seconds: await expectedSeconds(config, expected, store) },
+      estimate: {
+        ...expected,
+        models: modelNeeds(config, expected),
+        seconds: await expectedSeconds(config, expected, store),
+      },
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
     };
   } finally {
@@ -91,7 +98,8 @@ function unknown(path: string, name: string, known: readonly string[], file: str
 function modelFaults(config: ExperimentConfig, endpointConfig: EndpointConfig): ConfigFault[] {
   const { kind } = endpointConfig;
   const { model_name_or_path: name } = config.model;
-  if (config.iterations > 0 && kind === 'openai') return [servesNoTuned(config)];
+  const unserved = servingFaults(config, servedForms[kind]);
+  if (unserved.length > 0) return unserved;
   if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
   const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);

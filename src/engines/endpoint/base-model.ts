@@ -1,4 +1,6 @@
 /** Which base model a name means where this worker runs, and whether it is still the one with which an experiment began. */
+import { join } from 'node:path';
+import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
@@ -7,8 +9,11 @@ import {
   decidingFiles,
   type FileHashes,
   hashOfFiles,
+  shortened,
   weightsName,
 } from '../../store/base-model-files.ts';
+import { fileBlobs } from '../../store/blobs-file.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
 import type { BaseModel } from '../../store/models.ts';
 
 /**
@@ -29,6 +34,26 @@ export async function identifyBaseModel(endpoint: string, modelNameOrPath: strin
     ...(Object.keys(files).length === 0 ? {} : { files: hashOfFiles(files) }),
   };
 }
+
+/**
+ * A whole model that was made here, as a base model of its own. Its weights are named by its manifest: they were compared with it when
+ * the model was found, and it may have many gigabytes.
+ *
+ * @param folder absolute
+ * @throws ArtifactMissing
+ */
+export async function identifyWholeModel(endpoint: string, folder: string): Promise<BaseModel> {
+  const manifest = await fileBlobs(folder).get('manifest.json');
+  if (manifest === null) throw new ArtifactMissing(join(folder, 'manifest.json'));
+  const { files } = filesSchema.parse(JSON.parse(String(manifest)));
+  const hashes = Object.entries(files)
+    .filter(([name]) => name.endsWith('.safetensors'))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { sha256 }]) => `${name}:${sha256}`);
+  return { endpoint, name: folder, revision: null, weights: shortened(hashes.join(',')) };
+}
+
+const filesSchema = fineTuneManifestSchema.pick({ files: true });
 
 /**
  * For each step of a run. Files are compared where both hosts have a folder.

@@ -1,6 +1,7 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
+import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
 import type { ChatCompletion } from './chat-client.ts';
 import type { ServingNeeds } from '../vllm/needs.ts';
@@ -64,21 +65,33 @@ export interface Endpoint {
    */
   examine(needs: Needs, signal: AbortSignal): Promise<readonly Shortcoming[]>;
   /**
+   * Has the server load a made-up adapter under as many names as the experiment has models, ask them, and unload them.
+   *
+   * @param folder with the adapter, where the server reads adapters
+   * @returns what the server lacks
+   * @throws as `serve` does
+   */
+  tryAdapter(folder: string, models: number, signal: AbortSignal): Promise<readonly Shortcoming[]>;
+  /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *
    * @returns false when the server cannot check it
    * @throws TrainingImpossible, or the chat client's errors
    */
   checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
-  /** Whether it can answer with fine-tuned models, and not only with the base model. */
-  readonly servesTuned: boolean;
+  /** The forms of fine-tuned models that it can answer with; none when it has the base model alone. */
+  readonly servesForms: readonly ModelForm[];
+  /** How many base models and whole models it has in memory at once. More of them take turns, and each is loaded at its turn. */
+  readonly resident: number;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
   readonly slots: RequestSlots;
   /**
    * Leaves the worker's device to a fine-tune: resolves when no slot is taken, and gives none until `takeDevice`. An endpoint
    * whose server has a device of its own goes on answering.
+   *
+   * @param memoryToo whether the fine-tune needs all of the device's memory: a model that is loaded there is then given up
    */
-  yieldDevice(): Promise<void>;
+  yieldDevice(memoryToo: boolean): Promise<void>;
   /** Takes the worker's device back after a fine-tune. */
   takeDevice(): Promise<void>;
   /** From now on an experiment will ask it: only an endpoint that starts its own server, and has to size it, listens. */

@@ -1,5 +1,5 @@
 /** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
@@ -37,7 +37,11 @@ export function createLocalEndpoint(
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
     const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
-    connection = { engine: running, client, server: createModelServer(client, baseModel, adapters) };
+    connection = {
+      engine: running,
+      client,
+      server: createModelServer(client, baseModel, adapters, async () => false),
+    };
     return connection;
   }
 
@@ -86,10 +90,19 @@ export function createLocalEndpoint(
     },
     // Our own engine does all that an experiment relies on.
     examine: async () => [],
+    tryAdapter: async () => [],
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesTuned: true,
-    slots,
-    yieldDevice: () => slots.close(),
+    servesForms: servedForms[config.kind],
+    resident: engines.most,
+    slots: {
+      ...slots,
+      // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
+      use: (work, signal) => engines.use(engine, signal, () => slots.use(work, signal)),
+    },
+    async yieldDevice(memoryToo) {
+      await slots.close();
+      if (memoryToo) await engine.end();
+    },
     takeDevice: async () => slots.open(),
     async close() {
       await engine.close();

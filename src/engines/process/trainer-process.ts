@@ -129,7 +129,12 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
   }
 
   return {
-    fineTune: (job, options) => gate.exclusive(options.signal, () => work(job, options)),
+    fineTune: (job, options) =>
+      gate.exclusive(
+        options.signal,
+        () => work(job, options),
+        job.settings.method === 'full' ? 'all memory' : undefined,
+      ),
     close: () => trainers.end(),
   };
 }

@@ -100,7 +100,7 @@ async function localJob(store: Store, key: string, job: FineTuneJob): Promise<Tr
   return {
     id: jobId(key),
     base_model: resolveModel(base.name),
-    init_adapter: tuned === null ? null : await local(store.model(tuned.key).name),
+    init_model: tuned === null ? null : await local(store.model(tuned.key).name),
     dataset: await local(job.dataset.uri),
     output_dir: modelOutput(store, key),
     checkpoint_dir: store.checkpoints(key),

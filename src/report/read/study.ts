@@ -1,4 +1,4 @@
-import { experimentConfigSchema } from '../../config/experiment.ts';
+import { storedConfigSchema } from '../../config/experiment.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { isUnreadable, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument } from '../../store/files/documents.ts';
@@ -31,7 +31,7 @@ export async function finishedExperiments(store: Store, study: string): Promise<
   const finished: FinishedExperiment[] = [];
   for (const planned of document.cells) {
     const own = experimentFiles(store, planned.name);
-    const config = await readDocument(own.config, experimentConfigSchema);
+    const config = await readDocument(own.config, storedConfigSchema);
     const result = await readDocument(own.result, experimentResultSchema);
     if (config !== null && result !== null) finished.push({ ...planned, config, result });
   }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
@@ -225,7 +225,7 @@ export async function findFinished(
   config: ExperimentConfig,
 ): Promise<ExperimentResult | null> {
   const files = experimentFiles(store, name);
-  const begun = await findDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, storedConfigSchema);
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
   if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;

@@ -63,7 +63,8 @@ async function adapter(store: Store, digit: string): Promise<Model> {
   const manifest = {
     format_version: 1,
     base_model: { name_or_path: 'm', sha256: '' },
-    init_adapter: null,
+    form: 'adapter',
+    init_model: null,
     dataset: { sha256: '', rows: 1, dropped_rows: 0 },
     settings: {},
     seed: 1,

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { architectureOf, modelNeeds, parametersOf } from '../../src/config/model-needs.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import { estimate } from '../../src/config/training-plan.ts';
+
+const questions = { train: 500, heldOut: 500, transfer: 0, characters: 240 };
+const needs = (input: object) => {
+  const config = resolveConfig(input);
+  return modelNeeds(config, estimate(config, questions))!;
+};
+
+describe('the parameters of a model, by its architecture,', () => {
+  // As their model cards state them, in thousand millions.
+  it.each([
+    ['microsoft/Phi-3-mini-128k-instruct', 3.82],
+    ['microsoft/Phi-4-mini-instruct', 3.84],
+    ['mistralai/Mistral-7B-Instruct-v0.2', 7.24],
+    ['meta-llama/Meta-Llama-3-8B-Instruct', 8.03],
+    ['meta-llama/Llama-3.1-8B-Instruct', 8.03],
+    ['Qwen/Qwen3-1.7B', 1.72],
+    ['Qwen/Qwen3-4B', 4.02],
+    ['Qwen/Qwen3-8B', 8.19],
+  ])('of %s are %f G', (name, parameters) => {
+    expect(parametersOf(architectureOf(name)!) / 1e9).toBeCloseTo(parameters, 2);
+  });
+
+  it('of the embedded model are those in its file', () => {
+    expect(parametersOf(architectureOf('engine/models/tiny-arithmetic')!)).toBe(946_720);
+  });
+
+  it('of a model that is not known here are unknown', () => {
+    const config = resolveConfig({ preset: 'paper', model: 'somebody/something' });
+    expect(modelNeeds(config, estimate(config, questions))).toBeNull();
+  });
+});
+
+describe('what the models of an experiment need', () => {
+  const phi = 'microsoft/Phi-3-mini-128k-instruct';
+  it('is four bytes a weight for each whole model that stays, and three numbers of each weight in two checkpoints', () => {
+    const { parameters, trainable, models, disc } = needs({
+      preset: 'paper-full',
+      model: phi,
+      iterations: 5,
+    });
+    expect(trainable).toBe(parameters);
+    expect(models).toBe(6 * 4 * parameters);
+    expect(disc).toBe(2 * 6 * 4 * parameters + 2 * 12 * parameters);
+    expect(needs({ preset: 'paper-full', model: phi, iterations: 5, keep: 'all' }).models).toBe(5 * models);
+  });
+
+  it('is some 61 GB of memory for the weights of Phi-3-mini when all are trained, and a fraction of it with LoRA', () => {
+    const full = needs({ preset: 'paper-full', model: phi });
+    const lora = needs({ preset: 'paper', model: phi });
+    expect(16 * full.parameters).toBeGreaterThan(61e9);
+    expect(full.training).toBeGreaterThan(16 * full.parameters);
+    // In each of 32 layers, 16 rows and 16 columns for its four linear modules.
+    expect(lora.trainable).toBe(32 * 16 * (3072 + 9216 + (3072 + 3072) + (3072 + 16384) + (8192 + 3072)));
+    expect(lora.training).toBeLessThan(full.training);
+  });
+
+  it('is nothing on disc when nothing is trained', () => {
+    expect(needs({ preset: 'paper', model: phi, method: 'debate' })).toMatchObject({ models: 0, disc: 0 });
+  });
+});
