@@ -31,6 +31,8 @@ export type Running = {
   readonly show: Show;
   /** What the attempt before this one showed last; undefined in the first attempt. */
   readonly shownBefore?: unknown;
+  /** 1 is the first. */
+  readonly attempt: number;
 };
 
 export type Step<Input, Output> = (
@@ -53,7 +55,7 @@ export function activity<Input, Output>(step: Step<Input, Output>, dependencies:
     try {
       const output = await heartbeating(async (show) => {
         if (begunIn !== undefined) await requireSameOrigin(begunIn, dependencies.store);
-        return step(input, dependencies, { signal, show, shownBefore });
+        return step(input, dependencies, { signal, show, shownBefore, attempt });
       }, shownBefore);
       return { attempt, output };
     } catch (error) {

@@ -6,6 +6,7 @@ import { abort, change, pause, resume, retry, setIterations } from './commands/s
 import { compare } from './commands/compare.ts';
 import { completion } from './commands/completion.ts';
 import { dev, worker } from './commands/worker.ts';
+import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { presets, validate } from './commands/validate.ts';
@@ -57,6 +58,7 @@ for (const each of [
   exportCommand,
   schedule,
   validate,
+  doctor,
   presets,
   grade,
   completion,

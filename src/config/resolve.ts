@@ -124,7 +124,7 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml', 'scorers.yaml']);
+const workerFiles = new Set(['endpoints.yaml', 'endpoints.example.yaml', 'trainers.yaml', 'scorers.yaml']);
 
 function firstComment(text: string): string {
   const comments = text

@@ -204,10 +204,19 @@ export class EngineUnreachable extends ColloquyError {
   /** The error code of the system: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
   readonly reason: string;
 
-  constructor(url: string, reason: string, hint = 'Is the server running, and is this its URL?') {
+  /** Whether the connection broke before anything of the answer had come: the server may have died of the request. */
+  readonly brokeAtOnce: boolean;
+
+  constructor(
+    url: string,
+    reason: string,
+    hint = 'Is the server running, and is this its URL?',
+    brokeAtOnce = false,
+  ) {
     super(`No answer from ${url} (${reason}). ${hint}`);
     this.url = url;
     this.reason = reason;
+    this.brokeAtOnce = brokeAtOnce;
   }
 }
 

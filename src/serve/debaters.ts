@@ -8,6 +8,7 @@ import type { EndpointConfig } from '../config/endpoints.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
+import { findVllm } from '../engines/vllm/installed.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
@@ -167,11 +168,13 @@ function speaker(
  */
 export async function reachEndpoint(
   name: string,
-  { kind }: Pick<EndpointConfig, 'kind'>,
+  endpoint: EndpointConfig,
   model: string,
   store: Store,
 ): Promise<void> {
-  if (kind === 'local') return;
+  if (endpoint.kind === 'local') return;
+  // It would take minutes to start it only to hear that it has the model.
+  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return void (await findVllm(endpoint.command));
   const endpoints = configuredEndpoints(store, false);
   try {
     await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));

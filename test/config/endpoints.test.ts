@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/config/installation.ts';
 import { loadEndpoints } from '../../src/config/endpoints.ts';
 
 let folder = '';
@@ -31,6 +32,12 @@ describe('the endpoints of a worker', () => {
     expect(endpointsFrom('gpu: {kind: vllm}')()['gpu']).toEqual({ kind: 'vllm' });
     const all = { kind: 'vllm', command: '/opt/vllm', devices: [1, 2], args: ['--dtype', 'float16'] };
     expect(endpointsFrom(JSON.stringify({ gpu: all }))()['gpu']).toEqual(all);
+  });
+
+  it('are all in the example', () => {
+    const example = join(projectRoot, 'configs', 'endpoints.example.yaml');
+    const kinds = Object.values(loadEndpoints({ COLLOQUY_ENDPOINTS: example })).map(({ kind }) => kind);
+    expect(kinds).toEqual(['local', 'vllm', 'vllm', 'openai']);
   });
 
   it('let the file limit the embedded one', () => {

@@ -14,6 +14,8 @@ export interface ContractCase {
   readonly sharesDevice: boolean;
   /** Has the server forget an adapter, as if it had started again. */
   readonly forgetAdapter: (name: string) => Promise<void>;
+  /** How long its server may take to start. Milliseconds; 2 minutes by default. */
+  readonly startMs?: number;
 }
 
 const { signal } = new AbortController();
@@ -34,13 +36,20 @@ const toScore = {
   responses: ['3*8=24;12+24=36;36-5=31;\\boxed{31}', '\\boxed{30}', ' \n'],
 } as const;
 
-export function endpointContract({ kind, open, adapters, sharesDevice, forgetAdapter }: ContractCase): void {
+export function endpointContract({
+  kind,
+  open,
+  adapters,
+  sharesDevice,
+  forgetAdapter,
+  startMs = 120_000,
+}: ContractCase): void {
   describe(`an endpoint of kind ${kind}`, () => {
     let endpoint: Endpoint;
     beforeAll(async () => {
       endpoint = await open();
       await endpoint.check();
-    }, 120_000);
+    }, startMs);
     afterAll(() => endpoint.close());
 
     const answer = (seed: number): Promise<ChatCompletion> => endpoint.chat(base, request(seed), signal);

@@ -2,8 +2,7 @@ import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lastCause } from '../../src/engines/process/log-cause.ts';
-import { openProgramLog } from '../../src/engines/process/log-file.ts';
+import { lastCause, openProgramLog } from '../../src/engines/process/log-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-log-'));
 

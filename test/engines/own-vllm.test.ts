@@ -9,7 +9,7 @@ import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineDied } from '../../src/engines/process/errors.ts';
-import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/errors.ts';
+import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
 import { VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
 import type { ServingNeeds } from '../../src/engines/vllm/needs.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';

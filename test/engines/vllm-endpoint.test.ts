@@ -7,7 +7,13 @@ import { onEvent } from '../../src/observe/events.ts';
 import type { Model } from '../../src/store/models.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';
 import { completion, json, serve } from './fixtures/http-server.ts';
-import { baseName, startVllm, type VllmServer, type VllmSettings } from './fixtures/vllm-server.ts';
+import {
+  baseName,
+  type Body,
+  startVllm,
+  type VllmServer,
+  type VllmSettings,
+} from './fixtures/vllm-server.ts';
 
 const { signal } = new AbortController();
 const base = modelNamed(baseName);
@@ -150,6 +156,43 @@ describe('an adapter that vLLM does not load', () => {
   });
 });
 
+describe('a made-up adapter', () => {
+  const trial = '/store/models/trial-1';
+
+  it('is loaded as often as there will be models, asked and unloaded again', async () => {
+    const { server, endpoint } = await vllm();
+    await using _ = server;
+    expect(await endpoint.tryAdapter(trial, 6, signal)).toEqual([]);
+    const names = (path: string) =>
+      server.asked.filter((each) => each.path === `/v1/${path}`).map(({ body }) => body['lora_name']);
+    expect(names('load_lora_adapter')).toHaveLength(6);
+    expect(names('unload_lora_adapter')).toEqual(names('load_lora_adapter'));
+    expect(server.adapters.size).toBe(0);
+  });
+
+  it.each<[string, VllmSettings, RegExp[]]>([
+    ['the base model is answered by an adapter', { cpu: true, slots: 6 }, [/asked in turn/]],
+    ['there are fewer slots than models', { slots: 2 }, [/room for 2 adapters.*6 models/]],
+    ['both', { cpu: true, slots: 2 }, [/room for 2 adapters/, /asked in turn/]],
+    ['neither, with a slot for the base model', { cpu: true, slots: 7 }, []],
+  ])('finds whether %s, and says which flag to set', async (_, settings, messages) => {
+    const { server, endpoint } = await vllm(settings);
+    await using __ = server;
+    const found = await endpoint.tryAdapter(trial, 6, signal);
+    expect(found.map(({ says }) => says)).toEqual(messages.map((each) => expect.stringMatching(each)));
+    for (const { remedy } of found) expect(remedy).toContain('--max-loras 7');
+  });
+
+  it('that is ignored is found out before any model is trained, and is unloaded too', async () => {
+    const { server, endpoint } = await vllm({ ignoresAdapters: true });
+    await using _ = server;
+    await expect(endpoint.tryAdapter(trial, 2, signal)).rejects.toMatchObject({
+      name: 'AdapterWithoutEffect',
+    });
+    expect(server.adapters.size).toBe(0);
+  });
+});
+
 describe('an answer that the context cuts off', () => {
   it('is none: its prompt is too long', async () => {
     const { server, endpoint } = await vllm({ context: 40 });
@@ -237,5 +280,43 @@ describe('the sampling of an experiment', () => {
       frequency_penalty: 0,
       max_tokens: 25,
     });
+  });
+});
+
+describe('the likelihoods of responses', () => {
+  const toScore = { messages: request().messages, responses: ['1', '2'] };
+  /** vLLM's CPU build with LoRA for `lm_head`: prompt_logprobs in one step with any adapter end it. */
+  const fragile = (server: { readonly inFlight: readonly Body[] }): boolean =>
+    server.inFlight.length > 1 &&
+    server.inFlight.some((body) => 'prompt_logprobs' in body) &&
+    server.inFlight.some(({ model }) => model !== baseName);
+
+  it('are asked with no adapter beside them, so that the CPU build survives', async () => {
+    const { server, endpoint } = await vllm({ diesWith: fragile });
+    await using _ = server;
+    await endpoint.serve(adapters, signal);
+    await Promise.all([
+      ...adapters.map((model) => endpoint.score(model, toScore, signal)),
+      endpoint.score(base, toScore, signal),
+      endpoint.score(base, toScore, signal),
+      ...adapters.map((model) => endpoint.chat(model, request(), signal)),
+      endpoint.chat(base, request(), signal),
+    ]);
+    expect(server.isDown()).toBe(false);
+  });
+
+  it('are asked beside everything else where vLLM has a GPU', async () => {
+    let most = 0;
+    const { server, endpoint } = await vllm({
+      gpu: true,
+      diesWith: ({ inFlight }) => {
+        most = Math.max(most, inFlight.filter((body) => 'prompt_logprobs' in body).length);
+        return false;
+      },
+    });
+    await using _ = server;
+    await endpoint.serve(adapters, signal);
+    await Promise.all(adapters.map((model) => endpoint.score(model, toScore, signal)));
+    expect(most).toBe(2);
   });
 });

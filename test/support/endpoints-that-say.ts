@@ -19,6 +19,7 @@ export function endpointsThatSay(
     embed: async (texts) => texts.map(({ length }) => [length]),
     check: async () => null,
     examine: async () => [],
+    tryAdapter: async () => [],
     checkTraining: async () => true,
     servesForms: ['adapter', 'full'],
     resident: Infinity,

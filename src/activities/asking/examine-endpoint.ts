@@ -1,23 +1,26 @@
-/** Can the endpoint answer what this experiment will ask, and what would it cost that it cannot do? */
+/** Can endpoint and trainer do what this experiment will ask, and what does it cost that they cannot do? */
+import { randomUUID } from 'node:crypto';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { debate } from '../../algorithm/debate.ts';
-import { methods } from '../../algorithm/methods.ts';
+import { madeUpRows } from '../../algorithm/dataset.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
-import type { Needs } from '../../engines/endpoint/examination.ts';
+import type { Needs, Shortcoming } from '../../engines/endpoint/examination.ts';
+import type { Trainers } from '../../engines/trainer/open.ts';
 import { readPage } from '../../store/files/rows.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import type { Warning } from '../../store/records/result.ts';
-import type { ExperimentFiles } from '../../store/store.ts';
+import { removeCheckpoints } from '../../store/models.ts';
+import type { ExperimentFiles, Store } from '../../store/store.ts';
 import { debateSettings } from './conversation.ts';
 
 /**
  * Asks the endpoint a few short requests of the experiment's own shape.
  *
  * @param files of an experiment whose questions are stored
- * @returns what it lacks, as one warning
  * @throws as `Endpoint.examine` does
  */
 export async function examineEndpoint(
@@ -26,7 +29,7 @@ export async function examineEndpoint(
   endpoint: Endpoint,
   answers: AnswerRules,
   signal: AbortSignal,
-): Promise<Warning[]> {
+): Promise<Shortcoming[]> {
   const questions = await readPage(files.questions('heldout'), heldOutQuestionSchema, 0, config.shard_size);
   const longest = questions.toSorted((a, b) => b.text.length - a.text.length)[0];
   const needs: Needs = {
@@ -34,7 +37,47 @@ export async function examineEndpoint(
     longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers),
     scores: config.diversity.questions > 0,
   };
-  const lacks = await endpoint.examine(needs, signal);
+  return [...(await endpoint.examine(needs, signal))];
+}
+
+/**
+ * What training cannot use is found now, and not after the debates; and so is what the server cannot load: a made-up adapter of the
+ * experiment's rank and modules is written, loaded, asked and unloaded.
+ *
+ * @throws TrainingImpossible, AdapterNotLoaded, or the errors of the endpoint and the trainer
+ */
+export async function requireTrainable(
+  { agents, method, prompts, rounds, trainer, model, fine_tune: settings }: ExperimentConfig,
+  endpoint: Endpoint,
+  trainers: Trainers,
+  store: Store,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  const { lora_r, lora_alpha } = settings;
+  const lora_target_modules = settings.method === 'full' ? null : settings.lora_target_modules;
+  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
+  if (await endpoint.checkTraining(check, signal)) return [];
+  const name = { name: model.model_name_or_path };
+  if (settings.method === 'full') {
+    await trainers.for(trainer).check(name, check, signal);
+    return [];
+  }
+  const { roles, learning } = methods[method];
+  const key = `trial-${randomUUID()}`;
+  const folder = store.checkpoints(key);
+  try {
+    const made_up_adapter = { folder, lora_r, lora_alpha };
+    await trainers.for(trainer).check(name, { ...check, made_up_adapter }, signal);
+    return [
+      ...(await endpoint.tryAdapter(folder, learnerGroups(agents, learning).length * roles.length, signal)),
+    ];
+  } finally {
+    await removeCheckpoints(store, key);
+  }
+}
+
+/** What an endpoint lacks, as one warning. */
+export function endpointWarning(lacks: readonly Shortcoming[]): Warning[] {
   if (lacks.length === 0) return [];
   return [
     {

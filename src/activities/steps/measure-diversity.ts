@@ -13,7 +13,13 @@ import {
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { EngineRefused, PromptLogprobsUnsupported } from '../../engines/errors.ts';
+import { RequestEndsServer } from '../../engines/endpoint/outages.ts';
+import {
+  EngineAnswerInvalid,
+  EngineFailed,
+  EngineRefused,
+  PromptLogprobsUnsupported,
+} from '../../engines/errors.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { openJournal } from '../../store/files/journal.ts';
@@ -73,7 +79,7 @@ async function measure(
   files: ExperimentFiles,
   mine: Claim,
   { store, endpoints, gate, tasks }: Dependencies,
-  { signal, show }: Running,
+  { signal, show, attempt }: Running,
 ): Promise<DiversityDocument> {
   const config = await configOf(files, iteration);
   const { diversity } = config;
@@ -89,8 +95,7 @@ async function measure(
     try {
       return likelihoodsOf(await scoresOf(question, stop));
     } catch (error) {
-      const cannot = error instanceof PromptLogprobsUnsupported;
-      if (!cannot && !(error instanceof EngineRefused && error.status === 400)) throw error;
+      if (!isLeftOut(error, attempt)) throw error;
       leftOut ??= error.message;
       return noLikelihoods;
     }
@@ -126,6 +131,20 @@ async function measure(
   } finally {
     journal.close();
   }
+}
+
+/** A server that fails at scores alone has failed at them often enough by then. */
+const lastAttempt = 4;
+
+/**
+ * Whether the likelihoods are left out because of an error: training does not need them, so a server that cannot give them, that refuses
+ * them, that fails at them again and again or that dies of them does not hold up the experiment.
+ */
+function isLeftOut(error: unknown, attempt: number): error is Error {
+  if (error instanceof PromptLogprobsUnsupported || error instanceof RequestEndsServer) return true;
+  if (error instanceof EngineRefused) return error.status !== 401 && error.status !== 403;
+  const fails = error instanceof EngineFailed || error instanceof EngineAnswerInvalid;
+  return fails && attempt >= lastAttempt;
 }
 
 type Likelihoods = Pick<QuestionDiversity, 'nllOfOthers' | 'nllOfOwn' | 'betweenAgents' | 'fromBase'>;

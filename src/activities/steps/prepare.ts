@@ -1,5 +1,4 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/dataset.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
@@ -24,7 +23,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/terminal-safe.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { examineEndpoint } from '../asking/examine-endpoint.ts';
+import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
 import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
@@ -107,9 +106,13 @@ export async function prepare(
   endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
   const begunWith = await sameAsBegun(base, config, files, begun !== null);
-  if (config.iterations > 0)
-    await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
-  const found = await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal));
+  const found =
+    config.iterations > 0
+      ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
+      : [];
+  found.push(
+    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal))),
+  );
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
@@ -137,7 +140,7 @@ export async function prepare(
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
     warnings: [
-      ...found,
+      ...endpointWarning(found),
       ...warningsOf({
         config,
         heldOut: questions.heldout,
@@ -199,19 +202,6 @@ async function usableModel(
 ): Promise<BaseModel> {
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
-}
-
-/** What training cannot use is found now, and not after the debates. */
-async function requireTrainable(
-  { prompts, rounds, trainer, model, fine_tune: { method, lora_target_modules: modules } }: ExperimentConfig,
-  endpoint: Endpoint,
-  trainers: Dependencies['trainers'],
-  signal: AbortSignal,
-): Promise<void> {
-  const lora_target_modules = method === 'full' ? null : modules;
-  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
-  if (await endpoint.checkTraining(check, signal)) return;
-  await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);
 }
 
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */

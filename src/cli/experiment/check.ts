@@ -95,11 +95,12 @@ function unknown(path: string, name: string, known: readonly string[], file: str
   return { path, message };
 }
 
-function modelFaults(config: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
+function modelFaults(config: ExperimentConfig, endpointConfig: EndpointConfig): ConfigFault[] {
+  const { kind } = endpointConfig;
   const { model_name_or_path: name } = config.model;
   const unserved = servingFaults(config, servedForms[kind]);
   if (unserved.length > 0) return unserved;
-  if (kind !== 'local') return [];
+  if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
   const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);
   if (isFolder && !pathExists(join(path, 'config.json')))
@@ -119,8 +120,8 @@ function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfi
   return iterations === 0 || known.includes(trainer) ? [] : [unknown('trainer', trainer, known, 'trainers')];
 }
 
-function modelText(name: string, { kind }: EndpointConfig): string {
-  if (kind !== 'local') return `the server answers and has ${name}`;
+function modelText(name: string, endpoint: EndpointConfig): string {
+  if (endpoint.kind !== 'local' && endpoint.url !== undefined) return `the server answers and has ${name}`;
   return modelLocation(name) !== name || pathExists(name)
     ? `${name} is there`
     : `${name} is a hub id: the worker's engine will load it; this was not tried here`;

@@ -1,4 +1,5 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
+import { basename } from 'node:path';
 import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
@@ -19,6 +20,7 @@ export interface LoadedAdapters {
    *
    * @param baseWeights of the model that it was trained on, as the server names them; undefined when they are not known here
    * @param onBusy called when the loading has to wait for the server
+   * @param turn `alone` for a request that the server may not survive beside others
    */
   use<T>(
     key: string,
@@ -26,15 +28,24 @@ export interface LoadedAdapters {
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
     onBusy?: OnBusy,
+    turn?: 'adapter' | 'alone',
   ): Promise<T>;
   /** Runs `fn`, which asks the base model, when the server answers it as such. */
-  useBase<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
+  useBase<T>(signal: AbortSignal, fn: () => Promise<T>, turn?: 'base' | 'score'): Promise<T>;
   /**
    * Proves the base model beside all adapters that are loaded, when others have been loaded since it was proved last.
    *
    * @throws AnsweredByAnother
    */
   prove(signal: AbortSignal): Promise<void>;
+  /**
+   * Loads an adapter under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
+   *
+   * @param path of its folder, which is this trial's alone
+   * @returns whether the base model is answered as such beside them
+   * @throws as `use` does
+   */
+  tryOut(path: string, count: number, signal: AbortSignal): Promise<boolean>;
 }
 
 /**
@@ -118,14 +129,14 @@ export function createLoadedAdapters(
   }
 
   return {
-    async use(key, baseWeights, signal, fn, onBusy) {
+    async use(key, baseWeights, signal, fn, onBusy, turn = 'adapter') {
       for (let again = true; ; again = false) {
         const adapter = adapterOf(key, baseWeights);
         adapter.users += 1;
         if (onBusy !== undefined) adapter.waiting.add(onBusy);
         try {
           await abortable(adapter.ready, signal);
-          return await turns.take('adapter', signal, () => fn(adapter.name));
+          return await turns.take(turn, signal, () => fn(adapter.name));
         } catch (error) {
           // The server has started again since then, and no longer has the adapter; or someone else gave its name to other weights.
           const lost =
@@ -138,7 +149,25 @@ export function createLoadedAdapters(
         }
       }
     },
-    useBase: (signal, fn) => turns.take('base', signal, fn),
+    async tryOut(path, count, signal) {
+      const tried = new Map<string, CanaryAnswer>();
+      const names = Array.from(
+        { length: count },
+        (_, index) => `${trialPrefix}${basename(path)}-${index + 1}`,
+      );
+      try {
+        for (const name of names) {
+          await client.loadAdapter(name, path, signal);
+          tried.set(name, await proofs.adapter(name, path, signal));
+        }
+        await proofs.together(tried, signal);
+        return !turns.separated;
+      } finally {
+        // An adapter that was not loaded is not unloaded either.
+        for (const name of names) await client.unloadAdapter(name, signal).catch(() => undefined);
+      }
+    },
+    useBase: (signal, fn, turn = 'base') => turns.take(turn, signal, fn),
     async prove(signal) {
       // Many steps begin together, so the signal of one of them does not end the proof.
       proved ??= proofs.together(answers, new AbortController().signal);
@@ -147,6 +176,8 @@ export function createLoadedAdapters(
     },
   };
 }
+
+const trialPrefix = 'colloquy-trial-';
 
 interface Adapter {
   readonly name: string;

@@ -9,8 +9,10 @@ import {
   type TrainingCheck,
 } from '../../config/contract.ts';
 import {
+  EngineAnswerInvalid,
   EngineFailed,
   EngineRefused,
+  EngineUnreachable,
   OtherWeights,
   PromptLogprobsUnsupported,
   TrainingImpossible,
@@ -43,6 +45,10 @@ export interface ChatClient {
    */
   loadAdapter(name: string, path: string, signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   unloadAdapter(name: string, signal: AbortSignal): Promise<void>;
+  /** How many adapters vLLM can have in one batch (`--max-loras`), which it says once it has been asked for one; null where it does not say. */
+  adapterSlots(signal: AbortSignal): Promise<number | null>;
+  /** Whether the server says that it is a vLLM whose cache is on a GPU: the CPU build has other blocks, or states their memory. */
+  isVllmOnGpu(signal: AbortSignal): Promise<boolean>;
   /**
    * Asks the server whether such rows and target modules can be trained.
    *
@@ -154,6 +160,16 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     return text;
   }
 
+  /** Figures of vLLM for Prometheus; empty where there are none. */
+  async function metrics(signal: AbortSignal): Promise<string> {
+    try {
+      return (await server.page('/metrics', signal)).text;
+    } catch (error) {
+      if (error instanceof EngineUnreachable || error instanceof EngineAnswerInvalid) return '';
+      throw error;
+    }
+  }
+
   return {
     async complete(request, signal, onBusy) {
       const body = await askModel(request, signal, onBusy);
@@ -213,6 +229,14 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     async unloadAdapter(name, signal) {
       await server.ask('/unload_lora_adapter', { lora_name: name }, signal);
+    },
+    async adapterSlots(signal) {
+      const [, slots] = /vllm:lora_requests_info\{[^}]*max_lora="(\d+)"/.exec(await metrics(signal)) ?? [];
+      return slots === undefined ? null : Number(slots);
+    },
+    async isVllmOnGpu(signal) {
+      const [facts = ''] = /vllm:cache_config_info\{[^}]*/.exec(await metrics(signal)) ?? [];
+      return /\bblock_size="(?!128")/.test(facts) && facts.includes('kv_cache_memory_bytes="None"');
     },
     async checkTraining(check, signal) {
       try {

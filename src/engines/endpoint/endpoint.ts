@@ -65,6 +65,14 @@ export interface Endpoint {
    */
   examine(needs: Needs, signal: AbortSignal): Promise<readonly Shortcoming[]>;
   /**
+   * Has the server load a made-up adapter under as many names as the experiment has models, ask them, and unload them.
+   *
+   * @param folder with the adapter, where the server reads adapters
+   * @returns what the server lacks
+   * @throws as `serve` does
+   */
+  tryAdapter(folder: string, models: number, signal: AbortSignal): Promise<readonly Shortcoming[]>;
+  /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *
    * @returns false when the server cannot check it

@@ -37,7 +37,11 @@ export function createLocalEndpoint(
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
     const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
-    connection = { engine: running, client, server: createModelServer(client, baseModel, adapters) };
+    connection = {
+      engine: running,
+      client,
+      server: createModelServer(client, baseModel, adapters, async () => false),
+    };
     return connection;
   }
 
@@ -86,6 +90,7 @@ export function createLocalEndpoint(
     },
     // Our own engine does all that an experiment relies on.
     examine: async () => [],
+    tryAdapter: async () => [],
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesForms: servedForms[config.kind],
     resident: engines.most,

@@ -96,10 +96,15 @@ export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: O
           signal.throwIfAborted();
           const reason = noAnswerReason(error);
           if (reason === null || patienceMs === 0) throw error;
-          // A server that is there, although it broke this connection or was slow, has answered in its way.
-          if (outage === undefined && !isDeath(error) && (await isThere(signal))) throw error;
-          // Only a request that has arrived can have ended it.
-          if (reason === 'ECONNRESET' || isDeath(error)) suspect(keyOf(request()), reason);
+          // Only a request that has arrived can have ended the server, which may be there again already.
+          const mayHaveEndedIt = isDeath(error) || (error instanceof EngineUnreachable && error.brokeAtOnce);
+          if (mayHaveEndedIt) suspect(keyOf(request()), reason);
+          if (outage === undefined && !isDeath(error) && (await isThere(signal))) {
+            // It is back already.
+            if (mayHaveEndedIt || reason === 'ECONNREFUSED') continue;
+            // A server that is there, although it broke off its answer or was slow, has answered in its way.
+            throw error;
+          }
           const known = outage ?? begin(reason);
           onNoAnswer?.(known);
           await abortable(known.over, signal);
@@ -112,7 +117,7 @@ export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: O
 
 /** Why a request got no answer, in a word; null when it got one, be it a refusal. A gateway says 502 or 504 for a server that is away. */
 function noAnswerReason(error: unknown): string | null {
-  if (error instanceof EngineUnreachable) return error.reason;
+  if (error instanceof EngineUnreachable) return /^(EPROTO|ERR_SSL)/.test(error.reason) ? null : error.reason;
   if (isDeath(error)) return 'its engine died';
   const away = error instanceof EngineFailed && (error.status === 502 || error.status === 504);
   return away ? `status ${error.status}` : null;
@@ -137,7 +142,7 @@ export class EngineSilent extends ColloquyError {
   }
 }
 
-/** A server died twice under the same request, the second time with nothing beside it that was there the first time. */
+/** The connection broke twice under the same request, the second time with nothing beside it that was there the first time. */
 export class RequestEndsServer extends ColloquyError {
   override name = 'RequestEndsServer' as const;
   readonly retryable = false;
@@ -145,8 +150,8 @@ export class RequestEndsServer extends ColloquyError {
 
   constructor(url: string, reason: string) {
     super(
-      `${url} died twice while it answered this request (${reason}), so the request is not sent a third time. ` +
-        'The log of the server has the cause. If the server was ended from outside, try again.',
+      `${url} ended twice while it was answering this request (${reason}), so the request is not sent a third time. ` +
+        'The log of the server has the cause. If it was ended from outside, or a proxy before it broke the connection, try again.',
     );
   }
 }

@@ -1,5 +1,6 @@
 /** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
 import { type RemoteConfig, servedForms } from '../../config/endpoints.ts';
+import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
@@ -38,6 +39,12 @@ export function createRemoteEndpoint({
     outageMs: patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0,
   });
 
+  let isOnGpu: Promise<boolean> | undefined;
+  async function scoresApart(signal: AbortSignal): Promise<boolean> {
+    isOnGpu ??= client.isVllmOnGpu(new AbortController().signal);
+    return !(await abortable(isOnGpu, signal));
+  }
+
   /** By a client of its own, which soon reports a server that is silent. */
   async function hastily<Result>(work: (hasty: ChatClient) => Promise<Result>): Promise<Result> {
     const hasty = createChatClient({ ...server, ...checkPatience });
@@ -49,7 +56,7 @@ export function createRemoteEndpoint({
   }
 
   return {
-    ...createModelServer(client, baseModel, adapters?.(client) ?? null),
+    ...createModelServer(client, baseModel, adapters?.(client) ?? null, scoresApart),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
       return hastily(async (hasty) => {
@@ -62,6 +69,10 @@ export function createRemoteEndpoint({
         ...(await examine(hasty, baseModel, needs, signal)),
         ...(needs.scores ? await scoresOf(hasty, baseModel, needs, adapters !== null, signal) : []),
       ]),
+    tryAdapter: (folder, models, signal) =>
+      hastily(async (hasty) =>
+        adapters === null ? [] : tryAdapter(hasty, adapters(hasty), folder, models, signal),
+      ),
     checkTraining: (check, signal) => client.checkTraining(check, signal),
     servesForms: servedForms[config.kind],
     // Each has a server of its own.
@@ -136,6 +147,39 @@ async function scoresOf(
       says: 'The server does not tell how likely the tokens of a prompt are (prompt_logprobs): of the diversity of the agents, the likelihoods and divergences are left out.',
       remedy: 'Take an endpoint of kind local or vllm for them, or set diversity: {questions: 0}.',
     },
+  ];
+}
+
+/** @returns what it costs that the server has too few slots for adapters, or answers the base model wrongly beside them */
+async function tryAdapter(
+  client: ChatClient,
+  adapters: LoadedAdapters,
+  folder: string,
+  models: number,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  const right = await adapters.tryOut(folder, models, signal);
+  const slots = await client.adapterSlots(signal);
+  const remedy = `Start the server with --max-loras ${models + 1} or more: one more than the experiment has models.`;
+  return [
+    ...(slots === null || slots >= models
+      ? []
+      : [
+          {
+            says: `The server has room for ${slots} adapters in a batch (--max-loras), and the experiment has ${models} models: they are exchanged all the time, which is slow.`,
+            remedy,
+          },
+        ]),
+    ...(right
+      ? []
+      : [
+          {
+            says:
+              'The server answers the base model with an adapter when both are asked together, as the CPU build of vLLM does. So they are asked in turn, which is slower. ' +
+              'No other program should ask for adapters there meanwhile.',
+            remedy,
+          },
+        ]),
   ];
 }
 

@@ -17,6 +17,12 @@ export interface ServerRequests {
    * @param onBusy called when the server asks for patience
    */
   ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<HttpAnswer>;
+  /**
+   * A page of the server that is not part of the protocol, such as `/health`.
+   *
+   * @throws EngineUnreachable at once when there is no answer
+   */
+  page(path: string, signal: AbortSignal): Promise<HttpAnswer>;
   /** @throws EngineAnswerInvalid when `text`, the answer to a request to `path`, is no such JSON */
   parse<T>(schema: z.ZodType<T>, path: string, text: string): T;
   invalidAnswer(path: string, fault: string, text: string): EngineAnswerInvalid;
@@ -60,16 +66,18 @@ const longestWaitMs = 66_000;
 export function createServerRequests(options: ServerOptions): ServerRequests {
   const base = options.url.replace(/\/+$/, '');
   const patienceMs = options.patienceMs ?? 600_000;
-  const http = createHttpClient(options.timeoutMs ?? 600_000);
+  const outageMs = options.outageMs ?? 0;
+  const http = createHttpClient(options.timeoutMs ?? 600_000, outageMs === 0);
   const looks = createHttpClient(10_000);
+  const page = (path: string, signal: AbortSignal): Promise<HttpAnswer> =>
+    looks.send({ url: `${base.replace(/\/v1$/, '')}${path}`, key: readApiKey(options.apiKeyEnv) }, signal);
   const outages = createOutages({
     url: shownUrl(base),
-    patienceMs: options.outageMs ?? 0,
+    patienceMs: outageMs,
     isThere: async (signal) => {
-      const look = { url: `${base.replace(/\/v1$/, '')}/health`, key: readApiKey(options.apiKeyEnv) };
       try {
         // Servers that know no such page refuse it, and so are there. vLLM and llama.cpp answer 503 when their engine is not there.
-        return (await looks.send(look, signal)).status < 500;
+        return (await page('/health', signal)).status < 500;
       } catch (error) {
         if (error instanceof EngineUnreachable) return false;
         throw error;
@@ -114,6 +122,7 @@ export function createServerRequests(options: ServerOptions): ServerRequests {
         () => askUntilFree(path, body, signal, onBusy),
         (outage) => onBusy?.(outage.until, outage),
       ),
+    page,
     parse(schema, path, text) {
       let json: unknown;
       try {

@@ -1,8 +1,11 @@
 /** Which requests may a server have in flight together: those to the base model with those to its adapters, or not? */
 import { onAbort } from '../abort.ts';
 
-/** What a request is answered by. `alone` is a request beside which there is no other. */
-export type Turn = 'base' | 'adapter' | 'alone';
+/**
+ * What a request is answered by. Beside `score`, a request for the log-probabilities of a prompt by the base model, there is none to an
+ * adapter; beside `alone` there is no other at all.
+ */
+export type Turn = 'base' | 'adapter' | 'score' | 'alone';
 
 export interface Turns {
   /** Does `work` when no request is in flight that must not be beside it. Throws the signal's reason when it is aborted before that. */
@@ -15,12 +18,14 @@ export interface Turns {
 type Waiting = { readonly turn: Turn; readonly begin: () => void };
 
 export function createTurns(): Turns {
-  let separated = false;
-  const inFlight: Record<Turn, number> = { base: 0, adapter: 0, alone: 0 };
+  const apart: (readonly [Turn, Turn])[] = [['score', 'adapter']];
+  const inFlight: Record<Turn, number> = { base: 0, adapter: 0, score: 0, alone: 0 };
   let waiting: Waiting[] = [];
 
   const excludes = (one: Turn, other: Turn): boolean =>
-    one === 'alone' || other === 'alone' || (separated && one !== other);
+    one === 'alone' ||
+    other === 'alone' ||
+    apart.some(([a, b]) => (one === a && other === b) || (one === b && other === a));
   const isFree = (turn: Turn): boolean =>
     turns.every((other) => inFlight[other] === 0 || !excludes(turn, other));
 
@@ -68,12 +73,12 @@ export function createTurns(): Turns {
       }
     },
     separate() {
-      separated = true;
+      apart.push(['base', 'adapter']);
     },
     get separated() {
-      return separated;
+      return apart.length > 1;
     },
   };
 }
 
-const turns: readonly Turn[] = ['base', 'adapter', 'alone'];
+const turns: readonly Turn[] = ['base', 'adapter', 'score', 'alone'];

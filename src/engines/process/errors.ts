@@ -1,5 +1,5 @@
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { lastCause } from './log-cause.ts';
+import { lastCause } from './log-file.ts';
 import type { ExitStatus, ProcessGroup } from './process-group.ts';
 
 /** A supervised program ended when it should not have; thrown once it has done so again and again. */

@@ -1,17 +1,16 @@
 /** A vLLM server that this worker runs: sized for the experiments that use it, watched, and started again when it dies. */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { pause } from '../abort.ts';
 import { createChatClient } from '../endpoint/chat-client.ts';
 import { longestStartMs, type Serving, watchHealth } from '../process/engine-process.ts';
 import { howItEnded } from '../process/errors.ts';
-import { lastCause } from '../process/log-cause.ts';
-import { logFileFor } from '../process/log-file.ts';
+import { lastCause, logFileFor } from '../process/log-file.ts';
 import { type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
-import { gpus, servingDevice } from './device.ts';
-import { DeviceMemoryTooSmall, VllmRefusesModel } from './errors.ts';
+import { gpus, modelFacts, servingDevice } from './device.ts';
 import {
   leastMemory,
   loraSlots,
@@ -21,7 +20,6 @@ import {
   serveVariables,
 } from './flags.ts';
 import { findVllm } from './installed.ts';
-import { modelFacts } from './model-folder.ts';
 import { covers, type ServingNeeds, together } from './needs.ts';
 
 export interface VllmProcess extends Supervisor<VllmServing> {
@@ -204,3 +202,46 @@ const outOfMemory =
 
 const forGood =
   /unrecognized arguments|invalid choice|expected (?:one|at least one) argument|gated repo|is not a (?:valid model identifier|local folder)|Repository ?Not ?Found|does not (?:exist|appear to have)|not supported|Unsupported|ValidationError|could not be wrapped/i;
+
+/** vLLM ended when it was to load a model, for a reason that stays. */
+export class VllmRefusesModel extends ColloquyError {
+  override name = 'VllmRefusesModel' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+  /** The error in its log. */
+  override readonly cause: string;
+
+  constructor(model: string, cause: string, logFile: string) {
+    super(`vLLM cannot serve ${model}: ${cause}. Its log is ${logFile}.`);
+    this.model = model;
+    this.cause = cause;
+  }
+}
+
+/** A model is larger than the memory of the device that it is to be served on. */
+export class DeviceMemoryTooSmall extends ColloquyError {
+  override name = 'DeviceMemoryTooSmall' as const;
+  // Another process may give its memory back.
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
+  readonly model: string;
+
+  /**
+   * @param needs bytes; null when it is not known
+   * @param free bytes
+   */
+  constructor(model: string, device: string, needs: number | null, free: number, cause?: string) {
+    super(
+      `${model} needs ${needs === null ? 'more memory than there is' : `at least ${gib(needs)} GiB`} of ${device}, and ${gib(free)} GiB are free` +
+        `${cause === undefined ? '' : ` (vLLM: ${cause})`}. End what else uses it, take a smaller model, or set ` +
+        '`devices` (several share a model) or `args` of the endpoint in configs/endpoints.yaml.',
+    );
+    this.model = model;
+  }
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
+}

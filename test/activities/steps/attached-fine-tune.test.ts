@@ -261,7 +261,7 @@ async function keyOf({ store, request, dependencies }: Awaited<ReturnType<typeof
     close: async () => undefined,
   };
   const trainers = { for: () => spy, has: () => true, close: async () => undefined };
-  const running = { signal: new AbortController().signal, show: () => undefined };
+  const running = { signal: new AbortController().signal, show: () => undefined, attempt: 1 };
   await fineTune(request, { ...dependencies, store, trainers }, running).catch(() => undefined);
   return seen;
 }

@@ -1,13 +1,19 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostname } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
+import { requireTrainable } from '../../../src/activities/asking/examine-endpoint.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
-import { createEndpoints } from '../../../src/engines/endpoint/open.ts';
+import { experimentConfigSchema } from '../../../src/config/experiment.ts';
+import { createEndpoints, openEndpoint } from '../../../src/engines/endpoint/open.ts';
+import { createGpuGate } from '../../../src/engines/gpu-gate.ts';
+import { createTrainers } from '../../../src/engines/trainer/open.ts';
 import { readWarnings } from '../../../src/report/read/experiment.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
 import { onEvent } from '../../../src/observe/events.ts';
+import { embeddedModel } from '../../engines/fixtures/adapter.ts';
 import { completion, json, serve } from '../../engines/fixtures/http-server.ts';
+import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { startInstantEngine } from '../../support/instant-engine.ts';
 import { runStep } from '../../support/run-step.ts';
@@ -16,6 +22,7 @@ import { testDependencies } from '../../support/test-dependencies.ts';
 import { gsm8kRow, rows, writeDataset, writeRows } from '../../questions/samples.ts';
 
 const storeRoot = temporaryFolder();
+const { signal } = new AbortController();
 
 describe('preparing an experiment on a dataset', () => {
   it('writes the pinned commit into its config, and which questions were left out beside the questions', async () => {
@@ -122,6 +129,34 @@ describe('preparing an experiment on a dataset', () => {
       await dependencies.close();
     }
   });
+
+  it('has a server that cannot check training load a made-up adapter, and leaves none behind', async () => {
+    await using server = await startVllm({ greatestRank: 8, rankOf: (path) => rankIn(path) });
+    const rankIn = (path: string): number =>
+      (JSON.parse(readFileSync(join(path, 'adapter_config.json'), 'utf8')) as { r: number }).r;
+    const store = openStore(storeRoot);
+    const config = experimentConfigSchema.parse({
+      task: { kind: 'arithmetic' },
+      model: { endpoint: 'gpu', model_name_or_path: embeddedModel },
+      fine_tune: { lora_r: 16 },
+    });
+    const trainers = createTrainers({ local: { kind: 'process' } }, { store, gate: createGpuGate() });
+    const endpoint = openEndpoint({ kind: 'vllm', url: server.url }, baseName, {
+      logFolder: store.logs,
+      modelFolder: async () => storeRoot,
+    });
+    try {
+      await expect(requireTrainable(config, endpoint, trainers, store, signal)).rejects.toMatchObject({
+        name: 'AdapterNotLoaded',
+        message: expect.stringContaining('--max-lora-rank 16'),
+      });
+      expect(server.adapters.size).toBe(0);
+      expect(readdirSync(join(storeRoot, 'models'))).toEqual([]);
+    } finally {
+      await endpoint.close();
+      await trainers.close();
+    }
+  }, 120_000);
 
   it('records the name under which a hosted model answers', async () => {
     await using server = await serve((response, { path }) =>
