@@ -1,6 +1,6 @@
 import { exitCodes } from '../../errors.ts';
 import { openStore } from '../../store/store.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import type { Finding } from '../../workers/machine.ts';
 import { command, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
 import { connect } from '../server/connect.ts';
