@@ -121,19 +121,22 @@ export type Estimate = {
 /**
  * What an experiment will take, from its config and the number and length of its questions.
  *
- * An answer is taken to use 45 % of `max_tokens`, at most 350 tokens; a token of an English text to have 4 characters, and one of the
- * embedded model's notation 1. Every debate is taken to have all its rounds. So it may be wrong by a factor of two or three.
+ * An answer is taken to use 45 % of `max_tokens`, at most 350 tokens; with more room than the paper's 2,048 tokens the model is taken to think
+ * before it answers, and to use the 45 %, of which others are shown 350. A token of an English text is taken to have 4 characters, and one of
+ * the embedded model's notation 1. Every debate is taken to have all its rounds. So it may be wrong by a factor of two or three.
  *
  * With the embedded model (quickstart) 17,400 answers were estimated to read 948,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
  */
 export function estimate(config: ExperimentConfig, questions: QuestionCounts): Estimate {
   const { agents, rounds, iterations, summarize, max_others: maxOthers } = config;
   const { learning, answer } = methods[config.method];
-  const written = Math.min(0.45 * config.sampling.max_tokens, 350);
+  const share = 0.45 * config.sampling.max_tokens;
+  const shown = Math.min(share, 350);
+  const written = config.sampling.max_tokens > longestUnthought ? share : shown;
   const terse = config.prompts === 'terse';
   const instructions = terse ? 2 : 60;
   const asked = questions.characters / (terse ? 1 : 4) + instructions;
-  const others = Math.min(agents - 1, maxOthers) * written;
+  const others = Math.min(agents - 1, maxOthers) * shown;
   const summaries = summarize && agents > 1 ? rounds - 1 : 0;
 
   const debates =
@@ -143,8 +146,8 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
       (config.equal_tokens && answer === 'debate' && rounds > 1 ? 2 : 1) +
     (iterations > 0 ? 2 : 1) * questions.transfer;
   const revisions = Array.from({ length: rounds - 1 }, (_, round) => {
-    const own = asked + (round + 1) * (written + instructions);
-    return own + (summaries > 0 ? written : others);
+    const own = asked + (round + 1) * (shown + instructions);
+    return own + (summaries > 0 ? shown : others);
   });
   const readByAgent = asked + sum(revisions) + summaries * (asked + others);
   const answers = debates * agents * (rounds + summaries);
@@ -167,6 +170,9 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
     bytes: Math.round(answers * written * (terse ? 1 : 4) * 4 + debates * 1_000),
   };
 }
+
+/** The `max_tokens` above which a model is taken to think before it answers: the paper's. */
+const longestUnthought = 2048;
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/config/installation.ts';
 import { architectureOf, modelNeeds, parametersOf } from '../../src/config/model-needs.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { estimate } from '../../src/config/training-plan.ts';
@@ -60,5 +63,34 @@ describe('what the models of an experiment need', () => {
 
   it('is nothing on disc when nothing is trained', () => {
     expect(needs({ preset: 'paper', model: phi, method: 'debate' })).toMatchObject({ models: 0, disc: 0 });
+  });
+});
+
+describe('the table of the presets in docs/reproducing-the-paper.md', () => {
+  const docs = readFileSync(join(projectRoot, 'docs/reproducing-the-paper.md'), 'utf8');
+  const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
+
+  it.each([
+    'phi-3-mini',
+    'mistral-7b',
+    'llama-3-8b',
+    'llama-3.1-8b',
+    'phi-4-mini',
+    'qwen3-1.7b',
+    'qwen3-4b',
+    'qwen3-8b',
+  ])('has what %s needs, as the arithmetic gives it', (preset) => {
+    const { model } = resolveConfig({ preset });
+    const { parameters, training, serving, disc, seconds } = needs({ preset });
+    const cells = [
+      `\`${preset}\``,
+      model.model_name_or_path,
+      (parameters / 1e9).toFixed(2),
+      gigabytes(training),
+      gigabytes(serving),
+      gigabytes(disc),
+      String(Math.round(seconds / 60)),
+    ];
+    expect(docs).toContain(`| ${cells.join(' | ')} |`);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { projectRoot } from '../../src/config/installation.ts';
-import { requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
+import { presets, requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
 
 /** The message with which the input is refused. */
 function refusal(input: unknown): string {
@@ -189,7 +189,9 @@ describe('resolving the config of an experiment', () => {
     [{ min_votes: 4 }, 'min_votes: 4 was given; more votes than there are agents'],
     [
       { preset: 'quikstart' },
-      'preset: "quikstart" was given; expected one of "paper-full", "paper", "quickstart"; the nearest is quickstart',
+      `preset: "quikstart" was given; expected one of ${presets()
+        .map(({ name }) => `"${name}"`)
+        .join(', ')}; the nearest is quickstart`,
     ],
     [{ preset: 3 }, 'preset: 3 was given'],
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],

@@ -21,7 +21,7 @@ import {
 import { startWorkers } from '../../src/workers/start.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
+import { readSnapshot } from '../../src/cli/experiment/progress.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';

@@ -21,7 +21,7 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { shellWord } from '../../text/terminal-safe.ts';
+import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
 import { sameAsBegun } from './begun-with.ts';

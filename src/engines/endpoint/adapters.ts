@@ -70,7 +70,7 @@ export function createLoadedAdapters(
   client: ChatClient,
   baseModel: string,
   folderOf: ModelFolder,
-  limit = 48,
+  limit: () => number = () => 48,
 ): LoadedAdapters {
   /** In order of use, the latest last. */
   const loaded = new Map<string, Adapter>();
@@ -134,7 +134,7 @@ export function createLoadedAdapters(
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
     for (const adapter of loaded.values()) {
-      if (loaded.size <= limit) return;
+      if (loaded.size <= limit()) return;
       if (adapter.users > 0) continue;
       forget(adapter);
       // If this fails, the server has forgotten it already, or it will refuse the next load and say why.

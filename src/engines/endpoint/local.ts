@@ -68,7 +68,7 @@ export function createLocalEndpoint(
         }
         const died = error instanceof EngineUnreachable ? await diedOf(connection.engine, signal) : undefined;
         if (died === undefined) throw error;
-        if (tries === 3) throw died;
+        if (tries === 3) throw died.duringOneRequest(tries);
       }
     }
   }

@@ -157,7 +157,7 @@ async function scoresOf(
 }
 
 /** @returns what it costs that the server has too few slots for adapters, or answers the base model wrongly beside them */
-async function tryAdapter(
+export async function tryAdapter(
   client: ChatClient,
   adapters: LoadedAdapters,
   folder: string,
