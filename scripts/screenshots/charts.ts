@@ -15,7 +15,7 @@ import { openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/charts');
 await mkdir(folder, { recursive: true });
-const css = styleSheet('pages/base.css', 'pages/report.css', 'charts/charts.css');
+const css = styleSheet('pages/base.css', 'pages/report.css');
 const browser = await startChromium();
 try {
   for (const width of [880, 350]) {

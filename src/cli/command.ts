@@ -11,7 +11,7 @@ import { otherNamesIn } from '../config/other-names.ts';
 import { presets, requireOwnModel, resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyPresets } from '../config/study.ts';
 import { type ExitCode, exitCodes } from '../errors.ts';
-import { shellWord } from '../text/terminal-safe.ts';
+import { shellWord } from '../text/safe-text.ts';
 import { UsageError } from './errors.ts';
 import { colours, wantsColours } from './terminal.ts';
 

@@ -49,7 +49,7 @@ function figure(accuracy: Accuracy, questions: number): string {
   return withError(accuracy, accuracyInterval(accuracy, questions));
 }
 
-/** The names of the report's tables of accuracies: see src/report/tables/paper-tables.ts. */
+/** The names of the report's tables of accuracies: see src/report/tables/study-tables.ts. */
 const accuracyTables = ['table-1', 'table-2', 'other-methods'];
 
 const columnSchema = z.object({

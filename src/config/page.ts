@@ -1,6 +1,6 @@
 /** What is generated from the schemas: the page of all settings, the JSON Schemas for editors, and the contract with Python. */
 import { z } from 'zod';
-import { markdownTable, tableCell } from '../text/markdown.ts';
+import { markdownTable, tableCell } from '../text/safe-text.ts';
 import * as contract from './contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';

@@ -5,7 +5,7 @@ import { modelLocation } from '../config/model-name.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { linesOf } from '../store/files/rows.ts';
 import { count } from '../text/figures.ts';
-import { fenced } from '../text/markdown.ts';
+import { fenced } from '../text/safe-text.ts';
 import { card, licenceSection, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
 import { NothingTrained } from './errors.ts';
 import type { FinishedIteration } from './finished-iteration.ts';

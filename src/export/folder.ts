@@ -11,7 +11,7 @@ import { StoreNotWritable } from '../store/errors.ts';
 import { publishFolder, temporaryPath, writeAtomically } from '../store/files/atomic.ts';
 import { sealedBytesOf } from '../store/files/sealed.ts';
 import { evaluationName, withError } from '../text/figures.ts';
-import { fenced, markdownTable, tableCell } from '../text/markdown.ts';
+import { fenced, markdownTable, tableCell } from '../text/safe-text.ts';
 import { ExportFolderTaken, OutputNotWritable } from './errors.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, type MetricMeter } from '@temporalio/common';
 import { type ActivityInterceptors, DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Logger, stdSerializers } from 'pino';
-import { terminalSafe } from '../text/terminal-safe.ts';
+import { terminalSafe } from '../text/safe-text.ts';
 import { currentStep, emit, onEvent, type StepContext, stepOf, withinStep } from './events.ts';
 import { type Console, logReports, openWorkerLog, type TelemetrySettings, telemetrySettings } from './log.ts';
 import type { Traces } from './traces.ts';

@@ -20,8 +20,8 @@ export type Finding = {
   readonly what: string;
   /** What was found, or why it cannot be used. */
   readonly found: string;
-  /** Whether it is needed and cannot be used. */
-  readonly missing: boolean;
+  /** `missing` is needed and cannot be used; `absent` may be needed by others than what was asked about. */
+  readonly state: 'ok' | 'absent' | 'missing';
 };
 
 /** What is here, whatever an experiment needs. Only what every experiment needs can be missing. */
@@ -41,7 +41,7 @@ export async function examineMachine(store: Store): Promise<Finding[]> {
         .map(({ index, name, total, free }) => `${index}: ${name}, ${gib(free)} of ${gib(total)} GiB free`)
         .join('; ') || 'none',
     ),
-    { ...(await looked('vLLM', () => vllmText())), missing: false },
+    await looked('vLLM', () => vllmText(), 'absent'),
     there('store', store.root),
     await looked('endpoints', () => named(loadEndpoints())),
     await looked('trainers', () => named(loadTrainers())),
@@ -114,15 +114,19 @@ async function vllmText(): Promise<string> {
 }
 
 function there(what: string, found: string): Finding {
-  return { what, found, missing: false };
+  return { what, found, state: 'ok' };
 }
 
 /** Every error is a finding: a person wants to see all of them. */
-async function looked(what: string, look: () => string | Promise<string>): Promise<Finding> {
+async function looked(
+  what: string,
+  look: () => string | Promise<string>,
+  otherwise: 'absent' | 'missing' = 'missing',
+): Promise<Finding> {
   try {
     return there(what, await look());
   } catch (error) {
-    return { what, found: error instanceof Error ? error.message : String(error), missing: true };
+    return { what, found: error instanceof Error ? error.message : String(error), state: otherwise };
   }
 }
 

@@ -2,10 +2,11 @@ import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { RunControl } from './control.ts';
-import { debateQuestions, evaluateAgents, inWindow } from './debate-questions.ts';
+import { debateQuestions, evaluateAgents } from './debate-questions.ts';
+import { inWindow } from './activity-proxies.ts';
 import { fineTuneAgents, type LearnersDatasets } from './fine-tune-agents.ts';
 import type { ExperimentState } from './progress.ts';
-import { keysOf } from './remaking-damaged.ts';
+import { keysOf } from './start.ts';
 import { steps } from './steps.ts';
 
 /**

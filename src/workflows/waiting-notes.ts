@@ -2,8 +2,14 @@
 import { changeableNow } from '../algorithm/changeable.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import { errorInPoints, evaluationName, interval95, percent, pValue, splitPlace } from '../text/figures.ts';
-import { blackOnWhite, fenced, markdownTable, markdownText } from '../text/markdown.ts';
-import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
+import {
+  blackOnWhite,
+  fenced,
+  markdownTable,
+  markdownText,
+  shellWord,
+  terminalSafe,
+} from '../text/safe-text.ts';
 import { progressTable } from './progress-table.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 

@@ -4,7 +4,7 @@ import { connect, type Temporal } from '../../src/cli/server/connect.ts';
 import type { Display } from '../../src/cli/display.ts';
 import { followStudy } from '../../src/cli/study/follow.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { startExperiment } from '../../src/cli/experiment/start.ts';
+import { startExperiment } from '../../src/cli/experiment/run.ts';
 import { startStudy, StudyHasOtherConfig } from '../../src/cli/commands/study.ts';
 import { OtherKind, sendUpdate } from '../../src/cli/server/workflow.ts';
 import { abortUpdate, pauseUpdate } from '../../src/workflows/progress.ts';

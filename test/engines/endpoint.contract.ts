@@ -16,6 +16,8 @@ export interface ContractCase {
   readonly forgetAdapter: (name: string) => Promise<void>;
   /** How long its server may take to start. Milliseconds; 2 minutes by default. */
   readonly startMs?: number;
+  /** To how many decimals its log-probabilities are those of transformers in double precision; 5 by default. */
+  readonly decimals?: number;
 }
 
 const { signal } = new AbortController();
@@ -43,6 +45,7 @@ export function endpointContract({
   sharesDevice,
   forgetAdapter,
   startMs = 120_000,
+  decimals = 5,
 }: ContractCase): void {
   describe(`an endpoint of kind ${kind}`, () => {
     let endpoint: Endpoint;
@@ -98,9 +101,9 @@ export function endpointContract({
     it.skipIf(!adapters)('finds responses as likely as transformers does', async () => {
       const [right, wrong, blank] = await endpoint.score(base, toScore, signal);
       expect(right!.tokens).toBe(28);
-      expect(right!.logprob).toBeCloseTo(-0.6009403036230958, 5);
+      expect(right!.logprob).toBeCloseTo(-0.6009403036230958, decimals);
       expect(wrong!.tokens).toBe(4);
-      expect(wrong!.logprob).toBeCloseTo(-31.106161231786594, 5);
+      expect(wrong!.logprob).toBeCloseTo(-31.106161231786594, decimals);
       expect(blank).toEqual({ tokens: 0, logprob: 0 });
     });
 
@@ -112,7 +115,7 @@ export function endpointContract({
       ] as const;
       const [second] = await endpoint.score(base, { messages, responses: ['\\boxed{2}'] }, signal);
       expect(second!.tokens).toBe(3);
-      expect(second!.logprob).toBeCloseTo(-30.438617336039638, 5);
+      expect(second!.logprob).toBeCloseTo(-30.438617336039638, decimals);
     });
 
     it.skipIf(!adapters)('finds a response otherwise likely with an adapter', async () => {

@@ -73,6 +73,18 @@ describe('a server that is examined', () => {
     expect(says).toEqual([expect.stringContaining('does not follow the seed')]);
   });
 
+  it('and mixes up the seeds of requests that come together is said to, though it follows each alone', async () => {
+    let seed: unknown;
+    await using server = await serve((response, asked) => {
+      if (asked.path === '/v1/models') return json(response, { data: [{ id: baseName }] });
+      // Like torch.manual_seed in a thread for each request.
+      seed = asked.body['seed'];
+      setTimeout(() => json(response, wholeAnswer({ ...asked, body: { seed } })), 50);
+    });
+    const [lack] = await endpointAt(server.url).examine(needs, signal);
+    expect(lack?.says).toContain('not when several requests come at once');
+  });
+
   it('and always gives the same answer is said to', async () => {
     const says = await lacks((each) => ({
       ...wholeAnswer(each),

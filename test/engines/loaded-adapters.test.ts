@@ -16,12 +16,17 @@ function adapter(digit: string): string {
 
 function adaptersOf(
   server: { readonly url: string },
-  limit?: number,
+  limit = 48,
 ): { adapters: LoadedAdapters; ask: (name: string) => Promise<string> } {
   const client = createChatClient({ url: server.url });
   const request = { messages: [], seed: 1, temperature: 1, top_p: 1, max_tokens: 25 };
   return {
-    adapters: createLoadedAdapters(client, 'base', async (key) => `/models/${key}`, limit),
+    adapters: createLoadedAdapters(
+      client,
+      'base',
+      async (key) => `/models/${key}`,
+      () => limit,
+    ),
     ask: async (model) => (await client.complete({ ...request, model }, signal)).text,
   };
 }

@@ -102,7 +102,8 @@ describe('the engine of a local endpoint', () => {
     const { endpoint, starts } = supervised({ diesAtAnswer: true });
     const error = await errorOf(endpoint.chat(base, request, signal));
     expect(error).toBeInstanceOf(EngineDied);
-    expect(error).toMatchObject({ status: { code: null, signal: 'SIGKILL' } });
+    expect(error).toMatchObject({ status: { code: null, signal: 'SIGKILL' }, retryable: false });
+    expect(error.message).toContain('died 3 times while the same requests were under way');
     expect(starts()).toHaveLength(3);
   });
 

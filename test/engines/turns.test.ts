@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createTurns, type Turn } from '../../src/engines/endpoint/turns.ts';
+import { createTurns, type Turn } from '../../src/engines/endpoint/request-slots.ts';
 
 const { signal } = new AbortController();
 

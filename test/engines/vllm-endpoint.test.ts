@@ -320,3 +320,35 @@ describe('the likelihoods of responses', () => {
     expect(most).toBe(2);
   });
 });
+
+describe('adapters that are not needed any more', () => {
+  it('are unloaded by name, whoever loaded them, and those in use stay', async () => {
+    const { server, endpoint } = await vllm();
+    await using _ = server;
+    server.adapters.set('colloquy-0123456789abcdef', '/of/an/earlier/worker');
+    server.adapters.set('somebody-elses', '/of/another/program');
+    await endpoint.serve(adapters, signal);
+    const seen: [string, boolean][] = [];
+    await endpoint.unload(async (digits, loadedHere) => {
+      seen.push([digits, loadedHere]);
+      return !digits.startsWith('b');
+    }, signal);
+    expect(seen).toEqual([
+      ['0123456789abcdef', false],
+      ['a'.repeat(16), true],
+      ['b'.repeat(16), true],
+    ]);
+    expect([...server.adapters.keys()]).toEqual(['somebody-elses', `colloquy-${'b'.repeat(16)}`]);
+    // One that is needed all the same is loaded again.
+    expect((await endpoint.chat(adapters[0]!, request(), signal)).text).toBe(`colloquy-${'a'.repeat(16)}`);
+  });
+
+  it('fail nothing where the server does not answer or refuses', async () => {
+    const { server, endpoint } = await vllm({ updating: false });
+    await using _ = server;
+    server.adapters.set('colloquy-0123456789abcdef', '/of/an/earlier/worker');
+    await endpoint.unload(async () => true, signal);
+    await server.kill();
+    await endpoint.unload(async () => true, signal);
+  });
+});

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
 import {
@@ -9,7 +9,7 @@ import {
   serveVariables,
 } from '../../src/engines/vllm/flags.ts';
 import { versionFault } from '../../src/engines/vllm/installed.ts';
-import { covers, servingNeeds, together } from '../../src/engines/vllm/needs.ts';
+import { covers, createExpectations, servingNeeds, together } from '../../src/engines/vllm/needs.ts';
 
 const gib = 2 ** 30;
 const serve: Serve = {
@@ -51,6 +51,29 @@ describe('what an experiment needs of a vLLM', () => {
     expect(covers(both, serve.needs)).toBe(true);
     expect(covers(serve.needs, large)).toBe(false);
     expect(covers(serve.needs, { ...serve.needs, modules: ['k_proj'] })).toBe(false);
+  });
+});
+
+describe('what a vLLM is wanted for', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('is one experiment of the usual size before any has asked', () => {
+    expect(createExpectations().wanted()).toMatchObject({ adapters: 6, rank: 16 });
+  });
+
+  it('is all experiments of the last hour, and the last one however long its step takes', () => {
+    vi.useFakeTimers();
+    const { expect: begin, wanted } = createExpectations();
+    const adapters = (): number => wanted().adapters;
+    begin('a', serve.needs);
+    begin('a', serve.needs);
+    expect(adapters()).toBe(6);
+    begin('b', { ...serve.needs, adapters: 2 });
+    expect(adapters()).toBe(8);
+    vi.advanceTimersByTime(5 * 3_600_000);
+    expect(adapters()).toBe(8);
+    begin('b', { ...serve.needs, adapters: 2 });
+    expect(adapters()).toBe(2);
   });
 });
 

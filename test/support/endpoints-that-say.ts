@@ -20,6 +20,7 @@ export function endpointsThatSay(
     check: async () => null,
     examine: async () => [],
     tryAdapter: async () => [],
+    unload: nothing,
     checkTraining: async () => true,
     servesForms: ['adapter', 'full'],
     resident: Infinity,

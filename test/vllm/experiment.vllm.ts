@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { command } from './real-vllm.ts';
 
 const store = mkdtempSync(join(tmpdir(), 'colloquy-vllm-runs-'));
@@ -27,15 +28,19 @@ async function accuracies(endpoint: string): Promise<number[]> {
     { env, cwd: projectRoot, maxBuffer: 2 ** 26 },
   );
   const result = JSON.parse(
-    readFileSync(join(store, 'experiments', `on-${endpoint}`, 'result.json'), 'utf8'),
+    readFileSync(
+      join(experimentFiles(openStore(store), `on-${endpoint}`).folder.where, 'result.json'),
+      'utf8',
+    ),
   ) as { readonly evaluations: readonly { readonly debate: { readonly accuracy: number } }[] };
   return result.evaluations.map(({ debate }) => debate.accuracy);
 }
 
 it('an experiment gains on a vLLM what it gains on the embedded engine', async () => {
   const onVllm = await accuracies('own');
+  process.stdout.write(`debate accuracy on vLLM: ${onVllm.join(', ')}\n`);
   const onLocal = await accuracies('local');
-  process.stdout.write(`debate accuracy on vLLM ${onVllm.join(', ')}; on local ${onLocal.join(', ')}\n`);
+  process.stdout.write(`debate accuracy on local: ${onLocal.join(', ')}\n`);
   const gain = (values: readonly number[]): number => (values.at(-1) ?? 0) - (values[0] ?? 0);
   expect(onVllm).toHaveLength(3);
   expect(gain(onVllm)).toBeGreaterThan(0);

@@ -21,7 +21,7 @@ import {
 import { startWorkers } from '../../src/workers/start.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
+import { readSnapshot } from '../../src/cli/experiment/progress.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
@@ -76,6 +76,9 @@ describe('an experiment', () => {
     expect(experimentResultSchema.parse(JSON.parse(await file('whole', 'result.json')))).toEqual(result);
     expect((await file('whole', 'evaluation.jsonl')).trim().split('\n')).toHaveLength(48);
     expect(await file('whole', 'report.html')).toContain('</html>');
+    // The server keeps no adapter of it.
+    const listed = (await (await fetch(`${rig.engine.url}/v1/models`)).json()) as { data: { id: string }[] };
+    expect(listed.data.map(({ id }) => id)).toEqual(['instant']);
   });
 
   it('trains whole models, loads each once for each round, and keeps those of the last iteration', async () => {

@@ -28,6 +28,7 @@ export async function examineEndpoint(
   files: ExperimentFiles,
   endpoint: Endpoint,
   answers: AnswerRules,
+  store: Store,
   signal: AbortSignal,
 ): Promise<Shortcoming[]> {
   const questions = await readPage(files.questions('heldout'), heldOutQuestionSchema, 0, config.shard_size);
@@ -37,7 +38,13 @@ export async function examineEndpoint(
     longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers),
     scores: config.diversity.questions > 0,
   };
-  return [...(await endpoint.examine(needs, signal))];
+  const lacks = [...(await endpoint.examine(needs, signal))];
+  // What ended experiments of this store left on the server, and workers that are gone; what this worker has loaded may be in use.
+  await endpoint.unload(
+    async (digits, loadedHere) => !loadedHere && (await store.blobs.list(`models/${digits}`)).length > 0,
+    signal,
+  );
+  return lacks;
 }
 
 /**

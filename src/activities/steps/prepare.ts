@@ -21,7 +21,7 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { shellWord } from '../../text/terminal-safe.ts';
+import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
 import { sameAsBegun } from './begun-with.ts';
@@ -111,7 +111,7 @@ export async function prepare(
       ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
       : [];
   found.push(
-    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, signal))),
+    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, store, signal))),
   );
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.

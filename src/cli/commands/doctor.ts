@@ -1,6 +1,6 @@
 import { exitCodes } from '../../errors.ts';
 import { openStore } from '../../store/store.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import type { Finding } from '../../workers/machine.ts';
 import { command, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
 import { connect } from '../server/connect.ts';
@@ -26,7 +26,7 @@ export const doctor = command(
     const machine = [...(await examineMachine(store)), await temporalServer()];
     const needs =
       config === undefined ? [] : await examineNeeds(experimentFromConfig(config, overrides).config, store);
-    const missing = [...machine, ...needs].filter((finding) => finding.missing);
+    const missing = [...machine, ...needs].filter(({ state }) => state === 'missing');
     if (missing.length > 0) setExitCode(exitCodes.failed);
     if (json) return printJson({ machine, needs });
     console.log(listText('This machine', machine));
@@ -44,18 +44,18 @@ async function temporalServer(): Promise<Finding> {
   try {
     const temporal = await connect('2s');
     await temporal.close();
-    return { what, found: `${temporal.address}, namespace ${temporal.namespace}`, missing: false };
+    return { what, found: `${temporal.address}, namespace ${temporal.namespace}`, state: 'ok' };
   } catch {
-    return { what, found: 'none answers; run, quickstart and dev start one', missing: false };
+    return { what, found: 'none answers; run, quickstart and dev start one', state: 'absent' };
   }
 }
 
 function listText(title: string, findings: readonly Finding[]): string {
-  const { bold, red, green } = colours();
+  const { bold, red, green, dim } = colours();
+  const mark = { ok: green('     ok'), absent: dim(' absent'), missing: red('missing') };
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.map(
-    ({ what, found, missing }) =>
-      `  ${missing ? red('missing') : green('     ok')}  ${what.padEnd(width)}  ${terminalSafe(found)}`,
+    ({ what, found, state }) => `  ${mark[state]}  ${what.padEnd(width)}  ${terminalSafe(found)}`,
   );
   return [bold(title), ...lines].join('\n');
 }

@@ -13,9 +13,15 @@ import {
 } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import { type Ending, followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
-import { readProgress } from '../experiment/snapshot.ts';
-import { finishedResult, startExperiment } from '../experiment/start.ts';
+import {
+  type Ending,
+  finishedResult,
+  followExperiment,
+  printEnding,
+  sayFinishedBefore,
+  startExperiment,
+} from '../experiment/run.ts';
+import { readProgress } from '../experiment/progress.ts';
 import { findWorkflow, sendUpdate } from '../server/workflow.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { openLocalServer, superviseWorker } from '../server/local-server.ts';

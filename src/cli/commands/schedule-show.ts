@@ -3,10 +3,10 @@ import type { ScheduleDescription } from '@temporalio/client';
 import { SeriesDamaged } from '../../store/errors.ts';
 import { type NightEntry, readLedger } from '../../store/series.ts';
 import { openStore } from '../../store/store.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { command, jsonOption, seriesName } from '../command.ts';
-import { endingOf } from '../experiment/follow.ts';
-import { readProgress } from '../experiment/snapshot.ts';
+import { endingOf } from '../experiment/run.ts';
+import { readProgress } from '../experiment/progress.ts';
 import {
   findSchedule,
   recentNights,

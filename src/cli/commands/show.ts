@@ -1,5 +1,5 @@
 import type { Debate } from '../../algorithm/debate.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { isThere } from '../../store/blobs.ts';
 import { readDebates } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';

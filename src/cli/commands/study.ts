@@ -6,7 +6,7 @@ import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import { command, commandLine, jsonOption, setExitCode, studyFromConfig } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
-import { differenceText } from '../experiment/start.ts';
+import { differenceText } from '../experiment/run.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { openLocalServer, superviseWorker } from '../server/local-server.ts';
 import { findWorkflow, hasWorker } from '../server/workflow.ts';

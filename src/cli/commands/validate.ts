@@ -5,7 +5,7 @@ import { studyPresets } from '../../config/study.ts';
 import { type ModelNeeds, modelNeeds, needsOfAll } from '../../config/model-needs.ts';
 import { openStore } from '../../store/store.ts';
 import { count, duration, listed } from '../../text/figures.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { command, experimentFromConfig, jsonOption, studyFromConfig } from '../command.ts';
 import { type Checked, checkExperiment } from '../experiment/check.ts';
 import { colours, printJson, shortPath } from '../terminal.ts';

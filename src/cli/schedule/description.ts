@@ -1,11 +1,26 @@
 /** What the server knows of a schedule, for people and for programs. */
-import { type ScheduleDescription, type ScheduleHandle, ScheduleNotFoundError } from '@temporalio/client';
+import {
+  type ScheduleDescription,
+  type ScheduleHandle,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
 import { closest } from 'fastest-levenshtein';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { duration } from '../../text/figures.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import type { Temporal } from '../server/connect.ts';
-import { overlapPolicies } from './options.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What happens when a night is due while the previous one still runs: Temporal's overlap policies. */
+export const overlapPolicies = {
+  skip: ScheduleOverlapPolicy.SKIP,
+  'buffer-one': ScheduleOverlapPolicy.BUFFER_ONE,
+  'buffer-all': ScheduleOverlapPolicy.BUFFER_ALL,
+  'cancel-other': ScheduleOverlapPolicy.CANCEL_OTHER,
+  'terminate-other': ScheduleOverlapPolicy.TERMINATE_OTHER,
+  'allow-all': ScheduleOverlapPolicy.ALLOW_ALL,
+} as const;
 
 /** Temporal has no schedule of that name. */
 export class ScheduleNotFound extends ColloquyError {
@@ -176,4 +191,21 @@ export function scheduleFacts(description: ScheduleDescription): object {
     waiting: nightsWaiting(description),
     running: runningNights(description),
   };
+}
+
+/** Waits up to five seconds for the server to act on a trigger. A skipped night leaves nothing but a count. */
+export async function outcomeOfTrigger({ handle, description: before }: Schedule): Promise<string> {
+  const known = new Set(recentNights(before));
+  for (let attempt = 0; attempt < 25; attempt++) {
+    const now = await handle.describe();
+    const started = recentNights(now).find((name) => !known.has(name));
+    if (started !== undefined) return `started ${started}. To watch it: colloquy status ${started}`;
+    const running = runningNights(now).join(', ');
+    if (now.info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap)
+      return `skipped, because ${running || 'another night'} is still running`;
+    if (nightsWaiting(now) > nightsWaiting(before))
+      return `waits until ${running || 'the night that runs'} has ended`;
+    await sleep(200);
+  }
+  return 'asked for; colloquy schedule show will list it when it has started';
 }

@@ -11,7 +11,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { shellWord } from '../../text/terminal-safe.ts';
+import { shellWord } from '../../text/safe-text.ts';
 import type { Progress } from '../../workflows/progress.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Temporal } from './connect.ts';

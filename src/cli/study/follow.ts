@@ -4,15 +4,14 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import type { StudyResult } from '../../store/records/result.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import type { Waiting } from '../../workflows/progress.ts';
 import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
 import type { study } from '../../workflows/study.ts';
 import { byCause } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
-import { type EndingOptions, printFailure } from '../experiment/follow.ts';
-import { whereText } from '../experiment/progress.ts';
-import { readProgress, readSnapshot } from '../experiment/snapshot.ts';
+import { type EndingOptions, printFailure } from '../experiment/run.ts';
+import { readProgress, readSnapshot, whereText } from '../experiment/progress.ts';
 import { accuracyTablesText } from '../result-table.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import {

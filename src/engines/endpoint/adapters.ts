@@ -1,6 +1,7 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
 import { basename } from 'node:path';
 import { fineTuneManifestSchema } from '../../config/contract.ts';
+import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import { abortable } from '../abort.ts';
@@ -9,7 +10,7 @@ import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from './request-slots.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
 export type ModelFolder = (key: string) => Promise<string>;
@@ -39,6 +40,13 @@ export interface LoadedAdapters {
    */
   prove(signal: AbortSignal): Promise<void>;
   /**
+   * Unloads adapters that the server has, whoever loaded them. One that is needed all the same is loaded again by the next request for it.
+   *
+   * @param unneeded what is unloaded; adapters that requests of this process are using stay
+   * @param by the client that asks
+   */
+  unload(unneeded: UnneededAdapter, by: ChatClient, signal: AbortSignal): Promise<void>;
+  /**
    * Loads an adapter under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
    *
    * @param path of its folder, which is this trial's alone
@@ -49,6 +57,12 @@ export interface LoadedAdapters {
 }
 
 /**
+ * @param digits the first 16 of its content address
+ * @param loadedHere whether this process has loaded it
+ */
+export type UnneededAdapter = (digits: string, loadedHere: boolean) => Promise<boolean>;
+
+/**
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content address, so that a name never comes to
  * mean other weights. When there are more than `limit`, the one that was used longest ago and is not in use is unloaded.
  */
@@ -56,7 +70,7 @@ export function createLoadedAdapters(
   client: ChatClient,
   baseModel: string,
   folderOf: ModelFolder,
-  limit = 48,
+  limit: () => number = () => 48,
 ): LoadedAdapters {
   /** In order of use, the latest last. */
   const loaded = new Map<string, Adapter>();
@@ -120,7 +134,7 @@ export function createLoadedAdapters(
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
     for (const adapter of loaded.values()) {
-      if (loaded.size <= limit) return;
+      if (loaded.size <= limit()) return;
       if (adapter.users > 0) continue;
       forget(adapter);
       // If this fails, the server has forgotten it already, or it will refuse the next load and say why.
@@ -149,6 +163,16 @@ export function createLoadedAdapters(
         }
       }
     },
+    async unload(unneeded, by, signal) {
+      for (const { id } of await by.listModels(signal)) {
+        const digits = /^colloquy-([0-9a-f]{16})$/.exec(id)?.[1];
+        const adapter = loaded.get(id);
+        if (digits === undefined || !(await unneeded(digits, adapter !== undefined))) continue;
+        if (adapter !== undefined && adapter.users > 0) continue;
+        if (adapter !== undefined) forget(adapter);
+        await by.unloadAdapter(id, signal);
+      }
+    },
     async tryOut(path, count, signal) {
       const tried = new Map<string, CanaryAnswer>();
       const names = Array.from(
@@ -175,6 +199,16 @@ export function createLoadedAdapters(
       await abortable(proved, signal);
     },
   };
+}
+
+/** Does work that may be left undone: a server that does not answer or refuses fails no step by it. */
+export async function tidying(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof ColloquyError)) throw error;
+  }
 }
 
 const trialPrefix = 'colloquy-trial-';

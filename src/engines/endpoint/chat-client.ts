@@ -20,8 +20,7 @@ import {
 import { ContextFull } from '../too-long.ts';
 import { adapterRefusal } from './adapter-refusal.ts';
 import { type CanaryAnswer, canaryRequest } from './canary.ts';
-import { chatPath, embeddingsSchema, isModel } from './protocol.ts';
-import { createCompleteSampling } from './sampling.ts';
+import { chatPath, createCompleteSampling, embeddingsSchema, isModel } from './protocol.ts';
 import { createServerRequests, type OnBusy, type ServerOptions } from './server-requests.ts';
 
 /** Each call throws the errors of `createChatClient`, or the signal's reason. */

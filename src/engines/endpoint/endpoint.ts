@@ -3,6 +3,7 @@ import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
+import type { UnneededAdapter } from './adapters.ts';
 import type { ChatCompletion } from './chat-client.ts';
 import type { ServingNeeds } from '../vllm/needs.ts';
 import type { Needs, Shortcoming } from './examination.ts';
@@ -72,6 +73,12 @@ export interface Endpoint {
    * @throws as `serve` does
    */
   tryAdapter(folder: string, models: number, signal: AbortSignal): Promise<readonly Shortcoming[]>;
+  /**
+   * Has the server unload adapters that are not needed any more, as far as it answers at once. Starts no server.
+   *
+   * @param unneeded whether an adapter is one of them
+   */
+  unload(unneeded: UnneededAdapter, signal: AbortSignal): Promise<void>;
   /**
    * Rows like these and these target modules can be trained, and the server can load what comes of it.
    *

@@ -54,7 +54,9 @@ export async function examine(
       },
       signal,
     );
-  const answers = [await ask(1), await ask(1), await ask(2), await ask(3)] as const;
+  const alone = await ask(1);
+  // Several at once, as a debate asks: `transformers serve` follows a seed alone and mixes seeds up that come together.
+  const answers = [alone, ...(await Promise.all([ask(1), ask(2), ask(3)]))] as const;
   return [
     ...seedsOf(answers),
     ...reasonsOf(answers),
@@ -79,7 +81,7 @@ function seedsOf([first, again, ...others]: readonly ChatCompletion[]): Shortcom
   if (first.text !== again.text)
     return [
       {
-        says: 'The server does not follow the seed: it gave one request two answers. The experiment cannot be repeated with the same answers.',
+        says: 'The server does not follow the seed, or not when several requests come at once: it gave one request two answers. The experiment cannot be repeated with the same answers.',
         remedy: 'Take a server that follows seeds, such as vLLM, if the experiment has to be repeatable.',
       },
     ];

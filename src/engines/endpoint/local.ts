@@ -5,7 +5,7 @@ import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights 
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
 import type { EngineDied } from '../process/errors.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
-import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
+import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createModelServer, type ModelServer } from './model-server.ts';
@@ -40,6 +40,7 @@ export function createLocalEndpoint(
     connection = {
       engine: running,
       client,
+      adapters,
       server: createModelServer(client, baseModel, adapters, async () => false),
     };
     return connection;
@@ -67,7 +68,7 @@ export function createLocalEndpoint(
         }
         const died = error instanceof EngineUnreachable ? await diedOf(connection.engine, signal) : undefined;
         if (died === undefined) throw error;
-        if (tries === 3) throw died;
+        if (tries === 3) throw died.duringOneRequest(tries);
       }
     }
   }
@@ -91,6 +92,11 @@ export function createLocalEndpoint(
     // Our own engine does all that an experiment relies on.
     examine: async () => [],
     tryAdapter: async () => [],
+    async unload(unneeded, signal) {
+      const running = connection;
+      if (running !== undefined)
+        await tidying(signal, () => running.adapters.unload(unneeded, running.client, signal));
+    },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesForms: servedForms[config.kind],
     resident: engines.most,
@@ -114,6 +120,7 @@ export function createLocalEndpoint(
 interface Connection {
   readonly engine: RunningEngine;
   readonly client: ChatClient;
+  readonly adapters: LoadedAdapters;
   readonly server: ModelServer;
 }
 

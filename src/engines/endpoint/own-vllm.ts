@@ -4,10 +4,12 @@ import { abortable } from '../abort.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { sharesDevice } from '../vllm/device.ts';
 import type { VllmProcess } from '../vllm/vllm-process.ts';
-import type { ModelFolder } from './adapters.ts';
-import { createChatClient } from './chat-client.ts';
+import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
+import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
+import { examine } from './examination.ts';
 import { createLocalEndpoint } from './local.ts';
+import { tryAdapter } from './remote.ts';
 import { vllmConcurrency } from './vllm.ts';
 
 /** @param baseModel the name under which `vllm` serves its base model */
@@ -23,50 +25,64 @@ export function createOwnVllmEndpoint(
   let yielded: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   /** Puts the server back as it was before the fine-tune. */
   let wake = async (): Promise<void> => undefined;
+  const server: VllmProcess = {
+    ...vllm,
+    // It would take the memory that the fine-tune needs.
+    async ready(signal) {
+      if (yielded !== undefined) await abortable(yielded.over, signal);
+      return vllm.ready(signal);
+    },
+  };
   const endpoint = createLocalEndpoint(
     { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
     baseModel,
-    {
-      ...vllm,
-      // The server would take the memory that the fine-tune needs.
-      async ready(signal) {
-        if (yielded !== undefined) await abortable(yielded.over, signal);
-        return vllm.ready(signal);
-      },
-    },
+    server,
     modelFolder,
     engines,
   );
 
+  /** One question, by a client of its own. */
+  function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
+    return engines.use(server, signal, async () => {
+      const client = createChatClient({ url: (await server.ready(signal)).url });
+      try {
+        return await ask(client);
+      } finally {
+        client.close();
+      }
+    });
+  }
+
   return {
     ...endpoint,
+    embed: (texts, signal, onBusy) =>
+      asked(signal, (client) => client.embed(baseModel, texts, signal, onBusy)),
+    examine: (needs, signal) => asked(signal, (client) => examine(client, baseModel, needs, signal)),
+    tryAdapter: (folder, models, signal) =>
+      asked(signal, (client) => {
+        const adapters = createLoadedAdapters(client, baseModel, modelFolder);
+        return tryAdapter(client, adapters, folder, models, signal);
+      }),
     servesForms: servedForms.vllm,
-    async embed(texts, signal, onBusy) {
-      return engines.use(vllm, signal, async () => {
-        const { url } = await vllm.ready(signal);
-        const client = createChatClient({ url });
-        try {
-          return await client.embed(baseModel, texts, signal, onBusy);
-        } finally {
-          client.close();
-        }
-      });
-    },
     expect: (experiment, needs) => vllm.expect(experiment, needs),
-    async yieldDevice() {
+    async yieldDevice(memoryToo) {
       if (!shares) return;
       await endpoint.yieldDevice(false);
       let end = (): void => undefined;
       const over = new Promise<void>((resolve) => (end = resolve));
       yielded = { over, end };
       const running = await vllm.running();
-      // On a CPU it needs nothing that a fine-tune does: without requests it waits.
-      if (running === undefined || running.device.kind === 'cpu') return;
-      const server = { url: running.url, model: baseModel };
-      const before = await fallAsleep(server);
+      if (running === undefined) return;
+      if (running.device.kind === 'cpu') {
+        // It cannot sleep there, and without requests it needs memory alone.
+        if (memoryToo) await vllm.end(running);
+        return;
+      }
+      const sleeper = { url: running.url, model: baseModel };
+      const before = await fallAsleep(sleeper);
       if (before === undefined) return vllm.end(running);
       wake = async () => {
-        if (!(await wakeUp(server, before))) await vllm.end(running);
+        if (!(await wakeUp(sleeper, before))) await vllm.end(running);
       };
     },
     async takeDevice() {

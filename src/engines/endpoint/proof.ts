@@ -9,7 +9,7 @@ import { FileRefused } from '../../store/errors.ts';
 import { AdapterWithoutEffect, AnsweredByAnother, EngineRefused } from '../errors.ts';
 import { type CanaryAnswer, distance } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from './request-slots.ts';
 
 export interface Proofs {
   /**

@@ -2,7 +2,7 @@
 import { type RemoteConfig, servedForms } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
-import type { LoadedAdapters } from './adapters.ts';
+import { type LoadedAdapters, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examine, type Needs, type Shortcoming } from './examination.ts';
@@ -45,6 +45,8 @@ export function createRemoteEndpoint({
     return !(await abortable(isOnGpu, signal));
   }
 
+  const loaded = adapters?.(client) ?? null;
+
   /** By a client of its own, which soon reports a server that is silent. */
   async function hastily<Result>(work: (hasty: ChatClient) => Promise<Result>): Promise<Result> {
     const hasty = createChatClient({ ...server, ...checkPatience });
@@ -56,7 +58,7 @@ export function createRemoteEndpoint({
   }
 
   return {
-    ...createModelServer(client, baseModel, adapters?.(client) ?? null, scoresApart),
+    ...createModelServer(client, baseModel, loaded, scoresApart),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
       return hastily(async (hasty) => {
@@ -73,6 +75,10 @@ export function createRemoteEndpoint({
       hastily(async (hasty) =>
         adapters === null ? [] : tryAdapter(hasty, adapters(hasty), folder, models, signal),
       ),
+    async unload(unneeded, signal) {
+      if (loaded === null) return;
+      await tidying(signal, () => hastily((hasty) => loaded.unload(unneeded, hasty, signal)));
+    },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
     servesForms: servedForms[config.kind],
     // Each has a server of its own.
@@ -151,7 +157,7 @@ async function scoresOf(
 }
 
 /** @returns what it costs that the server has too few slots for adapters, or answers the base model wrongly beside them */
-async function tryAdapter(
+export async function tryAdapter(
   client: ChatClient,
   adapters: LoadedAdapters,
   folder: string,

@@ -1,4 +1,5 @@
 import type { RemoteConfig } from '../../config/endpoints.ts';
+import { createExpectations } from '../vllm/needs.ts';
 import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createRemoteEndpoint } from './remote.ts';
@@ -18,11 +19,14 @@ export function createVllmEndpoint(
   modelFolder: ModelFolder,
   patient: boolean,
 ): Endpoint {
-  return createRemoteEndpoint({
+  const { expect, wanted } = createExpectations();
+  const endpoint = createRemoteEndpoint({
     config,
     baseModel,
     defaultSlots: vllmConcurrency,
     patient,
-    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder),
+    // Those of the last iteration go as soon as those of the next are loaded.
+    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder, () => wanted().adapters),
   });
+  return { ...endpoint, expect };
 }

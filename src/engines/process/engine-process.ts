@@ -20,7 +20,7 @@ export type Serving = {
   /** `http://127.0.0.1:PORT/v1` */
   readonly url: string;
   /** How many adapters may be loaded at once; undefined where that is not limited. */
-  readonly adapters?: number;
+  readonly adapters?: () => number;
 };
 
 export interface EngineProcessOptions {

@@ -5,15 +5,23 @@ import type { ExitStatus, ProcessGroup } from './process-group.ts';
 /** A supervised program ended when it should not have; thrown once it has done so again and again. */
 export class EngineDied extends ColloquyError {
   override name = 'EngineDied' as const;
-  readonly retryable = true;
+  readonly retryable: boolean;
   readonly exitCode = exitCodes.failed;
   readonly model: string;
   readonly status: ExitStatus;
   readonly logFile: string;
+  readonly #death: Death;
 
-  constructor({ name, status, log, deaths }: Death) {
+  /** @param atOneRequest how often it died while one and the same request was under way, where that is why it is given up */
+  constructor(death: Death, atOneRequest?: number) {
+    const { name, status, log, deaths } = death;
     const cause = lastCause(log.lines());
-    const times = deaths > 1 ? ` It has died ${deaths} times in a row without an answer.` : '';
+    const times =
+      atOneRequest !== undefined
+        ? ` It has died ${atOneRequest} times while the same requests were under way, so they are not sent again before somebody asks for it.`
+        : deaths > 1
+          ? ` It has died ${deaths} times in a row without an answer.`
+          : '';
     super(
       `The engine for ${name} ${howItEnded(status)}.${times}${cause === undefined ? '' : ` The cause in its log: ${cause}`}\n` +
         `Its log (${log.file}) ends:\n${log.ending()}`,
@@ -21,6 +29,14 @@ export class EngineDied extends ColloquyError {
     this.model = name;
     this.status = status;
     this.logFile = log.file;
+    this.#death = death;
+    // A request that kills a server is not sent again and again.
+    this.retryable = atOneRequest === undefined;
+  }
+
+  /** The error for a request that was sent to several processes, all of which died. */
+  duringOneRequest(times: number): EngineDied {
+    return new EngineDied(this.#death, times);
   }
 }
 

@@ -63,6 +63,26 @@ export function together(all: readonly ServingNeeds[]): ServingNeeds {
   };
 }
 
+/** How long an experiment counts after its last step began, once another one begins a step. Milliseconds. */
+const expectedForMs = 3_600_000;
+
+/** The needs of the experiments that ask a server. */
+export function createExpectations(): {
+  readonly expect: (experiment: string, needs: ServingNeeds) => void;
+  /** Of the experiments that have begun a step in the last hour; before the first one, of one of the usual size. */
+  readonly wanted: () => ServingNeeds;
+} {
+  const expected = new Map<string, { readonly needs: ServingNeeds; readonly at: number }>();
+  return {
+    // Time alone takes nothing away: a step may last for hours.
+    expect(experiment, needs) {
+      expected.set(experiment, { needs, at: Date.now() });
+      for (const [name, { at }] of expected) if (at < Date.now() - expectedForMs) expected.delete(name);
+    },
+    wanted: () => together([...expected.values()].map(({ needs }) => needs)),
+  };
+}
+
 /** Whether a server that was started for `had` serves `wanted` too. */
 export function covers(had: ServingNeeds, wanted: ServingNeeds): boolean {
   return (

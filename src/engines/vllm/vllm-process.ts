@@ -11,16 +11,9 @@ import { lastCause, logFileFor } from '../process/log-file.ts';
 import { type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
 import { gpus, modelFacts, servingDevice } from './device.ts';
-import {
-  leastMemory,
-  loraSlots,
-  type Serve,
-  serveArgs,
-  type ServingDevice,
-  serveVariables,
-} from './flags.ts';
+import { leastMemory, type Serve, serveArgs, type ServingDevice, serveVariables } from './flags.ts';
 import { findVllm } from './installed.ts';
-import { covers, type ServingNeeds, together } from './needs.ts';
+import { covers, createExpectations, type ServingNeeds } from './needs.ts';
 
 export interface VllmProcess extends Supervisor<VllmServing> {
   /** From now on for some time the server has to serve an experiment too. One that was started for less is started again. */
@@ -45,26 +38,17 @@ export interface VllmProcessOptions {
   readonly graceMs?: number;
 }
 
-/** How long an experiment counts that has asked nothing. Milliseconds. */
-const expectedForMs = 600_000;
-
 /**
  * A vLLM, not started yet. Its `ready` also throws VllmMissing, VllmUnusable, VllmRefusesModel, DeviceMemoryTooSmall and ModelFolderMissing.
  */
 export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
   const { model, servedModelName, args = [], graceMs = 20_000 } = options;
-  const expected = new Map<string, { readonly needs: ServingNeeds; readonly at: number }>();
+  const { expect, wanted } = createExpectations();
   /** What the next start is for, while one is under way. */
   let starting: Serve | undefined;
   /** As vLLM has found it, where no file here says it. */
   let longestContext: number | null = null;
   let starts = 0;
-
-  function wanted(): ServingNeeds {
-    for (const [experiment, { at }] of expected)
-      if (at < Date.now() - expectedForMs) expected.delete(experiment);
-    return together([...expected.values()].map(({ needs }) => needs));
-  }
 
   /** @throws DeviceMemoryTooSmall, VllmMissing, VllmUnusable */
   async function plan(version: string): Promise<Serve> {
@@ -112,14 +96,14 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
       }
       emit('engine started', { model: servedModelName, pid: group.pid, starts: (starts += 1) });
       watchHealth(group, isMine, options.healthEveryMs ?? 60_000);
-      return { url, adapters: loraSlots(serve.needs) - 1, needs: serve.needs, device: serve.device };
+      return { url, adapters: () => wanted().adapters, needs: serve.needs, device: serve.device };
     },
     onDeath: ({ status }) => emit('engine died', { model: servedModelName, how: howItEnded(status) }),
   });
 
   return {
     ...server,
-    expect: (experiment, needs) => void expected.set(experiment, { needs, at: Date.now() }),
+    expect,
     async ready(signal): Promise<Running<VllmServing>> {
       const running = await server.ready(signal);
       if (covers(running.needs, wanted())) return running;

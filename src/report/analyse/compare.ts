@@ -1,7 +1,7 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { comparePaired, type PairedDifference, type ScorePair } from '../../algorithm/measures/comparison.ts';
 import { holm } from '../../algorithm/measures/tests.ts';
-import type { Scores } from '../read/scores.ts';
+import type { Scores } from '../read/measured-experiment.ts';
 import type { ContenderKey, ScoredContender } from './contenders.ts';
 
 /**

@@ -1,8 +1,7 @@
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
 import { ratioOverQuestions } from '../../algorithm/measures/ratio.ts';
 import { type MethodName, methodNames, methods } from '../../algorithm/methods.ts';
-import type { MeasuredExperiment } from '../read/measured-experiment.ts';
-import type { Scores, SeedScore } from '../read/scores.ts';
+import type { MeasuredExperiment, Scores, SeedScore } from '../read/measured-experiment.ts';
 
 /**
  * A method; the majority at equal tokens of the base model, which is measured with the debate; or a vote of a method's trained agents instead

@@ -1,8 +1,7 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods.ts';
-import type { MeasuredExperiment, MeasuredVotes } from '../read/measured-experiment.ts';
-import type { Scores } from '../read/scores.ts';
+import type { MeasuredExperiment, MeasuredVotes, Scores } from '../read/measured-experiment.ts';
 import { compare } from './compare.ts';
 import { commonIterations, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 

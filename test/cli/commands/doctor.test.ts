@@ -45,7 +45,7 @@ describe('colloquy doctor', () => {
       'model engine/models/tiny-arithmetic',
       'trainer local',
     ]);
-    expect([...machine, ...needs].filter(({ missing }) => missing)).toEqual([]);
+    expect([...machine, ...needs].filter(({ state }) => state === 'missing')).toEqual([]);
     expect(code).toBe(0);
   });
 
@@ -58,7 +58,7 @@ describe('colloquy doctor', () => {
       'trainer=far',
     );
     expect(code).toBe(1);
-    expect(needs.filter(({ missing }) => missing).map(({ found }) => found)).toEqual([
+    expect(needs.filter(({ state }) => state === 'missing').map(({ found }) => found)).toEqual([
       expect.stringContaining('no vLLM at /no/vllm'),
       expect.stringContaining('There is no folder'),
       expect.stringContaining('no trainer is called "far"'),

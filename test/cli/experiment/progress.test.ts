@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
-import { createNews, liveProgress, whereText } from '../../../src/cli/experiment/progress.ts';
-import type { PendingActivity, Snapshot } from '../../../src/cli/experiment/snapshot.ts';
+import {
+  createNews,
+  liveProgress,
+  type PendingActivity,
+  type Snapshot,
+  whereText,
+} from '../../../src/cli/experiment/progress.ts';
 import type { Progress } from '../../../src/workflows/progress.ts';
 import { phaseProgressText } from '../../../src/workflows/progress-table.ts';
 import { aProgress } from '../../support/a-progress.ts';
