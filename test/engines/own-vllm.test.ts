@@ -95,6 +95,14 @@ describe('a vLLM that the worker runs', () => {
     await groupGone(leader);
   });
 
+  it('that has closed its port and lives on is ended, and started again', async () => {
+    const { endpoint, starts } = own({ closesAtAnswer: true });
+    const { text } = await endpoint.chat(base, request, signal);
+    const [first, second] = starts();
+    expect(String(second!.pid)).toBe(text);
+    expect(groupAlive(first!.pid)).toBe(false);
+  });
+
   it('is started again for an experiment that needs more, and not for one that needs less', async () => {
     const { endpoint, starts } = own();
     await endpoint.check();

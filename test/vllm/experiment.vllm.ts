@@ -1,4 +1,4 @@
-/** An experiment of two iterations on a real vLLM that the worker runs, and the same on the embedded engine. */
+/** With a server and a worker of its own: an experiment of two iterations on a real vLLM that the worker runs, and the same on the embedded engine. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,10 +21,11 @@ async function accuracies(endpoint: string): Promise<number[]> {
     'task.test_size=200',
     `model.endpoint=${endpoint}`,
   ];
-  const env = { ...process.env, COLLOQUY_STORE: store, COLLOQUY_ENDPOINTS: endpoints };
+  const given = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
+  const env = { ...Object.fromEntries(given), COLLOQUY_STORE: store, COLLOQUY_ENDPOINTS: endpoints };
   await promisify(execFile)(
     process.execPath,
-    [join(projectRoot, 'bin', 'colloquy.mjs'), 'run', 'quickstart', `name=on-${endpoint}`, ...settings],
+    [join(projectRoot, 'bin', 'colloquy.mjs'), 'quickstart', '--json', `name=on-${endpoint}`, ...settings],
     { env, cwd: projectRoot, maxBuffer: 2 ** 26 },
   );
   const result = JSON.parse(

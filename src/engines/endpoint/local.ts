@@ -66,7 +66,15 @@ export function createLocalEndpoint(
           await engine.end(connection.engine);
           continue;
         }
-        const died = error instanceof EngineUnreachable ? await diedOf(connection.engine, signal) : undefined;
+        if (!(error instanceof EngineUnreachable)) throw error;
+        let died = await diedOf(connection.engine, signal);
+        if (died === undefined && error.reason === 'ECONNREFUSED') {
+          // It has closed its port and lives on, as a vLLM does for long when its engine has died: it will not answer any more.
+          await engine.end(connection.engine);
+          died = await connection.engine.ended;
+        }
+        // What becomes of a server that broke a connection, the next request shows.
+        if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
         if (died === undefined) throw error;
         if (tries === 3) throw died.duringOneRequest(tries);
       }
