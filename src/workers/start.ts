@@ -10,8 +10,8 @@ import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
-import { installRuntime, stepInterceptor } from '../observe/install-runtime.ts';
-import { type Console, InvalidEnvironment } from '../observe/log.ts';
+import { InvalidEnvironment, installRuntime, stepInterceptor } from '../observe/install-runtime.ts';
+import type { Console } from '../observe/log.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { storeIdentity } from '../store/identity.ts';

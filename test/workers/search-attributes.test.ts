@@ -5,7 +5,7 @@ import { NamespaceMissing, setsSearchAttributes, watchNamespace } from '../../sr
 import { startWorkers } from '../../src/workers/start.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
-import { telemetrySettings } from '../../src/observe/log.ts';
+import { telemetrySettings } from '../../src/observe/install-runtime.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { until } from '../support/until.ts';
 

@@ -7,7 +7,7 @@ import { emit } from '../../observe/events.ts';
 import type { Place } from '../../store/blobs.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
-import { openSpool, type Spool } from '../../store/files/spool.ts';
+import { openSpool, type Spool } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {

@@ -5,8 +5,12 @@ import { nameColumn, share, shareCell } from './build.ts';
 import { debateTables } from './debate-tables.ts';
 import { absent, type Cell, type Column, name, type Table } from './table.ts';
 import { type MethodName, methods } from '../../algorithm/methods.ts';
-import type { ContenderComparison, Moment } from '../analyse/compare.ts';
-import { type ContenderKey, rowsOfMethod } from '../analyse/contenders.ts';
+import {
+  type ContenderComparison,
+  type ContenderKey,
+  type Moment,
+  rowsOfMethod,
+} from '../analyse/contenders.ts';
 import { publishedSource } from '../analyse/paper.ts';
 import { trainingTables } from './training-tables.ts';
 
