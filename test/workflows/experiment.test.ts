@@ -221,21 +221,21 @@ describe('an experiment', () => {
     const shown = (): string => printed.mock.calls.join('\n');
     await rig.engine.answerWith(403);
     try {
-      const handle = await rig.start('watched');
+      const handle = await rig.start('shown');
       await parked(handle);
-      const watching = runCli(['status', 'watched', '--watch']);
-      await until('it is shown as parked', () => /^watched: parked$/m.test(shown()));
-      expect(shown()).toContain('colloquy retry watched');
-      await until('it is listed as parked', () => /watched .* parked /.test(listed));
+      const watching = runCli(['status', 'shown', '--watch']);
+      await until('it is shown as parked', () => /^shown: parked$/m.test(shown()));
+      expect(shown()).toContain('colloquy retry shown');
+      await until('it is listed as parked', () => /shown .* parked /.test(listed));
       await rig.engine.answerWith(200);
       await handle.executeUpdate(retryUpdate);
       const { evaluations } = await handle.result();
       expect(await watching).toBe(0);
-      expect(shown()).toMatch(/^watched: completed$/m);
+      expect(shown()).toMatch(/^shown: completed$/m);
       const accuracy = `${(evaluations.at(-1)!.debate.accuracy * 100).toFixed(1)} %`;
       // The accuracy comes from the memo, because this worker sets no search attributes.
       await until('it is listed as completed', () => {
-        return /.*watched .* completed .*/.exec(listed)?.[0].includes(accuracy);
+        return /.*shown .* completed .*/.exec(listed)?.[0].includes(accuracy);
       });
       list.kill('SIGINT');
       expect(await listEnded).toEqual([130, null]);
@@ -259,16 +259,18 @@ describe('an experiment', () => {
 
   it('has its steps done by the workers that can do them, beside one that lacks the endpoint', async () => {
     const lacking = createEndpoints({}, { logFolder: rig.storeRoot, modelFolder: async () => rig.storeRoot });
-    const serve = vi.fn<Endpoints['serve']>((models, signal) => lacking.serve(models, signal));
+    const expectNeeds = vi.fn<Endpoints['expect']>((experiment, config) =>
+      lacking.expect(experiment, config),
+    );
     const others = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
     const stop = new AbortController();
     const worker = startWorkers({
       signal: stop.signal,
       queues: [taskQueues.debate],
-      dependencies: { ...others, endpoints: { ...lacking, serve } },
+      dependencies: { ...others, endpoints: { ...lacking, expect: expectNeeds } },
     });
     try {
-      for (let seed = 0; serve.mock.calls.length === 0; seed++)
+      for (let seed = 0; expectNeeds.mock.calls.length === 0; seed++)
         expect((await (await rig.start(`shared-${seed}`, { seed })).result()).evaluations).toHaveLength(2);
     } finally {
       stop.abort();
