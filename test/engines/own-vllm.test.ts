@@ -1,7 +1,7 @@
 /** The supervision of a vLLM that the worker runs, on a small real process with vLLM's command line and paths. */
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { VllmConfig } from '../../src/config/endpoints.ts';
@@ -10,7 +10,7 @@ import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineDied } from '../../src/engines/process/errors.ts';
 import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
-import { VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
+import { findVllm, VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
 import type { ServingNeeds } from '../../src/engines/vllm/needs.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
@@ -205,6 +205,48 @@ describe('a vLLM that the worker runs', () => {
     expect(error).toBeInstanceOf(VllmMissing);
     expect(error).toMatchObject({ workerLacksIt: true });
     expect(error.message).toMatch(/no vLLM at \/no\/vllm.*uv tool install vllm/);
+  });
+});
+
+describe('the program that an endpoint names', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-found-'));
+  const command = join(folder, 'vllm');
+  const found = (text: string, timeoutMs?: number) => {
+    script(command, text);
+    return findVllm(command, process.env, timeoutMs);
+  };
+
+  it.each([
+    ['echo 0.32.0; echo a warning of version 1.0', '0.32.0'],
+    ['echo a library says hello; echo vllm 0.32.0+cpu', '0.32.0+cpu'],
+  ])('has the version that stands alone in a line: %s', async (text, version) => {
+    expect(await found(text)).toEqual({ command, version });
+  });
+
+  it.each([
+    ['echo git version 2.39.5', /that is no vLLM: it printed "git version 2\.39\.5"/],
+    ['exit 0', /that is no vLLM: it printed nothing/],
+    ['echo no such library >&2; exit 3', /does not say its version \(exit code 3: no such library\)/],
+  ])('is refused: %s', async (text, message) => {
+    const error = await errorOf(found(text));
+    expect(error).toBeInstanceOf(VllmUnusable);
+    expect(error.message).toMatch(message);
+  });
+
+  it('that hangs is ended with all that it started', async () => {
+    const ids = join(folder, 'ids');
+    const error = await errorOf(found(`ps -o pgid= -p $$ > ${ids}; sleep 100 & sleep 100`, 1_500));
+    expect(error.message).toMatch(/it timed out after 1\.5 s/);
+    await groupGone(Number(readFileSync(ids, 'utf8')));
+  });
+
+  it('may be a relative path, and neither a folder nor a path that begins with ~', async () => {
+    script(command, 'echo 0.32.0');
+    expect(await findVllm(relative(process.cwd(), command))).toEqual({ command, version: '0.32.0' });
+    expect((await errorOf(findVllm(folder))).message).toMatch(/it is a folder, and no program/);
+    expect((await errorOf(findVllm('~/bin/vllm'))).message).toMatch(
+      /write the whole path, e\.g\. \/.*\/bin\/vllm/,
+    );
   });
 });
 

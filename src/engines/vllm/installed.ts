@@ -1,9 +1,9 @@
 /** Which vLLM is there, and can it be used? */
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, isAbsolute, join } from 'node:path';
-import { promisify } from 'node:util';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../config/child-environment.ts';
 import { pathExists } from '../../config/load.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
@@ -18,24 +18,38 @@ export type InstalledVllm = {
 /**
  * Finds vLLM: the endpoint's `command`, else `vllm` on PATH, else where `uv tool install vllm` puts it.
  *
- * @param command a path, or a name on PATH
+ * @param command a path (a relative one is resolved against the current folder), or a name on PATH
+ * @param timeoutMs how long the program may take to say its version
  * @throws VllmMissing, VllmUnusable
  */
 export async function findVllm(
   command?: string,
   environment: NodeJS.ProcessEnv = process.env,
+  timeoutMs = 60_000,
 ): Promise<InstalledVllm> {
+  if (command?.startsWith('~'))
+    throw new VllmUnusable(
+      command,
+      `~ is not understood here: write the whole path, e.g. ${join(homedir(), command.replace(/^~[^/]*/, ''))}`,
+    );
   const places = command === undefined ? usualPlaces(environment) : placesOf(command, environment);
-  const found = places.find(pathExists);
+  const found = places.find(isFile);
+  const folder = places.find(pathExists);
+  if (found === undefined && command !== undefined && folder !== undefined)
+    throw new VllmUnusable(folder, 'it is a folder, and no program');
   if (found === undefined) throw new VllmMissing(command, places);
-  const version = await versionOf(found);
+  const version = await versionOf(found, timeoutMs);
   const fault = versionFault(version);
   if (fault !== null) throw new VllmUnusable(found, fault);
   return { command: found, version };
 }
 
+function isFile(path: string): boolean {
+  return pathExists(path) && !statSync(path).isDirectory();
+}
+
 function placesOf(name: string, { PATH = '' }: NodeJS.ProcessEnv): string[] {
-  if (isAbsolute(name)) return [name];
+  if (name.includes('/')) return [resolve(name)];
   return PATH.split(delimiter).flatMap((folder) => (folder === '' ? [] : [join(folder, name)]));
 }
 
@@ -50,25 +64,83 @@ function usualPlaces(environment: NodeJS.ProcessEnv): string[] {
   ];
 }
 
-const runFile = promisify(execFile);
-
 /**
  * The version that the package says. `vllm --version` would load PyTorch to say the same, which takes up to two minutes on a busy machine.
  *
  * @throws VllmUnusable
  */
-async function versionOf(command: string): Promise<string> {
+async function versionOf(command: string, timeoutMs: number): Promise<string> {
   const python = pythonOf(command);
-  const [program, ...args] =
-    python === undefined ? [command, '--version'] : [python, '-c', askVersion, 'vllm'];
-  try {
-    const { stdout } = await runFile(program ?? command, args, { env: childEnvironment(), timeout: 300_000 });
-    return stdout.trim().split('\n').at(-1) ?? '';
-  } catch (error) {
-    const words = error instanceof Error ? error.message.trim().split('\n').at(-1) : String(error);
-    throw new VllmUnusable(command, `it does not say its version (${words})`);
+  const { output, errors, ending } = await printed(
+    python === undefined ? [command, '--version'] : [python, '-c', askVersion, 'vllm'],
+    timeoutMs,
+  );
+  if (ending !== null) {
+    const words = lastLine(errors) || lastLine(output);
+    throw new VllmUnusable(
+      command,
+      `it does not say its version (${ending}${words === '' ? '' : `: ${words}`})`,
+    );
   }
+  // Libraries may print lines of their own, before it and after it.
+  const version = output
+    .split('\n')
+    .map((line) => versionAlone.exec(line.trim())?.[1])
+    .findLast((found) => found !== undefined);
+  if (version !== undefined) return version;
+  const words = lastLine(output);
+  throw new VllmUnusable(
+    command,
+    `that is no vLLM: it printed ${words === '' ? 'nothing' : JSON.stringify(words)} for its version`,
+  );
 }
+
+const versionAlone = /^(?:vllm\s+)?(\d+\.\d+[\w.+!-]*)$/i;
+
+function lastLine(text: string): string {
+  return (text.trim().split('\n').at(-1) ?? '').slice(0, 200);
+}
+
+/** What a program prints, and how it ended: null when it ended well. It leads a group of its own, which has no longer than `timeoutMs`. */
+async function printed(command: readonly string[], timeoutMs: number) {
+  const child = spawn(process.execPath, [withParent, ...command], {
+    detached: true,
+    stdio: 'pipe',
+    env: childEnvironment(),
+  });
+  let output = '';
+  let errors = '';
+  child.stdout
+    .setEncoding('utf8')
+    .on('data', (text: string) => (output = (output + text).slice(-mostPrinted)));
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => (errors = (errors + text).slice(-mostPrinted)));
+  const ending = await new Promise<string | null>((settle) => {
+    const timer = setTimeout(() => {
+      settle(`it timed out after ${timeoutMs / 1_000} s`);
+    }, timeoutMs);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      settle(error.message);
+    });
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      settle(code === 0 ? null : code === null ? `it was ended by ${signal}` : `exit code ${code}`);
+    });
+  });
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // Nothing is left of the group.
+  }
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+  return { output, errors, ending };
+}
+
+const mostPrinted = 100_000;
+/** Ends the program when this process is gone. */
+const withParent = fileURLToPath(new URL('../process/exit-with-parent.mjs', import.meta.url));
 
 const askVersion = 'import importlib.metadata as m, sys; print(m.version(sys.argv[1]))';
 
@@ -87,7 +159,7 @@ export const testedVllm = '0.32.0';
 
 /** Why a version cannot be used; null when it can. */
 export function versionFault(version: string): string | null {
-  const numbers = /(\d+)\.(\d+)(?:\.\d+)?/.exec(version)?.slice(1).map(Number);
+  const numbers = /^(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number);
   if (numbers === undefined) return `its version ${JSON.stringify(version.slice(0, 100))} is not understood`;
   const [major = 0, minor = 0] = numbers;
   // A build from a commit has no number of its own.
@@ -125,7 +197,7 @@ export class VllmUnusable extends ColloquyError {
 
   constructor(command: string, fault: string) {
     super(
-      `The vLLM at ${command} cannot be used: ${fault}. Install another version (${testedVllm} is tested), or name another program with \`command\` in configs/endpoints.yaml.`,
+      `${command} cannot be used as vLLM: ${fault}. Install another version (${testedVllm} is tested), or name another program with \`command\` in configs/endpoints.yaml.`,
     );
   }
 }
