@@ -8,16 +8,22 @@ import { modelPath } from './model-name.ts';
 import type { Estimate } from './training-plan.ts';
 import architectures from './architectures.json' with { type: 'json' };
 
+const atMostOne = z.int().max(1).nullish();
+
 /** The part of a model's config.json that its number of parameters follows from: a decoder with gated layers, as most are. */
 const architectureSchema = z.object({
   model_type: z.string().optional(),
-  hidden_size: z.int(),
-  intermediate_size: z.int(),
-  num_hidden_layers: z.int(),
-  num_attention_heads: z.int(),
-  num_key_value_heads: z.int(),
-  head_dim: z.int().nullish(),
-  vocab_size: z.int(),
+  hidden_size: z.int().positive(),
+  intermediate_size: z.int().positive(),
+  num_hidden_layers: z.int().positive(),
+  num_attention_heads: z.int().positive(),
+  num_key_value_heads: z.int().positive(),
+  head_dim: z.int().positive().nullish(),
+  vocab_size: z.int().positive(),
+  // A mixture of experts has several of the gated layers' modules: its parameters are not counted here.
+  num_local_experts: atMostOne,
+  num_experts: atMostOne,
+  n_routed_experts: atMostOne,
   tie_word_embeddings: z.boolean().default(false),
 });
 export type Architecture = z.infer<typeof architectureSchema>;

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
@@ -35,6 +36,36 @@ describe('the parameters of a model, by its architecture,', () => {
     const config = resolveConfig({ preset: 'paper', model: 'somebody/something' });
     expect(modelNeeds(config, estimate(config, questions))).toBeNull();
   });
+});
+
+describe('the architecture in the config.json of a folder', () => {
+  const dense = {
+    hidden_size: 64,
+    intermediate_size: 128,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 4,
+    vocab_size: 100,
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-architecture-'));
+  const read = (change: object) => {
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...dense, ...change }));
+    return architectureOf(folder);
+  };
+
+  it.each([{}, { num_local_experts: 1 }, { num_experts: null }, { head_dim: null }])(
+    'is known of a dense model: %j',
+    (change) => expect(read(change)).toMatchObject(dense),
+  );
+
+  it.each([
+    { num_attention_heads: 0 },
+    { hidden_size: -64 },
+    { head_dim: 0 },
+    { num_local_experts: 8 },
+    { num_experts: 128 },
+    { n_routed_experts: 64 },
+  ])('is not known with %j', (change) => expect(read(change)).toBeNull());
 });
 
 describe('what the models of an experiment need', () => {
