@@ -75,7 +75,9 @@ const vllmSchema = z
       ),
     devices: z
       .array(z.int().min(0).max(1023))
-      .min(1)
+      .refine((devices) => devices.length > 0, {
+        message: 'may not be empty: leave it out for the first card that the worker has',
+      })
       .max(64)
       .optional()
       .describe(
@@ -96,7 +98,7 @@ const vllmSchema = z
       if (given[key] === undefined) continue;
       const message =
         address === undefined
-          ? 'has a meaning only with `url`: the worker’s own server needs no key and is waited for as long as it starts'
+          ? 'has a meaning only with `url`: the worker’s own server needs no key and is waited for while it starts'
           : 'has a meaning only without `url`: it is about a server that the worker starts';
       context.addIssue({ code: 'custom', path: [key], message });
     }

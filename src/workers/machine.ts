@@ -1,10 +1,11 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
 import { availableParallelism, totalmem } from 'node:os';
-import { type EndpointConfig, loadEndpoints, type VllmConfig } from '../config/endpoints.ts';
+import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
+import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
 import { freeMemory, gpus, modelFacts, servingDevice } from '../engines/vllm/device.ts';
@@ -60,7 +61,8 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
       if (endpoint === undefined) throw new Error(notDefinedHere('endpoint', name, Object.keys(endpoints)));
       return endpointText(name, endpoint, config, store);
     }),
-    await looked(`model ${model}`, () => resolveModel(model)),
+    // A server that somebody else started has a name of its own for the model.
+    ...(isOfServer(name) ? [] : [await looked(`model ${model}`, () => resolveModel(model))]),
     ...(trains
       ? [
           await looked(`trainer ${trainer}`, () => {
@@ -75,12 +77,25 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
   ];
 }
 
+/** Whether an endpoint is a server with an address; false where that cannot be read, which is a finding of its own. */
+function isOfServer(name: string): boolean {
+  try {
+    const endpoints = loadEndpoints();
+    const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+    return endpoint !== undefined && endpoint.kind !== 'local' && endpoint.url !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 async function endpointText(
   name: string,
   endpoint: EndpointConfig,
   config: ExperimentConfig,
   store: Store,
 ): Promise<string> {
+  const [unserved] = servingFaults(config, servedForms[endpoint.kind]);
+  if (unserved !== undefined) throw new Error(unserved.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
   const endpoints = configuredEndpoints(store, false);

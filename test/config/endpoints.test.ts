@@ -49,9 +49,12 @@ describe('the endpoints of a worker', () => {
   it.each([
     ['gpu: {kind: vlm, url: "http://gpu"}', 'gpu.kind: expected "local", or "vllm", or "openai"'],
     ['gpu: {kind: openai}', 'gpu.url: missing'],
-    ['gpu: {kind: vllm, api_key_env: VLLM_KEY}', 'gpu.api_key_env: has a meaning only with `url`'],
+    [
+      'gpu: {kind: vllm, api_key_env: VLLM_KEY}',
+      'gpu.api_key_env: has a meaning only with `url`: the worker’s own server needs no key and is waited for while it starts',
+    ],
     ['gpu: {kind: vllm, url: "http://gpu", devices: [0]}', 'gpu.devices: has a meaning only without `url`'],
-    ['gpu: {kind: vllm, devices: []}', 'gpu.devices'],
+    ['gpu: {kind: vllm, devices: []}', 'gpu.devices: may not be empty'],
     ['gpu: {kind: vllm, url: "ftp://gpu"}', 'gpu.url: expected http(s)://'],
     [
       'gpu: {kind: vllm, url: "http://gpu", max_concurrency: 0}',

@@ -31,11 +31,8 @@ export const doctor = command(
     if (json) return printJson({ machine, needs });
     console.log(listText('This machine', machine));
     if (config !== undefined) console.log(`\n${listText(`What ${config} needs`, needs)}`);
-    const pronoun = missing.length === 1 ? 'is' : 'are';
     if (missing.length > 0)
-      console.log(
-        `\n${missing.map(({ what }) => what).join(', ')}: needed, and ${pronoun} missing or cannot be used.`,
-      );
+      console.log(`\nNeeded, and missing or unusable: ${missing.map(({ what }) => what).join(', ')}.`);
   });
 
 /** `run` and `quickstart` start a server where none answers, so it is not needed. */

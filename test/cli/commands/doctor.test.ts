@@ -65,11 +65,31 @@ describe('colloquy doctor', () => {
     ]);
   });
 
+  it('refuses what validate refuses, and does not look here for the model of a server', async () => {
+    endpoints({
+      own: { kind: 'vllm' },
+      api: { kind: 'openai', url: 'http://127.0.0.1:1' },
+    });
+    const full = await examined('quickstart', 'model.endpoint=own', 'fine_tune.method=full');
+    expect(full.needs[0]).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('no whole models'),
+    });
+    const { code, needs } = await examined(
+      'quickstart',
+      'model.endpoint=api',
+      'model.model_name_or_path=its/own/name',
+    );
+    expect(code).toBe(1);
+    expect(needs.map(({ what }) => what)).toEqual(['endpoint api', 'trainer local']);
+    expect(needs[0]?.found).toMatch(/serves no fine-tuned models/);
+  });
+
   it('ends with 1 for an endpoint that does not answer, and shows it as a list', async () => {
     endpoints({ dead: { kind: 'vllm', url: 'http://127.0.0.1:1' } });
     const { code, out } = await colloquy('doctor', 'quickstart', 'model.endpoint=dead');
     expect(code).toBe(1);
     expect(out).toMatch(/missing {2}endpoint dead .*No answer from http:\/\/127\.0\.0\.1:1/);
-    expect(out).toMatch(/endpoint dead: needed, and is missing or cannot be used\.$/);
+    expect(out).toMatch(/\nNeeded, and missing or unusable: endpoint dead\.$/);
   });
 });
