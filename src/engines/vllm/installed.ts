@@ -25,7 +25,7 @@ export type InstalledVllm = {
 export async function findVllm(
   command?: string,
   environment: NodeJS.ProcessEnv = process.env,
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
 ): Promise<InstalledVllm> {
   if (command?.startsWith('~'))
     throw new VllmUnusable(
