@@ -283,6 +283,7 @@ function tidy(text: string): string {
     .replace(/(?<![\d.}])\.(?=\d)/g, '0.')
     .replace(/(\d)\.(?![\d.]|\\overline)/g, '$1')
     .replace(/(?<=\d)\s?[xX×]\s?(?=10\^)/g, '\\times')
+    .replace(/(?<=\d)\s*\.{3,}$/, '\\dots')
     .replace(/[.,;:\s]+$/, '')
     .trim();
 }
