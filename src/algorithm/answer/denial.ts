@@ -11,9 +11,9 @@ export function isDenied(text: string, from: number, end: number, value: string)
 const LONGEST_BEFORE = 100;
 const LONGEST_BEHIND = 60;
 
-/** Marks between a word and a value: dollar signs, Markdown, brackets, a text command. */
-const MARKS_BEFORE = /(?:\\text\s*\{|\\[([]|[\s$*_`"'“„«:({[])+$/;
-const MARKS_BEHIND = /^(?:\\[)\]]|[\s$*_`"'”»)}\]])+/;
+/** Between a word and a value: dollar signs, Markdown, brackets, a text command, the name in `x = 4`. */
+const MARKS_BEFORE = /(?:\\text\s*\{|\\[([]|(?<![a-zA-Z\\])[a-zA-Z]\s*=|[\s$*_`"'“„«:({[])+$/;
+const MARKS_BEHIND = /^(?:\\[)\]]|[\s$*_`"'”»)}\],])+/;
 
 const NOT = "not|never|cannot|\\p{L}+n['’]t";
 const ANSWER = [
@@ -24,7 +24,7 @@ const ANSWER = [
 /** Directly before a value: `is not`, `neither`, `rather than`. */
 const DENIAL = new RegExp(
   [
-    `(?<!\\p{L})(?:${NOT}|neither|nor|rather than|instead of|anything but|by no means|far from|other than|unlikely|hardly`,
+    `(?<!\\p{L})(?:${NOT}|neither|nor|rather than|instead of|as opposed to|anything but|by no means|far from|other than|unlikely|hardly`,
     '|nicht|niemals|kein|statt|anstatt|pas|jamais|au lieu de|plutôt que|no (?:es|son|puede)|nunca|en lugar de|en vez de',
     '|non è|non può|invece di|não é|não pode|не|niet|geen)',
     '(?:\\s+(?:be|been|equal|equals|to|quite|really|actually|exactly|even|the|an?|our|my|final|correct|right|answer|value|result',
