@@ -3,6 +3,7 @@
  * a native addon), with one Temporal dev server for all of them, which starts when a file asks for it. `shared`: all other files, which
  * leave nothing behind, so that a process runs many of them and loads each module once. No test can reach another machine.
  */
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/setup/longest-first.ts';
 
@@ -15,8 +16,8 @@ const json = process.env['COLLOQUY_TEST_JSON'];
 export default defineConfig({
   test: {
     pool: 'forks',
-    // One more than the two cores of a small machine: some files mostly wait, for a missed heartbeat or a schedule's next second.
-    maxWorkers: 3,
+    // Two more than the cores: some files mostly wait, for a missed heartbeat, a schedule's next second or a process that loads.
+    maxWorkers: Math.min(8, availableParallelism() + 2),
     sequence: { sequencer: LongestFirst },
     // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
     maxConcurrency: 4,

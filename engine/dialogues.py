@@ -1,4 +1,4 @@
-"""The kinds of dialogue that the embedded model is trained on, as chats in the wording of `src/algorithm/prompts/terse.json`.
+"""The kinds of dialogue that the embedded model is trained on, as chats in the wording `terse` of `src/algorithm/prompts.json`.
 
 The model learns the last turn of each: a first answer, an answer to a hint, a critic turn (given the responses of other agents, their
 summary, or nothing; the second round or a later one), or a summary. In some dialogues the agents cooperate instead of criticising each
@@ -17,7 +17,7 @@ from arithmetic import Question, WorkedAnswer, draw_question, summary_of, worked
 
 Chat = list[dict[str, str]]
 Purpose = Literal["critique", "cooperate"]
-PROMPTS_FILE = Path(__file__).resolve().parent.parent / "src/algorithm/prompts/terse.json"
+PROMPTS_FILE = Path(__file__).resolve().parent.parent / "src/algorithm/prompts.json"
 IDENTIFIED = 0.2  # the share of dialogues that begin with an agent's number
 COOPERATIVE = 0.25  # the share of critic dialogues in which the agents cooperate
 
@@ -42,10 +42,10 @@ class Carelessness:
 
 
 class Prompts:
-    """The texts of one prompt set, filled in as in `src/algorithm`."""
+    """The texts of the prompt set `terse`, filled in as in `src/algorithm`."""
 
     def __init__(self, path: Path = PROMPTS_FILE) -> None:
-        self._texts: dict[str, str] = json.loads(path.read_text())
+        self._texts: dict[str, str] = json.loads(path.read_text())["terse"]
 
     def question(self, question: Question) -> str:
         return _fill(self._texts["question"], question=str(question))

@@ -62,10 +62,14 @@ def main() -> int:
 def _check(model: str, protocol: ProtocolStdout) -> int:
     from colloquy_engine.protocol.server_messages import CheckTraining, TrainingChecked
     from colloquy_engine.training.check import check_base
+    from colloquy_engine.training.made_up import write_made_up_adapter
 
     try:
         request = CheckTraining.model_validate_json(sys.stdin.readline())
-        protocol.emit(TrainingChecked(modules=len(check_base(model, request))))
+        modules = check_base(model, request)
+        if request.made_up_adapter is not None and request.lora_target_modules is not None:
+            write_made_up_adapter(model, request.lora_target_modules, request.made_up_adapter)
+        protocol.emit(TrainingChecked(modules=len(modules)))
     except Exception as error:
         failure = as_failure(error)
         protocol.emit(Failed(id=None, kind=failure.kind, message=str(failure)))

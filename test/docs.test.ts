@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../src/config/installation.ts';
 
@@ -37,6 +37,89 @@ describe('the documentation', () => {
     expect(links.filter((target) => !existsSync(join(projectRoot, dirname(page), target)))).toEqual([]);
   });
 });
+
+describe('CONTRIBUTING', () => {
+  const walks = [
+    ...section('Three walks through the code').matchAll(/\*\*(A[^*]+):\*\*([^]*?)(?=\n\n|$)/g),
+  ].map(([, title = '', text = '']): [string, string[]] => [
+    title,
+    [...text.matchAll(/`((?:src|engine)\/[\w./-]+)`/g)].flatMap(([, path]) => path ?? []),
+  ]);
+
+  it('has three walks', () => expect(walks.map(([title]) => title.split(',')[0])).toHaveLength(3));
+
+  it.each(walks)('walks with %s over at most 8 files, each with a way from an earlier one', (_, files) => {
+    expect(files.length).toBeGreaterThan(3);
+    expect(files.length).toBeLessThanOrEqual(8);
+    const withoutWay = files.filter(
+      (file, at) => at > 0 && !files.slice(0, at).some((earlier) => isNeighbour(earlier, file)),
+    );
+    expect(withoutWay).toEqual([]);
+  });
+});
+
+/** Entry points: each is started by its name. */
+const entryPoints = ['src/cli/main.ts', 'src/config/write-schema.ts', 'src/workflows/index.ts'];
+
+describe('the folder src', () => {
+  const files = readdirSync(join(projectRoot, 'src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(projectRoot, join(parentPath, name)).replaceAll('\\', '/'));
+  const code = files
+    .filter((file) => /\.(?:tsx?|mjs)$/.test(file))
+    .map((file) => ({ file, lines: linesOf(file) }));
+
+  it('has at most 300 files, with a median of 70 to 150 lines', () => {
+    const median = code.map(({ lines }) => lines).toSorted((a, b) => a - b)[Math.floor(code.length / 2)];
+    expect(files.length, 'files in src: put small ones where their reader opens them').toBeLessThanOrEqual(
+      300,
+    );
+    expect(median).toBeGreaterThanOrEqual(70);
+    expect(median).toBeLessThanOrEqual(150);
+  });
+
+  it('has no file of more than 400 lines, and none of fewer than 25 but entry points and commands', () => {
+    const long = files.filter((file) => linesOf(file) > 400);
+    const short = code.filter(
+      ({ file, lines }) => lines < 25 && !entryPoints.includes(file) && !file.startsWith('src/cli/commands/'),
+    );
+    expect({ long, short }).toEqual({ long: [], short: [] });
+  });
+});
+
+function linesOf(file: string): number {
+  return read(file).split('\n').length - 1;
+}
+
+/** The text under a heading of CONTRIBUTING. */
+function section(heading: string): string {
+  return read('CONTRIBUTING.md').split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+}
+
+/** Where something is left for another file: the store, and the ports. */
+const meetingPlaces = [
+  'src/store/store.ts',
+  'src/engines/endpoint/endpoint.ts',
+  'src/engines/trainer/trainer.ts',
+];
+
+function isNeighbour(one: string, other: string): boolean {
+  const [ofOne, ofOther] = [importsOf(one), importsOf(other)];
+  const meet = meetingPlaces.some((place) => ofOne.includes(place) && ofOther.includes(place));
+  return meet || ofOne.includes(other) || ofOther.includes(one);
+}
+
+/** The files of the project that a file imports, or starts as a program. */
+function importsOf(file: string): string[] {
+  const text = read(file);
+  if (file.endsWith('.py'))
+    return [...text.matchAll(/^\s*from (\.?)([\w.]+) import/gm)].map(([, beside, module = '']) =>
+      join(beside === '.' ? dirname(file) : 'engine', `${module.replaceAll('.', '/')}.py`),
+    );
+  const imported = [...text.matchAll(/ from '(\.[^']+)'/g)].map(([, path = '']) => join(dirname(file), path));
+  const started = [...text.matchAll(/'engine', '([\w.]+\.py)'/g)].map(([, name]) => `engine/${name}`);
+  return [...imported, ...started];
+}
 
 function read(page: string): string {
   return readFileSync(join(projectRoot, page), 'utf8');

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { flipsChart } from '../../src/report/charts/flips.ts';
-import { accuracyOverIterations, metricOverIterations } from '../../src/report/charts/over-iterations.ts';
+import { accuracyOverIterations, metricOverIterations } from '../../src/report/charts/curves.ts';
 import { paretoChart } from '../../src/report/charts/pareto.ts';
 import { transferChart } from '../../src/report/charts/transfer.ts';
 import { styleSheet } from '../../src/report/parts/page.tsx';
@@ -15,7 +15,7 @@ import { openPage, startChromium } from './browser.ts';
 
 const folder = resolve(process.argv[2] ?? 'runs/charts');
 await mkdir(folder, { recursive: true });
-const css = styleSheet('pages/base.css', 'pages/report.css', 'charts/charts.css');
+const css = styleSheet('pages/base.css', 'pages/report.css');
 const browser = await startChromium();
 try {
   for (const width of [880, 350]) {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { useLocalServer } from '../../src/cli/server/connect.ts';
-import { experimentDetails, experimentSummary } from '../../src/cli/experiment/start.ts';
+import { experimentDetails, experimentSummary } from '../../src/cli/experiment/run.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { startDevServer } from '../../src/workers/dev-server.ts';

@@ -91,7 +91,7 @@ export function soundsLikeNoNetwork(output) {
   );
 }
 
-const guardian = fileURLToPath(new URL('../../src/workers/exit-with-parent.mjs', import.meta.url));
+const guardian = fileURLToPath(new URL('../../src/engines/process/exit-with-parent.mjs', import.meta.url));
 
 /**
  * @param {string} command

@@ -131,7 +131,7 @@ print(sys.executable); print(platform.python_version()); print("venv" if u.find_
  * @param {string} python
  * @returns {Promise<string>}
  */
-async function findUv(python) {
+export async function findUv(python) {
   if (atLeast((await ask('uv', ['--version'])) ?? '', minimumUv)) return 'uv';
   const folder = join(cacheFolder(), `uv-${ownUv}`);
   const uv = join(folder, 'bin', 'uv');
@@ -148,7 +148,7 @@ async function findUv(python) {
  * @param {string} python
  * @param {string} folder
  */
-async function makeVirtualEnvironment(python, folder) {
+export async function makeVirtualEnvironment(python, folder) {
   await run(python, ['-m', 'venv', folder], {
     timeoutSeconds: 300,
     what: 'Making the Python environment',

@@ -6,14 +6,22 @@ import {
   CancelledFailure,
   heartbeat,
 } from '@temporalio/activity';
-import { codeHash } from '../config/installation.ts';
-import { EngineBusy, PromptTooLong } from '../engines/errors.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
+import { codeHash, colloquyVersion } from '../config/installation.ts';
+import type { Endpoints } from '../engines/endpoint/open.ts';
+import { EngineBusy } from '../engines/errors.ts';
+import type { GpuGate } from '../engines/gpu-gate.ts';
+import { PromptTooLong } from '../engines/too-long.ts';
+import type { Trainers } from '../engines/trainer/open.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
+import type { Tasks } from '../questions/open-task.ts';
 import { type Origin, requireSameStore } from '../store/identity.ts';
-import type { Store } from '../store/store.ts';
-import { placeText, type RequestPlace } from '../text/request-place.ts';
-import type { Dependencies } from './dependencies.ts';
+import { findModel } from '../store/models.ts';
+import { configInForce } from '../store/records/config-changes.ts';
+import type { IterationRecord } from '../store/records/rows.ts';
+import type { ExperimentFiles, Store } from '../store/store.ts';
+import { placeText, type RequestPlace } from '../text/figures.ts';
 
 /** What a step knows about the activity that it runs as. */
 export type Running = {
@@ -23,6 +31,8 @@ export type Running = {
   readonly show: Show;
   /** What the attempt before this one showed last; undefined in the first attempt. */
   readonly shownBefore?: unknown;
+  /** 1 is the first. */
+  readonly attempt: number;
 };
 
 export type Step<Input, Output> = (
@@ -45,7 +55,7 @@ export function activity<Input, Output>(step: Step<Input, Output>, dependencies:
     try {
       const output = await heartbeating(async (show) => {
         if (begunIn !== undefined) await requireSameOrigin(begunIn, dependencies.store);
-        return step(input, dependencies, { signal, show, shownBefore });
+        return step(input, dependencies, { signal, show, shownBefore, attempt });
       }, shownBefore);
       return { attempt, output };
     } catch (error) {
@@ -115,11 +125,18 @@ export function failureOf(error: unknown, signal: AbortSignal): Error {
   const declined = error instanceof ColloquyError && error.workerLacksIt;
   const nextRetryDelay = error instanceof EngineBusy ? error.retryAfterMs : declined ? declinedForMs : null;
   return ApplicationFailure.create({
-    message: `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}${placeOf(known)}`,
+    message: wellFormed(
+      `${declined ? `${workerName}: ` : ''}${message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message}${placeOf(known)}`,
+    ),
     type: name,
     ...(nextRetryDelay === null ? {} : { nextRetryDelay }),
     nonRetryable: error instanceof ColloquyError && !error.retryable,
   });
+}
+
+/** Without half characters, of which a cut can leave one: they cannot be sent to the server, and the step would never end there. */
+function wellFormed(message: string): string {
+  return message.replace(/[\ud800-\udfff]/gu, '\ufffd');
 }
 
 /** The first request that met an error: several wait for one adapter, and then have the same error. */
@@ -139,4 +156,35 @@ export async function atPlace<Result>(place: RequestPlace, work: () => Promise<R
 export function placeOf(error: Error): string {
   const place = places.get(error);
   return place === undefined || error instanceof PromptTooLong ? '' : `\n${placeText(place)}`;
+}
+
+/** What activities have an effect on. The worker passes the real ones. */
+export type Dependencies = {
+  readonly store: Store;
+  /** What answers for an experiment's base model and its fine-tunes. */
+  readonly endpoints: Endpoints;
+  /** What fine-tunes. */
+  readonly trainers: Trainers;
+  readonly tasks: Tasks;
+  /** Keeps training and answers from using the GPU at the same time. */
+  readonly gate: GpuGate;
+  /** Whether runs that begin here are to set Temporal's search attributes. */
+  readonly searchAttributes: boolean;
+};
+
+/** The config of an experiment that was prepared, as it is for an iteration, or (without one) for what comes after the last. */
+export async function configOf(files: ExperimentFiles, iteration?: number): Promise<ExperimentConfig> {
+  return configInForce(files, iteration);
+}
+
+/** What took part: Colloquy, Node, and the libraries that the newest fine-tune names in its manifest. */
+export async function versions(
+  store: Store,
+  iterations: readonly IterationRecord[],
+): Promise<Record<string, string>> {
+  const newest = iterations
+    .flatMap(({ fineTunes }) => fineTunes)
+    .findLast(({ model }) => model !== null)?.model;
+  const model = newest ? await findModel(store, newest) : null;
+  return { colloquy: colloquyVersion(), node: process.versions.node, ...model?.versions };
 }

@@ -1,11 +1,10 @@
-import { activity } from './activity.ts';
-import type { Dependencies } from './dependencies.ts';
+import { activity, type Dependencies } from './activity.ts';
 import { buildDatasets } from './steps/build-datasets.ts';
 import { changeConfig } from './steps/change-config.ts';
 import { closeNight } from './steps/close-night.ts';
 import { debate } from './steps/debate.ts';
 import { adoptEvaluation, evaluate } from './steps/evaluate.ts';
-import { fineTune, remakeModel } from './steps/fine-tune.ts';
+import { fineTune, pruneModels, remakeModel } from './steps/fine-tune.ts';
 import { measureDiversity } from './steps/measure-diversity.ts';
 import { prepare } from './steps/prepare.ts';
 import { prepareStudy, studyCells, writeStudy } from './steps/study.ts';
@@ -20,6 +19,7 @@ export function controlActivities(dependencies: Dependencies) {
     buildDatasets: activity(buildDatasets, dependencies),
     evaluate: activity(evaluate, dependencies),
     recordIteration: activity(recordIteration, dependencies),
+    pruneModels: activity(pruneModels, dependencies),
     writeResult: activity(writeResult, dependencies),
     changeConfig: activity(changeConfig, dependencies),
     closeNight: activity(closeNight, dependencies),

@@ -31,6 +31,7 @@ export type Moment = { readonly iteration: number; readonly phase: string };
  * @returns null when it cannot be changed, or cannot be changed any more
  */
 export function changeHoldsFrom(path: string, { iteration, phase }: Moment): number | null {
+  if (path === 'fine_tune.method') return null; // a fine-tune goes on from the model before, which is an adapter or a whole model
   const reader = Object.entries(changeableSettings).find(
     ([setting]) => path === setting || path.startsWith(`${setting}.`),
   )?.[1];

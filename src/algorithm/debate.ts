@@ -1,3 +1,4 @@
+import { spokenPart } from './answer/turns.ts';
 import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
 import type { AnswerRules } from './answer.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
@@ -152,7 +153,7 @@ export async function debate<Model>(
     if (!settings.summarize || shown.length === 0)
       return answerTo(critiquePrompt(prompts, settings.stance, shown), round, own);
     const { text, finishReason } = await summary(own.agent.number, round, shown);
-    const content = critiqueWithSummaryPrompt(prompts, settings.stance, text);
+    const content = critiqueWithSummaryPrompt(prompts, settings.stance, shownToOthers(text) ?? '');
     return answerTo(content, round, { ...own, summaries: [...own.summaries, finishReason] });
   };
 
@@ -172,8 +173,9 @@ export async function debate<Model>(
   let consensus = majority;
   if (!(settings.stopWhenUnanimous && majority.votes === agents.length)) {
     for (let round = 2; round <= settings.rounds; round++) {
-      const responses = sides.map(({ dialogue }) => lastResponse(dialogue));
-      sides = await together(sides.map((own, index) => revise(own, round, responses.toSpliced(index, 1))));
+      const shown = sides.map(({ dialogue }) => shownToOthers(lastResponse(dialogue)));
+      const shownTo = (index: number) => shown.toSpliced(index, 1).filter((each) => each !== null);
+      sides = await together(sides.map((own, index) => revise(own, round, shownTo(index))));
     }
     if (settings.rounds > 1) consensus = await voteOfLastRound('consensus');
   }
@@ -208,6 +210,13 @@ export async function agreement(
 async function together<Result>(running: readonly Promise<Result>[]): Promise<Result[]> {
   await Promise.allSettled(running);
   return Promise.all(running);
+}
+
+/** A response as others read it: without the model's thinking, `<think>…</think>`. Null when it is nothing but thinking that was cut off. */
+function shownToOthers(response: string): string | null {
+  const spoken = spokenPart(response);
+  if (spoken === response) return response;
+  return spoken.trim() === '' ? null : spoken.trim();
 }
 
 function lastResponse(dialogue: readonly Message[]): string {

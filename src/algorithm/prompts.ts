@@ -1,6 +1,5 @@
 /** Which text does a model get in each round? */
-import paper from './prompts/paper.json' with { type: 'json' };
-import terse from './prompts/terse.json' with { type: 'json' };
+import texts from './prompts.json' with { type: 'json' };
 
 /** One message of a chat, as in OpenAI's protocol. */
 export type Message = {
@@ -12,10 +11,10 @@ export type Message = {
  * The texts of the prompts, as data. A placeholder `{name}` stands for the question, a response or a summary. No text that could be an
  * answer stands in them, as small models repeat them: a box in an instruction is empty.
  */
-export type PromptSet = typeof paper;
+export type PromptSet = typeof texts.paper;
 
 /** `paper`: instructions in English, for chat models. `terse`: the language of the embedded model. */
-export const promptSets = { paper, terse } satisfies Record<string, PromptSet>;
+export const promptSets = texts satisfies Record<string, PromptSet>;
 export type PromptSetName = keyof typeof promptSets;
 
 /** What agents do with each other's responses: compare and correct them, or build on them (the paper's Table 3). */

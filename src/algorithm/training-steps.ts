@@ -2,7 +2,7 @@
 import type { Dataset } from './dataset.ts';
 import type { DatasetSettings } from './imitation-datasets.ts';
 import type { Match } from './labelled-debate.ts';
-import { learnerGroups, type Learning } from './methods/method.ts';
+import { learnerGroups, type Learning } from './methods.ts';
 
 export type StepSettings = {
   readonly num_train_epochs: number;

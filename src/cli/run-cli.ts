@@ -5,10 +5,11 @@ import { ask } from './commands/ask.ts';
 import { abort, change, pause, resume, retry, setIterations } from './commands/steer.ts';
 import { compare } from './commands/compare.ts';
 import { completion } from './commands/completion.ts';
-import { dev } from './commands/dev.ts';
+import { dev, worker } from './commands/worker.ts';
+import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
-import { presets } from './commands/presets.ts';
+import { presets, validate } from './commands/validate.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { report } from './commands/report.ts';
 import { run } from './commands/run.ts';
@@ -17,8 +18,6 @@ import { schedule } from './commands/schedule.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
 import { study } from './commands/study.ts';
-import { validate } from './commands/validate.ts';
-import { worker } from './commands/worker.ts';
 import { exitCodeOf, messageOf } from './errors.ts';
 import { type ExitCode, exitCodes } from '../errors.ts';
 
@@ -59,6 +58,7 @@ for (const each of [
   exportCommand,
   schedule,
   validate,
+  doctor,
   presets,
   grade,
   completion,

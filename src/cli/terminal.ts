@@ -4,7 +4,7 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import { exitCodes } from '../errors.ts';
 import type { Warning } from '../store/records/result.ts';
-import { terminalSafe, wrapped } from '../text/terminal-safe.ts';
+import { terminalSafe, wrapped } from '../text/safe-text.ts';
 
 /** Node's types say that every WriteStream has `isTTY`; for a pipe it is missing. */
 type Stream = { readonly isTTY?: boolean };

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { samplingSchema } from './experiment.ts';
-import { fineTuneConfigSchema } from './fine-tune.ts';
+import { fineTuneConfigSchema, modelForms } from './fine-tune.ts';
 
 const name = z.string().min(1);
 const count = z.int().min(0);
@@ -24,8 +24,8 @@ export const trainerJobSchema = z
     id: name,
     /** A folder or a hub id: see `resolveModel`. */
     base_model: name,
-    /** The folder of the adapter that training starts from; null for a new adapter. */
-    init_adapter: name.nullable(),
+    /** The folder of the adapter or of the whole model (`settings.method`) that training starts from; null for the base model. */
+    init_model: name.nullable(),
     dataset: name,
     output_dir: name,
     checkpoint_dir: name,
@@ -35,9 +35,6 @@ export const trainerJobSchema = z
       .lt(2 ** 32),
     settings: trainerSettingsSchema,
   })
-  .refine(({ init_adapter, settings }) => init_adapter === null || settings.use_peft, {
-    message: 'init_adapter needs use_peft: true',
-  })
   .readonly();
 export type TrainerJob = z.infer<typeof trainerJobSchema>;
 
@@ -45,8 +42,10 @@ export type TrainerJob = z.infer<typeof trainerJobSchema>;
 export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),
   base_model: z.looseObject({ name_or_path: z.string(), sha256: hash }),
-  /** Hash of its weights. */
-  init_adapter: hash.nullable(),
+  /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
+  form: z.enum(modelForms),
+  /** Hash of the weights that training started from; null for the base model. */
+  init_model: hash.nullable(),
   /** `dropped_rows` were longer than max_length. */
   dataset: z.looseObject({ sha256: hash, rows: count, dropped_rows: count }),
   settings: z.record(z.string(), z.unknown()),
@@ -161,6 +160,23 @@ export const scoreRequestSchema = z
   })
   .readonly();
 
+/**
+ * A request to the same path for a short greedy answer with the log-probabilities of its own tokens and of the likeliest others: the same
+ * model answers it in the same way, and another model in another.
+ */
+export const canaryRequestSchema = z
+  .object({
+    model: z.string(),
+    messages,
+    max_tokens: z.literal(16),
+    temperature: z.literal(0),
+    seed: z.literal(0),
+    logprobs: z.literal(true),
+    top_logprobs: z.literal(5),
+  })
+  .readonly();
+export type CanaryRequest = z.infer<typeof canaryRequestSchema>;
+
 const choice = z.object({
   message: z.object({ content: z.string().nullish() }),
   finish_reason: z.string().nullish(),
@@ -169,20 +185,46 @@ const choice = z.object({
 export const chatAnswerSchema = z.object({
   model: z.string().nullish(),
   choices: z.tuple([choice], choice),
-  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().default(0) }).nullish(),
+  usage: z
+    .object({
+      prompt_tokens: count,
+      completion_tokens: count.default(0),
+      /** Of services that do not count hidden reasoning as completion, more than the two together. */
+      total_tokens: count.nullish(),
+    })
+    .nullish(),
 });
 
-/** Log-probabilities by place in the prompt, then by token id; null at the first place. */
-export const promptLogprobsSchema = z.array(
-  z.record(z.string(), z.object({ logprob: z.number() })).nullable(),
-);
+const tokenLogprob = z.object({ token: z.string(), logprob: z.number() });
+const answerLogprobs = z.object({
+  content: z.array(tokenLogprob.extend({ top_logprobs: z.array(tokenLogprob) })).nullish(),
+});
+const canaryChoice = choice.extend({ logprobs: answerLogprobs.nullish() });
+/** The answer to it. `logprobs` is missing when a server does not support them. */
+export const canaryAnswerSchema = z.object({ choices: z.tuple([canaryChoice], canaryChoice) });
+
+/** Log-probabilities by place in the prompt, then by token id; null at the first place. Rounded numbers may lie just above 0. */
+export const promptLogprobsSchema = z
+  .array(z.record(z.string(), z.object({ logprob: z.number().refine(isLogprob) })).nullable())
+  .refine((places) => places.slice(1).every((place) => place !== null && Object.keys(place).length > 0), {
+    message: 'a place without a token',
+  });
+
+function isLogprob(value: number): boolean {
+  return value >= -1e9 && value <= 0.01;
+}
 
 /** The answer to a request for scores. `prompt_logprobs` is missing when a server does not support them. */
 export const scoreAnswerSchema = z.object({ prompt_logprobs: promptLogprobsSchema.nullish() });
 
-/** The answer to GET /models. `root` is where the server loaded the model from. */
+/**
+ * The answer to GET /models. `root` is where the server loaded the model from; `max_model_len` how many tokens a prompt and its answer
+ * may have together.
+ */
 export const modelListSchema = z.object({
-  data: z.array(z.object({ id: z.string(), root: z.string().nullish() })),
+  data: z.array(
+    z.object({ id: z.string(), root: z.string().nullish(), max_model_len: z.number().nullish() }),
+  ),
 });
 
 /** vLLM's requests to load and to unload a LoRA adapter; `lora_path` is a path on the server's machine. */
@@ -202,7 +244,13 @@ const row = {
 export const checkTrainingSchema = z
   .object({
     examples: z.array(z.object(row).readonly()).readonly(),
-    lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules,
+    /** Null when all weights are trained. */
+    lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules.unwrap().nullable(),
+    /** An adapter of these settings is written into the folder. Only engine/train.py does so. */
+    made_up_adapter: fineTuneConfigSchema
+      .pick({ lora_r: true, lora_alpha: true })
+      .extend({ folder: name })
+      .optional(),
   })
   .readonly();
 export type TrainingCheck = z.infer<typeof checkTrainingSchema>;
@@ -216,7 +264,7 @@ export const errorAnswerSchema = z.object({
 });
 
 /** The line that the server writes to stdout when it is ready for requests. */
-export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int() });
+export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int().min(1).max(65_535) });
 
 /** The line that it writes instead when it cannot serve its model. It then ends, and another start would end in the same way. */
 export const serverRefusesSchema = z.object({ event: z.literal('refuses'), message: z.string() });

@@ -3,6 +3,7 @@
  * experiment. Keys stay in the environment: the file has only the NAME of a variable.
  */
 import { z } from 'zod';
+import type { ModelForm } from './fine-tune.ts';
 import { loadWorkerFile, type WorkerFile } from './load.ts';
 
 /** A key that stands where its variable's name belongs would be repeated by messages, so only names of this form are names. */
@@ -15,31 +16,92 @@ const maxConcurrency = z
   .optional()
   .describe('The greatest number of requests at the same time.');
 
-const remote = {
-  url: z
-    .string()
-    .regex(
-      /^https?:\/\/[^@?#\s]+$/,
-      'expected http(s)://host[:port][/path], without a user name, password or query',
-    )
-    .refine((url) => !keyInPath(url), {
-      message:
-        'a part of its path looks like a key. Messages and logs show the URL, so put the key into an environment variable and set api_key_env to its name',
-    })
-    .describe('The base address of the server, with its /v1 if it has one.'),
-  api_key_env: z
-    .string()
-    .regex(
-      /^[A-Za-z_][A-Za-z0-9_]*$/,
-      'expected the NAME of an environment variable that holds the key, not the key',
-    )
-    .regex(
-      keyVariableName,
-      'expected a name with KEY, TOKEN, SECRET or AUTH in it (e.g. SOME_API_KEY): a key itself does not belong in this file',
-    )
-    .optional(),
-  max_concurrency: maxConcurrency,
+const url = z
+  .string()
+  .regex(
+    /^https?:\/\/[^@?#\s]+$/,
+    'expected http(s)://host[:port][/path], without a user name, password or query',
+  )
+  .refine((url) => !keyInPath(url), {
+    message:
+      'a part of its path looks like a key. Messages and logs show the URL, so put the key into an environment variable and set api_key_env to its name',
+  })
+  .describe('The base address of the server, with its /v1 if it has one.');
+
+const apiKeyEnv = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]*$/,
+    'expected the NAME of an environment variable that holds the key, not the key',
+  )
+  .regex(
+    keyVariableName,
+    'expected a name with KEY, TOKEN, SECRET or AUTH in it (e.g. SOME_API_KEY): a key itself does not belong in this file',
+  )
+  .optional();
+
+const patienceMinutes = z
+  .int()
+  .min(0)
+  .max(7 * 24 * 60)
+  .optional()
+  .describe(
+    'How long a server that gives no answer is waited for, because it starts again. Then the step waits for a person.',
+  );
+
+/** A server that somebody else started. */
+export type RemoteConfig = {
+  readonly kind: 'vllm' | 'openai';
+  readonly url: string;
+  readonly api_key_env?: string | undefined;
+  readonly max_concurrency?: number | undefined;
+  readonly patience_minutes?: number | undefined;
 };
+
+/** With `url`, a server that somebody else started; without it, one that the worker starts. */
+const vllmSchema = z
+  .strictObject({
+    kind: z.literal('vllm'),
+    url: url.optional(),
+    api_key_env: apiKeyEnv,
+    max_concurrency: maxConcurrency,
+    patience_minutes: patienceMinutes,
+    command: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'The vllm program: a path, or a name on PATH. Default: `vllm` on PATH, else the one of `uv tool`.',
+      ),
+    devices: z
+      .array(z.int().min(0).max(1023))
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'The graphics cards that share the model, by index. Default: the first one that the worker has. Cards that the worker’s own CUDA_VISIBLE_DEVICES leaves out are kept during fine-tunes.',
+      ),
+    args: z
+      .array(z.string().max(4_096))
+      .optional()
+      .describe('More flags of `vllm serve`. They win over those that the worker computes.'),
+  })
+  .superRefine((endpoint, context) => {
+    const { url: address, ...given } = endpoint;
+    const wrong =
+      address === undefined
+        ? (['api_key_env', 'patience_minutes'] as const)
+        : (['command', 'devices', 'args'] as const);
+    for (const key of wrong) {
+      if (given[key] === undefined) continue;
+      const message =
+        address === undefined
+          ? 'has a meaning only with `url`: the worker’s own server needs no key and is waited for as long as it starts'
+          : 'has a meaning only without `url`: it is about a server that the worker starts';
+      context.addIssue({ code: 'custom', path: [key], message });
+    }
+  });
+export type VllmConfig = z.infer<typeof vllmSchema>;
 
 /** What services write before their keys, and a part of the path behind which a key follows. */
 const keyBeginning =
@@ -67,11 +129,35 @@ function seemsRandom(part: string): boolean {
 }
 
 const endpointConfigSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('local'), max_concurrency: maxConcurrency }),
-  z.strictObject({ kind: z.literal('vllm'), ...remote }),
-  z.strictObject({ kind: z.literal('openai'), ...remote }),
+  z.strictObject({
+    kind: z.literal('local'),
+    max_concurrency: maxConcurrency,
+    resident: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+      ),
+  }),
+  vllmSchema,
+  z.strictObject({
+    kind: z.literal('openai'),
+    url,
+    api_key_env: apiKeyEnv,
+    max_concurrency: maxConcurrency,
+    patience_minutes: patienceMinutes,
+  }),
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
+
+/** The forms of fine-tuned models that an endpoint of each kind serves. */
+export const servedForms: Readonly<Record<EndpointConfig['kind'], readonly ModelForm[]>> = {
+  local: ['adapter', 'full'],
+  vllm: ['adapter'],
+  openai: [],
+};
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 

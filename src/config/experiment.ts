@@ -1,6 +1,6 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
-import { methodNames } from '../algorithm/methods/methods.ts';
+import { methodNames } from '../algorithm/methods.ts';
 import { fineTuneConfigSchema } from './fine-tune.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';
@@ -191,6 +191,12 @@ export const experimentConfigSchema = z
       .describe(
         'Whether each evaluation also measures majority voting with the number of first answers that costs the same tokens as the debate.',
       ),
+    keep: z
+      .enum(['all', 'last'])
+      .default('all')
+      .describe(
+        'Which models stay on disc: those of `all` iterations, or of the `last` finished one. A removed model is made again where it is needed after all. Checkpoints are always removed when their model is finished.',
+      ),
     prompts: z
       .enum(['paper', 'terse'])
       .default('paper')
@@ -229,3 +235,11 @@ export const experimentConfigSchema = z
     when: ({ value }) => z.looseObject({ min_votes: z.int(), agents: z.int() }).safeParse(value).success,
   });
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;
+
+/** The config of an experiment in the store. An older version may have begun it, in whose configs `use_peft: true` was `method: lora`. */
+export const storedConfigSchema = z.preprocess((config) => {
+  const older = z.looseObject({ fine_tune: z.looseObject({ use_peft: z.boolean() }) }).safeParse(config).data;
+  if (older === undefined) return config;
+  const { use_peft, ...rest } = older.fine_tune;
+  return { ...older, fine_tune: { ...rest, method: use_peft ? 'lora' : 'full' } };
+}, experimentConfigSchema);

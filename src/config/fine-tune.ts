@@ -8,13 +8,18 @@ const moduleName = z
   .refine((text) => !/[\ud800-\udfff]/u.test(text), 'expected well-formed Unicode');
 
 /**
- * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The defaults are for LoRA, which is what experiments
- * train: about ten times the learning rate of full fine-tuning, and at most 32 rows in an optimiser step (Schulman et al., LoRA Without
+ * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The defaults are for LoRA: about ten times the learning rate of full fine-tuning, and at most 32 rows in an optimiser step (Schulman et al., LoRA Without
  * Regret, 2025). The paper's own settings, which are for full fine-tuning, are the preset `paper-full`. The trainer refuses exactly what this
  * refuses (contract.ts; test/config/contract.test.ts compares the two).
  */
 export const fineTuneConfigSchema = z
   .strictObject({
+    method: z
+      .enum(['lora', 'full'])
+      .default('lora')
+      .describe(
+        'What is trained: `lora` (an adapter on the base model) or `full` (all weights, as in the paper). A full fine-tune makes a whole model of each agent and role.',
+      ),
     learning_rate: z
       .number()
       .positive()
@@ -60,12 +65,6 @@ export const fineTuneConfigSchema = z
       .max(1_000_000)
       .default(50)
       .describe('Optimiser steps between two checkpoints.'),
-    use_peft: z
-      .boolean()
-      .default(true)
-      .describe(
-        'Whether a LoRA adapter is trained (true) or all weights of the model (false). So far, experiments can only train adapters.',
-      ),
     gradient_checkpointing: z.boolean().default(false).describe('Needs less memory and more time.'),
     lora_r: z.int().min(1).max(512).default(16).describe('Rank of the LoRA adapters.'),
     // An integer, because PEFT's LoraConfig and adapter_config.json declare one, and vLLM reads one.
@@ -81,4 +80,13 @@ export const fineTuneConfigSchema = z
       .default('all-linear')
       .describe('The modules that get an adapter: `all-linear`, or their names.'),
   })
-  .describe('How each generation and critic model is fine-tuned (LoRA), under the names of TRL and PEFT.');
+  .describe('How each generation and critic model is fine-tuned, under the names of TRL and PEFT.');
+
+/** `adapter`: a LoRA adapter, which is loaded on top of the base model. `full`: a whole model. */
+export const modelForms = ['adapter', 'full'] as const;
+export type ModelForm = (typeof modelForms)[number];
+
+/** The form of the models that fine-tunes with these settings make. */
+export function formOf({ method }: Pick<z.infer<typeof fineTuneConfigSchema>, 'method'>): ModelForm {
+  return method === 'full' ? 'full' : 'adapter';
+}

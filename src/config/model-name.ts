@@ -1,5 +1,6 @@
-/** What does `model_name_or_path` name: a folder, or a model of the hub? */
+/** What does `model_name_or_path` name: a folder, a model of the hub, or the embedded one? */
 import { resolve } from 'node:path';
+import { embeddedModel } from './experiment.ts';
 import { projectRoot } from './installation.ts';
 import { pathExists } from './load.ts';
 
@@ -17,4 +18,14 @@ export function modelLocation(modelNameOrPath: string): string {
 /** Whether a name has the form NAME or OWNER/NAME: https://huggingface.co/docs/huggingface_hub (validate_repo_id). */
 export function isHubId(name: string): boolean {
   return /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/.test(name);
+}
+
+/** Whether a config's base model is the embedded one, in whichever folder, of this machine or another, it lies. */
+export function isEmbedded({ model }: ConfigOfModel): boolean {
+  return lastPart(model.model_name_or_path) === lastPart(embeddedModel);
+}
+type ConfigOfModel = { readonly model: { readonly model_name_or_path: string } };
+
+function lastPart(path: string): string | undefined {
+  return path.split(/[\\/]/).findLast((part) => part !== '');
 }

@@ -51,6 +51,7 @@ export function ownName(key: string, top: readonly string[]): string | undefined
 const otherNames = new Map(
   Object.entries({
     [learningRate]: ['lr', 'learningrate'],
+    'fine_tune.method': ['usepeft', 'lora', 'finetunemethod', 'trainingtype'],
     'fine_tune.num_train_epochs': ['epochs', 'numepochs', 'nepochs', 'trainepochs'],
     'fine_tune.per_device_train_batch_size': ['batchsize', 'bs', 'trainbatchsize', 'perdevicebatchsize'],
     'fine_tune.gradient_accumulation_steps': ['gradaccum', 'accumulationsteps', 'gradientaccumulation'],

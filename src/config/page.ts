@@ -1,6 +1,6 @@
 /** What is generated from the schemas: the page of all settings, the JSON Schemas for editors, and the contract with Python. */
 import { z } from 'zod';
-import { markdownTable, tableCell } from '../text/markdown.ts';
+import { markdownTable, tableCell } from '../text/safe-text.ts';
 import * as contract from './contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
@@ -143,7 +143,9 @@ export function contractJsonSchema(): object {
       Manifest: read(contract.fineTuneManifestSchema),
     },
     server_reads: {
-      ChatRequest: written(z.union([contract.chatRequestSchema, contract.scoreRequestSchema])),
+      ChatRequest: written(
+        z.union([contract.chatRequestSchema, contract.scoreRequestSchema, contract.canaryRequestSchema]),
+      ),
       LoadAdapter: written(contract.loadAdapterSchema),
       UnloadAdapter: written(contract.unloadAdapterSchema),
       CheckTraining: written(contract.checkTrainingSchema),

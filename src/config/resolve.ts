@@ -1,11 +1,12 @@
 /** Which settings does an experiment have in the end, and in which do two experiments differ? */
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
-import { type MethodName, methods } from '../algorithm/methods/methods.ts';
+import { type MethodName, methods } from '../algorithm/methods.ts';
 import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
+import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
 import { withOwnNames } from './other-names.ts';
 
@@ -49,10 +50,11 @@ export function resolveConfig(input: unknown): ExperimentConfig {
  *
  * @throws InvalidConfig
  */
-export function requireOwnModel({ prompts, model }: ExperimentConfig): void {
-  if (prompts === 'terse' || model.model_name_or_path !== embeddedModel) return;
+export function requireOwnModel(config: ExperimentConfig): void {
+  if (config.prompts === 'terse' || !isEmbedded(config)) return;
+  const given = config.model.model_name_or_path === embeddedModel ? 'missing: ' : '';
   const message =
-    `missing: prompts in English need a model that reads English, and the embedded ${embeddedModel} does not. Name one, e.g. ` +
+    `${given}prompts in English need a model that reads English, and the embedded ${embeddedModel} does not. Name one, e.g. ` +
     'model.model_name_or_path=Qwen/Qwen3-4B-Instruct-2507, or take the preset quickstart (prompts: terse)';
   throw new InvalidConfig([{ path: 'model.model_name_or_path', message }]);
 }
@@ -122,7 +124,7 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'trainers.yaml', 'scorers.yaml']);
+const workerFiles = new Set(['endpoints.yaml', 'endpoints.example.yaml', 'trainers.yaml', 'scorers.yaml']);
 
 function firstComment(text: string): string {
   const comments = text
@@ -132,9 +134,9 @@ function firstComment(text: string): string {
 }
 
 /**
- * The settings that no night of a series may change: the method, the base model, the number of agents, and the settings that decide which
- * questions are held out and in which order the others come. The path of a local copy of a dataset is ignored. All other settings may
- * change from one night to the next.
+ * The settings that no night of a series may change: the method, the base model, what is trained (an adapter or all weights), the number of
+ * agents, and the settings that decide which questions are held out and in which order the others come. The path of a local copy of a
+ * dataset is ignored. All other settings may change from one night to the next.
  */
 export function fixedSettings({
   method,
@@ -142,12 +144,15 @@ export function fixedSettings({
   seed,
   model,
   task,
+  fine_tune: { method: training },
 }: ExperimentConfig): Record<string, unknown> {
   return {
     method,
     agents,
     seed,
     model: { model_name_or_path: model.model_name_or_path },
+    // The series of older versions do not have it.
+    ...(training === 'lora' ? {} : { fine_tune: { method: training } }),
     task: {
       ...task,
       train_size: undefined,

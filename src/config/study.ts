@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { type MethodName, methodNames, methods } from '../algorithm/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../algorithm/methods.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';

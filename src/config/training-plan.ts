@@ -1,6 +1,7 @@
-/** Can the models of an experiment learn with its config? This is checked before any model is asked a question. */
+/** Can the models of an experiment learn with its config, and what will it take? Both are known before any model is asked a question. */
+import { generation } from '../algorithm/agents.ts';
 import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
-import { methods } from '../algorithm/methods/methods.ts';
+import { methods } from '../algorithm/methods.ts';
 import {
   expectation,
   type ExpectedDataset,
@@ -10,6 +11,7 @@ import {
 } from '../algorithm/training-steps.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
+import { formOf, type ModelForm } from './fine-tune.ts';
 
 /** The settings by which an iteration's datasets are made. */
 export function datasetSettings(
@@ -54,17 +56,27 @@ function trains({ method, iterations }: ExperimentConfig): boolean {
 export function trainingFaults(config: ExperimentConfig, questions: number | null): ConfigFault[] {
   const fineTunes = expectedFineTunes(config, questions);
   const faults: ConfigFault[] = [];
-  if (trains(config) && !config.fine_tune.use_peft) {
-    const message =
-      'false trains all weights of a model, which an experiment cannot do yet: its agents are LoRA adapters on one base model. ' +
-      'Take preset: paper, which has settings for adapters, or true with a learning_rate of about 2e-4; ' +
-      'or iterations=0, to measure the base model alone';
-    faults.push({ path: 'fine_tune.use_peft', message });
-  }
   const few = fineTunes.filter(({ steps }) => steps < fewestSteps);
   if (few.length > 0 && !config.allow_few_steps)
     faults.push({ path: 'fine_tune', message: fewStepsText(few, config, questions) });
   return faults;
+}
+
+/**
+ * Why an experiment cannot use its endpoint; none when it can.
+ *
+ * @param served the forms of fine-tuned models that the endpoint serves
+ */
+export function servingFaults(
+  { iterations, model: { endpoint }, fine_tune }: ExperimentConfig,
+  served: readonly ModelForm[],
+): ConfigFault[] {
+  if (iterations === 0 || served.includes(formOf(fine_tune))) return [];
+  const message =
+    served.length === 0
+      ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
+      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
+  return [{ path: 'model.endpoint', message }];
 }
 
 function fewStepsText(
@@ -82,4 +94,86 @@ function fewStepsText(
     'Lower gradient_accumulation_steps or per_device_train_batch_size, raise num_train_epochs or task.train_size, ' +
     'or set allow_few_steps: true (at the top level of the config, not within fine_tune)'
   );
+}
+
+/** The questions of an experiment. */
+export type QuestionCounts = {
+  readonly train: number;
+  readonly heldOut: number;
+  /** Held-out questions of the tasks of `transfer`, all together. */
+  readonly transfer: number;
+  /** The mean length of a question in characters. */
+  readonly characters: number;
+};
+
+export type Estimate = {
+  /** Answers and summaries that models are asked for. */
+  readonly answers: number;
+  /** What they read and write in all. */
+  readonly tokens: { readonly read: number; readonly written: number };
+  /** Optimiser steps of all fine-tunes, and the tokens of the rows that they see, each row once an epoch. */
+  readonly steps: number;
+  readonly trainedTokens: number;
+  /** Rows and journals, without the models. */
+  readonly bytes: number;
+};
+
+/**
+ * What an experiment will take, from its config and the number and length of its questions.
+ *
+ * An answer is taken to use 45 % of `max_tokens`, at most 350 tokens; with more room than the paper's 2,048 tokens the model is taken to think
+ * before it answers, and to use the 45 %, of which others are shown 350. A token of an English text is taken to have 4 characters, and one of
+ * the embedded model's notation 1. Every debate is taken to have all its rounds. So it may be wrong by a factor of two or three.
+ *
+ * With the embedded model (quickstart) 17,400 answers were estimated to read 948,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
+ */
+export function estimate(config: ExperimentConfig, questions: QuestionCounts): Estimate {
+  const { agents, rounds, iterations, summarize, max_others: maxOthers } = config;
+  const { learning, answer } = methods[config.method];
+  const share = 0.45 * config.sampling.max_tokens;
+  const shown = Math.min(share, 350);
+  const written = config.sampling.max_tokens > longestUnthought ? share : shown;
+  const terse = config.prompts === 'terse';
+  const instructions = terse ? 2 : 60;
+  const asked = questions.characters / (terse ? 1 : 4) + instructions;
+  const others = Math.min(agents - 1, maxOthers) * shown;
+  const summaries = summarize && agents > 1 ? rounds - 1 : 0;
+
+  const debates =
+    (learning === undefined ? 0 : iterations * questions.train) +
+    (iterations + 1) *
+      questions.heldOut *
+      (config.equal_tokens && answer === 'debate' && rounds > 1 ? 2 : 1) +
+    (iterations > 0 ? 2 : 1) * questions.transfer;
+  const revisions = Array.from({ length: rounds - 1 }, (_, round) => {
+    const own = asked + (round + 1) * (shown + instructions);
+    return own + (summaries > 0 ? shown : others);
+  });
+  const readByAgent = asked + sum(revisions) + summaries * (asked + others);
+  const answers = debates * agents * (rounds + summaries);
+  const learners = learning?.models === 'each agent' ? agents : 1;
+  const fineTunes = expectedFineTunes(config, questions.train);
+  // A row is the last answer of a role with all that it read before.
+  const tokensOfRow = (role: string) =>
+    (role === generation.name && rounds > 1 ? asked : (revisions.at(-1) ?? asked)) + written;
+  return {
+    answers,
+    tokens: { read: Math.round(debates * agents * readByAgent), written: Math.round(answers * written) },
+    steps: sum(fineTunes.map(({ steps }) => steps)) * learners * iterations,
+    trainedTokens: Math.round(
+      sum(fineTunes.map(({ rows, role }) => rows * tokensOfRow(role))) *
+        config.fine_tune.num_train_epochs *
+        learners *
+        iterations,
+    ),
+    // Each answer is in a journal and in a dialogue, which later prompts and rows repeat.
+    bytes: Math.round(answers * written * (terse ? 1 : 4) * 4 + debates * 1_000),
+  };
+}
+
+/** The `max_tokens` above which a model is taken to think before it answers: the paper's. */
+const longestUnthought = 2048;
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

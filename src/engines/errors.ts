@@ -1,4 +1,3 @@
-import type { Message } from '../algorithm/prompts.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
@@ -14,7 +13,7 @@ export class EndpointUnknown extends ColloquyError {
   }
 }
 
-/** A loaded adapter gives its canary prompt exactly the base model's probabilities, though its weights are not all zero. */
+/** A loaded adapter answers the canary prompt exactly as the base model does, though its weights are not all zero. */
 export class AdapterWithoutEffect extends ColloquyError {
   override name = 'AdapterWithoutEffect' as const;
   readonly retryable = false;
@@ -44,6 +43,36 @@ export class AdaptersUnsupported extends ColloquyError {
     super(
       `${url} is an endpoint of kind openai, which cannot load fine-tuned models. ` +
         `Describe it as an endpoint of kind local or vllm where this worker runs, or begin an experiment with iterations: 0.`,
+    );
+  }
+}
+
+/** A whole model is to answer at an endpoint that has adapters only. */
+export class WholeModelsUnsupported extends ColloquyError {
+  override name = 'WholeModelsUnsupported' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  // The preparing worker's configuration described the endpoint otherwise.
+  override readonly workerLacksIt = true;
+
+  constructor(endpoint: string) {
+    super(
+      `The endpoint ${endpoint} cannot load whole models, which fine_tune.method: full makes. ` +
+        `Describe it as an endpoint of kind local where this worker runs, or begin an experiment with fine_tune.method: lora.`,
+    );
+  }
+}
+
+/** A server that has several adapters at once answers for one of them with another. */
+export class AnsweredByAnother extends ColloquyError {
+  override name = 'AnsweredByAnother' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(url: string, asked: string, answeredBy: string) {
+    super(
+      `${url} answered for ${asked} with ${answeredBy} when both were asked at the same time, and rightly when each was asked alone. ` +
+        `No answer of such a server can be trusted: use another version of it.`,
     );
   }
 }
@@ -144,12 +173,19 @@ export class EngineRefused extends ColloquyError {
   /** The server's own words, without any key. */
   readonly words: string;
 
-  constructor(url: string, status: number, words: string) {
-    super(`${url} refused with status ${status}: ${words}${hints.get(status) ?? ''}`);
+  /** @param withKey whether the request had a key */
+  constructor(url: string, status: number, words: string, withKey = true) {
+    super(`${url} refused with status ${status}: ${words}${hintOn(status, withKey)}`);
     this.url = url;
     this.status = status;
     this.words = words;
   }
+}
+
+function hintOn(status: number, withKey: boolean): string {
+  if (status === 401 && !withKey)
+    return ' (the server wants a key: put it into an environment variable where the worker runs, and name that variable as api_key_env of this endpoint)';
+  return hints.get(status) ?? '';
 }
 
 const hints: ReadonlyMap<number, string> = new Map([
@@ -168,10 +204,19 @@ export class EngineUnreachable extends ColloquyError {
   /** The error code of the system: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`, or `timeout`. */
   readonly reason: string;
 
-  constructor(url: string, reason: string, hint = 'Is the server running, and is this its URL?') {
+  /** Whether the connection broke before anything of the answer had come: the server may have died of the request. */
+  readonly brokeAtOnce: boolean;
+
+  constructor(
+    url: string,
+    reason: string,
+    hint = 'Is the server running, and is this its URL?',
+    brokeAtOnce = false,
+  ) {
     super(`No answer from ${url} (${reason}). ${hint}`);
     this.url = url;
     this.reason = reason;
+    this.brokeAtOnce = brokeAtOnce;
   }
 }
 
@@ -223,42 +268,6 @@ export class PromptLogprobsUnsupported extends ColloquyError {
     );
     this.url = url;
   }
-}
-
-/** Which prompt of a debate it is. */
-export type PromptPlace = {
-  readonly questionId: string;
-  readonly agent: number;
-  readonly round: number;
-  readonly speaker: string;
-};
-
-/** A prompt of a debate and the longest answer to it do not fit into the model's context. */
-export class PromptTooLong extends ColloquyError {
-  override name = 'PromptTooLong' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
-  readonly place: PromptPlace;
-
-  constructor(place: PromptPlace, messages: readonly Message[], words: string) {
-    const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
-    super(
-      `The prompt of ${place.questionId} for agent ${place.agent} in round ${place.round} (${place.speaker}, ${messages.length} messages, ` +
-        `${characters} characters) does not fit into the model's context. The server says: ${words} ` +
-        'With truncate_dialogues: true, which can be changed now, a dialogue loses its oldest turns instead, where it has more than two rounds. ' +
-        'Or begin another experiment with a model of a longer context, fewer rounds, summaries, or a smaller sampling.max_tokens or max_others.',
-    );
-    this.place = place;
-  }
-}
-
-/** Whether a server has refused a request because it is too long, in vLLM's words, OpenAI's, or those of engine/serve.py. */
-export function isTooLong(error: unknown): error is EngineRefused {
-  return (
-    error instanceof EngineRefused &&
-    error.status === 400 &&
-    /maximum context length|context_length_exceeded|longer than the maximum model length/i.test(error.words)
-  );
 }
 
 /** The base model's template, tokenizer or modules do not allow the fine-tunes that an experiment wants. */

@@ -5,8 +5,12 @@ import type { Endpoint } from './endpoint/endpoint.ts';
 export interface GpuGate {
   /** Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting. */
   shared<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
-  /** Runs `fn` alone (a fine-tune). Throws the signal's reason while waiting. */
-  exclusive<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `fn` alone (a fine-tune). Throws the signal's reason while waiting.
+   *
+   * @param needs `all memory`: no model that answers stays on the GPU meanwhile
+   */
+  exclusive<T>(signal: AbortSignal, fn: () => Promise<T>, needs?: 'all memory'): Promise<T>;
 }
 
 /** How long work waited. Milliseconds since 1970. */
@@ -83,9 +87,9 @@ export function createGpuGate(
 
   return {
     shared: (signal, fn) => run('shared', signal, fn),
-    exclusive: (signal, fn) =>
+    exclusive: (signal, fn, needs) =>
       run('exclusive', signal, async () => {
-        await answering?.yieldDevice();
+        await answering?.yieldDevice(needs === 'all memory');
         try {
           return await fn();
         } finally {

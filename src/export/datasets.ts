@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { colloquyVersion } from '../config/installation.ts';
-import { linesOf } from '../store/files/rows.ts';
+import { modelLocation } from '../config/model-name.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { datasetCard, type WrittenFile } from './dataset-card.ts';
+import { linesOf } from '../store/files/rows.ts';
+import { count } from '../text/figures.ts';
+import { fenced } from '../text/safe-text.ts';
+import { card, licenceSection, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
 import { NothingTrained } from './errors.ts';
 import type { FinishedIteration } from './finished-iteration.ts';
-import { publishExport } from './folder.ts';
-import { type DatasetFormat, datasetFiles } from './rows.ts';
+import { datasetFiles, type DatasetFormat } from './rows.ts';
 
 /**
  * Writes the datasets of an iteration into a folder that `datasets.load_dataset` opens: a file of JSON lines for each agent and
@@ -57,4 +59,130 @@ async function writeLines(path: string, rows: AsyncIterable<object>): Promise<nu
   };
   await writeAtomically(path, bytes());
   return count;
+}
+
+/** A file that was written: its name with the ending, and how many rows it has. */
+type WrittenFile = { readonly file: string; readonly rows: number };
+
+/**
+ * The README.md of an exported dataset. Its front matter names a subset for each file, and a default one of all files, so that
+ * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
+ *
+ * @param folder where the export will be: absolute, as its code is to run from any folder
+ */
+function datasetCard(
+  format: DatasetFormat,
+  done: FinishedIteration,
+  written: readonly WrittenFile[],
+  folder: string,
+): string {
+  const { experiment, iteration, config } = done;
+  const full = written.filter(({ rows }) => rows > 0);
+  const empty = written.filter(({ rows }) => rows === 0).map(({ file }) => file);
+  const total = full.reduce((sum, { rows }) => sum + rows, 0);
+  return card(
+    {
+      pretty_name: `${experiment}, iteration ${iteration} (${format})`,
+      task_categories: ['text-generation'],
+      tags: ['colloquy', 'multiagent-finetuning', 'synthetic', ...(format === 'openai' ? [] : ['trl'])],
+      size_categories: [sizeCategory(total)],
+      configs: [
+        { config_name: 'all', default: true, data_files: full.map(({ file }) => file) },
+        ...full.map(({ file }) => ({
+          config_name: file.replace(ending, ''),
+          data_files: file,
+        })),
+      ],
+    },
+    [
+      `# ${experiment}, iteration ${iteration}`,
+      `${provenance} Experiment \`${experiment}\`, seed ${config.seed}, iteration ${iteration}: the debates of the ` +
+        `training questions by the agents as iteration ${iteration - 1} left them${iteration === 1 ? ' (the base model)' : ''}. ` +
+        'Every answer was written by a model.',
+      `## Rows\n\n${formatsInWords[format]}`,
+      textTable(
+        ['file', 'rows'],
+        [...full.map(({ file, rows }) => [file, count(rows)]), ['all', count(total)]],
+      ),
+      ...(empty.length === 0 ? [] : [`Without rows, and so not here: ${empty.join(', ')}.`]),
+      fenced(
+        loadingInPython[format](
+          full[0]?.file.replace(ending, '') ?? '',
+          folder,
+          modelLocation(config.model.model_name_or_path),
+        ),
+        'python',
+      ),
+      `## Labels\n\n${labelsInWords(done)}`,
+      `## Config\n\n${settingsBlock(config)}`,
+      licenceSection,
+    ],
+  );
+}
+
+const ending = /\.jsonl$/;
+
+/** How the labels were obtained, in a sentence or two. */
+function labelsInWords({ config, records }: FinishedIteration): string {
+  if (config.label_source === 'gold')
+    return 'A label is the gold answer of the training question (as in STaR).';
+  const consensus = records.at(-1)?.consensus;
+  const votes = config.min_votes === 1 ? '' : ` with at least ${config.min_votes} votes`;
+  const counts =
+    consensus === undefined
+      ? ''
+      : ` Of ${consensus.questions} questions, ${consensus.unanimous} were unanimous, ${consensus.ties} were ties ` +
+        `(settled by a seeded draw) and ${consensus.withoutLabel} yielded no label.`;
+  return `A label is the majority vote over the agents' last answers${votes}; no gold answer was used.${counts}`;
+}
+
+const learntFrom =
+  'A file is what one model of one agent was fine-tuned on: first answers that equal the label (`generation`), or whole dialogues ' +
+  'whose last answer does (`critic`).';
+
+const formatsInWords: Record<DatasetFormat, string> = {
+  trl:
+    "TRL's prompt-completion form, conversational: `prompt` and `completion` are lists of messages, and the loss is on the completion alone, " +
+    `the model's own last turn. ${learntFrom} A row that has a \`weight\` counted that much in the loss, 1 on average; TRL's own trainer ignores it.`,
+  openai:
+    "OpenAI's chat form: `messages`, of which those of weight 0 add nothing to the loss, so that it is on the last one alone. " +
+    `${learntFrom} TRL does not read weights: for TRL, export the form \`trl\`.`,
+  dpo:
+    "TRL's preference form, conversational: `prompt` is the question as it was asked; `rejected` is an agent's first answer, wrong by the label; " +
+    "`chosen` is the same agent's last answer to it, which equals the label. All such dialogues are here, one file for each agent. " +
+    'A chosen answer was written after seeing what the other agents said, and may speak of it.',
+};
+
+type Loading = (name: string, folder: string, base: string) => string;
+
+const inTrl =
+  (trainer: 'SFTTrainer' | 'DPOTrainer', all: string): Loading =>
+  (name, folder, base) =>
+    [
+      'from datasets import load_dataset',
+      `from trl import ${trainer}`,
+      '',
+      `rows = load_dataset(${JSON.stringify(folder)}, "${name}", split="train")  # without a name: ${all}`,
+      `trainer = ${trainer}(${JSON.stringify(base)}, train_dataset=rows)`,
+      'trainer.train()',
+    ].join('\n');
+
+const loadingInPython: Record<DatasetFormat, Loading> = {
+  trl: inTrl('SFTTrainer', 'all files'),
+  openai: (name, folder) =>
+    [
+      'from openai import OpenAI',
+      '',
+      'client = OpenAI()  # reads OPENAI_API_KEY',
+      `rows = client.files.create(file=open(${JSON.stringify(join(folder, `${name}.jsonl`))}, "rb"), purpose="fine-tune")`,
+      'client.fine_tuning.jobs.create(model="gpt-4.1-nano-2025-04-14", training_file=rows.id)',
+    ].join('\n'),
+  dpo: inTrl('DPOTrainer', 'all agents'),
+};
+
+/** Hugging Face's own classes of size. */
+function sizeCategory(rows: number): string {
+  if (rows < 1_000) return 'n<1K';
+  if (rows < 10_000) return '1K<n<10K';
+  return rows < 100_000 ? '10K<n<100K' : '100K<n<1M';
 }

@@ -1,5 +1,6 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 import { isThere } from '../store/blobs.ts';
 import { readDocument, requireDocument } from '../store/files/documents.ts';
 import {
@@ -7,7 +8,7 @@ import {
   type IterationRecord,
   iterationRecordSchema,
 } from '../store/records/rows.ts';
-import { nightPlanSchema } from '../store/series.ts';
+import { nightPlanSchema, readLedger } from '../store/series.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 import {
   ExperimentNotFinished,
@@ -41,7 +42,7 @@ export async function finishedIteration(
   wanted: number | undefined,
 ): Promise<FinishedIteration> {
   const files = experimentFiles(store, experiment);
-  const config = await readDocument(files.config, experimentConfigSchema);
+  const config = await readDocument(files.config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(files.folder.where);
   const finished = await finishedIterations(files);
   const last = finished.at(-1);
@@ -111,4 +112,31 @@ export async function agentModelsAfter({ files, records }: FinishedIteration): P
     }
   }
   return [...models.values()];
+}
+
+/**
+ * The experiment whose agents the next night of a series begins with: the last accepted one.
+ *
+ * @throws NoNightAccepted, SeriesDamaged
+ */
+export async function lastAcceptedNight(store: Store, series: string): Promise<string> {
+  const nights = await readLedger(store, series);
+  const night = nights.findLast(({ next }) => next !== null)?.next?.night;
+  if (night === undefined || night === null) throw new NoNightAccepted(series, nights.length);
+  return night;
+}
+
+/** No night of the series was carried on, so its agents are still the base model. */
+export class NoNightAccepted extends ColloquyError {
+  override name = 'NoNightAccepted' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(series: string, nights: number) {
+    super(
+      nights === 0
+        ? `The series ${series} has no finished night in this store: it has not begun, has another name, or is elsewhere (COLLOQUY_STORE).`
+        : `None of the ${nights} finished nights of the series ${series} was accepted, so its agents are still the base model.`,
+    );
+  }
 }

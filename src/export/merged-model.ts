@@ -3,17 +3,20 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { methods } from '../algorithm/methods/methods.ts';
+import { methods } from '../algorithm/methods.ts';
 import { childEnvironment } from '../config/child-environment.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import { modelLocation } from '../config/model-name.ts';
+import { begunWithSchema, weightsName } from '../store/base-model-files.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { MergeFailed, NothingTrained } from './errors.ts';
 import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
-import { mergedModelCard } from './model-card.ts';
-import { copyAdapter } from './models.ts';
+import { wholeModelCard } from './model-card.ts';
+import { copyModel } from './models.ts';
 
 /** Which of the agents' models. */
 export type WhichModel = {
@@ -35,11 +38,12 @@ export type MergedModel = {
 const run = promisify(execFile);
 
 /**
- * Merges an agent's adapter into the base model and writes the whole model, its tokenizer and a card into a folder; a GGUF file beside them
+ * Merges an agent's adapter into the base model, unless its model is whole already, and writes the whole model, its tokenizer and a card into a folder; a GGUF file beside them
  * where llama.cpp's converter is on PATH. The merged model has the logits of base and adapter, or nothing is written.
  *
  * @param path of the folder, absolute
- * @throws NothingTrained, MergeFailed, ToolsMissing, ExportFolderTaken, OutputNotWritable, DiskFull, ArtifactMissing, ArtifactDamaged
+ * @throws NothingTrained, MergeFailed, ToolsMissing, ExportFolderTaken, OutputNotWritable, DiskFull, ArtifactMissing, ArtifactDamaged,
+ *   ModelPruned
  */
 export async function exportMerged(
   store: Store,
@@ -47,7 +51,7 @@ export async function exportMerged(
   which: WhichModel,
   path: string,
 ): Promise<MergedModel> {
-  const { experiment, iteration, config } = done;
+  const { experiment, iteration } = done;
   const model = await wantedModel(done, which);
   if (model.key === null)
     throw new NothingTrained(
@@ -59,15 +63,42 @@ export async function exportMerged(
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'merged', model: name };
   let whyNoGguf: string | null = null;
   await publishExport(path, facts, async (folder) => {
-    const adapter = join(folder, '.adapter');
-    const manifest = await copyAdapter(store.model(key), adapter);
-    await merge(modelLocation(config.model.model_name_or_path), adapter, folder);
-    await rm(adapter, { recursive: true });
+    const manifest = await writeWhole(store, key, done, folder);
     whyNoGguf = await writeGguf(folder);
-    const readme = mergedModelCard(path, model, manifest, done);
+    const readme = wholeModelCard(path, model, manifest, done);
     await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
   });
   return { model: name, gguf: whyNoGguf === null ? 'model.gguf' : null, whyNoGguf };
+}
+
+/** An adapter is merged into its base; a whole model is copied. */
+async function writeWhole(
+  store: Store,
+  key: string,
+  done: FinishedIteration,
+  folder: string,
+): Promise<StoredManifest> {
+  if ((await readDocument(manifestOf(store.model(key)), storedManifestSchema))?.form === 'full')
+    return copyModel(store, key, folder);
+  const adapter = join(folder, '.adapter');
+  const manifest = await copyModel(store, key, adapter);
+  await requireWeightsOf(done);
+  await merge(modelLocation(done.config.model.model_name_or_path), adapter, folder);
+  await rm(adapter, { recursive: true });
+  return manifest;
+}
+
+/** Merged into other weights than those that it was trained on, an adapter makes a model that nobody has measured. @throws MergeFailed */
+async function requireWeightsOf({ experiment, files, config }: FinishedIteration): Promise<void> {
+  const location = modelLocation(config.model.model_name_or_path);
+  const begunWith = await readDocument(files.begunWith, begunWithSchema);
+  for (const { base } of begunWith?.models ?? []) {
+    if (base.name !== config.model.model_name_or_path) continue;
+    const now = await weightsName(location);
+    if (now === base.weights) continue;
+    const changed = `Its weights were ${base.weights} when ${experiment} began, and are ${now} now. Put the old ones back.`;
+    throw new MergeFailed(location, changed);
+  }
 }
 
 async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {

@@ -2,10 +2,9 @@ import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
-import { fenced } from '../text/markdown.ts';
-import { shellQuoted } from '../text/terminal-safe.ts';
+import { fenced, shellQuoted } from '../text/safe-text.ts';
 import type { StoredManifest } from '../store/models.ts';
-import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './card.ts';
+import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './folder.ts';
 import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
 
 /**
@@ -40,11 +39,11 @@ export function modelCard(
 }
 
 /**
- * The README.md of a merged model.
+ * The README.md of a whole model: one that an adapter was merged into, or one of which all weights were trained.
  *
  * @param folder where the model will be: absolute
  */
-export function mergedModelCard(
+export function wholeModelCard(
   folder: string,
   model: AgentModel,
   manifest: StoredManifest,
@@ -56,14 +55,25 @@ export function mergedModelCard(
   const name = `${experiment}-agent-${agent}-${role}`;
   return card(frontMatter(name, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
     title(model, done),
-    `${provenance} \`${base}\` with the LoRA adapter of the ${role} model of agent ${agent} of ${config.agents} merged into it, as iteration ` +
-      `${iteration} left it${madeInWords(madeIn, iteration)}. It is one agent's part; the accuracies below are those of all agents together: ` +
+    `${provenance} ${whatItIs(base, model, manifest, done)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}. It is one agent's part; the accuracies below are those of all agents together: ` +
       `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
     ...training(model, manifest, done),
     ...evaluation(done),
     `## Use\n\n${fenced(wholeInPython(folder), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
     ...ending(manifest, done),
   ]);
+}
+
+function whatItIs(
+  base: string,
+  { agent, role }: AgentModel,
+  { form }: StoredManifest,
+  { config }: FinishedIteration,
+): string {
+  const whose = `${role} model of agent ${agent} of ${config.agents}`;
+  return form === 'full'
+    ? `The ${whose}: \`${base}\` with all its weights fine-tuned`
+    : `\`${base}\` with the LoRA adapter of the ${whose} merged into it`;
 }
 
 function isOnTheHub(base: string): boolean {
@@ -97,7 +107,7 @@ function training(
   return [
     `## Training\n\nTRL's \`SFTTrainer\`, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
       `(${madeIn === null ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
-      `${manifest.init_adapter === null ? 'the base model' : "this agent's adapter of the iteration before"}.`,
+      `${manifest.init_model === null ? 'the base model' : "this agent's model of the iteration before"}.`,
     textTable(
       ['optimiser steps', 'tokens', 'loss at the end', 'seed'],
       [

@@ -5,22 +5,23 @@ import { below, type Place } from '../store/blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument } from '../store/files/documents.ts';
-import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
+import { manifestOf, requireNotPruned, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { NothingTrained } from './errors.ts';
 import { agentModelsAfter, type FinishedIteration } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
-import { modelCard } from './model-card.ts';
+import { modelCard, wholeModelCard } from './model-card.ts';
 
 /** The models of an export: the folders that were written, and the models that are still the base model, so that there is nothing to copy. */
 export type ExportedModels = { readonly models: readonly string[]; readonly stillBase: readonly string[] };
 
 /**
- * Copies the adapters that the agents have after an iteration into a folder: below it one folder for each agent and role, which peft
- * loads, with a model card.
+ * Copies the models that the agents have after an iteration into a folder: below it one folder for each agent and role, with a model card.
+ * peft loads an adapter, transformers a whole model.
  *
  * @param path of the folder, absolute
- * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when all are still the base model, ArtifactMissing, ArtifactDamaged
+ * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when all are still the base model, ArtifactMissing, ArtifactDamaged,
+ *   ModelPruned
  */
 export async function exportModels(
   store: Store,
@@ -38,8 +39,9 @@ export async function exportModels(
         stillBase.push(name);
         continue;
       }
-      const manifest = await copyAdapter(store.model(model.key), join(folder, name));
-      const readme = modelCard(join(path, name), model, manifest, done);
+      const manifest = await copyModel(store, model.key, join(folder, name));
+      const card = manifest.form === 'full' ? wholeModelCard : modelCard;
+      const readme = card(join(path, name), model, manifest, done);
       await writeAtomically(join(folder, name, 'README.md'), [Buffer.from(readme)]);
       models.push(name);
     }
@@ -56,10 +58,11 @@ export async function exportModels(
  * Copies the files of a finished fine-tune, each compared with the hash in its manifest. The manifest is returned and not copied: it
  * belongs to the store.
  *
- * @param model its folder in the store
- * @throws ArtifactMissing, ArtifactDamaged, DiskFull, StoreNotWritable
+ * @throws ArtifactMissing, ArtifactDamaged, ModelPruned, DiskFull, StoreNotWritable
  */
-export async function copyAdapter(model: Place, to: string): Promise<StoredManifest> {
+export async function copyModel(store: Store, key: string, to: string): Promise<StoredManifest> {
+  await requireNotPruned(store, key);
+  const model = store.model(key);
   const manifest = await readDocument(manifestOf(model), storedManifestSchema);
   if (manifest === null) throw new ArtifactMissing(model.where);
   for (const [name, { sha256 }] of Object.entries(manifest.files)) {

@@ -1,7 +1,7 @@
 /** Which answer does a worked solution mark, and can a gold answer be graded? */
 import { extractAnswer } from '../algorithm/answer.ts';
 import { boxedAnswer } from '../algorithm/answer/boxes.ts';
-import { isPlaceholder } from '../algorithm/answer/placeholder.ts';
+import { isPlaceholder } from '../algorithm/answer/no-answer.ts';
 import { lastSentence, lastTag } from '../algorithm/answer/statements.ts';
 import { withoutComputation } from '../algorithm/answer/value.ts';
 import { isBalanced } from './brackets.ts';

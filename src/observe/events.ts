@@ -12,6 +12,11 @@ export type Events = {
   'engine started': { readonly model: string; readonly pid: number; readonly starts: number };
   'engine died': { readonly model: string; readonly how: string };
   'adapter loaded': { readonly adapter: string };
+  /** A server gives no answer, and is waited for; `answers again` when it does. */
+  'no answer': { readonly url: string; readonly since: Date; readonly until: Date; readonly reason: string };
+  'answers again': { readonly url: string; readonly since: Date };
+  /** A server answers the base model with an adapter when both are asked together: from now on they take turns there. */
+  'base model beside adapters': { readonly url: string; readonly model: string; readonly answeredBy: string };
   /** A step that failed, or whose worker died, is begun once more. */
   'step retried': StepContext;
   /** A worker does a step of an experiment that was begun by a worker with other code: hashes of both. */

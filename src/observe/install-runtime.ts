@@ -1,9 +1,13 @@
 import { types } from 'node:util';
-import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, type MetricMeter } from '@temporalio/common';
+import { type ActivityInterceptors, DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Logger, stdSerializers } from 'pino';
-import { type Console, logReports, openWorkerLog } from './log.ts';
-import { measureReports } from './metrics.ts';
-import { type TelemetrySettings, telemetrySettings } from './settings.ts';
+import { terminalSafe } from '../text/safe-text.ts';
+import { currentStep, emit, onEvent, type StepContext, stepOf, withinStep } from './events.ts';
+import { type Console, type LogLevel, logLevels, logReports, openWorkerLog } from './log.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
+import { z } from 'zod';
 import type { Traces } from './traces.ts';
 
 const { errWithCause } = stdSerializers;
@@ -59,7 +63,7 @@ async function install(logFile: string, console?: Console): Promise<Telemetry> {
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 function write(log: Logger, { level, message, meta = {} }: LogEntry): void {
-  // step-interceptor.ts says the same in fewer words, without a stack for each attempt.
+  // `stepInterceptor` logs the same in fewer words, without a stack for each attempt.
   const logged = meta['sdkComponent'] === 'worker' && message.startsWith('Activity ');
   log[logged ? 'debug' : levels[level]](fields(meta), message);
 }
@@ -90,4 +94,154 @@ export function withWholeErrors(fields: Readonly<Record<PropertyKey, unknown>>):
       types.isNativeError(value) ? errWithCause(value) : value,
     ]),
   );
+}
+
+/**
+ * Counts and measures the events of engines and trainers, beside the SDK's own metrics. Labels have few values: the endpoint's name, the
+ * model's role, the agent, the experiment; never a question.
+ */
+function measureReports(meter: MetricMeter): void {
+  const experiment = (): { experiment: string } => ({ experiment: currentStep()?.experiment ?? '' });
+
+  const answers = meter.createCounter('colloquy_answers_total', '', 'Answers that endpoints gave');
+  const prompt = meter.createCounter('colloquy_prompt_tokens_total', '', 'Tokens of the prompts answered');
+  const completion = meter.createCounter('colloquy_completion_tokens_total', '', 'Tokens of those answers');
+  onEvent('answer', ({ endpoint, speaker: role, promptTokens, completionTokens }) => {
+    const labels = { ...experiment(), endpoint, role };
+    answers.add(1, labels);
+    prompt.add(promptTokens, labels);
+    completion.add(completionTokens, labels);
+  });
+
+  const inFlight = meter.createGauge('colloquy_requests_in_flight', 'int', '', 'Sent and not answered');
+  const waiting = meter.createGauge('colloquy_requests_waiting', 'int', '', 'Waiting to be sent');
+  const queues = new Map<string, { inFlight: number; waiting: number }>();
+  onEvent('queue', ({ endpoint, ...change }) => {
+    const before = queues.get(endpoint) ?? { inFlight: 0, waiting: 0 };
+    const now = { inFlight: before.inFlight + change.inFlight, waiting: before.waiting + change.waiting };
+    queues.set(endpoint, now);
+    inFlight.set(now.inFlight, { endpoint });
+    waiting.set(now.waiting, { endpoint });
+  });
+
+  const gate = meter.createHistogram(
+    'colloquy_gpu_gate_wait_seconds',
+    'float',
+    '',
+    'Waiting for the GPU: answers (shared), fine-tunes (exclusive)',
+  );
+  onEvent('gate passed', ({ kind, beganAt, endedAt }) => gate.record((endedAt - beganAt) / 1000, { kind }));
+
+  const steps = meter.createCounter('colloquy_fine_tune_steps_total', '', 'Optimiser steps');
+  const loss = meter.createGauge('colloquy_fine_tune_loss', 'float', '', 'Of the last step');
+  const speed = meter.createGauge('colloquy_fine_tune_tokens_per_second', 'float', '', 'Of the last step');
+  onEvent('fine-tune step', (step) => {
+    const labels = { experiment: step.experiment, agent: step.agent, role: step.role };
+    steps.add(1, labels);
+    if (step.loss !== null) loss.set(step.loss, labels);
+    if (step.tokensPerSecond !== null) speed.set(step.tokensPerSecond, labels);
+  });
+
+  const retries = meter.createCounter('colloquy_step_retries_total', '', 'Attempts beyond the first');
+  onEvent('step retried', (step) => retries.add(1, { experiment: step.experiment }));
+  const deaths = meter.createCounter(
+    'colloquy_engine_deaths_total',
+    '',
+    'Supervised engines that ended by themselves',
+  );
+  onEvent('engine died', () => deaths.add(1));
+}
+
+/** Logs what becomes of each step, and lets all that is logged, counted or traced within it say which step that was. */
+export function stepInterceptor(context: Context): ActivityInterceptors {
+  let step: StepContext | undefined;
+  return {
+    inbound: {
+      async execute(input, next) {
+        const [request] = input.args;
+        const current = stepOf(context, request);
+        step = current;
+        const began = Date.now();
+        if (current.attempt > 1) {
+          emit('step retried', current);
+          context.log.warn('step tried again');
+        } else context.log.info('step began');
+        try {
+          const result: unknown = await withinStep(current, () => next(input));
+          context.log.info('step finished', { seconds: secondsSince(began) });
+          return result;
+        } catch (error) {
+          if (error instanceof CancelledFailure)
+            context.log.info('step stopped', { seconds: secondsSince(began), why: error.message });
+          else context.log.warn('step failed', { seconds: secondsSince(began), ...failureFields(error) });
+          throw error;
+        }
+      },
+    },
+    outbound: {
+      getLogAttributes: (input, next) => next({ ...input, ...step }),
+    },
+  };
+}
+
+function secondsSince(began: number): number {
+  return (Date.now() - began) / 1000;
+}
+
+/** The beginning of what an error says; all of it is in the step's history. */
+function failureFields(error: unknown): {
+  readonly cause: string;
+  readonly says: string;
+  readonly final: boolean;
+} {
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  const failure = error instanceof ApplicationFailure ? error : undefined;
+  return {
+    cause: failure?.type ?? 'Error',
+    says: terminalSafe(message.slice(0, 300)),
+    final: failure?.nonRetryable ?? false,
+  };
+}
+
+/** How much a worker shows of itself, and where. All of it is set by its environment. */
+export type TelemetrySettings = {
+  readonly logLevel: LogLevel;
+  /** `HOST:PORT` where Prometheus finds the metrics; undefined when there are none. */
+  readonly metricsAddress: string | undefined;
+  /** Whether spans are sent to the collector that the standard OTEL_* variables name. */
+  readonly traces: boolean;
+  readonly searchAttributes: boolean;
+};
+/** A variable of the environment that means nothing. */
+export class InvalidEnvironment extends ColloquyError {
+  override name = 'InvalidEnvironment' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+
+  constructor(variable: string, value: string, expected: string) {
+    super(`The environment variable ${variable} is ${JSON.stringify(value)}; expected ${expected}.`);
+  }
+}
+
+/** @throws InvalidEnvironment */
+export function telemetrySettings(environment: NodeJS.ProcessEnv = process.env): TelemetrySettings {
+  const read = <Value>(variable: string, schema: z.ZodType<Value>, expected: string): Value | undefined => {
+    const value = environment[variable];
+    if (value === undefined || value === '') return undefined;
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) throw new InvalidEnvironment(variable, value, expected);
+    return parsed.data;
+  };
+  const collector =
+    environment['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? environment['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
+  return {
+    logLevel: read('COLLOQUY_LOG_LEVEL', z.enum(logLevels), `one of ${logLevels.join(', ')}`) ?? 'info',
+    metricsAddress: read(
+      'COLLOQUY_METRICS_ADDRESS',
+      z.string().regex(/^(\[[\da-fA-F:]+\]|[\d.]+):\d{1,5}$/),
+      'an address and a port, e.g. 127.0.0.1:9464',
+    ),
+    traces: collector !== '' && environment['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true',
+    searchAttributes: read('COLLOQUY_SEARCH_ATTRIBUTES', z.enum(['0', '1']), '1 (set them) or 0') === '1',
+  };
 }

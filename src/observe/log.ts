@@ -4,7 +4,6 @@ import { prettyFactory } from 'pino-pretty';
 import { pathExists } from '../config/load.ts';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
 import { currentStep, onEvent } from './events.ts';
-import type { LogLevel } from './settings.ts';
 
 /** Where lines go in addition to the file: readable ones on a terminal, a JSON object a line elsewhere. */
 export type Console = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean };
@@ -74,6 +73,11 @@ export function logReports(log: Logger): void {
   );
   onEvent('engine died', (engine) => log.warn(engine, 'engine died'));
   onEvent('adapter loaded', (adapter) => log.info(adapter, 'adapter loaded'));
+  onEvent('base model beside adapters', (found) =>
+    log.warn(found, 'the server answers the base model with an adapter: they are asked in turn from now on'),
+  );
+  onEvent('no answer', (outage) => log.warn(outage, 'no answer from the server, which is waited for'));
+  onEvent('answers again', (outage) => log.info(outage, 'the server answers again'));
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
   onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
@@ -88,3 +92,6 @@ export function logReports(log: Logger): void {
     ),
   );
 }
+
+export type LogLevel = (typeof logLevels)[number];
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;

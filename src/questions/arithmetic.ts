@@ -8,8 +8,7 @@ import { seedFor } from '../algorithm/random.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { ArithmeticTask } from '../config/tasks.ts';
 import type { AnswerRules } from '../algorithm/answer.ts';
-import type { Problem, QuestionPool } from './problem.ts';
-import type { Task } from './task.ts';
+import type { Problem, QuestionPool, Task } from './task.ts';
 
 /** The task of a form, e.g. `a+b*c-d`. */
 export function arithmeticTask(config: ArithmeticTask, answers: AnswerRules): Task {

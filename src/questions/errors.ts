@@ -95,6 +95,9 @@ function shown(answer: string): string {
   return JSON.stringify(answer.length > 60 ? `${answer.slice(0, 59)}…` : answer);
 }
 
+/** A dataset of the hub, its commit, and the setting that names a folder to read it from instead. */
+type NamedDataset = { readonly name: string; readonly revision: string; readonly setting: string };
+
 /** A file of a dataset is neither in the cache nor can it be had from the hub. */
 export class DatasetNotReachable extends ColloquyError {
   override name = 'DatasetNotReachable' as const;
@@ -107,16 +110,7 @@ export class DatasetNotReachable extends ColloquyError {
   /** Within the dataset. */
   readonly path: string;
 
-  constructor(
-    {
-      name,
-      revision,
-      setting,
-    }: { readonly name: string; readonly revision: string; readonly setting: string },
-    path: string,
-    why: string,
-    options?: ErrorOptions,
-  ) {
+  constructor({ name, revision, setting }: NamedDataset, path: string, why: string, options?: ErrorOptions) {
     super(
       `${path} of the dataset ${name} at revision ${revision} could not be loaded: ${why}.\n` +
         `Where there is a network, run\n  hf download ${name} --repo-type dataset --revision ${revision} --local-dir FOLDER\n` +
@@ -135,14 +129,7 @@ export class DatasetFileUnknown extends ColloquyError {
   readonly retryable = false;
   readonly exitCode = exitCodes.badUsage;
 
-  constructor(
-    {
-      name,
-      revision,
-      setting,
-    }: { readonly name: string; readonly revision: string; readonly setting: string },
-    path: string,
-  ) {
+  constructor({ name, revision, setting }: NamedDataset, path: string) {
     super(
       `${path} of the dataset ${name} at revision ${revision} could not be loaded: that revision has no such file. ` +
         `Correct or leave out the revision. If the file is in a folder of yours, set ${setting} to that folder.`,

@@ -4,11 +4,18 @@ import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { hubDatasets, type DatasetTask, type OtherSet } from '../config/tasks.ts';
 import { heldOutPart, nameOf, readPart, trainingPart } from './hub.ts';
-import { apartFrom, byText, type ByText, type LeftOut, type Problem, type Splits } from './problem.ts';
-import { requireDataFolder } from './data-folders.ts';
+import {
+  apartFrom,
+  byText,
+  type ByText,
+  type LeftOut,
+  type Problem,
+  type Splits,
+  type Task,
+} from './task.ts';
+import { requireDataFolder } from './row-files.ts';
 import { filledText, readProblems, type ReadProblems, rowOf, type RowShape } from './rows.ts';
 import { drawn, leftOut, poolOf, repeats, requireEnough } from './select.ts';
-import type { Task } from './task.ts';
 
 /** The task of a dataset of the hub. */
 export function hubTask(config: DatasetTask, answers: AnswerRules): Task {

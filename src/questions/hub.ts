@@ -3,9 +3,9 @@ import { pathExists } from '../config/load.ts';
 import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { requireDataFolder } from './data-folders.ts';
+import { requireDataFolder } from './row-files.ts';
 import { DatasetFileUnknown, DatasetNotReachable, InvalidTaskFile } from './errors.ts';
-import type { Problem } from './problem.ts';
+import type { Problem } from './task.ts';
 import {
   gsm8kRows,
   math500Rows,

@@ -1,13 +1,15 @@
+/** Which task does a config describe, and which questions of it does an experiment, or a night of a series, have? */
 import { type AnswerRules, shortAnswers } from '../algorithm/answer.ts';
-import { loadScorers, type ScorerConfig } from '../config/scorers.ts';
+import { type GoldLabel, goldOf, type HeldOutQuestion, type Question } from '../algorithm/question.ts';
 import type { TaskConfig } from '../config/tasks.ts';
 import { createGrader } from '../grading/grader.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { ScorerUnknown } from './errors.ts';
 import { hubTask } from './hub-task.ts';
 import { ownFilesTask } from './own-files.ts';
-import { createScorer, type Scorer } from './scorer.ts';
-import type { Task } from './task.ts';
+import { createScorer, loadScorers, type Scorer, type ScorerConfig } from './scorer.ts';
+import { type Asked, freshQuestions } from './select.ts';
+import type { LeftOut, Problem, QuestionPool, Task } from './task.ts';
 
 /** The tasks of a worker. They share one grader, whose algebra runs in a thread of its own, and the programs of the scorers. */
 export interface Tasks {
@@ -65,4 +67,92 @@ function openTask(config: TaskConfig, answers: AnswerRules): Task {
     default:
       throw new TypeError(`No task is of the kind ${String(config satisfies never)}.`);
   }
+}
+
+/** The questions of an experiment. The training ones have no answers: those are apart, for `label_source: gold` alone. */
+export type TaskData = {
+  readonly train: readonly Question[];
+  readonly trainLabels: readonly GoldLabel[];
+  readonly heldOut: readonly HeldOutQuestion[];
+  /** The questions of the task that are not asked, for the report. */
+  readonly leftOut: readonly LeftOut[];
+};
+
+/**
+ * The questions of an experiment. Ids are `train-00017` and `heldout-00003`.
+ *
+ * @throws as `Task.pool` does
+ */
+export async function loadQuestions(task: Task, seed: number, signal?: AbortSignal): Promise<TaskData> {
+  const pool = await task.pool(seed, null, signal);
+  return withIds(pool, pool.training(), 0);
+}
+
+/**
+ * The held-out questions alone, for agents that were trained on another task (zero-shot): the same ones that an experiment on this task
+ * with this seed measures with.
+ *
+ * @throws as `Task.pool` does
+ */
+export async function loadHeldOut(
+  task: Task,
+  seed: number,
+  signal?: AbortSignal,
+): Promise<readonly HeldOutQuestion[]> {
+  return heldOutWithIds(await task.heldOut(seed, signal));
+}
+
+/** What a series has asked so far, and what it measures with; null before its first night. */
+export type Before = {
+  readonly asked: readonly Asked[];
+  /** How many training questions the earlier nights have had: the number of the next one. */
+  readonly position: number;
+  readonly heldOut: readonly HeldOutQuestion[];
+};
+
+/**
+ * The questions of one night of a series: training questions that no earlier night has asked, until all were, and the series' own
+ * held-out ones. Ids of training questions continue from night to night, because what is drawn for a question depends on its id.
+ *
+ * @returns the questions, and what to remember as asked
+ * @throws as `Task.pool` does
+ */
+export async function loadNight(
+  task: Task,
+  seed: number,
+  before: Before | null,
+  signal?: AbortSignal,
+): Promise<TaskData & { readonly asked: readonly Asked[] }> {
+  const pool = await task.pool(seed, before?.heldOut ?? null, signal);
+  const { problems, asked } = freshQuestions(pool, before?.asked ?? [], pool.trainSize);
+  return { ...withIds(pool, problems, before?.position ?? 0), asked };
+}
+
+/** Gives the questions their ids. @param firstTrain the number of the first training question */
+function withIds(
+  { heldOut, leftOut }: Pick<QuestionPool, 'heldOut' | 'leftOut'>,
+  train: readonly Problem[],
+  firstTrain: number,
+): TaskData {
+  return {
+    train: train.map(({ text }, index) => ({ id: idOf('train', firstTrain + index), text })),
+    trainLabels: train.map((problem, index) => ({
+      questionId: idOf('train', firstTrain + index),
+      ...goldOf(problem),
+    })),
+    heldOut: heldOutWithIds(heldOut),
+    leftOut,
+  };
+}
+
+function heldOutWithIds(problems: readonly Problem[]): HeldOutQuestion[] {
+  return problems.map((problem, index) => ({
+    id: idOf('heldout', index),
+    text: problem.text,
+    ...goldOf(problem),
+  }));
+}
+
+function idOf(set: 'train' | 'heldout', index: number): string {
+  return `${set}-${String(index).padStart(5, '0')}`;
 }

@@ -5,14 +5,21 @@ import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import { isConfigInput } from '../config/load.ts';
 import type { JsonlTask } from '../config/tasks.ts';
-import { requireDataFolder } from './data-folders.ts';
+import { requireDataFolder } from './row-files.ts';
 import { ownGold, whyNeverGiven, whyUnreadable } from '../grading/gold.ts';
 import { InvalidTaskFile } from './errors.ts';
 import { decontaminated } from './hub-task.ts';
-import { apartFrom, type ByText, byText, type LeftOut, type Problem, type Splits } from './problem.ts';
+import {
+  apartFrom,
+  type ByText,
+  byText,
+  type LeftOut,
+  type Problem,
+  type Splits,
+  type Task,
+} from './task.ts';
 import { filledText, readProblems, rowOf, type RowShape } from './rows.ts';
 import { drawnTexts, leftOut, mostExamples, poolOf, repeats, shortened } from './select.ts';
-import type { Task } from './task.ts';
 
 /** The task of the questions in a user's own files. */
 export function ownFilesTask(config: JsonlTask, answers: AnswerRules): Task {

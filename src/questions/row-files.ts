@@ -1,7 +1,10 @@
 /** How are the rows of a user's own file read? JSON lines, a JSON list or Parquet; compressed with gzip or not; UTF-8 or UTF-16. */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
+import { delimiter, isAbsolute, relative, resolve, sep } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import type { TaskConfig } from '../config/tasks.ts';
 import { InvalidTaskFile, isParquet, TaskFileNotReadable } from './errors.ts';
 
 /** A row of a file, not checked yet, or why it is none. `line` counts from 1: the line, or the row of a list or a Parquet file. */
@@ -27,6 +30,31 @@ export async function* readRows(path: string): AsyncGenerator<Row> {
     yield row;
   }
   if (rows === 0) throw invalid(path, 'it is empty');
+}
+
+/** The SHA-256 of a file's bytes; null when it cannot be read. */
+async function fileHash(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+    return hash.digest('hex');
+  } catch {
+    return null;
+  }
+}
+
+/** The hashes of the user's own files that tasks read their questions from, by path; without those that cannot be read here. */
+export async function questionFileHashes(tasks: readonly TaskConfig[]): Promise<Record<string, string>> {
+  const paths = tasks.flatMap((task) => [
+    ...('train_file' in task ? [task.train_file, task.test_file] : []),
+    ...('decontaminate' in task ? (task.decontaminate ?? []).filter((set) => typeof set === 'string') : []),
+  ]);
+  const hashes: Record<string, string> = {};
+  for (const path of new Set(paths.filter((each) => each !== undefined))) {
+    const hash = await fileHash(resolve(path));
+    if (hash !== null) hashes[path] = hash;
+  }
+  return hashes;
 }
 
 function invalid(path: string, message: string): InvalidTaskFile {
@@ -197,4 +225,30 @@ async function firstBytes(path: string): Promise<Buffer> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Which files may an experiment name as its questions? A person who may start a workflow can name any path of the worker's host.
+ * Where COLLOQUY_DATA names folders, only files below them are read; links are followed before they are compared. Without it, a worker
+ * reads what its user may read, and errors quote nothing of a file that has no rows.
+ *
+ * @param path that a config names, absolute
+ * @throws InvalidTaskFile
+ */
+export async function requireDataFolder(path: string): Promise<void> {
+  const folders = process.env['COLLOQUY_DATA']?.split(delimiter).filter((folder) => folder !== '') ?? [];
+  if (folders.length === 0) return;
+  const file = await linkFree(path);
+  for (const folder of folders) if (isBelow(await linkFree(folder), file)) return;
+  const message = `this worker reads the files of tasks only below ${folders.join(', ')} (its COLLOQUY_DATA)`;
+  throw new InvalidTaskFile(path, [{ line: 0, message }]);
+}
+
+async function linkFree(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path));
+}
+
+function isBelow(folder: string, file: string): boolean {
+  const way = relative(folder, file);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { gsm8kGold, mathGold, whyUnreadable } from '../grading/gold.ts';
 import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
-import type { Problem } from './problem.ts';
+import type { Problem } from './task.ts';
 import { type Row, readRows } from './row-files.ts';
 
 /** What the rows of a kind of file are. */

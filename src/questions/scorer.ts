@@ -4,8 +4,36 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import type { Gold } from '../algorithm/question.ts';
 import { childEnvironment } from '../config/child-environment.ts';
-import type { ScorerConfig } from '../config/scorers.ts';
+import { loadWorkerFile, type WorkerFile } from '../config/load.ts';
 import { ScorerEnded, ScorerReplyUnreadable, ScorerTooSlow } from './errors.ts';
+
+/**
+ * A scorer as the worker's file defines it. A task only names one: a command is never part of an experiment, otherwise anyone who may start a
+ * workflow could run any program on every worker.
+ */
+const scorerConfigSchema = z.strictObject({
+  /** The program and its arguments; no shell reads them. */
+  command: z.array(z.string().min(1)).min(1),
+  /** How long it may take for one answer. */
+  timeout_seconds: z.number().positive().max(3600).default(60),
+});
+export type ScorerConfig = z.infer<typeof scorerConfigSchema>;
+
+const scorersSchema = z.record(z.string(), scorerConfigSchema);
+
+/** No value is shown, because an argument may be a secret. */
+const scorersFile: WorkerFile = { variable: 'COLLOQUY_SCORERS', file: 'scorers.yaml', showValues: false };
+
+/**
+ * The scorers by name: those of the file that COLLOQUY_SCORERS names (else `configs/scorers.yaml`, which need not be there).
+ *
+ * @throws InvalidConfig with every fault
+ */
+export function loadScorers(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, ScorerConfig> {
+  return loadWorkerFile(scorersSchema, scorersFile, environment);
+}
 
 /** A scorer's program. It starts with the first answer and stays; it judges one answer at a time. */
 export interface Scorer {

@@ -8,7 +8,7 @@ import {
   questionKey,
   type QuestionPool,
   type Splits,
-} from './problem.ts';
+} from './task.ts';
 
 /**
  * Notes on questions that a file has more than once, ignoring white space and case: the first one counts. Those whose other

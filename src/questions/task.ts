@@ -1,8 +1,7 @@
 /** The port to where questions come from. A task knows its questions and what an answer to them is; nothing outside this folder looks at its kind. */
+import { createHash } from 'node:crypto';
 import type { AnswerRules } from '../algorithm/answer.ts';
-import { type GoldLabel, goldOf, type HeldOutQuestion, type Question } from '../algorithm/question.ts';
-import type { LeftOut, Problem, QuestionPool } from './problem.ts';
-import { type Asked, freshQuestions } from './select.ts';
+import type { Gold } from '../algorithm/question.ts';
 
 /** Questions with gold answers, and what an answer to them is. test/questions/task.contract.ts runs for every kind. */
 export interface Task {
@@ -23,90 +22,74 @@ export interface Task {
   readonly answers: AnswerRules;
 }
 
-/** The questions of an experiment. The training ones have no answers: those are apart, for `label_source: gold` alone. */
-export type TaskData = {
-  readonly train: readonly Question[];
-  readonly trainLabels: readonly GoldLabel[];
-  readonly heldOut: readonly HeldOutQuestion[];
-  /** The questions of the task that are not asked, for the report. */
+/** A question with its gold answer, before it is decided what it may be used for. */
+export type Problem = { readonly text: string } & Gold;
+
+/** Questions excluded from an experiment, with the reason, for the report. */
+export type LeftOut = {
+  /** A clause, e.g. `training questions that MATH-500 has too`. */
+  readonly what: string;
+  readonly count: number;
+  /** The first few, shortened. */
+  readonly examples: readonly string[];
+};
+
+/** Questions by normalised text: none twice. In the order in which they came. */
+export type ByText = ReadonlyMap<string, Problem>;
+
+/** Of questions that differ only in white space and case the first one counts. */
+export function byText(problems: Iterable<Problem>): ByText {
+  const found = new Map<string, Problem>();
+  for (const problem of problems) {
+    const text = normalisedText(problem.text);
+    if (!found.has(text)) found.set(text, problem);
+  }
+  return found;
+}
+
+/** The questions that `others` has not, and those that it has. */
+export function apartFrom(
+  others: { readonly has: (text: string) => boolean },
+  problems: ByText,
+): { readonly apart: ByText; readonly shared: readonly Problem[] } {
+  const apart = new Map<string, Problem>();
+  const shared: Problem[] = [];
+  for (const [text, problem] of problems) {
+    if (others.has(text)) shared.push(problem);
+    else apart.set(text, problem);
+  }
+  return { apart, shared };
+}
+
+/** A text without what makes no other question of it: white space trimmed and collapsed, case folded. */
+export function normalisedText(text: string): string {
+  return text.trim().replace(/\s+/g, ' ').toLowerCase();
+}
+
+/** Names a question by its normalised text, in 16 hexadecimal digits: what a series keeps of the questions that it has asked. */
+export function questionKey(text: string): string {
+  return createHash('sha256').update(normalisedText(text)).digest('hex').slice(0, 16);
+}
+
+/** A task's questions: those that measure, and those that may be trained on. None is in both. */
+export type QuestionPool = {
+  readonly heldOut: readonly Problem[];
+  /** How many training questions there are. */
+  readonly size: number;
+  /** The training questions of a single experiment. */
+  readonly training: () => readonly Problem[];
+  /** How many training questions a night of a series has. */
+  readonly trainSize: number;
+  /** All training questions in the seeded order of a cycle, 0 the first; another cycle has another order. */
+  readonly inOrder: (cycle: number) => Iterable<Problem>;
   readonly leftOut: readonly LeftOut[];
 };
 
-/**
- * The questions of an experiment. Ids are `train-00017` and `heldout-00003`.
- *
- * @throws as `Task.pool` does
- */
-export async function loadQuestions(task: Task, seed: number, signal?: AbortSignal): Promise<TaskData> {
-  const pool = await task.pool(seed, null, signal);
-  return withIds(pool, pool.training(), 0);
-}
-
-/**
- * The held-out questions alone, for agents that were trained on another task (zero-shot): the same ones that an experiment on this task
- * with this seed measures with.
- *
- * @throws as `Task.pool` does
- */
-export async function loadHeldOut(
-  task: Task,
-  seed: number,
-  signal?: AbortSignal,
-): Promise<readonly HeldOutQuestion[]> {
-  return heldOutWithIds(await task.heldOut(seed, signal));
-}
-
-/** What a series has asked so far, and what it measures with; null before its first night. */
-export type Before = {
-  readonly asked: readonly Asked[];
-  /** How many training questions the earlier nights have had: the number of the next one. */
-  readonly position: number;
-  readonly heldOut: readonly HeldOutQuestion[];
+/** All questions of a task that is read: those that may be trained on and those that may be held out, none in both. */
+export type Splits = {
+  readonly training: ByText;
+  readonly heldOut: ByText;
+  readonly leftOut: readonly LeftOut[];
+  /** Where the two come from, for messages. */
+  readonly from: { readonly training: string; readonly heldOut: string };
 };
-
-/**
- * The questions of one night of a series: training questions that no earlier night has asked, until all were, and the series' own
- * held-out ones. Ids of training questions continue from night to night, because what is drawn for a question depends on its id.
- *
- * @returns the questions, and what to remember as asked
- * @throws as `Task.pool` does
- */
-export async function loadNight(
-  task: Task,
-  seed: number,
-  before: Before | null,
-  signal?: AbortSignal,
-): Promise<TaskData & { readonly asked: readonly Asked[] }> {
-  const pool = await task.pool(seed, before?.heldOut ?? null, signal);
-  const { problems, asked } = freshQuestions(pool, before?.asked ?? [], pool.trainSize);
-  return { ...withIds(pool, problems, before?.position ?? 0), asked };
-}
-
-/** Gives the questions their ids. @param firstTrain the number of the first training question */
-function withIds(
-  { heldOut, leftOut }: Pick<QuestionPool, 'heldOut' | 'leftOut'>,
-  train: readonly Problem[],
-  firstTrain: number,
-): TaskData {
-  return {
-    train: train.map(({ text }, index) => ({ id: idOf('train', firstTrain + index), text })),
-    trainLabels: train.map((problem, index) => ({
-      questionId: idOf('train', firstTrain + index),
-      ...goldOf(problem),
-    })),
-    heldOut: heldOutWithIds(heldOut),
-    leftOut,
-  };
-}
-
-function heldOutWithIds(problems: readonly Problem[]): HeldOutQuestion[] {
-  return problems.map((problem, index) => ({
-    id: idOf('heldout', index),
-    text: problem.text,
-    ...goldOf(problem),
-  }));
-}
-
-function idOf(set: 'train' | 'heldout', index: number): string {
-  return `${set}-${String(index).padStart(5, '0')}`;
-}

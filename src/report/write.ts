@@ -13,8 +13,7 @@ import {
   studyFiles,
 } from '../store/store.ts';
 import { analyseStudy, resultsDocument, type StudyAnalysis } from './analyse/study.ts';
-import { lossChart, lossCurves } from './charts/loss.ts';
-import { accuracyChart, type ChartPoint } from './charts/over-iterations.ts';
+import { accuracyChart, type ChartPoint, lossChart, lossCurves } from './charts/curves.ts';
 import { drawTwice } from './charts/style.ts';
 import { writeDebateBrowser } from './debate-browser/write.ts';
 import { experimentPage } from './pages/experiment-page.tsx';
@@ -28,7 +27,7 @@ import { loadReportData } from './read/experiment.ts';
 import type { FinishedExperiment } from './read/measured-experiment.ts';
 import { type Failure, finishedExperiments, measureStudy } from './read/study.ts';
 import { studyTables } from './tables/study-tables.ts';
-import { writeTable } from './tables/write-table.ts';
+import { writeTable } from './tables/table.ts';
 
 /**
  * Writes an experiment's report.html, one file without scripts or links to the network, and debates.html with all debates.
@@ -97,7 +96,7 @@ async function lossCharts(iterations: ExperimentResult['iterations']): Promise<L
 /** @param axis what the points are, e.g. `iteration` */
 async function partsOf(points: readonly ChartPoint[], axis: string) {
   return {
-    css: styleSheet('pages/base.css', 'pages/report.css', 'charts/charts.css'),
+    css: styleSheet('pages/base.css', 'pages/report.css'),
     chart: await drawTwice((width) => accuracyChart(points, axis, width)),
   };
 }
@@ -123,7 +122,7 @@ export async function writeStudyReport(
   const written = [files.report, files.results];
   for (const table of Object.values(tables).flat()) written.push(...(await writeTable(table, files.table)));
   const page = studyPage(analysis, {
-    css: styleSheet('pages/base.css', 'pages/report.css', 'charts/charts.css', 'pages/study-page.css'),
+    css: styleSheet('pages/base.css', 'pages/report.css'),
     tables,
     charts: await drawnCharts(studyCharts(analysis)),
     pages: await pagesOf(store, files.folder, analysis),
@@ -167,7 +166,7 @@ export async function writeStudyPage(
 ): Promise<string[]> {
   const finished = await finishedExperiments(store, study);
   const analysis = await analyseStudy(await measureStudy(store, study, finished, []));
-  const css = styleSheet('pages/base.css', 'charts/charts.css');
+  const css = styleSheet('pages/base.css');
   const files: string[] = [];
   const pictures: Picture[] = [];
   for (const { section, setting, name, title, draw } of studyCharts(analysis)) {

@@ -3,17 +3,20 @@ import { debateSettings, summariserOf } from '../activities/asking/conversation.
 import { answerWithinContext } from '../activities/asking/journalled-answers.ts';
 import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
-import { learnerGroups } from '../algorithm/methods/method.ts';
-import { methods } from '../algorithm/methods/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../config/experiment.ts';
-import { identifyBaseModel } from '../engines/endpoint/base-model.ts';
+import { learnerGroups, methods } from '../algorithm/methods.ts';
+import type { EndpointConfig } from '../config/endpoints.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
+import { formOf } from '../config/fine-tune.ts';
+import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
+import { findVllm } from '../engines/vllm/installed.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
-import { adapterOf, type BaseModel, type Model, untuned } from '../store/models.ts';
-import { experimentFiles, type Store } from '../store/store.ts';
+import { type BaseModel, type Model, requireNotPruned, tunedModel, untuned } from '../store/models.ts';
+import { begunWithSchema } from '../store/base-model-files.ts';
+import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
 /** The agents of an experiment after an iteration. */
 export type Debaters = {
@@ -56,18 +59,21 @@ type Wanted = {
  * Opens the agents of an experiment. Nothing is started or reached before the first question.
  *
  * @param endpoints the models' endpoints; they are closed with the debaters. Default: the ones of the worker's configuration
- * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing
+ * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing, ModelPruned
  */
 export async function openDebaters(
   store: Store,
   { experiment, iteration: wanted }: Wanted,
-  endpoints: Endpoints = configuredEndpoints(store),
+  endpoints: Endpoints = configuredEndpoints(store, false),
 ): Promise<Debaters> {
-  const config = await readDocument(experimentFiles(store, experiment).config, experimentConfigSchema);
+  const config = await readDocument(experimentFiles(store, experiment).config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
   const base = await identifyBaseModel(config.model.endpoint, config.model.model_name_or_path);
+  await requireBaseOf(experimentFiles(store, experiment), base);
   const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
   const models = agents.flatMap((agent) => Object.values(agent.models));
+  for (const { tuned } of models) if (tuned !== null) await requireNotPruned(store, tuned.key);
+  endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
   const cast = { agents, summariser: summariserOf(agents) };
@@ -96,6 +102,17 @@ export async function openDebaters(
   };
 }
 
+/** An adapter on other weights than those that it was trained on gives answers that mean nothing. @throws BaseModelChanged */
+async function requireBaseOf(files: ExperimentFiles, base: BaseModel): Promise<void> {
+  const begunWith = await readDocument(files.begunWith, begunWithSchema);
+  for (const begun of begunWith?.models ?? []) {
+    if (begun.base.endpoint !== base.endpoint || begun.base.name !== base.name) continue;
+    // Which name a hosted model answers under is known only once it has answered.
+    const now = { base: { ...base, revision: begun.base.revision }, files: await filesOfBaseModel(base) };
+    requireSameBaseModel(begun, now, files.folder.where);
+  }
+}
+
 /** The agents with the models that an iteration left them. Agents that share models all have those of the first of them. */
 async function agentsOf(
   store: Store,
@@ -115,7 +132,9 @@ async function agentsOf(
     agents: agents.map((agent) => {
       const first = groups.find((group) => group.includes(agent.number))?.[0] ?? agent.number;
       const own = tuned.flatMap(({ agent: number, role, key }) =>
-        number === first && key !== null ? [[role, adapterOf(base, key)] as const] : [],
+        number === first && key !== null
+          ? [[role, tunedModel(base, key, formOf(config.fine_tune))] as const]
+          : [],
       );
       return { ...agent, models: { ...agent.models, ...Object.fromEntries(own) } };
     }),
@@ -130,7 +149,7 @@ function speaker(
   tokens: { prompt: number; completion: number },
 ): Speak<Model> {
   return async (utterance) => {
-    const endpoint = endpoints.for(utterance.model.base);
+    const endpoint = await endpoints.of(utterance.model);
     const said = await endpoint.slots.use(
       () => answerWithinContext(utterance, config, endpoint, signal),
       signal,
@@ -139,4 +158,27 @@ function speaker(
     tokens.completion += said.completionTokens;
     return { text: said.text, finishReason: said.finishReason };
   };
+}
+
+/**
+ * Asks a server whether it answers and has the model. An embedded engine is not started for that.
+ *
+ * @param name of an endpoint that the configuration has
+ * @throws the errors of the endpoint: EngineUnreachable, ModelNotServed and others
+ */
+export async function reachEndpoint(
+  name: string,
+  endpoint: EndpointConfig,
+  model: string,
+  store: Store,
+): Promise<void> {
+  if (endpoint.kind === 'local') return;
+  // It would take minutes to start it only to hear that it has the model.
+  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return void (await findVllm(endpoint.command));
+  const endpoints = configuredEndpoints(store, false);
+  try {
+    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
+  } finally {
+    await endpoints.close();
+  }
 }

@@ -1,11 +1,11 @@
 /** The front of `colloquy serve`: OpenAI's chat completions, where one request is a debate and a vote. */
 import { randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { EngineBusy, EngineRefused, PromptTooLong } from '../engines/errors.ts';
+import { EngineBusy, EngineRefused } from '../engines/errors.ts';
+import { PromptTooLong } from '../engines/too-long.ts';
 import { answerOf, chunks, completion, type ReplyHead } from './answer.ts';
-import { parseChatRequest } from './chat-request.ts';
+import { parseChatRequest, sendError, sendJson, ServeError } from './chat-request.ts';
 import type { Debaters } from './debaters.ts';
-import { sendError, sendJson, ServeError } from './reply.ts';
 
 export type FrontOptions = {
   readonly debaters: Pick<Debaters, 'experiment' | 'debate'>;

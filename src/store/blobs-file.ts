@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Blobs, checkedName, type Content, piecesOf } from './blobs.ts';
 import { ArtifactMissing } from './errors.ts';
 import {
@@ -29,30 +30,16 @@ export function fileBlobs(folder: string): Blobs {
 
     async size(name) {
       const found = await unlessMissing(pathOf(name), (path) => stat(path));
-      return found === null || found.isDirectory() ? null : found.size;
+      return found?.isFile() ? found.size : null;
     },
 
     async get(name, range) {
-      if (range === undefined) return unlessMissing(pathOf(name), (path) => readFile(path));
-      const file = await unlessMissing(pathOf(name), open);
-      if (file === null) return null;
-      try {
-        return await readRange(file, range.start, range.bytes);
-      } catch (error) {
-        throw readError(pathOf(name), error);
-      } finally {
-        await file.close();
-      }
+      return unlessMissing(pathOf(name), (path) =>
+        range === undefined ? readFile(path) : readRange(path, range.start, range.bytes),
+      );
     },
 
-    async *stream(name) {
-      const path = pathOf(name);
-      try {
-        yield* createReadStream(path) as AsyncIterable<Buffer>;
-      } catch (error) {
-        throw isMissing(error) ? new ArtifactMissing(path) : readError(path, error);
-      }
-    },
+    stream: (name) => piecesOfFile(pathOf(name)),
 
     async putOnce(name, content) {
       const path = pathOf(name);
@@ -97,7 +84,7 @@ export function fileBlobs(folder: string): Blobs {
 
     async remove(name) {
       try {
-        await rm(pathOf(name), { recursive: true, force: true });
+        await rm(pathOf(name), { recursive: true, force: true, ...patience });
       } catch (error) {
         if (!isMissing(error)) throw writeError(pathOf(name), error);
       }
@@ -122,6 +109,9 @@ export function fileBlobs(folder: string): Blobs {
   };
 }
 
+/** On NFS, a folder cannot be removed as long as a program has a removed file of it open. Milliseconds. */
+const patience = { maxRetries: 5, retryDelay: 100 };
+
 /**
  * Gives a file its name; false when the name is taken. A hard link is the only step that every shared file system grants to one host
  * only. On a file system without hard links the file is written in place, where a kill can leave a part of it.
@@ -145,15 +135,37 @@ async function linkOnce(temporary: string, path: string): Promise<boolean> {
   return true;
 }
 
-async function readRange(file: FileHandle, start: number, bytes: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(bytes);
-  let filled = 0;
-  while (filled < bytes) {
-    const { bytesRead } = await file.read(buffer, filled, bytes - filled, start + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
+async function readRange(path: string, start: number, bytes: number): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const buffer = Buffer.alloc(bytes);
+    let filled = 0;
+    while (filled < bytes) {
+      const { bytesRead } = await file.read(buffer, filled, bytes - filled, start + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  } finally {
+    await file.close();
   }
-  return buffer.subarray(0, filled);
+}
+
+/** @throws ArtifactMissing, FileRefused */
+async function* piecesOfFile(path: string): AsyncGenerator<Buffer> {
+  for (let tries = 1; ; tries += 1) {
+    let begun = false;
+    try {
+      for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+        begun = true;
+        yield piece;
+      }
+      return;
+    } catch (error) {
+      if (isMissing(error)) throw new ArtifactMissing(path);
+      if (begun || !(await isStale(error, tries))) throw readError(path, error);
+    }
+  }
 }
 
 async function* hashed(content: Content, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
@@ -167,10 +179,10 @@ async function* hashed(content: Content, hash: ReturnType<typeof createHash>): A
 async function sha256OrNull(path: string): Promise<string | null> {
   const hash = createHash('sha256');
   try {
-    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) hash.update(piece);
+    for await (const piece of piecesOfFile(path)) hash.update(piece);
   } catch (error) {
-    if (isMissing(error)) return null;
-    throw readError(path, error);
+    if (error instanceof ArtifactMissing) return null;
+    throw error;
   }
   return hash.digest('hex');
 }
@@ -193,10 +205,22 @@ async function unlessMissing<Value>(
   path: string,
   read: (path: string) => Promise<Value>,
 ): Promise<Value | null> {
-  try {
-    return await read(path);
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw readError(path, error);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await read(path);
+    } catch (error) {
+      if (isMissing(error)) return null;
+      if (!(await isStale(error, tries))) throw readError(path, error);
+    }
   }
+}
+
+/**
+ * Whether a read failed because another host has replaced or removed the file since this one looked its name up (NFS). The next try looks
+ * it up again, after a pause that grows; after half a second of tries the failure is thrown.
+ */
+async function isStale(error: unknown, tries: number): Promise<boolean> {
+  if (errorCode(error) !== 'ESTALE' || tries === 8) return false;
+  await sleep(20 * tries);
+  return true;
 }

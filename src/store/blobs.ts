@@ -60,10 +60,13 @@ export function piecesOf(content: Content): Iterable<Uint8Array> | AsyncIterable
 
 /** Returns a valid name. @throws Error when it could lead out of the store, or another name could mean the same */
 export function checkedName(name: string): string {
-  const parts = name.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')))
-    throw new Error(`${JSON.stringify(name)} cannot be a name in a store.`);
+  if (!isName(name)) throw new Error(`${JSON.stringify(name)} cannot be a name in a store.`);
   return name;
+}
+
+export function isName(name: string): boolean {
+  const parts = name.split('/');
+  return !parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'));
 }
 
 /** A file or a folder of a store. Functions that read and write take one. */

@@ -18,6 +18,20 @@ export class ArtifactMissing extends ColloquyError {
   }
 }
 
+/** The files of a model were removed when the next iteration had finished, as the experiment's `keep: last` says. */
+export class ModelPruned extends ColloquyError {
+  override name = 'ModelPruned' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(path: string) {
+    super(
+      `The files of ${path} were removed when the next iteration had finished: the experiment has keep: last. ` +
+        'Take the last iteration, or run it with keep: all.',
+    );
+  }
+}
+
 /** The bytes of an artifact are not the bytes that were written. */
 export class ArtifactDamaged extends ColloquyError {
   override name = 'ArtifactDamaged' as const;
@@ -37,6 +51,32 @@ export class ArtifactDamaged extends ColloquyError {
     this.expected = expected;
     this.found = found;
   }
+}
+
+/**
+ * An artifact has the bytes that were written, but not the shape that this worker's code writes: a newer or an older version of Colloquy wrote
+ * it. It stays where it is. A worker of that version may be able to take the step.
+ */
+export class OtherVersion extends ColloquyError {
+  override name = 'OtherVersion' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
+  /** For people. */
+  readonly path: string;
+
+  constructor(path: string, found: string) {
+    super(
+      `${path} is intact, but another version of Colloquy wrote it: this version cannot read it (${found}). ` +
+        'Let all workers of a server have the same version, then retry. Nothing was moved.',
+    );
+    this.path = path;
+  }
+}
+
+/** Whether an artifact is there and cannot be used here: for pages and lists that are useful without it. */
+export function isUnreadable(error: unknown): error is ArtifactDamaged | OtherVersion {
+  return error instanceof ArtifactDamaged || error instanceof OtherVersion;
 }
 
 /** Another host has written this file, and this host cannot read it yet. */
@@ -119,6 +159,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENFILE: moreFiles,
   EACCES: moreRights,
   EPERM: moreRights,
+  ESTALE: 'Another host has replaced or removed it meanwhile',
 };
 
 /** This worker has another store than the worker that began the experiment. A worker with the right one may take the step. */

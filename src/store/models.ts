@@ -1,16 +1,15 @@
 /** Which model is it, is it whole, and where is it? Base models, fine-tunes by content address, and the agents that have them. */
 import { createHash } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Agent } from '../algorithm/agents.ts';
-import { fineTuneManifestSchema } from '../config/contract.ts';
-import { below, isThere, type Place, setAside } from './blobs.ts';
+import { fineTuneManifestSchema, type TrainerSettings } from '../config/contract.ts';
+import type { ModelForm } from '../config/fine-tune.ts';
+import { below, isName, isThere, type Place, remove, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
-import { ArtifactDamaged, ArtifactMissing } from './errors.ts';
-import { isMissing, readError } from './files/atomic.ts';
-import { type OnDamage, warnOfDamage } from './files/damage.ts';
-import { readDocument } from './files/documents.ts';
+import { ArtifactDamaged, ArtifactMissing, ModelPruned } from './errors.ts';
+import { type OnDamage, readDocument, warnOfDamage, writeDocument } from './files/documents.ts';
 import { isSealed, sealAsItIs, sealedBytesOf } from './files/sealed.ts';
 import type { Store } from './store.ts';
 
@@ -25,6 +24,8 @@ export const baseModelSchema = z
     revision: z.string().nullable(),
     /** A short name made from the hash of its weights (see `baseModelHash`); the model's name where another host has the weights. */
     weights: z.string(),
+    /** A hash of the other files that decide its answers: tokenizer, chat template, configuration. Only where its folder is on the worker's machine. */
+    files: z.string().optional(),
   })
   .readonly();
 export type BaseModel = z.infer<typeof baseModelSchema>;
@@ -41,7 +42,7 @@ export const modelSchema = z
         /** The content address: a hash of everything that determines the weights (base, data, settings, seed, initial model). */
         key: contentAddress,
         /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
-        form: z.enum(['adapter', 'full']),
+        form: fineTuneManifestSchema.shape.form,
         /** The objective of the training: `sft` is supervised fine-tuning. */
         objective: z.enum(['sft']),
       })
@@ -56,9 +57,9 @@ export function untuned(base: BaseModel): Model {
   return { base, tuned: null };
 }
 
-/** The result of a fine-tune of `base`. Only this form and objective exist yet. */
-export function adapterOf(base: BaseModel, key: string): Model {
-  return { base, tuned: { key, form: 'adapter', objective: 'sft' } };
+/** The result of a fine-tune of `base`. Only this objective exists yet. */
+export function tunedModel(base: BaseModel, key: string, form: ModelForm): Model {
+  return { base, tuned: { key, form, objective: 'sft' } };
 }
 
 /** A name for the weights of a model: models with the same name give the same answers. */
@@ -66,12 +67,19 @@ export function weightsOf({ base, tuned }: Model): string {
   return tuned?.key ?? base.weights;
 }
 
-/** Also the manifests that older versions wrote, without these measures. */
-export const storedManifestSchema = fineTuneManifestSchema.extend({
-  losses: fineTuneManifestSchema.shape.losses.default([]),
-  peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
-  moved: fineTuneManifestSchema.shape.moved.default(null),
-});
+/** Also the manifests that older versions wrote, without these measures: all of their models are adapters. */
+export const storedManifestSchema = z.preprocess(
+  (manifest) => {
+    const older = z.looseObject({ init_adapter: z.unknown() }).safeParse(manifest).data;
+    return older === undefined ? manifest : { init_model: older.init_adapter, ...older };
+  },
+  fineTuneManifestSchema.extend({
+    form: fineTuneManifestSchema.shape.form.default('adapter'),
+    losses: fineTuneManifestSchema.shape.losses.default([]),
+    peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
+    moved: fineTuneManifestSchema.shape.moved.default(null),
+  }),
+);
 /** The manifest of a finished fine-tune. The peak learning rate is null when an older version made it. */
 export type StoredManifest = z.infer<typeof storedManifestSchema>;
 
@@ -79,10 +87,10 @@ export type StoredManifest = z.infer<typeof storedManifestSchema>;
 export type ModelIngredients = {
   /** Hash of the base model's weights, or its name where another host has them. */
   readonly base: string;
-  /** The key of the adapter that training starts from; null for a new one. */
+  /** The key of the model that training starts from; null for the base model. */
   readonly init: string | null;
   readonly datasetSha256: string;
-  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settings: TrainerSettings;
   readonly seed: number;
 };
 
@@ -91,7 +99,10 @@ const trainingVersion = 2;
 
 /** The content address of a fine-tune. Every experiment that needs the same weights finds the finished model by it. */
 export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
-  const sorted = Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  // `method: lora` was `use_peft: true` before whole models could be trained: adapters keep the keys that they had then.
+  const { method, ...rest } = settings;
+  const named = { ...rest, ...(method === 'lora' ? { use_peft: true } : { method }) };
+  const sorted = Object.entries(named).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([trainingVersion, base, init, datasetSha256, sorted, seed]))
     .digest('hex');
@@ -134,8 +145,13 @@ export function manifestOf(model: Place): Place {
 }
 
 async function damagedFile(model: Place, { files }: StoredManifest): Promise<string | null> {
-  for (const [name, { sha256 }] of Object.entries(files)) {
-    if ((await sealedBytesOf(below(model, name)))?.sha256 !== sha256) return name;
+  for (const [name, { sha256, bytes }] of Object.entries(files)) {
+    if (!isName(name))
+      return `manifest, which names a file ${JSON.stringify(name)} outside the model's folder,`;
+    // The size first: it is known without reading, also of a pipe or a device, whose end never comes.
+    const file = below(model, name);
+    if ((await file.blobs.size(file.name)) !== bytes) return name;
+    if ((await sealedBytesOf(file))?.sha256 !== sha256) return name;
   }
   return null;
 }
@@ -170,6 +186,30 @@ export async function storeModel(store: Store, key: string): Promise<void> {
  */
 export async function sealModel(store: Store, key: string): Promise<void> {
   await sealAsItIs(manifestOf(store.model(key)));
+}
+
+/**
+ * Removes the files of a finished model. Its manifest stays, so that its fine-tune counts as done. The model is made again when it is
+ * needed after all (`remakeModel`).
+ *
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function pruneModel(store: Store, key: string): Promise<void> {
+  const model = store.model(key);
+  const manifest = await readDocument(manifestOf(model), storedManifestSchema);
+  if (manifest !== null) await writeDocument(store.prunedModel(key), manifest);
+  await remove(model);
+}
+
+/** The manifest of a model whose files were removed; null when they were not. */
+export async function prunedManifest(store: Store, key: string): Promise<StoredManifest | null> {
+  return readDocument(store.prunedModel(key), storedManifestSchema);
+}
+
+/** @throws ModelPruned when the files of the model were removed and it was not made again */
+export async function requireNotPruned(store: Store, key: string): Promise<void> {
+  if (await isThere(manifestOf(store.model(key)))) return;
+  if (await isThere(store.prunedModel(key))) throw new ModelPruned(store.model(key).where);
 }
 
 /** Removes the checkpoints of a fine-tune. To be called when its model is finished. */
@@ -210,8 +250,8 @@ export function modelsOf(agents: readonly Agent<Model>[]): AgentModels {
 }
 
 /** The agents whose models have these content addresses and are all made of `base`. */
-export function agentsOf(base: BaseModel, models: AgentModels): Agent<Model>[] {
-  const modelOf = (key: string | null): Model => (key === null ? untuned(base) : adapterOf(base, key));
+export function agentsOf(base: BaseModel, models: AgentModels, form: ModelForm): Agent<Model>[] {
+  const modelOf = (key: string | null): Model => (key === null ? untuned(base) : tunedModel(base, key, form));
   return models.map((agent) => ({ number: agent.number, models: mapValues(agent.models, modelOf) }));
 }
 
@@ -220,48 +260,4 @@ function mapValues<Value, Result>(
   map: (value: Value) => Result,
 ): Record<string, Result> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-}
-
-/**
- * A base model's name by its weights: `<file>:<sha256>` of each .safetensors file of a folder, so that another model at the same path has
- * another name. A model that is not a local folder has its hub id as its name. A file is hashed once a process, and again when its size
- * or time changes.
- */
-export async function baseModelHash(location: string): Promise<string> {
-  const names = (await filesIn(location)).filter((name) => name.endsWith('.safetensors')).toSorted();
-  if (names.length === 0) return location;
-  return (await Promise.all(names.map(async (name) => `${name}:${await hashOnce(location, name)}`))).join(
-    ',',
-  );
-}
-
-/** The names in a folder; none when it is not a local folder. Other failures are thrown: they do not mean that it is not local. */
-async function filesIn(location: string): Promise<string[]> {
-  try {
-    return await readdir(location);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw readError(location, error);
-  }
-}
-
-const hashes = new Map<string, Promise<string>>();
-
-async function hashOnce(folder: string, name: string): Promise<string> {
-  const { size, mtimeMs } = await stat(join(folder, name));
-  const key = `${join(folder, name)}:${size}:${mtimeMs}`;
-  const known = hashes.get(key);
-  if (known !== undefined) return known;
-  const hash = hashOf(folder, name);
-  hashes.set(key, hash);
-  // After a failed read the next call tries again.
-  hash.catch(() => hashes.delete(key));
-  return hash;
-}
-
-async function hashOf(folder: string, name: string): Promise<string> {
-  const blobs = fileBlobs(folder);
-  const found = await sealedBytesOf({ blobs, name, where: blobs.where(name) });
-  if (found === null) throw new ArtifactMissing(join(folder, name));
-  return found.sha256;
 }

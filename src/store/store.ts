@@ -1,9 +1,10 @@
 /** Where in a store is it? No other module makes the names of the store's files and folders. */
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
-import { below, type Blobs, type Place, placeIn } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
+import { below, type Blobs, type Place, placeIn } from './blobs.ts';
 
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {
@@ -29,6 +30,8 @@ export type Store = {
   model(key: string): Place;
   /** The request with which a fine-tune was begun, so that the model can be made again. */
   modelRequest(key: string): Place;
+  /** The manifest of a model whose files were removed (`keep: last`). */
+  prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
   /**
@@ -62,6 +65,7 @@ export function openStore(
     study: (name) => place('studies', studyNameSchema.parse(name)),
     model: (key) => place('models', key),
     modelRequest: (key) => place('models', `${key}.request.json`),
+    prunedModel: (key) => place('models', `${key}.pruned.json`),
     checkpoints: (key) => join(local, 'models', `${key}.checkpoints`),
     sharedAnswers: (name, seed, shard) =>
       join(local, 'answers', seriesNameSchema.parse(name), seed, `${shard}.journal.jsonl`),
@@ -94,6 +98,8 @@ export function experimentFiles(store: Store, experiment: string) {
   return {
     folder,
     config: below(folder, 'config.json'),
+    /** What its debates depend on beside the config: the hashes of the base model and of the user's own files. */
+    begunWith: below(folder, 'begun-with.json'),
     /** What was changed while it ran. */
     configChanges: below(folder, 'config-changes.json'),
     questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),
@@ -188,4 +194,32 @@ export function seriesFiles(store: Store, series: string) {
       below(night(1), hash === undefined ? 'heldout.jsonl' : `heldout-${hash}.jsonl`),
     report: below(folder, 'report.html'),
   };
+}
+
+/**
+ * The experiment whose result.json was written last in the store's folder on this machine; null when there is none. Where another program
+ * has touched the files, that may be another one than finished last.
+ */
+export async function newestFinished(store: Store): Promise<string | null> {
+  const finished = await Promise.all(
+    (await namesInStore(store)).map(async (name) => ({
+      name,
+      at: await writtenAt(join(store.local, name, 'result.json')),
+    })),
+  );
+  const newest = finished.toSorted((a, b) => b.at - a.at)[0];
+  return newest === undefined || newest.at === 0 ? null : newest.name;
+}
+
+/** The names in the store's folder on this machine that may be experiments'. */
+export async function namesInStore({ local }: Store): Promise<string[]> {
+  const names = await readdir(local).catch(() => []);
+  return names.filter((name) => experimentNameSchema.safeParse(name).success);
+}
+
+async function writtenAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 }

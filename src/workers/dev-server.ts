@@ -8,7 +8,7 @@ import { Connection } from '@temporalio/client';
 import { childEnvironment } from '../config/child-environment.ts';
 import { tools } from '../config/installation.ts';
 import { lastLogLines } from '../engines/process/log-file.ts';
-import { cliTypes, registerSearchAttributes } from './search-attributes.ts';
+import { cliTypes, registerSearchAttributes } from './namespace.ts';
 import { DiskFull } from '../store/errors.ts';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';

@@ -59,7 +59,7 @@ export function spawnWithParent(
   };
 }
 
-const guardianScript = fileURLToPath(new URL('./exit-with-parent.mjs', import.meta.url));
+const guardianScript = fileURLToPath(new URL('../engines/process/exit-with-parent.mjs', import.meta.url));
 
 function signalGroup(leader: ChildProcess, signal: NodeJS.Signals): void {
   if (leader.pid === undefined) return;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import type { Dependencies } from '../activities/dependencies.ts';
+import type { Dependencies } from '../activities/activity.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { codeHash } from '../config/installation.ts';
 import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
@@ -10,18 +10,15 @@ import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
-import { installRuntime } from '../observe/install-runtime.ts';
+import { InvalidEnvironment, installRuntime, stepInterceptor } from '../observe/install-runtime.ts';
 import type { Console } from '../observe/log.ts';
-import { InvalidEnvironment } from '../observe/settings.ts';
-import { stepInterceptor } from '../observe/step-interceptor.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { storeIdentity } from '../store/identity.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
-import { requireNamespace, watchNamespace } from './namespace.ts';
-import { setsSearchAttributes } from './search-attributes.ts';
+import { requireNamespace, setsSearchAttributes, watchNamespace } from './namespace.ts';
 
 /** Shards that a worker takes at once: enough to keep an engine busy while the last questions of a shard finish. */
 const shardsAtOnce = 8;
@@ -196,7 +193,7 @@ export type OpenDependencies = Dependencies & {
  */
 export function openDependencies({
   store = openStore(),
-  endpoints = configuredEndpoints(store),
+  endpoints = configuredEndpoints(store, true),
   trainerConfigs = loadTrainers(),
   trainerProcess = {},
 }: {

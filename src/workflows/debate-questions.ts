@@ -1,10 +1,14 @@
+/** How are questions debated, and how are the agents evaluated with them? Shards of questions, side by side. */
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
+import type { Evaluation } from '../algorithm/evaluation.ts';
 import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
-import type { QuestionSet } from '../store/store.ts';
+import { votesAtEqualTokens } from '../algorithm/measures/cost.ts';
+import type { MeasuredSet, QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState } from './progress.ts';
 import { steps } from './steps.ts';
+import { inWindow } from './activity-proxies.ts';
 
 /** So many shards are pending at once, for the workers to share. Far below Temporal's limit of 2,000 pending activities. */
 // mutation: window
@@ -59,29 +63,45 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
 }
 
 /**
- * Calls `work` for 0..count-1 with at most `width` calls pending, and gives the results in order. After a failure nothing more
- * is begun, and the failure is thrown once the pending calls have ended, so that none of them is left behind.
+ * Debates the held-out questions and compares the answers with the gold ones: a single answer, the majority, the debate. Beside a debate,
+ * the majority of as many first answers as cost the same; and how diverse the agents are.
  */
-export async function inWindow<Result>(
-  width: number,
-  count: number,
-  work: (index: number) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  let next = 0;
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    while (next < count && !failed) {
-      const index = next++;
-      try {
-        results[index] = await work(index);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(width, count) }, lane));
-  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
-  return results;
+export async function evaluateAgents(state: ExperimentState, control: RunControl): Promise<Evaluation> {
+  const { evaluation, tokens } = await measure(state, control, 'heldout');
+  const votes = state.plan.equalTokens ? votesAtEqualTokens(state.agents.length, tokens) : null;
+  if (votes !== null) await measure(state, control, 'vote', votes);
+  const { plan, iteration, agents } = state;
+  if (plan.diversity)
+    await control.step(
+      steps.measureDiversity({
+        experiment: plan.experiment,
+        iteration,
+        shards: plan.heldout.shards,
+        agents,
+      }),
+    );
+  return evaluation;
+}
+
+/** Zero-shot transfer (section 4 of the paper): the agents answer the held-out questions of other tasks than they learnt from. */
+export async function transferAgents(state: ExperimentState, control: RunControl): Promise<void> {
+  for (const { name } of state.plan.transfer) await measure(state, control, `transfer-${name}`);
+}
+
+async function measure(state: ExperimentState, control: RunControl, split: MeasuredSet, votes?: number) {
+  const { plan, iteration } = state;
+  const began = Date.now();
+  const { tokens } = await debateQuestions(state, control, split, votes);
+  const { warnings, ...evaluation } = await control.step(
+    steps.evaluate({
+      experiment: plan.experiment,
+      iteration,
+      split,
+      ...(votes === undefined ? {} : { votes }),
+      tokens: { prompt: tokens.prompt, completion: tokens.completion },
+      seconds: (Date.now() - began) / 1000,
+    }),
+  );
+  if (split === 'heldout') control.warned(warnings);
+  return { evaluation, tokens };
 }

@@ -1,14 +1,13 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
-import type { ExperimentResult } from '../store/records/result.ts';
+import type { ExperimentResult, NightOutcome } from '../store/records/result.ts';
 import { continueOnCurrentVersion } from './activity-proxies.ts';
 import { createRunControl, type RunControl } from './control.ts';
-import { transferAgents } from './evaluate-agents.ts';
+import { transferAgents } from './debate-questions.ts';
 import { failuresThatEndARun } from './failures.ts';
 import { iterate } from './iterate.ts';
-import { closeNight, evaluateStart, prepareExperiment, startingAgents } from './night.ts';
+import { evaluateStart, prepareExperiment, remakingDamaged, startingAgents } from './start.ts';
 import type { ExperimentState } from './progress.ts';
-import { remakingDamaged } from './remaking-damaged.ts';
 import { damagedArtifacts, steps } from './steps.ts';
 
 /**
@@ -107,4 +106,9 @@ async function finish(name: string, state: ExperimentState, control: RunControl)
   control.enter('reporting', { unit: 'steps', total: 1 });
   const result = await control.step(steps.writeResult({ experiment: name, iterations: last.iteration }));
   return state.plan.night === undefined ? result : { ...result, night: await closeNight(state, control) };
+}
+
+/** Tells the series what has become of a night. */
+function closeNight({ plan, agents }: ExperimentState, control: RunControl): Promise<NightOutcome> {
+  return control.step(steps.closeNight({ experiment: plan.experiment, agents }));
 }

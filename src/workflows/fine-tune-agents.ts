@@ -3,7 +3,7 @@ import { type Agent, modelOf } from '../algorithm/agents.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { Model } from '../store/models.ts';
 import type { ExperimentState } from './progress.ts';
-import { inWindow } from './debate-questions.ts';
+import { inWindow } from './activity-proxies.ts';
 import type { RunControl } from './control.ts';
 import { steps } from './steps.ts';
 

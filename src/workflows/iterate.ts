@@ -2,10 +2,11 @@ import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { RunControl } from './control.ts';
-import { debateQuestions, inWindow } from './debate-questions.ts';
-import { evaluateAgents } from './evaluate-agents.ts';
+import { debateQuestions, evaluateAgents } from './debate-questions.ts';
+import { inWindow } from './activity-proxies.ts';
 import { fineTuneAgents, type LearnersDatasets } from './fine-tune-agents.ts';
 import type { ExperimentState } from './progress.ts';
+import { keysOf } from './start.ts';
 import { steps } from './steps.ts';
 
 /**
@@ -27,12 +28,26 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
     fineTune: (Date.now() - beganFineTunes) / 1000,
   });
   const evaluation = await evaluateAgents({ ...state, agents }, control);
+  await pruneModels(state, agents, control);
   return {
     ...state,
     iteration: state.iteration + 1,
     agents,
     evaluations: [...state.evaluations, evaluation],
   };
+}
+
+/** With `keep: last`, the models of the iteration before are removed. */
+async function pruneModels(
+  { plan, iteration, agents: before }: ExperimentState,
+  agents: ExperimentState['agents'],
+  control: RunControl,
+): Promise<void> {
+  if (plan.keep !== 'last') return;
+  const kept = keysOf(agents);
+  const keys = keysOf(before).filter((key) => !kept.includes(key));
+  if (keys.length > 0)
+    await control.step(steps.pruneModels({ experiment: plan.experiment, iteration, keys }));
 }
 
 async function buildDatasets(

@@ -1,5 +1,5 @@
 import { duration } from '../text/figures.ts';
-import { shellWord } from '../text/terminal-safe.ts';
+import { shellWord } from '../text/safe-text.ts';
 import type { Progress, ProgressTable } from './progress.ts';
 
 /** The table that `colloquy status`, the Temporal UI and the query `progress` show. */

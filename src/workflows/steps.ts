@@ -101,6 +101,13 @@ export const steps = {
       words: 'the change of settings',
     }),
 
+  pruneModels: (input: Input<'pruneModels'>) =>
+    step(activities.pruneModels, input, {
+      id: `prune-i${input.iteration}`,
+      summary: 'remove the models of the iteration before',
+      words: `the removal of the models of the iteration before, ${iterationText(input)}`,
+    }),
+
   closeNight: (input: Input<'closeNight'>) =>
     step(activities.closeNight, input, {
       id: 'close-night',

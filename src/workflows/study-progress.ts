@@ -1,8 +1,8 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
-import type { MethodName } from '../algorithm/methods/methods.ts';
+import type { MethodName } from '../algorithm/methods.ts';
 import type { StudyResult } from '../store/records/result.ts';
-import { blackOnWhite, fenced, markdownTable } from '../text/markdown.ts';
+import { blackOnWhite, fenced, markdownTable } from '../text/safe-text.ts';
 
 /** `elsewhere`: an experiment of that name is running that this study has not started; it is waited for. */
 export type CellState = 'waiting' | 'running' | 'elsewhere' | 'finished' | 'failed';

@@ -11,8 +11,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
 import type { StudyResult } from '../store/records/result.ts';
-import { continueOnCurrentVersion } from './activity-proxies.ts';
-import { inWindow } from './debate-questions.ts';
+import { continueOnCurrentVersion, inWindow } from './activity-proxies.ts';
 import type { experiment } from './experiment.ts';
 import { failuresThatEndARun, reasonOf } from './failures.ts';
 import { steps } from './steps.ts';

@@ -1,6 +1,6 @@
 import { CancellationScope, log, patched, setCurrentDetails } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
-import { currentDetails } from './current-details.ts';
+import { currentDetails } from './waiting-notes.ts';
 import { type ExperimentState, type Progress, secondsWorked, type StepName } from './progress.ts';
 import { setHalted, setMemo, setSearchAttributes } from './server-names.ts';
 

@@ -1,6 +1,16 @@
+/** What do people read about a run in the Temporal UI, and in the terminal where it waits for them? */
 import { changeableNow } from '../algorithm/changeable.ts';
-import { splitPlace } from '../text/request-place.ts';
-import { shellWord, terminalSafe } from '../text/terminal-safe.ts';
+import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
+import { errorInPoints, evaluationName, interval95, percent, pValue, splitPlace } from '../text/figures.ts';
+import {
+  blackOnWhite,
+  fenced,
+  markdownTable,
+  markdownText,
+  shellWord,
+  terminalSafe,
+} from '../text/safe-text.ts';
+import { progressTable } from './progress-table.ts';
 import type { Progress, StepName, Waiting } from './progress.ts';
 
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */
@@ -62,10 +72,15 @@ const longestReason = 1_000;
 export function byCause<Waits extends Pick<Waiting, 'reason'>>(waiting: readonly Waits[]): Waits[][] {
   const groups = new Map<string, Waits[]>();
   for (const each of waiting) {
-    const cause = each.reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
+    const cause = causeOf(each.reason);
     groups.set(cause, [...(groups.get(cause) ?? []), each]);
   }
   return [...groups.values()];
+}
+
+/** A reason without the numbers that tell one question, agent or moment from another. */
+export function causeOf(reason: string): string {
+  return reason.replace(/[0-9a-f]{8,}|\d+/g, '#');
 }
 
 function describeCause(group: readonly Waiting[]): Note {
@@ -82,7 +97,7 @@ function describeCause(group: readonly Waiting[]): Note {
 }
 
 /** `2026-11-23 01:00 UTC` */
-function timeText(iso: string): string {
+export function timeText(iso: string): string {
   return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
@@ -109,4 +124,56 @@ function goOn(says: string, experiment: string, update: 'resume' | 'retry'): Not
 /** A step for people: in words, with its id behind them, under which Temporal's UI shows it. */
 export function stepText({ id, words }: StepName): string {
   return words === id ? terminalSafe(id) : `${terminalSafe(words)} (${terminalSafe(id)})`;
+}
+
+/** The Markdown that the Temporal UI shows for a run, made again whenever the progress changes. */
+export function currentDetails(progress: Progress): string {
+  const rows = Object.entries(progressTable(progress)).map(([what, text]) => [what, markdownText(text)]);
+  const blocks = [
+    ...waitingNotes(progress).flatMap(noteBlocks),
+    markdownTable(null, rows),
+    ...warningBlocks(progress),
+    ...(progress.evaluations.length > 0
+      ? ['**Accuracy so far, with standard errors**', evaluationTable(progress.evaluations)]
+      : []),
+  ];
+  return [...blocks, blackOnWhite].join('\n\n');
+}
+
+function noteBlocks({ says, quoted, commands }: Note): string[] {
+  return [
+    `**${markdownText(says)}**`,
+    ...(quoted === undefined ? [] : [fenced(quoted)]),
+    ...(commands === undefined ? [] : [fenced(commands.join('\n'))]),
+  ];
+}
+
+/** A warning in one paragraph each: what is so, and what can be done. */
+function warningBlocks({ warnings }: Progress): string[] {
+  if (warnings.length === 0) return [];
+  return [
+    `**${warnings.length === 1 ? 'Warning' : 'Warnings'}**`,
+    ...warnings.map(({ says, remedy }) => markdownText(`${says} ${remedy}`)),
+  ];
+}
+
+function evaluationTable(evaluations: Progress['evaluations']): string {
+  return markdownTable(
+    ['accuracy', 'single', 'majority', 'debate', 'p against the base'],
+    evaluations.map(({ iteration, questions, single, majority, debate, debateVersusBase }) => [
+      evaluationName(iteration),
+      withError(single, questions),
+      withError(majority, questions),
+      withError(debate, questions),
+      iteration === 0 ? '' : pValue(debateVersusBase.pValue),
+    ]),
+  );
+}
+
+function withError(accuracy: Accuracy, questions: number): string {
+  const error = errorInPoints(accuracy.standardError);
+  // An error of 0.0 would suggest that the figure is certain.
+  const shown = error === '0.0' ? `(${interval95(accuracyInterval(accuracy, questions))})` : `± ${error}`;
+  // The UI's tables have no room between columns; blanks that may not be broken stay.
+  return `${percent(accuracy.accuracy)} ${shown}\u00a0\u00a0`;
 }

@@ -1,7 +1,6 @@
 import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { activity, type Running } from '../../src/activities/activity.ts';
-import type { Dependencies } from '../../src/activities/dependencies.ts';
+import { activity, type Dependencies, type Running } from '../../src/activities/activity.ts';
 import { EngineRefused } from '../../src/engines/errors.ts';
 import { onAbort } from '../../src/engines/abort.ts';
 import { activityEnvironment, beatsOf } from '../support/run-step.ts';

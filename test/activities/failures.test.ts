@@ -5,7 +5,7 @@ import { InvalidConfig } from '../../src/config/faults.ts';
 import { EngineBusy, EngineUnreachable } from '../../src/engines/errors.ts';
 import { FineTuneFailed } from '../../src/engines/trainer/errors.ts';
 import { ArtifactDamaged, DiskFull } from '../../src/store/errors.ts';
-import { splitPlace } from '../../src/text/request-place.ts';
+import { splitPlace } from '../../src/text/figures.ts';
 
 const running = new AbortController().signal;
 const failure = (error: unknown) => failureOf(error, running) as ApplicationFailure;
@@ -56,5 +56,10 @@ describe('the failure of a step', () => {
 
   it('is cut where a history would otherwise carry a whole log', () => {
     expect(failure(new Error('x'.repeat(100_000))).message.length).toBeLessThan(3_000);
+  });
+
+  it('has no half of a character, however it is cut: the server could not read it', () => {
+    for (const before of ['', 'x'])
+      expect(failure(new Error(before + '🜚'.repeat(50_000))).message).not.toMatch(/[\ud800-\udfff]/u);
   });
 });

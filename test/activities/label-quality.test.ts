@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { configOf } from '../../src/activities/dependencies.ts';
-import { measureLabels } from '../../src/activities/label-quality.ts';
+import { configOf } from '../../src/activities/activity.ts';
+import { measureLabels } from '../../src/activities/steps/evaluate.ts';
 import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
 import { readDocument } from '../../src/store/files/documents.ts';
 import { labelsSchema } from '../../src/store/records/rows.ts';

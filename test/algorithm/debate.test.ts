@@ -51,6 +51,38 @@ describe('a debate', () => {
     ]);
   });
 
+  it.each([false, true])(
+    'shows no agent what another one thought before it answered (summaries: %s)',
+    async (summarize) => {
+      const thought = (text: string) => `<think>\nIs it secret?\n</think>\n\n${text}`;
+      const thinking = [
+        [thought('\\boxed{7}'), thought('\\boxed{7}')],
+        ['No secret: \\boxed{8}', '\\boxed{8}'],
+        // Its thinking was cut off: it has said nothing.
+        ['<think>\nIs it secret', '\\boxed{9}'],
+      ];
+      const { speak, requests } = speaker(thinking);
+      const settings = { ...paperSettings, summarize, rounds: 2 };
+      const thinkingSummary: typeof speak = async (utterance) => {
+        const reply = await speak(utterance);
+        return utterance.speaker === 'summariser' ? { ...reply, text: thought(reply.text) } : reply;
+      };
+      const { answers, dialogues } = await debate(question, cast(3), settings, thinkingSummary, numbers);
+      expect(answers).toEqual([
+        ['7', '7'],
+        ['8', '8'],
+        [null, '9'],
+      ]);
+      const asked = requests.flatMap(({ messages }) => messages.filter(({ role }) => role === 'user'));
+      expect(asked.some(({ content }) => /Is it secret/.test(content))).toBe(false);
+      // The first agent is shown the second one alone, word for word.
+      const shown = critiquePrompt(promptSets.paper, 'debate', ['No secret: \\boxed{8}']);
+      expect(dialogues[0]![2]!.content === shown).toBe(!summarize);
+      // Its own dialogue keeps it, as its chat template decides what becomes of it.
+      expect(dialogues[0]![1]!.content).toBe(thinking[0]![0]);
+    },
+  );
+
   it('lets generation models answer first and critic models revise', async () => {
     const { requests } = await requestsOf(script);
     expect(requests.map(({ speaker, agent, round }) => `${round} ${speaker} ${agent}`)).toEqual([

@@ -1,9 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import type { Debate } from '../../src/algorithm/debate.ts';
+import { type Debate, debate } from '../../src/algorithm/debate.ts';
 import { type LabelledDebate, labelByConsensus, labelByGold } from '../../src/algorithm/labelled-debate.ts';
 import type { Question } from '../../src/algorithm/question.ts';
-import { debate } from '../../src/algorithm/debate.ts';
 import { criticRows, generationRows } from './dataset-rows.ts';
 import {
   anyScript,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lineText, progressLine, smoothedTimeLeft } from '../../src/cli/progress-line.ts';
+import { lineText, progressLine, smoothedTimeLeft } from '../../src/cli/display.ts';
 
 const parts = {
   label: 'iteration 2 of 3: building datasets',

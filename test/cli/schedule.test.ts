@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { connect, type Temporal } from '../../src/cli/server/connect.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { prunable } from '../../src/cli/commands/schedule-prune.ts';
-import type { NightEntry } from '../../src/store/series.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import { writeRows } from '../../src/store/files/rows.ts';
+import { manifestOf } from '../../src/store/models.ts';
+import { addToLedger, type NightEntry, type NightPlan } from '../../src/store/series.ts';
+import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+import { colloquy } from './colloquy.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 
 /** Nobody works on the queue: a night that was started runs until it is ended. */
@@ -236,17 +244,133 @@ describe('colloquy schedule', () => {
   });
 });
 
+describe('colloquy schedule prune', () => {
+  const root = temporaryFolder();
+  const store = openStore(root);
+  const key = (letter: string) => letter.repeat(64);
+  /** Agent 1's generation model is of the night before this one, or older; its critic of this night. */
+  const agents = (generation: string, critic: string) => [
+    { number: 1, models: { generation: key(generation), critic: key(critic) } },
+  ];
+  type Start = NonNullable<NightEntry['next']>;
+  const start = (night: string, ...letters: [string, string]): Start => ({
+    night,
+    agents: agents(...letters),
+    evaluated: { experiment: night, iteration: 1 },
+  });
+  const fell = (from: Start): Start => from;
+
+  /** Writes a night with its folder, the models that it made, and its entry in the ledger. */
+  async function writeNight(sequence: number, made: string, next: Start | null): Promise<void> {
+    const experiment = `n${sequence}`;
+    const files = experimentFiles(store, experiment);
+    await writeDocument(files.config, {});
+    await writeRows(files.dataset(1, 1, 'critic'), [{ experiment }]);
+    await writeDocument(store.modelRequest(key(made)), { experiment });
+    await writeDocument(manifestOf(store.model(key(made))), { experiment });
+    const half = { accuracy: 0.5, standardError: 0.1 };
+    const evaluation: NightEntry['evaluations'][number] = {
+      iteration: 1,
+      questions: 25,
+      single: half,
+      majority: half,
+      debate: half,
+      debateVersusBase: { wins: 0, losses: 0, pValue: 1 },
+      cutOff: noneCutOff,
+    };
+    const entry: NightEntry = {
+      formatVersion: 1,
+      series: 'pruned',
+      sequence,
+      from: null,
+      outcome: 'accepted',
+      said: `Night ${sequence}`,
+      experiment,
+      evaluations: [evaluation],
+      maxDrop: 0,
+      made: agents(made, made),
+      next,
+      asked: [],
+      position: 0,
+      fixed: {},
+      heldOut: '0',
+      finishedAt: '2026-11-28T00:00:00.000Z',
+    };
+    await addToLedger(store, entry, []);
+  }
+  const tree = () => readdirSync(root, { recursive: true, encoding: 'utf8' }).toSorted();
+  const pruned = async (...argv: string[]) => {
+    vi.stubEnv('COLLOQUY_STORE', root);
+    const { code, out } = await colloquy('schedule', 'prune', 'pruned', ...argv);
+    vi.unstubAllEnvs();
+    expect(code).toBe(0);
+    return out;
+  };
+
+  it('removes the folders of old nights alone, and none that the next night or a running one refers to', async () => {
+    const two = start('n2', 'b', 'b');
+    // From night 4 on, the generation model is still the one that night 2 made.
+    const four = start('n4', 'b', 'd');
+    await writeNight(1, 'a', start('n1', 'a', 'a'));
+    await writeNight(2, 'b', two);
+    await writeNight(3, 'c', fell(two));
+    await writeNight(4, 'd', four);
+    await writeNight(5, 'e', fell(four));
+    await writeNight(6, 'f', null);
+    // It was overtaken by night 4 and has not taken over the evaluation of night 1 yet.
+    await writeDocument(experimentFiles(store, 'running').nightPlan, {
+      formatVersion: 1,
+      series: 'pruned',
+      configSha256: '',
+      head: 1,
+      start: start('n1', 'a', 'a'),
+      position: 0,
+      asked: [],
+    } satisfies NightPlan);
+    await writeDocument(experimentFiles(store, 'other').config, {});
+    const before = tree();
+    const inFolder = (name: string) => before.filter((path) => path === name || path.startsWith(`${name}/`));
+    expect(await pruned('--keep', '1', '--dry-run')).toBe('n3\nn5\n2 nights would be removed; 4 of 6 stay.');
+    expect(tree()).toEqual(before);
+    expect(JSON.parse(await pruned('--keep', '1', '--json'))).toEqual({
+      series: 'pruned',
+      dryRun: false,
+      removed: ['n3', 'n5'],
+    });
+    const gone = new Set([...inFolder('n3'), ...inFolder('n5')]);
+    expect(gone.size).toBeGreaterThan(6);
+    const left = before.filter((path) => !gone.has(path));
+    expect(tree()).toEqual(left);
+    expect(await pruned('--keep', '1')).toBe('0 nights removed; 6 of 6 stay.');
+    rmSync(join(root, 'running'), { recursive: true });
+    expect(await pruned('--keep', '0')).toContain('n1\nn6\n2 nights removed');
+    // The night that the next one begins with, and the one that made one of its models.
+    expect(readdirSync(root).filter((name) => /^n\d$/.test(name))).toEqual(['n2', 'n4']);
+    expect(readdirSync(join(root, 'models')).filter((name) => name.length === 64)).toHaveLength(6);
+  });
+
+  it('refuses a series without nights', async () => {
+    vi.stubEnv('COLLOQUY_STORE', root);
+    const { code, err } = await colloquy('schedule', 'prune', 'none');
+    vi.unstubAllEnvs();
+    expect(code).toBe(1);
+    expect(err).toContain('none');
+  });
+});
+
 describe('the nights that may be removed', () => {
   const night = (experiment: string, outcome: 'accepted' | 'fell', from: string | null) =>
     ({
       experiment,
       outcome,
-      next: {
-        night: outcome === 'accepted' ? experiment : from,
-        agents: [],
-        evaluated: { experiment: outcome === 'accepted' ? experiment : (from ?? experiment), iteration: 1 },
-      },
+      next: startOf(outcome === 'accepted' ? experiment : from, experiment),
     }) as unknown as NightEntry;
+  const startOf = (from: string | null, evaluatedBy: string) => ({
+    night: from,
+    agents: [],
+    evaluated: { experiment: from ?? evaluatedBy, iteration: 1 },
+    madeBy: [],
+  });
 
   it('are neither the newest nor those that the next night needs', () => {
     const nights = [
@@ -255,8 +379,9 @@ describe('the nights that may be removed', () => {
       night('three', 'fell', 'two'),
       night('four', 'fell', 'two'),
     ];
-    expect(prunable(nights, 1)).toEqual(['one', 'three']);
-    expect(prunable(nights, 0)).toEqual(['one', 'three', 'four']);
-    expect(prunable(nights, 9)).toEqual([]);
+    const starts = [startOf('two', 'four')];
+    expect(prunable(nights, 1, starts)).toEqual(['one', 'three']);
+    expect(prunable(nights, 0, starts)).toEqual(['one', 'three', 'four']);
+    expect(prunable(nights, 9, starts)).toEqual([]);
   });
 });

@@ -17,11 +17,11 @@ describe('protocol/contract.json', () => {
   });
 });
 
-const settings = { ...fineTuneConfigSchema.parse({}), use_peft: true };
+const settings = { ...fineTuneConfigSchema.parse({}), method: 'lora' };
 const job = {
   id: 'a',
   base_model: 'm',
-  init_adapter: null,
+  init_model: null,
   dataset: 'd.jsonl',
   output_dir: 'out',
   checkpoint_dir: 'checkpoints',
@@ -86,7 +86,7 @@ const changed = fc.oneof(
 );
 const jobs = fc.record({
   ...Object.fromEntries(Object.entries(job).map(([key, one]) => [key, fc.constant(one)])),
-  init_adapter: fc.constantFrom(null, null, 'adapter', ''),
+  init_model: fc.constantFrom(null, null, 'adapter', ''),
   seed: fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, -1, 0.5),
   settings: changed.map((change) => ({ ...settings, ...change })),
 });

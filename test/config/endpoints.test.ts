@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/config/installation.ts';
 import { loadEndpoints } from '../../src/config/endpoints.ts';
 
 let folder = '';
@@ -27,6 +28,18 @@ describe('the endpoints of a worker', () => {
     });
   });
 
+  it('may be a vLLM that the worker starts', () => {
+    expect(endpointsFrom('gpu: {kind: vllm}')()['gpu']).toEqual({ kind: 'vllm' });
+    const all = { kind: 'vllm', command: '/opt/vllm', devices: [1, 2], args: ['--dtype', 'float16'] };
+    expect(endpointsFrom(JSON.stringify({ gpu: all }))()['gpu']).toEqual(all);
+  });
+
+  it('are all in the example', () => {
+    const example = join(projectRoot, 'configs', 'endpoints.example.yaml');
+    const kinds = Object.values(loadEndpoints({ COLLOQUY_ENDPOINTS: example })).map(({ kind }) => kind);
+    expect(kinds).toEqual(['local', 'vllm', 'vllm', 'openai']);
+  });
+
   it('let the file limit the embedded one', () => {
     expect(endpointsFrom('local: {kind: local, max_concurrency: 4}')()).toEqual({
       local: { kind: 'local', max_concurrency: 4 },
@@ -35,7 +48,10 @@ describe('the endpoints of a worker', () => {
 
   it.each([
     ['gpu: {kind: vlm, url: "http://gpu"}', 'gpu.kind: expected "local", or "vllm", or "openai"'],
-    ['gpu: {kind: vllm}', 'gpu.url: missing'],
+    ['gpu: {kind: openai}', 'gpu.url: missing'],
+    ['gpu: {kind: vllm, api_key_env: VLLM_KEY}', 'gpu.api_key_env: has a meaning only with `url`'],
+    ['gpu: {kind: vllm, url: "http://gpu", devices: [0]}', 'gpu.devices: has a meaning only without `url`'],
+    ['gpu: {kind: vllm, devices: []}', 'gpu.devices'],
     ['gpu: {kind: vllm, url: "ftp://gpu"}', 'gpu.url: expected http(s)://'],
     [
       'gpu: {kind: vllm, url: "http://gpu", max_concurrency: 0}',

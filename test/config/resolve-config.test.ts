@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
-import { requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
+import { projectRoot } from '../../src/config/installation.ts';
+import { presets, requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
 
 /** The message with which the input is refused. */
 function refusal(input: unknown): string {
@@ -50,7 +51,11 @@ describe('resolving the config of an experiment', () => {
   it('of the preset paper demands a model, which the embedded one is not', () => {
     const config = (settings: object) => resolveConfig({ preset: 'paper', ...settings });
     expect(() => requireOwnModel(config({}))).toThrow(/model\.model_name_or_path: missing: .*e\.g\. model\./);
-    expect(() => requireOwnModel(config({ model: { model_name_or_path: 'Qwen/Qwen3-4B' } }))).not.toThrow();
+    const named = (model_name_or_path: string) => requireOwnModel(config({ model: { model_name_or_path } }));
+    expect(() => named('Qwen/Qwen3-4B')).not.toThrow();
+    expect(() => named('models/not-tiny-arithmetic')).not.toThrow();
+    for (const folder of [`${projectRoot}/engine/models/tiny-arithmetic`, 'engine/models/tiny-arithmetic/'])
+      expect(() => named(folder)).toThrow('the embedded engine/models/tiny-arithmetic does not');
     expect(() => requireOwnModel(resolveConfig({}))).not.toThrow();
   });
 
@@ -76,6 +81,7 @@ describe('resolving the config of an experiment', () => {
       equal_tokens: true,
       diversity: { questions: 100, encoder: 'ngrams' },
       transfer: {},
+      keep: 'all',
       prompts: 'paper',
       shard_size: 32,
       task: {
@@ -98,7 +104,7 @@ describe('resolving the config of an experiment', () => {
         weight_decay: 0,
         max_length: 2048,
         save_steps: 50,
-        use_peft: true,
+        method: 'lora',
         gradient_checkpointing: false,
         lora_r: 16,
         lora_alpha: 32,
@@ -183,7 +189,9 @@ describe('resolving the config of an experiment', () => {
     [{ min_votes: 4 }, 'min_votes: 4 was given; more votes than there are agents'],
     [
       { preset: 'quikstart' },
-      'preset: "quikstart" was given; expected one of "paper-full", "paper", "quickstart"; the nearest is quickstart',
+      `preset: "quikstart" was given; expected one of ${presets()
+        .map(({ name }) => `"${name}"`)
+        .join(', ')}; the nearest is quickstart`,
     ],
     [{ preset: 3 }, 'preset: 3 was given'],
     [{ preset: '../../etc/passwd' }, 'preset: "../../etc/passwd" was given; expected one of'],

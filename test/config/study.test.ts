@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { methodNames } from '../../src/algorithm/methods/methods.ts';
+import { methodNames } from '../../src/algorithm/methods.ts';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { experimentNameSchema } from '../../src/config/names.ts';

@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type MethodName, methodNames, methods } from '../../src/algorithm/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../../src/algorithm/methods.ts';
 import { didMove, expectedDatasets, optimiserSteps } from '../../src/algorithm/training-steps.ts';
-import { presets, resolveConfig } from '../../src/config/resolve.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import { storedConfigSchema } from '../../src/config/experiment.ts';
 import { resolveStudy, studyPresets } from '../../src/config/study.ts';
-import { expectedFineTunes, trainingFaults } from '../../src/config/training-plan.ts';
+import { servedForms } from '../../src/config/endpoints.ts';
+import { expectedFineTunes, servingFaults, trainingFaults } from '../../src/config/training-plan.ts';
+import { modelKey } from '../../src/store/models.ts';
 import { sampleSettings } from '../algorithm/dataset-rows.ts';
 
 const faultsOf = (input: object) => {
@@ -98,14 +102,25 @@ describe('a plan with fewer than 10 optimiser steps', () => {
 });
 
 describe('the preset paper-full', () => {
-  it('has the fine-tune of the paper, and says that an experiment cannot train all weights yet', () => {
+  it('has the fine-tune of the paper: all weights, in as few steps as the paper had', () => {
     const config = resolveConfig({ preset: 'paper-full' });
-    expect(config.fine_tune).toMatchObject({ use_peft: false, ...forAllWeights });
-    const [fault, ...none] = faultsOf({ preset: 'paper-full' });
-    expect(none).toEqual([]);
-    expect(fault).toMatchObject({ path: 'fine_tune.use_peft' });
-    expect(fault!.message).toMatch(/cannot do yet.*preset: paper/);
-    expect(presets().find(({ name }) => name === 'paper-full')!.description).toContain('take paper');
+    expect(config).toMatchObject({ keep: 'last', fine_tune: { method: 'full', ...forAllWeights } });
+    expect(faultsOf({ preset: 'paper-full' })).toEqual([]);
+    expect(expectedFineTunes(config, 500).map(({ steps }) => steps)).toEqual([4, 2]);
+  });
+
+  it.each([
+    ['local', []],
+    ['vllm', [/adapters, and no whole models.*kind local, or fine_tune\.method: lora/]],
+    ['openai', [/no fine-tuned models.*iterations: 0/]],
+  ] as const)('is served by an endpoint of kind %s, or refused with what would help', (kind, messages) => {
+    const faults = servingFaults(resolveConfig({ preset: 'paper-full' }), servedForms[kind]);
+    expect(faults).toEqual(
+      messages.map((message) => ({ path: 'model.endpoint', message: expect.stringMatching(message) })),
+    );
+    expect(servingFaults(resolveConfig({ preset: 'paper-full', iterations: 0 }), servedForms[kind])).toEqual(
+      [],
+    );
   });
 
   it('measures the base model alone', () => {
@@ -123,4 +138,27 @@ it('a model moved from 1e-4 nats a token on; what was not measured is not known'
     true,
   ]);
   expect(didMove(null)).toBeNull();
+});
+
+it('a config that an older version wrote names what was trained by use_peft', () => {
+  const { method: _, ...settings } = resolveConfig({}).fine_tune;
+  const stored = (use_peft: boolean) => ({ ...resolveConfig({}), fine_tune: { ...settings, use_peft } });
+  expect(storedConfigSchema.parse(stored(true))).toEqual(resolveConfig({}));
+  expect(storedConfigSchema.parse(stored(false)).fine_tune.method).toBe('full');
+  expect(() => resolveConfig({ fine_tune: { use_peft: true } })).toThrow(
+    /use_peft: unknown key; the nearest valid one is method/,
+  );
+});
+
+it('an adapter has the content address that it had when its settings said use_peft', () => {
+  const { method: _, ...settings } = resolveConfig({}).fine_tune;
+  const sorted = Object.entries({ ...settings, use_peft: true }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const older = createHash('sha256')
+    .update(JSON.stringify([2, 'base', null, 'data', sorted, 1]))
+    .digest('hex');
+  const ingredients = { base: 'base', init: null, datasetSha256: 'data', seed: 1 };
+  const key = (method: 'lora' | 'full') =>
+    modelKey({ ...ingredients, settings: { ...resolveConfig({}).fine_tune, method } });
+  expect(key('lora')).toBe(older);
+  expect(key('full')).not.toBe(older);
 });

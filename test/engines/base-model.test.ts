@@ -1,11 +1,13 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
 import {
+  filesOfBaseModel,
   identifyBaseModel,
   ModelFolderMissing,
+  requireSameBaseModel,
   requireSameWeights,
   resolveModel,
 } from '../../src/engines/endpoint/base-model.ts';
@@ -49,8 +51,75 @@ describe('a base model in a folder', () => {
     writeFileSync(weights, 'other weights');
     await expect(requireSameWeights(base)).rejects.toMatchObject({
       name: 'BaseModelChanged',
-      message: expect.stringMatching(/^The weights of .+ Put the old weights back.*under a new name/),
+      message: expect.stringMatching(
+        /^The base model .+ weights: model\.safetensors:\w{64} then, model\.safetensors:\w{64} now\nPut the old one back .* under a new name/s,
+      ),
     });
+    writeFileSync(weights, 'weights');
+    await requireSameWeights(base);
+  });
+
+  it('is known by its tokenizer, template and configuration too, and not by texts about it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-base-'));
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    write('model.safetensors', 'weights');
+    write('tokenizer.json', '{}');
+    const base = await identifyBaseModel('local', folder);
+    write('README.md', 'About it');
+    await requireSameWeights(base);
+    // Of a history that an earlier version has begun, or of a host without the folder.
+    const { files: _, ...earlier } = base;
+    for (const [name, text] of [
+      ['tokenizer.json', '{"version": 2}'],
+      ['chat_template.jinja', '{{ messages }}'],
+    ] as const) {
+      write(name, text);
+      await expect(requireSameWeights(base)).rejects.toThrow('tokenizer, chat template or configuration');
+      await requireSameWeights(earlier);
+      rmSync(join(folder, name));
+      write('tokenizer.json', '{}');
+      await requireSameWeights(base);
+    }
+  });
+
+  it('without .safetensors files is known by the other files of its weights', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-base-'));
+    writeFileSync(join(folder, 'pytorch_model.bin'), 'weights');
+    const base = await identifyBaseModel('local', folder);
+    writeFileSync(join(folder, 'pytorch_model.bin'), 'others');
+    await expect(requireSameWeights(base)).rejects.toMatchObject({ name: 'BaseModelChanged' });
+  });
+
+  it('of the hub is compared by what the cache has of it at both times', async () => {
+    const hub = mkdtempSync(join(tmpdir(), 'colloquy-hub-'));
+    vi.stubEnv('HF_HUB_CACHE', hub);
+    const model = join(hub, 'models--Org--m');
+    const cached = (commit: string, blobs: Readonly<Record<string, string>>) => {
+      for (const folder of ['refs', 'blobs', `snapshots/${commit}`])
+        mkdirSync(join(model, folder), { recursive: true });
+      writeFileSync(join(model, 'refs', 'main'), commit);
+      for (const [name, blob] of Object.entries(blobs)) {
+        writeFileSync(join(model, 'blobs', blob), blob);
+        symlinkSync(join(model, 'blobs', blob), join(model, 'snapshots', commit, name));
+      }
+    };
+    const known = async () => {
+      const base = await identifyBaseModel('local', 'Org/m');
+      return { base, files: await filesOfBaseModel(base) };
+    };
+    const absent = await known();
+    cached('c1', { 'model.safetensors': 'w1', 'README.md': 'r1' });
+    const begun = await known();
+    expect([absent.files, begun.files]).toEqual([{}, { 'model.safetensors': 'w1' }]);
+    requireSameBaseModel(absent, begun, '/runs/x');
+    cached('c2', { 'model.safetensors': 'w1', 'README.md': 'r2', 'tokenizer.json': 't1' });
+    requireSameBaseModel(begun, await known(), '/runs/x');
+    cached('c3', { 'model.safetensors': 'w3' });
+    const now = await known();
+    expect(() => requireSameBaseModel(begun, now, '/runs/x')).toThrow(
+      'The base model Org/m is not the one that this experiment began with:\n  model.safetensors: w1 then, w3 now\n',
+    );
+    vi.unstubAllEnvs();
   });
 
   it('is known by its name where another host keeps the weights', async () => {

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   type ChatClient,
@@ -31,6 +32,9 @@ afterEach(() => {
   for (const made of clients.splice(0)) made.close();
 });
 
+const usage = (tokens: number): string =>
+  JSON.stringify({ ...completion('1'), usage: { prompt_tokens: tokens, completion_tokens: 1 } });
+
 async function errorOf(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
     () => expect.fail('it should have failed'),
@@ -41,13 +45,14 @@ async function errorOf(promise: Promise<unknown>): Promise<Error> {
 describe('an answer', () => {
   it('is the text of the first choice, why it ended, and the tokens it took', async () => {
     await using server = await serve((response) => json(response, completion('\\boxed{31}', 'length')));
-    expect(await client(server.url).complete(oneRequest, signal)).toEqual({
+    const request = { ...oneRequest, max_tokens: 28 };
+    expect(await client(server.url).complete(request, signal)).toEqual({
       text: '\\boxed{31}',
       finishReason: 'length',
       promptTokens: 12,
       completionTokens: 28,
     });
-    expect(server.asked[0]).toMatchObject({ method: 'POST', path: '/v1/chat/completions', body: oneRequest });
+    expect(server.asked[0]).toMatchObject({ method: 'POST', path: '/v1/chat/completions', body: request });
   });
 
   it('of a megabyte, with every kind of letter, arrives whole', async () => {
@@ -73,7 +78,7 @@ describe('an answer', () => {
     expect((await client(server.url).complete(oneRequest, signal)).text).toBe('a\ufffdb🜚');
   });
 
-  it.each(['base', 'base-2026-01-31', null])(
+  it.each(['base', 'base-2026-01-31', 'base@main', null])(
     'may come from the model %j when base was asked',
     async (model) => {
       await using server = await serve((response) => json(response, { ...completion('1'), model }));
@@ -306,6 +311,10 @@ describe('trouble', () => {
     ['no choices', '{"choices":[]}', 'choices'],
     ['a choice without a message', '{"choices":[{"text":"1"}]}', 'choices.0.message'],
     ['a number', '42', 'expected object'],
+    ['a count of tokens below zero', usage(-3), 'usage.prompt_tokens'],
+    ['a count of tokens beyond all numbers', usage(1e300), 'usage.prompt_tokens'],
+    ['a quarter of a token', usage(0.25), 'usage.prompt_tokens'],
+    ['bytes that it has packed unasked', gzipSync('x'.repeat(1_000_000)), 'not UTF-8'],
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), 'not UTF-8'],
   ])('of a server that answers %s is told with how the answer begins', async (_, body, fault) => {
     await using server = await serve((response) => response.writeHead(200).end(body));
@@ -420,13 +429,16 @@ describe('adapters', () => {
     ]);
   });
 
-  it('the models of a server are listed with where they come from', async () => {
+  it('the models of a server are listed with where they come from and how long their context is', async () => {
     await using server = await serve((response) =>
-      json(response, { object: 'list', data: [{ id: 'base', root: '/m' }, { id: 'other' }] }),
+      json(response, {
+        object: 'list',
+        data: [{ id: 'base', root: '/m', max_model_len: 512 }, { id: 'other' }],
+      }),
     );
     expect(await client(server.url).listModels(signal)).toEqual([
-      { id: 'base', root: '/m' },
-      { id: 'other', root: null },
+      { id: 'base', root: '/m', context: 512 },
+      { id: 'other', root: null, context: null },
     ]);
   });
 });

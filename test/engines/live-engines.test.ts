@@ -8,6 +8,7 @@ const { signal } = new AbortController();
 function engine(name: string, ended: string[]): EngineProcess {
   return {
     ready: () => expect.fail('nothing is started here'),
+    running: async () => undefined,
     end: async () => void ended.push(name),
     close: async () => undefined,
   };
@@ -77,6 +78,32 @@ it('an engine without work ends after the stated time, and lives on while it has
     expect(ended).toEqual([]);
     await vi.advanceTimersByTimeAsync(200);
     expect(ended).toEqual(['a']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('an engine whose next request comes at once keeps its place from one that waits', async () => {
+  vi.useFakeTimers();
+  try {
+    const ended: string[] = [];
+    const engines = createLiveEngines({ most: 1, lingerMs: 100 });
+    const [a, b] = ['a', 'b'].map((name) => engine(name, ended)) as [EngineProcess, EngineProcess];
+    const first = work();
+    const again = work();
+    const began = engines.use(a, signal, first.run);
+    const other = engines.use(b, signal, async () => ended.push('b works'));
+    first.finish();
+    await began;
+    await vi.advanceTimersByTimeAsync(90);
+    const next = engines.use(a, signal, again.run);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(ended).toEqual([]);
+    again.finish();
+    await next;
+    await vi.advanceTimersByTimeAsync(100);
+    await other;
+    expect(ended).toEqual(['a', 'b works']);
   } finally {
     vi.useRealTimers();
   }

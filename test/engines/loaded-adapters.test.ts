@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 import { AdapterWithoutEffect } from '../../src/engines/errors.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import { createLoadedAdapters, type LoadedAdapters } from '../../src/engines/endpoint/adapters.ts';
-import { type Asked, completion, json, oneRequest, serve, type TestServer } from './fixtures/http-server.ts';
+import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
+import { startVllm } from './fixtures/vllm-server.ts';
 
 const { signal } = new AbortController();
 
@@ -13,69 +14,42 @@ function adapter(digit: string): string {
   return digit.repeat(64);
 }
 
-/** A server in the manner of vLLM, whose adapters change the probabilities unless told that it ignores them. */
-async function vllm({ ignoresAdapters = false, failsToLoad = 0 } = {}) {
-  const known = new Set(['base']);
-  let failures = failsToLoad;
-  const server = await serve((response, { path, body }) => {
-    const name = String(body['lora_name'] ?? body['model']);
-    if (path === '/v1/load_lora_adapter') {
-      if (failures-- > 0) return json(response, { error: { message: 'cannot read' } }, 500);
-      if (known.has(name))
-        return json(response, { error: { message: `${name} has already been loaded` } }, 400);
-      known.add(name);
-      response.end('Success');
-    } else if (path === '/v1/unload_lora_adapter') {
-      known.delete(name);
-      response.end('Success');
-    } else if (!known.has(name)) {
-      json(response, { error: { message: 'does not exist', code: 404 } }, 404);
-    } else {
-      const logprob = ignoresAdapters ? -1 : -name.length - Number(`0x${name.slice(-1)}`) / 16;
-      json(response, { ...completion(name), prompt_logprobs: [null, { 1: { logprob } }] });
-    }
-  });
-  return { server, known };
-}
-
 function adaptersOf(
-  server: TestServer,
-  limit?: number,
+  server: { readonly url: string },
+  limit = 48,
 ): { adapters: LoadedAdapters; ask: (name: string) => Promise<string> } {
   const client = createChatClient({ url: server.url });
-  const request = { messages: [], seed: 1, temperature: 1, top_p: 1, max_tokens: 1 };
+  const request = { messages: [], seed: 1, temperature: 1, top_p: 1, max_tokens: 25 };
   return {
-    adapters: createLoadedAdapters(client, 'base', async (key) => `/models/${key}`, limit),
+    adapters: createLoadedAdapters(
+      client,
+      'base',
+      async (key) => `/models/${key}`,
+      () => limit,
+    ),
     ask: async (model) => (await client.complete({ ...request, model }, signal)).text,
   };
 }
 
-function count(server: TestServer, what: string): number {
-  return server.asked.filter(({ path }: Asked) => path === `/v1/${what}`).length;
-}
-
 it('an adapter is loaded once, under the first digits of its content address, for all who ask for it', async () => {
-  const { server } = await vllm();
-  await using _ = server;
+  await using server = await startVllm();
   const { adapters, ask } = adaptersOf(server);
   const answers = await Promise.all(
     Array.from({ length: 5 }, () => adapters.use(adapter('a'), 'base-hash', signal, ask)),
   );
   expect(new Set(answers)).toEqual(new Set(['colloquy-aaaaaaaaaaaaaaaa']));
-  expect(count(server, 'load_lora_adapter')).toBe(1);
+  expect(server.count('load_lora_adapter')).toBe(1);
 });
 
 it('an adapter that another worker has loaded already is used', async () => {
-  const { server, known } = await vllm();
-  await using _ = server;
-  known.add('colloquy-aaaaaaaaaaaaaaaa');
+  await using server = await startVllm();
+  server.adapters.set('colloquy-aaaaaaaaaaaaaaaa', '/of/another/worker');
   const { adapters, ask } = adaptersOf(server);
   expect(await adapters.use(adapter('a'), 'base-hash', signal, ask)).toBe('colloquy-aaaaaaaaaaaaaaaa');
 });
 
 it('an adapter that the server loads but ignores is detected by its canary', async () => {
-  const { server } = await vllm({ ignoresAdapters: true });
-  await using _ = server;
+  await using server = await startVllm({ ignoresAdapters: true });
   const { adapters, ask } = adaptersOf(server);
   await expect(adapters.use(adapter('a'), 'base-hash', signal, ask)).rejects.toBeInstanceOf(
     AdapterWithoutEffect,
@@ -83,8 +57,7 @@ it('an adapter that the server loads but ignores is detected by its canary', asy
 });
 
 it('a load that failed is tried again by who comes next', async () => {
-  const { server } = await vllm({ failsToLoad: 1 });
-  await using _ = server;
+  await using server = await startVllm({ failsToLoad: 1 });
   const { adapters, ask } = adaptersOf(server);
   await expect(adapters.use(adapter('a'), 'base-hash', signal, ask)).rejects.toMatchObject({
     name: 'EngineFailed',
@@ -93,41 +66,37 @@ it('a load that failed is tried again by who comes next', async () => {
 });
 
 it('many who find an adapter forgotten have it loaded again once', async () => {
-  const { server, known } = await vllm();
-  await using _ = server;
+  await using server = await startVllm();
   const { adapters, ask } = adaptersOf(server);
   await adapters.use(adapter('a'), 'base-hash', signal, ask);
-  known.delete('colloquy-aaaaaaaaaaaaaaaa');
+  server.adapters.delete('colloquy-aaaaaaaaaaaaaaaa');
   await Promise.all(Array.from({ length: 9 }, () => adapters.use(adapter('a'), 'base-hash', signal, ask)));
-  expect(count(server, 'load_lora_adapter')).toBe(2);
+  expect(server.count('load_lora_adapter')).toBe(2);
 });
 
 it('a model that stays unknown is a refusal, not a loop', async () => {
-  const { server } = await vllm();
-  await using _ = server;
+  await using server = await startVllm();
   const { adapters, ask } = adaptersOf(server);
   const asking = adapters.use(adapter('a'), 'base-hash', signal, () => ask('another'));
   await expect(asking).rejects.toMatchObject({ name: 'EngineRefused', status: 404 });
 });
 
 it('above the limit the adapter used longest ago is unloaded, but none that is in use', async () => {
-  const { server, known } = await vllm();
-  await using _ = server;
+  await using server = await startVllm();
   const { adapters, ask } = adaptersOf(server, 2);
   let finish = (): void => undefined;
   const longAnswer = new Promise<void>((resolve) => (finish = resolve));
   const busy = adapters.use(adapter('a'), 'base-hash', signal, () => longAnswer);
   for (const digit of ['b', 'c', 'd', 'c', 'e']) await adapters.use(adapter(digit), 'base-hash', signal, ask);
-  expect([...known].map((name) => name.slice(-1)).toSorted()).toEqual(['a', 'e', 'e']);
+  expect([...server.adapters.keys()].map((name) => name.slice(-1)).toSorted()).toEqual(['a', 'e']);
   finish();
   await busy;
   await adapters.use(adapter('f'), 'base-hash', signal, ask);
-  expect([...known].map((name) => name.slice(-1)).toSorted()).toEqual(['e', 'e', 'f']);
+  expect([...server.adapters.keys()].map((name) => name.slice(-1)).toSorted()).toEqual(['e', 'f']);
 });
 
 it('who no longer waits for a load does not end it for the others', async () => {
-  const { server } = await vllm();
-  await using _ = server;
+  await using server = await startVllm();
   const { adapters, ask } = adaptersOf(server);
   const abort = new AbortController();
   const given = adapters.use(adapter('a'), 'base-hash', abort.signal, ask);

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
-import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { EngineClosed, OtherWeights } from '../../src/engines/errors.ts';
+import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { EngineClosed, OtherWeights, WholeModelsUnsupported } from '../../src/engines/errors.ts';
 import { EngineDied, ModelNotServable } from '../../src/engines/process/errors.ts';
 import { createLiveEngines, type LiveEnginesOptions } from '../../src/engines/process/live-engines.ts';
-import { untuned } from '../../src/store/models.ts';
-import { adapterNamed, modelNamed } from '../support/models.ts';
+import { tunedModel, untuned } from '../../src/store/models.ts';
+import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
 
@@ -102,7 +102,8 @@ describe('the engine of a local endpoint', () => {
     const { endpoint, starts } = supervised({ diesAtAnswer: true });
     const error = await errorOf(endpoint.chat(base, request, signal));
     expect(error).toBeInstanceOf(EngineDied);
-    expect(error).toMatchObject({ status: { code: null, signal: 'SIGKILL' } });
+    expect(error).toMatchObject({ status: { code: null, signal: 'SIGKILL' }, retryable: false });
+    expect(error.message).toContain('died 3 times while the same requests were under way');
     expect(starts()).toHaveLength(3);
   });
 
@@ -178,5 +179,40 @@ describe('the engine of a local endpoint', () => {
     const error = await errorOf(endpoint.check());
     expect(error).toMatchObject({ name: 'ProcessNotStarted' });
     expect(error.message).toContain('setup.mjs');
+  });
+});
+
+describe('whole models', () => {
+  const deps = { logFolder: tmpdir(), modelFolder: async () => tmpdir() };
+  const endpoints = createEndpoints(
+    {
+      one: { kind: 'local' },
+      two: { kind: 'local', resident: 2 },
+      server: { kind: 'vllm', url: 'http://none' },
+    },
+    deps,
+  );
+  const whole = (digit: string, endpoint: string) =>
+    tunedModel(baseNamed('a/model', endpoint), digit.repeat(64), 'full');
+  const adapter = (digit: string, endpoint: string) => adapterNamed(digit, baseNamed('a/model', endpoint));
+
+  it.each([
+    ['one', ['a'], false],
+    ['one', ['a', 'a'], false],
+    ['one', ['a', 'b'], true],
+    ['two', ['a', 'b'], false],
+    ['two', ['a', 'b', 'c'], true],
+  ] as const)('at an endpoint like %s, %j take turns: %s', (endpoint, digits, turns) => {
+    expect(endpoints.takeTurns(digits.map((digit) => whole(digit, endpoint)))).toBe(turns);
+    expect(endpoints.takeTurns(digits.map((digit) => adapter(digit, endpoint)))).toBe(false);
+  });
+
+  it('take turns with the base model that summarises', () => {
+    expect(endpoints.takeTurns([whole('a', 'one'), modelNamed('a/model', 'one')])).toBe(true);
+    expect(endpoints.takeTurns([adapter('a', 'one'), modelNamed('a/model', 'one')])).toBe(false);
+  });
+
+  it('cannot be asked at a server that has adapters only', async () => {
+    await expect(endpoints.of(whole('a', 'server'))).rejects.toBeInstanceOf(WholeModelsUnsupported);
   });
 });

@@ -46,6 +46,14 @@ describe('a process group', () => {
     expect(await group.stop(50)).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
+  it('with a guardian ends as its program does, and has all that it wrote in its log', async () => {
+    const options = { logFile: join(folder, 'guarded'), guarded: { graceMs: 100 } };
+    const script = 'console.log("out"); console.error("err"); process.kill(process.pid, "SIGKILL")';
+    const group = await startProcessGroup(process.execPath, ['-e', script], options);
+    expect(await group.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(group.log.lines()).toEqual(expect.arrayContaining(['out', 'err']));
+  });
+
   it('of a program that is not there says what to do', async () => {
     const error = await startProcessGroup('/no/python', [], { logFile }).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(ProcessNotStarted);
@@ -65,7 +73,7 @@ describe('a process group', () => {
     const pids = await new Promise<number[]>((resolve) => {
       readLines(parent.stdout, (line) => resolve(JSON.parse(line) as number[]));
     });
-    expect(pids.map(groupAlive)).toEqual([true, true]);
+    expect(pids.map(groupAlive)).toEqual([true, true, true]);
     parent.kill('SIGKILL');
     await Promise.all(pids.map(groupGone));
   }, 60_000);

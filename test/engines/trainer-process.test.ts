@@ -15,13 +15,13 @@ import {
   TrainerSpokeGarbage,
   TrainerStalled,
 } from '../../src/engines/trainer/errors.ts';
-import { runTrainingCheck } from '../../src/engines/process/training-check.ts';
-import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import {
   createTrainerProcess,
+  runTrainingCheck,
   type TrainerProcess,
   type TrainerProcessOptions,
 } from '../../src/engines/process/trainer-process.ts';
+import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));
@@ -49,12 +49,12 @@ function job(settings: Record<string, unknown> = {}, id = 'finetune-i1-agent1-cr
   return {
     id,
     base_model: 'm',
-    init_adapter: null,
+    init_model: null,
     dataset: at('data.jsonl'),
     output_dir: at('out'),
     checkpoint_dir: at(`checkpoints-${id}`),
     seed: 1,
-    settings: { ...settings, use_peft: true } as TrainerSettings,
+    settings: { ...settings, method: 'lora' } as TrainerSettings,
   };
 }
 
@@ -100,7 +100,7 @@ describe('a fine-tune', () => {
       step,
       checkpoint,
     ]);
-    expect(done.manifest).toMatchObject({ steps: 2, final_loss: 0.5, settings: { use_peft: true } });
+    expect(done.manifest).toMatchObject({ steps: 2, final_loss: 0.5, settings: { method: 'lora' } });
   });
 
   it('comes after the one before it, in the same process', async () => {
@@ -130,6 +130,54 @@ describe('a fine-tune', () => {
   ])('in which the trainer writes %s is ended as not to be trusted', async (_, line) => {
     const error = await errorOf(trainer().fineTune(job({ say: [line], ending: 'wait' }), { signal }));
     expect(error).toBeInstanceOf(TrainerSpokeGarbage);
+  });
+
+  it.each([
+    [
+      'begins twice',
+      [{ event: 'started', id, total_steps: 2, resumed_from_step: 0, rows: 1, dropped_rows: 0 }],
+    ],
+    ['repeats a step', [step, step]],
+    ['goes back', [{ ...step, step: 2 }, step]],
+    ['goes beyond its end', [{ ...step, step: 3 }]],
+    ['counts below zero', [{ ...step, step: -1 }]],
+    ['counts beyond all numbers', [{ ...step, step: 1e300 }]],
+    ['has a loss beyond all numbers', [JSON.stringify(step).replace('1.5', '1e999')]],
+    ['writes a line of 50 MB', ['x'.repeat(50_000_000)]],
+    ['writes bytes that are no text', ['\0\ufffd\u0001']],
+  ])('whose trainer %s is ended as not to be trusted', async (_, lines) => {
+    const error = await errorOf(trainer().fineTune(job({ say: lines, ending: 'wait' }), { signal }));
+    expect(error).toMatchObject({ name: 'TrainerSpokeGarbage', retryable: true });
+    expect(error.message.length).toBeLessThan(600);
+  });
+
+  it('whose trainer reports only other jobs, its readiness and old checkpoints does not go on, and is ended', async () => {
+    const idle = [
+      { event: 'ready' },
+      { ...step, id: 'another job' },
+      { event: 'checkpoint', id, step: 1, path: '/c' },
+    ];
+    const repeated = job({ repeat: idle });
+    const error = await errorOf(trainer({ stallMs: 700, graceMs: 50 }).fineTune(repeated, { signal }));
+    expect(error).toBeInstanceOf(TrainerStalled);
+  });
+
+  it.each(['closes its stdout and lives on', 'leaves its stdout to a program that outlives it'])(
+    'whose trainer %s ends all the same',
+    async (course) => {
+      const ending = course.startsWith('closes') ? 'close' : 'leave';
+      const one = trainer({ stallMs: ending === 'close' ? 700 : 15_000, graceMs: 50 });
+      const error = await errorOf(one.fineTune(job({ ending }), { signal }));
+      expect(error.name).toBe(ending === 'close' ? 'TrainerStalled' : 'TrainerExited');
+    },
+  );
+
+  it('is done once: what its trainer says afterwards concerns neither it nor the next one', async () => {
+    const one = trainer();
+    const late = [step, { event: 'failed', id: 'a', kind: 'internal', message: 'late' }];
+    const done = await one.fineTune(job({ after: late }, 'a'), { signal });
+    expect(done.id).toBe('a');
+    expect((await one.fineTune(job({}, 'b'), { signal })).id).toBe('b');
   });
 
   it('whose trainer exits names its code and the end of its log', async () => {
@@ -205,11 +253,15 @@ describe('a fine-tune', () => {
 
 describe('the check of a base model before anything is asked', () => {
   const check = { examples: [], lora_target_modules: 'all-linear' };
-  const run = (model: string) =>
+  const run = (model: string, stallMs = 60_000) =>
     runTrainingCheck(
       model,
       check,
-      { logFolder: mkdtempSync(join(tmpdir(), 'colloquy-check-')), command: [process.execPath, program] },
+      {
+        logFolder: mkdtempSync(join(tmpdir(), 'colloquy-check-')),
+        command: [process.execPath, program],
+        stallMs,
+      },
       new AbortController().signal,
     );
 
@@ -224,5 +276,9 @@ describe('the check of a base model before anything is asked', () => {
   it('blames no model when it cannot be found out', async () => {
     await expect(run('a/strange-model')).rejects.toMatchObject({ name: 'FineTuneFailed', retryable: true });
     await expect(run('a/dead-model')).rejects.toMatchObject({ name: 'TrainerExited', retryable: true });
+    await expect(run('a/silent-model', 500)).rejects.toMatchObject({
+      name: 'TrainerStalled',
+      retryable: true,
+    });
   });
 });

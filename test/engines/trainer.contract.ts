@@ -49,7 +49,7 @@ export function trainerContract({ kind, open, short, long, failing }: ContractCa
       const manifest = await findModel(store, key);
       expect(manifest).toMatchObject({
         steps: stepsOf(events).at(-1),
-        settings: { use_peft: true },
+        settings: { method: 'lora' },
         peak_learning_rate: Math.max(...rates),
         moved: { kl_per_token: expect.any(Number), rows: expect.any(Number) },
       });

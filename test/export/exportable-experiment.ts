@@ -91,17 +91,27 @@ export async function writeExportableExperiment(
 }
 
 /** A finished fine-tune as the trainer leaves it, but for its weights. */
-export function writeModel(store: Store, key: string, weights: string, init: string | null = null): void {
+export function writeModel(
+  store: Store,
+  key: string,
+  weights: string,
+  init: string | null = null,
+  form: 'adapter' | 'full' = 'adapter',
+): void {
   const folder = store.model(key).where;
   mkdirSync(folder, { recursive: true });
-  const contents = { 'adapter_config.json': '{"peft_type": "LORA"}', 'adapter_model.safetensors': weights };
+  const contents =
+    form === 'full'
+      ? { 'config.json': '{"model_type": "llama"}', 'model.safetensors': weights }
+      : { 'adapter_config.json': '{"peft_type": "LORA"}', 'adapter_model.safetensors': weights };
   for (const [file, content] of Object.entries(contents)) writeFileSync(join(folder, file), content);
   const manifest = {
     format_version: 1,
     base_model: { name_or_path: '/somewhere/tiny-arithmetic', sha256: 'f'.repeat(64) },
-    init_adapter: init,
+    form,
+    init_model: init,
     dataset: { sha256: 'e'.repeat(64), rows: 4, dropped_rows: 0 },
-    settings: { learning_rate: 8e-4, lora_r: 12, lora_alpha: 16, use_peft: true },
+    settings: { learning_rate: 8e-4, lora_r: 12, lora_alpha: 16, method: 'lora' },
     seed: 11,
     steps: 2,
     final_loss: 0.25,

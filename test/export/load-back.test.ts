@@ -1,6 +1,6 @@
 /** Exports loaded back by the libraries that they are made for: datasets, TRL and peft, on the embedded model. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,8 @@ import { finishedIteration } from '../../src/export/finished-iteration.ts';
 import { exportMerged } from '../../src/export/merged-model.ts';
 import { exportModels } from '../../src/export/models.ts';
 import { datasetFormats } from '../../src/export/rows.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import type { BegunWith } from '../../src/store/base-model-files.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
@@ -53,7 +55,7 @@ beforeAll(async () => {
     {
       id: 'critic',
       base_model: base,
-      init_adapter: null,
+      init_model: null,
       dataset: experimentFiles(store, 'real').dataset(1, 1, 'critic').where,
       output_dir: store.model(key).where,
       checkpoint_dir: store.checkpoints(key),
@@ -148,6 +150,23 @@ describe('a merged model', () => {
     );
     expect(readFileSync(join(path, 'README.md'), 'utf8')).toContain(JSON.stringify(path));
   }, 120_000);
+
+  it('is not made of other weights than those that the adapter was trained on', async () => {
+    const path = join(exports, 'merged-into-others');
+    const done = await finishedIteration(store, 'real', undefined);
+    const name = done.config.model.model_name_or_path;
+    const old = { endpoint: 'local', name, revision: null, weights: 'model.safetensors:old' };
+    await writeDocument(done.files.begunWith, {
+      formatVersion: 1,
+      models: [{ base: old, files: {} }],
+      questionFiles: {},
+      changedQuestionFiles: [],
+    } satisfies BegunWith);
+    await expect(exportMerged(store, done, { agent: 1, role: 'critic' }, path)).rejects.toThrow(
+      /Its weights were model\.safetensors:old when real began, and are model\.safetensors:\w{64} now\. Put the old ones back\./,
+    );
+    expect(existsSync(path)).toBe(false);
+  });
 });
 
 describe('models loaded back by peft', () => {

@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectRoot } from '../../src/config/installation.ts';
 import { finishedIteration } from '../../src/export/finished-iteration.ts';
+import { exportMerged } from '../../src/export/merged-model.ts';
 import { exportModels } from '../../src/export/models.ts';
+import { ModelPruned } from '../../src/store/errors.ts';
+import { pruneModel } from '../../src/store/models.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import type { NightPlan } from '../../src/store/series.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
@@ -15,6 +18,30 @@ import { writeExportableExperiment, writeModel } from './exportable-experiment.t
 const store = openStore(temporaryFolder());
 const outside = temporaryFolder();
 const key = (letter: string) => letter.repeat(64);
+
+describe('exported whole models', () => {
+  it('are copied, alone or all of them, with cards that say what they are; those that were removed are named', async () => {
+    for (const letter of ['1', '2']) writeModel(store, key(letter), `weights ${letter}`, null, 'full');
+    await writeExportableExperiment(store, 'whole', {
+      iterations: 2,
+      modelOf: (iteration, agent, role) =>
+        agent === 1 && role === 'generation' ? key(String(iteration)) : null,
+    });
+    await pruneModel(store, key('1'));
+    const done = await finishedIteration(store, 'whole', undefined);
+    const [all, one] = [join(outside, 'whole'), join(outside, 'one')];
+    await exportModels(store, done, all);
+    await exportMerged(store, done, { agent: 1 }, one);
+    for (const folder of [join(all, 'agent-1-generation'), one]) {
+      expect(await readFile(join(folder, 'model.safetensors'), 'utf8')).toBe('weights 2');
+      const card = await readFile(join(folder, 'README.md'), 'utf8');
+      expect(card).toContain('library_name: transformers');
+      expect(card).toMatch(/generation model of agent 1 of 3: `.*` with all its weights fine-tuned/);
+    }
+    const first = await finishedIteration(store, 'whole', 1);
+    await expect(exportModels(store, first, join(outside, 'first'))).rejects.toBeInstanceOf(ModelPruned);
+  });
+});
 
 describe('exported models', () => {
   it('are the adapters that the agents have after the iteration, whichever iteration made them', async () => {

@@ -75,11 +75,23 @@ export const chaosFaults: readonly ChaosFault[] = [
   })),
   {
     name: 'SIGSTOP of the worker past the heartbeat timeout, then SIGCONT',
-    strike: async (world) => {
+    strike: async (world, experiment) => {
       const { pid } = world.worker();
+      const handle = world.client.workflow.getHandle(experiment);
       process.kill(pid, 'SIGSTOP');
-      await sleep(25_000);
-      process.kill(pid, 'SIGCONT');
+      try {
+        await until(
+          'the server has given up each step that the worker had begun',
+          async () => {
+            const { status, raw } = await handle.describe();
+            const steps = raw.pendingActivities ?? [];
+            return status.name !== 'RUNNING' || steps.every(({ state }) => Number(state) !== started);
+          },
+          120_000,
+        );
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
     },
   },
   {
@@ -99,6 +111,9 @@ export const chaosFaults: readonly ChaosFault[] = [
     },
   },
 ];
+
+/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
+const started = 2;
 
 async function finishedShards(folder: string): Promise<string[]> {
   const files = (await readdir(folder, { recursive: true }).catch(() => [])).toSorted((a, b) =>

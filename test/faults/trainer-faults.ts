@@ -30,6 +30,8 @@ const others = [
   retried('killed', 'killed for memory (137)'),
   retried('exit 0', 'exits 0 with no model'),
   retried('garbage', 'garbage on stdout'),
+  retried('backwards', 'reports one step for ever'),
+  retried('outlived', 'ends, and leaves its output open to a program that outlives it'),
   retried('hang', 'hangs: the worker beats, the trainer says nothing'),
 ];
 

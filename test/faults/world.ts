@@ -53,10 +53,10 @@ export const input = {
 /** Answers to one phase of debates of `input`. */
 export const answersAPhase = 96 * 3 * 2;
 
-export async function openWorld(server: TestServer): Promise<World> {
+/** @param storeRoot by default a new folder on the local disk */
+export async function openWorld(server: TestServer, storeRoot = scratchFolder()): Promise<World> {
   const id = randomUUID().slice(0, 8);
   const namespace = `faults-${id}`;
-  const storeRoot = scratchFolder();
   const folder = scratchFolder();
   const [asked, learnt, control] = ['asked.log', 'learnt.log', 'control'].map((name) => join(folder, name));
   await mkdir(control!);
@@ -128,7 +128,7 @@ export async function openWorld(server: TestServer): Promise<World> {
       await connection.close();
       await engine[Symbol.asyncDispose]();
       await until('all its processes are gone', async () => (await processesOf(id)).length === 0);
-      await rm(storeRoot, { recursive: true, force: true });
+      await rm(storeRoot, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StoreNotWritable } from '../../src/store/errors.ts';
-import { InvalidEnvironment, telemetrySettings } from '../../src/observe/settings.ts';
-import { withWholeErrors } from '../../src/observe/install-runtime.ts';
+import { InvalidEnvironment, telemetrySettings } from '../../src/observe/install-runtime.ts';
 import { openWorkerLog } from '../../src/observe/log.ts';
+import { withWholeErrors } from '../../src/observe/install-runtime.ts';
 import { until } from '../support/until.ts';
 
 describe("a worker's log", () => {

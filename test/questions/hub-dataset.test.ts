@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { createGrader } from '../../src/grading/grader.ts';
-import { normalisedText } from '../../src/questions/problem.ts';
+import { normalisedText } from '../../src/questions/task.ts';
 import { loadHeldOut, loadNight, loadTask } from './load-task.ts';
 import {
   gsm8kRow,

@@ -1,6 +1,6 @@
 import type { ExperimentConfig } from '../../src/config/experiment.ts';
 import { createTasks } from '../../src/questions/open-task.ts';
-import * as task from '../../src/questions/task.ts';
+import * as task from '../../src/questions/open-task.ts';
 
 type Settings = Pick<ExperimentConfig, 'task' | 'seed'>;
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { loadScorers } from '../../src/config/scorers.ts';
+import { createScorer, loadScorers, type Scorer } from '../../src/questions/scorer.ts';
 import {
   ScorerEnded,
   ScorerReplyUnreadable,
@@ -10,7 +10,6 @@ import {
   ScorerUnknown,
 } from '../../src/questions/errors.ts';
 import { createTasks } from '../../src/questions/open-task.ts';
-import { createScorer, type Scorer } from '../../src/questions/scorer.ts';
 
 let folder = '';
 beforeAll(() => {

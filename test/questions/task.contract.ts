@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
-import { normalisedText, type Problem } from '../../src/questions/problem.ts';
-import type { Task } from '../../src/questions/task.ts';
+import { normalisedText, type Problem, type Task } from '../../src/questions/task.ts';
 
 export type TaskUnderTest = {
   readonly kind: string;

@@ -1,5 +1,5 @@
 /** A study that nobody has run: drawn outcomes with a skill for each method and iteration, to look at the report with. */
-import { type MethodName, methodNames, methods } from '../../src/algorithm/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../../src/algorithm/methods.ts';
 import { draws } from '../../src/algorithm/random.ts';
 import { diversityDocument } from './diversity-document.ts';
 import type { Answers, Script } from './scripted-study.ts';

@@ -1,7 +1,7 @@
 /** A study in a store, as its experiments would leave it, with outcomes that a test writes by hand. */
 import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { evaluate, markOf, type Outcome } from '../../src/algorithm/evaluation.ts';
-import { type MethodName, methods } from '../../src/algorithm/methods/methods.ts';
+import { type MethodName, methods } from '../../src/algorithm/methods.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { FinishedExperiment } from '../../src/report/read/measured-experiment.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../src/config/contract.ts';
 import type { Endpoints } from '../../src/engines/endpoint/open.ts';
+import { filesOfBaseModel, identifyBaseModel } from '../../src/engines/endpoint/base-model.ts';
 import { openDebaters } from '../../src/serve/debaters.ts';
-import { newestFinished } from '../../src/store/newest.ts';
+import { remove } from '../../src/store/blobs.ts';
+import { writeDocument } from '../../src/store/files/documents.ts';
+import { sealPlace } from '../../src/store/files/sealed.ts';
+import type { BegunWith } from '../../src/store/base-model-files.ts';
+import { experimentFiles, newestFinished, openStore } from '../../src/store/store.ts';
 import { type Model, weightsOf } from '../../src/store/models.ts';
-import { openStore } from '../../src/store/store.ts';
 import { writeExportableExperiment } from '../export/exportable-experiment.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
@@ -26,6 +30,8 @@ function notingEndpoints() {
   };
   const endpoints = {
     for: () => endpoint,
+    of: async () => endpoint,
+    expect: () => undefined,
     serve: async (models: readonly Model[]) => void served.push(...models.map(weightsOf)),
     close: async () => void (closed = true),
   } as unknown as Endpoints;
@@ -61,6 +67,26 @@ describe('the debaters of an experiment', () => {
     expect(new Set(served).size).toBe(1);
     const seeds = asked.map(({ request }) => request.seed);
     expect(seeds.slice(0, 9)).not.toEqual(seeds.slice(9));
+  });
+
+  it('are refused when their base model has other weights than when they were trained', async () => {
+    const place = experimentFiles(store, 'done').begunWith;
+    const base = await identifyBaseModel('local', 'engine/models/tiny-arithmetic');
+    const files = await filesOfBaseModel(base);
+    const openedAfter = async (weights: string) => {
+      await writeDocument(place, {
+        formatVersion: 1,
+        models: [{ base: { ...base, weights }, files }],
+        questionFiles: {},
+        changedQuestionFiles: [],
+      } satisfies BegunWith);
+      return openDebaters(store, { experiment: 'done', iteration: undefined }, notingEndpoints().endpoints);
+    };
+    expect((await openedAfter(base.weights)).iteration).toBe(1);
+    await expect(openedAfter('model.safetensors:old')).rejects.toThrow(
+      `weights: model.safetensors:old then, ${base.weights} now\nPut the old one back`,
+    );
+    for (const each of [place, sealPlace(place)]) await remove(each);
   });
 
   it('are refused when there is no such experiment', async () => {

@@ -1,10 +1,21 @@
 import type { AddressInfo } from 'node:net';
-import { request } from 'node:http';
+import { request, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineBusy, PromptTooLong } from '../../src/engines/errors.ts';
-import type { AnsweredDebate, AskOptions } from '../../src/serve/debaters.ts';
+import { createEndpoints } from '../../src/engines/endpoint/open.ts';
+import { EngineBusy } from '../../src/engines/errors.ts';
+import { PromptTooLong } from '../../src/engines/too-long.ts';
+import {
+  type AnsweredDebate,
+  type AskOptions,
+  type Debaters,
+  openDebaters,
+} from '../../src/serve/debaters.ts';
 import { answerOf } from '../../src/serve/answer.ts';
 import { createFront } from '../../src/serve/server.ts';
+import { openStore } from '../../src/store/store.ts';
+import { completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
+import { writeExportableExperiment } from '../export/exportable-experiment.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
 
 const debateOf = (question: string): AnsweredDebate => ({
   question: { id: 'asked', text: question },
@@ -19,6 +30,9 @@ const debateOf = (question: string): AnsweredDebate => ({
   finishReasons: { responses: [['stop'], ['stop'], ['stop']], summaries: [] },
   tokens: { prompt: 120, completion: 30 },
 });
+
+/** The base model of the experiment that `writeExportableExperiment` writes. */
+const model = 'engine/models/tiny-arithmetic';
 
 type Chunk = {
   readonly id: string;
@@ -255,5 +269,108 @@ describe('the front', () => {
     expect((await models({})).status).toBe(401);
     expect((await models({ authorization: 'Bearer wrong' })).status).toBe(401);
     expect((await models({ authorization: 'Bearer secret' })).status).toBe(200);
+  });
+});
+
+describe.each(['openai', 'vllm'] as const)('the front before a real server of kind %s', (kind) => {
+  const store = openStore(temporaryFolder());
+  /** What the server answers to a chat request. */
+  let answer: (response: ServerResponse) => void;
+  let server: TestServer;
+  let real: Debaters;
+  let realFront: ReturnType<typeof createFront>;
+  const reported: unknown[] = [];
+  beforeAll(async () => {
+    server = await serve((response, { path }) => {
+      if (path === '/v1/models') json(response, { data: [{ id: model }] });
+      else answer(response);
+    });
+    await writeExportableExperiment(store, 'done');
+    const endpoints = createEndpoints(
+      { local: { kind, url: server.url, max_concurrency: 4 } },
+      // As `configuredEndpoints` opens them for ask and serve: a client does not wait by the hour.
+      { patient: false, logFolder: store.logs, modelFolder: async () => store.local },
+    );
+    real = await openDebaters(store, { experiment: 'done', iteration: undefined }, endpoints);
+    realFront = createFront({
+      debaters: real,
+      loopback: true,
+      onError: (error) => reported.push(error),
+    });
+    await new Promise<void>((done) => realFront.listen(0, '127.0.0.1', done));
+  });
+  afterAll(async () => {
+    realFront.closeAllConnections();
+    realFront.close();
+    await real.close();
+    await server[Symbol.asyncDispose]();
+  });
+  const ask = (more: object = {}) =>
+    fetch(`http://127.0.0.1:${(realFront.address() as AddressInfo).port}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body({ model: 'done', ...more })),
+    });
+
+  it('answers with a debate of nine requests, and with the reason why the given response ended', async () => {
+    answer = (response) => json(response, completion(String.raw`It is \boxed{17}`, 'model_length'));
+    const before = server.asked.length;
+    const reply = (await (await ask({ max_tokens: 9 })).json()) as object;
+    expect(reply).toMatchObject({
+      model: 'done',
+      choices: [{ message: { content: String.raw`It is \boxed{17}` }, finish_reason: 'length' }],
+      usage: { prompt_tokens: 9 * 12, completion_tokens: 9 * 28 },
+      colloquy: { answer: '17', votes: 3 },
+    });
+    const asked = server.asked.slice(before).filter(({ path }) => path === '/v1/chat/completions');
+    expect(asked.map(({ body: { model: name, max_tokens } }) => [name, max_tokens])).toEqual(
+      Array.from({ length: 9 }, () => [model, 9]),
+    );
+  });
+
+  it('keeps a streaming client waiting with comments, and sends it the whole answer', async () => {
+    answer = (response) => json(response, completion(String.raw`\boxed{17}`));
+    const reply = await ask({ stream: true });
+    expect(reply.status).toBe(200);
+    const text = await reply.text();
+    expect(text.startsWith(': debating\n\n')).toBe(true);
+    const events = text.split('\n\n').filter((each) => each.startsWith('data: {'));
+    const parts = events.map((each) => JSON.parse(each.slice('data: '.length)) as Chunk);
+    expect(parts.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe(String.raw`\boxed{17}`);
+    expect(parts.at(-1)?.choices[0]?.finish_reason).toBe('stop');
+    expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+  });
+
+  it('refuses a model that is not the experiment, without asking the server', async () => {
+    const before = server.asked.length;
+    const reply = await ask({ model });
+    expect(reply.status).toBe(404);
+    expect(await reply.json()).toMatchObject({ error: { code: 'model_not_found', param: 'model' } });
+    expect(server.asked).toHaveLength(before);
+  });
+
+  it.each([
+    ['does not know the model', 404, 'The model `m` does not exist.', 503, 'does not exist'],
+    ['refuses a question that is too long', 400, "This model's maximum context length is 9.", 400, 'context'],
+    ['has a fault', 500, 'out of memory', 503, 'out of memory'],
+  ])('passes on that the server %s', async (_, status, message, expected, words) => {
+    answer = (response) => json(response, { error: { message, code: status } }, status);
+    const reply = await ask();
+    expect(reply.status).toBe(expected);
+    expect(await reply.json()).toMatchObject({ error: { message: expect.stringContaining(words) } });
+    const stream = await (await ask({ stream: true })).text();
+    expect(stream).toContain(words);
+    expect(stream).not.toContain('[DONE]');
+  });
+
+  it('answers 503 while the server is down, and reports it', async () => {
+    await server[Symbol.asyncDispose]();
+    reported.length = 0;
+    const reply = await ask();
+    expect(reply.status).toBe(503);
+    expect(await reply.json()).toMatchObject({
+      error: { type: 'server_error', message: expect.stringContaining(`No answer from ${server.url}`) },
+    });
+    expect(reported).toMatchObject([{ name: 'EngineUnreachable', reason: 'ECONNREFUSED' }]);
   });
 });

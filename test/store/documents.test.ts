@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ArtifactDamaged, StoreNotWritable } from '../../src/store/errors.ts';
-import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
+import { findDocument, readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { placeAt } from '../support/places.ts';
 
@@ -84,9 +84,17 @@ describe('a document in the store', () => {
     );
   });
 
-  it('of another version is refused with the place', async () => {
+  it('of another version stays where it is: it is intact, and a worker of that version can read it', async () => {
     const path = fresh();
-    await writeDocument(placeAt(path), { name: 'x', seed: 'one' });
-    await expect(readDocument(placeAt(path), schema)).rejects.toThrow(/found seed: /);
+    await writeDocument(placeAt(path), { ...value, new: 'a field of the next version' });
+    for (const read of [readDocument, findDocument])
+      await expect(read(placeAt(path), schema)).rejects.toMatchObject({
+        name: 'OtherVersion',
+        retryable: true,
+        workerLacksIt: true,
+        message: expect.stringMatching(/intact.*Unrecognized key: "new"/),
+      });
+    const next = z.looseObject(schema.shape);
+    expect(await findDocument(placeAt(path), next)).toMatchObject(value);
   });
 });

@@ -112,14 +112,14 @@ describe('a store that cannot be written', () => {
 });
 
 describe('a read that the system refuses', () => {
-  // A row that is no debate, an entry that is no night: read, and found to be something else.
+  // A row that is no debate, an entry that is no night: read, intact, and found to be something else.
   const allowed = {
     rows: 'found',
     document: 'found',
     page: 'found',
-    debates: 'ArtifactDamaged',
+    debates: 'OtherVersion',
     model: 'found',
-    ledger: 'SeriesDamaged',
+    ledger: 'OtherVersion',
     base: 'found',
     server: 'found',
   };

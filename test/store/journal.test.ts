@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writ
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Damage } from '../../src/store/files/damage.ts';
+import type { Damage } from '../../src/store/files/documents.ts';
 import { type Journal, openJournal } from '../../src/store/files/journal.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ArtifactDamaged, ArtifactMissing } from '../../src/store/errors.ts';
-import { findRows, linesOf, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
-import type { Damage } from '../../src/store/files/damage.ts';
+import { findRows, linesOf, readPage, readRows, streamRows, writeRows } from '../../src/store/files/rows.ts';
+import type { Damage } from '../../src/store/files/documents.ts';
 import { sealOf } from '../../src/store/files/sealed.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { placeAt } from '../support/places.ts';
@@ -164,6 +164,21 @@ describe('damaged rows', () => {
     await expect(readRows(placeAt(path), rowSchema)).rejects.toThrow(
       `${path} is damaged: expected ${ref.bytes} bytes`,
     );
+  });
+
+  it('of another version stay where they are, while a row that was damaged is damage', async () => {
+    const path = fresh();
+    const newer = rowSchema.extend({ new: z.string() });
+    await writeRows(placeAt(path), table);
+    for (const read of [
+      () => readRows(placeAt(path), newer),
+      () => readPage(placeAt(path), newer, 0, 2),
+      () => all(streamRows(placeAt(path), newer)),
+    ])
+      await expect(read()).rejects.toMatchObject({ name: 'OtherVersion', workerLacksIt: true });
+    expect(existsSync(path)).toBe(true);
+    flip(1)(path);
+    await expect(all(streamRows(placeAt(path), newer))).rejects.toThrow(ArtifactDamaged);
   });
 
   it('are reported as a warning of the process by default', async () => {

@@ -18,12 +18,25 @@ export function endpointsThatSay(
       responses.map(({ length }) => ({ tokens: length, logprob: -length })),
     embed: async (texts) => texts.map(({ length }) => [length]),
     check: async () => null,
+    examine: async () => [],
+    tryAdapter: async () => [],
+    unload: nothing,
     checkTraining: async () => true,
-    servesTuned: true,
+    servesForms: ['adapter', 'full'],
+    resident: Infinity,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,
     takeDevice: nothing,
     close: nothing,
   };
-  return { for: () => endpoint, serve: nothing, yieldDevice: nothing, takeDevice: nothing, close: nothing };
+  return {
+    for: () => endpoint,
+    of: async () => endpoint,
+    takeTurns: () => false,
+    expect: () => undefined,
+    serve: nothing,
+    yieldDevice: nothing,
+    takeDevice: nothing,
+    close: nothing,
+  };
 }

@@ -4,8 +4,10 @@
  * the part of vLLM's protocol that an endpoint uses; adapters are more often right than the base. A character is a token, and so is the end
  * of an answer: one that has no room for its end within max_tokens is cut off, as its finish_reason says.
  *
- * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each answer), `--right 0.55`.
- * Prints `{"port": N}`; ends with its standard input. Told by POST /control:
+ * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each answer), `--right 0.55`. In place of
+ * engine/serve.py, it also has `--served-model-name NAME`, which it adds to the file `--starts FILE`; the name of a whole fine-tuned model
+ * is its folder.
+ * Prints a line with the port; ends with its standard input. Told by POST /control:
  *   {"status": 403}                            refuse every question; 200 answers again
  *   {"hold": {"after", "round", "fineTuned"}}  after so many answers, let questions of that round (to fine-tuned models) wait
  *   {"release": true}                          answer what waits, hold no more
@@ -26,9 +28,14 @@ const { values } = parseArgs({
     delay: { type: 'string', default: '0' },
     log: { type: 'string' },
     right: { type: 'string', default: '0.55' },
+    starts: { type: 'string' },
+    model: { type: 'string' },
+    'served-model-name': { type: 'string', default: 'instant' },
+    'exit-with-parent': { type: 'boolean' },
   },
 });
-const base = 'instant';
+const base = values['served-model-name'];
+if (values.starts) appendFileSync(values.starts, `${base}\n`);
 let delay = Number(values.delay);
 const adapters = new Map();
 let baseRight = Number(values.right);
@@ -45,7 +52,7 @@ const server = createServer((request, response) => {
   request.on('data', (chunk) => (text += chunk));
   request.on('end', () => {
     const body = text === '' ? {} : JSON.parse(text);
-    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body)
+    if (request.url !== '/v1/chat/completions' || 'prompt_logprobs' in body || body.logprobs || isProbe(body))
       return send(response, handle(request, body));
     if (status !== 200) return send(response, [status, error(status, 'told to refuse')]);
     if (isHeld(body)) return wait(body, response);
@@ -55,12 +62,13 @@ const server = createServer((request, response) => {
 });
 server.keepAliveTimeout = 60_000;
 server.listen(Number(values.port), '127.0.0.1', () =>
-  process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`),
+  process.stdout.write(`${JSON.stringify({ event: 'ready', port: server.address().port })}\n`),
 );
 process.stdin.on('end', () => process.exit(0)).resume();
 
 function handle(request, body) {
   const { url } = request;
+  if (url === '/health') return [200, {}];
   if (url === '/control') return [200, request.method === 'POST' ? control(body) : told()];
   if (url === '/health') return [200, {}];
   if (url === '/v1/models') return [200, { data: [base, ...adapters.keys()].map((id) => ({ id })) }];
@@ -72,6 +80,11 @@ function handle(request, body) {
   if (url === '/v1/unload_lora_adapter') return [adapters.delete(body.lora_name) ? 200 : 404, {}];
   if (url !== '/v1/chat/completions') return [404, error(404, `no ${url}`)];
   return completion(body);
+}
+
+/** A request of the preparation, which no test counts. */
+function isProbe(body) {
+  return body.max_tokens <= 8;
 }
 
 function control(told) {
@@ -161,7 +174,7 @@ function completion(body) {
     200,
     {
       model: body.model,
-      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason }],
+      choices: [{ message: { role: 'assistant', content }, finish_reason: finishReason, ...canary(body) }],
       usage: { prompt_tokens: JSON.stringify(body.messages).length, completion_tokens: content.length },
       ...('prompt_logprobs' in body
         ? { prompt_logprobs: [null, { 1: { logprob: -parseInt(digest(body.model).slice(0, 6), 16) } }] }
@@ -170,13 +183,21 @@ function completion(body) {
   ];
 }
 
+/** The same for each answer of a model, and another for each model. */
+function canary({ model, logprobs }) {
+  if (!logprobs) return {};
+  const logprob = -parseInt(digest(model).slice(0, 6), 16);
+  return { logprobs: { content: [{ token: '1', logprob, top_logprobs: [] }] } };
+}
+
 function answer({ model, messages, seed }) {
   const question = messages[0].content;
   if (question.startsWith('?'))
     return [...question.matchAll(/\\boxed\{(-?\d+)\}/g)].map((match) => match[1]).join(',');
   const value = valueOf(question);
   const chance = parseInt(digest([messages, seed]).slice(0, 8), 16) / 2 ** 32;
-  const right = baseRight + (model === base ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
+  const right =
+    baseRight + (model === base && !/[0-9a-f]{64}$/.test(base) ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
   const slip = chance < right ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
   return `${question}=${value + slip};\\boxed{${value + slip}}`;
 }

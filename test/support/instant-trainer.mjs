@@ -7,6 +7,7 @@
  * says are finished) before its first step (`begin`), after a checkpoint, or in the middle of its manifest: the file is then called
  * `held`, until it is removed. With a learning rate above 0.5 the loss becomes NaN. A file `fault` of `{"kind": "killed", "times": 1}` goes wrong in one of the ways of `faults`.
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -104,16 +105,19 @@ async function publish(job, data) {
   const steps = stepsOf(job);
   const weights = createHash('sha256')
     .update(data)
-    .update(JSON.stringify([job.seed, job.settings, job.init_adapter !== null]))
+    .update(JSON.stringify([job.seed, job.settings, job.init_model !== null]))
     .digest();
   const temporary = join(dirname(job.output_dir), `.${basename(job.output_dir)}.unfinished`);
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
-  writeFileSync(join(temporary, 'adapter_model.safetensors'), weights);
+  const whole = job.settings.method === 'full';
+  const file = whole ? 'model.safetensors' : 'adapter_model.safetensors';
+  writeFileSync(join(temporary, file), weights);
   const manifest = {
     format_version: 1,
     base_model: { name_or_path: job.base_model, sha256: 'none' },
-    init_adapter: job.init_adapter === null ? null : 'some',
+    form: whole ? 'full' : 'adapter',
+    init_model: job.init_model === null ? null : 'some',
     dataset: { sha256: sha256(data), rows: rowsOf(data), dropped_rows: 0 },
     settings: job.settings,
     seed: job.seed,
@@ -124,7 +128,7 @@ async function publish(job, data) {
     moved: { kl_per_token: 0.005, tokens: data.length, rows: Math.min(32, rowsOf(data)) },
     tokens: data.length,
     seconds: 0,
-    files: { 'adapter_model.safetensors': { sha256: sha256(weights), bytes: weights.length } },
+    files: { [file]: { sha256: sha256(weights), bytes: weights.length } },
     versions: { trainer: 'instant' },
   };
   const text = JSON.stringify(manifest);
@@ -188,6 +192,23 @@ const faults = {
   killed: () => process.kill(process.pid, 'SIGKILL'),
   'exit 0': () => process.exit(0),
   garbage: () => process.stdout.write('Downloading shards: 100%|####| 2/2\n'),
+  backwards: ({ id }) => {
+    const step = {
+      event: 'step',
+      id,
+      total_steps: 4,
+      loss: 1,
+      learning_rate: 1e-3,
+      tokens_per_second: 1,
+      epoch: 0,
+    };
+    setInterval(() => say({ ...step, step: 1 }), 20);
+    return new Promise(() => undefined);
+  },
+  outlived: () => {
+    spawn('sleep', ['5'], { detached: true, stdio: 'inherit' }).unref();
+    process.exit(1);
+  },
   hang: () => new Promise(() => undefined),
   'half a checkpoint': (job) => {
     const path = join(job.checkpoint_dir, 'step-3');
@@ -205,7 +226,8 @@ const faults = {
 const emptyManifest = {
   format_version: 1,
   base_model: { name_or_path: '', sha256: '' },
-  init_adapter: null,
+  form: 'adapter',
+  init_model: null,
   dataset: { sha256: '', rows: 0, dropped_rows: 0 },
   settings: {},
   seed: 0,

@@ -1,4 +1,4 @@
-import { adapterOf, type BaseModel, type Model, untuned } from '../../src/store/models.ts';
+import { type BaseModel, type Model, tunedModel, untuned } from '../../src/store/models.ts';
 
 /** A base model of which only the name counts. */
 export function baseNamed(name: string, endpoint = 'instant'): BaseModel {
@@ -11,5 +11,5 @@ export function modelNamed(name: string, endpoint?: string): Model {
 
 /** A fine-tuned model whose content address is one hexadecimal digit, repeated. */
 export function adapterNamed(digit: string, base = baseNamed('instant')): Model {
-  return adapterOf(base, digit.repeat(64));
+  return tunedModel(base, digit.repeat(64), 'adapter');
 }

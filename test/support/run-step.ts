@@ -1,8 +1,7 @@
 import type { Info } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { activity, type Attempted, type Step } from '../../src/activities/activity.ts';
-import type { Dependencies } from '../../src/activities/dependencies.ts';
+import { activity, type Attempted, type Dependencies, type Step } from '../../src/activities/activity.ts';
 
 /** The SDK's mock of what is around an activity, with its first attempt unless `info` says otherwise. It logs nothing. */
 export function activityEnvironment(info: Partial<Info> = {}): MockActivityEnvironment {

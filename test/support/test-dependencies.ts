@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { openStore } from '../../src/store/store.ts';
@@ -18,7 +19,10 @@ export type TestDependencies = {
 /** Requests that a worker has in flight at once. */
 export const inFlight = 16;
 
-/** A worker's dependencies. All are real except the models: the instant engine answers and the instant trainer learns. */
+/**
+ * A worker's dependencies. All are real except the models: the instant engine answers and the instant trainer learns. The endpoint `local`
+ * starts instant engines of its own.
+ */
 export function testDependencies({
   storeRoot,
   engineUrl,
@@ -31,8 +35,18 @@ export function testDependencies({
   return openDependencies({
     store,
     endpoints: createEndpoints(
-      { [endpoint]: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight } },
-      { logFolder: store.logs, modelFolder: (key) => store.blobs.localCopy(store.model(key).name) },
+      {
+        [endpoint]: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight },
+        local: { kind: 'local' },
+      },
+      {
+        logFolder: store.logs,
+        modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
+        engine: {
+          command: [process.execPath, instantEngine],
+          args: ['--starts', join(storeRoot, 'engine-starts.log')],
+        },
+      },
     ),
     trainerConfigs: { local: { kind: 'process' } },
     trainerProcess: {
@@ -44,4 +58,5 @@ export function testDependencies({
   });
 }
 
+const instantEngine = fileURLToPath(new URL('./instant-engine.mjs', import.meta.url));
 export const instantTrainer = fileURLToPath(new URL('./instant-trainer.mjs', import.meta.url));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { projectRoot } from '../../src/config/installation.ts';
@@ -10,8 +10,8 @@ import { writeAtomically } from '../../src/store/files/atomic.ts';
 const made = new Map<string, Promise<string>>();
 
 /**
- * The path of worker-main.ts below `root`, with all of src that it imports, as one file of JavaScript; packages are loaded from
- * node_modules as ever. Loading some four hundred modules through tsx takes seconds, each time that a test kills a worker and starts
+ * The path of worker-main.ts below `root`, with all of src that it imports, as a few files of JavaScript; packages are loaded
+ * from node_modules as ever. Loading some four hundred modules through tsx takes seconds, each time that a test kills a worker and starts
  * another one.
  */
 export function workerScript(root: string = projectRoot): Promise<string> {
@@ -23,9 +23,13 @@ export function workerScript(root: string = projectRoot): Promise<string> {
 async function bundleWorker(root: string): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: [join('test', 'support', 'worker-main.ts')],
+    entryPoints: [{ in: join('test', 'support', 'worker-main.ts'), out: 'worker' }],
+    outdir: '.',
+    outExtension: { '.js': '.mjs' },
     write: false,
     bundle: true,
+    // What the worker imports only when it needs it stays in files of its own.
+    splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node20',
@@ -33,12 +37,15 @@ async function bundleWorker(root: string): Promise<string> {
     plugins: [ownUrls],
     logLevel: 'error',
   });
-  const code = outputFiles[0]?.contents ?? new Uint8Array();
-  // Below node_modules, so that packages are found from there. All test files that have the same code write the same file.
-  const name = createHash('sha256').update(code).digest('hex').slice(0, 16);
-  const path = join(root, 'node_modules', '.cache', 'colloquy-tests', `worker-${name}.mjs`);
-  if (!existsSync(path)) await writeAtomically(path, [code]);
-  return path;
+  const hash = createHash('sha256');
+  for (const { path, contents } of outputFiles) hash.update(relative(root, path)).update(contents);
+  // Below node_modules, so that packages are found from there. All test files that have the same code write the same files.
+  const folder = join(root, 'node_modules', '.cache', 'colloquy-tests', hash.digest('hex').slice(0, 16));
+  for (const { path, contents } of outputFiles) {
+    const file = join(folder, relative(root, path));
+    if (!existsSync(file)) await writeAtomically(file, [contents]);
+  }
+  return join(folder, 'worker.mjs');
 }
 
 /** Modules find files beside them by their own address, which is that of the source here too. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fenced, githubText, markdownTable, markdownText, tableCell } from '../../src/text/markdown.ts';
+import { fenced, githubText, markdownTable, markdownText, tableCell } from '../../src/text/safe-text.ts';
 
 describe('a table in Markdown', () => {
   it('has a head, a rule that aligns, and a line for each row', () => {

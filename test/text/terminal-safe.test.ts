@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shellQuoted, shellWord, terminalSafe } from '../../src/text/terminal-safe.ts';
+import { shellQuoted, shellWord, terminalSafe } from '../../src/text/safe-text.ts';
 
 describe("a model's text in a terminal", () => {
   it('cannot send an escape sequence', () => {

@@ -29,7 +29,7 @@ const forbidden: readonly [what: string, text: string, module: string, importer?
   ],
   [
     'an activity, by its value',
-    "import { versions } from '../activities/dependencies.ts';\nexport const forbidden = versions;",
+    "import { versions } from '../activities/activity.ts';\nexport const forbidden = versions;",
     'zod',
     'src/config/',
   ],

@@ -1,12 +1,11 @@
 import { NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
 import { describe, expect, it, vi } from 'vitest';
-import { NamespaceMissing, watchNamespace } from '../../src/workers/namespace.ts';
+import { NamespaceMissing, setsSearchAttributes, watchNamespace } from '../../src/workers/namespace.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
-import { setsSearchAttributes } from '../../src/workers/search-attributes.ts';
-import { telemetrySettings } from '../../src/observe/settings.ts';
+import { telemetrySettings } from '../../src/observe/install-runtime.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { until } from '../support/until.ts';
 

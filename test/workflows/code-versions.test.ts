@@ -112,6 +112,17 @@ describe('an experiment under way while the code changes', () => {
     ]);
   }, 120_000);
 
+  it('ends right when workers of both versions serve its queues for a while, as in a rolling deploy', async () => {
+    const yesterday = await worker({});
+    const handle = await startAndStopInTheFirstIteration('rolling');
+    await worker({}, await codeThatBeginsWith(`if (sdk.patched('a-moment')) ${sleeps}`));
+    await handle.executeUpdate(retryUpdate);
+    // What the new version has begun the old one cannot go on with: it leaves it to the new one.
+    await until('the second iteration is under way', async () => (await runsOf('rolling')).length === 3);
+    await yesterday.kill('SIGTERM');
+    expect((await handle.result()).evaluations).toHaveLength(3);
+  }, 120_000);
+
   it('stays with its version for the iteration, and the next iteration runs on the version current by then', async () => {
     await worker(buildEnvironment('a'));
     await until('version a is known', () => setCurrent('a').catch(() => false as const));

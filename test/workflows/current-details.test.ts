@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { currentDetails } from '../../src/workflows/current-details.ts';
+import { currentDetails } from '../../src/workflows/waiting-notes.ts';
 import { studyDetails } from '../../src/workflows/study-progress.ts';
 import { progressTable } from '../../src/workflows/progress-table.ts';
 import { hostileTexts } from '../algorithm/hostile-texts.ts';

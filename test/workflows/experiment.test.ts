@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +20,8 @@ import {
 } from '../../src/workflows/progress.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
-import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { readSnapshot } from '../../src/cli/experiment/progress.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
@@ -73,6 +76,36 @@ describe('an experiment', () => {
     expect(experimentResultSchema.parse(JSON.parse(await file('whole', 'result.json')))).toEqual(result);
     expect((await file('whole', 'evaluation.jsonl')).trim().split('\n')).toHaveLength(48);
     expect(await file('whole', 'report.html')).toContain('</html>');
+    // The server keeps no adapter of it.
+    const listed = (await (await fetch(`${rig.engine.url}/v1/models`)).json()) as { data: { id: string }[] };
+    expect(listed.data.map(({ id }) => id)).toEqual(['instant']);
+  });
+
+  it('trains whole models, loads each once for each round, and keeps those of the last iteration', async () => {
+    const handle = await rig.start('full', {
+      iterations: 2,
+      shard_size: 16,
+      keep: 'last',
+      model: { endpoint: 'local' },
+      fine_tune: { method: 'full' },
+    });
+    const result = await handle.result();
+    const keys = result.iterations.map(({ fineTunes }) => fineTunes.map(({ model }) => model!));
+    expect(new Set(keys.flat()).size).toBe(12);
+    expect(result.evaluations.at(-1)!.single.accuracy).toBeGreaterThan(
+      result.evaluations[0]!.single.accuracy,
+    );
+    const loaded = (await file('engine-starts.log')).trim().split('\n');
+    // The base model for iteration 0 and the first debates; the models of iteration 1 for its evaluation and the debates of iteration 2.
+    const times = (key: string) => loaded.filter((name) => name.endsWith(key)).length;
+    expect(keys[0]!.map(times)).toEqual(keys[0]!.map(() => 2));
+    expect(keys[1]!.map(times)).toEqual(keys[1]!.map(() => 1));
+    expect(times('tiny-arithmetic')).toBe(1);
+    const there = (key: string) => existsSync(join(rig.storeRoot, 'models', key, 'manifest.json'));
+    expect(keys.map((each) => each.map(there))).toEqual([
+      keys[0]!.map(() => false),
+      keys[1]!.map(() => true),
+    ]);
   });
 
   it('gives the same datasets, byte for byte, for the same seed under another name', async () => {
@@ -174,6 +207,46 @@ describe('an experiment', () => {
     }
   });
 
+  it('is shown by `colloquy status --watch` until it ends, and the list of all until Ctrl-C', async () => {
+    vi.stubEnv('COLLOQUY_STORE', rig.storeRoot);
+    vi.stubEnv('NO_COLOR', '1');
+    // A process of its own: Ctrl-C would stop the workers in this one.
+    const list = spawn(process.execPath, ['bin/colloquy.mjs', 'status', '--watch'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let listed = '';
+    list.stdout.on('data', (chunk: Buffer) => (listed += chunk.toString()));
+    const listEnded = once(list, 'exit');
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    const shown = (): string => printed.mock.calls.join('\n');
+    await rig.engine.answerWith(403);
+    try {
+      const handle = await rig.start('shown');
+      await parked(handle);
+      const watching = runCli(['status', 'shown', '--watch']);
+      await until('it is shown as parked', () => /^shown: parked$/m.test(shown()));
+      expect(shown()).toContain('colloquy retry shown');
+      await until('it is listed as parked', () => /shown .* parked /.test(listed));
+      await rig.engine.answerWith(200);
+      await handle.executeUpdate(retryUpdate);
+      const { evaluations } = await handle.result();
+      expect(await watching).toBe(0);
+      expect(shown()).toMatch(/^shown: completed$/m);
+      const accuracy = `${(evaluations.at(-1)!.debate.accuracy * 100).toFixed(1)} %`;
+      // The accuracy comes from the memo, because this worker sets no search attributes.
+      await until('it is listed as completed', () => {
+        return /.*shown .* completed .*/.exec(listed)?.[0].includes(accuracy);
+      });
+      list.kill('SIGINT');
+      expect(await listEnded).toEqual([130, null]);
+    } finally {
+      list.kill('SIGKILL');
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
+      await rig.engine.answerWith(200);
+    }
+  });
+
   it('begins once its endpoint answers, when that is down at first', async () => {
     await rig.engine.kill();
     const handle = await rig.start('early');
@@ -186,16 +259,18 @@ describe('an experiment', () => {
 
   it('has its steps done by the workers that can do them, beside one that lacks the endpoint', async () => {
     const lacking = createEndpoints({}, { logFolder: rig.storeRoot, modelFolder: async () => rig.storeRoot });
-    const serve = vi.fn<Endpoints['serve']>((models, signal) => lacking.serve(models, signal));
+    const expectNeeds = vi.fn<Endpoints['expect']>((experiment, config) =>
+      lacking.expect(experiment, config),
+    );
     const others = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
     const stop = new AbortController();
     const worker = startWorkers({
       signal: stop.signal,
       queues: [taskQueues.debate],
-      dependencies: { ...others, endpoints: { ...lacking, serve } },
+      dependencies: { ...others, endpoints: { ...lacking, expect: expectNeeds } },
     });
     try {
-      for (let seed = 0; serve.mock.calls.length === 0; seed++)
+      for (let seed = 0; expectNeeds.mock.calls.length === 0; seed++)
         expect((await (await rig.start(`shared-${seed}`, { seed })).result()).evaluations).toHaveLength(2);
     } finally {
       stop.abort();

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { methodNames, methods, type MethodName } from '../../src/algorithm/methods/methods.ts';
+import { methodNames, methods, type MethodName } from '../../src/algorithm/methods.ts';
 import { tablesOf } from '../support/tables-of.ts';
 import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
@@ -24,15 +24,28 @@ describe.concurrent('an experiment with the method', () => {
     await rig[Symbol.asyncDispose]();
   });
 
+  async function tablesAsText(name: string, settings: object): Promise<string> {
+    const handle = await rig.start(name, settings);
+    await handle.result();
+    return `${JSON.stringify(await tablesOf(join(rig.storeRoot, name)), null, 2)}\n`;
+  }
+
   it.for(methodNames)(
     '%s makes the debates, datasets and outcomes that it always made',
     { timeout: 120_000 },
     async (method, { expect }) => {
-      const handle = await rig.start(method, { method, ...methods[method].fixes, ...more[method] });
-      await handle.result();
-      const tables = await tablesOf(join(rig.storeRoot, method));
-      const text = `${JSON.stringify(tables, null, 2)}\n`;
-      await expect(text).toMatchFileSnapshot(`../golden/${method}.json`);
+      // As it was when these were written.
+      const settings = { critic_mixture: 'sample', method, ...methods[method].fixes, ...more[method] };
+      await expect(await tablesAsText(method, settings)).toMatchFileSnapshot(`../golden/${method}.json`);
+    },
+  );
+
+  it(
+    'multiagent-ft, with the rows of critics weighed, makes the debates, datasets and outcomes that it always made',
+    { timeout: 120_000 },
+    async ({ expect }) => {
+      const text = await tablesAsText('weight', { critic_mixture: 'weight' });
+      await expect(text).toMatchFileSnapshot('../golden/multiagent-ft-weight.json');
     },
   );
 });

@@ -1,7 +1,7 @@
 /** When a real server starts the nights of a schedule that `colloquy schedule create` would make. Nobody works on them. */
 import { Client, Connection, ScheduleOverlapPolicy } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scheduleOptions } from '../../src/cli/schedule/options.ts';
+import { scheduleOptions } from '../../src/cli/commands/schedule-create.ts';
 import { startTestServer, type TestServer } from '../faults/test-server.ts';
 import { until } from '../support/until.ts';
 

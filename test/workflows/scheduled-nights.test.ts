@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ScheduleHandle, ScheduleOverlapPolicy } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scheduleOptions } from '../../src/cli/schedule/options.ts';
+import { scheduleOptions } from '../../src/cli/commands/schedule-create.ts';
 import type { NightOutcome } from '../../src/store/records/result.ts';
 import { openStore } from '../../src/store/store.ts';
 import { readLedger } from '../../src/store/series.ts';

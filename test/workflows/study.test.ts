@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methodNames } from '../../src/algorithm/methods/methods.ts';
+import { methodNames } from '../../src/algorithm/methods.ts';
 import { openStore, studyFiles } from '../../src/store/store.ts';
 import { abortUpdate, progressQuery } from '../../src/workflows/progress.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';

@@ -91,11 +91,20 @@ class CheckExample(BaseModel):
     completion: Annotated[list[Message], Field(min_length=1)]
 
 
+class MadeUpAdapter(BaseModel):
+    """An adapter to be written in the folder. Only engine/train.py writes it, for a server that has to be asked to load one."""
+
+    folder: Annotated[StrictStr, Field(min_length=1)]
+    lora_r: Annotated[StrictInt, Field(ge=1)]
+    lora_alpha: Annotated[float, Field(gt=0)]
+
+
 class CheckTraining(BaseModel):
     """POST /v1/check_training: can such rows and target modules be trained, and can this server load what comes of it?"""
 
     examples: list[CheckExample]
-    lora_target_modules: StrictStr | list[StrictStr]
+    lora_target_modules: StrictStr | list[StrictStr] | None  # None: all weights are trained
+    made_up_adapter: MadeUpAdapter | None = None
 
 
 class TrainingChecked(Written):
@@ -108,7 +117,7 @@ class ServerReady(Written):
     """The line on stdout once the server listens."""
 
     event: Literal["ready"] = "ready"
-    port: int
+    port: int = Field(ge=1, le=65_535)
     model: str
 
 
@@ -146,9 +155,9 @@ class AnswerChoice(Written):
 
 
 class Usage(Written):
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+    total_tokens: int = Field(ge=0)
 
 
 class PromptToken(Written):

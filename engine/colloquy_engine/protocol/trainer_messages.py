@@ -7,7 +7,7 @@ bound or allowed value here differs from it.
 import errno
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .process import Written
 
@@ -35,7 +35,7 @@ class Settings(Strict):
     max_length: Annotated[int, Field(ge=1, le=1_048_576)]  # tokens of prompt and completion together
     save_steps: Annotated[int, Field(ge=1, le=1_000_000)]
     gradient_checkpointing: bool
-    use_peft: bool  # false: train the whole model
+    method: Literal["lora", "full"]  # full: all weights are trained
     lora_r: Annotated[int, Field(ge=1, le=512)]
     lora_alpha: Annotated[int, Field(ge=1, le=4096)]
     lora_dropout: Annotated[float, Field(ge=0, le=0.99)]
@@ -47,18 +47,12 @@ class TrainingJob(Strict):
 
     id: Name
     base_model: Name
-    init_adapter: Name | None
+    init_model: Name | None
     dataset: Name
     output_dir: Name
     checkpoint_dir: Name
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     settings: Settings
-
-    @model_validator(mode="after")
-    def _adapter_needs_peft(self) -> "TrainingJob":
-        if self.init_adapter is not None and not self.settings.use_peft:
-            raise ValueError("init_adapter needs use_peft: true")
-        return self
 
 
 class BaseModelFacts(Written):
@@ -95,7 +89,8 @@ class Manifest(Written):
 
     format_version: int
     base_model: BaseModelFacts
-    init_adapter: str | None  # SHA-256 of its weights
+    form: Literal["adapter", "full"]  # what its files are: a LoRA adapter of the base model, or a whole model
+    init_model: str | None  # SHA-256 of its weights
     dataset: DatasetFacts
     settings: dict[str, Any]
     seed: int

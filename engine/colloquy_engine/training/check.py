@@ -35,7 +35,7 @@ def check_base(name_or_path: str, request: CheckTraining) -> list[str]:
 
 
 def check_training(request: CheckTraining, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], config: PretrainedConfig) -> list[str]:
-    """The names of the modules that an adapter of these settings adapts. Raises TrainingFailure `bad_data` when a made-up example cannot
+    """The names of the modules that an adapter of these settings adapts; none when all weights are trained. Raises TrainingFailure `bad_data` when a made-up example cannot
     become a row, `bad_settings` when the target modules cannot be trained."""
     for example in request.examples:
         messages = [*example.prompt, *example.completion]
@@ -47,7 +47,7 @@ def check_training(request: CheckTraining, tokenizer: PreTrainedTokenizerBase, e
                 raise ValueError(f"it leaves out the text of a message ({lost[:60]!r}); does it want content as parts?")
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingFailure("bad_data", f"the chat template cannot write {example.kind}: {error}") from error
-    return adapted_modules(config, request.lora_target_modules)
+    return [] if request.lora_target_modules is None else adapted_modules(config, request.lora_target_modules)
 
 
 def _is_in(content: str, text: str, tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -15,7 +15,7 @@ import torch
 from ..protocol.process import StopRequest, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
 from .moved import moved_from, trained_weights
-from .network import LoadedBase, ResidentBase, network_to_train, release, save_network
+from .network import LoadedBase, ResidentBase, base_sha256, network_to_train, release, save_network
 from .outputs import finished_manifest, publish, weights_sha256
 from .supervised_trainer import SupervisedTrainer
 from .training_rows import TrainingRows, read_training_rows
@@ -39,9 +39,9 @@ def fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit:
 
 def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit) -> None:
     began = time.monotonic()
-    base = resident.load(job.base_model)
+    base = resident.load_for(job)
     rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length)
-    facts = _facts(job, base, rows)
+    facts = _facts(job, rows)
     with sole_trainer(Path(job.output_dir), stop) as alone:
         if not alone:
             ending = Stopped(id=job.id, step=0, checkpoint=None)
@@ -75,22 +75,23 @@ def _train(
     }
     manifest = publish(Path(job.output_dir), lambda directory: save_network(network, base, directory), facts | outcome)
     release(base, network)
-    if not job.settings.use_peft:
+    if job.settings.method == "full":
         resident.forget()  # its own weights were trained
     return Done(id=job.id, output_dir=job.output_dir, manifest=manifest)
 
 
-def _facts(job: TrainingJob, base: LoadedBase, rows: TrainingRows) -> dict:
+def _facts(job: TrainingJob, rows: TrainingRows) -> dict:
     """What the result depends on. A checkpoint made from other facts is not continued."""
     try:
-        init = weights_sha256(Path(job.init_adapter)) if job.init_adapter else None
+        init = weights_sha256(Path(job.init_model)) if job.init_model else None
     except OSError as error:
         if refused_by_system(error):
             raise
-        raise TrainingFailure("missing_model", f"init_adapter {job.init_adapter} cannot be read: {error}") from error
+        raise TrainingFailure("missing_model", f"init_model {job.init_model} cannot be read: {error}") from error
     return {
-        "base_model": {"name_or_path": base.name_or_path, "sha256": base.sha256},
-        "init_adapter": init,
+        "form": "full" if job.settings.method == "full" else "adapter",
+        "base_model": {"name_or_path": job.base_model, "sha256": base_sha256(job.base_model)},
+        "init_model": init,
         "dataset": {"sha256": rows.sha256, "rows": len(rows.input_ids), "dropped_rows": rows.dropped},
         "settings": job.settings.model_dump(),
         "seed": job.seed,

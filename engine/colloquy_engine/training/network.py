@@ -1,4 +1,4 @@
-"""The network that a job trains: the base model, which stays in memory between jobs, with a LoRA adapter or as a whole."""
+"""The network that a job trains: the base model with a LoRA adapter, or all weights of a model. The base model stays in memory between jobs."""
 
 import json
 import os
@@ -35,18 +35,28 @@ class ResidentBase:
     def __init__(self) -> None:
         self._held: LoadedBase | None = None
 
-    def load(self, name_or_path: str) -> LoadedBase:
-        """The base model of this name, from memory if its files have not changed. Raises TrainingFailure `missing_model`."""
+    def load_for(self, job: TrainingJob) -> LoadedBase:
+        """The model whose weights a job's network has: the base model, or the whole model that its training starts from."""
+        whole = job.settings.method == "full"
+        return self.load(job.init_model if whole and job.init_model else job.base_model, whole)
+
+    def load(self, name_or_path: str, whole: bool = False) -> LoadedBase:
+        """The model of this name, from memory if its files have not changed. Raises TrainingFailure `missing_model`.
+
+        `whole`: all of its weights are to be trained. They are in float32 then, also on a GPU: a step of 1e-5 is lost in bfloat16.
+        """
         try:
             directory = _directory(name_or_path)
             sha256 = weights_sha256(directory)
-            if self._held is None or (self._held.name_or_path, self._held.sha256) != (name_or_path, sha256):
-                self._held = None  # the new base needs the memory of the old one
-                self._held = _load(name_or_path, directory, sha256)
+            dtype = torch.bfloat16 if torch.cuda.is_available() and not whole else torch.float32
+            held = self._held
+            if held is None or (held.name_or_path, held.sha256, held.network.dtype) != (name_or_path, sha256, dtype):
+                self._held = held = None  # the new one needs the memory of the old one
+                self._held = _load(name_or_path, directory, sha256, dtype)
         except (OSError, ValueError) as error:
             if refused_by_system(error):
                 raise
-            raise TrainingFailure("missing_model", f"The base model {name_or_path} cannot be loaded: {error}") from error
+            raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be loaded: {error}") from error
         return self._held
 
     def forget(self) -> None:
@@ -62,8 +72,17 @@ def _directory(name_or_path: str) -> Path:
     return Path(cached_file(name_or_path, "config.json")).parent
 
 
-def _load(name_or_path: str, directory: Path, sha256: str) -> LoadedBase:
-    on_gpu = torch.cuda.is_available()
+def base_sha256(name_or_path: str) -> str:
+    """The hash of a base model's weight files. Raises TrainingFailure `missing_model`."""
+    try:
+        return weights_sha256(_directory(name_or_path))
+    except (OSError, ValueError) as error:
+        if refused_by_system(error):
+            raise
+        raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be read: {error}") from error
+
+
+def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype) -> LoadedBase:
     source = name_or_path if not os.path.isdir(name_or_path) else str(directory)
     offline = os.path.isdir(name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
@@ -71,22 +90,20 @@ def _load(name_or_path: str, directory: Path, sha256: str) -> LoadedBase:
         raise ValueError("its tokenizer has no chat template")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    network = AutoModelForCausalLM.from_pretrained(
-        source, dtype=torch.bfloat16 if on_gpu else torch.float32, local_files_only=offline
-    )
-    if on_gpu:
+    network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline)
+    if torch.cuda.is_available():
         network = network.cuda()
     return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network.generation_config, tokenizer))
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:
-    """The base with a new adapter (drawn from the job's seed) or with the weights of `init_adapter`; the base itself, all of it to be
-    trained, when `use_peft` is false. Raises TrainingFailure."""
+    """With the method `lora`, the base with a new adapter (drawn from the job's seed) or with the adapter `init_model`; with `full`, all
+    of the model that `ResidentBase.load_for` gave. Raises TrainingFailure."""
     set_seed(job.seed)
-    if not job.settings.use_peft:
+    if job.settings.method == "full":
         return base.network.requires_grad_(True)
-    if job.init_adapter is not None:
-        return _continued(base, job.init_adapter, job.settings)
+    if job.init_model is not None:
+        return _continued(base, job.init_model, job.settings)
     require_targets(base.network, job.settings.lora_target_modules)
     try:
         return get_peft_model(base.network, _lora_config(base, job.settings))
@@ -105,21 +122,21 @@ def _lora_config(base: LoadedBase, settings: Settings) -> LoraConfig:
     )
 
 
-def _continued(base: LoadedBase, init_adapter: str, settings: Settings) -> PeftModel:
+def _continued(base: LoadedBase, init_model: str, settings: Settings) -> PeftModel:
     try:
-        config = PeftConfig.from_pretrained(init_adapter)
+        config = PeftConfig.from_pretrained(init_model)
         # The adapter already has its shape, so a job that asks for another shape would not get it.
         for name, wanted in (("r", settings.lora_r), ("lora_alpha", settings.lora_alpha)):
             if getattr(config, name) != wanted:
                 raise TrainingFailure(
-                    "bad_settings", f"settings.lora_{name.removeprefix('lora_')} is {wanted}, but {init_adapter} was trained with {getattr(config, name)}."
+                    "bad_settings", f"settings.lora_{name.removeprefix('lora_')} is {wanted}, but {init_model} was trained with {getattr(config, name)}."
                 )
         config.lora_dropout, config.inference_mode = settings.lora_dropout, False
-        return PeftModel.from_pretrained(base.network, init_adapter, config=config, is_trainable=True)
+        return PeftModel.from_pretrained(base.network, init_model, config=config, is_trainable=True)
     except (OSError, ValueError, RuntimeError, json.JSONDecodeError) as error:
         if refused_by_system(error):
             raise
-        raise TrainingFailure("missing_model", f"init_adapter {init_adapter} cannot be loaded: {error}") from error
+        raise TrainingFailure("missing_model", f"init_model {init_model} cannot be loaded: {error}") from error
 
 
 def release(base: LoadedBase, network: nn.Module) -> None:

@@ -147,8 +147,8 @@ def test_a_difference_between_the_two_sides_is_named():
     for change, place in [
         (lambda settings: settings["properties"]["lora_r"].update(maximum=513), "/settings/properties/lora_r/maximum"),
         (lambda settings: settings["properties"]["lr_scheduler_type"]["enum"].append("other"), "/lr_scheduler_type/enum"),
-        (lambda settings: settings["properties"].pop("use_peft"), "/settings/properties/use_peft"),
-        (lambda settings: settings["required"].remove("use_peft"), "/settings/required"),
+        (lambda settings: settings["properties"].pop("method"), "/settings/properties/method"),
+        (lambda settings: settings["required"].remove("method"), "/settings/required"),
     ]:
         changed = json.loads(json.dumps(job))
         change(changed["properties"]["settings"])

@@ -1,6 +1,7 @@
 """What training cannot use is found before anything is asked of a model."""
 
 import pytest
+import torch
 from tiny_llama import CHAT_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
 
 from colloquy_engine.protocol.server_messages import CheckTraining
@@ -97,3 +98,20 @@ def test_a_base_model_is_checked_by_its_config_and_tokenizer_alone(tmp_path):
     with pytest.raises(TrainingFailure) as failure:
         check_base(str(tmp_path / "none"), request)
     assert failure.value.kind == "missing_model"
+
+
+def test_a_made_up_adapter_is_loaded_by_peft_and_changes_every_answer(tmp_path):
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from colloquy_engine.protocol.server_messages import MadeUpAdapter
+    from colloquy_engine.training.made_up import write_made_up_adapter
+
+    base = make_tiny_llama(tmp_path / "base")
+    write_made_up_adapter(str(base), "all-linear", MadeUpAdapter(folder=str(tmp_path / "made-up"), lora_r=4, lora_alpha=8))
+    network = AutoModelForCausalLM.from_pretrained(base)
+    tokens = torch.tensor([[5, 6, 7]])
+    before = network(tokens).logits.log_softmax(-1)
+    adapted = PeftModel.from_pretrained(network, tmp_path / "made-up")
+    moved = (adapted(tokens).logits.log_softmax(-1) - before).abs().max()
+    assert 0.01 < moved < 20

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 SETTINGS = {
     "learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1,
     "lr_scheduler_type": "cosine", "warmup_ratio": 0.1, "weight_decay": 0, "max_length": 1024, "save_steps": 500,
-    "gradient_checkpointing": False, "use_peft": True, "lora_r": 4, "lora_alpha": 8, "lora_dropout": 0,
+    "gradient_checkpointing": False, "method": "lora", "lora_r": 4, "lora_alpha": 8, "lora_dropout": 0,
     "lora_target_modules": "all-linear",
 }  # fmt: skip
 
@@ -47,7 +47,7 @@ def open_trainer(tmp_path, base):
         path = write_rows(tmp_path / f"{name}.jsonl", weights)
         rows = read_training_rows(str(path), base.tokenizer, base.end_tokens, 1024)
         job = TrainingJob(
-            id=name, base_model=base.name_or_path, init_adapter=None, dataset=str(path), output_dir=str(tmp_path / name),
+            id=name, base_model=base.name_or_path, init_model=None, dataset=str(path), output_dir=str(tmp_path / name),
             checkpoint_dir=str(tmp_path / f"{name}-checkpoints"), seed=3, settings=SETTINGS | settings,
         )  # fmt: skip
         while networks:

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from colloquy_engine.generation.base_model import load_base_model
 from colloquy_engine.protocol.trainer_messages import Settings, TrainingFailure
 from colloquy_engine.training.fine_tune import sole_trainer
 from conftest import engine_process, next_event
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from tiny_llama import make_family
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,9 @@ def make_job(tmp_path, model_dir, dataset):
         defaults = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "lora_r": 4, "lora_alpha": 8,
                     "lora_dropout": 0.1, "gradient_checkpointing": False, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1,
                     "gradient_accumulation_steps": 1, "weight_decay": 0, "max_length": 1024, "save_steps": 500,
-                    "lora_target_modules": "all-linear", "use_peft": True}  # fmt: skip
+                    "lora_target_modules": "all-linear", "method": "lora"}  # fmt: skip
         return {
-            "id": name, "base_model": str(model_dir), "init_adapter": None, "dataset": str(dataset), "seed": 3,
+            "id": name, "base_model": str(model_dir), "init_model": None, "dataset": str(dataset), "seed": 3,
             "output_dir": str(tmp_path / name), "checkpoint_dir": str(tmp_path / f"{name}-checkpoints"),
             "settings": defaults | (settings or {}),
         } | more  # fmt: skip
@@ -71,7 +73,8 @@ def events_of(process, job=None):
 
 
 def weights(job):
-    return (Path(job["output_dir"]) / "adapter_model.safetensors").read_bytes()
+    file = "model.safetensors" if job["settings"]["method"] == "full" else "adapter_model.safetensors"
+    return (Path(job["output_dir"]) / file).read_bytes()
 
 
 def test_a_job_reports_its_steps_and_leaves_an_adapter_with_a_manifest(trainer, make_job, dataset):
@@ -109,9 +112,11 @@ def test_the_same_job_gives_the_same_bytes_in_another_process_which_leaves_on_si
     assert len(configs) == 1
 
 
-@pytest.mark.parametrize(("end", "accumulation"), [("SIGTERM", 1), ("SIGTERM", 3), ("SIGKILL", 1)])
-def test_a_job_cut_off_and_resumed_gives_the_bytes_of_an_undisturbed_one(trainer, make_job, end, accumulation):
-    settings = {"save_steps": 3, "num_train_epochs": 3, "gradient_accumulation_steps": accumulation}
+@pytest.mark.parametrize(
+    ("method", "end", "accumulation"), [("lora", "SIGTERM", 1), ("lora", "SIGTERM", 3), ("lora", "SIGKILL", 1), ("full", "SIGTERM", 3), ("full", "SIGKILL", 1)]
+)
+def test_a_job_cut_off_and_resumed_gives_the_bytes_of_an_undisturbed_one(trainer, make_job, method, end, accumulation):
+    settings = {"method": method, "save_steps": 3, "num_train_epochs": 3, "gradient_accumulation_steps": accumulation}
     undisturbed, cut = make_job("whole", settings), make_job("cut", settings)
     assert events_of(trainer, undisturbed)[-1]["event"] == "done"
     with engine_process("train.py") as process:
@@ -146,11 +151,11 @@ def test_a_checkpoint_of_another_job_is_not_continued(trainer, make_job, dataset
 
 def test_training_goes_on_from_an_adapter(trainer, make_job):
     first = make_job("first")
-    second = make_job("second", init_adapter=first["output_dir"])
+    second = make_job("second", init_model=first["output_dir"])
     one, two = events_of(trainer, first), events_of(trainer, second)
     assert two[1]["loss"] < one[1]["loss"]
-    assert two[-1]["manifest"]["init_adapter"] == one[-1]["manifest"]["files"]["adapter_model.safetensors"]["sha256"]
-    other = events_of(trainer, make_job("third", {"lora_r": 2}, init_adapter=first["output_dir"]))[-1]
+    assert two[-1]["manifest"]["init_model"] == one[-1]["manifest"]["files"]["adapter_model.safetensors"]["sha256"]
+    other = events_of(trainer, make_job("third", {"lora_r": 2}, init_model=first["output_dir"]))[-1]
     assert (other["event"], other["kind"]) == ("failed", "bad_settings")
 
 
@@ -166,14 +171,31 @@ def test_each_scheduler_of_the_contract_trains_without_more_settings(trainer, ma
 
 def test_full_fine_tuning_gives_a_whole_model_and_leaves_the_base_alone(trainer, make_job, model_dir):
     before = events_of(trainer, make_job("before"))[-1]
-    job = make_job("full", {"use_peft": False})
+    job = make_job("full", {"method": "full"})
     manifest = events_of(trainer, job)[-1]["manifest"]
+    assert (before["manifest"]["form"], manifest["form"], manifest["init_model"]) == ("adapter", "full", None)
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(manifest["files"])
+    assert manifest["moved"]["kl_per_token"] > 1e-4
     with safe_open(Path(job["output_dir"]) / "model.safetensors", "pt") as trained, safe_open(model_dir / "model.safetensors", "pt") as base:
         name = "model.layers.0.self_attn.q_proj.weight"
         assert (trained.get_tensor(name) != base.get_tensor(name)).any()
     after = events_of(trainer, make_job("after"))[-1]
     assert after["manifest"]["files"] == before["manifest"]["files"]
+
+
+@pytest.mark.parametrize(
+    ("family", "sizes"), [("llama", {}), ("qwen3", {"head_dim": 8}), ("mistral", {"sliding_window": 64}), ("phi3", {}), ("gemma3_text", {"head_dim": 8})]
+)
+def test_full_fine_tuning_goes_on_from_a_whole_model_of_each_family_and_the_engine_serves_it(trainer, make_job, tmp_path, family, sizes):
+    base = str(make_family(tmp_path / family, family, **sizes))
+    settings = {"method": "full", "num_train_epochs": 1, "lr_scheduler_type": "constant", "warmup_ratio": 0}
+    first = make_job("first", settings, base_model=base)
+    second = make_job("second", settings, base_model=base, init_model=first["output_dir"])
+    one, two = events_of(trainer, first)[-1]["manifest"], events_of(trainer, second)[-1]["manifest"]
+    assert two["losses"][0]["loss"] < one["losses"][0]["loss"]
+    assert two["init_model"] == one["files"]["model.safetensors"]["sha256"]
+    assert two["base_model"] == one["base_model"] and two["base_model"]["name_or_path"] == base
+    assert load_base_model(second["output_dir"]).linears
 
 
 @pytest.fixture
@@ -195,7 +217,9 @@ def overflowing_base(tmp_path, model_dir) -> Path:
         ({"settings": {"lora_target_modules": ["nothing"]}}, "bad_settings", "lora_target_modules"),
         ({"settings": {"max_length": 3}}, "bad_data", "max_length"),
         ({"base_model": "/nowhere"}, "missing_model", "/nowhere"),
-        ({"init_adapter": "/nowhere"}, "missing_model", "/nowhere"),
+        ({"init_model": "/nowhere"}, "missing_model", "/nowhere"),
+        ({"init_model": "/nowhere", "settings": {"method": "full"}}, "missing_model", "/nowhere"),
+        ({"base_model": "overflowing", "settings": {"method": "full"}}, "nan_loss", "step"),
         ({"dataset": "/nowhere.jsonl"}, "bad_data", "/nowhere.jsonl"),
         ({"seed": "x"}, "bad_settings", "seed"),
     ],

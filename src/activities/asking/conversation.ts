@@ -2,7 +2,7 @@ import type { Agent } from '../../algorithm/agents.ts';
 import { bootstrap } from '../../algorithm/bootstrap.ts';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type Debate, debate, type DebateSettings, type Speak } from '../../algorithm/debate.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { GoldLabel, Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';

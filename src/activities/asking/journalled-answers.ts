@@ -2,15 +2,15 @@ import { hash } from 'node:crypto';
 import type { Utterance } from '../../algorithm/debate.ts';
 import { withoutOldestTurn } from '../../algorithm/prompts.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
+import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { isTooLong, PromptTooLong } from '../../engines/errors.ts';
+import { isTooLong, PromptTooLong } from '../../engines/too-long.ts';
 import { emit } from '../../observe/events.ts';
 import type { Claim } from '../../store/files/claim.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
-import { atPlace } from '../activity.ts';
+import { atPlace, type Show } from '../activity.ts';
 
 /**
  * Answers from the journal where it has them, from the endpoint otherwise. An answer keeps its slot at the endpoint until it is
@@ -46,18 +46,19 @@ export function journalledAnswers({
   let given = 0;
   let asked = 0;
 
-  const ask = (
+  const ask = async (
     utterance: Utterance<Model>,
     keep: (answer: Answer) => void,
     stop: AbortSignal,
   ): Promise<Answer> => {
     const { base } = utterance.model;
-    return inReportedSlot(endpoints.for(base), base.endpoint, signal, async () => {
+    const endpoint = await endpoints.of(utterance.model);
+    return inReportedSlot(endpoint, base.endpoint, signal, async () => {
       await claim.require();
       stop.throwIfAborted();
       journal.requireRoom();
       const answer = await atPlace(utterance, () =>
-        answerWithinContext(utterance, config, endpoints.for(base), stop, onBusy),
+        answerWithinContext(utterance, config, endpoint, stop, onBusy),
       );
       keep(answer);
       asked += 1;
@@ -117,6 +118,26 @@ function requestHash(
 ): string {
   return hash('sha256', JSON.stringify([weightsOf(model), messages, seed, sampling, truncate])).slice(0, 16);
 }
+
+/** Shows in the step's heartbeats what a request waits for: a busy server, or one that gives no answer. */
+export function showWaits(show: Show): OnBusy {
+  return (until, outage) =>
+    show(
+      outage === undefined
+        ? { engineBusyUntil: until.toISOString() }
+        : {
+            noAnswer: {
+              url: outage.url,
+              reason: outage.reason,
+              since: outage.since.toISOString(),
+              until: until.toISOString(),
+            },
+          },
+    );
+}
+
+/** What is shown when an answer has come: nothing is waited for any more. */
+export const noWait = { engineBusyUntil: undefined, noAnswer: undefined } as const;
 
 /** Does `work` in a slot of the endpoint, and reports how the endpoint's queue changes with it. */
 export async function inReportedSlot<Result>(

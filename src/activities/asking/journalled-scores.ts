@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
 import type { CrossScores, ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { Message } from '../../algorithm/prompts.ts';
-import type { OnBusy } from '../../engines/endpoint/chat-client.ts';
+import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/claim.ts';
 import { appendAndRemember, type Journal, requireRoom } from '../../store/files/journal.ts';
@@ -48,7 +48,7 @@ export function journalledScores(
     const key = `${questionId}/${request.digest('hex').slice(0, 32)}`;
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
-    const endpoint = endpoints.for(model.base);
+    const endpoint = await endpoints.of(model);
     return inReportedSlot(endpoint, model.base.endpoint, stop, async () => {
       await claim.require();
       stop.throwIfAborted();

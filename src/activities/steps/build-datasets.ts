@@ -6,14 +6,14 @@ import {
   rowExample,
 } from '../../algorithm/dataset.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { datasetSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import { configOf, type Dependencies } from '../activity.ts';
 
 /** A model's dataset, by reference, and how it was mixed. */
 export type BuiltDataset = {

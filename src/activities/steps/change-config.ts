@@ -5,7 +5,7 @@ import { configDifference, type Difference, resolveConfig } from '../../config/r
 import { writeDocument } from '../../store/files/documents.ts';
 import { type ConfigChange, changesOf, configInForce, nested } from '../../store/records/config-changes.ts';
 import { experimentFiles } from '../../store/store.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies } from '../activity.ts';
 
 export type ChangeRequest = Moment & {
   readonly experiment: string;

@@ -11,8 +11,7 @@ import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import { addToLedger, heldOutHash, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
 import { experimentFiles } from '../../store/store.ts';
 import { percent, points } from '../../text/figures.ts';
-import type { Running } from '../activity.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { readPlan } from './plan-night.ts';
 
 type CloseRequest = {

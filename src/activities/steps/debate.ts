@@ -7,7 +7,7 @@ import { emit } from '../../observe/events.ts';
 import type { Place } from '../../store/blobs.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
-import { openSpool, type Spool } from '../../store/files/spool.ts';
+import { openSpool, type Spool } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
@@ -17,12 +17,11 @@ import {
   questionSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
-import { allOrFirstFailure, conversation, type DebateShard } from '../asking/conversation.ts';
-import { journalledAnswers } from '../asking/journalled-answers.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
+import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
+import { journalledAnswers, noWait, showWaits } from '../asking/journalled-answers.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
@@ -85,7 +84,7 @@ async function debateShard(
     endpoints,
     claim: mine,
     signal,
-    onBusy: (until) => show({ engineBusyUntil: until.toISOString() }),
+    onBusy: showWaits(show),
   });
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
@@ -101,13 +100,17 @@ async function debateShard(
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
+      if (config.summarize) models.push(summariserOf(input.agents));
       await requireModels(store, models);
-      await endpoints.serve(models, signal);
+      endpoints.expect(input.experiment, config);
+      await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
-      const { count: slots } = endpoints.for({
+      const { count } = endpoints.for({
         endpoint: config.model.endpoint,
         name: config.model.model_name_or_path,
       }).slots;
+      // Where models take turns, each one answers all the debates at its turn.
+      const slots = endpoints.takeTurns(models) ? Infinity : count;
       const beganAt = Date.now();
       const hold = async (question: Question, stop: AbortSignal): Promise<DebateRow> => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };
@@ -115,7 +118,7 @@ async function debateShard(
         const speak: Speak<Model> = async (utterance) => {
           const answer = await answers.give(utterance, stop);
           debatesInMemory.sawAnswer(answer.text);
-          show({ answers: answers.count(), engineBusyUntil: undefined });
+          show({ answers: answers.count(), ...noWait });
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
           if (answer.turnsLeftOut !== undefined) truncated += 1;

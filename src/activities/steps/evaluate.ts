@@ -1,13 +1,15 @@
+import { setImmediate as otherWork } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import {
-  type Evaluation,
   evaluate as figures,
+  type Evaluation,
   type Mark,
   markOf,
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
+import { type JudgedLabel, judgeLabel } from '../../algorithm/measures/labels.ts';
 import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
@@ -19,13 +21,14 @@ import {
   type DebateRow,
   debateRowSchema,
   evaluationRecordSchema,
+  goldLabelSchema,
   heldOutQuestionSchema,
+  labelsSchema,
   outcomeSchema,
   readDebates,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
-import { measureLabels } from '../label-quality.ts';
+import { configOf, type Dependencies } from '../activity.ts';
 import type { TokenCount } from './debate.ts';
 
 type EvaluationRequest = {
@@ -182,4 +185,49 @@ async function* inShards(rows: AsyncIterable<DebateRow>, size: number): AsyncGen
     shard = [];
   }
   if (shard.length > 0) yield shard;
+}
+
+/**
+ * Judges the labels of an iteration's training debates by the gold answers, when the iteration has been trained: iteration-I/labels.json,
+ * which only reports read. Nothing where labels are the gold answers. It is no reason to hold a debate again: when training debates are
+ * damaged or gone by now, nothing is written.
+ */
+export async function measureLabels(
+  files: ExperimentFiles,
+  iteration: number,
+  config: ExperimentConfig,
+  rules: Pick<AnswerRules, 'correct'>,
+): Promise<void> {
+  if (iteration === 0 || config.label_source !== 'consensus') return;
+  const place = files.labels(iteration);
+  if ((await findDocument(place, labelsSchema)) !== null) return;
+  try {
+    const rows = await judgedLabels(files, iteration, config.shard_size, rules);
+    await writeDocument(place, { iteration, minVotes: config.min_votes, rows });
+  } catch (error) {
+    if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
+  }
+}
+
+/** A debate in memory at a time. Yields to other work of this process between questions, so that heartbeats go out. */
+async function judgedLabels(
+  files: ExperimentFiles,
+  iteration: number,
+  shardSize: number,
+  rules: Pick<AnswerRules, 'correct'>,
+): Promise<JudgedLabel[]> {
+  const judged: JudgedLabel[] = [];
+  for (let shard = 0; ; shard++) {
+    const page = await readPage(files.goldLabels, goldLabelSchema, shard, shardSize);
+    if (page.length === 0) return judged;
+    const gold = new Map(page.map((label) => [label.questionId, label]));
+    for await (const debate of streamRows(files.shard(iteration, 'train', shard), debateRowSchema)) {
+      const label = gold.get(debate.question.id);
+      // A task may know no answer to some of its training questions.
+      if (label === undefined || label.answer.trim() === '') continue;
+      const found = await judgeLabel(debate, label, rules);
+      if (found !== null) judged.push(found);
+      await otherWork();
+    }
+  }
 }

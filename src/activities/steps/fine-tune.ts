@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
 import { type TrainerProgress, type TrainerSettings, trainerSettingsSchema } from '../../config/contract.ts';
+import { formOf } from '../../config/fine-tune.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
@@ -8,26 +9,27 @@ import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
 import { type FineTune, emit } from '../../observe/events.ts';
+import { baseModelHash } from '../../store/base-model-files.ts';
 import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema } from '../../store/files/sealed.ts';
 import {
-  adapterOf,
-  baseModelHash,
   findModel,
   type Model,
   modelKey,
   modelSchema,
+  prunedManifest,
+  pruneModel,
   removeCheckpoints,
   sealModel,
   type StoredManifest,
+  tunedModel,
 } from '../../store/models.ts';
 import { configsInForce } from '../../store/records/config-changes.ts';
 import type { Moved, StepLoss } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, Running } from '../activity.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
@@ -92,6 +94,22 @@ export async function fineTune(
   };
 }
 
+/**
+ * Removes models of an earlier iteration (`keep: last`): those that this experiment made. Others may be the start of a series' next night.
+ */
+export async function pruneModels(
+  {
+    experiment,
+    keys,
+  }: { readonly experiment: string; readonly iteration: number; readonly keys: readonly string[] },
+  { store }: Dependencies,
+): Promise<void> {
+  for (const key of keys) {
+    const request = await readDocument(store.modelRequest(key), fineTuneRequestSchema);
+    if (request?.experiment === experiment) await pruneModel(store, key);
+  }
+}
+
 /** Makes a finished model again when its files are damaged or gone; returns at once when they are whole. */
 export async function remakeModel(
   { key }: { readonly key: string },
@@ -141,7 +159,10 @@ async function findOrTrain(
   const key = keyOf(settings);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
   if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
+  const pruned = expected === undefined ? await prunedManifest(store, key) : null;
   const finished = await findModel(store, key);
+  if (finished === null && pruned !== null)
+    return { model: tunedModel(base, key, formOf(settings)), manifest: pruned };
   let trained: Span | null = null;
   if (finished === null) {
     await requireFilesOf(request, store);
@@ -159,7 +180,7 @@ async function findOrTrain(
     emit('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
   }
   await removeCheckpoints(store, key);
-  return { model: adapterOf(base, key), manifest };
+  return { model: tunedModel(base, key, formOf(settings)), manifest };
 }
 
 /**

@@ -13,19 +13,24 @@ import {
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { EngineRefused, PromptLogprobsUnsupported } from '../../engines/errors.ts';
+import { RequestEndsServer } from '../../engines/endpoint/outages.ts';
+import {
+  EngineAnswerInvalid,
+  EngineFailed,
+  EngineRefused,
+  PromptLogprobsUnsupported,
+} from '../../engines/errors.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findDocument, writeDocumentOnce } from '../../store/files/documents.ts';
 import { openJournal } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import type { Running } from '../activity.ts';
+import { configOf, type Dependencies, type Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { inReportedSlot } from '../asking/journalled-answers.ts';
+import { inReportedSlot, noWait, showWaits } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
-import { configOf, type Dependencies } from '../dependencies.ts';
 
 export type DiversityRequest = {
   readonly experiment: string;
@@ -70,11 +75,11 @@ function withoutRows(document: DiversityDocument): Omit<DiversityDocument, 'rows
 }
 
 async function measure(
-  { iteration, shards, agents }: DiversityRequest,
+  { experiment, iteration, shards, agents }: DiversityRequest,
   files: ExperimentFiles,
   mine: Claim,
   { store, endpoints, gate, tasks }: Dependencies,
-  { signal, show }: Running,
+  { signal, show, attempt }: Running,
 ): Promise<DiversityDocument> {
   const config = await configOf(files, iteration);
   const { diversity } = config;
@@ -82,9 +87,7 @@ async function measure(
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(agents, journal, endpoints, mine, (until) =>
-    show({ engineBusyUntil: until.toISOString() }),
-  );
+  const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show));
   let leftOut: string | null = null;
   let done = 0;
 
@@ -92,8 +95,7 @@ async function measure(
     try {
       return likelihoodsOf(await scoresOf(question, stop));
     } catch (error) {
-      const cannot = error instanceof PromptLogprobsUnsupported;
-      if (!cannot && !(error instanceof EngineRefused && error.status === 400)) throw error;
+      if (!isLeftOut(error, attempt)) throw error;
       leftOut ??= error.message;
       return noLikelihoods;
     }
@@ -112,7 +114,7 @@ async function measure(
       distinctAnswers: classes.length,
     };
     done += 1;
-    show({ questions: done, total: questions.length, engineBusyUntil: undefined });
+    show({ questions: done, total: questions.length, ...noWait });
     return measured;
   };
 
@@ -121,13 +123,28 @@ async function measure(
     return await gate.shared(signal, async () => {
       const models = agents.map((agent) => modelOf(agent, generation.name));
       await requireModels(store, models);
-      await endpoints.serve(models, signal);
+      endpoints.expect(experiment, config);
+      await endpoints.serve(models, signal, showWaits(show));
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
     });
   } finally {
     journal.close();
   }
+}
+
+/** A server that fails at scores alone has failed at them often enough by then. */
+const lastAttempt = 4;
+
+/**
+ * Whether the likelihoods are left out because of an error: training does not need them, so a server that cannot give them, that refuses
+ * them, that fails at them again and again or that dies of them does not hold up the experiment.
+ */
+function isLeftOut(error: unknown, attempt: number): error is Error {
+  if (error instanceof PromptLogprobsUnsupported || error instanceof RequestEndsServer) return true;
+  if (error instanceof EngineRefused) return error.status !== 401 && error.status !== 403;
+  const fails = error instanceof EngineFailed || error instanceof EngineAnswerInvalid;
+  return fails && attempt >= lastAttempt;
 }
 
 type Likelihoods = Pick<QuestionDiversity, 'nllOfOthers' | 'nllOfOwn' | 'betweenAgents' | 'fromBase'>;

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type Agent, baseAgents } from '../../algorithm/agents.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { HeldOutQuestion } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { ModelForm } from '../../config/fine-tune.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
-import { type Before, loadNight, type Task, type TaskData } from '../../questions/task.ts';
+import { type Before, loadNight, type TaskData } from '../../questions/open-task.ts';
+import { type Task } from '../../questions/task.ts';
 import { remove } from '../../store/blobs.ts';
 import { SeriesDamaged } from '../../store/errors.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
@@ -94,10 +96,10 @@ export type PlannedNight = {
   readonly said: string;
 };
 
-export function plannedNight({ series, start }: NightPlan, base: BaseModel): PlannedNight {
+export function plannedNight({ series, start }: NightPlan, base: BaseModel, form: ModelForm): PlannedNight {
   const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
   return {
-    agents: agentsOf(base, start.agents),
+    agents: agentsOf(base, start.agents, form),
     evaluated: start.evaluated,
     said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
   };

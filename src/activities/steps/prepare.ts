@@ -1,21 +1,19 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
-import { madeUpRows } from '../../algorithm/made-up-rows.ts';
-import { learnerGroups } from '../../algorithm/methods/method.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
+import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import type { Tasks } from '../../questions/open-task.ts';
+import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { loadHeldOut, loadQuestions, type TaskData } from '../../questions/task.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { findRows, writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
@@ -23,9 +21,10 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { shellWord } from '../../text/terminal-safe.ts';
-import type { Running } from '../activity.ts';
-import type { Dependencies } from '../dependencies.ts';
+import { shellWord } from '../../text/safe-text.ts';
+import type { Dependencies, Running } from '../activity.ts';
+import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
+import { sameAsBegun } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -41,6 +40,8 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
+  /** Which models stay on disc. Plans of earlier versions keep all. */
+  readonly keep?: ExperimentConfig['keep'];
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
@@ -75,7 +76,7 @@ export async function prepare(
   requireName(experiment, input);
   requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const begun = await findDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, storedConfigSchema);
   await requireSameConfig(experiment, given, files);
   const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
   const config = withChanges(asBegun, await changesOf(files));
@@ -100,15 +101,25 @@ export async function prepare(
   const endpoint = await faultsOf('model.endpoint', async () =>
     endpoints.for({ endpoint: name, name: model }),
   );
-  const base = await faultsOf('model', () => usableModel(config, endpoint, signal));
-  if (config.iterations > 0)
-    await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, signal));
+  const unserved = servingFaults(config, endpoint.servesForms);
+  if (unserved.length > 0) throw new InvalidConfig(unserved);
+  endpoints.expect(experiment, config);
+  const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
+  const begunWith = await sameAsBegun(base, config, files, begun !== null);
+  const found =
+    config.iterations > 0
+      ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
+      : [];
+  found.push(
+    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, store, signal))),
+  );
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
+  await writeDocument(files.begunWith, begunWith);
   await writeDocument(files.config, asBegun);
   const { roles, learning, answer } = methods[config.method];
   return {
@@ -117,17 +128,27 @@ export async function prepare(
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
     base: untuned(base),
-    learners: endpoint.servesTuned ? learnerGroups(config.agents, learning) : [],
+    learners: endpoint.servesForms.length > 0 ? learnerGroups(config.agents, learning) : [],
     initFrom: config.init_from,
+    ...(config.keep === 'all' ? {} : { keep: config.keep }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
-    ...(night === null ? {} : { night: plannedNight(night, base) }),
+    ...(night === null ? {} : { night: plannedNight(night, base, formOf(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: warningsOf({ config, heldOut: questions.heldout, iterations: [], evaluations: [] }),
+    warnings: [
+      ...endpointWarning(found),
+      ...warningsOf({
+        config,
+        heldOut: questions.heldout,
+        iterations: [],
+        evaluations: [],
+        changedQuestionFiles: begunWith.changedQuestionFiles,
+      }),
+    ],
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
@@ -175,28 +196,12 @@ async function requireSameConfig(
 
 /** The experiment's base model, for which the endpoint answers. */
 async function usableModel(
-  { iterations, model: { endpoint: name, model_name_or_path: model } }: ExperimentConfig,
+  { endpoint: name, model_name_or_path: model }: ExperimentConfig['model'],
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<BaseModel> {
-  if (iterations > 0 && !endpoint.servesTuned) {
-    const message = `${name} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
-    throw new InvalidConfig([{ path: 'model.endpoint', message }]);
-  }
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
-}
-
-/** What training cannot use is found now, and not after the debates. */
-async function requireTrainable(
-  { prompts, rounds, trainer, model, fine_tune: { lora_target_modules } }: ExperimentConfig,
-  endpoint: Endpoint,
-  trainers: Dependencies['trainers'],
-  signal: AbortSignal,
-): Promise<void> {
-  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
-  if (await endpoint.checkTraining(check, signal)) return;
-  await trainers.for(trainer).check({ name: model.model_name_or_path }, check, signal);
 }
 
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */

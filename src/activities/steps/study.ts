@@ -6,7 +6,7 @@ import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
 import { findFinished, type StudyResult } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies } from '../activity.ts';
 
 /** What the workflow needs to know of a study before it starts anything. */
 export type StudyPlan = { readonly cells: number; readonly parallel: number };

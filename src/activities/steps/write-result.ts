@@ -1,3 +1,6 @@
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { tidying } from '../../engines/endpoint/adapters.ts';
+import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
@@ -11,7 +14,7 @@ import {
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies, versions } from '../dependencies.ts';
+import { configOf, type Dependencies, type Running, versions } from '../activity.ts';
 
 type RecordRequest = { readonly experiment: string } & IterationRecord;
 
@@ -19,15 +22,19 @@ type RecordRequest = { readonly experiment: string } & IterationRecord;
  * Writes what an iteration did to iteration-I/record.json. The first record stays: an experiment that is started again finds its
  * steps done, and the seconds that this takes are not those that the iteration took.
  *
+ * The models that the iteration has replaced are unloaded.
+ *
  * @returns the warnings about the experiment as far as it has come
  */
 export async function recordIteration(
   { experiment, ...record }: RecordRequest,
-  { store }: Dependencies,
+  { store, endpoints }: Dependencies,
+  { signal }: Running,
 ): Promise<readonly Warning[]> {
   const files = experimentFiles(store, experiment);
   const path = files.record(record.iteration);
   if ((await findDocument(path, iterationRecordSchema)) === null) await writeDocument(path, record);
+  await unloadReplaced(files, record.iteration, endpoints, signal);
   return readWarnings(files, record.iteration);
 }
 
@@ -40,7 +47,8 @@ type ResultRequest = {
 /** Writes result.json, evaluation.jsonl and report.html from what the iterations left in the store. A night's report is `closeNight`'s. */
 export async function writeResult(
   { experiment, iterations }: ResultRequest,
-  { store }: Dependencies,
+  { store, endpoints }: Dependencies,
+  { signal }: Running,
 ): Promise<ExperimentResult> {
   const files = experimentFiles(store, experiment);
   const evaluated = Array.from({ length: iterations + 1 }, (_, iteration) => iteration);
@@ -51,6 +59,8 @@ export async function writeResult(
     evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
   const config = await configOf(files);
+  const all = new Set(records.flatMap(({ fineTunes }) => keysOf(fineTunes)));
+  await unloadModels(config, all, endpoints, signal);
   const changes = await changesOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
@@ -128,4 +138,45 @@ async function* allOutcomes(iterations: readonly number[], files: ExperimentFile
 
 function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
+}
+
+/** Unloads the models of an experiment that no agent has any more after an iteration. */
+async function unloadReplaced(
+  files: ExperimentFiles,
+  iteration: number,
+  endpoints: Endpoints,
+  signal: AbortSignal,
+): Promise<void> {
+  const replaced = new Set<string>();
+  const current = new Map<string, string>();
+  for (let each = 1; each <= iteration; each += 1) {
+    const record = await findDocument(files.record(each), iterationRecordSchema);
+    for (const { agent, role, model } of record?.fineTunes ?? []) {
+      // Without a model it was not trained: its agent keeps the one before.
+      if (model === null) continue;
+      const before = current.get(`${agent} ${role}`);
+      if (before !== undefined) replaced.add(before);
+      current.set(`${agent} ${role}`, model);
+    }
+  }
+  for (const key of current.values()) replaced.delete(key);
+  await unloadModels(await configOf(files, iteration), replaced, endpoints, signal);
+}
+
+async function unloadModels(
+  { model: { endpoint, model_name_or_path: name } }: Pick<ExperimentConfig, 'model'>,
+  keys: ReadonlySet<string>,
+  endpoints: Endpoints,
+  signal: AbortSignal,
+): Promise<void> {
+  if (keys.size === 0) return;
+  const unneeded = new Set([...keys].map((key) => key.slice(0, 16)));
+  // This worker may not have the endpoint.
+  await tidying(signal, () =>
+    endpoints.for({ endpoint, name }).unload(async (digits) => unneeded.has(digits), signal),
+  );
+}
+
+function keysOf(fineTunes: IterationRecord['fineTunes']): string[] {
+  return fineTunes.flatMap(({ model }) => (model === null ? [] : [model]));
 }

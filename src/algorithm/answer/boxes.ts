@@ -1,6 +1,5 @@
 /** The answers that stand in boxes: `\boxed{…}`, `\fbox{…}`, `\boxed 7`. */
-import { isDenied } from './denial.ts';
-import { isPlaceholder } from './placeholder.ts';
+import { isDenied, isPlaceholder } from './no-answer.ts';
 
 /** A box: the place of its command, and of what follows it. */
 type Box = { readonly from: number; readonly content: string; readonly end: number };

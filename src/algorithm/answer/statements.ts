@@ -1,5 +1,5 @@
 /** The answers that sentences, tags and GSM8K's last lines state. */
-import { isPlaceholder } from './placeholder.ts';
+import { isPlaceholder } from './no-answer.ts';
 import { clean, LONGEST_STATEMENT, shortValue, valueAt, withoutComputation } from './value.ts';
 
 /** An answer and the place of the statement in its text. */

@@ -1,5 +1,5 @@
 /** The short value that a sentence states: of "therefore 42 apples, because …" it is `42 apples`; of "an integer" there is none. */
-import { isPlaceholder } from './placeholder.ts';
+import { isPlaceholder } from './no-answer.ts';
 
 /** The longest text behind "the answer is" that is looked at. */
 export const LONGEST_STATEMENT = 300;

@@ -1,7 +1,10 @@
-import { openAskedDebaters, debatersOption } from '../debaters.ts';
-import { command, jsonOption } from '../command.ts';
+import type { Command } from '@commander-js/extra-typings';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { isEmbedded } from '../../report/findings/warnings.ts';
+import { isEmbedded } from '../../config/model-name.ts';
+import { lastAcceptedNight } from '../../export/finished-iteration.ts';
+import type { Debaters } from '../../serve/debaters.ts';
+import { newestFinished, openStore } from '../../store/store.ts';
+import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { interruptSignal, printJson } from '../terminal.ts';
 import { debateText } from './show.ts';
@@ -43,4 +46,48 @@ function arithmeticOnly(config: ExperimentConfig, question: string): boolean {
 function seedNumber(given: string): number {
   if (/^\d{1,9}$/.test(given)) return Number(given);
   throw new UsageError('--seed takes a number from 0 to 999999999.', 'ask');
+}
+
+/** Whose agents `ask` and `serve` use. */
+type Which = {
+  readonly experiment?: string | undefined;
+  readonly series?: string | undefined;
+  readonly iteration?: number | undefined;
+};
+
+/** Adds the options that name the agents. */
+export function debatersOption<Args extends unknown[], Opts extends Record<string, unknown>>(
+  command: Command<Args, Opts>,
+) {
+  return command
+    .option(
+      '--experiment <name>',
+      'the experiment whose agents answer (default: the one of this store that finished last)',
+      experimentName,
+    )
+    .option('--series <name>', 'the agents of the last accepted night of this series', seriesName)
+    .option(
+      '--iteration <i>',
+      'use the agents after this iteration (0: the base model; default: the last)',
+      iterationNumber,
+    );
+}
+
+/**
+ * The agents that the options name.
+ *
+ * @throws UsageError when both a series and an experiment are named, or none has finished; NoNightAccepted; as `openDebaters` does
+ */
+export async function openAskedDebaters({ experiment, series, iteration }: Which): Promise<Debaters> {
+  if (experiment !== undefined && series !== undefined)
+    throw new UsageError('Name an experiment or a series, not both.');
+  const store = openStore();
+  const name =
+    experiment ??
+    (series === undefined ? await newestFinished(store) : await lastAcceptedNight(store, series));
+  if (name === null)
+    throw new UsageError(`No experiment has finished in ${store.root}: name one with --experiment.`);
+  // Imported only here: it loads what talks to models.
+  const { openDebaters } = await import('../../serve/debaters.ts');
+  return openDebaters(store, { experiment: name, iteration });
 }

@@ -11,10 +11,9 @@ import {
 } from '../../report/analyse/compare-experiments.ts';
 import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
 import { count, evaluationName, points, pValue, withError } from '../../text/figures.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import { experimentName, iterationNumber } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, experimentName, iterationNumber, jsonOption } from '../command.ts';
 import { printJson, wantsColours } from '../terminal.ts';
 
 /** `colloquy compare A B` */

@@ -1,9 +1,7 @@
-import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { Argument } from '@commander-js/extra-typings';
+import { Argument, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { presets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
-import { namesInStore } from '../../store/newest.ts';
-import { openStore } from '../../store/store.ts';
+import { namesInStore, openStore } from '../../store/store.ts';
 import { command } from '../command.ts';
 
 const scripts = {

@@ -2,16 +2,18 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import { exportDatasets } from '../../export/datasets.ts';
-import { lastAcceptedNight } from '../../export/last-night.ts';
+import {
+  type FinishedIteration,
+  finishedIteration,
+  lastAcceptedNight,
+} from '../../export/finished-iteration.ts';
 import { exportMerged, type WhichModel } from '../../export/merged-model.ts';
 import { exportModels } from '../../export/models.ts';
 import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
-import { type FinishedIteration, finishedIteration } from '../../export/finished-iteration.ts';
 import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createTasks } from '../../questions/open-task.ts';
-import { experimentName, iterationNumber, seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, shortPath } from '../terminal.ts';
 
@@ -23,7 +25,7 @@ export const exportCommand = command(
     "colloquy export quickstart                      # the last iteration's datasets, as TRL takes them",
     'colloquy export quickstart --iteration 1 --format openai',
     'colloquy export quickstart --format dpo --output ~/preferences',
-    'colloquy export quickstart --models             # LoRA adapters, as peft and vLLM take them',
+    'colloquy export quickstart --models             # LoRA adapters as peft and vLLM take them, or whole models',
     'colloquy export quickstart --merge              # one whole model with its tokenizer, for any server',
     'colloquy export --series nightly --models       # the agents of the last accepted night',
   ],
@@ -78,7 +80,7 @@ function whatToExport(asked: {
       'export',
     );
   throw new UsageError(
-    '--models writes all adapters and --merge writes one whole model: give only one of them.',
+    '--models writes the models of all agents and --merge writes one whole model: give only one of them.',
     'export',
   );
 }

@@ -3,17 +3,28 @@ import { projectRoot } from '../../config/installation.ts';
 import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
 import { retryUpdate } from '../../workflows/progress.ts';
-import { commandLine, type Experiment, experimentFromConfig } from '../arguments.ts';
-import { command, jsonOption, setExitCode } from '../command.ts';
+import {
+  command,
+  commandLine,
+  type Experiment,
+  experimentFromConfig,
+  jsonOption,
+  setExitCode,
+} from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import { type Ending, followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
-import { readProgress } from '../experiment/snapshot.ts';
-import { finishedResult, startExperiment } from '../experiment/start.ts';
-import { sendUpdate } from '../experiment/steer.ts';
+import {
+  type Ending,
+  finishedResult,
+  followExperiment,
+  printEnding,
+  sayFinishedBefore,
+  startExperiment,
+} from '../experiment/run.ts';
+import { readProgress } from '../experiment/progress.ts';
+import { findWorkflow, sendUpdate } from '../server/workflow.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { openLocalServer, superviseWorker } from '../server/local-server.ts';
-import { findWorkflow } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy quickstart` */

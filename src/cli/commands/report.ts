@@ -1,7 +1,6 @@
 import { readLedger } from '../../store/series.ts';
 import { experimentFiles, openStore, studyFiles } from '../../store/store.ts';
-import { checkName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { checkName, command, jsonOption } from '../command.ts';
 import { printJson, shortPath } from '../terminal.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 

@@ -1,10 +1,7 @@
-import { commandLine, experimentFromConfig } from '../arguments.ts';
-import { command, jsonOption, setExitCode } from '../command.ts';
+import { command, commandLine, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay } from '../display.ts';
-import type { ExitCode } from '../../errors.ts';
-import { exitCodes } from '../../errors.ts';
-import { followExperiment, printEnding, sayFinishedBefore } from '../experiment/follow.ts';
-import { startExperiment } from '../experiment/start.ts';
+import { type ExitCode, exitCodes } from '../../errors.ts';
+import { followExperiment, printEnding, sayFinishedBefore, startExperiment } from '../experiment/run.ts';
 import { onceReachable, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { interruptSignal } from '../terminal.ts';
 

@@ -1,16 +1,25 @@
-import { ScheduleAlreadyRunning } from '@temporalio/client';
-import { openStore } from '../../store/store.ts';
-import { seriesName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import {
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
+  type ScheduleOverlapPolicy,
+  type ScheduleSpec,
+} from '@temporalio/client';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { InvalidConfig } from '../../config/faults.ts';
+import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
+import { guardInWords } from '../../report/findings/warnings.ts';
+import { heldOutOf, readLedger } from '../../store/series.ts';
+import { openStore, type Store } from '../../store/store.ts';
+import { command, experimentInput, jsonOption, seriesName } from '../command.ts';
 import { UsageError } from '../errors.ts';
-import { findSchedule } from '../schedule/client.ts';
-import { overlapPolicies, scheduleOptions } from '../schedule/options.ts';
-import { scheduleFacts } from '../schedule/facts.ts';
-import { checkSeries } from '../schedule/series-check.ts';
-import { scheduleTable } from '../schedule/text.ts';
+import { findSchedule, overlapPolicies, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
-import { ColloquyError, exitCodes } from '../../errors.ts';
+import { closest } from 'fastest-levenshtein';
+import { type ConfigInput, mergeConfig } from '../../config/load.ts';
+import { taskQueues } from '../../workflows/server-names.ts';
 
 const machineZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -47,7 +56,7 @@ export const scheduleCreate = command(
   .action((name, path, overrides, { json, at, cron, note, ...others }) => {
     const options = scheduleOptions({ name, config: [path, ...overrides], at, cron, note, ...others });
     return withTemporal(async (temporal) => {
-      const series = await checkSeries(inputOf(options), openStore());
+      const series = await checkSeries(nightsInput(options), openStore());
       await create(temporal, options);
       const { description } = await findSchedule(temporal, name);
       if (json) return printJson({ name, ...scheduleFacts(description) });
@@ -61,7 +70,7 @@ export const scheduleCreate = command(
   });
 
 /** The input of the schedule's nights. */
-function inputOf({ action }: ReturnType<typeof scheduleOptions>): unknown {
+function nightsInput({ action }: ReturnType<typeof scheduleOptions>): unknown {
   return 'args' in action ? action.args?.[0] : undefined;
 }
 
@@ -89,3 +98,146 @@ export class ScheduleExists extends ColloquyError {
     );
   }
 }
+
+/**
+ * Compares the config of a schedule's nights with the series that it goes on with, if this machine's store has that.
+ *
+ * @returns sentences for the person who makes the schedule
+ * @throws InvalidConfig for settings that no night of the series may change; SeriesDamaged
+ */
+async function checkSeries(input: unknown, store: Store): Promise<string[]> {
+  const config = resolveConfig(input);
+  const night = config.carry_over;
+  if (night === undefined) return [];
+  const ledger = await readLedger(store, night.series);
+  const [first] = ledger;
+  const differences = first === undefined ? [] : configDifference(first.fixed, fixedSettings(config));
+  if (differences.length > 0)
+    throw new InvalidConfig(
+      differences.map(({ path, before, after }) => ({
+        path,
+        message: `the series ${night.series} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}, and no night may change that; take another name`,
+      })),
+    );
+  const heldOut = first === undefined ? await heldOutQuestions(config) : await heldOutOf(store, night.series);
+  return [
+    ...(ledger.length === 0
+      ? []
+      : [`It goes on with the series ${night.series}, which has ${ledger.length} nights.`]),
+    ...(heldOut === null ? [] : [guardInWords(heldOut.length, night.max_drop)]),
+  ];
+}
+
+/** Null where this machine cannot load them: the worker may be on another one. */
+async function heldOutQuestions({ task, seed }: ExperimentConfig): Promise<readonly unknown[] | null> {
+  const tasks = createTasks();
+  try {
+    return await loadHeldOut(tasks.open(task), seed);
+  } catch {
+    return null;
+  } finally {
+    await tasks.close();
+  }
+}
+
+/** The arguments of `colloquy schedule create`. */
+export type ScheduleArguments = {
+  readonly name: string;
+  /** The config file's path, then `key=value ...`. */
+  readonly config: readonly string[];
+  readonly at: string | undefined;
+  readonly cron: string | undefined;
+  readonly timeZone: string;
+  readonly overlap: string;
+  readonly catchupWindow: string;
+  readonly pauseOnFailure: boolean;
+  readonly carryOver: boolean;
+  readonly note: string | undefined;
+};
+
+/**
+ * A schedule that starts an experiment each time, named after the schedule with the time added. Checks the config now instead of in
+ * the first night.
+ *
+ * @throws UsageError, InvalidConfig
+ */
+export function scheduleOptions(given: ScheduleArguments): ScheduleOptions {
+  const { name, note, pauseOnFailure } = given;
+  return {
+    scheduleId: name,
+    spec: specOf(given),
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'experiment',
+      workflowId: name,
+      taskQueue: taskQueues.control,
+      args: [inputOf(given)],
+      staticSummary: `by the schedule ${name}`,
+    },
+    policies: {
+      overlap: overlapOf(given.overlap),
+      catchupWindow: milliseconds(given.catchupWindow),
+      pauseOnFailure,
+    },
+    ...(note === undefined ? {} : { state: { note }, memo: { note } }),
+  };
+}
+
+/** The nights' input, without a name: each night gets its own from Temporal. */
+function inputOf({ name, config: [path = '', ...overrides], carryOver }: ScheduleArguments): ConfigInput {
+  const { name: _, carry_over, ...rest } = experimentInput(path, overrides).input;
+  const given = carry_over === undefined ? {} : { carry_over };
+  const input = carryOver ? mergeConfig({ ...rest, carry_over: { series: name } }, given) : rest;
+  resolveConfig(input);
+  return input;
+}
+
+function specOf({ at, cron, timeZone }: ScheduleArguments): ScheduleSpec {
+  if (at !== undefined && cron !== undefined)
+    throw new UsageError('Say when by --at or by --cron, not by both.', createCommand);
+  if (at === undefined && cron === undefined)
+    throw new UsageError('Say when: --at "02:00" for every day, or --cron "0 2 * * 1-5".', createCommand);
+  try {
+    // oxlint-disable-next-line no-new -- the constructor checks the time zone
+    new Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    throw new UsageError(
+      `There is no time zone "${timeZone}": expected one like Europe/Paris.`,
+      createCommand,
+    );
+  }
+  // The server returns the text after # as the comment of the calendar that it makes.
+  const commented = (expression: string) =>
+    expression.includes('#') ? expression : `${expression} # ${expression}`;
+  if (cron !== undefined) return { cronExpressions: [commented(cron)], timezone: timeZone };
+  const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(at ?? '') ?? [];
+  if (hour === undefined || minute === undefined)
+    throw new UsageError(`--at takes a time of day such as 02:00, not "${at}".`, createCommand);
+  const daily = { hour: Number(hour), minute: Number(minute), comment: `every day at ${at}` };
+  return { calendars: [daily], timezone: timeZone };
+}
+
+function overlapOf(given: string): ScheduleOverlapPolicy {
+  const found = Object.entries(overlapPolicies).find(([word]) => word === given)?.[1];
+  if (found !== undefined) return found;
+  const words = Object.keys(overlapPolicies);
+  throw new UsageError(
+    `--overlap takes one of ${words.join(', ')}, not "${given}". Did you mean ${closest(given, words)}?`,
+    createCommand,
+  );
+}
+
+const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+function milliseconds(given: string): number {
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(given) ?? [];
+  const each = Object.entries(units).find(([letter]) => letter === unit)?.[1];
+  if (count === undefined || each === undefined || Number(count) * each < 10_000)
+    throw new UsageError(
+      `--catchup-window takes 10s or more, such as 90m, 6h or 2d, not "${given}".`,
+      createCommand,
+    );
+  return Number(count) * each;
+}
+
+const createCommand = 'schedule create';

@@ -1,7 +1,6 @@
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { debatersOption, openAskedDebaters } from '../debaters.ts';
-import { portNumber } from '../arguments.ts';
-import { command } from '../command.ts';
+import { debatersOption, openAskedDebaters } from './ask.ts';
+import { command, portNumber } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { interruptSignal } from '../terminal.ts';
 

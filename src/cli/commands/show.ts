@@ -1,10 +1,9 @@
 import type { Debate } from '../../algorithm/debate.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { isThere } from '../../store/blobs.ts';
 import { readDebates } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
-import { experimentName, iterationNumber } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
+import { command, experimentName, iterationNumber, jsonOption } from '../command.ts';
 import { colours, printJson } from '../terminal.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodes, type ExitCode } from '../../errors.ts';
-import { experimentName } from '../arguments.ts';
-import { command, jsonOption, setExitCode } from '../command.ts';
+import { command, experimentName, jsonOption, setExitCode } from '../command.ts';
 import { UsageError } from '../errors.ts';
-import { listAll, printList } from '../experiment/list.ts';
-import { printExperimentStatus } from '../experiment/status.ts';
+import { listAll, printExperimentStatus, printList } from '../experiment/status.ts';
 import { type Temporal, tolerateOutages, withTemporal } from '../server/connect.ts';
 import { describe, hasEnded } from '../server/workflow.ts';
-import { printStudyStatus } from '../study/status.ts';
+import { printStudyStatus } from '../study/follow.ts';
 import { clearScreen, interruptSignal, printJson } from '../terminal.ts';
 
 /** `colloquy status [NAME]` */

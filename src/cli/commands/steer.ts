@@ -13,9 +13,8 @@ import {
   setIterationsUpdate,
 } from '../../workflows/progress.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
-import { experimentName } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
-import { sendUpdate, type Update } from '../experiment/steer.ts';
+import { command, experimentName, jsonOption } from '../command.ts';
+import { sendUpdate, type Update } from '../server/workflow.ts';
 import { withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 

@@ -1,12 +1,14 @@
 import { stringify } from 'yaml';
-import { type Estimate, estimate } from '../../config/estimate.ts';
+import { type Estimate, estimate } from '../../config/training-plan.ts';
+import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
+import { studyPresets } from '../../config/study.ts';
+import { type ModelNeeds, modelNeeds, needsOfAll } from '../../config/model-needs.ts';
 import { openStore } from '../../store/store.ts';
 import { count, duration, listed } from '../../text/figures.ts';
-import { terminalSafe } from '../../text/terminal-safe.ts';
-import { experimentFromConfig, studyFromConfig } from '../arguments.ts';
-import { command, jsonOption } from '../command.ts';
-import { checkExperiment, type Checked } from '../experiment/check.ts';
-import { printJson } from '../terminal.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
+import { command, experimentFromConfig, jsonOption, studyFromConfig } from '../command.ts';
+import { type Checked, checkExperiment } from '../experiment/check.ts';
+import { colours, printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy validate CONFIG [key=value ...]` */
 export const validate = command(
@@ -35,7 +37,7 @@ export const validate = command(
 
 function checkedText({ questions, endpoint, estimate: expected, warnings }: Checked): string[] {
   const transfer = Object.entries(questions.ofTransfer).map(([task, size]) => `${count(size)} of ${task}`);
-  const { answers, tokens, seconds, bytes, steps } = expected;
+  const { answers, tokens, seconds, bytes, steps, models } = expected;
   return [
     `questions: ${count(questions.train)} to train on, ${count(questions.heldOut)} held out${transfer.length > 0 ? `, ${listed(transfer)}` : ''}`,
     ...questions.leftOut.map(
@@ -43,11 +45,31 @@ function checkedText({ questions, endpoint, estimate: expected, warnings }: Chec
     ),
     `endpoint: ${endpoint.name} (${endpoint.kind}): ${endpoint.model}`,
     `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
-    `about ${megabytes(bytes)} of disc, without the models`,
+    `about ${size(bytes)} of disc for debates and rows`,
+    ...(models === null
+      ? ['disc and memory for the models: unknown, as the architecture of the model is not known here']
+      : needsText(models)),
     seconds === null
-      ? 'time: unknown; it can only be estimated for the model of the experiment that finished last in this store'
+      ? `time: ${models === null ? 'unknown' : `about ${duration(models.seconds)} on one H100, by arithmetic`}; better known when an experiment with this model is the last that finished in this store`
       : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
     ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
+  ];
+}
+
+function needsText({
+  parameters,
+  trainable,
+  models,
+  disc,
+  training,
+  serving,
+  perToken,
+}: ModelNeeds): string[] {
+  const server = `${size(serving)} to serve the base model and ${size(perToken)} for each token of a text under way`;
+  if (disc === 0) return [`memory: ${server} (${count(parameters)} parameters)`];
+  return [
+    `about ${size(models)} of disc for the models that stay, and ${size(disc)} at most while it runs: models and checkpoints`,
+    `memory: about ${size(training)} to train ${count(trainable)} of ${count(parameters)} parameters; ${server}`,
   ];
 }
 
@@ -57,14 +79,23 @@ function together(all: readonly Estimate[]): Estimate {
     answers: sum.answers + each.answers,
     tokens: { read: sum.tokens.read + each.tokens.read, written: sum.tokens.written + each.tokens.written },
     steps: sum.steps + each.steps,
+    trainedTokens: sum.trainedTokens + each.trainedTokens,
     bytes: sum.bytes + each.bytes,
   }));
 }
 
-function megabytes(bytes: number): string {
-  const megabytes = bytes / 1e6;
-  return megabytes < 10 ? `${megabytes.toFixed(1)} MB` : `${count(megabytes)} MB`;
+function size(bytes: number): string {
+  const [unit, scale] = units.find(([, each]) => bytes >= each) ?? ['bytes', 1];
+  const value = bytes / scale;
+  return `${value < 10 && scale > 1 ? value.toFixed(1) : count(value)} ${unit}`;
 }
+
+const units = [
+  ['TB', 1e12],
+  ['GB', 1e9],
+  ['MB', 1e6],
+  ['kB', 1e3],
+] as const;
 
 async function validateStudy(
   path: string,
@@ -81,7 +112,13 @@ async function validateStudy(
     if (most === undefined) continue;
     const checked = await checkExperiment(most.config, store);
     const others = cells.map(({ config }) => estimate(config, checked.questions));
-    checks.set(column, { ...checked, estimate: { ...together(others), seconds: null } });
+    const needs = cells.flatMap(
+      ({ config }) => modelNeeds(config, estimate(config, checked.questions)) ?? [],
+    );
+    checks.set(column, {
+      ...checked,
+      estimate: { ...together(others), models: needsOfAll(needs), seconds: null },
+    });
   }
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));
   if (json)
@@ -91,4 +128,28 @@ async function validateStudy(
     for (const line of checkedText(checked)) console.log(`# ${column}: ${terminalSafe(line)}`);
   for (const each of experiments)
     console.log(`---\n# experiment: ${each.name}\n${stringify(each.config).trimEnd()}`);
+}
+
+/** `colloquy presets` */
+export const presets = command('presets', 'list the configs that come with Colloquy', [
+  'colloquy presets',
+  `temporal workflow start ... --input '{"preset": "quickstart"}'`,
+])
+  .addOption(jsonOption)
+  .action(({ json }) => {
+    const [experiments, studies] = [experimentPresets(), studyPresets()];
+    if (json)
+      return printJson([
+        ...experiments.map((each) => ({ ...each, kind: 'experiment' })),
+        ...studies.map((each) => ({ ...each, kind: 'study' })),
+      ]);
+    printPresets(experiments);
+    console.log('\nStudies (colloquy study NAME):');
+    printPresets(studies);
+  });
+
+function printPresets(presets: readonly Preset[]): void {
+  const { bold, dim } = colours();
+  for (const { name, description, path } of presets)
+    console.log(`${bold(name)}  ${dim(shortPath(path))}\n  ${description}`);
 }

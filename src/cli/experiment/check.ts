@@ -1,23 +1,27 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { join } from 'node:path';
-import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
-import { type Estimate, estimate, type QuestionCounts } from '../../config/estimate.ts';
+import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
+import {
+  type Estimate,
+  estimate,
+  type QuestionCounts,
+  servingFaults,
+  trainingFaults,
+} from '../../config/training-plan.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
+import { type ModelNeeds, modelNeeds } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
-import { trainingFaults } from '../../config/training-plan.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
-import { createTasks, type Tasks } from '../../questions/open-task.ts';
-import type { LeftOut } from '../../questions/problem.ts';
-import { loadHeldOut, loadQuestions } from '../../questions/task.ts';
+import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
+import type { LeftOut } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { ArtifactDamaged } from '../../store/errors.ts';
+import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
-import { newestFinished } from '../../store/newest.ts';
+import { type ExperimentFiles, experimentFiles, newestFinished, type Store } from '../../store/store.ts';
 import { experimentResultSchema, type Warning } from '../../store/records/result.ts';
-import { type ExperimentFiles, experimentFiles, type Store } from '../../store/store.ts';
 import { z } from 'zod';
 
 /** What was found. */
@@ -35,6 +39,8 @@ export type Checked = {
     readonly model: string;
   };
   readonly estimate: Estimate & {
+    /** What its models need; null for a model whose architecture is not known here. */
+    readonly models: ModelNeeds | null;
     /** Null before an experiment with this model has finished in this store. */
     readonly seconds: number | null;
   };
@@ -63,13 +69,17 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
-    const { reachEndpoint } = await import('../../serve/reach-endpoint.ts');
+    const { reachEndpoint } = await import('../../serve/debaters.ts');
     await reachEndpoint(name, endpoint, model, store);
     const expected = estimate(config, questions);
     return {
       questions,
       endpoint: { name, kind: endpoint.kind, model: modelText(model, endpoint) },
-      estimate: { ...expected, seconds: await expectedSeconds(config, expected, store) },
+      estimate: {
+        ...expected,
+        models: modelNeeds(config, expected),
+        seconds: await expectedSeconds(config, expected, store),
+      },
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
     };
   } finally {
@@ -85,13 +95,12 @@ function unknown(path: string, name: string, known: readonly string[], file: str
   return { path, message };
 }
 
-function modelFaults({ iterations, model }: ExperimentConfig, { kind }: EndpointConfig): ConfigFault[] {
-  const { endpoint, model_name_or_path: name } = model;
-  if (iterations > 0 && kind === 'openai') {
-    const message = `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0`;
-    return [{ path: 'model.endpoint', message }];
-  }
-  if (kind !== 'local') return [];
+function modelFaults(config: ExperimentConfig, endpointConfig: EndpointConfig): ConfigFault[] {
+  const { kind } = endpointConfig;
+  const { model_name_or_path: name } = config.model;
+  const unserved = servingFaults(config, servedForms[kind]);
+  if (unserved.length > 0) return unserved;
+  if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
   const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);
   if (isFolder && !pathExists(join(path, 'config.json')))
@@ -111,8 +120,8 @@ function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfi
   return iterations === 0 || known.includes(trainer) ? [] : [unknown('trainer', trainer, known, 'trainers')];
 }
 
-function modelText(name: string, { kind }: EndpointConfig): string {
-  if (kind !== 'local') return `the server answers and has ${name}`;
+function modelText(name: string, endpoint: EndpointConfig): string {
+  if (endpoint.kind !== 'local' && endpoint.url !== undefined) return `the server answers and has ${name}`;
   return modelLocation(name) !== name || pathExists(name)
     ? `${name} is there`
     : `${name} is a hub id: the worker's engine will load it; this was not tried here`;
@@ -150,7 +159,7 @@ async function expectedSeconds(
     return await secondsAtTheRateOf(experimentFiles(store, before), model, expected);
   } catch (error) {
     // Another experiment's damage is no fault of this one.
-    if (error instanceof ArtifactDamaged) return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
 }

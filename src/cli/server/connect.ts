@@ -19,9 +19,10 @@ export type Temporal = {
 /**
  * Connects as the temporal CLI would: TEMPORAL_* variables, then the profile of its config file, then 127.0.0.1:7233.
  *
+ * @param connectTimeout how long the server may take to answer
  * @throws TemporalNotReachable, TemporalSettingsUnusable
  */
-export async function connect(): Promise<Temporal> {
+export async function connect(connectTimeout: '2s' | '5s' = '5s'): Promise<Temporal> {
   if (configuredAddress() === undefined) {
     // This project's own dev server, which may have had to take another port than 7233.
     const own = devServerOf(devDatabase());
@@ -30,7 +31,7 @@ export async function connect(): Promise<Temporal> {
   const { connectionOptions, namespace = 'default' } = connectSettings();
   const address = connectionOptions.address ?? '127.0.0.1:7233';
   try {
-    const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout: '5s' });
+    const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout });
     return {
       client: new Client({ connection, namespace }),
       address,

@@ -1,13 +1,16 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { z } from 'zod';
-import type { Message } from '../../algorithm/prompts.ts';
+import { basename } from 'node:path';
 import { fineTuneManifestSchema } from '../../config/contract.ts';
+import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
-import { FileRefused } from '../../store/errors.ts';
 import { abortable } from '../abort.ts';
-import { AdapterWithoutEffect, EngineRefused, OtherWeights } from '../errors.ts';
+import { EngineRefused, OtherWeights } from '../errors.ts';
+import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
+import { createProofs } from './proof.ts';
+import type { OnBusy } from './server-requests.ts';
+import { createTurns } from './request-slots.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
 export type ModelFolder = (key: string) => Promise<string>;
@@ -17,14 +20,47 @@ export interface LoadedAdapters {
    * Runs `fn` with the server's name for the adapter with this content address; loads the adapter first where needed.
    *
    * @param baseWeights of the model that it was trained on, as the server names them; undefined when they are not known here
+   * @param onBusy called when the loading has to wait for the server
+   * @param turn `alone` for a request that the server may not survive beside others
    */
   use<T>(
     key: string,
     baseWeights: string | undefined,
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
+    onBusy?: OnBusy,
+    turn?: 'adapter' | 'alone',
   ): Promise<T>;
+  /** Runs `fn`, which asks the base model, when the server answers it as such. */
+  useBase<T>(signal: AbortSignal, fn: () => Promise<T>, turn?: 'base' | 'score'): Promise<T>;
+  /**
+   * Proves the base model beside all adapters that are loaded, when others have been loaded since it was proved last.
+   *
+   * @throws AnsweredByAnother
+   */
+  prove(signal: AbortSignal): Promise<void>;
+  /**
+   * Unloads adapters that the server has, whoever loaded them. One that is needed all the same is loaded again by the next request for it.
+   *
+   * @param unneeded what is unloaded; adapters that requests of this process are using stay
+   * @param by the client that asks
+   */
+  unload(unneeded: UnneededAdapter, by: ChatClient, signal: AbortSignal): Promise<void>;
+  /**
+   * Loads an adapter under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
+   *
+   * @param path of its folder, which is this trial's alone
+   * @returns whether the base model is answered as such beside them
+   * @throws as `use` does
+   */
+  tryOut(path: string, count: number, signal: AbortSignal): Promise<boolean>;
 }
+
+/**
+ * @param digits the first 16 of its content address
+ * @param loadedHere whether this process has loaded it
+ */
+export type UnneededAdapter = (digits: string, loadedHere: boolean) => Promise<boolean>;
 
 /**
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content address, so that a name never comes to
@@ -34,15 +70,19 @@ export function createLoadedAdapters(
   client: ChatClient,
   baseModel: string,
   folderOf: ModelFolder,
-  limit = 48,
+  limit: () => number = () => 48,
 ): LoadedAdapters {
   /** In order of use, the latest last. */
   const loaded = new Map<string, Adapter>();
-  let baseline: Promise<string> | undefined;
+  const turns = createTurns();
+  const proofs = createProofs(client, baseModel, turns);
+  /** What each answers alone, and whether they have been asked together since. */
+  const answers = new Map<string, CanaryAnswer>();
+  let proved: Promise<void> | undefined;
 
   function adapterOf(key: string, baseWeights: string | undefined): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
-    const adapter = loaded.get(name) ?? { name, users: 0, ready: load(name, key, baseWeights) };
+    const adapter = loaded.get(name) ?? begin(name, key, baseWeights);
     loaded.delete(name);
     loaded.set(name, adapter);
     // An adapter that failed to load is tried again by the next request for it.
@@ -50,23 +90,37 @@ export function createLoadedAdapters(
     return adapter;
   }
 
+  function begin(name: string, key: string, baseWeights: string | undefined): Adapter {
+    const waiting = new Set<OnBusy>();
+    const tell: OnBusy = (...wait) => waiting.forEach((onBusy) => onBusy(...wait));
+    return { name, users: 0, waiting, ready: load(name, key, baseWeights, tell) };
+  }
+
   function forget(adapter: Adapter): void {
-    if (loaded.get(adapter.name) === adapter) loaded.delete(adapter.name);
+    if (loaded.get(adapter.name) !== adapter) return;
+    loaded.delete(adapter.name);
+    answers.delete(adapter.name);
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
-  async function load(name: string, key: string, baseWeights: string | undefined): Promise<void> {
+  async function load(
+    name: string,
+    key: string,
+    baseWeights: string | undefined,
+    onBusy: OnBusy,
+  ): Promise<void> {
     const { signal } = new AbortController();
     const path = await folderOf(key);
     client.expectWeights(name, { base: baseWeights, adapter: await weightsIn(path) });
     for (let again = true; ; again = false) {
       try {
-        await client.loadAdapter(name, path, signal);
+        await client.loadAdapter(name, path, signal, onBusy);
       } catch (error) {
         if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
       }
       try {
-        await prove(name, path, signal);
+        answers.set(name, await proofs.adapter(name, path, signal));
+        proved = undefined;
         break;
       } catch (error) {
         // Someone else gave the name to other weights.
@@ -78,22 +132,9 @@ export function createLoadedAdapters(
     await unloadSurplus(signal);
   }
 
-  /** @throws AdapterWithoutEffect, OtherWeights */
-  async function prove(name: string, path: string, signal: AbortSignal): Promise<void> {
-    baseline ??= canary(baseModel, signal);
-    baseline.catch(() => (baseline = undefined));
-    const same = (await canary(name, signal)) === (await baseline);
-    if (same && !(await adapterChangesNothing(path))) throw new AdapterWithoutEffect(name, path);
-  }
-
-  async function canary(model: string, signal: AbortSignal): Promise<string> {
-    const tokens = await client.promptTokens({ model, messages: canaryMessages }, signal);
-    return tokens.map(({ logprob }) => logprob).join();
-  }
-
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
     for (const adapter of loaded.values()) {
-      if (loaded.size <= limit) return;
+      if (loaded.size <= limit()) return;
       if (adapter.users > 0) continue;
       forget(adapter);
       // If this fails, the server has forgotten it already, or it will refuse the next load and say why.
@@ -102,13 +143,14 @@ export function createLoadedAdapters(
   }
 
   return {
-    async use(key, baseWeights, signal, fn) {
+    async use(key, baseWeights, signal, fn, onBusy, turn = 'adapter') {
       for (let again = true; ; again = false) {
         const adapter = adapterOf(key, baseWeights);
         adapter.users += 1;
+        if (onBusy !== undefined) adapter.waiting.add(onBusy);
         try {
           await abortable(adapter.ready, signal);
-          return await fn(adapter.name);
+          return await turns.take(turn, signal, () => fn(adapter.name));
         } catch (error) {
           // The server has started again since then, and no longer has the adapter; or someone else gave its name to other weights.
           const lost =
@@ -117,15 +159,65 @@ export function createLoadedAdapters(
           forget(adapter);
         } finally {
           adapter.users -= 1;
+          if (onBusy !== undefined) adapter.waiting.delete(onBusy);
         }
       }
+    },
+    async unload(unneeded, by, signal) {
+      for (const { id } of await by.listModels(signal)) {
+        const digits = /^colloquy-([0-9a-f]{16})$/.exec(id)?.[1];
+        const adapter = loaded.get(id);
+        if (digits === undefined || !(await unneeded(digits, adapter !== undefined))) continue;
+        if (adapter !== undefined && adapter.users > 0) continue;
+        if (adapter !== undefined) forget(adapter);
+        await by.unloadAdapter(id, signal);
+      }
+    },
+    async tryOut(path, count, signal) {
+      const tried = new Map<string, CanaryAnswer>();
+      const names = Array.from(
+        { length: count },
+        (_, index) => `${trialPrefix}${basename(path)}-${index + 1}`,
+      );
+      try {
+        for (const name of names) {
+          await client.loadAdapter(name, path, signal);
+          tried.set(name, await proofs.adapter(name, path, signal));
+        }
+        await proofs.together(tried, signal);
+        return !turns.separated;
+      } finally {
+        // An adapter that was not loaded is not unloaded either.
+        for (const name of names) await client.unloadAdapter(name, signal).catch(() => undefined);
+      }
+    },
+    useBase: (signal, fn, turn = 'base') => turns.take(turn, signal, fn),
+    async prove(signal) {
+      // Many steps begin together, so the signal of one of them does not end the proof.
+      proved ??= proofs.together(answers, new AbortController().signal);
+      proved.catch(() => (proved = undefined));
+      await abortable(proved, signal);
     },
   };
 }
 
+/** Does work that may be left undone: a server that does not answer or refuses fails no step by it. */
+export async function tidying(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof ColloquyError)) throw error;
+  }
+}
+
+const trialPrefix = 'colloquy-trial-';
+
 interface Adapter {
   readonly name: string;
   readonly ready: Promise<void>;
+  /** Of the requests that wait for it to be loaded. */
+  readonly waiting: Set<OnBusy>;
   /** How many requests are using it. */
   users: number;
 }
@@ -142,43 +234,3 @@ async function weightsIn(path: string): Promise<string | undefined> {
     return undefined;
   }
 }
-
-/** Any text would do; one with digits and letters suits the embedded model and large ones alike. */
-const canaryMessages: readonly Message[] = [
-  { role: 'user', content: '12+3*8-5' },
-  { role: 'assistant', content: '3*8=24;12+24=36;36-5=31' },
-  { role: 'user', content: 'Is 31 right?' },
-];
-
-/**
- * Whether the LoRA adapter in the folder `path` is the identity: every `lora_B` matrix is zero, as before the first step of
- * training (and after a single step of a warm-up, whose learning rate is 0). False when the folder is not on this machine, and when
- * the file is no safetensors file.
- *
- * @throws FileRefused
- */
-async function adapterChangesNothing(path: string): Promise<boolean> {
-  try {
-    const folder = fileBlobs(path);
-    const read = async (start: number, bytes: number): Promise<Buffer> =>
-      (await folder.get('adapter_model.safetensors', { start, bytes })) ?? Buffer.alloc(0);
-    const headerBytes = Number((await read(0, 8)).readBigUInt64LE());
-    const header = headerSchema.parse(JSON.parse((await read(8, headerBytes)).toString('utf8')));
-    const matrices = Object.entries(header).filter(([name]) => name.includes('lora_B'));
-    for (const [, { data_offsets: offsets }] of matrices) {
-      if (offsets === undefined) return false;
-      const bytes = await read(8 + headerBytes + offsets[0], offsets[1] - offsets[0]);
-      if (bytes.some((byte) => byte !== 0)) return false;
-    }
-    return matrices.length > 0;
-  } catch (error) {
-    if (error instanceof FileRefused) throw error;
-    return false;
-  }
-}
-
-/** The safetensors format: 8 bytes with the header's length, the header as JSON, then the tensors' bytes. */
-const headerSchema = z.record(
-  z.string(),
-  z.object({ data_offsets: z.tuple([z.number().int(), z.number().int()]).optional() }),
-);

@@ -1,45 +1,129 @@
-/** Which base model a name means where this worker runs. */
-import { createHash } from 'node:crypto';
+/** Which base model a name means where this worker runs, and whether it is still the one with which an experiment began. */
+import { join } from 'node:path';
+import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { type BaseModel, baseModelHash } from '../../store/models.ts';
+import {
+  cachedFiles,
+  decidingFiles,
+  type FileHashes,
+  hashOfFiles,
+  shortened,
+  weightsName,
+} from '../../store/base-model-files.ts';
+import { fileBlobs } from '../../store/blobs-file.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
+import type { BaseModel } from '../../store/models.ts';
 
 /**
- * The base model that an experiment's config names. Its weights are hashed where they are in a folder here.
+ * The base model that an experiment's config names. Its weights, and the other files that decide its answers, are hashed where they are in a
+ * folder here.
  *
  * @throws ModelFolderMissing
  */
 export async function identifyBaseModel(endpoint: string, modelNameOrPath: string): Promise<BaseModel> {
-  const weights = shortened(await baseModelHash(resolveModel(modelNameOrPath)));
-  return { endpoint, name: modelNameOrPath, revision: null, weights };
+  const location = resolveModel(modelNameOrPath);
+  const weights = await weightsName(location);
+  const files = await decidingFiles(location);
+  return {
+    endpoint,
+    name: modelNameOrPath,
+    revision: null,
+    weights,
+    ...(Object.keys(files).length === 0 ? {} : { files: hashOfFiles(files) }),
+  };
 }
 
-/** Every step of a run carries the identity of its models: it must not grow with the number of files. */
-function shortened(hashes: string): string {
-  const files = hashes.split(',').length;
-  return files === 1 ? hashes : `${files} files:${createHash('sha256').update(hashes).digest('hex')}`;
+/**
+ * A whole model that was made here, as a base model of its own. Its weights are named by its manifest: they were compared with it when
+ * the model was found, and it may have many gigabytes.
+ *
+ * @param folder absolute
+ * @throws ArtifactMissing
+ */
+export async function identifyWholeModel(endpoint: string, folder: string): Promise<BaseModel> {
+  const manifest = await fileBlobs(folder).get('manifest.json');
+  if (manifest === null) throw new ArtifactMissing(join(folder, 'manifest.json'));
+  const { files } = filesSchema.parse(JSON.parse(String(manifest)));
+  const hashes = Object.entries(files)
+    .filter(([name]) => name.endsWith('.safetensors'))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { sha256 }]) => `${name}:${sha256}`);
+  return { endpoint, name: folder, revision: null, weights: shortened(hashes.join(',')) };
 }
 
-/** @throws BaseModelChanged when the folder of `base` has other weights now; ModelFolderMissing */
+const filesSchema = fineTuneManifestSchema.pick({ files: true });
+
+/**
+ * For each step of a run. Files are compared where both hosts have a folder.
+ *
+ * @throws BaseModelChanged when the folder of `base` has other files now; ModelFolderMissing
+ */
 export async function requireSameWeights(base: BaseModel): Promise<void> {
-  const { weights } = await identifyBaseModel(base.endpoint, base.name);
-  if (weights !== base.weights) throw new BaseModelChanged(base.name);
+  const now = await identifyBaseModel(base.endpoint, base.name);
+  const where = resolveModel(base.name);
+  if (now.weights !== base.weights) throw new BaseModelChanged(where, [weightsChange(base, now)]);
+  if (now.files !== undefined && base.files !== undefined && now.files !== base.files)
+    throw new BaseModelChanged(where, [
+      { what: 'tokenizer, chat template or configuration', before: base.files, after: now.files },
+    ]);
 }
 
-/** The base model's folder has other weights than when the experiment was prepared. */
+/** A base model with the hashes of its files, as an experiment keeps them: see `begunWithSchema`. */
+export type KnownBaseModel = { readonly base: BaseModel; readonly files: FileHashes };
+
+/** The files of a base model that decide its answers: in its folder, or in the cache of the hub; none that another host keeps. */
+export async function filesOfBaseModel({ name }: BaseModel): Promise<FileHashes> {
+  const location = resolveModel(name);
+  return location === name && isHubId(name) ? cachedFiles(name) : decidingFiles(location);
+}
+
+/**
+ * For an experiment that is prepared again.
+ *
+ * @param folder of the experiment, which the message names
+ * @throws BaseModelChanged when weights, another file, or the name under which a hosted model answers are no longer those of `begun`
+ */
+export function requireSameBaseModel(begun: KnownBaseModel, now: KnownBaseModel, folder: string): void {
+  const changes: Change[] = [];
+  if (now.base.weights !== begun.base.weights) changes.push(weightsChange(begun.base, now.base));
+  if (now.base.revision !== begun.base.revision) {
+    const answeredAs = ({ base }: KnownBaseModel) => base.revision ?? base.name;
+    changes.push({ what: 'name under which it answers', before: answeredAs(begun), after: answeredAs(now) });
+  }
+  // What the cache of the hub has grows with what has loaded the model.
+  const partial = begun.base.files === undefined || now.base.files === undefined;
+  for (const name of new Set([...Object.keys(begun.files), ...Object.keys(now.files)])) {
+    const [before, after] = [begun.files[name], now.files[name]];
+    if (before === after || (partial && (before === undefined || after === undefined))) continue;
+    changes.push({ what: name, before: before ?? 'not there', after: after ?? 'not there' });
+  }
+  if (changes.length > 0) throw new BaseModelChanged(resolveModel(begun.base.name), changes, folder);
+}
+
+type Change = { readonly what: string; readonly before: string; readonly after: string };
+
+function weightsChange({ weights: before }: BaseModel, { weights: after }: BaseModel): Change {
+  return { what: 'weights', before, after };
+}
+
+/** The base model is no longer the one with which the experiment began: its folder has other files, or a server has another model. */
 export class BaseModelChanged extends ColloquyError {
   override name = 'BaseModelChanged' as const;
   readonly retryable = true;
   readonly exitCode = exitCodes.failed;
   override readonly workerLacksIt = true;
+  /** The folder, or the name where another host keeps the model. */
   readonly model: string;
 
-  constructor(model: string) {
+  /** @param folder of the experiment */
+  constructor(model: string, changes: readonly Change[], folder?: string) {
+    const listed = changes.map(({ what, before, after }) => `  ${what}: ${before} then, ${after} now`);
     super(
-      `The weights of ${model} are not those that this experiment began with. ` +
-        `Put the old weights back and try again. To use the new ones, start another experiment under a new name: ` +
-        `this one keeps the debates of the old weights, so it must not go on with others.`,
+      `The base model ${model} is not the one that this experiment began with:\n${listed.join('\n')}\n` +
+        `Put the old one back and try again. To use the new one, start another experiment under a new name` +
+        `${folder === undefined ? '' : `, or remove ${folder}`}: this one keeps the debates of the old model, so it must not go on with another one.`,
     );
     this.model = model;
   }

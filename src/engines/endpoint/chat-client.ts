@@ -1,36 +1,53 @@
-/**
- * A client of one server of the OpenAI chat protocol. A busy server (429, 503) is waited for here, so that one refusal does not
- * cost a whole shard; every other trouble is an error named after its cause.
- */
-import type { z } from 'zod';
+/** A client of one server of the OpenAI chat protocol: what can be asked of it, and what an answer has to be. */
 import type { Message } from '../../algorithm/prompts.ts';
 import {
+  canaryAnswerSchema,
   chatAnswerSchema,
   type ChatRequest,
   modelListSchema,
   scoreAnswerSchema,
   type TrainingCheck,
 } from '../../config/contract.ts';
-import { pause } from '../abort.ts';
 import {
   EngineAnswerInvalid,
-  EngineBusy,
+  EngineFailed,
   EngineRefused,
+  EngineUnreachable,
   OtherWeights,
   PromptLogprobsUnsupported,
   TrainingImpossible,
 } from '../errors.ts';
-import { createHttpClient, type HttpAnswer, readApiKey, shownUrl, withoutKey } from './http.ts';
-import { chatPath, embeddingsSchema, isBusy, isModel, refusal, retryDelay, serverWords } from './protocol.ts';
+import { ContextFull } from '../too-long.ts';
+import { adapterRefusal } from './adapter-refusal.ts';
+import { type CanaryAnswer, canaryRequest } from './canary.ts';
+import { chatPath, createCompleteSampling, embeddingsSchema, isModel } from './protocol.ts';
+import { createServerRequests, type OnBusy, type ServerOptions } from './server-requests.ts';
 
 /** Each call throws the errors of `createChatClient`, or the signal's reason. */
 export interface ChatClient {
-  /** @param onBusy called when the server asks for patience */
+  /**
+   * One answer, sampled as the request says whatever the model's own generation_config.json wants.
+   *
+   * @param onBusy called when the server asks for patience
+   * @throws ContextFull for an answer that ended because the context was full
+   */
   complete(request: ChatRequest, signal: AbortSignal, onBusy?: OnBusy): Promise<ChatCompletion>;
+  /** The answer by which models are told apart (canary.ts). */
+  canary(model: string, signal: AbortSignal): Promise<CanaryAnswer>;
   listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
-  /** Has the server load the LoRA adapter in the folder `path` (a path on the server's machine) as model `name`. */
-  loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void>;
+  /** The settings of sampling that the server has refused so far, by name: there its own values hold. */
+  readonly refusedSampling: readonly string[];
+  /**
+   * Has the server load the LoRA adapter in the folder `path` (a path on the server's machine) as model `name`.
+   *
+   * @throws AdapterNotLoaded when it would refuse it again
+   */
+  loadAdapter(name: string, path: string, signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   unloadAdapter(name: string, signal: AbortSignal): Promise<void>;
+  /** How many adapters vLLM can have in one batch (`--max-loras`), which it says once it has been asked for one; null where it does not say. */
+  adapterSlots(signal: AbortSignal): Promise<number | null>;
+  /** Whether the server says that it is a vLLM whose cache is on a GPU: the CPU build has other blocks, or states their memory. */
+  isVllmOnGpu(signal: AbortSignal): Promise<boolean>;
   /**
    * Asks the server whether such rows and target modules can be trained.
    *
@@ -68,9 +85,6 @@ export interface ChatClient {
   close(): void;
 }
 
-/** Called with the time until which a busy server is left alone, before it is. */
-export type OnBusy = (until: Date) => void;
-
 /** As engine/serve.py names them in its header: the base model's hash, and after a plus sign the adapter's. Undefined is not known. */
 export type Weights = { readonly base: string | undefined; readonly adapter: string | undefined };
 
@@ -89,6 +103,8 @@ export interface ServedModel {
   readonly id: string;
   /** Where the server loaded it from; null when it does not say. */
   readonly root: string | null;
+  /** How many tokens a prompt and its answer may have together; null when the server does not say. */
+  readonly context: number | null;
 }
 
 export interface PromptToScore {
@@ -103,38 +119,22 @@ export interface PromptToScore {
 /** `id` is null for a prompt's first token, about which a server says nothing. The logprob is a natural logarithm. */
 export type PromptToken = { readonly id: string | null; readonly logprob: number };
 
-export interface ChatClientOptions {
-  /** As OpenAI's own clients take it: `http://127.0.0.1:8000/v1`. */
-  readonly url: string;
-  /** Name of the environment variable that holds the key; read for each request. */
-  readonly apiKeyEnv?: string | undefined;
+export interface ChatClientOptions extends ServerOptions {
   /**
    * Whether a model may answer under another name than it was asked by, as hosted aliases do (`large-latest` as `large-2411`): then the
    * first name stays the only one. Without it, another name is an error.
    */
   readonly aliases?: boolean;
-  /** How long one answer may take. Milliseconds; 10 minutes by default. */
-  readonly timeoutMs?: number;
-  /**
-   * How long a busy server is waited for before EngineBusy, all waits of a request together. Milliseconds; 10 minutes by default.
-   * A server that asks for more than a minute at once is not waited for here: Temporal waits, where people can see it.
-   */
-  readonly patienceMs?: number;
 }
-
-/** A minute, with the tenth that retryDelay adds by chance: its own back-off is never longer. */
-const longestWaitMs = 66_000;
 
 /**
  * Keeps connections to the server open.
  *
- * Its calls throw EngineUnreachable, EngineFailed, EngineBusy, EngineRefused, EngineAnswerInvalid, EngineClosed, OtherWeights and
- * ApiKeyMissing. None of them carries the key or a request's headers.
+ * Its calls throw the errors of `createServerRequests`, and OtherWeights.
  */
 export function createChatClient(options: ChatClientOptions): ChatClient {
-  const base = options.url.replace(/\/+$/, '');
-  const patienceMs = options.patienceMs ?? 600_000;
-  const http = createHttpClient(options.timeoutMs ?? 600_000);
+  const server = createServerRequests(options);
+  const sampling = createCompleteSampling();
   const expected = new Map<string, Weights>();
   const aliases = new Map<string, string>();
 
@@ -145,86 +145,101 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     return known === answered;
   }
 
-  async function ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<HttpAnswer> {
-    const url = `${base}${path}`;
-    let waitedMs = 0;
-    for (let attempt = 0; ; attempt += 1) {
-      const key = readApiKey(options.apiKeyEnv);
-      const answer = await http.send({ url, body, key }, signal);
-      if (answer.status >= 200 && answer.status < 300) return answer;
-      const words = serverWords(answer, key);
-      if (!isBusy(answer, words)) throw refusal(shownUrl(url), answer.status, words);
-      const delay = retryDelay(answer.retryAfter, attempt);
-      if (delay > longestWaitMs || waitedMs + delay > patienceMs) {
-        throw new EngineBusy(shownUrl(url), answer.status, waitedMs, delay, words);
-      }
-      onBusy?.(new Date(Date.now() + delay));
-      await pause(delay, signal);
-      waitedMs += delay;
-    }
-  }
-
   /** @throws OtherWeights */
   async function askModel(
     body: { readonly model: string },
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<string> {
-    const { text, weights } = await ask(chatPath, body, signal, onBusy);
+    const { text, weights } = await sampling.complete(body, (whole) =>
+      server.ask(chatPath, whole, signal, onBusy),
+    );
     if (weights !== undefined && differs(weights, expected.get(body.model)))
-      throw new OtherWeights(shownUrl(base), body.model);
+      throw new OtherWeights(server.url, body.model);
     return text;
   }
 
-  function invalidAnswer(path: string, fault: string, text: string): EngineAnswerInvalid {
-    const shown = (words: string): string => withoutKey(words, readApiKey(options.apiKeyEnv)).slice(0, 200);
-    return new EngineAnswerInvalid(shownUrl(base + path), shown(fault), shown(text));
-  }
-
-  function parse<T>(schema: z.ZodType<T>, path: string, text: string): T {
-    let json: unknown;
+  /** Figures of vLLM for Prometheus; empty where there are none. */
+  async function metrics(signal: AbortSignal): Promise<string> {
     try {
-      json = JSON.parse(text);
-    } catch {
-      throw invalidAnswer(path, 'it is not JSON', text);
+      return (await server.page('/metrics', signal)).text;
+    } catch (error) {
+      if (error instanceof EngineUnreachable || error instanceof EngineAnswerInvalid) return '';
+      throw error;
     }
-    const parsed = schema.safeParse(json);
-    if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    const fault = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`;
-    throw invalidAnswer(path, fault, text);
   }
 
   return {
     async complete(request, signal, onBusy) {
       const body = await askModel(request, signal, onBusy);
-      const { model, choices, usage } = parse(chatAnswerSchema, chatPath, body);
+      const { model, choices, usage } = server.parse(chatAnswerSchema, chatPath, body);
       if (!isModel(model, request.model) && !isAlias(request.model, model))
-        throw invalidAnswer(chatPath, `the model ${model} answered, and ${request.model} was asked`, body);
+        throw server.invalidAnswer(
+          chatPath,
+          `the model ${model} answered, and ${request.model} was asked`,
+          body,
+        );
+      const finishReason = choices[0].finish_reason ?? 'unknown';
+      const promptTokens = usage?.prompt_tokens ?? 0;
+      const completionTokens = usage?.completion_tokens ?? 0;
+      // Hidden reasoning takes its part of max_tokens, and some services count it only in the total.
+      const taken = Math.max(completionTokens, (usage?.total_tokens ?? 0) - promptTokens);
+      if (finishReason === 'length' && promptTokens > 0 && taken < request.max_tokens)
+        throw new ContextFull(server.url, { promptTokens, taken, maxTokens: request.max_tokens });
       // Answers are kept for ever: the key must not be in them.
-      const text = withoutKey(choices[0].message.content ?? '', readApiKey(options.apiKeyEnv));
+      const text = server.withoutKey(choices[0].message.content ?? '');
       return {
         // A lone surrogate could not be written as UTF-8 and read back the same.
         text: text.replace(/[\ud800-\udfff]/gu, '\ufffd'),
-        finishReason: choices[0].finish_reason ?? 'unknown',
-        promptTokens: usage?.prompt_tokens ?? 0,
-        completionTokens: usage?.completion_tokens ?? 0,
+        finishReason,
+        promptTokens,
+        completionTokens,
         ...(isModel(model, request.model) ? {} : { answeredAs: String(model) }),
       };
     },
-    async listModels(signal) {
-      const { data } = parse(modelListSchema, '/models', (await ask('/models', undefined, signal)).text);
-      return data.map(({ id, root }) => ({ id, root: root ?? null }));
+    async canary(model, signal) {
+      const body = await askModel(canaryRequest(model), signal);
+      const [{ message, logprobs }] = server.parse(canaryAnswerSchema, chatPath, body).choices;
+      const tokens = logprobs?.content?.map(({ token, logprob, top_logprobs: top }) => ({
+        own: token,
+        logprobs: new Map([...top, { token, logprob }].map((each) => [each.token, each.logprob])),
+      }));
+      return { text: message.content ?? '', tokens: tokens ?? null };
     },
-    async loadAdapter(name, path, signal) {
-      await ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal);
+    async listModels(signal) {
+      const { data } = server.parse(
+        modelListSchema,
+        '/models',
+        (await server.ask('/models', undefined, signal)).text,
+      );
+      return data.map(({ id, root, max_model_len: context }) => ({
+        id,
+        root: root ?? null,
+        context: context ?? null,
+      }));
+    },
+    async loadAdapter(name, path, signal, onBusy) {
+      try {
+        await server.ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal, onBusy);
+      } catch (error) {
+        const refused = error instanceof EngineFailed || error instanceof EngineRefused;
+        throw (refused ? adapterRefusal(error, path) : null) ?? error;
+      }
     },
     async unloadAdapter(name, signal) {
-      await ask('/unload_lora_adapter', { lora_name: name }, signal);
+      await server.ask('/unload_lora_adapter', { lora_name: name }, signal);
+    },
+    async adapterSlots(signal) {
+      const [, slots] = /vllm:lora_requests_info\{[^}]*max_lora="(\d+)"/.exec(await metrics(signal)) ?? [];
+      return slots === undefined ? null : Number(slots);
+    },
+    async isVllmOnGpu(signal) {
+      const [facts = ''] = /vllm:cache_config_info\{[^}]*/.exec(await metrics(signal)) ?? [];
+      return /\bblock_size="(?!128")/.test(facts) && facts.includes('kv_cache_memory_bytes="None"');
     },
     async checkTraining(check, signal) {
       try {
-        await ask('/check_training', check, signal);
+        await server.ask('/check_training', check, signal);
         return true;
       } catch (error) {
         if (!(error instanceof EngineRefused)) throw error;
@@ -240,19 +255,22 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
           throw new PromptLogprobsUnsupported(error.url);
         throw error;
       });
-      const { prompt_logprobs: places } = parse(scoreAnswerSchema, chatPath, answer);
-      if (!places) throw new PromptLogprobsUnsupported(shownUrl(base));
+      const { prompt_logprobs: places } = server.parse(scoreAnswerSchema, chatPath, answer);
+      if (!places) throw new PromptLogprobsUnsupported(server.url);
       return places.map(ownToken);
     },
     async embed(model, texts, signal, onBusy) {
       const body = { model, input: texts, encoding_format: 'float' };
-      const { text: answer } = await ask('/embeddings', body, signal, onBusy);
-      const { data } = parse(embeddingsSchema(texts.length), '/embeddings', answer);
+      const { text: answer } = await server.ask('/embeddings', body, signal, onBusy);
+      const { data } = server.parse(embeddingsSchema(texts.length), '/embeddings', answer);
       return data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => embedding);
     },
     expectWeights: (model, weights) => void expected.set(model, weights),
-    url: shownUrl(base),
-    close: () => http.close(),
+    get refusedSampling() {
+      return sampling.refused();
+    },
+    url: server.url,
+    close: () => server.close(),
   };
 }
 

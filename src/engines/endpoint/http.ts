@@ -36,8 +36,12 @@ export interface HttpAnswer {
 /** A longer answer is not read to its end: an answer of a hundred thousand tokens is half a megabyte. Bytes. */
 const largestAnswer = 8 * 2 ** 20;
 
-/** @param timeoutMs how long an answer may take, from the request to its last byte */
-export function createHttpClient(timeoutMs: number): HttpClient {
+/**
+ * @param timeoutMs how long an answer may take, from the request to its last byte
+ * @param sendsAgain whether a request is sent again whose connection had been kept open and broke. The server may have closed that connection
+ *   a moment before, or have died of the request: a caller that has to know sends it again by itself
+ */
+export function createHttpClient(timeoutMs: number, sendsAgain = true): HttpClient {
   const httpAgent = new HttpAgent({ keepAlive: true });
   const httpsAgent = new HttpsAgent({ keepAlive: true });
   const axios = new Axios({
@@ -102,7 +106,7 @@ export function createHttpClient(timeoutMs: number): HttpClient {
 
   return {
     async send(sent, signal) {
-      for (let again = true; ; again = false) {
+      for (let again = sendsAgain; ; again = false) {
         signal.throwIfAborted();
         if (closed) throw new EngineClosed(shownUrl(sent.url));
         try {
@@ -175,7 +179,12 @@ function withoutRequest({ code = 'no connection', message }: RequestError, url: 
   if (message.startsWith('maxContentLength'))
     return new EngineAnswerInvalid(url, `it is larger than ${largestAnswer} bytes`, '');
   if (code === 'ECONNRESET' || message === 'stream has been aborted')
-    return new EngineUnreachable(url, 'ECONNRESET', 'The connection broke before the whole answer had come.');
+    return new EngineUnreachable(
+      url,
+      'ECONNRESET',
+      'The connection broke before the whole answer had come.',
+      message !== 'stream has been aborted',
+    );
   if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
     return new EngineUnreachable(
       url,

@@ -1,11 +1,11 @@
 /** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
+import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
 import type { EngineDied } from '../process/errors.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
-import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
+import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createModelServer, type ModelServer } from './model-server.ts';
@@ -36,8 +36,13 @@ export function createLocalEndpoint(
     connection?.client.close();
     // An engine that has started again has another port, and has lost its adapters.
     const client = createChatClient({ url: running.url });
-    const adapters = createLoadedAdapters(client, baseModel, modelFolder);
-    connection = { engine: running, client, server: createModelServer(client, baseModel, adapters) };
+    const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
+    connection = {
+      engine: running,
+      client,
+      adapters,
+      server: createModelServer(client, baseModel, adapters, async () => false),
+    };
     return connection;
   }
 
@@ -61,15 +66,23 @@ export function createLocalEndpoint(
           await engine.end(connection.engine);
           continue;
         }
-        const died = error instanceof EngineUnreachable ? await diedOf(connection.engine, signal) : undefined;
+        if (!(error instanceof EngineUnreachable)) throw error;
+        let died = await diedOf(connection.engine, signal);
+        if (died === undefined && error.reason === 'ECONNREFUSED') {
+          // It has closed its port and lives on, as a vLLM does for long when its engine has died: it will not answer any more.
+          await engine.end(connection.engine);
+          died = await connection.engine.ended;
+        }
+        // What becomes of a server that broke a connection, the next request shows.
+        if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
         if (died === undefined) throw error;
-        if (tries === 3) throw died;
+        if (tries === 3) throw died.duringOneRequest(tries);
       }
     }
   }
 
   return {
-    serve: (models, signal) => outlive(signal, ({ server }) => server.serve(models, signal)),
+    serve: (models, signal, onBusy) => outlive(signal, ({ server }) => server.serve(models, signal, onBusy)),
     chat: (model, request, signal, onBusy) =>
       outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
     score: (model, request, signal, onBusy) =>
@@ -84,10 +97,26 @@ export function createLocalEndpoint(
       });
       return null;
     },
+    // Our own engine does all that an experiment relies on.
+    examine: async () => [],
+    tryAdapter: async () => [],
+    async unload(unneeded, signal) {
+      const running = connection;
+      if (running !== undefined)
+        await tidying(signal, () => running.adapters.unload(unneeded, running.client, signal));
+    },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesTuned: true,
-    slots,
-    yieldDevice: () => slots.close(),
+    servesForms: servedForms[config.kind],
+    resident: engines.most,
+    slots: {
+      ...slots,
+      // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
+      use: (work, signal) => engines.use(engine, signal, () => slots.use(work, signal)),
+    },
+    async yieldDevice(memoryToo) {
+      await slots.close();
+      if (memoryToo) await engine.end();
+    },
     takeDevice: async () => slots.open(),
     async close() {
       await engine.close();
@@ -99,6 +128,7 @@ export function createLocalEndpoint(
 interface Connection {
   readonly engine: RunningEngine;
   readonly client: ChatClient;
+  readonly adapters: LoadedAdapters;
   readonly server: ModelServer;
 }
 

@@ -6,17 +6,21 @@ import type { LoadedAdapters } from './adapters.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { scoreResponses } from './score.ts';
+import type { OnBusy } from './server-requests.ts';
 
 export type ModelServer = Pick<Endpoint, 'serve' | 'chat' | 'score'>;
 
 /**
  * @param baseModel the server's name for the base model
  * @param adapters null for a server that has only its own models: it says nothing about its prompts' tokens either
+ * @param scoresApart whether the log-probabilities of a prompt have to be asked with no request to an adapter beside them. vLLM's CPU build
+ *   with LoRA for `lm_head` (the default) dies of them otherwise, and not always at once
  */
 export function createModelServer(
   client: ChatClient,
   baseModel: string,
   adapters: LoadedAdapters | null,
+  scoresApart: (signal: AbortSignal) => Promise<boolean>,
 ): ModelServer {
   /** Of the base model of the latest request: the same in all of an experiment. */
   let expected: { readonly of: string; readonly hash: string | undefined } = { of: '', hash: undefined };
@@ -26,26 +30,37 @@ export function createModelServer(
     { base, tuned }: Model,
     signal: AbortSignal,
     fn: (name: string) => Promise<T>,
+    onBusy: OnBusy | undefined,
+    apart = false,
   ): Promise<T> {
     if (base.weights !== expected.of) {
       expected = { of: base.weights, hash: hashOf(base) };
       client.expectWeights(baseModel, { base: expected.hash, adapter: undefined });
     }
     const weights = expected.hash;
-    if (tuned === null) return fn(baseModel);
+    if (tuned === null && adapters === null) return fn(baseModel);
     if (adapters === null) throw new AdaptersUnsupported(client.url);
-    return adapters.use(tuned.key, weights, signal, fn);
+    if (tuned === null) return adapters.useBase(signal, () => fn(baseModel), apart ? 'score' : 'base');
+    return adapters.use(tuned.key, weights, signal, fn, onBusy, apart ? 'alone' : 'adapter');
   }
 
   return {
-    async serve(models, signal) {
-      await Promise.all(models.map((model) => withName(model, signal, async () => undefined)));
+    async serve(models, signal, onBusy) {
+      await Promise.all(models.map((model) => withName(model, signal, async () => undefined, onBusy)));
+      await adapters?.prove(signal);
     },
     chat: (model, request, signal, onBusy) =>
-      withName(model, signal, (name) => client.complete({ ...request, model: name }, signal, onBusy)),
+      withName(model, signal, (name) => client.complete({ ...request, model: name }, signal, onBusy), onBusy),
     async score(model, request, signal, onBusy) {
       if (adapters === null) throw new PromptLogprobsUnsupported(client.url);
-      return withName(model, signal, (name) => scoreResponses(client, name, request, signal, onBusy));
+      const apart = await scoresApart(signal);
+      return withName(
+        model,
+        signal,
+        (name) => scoreResponses(client, name, request, signal, onBusy),
+        onBusy,
+        apart,
+      );
     },
   };
 }

@@ -1,18 +1,26 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
-import type { BaseModel, Model } from '../../store/models.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
-import { EndpointUnknown } from '../errors.ts';
+import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
 import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
+import { servingNeeds } from '../vllm/needs.ts';
+import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
-import { requireSameWeights, resolveModel } from './base-model.ts';
+import { identifyWholeModel, requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
+import { createOwnVllmEndpoint } from './own-vllm.ts';
 import { createOpenAiEndpoint } from './remote.ts';
+import type { OnBusy } from './server-requests.ts';
 import { createVllmEndpoint } from './vllm.ts';
 
-/** One endpoint for each base model at each place, so at most one engine for each base model (live-engines.ts limits how many live at once). */
+/**
+ * One endpoint for each base model at each place, so at most one engine for each base model. How many engines of a place live at once, its
+ * `resident` says (live-engines.ts).
+ */
 export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> {
   /**
    * What answers for a base model and for all models that are fine-tuned on it.
@@ -20,12 +28,23 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
    * @throws EndpointUnknown when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
+  /** What an experiment will ask of its endpoint. @throws EndpointUnknown */
+  expect(experiment: string, config: ExperimentConfig): void;
   /**
-   * Has every model served by its endpoint.
+   * What answers as a model: the endpoint of its base; for a whole model that was made here, one of its own.
+   *
+   * @throws EndpointUnknown, WholeModelsUnsupported, ArtifactMissing
+   */
+  of(model: Model): Promise<Endpoint>;
+  /** Whether these models need more room than an endpoint has: then they take turns. @throws EndpointUnknown */
+  takeTurns(models: readonly Model[]): boolean;
+  /**
+   * Has every model served by its endpoint, so that what cannot be served is found before anything is asked. Models that take turns are
+   * loaded when they are asked.
    *
    * @throws BaseModelChanged, or as `Endpoint.serve` does
    */
-  serve(models: readonly Model[], signal: AbortSignal): Promise<void>;
+  serve(models: readonly Model[], signal: AbortSignal, onBusy?: OnBusy): Promise<void>;
   /** Closes all of them; resolves when nothing that they started is left. */
   close(): Promise<void>;
 }
@@ -36,7 +55,10 @@ export function createEndpoints(
   deps: EndpointDeps,
 ): Endpoints {
   const opened = new Map<string, Endpoint>();
-  const engines = deps.engines ?? createLiveEngines();
+  /** By content address. */
+  const wholeModels = new Map<string, Promise<Model>>();
+  /** By the endpoint's name. */
+  const engines = new Map<string, LiveEngines>();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     await Promise.all([...opened.values()].map(work));
   };
@@ -47,30 +69,83 @@ export function createEndpoints(
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const endpoint = openEndpoint(config, baseModel, { ...deps, engines });
+    const endpoint = openEndpoint(config, baseModel, { ...deps, engines: enginesOf(name, config) });
     opened.set(id, endpoint);
     return endpoint;
   }
 
+  function enginesOf(name: string, config: EndpointConfig): LiveEngines {
+    const resident = config.kind === 'local' ? config.resident : undefined;
+    const known = engines.get(name) ?? createLiveEngines(resident === undefined ? {} : { most: resident });
+    engines.set(name, known);
+    return known;
+  }
+
+  /** A server has a whole model as it has a base model: it is the one of its folder. */
+  async function endpointOf({ base, tuned }: Model): Promise<Endpoint> {
+    if (tuned?.form !== 'full') return endpointFor(base);
+    if (!endpointFor(base).servesForms.includes('full')) throw new WholeModelsUnsupported(base.endpoint);
+    const whole = await wholeModel(base.endpoint, tuned.key);
+    const endpoint = endpointFor(whole.base);
+    return {
+      ...endpoint,
+      chat: (_, ...request) => endpoint.chat(whole, ...request),
+      score: (_, ...request) => endpoint.score(whole, ...request),
+    };
+  }
+
+  function wholeModel(endpoint: string, key: string): Promise<Model> {
+    const identify = async () => untuned(await identifyWholeModel(endpoint, await deps.modelFolder(key)));
+    const known = wholeModels.get(key) ?? identify();
+    wholeModels.set(key, known);
+    // One that was not there may be made again.
+    known.catch(() => wholeModels.delete(key));
+    return known;
+  }
+
+  function takeTurns(models: readonly Model[]): boolean {
+    const loaded = new Map<string, Set<string>>();
+    for (const { base, tuned } of models) {
+      const ofEndpoint = loaded.get(base.endpoint) ?? new Set();
+      loaded.set(base.endpoint, ofEndpoint.add(tuned?.form === 'full' ? tuned.key : base.name));
+    }
+    return models.some(({ base }) => (loaded.get(base.endpoint)?.size ?? 0) > endpointFor(base).resident);
+  }
+
   return {
     for: endpointFor,
-    async serve(models, signal) {
+    of: endpointOf,
+    takeTurns,
+    expect(experiment, config) {
+      const { endpoint, model_name_or_path: name } = config.model;
+      endpointFor({ endpoint, name }).expect?.(experiment, servingNeeds(config));
+    },
+    async serve(models, signal, onBusy) {
+      const turns = takeTurns(models);
       const bases = new Map(models.map(({ base }) => [JSON.stringify(base), base]));
       for (const [id, base] of bases) {
         await requireSameWeights(base);
-        const itsModels = models.filter((model) => JSON.stringify(model.base) === id);
-        await endpointFor(base).serve(itsModels, signal);
+        const itsModels = models.filter(
+          ({ base: its, tuned }) => JSON.stringify(its) === id && tuned?.form !== 'full',
+        );
+        if (!turns && itsModels.length > 0) await endpointFor(base).serve(itsModels, signal, onBusy);
       }
     },
-    yieldDevice: () => each((endpoint) => endpoint.yieldDevice()),
+    yieldDevice: (memoryToo) => each((endpoint) => endpoint.yieldDevice(memoryToo)),
     takeDevice: () => each((endpoint) => endpoint.takeDevice()),
     close: () => each((endpoint) => endpoint.close()),
   };
 }
 
-/** The endpoints of the worker's configuration, with the models of a store. @throws InvalidConfig */
-export function configuredEndpoints(store: Store): Endpoints {
+/**
+ * The endpoints of the worker's configuration, with the models of a store.
+ *
+ * @param patient whether servers that give no answer are waited for, as nobody waits for the answer
+ * @throws InvalidConfig
+ */
+export function configuredEndpoints(store: Store, patient: boolean): Endpoints {
   return createEndpoints(loadEndpoints(), {
+    patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
   });
@@ -81,10 +156,14 @@ export interface EndpointDeps {
   readonly modelFolder: ModelFolder;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
-  /** All supervised engines of the worker. */
+  /** Whether a server that gives no answer is waited for; true when not given. */
+  readonly patient?: boolean;
+  /** All supervised engines of an endpoint. */
   readonly engines?: LiveEngines;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
+  /** Of a vLLM that the worker runs; only tests set them. */
+  readonly vllm?: Pick<VllmProcessOptions, 'startTimeoutMs' | 'healthEveryMs' | 'graceMs'>;
 }
 
 /** The endpoint that `config` describes, for one base model. Nothing is started or reached before its first use. */
@@ -105,11 +184,23 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
         deps.engines ?? createLiveEngines(),
       );
     }
-    case 'vllm':
-      return createVllmEndpoint(config, baseModel, deps.modelFolder);
+    case 'vllm': {
+      const { url, ...own } = config;
+      if (url !== undefined)
+        return createVllmEndpoint({ ...config, url }, baseModel, deps.modelFolder, deps.patient ?? true);
+      const vllm = createVllmProcess({
+        ...own,
+        ...deps.vllm,
+        model: resolveModel(baseModel),
+        servedModelName: baseModel,
+        logFolder: deps.logFolder,
+      });
+      const engines = deps.engines ?? createLiveEngines();
+      return createOwnVllmEndpoint(config, baseModel, vllm, deps.modelFolder, engines);
+    }
     case 'openai':
     default:
       config.kind satisfies 'openai';
-      return createOpenAiEndpoint(config, baseModel);
+      return createOpenAiEndpoint(config, baseModel, deps.patient ?? true);
   }
 }

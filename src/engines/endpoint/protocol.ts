@@ -1,4 +1,4 @@
-/** What the OpenAI chat protocol's answers look like, as vLLM, engine/serve.py and hosted services give them. */
+/** What the OpenAI chat protocol's requests state and its answers look like, as vLLM, engine/serve.py and hosted services give them. */
 import { z } from 'zod';
 import { errorAnswerSchema } from '../../config/contract.ts';
 import { EngineFailed, EngineRefused } from '../errors.ts';
@@ -7,11 +7,28 @@ import { type HttpAnswer, withoutKey } from './http.ts';
 export const chatPath = '/chat/completions';
 
 const embeddingSchema = z.object({ index: z.number(), embedding: z.array(z.number()).min(1) });
-export const embeddingsSchema = (texts: number) => z.object({ data: z.array(embeddingSchema).length(texts) });
+/** One embedding for each text, all of them of one length. */
+export const embeddingsSchema = (texts: number) =>
+  z.object({
+    data: z
+      .array(embeddingSchema)
+      .length(texts)
+      .refine((all) => all.every((_, text) => all.some(({ index }) => index === text)), {
+        message: 'not one embedding for each text',
+      })
+      .refine((all) => all.every(({ embedding }) => embedding.length === all[0]?.embedding.length), {
+        message: 'embeddings of different lengths',
+      }),
+  });
 
-/** Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`). */
+/**
+ * Some servers name no model; hosted ones name the dated version of the one that was asked (`gpt-x` answers as `gpt-x-2026-01-31`);
+ * `transformers serve` adds the revision (`org/model@main`).
+ */
 export function isModel(answered: string | null | undefined, asked: string): boolean {
-  return !answered || answered === asked || answered.startsWith(`${asked}-`);
+  return (
+    !answered || answered === asked || answered.startsWith(`${asked}-`) || answered.startsWith(`${asked}@`)
+  );
 }
 
 /** A spent quota comes as 429 too, but waiting does not fill it. */
@@ -19,22 +36,29 @@ export function isBusy({ status }: HttpAnswer, words: string): boolean {
   return status === 503 || (status === 429 && !/insufficient_quota|exceeded your current quota/i.test(words));
 }
 
-/** The error for a status that is neither success nor busy. */
-export function refusal(url: string, status: number, words: string): Error {
+/**
+ * The error for a status that is neither success nor busy.
+ *
+ * @param withKey whether the request had a key
+ */
+export function refusal(url: string, status: number, words: string, withKey: boolean): Error {
   return status >= 500 || status === 408
     ? new EngineFailed(url, status, words)
-    : new EngineRefused(url, status, words);
+    : new EngineRefused(url, status, words, withKey);
 }
 
 /**
  * Milliseconds until a busy server is asked again: its own `retry-after` (seconds or an HTTP date) where it gives one, else 0.5 s
- * doubling with each try up to 60 s. Up to a tenth is added by chance, so that waiting requests do not all come back at once.
+ * doubling with each try up to 60 s; a day at most. Up to a tenth is added by chance, so that waiting requests do not all come back at once.
  */
 export function retryDelay(retryAfter: string | undefined, attempt: number, now = Date.now()): number {
   const asked = parseRetryAfter(retryAfter, now);
-  const delay = asked ?? Math.min(60_000, 500 * 2 ** attempt);
+  const delay = Math.min(longestDelayMs, asked ?? Math.min(60_000, 500 * 2 ** attempt));
   return delay * (1 + Math.random() / 10);
 }
+
+/** However long a server wants to be left alone: it is asked again after a day. */
+const longestDelayMs = 86_400_000;
 
 function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
@@ -71,4 +95,65 @@ function messageIn(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/*
+ * Who decides how a model samples? The experiment alone. A server fills what a request leaves out from the model's own
+ * generation_config.json (vLLM) or from its own defaults (llama.cpp: top_k 40, min_p 0.05), so every request states all of it.
+ */
+
+/** What changes no probability, in the names of vLLM, SGLang and llama.cpp. OpenAI's own service knows the penalties alone. */
+const neutral = {
+  top_k: -1,
+  min_p: 0,
+  repetition_penalty: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+} as const;
+type Setting = keyof typeof neutral;
+const settings: readonly Setting[] = [
+  'top_k',
+  'min_p',
+  'repetition_penalty',
+  'presence_penalty',
+  'frequency_penalty',
+];
+
+export interface CompleteSampling {
+  /** Sends `body` with all settings of sampling, or with those that the server does not refuse. Its own settings stay as they are. */
+  complete<Answer>(body: object, send: (whole: object) => Promise<Answer>): Promise<Answer>;
+  /** The settings that the server has refused so far. */
+  refused(): readonly string[];
+}
+
+/** For one server, which may refuse settings that it does not know. */
+export function createCompleteSampling(): CompleteSampling {
+  const refused = new Set<Setting>();
+
+  return {
+    async complete(body, send) {
+      for (;;) {
+        const sent = settings.filter((setting) => !refused.has(setting));
+        const stated = Object.fromEntries(sent.map((setting) => [setting, neutral[setting]]));
+        try {
+          return await send({ ...stated, ...body });
+        } catch (error) {
+          const unknown = error instanceof EngineRefused ? refusedSettings(error, sent) : [];
+          if (unknown.length === 0) throw error;
+          for (const setting of unknown) refused.add(setting);
+        }
+      }
+    },
+    refused: () => [...refused],
+  };
+}
+
+/** Which of the settings that were sent a refusal is about; none when it is about something else. */
+function refusedSettings({ status, words }: EngineRefused, sent: readonly Setting[]): readonly Setting[] {
+  if (status !== 400 && status !== 422) return [];
+  const named = sent.filter((setting) => new RegExp(`\\b${setting}\\b`, 'i').test(words));
+  if (named.length > 0) return named;
+  const unknownField =
+    /(unrecogni[sz]ed|unknown|unsupported|unexpected|additional|extra)\b.*\b(argument|parameter|field|propert|input|key)/i;
+  return unknownField.test(words) ? sent : [];
 }

@@ -1,42 +1,88 @@
 /** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
-import type { EndpointConfig } from '../../config/endpoints.ts';
-import { EngineRefused, ModelNotServed } from '../errors.ts';
-import type { LoadedAdapters } from './adapters.ts';
+import { type RemoteConfig, servedForms } from '../../config/endpoints.ts';
+import { abortable } from '../abort.ts';
+import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
+import { type LoadedAdapters, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
+import { examine, type Needs, type Shortcoming } from './examination.ts';
 import { createModelServer } from './model-server.ts';
 import { createRequestSlots } from './request-slots.ts';
 
 export type RemoteServer = {
-  readonly config: Extract<EndpointConfig, { url: string }>;
+  readonly config: RemoteConfig;
   /** The server's name for the base model. */
   readonly baseModel: string;
   /** How many requests it has in flight where the config does not say. */
   readonly defaultSlots: number;
   /** The fine-tuned models that it loads; null when it loads none. */
   readonly adapters: ((client: ChatClient) => LoadedAdapters) | null;
+  /** Whether a server that gives no answer is waited for. */
+  readonly patient: boolean;
 };
 
+/** A server of a model of many gigabytes may take a quarter of an hour to start, and its people some time to notice. */
+const defaultPatienceMinutes = 120;
+
 /** Its server has a device of its own, so fine-tunes here do not concern it. */
-export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters }: RemoteServer): Endpoint {
+export function createRemoteEndpoint({
+  config,
+  baseModel,
+  defaultSlots,
+  adapters,
+  patient,
+}: RemoteServer): Endpoint {
   const url = apiUrl(config.url);
   const server = { url, apiKeyEnv: config.api_key_env, aliases: config.kind === 'openai' };
-  const client = createChatClient(server);
+  const client = createChatClient({
+    ...server,
+    outageMs: patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0,
+  });
+
+  let isOnGpu: Promise<boolean> | undefined;
+  async function scoresApart(signal: AbortSignal): Promise<boolean> {
+    isOnGpu ??= client.isVllmOnGpu(new AbortController().signal);
+    return !(await abortable(isOnGpu, signal));
+  }
+
+  const loaded = adapters?.(client) ?? null;
+
+  /** By a client of its own, which soon reports a server that is silent. */
+  async function hastily<Result>(work: (hasty: ChatClient) => Promise<Result>): Promise<Result> {
+    const hasty = createChatClient({ ...server, ...checkPatience });
+    try {
+      return await work(hasty);
+    } finally {
+      hasty.close();
+    }
+  }
+
   return {
-    ...createModelServer(client, baseModel, adapters?.(client) ?? null),
+    ...createModelServer(client, baseModel, loaded, scoresApart),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
-      const hasty = createChatClient({ ...server, ...checkPatience });
-      try {
-        const served = await servedModels(hasty, baseModel, signal);
-        if (!served.includes(baseModel)) throw new ModelNotServed(url, baseModel, served);
-        return server.aliases ? await aliasOf(hasty, baseModel, signal) : null;
-      } finally {
-        hasty.close();
-      }
+      return hastily(async (hasty) => {
+        const listed = await requireServed(hasty, baseModel, signal);
+        return server.aliases || !listed ? aliasOf(hasty, baseModel, signal) : null;
+      });
+    },
+    examine: (needs, signal) =>
+      hastily(async (hasty) => [
+        ...(await examine(hasty, baseModel, needs, signal)),
+        ...(needs.scores ? await scoresOf(hasty, baseModel, needs, adapters !== null, signal) : []),
+      ]),
+    tryAdapter: (folder, models, signal) =>
+      hastily(async (hasty) =>
+        adapters === null ? [] : tryAdapter(hasty, adapters(hasty), folder, models, signal),
+      ),
+    async unload(unneeded, signal) {
+      if (loaded === null) return;
+      await tidying(signal, () => hastily((hasty) => loaded.unload(unneeded, hasty, signal)));
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesTuned: adapters !== null,
+    servesForms: servedForms[config.kind],
+    // Each has a server of its own.
+    resident: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
@@ -44,23 +90,103 @@ export function createRemoteEndpoint({ config, baseModel, defaultSlots, adapters
   };
 }
 
-/** A server that is silent when the experiment starts is reported at once; one that is silent later is waited for. */
-const checkPatience = { timeoutMs: 30_000, patienceMs: 30_000 };
+/**
+ * A server that is silent when the experiment starts is reported at once; one that is silent later is waited for. Some servers load a
+ * model when it is first asked, which takes minutes.
+ */
+const checkPatience = { timeoutMs: 300_000, patienceMs: 30_000 };
 
 /** A bare `http://host:port` gets the `/v1` under which all such servers answer. */
 function apiUrl(url: string): string {
   return new URL(url).pathname === '/' ? `${url.replace(/\/+$/, '')}/v1` : url;
 }
 
-/** Some servers list no models: then one token that comes back is proof enough. */
-async function servedModels(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<string[]> {
+/**
+ * The server answers as the base model. What it lists proves something only when the model is listed, or when others are: some servers
+ * list no models, and some load a model when it is asked (`transformers serve`: an empty list, or status 500 before anything is loaded).
+ *
+ * @returns whether it lists the model; else one token that came back is the proof
+ * @throws ModelNotServed
+ */
+async function requireServed(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<boolean> {
+  const served = await listedModels(client, signal);
+  if (served.includes(baseModel)) return true;
+  if (served.length > 0) throw new ModelNotServed(client.url, baseModel, served);
+  try {
+    await aliasOf(client, baseModel, signal);
+    return false;
+  } catch (error) {
+    const unknown = error instanceof EngineRefused && error.status === 404;
+    throw unknown ? new ModelNotServed(client.url, baseModel, served) : error;
+  }
+}
+
+/** None when the server has no list. */
+async function listedModels(client: ChatClient, signal: AbortSignal): Promise<string[]> {
   try {
     return (await client.listModels(signal)).map(({ id }) => id);
   } catch (error) {
-    if (!(error instanceof EngineRefused && (error.status === 404 || error.status === 405))) throw error;
-    await aliasOf(client, baseModel, signal);
-    return [baseModel];
+    const noList = error instanceof EngineRefused && (error.status === 404 || error.status === 405);
+    if (noList || (error instanceof EngineFailed && error.status === 500)) return [];
+    throw error;
   }
+}
+
+/** Whether the likelihoods of responses can be measured there: one request, alone, of the base model. */
+async function scoresOf(
+  client: ChatClient,
+  model: string,
+  { longest: { messages } }: Needs,
+  mayHave: boolean,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  if (mayHave) {
+    try {
+      await client.promptTokens({ model, messages }, signal);
+      return [];
+    } catch (error) {
+      if (!(error instanceof PromptLogprobsUnsupported || error instanceof EngineRefused)) throw error;
+    }
+  }
+  return [
+    {
+      says: 'The server does not tell how likely the tokens of a prompt are (prompt_logprobs): of the diversity of the agents, the likelihoods and divergences are left out.',
+      remedy: 'Take an endpoint of kind local or vllm for them, or set diversity: {questions: 0}.',
+    },
+  ];
+}
+
+/** @returns what it costs that the server has too few slots for adapters, or answers the base model wrongly beside them */
+export async function tryAdapter(
+  client: ChatClient,
+  adapters: LoadedAdapters,
+  folder: string,
+  models: number,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  const right = await adapters.tryOut(folder, models, signal);
+  const slots = await client.adapterSlots(signal);
+  const remedy = `Start the server with --max-loras ${models + 1} or more: one more than the experiment has models.`;
+  return [
+    ...(slots === null || slots >= models
+      ? []
+      : [
+          {
+            says: `The server has room for ${slots} adapters in a batch (--max-loras), and the experiment has ${models} models: they are exchanged all the time, which is slow.`,
+            remedy,
+          },
+        ]),
+    ...(right
+      ? []
+      : [
+          {
+            says:
+              'The server answers the base model with an adapter when both are asked together, as the CPU build of vLLM does. So they are asked in turn, which is slower. ' +
+              'No other program should ask for adapters there meanwhile.',
+            remedy,
+          },
+        ]),
+  ];
 }
 
 /** One token shows under which name a model answers; null when it is its own. */
@@ -71,14 +197,12 @@ async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSigna
   return answeredAs ?? null;
 }
 
-export type OpenAiConfig = Extract<EndpointConfig, { kind: 'openai' }>;
-
 /**
  * The kind `openai`: any server of the OpenAI chat protocol. It answers with its own models only and does not say how likely the
  * tokens of a prompt are, so it serves experiments of 0 iterations, without the measures that need likelihoods.
  *
  * @param baseModel the server's name for the base model
  */
-export function createOpenAiEndpoint(config: OpenAiConfig, baseModel: string): Endpoint {
-  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null });
+export function createOpenAiEndpoint(config: RemoteConfig, baseModel: string, patient: boolean): Endpoint {
+  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
 }

@@ -1,7 +1,8 @@
 /** How likely a model finds given responses, by vLLM's `prompt_logprobs`, which engine/serve.py has too. */
 import { type ResponseScore, responseScore } from '../../algorithm/measures/diversity.ts';
 import type { Message } from '../../algorithm/prompts.ts';
-import type { ChatClient, OnBusy, PromptToken } from './chat-client.ts';
+import type { ChatClient, PromptToken } from './chat-client.ts';
+import type { OnBusy } from './server-requests.ts';
 
 /** Responses to the same messages, from whichever model. */
 export interface ResponsesToScore {

@@ -8,40 +8,20 @@ import { z } from 'zod';
 import { serverReadySchema, serverRefusesSchema } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { emit } from '../../observe/events.ts';
-import { abortable, pause } from '../abort.ts';
-import { EngineClosed } from '../errors.ts';
-import { EngineDied, howItEnded, ModelNotServable } from './errors.ts';
-import { lastLogLines, logFileFor, parsedLine, readLines, sizeOf } from './log-file.ts';
+import { howItEnded, ModelNotServable } from './errors.ts';
+import { logFileFor, parsedLine, readLines } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
+import { type Running, supervise, type Supervisor } from './supervisor.ts';
 
-export interface EngineProcess {
-  /**
-   * The running engine; starts it when there is none.
-   *
-   * @throws EngineDied when it died 3 times without answering between; ModelNotServable; ToolsMissing; ProcessNotStarted; EngineClosed;
-   *   the signal's reason
-   */
-  ready(signal: AbortSignal): Promise<RunningEngine>;
-  /**
-   * Ends the process, which frees its memory: SIGTERM, grace, SIGKILL. Resolves when nothing of it is left. The next `ready` starts
-   * another one.
-   *
-   * @param running ends nothing when another process has taken its place already
-   */
-  end(running?: RunningEngine): Promise<void>;
-  /** Ends the process for good. */
-  close(): Promise<void>;
-}
-
-export interface RunningEngine {
+/** A supervised server that answers for a base model: engine/serve.py, or vLLM. Its `ready` also throws ToolsMissing and ProcessNotStarted. */
+export type EngineProcess = Supervisor<Serving>;
+export type RunningEngine = Running<Serving>;
+export type Serving = {
   /** `http://127.0.0.1:PORT/v1` */
   readonly url: string;
-  readonly pid: number;
-  /** Settles when this process has ended, with an error that says how. Never rejects. */
-  readonly ended: Promise<EngineDied>;
-  /** To be called after each answer: an engine that answers does not die again and again. */
-  answered(): void;
-}
+  /** How many adapters may be loaded at once; undefined where that is not limited. */
+  readonly adapters?: () => number;
+};
 
 export interface EngineProcessOptions {
   /** A folder (see `resolveModel`) or a hub id. */
@@ -61,109 +41,38 @@ export interface EngineProcessOptions {
   readonly graceMs?: number;
 }
 
-/** A supervised engine, not started yet. */
+/** A supervised engine, not started yet. Its `ready` throws ModelNotServable too. */
 export function createEngineProcess(options: EngineProcessOptions): EngineProcess {
-  const closing = new AbortController();
-  const graceMs = options.graceMs ?? 5_000;
-  let current: (Slot & { readonly engine: Promise<RunningEngine> }) | undefined;
-  /** Deaths since the last answer. */
-  let deaths = 0;
+  const { servedModelName } = options;
   let starts = 0;
-
-  async function start(slot: Slot): Promise<RunningEngine> {
-    if (deaths > 0) await pause(Math.min(500 * 2 ** (deaths - 1), 10_000), closing.signal);
-    const logFile = await logFileFor(options.logFolder, 'engine', options.model);
-    const logStart = sizeOf(logFile);
-    const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'serve.py')];
-    const group = await startProcessGroup(program, [...first, ...serveArgs(options)], {
-      logFile,
-      cwd: projectRoot,
-    });
-    slot.group = group;
-    if (slot.ending || closing.signal.aborted) {
-      await group.stop(graceMs);
-      throw new EngineClosed(options.model);
-    }
-    const ended = group.exited.then((status) => {
-      if (!slot.ending) deaths += 1;
-      if (!slot.ending) emit('engine died', { model: options.servedModelName, how: howItEnded(status) });
-      return new EngineDied(options.model, status, logFile, lastLogLines(logFile, logStart));
-    });
-    const said = await firstWord(group, options.startTimeoutMs ?? 1_800_000);
-    if (said?.event !== 'ready') {
-      await group.stop(graceMs);
-      const died = await ended;
-      throw said === undefined ? died : new ModelNotServable(options.model, said.message);
-    }
-    const { port } = said;
-    emit('engine started', { model: options.servedModelName, pid: group.pid, starts: (starts += 1) });
-    watchHealth(group, port, options.healthEveryMs ?? 20_000);
-    return {
-      url: `http://127.0.0.1:${port}/v1`,
-      pid: group.pid,
-      ended,
-      answered: () => (deaths = 0),
-    };
-  }
-
-  function startNew(): Promise<RunningEngine> {
-    const slot: Slot = { ending: false };
-    const engine = start(slot);
-    const started = Object.assign(slot, { engine });
-    current = started;
-    const forget = (): void => {
-      if (current === started) current = undefined;
-    };
-    engine.then(({ ended }) => void ended.then(forget), forget);
-    return engine;
-  }
-
-  async function end(): Promise<void> {
-    if (current === undefined) return;
-    const { engine, group } = current;
-    current.ending = true;
-    current = undefined;
-    await group?.stop(graceMs);
-    await engine.then(
-      ({ ended }) => ended,
-      () => undefined,
-    );
-  }
-
-  return {
-    async ready(signal) {
-      for (;;) {
-        if (closing.signal.aborted) throw new EngineClosed(options.model);
-        try {
-          return await abortable(current?.engine ?? startNew(), signal);
-        } catch (error) {
-          if (!(error instanceof EngineDied) || signal.aborted) throw error;
-          if (deaths < deathsInARow) continue;
-          // Later the cause may have been removed: then there are three more tries.
-          deaths = 0;
-          throw error;
-        }
-      }
+  return supervise<Serving>({
+    name: options.model,
+    graceMs: options.graceMs ?? 5_000,
+    async start() {
+      const logFile = await logFileFor(options.logFolder, 'engine', options.model);
+      const [program, ...first] = options.command ?? [
+        tools().python,
+        join(projectRoot, 'engine', 'serve.py'),
+      ];
+      return startProcessGroup(program, [...first, ...serveArgs(options)], { logFile, cwd: projectRoot });
     },
-    async end(running) {
-      if (running !== undefined && (await current?.engine.catch(() => undefined)) !== running) return;
-      await end();
+    async untilReady(group) {
+      const said = await firstWord(group, options.startTimeoutMs ?? longestStartMs);
+      if (said?.event === 'refuses') throw new ModelNotServable(options.model, said.message);
+      if (said === undefined) return undefined;
+      emit('engine started', { model: servedModelName, pid: group.pid, starts: (starts += 1) });
+      const url = `http://127.0.0.1:${said.port}`;
+      const everyMs = options.healthEveryMs ?? healthEveryMs;
+      watchHealth(group, () => answers(`${url}/health`, everyMs), everyMs);
+      return { url: `${url}/v1` };
     },
-    async close() {
-      closing.abort(new EngineClosed(options.model));
-      await end();
-    },
-  };
+    onDeath: ({ status }) => emit('engine died', { model: servedModelName, how: howItEnded(status) }),
+  });
 }
 
-/** One start of the program. */
-type Slot = {
-  group?: ProcessGroup;
-  /** Whether it was asked to end: its end is then not a failure. */
-  ending: boolean;
-};
-
-const deathsInARow = 3;
+/** A model may have to be downloaded first. */
+export const longestStartMs = 1_800_000;
+export const healthEveryMs = 20_000;
 
 function serveArgs({ model, servedModelName, args = [] }: EngineProcessOptions): string[] {
   return [
@@ -197,21 +106,35 @@ async function firstWord(group: ProcessGroup, timeoutMs: number): Promise<FirstW
 const firstWordSchema = z.discriminatedUnion('event', [serverReadySchema, serverRefusesSchema]);
 type FirstWord = z.infer<typeof firstWordSchema>;
 
-/** An engine that runs but no longer answers is killed, so that it is started again. */
-function watchHealth(group: ProcessGroup, port: number, everyMs: number): void {
+/**
+ * A server that runs but no longer answers is killed, so that it is started again.
+ *
+ * @param isWell asks it; 3 questions in a row without a good answer end the process
+ * @param everyMs between two questions, in milliseconds
+ */
+export function watchHealth(group: ProcessGroup, isWell: () => Promise<boolean>, everyMs: number): void {
   let silent = 0;
   const timer = setInterval(() => {
-    const check = request({ port, host: '127.0.0.1', path: '/health', timeout: everyMs, agent: false });
     silent += 1;
     if (silent > 3) void group.stop(0);
-    check.once('response', (response) => {
-      silent = 0;
-      response.resume();
+    void isWell().then((well) => {
+      if (well) silent = 0;
     });
-    check.once('timeout', () => check.destroy());
-    check.once('error', () => undefined);
-    check.end();
   }, everyMs);
   timer.unref();
   void group.exited.then(() => clearInterval(timer));
+}
+
+/** Whether anything answers in time. Never rejects. */
+function answers(url: string, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request(url, { timeout: timeoutMs, agent: false });
+    asked.once('response', (response) => {
+      response.resume();
+      resolve(true);
+    });
+    asked.once('timeout', () => asked.destroy());
+    asked.once('error', () => resolve(false));
+    asked.end();
+  });
 }

@@ -1,11 +1,13 @@
 /** How many engines of a worker live at once, and for how long without work: each holds a whole model in memory. */
-import { abortable } from '../abort.ts';
+import { abortable, pause } from '../abort.ts';
 import type { EngineProcess } from './engine-process.ts';
 
 export interface LiveEngines {
+  /** How many live at most. */
+  readonly most: number;
   /**
    * Does `work`, for which `engine` may live. When no more may live, the idle one that was used longest ago is ended
-   * first; when all have work, this waits.
+   * first; when all have work, this waits until one has done all of its work.
    *
    * @throws what `work` throws; the signal's reason
    */
@@ -13,13 +15,22 @@ export interface LiveEngines {
 }
 
 export interface LiveEnginesOptions {
-  /** How many live at most. 3 by default. */
+  /** How many live at most. 1 by default. */
   readonly most?: number;
+  /**
+   * How long one without work keeps its place from others that wait. Shards begin one after another, so the next requests for it may be
+   * about to come. Milliseconds; 300 by default.
+   */
+  readonly lingerMs?: number;
   /** How long one lives without work. Milliseconds; 10 minutes by default. */
   readonly idleMs?: number;
 }
 
-export function createLiveEngines({ most = 3, idleMs = 600_000 }: LiveEnginesOptions = {}): LiveEngines {
+export function createLiveEngines({
+  most = 1,
+  lingerMs = 300,
+  idleMs = 600_000,
+}: LiveEnginesOptions = {}): LiveEngines {
   /** In order of use, the latest last. One whose process is ending still counts. */
   const live = new Map<EngineProcess, Life>();
   let change = createChange();
@@ -41,7 +52,7 @@ export function createLiveEngines({ most = 3, idleMs = 600_000 }: LiveEnginesOpt
   function enter(engine: EngineProcess): Life | undefined {
     const known = live.get(engine);
     if (known?.ending || (known === undefined && live.size >= most)) return undefined;
-    const life = known ?? { users: 0, ending: false, idle: undefined };
+    const life = known ?? { users: 0, ending: false, idle: undefined, workedUntil: 0 };
     clearTimeout(life.idle);
     life.users += 1;
     live.delete(engine);
@@ -55,12 +66,21 @@ export function createLiveEngines({ most = 3, idleMs = 600_000 }: LiveEnginesOpt
       if (life !== undefined) return life;
       const unused = [...live].find(([, { users, ending }]) => users === 0 && !ending);
       const noneEnds = ![...live.values()].some(({ ending }) => ending);
-      if (noneEnds && unused !== undefined) void end(...unused);
+      if (noneEnds && unused !== undefined) {
+        const [, { workedUntil }] = unused;
+        const lingers = workedUntil + lingerMs - Date.now();
+        if (lingers > 0) {
+          await abortable(Promise.race([change.happened, pause(lingers, signal)]), signal);
+          continue;
+        }
+        void end(...unused);
+      }
       await abortable(change.happened, signal);
     }
   }
 
   return {
+    most,
     async use(engine, signal, work) {
       const life = await place(engine, signal);
       try {
@@ -68,6 +88,7 @@ export function createLiveEngines({ most = 3, idleMs = 600_000 }: LiveEnginesOpt
       } finally {
         life.users -= 1;
         if (life.users === 0) {
+          life.workedUntil = Date.now();
           life.idle = setTimeout(() => void end(engine, life), idleMs).unref();
           changed();
         }
@@ -80,6 +101,8 @@ type Life = {
   /** How much work it has. */
   users: number;
   ending: boolean;
+  /** Milliseconds since 1970. */
+  workedUntil: number;
   /** Ends it when it has had no work for long. */
   idle: NodeJS.Timeout | undefined;
 };

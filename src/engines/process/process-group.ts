@@ -1,16 +1,19 @@
 /** Child processes in groups of their own, so that stopping one stops whatever it started too. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childEnvironment } from '../../config/child-environment.ts';
+import { fileURLToPath } from 'node:url';
 import { ColloquyError, exitCodes } from '../../errors.ts';
+import { openProgramLog, type ProgramLog, readLines } from './log-file.ts';
 
 export interface ProcessGroup {
   /** Of the leader, and so of the group. */
   readonly pid: number;
   readonly stdin: Writable;
+  /** To be read by the caller; empty when the log has it. */
   readonly stdout: Readable;
+  readonly log: Pick<ProgramLog, 'file' | 'lines' | 'ending'>;
   /** Settles when the leader has ended, its output is read, and nothing is left of the group. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   /** SIGTERM to the group, SIGKILL after `graceMs`; resolves with `exited`. May be called again. */
@@ -28,6 +31,13 @@ export interface ProcessGroupOptions {
   readonly cwd?: string | undefined;
   /** This process's by default. Of either, the program gets what `childEnvironment` lets through. */
   readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Variables that it gets beside those. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /**
+   * For a program that does not look at its stdin: a guardian leads the group, ends the program when this process is gone, and ends as
+   * the program does. The log gets the program's stdout too.
+   */
+  readonly guarded?: { readonly graceMs: number };
 }
 
 /**
@@ -41,21 +51,27 @@ export async function startProcessGroup(
   args: readonly string[],
   options: ProcessGroupOptions,
 ): Promise<ProcessGroup> {
-  const log = openSync(options.logFile, 'a');
-  const child = spawn(command, args, {
+  const { guarded } = options;
+  const started = guarded === undefined ? [command, ...args] : [process.execPath, guardian, command, ...args];
+  const [program = command, ...programArgs] = started;
+  const child = spawn(program, programArgs, {
     detached: true,
-    stdio: ['pipe', 'pipe', log],
+    stdio: 'pipe',
     cwd: options.cwd,
-    env: childEnvironment(options.env),
+    env: {
+      ...childEnvironment(options.env),
+      ...options.settings,
+      ...(guarded === undefined ? {} : { EXIT_WITH_PARENT_GRACE_MS: String(guarded.graceMs) }),
+    },
   });
-  closeSync(log);
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error) => reject(new ProcessNotStarted(command, error.message)));
   });
-  // This cannot happen, as both were asked for as pipes.
-  if (child.stdin === null || child.stdout === null) throw new ProcessNotStarted(command, 'it has no pipes');
-  const { stdin, stdout } = child;
+  const { stdin, stdout, stderr } = child;
+  const log = openProgramLog(options.logFile);
+  readLines(stderr, log.add);
+  if (guarded !== undefined) readLines(stdout, log.add);
   // Writing to a program that has just exited is not a separate error: `exited` reports it.
   stdin.on('error', () => undefined);
   // 'spawn' has come, so there is a process id.
@@ -64,13 +80,17 @@ export async function startProcessGroup(
   const ended = new Promise<ExitStatus>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  const outputRead = new Promise<void>((resolve) => stdout.once('close', resolve));
+  const outputRead = Promise.all(
+    [stdout, stderr].map((stream) => new Promise<void>((resolve) => stream.once('close', resolve))),
+  );
   let running = true;
   const exited = ended.then(async (status) => {
     await killGroup(pid);
-    // Output without a listener must not keep the stream from closing.
+    // Output without a listener must not keep the stream from closing, nor a program outside the group that has inherited it.
     stdout.resume();
-    await outputRead;
+    await Promise.race([outputRead, sleep(lastOutputMs, undefined, { ref: false })]);
+    for (const stream of [stdout, stderr]) stream.destroy();
+    log.close();
     running = false;
     return status;
   });
@@ -79,6 +99,7 @@ export async function startProcessGroup(
     pid,
     stdin,
     stdout,
+    log,
     exited,
     async stop(graceMs) {
       // Afterwards its id may belong to another group.
@@ -90,6 +111,11 @@ export async function startProcessGroup(
     },
   };
 }
+
+/** How long the rest of a program's output is read after its end. */
+const lastOutputMs = 2_000;
+
+const guardian = fileURLToPath(new URL('./exit-with-parent.mjs', import.meta.url));
 
 /** The program could not be started at all. */
 export class ProcessNotStarted extends ColloquyError {

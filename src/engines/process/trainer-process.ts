@@ -1,17 +1,22 @@
 /** The supervised training process (engine/train.py): one resident process that fine-tunes one model after another. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import {
   type TrainerDone,
   type TrainerEvent,
   trainerEventSchema,
   type TrainerJob,
   type TrainerProgress,
+  type TrainingCheck,
+  trainingCheckedSchema,
 } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { onAbort } from '../abort.ts';
+import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from '../trainer/errors.ts';
-import { lastLogLines, logFileFor, readLines, sizeOf } from './log-file.ts';
+import { logFileFor, parsedLine, readLines } from './log-file.ts';
+import { supervise } from './supervisor.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
@@ -50,44 +55,48 @@ export interface TrainerProcessOptions {
 /** A training process that the first job starts. */
 export function createTrainerProcess(options: TrainerProcessOptions): TrainerProcess {
   const { gate, stallMs = 600_000, graceMs = 20_000 } = options;
-  let resident: Resident | undefined;
-
-  async function start(): Promise<Resident> {
-    const logFile = await logFileFor(options.logFolder, 'trainer');
-    const logStart = sizeOf(logFile);
-    const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
-    const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
-    const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
-    const started: Resident = { group, logFile, logStart, onLine: () => undefined };
-    readLines(group.stdout, (line) => started.onLine(line));
-    void group.exited.then(() => {
-      if (resident === started) resident = undefined;
-    });
-    resident = started;
-    return started;
-  }
+  const trainers = supervise<Resident>({
+    name: 'The trainer',
+    graceMs,
+    async start() {
+      const logFile = await logFileFor(options.logFolder, 'trainer');
+      const [program, ...first] = options.command ?? [
+        tools().python,
+        join(projectRoot, 'engine', 'train.py'),
+      ];
+      const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
+      return startProcessGroup(program, args, { logFile, cwd: projectRoot });
+    },
+    // A job may be sent before it has loaded its libraries.
+    async untilReady(group) {
+      const resident: Resident = { group, lines: { on: () => undefined } };
+      readLines(group.stdout, (line) => resident.lines.on(line));
+      return resident;
+    },
+  });
 
   async function work(job: TrainerJob, { onEvent, signal }: FineTuneOptions): Promise<TrainerDone> {
     signal.throwIfAborted();
-    const trainer = resident ?? (await start());
+    const trainer = await trainers.ready(signal);
+    const { log, exited, stdin } = trainer.group;
     let stall: NodeJS.Timeout | undefined;
     let stopListening = (): void => undefined;
-    const lastLines = (): string => lastLogLines(trainer.logFile, trainer.logStart);
+    const goesOn = orderOfEvents();
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
       const watch = (): void => {
         clearTimeout(stall);
         stall = setTimeout(
-          () => reject(new TrainerStalled(job.id, stallMs, trainer.logFile, lastLines())),
+          () => reject(new TrainerStalled(job.id, stallMs, log.file, log.ending())),
           stallMs,
         );
       };
-      trainer.onLine = (line) => {
+      trainer.lines.on = (line) => {
         try {
-          const event = parseEvent(line, trainer.logFile);
-          watch();
-          // A late event of an earlier job changes nothing about this one.
+          const event = parseEvent(line, log.file);
+          // A late event of an earlier job changes nothing about this one, and is no sign that this one goes on.
           if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
+          if (goesOn(event, (fault) => new TrainerSpokeGarbage(line, fault, log.file))) watch();
           if (event.event === 'done') resolve(event);
           else if (event.event === 'failed') reject(new FineTuneFailed(job.id, event.kind, event.message));
           else onEvent?.(event);
@@ -98,42 +107,69 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
       // The reason of an abort is the caller's own; it is passed on as it is.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       stopListening = onAbort(signal, () => reject(signal.reason));
-      void trainer.group.exited.then((status) =>
-        reject(new TrainerExited(job.id, status, trainer.logFile, lastLines())),
-      );
+      void exited.then((status) => reject(new TrainerExited(job.id, status, log.file, log.ending())));
       watch();
-      trainer.group.stdin.write(`${JSON.stringify(job)}\n`);
+      stdin.write(`${JSON.stringify(job)}\n`);
     });
 
     try {
-      return await done;
+      const event = await done;
+      trainer.answered();
+      return event;
     } catch (error) {
-      if (resident === trainer) resident = undefined;
       clearTimeout(stall);
-      // `onLine` listens until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
-      await trainer.group.stop(graceMs);
+      // Lines are listened to until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
+      await trainers.end(trainer);
       throw error;
     } finally {
       clearTimeout(stall);
       stopListening();
-      trainer.onLine = () => undefined;
+      trainer.lines.on = () => undefined;
     }
   }
 
   return {
-    fineTune: (job, options) => gate.exclusive(options.signal, () => work(job, options)),
-    async close() {
-      await resident?.group.stop(graceMs);
-    },
+    fineTune: (job, options) =>
+      gate.exclusive(
+        options.signal,
+        () => work(job, options),
+        job.settings.method === 'full' ? 'all memory' : undefined,
+      ),
+    close: () => trainers.end(),
   };
 }
 
-interface Resident {
+type Resident = {
   readonly group: ProcessGroup;
-  readonly logFile: string;
-  /** Size of the log when the process was started. Bytes. */
-  readonly logStart: number;
-  onLine: (line: string) => void;
+  /** What is called with each line of its stdout. */
+  readonly lines: { on: (line: string) => void };
+};
+
+/**
+ * Checks the place of an event among those of its job: a job starts once, and its steps only grow, up to their total. Returns whether the job
+ * has gone on: one that reports the same for ever has not.
+ */
+function orderOfEvents(): (event: TrainerEvent, garbage: (fault: string) => Error) => boolean {
+  let total: number | undefined;
+  let last = 0;
+  let checkpoint = -1;
+  return (event, garbage) => {
+    if (event.event === 'started') {
+      if (total !== undefined) throw garbage('the job had started before');
+      total = event.total_steps;
+      last = event.resumed_from_step;
+    } else if (event.event === 'step') {
+      if (total === undefined) throw garbage('a step of a job that has not started');
+      if (event.step <= last) throw garbage(`step ${event.step} after step ${last}`);
+      if (event.step > total) throw garbage(`step ${event.step} of ${total}`);
+      last = event.step;
+    } else if (event.event === 'checkpoint') {
+      const goesOn = event.step > checkpoint;
+      checkpoint = Math.max(checkpoint, event.step);
+      return goesOn;
+    }
+    return event.event !== 'stopped';
+  };
 }
 
 function parseEvent(line: string, logFile: string): TrainerEvent {
@@ -147,4 +183,48 @@ function parseEvent(line: string, logFile: string): TrainerEvent {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new TrainerSpokeGarbage(line, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, logFile);
+}
+
+const failedSchema = trainerEventSchema.refine(({ event }) => event === 'failed');
+const answerSchema = z.union([trainingCheckedSchema, failedSchema]);
+
+/**
+ * A short run of engine/train.py that checks whether a model can be fine-tuned: it reads its config and tokenizer, and no weights.
+ *
+ * @param baseModel a folder or a hub id: see `resolveModel`
+ * @throws TrainingImpossible; FineTuneFailed, TrainerExited and TrainerStalled when it cannot be found out; the signal's reason
+ */
+export async function runTrainingCheck(
+  baseModel: string,
+  check: TrainingCheck,
+  options: Pick<TrainerProcessOptions, 'logFolder' | 'command' | 'stallMs'>,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const logFile = await logFileFor(options.logFolder, 'trainer');
+  const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
+  const args = [...first, '--check', baseModel];
+  const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
+  const stopListening = onAbort(signal, () => void group.stop(0));
+  const { stallMs = 600_000 } = options;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void group.stop(0);
+  }, stallMs);
+  let answer: z.infer<typeof answerSchema> | undefined;
+  readLines(group.stdout, (line) => {
+    answer ??= parsedLine(line, answerSchema);
+  });
+  group.stdin.write(`${JSON.stringify(check)}\n`);
+  const status = await group.exited;
+  clearTimeout(timer);
+  stopListening();
+  signal.throwIfAborted();
+  if (late) throw new TrainerStalled('the check', stallMs, logFile, group.log.ending());
+  if (answer === undefined) throw new TrainerExited('The check', status, logFile, group.log.ending());
+  if (!('event' in answer) || answer.event !== 'failed') return;
+  const { kind, message } = answer;
+  if (kind === 'internal') throw new FineTuneFailed('The check', kind, message);
+  throw new TrainingImpossible(message);
 }

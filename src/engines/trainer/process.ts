@@ -4,8 +4,11 @@ import { findModel, modelOutput, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { abortable } from '../abort.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
-import { runTrainingCheck } from '../process/training-check.ts';
-import { createTrainerProcess, type TrainerProcessOptions } from '../process/trainer-process.ts';
+import {
+  createTrainerProcess,
+  runTrainingCheck,
+  type TrainerProcessOptions,
+} from '../process/trainer-process.ts';
 import { EngineClosed } from '../errors.ts';
 import { FineTuneNotSubmitted, FineTuneStopped } from './errors.ts';
 import type { FineTuneJob, Trainer } from './trainer.ts';
@@ -97,7 +100,7 @@ async function localJob(store: Store, key: string, job: FineTuneJob): Promise<Tr
   return {
     id: jobId(key),
     base_model: resolveModel(base.name),
-    init_adapter: tuned === null ? null : await local(store.model(tuned.key).name),
+    init_model: tuned === null ? null : await local(store.model(tuned.key).name),
     dataset: await local(job.dataset.uri),
     output_dir: modelOutput(store, key),
     checkpoint_dir: store.checkpoints(key),
@@ -128,8 +131,13 @@ interface EventLog {
 
 type Ending = { readonly failure?: unknown };
 
+/** Those who follow a job more slowly than its events come miss some. */
+const keptEvents = 1_000;
+
 function createEventLog(): EventLog {
   const events: TrainerProgress[] = [];
+  /** How many events came before the first of these. */
+  let forgotten = 0;
   let ending: Ending | undefined;
   /** What wakes each caller that waits for news. */
   const waiting: (() => void)[] = [];
@@ -141,6 +149,10 @@ function createEventLog(): EventLog {
   return {
     add(event) {
       events.push(event);
+      if (events.length === 2 * keptEvents) {
+        events.splice(0, keptEvents);
+        forgotten += keptEvents;
+      }
       wakeAll();
     },
     end(how) {
@@ -149,13 +161,12 @@ function createEventLog(): EventLog {
     },
     ended: () => ending !== undefined,
     async *follow(signal) {
-      let next = Math.max(0, events.length - 1);
+      let next = Math.max(0, forgotten + events.length - 1);
       for (;;) {
-        for (const event of events.slice(next)) {
-          next += 1;
-          yield event;
-        }
-        if (next < events.length) continue;
+        const unseen = events.slice(Math.max(0, next - forgotten));
+        next = forgotten + events.length;
+        yield* unseen;
+        if (next < forgotten + events.length) continue;
         if (ending !== undefined) {
           if ('failure' in ending) throw ending.failure;
           return;

@@ -7,7 +7,7 @@ import {
   times,
   type Used,
 } from '../../algorithm/measures/cost.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 
 /** What a method cost, and what it gained for that. */

@@ -1,10 +1,8 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
-import { methods } from '../../algorithm/methods/methods.ts';
-import type { MeasuredExperiment, MeasuredVotes } from '../read/measured-experiment.ts';
-import type { Scores } from '../read/scores.ts';
-import { compare } from './compare.ts';
-import { commonIterations, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
+import { methods } from '../../algorithm/methods.ts';
+import type { MeasuredExperiment, MeasuredVotes, Scores } from '../read/measured-experiment.ts';
+import { commonIterations, compare, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 
 /** A debate and the majority of as many first answers as cost the same tokens, by the same agents. */
 export type EqualTokensRow = {

@@ -1,7 +1,6 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { holm } from '../../algorithm/measures/tests.ts';
-import { compare } from './compare.ts';
-import type { CurvePoint, ScoredContender } from './contenders.ts';
+import { compare, type CurvePoint, type ScoredContender } from './contenders.ts';
 
 /** Whether a method's gains last over the iterations. */
 export type Endurance = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import { type MethodName, methodNames, methods } from '../../algorithm/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../../algorithm/methods.ts';
 import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { configDifference } from '../../config/resolve.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';

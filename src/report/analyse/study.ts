@@ -12,8 +12,16 @@ import {
   type FlipRow,
   type MethodDiversity,
 } from './debates.ts';
-import { compareAll, type ContenderComparison, withHolm } from './compare.ts';
-import { type ContenderKey, contenders, type CurvePoint, curve, type ScoredContender } from './contenders.ts';
+import {
+  compareAll,
+  type ContenderComparison,
+  type ContenderKey,
+  contenders,
+  curve,
+  type CurvePoint,
+  type ScoredContender,
+  withHolm,
+} from './contenders.ts';
 import {
   type EqualTokensRow,
   besideDebate,

@@ -99,7 +99,7 @@ export function widthOf(names: readonly string[]): number {
 
 /** How a method looks in every chart: a colour, and a mark and a dash for readers who cannot tell colours apart. */
 export type MethodStyle = {
-  /** A CSS colour, mostly a variable of charts.css. */
+  /** A CSS colour, mostly a variable of base.css. */
   readonly colour: string;
   /** One of Vega's symbols. */
   readonly shape: string;

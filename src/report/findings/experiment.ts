@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
@@ -91,14 +93,17 @@ function worseBetween(evaluations: readonly Evaluation[], tests: ReadonlyMap<num
   );
 }
 
+/** Configs of older versions may have other settings: only the model's name is read. */
+const modelSchema = z.object({ model: z.object({ model_name_or_path: z.string() }) });
+
 function limits(last: Evaluation, config: unknown): string[] {
-  const embedded = JSON.stringify(config ?? null).includes('tiny-arithmetic');
+  const { data: known } = modelSchema.safeParse(config);
   return [
     last.iteration === 0
       ? 'Nothing was trained: only the base model was evaluated.'
       : 'The standard errors count only the choice of questions. How much another seed of the training would change is not measured here: run the same config with other seeds.',
     'It is about one task, whose held-out questions are of the same kind as the training ones; it says nothing about other tasks.',
-    ...(embedded
+    ...(known !== undefined && isEmbedded(known)
       ? [
           'The embedded model was made careless on purpose, so that self-improvement can be seen in minutes. Its gain says nothing about large models.',
         ]

@@ -2,9 +2,10 @@
  * What makes a result worth less than it looks? The one list of warnings: the terminal, `colloquy status`, Temporal's UI, the report and
  * result.json all show it.
  */
-import { guardPower } from '../../algorithm/measures/guard.ts';
+import { guardPower } from '../../algorithm/measures/comparison.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { isEmbedded } from '../../config/model-name.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
 
@@ -25,12 +26,14 @@ export type RunFacts = {
   readonly heldOut: number;
   readonly iterations: readonly Iteration[];
   readonly evaluations: readonly HeldOutAnswers[];
+  readonly changedQuestionFiles?: readonly string[];
 };
 
 /** All warnings about an experiment, the gravest first; none about one that went well. */
 export function warningsOf(facts: RunFacts): Warning[] {
   return [
     ...embeddedModel(facts),
+    ...questionsChanged(facts),
     ...cutOff(facts),
     ...unreadable(facts),
     ...notTrained(facts),
@@ -45,11 +48,6 @@ export function warningsOf(facts: RunFacts): Warning[] {
 
 /** A share that is not noise any more. */
 const noticeable = 0.05;
-
-/** Whether an experiment's model is the embedded one. */
-export function isEmbedded({ model }: Pick<ExperimentConfig, 'model'>): boolean {
-  return /(^|[\\/])tiny-arithmetic[\\/]?$/.test(model.model_name_or_path);
-}
 
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {
@@ -81,6 +79,12 @@ function embeddedModel({ config }: RunFacts): Warning[] {
           remedy,
         ),
       ];
+}
+
+function questionsChanged({ changedQuestionFiles: changed = [] }: RunFacts): Warning[] {
+  const says = `Changed since this experiment began: ${listed([...changed])}. Its questions are still those from the beginning.`;
+  const remedy = 'To use the new ones, start another experiment under a new name.';
+  return changed.length === 0 ? [] : [warning('questions changed', says, remedy)];
 }
 
 function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
@@ -247,19 +251,17 @@ const enoughHeldOut = 100;
 
 type Share = { readonly where: string; readonly count: number; readonly of: number };
 
+type ShareText = {
+  readonly says: (shares: string) => string;
+  readonly remedy: string;
+  readonly least?: number;
+};
+
 /** One warning for all the places where a share is noticeable. */
 function shareWarning(
   kind: Warning['kind'],
   places: readonly Share[],
-  {
-    says,
-    remedy,
-    least = noticeable,
-  }: {
-    readonly says: (shares: string) => string;
-    readonly remedy: string;
-    readonly least?: number;
-  },
+  { says, remedy, least = noticeable }: ShareText,
 ): Warning[] {
   const found = places.filter((each) => each.of > 0 && each.count / each.of >= least);
   if (found.length === 0) return [];

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import { z } from 'zod';
 import { roleOf } from '../../algorithm/agents.ts';
-import { methodNames, methods } from '../../algorithm/methods/methods.ts';
+import { methodNames, methods } from '../../algorithm/methods.ts';
 import type { DebateKind } from '../read/debates.ts';
 import { debateBrowserFile } from '../../store/store.ts';
 import { hashOf } from '../debate-browser/page/library.ts';

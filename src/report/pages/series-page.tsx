@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import type { NightEntry } from '../../store/series.ts';
 import { count, counted } from '../../text/figures.ts';
-import type { ChartPoint } from '../charts/over-iterations.ts';
+import type { ChartPoint } from '../charts/curves.ts';
 import type { Drawn } from '../charts/style.ts';
 import { accuracyCells, Gain, Tiles, WaysLegend } from '../parts/accuracy.tsx';
 import { ChartsSection, Heading, Page, Sentences } from '../parts/page.tsx';

@@ -3,11 +3,7 @@ import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import type { DiversityMeasure } from '../analyse/debates.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type FlipsData, flipsChart } from '../charts/flips.ts';
-import {
-  accuracyOverIterations,
-  type MethodOverIterations,
-  metricOverIterations,
-} from '../charts/over-iterations.ts';
+import { accuracyOverIterations, type MethodOverIterations, metricOverIterations } from '../charts/curves.ts';
 import { type PricedMethod, paretoChart } from '../charts/pareto.ts';
 import { type Draw, type Drawn, drawTwice } from '../charts/style.ts';
 import { type TransferData, transferChart } from '../charts/transfer.ts';

@@ -1,12 +1,11 @@
 import { stringify } from 'yaml';
-import { fenced, githubText } from '../../text/markdown.ts';
+import { fenced, githubText } from '../../text/safe-text.ts';
 import { settingConfig, type SettingConfig } from '../analyse/paper.ts';
 import type { StudyAnalysis } from '../analyse/study.ts';
 import type { Finding } from '../findings/finding.ts';
 import { studyFindings } from '../findings/study.ts';
 import type { StudyTables } from '../tables/study-tables.ts';
-import type { Table } from '../tables/table.ts';
-import { markdownOf } from '../tables/write-table.ts';
+import { markdownOf, type Table } from '../tables/table.ts';
 import type { ChartedSection } from './study-charts.ts';
 import { studyLead } from './study-page.tsx';
 

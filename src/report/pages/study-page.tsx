@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { VNode } from 'preact';
 import { stringify } from 'yaml';
-import { methods } from '../../algorithm/methods/methods.ts';
+import { methods } from '../../algorithm/methods.ts';
 import { count, counted, duration } from '../../text/figures.ts';
 import { type SettingConfig, settingConfig } from '../analyse/paper.ts';
 import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
@@ -10,7 +10,6 @@ import { ChartsSection, citation, FindingsSection, Heading, Page } from '../part
 import type { MissingExperiment } from '../read/study.ts';
 import { Grid, Tables } from '../tables/html-table.tsx';
 import type { StudyTables } from '../tables/study-tables.ts';
-import type { Table } from '../tables/table.ts';
 import type { ChartedSection, DrawnCharts } from './study-charts.ts';
 
 /** Addresses of an experiment's own pages, relative to the study's, by its name; null for a page that does not exist. */
@@ -35,7 +34,10 @@ export function studyPage(analysis: StudyAnalysis, { css, tables, charts, pages 
       <MissingSection missing={missing} />
       {settings.length > 0 && <AccuracySections {...{ tables, charts }} several={settings.length > 1} />}
       <FindingsSection {...studyFindings(analysis)} />
-      {settings.length > 0 && <MeasuresSections {...{ tables, charts }} several={settings.length > 1} />}
+      {settings.length > 0 &&
+        others.map((measure) => (
+          <MeasureSection {...{ measure, tables, charts }} several={settings.length > 1} />
+        ))}
       <ExperimentsSection settings={settings} pages={pages} />
       <ConfigsSection configs={settings.flatMap((setting) => settingConfig(setting, reference) ?? [])} />
       <footer>
@@ -79,43 +81,78 @@ function MissingSection({ missing }: { missing: readonly MissingExperiment[] }) 
 
 type MeasuresProps = { tables: StudyTables; charts: DrawnCharts; several: boolean };
 
+/** A section of the page: the names of its charts and of its tables. */
+type Measure = {
+  readonly title: string;
+  readonly charts?: ChartedSection;
+  readonly tables: keyof StudyTables;
+  readonly note?: string;
+  /** What stands in its place where there is neither a chart nor a table. */
+  readonly absent?: string;
+};
+
+const accuracy: Measure = {
+  title: 'Accuracy over iterations',
+  charts: 'accuracy',
+  tables: 'iterations',
+  note: 'Each method by its own figure: one answer, the majority of first answers, or the consensus of the debate. Bars are 95 % intervals of the choice of questions; the axis need not begin at zero. A method that learns nothing is a level line.',
+};
+
+/** What is shown beside the accuracies. */
+const others: readonly Measure[] = [
+  {
+    title: 'Diversity',
+    charts: 'diversity',
+    tables: 'diversity',
+    note: 'How different the agents’ first answers to the same question are. In the paper it falls more slowly for agents with models of their own than for copies of one.',
+    absent: 'Diversity was not measured in this study.',
+  },
+  {
+    title: 'Flips and agreement',
+    charts: 'flips',
+    tables: 'flips',
+    note: 'How agents changed their answers in the last round, after the last iteration.',
+  },
+  {
+    title: 'Cost against accuracy',
+    charts: 'cost',
+    tables: 'cost',
+    note: 'All tokens that a method took, and its accuracy at the end. The line is the Pareto front: no other method is more accurate for fewer tokens.',
+  },
+  { title: 'What was learnt from', tables: 'datasets' },
+  { title: 'Transfer', charts: 'transfer', tables: 'transfer' },
+];
+
 /** A measure: its charts and its tables; nothing where there are neither. */
-function Measure({
-  title,
-  note,
-  drawn,
-  own,
-  several,
-}: {
-  title: string;
-  note?: string;
-  drawn: DrawnCharts[ChartedSection];
-  own: readonly Table[];
-  several: boolean;
-}) {
-  if (drawn.length === 0 && own.length === 0) return null;
+function MeasureSection({ measure, tables, charts, several }: MeasuresProps & { measure: Measure }) {
+  const { title, note, absent } = measure;
+  const drawn = measure.charts === undefined ? [] : charts[measure.charts];
+  const own = tables[measure.tables];
+  if (drawn.length > 0 || own.length > 0)
+    return (
+      <ChartsSection
+        title={title}
+        {...(note === undefined ? {} : { note })}
+        charts={drawn.map((each) => ({ heading: several ? each.setting : null, drawn: each.drawn }))}
+      >
+        <Tables tables={own} />
+      </ChartsSection>
+    );
+  if (absent === undefined) return null;
   return (
-    <ChartsSection
-      title={title}
-      {...(note === undefined ? {} : { note })}
-      charts={drawn.map((each) => ({ heading: several ? each.setting : null, drawn: each.drawn }))}
-    >
-      <Tables tables={own} />
-    </ChartsSection>
+    <section>
+      <Heading title={title} />
+      <p>{absent}</p>
+    </section>
   );
 }
 
 /** How accurate each method is: the chart, then the paper's tables and the comparisons. */
-function AccuracySections({ tables, charts, several }: MeasuresProps) {
+function AccuracySections(shown: MeasuresProps) {
+  const { tables } = shown;
   return (
     <>
-      <Measure
-        title="Accuracy over iterations"
-        drawn={charts.accuracy}
-        own={tables.iterations}
-        several={several}
-        note="Each method by its own figure: one answer, the majority of first answers, or the consensus of the debate. Bars are 95 % intervals of the choice of questions; the axis need not begin at zero. A method that learns nothing is a level line."
-      />
+      <MeasureSection measure={accuracy} {...shown} />
       <section>
         <Heading title="Tables" />
         <Tables tables={tables.accuracy} />
@@ -125,43 +162,6 @@ function AccuracySections({ tables, charts, several }: MeasuresProps) {
         {tables.equalTokens.length > 0 && <Heading title="Is a debate worth its tokens?" />}
         <Tables tables={tables.equalTokens} />
       </section>
-    </>
-  );
-}
-
-/** The other measures. */
-function MeasuresSections({ tables, charts, several }: MeasuresProps) {
-  return (
-    <>
-      <Measure
-        title="Diversity"
-        drawn={charts.diversity}
-        own={tables.diversity}
-        several={several}
-        note="How different the agents’ first answers to the same question are. In the paper it falls more slowly for agents with models of their own than for copies of one."
-      />
-      {charts.diversity.length === 0 && tables.diversity.length === 0 && (
-        <section>
-          <Heading title="Diversity" />
-          <p>Diversity was not measured in this study.</p>
-        </section>
-      )}
-      <Measure
-        title="Flips and agreement"
-        drawn={charts.flips}
-        own={tables.flips}
-        several={several}
-        note="How agents changed their answers in the last round, after the last iteration."
-      />
-      <Measure
-        title="Cost against accuracy"
-        drawn={charts.cost}
-        own={tables.cost}
-        several={several}
-        note="All tokens that a method took, and its accuracy at the end. The line is the Pareto front: no other method is more accurate for fewer tokens."
-      />
-      <Measure title="What was learnt from" drawn={[]} own={tables.datasets} several={several} />
-      <Measure title="Transfer" drawn={charts.transfer} own={tables.transfer} several={several} />
     </>
   );
 }

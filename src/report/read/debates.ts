@@ -1,6 +1,6 @@
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Mark, Outcome } from '../../algorithm/evaluation.ts';
-import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
+import { isUnreadable, ArtifactMissing } from '../../store/errors.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { outcomeSchema, readDebates } from '../../store/records/rows.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
@@ -35,7 +35,7 @@ export async function* untilDamaged<Item>(
   try {
     yield* items;
   } catch (error) {
-    if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
+    if (!(isUnreadable(error) || error instanceof ArtifactMissing)) throw error;
     problems.push(error);
   }
 }

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
-import { questionKey } from '../../questions/problem.ts';
+import { questionKey } from '../../questions/task.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
+import { begunWithSchema } from '../../store/base-model-files.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import { type ExperimentResult, experimentResultSchema, type Warning } from '../../store/records/result.ts';
 import {
@@ -200,6 +201,7 @@ export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Pro
     begun.map((each) => orNull(readDocument(files.evaluation(each), evaluationRecordSchema))),
   );
   const evaluations = evaluated.filter((each) => each !== null);
+  const begunWith = await orNull(readDocument(files.begunWith, begunWithSchema));
   return warningsOf({
     config,
     heldOut: evaluations[0]?.evaluation.questions ?? 0,
@@ -209,6 +211,7 @@ export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Pro
       cutOff: evaluation.cutOff,
       unreadable,
     })),
+    changedQuestionFiles: begunWith?.changedQuestionFiles ?? [],
   });
 }
 

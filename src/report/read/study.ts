@@ -1,6 +1,6 @@
-import { experimentConfigSchema } from '../../config/experiment.ts';
+import { storedConfigSchema } from '../../config/experiment.ts';
 import type { StudyCell } from '../../config/study.ts';
-import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
+import { isUnreadable, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument } from '../../store/files/documents.ts';
 import { experimentResultSchema, studyDocumentSchema } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
@@ -31,7 +31,7 @@ export async function finishedExperiments(store: Store, study: string): Promise<
   const finished: FinishedExperiment[] = [];
   for (const planned of document.cells) {
     const own = experimentFiles(store, planned.name);
-    const config = await readDocument(own.config, experimentConfigSchema);
+    const config = await readDocument(own.config, storedConfigSchema);
     const result = await readDocument(own.result, experimentResultSchema);
     if (config !== null && result !== null) finished.push({ ...planned, config, result });
   }
@@ -63,7 +63,7 @@ export async function measureStudy(
     try {
       experiments.push(await measureExperiment(store, each));
     } catch (error) {
-      if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
+      if (!(isUnreadable(error) || error instanceof ArtifactMissing)) throw error;
       const { name, experiment, method, seed } = each;
       missing.push({ name, experiment, method, seed, reason: error.message });
     }

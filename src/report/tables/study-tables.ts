@@ -1,120 +1,18 @@
 /** Which tables does a study's report have? */
-import type { StudyAnalysis } from '../analyse/study.ts';
+import type { Contender, StudyAnalysis } from '../analyse/study.ts';
 import { accuracyTables } from './accuracy-tables.ts';
-import { differences, figures, names, ofContenders, percents, share, shares, tableOf } from './build.ts';
+import { nameColumn, share, shareCell } from './build.ts';
 import { debateTables } from './debate-tables.ts';
-import { paperTables } from './paper-tables.ts';
-import type { Table } from './table.ts';
-
-const goldOnlyMeasures =
-  'Judged by the gold answers of the training questions after the iteration was trained. They only measure: no label, dataset or choice depends on them.';
-
-/** What the methods learned from, what it cost, and what it does to other tasks. */
-const trainingTables = {
-  /** What each method cost, and what it gained for that. */
-  cost: tableOf(ofContenders(({ curve, own }) => (own === null ? [] : [{ curve, ...own.cost }])))({
-    caption: 'Cost, the mean of one seed',
-    columns: [
-      percents('accuracy', 'At the end', ({ curve }) => curve.at(-1)?.accuracy),
-      figures('training_tokens_in', 'Training: read', 'tokens', ({ training }) => training.tokensIn, 0),
-      figures('training_tokens_out', 'Training: written', 'tokens', ({ training }) => training.tokensOut, 0),
-      figures('tokens_trained', 'Trained on', 'tokens', ({ training }) => training.tokensTrained, 0),
-      figures('training_seconds', 'Training', 's', ({ training }) => training.deviceSeconds, 0),
-      figures('answer_tokens_in', 'One answer: read', 'tokens', ({ answer }) => answer.tokensIn, 0),
-      figures('answer_tokens_out', 'One answer: written', 'tokens', ({ answer }) => answer.tokensOut, 0),
-      figures('answer_seconds', 'One answer', 's', ({ answer }) => answer.deviceSeconds, 2),
-      figures('tokens', 'In all', 'tokens', ({ tokens }) => tokens, 0),
-      figures(
-        'points_per_million_tokens',
-        'Gain',
-        'points a million',
-        ({ pointsPerMillionTokens }) => pointsPerMillionTokens,
-        2,
-      ),
-    ],
-    notes: [
-      'One rule for all methods: what its training took (training debates and fine-tunes), and what one answer takes at the end, which for a debate is a whole debate. Evaluations that only draw the curve are no cost, that of the base model among them. In all: the training and one answer to each held-out question. Gain: percentage points over one answer of the base model, for each million of these tokens. Answers that experiments share are charged to each that uses them, though they were asked for once: their tokens as counted, and their seconds at the rate, by written tokens, of the experiment that found the fewest of them done. Seconds are those of phases that use the device, on several GPUs multiply them by their number.',
-    ],
-  }),
-
-  /** How much each model learnt from. */
-  datasets: tableOf(ofContenders(({ own }) => own?.datasets ?? []))({
-    caption: 'Dataset sizes',
-    columns: [
-      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      names('role', 'Model', ({ role }) => role),
-      figures('datasets', 'Datasets', 'a seed', ({ datasets }) => datasets, 0),
-      figures('rows', 'Mean size', 'rows', ({ rows }) => rows),
-      figures('fewest', 'Smallest', 'rows', ({ fewest }) => fewest, 0),
-    ],
-    notes: [],
-  }),
-
-  /** How the agents voted on the training questions. */
-  votes: tableOf(ofContenders(({ own }) => own?.votes ?? []))({
-    caption: 'Votes on the training questions',
-    columns: [
-      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      figures('questions', 'Voted on', 'questions', ({ questions }) => questions, 0),
-      percents('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
-      percents('ties', 'Ties, drawn', ({ ties }) => ties),
-      percents('without_label', 'No consensus', ({ withoutLabel }) => withoutLabel),
-    ],
-    notes: [
-      'Unanimous: all last answers are equal. Ties: several answers had the most votes, and a seeded draw chose the label among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes; such a question is not learnt from.',
-    ],
-  }),
-
-  /** How right the labels were, by the number of votes. */
-  labels: tableOf(
-    ofContenders(({ own }) =>
-      (own?.labels ?? []).flatMap(({ iteration, minVotes, byVotes }) =>
-        byVotes.map((each) => ({ iteration, minVotes, ...each })),
-      ),
-    ),
-  )({
-    caption: 'Label precision: how often the consensus on a training question was right',
-    columns: [
-      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      figures('votes', 'Votes for it', 'agents', ({ votes }) => votes, 0),
-      figures('questions', 'Questions', 'of all seeds', ({ precision }) => precision?.of, 0),
-      shares('precision', 'Right', ({ precision }) => precision),
-      names('learnt_from', 'Learnt from', ({ votes, minVotes }) => (votes >= minVotes ? 'yes' : 'no')),
-    ],
-    notes: [goldOnlyMeasures],
-  }),
-
-  /** How right the answers were that models learnt from, and how wrong the others. */
-  purity: tableOf(ofContenders(({ own }) => own?.labels ?? []))({
-    caption: 'Answers that were chosen and rejected',
-    columns: [
-      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      shares('precision', 'Labels right', ({ precision }) => precision),
-      shares('chosen_right', 'Chosen ones right', ({ chosenRight }) => chosenRight),
-      shares('rejected_wrong', 'Rejected ones wrong', ({ rejectedWrong }) => rejectedWrong),
-    ],
-    notes: [
-      'Of first answers to the training questions with a label: those that equal it are chosen, and learnt from unless they were cut off; the others are rejected.',
-      goldOnlyMeasures,
-    ],
-  }),
-
-  /** Zero-shot transfer: what learning on one task does to another. */
-  transfer: tableOf(
-    ofContenders(({ learns, own }) => (own?.transfer ?? []).map((each) => ({ learns, ...each }))),
-  )({
-    caption: 'Zero-shot transfer to other tasks',
-    columns: [
-      names('task', 'Evaluated on', ({ task }) => task),
-      shares('before', 'Base', ({ before }) => share(before)),
-      shares('after', 'Last iteration', ({ learns, after }) => (learns ? share(after) : null)),
-      differences('change', 'Change', ({ change }) => change),
-    ],
-    notes: [
-      'Nothing was learnt from these tasks. Change: on the same questions, with its paired 95 % bootstrap interval.',
-    ],
-  }),
-};
+import { absent, type Cell, type Column, name, type Table } from './table.ts';
+import { type MethodName, methods } from '../../algorithm/methods.ts';
+import {
+  type ContenderComparison,
+  type ContenderKey,
+  type Moment,
+  rowsOfMethod,
+} from '../analyse/contenders.ts';
+import { publishedSource } from '../analyse/paper.ts';
+import { trainingTables } from './training-tables.ts';
 
 /** The tables by their names. */
 const tables = { ...accuracyTables, ...debateTables, ...trainingTables };
@@ -137,3 +35,159 @@ export function studyTables(analysis: StudyAnalysis) {
   } satisfies Record<string, readonly Table[]>;
 }
 export type StudyTables = ReturnType<typeof studyTables>;
+
+/** The paper's Table 1 and Table 2 with the study's settings as columns, and a third one for the methods of its other tables. */
+function paperTables(analysis: StudyAnalysis): Table[] {
+  const longer = analysis.settings.some(({ contenders }) => contenders.some(({ curve }) => curve.length > 2));
+  const moments: Moment[] = longer ? ['first', 'last'] : ['first'];
+  return layouts.flatMap((layout) => {
+    const keys = layout.rows.flatMap(withVotes).filter((key) => isIn(analysis, key));
+    // The paper's method alone would be no comparison.
+    if (keys.every((key) => key.startsWith('multiagent-ft')) && layout.name !== 'table-1') return [];
+    if (keys.length === 0) return [];
+    return moments.map((moment) => paperTable(analysis, keys, layout, moment));
+  });
+}
+
+type Layout = { readonly name: string; readonly title: string; readonly rows: readonly ContenderKey[] };
+
+/** The rows in the paper's order. */
+const layouts: readonly Layout[] = [
+  {
+    name: 'table-1',
+    title: 'Table 1: the method and its baselines',
+    rows: ['base', 'majority', 'majority-at-equal-tokens', 'debate', 'star', 'majority-ft', 'multiagent-ft'],
+  },
+  {
+    name: 'table-2',
+    title: 'Table 2: ablations',
+    rows: ['multiagent-ft', 'no-summary', 'no-critic', 'single-agent', 'single-agent-no-debate'],
+  },
+  {
+    name: 'other-methods',
+    title: 'Other methods',
+    rows: ['multiagent-ft', 'cooperative', 'unique-id'],
+  },
+];
+
+/** A method's row, and those of its trained agents' votes. */
+function withVotes(key: ContenderKey): readonly ContenderKey[] {
+  return isMethod(key) ? rowsOfMethod(key) : [key];
+}
+
+function isMethod(key: ContenderKey): key is MethodName {
+  return key in methods;
+}
+
+function paperTable(
+  analysis: StudyAnalysis,
+  keys: readonly ContenderKey[],
+  layout: Layout,
+  moment: Moment,
+): Table {
+  const { settings } = analysis;
+  const rows = keys.map((key) => [
+    name(titleIn(analysis, key)),
+    ...settings.map((setting) => {
+      const contender = setting.contenders.find((each) => each.key === key);
+      const reference = setting.contenders.find((each) => each.key === analysis.reference);
+      if (contender === undefined) return absent;
+      // Methods with different numbers of iterations are compared after the last that both have, which is not always the one shown here.
+      const against = analysis.comparisons.find(
+        (each) =>
+          each.setting === setting.name &&
+          each.other === key &&
+          each.moment === moment &&
+          each.iterations.other === shownIteration(contender, moment) &&
+          reference !== undefined &&
+          each.iterations.reference === shownIteration(reference, moment),
+      );
+      return accuracyCell(contender, moment, against);
+    }),
+  ]);
+  const withPaper = rows.flat().some((cell) => cell.kind === 'figure' && cell.published !== null);
+  return {
+    name: moment === 'first' ? layout.name : `${layout.name}-last`,
+    caption: `${layout.title}, after ${moment === 'first' ? 'one iteration' : 'the last iteration'}`,
+    columns: [nameColumn('method', 'Method'), ...settings.map((setting) => settingColumn(setting.name))],
+    rows,
+    notes: notes(analysis, withPaper),
+  };
+}
+
+function settingColumn(setting: string): Column {
+  return {
+    key: setting.toLowerCase().replace(/[^a-z0-9]/g, '_'),
+    title: setting,
+    unit: '%',
+    decimals: 1,
+  };
+}
+
+function accuracyCell(contender: Contender, moment: Moment, against: ContenderComparison | undefined): Cell {
+  const iteration = shownIteration(contender, moment);
+  const point = contender.curve[iteration];
+  // A method that was not trained has no figure after an iteration.
+  if (point === undefined || (contender.learns && iteration === 0)) return absent;
+  const beside = contender.own?.agreements[iteration] ?? null;
+  return shareCell(share(point), {
+    mark: against === undefined ? null : significanceMark(against.adjusted),
+    published:
+      beside === null ? null : { value: beside.published.accuracy * 100, error: null, agrees: beside.agrees },
+  });
+}
+
+/** After which iteration a contender is shown. */
+function shownIteration({ learns, curve }: Contender, moment: Moment): number {
+  if (!learns) return 0;
+  return moment === 'first' ? 1 : curve.length - 1;
+}
+
+/** By Holm's adjusted p-value; null where nothing was shown. */
+function significanceMark(adjusted: number): string | null {
+  if (adjusted < 0.001) return '***';
+  if (adjusted < 0.01) return '**';
+  return adjusted < 0.05 ? '*' : null;
+}
+
+function notes(analysis: StudyAnalysis, withPaper: boolean): string[] {
+  const contenders = analysis.settings.flatMap((setting) => setting.contenders);
+  const units = contenders.some(({ seeds }) => seeds.length > 1)
+    ? ' over held-out questions, those of all seeds together'
+    : ' over held-out questions';
+  const untrained = contenders.some(({ learns }) => learns)
+    ? ' Methods that learn nothing are shown before any iteration.'
+    : '';
+  return [
+    `Accuracy with its 95 % interval (Wilson’s)${units}.${untrained}`,
+    ...(analysis.comparisons.length === 0
+      ? []
+      : [
+          `Marks: differs from ${titleIn(analysis, analysis.reference)} on the same questions (exact sign-flip test, Holm’s correction over all methods and settings): * p < 0.05, ** p < 0.01, *** p < 0.001.`,
+        ]),
+    ...(withPaper
+      ? [
+          `Paper: ${publishedSource} ✓ and ✗ say whether ours agrees with it: the difference is at most 1.96 times its standard error, the two being independent, and the paper’s error binomial.`,
+        ]
+      : []),
+  ];
+}
+
+function isIn({ settings, missing }: StudyAnalysis, key: ContenderKey): boolean {
+  return (
+    settings.some(({ contenders }) => contenders.some((each) => each.key === key)) ||
+    missing.some(({ method }) => method === key)
+  );
+}
+
+/** The contender's title in all settings; without the number of votes where settings differ in it. */
+function titleIn({ settings }: StudyAnalysis, key: ContenderKey): string {
+  const titles = new Set(
+    settings.flatMap(({ contenders }) =>
+      contenders.filter((each) => each.key === key).map(({ title }) => title),
+    ),
+  );
+  const [title] = titles;
+  if (title === undefined) return isMethod(key) ? methods[key].title : key;
+  return titles.size === 1 ? title : title.replace(/ \(of [^)]*\)$/, '');
+}

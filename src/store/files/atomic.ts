@@ -1,7 +1,7 @@
 /** How are local files and folders written so that a kill or a power cut never leaves a part of one under its name? */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { constants, hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { DiskFull, FileRefused, StoreNotWritable } from '../errors.ts';
@@ -70,9 +70,12 @@ export function temporaryPath(path: string): string {
 
 const thisHost = crc32(hostname()).toString(36);
 
-/** Whether a file's name was made by `temporaryPath`. */
+/**
+ * Whether a file is nobody's result: one that `temporaryPath` has named, or one that was removed while a program had it open, which NFS
+ * keeps as `.nfsXXXX` until the program closes it.
+ */
 export function isTemporary(name: string): boolean {
-  return /^\..+\.tmp$/.test(name);
+  return /^\..+\.tmp$|^\.nfs[0-9a-f]{24}$/.test(name);
 }
 
 /**
@@ -80,7 +83,7 @@ export function isTemporary(name: string): boolean {
  * an experiment ends, and on another host, whose processes cannot be seen.
  */
 export function isLeftOver(name: string): boolean {
-  if (!isTemporary(name)) return false;
+  if (!name.endsWith('.tmp') || !isTemporary(name)) return false;
   const [, host, pid] = /\.([0-9a-z]+)-(\d+)-[0-9a-f-]{36}\.tmp$/.exec(name) ?? [];
   // Names of earlier versions do not contain the process.
   return pid === undefined || (host === thisHost && !isAlive(Number(pid)));
@@ -144,12 +147,20 @@ export async function publishFolder(
 
 /** The system's code of an error, e.g. `ENOENT`. */
 export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  if (!error.code.startsWith('Unknown system error')) return error.code;
+  return 'errno' in error ? codesByNumber.get(Number(error.errno)) : undefined;
 }
+
+/** Node has no names for some errors of shared file systems and of quotas (ESTALE, EDQUOT), though it knows their numbers. */
+const codesByNumber: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([code, number]) => [-number, code]),
+);
 
 /** The error of a failed write as DiskFull or StoreNotWritable, if it is one of these; otherwise the error itself. */
 export function writeError(path: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  nameCode(error);
   switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
@@ -175,8 +186,16 @@ export function writeError(path: string, error: unknown): unknown {
  */
 export function readError(path: string, error: unknown): unknown {
   const code = errorCode(error);
-  const refused = error instanceof Error && code !== undefined && 'syscall' in error && !isMissing(error);
-  return refused ? new FileRefused(path, code, error) : error;
+  if (!(error instanceof Error) || code === undefined || !('syscall' in error) || isMissing(error))
+    return error;
+  nameCode(error);
+  return new FileRefused(path, code, error);
+}
+
+/** Writes the code of an error for which Node has no name into its message. */
+function nameCode(error: Error): void {
+  const code = errorCode(error);
+  if (code !== undefined) error.message = error.message.replaceAll(/Unknown system error -\d+/g, code);
 }
 
 /** Whether an error means that there is no such file. Other failures (rights, too many open files) do not mean that. */

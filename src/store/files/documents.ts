@@ -1,9 +1,16 @@
 /** How is a document (one JSON object in a readable, sealed file) written and read? For seals see sealed.ts. */
 import type { z } from 'zod';
-import type { Place } from '../blobs.ts';
+import { type Place, remove, setAside } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
-import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
-import { type ArtifactRef, readSealed, refOf, writeSealed, writeSealedOnce } from './sealed.ts';
+import {
+  type ArtifactRef,
+  misfit,
+  readSealed,
+  refOf,
+  sealPlace,
+  writeSealed,
+  writeSealedOnce,
+} from './sealed.ts';
 
 /**
  * Writes or replaces a document. Two attempts of an activity may do so at the same moment. The attempt that ends last makes sure that
@@ -56,7 +63,8 @@ function bytesOf(value: object): Buffer {
  * A verified document; null when it is missing. A document without a seal is accepted if it fits the schema: its writer may have been
  * killed before it could write the seal, and the document is complete.
  *
- * @throws ArtifactDamaged when its bytes do not match the seal, or it does not fit the schema
+ * @throws ArtifactDamaged when its bytes do not match the seal, or it has none and does not fit the schema; OtherVersion when it has one and
+ *   does not fit
  */
 export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value | null> {
   const { bytes } = await readSealed(place);
@@ -71,10 +79,10 @@ export async function readDocument<Value>(place: Place, schema: z.ZodType<Value>
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const found = `${issue?.path.join('.')}: ${issue?.message}`;
-  throw new ArtifactDamaged(place.where, 'a document as this version of Colloquy writes it', found);
+  throw await misfit(place, found);
 }
 
-/** A verified document that must exist. @throws ArtifactMissing, ArtifactDamaged */
+/** A verified document that must exist. @throws ArtifactMissing, ArtifactDamaged, OtherVersion */
 export async function requireDocument<Value>(place: Place, schema: z.ZodType<Value>): Promise<Value> {
   const value = await readDocument(place, schema);
   if (value === null) throw new ArtifactMissing(place.where);
@@ -84,7 +92,7 @@ export async function requireDocument<Value>(place: Place, schema: z.ZodType<Val
 /**
  * Like `readDocument`, but null when the document is damaged: it is then set aside and reported, and has to be made again.
  *
- * @throws StoreNotWritable
+ * @throws StoreNotWritable, OtherVersion
  */
 export async function findDocument<Value>(
   place: Place,
@@ -92,4 +100,46 @@ export async function findDocument<Value>(
   onDamage: OnDamage = warnOfDamage,
 ): Promise<Value | null> {
   return nullWhenDamaged(place, onDamage, () => readDocument(place, schema));
+}
+
+/** Damage that was found and set aside. The code that opens an artifact decides how it is reported. */
+export type Damage = {
+  /** Where a person finds the artifact. */
+  readonly path: string;
+  /** What is wrong and what was done, e.g. `damaged (expected …, found …); moved to …; to be made again`. */
+  readonly problem: string;
+};
+export type OnDamage = (damage: Damage) => void;
+
+/** Reports damage as a warning of the process (stderr, unless the process listens to `warning`). */
+export function warnOfDamage({ path, problem }: Damage): void {
+  process.emitWarning(`${path}: ${problem}`, 'ArtifactDamage');
+}
+
+/**
+ * The value that `read` returns. When `read` finds that the artifact is damaged, the artifact is set aside and reported, and null is
+ * returned: it has to be made again. When `read` fails for another reason, its error is thrown and nothing is moved.
+ *
+ * @throws StoreNotWritable, and the other errors of `read`
+ */
+export async function nullWhenDamaged<Value>(
+  place: Place,
+  onDamage: OnDamage,
+  read: () => Promise<Value | null>,
+): Promise<Value | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof ArtifactDamaged)) throw error;
+    const aside = await setAside(place);
+    // The seal goes last: until then another reader finds the damage again.
+    await remove(sealPlace(place));
+    const { expected, found } = error;
+    const moved = aside === null ? '' : `; moved to ${aside}`;
+    onDamage({
+      path: place.where,
+      problem: `damaged (expected ${expected}, found ${found})${moved}; to be made again`,
+    });
+    return null;
+  }
 }

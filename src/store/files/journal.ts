@@ -1,19 +1,22 @@
 /**
- * How are answers kept while work is under way? A journal has values under keys, and each value is in the file before the next step needs
+ * What does a worker keep in local files while work is under way? Answers in a journal, and the rows of a table in a spool.
+ *
+ * A journal has values under keys, and each value is in the file before the next step needs
  * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker.
  *
- * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer's. So
+ * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer’s (on NFS: of the same host). So
  * a value is never known without being in the file. A write into the system's cache takes a microsecond; one through Node's thread pool
  * takes forty. A value is read back from the file when it is asked for, so that memory does not grow with the answers. There is no fsync: the lines survive the end of the process, which is the usual failure. A power cut may lose the newest
  * lines; those answers are then requested again.
  */
-import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { makeFolder, readError, writeError } from './atomic.ts';
-import { type OnDamage, warnOfDamage } from './damage.ts';
-import { readBytes } from './spool.ts';
+import { makeFolder, readError, temporaryPath, writeError } from './atomic.ts';
+import { type OnDamage, warnOfDamage } from './documents.ts';
+import { lineOf } from './rows.ts';
+import type { SealedChunk } from './sealed.ts';
 
 export interface Journal {
   /** The value under the key, if the file had it on opening or it was appended here; otherwise undefined. */
@@ -90,7 +93,7 @@ class FileJournal implements Journal {
   }
 
   append(key: string, value: unknown): void {
-    const line = lineOf(key, value);
+    const line = journalLine(key, value);
     // When a full disk cuts the line short, the whole line is written again on a new line. The cut line fails its checksum.
     do this.#write(line);
     while (this.#torn);
@@ -128,7 +131,7 @@ class FileJournal implements Journal {
 const newline = 10;
 const entrySchema = z.tuple([z.string(), z.unknown()]);
 
-function lineOf(key: string, value: unknown): string {
+function journalLine(key: string, value: unknown): string {
   const entry = JSON.stringify([key, value]);
   return `${checksum(entry)} ${entry}\n`;
 }
@@ -205,4 +208,68 @@ export function appendAndRemember(journal: Journal, key: string, value: unknown)
   lastAppendFailed = true;
   journal.append(key, value);
   lastAppendFailed = false;
+}
+
+/** Rows by their numbers in the table, in a local file that no other process sees and that is gone with this one. */
+export type Spool = {
+  /**
+   * @param number 0 is the table's first row
+   * @throws DiskFull, StoreNotWritable
+   */
+  readonly add: (number: number, row: object) => void;
+  /** All rows in the order of their numbers, as the lines of a table. */
+  readonly lines: () => Generator<SealedChunk>;
+  readonly close: () => void;
+};
+
+/**
+ * Opens a spool in the folder of `path`.
+ *
+ * @param path of a local file; the spool's name is made from it
+ * @throws DiskFull, StoreNotWritable
+ */
+export async function openSpool(path: string): Promise<Spool> {
+  const own = temporaryPath(path);
+  let file: number;
+  try {
+    await makeFolder(dirname(own));
+    file = openSync(own, 'wx+');
+    // The open file stays. Without a name it leaves nothing behind, however the process ends.
+    rmSync(own);
+  } catch (error) {
+    throw writeError(path, error);
+  }
+  const rows: { readonly number: number; readonly start: number; readonly bytes: number }[] = [];
+  let end = 0;
+  return {
+    add(number, row) {
+      const bytes = Buffer.from(lineOf(row));
+      try {
+        for (let written = 0; written < bytes.length;)
+          written += writeSync(file, bytes, written, bytes.length - written, end + written);
+      } catch (error) {
+        throw writeError(path, error);
+      }
+      rows.push({ number, start: end, bytes: bytes.length });
+      end += bytes.length;
+    },
+    *lines() {
+      for (const { start, bytes } of rows.toSorted((a, b) => a.number - b.number)) {
+        yield { bytes: readBytes(file, start, bytes), rows: 1 };
+      }
+    },
+    close: () => closeSync(file),
+  };
+}
+
+/** The bytes of an open file. @throws RangeError when the file ends before */
+export function readBytes(file: number, start: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  for (let filled = 0; filled < bytes;) {
+    const count = readSync(file, buffer, filled, bytes - filled, start + filled);
+    if (count === 0)
+      throw new RangeError(`A file ended at byte ${start + filled}; ${bytes - filled} more were expected.`);
+    filled += count;
+  }
+  return buffer;
 }

@@ -2,10 +2,11 @@
 import type { z } from 'zod';
 import type { Place } from '../blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../errors.ts';
-import { nullWhenDamaged, type OnDamage, warnOfDamage } from './damage.ts';
+import { nullWhenDamaged, type OnDamage, warnOfDamage } from './documents.ts';
 import {
   type ArtifactRef,
   checkSeal,
+  misfit,
   readSeal,
   readSealed,
   refOf,
@@ -44,7 +45,7 @@ export async function writeRowsOnce(
 ): Promise<boolean> {
   const { mine } = await writeSealedOnce(place, lines, async () => {
     const bytes = await place.blobs.get(place.name);
-    return bytes === null ? 0 : parseRows(place, bytes, schema).length;
+    return bytes === null ? 0 : (await parseRows(place, bytes, schema)).length;
   });
   return mine;
 }
@@ -68,7 +69,7 @@ export async function findRows(place: Place, onDamage: OnDamage = warnOfDamage):
  * All rows of a small table. The bytes are verified by their seal, each row by the schema. For a table that grows with the number of
  * questions use `streamRows` or `readPage`.
  *
- * @throws ArtifactMissing, ArtifactDamaged
+ * @throws ArtifactMissing, ArtifactDamaged, OtherVersion
  */
 export async function readRows<Row>(place: Place, schema: z.ZodType<Row>): Promise<Row[]> {
   const { bytes, seal } = await readSealed(place);
@@ -80,17 +81,17 @@ export async function readRows<Row>(place: Place, schema: z.ZodType<Row>): Promi
  * The rows of a table of any size, one after another. Each row is verified by the schema, and all bytes by the seal after the last row:
  * only then may results of the rows be used.
  *
- * @throws ArtifactMissing, ArtifactDamaged
+ * @throws ArtifactMissing, ArtifactDamaged, OtherVersion
  */
 export async function* streamRows<Row>(place: Place, schema: z.ZodType<Row>): AsyncGenerator<Row> {
   let number = 0;
-  for await (const line of sealedLines(place)) yield parseRow(place, ++number, line, schema);
+  for await (const line of sealedLines(place)) yield await parseRow(place, ++number, line, schema);
 }
 
 /**
  * Like `streamRows`, but the bytes are verified before the first row, so that results of rows may be used at once. The file is read twice.
  *
- * @throws ArtifactMissing, ArtifactDamaged
+ * @throws ArtifactMissing, ArtifactDamaged, OtherVersion
  */
 export async function* intactRows<Row>(place: Place, schema: z.ZodType<Row>): AsyncGenerator<Row> {
   const seal = await readSeal(place);
@@ -128,7 +129,7 @@ export async function* linesOf(rows: Iterable<object> | AsyncIterable<object>): 
 /**
  * Makes sure that referenced rows exist and have the referenced bytes.
  *
- * @throws ArtifactMissing, ArtifactDamaged
+ * @throws ArtifactMissing, ArtifactDamaged, OtherVersion
  */
 export async function requireIntact(place: Place, ref: ArtifactRef): Promise<void> {
   const found = await sealedBytesOf(place);
@@ -136,26 +137,32 @@ export async function requireIntact(place: Place, ref: ArtifactRef): Promise<voi
   checkSeal(place, found, ref);
 }
 
-/** @throws ArtifactDamaged when a row does not fit the schema */
-function parseRows<Row>(place: Place, bytes: Buffer, schema: z.ZodType<Row>): Row[] {
+/** @throws ArtifactDamaged or OtherVersion when a row does not fit the schema */
+async function parseRows<Row>(place: Place, bytes: Buffer, schema: z.ZodType<Row>): Promise<Row[]> {
   const rows: Row[] = [];
   // Line by line from the bytes, so that a big table is never one string.
   for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(10, start);
     const end = newline === -1 ? bytes.length : newline;
-    rows.push(parseRow(place, rows.length + 1, bytes.subarray(start, end), schema));
+    const row = parseRow(place, rows.length + 1, bytes.subarray(start, end), schema);
+    rows.push(row instanceof Promise ? await row : row);
     start = end + 1;
   }
   return rows;
 }
 
-/** @throws ArtifactDamaged, with the row's number (1 the first) and what is wrong with it */
-function parseRow<Row>({ where }: Place, number: number, line: Buffer, schema: z.ZodType<Row>): Row {
+/** @throws ArtifactDamaged or OtherVersion, with the row's number (1 the first) and what is wrong with it */
+function parseRow<Row>(
+  place: Place,
+  number: number,
+  line: Buffer,
+  schema: z.ZodType<Row>,
+): Row | Promise<never> {
   const row = schema.safeParse(contentOf(line));
   if (row.success) return row.data;
   const [issue] = row.error.issues;
   const found = `row ${number}: ${issue?.path.join('.')}: ${issue?.message}`;
-  throw new ArtifactDamaged(where, 'rows as this version of Colloquy writes them', found);
+  return misfit(place, found).then((error) => Promise.reject(error));
 }
 
 /** The value of a line; undefined, which fits no schema, when the line is not JSON. */
@@ -174,7 +181,7 @@ function contentOf(line: Buffer): unknown {
  *
  * @param page 0 is the first
  * @param size rows a page
- * @throws ArtifactMissing, ArtifactDamaged
+ * @throws ArtifactMissing, ArtifactDamaged, OtherVersion
  */
 export async function readPage<Row>(
   place: Place,

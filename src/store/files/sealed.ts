@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isThere, type Place, placeIn, remove, setAside } from '../blobs.ts';
-import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
+import { ArtifactDamaged, ArtifactMissing, NotVisibleYet, OtherVersion } from '../errors.ts';
 
 /** A reference to the bytes of an artifact. References go through Temporal; the bytes never do. */
 export const artifactRefSchema = z.strictObject({
@@ -152,6 +152,19 @@ export function checkSeal({ where }: Place, found: SealedBytes, seal: SealedByte
     `${seal.bytes} bytes with sha256 ${seal.sha256}`,
     `${found.bytes} bytes with ${found.sha256}`,
   );
+}
+
+/**
+ * The error for an artifact whose content does not fit its schema. Where the bytes match their seal, they are not damaged: another version of
+ * Colloquy wrote them.
+ *
+ * @param found what does not fit
+ */
+export async function misfit(place: Place, found: string): Promise<ArtifactDamaged | OtherVersion> {
+  const seal = await readSeal(place);
+  const bytes = seal === null ? null : await sealedBytesOf(place);
+  if (seal !== null && bytes?.sha256 === seal.sha256) return new OtherVersion(place.where, found);
+  return new ArtifactDamaged(place.where, 'what this version of Colloquy writes', found);
 }
 
 /** The hash and size of some bytes. */

@@ -1,6 +1,6 @@
 /** Which settings of an experiment were changed while it ran, and which are in force? */
 import { z } from 'zod';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { mergeConfig } from '../../config/load.ts';
 import { type Difference, experimentDifference } from '../../config/resolve.ts';
 import { ArtifactDamaged } from '../errors.ts';
@@ -39,7 +39,7 @@ export function withChanges(config: ExperimentConfig, changes: readonly ConfigCh
       mergeConfig(settings, nested(path, after)),
     config,
   );
-  return experimentConfigSchema.parse(changed);
+  return storedConfigSchema.parse(changed);
 }
 
 /** A setting as an object that `mergeConfig` lays over a config. */
@@ -69,7 +69,7 @@ export async function configsInForce(
   files: ExperimentFiles,
   iteration = Infinity,
 ): Promise<[ExperimentConfig, ...ExperimentConfig[]]> {
-  const begun = await requireDocument(files.config, experimentConfigSchema);
+  const begun = await requireDocument(files.config, storedConfigSchema);
   const changes = await changesOf(files);
   const before = changes.filter(({ fromIteration }) => fromIteration < iteration);
   const within = changes.filter(({ fromIteration }) => fromIteration === iteration);
@@ -91,7 +91,7 @@ export async function differenceFromBegun(
   const begun = await unlessDamaged(readDocument(files.config, z.unknown()));
   if (begun === null) return [];
   const asBegun = experimentDifference(begun, config);
-  const known = experimentConfigSchema.safeParse(begun);
+  const known = storedConfigSchema.safeParse(begun);
   const changes = await unlessDamaged(changesOf(files));
   if (!known.success || changes === null) return asBegun;
   const asNow = experimentDifference(withChanges(known.data, changes), config);

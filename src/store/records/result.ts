@@ -1,8 +1,8 @@
 /** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
-import { methodNames } from '../../algorithm/methods/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { methodNames } from '../../algorithm/methods.ts';
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
@@ -95,7 +95,9 @@ export type Moved = z.infer<typeof movedSchema>;
 /** What makes the result of an experiment worth less than it looks. src/report/findings/warnings.ts finds them. */
 export const warningSchema = z.strictObject({
   kind: z.enum([
+    'endpoint',
     'embedded model',
+    'questions changed',
     'cut off',
     'unreadable',
     'not trained',
@@ -223,7 +225,7 @@ export async function findFinished(
   config: ExperimentConfig,
 ): Promise<ExperimentResult | null> {
   const files = experimentFiles(store, name);
-  const begun = await findDocument(files.config, experimentConfigSchema);
+  const begun = await findDocument(files.config, storedConfigSchema);
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
   if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;

@@ -3,8 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import { activity, type Attempted, heartbeating } from '../../../src/activities/activity.ts';
-import type { Dependencies } from '../../../src/activities/dependencies.ts';
+import {
+  activity,
+  type Attempted,
+  type Dependencies,
+  heartbeating,
+} from '../../../src/activities/activity.ts';
 import { type FineTuned, fineTune, remakeModel } from '../../../src/activities/steps/fine-tune.ts';
 import type { TrainerProgress } from '../../../src/config/contract.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
@@ -162,13 +166,22 @@ describe('a fine-tune', () => {
     ['of another model', { trainer: 'big', key: '0'.repeat(64) }],
     ['of a trainer that the worker no longer has', { trainer: 'gone', key: null }],
     ['of another shape', { step: 3 }],
+    ['of an older version', { jobId: 'x', step: 3, totalSteps: 9 }],
+    ['of another step', { answers: 3, total: 9, engineBusyUntil: '2026-01-01T00:00:00Z' }],
+    ['lost', undefined],
+    ['null', null],
+    ['a text', 'big'],
+    ['a list', ['big', null]],
+    ['of numbers where words belong', { trainer: 7, key: 7 }],
+    ['of a trainer by a name that every object has', { trainer: 'constructor', key: null }],
   ])('is given to its own trainer when the heartbeat is %s', async (_, details) => {
     const made = await world(async function* (key) {
       yield step;
       made.finish(key);
     });
-    const key = 'key' in details && details.key === null ? await keyOf(made) : undefined;
-    const heartbeatDetails = key === undefined ? details : { ...details, key };
+    const own = typeof details === 'object' && details !== null && 'key' in details && details.key === null;
+    const key = own ? await keyOf(made) : undefined;
+    const heartbeatDetails: unknown = key === undefined ? details : { ...(details as object), key };
     await run(made, new MockActivityEnvironment({ attempt: 2, heartbeatDetails }));
     expect(made.calls).toEqual(['local submit 64']);
   });
@@ -248,7 +261,7 @@ async function keyOf({ store, request, dependencies }: Awaited<ReturnType<typeof
     close: async () => undefined,
   };
   const trainers = { for: () => spy, has: () => true, close: async () => undefined };
-  const running = { signal: new AbortController().signal, show: () => undefined };
+  const running = { signal: new AbortController().signal, show: () => undefined, attempt: 1 };
   await fineTune(request, { ...dependencies, store, trainers }, running).catch(() => undefined);
   return seen;
 }

@@ -4,7 +4,7 @@ import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
 import { recordIteration } from '../../../src/activities/steps/write-result.ts';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
-import { configOf } from '../../../src/activities/dependencies.ts';
+import { configOf } from '../../../src/activities/activity.ts';
 import { experimentFiles } from '../../../src/store/store.ts';
 import { runStep } from '../../support/run-step.ts';
 import { smallExperiment } from '../../support/small-experiment.ts';

@@ -98,14 +98,21 @@ describe('the debates of a shard, as an activity,', () => {
     expect(asked).toBeLessThanOrEqual(answersOfAShard - 20);
   });
 
-  it('believe what is on disk, and not the details of an earlier attempt', async () => {
-    const file = experimentFiles(steps.dependencies.store, 'steps').shard(1, 'train', 0);
-    const heartbeatDetails = { answers: answersOfAShard, total: answersOfAShard };
-    const environment = activityEnvironment({ attempt: 2, heartbeatDetails });
-    await runStep(debate, steps.shard(0), steps.dependencies, environment);
-    expect((await steps.engine.state()).answered).toBe(answersOfAShard);
-    expect((await readFile(file.where, 'utf8')).trim().split('\n')).toHaveLength(8);
-  });
+  it.each([
+    ['say that all is done', { answers: answersOfAShard, total: answersOfAShard }],
+    ['are null', null],
+    ['are no object', 'all done'],
+    ['are those of another step', { trainer: 'local', key: 'a'.repeat(64), step: 3 }],
+  ])(
+    'believe what is on disk, and not the details of an earlier attempt, which %s',
+    async (_, heartbeatDetails) => {
+      const file = experimentFiles(steps.dependencies.store, 'steps').shard(1, 'train', 0);
+      const environment = activityEnvironment({ attempt: 2, heartbeatDetails });
+      await runStep(debate, steps.shard(0), steps.dependencies, environment);
+      expect((await steps.engine.state()).answered).toBe(answersOfAShard);
+      expect((await readFile(file.where, 'utf8')).trim().split('\n')).toHaveLength(8);
+    },
+  );
 
   it('are not begun again once they are finished', async () => {
     const first = await runStep(debate, steps.shard(0), steps.dependencies);

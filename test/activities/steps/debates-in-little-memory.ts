@@ -6,7 +6,7 @@
 import { appendFileSync } from 'node:fs';
 import { debate } from '../../../src/activities/steps/debate.ts';
 import { baseAgents } from '../../../src/algorithm/agents.ts';
-import { methods } from '../../../src/algorithm/methods/methods.ts';
+import { methods } from '../../../src/algorithm/methods.ts';
 import { experimentConfigSchema } from '../../../src/config/experiment.ts';
 import { openStore, experimentFiles } from '../../../src/store/store.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';

@@ -3,7 +3,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
+import { fineTune, pruneModels, remakeModel } from '../../../src/activities/steps/fine-tune.ts';
+import { ArtifactMissing } from '../../../src/store/errors.ts';
+import { requireModels, requireNotPruned } from '../../../src/store/models.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
 import { type StepsOfAnExperiment, stepsOfAnExperiment } from '../../support/steps-of-an-experiment.ts';
@@ -63,6 +65,27 @@ describe('a fine-tune, as an activity,', () => {
     const { trained, steps: taken } = await runStep(fineTune, request!, steps.dependencies, next);
     expect({ trained, taken }).toEqual({ trained: true, taken: 4 });
     expect(await learnt()).toEqual(['begin 0', 'begin 1', 'end 4']);
+  });
+
+  it('whose model was removed counts as done, until the model is needed and made again', async () => {
+    const [request] = await steps.fineTunes();
+    const { store } = steps.dependencies;
+    const { model, finalLoss } = await runStep(fineTune, request!, steps.dependencies);
+    const { key } = model.tuned!;
+    const remove = (experiment: string) =>
+      runStep(pruneModels, { experiment, iteration: 2, keys: [key] }, steps.dependencies);
+    await remove('another');
+    await requireModels(store, [model]);
+    await remove(request!.experiment);
+    await remove(request!.experiment);
+    await expect(requireModels(store, [model])).rejects.toBeInstanceOf(ArtifactMissing);
+    await expect(requireNotPruned(store, key)).rejects.toThrow(/keep: last/);
+    expect(await runStep(fineTune, request!, steps.dependencies)).toMatchObject({ model, finalLoss });
+    expect(await learnt()).toEqual(['begin 0', 'end 4']);
+    await runStep(remakeModel, { key }, steps.dependencies);
+    await requireModels(store, [model]);
+    await requireNotPruned(store, key);
+    expect(await learnt()).toEqual(['begin 0', 'end 4', 'begin 0', 'end 4']);
   });
 
   it('that is finished is found, and not begun again', async () => {

@@ -6,7 +6,7 @@ import { evaluate } from '../../../src/activities/steps/evaluate.ts';
 import { measureDiversity } from '../../../src/activities/steps/measure-diversity.ts';
 import { writeResult } from '../../../src/activities/steps/write-result.ts';
 import { baseAgents } from '../../../src/algorithm/agents.ts';
-import { methods } from '../../../src/algorithm/methods/methods.ts';
+import { methods } from '../../../src/algorithm/methods.ts';
 import { experimentConfigSchema } from '../../../src/config/experiment.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { writeRows } from '../../../src/store/files/rows.ts';

@@ -13,6 +13,7 @@ import { type DebateRow, diversitySchema } from '../../../src/store/records/rows
 import { experimentFiles, openStore, type Store } from '../../../src/store/store.ts';
 import { type OpenDependencies, openDependencies } from '../../../src/workers/start.ts';
 import { type Asked, completion, json, serve, type TestServer } from '../../engines/fixtures/http-server.ts';
+import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { adapterNamed, modelNamed } from '../../support/models.ts';
 import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
@@ -63,7 +64,8 @@ async function adapter(store: Store, digit: string): Promise<Model> {
   const manifest = {
     format_version: 1,
     base_model: { name_or_path: 'm', sha256: '' },
-    init_adapter: null,
+    form: 'adapter',
+    init_model: null,
     dataset: { sha256: '', rows: 1, dropped_rows: 0 },
     settings: {},
     seed: 1,
@@ -275,6 +277,39 @@ describe('the diversity of agents', () => {
     const found = await measured(agentsWith([await adapter(store, 'a'), base, base]));
     expect(found).toMatchObject({ nllOfOthers: null, distinctAnswers: { of: 1 } });
     expect(found.leftOut).toMatch(/maximum context length is 9/);
+  });
+
+  it.each([
+    ['fails at them again and again', 500, 'CUDA error', 'status 500'],
+    ['answers with something else', 200, 'Bad gateway', 'not the OpenAI protocol'],
+  ])('goes without likelihoods where the endpoint %s', async (_, status, words, expected) => {
+    await using server = await serve((response, asked) =>
+      scores(asked)
+        ? json(response, status === 200 ? words : { error: { message: words } }, status)
+        : json(response, completion('1')),
+    );
+    const { measured } = await debated(1, 'vllm', server.url);
+    const agents = agentsWith([base, base]);
+    // It may pass: at first the step is tried again.
+    await expect(measured(agents)).rejects.toMatchObject({ nonRetryable: false });
+    const found = await measured(agents, {}, activityEnvironment({ attempt: 4 }));
+    expect(found).toMatchObject({ nllOfOthers: null, dissimilarity: { of: 1 } });
+    expect(found.leftOut).toContain(expected);
+  });
+
+  it('goes without likelihoods where the server dies of them, after it has died twice', async () => {
+    await using server = await startVllm({ diesAt: (body) => 'prompt_logprobs' in body });
+    const { measured } = await debated(1, 'vllm', server.url);
+    const restarts = (async () => {
+      for (let deaths = 0; deaths < 2; deaths += 1) {
+        await until('the server has died', () => server.isDown());
+        await server.start();
+      }
+    })();
+    const found = await measured(agentsWith([modelNamed(baseName), modelNamed(baseName)]));
+    await restarts;
+    expect(found.leftOut).toMatch(/is not sent a third time/);
+    expect(server.asked.filter(({ body }) => 'prompt_logprobs' in body)).toHaveLength(2);
   });
 
   it('is of any other error no result', async () => {

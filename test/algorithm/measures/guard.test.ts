@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { guardPower } from '../../../src/algorithm/measures/guard.ts';
+import { guardPower } from '../../../src/algorithm/measures/comparison.ts';
 import { draws } from '../../../src/algorithm/random.ts';
 
 describe('the guard of a series', () => {

@@ -18,7 +18,8 @@ describe('colloquy completion', () => {
   });
 
   it('completes names: configs, studies, experiments of the store', () => {
-    expect(completed('run', 'q')).toEqual(['quickstart']);
+    expect(completed('run', 'qu')).toEqual(['quickstart']);
+    expect(completed('run', 'qwen3-4')).toEqual(['qwen3-4b']);
     expect(completed('study', 'table-')).toEqual(['table-1', 'table-2']);
     expect(completed('status', '')).toEqual(['quickstart', 'second']);
   });

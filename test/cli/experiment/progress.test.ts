@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
-import { createNews, liveProgress, whereText } from '../../../src/cli/experiment/progress.ts';
-import type { PendingActivity, Snapshot } from '../../../src/cli/experiment/snapshot.ts';
+import {
+  createNews,
+  liveProgress,
+  type PendingActivity,
+  type Snapshot,
+  whereText,
+} from '../../../src/cli/experiment/progress.ts';
 import type { Progress } from '../../../src/workflows/progress.ts';
 import { phaseProgressText } from '../../../src/workflows/progress-table.ts';
 import { aProgress } from '../../support/a-progress.ts';
@@ -138,6 +143,47 @@ describe('the news about an experiment', () => {
       String.raw`debate-1: attempt 2, because: refused\x1b[2J`,
     ]);
     expect(news(now)).toEqual([]);
+  });
+
+  it('has one line for all steps that fail for one reason, and one more for their next attempt', () => {
+    const failing = (attempt: number) =>
+      Array.from({ length: 28 }, (_, shard) => ({
+        id: `debate-i0-train-s${shard}`,
+        words: 'a step',
+        attempt,
+        lastFailure: `EngineFailed: http://gpu:8000 failed with status 500. Question train-${shard}, agent 2`,
+        nextAttemptAt: undefined,
+        heartbeat: undefined,
+      }));
+    const news = createNews();
+    const line = (attempt: number) =>
+      `debate-i0-train-s0 and 27 more: attempt ${attempt}, because: EngineFailed: http://gpu:8000 failed with status 500. Question train-0, agent 2`;
+    expect(news(snapshot({}, failing(2)))).toEqual([line(2)]);
+    expect(news(snapshot({}, failing(2).slice(5)))).toEqual([]);
+    expect(news(snapshot({}, [...failing(2).slice(1), ...failing(3).slice(0, 1)]))).toHaveLength(1);
+  });
+
+  it('has one line for a server that gives no answer, with how long it is waited for', () => {
+    const waiting = Array.from({ length: 28 }, (_, shard) => ({
+      id: `debate-i0-train-s${shard}`,
+      words: 'a step',
+      attempt: 1,
+      lastFailure: undefined,
+      nextAttemptAt: undefined,
+      heartbeat: undefined,
+      noAnswer: {
+        url: 'http://gpu:8000/v1',
+        reason: 'ECONNREFUSED',
+        since: '2026-11-28T17:02:00.000Z',
+        until: '2026-11-28T19:02:00.000Z',
+      },
+    }));
+    const news = createNews();
+    expect(news(snapshot({}, waiting))).toEqual([
+      'No answer from http://gpu:8000/v1 since 2026-11-28 17:02 UTC (ECONNREFUSED). What needs it waits until ' +
+        '2026-11-28 19:02 UTC and goes on when it answers; now that is 28 steps.',
+    ]);
+    expect(news(snapshot({}, waiting))).toEqual([]);
   });
 
   it('says how to go on after a pause', () => {

@@ -2,13 +2,18 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Experiment } from '../../../src/cli/arguments.ts';
+import type { Experiment } from '../../../src/cli/command.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { connect, type Temporal } from '../../../src/cli/server/connect.ts';
-import { NoWorker, noWorkerHint, unservedQueues } from '../../../src/cli/server/workflow.ts';
-import { readSnapshot } from '../../../src/cli/experiment/snapshot.ts';
-import { ExperimentHasOtherConfig, startExperiment } from '../../../src/cli/experiment/start.ts';
-import { Refused, sendUpdate } from '../../../src/cli/experiment/steer.ts';
+import {
+  NoWorker,
+  noWorkerHint,
+  Refused,
+  sendUpdate,
+  unservedQueues,
+} from '../../../src/cli/server/workflow.ts';
+import { readSnapshot } from '../../../src/cli/experiment/progress.ts';
+import { ExperimentHasOtherConfig, startExperiment } from '../../../src/cli/experiment/run.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { pauseUpdate } from '../../../src/workflows/progress.ts';
 import { writeFinishedExperiment } from '../../report/finished-experiment.ts';

@@ -1,7 +1,14 @@
-import { describe, expect, it } from 'vitest';
-import { matches } from '../../../src/cli/experiment/list.ts';
-import { failureText, type PendingActivity, type Snapshot } from '../../../src/cli/experiment/snapshot.ts';
-import { statusText } from '../../../src/cli/experiment/status.ts';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
+import { describe, expect, it, vi } from 'vitest';
+import { listAll, matches, statusText } from '../../../src/cli/experiment/status.ts';
+import { failureText, type PendingActivity, type Snapshot } from '../../../src/cli/experiment/progress.ts';
+import type { Temporal } from '../../../src/cli/server/connect.ts';
+import { searchAttributes } from '../../../src/workflows/server-names.ts';
+import { writeFinishedExperiment } from '../../report/finished-experiment.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { aProgress } from '../../support/a-progress.ts';
 
 const now = Date.parse('2026-11-23T00:00:10.000Z');
@@ -117,4 +124,53 @@ it.each([
     { name: 'Night-parked', kind: 'experiment', status: 'failed' },
   ];
   expect(listed.filter((each) => matches(each, filter)).map(({ name }) => name)).toEqual(names);
+});
+
+describe('the accuracy of an experiment in the list', () => {
+  const run = (workflowId: string, more: Partial<WorkflowExecutionInfo>, name = 'COMPLETED') =>
+    ({
+      workflowId,
+      type: 'experiment',
+      status: { name },
+      startTime: new Date(now),
+      typedSearchAttributes: new TypedSearchAttributes(),
+      ...more,
+    }) as WorkflowExecutionInfo;
+  const withAttribute = (value: number) =>
+    new TypedSearchAttributes([{ key: searchAttributes.accuracy, value }]);
+  const serverWith = (...runs: readonly WorkflowExecutionInfo[]): Temporal => {
+    const list = async function* () {
+      yield* runs;
+    };
+    return { client: { workflow: { list } } } as unknown as Temporal;
+  };
+
+  it('is the one on the server; the result in the store is read only for a run that has none there', async () => {
+    const store = temporaryFolder();
+    vi.stubEnv('COLLOQUY_STORE', store);
+    await writeFinishedExperiment(join(store, 'older'), { name: 'older', questions: 96, iterations: 1 });
+    await writeFinishedExperiment(join(store, 'newer'), { name: 'newer', questions: 96, iterations: 1 });
+    const server = serverWith(
+      run('newer', { typedSearchAttributes: withAttribute(0.125) }),
+      run('noted', { memo: { accuracy: 0.25 } }),
+      run('zero', { typedSearchAttributes: withAttribute(0) }),
+      run('failed', { memo: { accuracy: 0.5 } }, 'FAILED'),
+      run('older', { memo: { method: 'debate' } }),
+      run('elsewhere', {}),
+    );
+    const accuracies = async () =>
+      Object.fromEntries((await listAll(server)).map(({ name, accuracy }) => [name, accuracy]));
+    const first = await accuracies();
+    expect(first).toEqual({
+      newer: 0.125,
+      noted: 0.25,
+      zero: 0,
+      failed: 0.5,
+      older: expect.any(Number),
+      elsewhere: null,
+    });
+    rmSync(store, { recursive: true });
+    expect(await accuracies()).toEqual({ ...first, older: null });
+    vi.unstubAllEnvs();
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MethodName } from '../../../src/algorithm/methods/methods.ts';
+import type { MethodName } from '../../../src/algorithm/methods.ts';
 import { type Script } from '../scripted-study.ts';
 import { analysed, debateRight, row } from './analysed-study.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { paretoFront } from '../../../src/report/analyse/cost.ts';
 import { flipsChart } from '../../../src/report/charts/flips.ts';
 import { spread } from '../../../src/report/charts/line.ts';
-import { accuracyOverIterations, metricOverIterations } from '../../../src/report/charts/over-iterations.ts';
+import { accuracyOverIterations, metricOverIterations } from '../../../src/report/charts/curves.ts';
 import { paretoChart, placeNames } from '../../../src/report/charts/pareto.ts';
 import { methodStyles } from '../../../src/report/charts/style.ts';
 import { transferChart } from '../../../src/report/charts/transfer.ts';

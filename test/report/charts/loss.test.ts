@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lossChart, lossCurves } from '../../../src/report/charts/loss.ts';
+import { lossChart, lossCurves } from '../../../src/report/charts/curves.ts';
 import type { ExperimentResult } from '../../../src/store/records/result.ts';
 
 type Iteration = ExperimentResult['iterations'][number];

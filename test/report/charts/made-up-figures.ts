@@ -1,6 +1,6 @@
 /** Figures of a study that nobody has made, to try the charts with. */
 import type { FlipsData } from '../../../src/report/charts/flips.ts';
-import type { MethodOverIterations } from '../../../src/report/charts/over-iterations.ts';
+import type { MethodOverIterations } from '../../../src/report/charts/curves.ts';
 import type { PricedMethod } from '../../../src/report/charts/pareto.ts';
 import type { TransferData } from '../../../src/report/charts/transfer.ts';
 

@@ -4,7 +4,7 @@ import type { BrowsedDebate, DebateEntry } from '../../../src/report/debate-brow
 import { type Filter, filterCounts, passes } from '../../../src/report/debate-browser/page/filter.tsx';
 import { addressOf, hashOf, search, unpack } from '../../../src/report/debate-browser/page/library.ts';
 import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/list.tsx';
-import { marked, piecesOf } from '../../../src/report/debate-browser/page/prose.tsx';
+import { marked, piecesOf } from '../../../src/report/debate-browser/page/view.tsx';
 import { packedLines } from '../../../src/report/debate-browser/write.ts';
 
 const entry = (changes: Partial<DebateEntry> = {}): DebateEntry => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MethodName } from '../../../src/algorithm/methods/methods.ts';
+import type { MethodName } from '../../../src/algorithm/methods.ts';
 import type { DiversityDocument } from '../../../src/store/records/rows.ts';
 import { analyseStudy } from '../../../src/report/analyse/study.ts';
 import { studyFindings } from '../../../src/report/findings/study.ts';

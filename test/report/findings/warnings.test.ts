@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { type RunFacts, warningsOf } from '../../../src/report/findings/warnings.ts';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
-import { wrapped } from '../../../src/text/terminal-safe.ts';
+import { wrapped } from '../../../src/text/safe-text.ts';
 
 type Iteration = RunFacts['iterations'][number];
 

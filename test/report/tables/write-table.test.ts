@@ -8,8 +8,15 @@ import { renderToString } from 'preact-render-to-string';
 import { describe, expect, it } from 'vitest';
 import { pValues, shareCell } from '../../../src/report/tables/build.ts';
 import { Tables } from '../../../src/report/tables/html-table.tsx';
-import { figure, figureText, type Table } from '../../../src/report/tables/table.ts';
-import { csvOf, latexOf, markdownOf, writeTable } from '../../../src/report/tables/write-table.ts';
+import {
+  csvOf,
+  figure,
+  figureText,
+  latexOf,
+  markdownOf,
+  type Table,
+  writeTable,
+} from '../../../src/report/tables/table.ts';
 import { placeAt } from '../../support/places.ts';
 
 const table: Table = {

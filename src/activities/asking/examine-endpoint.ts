@@ -1,0 +1,129 @@
+/** Can endpoint and trainer do what this experiment will ask, and what does it cost that they cannot do? */
+import { randomUUID } from 'node:crypto';
+import type { AnswerRules } from '../../algorithm/answer.ts';
+import { debate } from '../../algorithm/debate.ts';
+import { madeUpRows } from '../../algorithm/dataset.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import type { Message } from '../../algorithm/prompts.ts';
+import type { Question } from '../../algorithm/question.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import type { Needs, Shortcoming } from '../../engines/endpoint/examination.ts';
+import type { Trainers } from '../../engines/trainer/open.ts';
+import { readPage } from '../../store/files/rows.ts';
+import { heldOutQuestionSchema } from '../../store/records/rows.ts';
+import type { Warning } from '../../store/records/result.ts';
+import { removeCheckpoints } from '../../store/models.ts';
+import type { ExperimentFiles, Store } from '../../store/store.ts';
+import { debateSettings } from './conversation.ts';
+
+/**
+ * Asks the endpoint a few short requests of the experiment's own shape.
+ *
+ * @param files of an experiment whose questions are stored
+ * @throws as `Endpoint.examine` does
+ */
+export async function examineEndpoint(
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  endpoint: Endpoint,
+  answers: AnswerRules,
+  store: Store,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  const questions = await readPage(files.questions('heldout'), heldOutQuestionSchema, 0, config.shard_size);
+  const longest = questions.toSorted((a, b) => b.text.length - a.text.length)[0];
+  const needs: Needs = {
+    maxTokens: config.sampling.max_tokens,
+    longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers),
+    scores: config.diversity.questions > 0,
+  };
+  const lacks = [...(await endpoint.examine(needs, signal))];
+  // What ended experiments of this store left on the server, and workers that are gone; what this worker has loaded may be in use.
+  await endpoint.unload(
+    async (digits, loadedHere) => !loadedHere && (await store.blobs.list(`models/${digits}`)).length > 0,
+    signal,
+  );
+  return lacks;
+}
+
+/**
+ * What training cannot use is found now, and not after the debates; and so is what the server cannot load: a made-up adapter of the
+ * experiment's rank and modules is written, loaded, asked and unloaded.
+ *
+ * @throws TrainingImpossible, AdapterNotLoaded, or the errors of the endpoint and the trainer
+ */
+export async function requireTrainable(
+  { agents, method, prompts, rounds, trainer, model, fine_tune: settings }: ExperimentConfig,
+  endpoint: Endpoint,
+  trainers: Trainers,
+  store: Store,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  const { lora_r, lora_alpha } = settings;
+  const lora_target_modules = settings.method === 'full' ? null : settings.lora_target_modules;
+  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
+  if (await endpoint.checkTraining(check, signal)) return [];
+  const name = { name: model.model_name_or_path };
+  if (settings.method === 'full') {
+    await trainers.for(trainer).check(name, check, signal);
+    return [];
+  }
+  const { roles, learning } = methods[method];
+  const key = `trial-${randomUUID()}`;
+  const folder = store.checkpoints(key);
+  try {
+    const made_up_adapter = { folder, lora_r, lora_alpha };
+    await trainers.for(trainer).check(name, { ...check, made_up_adapter }, signal);
+    return [
+      ...(await endpoint.tryAdapter(folder, learnerGroups(agents, learning).length * roles.length, signal)),
+    ];
+  } finally {
+    await removeCheckpoints(store, key);
+  }
+}
+
+/** What an endpoint lacks, as one warning. */
+export function endpointWarning(lacks: readonly Shortcoming[]): Warning[] {
+  if (lacks.length === 0) return [];
+  return [
+    {
+      kind: 'endpoint',
+      says: lacks.map(({ says }) => says).join(' '),
+      remedy: lacks.map(({ remedy }) => remedy).join(' '),
+    },
+  ];
+}
+
+/** What agents answer in a debate that is held to see its requests. */
+const madeUpAnswer = '\\boxed{80808}';
+
+/** The request of a debate on this question whose prompt has the most answers in it. */
+export async function longestRequest(
+  config: ExperimentConfig,
+  { id, text }: Question,
+  answers: AnswerRules,
+): Promise<Needs['longest']> {
+  const requests: Needs['longest'][] = [];
+  const models = Object.fromEntries(methods[config.method].roles.map(({ name }) => [name, name]));
+  const agents = Array.from({ length: config.agents }, (_, index) => ({ number: index + 1, models }));
+  const settings = { ...debateSettings(config, 0), stopWhenUnanimous: false };
+  await debate(
+    { id, text },
+    { agents, summariser: 'summariser' },
+    settings,
+    async ({ messages }) => {
+      requests.push({ messages, answers: answersIn(messages) });
+      return { text: madeUpAnswer, finishReason: 'stop' };
+    },
+    answers,
+  );
+  return requests.reduce((most, each) => (each.answers >= most.answers ? each : most), {
+    messages: [{ role: 'user', content: text }],
+    answers: 0,
+  });
+}
+
+function answersIn(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + content.split(madeUpAnswer).length - 1, 0);
+}

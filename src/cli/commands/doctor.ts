@@ -1,0 +1,61 @@
+import { exitCodes } from '../../errors.ts';
+import { openStore } from '../../store/store.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
+import type { Finding } from '../../workers/machine.ts';
+import { command, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
+import { connect } from '../server/connect.ts';
+import { colours, printJson } from '../terminal.ts';
+
+/** `colloquy doctor [CONFIG] [key=value ...]` */
+export const doctor = command(
+  'doctor',
+  'show what this machine can do, and what an experiment needs of it that is missing',
+  [
+    'colloquy doctor',
+    'colloquy doctor my.yaml model.endpoint=gpu',
+    'It ends with 1 when something that is needed is missing.',
+  ],
+)
+  .argument('[config]', 'a YAML or JSON file, or the name of one in configs')
+  .argument('[overrides...]', 'settings to change, as key=value')
+  .addOption(jsonOption)
+  .action(async (config, overrides, { json }) => {
+    const store = openStore();
+    // Imported only here: it loads the engines' code.
+    const { examineMachine, examineNeeds } = await import('../../workers/machine.ts');
+    const machine = [...(await examineMachine(store)), await temporalServer()];
+    const needs =
+      config === undefined ? [] : await examineNeeds(experimentFromConfig(config, overrides).config, store);
+    const missing = [...machine, ...needs].filter(({ state }) => state === 'missing');
+    if (missing.length > 0) setExitCode(exitCodes.failed);
+    if (json) return printJson({ machine, needs });
+    console.log(listText('This machine', machine));
+    if (config !== undefined) console.log(`\n${listText(`What ${config} needs`, needs)}`);
+    const pronoun = missing.length === 1 ? 'is' : 'are';
+    if (missing.length > 0)
+      console.log(
+        `\n${missing.map(({ what }) => what).join(', ')}: needed, and ${pronoun} missing or cannot be used.`,
+      );
+  });
+
+/** `run` and `quickstart` start a server where none answers, so it is not needed. */
+async function temporalServer(): Promise<Finding> {
+  const what = 'Temporal server';
+  try {
+    const temporal = await connect('2s');
+    await temporal.close();
+    return { what, found: `${temporal.address}, namespace ${temporal.namespace}`, state: 'ok' };
+  } catch {
+    return { what, found: 'none answers; run, quickstart and dev start one', state: 'absent' };
+  }
+}
+
+function listText(title: string, findings: readonly Finding[]): string {
+  const { bold, red, green, dim } = colours();
+  const mark = { ok: green('     ok'), absent: dim(' absent'), missing: red('missing') };
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  const lines = findings.map(
+    ({ what, found, state }) => `  ${mark[state]}  ${what.padEnd(width)}  ${terminalSafe(found)}`,
+  );
+  return [bold(title), ...lines].join('\n');
+}

@@ -1,0 +1,159 @@
+/** What do the models of an experiment need: disc, memory, time? By arithmetic from the architecture of the base model. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { learnerGroups, methods } from '../algorithm/methods.ts';
+import type { ExperimentConfig } from './experiment.ts';
+import { pathExists, readYaml } from './load.ts';
+import { modelPath } from './model-name.ts';
+import type { Estimate } from './training-plan.ts';
+import architectures from './architectures.json' with { type: 'json' };
+
+/** The part of a model's config.json that its number of parameters follows from: a decoder with gated layers, as most are. */
+const architectureSchema = z.object({
+  model_type: z.string().optional(),
+  hidden_size: z.int(),
+  intermediate_size: z.int(),
+  num_hidden_layers: z.int(),
+  num_attention_heads: z.int(),
+  num_key_value_heads: z.int(),
+  head_dim: z.int().nullish(),
+  vocab_size: z.int(),
+  tie_word_embeddings: z.boolean().default(false),
+});
+export type Architecture = z.infer<typeof architectureSchema>;
+
+/** Of the folder that `name` is, or of a known model of the hub (architectures.json); null of all others. */
+export function architectureOf(name: string): Architecture | null {
+  const known = new Map<string, unknown>(Object.entries(architectures));
+  const file = join(modelPath(name), 'config.json');
+  return architectureSchema.safeParse(pathExists(file) ? readYaml(file) : known.get(name)).data ?? null;
+}
+
+/** The width of what each kind of linear module of a layer reads and writes. */
+function linears(of: Architecture): readonly (readonly [number, number])[] {
+  const { hidden_size: hidden, intermediate_size: inner } = of;
+  const head = of.head_dim ?? hidden / of.num_attention_heads;
+  const queries = of.num_attention_heads * head;
+  const keys = of.num_key_value_heads * head;
+  // Phi-3 has one module for the first three, and one for the two of a gated layer.
+  if (of.model_type === 'phi3')
+    return [
+      [hidden, queries + 2 * keys],
+      [queries, hidden],
+      [hidden, 2 * inner],
+      [inner, hidden],
+    ];
+  return [
+    [hidden, queries],
+    [hidden, keys],
+    [hidden, keys],
+    [queries, hidden],
+    [hidden, inner],
+    [hidden, inner],
+    [inner, hidden],
+  ];
+}
+
+/** The parameters of the whole model. Norms of heads and biases, which are below a thousandth, are left out. */
+export function parametersOf(of: Architecture): number {
+  const layer = sum(linears(of).map(([read, written]) => read * written)) + 2 * of.hidden_size;
+  const embeddings = of.vocab_size * of.hidden_size * (of.tie_word_embeddings ? 1 : 2);
+  return embeddings + of.num_hidden_layers * layer + of.hidden_size;
+}
+
+/** The parameters of a LoRA adapter on all linear modules of the layers: two matrices of this rank each. */
+export function adapterParametersOf(of: Architecture, rank: number): number {
+  return of.num_hidden_layers * sum(linears(of).map(([read, written]) => rank * (read + written)));
+}
+
+export type ModelNeeds = {
+  readonly parameters: number;
+  /** Of one fine-tuned model. */
+  readonly trainable: number;
+  /** Bytes of the finished models that stay when the experiment is done. */
+  readonly models: number;
+  /** The most bytes that models and checkpoints have at once. */
+  readonly disc: number;
+  /** Bytes of the device's memory that a fine-tune needs, and that serving the base model needs before any text is read. */
+  readonly training: number;
+  readonly serving: number;
+  /** Of one token of a text that is being answered. */
+  readonly perToken: number;
+  /** On one H100. */
+  readonly seconds: number;
+};
+
+const bytesOf = { bfloat16: 2, float32: 4 } as const;
+/** AdamW: the weight, its gradient and two moments, each in float32. */
+const perTrained = 4 * bytesOf.float32;
+/** What a checkpoint has of these: the weight and the two moments. */
+const inCheckpoint = 3 * bytesOf.float32;
+
+/**
+ * Null for a model whose architecture is not known here.
+ *
+ * Disc: a finished model is in float32. One checkpoint is written while the one before is still there. With `keep: last` two iterations'
+ * models are there at once, as the next ones are trained from them.
+ *
+ * Training: of each trained weight 16 bytes, of a frozen one 2; the activations of a batch of the longest rows (34 bytes for each number
+ * of the hidden state in each layer, or 2 with gradient checkpointing and then 34 of one layer: Korthikanti et al., 2022); and its logits
+ * in bfloat16, in float32 and with their gradient.
+ *
+ * Time on one H100: training 6 operations for each parameter and token (4 with LoRA, which needs no gradients of frozen weights; 2 more
+ * with gradient checkpointing) at a third of 989 TFLOP/s; answers at 9,000 tokens written a second by 8 G parameters, and reading at half
+ * of the peak (docs/reproducing-the-paper.md).
+ */
+export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: Estimate): ModelNeeds | null {
+  const of = architectureOf(config.model.model_name_or_path);
+  if (of === null) return null;
+  const { method, lora_r, gradient_checkpointing: checkpointing, ...training } = config.fine_tune;
+  const parameters = parametersOf(of);
+  const trainable = method === 'full' ? parameters : adapterParametersOf(of, lora_r);
+  const { learning, roles } = methods[config.method];
+  const eachIteration =
+    config.iterations === 0 ? 0 : learnerGroups(config.agents, learning).length * roles.length;
+  const kept = (most: number) => eachIteration * (config.keep === 'last' ? most : config.iterations);
+  const model = trainable * bytesOf.float32;
+  const numbers = training.per_device_train_batch_size * training.max_length;
+  const layers = checkpointing ? 2 * of.num_hidden_layers + 34 : 34 * of.num_hidden_layers;
+  const operations = (method === 'full' ? 6 : 4) + (checkpointing ? 2 : 0);
+  const head = of.head_dim ?? of.hidden_size / of.num_attention_heads;
+  return {
+    parameters,
+    trainable,
+    models: kept(1) * model,
+    disc:
+      kept(Math.min(2, config.iterations)) * model + (eachIteration > 0 ? 2 * trainable * inCheckpoint : 0),
+    training:
+      trainable * perTrained +
+      (method === 'full' ? 0 : parameters * bytesOf.bfloat16) +
+      numbers * (of.hidden_size * layers + of.vocab_size * 10),
+    serving: parameters * bytesOf.bfloat16,
+    perToken: 2 * of.num_hidden_layers * of.num_key_value_heads * head * bytesOf.bfloat16,
+    seconds:
+      (operations * parameters * trainedTokens) / (peak / 3) +
+      (tokens.written * parameters) / (9_000 * 8e9) +
+      (2 * parameters * tokens.read) / (peak / 2),
+  };
+}
+
+/** Of experiments with the same base model, one after another. */
+export function needsOfAll(all: readonly ModelNeeds[]): ModelNeeds | null {
+  const [first] = all;
+  if (first === undefined) return null;
+  const models = sum(all.map((each) => each.models));
+  return {
+    ...first,
+    models,
+    disc: models + Math.max(...all.map((each) => each.disc - each.models)),
+    training: Math.max(...all.map(({ training }) => training)),
+    seconds: sum(all.map(({ seconds }) => seconds)),
+  };
+}
+
+/** Operations a second of an H100 in bfloat16. */
+const peak = 989e12;
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,149 @@
+/** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
+import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
+import { abortable } from '../abort.ts';
+import type { LiveEngines } from '../process/live-engines.ts';
+import { sharesDevice } from '../vllm/device.ts';
+import type { VllmProcess } from '../vllm/vllm-process.ts';
+import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
+import { type ChatClient, createChatClient } from './chat-client.ts';
+import type { Endpoint } from './endpoint.ts';
+import { examine } from './examination.ts';
+import { createLocalEndpoint } from './local.ts';
+import { tryAdapter } from './remote.ts';
+import { vllmConcurrency } from './vllm.ts';
+
+/** @param baseModel the name under which `vllm` serves its base model */
+export function createOwnVllmEndpoint(
+  config: VllmConfig,
+  baseModel: string,
+  vllm: VllmProcess,
+  modelFolder: ModelFolder,
+  engines: LiveEngines,
+): Endpoint {
+  const shares = sharesDevice(config.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  /** While a fine-tune has the device. */
+  let yielded: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  /** Puts the server back as it was before the fine-tune. */
+  let wake = async (): Promise<void> => undefined;
+  const server: VllmProcess = {
+    ...vllm,
+    // It would take the memory that the fine-tune needs.
+    async ready(signal) {
+      if (yielded !== undefined) await abortable(yielded.over, signal);
+      return vllm.ready(signal);
+    },
+  };
+  const endpoint = createLocalEndpoint(
+    { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
+    baseModel,
+    server,
+    modelFolder,
+    engines,
+  );
+
+  /** One question, by a client of its own. */
+  function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
+    return engines.use(server, signal, async () => {
+      const client = createChatClient({ url: (await server.ready(signal)).url });
+      try {
+        return await ask(client);
+      } finally {
+        client.close();
+      }
+    });
+  }
+
+  return {
+    ...endpoint,
+    embed: (texts, signal, onBusy) =>
+      asked(signal, (client) => client.embed(baseModel, texts, signal, onBusy)),
+    examine: (needs, signal) => asked(signal, (client) => examine(client, baseModel, needs, signal)),
+    tryAdapter: (folder, models, signal) =>
+      asked(signal, (client) => {
+        const adapters = createLoadedAdapters(client, baseModel, modelFolder);
+        return tryAdapter(client, adapters, folder, models, signal);
+      }),
+    servesForms: servedForms.vllm,
+    expect: (experiment, needs) => vllm.expect(experiment, needs),
+    async yieldDevice(memoryToo) {
+      if (!shares) return;
+      await endpoint.yieldDevice(false);
+      let end = (): void => undefined;
+      const over = new Promise<void>((resolve) => (end = resolve));
+      yielded = { over, end };
+      const running = await vllm.running();
+      if (running === undefined) return;
+      if (running.device.kind === 'cpu') {
+        // It cannot sleep there, and without requests it needs memory alone.
+        if (memoryToo) await vllm.end(running);
+        return;
+      }
+      const sleeper = { url: running.url, model: baseModel };
+      const before = await fallAsleep(sleeper);
+      if (before === undefined) return vllm.end(running);
+      wake = async () => {
+        if (!(await wakeUp(sleeper, before))) await vllm.end(running);
+      };
+    },
+    async takeDevice() {
+      await wake();
+      wake = async () => undefined;
+      yielded?.end();
+      yielded = undefined;
+      await endpoint.takeDevice();
+    },
+  };
+}
+
+/**
+ * A server that may sleep (vLLM's sleep mode, level 1): weights go to the host's memory, and the cache is given up, so that a fine-tune can
+ * have the device.
+ */
+type Sleeper = {
+  /** `http://127.0.0.1:PORT/v1` */
+  readonly url: string;
+  readonly model: string;
+};
+
+/** Moving tens of gigabytes to the host's memory takes seconds; more than this is a fault. Milliseconds. */
+const longestMs = 300_000;
+
+/** @returns what the server answers before it sleeps, to be compared by `wakeUp`; undefined when it cannot sleep */
+async function fallAsleep(server: Sleeper): Promise<string | undefined> {
+  try {
+    const answer = await greedyAnswer(server);
+    return (await post(server, '/sleep?level=1')) ? answer : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Wakes the server up. Some versions of vLLM answer with other weights afterwards, so it has to answer as before.
+ *
+ * @returns false when it does not wake up, or answers otherwise than before
+ */
+async function wakeUp(server: Sleeper, before: string): Promise<boolean> {
+  try {
+    return (await post(server, '/wake_up')) && (await greedyAnswer(server)) === before;
+  } catch {
+    return false;
+  }
+}
+
+async function post({ url }: Sleeper, path: string): Promise<boolean> {
+  const address = new URL(path, url);
+  const { ok } = await fetch(address, { method: 'POST', signal: AbortSignal.timeout(longestMs) });
+  return ok;
+}
+
+async function greedyAnswer({ url, model }: Sleeper): Promise<string> {
+  const client = createChatClient({ url, timeoutMs: longestMs });
+  try {
+    const messages = [{ role: 'user', content: '12+3*8-5' }] as const;
+    const request = { model, messages, seed: 0, temperature: 0, top_p: 1, max_tokens: 16 };
+    return (await client.complete(request, new AbortController().signal)).text;
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,141 @@
+/** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
+import { availableParallelism, totalmem } from 'node:os';
+import { type EndpointConfig, loadEndpoints, type VllmConfig } from '../config/endpoints.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
+import { tools } from '../config/installation.ts';
+import { notDefinedHere } from '../config/load.ts';
+import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
+import { resolveModel } from '../engines/endpoint/base-model.ts';
+import { configuredEndpoints } from '../engines/endpoint/open.ts';
+import { freeMemory, gpus, modelFacts, servingDevice } from '../engines/vllm/device.ts';
+import { leastMemory } from '../engines/vllm/flags.ts';
+import { findVllm } from '../engines/vllm/installed.ts';
+import { servingNeeds } from '../engines/vllm/needs.ts';
+import { deviceName } from '../engines/vllm/vllm-process.ts';
+import type { Store } from '../store/store.ts';
+import { counted } from '../text/figures.ts';
+
+/** One thing that was looked for. */
+export type Finding = {
+  readonly what: string;
+  /** What was found, or why it cannot be used. */
+  readonly found: string;
+  /** `missing` is needed and cannot be used; `absent` may be needed by others than what was asked about. */
+  readonly state: 'ok' | 'absent' | 'missing';
+};
+
+/** What is here, whatever an experiment needs. Only what every experiment needs can be missing. */
+export async function examineMachine(store: Store): Promise<Finding[]> {
+  const cards = await gpus();
+  return [
+    there('Node', process.versions.node),
+    await looked('Python of the engine', () => tools().python),
+    await looked('Temporal CLI', () => tools().temporal),
+    there(
+      'processor',
+      `${counted(availableParallelism(), 'core')}, ${gib(freeMemory())} of ${gib(totalmem())} GiB of memory free`,
+    ),
+    there(
+      'graphics cards',
+      cards
+        .map(({ index, name, total, free }) => `${index}: ${name}, ${gib(free)} of ${gib(total)} GiB free`)
+        .join('; ') || 'none',
+    ),
+    await looked('vLLM', () => vllmText(), 'absent'),
+    there('store', store.root),
+    await looked('endpoints', () => named(loadEndpoints())),
+    await looked('trainers', () => named(loadTrainers())),
+  ];
+}
+
+/** What an experiment needs, apart from its questions. */
+export async function examineNeeds(config: ExperimentConfig, store: Store): Promise<Finding[]> {
+  const { endpoint: name, model_name_or_path: model } = config.model;
+  const trainer = config.trainer ?? defaultTrainer;
+  const trains = config.iterations > 0;
+  return [
+    await looked(`endpoint ${name}`, async () => {
+      const endpoints = loadEndpoints();
+      const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+      if (endpoint === undefined) throw new Error(notDefinedHere('endpoint', name, Object.keys(endpoints)));
+      return endpointText(name, endpoint, config, store);
+    }),
+    await looked(`model ${model}`, () => resolveModel(model)),
+    ...(trains
+      ? [
+          await looked(`trainer ${trainer}`, () => {
+            const trainers = loadTrainers();
+            const found = Object.hasOwn(trainers, trainer) ? trainers[trainer] : undefined;
+            if (found === undefined)
+              throw new Error(notDefinedHere('trainer', trainer, Object.keys(trainers)));
+            return `${found.kind}: ${tools().python}`;
+          }),
+        ]
+      : []),
+  ];
+}
+
+async function endpointText(
+  name: string,
+  endpoint: EndpointConfig,
+  config: ExperimentConfig,
+  store: Store,
+): Promise<string> {
+  if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
+  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
+  const endpoints = configuredEndpoints(store, false);
+  try {
+    await endpoints
+      .for({ endpoint: name, name: config.model.model_name_or_path })
+      .check(AbortSignal.timeout(30_000));
+    return `${endpoint.url} answers`;
+  } finally {
+    await endpoints.close();
+  }
+}
+
+/** @throws what stands in the way of a start */
+async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Promise<string> {
+  const { version } = await findVllm(endpoint.command);
+  const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
+  const least = leastMemory({ weights, device });
+  const free = device.free * (device.kind === 'gpu' ? (device.devices?.length ?? 1) : 1);
+  const { adapters, rank, context } = servingNeeds(config);
+  const memory = `${least === null ? 'an unknown part' : `at least ${gib(least)} GiB`} of ${deviceName(device)}, of which ${gib(free)} GiB are free`;
+  if (least !== null && least > free) throw new Error(`it needs ${memory}`);
+  const tuned = adapters === 0 ? 'no adapters' : `${counted(adapters, 'adapter')} of rank ${rank}`;
+  return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
+}
+
+async function vllmText(): Promise<string> {
+  const { command, version } = await findVllm();
+  return `${version} (${command})`;
+}
+
+function there(what: string, found: string): Finding {
+  return { what, found, state: 'ok' };
+}
+
+/** Every error is a finding: a person wants to see all of them. */
+async function looked(
+  what: string,
+  look: () => string | Promise<string>,
+  otherwise: 'absent' | 'missing' = 'missing',
+): Promise<Finding> {
+  try {
+    return there(what, await look());
+  } catch (error) {
+    return { what, found: error instanceof Error ? error.message : String(error), state: otherwise };
+  }
+}
+
+function named(entries: Readonly<Record<string, { readonly kind: string }>>): string {
+  return Object.entries(entries)
+    .map(([name, { kind }]) => `${name} (${kind})`)
+    .join(', ');
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
+}

@@ -1,0 +1,75 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Finding } from '../../../src/workers/machine.ts';
+import { colloquy } from '../colloquy.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'colloquy-doctor-'));
+beforeEach(() => {
+  vi.stubEnv('COLLOQUY_STORE', folder);
+  vi.stubEnv('TEMPORAL_ADDRESS', '127.0.0.1:1');
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+function endpoints(content: object): void {
+  const file = join(folder, 'endpoints.yaml');
+  writeFileSync(file, JSON.stringify(content));
+  vi.stubEnv('COLLOQUY_ENDPOINTS', file);
+}
+
+async function examined(...argv: string[]): Promise<{ code: number; needs: Finding[]; machine: Finding[] }> {
+  const { code, out } = await colloquy('doctor', '--json', ...argv);
+  return { code, ...(JSON.parse(out) as { needs: Finding[]; machine: Finding[] }) };
+}
+
+describe('colloquy doctor', () => {
+  it('shows what this machine has, and what quickstart needs of it', async () => {
+    const { code, machine, needs } = await examined('quickstart');
+    expect(machine.map(({ what }) => what)).toEqual([
+      'Node',
+      'Python of the engine',
+      'Temporal CLI',
+      'processor',
+      'graphics cards',
+      'vLLM',
+      'store',
+      'endpoints',
+      'trainers',
+      'Temporal server',
+    ]);
+    expect(needs.map(({ what }) => what)).toEqual([
+      'endpoint local',
+      'model engine/models/tiny-arithmetic',
+      'trainer local',
+    ]);
+    expect([...machine, ...needs].filter(({ state }) => state === 'missing')).toEqual([]);
+    expect(code).toBe(0);
+  });
+
+  it('ends with 1 and names what is missing', async () => {
+    endpoints({ own: { kind: 'vllm', command: '/no/vllm' } });
+    const { code, needs } = await examined(
+      'quickstart',
+      'model.endpoint=own',
+      'model.model_name_or_path=./no/such/model',
+      'trainer=far',
+    );
+    expect(code).toBe(1);
+    expect(needs.filter(({ state }) => state === 'missing').map(({ found }) => found)).toEqual([
+      expect.stringContaining('no vLLM at /no/vllm'),
+      expect.stringContaining('There is no folder'),
+      expect.stringContaining('no trainer is called "far"'),
+    ]);
+  });
+
+  it('ends with 1 for an endpoint that does not answer, and shows it as a list', async () => {
+    endpoints({ dead: { kind: 'vllm', url: 'http://127.0.0.1:1' } });
+    const { code, out } = await colloquy('doctor', 'quickstart', 'model.endpoint=dead');
+    expect(code).toBe(1);
+    expect(out).toMatch(/missing {2}endpoint dead .*No answer from http:\/\/127\.0\.0\.1:1/);
+    expect(out).toMatch(/endpoint dead: needed, and is missing or cannot be used\.$/);
+  });
+});

@@ -1,0 +1,272 @@
+/** The supervision of a vLLM that the worker runs, on a small real process with vLLM's command line and paths. */
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { VllmConfig } from '../../src/config/endpoints.ts';
+import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
+import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
+import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { EngineDied } from '../../src/engines/process/errors.ts';
+import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
+import { VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
+import type { ServingNeeds } from '../../src/engines/vllm/needs.ts';
+import { adapterNamed, modelNamed } from '../support/models.ts';
+import { oneRequest } from './fixtures/http-server.ts';
+import { groupAlive, groupGone } from './fixtures/processes.ts';
+
+const program = fileURLToPath(new URL('./fixtures/vllm.mjs', import.meta.url));
+const { signal } = new AbortController();
+const base = modelNamed('a/model');
+const { model: _, ...request } = oneRequest;
+const needs: ServingNeeds = { adapters: 2, rank: 4, modules: ['q_proj', 'lm_head'], context: 500 };
+const opened: Endpoint[] = [];
+
+type Start = { readonly pid: number; readonly args: readonly string[]; readonly env: Record<string, string> };
+
+/** @param behaviour of the fixture */
+function own(
+  behaviour: Readonly<Record<string, unknown>> = {},
+  config: Partial<VllmConfig> = {},
+  options: EndpointDeps['vllm'] = {},
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-vllm-'));
+  const startsFile = join(folder, 'starts');
+  const command = join(folder, 'vllm');
+  const { version = '0.32.0+cpu', ...how } = behaviour;
+  const lines = [
+    `if [ "$1" = --version ]; then echo a library says hello; echo ${String(version)}; exit; fi`,
+    `exec ${process.execPath} ${program} '${JSON.stringify({ ...how, startsFile })}' "$@"`,
+  ];
+  script(command, lines.join('\n'));
+  const deps = { logFolder: folder, modelFolder: async () => folder, vllm: { graceMs: 300, ...options } };
+  const endpoint = openEndpoint({ kind: 'vllm', command, ...config }, 'a/model', deps);
+  endpoint.expect?.('an experiment', needs);
+  opened.push(endpoint);
+  const starts = (): Start[] =>
+    readFileSync(startsFile, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Start);
+  return { endpoint, starts, folder };
+}
+
+function script(path: string, text: string): void {
+  writeFileSync(path, `#!/bin/sh\n${text}\n`);
+  chmodSync(path, 0o755);
+}
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all(opened.splice(0).map((endpoint) => endpoint.close()));
+});
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as Error,
+  );
+}
+
+const flagOf = ({ args }: Start, name: string): string | undefined => args[args.indexOf(name) + 1];
+const leaderOf = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2]);
+
+describe('a vLLM that the worker runs', () => {
+  it('is started once, for what its experiments need', async () => {
+    const { endpoint, starts } = own({}, { args: ['--max-num-seqs', '7'] });
+    await Promise.all(Array.from({ length: 8 }, () => endpoint.chat(base, request, signal)));
+    const [start, ...more] = starts();
+    expect(more).toEqual([]);
+    expect(start!.args.join(' ')).toMatch(
+      /--max-model-len 500 .*--max-loras 3 --max-lora-rank 8 --max-cpu-loras 5 --lora-target-modules q_proj --dtype .*--max-num-seqs 7$/,
+    );
+    expect(start!.env).toMatchObject({ VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True', VLLM_NO_USAGE_STATS: '1' });
+  });
+
+  it('survives a kill -9: nothing is left of the old processes, and the next has the adapters', async () => {
+    const { endpoint, starts } = own({ core: true });
+    const { text: first } = await endpoint.chat(adapterNamed('a'), request, signal);
+    const leader = leaderOf(Number(first));
+    process.kill(Number(first), 'SIGKILL');
+    const { text: second } = await endpoint.chat(adapterNamed('a'), request, signal);
+    expect(starts().map(({ pid }) => String(pid))).toEqual([first, second]);
+    await groupGone(leader);
+  });
+
+  it('that has closed its port and lives on is ended, and started again', async () => {
+    const { endpoint, starts } = own({ closesAtAnswer: true });
+    const { text } = await endpoint.chat(base, request, signal);
+    const [first, second] = starts();
+    expect(String(second!.pid)).toBe(text);
+    expect(groupAlive(first!.pid)).toBe(false);
+  });
+
+  it('is started again for an experiment that needs more, and not for one that needs less', async () => {
+    const { endpoint, starts } = own();
+    await endpoint.check();
+    endpoint.expect?.('a small one', { ...needs, adapters: 0, rank: 1, context: 100 });
+    await endpoint.check();
+    endpoint.expect?.('a large one', { ...needs, rank: 20, context: 900 });
+    await endpoint.check();
+    expect(starts().map((start) => flagOf(start, '--max-lora-rank'))).toEqual(['8', '32']);
+    expect(starts().map((start) => flagOf(start, '--max-loras'))).toEqual(['3', '5']);
+    expect(starts().map((start) => flagOf(start, '--max-model-len'))).toEqual(['500', '900']);
+  });
+
+  it('has no more adapters than its experiments need, over many iterations', async () => {
+    const { endpoint, starts } = own();
+    const client = async () => {
+      const port = flagOf(starts()[0]!, '--port');
+      const client = createChatClient({ url: `http://127.0.0.1:${port}/v1` });
+      const models = await client.listModels(signal);
+      client.close();
+      return models.length - 2;
+    };
+    for (const digit of ['1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+      await endpoint.chat(adapterNamed(digit), request, signal);
+      expect(await client()).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('of a model with a shorter context is started again with that', async () => {
+    const { endpoint, starts } = own({ context: 256 });
+    await endpoint.check();
+    expect(starts().map((start) => flagOf(start, '--max-model-len'))).toEqual(['500', '256']);
+  });
+
+  it('is not taken for ready when another server answers on its port', async () => {
+    const { endpoint } = own({ isAnother: true }, {}, { startTimeoutMs: 700 });
+    expect(await errorOf(endpoint.check())).toBeInstanceOf(EngineDied);
+  });
+
+  it('that dies three times before it is ready is given up, with the cause in its log', async () => {
+    const { endpoint, starts } = own({ dies: 'RuntimeError: einsum(): subscript b has size 29' });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(EngineDied);
+    expect(error.message).toMatch(
+      /a\/model exited with 1. It has died 3 times in a row[^]*cause in its log: RuntimeError: einsum/,
+    );
+    expect(starts()).toHaveLength(3);
+  });
+
+  it('that dies once for a passing reason is started again', async () => {
+    const { endpoint, starts } = own({ dies: 'OSError: [Errno 98] Address already in use', diesTimes: 1 });
+    await endpoint.check();
+    const [first, second] = starts();
+    expect(flagOf(first!, '--port')).not.toBe(flagOf(second!, '--port'));
+  });
+
+  it.each([
+    'ValueError: The model architecture Foo is not supported',
+    'OSError: You are trying to access a gated repo.',
+  ])('that says "%s" is given up at once, in its own words', async (dies) => {
+    const { endpoint, starts } = own({ dies });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(VllmRefusesModel);
+    expect(error).toMatchObject({ message: expect.stringContaining(dies), retryable: false });
+    expect(starts()).toHaveLength(1);
+  });
+
+  it('without memory for its model says how much there is', async () => {
+    const { endpoint } = own({ dies: 'torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB' });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(DeviceMemoryTooSmall);
+    expect(error.message).toMatch(/a\/model needs more .* of this host's memory, and [\d.]+ GiB are free/);
+  });
+
+  it('leaves nothing behind when its endpoint is closed while it starts', async () => {
+    const { endpoint, starts } = own({ core: true, staysDeaf: true, ignoresTerm: true });
+    const checking = errorOf(endpoint.check());
+    await vi.waitUntil(() => begun(starts) > 0, { timeout: 15_000 });
+    const leader = leaderOf(starts()[0]!.pid);
+    await endpoint.close();
+    await checking;
+    expect(groupAlive(leader)).toBe(false);
+  });
+
+  it('takes a port of its own beside another one', async () => {
+    const [a, b] = [own(), own()];
+    await Promise.all([a.endpoint.check(), b.endpoint.check()]);
+    expect(flagOf(a.starts()[0]!, '--port')).not.toBe(flagOf(b.starts()[0]!, '--port'));
+  });
+
+  it('of a version that is too old is not started', async () => {
+    const { endpoint } = own({ version: '0.9.2' });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(VllmUnusable);
+    expect(error.message).toMatch(/it is version 0\.9\.2, and the oldest/);
+  });
+
+  it('that is not installed says how to install it', async () => {
+    const { endpoint } = own({}, { command: '/no/vllm' });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(VllmMissing);
+    expect(error).toMatchObject({ workerLacksIt: true });
+    expect(error.message).toMatch(/no vLLM at \/no\/vllm.*uv tool install vllm/);
+  });
+});
+
+describe('a vLLM on the graphics card of the fine-tunes', () => {
+  /** The machine has one card of 24 GB, as its nvidia-smi says. */
+  function onCard(behaviour: Readonly<Record<string, unknown>>, config: Partial<VllmConfig> = {}) {
+    const bin = mkdtempSync(join(tmpdir(), 'colloquy-card-'));
+    script(join(bin, 'nvidia-smi'), 'echo "0, A card, 24576, 20480"; echo "1, A card, 24576, 24000"');
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+    return own({ version: '0.32.0', ...behaviour }, config);
+  }
+
+  it('sleeps while a fine-tune has it, and wakes up', async () => {
+    const { endpoint, starts } = onCard({});
+    await endpoint.check();
+    expect(starts()[0]!.args).toContain('--enable-sleep-mode');
+    expect(flagOf(starts()[0]!, '--gpu-memory-utilization')).toBe('0.79');
+    await endpoint.yieldDevice(false);
+    const answering = endpoint.check();
+    await endpoint.takeDevice();
+    await answering;
+    expect(starts()).toHaveLength(1);
+  });
+
+  it.each([
+    ['cannot sleep', { canSleep: false }],
+    ['answers otherwise after its sleep', { wakesOtherwise: true }],
+  ])('that %s is ended, and started again after the fine-tune', async (_, behaviour) => {
+    const { endpoint, starts } = onCard(behaviour);
+    await endpoint.check();
+    await endpoint.yieldDevice(false);
+    await endpoint.takeDevice();
+    await endpoint.check();
+    expect(starts()).toHaveLength(2);
+  });
+
+  it('is not started while a fine-tune has it', async () => {
+    const { endpoint, starts } = onCard({});
+    await endpoint.yieldDevice(false);
+    const checking = endpoint.check();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(begun(starts)).toBe(0);
+    await endpoint.takeDevice();
+    await checking;
+  });
+
+  it('stays awake on cards of its own', async () => {
+    vi.stubEnv('CUDA_VISIBLE_DEVICES', '0');
+    const { endpoint, starts } = onCard({}, { devices: [1] });
+    await endpoint.check();
+    await endpoint.yieldDevice(false);
+    expect((await endpoint.slots.use(() => endpoint.chat(base, request, signal), signal)).text).not.toBe('');
+    expect(starts()[0]).toMatchObject({ env: { CUDA_VISIBLE_DEVICES: '1' } });
+    expect(starts()[0]!.args).not.toContain('--enable-sleep-mode');
+    await endpoint.takeDevice();
+  });
+});
+
+function begun(starts: () => unknown[]): number {
+  try {
+    return starts().length;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,158 @@
+/** What ends a real vLLM, and what is left of it. */
+import { readdirSync, readFileSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
+import { groupAlive, groupGone } from '../engines/fixtures/processes.ts';
+import { embeddedModel, makeAdapter } from '../engines/fixtures/adapter.ts';
+import { oneRequest } from '../engines/fixtures/http-server.ts';
+import { modelNamed } from '../support/models.ts';
+import { realVllm, type RealVllm } from './real-vllm.ts';
+
+const { signal } = new AbortController();
+const base = modelNamed(embeddedModel);
+const request = { ...oneRequest, seed: 1 };
+const made: RealVllm[] = [];
+
+function vllmWith(args: readonly string[] = [], model?: string): RealVllm {
+  const server = realVllm(args, model);
+  made.push(server);
+  return server;
+}
+
+afterEach(async () => {
+  await Promise.all(made.splice(0).map(({ endpoint }) => endpoint.close()));
+});
+
+/** The processes of a group, by what /proc calls them. */
+function membersOf(group: number): { readonly pid: number; readonly title: string }[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const [, fields = ''] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ');
+      const title = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return Number(fields.split(' ')[2]) === group ? [{ pid: Number(name), title }] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as Error,
+  );
+}
+
+describe('a real vLLM that the worker runs', () => {
+  it('survives kill -9 of its API server and of its EngineCore, leaves nothing, and has its adapters again', async () => {
+    const { vllm, endpoint } = vllmWith();
+    const adapters = ['1', '2', '3'].map((digit) => makeAdapter(digit, Number(digit)));
+    const answers = (): Promise<string[]> =>
+      Promise.all(
+        [base, ...adapters].map(async (model) => (await endpoint.chat(model, request, signal)).text),
+      );
+    const first = await answers();
+    const groups: number[] = [];
+    for (const title of [/vllm serve|bin\/vllm/, /EngineCore/]) {
+      const { pid: group } = await vllm.ready(signal);
+      groups.push(group);
+      const victim = membersOf(group).find((member) => title.test(member.title) && member.pid !== group);
+      process.kill(victim!.pid, 'SIGKILL');
+      await vi.waitUntil(() => !groupAlive(group) || membersOf(group).length === 0, { timeout: 120_000 });
+      expect(await answers()).toEqual(first);
+    }
+    expect(new Set(groups).size).toBe(2);
+    const { pid } = await vllm.ready(signal);
+    await endpoint.close();
+    await groupGone(pid);
+  });
+
+  it('never has more adapters than its experiments need, over 20 iterations', async () => {
+    const { vllm, endpoint } = vllmWith();
+    const { url } = await vllm.ready(signal);
+    const client = createChatClient({ url });
+    for (let iteration = 0; iteration < 20; iteration += 1) {
+      const models = [0, 1].map((place) => {
+        const digit = ((2 * iteration + place) % 16).toString(16);
+        return makeAdapter(digit, 1 + iteration);
+      });
+      await Promise.all(models.map((model) => endpoint.chat(model, request, signal)));
+      const names = (await client.listModels(signal)).map(({ id }) => id);
+      expect(names.length).toBeLessThanOrEqual(2 + 6);
+    }
+    client.close();
+  });
+
+  it('leaves nothing behind when it is closed while it starts', async () => {
+    const { endpoint, logFolder } = vllmWith();
+    const checking = errorOf(endpoint.check());
+    // Its first line comes when it has loaded PyTorch.
+    await vi.waitUntil(() => logOf(logFolder).length > 0, { timeout: 600_000 });
+    const before = readdirSync('/proc').filter((name) => isVllmIn(name, logFolder));
+    await endpoint.close();
+    await checking;
+    expect(before.filter((name) => isVllmIn(name, logFolder))).toEqual([]);
+  });
+
+  it('with a flag that it does not know says which one', async () => {
+    const { endpoint } = vllmWith(['--no-such-flag']);
+    const error = await errorOf(endpoint.check());
+    expect(error).toMatchObject({ name: 'VllmRefusesModel', retryable: false });
+    expect(error.message).toContain('no-such-flag');
+  });
+
+  it('whose port is taken says so, and the other server is not taken for it', async () => {
+    const other = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const address = other.address() as { readonly port: number };
+    const { endpoint } = vllmWith(['--port', String(address.port)]);
+    const error = await errorOf(endpoint.check());
+    expect(error).toMatchObject({ name: 'EngineDied' });
+    expect(error.message).toMatch(/died 3 times in a row.*[Aa]ddress already in use/s);
+    other.close();
+  });
+
+  it('of a model that is no model ends with the words of vLLM', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-no-model-'));
+    writeFileSync(join(folder, 'config.json'), '{"model_type": "no-such-type"}');
+    const { endpoint } = vllmWith([], folder);
+    const error = await errorOf(endpoint.check());
+    expect(error).toMatchObject({ name: 'VllmRefusesModel' });
+    expect(error.message).toContain('no-such-type');
+  });
+
+  it('for a model that is larger than the memory is not started', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-large-model-'));
+    const weights = join(folder, 'model.safetensors');
+    writeFileSync(weights, '');
+    truncateSync(weights, 2 ** 40);
+    const { endpoint } = vllmWith([], folder);
+    const error = await errorOf(endpoint.check());
+    expect(error).toMatchObject({ name: 'DeviceMemoryTooSmall' });
+    expect(error.message).toMatch(
+      /needs at least 11\d\d\.\d GiB of this host's memory, and [\d.]+ GiB are free/,
+    );
+  });
+});
+
+function logOf(folder: string): string {
+  const name = readdirSync(folder).find((each) => each.endsWith('.log'));
+  return name === undefined ? '' : readFileSync(join(folder, name), 'utf8');
+}
+
+/** Whether a process is a vLLM of this test: its parent's log is in `folder`, so it began after it. */
+function isVllmIn(pid: string, folder: string): boolean {
+  try {
+    const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return (
+      /vllm/i.test(title) &&
+      readFileSync(`/proc/${pid}/environ`, 'utf8').includes('VLLM_ALLOW_RUNTIME') &&
+      folder !== ''
+    );
+  } catch {
+    return false;
+  }
+}
