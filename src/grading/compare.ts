@@ -163,7 +163,7 @@ function isAbbreviation(letters: string): boolean {
 const ROMAN_NUMERAL = /^(?=.*[IVX])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[VX]|V?I{0,3})$/;
 
 /** `3-2` may be a score, `2020-01-02` a day and `2\times6` a size: other numbers with the same value would mean something else. */
-const NOT_WORKED_OUT = /^\d+(?:(?:-\d+)+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
+const NOT_WORKED_OUT = /^\d+(?:(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
 
 /** A number as one fraction, because the engine reads `1 2/3` as 12/3 and may read `1\frac{2}{3}` as a product. */
 function exactFraction(text: string): string {
