@@ -5,7 +5,7 @@ import type { Equality } from './equality.ts';
 import { sameTerms } from './formula.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
-import { hasWord, wordKey } from './plain-words.ts';
+import { caseCounts, hasWord, wordKey } from './plain-words.ts';
 import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
 import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
 import { parseCompound, type Quantity, SHORT_UNITS, splitUnit } from './quantity.ts';
@@ -100,6 +100,8 @@ function simplified(text: string): string {
   const exact = dropApproximation(text);
   const bracket = enclosed(exact);
   if (bracket === null || bracket.open === '[' || bracket.close === ']') return exact;
+  // The set of the empty set is not the empty set.
+  if (exact.startsWith('\\{') && /^\\(?:\{|emptyset)/.test(bracket.inside)) return exact;
   return splitTopLevel(bracket.inside, ITEM_SEPARATORS)?.length === 1 && bracket.inside.trim() !== ''
     ? bracket.inside
     : exact;
@@ -133,7 +135,9 @@ function compareNumbers(left: string, right: string): boolean | null {
 }
 
 function compareExpressions(left: string, right: string): Equality {
-  if (isProse(left) && isProse(right)) return prose(left) === prose(right);
+  if (isProse(left) && isProse(right)) {
+    return prose(left) === prose(right) && !(caseCounts(left) && caseCounts(right));
+  }
   if (LETTERS.test(left) && LETTERS.test(right) && (isAbbreviation(left) || isAbbreviation(right)))
     return false;
   if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
@@ -158,8 +162,8 @@ function isAbbreviation(letters: string): boolean {
 
 const ROMAN_NUMERAL = /^(?=.*[IVX])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[VX]|V?I{0,3})$/;
 
-/** `3-2` may be a score and `2\times6` a size: other numbers with the same value would mean something else. */
-const NOT_WORKED_OUT = /^\d+(?:-\d+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
+/** `3-2` may be a score, `2020-01-02` a day and `2\times6` a size: other numbers with the same value would mean something else. */
+const NOT_WORKED_OUT = /^\d+(?:(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
 
 /** A number as one fraction, because the engine reads `1 2/3` as 12/3 and may read `1\frac{2}{3}` as a product. */
 function exactFraction(text: string): string {

@@ -111,6 +111,8 @@ function delimiters(text: string): string {
       .replace(/\\[()[\]]/g, (mark, at: number) => (single.charAt(at - 1) === '\\' ? mark : ' '))
       // One dollar sign in front of a number is money; two enclose a formula.
       .replace(/^(\s*(?:\\boxed\s*\{)?\s*-?\s*(?:US|A|C|HK|NT|S|AU|CA)?\s*)\$(?=\s*-?[\d.][^$]*$)/, '$1\\$')
+      // So is one behind a number.
+      .replace(/^([^$]*=)?(\s*-?\d[\d.,]*\s*)\$(?=\s*(?:\.?\s*$|\/|per\b)[^$]*$)/, '$1$2\\$')
       .replace(/(?<!\\)\$/g, ' ')
       .replace(/\\\\\[[\w.]+\]/g, '\\\\')
       .replace(/\\left\s*</g, '\\langle ')
@@ -283,6 +285,8 @@ function tidy(text: string): string {
     .replace(/(?<![\d.}])\.(?=\d)/g, '0.')
     .replace(/(\d)\.(?![\d.]|\\overline)/g, '$1')
     .replace(/(?<=\d)\s?[xX×]\s?(?=10\^)/g, '\\times')
+    .replace(/(?<=\d)\s*\.{3,}$/, '\\dots')
+    .replace(/,\s*\.{3,}(?=$|[,)\]}\\])/g, ', \\dots')
     .replace(/[.,;:\s]+$/, '')
     .trim();
 }

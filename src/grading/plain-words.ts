@@ -69,15 +69,19 @@ export function wordKey(text: string): string | null {
   const isText = /^[\s().,]*\\text\{[^{}]*\p{L}[^{}]*\}[\s().,]*$/u.test(text) && !/^\s*[-\d.$]/.test(plain);
   const onlyLetters = /^[\p{L}\s().,;:'"!?-]+$/u.test(plain) && /\p{L}/u.test(plain);
   if (!isText && !(onlyLetters && (hasWord(text) || /^\(?[A-Z]\)?$/.test(text)))) return null;
-  if (MIXED_CASE.test(plain) && !TWO_LETTER_WORDS.has(plain.toLowerCase())) return plain;
+  if (caseCounts(plain)) return plain;
   const key = withoutArticle(plain.toLowerCase())
     .replace(/[\s.,;:!?"'()]+/g, '')
     .replace(/^(?:option|choice)(?=[a-e]$)/, '');
   return key === '' ? null : key;
 }
 
-/** `Co` is not `CO`, and `mW` is not `MW`. */
-const MIXED_CASE = /^(?:[a-z][A-Z]|[A-Z][a-z])$/;
+/** Whether a short word is another one in another case: `Co` is not `CO`, and `mWh` is not `MWh`. */
+export function caseCounts(word: string): boolean {
+  return MIXED_CASE.test(word) && !TWO_LETTER_WORDS.has(word.toLowerCase());
+}
+
+const MIXED_CASE = /^(?:[A-Z][a-z]|(?=[A-Za-z]{2,4}$)[A-Za-z]*(?:[a-z][A-Z]|[A-Z]{2}[a-z])[A-Za-z]*)$/;
 
 /** `the Nile` is `Nile` and `a cat` is `cat`; but `a year` states the number of years, `a few` is not `few`, and `a` alone is a letter. */
 function withoutArticle(text: string): string {

@@ -143,8 +143,14 @@ const PRODUCTS: Readonly<Record<string, string>> = {
   mpg: 'mi gallon^-1',
   psi: 'lb in^-2',
   cc: 'cm^3',
-  kWh: 'kW h',
   Wh: 'W h',
+  mWh: 'mW h',
+  kWh: 'kW h',
+  MWh: 'MW h',
+  GWh: 'GW h',
+  TWh: 'TW h',
+  Ah: 'A h',
+  mAh: 'mA h',
   Nm: 'N m',
   sqft: 'ft^2',
   L: 'l',
@@ -180,7 +186,9 @@ function names(): Map<string, Meanings> {
       // A foot is no femto-ton and an hour no hecto-unit: a symbol that already has a meaning keeps it.
       if (!found.has(canonical)) found.set(canonical, [canonical]);
       if (symbol === 'l') found.set(`${prefix}L`, [canonical]);
-      for (const name of words.split(' ')) found.set(`${word}${name}`, [canonical]);
+      // 5 pm is a time.
+      const meaning = canonical === 'pm' ? 'picometer' : canonical;
+      for (const name of words.split(' ')) found.set(`${word}${name}`, [meaning]);
     }
   }
   for (const [name, product] of Object.entries(PRODUCTS)) found.set(name, [product]);

@@ -64,7 +64,22 @@ const NEEDED_NOUNS = new Set(
 );
 
 /** The factor and the unit of the words behind a value (`million dollars`); null when they may change the value, or are not understood. */
-export function parseUnitWords(text: string): { readonly factor: bigint; readonly unit: Unit | null } | null {
+export function parseUnitWords(text: string): UnitWords | null {
+  // The answers of a task have few units.
+  const known = READ.get(text);
+  if (known !== undefined) return known;
+  const words = readUnitWords(text);
+  if (READ.size >= MOST_READ) READ.clear();
+  READ.set(text, words);
+  return words;
+}
+
+type UnitWords = { readonly factor: bigint; readonly unit: Unit | null };
+
+const READ = new Map<string, UnitWords | null>();
+const MOST_READ = 500;
+
+function readUnitWords(text: string): UnitWords | null {
   if (/\p{Script=Han}|[^\p{ASCII}\p{Script=Latin}\p{Sc}‰°·²³]/u.test(text))
     return parseChinese(text.replace(/\s/g, ''));
   const words = severalWords(text);

@@ -16,7 +16,7 @@ export type Boxed = { readonly answer: string; readonly from: number; readonly e
 export function boxedAnswer(text: string, denied: typeof isDenied = isDenied): Boxed | null {
   const boxes = boxesIn(text)
     .slice(-MOST_BOXES)
-    .filter(({ from, content, end }) => !denied(text, from, end, content));
+    .filter((box) => !denied(text, box.from, box.end, box.content) && !isUnclearPart(text, box));
   const last = boxes.at(-1);
   if (last === undefined) return null;
   const together = [last];
@@ -143,11 +143,17 @@ function asOne(text: string, boxes: readonly Box[]): string {
   return opened === undefined || closed === undefined ? list : `${opened}${list}${closed}`;
 }
 
-/** A root or a fraction that a box stands in. */
-const AROUND = /\\(?:sqrt|[dt]?frac)\{$|\\[dt]?frac\{[^{}]{1,20}\}\{$/;
+/** A root or a fraction that a box stands in, or a power of a number. */
+const AROUND =
+  /\\(?:sqrt|[dt]?frac)\{$|\\[dt]?frac\{[^{}]{1,20}\}\{$|(?<![\d.])(?:\d{1,6}(?:\.\d{1,6})?\s?\\(?:times|cdot)\s?)?\d{1,6}\^\{$/;
 /** What belongs to the value before a box: a sign, but no subtraction and no bullet of a list; the number before a root. */
 const SIGN = /(?:^|[\s=$([{,]|\\\()([-−])$|[=$([]\s*([-−])\s+$/;
 const FACTOR = /(?:^|[\s=$(])(-?\d{1,6})$/;
+/** The number above the line: `1/\boxed{7}`. */
+const NUMERATOR = /(?:^|[\s=$(])(-?\d{1,6}\/)$/;
+/** `\boxed{7} million` */
+const MULTIPLE =
+  /^(?:[ \t~$]|\\[), ])*(?:\\text\{\s*)?(hundred|thousand|million|billion|trillion|dozen)(?![a-z])/i;
 /** What belongs to it behind a box: a root, a fraction, a power, a power of ten. */
 const REST =
   /^(?:\\sqrt(?:\[[^\]{}]{1,10}\])?(?:\{[^{}]{1,40}\}|\d)|\\pi(?![a-zA-Z])(?: [a-z](?:\^(?:\d|\{\d+\}))?(?![a-zA-Z]))?|\\[dt]?frac(?:\{[^{}]{1,20}\}\{[^{}]{1,20}\}|\d\d)|[a-z]?\^(?:\d|\{(?!st|nd|rd|th)[-\w]{1,6}\})(?![a-z])|\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{[^{}]{1,10}\}|\d))/;
@@ -165,10 +171,26 @@ function inItsFormula(text: string, { from, content, end }: Box): string {
   const start = closing === undefined ? from : from - around.length;
   const before = text.slice(Math.max(0, start - 12), start);
   const behind = end + (closing?.length ?? 0);
-  const rest = REST.exec(text.slice(behind, behind + 80))?.[0] ?? '';
+  const tail = text.slice(behind, behind + 80);
+  const multiple = /^(?:\\\$)?-?\d[\d.,]*$/.test(whole) ? MULTIPLE.exec(tail)?.[1] : undefined;
+  const rest = multiple === undefined ? (REST.exec(tail)?.[0] ?? '') : ` ${multiple}`;
   if (/\\pm\s*$/.test(before)) return `\\pm ${whole}${rest}`;
   const factor = /^\\(?:sqrt|pi)/.test(whole) ? FACTOR.exec(before)?.[1] : undefined;
-  return `${factor ?? (SIGN.test(before) ? '-' : '')}${whole}${rest}`;
+  const numerator = IN_EQUATION.test(tail) ? undefined : NUMERATOR.exec(before)?.[1];
+  return `${factor ?? numerator ?? (SIGN.test(before) ? '-' : '')}${whole}${rest}`;
+}
+
+const IN_EQUATION = /^\s*=/;
+/** A number that stands in a formula or begins the text; in "the 2\boxed{3}" it is no part of the value. */
+const UNCLEAR_FACTOR = /(?:^|[=$(]\s*|\bis\s+)-?\d{1,6}$/;
+
+/** `2\boxed{7}` may be 14 or 27. In `2\boxed{7} = 14` the box is what was asked, and so is the letter of a choice. */
+function isUnclearPart(text: string, { from, content, end }: Box): boolean {
+  return (
+    UNCLEAR_FACTOR.test(text.slice(Math.max(0, from - 12), from)) &&
+    !/^(?:\\(?:sqrt|pi)|\W*[A-J]\W*$)/.test(content) &&
+    !IN_EQUATION.test(text.slice(end, end + 10))
+  );
 }
 
 /** What a box holds that the end of the text cut off: null unless it is a number, a formula or a letter that looks complete. */

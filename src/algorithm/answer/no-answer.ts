@@ -54,15 +54,16 @@ export function isDenied(text: string, from: number, end: number, value: string)
   const before = text.slice(Math.max(0, from - LONGEST_BEFORE), from).replace(MARKS_BEFORE, '');
   if (DENIAL.test(before) || DENIED_CLAIM.test(before)) return true;
   const behind = text.slice(end, end + LONGEST_BEHIND).replace(MARKS_BEHIND, '');
-  return DENIED_BEHIND.test(behind) || (!/^\W*[A-J]\W*$/.test(value) && CALLED_WRONG.test(behind));
+  if (DENIED_BEHIND.test(behind) || TAKEN_BACK.test(behind)) return true;
+  return !/^\W*[A-J]\W*$/.test(value) && (CALLED_WRONG.test(behind) || CALLED_WRONG_NEXT.test(behind));
 }
 
 const LONGEST_BEFORE = 100;
 const LONGEST_BEHIND = 60;
 
-/** Marks between a word and a value: dollar signs, Markdown, brackets, a text command. */
-const MARKS_BEFORE = /(?:\\text\s*\{|\\[([]|[\s$*_`"'“„«:({[])+$/;
-const MARKS_BEHIND = /^(?:\\[)\]]|[\s$*_`"'”»)}\]])+/;
+/** Between a word and a value: dollar signs, Markdown, brackets, a text command, the name in `x = 4`. */
+const MARKS_BEFORE = /(?:\\text\s*\{|\\[([]|(?<![a-zA-Z\\])[a-zA-Z]\s*=|[\s$*_`"'“„«:({[])+$/;
+const MARKS_BEHIND = /^(?:\\[)\]]|[\s$*_`"'”»)}\],])+/;
 
 const NOT = "not|never|cannot|\\p{L}+n['’]t";
 const ANSWER = [
@@ -73,12 +74,13 @@ const ANSWER = [
 /** Directly before a value: `is not`, `neither`, `rather than`. */
 const DENIAL = new RegExp(
   [
-    `(?<!\\p{L})(?:${NOT}|neither|nor|rather than|instead of|anything but|by no means|far from|other than|unlikely|hardly`,
+    `(?<!\\p{L})(?:${NOT}|neither|nor|rather than|instead of|as opposed to|anything but|by no means|far from|other than|unlikely|hardly`,
     '|nicht|niemals|kein|statt|anstatt|pas|jamais|au lieu de|plutôt que|no (?:es|son|puede)|nunca|en lugar de|en vez de',
     '|non è|non può|invece di|não é|não pode|не|niet|geen)',
     '(?:\\s+(?:be|been|equal|equals|to|quite|really|actually|exactly|even|the|an?|our|my|final|correct|right|answer|value|result',
     '|option|choice|gleich|die|être|égale?|à|la|ser|равен|равно))*$',
     '|(?:不|并非|而非|不可能|不会|不能)(?:是|等于|为)?$',
+    '|(?:\\\\neq?|\\\\not\\s*=|≠|!=)$',
   ].join(''),
   'iu',
 );
@@ -118,4 +120,18 @@ const CALLED_WRONG = new RegExp(
     '|es\\s+(?:falso|incorrecto)|no\\s+es\\s+correcto|是?(?:错误|错的|不正确|不对))(?!\\p{Script=Latin})',
   ].join(''),
   'iu',
+);
+
+/** Behind a value and a question mark: `\boxed{7}? No.` */
+const TAKEN_BACK = /^\?[\s$*]*no(?=[\s*]*(?:[.!,;:—–]|$))/i;
+
+/** In brackets or in the next sentence, which says nothing else: `\boxed{7} (incorrect)`, `\boxed{7}... wait, no, that's wrong`. */
+const CALLED_WRONG_NEXT = new RegExp(
+  [
+    '^(?:\\((?:(?:this|that|which)\\s+is\\s+)?(?:wrong|incorrect|false|not\\s+(?:correct|right))[.!]?\\)',
+    '|[.…!;:?\\s$*—–-]*(?:(?:but|wait|no|oh|oops|sorry|actually|hmm+|hold on)[\\s,.!…—–-]+){0,4}(?:this|that|which|it)',
+    "(?:\\s+(?:is|was)|['’]s)\\s+(?:(?:clearly|definitely|simply|just|also)\\s+)?",
+    '(?:wrong|incorrect|not\\s+(?:correct|right))(?=[\\s*]*(?:[.!,;:…—–]|$|because\\s|since\\s)))',
+  ].join(''),
+  'i',
 );
