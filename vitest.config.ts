@@ -16,7 +16,7 @@ const json = process.env['COLLOQUY_TEST_JSON'];
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Two more than the cores: some files mostly wait, for a missed heartbeat, a schedule's next second or a process that loads.
+    // One more than the cores: some files mostly wait, for a missed heartbeat, a schedule's next second or a process that loads.
     maxWorkers: Math.min(8, availableParallelism() + 1),
     sequence: { sequencer: LongestFirst },
     // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
