@@ -1,11 +1,7 @@
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import {
-  type ChatClient,
-  type ChatClientOptions,
-  createChatClient,
-} from '../../src/engines/endpoint/chat-client.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import { ApiKeyMissing } from '../../src/engines/endpoint/http.ts';
 import {
   EngineAnswerInvalid,
@@ -15,32 +11,16 @@ import {
   EngineRefused,
   EngineUnreachable,
 } from '../../src/engines/errors.ts';
+import { chatClients } from './fixtures/chat-clients.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
+import { errorOf } from '../support/error-of.ts';
 
 const { signal } = new AbortController();
 const key = 'sk-very-secret-0123456789';
-const clients: ChatClient[] = [];
-
-function client(url: string, options: Partial<ChatClientOptions> = {}): ChatClient {
-  const made = createChatClient({ url, ...options });
-  clients.push(made);
-  return made;
-}
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-  for (const made of clients.splice(0)) made.close();
-});
+const client = chatClients();
 
 const usage = (tokens: number): string =>
   JSON.stringify({ ...completion('1'), usage: { prompt_tokens: tokens, completion_tokens: 1 } });
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as Error,
-  );
-}
 
 describe('an answer', () => {
   it('is the text of the first choice, why it ended, and the tokens it took', async () => {

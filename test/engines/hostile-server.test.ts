@@ -1,34 +1,13 @@
 /** Servers that answer against the protocol: what they send is no answer, and nothing goes elsewhere. */
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import {
-  type ChatClient,
-  type ChatClientOptions,
-  createChatClient,
-} from '../../src/engines/endpoint/chat-client.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { EngineAnswerInvalid, EngineRefused } from '../../src/engines/errors.ts';
+import { chatClients } from './fixtures/chat-clients.ts';
 import { completion, json, oneRequest, serve } from './fixtures/http-server.ts';
+import { errorOf } from '../support/error-of.ts';
 
 const { signal } = new AbortController();
 const key = 'sk-very-secret-0123456789';
-const clients: ChatClient[] = [];
-
-function client(url: string, options: Partial<ChatClientOptions> = {}): ChatClient {
-  const made = createChatClient({ url, ...options });
-  clients.push(made);
-  return made;
-}
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-  for (const made of clients.splice(0)) made.close();
-});
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as Error,
-  );
-}
+const client = chatClients();
 
 describe('trouble', () => {
   it.each<[string, Parameters<typeof serve>[0], string]>([

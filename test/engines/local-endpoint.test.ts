@@ -14,6 +14,7 @@ import { tunedModel, untuned } from '../../src/store/models.ts';
 import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
+import { errorOf } from '../support/error-of.ts';
 
 const program = fileURLToPath(new URL('./fixtures/engine.mjs', import.meta.url));
 const { signal } = new AbortController();
@@ -39,13 +40,6 @@ function supervised(behaviour: object = {}, options: EndpointDeps['engine'] = {}
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((endpoint) => endpoint.close()));
 });
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as Error,
-  );
-}
 
 describe('the engine of a local endpoint', () => {
   it('is started by the first of many requests, once', async () => {

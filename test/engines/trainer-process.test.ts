@@ -22,6 +22,7 @@ import {
   type TrainerProcessOptions,
 } from '../../src/engines/process/trainer-process.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+import { errorOf } from '../support/error-of.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-trainer-'));
 const program = fileURLToPath(new URL('./fixtures/trainer.mjs', import.meta.url));
@@ -69,13 +70,6 @@ const step = {
   tokens_per_second: 10,
   epoch: 0.5,
 };
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as Error,
-  );
-}
 
 /** When `onEvent` is first called with an event of that kind. */
 function until(kind: string): {

@@ -10,6 +10,7 @@ import { embeddedModel, makeAdapter } from '../engines/fixtures/adapter.ts';
 import { oneRequest } from '../engines/fixtures/http-server.ts';
 import { modelNamed } from '../support/models.ts';
 import { realVllm, type RealVllm } from './real-vllm.ts';
+import { errorOf } from '../support/error-of.ts';
 
 const { signal } = new AbortController();
 const base = modelNamed(embeddedModel);
@@ -37,13 +38,6 @@ function membersOf(group: number): { readonly pid: number; readonly title: strin
       return [];
     }
   });
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as Error,
-  );
 }
 
 describe('a real vLLM that the worker runs', () => {
