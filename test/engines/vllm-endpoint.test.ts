@@ -347,7 +347,8 @@ describe('adapters that are not needed any more', () => {
     await using _ = server;
     server.adapters.set('colloquy-0123456789abcdef', '/of/an/earlier/worker');
     server.adapters.set('somebody-elses', '/of/another/program');
-    await endpoint.serve(adapters, signal);
+    // One after the other: the server lists them in the order in which they were loaded.
+    for (const adapter of adapters) await endpoint.serve([adapter], signal);
     const seen: [string, boolean][] = [];
     await endpoint.unload(async (digits, loadedHere) => {
       seen.push([digits, loadedHere]);
