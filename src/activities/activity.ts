@@ -6,7 +6,6 @@ import {
   CancelledFailure,
   heartbeat,
 } from '@temporalio/activity';
-import type { ExperimentConfig } from '../config/experiment.ts';
 import { codeHash, colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import { EngineBusy } from '../engines/errors.ts';
@@ -18,9 +17,8 @@ import { emit } from '../observe/events.ts';
 import type { Tasks } from '../questions/open-task.ts';
 import { type Origin, requireSameStore } from '../store/identity.ts';
 import { findModel } from '../store/models.ts';
-import { configInForce } from '../store/records/config-changes.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
-import type { ExperimentFiles, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { placeText, type RequestPlace } from '../text/figures.ts';
 
 /** What a step knows about the activity that it runs as. */
@@ -171,11 +169,6 @@ export type Dependencies = {
   /** Whether runs that begin here are to set Temporal's search attributes. */
   readonly searchAttributes: boolean;
 };
-
-/** The config of an experiment that was prepared, as it is for an iteration, or (without one) for what comes after the last. */
-export async function configOf(files: ExperimentFiles, iteration?: number): Promise<ExperimentConfig> {
-  return configInForce(files, iteration);
-}
 
 /** What took part: Colloquy, Node, and the libraries that the newest fine-tune names in its manifest. */
 export async function versions(

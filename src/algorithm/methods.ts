@@ -64,6 +64,11 @@ export function learnerGroups(
   return learning.models === 'each agent' ? numbers.map((number) => [number]) : [numbers];
 }
 
+/** How many models a method fine-tunes in an iteration: 2N for the paper's. 0 for one that does not learn. */
+export function modelsOfAnIteration(agents: number, { learning, roles }: Method): number {
+  return learnerGroups(agents, learning).length * roles.length;
+}
+
 export const base: Method = {
   title: 'Base',
   about:

@@ -49,23 +49,20 @@ const patienceMinutes = z
     'How long a server that gives no answer is waited for, because it starts again. Then the step waits for a person.',
   );
 
+/** What the kinds that may be servers of somebody else have, beside their `url`. */
+const server = { api_key_env: apiKeyEnv, max_concurrency: maxConcurrency, patience_minutes: patienceMinutes };
+
 /** A server that somebody else started. */
-export type RemoteConfig = {
-  readonly kind: 'vllm' | 'openai';
-  readonly url: string;
-  readonly api_key_env?: string | undefined;
-  readonly max_concurrency?: number | undefined;
-  readonly patience_minutes?: number | undefined;
-};
+export type RemoteConfig = { readonly kind: 'vllm' | 'openai'; readonly url: string } & Readonly<
+  z.infer<z.ZodObject<typeof server>>
+>;
 
 /** With `url`, a server that somebody else started; without it, one that the worker starts. */
 const vllmSchema = z
   .strictObject({
     kind: z.literal('vllm'),
     url: url.optional(),
-    api_key_env: apiKeyEnv,
-    max_concurrency: maxConcurrency,
-    patience_minutes: patienceMinutes,
+    ...server,
     command: z
       .string()
       .min(1)
@@ -147,9 +144,7 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('openai'),
     url,
-    api_key_env: apiKeyEnv,
-    max_concurrency: maxConcurrency,
-    patience_minutes: patienceMinutes,
+    ...server,
   }),
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;

@@ -1,11 +1,11 @@
 /** What do the models of an experiment need: disc, memory, time? By arithmetic from the architecture of the base model. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { learnerGroups, methods } from '../algorithm/methods.ts';
+import { methods, modelsOfAnIteration } from '../algorithm/methods.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { pathExists, readYaml } from './load.ts';
 import { modelPath } from './model-name.ts';
-import type { Estimate } from './training-plan.ts';
+import { type Estimate, sum } from './training-plan.ts';
 import architectures from './architectures.json' with { type: 'json' };
 
 const atMostOne = z.int().max(1).nullish();
@@ -35,10 +35,14 @@ export function architectureOf(name: string): Architecture | null {
   return architectureSchema.safeParse(pathExists(file) ? readYaml(file) : known.get(name)).data ?? null;
 }
 
+function headSize(of: Architecture): number {
+  return of.head_dim ?? of.hidden_size / of.num_attention_heads;
+}
+
 /** The width of what each kind of linear module of a layer reads and writes. */
 function linears(of: Architecture): readonly (readonly [number, number])[] {
   const { hidden_size: hidden, intermediate_size: inner } = of;
-  const head = of.head_dim ?? hidden / of.num_attention_heads;
+  const head = headSize(of);
   const queries = of.num_attention_heads * head;
   const keys = of.num_key_value_heads * head;
   // Phi-3 has one module for the first three, and one for the two of a gated layer.
@@ -115,15 +119,13 @@ export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: 
   const { method, lora_r, gradient_checkpointing: checkpointing, ...training } = config.fine_tune;
   const parameters = parametersOf(of);
   const trainable = method === 'full' ? parameters : adapterParametersOf(of, lora_r);
-  const { learning, roles } = methods[config.method];
   const eachIteration =
-    config.iterations === 0 ? 0 : learnerGroups(config.agents, learning).length * roles.length;
+    config.iterations === 0 ? 0 : modelsOfAnIteration(config.agents, methods[config.method]);
   const kept = (most: number) => eachIteration * (config.keep === 'last' ? most : config.iterations);
   const model = trainable * bytesOf.float32;
   const numbers = training.per_device_train_batch_size * training.max_length;
   const layers = checkpointing ? 2 * of.num_hidden_layers + 34 : 34 * of.num_hidden_layers;
   const operations = (method === 'full' ? 6 : 4) + (checkpointing ? 2 : 0);
-  const head = of.head_dim ?? of.hidden_size / of.num_attention_heads;
   return {
     parameters,
     trainable,
@@ -135,7 +137,7 @@ export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: 
       (method === 'full' ? 0 : parameters * bytesOf.bfloat16) +
       numbers * (of.hidden_size * layers + of.vocab_size * 10),
     serving: parameters * bytesOf.bfloat16,
-    perToken: 2 * of.num_hidden_layers * of.num_key_value_heads * head * bytesOf.bfloat16,
+    perToken: 2 * of.num_hidden_layers * of.num_key_value_heads * headSize(of) * bytesOf.bfloat16,
     seconds:
       (operations * parameters * trainedTokens) / (peak / 3) +
       (tokens.written * parameters) / (9_000 * 8e9) +
@@ -159,7 +161,3 @@ export function needsOfAll(all: readonly ModelNeeds[]): ModelNeeds | null {
 
 /** Operations a second of an H100 in bfloat16. */
 const peak = 989e12;
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}

@@ -174,6 +174,6 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
 /** The `max_tokens` above which a model is taken to think before it answers: the paper's. */
 const longestUnthought = 2048;
 
-function sum(values: readonly number[]): number {
+export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -144,6 +144,14 @@ export function manifestOf(model: Place): Place {
   return below(model, 'manifest.json');
 }
 
+const filesSchema = fineTuneManifestSchema.pick({ files: true });
+
+/** The files of a model by the manifest in its folder, which need not be in this store; null when there is no manifest. */
+export async function filesInManifest(folder: string): Promise<StoredManifest['files'] | null> {
+  const manifest = await fileBlobs(folder).get('manifest.json');
+  return manifest === null ? null : filesSchema.parse(JSON.parse(String(manifest))).files;
+}
+
 async function damagedFile(model: Place, { files }: StoredManifest): Promise<string | null> {
   for (const [name, { sha256, bytes }] of Object.entries(files)) {
     if (!isName(name))

@@ -1,6 +1,5 @@
 /** Temporal's own development server (one process, SQLite, web UI), started by and living only as long as this process. */
 import { closeSync, existsSync, openSync, readFileSync, statfsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +7,7 @@ import { Connection } from '@temporalio/client';
 import { childEnvironment } from '../config/child-environment.ts';
 import { tools } from '../config/installation.ts';
 import { lastLogLines } from '../engines/process/log-file.ts';
+import { freePort } from '../engines/process/process-group.ts';
 import { cliTypes, registerSearchAttributes } from './namespace.ts';
 import { DiskFull } from '../store/errors.ts';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
@@ -199,25 +199,4 @@ async function answers(address: string): Promise<boolean> {
   } finally {
     await connection.close();
   }
-}
-
-/**
- * A port of the loopback interface: `preferred` when nothing listens there, else one that the system has free. What it returns may be taken by another
- * process before the caller listens on it: callers must be ready to ask again.
- */
-export async function freePort(preferred = 0): Promise<number> {
-  return (await listenOnce(preferred)) ?? (await listenOnce(0)) ?? preferred;
-}
-
-/** Listens and closes again at once: the port that it got, or undefined when `port` is not to be had. */
-async function listenOnce(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      // A TCP server's address is always an AddressInfo (it is a string for pipes only).
-      const address = server.address() as AddressInfo;
-      server.close(() => resolve(address.port));
-    });
-  });
 }

@@ -9,12 +9,12 @@ import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
 import { freeMemory, gpus, modelFacts, servingDevice } from '../engines/vllm/device.ts';
-import { leastMemory } from '../engines/vllm/flags.ts';
+import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
 import { deviceName } from '../engines/vllm/vllm-process.ts';
 import type { Store } from '../store/store.ts';
-import { counted } from '../text/figures.ts';
+import { counted, gibibytes } from '../text/figures.ts';
 
 /** One thing that was looked for. */
 export type Finding = {
@@ -34,12 +34,15 @@ export async function examineMachine(store: Store): Promise<Finding[]> {
     await looked('Temporal CLI', () => tools().temporal),
     there(
       'processor',
-      `${counted(availableParallelism(), 'core')}, ${gib(freeMemory())} of ${gib(totalmem())} GiB of memory free`,
+      `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
     ),
     there(
       'graphics cards',
       cards
-        .map(({ index, name, total, free }) => `${index}: ${name}, ${gib(free)} of ${gib(total)} GiB free`)
+        .map(
+          ({ index, name, total, free }) =>
+            `${index}: ${name}, ${gibibytes(free)} of ${gibibytes(total)} GiB free`,
+        )
         .join('; ') || 'none',
     ),
     await looked('vLLM', () => vllmText(), 'absent'),
@@ -55,23 +58,17 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
   const trainer = config.trainer ?? defaultTrainer;
   const trains = config.iterations > 0;
   return [
-    await looked(`endpoint ${name}`, async () => {
-      const endpoints = loadEndpoints();
-      const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
-      if (endpoint === undefined) throw new Error(notDefinedHere('endpoint', name, Object.keys(endpoints)));
-      return endpointText(name, endpoint, config, store);
-    }),
+    await looked(`endpoint ${name}`, async () =>
+      endpointText(name, called(name, loadEndpoints(), 'endpoint'), config, store),
+    ),
     // A server that somebody else started has a name of its own for the model.
     ...(isOfServer(name) ? [] : [await looked(`model ${model}`, () => resolveModel(model))]),
     ...(trains
       ? [
-          await looked(`trainer ${trainer}`, () => {
-            const trainers = loadTrainers();
-            const found = Object.hasOwn(trainers, trainer) ? trainers[trainer] : undefined;
-            if (found === undefined)
-              throw new Error(notDefinedHere('trainer', trainer, Object.keys(trainers)));
-            return `${found.kind}: ${tools().python}`;
-          }),
+          await looked(
+            `trainer ${trainer}`,
+            () => `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`,
+          ),
         ]
       : []),
   ];
@@ -80,12 +77,22 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
 /** Whether an endpoint is a server with an address; false where that cannot be read, which is a finding of its own. */
 function isOfServer(name: string): boolean {
   try {
-    const endpoints = loadEndpoints();
-    const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
-    return endpoint !== undefined && endpoint.kind !== 'local' && endpoint.url !== undefined;
+    const endpoint = called(name, loadEndpoints(), 'endpoint');
+    return endpoint.kind !== 'local' && endpoint.url !== undefined;
   } catch {
     return false;
   }
+}
+
+/** The endpoint or trainer of this name. Throws when the worker's configuration has none. */
+function called<Entry>(
+  name: string,
+  entries: Readonly<Record<string, Entry>>,
+  what: 'endpoint' | 'trainer',
+): Entry {
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
+  if (entry === undefined) throw new Error(notDefinedHere(what, name, Object.keys(entries)));
+  return entry;
 }
 
 async function endpointText(
@@ -115,9 +122,9 @@ async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Prom
   const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
   const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
-  const free = device.free * (device.kind === 'gpu' ? (device.devices?.length ?? 1) : 1);
+  const free = freeOn(device);
   const { adapters, rank, context } = servingNeeds(config);
-  const memory = `${least === null ? 'an unknown part' : `at least ${gib(least)} GiB`} of ${deviceName(device)}, of which ${gib(free)} GiB are free`;
+  const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
   const tuned = adapters === 0 ? 'no adapters' : `${counted(adapters, 'adapter')} of rank ${rank}`;
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
@@ -149,8 +156,4 @@ function named(entries: Readonly<Record<string, { readonly kind: string }>>): st
   return Object.entries(entries)
     .map(([name, { kind }]) => `${name} (${kind})`)
     .join(', ');
-}
-
-function gib(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(1);
 }

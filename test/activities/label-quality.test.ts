@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { configOf } from '../../src/activities/activity.ts';
+import { configInForce } from '../../src/store/records/config-changes.ts';
 import { measureLabels } from '../../src/activities/steps/evaluate.ts';
 import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
 import { readDocument } from '../../src/store/files/documents.ts';
@@ -19,7 +19,7 @@ it('judges the labels of an iteration by the gold answers, which reach no datase
   const [request] = await steps.fineTunes();
   const { store, tasks } = steps.dependencies;
   const files = experimentFiles(store, request!.experiment);
-  const config = await configOf(files);
+  const config = await configInForce(files);
   const dataset = files.dataset(1, 1, 'generation').where;
   const before = readFileSync(dataset, 'utf8');
 
@@ -50,7 +50,7 @@ it('judges the labels of an iteration by the gold answers, which reach no datase
 it('judges nothing of the base model, and none where the labels are gold answers', async () => {
   const { store, tasks } = steps.dependencies;
   const files = experimentFiles(store, 'steps');
-  const config = await configOf(files);
+  const config = await configInForce(files);
   const { answers } = tasks.open(config.task);
   await measureLabels(files, 0, config, answers);
   await measureLabels(files, 2, { ...config, label_source: 'gold' }, answers);

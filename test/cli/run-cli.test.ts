@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { program } from '../../src/cli/run-cli.ts';
-import { freePort } from '../../src/workers/dev-server.ts';
+import { freePort } from '../../src/engines/process/process-group.ts';
 import { writeFinishedExperiment } from '../report/finished-experiment.ts';
 import { colloquy } from './colloquy.ts';
 

@@ -15,6 +15,7 @@ import type { ServingNeeds } from '../../src/engines/vllm/needs.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
+import { errorOf } from '../support/error-of.ts';
 
 const program = fileURLToPath(new URL('./fixtures/vllm.mjs', import.meta.url));
 const { signal } = new AbortController();
@@ -61,13 +62,6 @@ afterEach(async () => {
   vi.unstubAllEnvs();
   await Promise.all(opened.splice(0).map((endpoint) => endpoint.close()));
 });
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as Error,
-  );
-}
 
 const flagOf = ({ args }: Start, name: string): string | undefined => args[args.indexOf(name) + 1];
 const leaderOf = (pid: number): number =>

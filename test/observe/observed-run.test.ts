@@ -7,7 +7,7 @@ import { tracedBundle } from '../../src/workers/bundle.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { sharedBundle } from '../support/shared-bundle.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
-import { freePort } from '../../src/workers/dev-server.ts';
+import { freePort } from '../../src/engines/process/process-group.ts';
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { type ReceivedSpan, startTraceReceiver, type TraceReceiver } from '../support/trace-receiver.ts';
 import { until } from '../support/until.ts';

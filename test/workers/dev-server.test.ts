@@ -7,10 +7,10 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tools } from '../../src/config/installation.ts';
 import { DevServerDatabaseInUse } from '../../src/workers/dev-server-database.ts';
+import { freePort } from '../../src/engines/process/process-group.ts';
 import {
   type DevServer,
   DevServerFailed,
-  freePort,
   portWasTaken,
   startDevServer,
 } from '../../src/workers/dev-server.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { debate } from '../../algorithm/debate.ts';
 import { madeUpRows } from '../../algorithm/dataset.ts';
-import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -69,15 +69,12 @@ export async function requireTrainable(
     await trainers.for(trainer).check(name, check, signal);
     return [];
   }
-  const { roles, learning } = methods[method];
   const key = `trial-${randomUUID()}`;
   const folder = store.checkpoints(key);
   try {
     const made_up_adapter = { folder, lora_r, lora_alpha };
     await trainers.for(trainer).check(name, { ...check, made_up_adapter }, signal);
-    return [
-      ...(await endpoint.tryAdapter(folder, learnerGroups(agents, learning).length * roles.length, signal)),
-    ];
+    return [...(await endpoint.tryAdapter(folder, modelsOfAnIteration(agents, methods[method]), signal))];
   } finally {
     await removeCheckpoints(store, key);
   }

@@ -13,7 +13,8 @@ import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies } from '../activity.ts';
+import { configInForce } from '../../store/records/config-changes.ts';
+import type { Dependencies } from '../activity.ts';
 
 /** A model's dataset, by reference, and how it was mixed. */
 export type BuiltDataset = {
@@ -39,7 +40,7 @@ export async function buildDatasets(
   { store, tasks }: Dependencies,
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files, iteration);
+  const config = await configInForce(files, iteration);
   const { answers } = tasks.open(config.task);
   const debatesOf = (shard: number) => streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again when their

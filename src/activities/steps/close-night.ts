@@ -11,7 +11,8 @@ import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import { addToLedger, heldOutHash, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
 import { experimentFiles } from '../../store/store.ts';
 import { percent, points } from '../../text/figures.ts';
-import { configOf, type Dependencies, type Running } from '../activity.ts';
+import { configInForce } from '../../store/records/config-changes.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { readPlan } from './plan-night.ts';
 
 type CloseRequest = {
@@ -30,7 +31,7 @@ export async function closeNight(
   { signal }: Running,
 ): Promise<NightOutcome> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files);
+  const config = await configInForce(files);
   const plan = await readPlan(files);
   const heldOut = await readRows(files.questions('heldout'), heldOutQuestionSchema);
   for (;;) {

@@ -17,7 +17,8 @@ import {
   questionSchema,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
-import { configOf, type Dependencies, type Running } from '../activity.ts';
+import { configInForce } from '../../store/records/config-changes.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
@@ -33,7 +34,7 @@ export async function debate(
   running: Running,
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
-  const config = await configOf(files, input.iteration);
+  const config = await configInForce(files, input.iteration);
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);

@@ -28,7 +28,8 @@ import {
   readDebates,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
-import { configOf, type Dependencies } from '../activity.ts';
+import { configInForce } from '../../store/records/config-changes.ts';
+import type { Dependencies } from '../activity.ts';
 import type { TokenCount } from './debate.ts';
 
 type EvaluationRequest = {
@@ -51,7 +52,7 @@ export async function evaluate(
   { store, tasks }: Dependencies,
 ): Promise<Evaluated> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files);
+  const config = await configInForce(files);
   const { shard_size: shardSize } = config;
   const { answers } = tasks.open(config.task);
   const unreadable = { answers: 0, of: 0 };
@@ -132,12 +133,12 @@ export async function adoptEvaluation(
   { store }: Dependencies,
 ): Promise<number> {
   const files = experimentFiles(store, experiment);
-  const config = await configOf(files);
+  const config = await configInForce(files);
   const source = experimentFiles(store, from.experiment);
   const questions = await readRows(files.questions('heldout'), heldOutQuestionSchema);
   let shard = 0;
   try {
-    if (!debatesAlike(config, await configOf(source))) return 0;
+    if (!debatesAlike(config, await configInForce(source))) return 0;
     for await (const rows of inShards(heldOutDebates(source, from.iteration), config.shard_size)) {
       const asked = questions.slice(shard * config.shard_size, (shard + 1) * config.shard_size);
       if (

@@ -26,7 +26,8 @@ import { openJournal } from '../../store/files/journal.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies, type Running } from '../activity.ts';
+import { configInForce } from '../../store/records/config-changes.ts';
+import type { Dependencies, Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
 import { inReportedSlot, noWait, showWaits } from '../asking/journalled-answers.ts';
@@ -59,7 +60,7 @@ export async function measureDiversity(
     return withoutRows(found);
   }
   // It was measured when the experiment began, and is not any more.
-  if ((await configOf(files, request.iteration)).diversity.questions === 0) return null;
+  if ((await configInForce(files, request.iteration)).diversity.questions === 0) return null;
   const mine = await claim(document);
   const measured = await measure(request, files, mine, dependencies, running);
   await mine.require();
@@ -81,7 +82,7 @@ async function measure(
   { store, endpoints, gate, tasks }: Dependencies,
   { signal, show, attempt }: Running,
 ): Promise<DiversityDocument> {
-  const config = await configOf(files, iteration);
+  const config = await configInForce(files, iteration);
   const { diversity } = config;
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
   const encoder = responseEncoder(diversity.encoder, endpoints);

@@ -5,7 +5,7 @@ import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
-import { changesOf } from '../../store/records/config-changes.ts';
+import { changesOf, configInForce } from '../../store/records/config-changes.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
@@ -14,7 +14,7 @@ import {
   outcomeSchema,
 } from '../../store/records/rows.ts';
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
-import { configOf, type Dependencies, type Running, versions } from '../activity.ts';
+import { type Dependencies, type Running, versions } from '../activity.ts';
 
 type RecordRequest = { readonly experiment: string } & IterationRecord;
 
@@ -58,7 +58,7 @@ export async function writeResult(
   const records = await Promise.all(
     evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
-  const config = await configOf(files);
+  const config = await configInForce(files);
   const all = new Set(records.flatMap(({ fineTunes }) => keysOf(fineTunes)));
   await unloadModels(config, all, endpoints, signal);
   const changes = await changesOf(files);
@@ -94,7 +94,7 @@ export async function writeResult(
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };
   await writeDocument(files.result, result);
-  if ((await configOf(files)).carry_over === undefined) await writeReport(files);
+  if (config.carry_over === undefined) await writeReport(files);
   await store.blobs.tidy(files.folder.name);
   return result;
 }
@@ -147,20 +147,18 @@ async function unloadReplaced(
   endpoints: Endpoints,
   signal: AbortSignal,
 ): Promise<void> {
-  const replaced = new Set<string>();
+  const made: string[] = [];
   const current = new Map<string, string>();
   for (let each = 1; each <= iteration; each += 1) {
-    const record = await findDocument(files.record(each), iterationRecordSchema);
-    for (const { agent, role, model } of record?.fineTunes ?? []) {
-      // Without a model it was not trained: its agent keeps the one before.
-      if (model === null) continue;
-      const before = current.get(`${agent} ${role}`);
-      if (before !== undefined) replaced.add(before);
-      current.set(`${agent} ${role}`, model);
-    }
+    const { fineTunes = [] } = (await findDocument(files.record(each), iterationRecordSchema)) ?? {};
+    made.push(...keysOf(fineTunes));
+    // Without a model it was not trained: its agent keeps the one before.
+    for (const { agent, role, model } of fineTunes)
+      if (model !== null) current.set(`${agent} ${role}`, model);
   }
-  for (const key of current.values()) replaced.delete(key);
-  await unloadModels(await configOf(files, iteration), replaced, endpoints, signal);
+  const kept = new Set(current.values());
+  const replaced = new Set(made.filter((key) => !kept.has(key)));
+  await unloadModels(await configInForce(files, iteration), replaced, endpoints, signal);
 }
 
 async function unloadModels(

@@ -1,9 +1,8 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
 import { basename } from 'node:path';
-import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import { fileBlobs } from '../../store/blobs-file.ts';
+import { filesInManifest } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
 import { EngineRefused, OtherWeights } from '../errors.ts';
 import type { CanaryAnswer } from './canary.ts';
@@ -222,14 +221,10 @@ interface Adapter {
   users: number;
 }
 
-const filesSchema = fineTuneManifestSchema.pick({ files: true });
-
 /** The hash of an adapter's weights by the manifest in its folder; undefined when there is none, or when the folder cannot be read from here. */
 async function weightsIn(path: string): Promise<string | undefined> {
   try {
-    const manifest = await fileBlobs(path).get('manifest.json');
-    const { files } = filesSchema.parse(JSON.parse(String(manifest)));
-    return files['adapter_model.safetensors']?.sha256;
+    return (await filesInManifest(path))?.['adapter_model.safetensors']?.sha256;
   } catch {
     return undefined;
   }

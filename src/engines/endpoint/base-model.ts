@@ -1,6 +1,5 @@
 /** Which base model a name means where this worker runs, and whether it is still the one with which an experiment began. */
 import { join } from 'node:path';
-import { fineTuneManifestSchema } from '../../config/contract.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
@@ -12,9 +11,8 @@ import {
   shortened,
   weightsName,
 } from '../../store/base-model-files.ts';
-import { fileBlobs } from '../../store/blobs-file.ts';
 import { ArtifactMissing } from '../../store/errors.ts';
-import type { BaseModel } from '../../store/models.ts';
+import { type BaseModel, filesInManifest } from '../../store/models.ts';
 
 /**
  * The base model that an experiment's config names. Its weights, and the other files that decide its answers, are hashed where they are in a
@@ -43,17 +41,14 @@ export async function identifyBaseModel(endpoint: string, modelNameOrPath: strin
  * @throws ArtifactMissing
  */
 export async function identifyWholeModel(endpoint: string, folder: string): Promise<BaseModel> {
-  const manifest = await fileBlobs(folder).get('manifest.json');
-  if (manifest === null) throw new ArtifactMissing(join(folder, 'manifest.json'));
-  const { files } = filesSchema.parse(JSON.parse(String(manifest)));
+  const files = await filesInManifest(folder);
+  if (files === null) throw new ArtifactMissing(join(folder, 'manifest.json'));
   const hashes = Object.entries(files)
     .filter(([name]) => name.endsWith('.safetensors'))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { sha256 }]) => `${name}:${sha256}`);
   return { endpoint, name: folder, revision: null, weights: shortened(hashes.join(',')) };
 }
-
-const filesSchema = fineTuneManifestSchema.pick({ files: true });
 
 /**
  * For each step of a run. Files are compared where both hosts have a folder.

@@ -61,10 +61,7 @@ export function createRemoteEndpoint({
     ...createModelServer(client, baseModel, loaded, scoresApart),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
-      return hastily(async (hasty) => {
-        const listed = await requireServed(hasty, baseModel, signal);
-        return server.aliases || !listed ? aliasOf(hasty, baseModel, signal) : null;
-      });
+      return hastily((hasty) => requireServed(hasty, baseModel, server.aliases, signal));
     },
     examine: (needs, signal) =>
       hastily(async (hasty) => [
@@ -105,16 +102,21 @@ function apiUrl(url: string): string {
  * The server answers as the base model. What it lists proves something only when the model is listed, or when others are: some servers
  * list no models, and some load a model when it is asked (`transformers serve`: an empty list, or status 500 before anything is loaded).
  *
- * @returns whether it lists the model; else one token that came back is the proof
+ * @param aliases whether it may answer under another name
+ * @returns that name, if it is another one
  * @throws ModelNotServed
  */
-async function requireServed(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<boolean> {
+async function requireServed(
+  client: ChatClient,
+  baseModel: string,
+  aliases: boolean,
+  signal: AbortSignal,
+): Promise<string | null> {
   const served = await listedModels(client, signal);
-  if (served.includes(baseModel)) return true;
+  if (served.includes(baseModel)) return aliases ? aliasOf(client, baseModel, signal) : null;
   if (served.length > 0) throw new ModelNotServed(client.url, baseModel, served);
   try {
-    await aliasOf(client, baseModel, signal);
-    return false;
+    return await aliasOf(client, baseModel, signal);
   } catch (error) {
     const unknown = error instanceof EngineRefused && error.status === 404;
     throw unknown ? new ModelNotServed(client.url, baseModel, served) : error;

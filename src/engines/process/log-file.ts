@@ -59,9 +59,15 @@ export function openProgramLog(file: string): ProgramLog {
       }
     },
     lines: () => newest,
-    ending: () => newest.join('\n').slice(-4_000).trim().split('\n').slice(-15).join('\n') || '(nothing)',
+    ending: () => endingOf(newest.join('\n')),
     close: () => closeSync(descriptor),
   };
+}
+
+const longestEnding = 4_000;
+
+function endingOf(text: string): string {
+  return text.slice(-longestEnding).trim().split('\n').slice(-15).join('\n') || '(nothing)';
 }
 
 /** The last 15 lines of a file, at most 4,000 characters. */
@@ -70,10 +76,10 @@ export function lastLogLines(file: string): string {
     const descriptor = openSync(file, 'r');
     try {
       const { size } = fstatSync(descriptor);
-      const start = Math.max(0, size - 4_000);
+      const start = Math.max(0, size - longestEnding);
       const bytes = Buffer.alloc(Math.max(0, size - start));
       readSync(descriptor, bytes, 0, bytes.length, start);
-      return bytes.toString('utf8').trim().split('\n').slice(-15).join('\n') || '(nothing)';
+      return endingOf(bytes.toString('utf8'));
     } finally {
       closeSync(descriptor);
     }

@@ -1,5 +1,6 @@
 /** Child processes in groups of their own, so that stopping one stops whatever it started too. */
 import { spawn } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childEnvironment } from '../../config/child-environment.ts';
@@ -7,13 +8,18 @@ import { fileURLToPath } from 'node:url';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { openProgramLog, type ProgramLog, readLines } from './log-file.ts';
 
-export interface ProcessGroup {
+export interface ProcessGroup extends BareGroup {
+  readonly log: Pick<ProgramLog, 'file' | 'lines' | 'ending'>;
+}
+
+/** A group whose output nothing reads yet. */
+export interface BareGroup {
   /** Of the leader, and so of the group. */
   readonly pid: number;
   readonly stdin: Writable;
   /** To be read by the caller; empty when the log has it. */
   readonly stdout: Readable;
-  readonly log: Pick<ProgramLog, 'file' | 'lines' | 'ending'>;
+  readonly stderr: Readable;
   /** Settles when the leader has ended, its output is read, and nothing is left of the group. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   /** SIGTERM to the group, SIGKILL after `graceMs`; resolves with `exited`. May be called again. */
@@ -25,9 +31,7 @@ export interface ExitStatus {
   readonly signal: NodeJS.Signals | null;
 }
 
-export interface ProcessGroupOptions {
-  /** Its stderr is appended here. */
-  readonly logFile: string;
+export interface BareGroupOptions {
   readonly cwd?: string | undefined;
   /** This process's by default. Of either, the program gets what `childEnvironment` lets through. */
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -35,9 +39,32 @@ export interface ProcessGroupOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /**
    * For a program that does not look at its stdin: a guardian leads the group, ends the program when this process is gone, and ends as
-   * the program does. The log gets the program's stdout too.
+   * the program does. A log gets the program's stdout too.
    */
   readonly guarded?: { readonly graceMs: number };
+}
+
+export interface ProcessGroupOptions extends BareGroupOptions {
+  /** Its stderr is appended here. */
+  readonly logFile: string;
+}
+
+/**
+ * Starts `command` as the leader of a group of its own, with a log.
+ *
+ * @throws as `startBareGroup` does
+ */
+export async function startProcessGroup(
+  command: string,
+  args: readonly string[],
+  { logFile, ...options }: ProcessGroupOptions,
+): Promise<ProcessGroup> {
+  const group = await startBareGroup(command, args, options);
+  const log = openProgramLog(logFile);
+  readLines(group.stderr, log.add);
+  if (options.guarded !== undefined) readLines(group.stdout, log.add);
+  void group.exited.then(() => log.close());
+  return { ...group, log };
 }
 
 /**
@@ -46,11 +73,11 @@ export interface ProcessGroupOptions {
  *
  * @throws ProcessNotStarted
  */
-export async function startProcessGroup(
+export async function startBareGroup(
   command: string,
   args: readonly string[],
-  options: ProcessGroupOptions,
-): Promise<ProcessGroup> {
+  options: BareGroupOptions,
+): Promise<BareGroup> {
   const { guarded } = options;
   const started = guarded === undefined ? [command, ...args] : [process.execPath, guardian, command, ...args];
   const [program = command, ...programArgs] = started;
@@ -69,9 +96,6 @@ export async function startProcessGroup(
     child.once('error', (error) => reject(new ProcessNotStarted(command, error.message)));
   });
   const { stdin, stdout, stderr } = child;
-  const log = openProgramLog(options.logFile);
-  readLines(stderr, log.add);
-  if (guarded !== undefined) readLines(stdout, log.add);
   // Writing to a program that has just exited is not a separate error: `exited` reports it.
   stdin.on('error', () => undefined);
   // 'spawn' has come, so there is a process id.
@@ -87,10 +111,9 @@ export async function startProcessGroup(
   const exited = ended.then(async (status) => {
     await killGroup(pid);
     // Output without a listener must not keep the stream from closing, nor a program outside the group that has inherited it.
-    stdout.resume();
+    for (const stream of [stdout, stderr]) stream.resume();
     await Promise.race([outputRead, sleep(lastOutputMs, undefined, { ref: false })]);
     for (const stream of [stdout, stderr]) stream.destroy();
-    log.close();
     running = false;
     return status;
   });
@@ -99,7 +122,7 @@ export async function startProcessGroup(
     pid,
     stdin,
     stdout,
-    log,
+    stderr,
     exited,
     async stop(graceMs) {
       // Afterwards its id may belong to another group.
@@ -143,4 +166,25 @@ function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * A port of the loopback interface: `preferred` when nothing listens there, else one that the system has free. What it returns may be taken by another
+ * process before the caller listens on it: callers must be ready to ask again.
+ */
+export async function freePort(preferred = 0): Promise<number> {
+  return (await listenOnce(preferred)) ?? (await listenOnce(0)) ?? preferred;
+}
+
+/** Listens and closes again at once: the port that it got, or undefined when `port` is not to be had. */
+async function listenOnce(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => {
+      // A TCP server's address is always an AddressInfo (it is a string for pipes only).
+      const address = server.address() as AddressInfo;
+      server.close(() => resolve(address.port));
+    });
+  });
 }

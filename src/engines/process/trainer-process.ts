@@ -60,10 +60,7 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
     graceMs,
     async start() {
       const logFile = await logFileFor(options.logFolder, 'trainer');
-      const [program, ...first] = options.command ?? [
-        tools().python,
-        join(projectRoot, 'engine', 'train.py'),
-      ];
+      const [program, ...first] = trainerCommand(options);
       const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
       return startProcessGroup(program, args, { logFile, cwd: projectRoot });
     },
@@ -139,6 +136,11 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
   };
 }
 
+/** The program and its first arguments. */
+function trainerCommand({ command }: Pick<TrainerProcessOptions, 'command'>): readonly [string, ...string[]] {
+  return command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
+}
+
 type Resident = {
   readonly group: ProcessGroup;
   /** What is called with each line of its stdout. */
@@ -202,7 +204,7 @@ export async function runTrainingCheck(
 ): Promise<void> {
   signal.throwIfAborted();
   const logFile = await logFileFor(options.logFolder, 'trainer');
-  const [program, ...first] = options.command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
+  const [program, ...first] = trainerCommand(options);
   const args = [...first, '--check', baseModel];
   const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
   const stopListening = onAbort(signal, () => void group.stop(0));

@@ -138,6 +138,11 @@ function cacheGib(free: number): number {
   return Math.min(16, Math.max(1, Math.floor((free - processesOnCpu) / 4 / gib)));
 }
 
+/** What is free on all cards that share a model, or on the host. Bytes. */
+export function freeOn(device: ServingDevice): number {
+  return device.free * (device.kind === 'gpu' ? (device.devices?.length ?? 1) : 1);
+}
+
 /**
  * What the model needs at least, where its weights are known: they, a tenth more for what a step computes, and on a CPU vLLM's own processes
  * and 1 GiB of cache. Bytes.

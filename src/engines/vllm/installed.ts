@@ -1,12 +1,10 @@
 /** Which vLLM is there, and can it be used? */
-import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { childEnvironment } from '../../config/child-environment.ts';
 import { pathExists } from '../../config/load.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
+import { startBareGroup } from '../process/process-group.ts';
 
 export type InstalledVllm = {
   /** The program's path. */
@@ -101,46 +99,30 @@ function lastLine(text: string): string {
   return (text.trim().split('\n').at(-1) ?? '').slice(0, 200);
 }
 
-/** What a program prints, and how it ended: null when it ended well. It leads a group of its own, which has no longer than `timeoutMs`. */
-async function printed(command: readonly string[], timeoutMs: number) {
-  const child = spawn(process.execPath, [withParent, ...command], {
-    detached: true,
-    stdio: 'pipe',
-    env: childEnvironment(),
-  });
+/** What a program prints, and how it ended: null when it ended well. After `timeoutMs` it is killed, with all that it has started. */
+async function printed([program, ...args]: readonly [string, ...string[]], timeoutMs: number) {
+  const group = await startBareGroup(program, args, { guarded: { graceMs: 0 } });
   let output = '';
   let errors = '';
-  child.stdout
+  group.stdout
     .setEncoding('utf8')
     .on('data', (text: string) => (output = (output + text).slice(-mostPrinted)));
-  child.stderr
+  group.stderr
     .setEncoding('utf8')
     .on('data', (text: string) => (errors = (errors + text).slice(-mostPrinted)));
-  const ending = await new Promise<string | null>((settle) => {
-    const timer = setTimeout(() => {
-      settle(`it timed out after ${timeoutMs / 1_000} s`);
-    }, timeoutMs);
-    child.once('error', (error) => {
-      clearTimeout(timer);
-      settle(error.message);
-    });
-    child.once('close', (code, signal) => {
-      clearTimeout(timer);
-      settle(code === 0 ? null : code === null ? `it was ended by ${signal}` : `exit code ${code}`);
-    });
-  });
-  try {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // Nothing is left of the group.
-  }
-  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void group.stop(0);
+  }, timeoutMs);
+  const { code, signal } = await group.exited;
+  clearTimeout(timer);
+  if (late) return { output, errors, ending: `it timed out after ${timeoutMs / 1_000} s` };
+  const ending = code === 0 ? null : code === null ? `it was ended by ${signal}` : `exit code ${code}`;
   return { output, errors, ending };
 }
 
 const mostPrinted = 100_000;
-/** Ends the program when this process is gone. */
-const withParent = fileURLToPath(new URL('../process/exit-with-parent.mjs', import.meta.url));
 
 const askVersion = 'import importlib.metadata as m, sys; print(m.version(sys.argv[1]))';
 

@@ -1,5 +1,5 @@
 /** What an experiment needs of a server that the worker starts for it. */
-import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 
 export type ServingNeeds = {
@@ -31,8 +31,7 @@ const linearModules = [
 
 export function servingNeeds(config: ExperimentConfig): ServingNeeds {
   const { agents, rounds, iterations, max_others: maxOthers, sampling, summarize, fine_tune: tune } = config;
-  const { learning, roles } = methods[config.method];
-  const trained = iterations > 0 ? learnerGroups(agents, learning).length * roles.length : 0;
+  const trained = iterations > 0 ? modelsOfAnIteration(agents, methods[config.method]) : 0;
   const answer = sampling.max_tokens;
   const others = Math.min(agents - 1, maxOthers) * answer;
   // In each round but the first, an agent sees the other responses, or a summary that is as long as one.

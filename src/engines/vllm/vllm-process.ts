@@ -1,17 +1,17 @@
 /** A vLLM server that this worker runs: sized for the experiments that use it, watched, and started again when it dies. */
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
+import { gibibytes } from '../../text/figures.ts';
 import { pause } from '../abort.ts';
 import { createChatClient } from '../endpoint/chat-client.ts';
 import { longestStartMs, type Serving, watchHealth } from '../process/engine-process.ts';
 import { howItEnded } from '../process/errors.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
-import { type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
+import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
 import { gpus, modelFacts, servingDevice } from './device.ts';
-import { leastMemory, type Serve, serveArgs, type ServingDevice, serveVariables } from './flags.ts';
+import { freeOn, leastMemory, type Serve, serveArgs, type ServingDevice, serveVariables } from './flags.ts';
 import { findVllm } from './installed.ts';
 import { covers, createExpectations, type ServingNeeds } from './needs.ts';
 
@@ -59,16 +59,16 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
       servedModelName,
       weights: facts.weights,
       mark: `colloquy-${randomBytes(8).toString('hex')}`,
+      // If another server takes it first, that one does not have this server's second name.
       port: await freePort(),
       needs: wanted(),
       longestContext: facts.longestContext ?? longestContext,
       device,
       args,
     };
-    const least = leastMemory(serve);
-    const cards = device.kind === 'gpu' ? (device.devices?.length ?? 1) : 1;
-    if (least !== null && least > device.free * cards)
-      throw new DeviceMemoryTooSmall(model, deviceName(device), least, device.free * cards);
+    const [least, free] = [leastMemory(serve), freeOn(device)];
+    if (least !== null && least > free)
+      throw new DeviceMemoryTooSmall(model, deviceName(device), least, free);
     return serve;
   }
 
@@ -116,18 +116,6 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
 export function deviceName(device: ServingDevice): string {
   if (device.kind === 'cpu') return "this host's memory";
   return device.devices === null ? 'the graphics card' : `the graphics cards ${device.devices.join(', ')}`;
-}
-
-/** A port that nothing listens on now. Nobody else can answer there as this server does: its second name is known to it alone. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Whether the server at `url` answers, and serves a model of this name. Never rejects. */
@@ -218,14 +206,10 @@ export class DeviceMemoryTooSmall extends ColloquyError {
    */
   constructor(model: string, device: string, needs: number | null, free: number, cause?: string) {
     super(
-      `${model} needs ${needs === null ? 'more memory than there is' : `at least ${gib(needs)} GiB`} of ${device}, and ${gib(free)} GiB are free` +
+      `${model} needs ${needs === null ? 'more memory than there is' : `at least ${gibibytes(needs)} GiB`} of ${device}, and ${gibibytes(free)} GiB are free` +
         `${cause === undefined ? '' : ` (vLLM: ${cause})`}. End what else uses it, take a smaller model, or set ` +
         '`devices` (several share a model) or `args` of the endpoint in configs/endpoints.yaml.',
     );
     this.model = model;
   }
-}
-
-function gib(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(1);
 }

@@ -4,7 +4,7 @@ import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
 import { recordIteration } from '../../../src/activities/steps/write-result.ts';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
-import { configOf } from '../../../src/activities/activity.ts';
+import { configInForce } from '../../../src/store/records/config-changes.ts';
 import { experimentFiles } from '../../../src/store/store.ts';
 import { runStep } from '../../support/run-step.ts';
 import { smallExperiment } from '../../support/small-experiment.ts';
@@ -40,7 +40,9 @@ describe('changing the settings of an experiment that runs', () => {
 
   it('changes all or nothing, and nothing twice', async () => {
     await refusal({ 'fine_tune.lora_r': 4, seed: 9 });
-    expect((await configOf(experimentFiles(steps.dependencies.store, experiment))).fine_tune.lora_r).toBe(8);
+    expect(
+      (await configInForce(experimentFiles(steps.dependencies.store, experiment))).fine_tune.lora_r,
+    ).toBe(8);
     const settings = { 'fine_tune.lora_r': 4, fine_tune: { lora_alpha: 8 } };
     expect(await change(settings, 'evaluating')).toMatchObject([
       { path: 'fine_tune.lora_alpha', before: 16, after: 8, fromIteration: 2 },
@@ -59,9 +61,9 @@ describe('changing the settings of an experiment that runs', () => {
     expect(changed.model).not.toEqual(model);
     // Iteration 2 has the other change as well.
     const files = experimentFiles(steps.dependencies.store, experiment);
-    expect((await configOf(files, 1)).fine_tune).toMatchObject({ learning_rate: 0.25, lora_r: 8 });
-    expect((await configOf(files, 2)).fine_tune).toMatchObject({ learning_rate: 0.25, lora_r: 4 });
-    expect((await configOf(files, 0)).fine_tune).toMatchObject({ learning_rate: 8e-4, lora_r: 8 });
+    expect((await configInForce(files, 1)).fine_tune).toMatchObject({ learning_rate: 0.25, lora_r: 8 });
+    expect((await configInForce(files, 2)).fine_tune).toMatchObject({ learning_rate: 0.25, lora_r: 4 });
+    expect((await configInForce(files, 0)).fine_tune).toMatchObject({ learning_rate: 8e-4, lora_r: 8 });
   });
 
   it.each([
@@ -79,7 +81,7 @@ describe('changing the settings of an experiment that runs', () => {
     const started = (fine_tune: object) =>
       runStep(prepare, { experiment, input: { ...smallExperiment, fine_tune } }, steps.dependencies);
     const plan = await started({});
-    const now = await configOf(experimentFiles(steps.dependencies.store, experiment));
+    const now = await configInForce(experimentFiles(steps.dependencies.store, experiment));
     expect(
       await runStep(prepare, { experiment, input: { preset: 'paper', ...now } }, steps.dependencies),
     ).toEqual(plan);
