@@ -143,6 +143,7 @@ function spacing(text: string): string {
     .replace(/\bRs\.(?=\s*\d)/, 'Rs ')
     .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
     .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=+)\s*:?/i, '')
+    .replace(/^(\s*|\s*[a-zA-Z]\s+)~(?=\s*-?\s*(?:\\\$)?[\d.\\])/, '$1\\approx ')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
     .replace(/(?<!\\)\\$/, '')
     .replace(/\s+/g, ' ');
@@ -202,7 +203,10 @@ function operators(text: string): string {
       .replace(/!=|\\not\s*=/g, '\\ne ')
       .replace(/==/g, '=')
       .replace(/\+\/-/g, '\\pm ')
-      .replace(/\*/g, '\\cdot '),
+      .replace(/\*/g, '\\cdot ')
+      // The sides of a size: 3 by 4, 3 cm x 4 cm.
+      .replace(/(?<=^|\d(?: ?[a-z]{1,6}\.?)?) ?\b(?:by|(?<=\s)[xX](?=\s)) ?(?=\d)/g, '\\times ')
+      .replace(/^([1-9]\d*(?:\.\d+)?)[xX](?=\d+(?:\.\d+)?(?:$| ))/, '$1\\times '),
   );
 }
 

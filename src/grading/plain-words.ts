@@ -52,11 +52,16 @@ const TWO_LETTER_WORDS = new Set(
   'no on is or of go at it to up by in an as am pm be he me we my us so if do ok'.split(' '),
 );
 
+/** A short word between blanks, as in `m by n`, which is no product. */
+const SHORT_WORD_BETWEEN = new RegExp(`(?<=[\\w)}] )(?:${[...TWO_LETTER_WORDS].join('|')})(?= [\\w(\\\\])`);
+
 /** Whether `text` has a word, in `\text{…}` or as a run of letters that is not a product of variables. */
 export function hasWord(text: string): boolean {
   if (text.includes('\\text{') || /\P{ASCII}/u.test(text)) return true;
   const bare = text.replace(/\\[a-zA-Z]+/g, ' ').trim();
-  return /[a-zA-Z]{3}/.test(bare) || TWO_LETTER_WORDS.has(bare.toLowerCase());
+  return (
+    /[a-zA-Z]{3}/.test(bare) || TWO_LETTER_WORDS.has(bare.toLowerCase()) || SHORT_WORD_BETWEEN.test(text)
+  );
 }
 
 /**
@@ -70,11 +75,19 @@ export function wordKey(text: string): string | null {
   const onlyLetters = /^[\p{L}\s().,;:'"!?-]+$/u.test(plain) && /\p{L}/u.test(plain);
   if (!isText && !(onlyLetters && (hasWord(text) || /^\(?[A-Z]\)?$/.test(text)))) return null;
   if (caseCounts(plain)) return plain;
+  const abbreviation = ABBREVIATION.exec(plain)?.[1]?.replaceAll('.', '');
+  if (abbreviation !== undefined) return abbreviation;
   const key = withoutArticle(plain.toLowerCase())
+    .replace(CONTRACTION, '$1-$2')
     .replace(/[\s.,;:!?"'()]+/g, '')
     .replace(/^(?:option|choice)(?=[a-e]$)/, '');
   return key === '' ? null : key;
 }
+
+/** Abbreviations that in small letters are other words: the US is not us. */
+const ABBREVIATION = /^[\s(]*(?:[Tt]he\s+)?(US|U\.S\.?|IT|I\.T\.?|WHO|W\.H\.O\.?|AIDS)[\s).,]*$/;
+/** Without the apostrophe these are other words: its, were, shell, cant. */
+const CONTRACTION = /(?<![a-z])(it|he|she|we|i|you|they|who|can|won|don)'(s|re|ll|d|ve|m|t)(?![a-z])/g;
 
 /** Whether a short word is another one in another case: `Co` is not `CO`, and `mWh` is not `MWh`. */
 export function caseCounts(word: string): boolean {

@@ -179,6 +179,20 @@ function isBareWord(word: string, beside: boolean, compound = false): boolean {
   return /^[mgsh]$/.test(name) && (power !== '' || compound);
 }
 
+/** The sides of a size, `3\times4` or `3\text{ cm}\times4\text{ cm}`; null for other texts. A unit behind the last side is that of all. */
+export function parseSize(text: string): readonly Quantity[] | null {
+  if (text.length > 100 || !/\\times ?\d/.test(text)) return null;
+  const sides = text.split('\\times').map((side) => splitUnit(side.trim(), true));
+  if (
+    sides.some(({ value }) => parseRational(value)?.powerOfTen !== undefined || parseRational(value) === null)
+  )
+    return null;
+  const unit = sides.at(-1)?.unit ?? null;
+  return sides.slice(0, -1).every((side) => side.unit === null)
+    ? sides.map(({ value }) => ({ value, unit }))
+    : sides;
+}
+
 const PART = /(\d+(?:\.\d+)?) ?(?:\\text\{\s*)?([A-Za-z]+)\.?\s*\}?[ ,]*/g;
 
 /** A quantity of two units or more in one spelling, `5 ft 3 in`; null for other texts. */

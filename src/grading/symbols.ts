@@ -22,7 +22,9 @@ export function unicodeToLatex(text: string): string {
 /** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, `\choose`, `^\prime`, …) by one of them. */
 export function canonicalCommands(text: string): string {
   if (!/[\\^]/.test(text)) return text;
-  const named = text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
+  const named = text
+    .replace(/(?<!\\)\\\|/g, '||')
+    .replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
   if (!/\\(?:prime|choose|circ)|\^\s*\{?\s*'/.test(named)) return named;
   return named
     .replace(/\^\s*\{?\s*((?:\\prime\s*)+)\}?/g, (_, primes: string) =>
@@ -215,6 +217,9 @@ const SYNONYM: ReadonlyMap<string, string> = new Map(
     vert: '|',
     lvert: '|',
     rvert: '|',
+    lVert: '||',
+    rVert: '||',
+    Vert: '||',
     land: '\\text{ and }',
     lor: '\\text{ or }',
     wedge: '\\text{ and }',

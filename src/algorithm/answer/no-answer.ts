@@ -51,8 +51,10 @@ export function isPlaceholder(text: string): boolean {
 
 /** Whether the words around a value, which has the place `from` to `end` in a text, say that it is not the answer. */
 export function isDenied(text: string, from: number, end: number, value: string): boolean {
-  const before = text.slice(Math.max(0, from - LONGEST_BEFORE), from).replace(MARKS_BEFORE, '');
-  if (DENIAL.test(before) || DENIED_CLAIM.test(before)) return true;
+  const raw = text.slice(Math.max(0, from - LONGEST_BEFORE), from);
+  const before = raw.replace(MARKS_BEFORE, '');
+  if ((DENIAL.test(before) && !RETRACTION.test(raw)) || DENIED_CLAIM.test(before)) return true;
+  if (REJECTION.test(before) || isStruckOut(raw, before, text.slice(end, end + 10))) return true;
   const behind = text.slice(end, end + LONGEST_BEHIND).replace(MARKS_BEHIND, '');
   if (DENIED_BEHIND.test(behind) || TAKEN_BACK.test(behind)) return true;
   return !/^\W*[A-J]\W*$/.test(value) && (CALLED_WRONG.test(behind) || CALLED_WRONG_NEXT.test(behind));
@@ -84,6 +86,29 @@ const DENIAL = new RegExp(
   ].join(''),
   'iu',
 );
+
+/** Of the value before: `\boxed{8}. Wait, that is not right: \boxed{7}`. */
+const RETRACTION =
+  /(?:\b(?:that|it|which)|boxed.*\bthis)(?:\s+(?:is|was)(?:\s+not|n['’]t)|['’]s\s+not)\s+(?:quite\s+)?(?:right|correct|true|it)\s*:\s*\W*$/is;
+
+/** Directly before a value: `we reject`, `excluding the root`, and at the beginning of a sentence `Incorrect:`. */
+const REJECTION = new RegExp(
+  [
+    '(?<!\\p{L})(?:(?:reject|discard|exclud|eliminat|dismiss|disregard|ignor|omit+|rul)(?:e|es|s|ed|ing)?(?:\\s+out)?',
+    '(?:\\s+(?:the|an?|our|its|negative|extraneous|other|answer|value|result|solution|root|case|option|choice))*',
+    '|(?:wrong|incorrect|invalid|extraneous|spurious)\\s+(?:answer|value|result|solution|root|choice|option))$',
+    '|(?:^|[\\n.;(|]\\s*)[*_]*(?:wrong|incorrect|invalid|extraneous|rejected|discarded)(?:\\s+(?:is|are|as))?$',
+  ].join(''),
+  'iu',
+);
+
+/** Whether a value is crossed out: `\cancel{…}`, `~~…~~`, `<del>…`. */
+function isStruckOut(raw: string, before: string, behind: string): boolean {
+  return (
+    /\\(?:[xb]?cancel|sout|st)$|<(?:s|del|strike)>$/i.test(before) ||
+    (/~~[\s$]*$/.test(raw) && /^[\s$]*~~/.test(behind))
+  );
+}
 
 /** Before "the answer is" and a value: `I do not think that`, `it is false that`. */
 const DENIED_CLAIM = new RegExp(
