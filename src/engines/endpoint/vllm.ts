@@ -26,7 +26,7 @@ export function createVllmEndpoint(
     defaultSlots: vllmConcurrency,
     patient,
     // Those of the last iteration go as soon as those of the next are loaded.
-    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder, () => wanted().adapters),
+    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder, () => wanted().adapters, true),
   });
   return { ...endpoint, expect };
 }
