@@ -4,6 +4,7 @@ import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
 import { notDefinedHere } from '../config/load.ts';
+import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
 import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
@@ -57,12 +58,14 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
   const { endpoint: name, model_name_or_path: model } = config.model;
   const trainer = config.trainer ?? defaultTrainer;
   const trains = config.iterations > 0;
+  const endpoint = endpointOrNone(name);
   return [
     await looked(`endpoint ${name}`, async () =>
       endpointText(name, called(name, loadEndpoints(), 'endpoint'), config, store),
     ),
-    // A server that somebody else started has a name of its own for the model.
-    ...(isOfServer(name) ? [] : [await looked(`model ${model}`, () => resolveModel(model))]),
+    ...(endpoint !== undefined && isLoadedHere(config, endpoint)
+      ? [await looked(`model ${model}`, () => modelText(config, endpoint))]
+      : []),
     ...(trains
       ? [
           await looked(
@@ -74,14 +77,21 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
   ];
 }
 
-/** Whether an endpoint is a server with an address; false where that cannot be read, which is a finding of its own. */
-function isOfServer(name: string): boolean {
+/** The endpoint of this name; undefined where there is none or its file cannot be read, which is a finding of its own. */
+function endpointOrNone(name: string): EndpointConfig | undefined {
   try {
-    const endpoint = called(name, loadEndpoints(), 'endpoint');
-    return endpoint.kind !== 'local' && endpoint.url !== undefined;
+    return called(name, loadEndpoints(), 'endpoint');
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** @throws when nothing here could load the model */
+function modelText(config: ExperimentConfig, endpoint: EndpointConfig): string {
+  const { model_name_or_path: name } = config.model;
+  const [fault] = modelFaults(config, endpoint);
+  if (fault !== undefined) throw new Error(fault.message);
+  return modelLocation(name);
 }
 
 /** The endpoint or trainer of this name. Throws when the worker's configuration has none. */

@@ -235,6 +235,22 @@ describe('colloquy validate', () => {
   });
 
   it.each([
+    ['vllm', 3, /there is no folder .*accounts\/one\/models\/large, .* the trainer loads the base model/],
+    ['vllm', 0, /\nNo answer/],
+    ['openai', 0, /\nNo answer/],
+  ])(
+    'asks a server of kind %s for its own name of a model, with %i iterations',
+    async (kind, iterations, message) => {
+      const file = join(store, 'endpoints.yaml');
+      await writeFile(file, JSON.stringify({ far: { kind, url: 'http://127.0.0.1:1' } }));
+      vi.stubEnv('COLLOQUY_ENDPOINTS', file);
+      const settings = ['model.endpoint=far', 'model=accounts/one/models/large', `iterations=${iterations}`];
+      const { err } = await colloquy('validate', 'quickstart', ...settings);
+      expect(err).toMatch(message);
+    },
+  );
+
+  it.each([
     [['model.endpoint=nosuch'], 'model.endpoint: nothing is called "nosuch"'],
     [['trainer=nosuch'], 'trainer: nothing is called "nosuch"'],
     [['model=/nowhere/x'], 'model.model_name_or_path: there is no folder /nowhere/x'],

@@ -12,7 +12,6 @@ import type { Needs, Shortcoming } from '../../engines/endpoint/examination.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import { readPage } from '../../store/files/rows.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
-import type { Warning } from '../../store/records/result.ts';
 import { removeCheckpoints } from '../../store/models.ts';
 import type { ExperimentFiles, Store } from '../../store/store.ts';
 import { debateSettings } from './conversation.ts';
@@ -78,18 +77,6 @@ export async function requireTrainable(
   } finally {
     await removeCheckpoints(store, key);
   }
-}
-
-/** What an endpoint lacks, as one warning. */
-export function endpointWarning(lacks: readonly Shortcoming[]): Warning[] {
-  if (lacks.length === 0) return [];
-  return [
-    {
-      kind: 'endpoint',
-      says: lacks.map(({ says }) => says).join(' '),
-      remedy: lacks.map(({ remedy }) => remedy).join(' '),
-    },
-  ];
 }
 
 /** What agents answer in a debate that is held to see its requests. */

@@ -60,7 +60,7 @@ describe('colloquy doctor', () => {
     expect(code).toBe(1);
     expect(needs.filter(({ state }) => state === 'missing').map(({ found }) => found)).toEqual([
       expect.stringContaining('no vLLM at /no/vllm'),
-      expect.stringContaining('There is no folder'),
+      expect.stringContaining('there is no folder'),
       expect.stringContaining('no trainer is called "far"'),
     ]);
   });
@@ -87,6 +87,11 @@ describe('colloquy doctor', () => {
 
   it('ends with 1 for an endpoint that does not answer, and shows it as a list', async () => {
     endpoints({ dead: { kind: 'vllm', url: 'http://127.0.0.1:1' } });
+    const named = await examined('quickstart', 'model.endpoint=dead', 'model=its/own/name');
+    expect(named.needs.find(({ what }) => what === 'model its/own/name')).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('the trainer loads the base model on the worker’s machine'),
+    });
     const { code, out } = await colloquy('doctor', 'quickstart', 'model.endpoint=dead');
     expect(code).toBe(1);
     expect(out).toMatch(/missing {2}endpoint dead .*No answer from http:\/\/127\.0\.0\.1:1/);
