@@ -96,9 +96,8 @@ function unknown(path: string, name: string, known: readonly string[], file: str
 }
 
 function modelFaults(config: ExperimentConfig, endpointConfig: EndpointConfig): ConfigFault[] {
-  const { kind } = endpointConfig;
   const { model_name_or_path: name } = config.model;
-  const unserved = servingFaults(config, servedForms[kind]);
+  const unserved = servingFaults(config, servedForms(endpointConfig));
   if (unserved.length > 0) return unserved;
   if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
   const path = modelLocation(name);
