@@ -40,6 +40,15 @@ const apiKeyEnv = z
   )
   .optional();
 
+const resident = z
+  .int()
+  .min(1)
+  .max(64)
+  .optional()
+  .describe(
+    'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+  );
+
 const patienceMinutes = z
   .int()
   .min(0)
@@ -80,6 +89,7 @@ const vllmSchema = z
       .describe(
         'The graphics cards that share the model, by index. Default: the first one that the worker has. Cards that the worker’s own CUDA_VISIBLE_DEVICES leaves out are kept during fine-tunes.',
       ),
+    resident,
     args: z
       .array(z.string().max(4_096))
       .optional()
@@ -90,7 +100,7 @@ const vllmSchema = z
     const wrong =
       address === undefined
         ? (['api_key_env', 'patience_minutes'] as const)
-        : (['command', 'devices', 'args'] as const);
+        : (['command', 'devices', 'resident', 'args'] as const);
     for (const key of wrong) {
       if (given[key] === undefined) continue;
       const message =
@@ -131,14 +141,7 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('local'),
     max_concurrency: maxConcurrency,
-    resident: z
-      .int()
-      .min(1)
-      .max(64)
-      .optional()
-      .describe(
-        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
-      ),
+    resident,
   }),
   vllmSchema,
   z.strictObject({
@@ -149,12 +152,17 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
 
-/** The forms of fine-tuned models that an endpoint of each kind serves. */
-export const servedForms: Readonly<Record<EndpointConfig['kind'], readonly ModelForm[]>> = {
-  local: ['adapter', 'full'],
-  vllm: ['adapter'],
-  openai: [],
-};
+/** The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. */
+export function servedForms({
+  kind,
+  url: address,
+}: {
+  readonly kind: EndpointConfig['kind'];
+  readonly url?: unknown;
+}): readonly ModelForm[] {
+  if (kind === 'openai') return [];
+  return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
+}
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 

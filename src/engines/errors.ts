@@ -58,7 +58,7 @@ export class WholeModelsUnsupported extends ColloquyError {
   constructor(endpoint: string) {
     super(
       `The endpoint ${endpoint} cannot load whole models, which fine_tune.method: full makes. ` +
-        `Describe it as an endpoint of kind local where this worker runs, or begin an experiment with fine_tune.method: lora.`,
+        `Describe it as an endpoint of kind local, or of kind vllm without url, where this worker runs, or begin an experiment with fine_tune.method: lora.`,
     );
   }
 }

@@ -111,7 +111,7 @@ async function endpointText(
   config: ExperimentConfig,
   store: Store,
 ): Promise<string> {
-  const [unserved] = servingFaults(config, servedForms[endpoint.kind]);
+  const [unserved] = servingFaults(config, servedForms(endpoint));
   if (unserved !== undefined) throw new Error(unserved.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
@@ -132,11 +132,11 @@ async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Prom
   const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
   const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
-  const free = freeOn(device);
+  const free = freeOn(device, endpoint.resident ?? 1);
   const { adapters, rank, context } = servingNeeds(config);
   const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
-  const tuned = adapters === 0 ? 'no adapters' : `${counted(adapters, 'adapter')} of rank ${rank}`;
+  const tuned = adapters > 0 ? `${counted(adapters, 'adapter')} of rank ${rank}` : 'no adapters';
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
 }
 

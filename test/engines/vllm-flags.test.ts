@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
 import {
+  freeOn,
   leastMemory,
   roundedRank,
   type Serve,
@@ -21,6 +22,7 @@ const serve: Serve = {
   needs: { adapters: 6, rank: 16, modules: ['q_proj', 'lm_head'], context: 7_168 },
   longestContext: null,
   device: { kind: 'gpu', devices: null, total: 24 * gib, free: 24 * gib, shared: true },
+  resident: 1,
   args: [],
 };
 
@@ -39,8 +41,8 @@ describe('what an experiment needs of a vLLM', () => {
     expect(modules).not.toContain('lm_head');
   });
 
-  it('is no adapter when nothing is trained', () => {
-    for (const config of [{ iterations: 0 }, { method: 'debate' }] as const)
+  it('is no adapter when none is trained', () => {
+    for (const config of [{ iterations: 0 }, { method: 'debate' }, { preset: 'paper-full' }] as const)
       expect(servingNeeds(resolveConfig(config))).toMatchObject({ adapters: 0, rank: 0, modules: [] });
   });
 
@@ -90,6 +92,12 @@ describe('the flags of a vLLM', () => {
     const four = { ...serve.device, devices: [0, 1, 2, 3], shared: false, free: 12 * gib } as Serve['device'];
     expect(flags({ device: four })).toMatch(/--tensor-parallel-size 4 --gpu-memory-utilization 0\.46$/);
     expect(serveVariables({ ...serve, device: four })).toMatchObject({ CUDA_VISIBLE_DEVICES: '0,1,2,3' });
+  });
+
+  it('leave room on the card for the models that are resident beside it', () => {
+    expect(flags({ resident: 3 })).toMatch(/--gpu-memory-utilization 0\.30 /);
+    expect(freeOn(serve.device, 3)).toBe(8 * gib);
+    expect(freeOn(serve.device, 1)).toBe(24 * gib);
   });
 
   it('on a CPU', () => {

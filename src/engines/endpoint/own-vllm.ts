@@ -63,7 +63,7 @@ export function createOwnVllmEndpoint(
         const adapters = createLoadedAdapters(client, baseModel, modelFolder);
         return tryAdapter(client, adapters, folder, models, signal);
       }),
-    servesForms: servedForms.vllm,
+    servesForms: servedForms(config),
     expect: (experiment, needs) => vllm.expect(experiment, needs),
     async yieldDevice(memoryToo) {
       if (!shares) return;
@@ -73,11 +73,10 @@ export function createOwnVllmEndpoint(
       yielded = { over, end };
       const running = await vllm.running();
       if (running === undefined) return;
-      if (running.device.kind === 'cpu') {
-        // It cannot sleep there, and without requests it needs memory alone.
-        if (memoryToo) await vllm.end(running);
-        return;
-      }
+      // The models that are asked afterwards are others.
+      if (memoryToo) return vllm.end(running);
+      // It cannot sleep there, and without requests it needs memory alone.
+      if (running.device.kind === 'cpu') return;
       const sleeper = { url: running.url, model: baseModel };
       const before = await fallAsleep(sleeper);
       if (before === undefined) return vllm.end(running);

@@ -77,7 +77,7 @@ export function createRemoteEndpoint({
       await tidying(signal, () => hastily((hasty) => loaded.unload(unneeded, hasty, signal)));
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesForms: servedForms[config.kind],
+    servesForms: servedForms(config),
     // Each has a server of its own.
     resident: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),

@@ -29,6 +29,8 @@ export type Serve = {
   /** The longest context that the model has; null when it is not known yet. */
   readonly longestContext: number | null;
   readonly device: ServingDevice;
+  /** How many servers of other models are on the device at the same time, this one too. */
+  readonly resident: number;
   /** More flags, which come last and so win. */
   readonly args: readonly string[];
 };
@@ -61,7 +63,7 @@ export function serveArgs(serve: Serve): string[] {
     'max-model-len': context,
     'disable-uvicorn-access-log': true,
     ...(needs.adapters > 0 ? loraFlags(needs) : {}),
-    ...(device.kind === 'cpu' ? cpuFlags(context) : gpuFlags(device)),
+    ...(device.kind === 'cpu' ? cpuFlags(context) : gpuFlags(device, serve.resident)),
   };
   const written = Object.entries(flags).flatMap(([name, value]) => [
     `--${name}`,
@@ -98,13 +100,13 @@ function cpuFlags(context: number): Flags {
   };
 }
 
-function gpuFlags(device: ServingDevice & { kind: 'gpu' }): Flags {
+function gpuFlags(device: ServingDevice & { kind: 'gpu' }, resident: number): Flags {
   // What another process holds (a trainer's CUDA context, a desktop) and 1 GiB for what grows are left alone.
-  const share = Math.min(0.9, (device.free - gib) / device.total);
+  const share = Math.min(0.9 / resident, (device.free - gib) / device.total);
   return {
     dtype: 'auto',
     'tensor-parallel-size': device.devices?.length ?? 1,
-    'gpu-memory-utilization': Math.max(0.1, share).toFixed(2),
+    'gpu-memory-utilization': Math.max(0.1 / resident, share).toFixed(2),
     ...(device.shared ? { 'enable-sleep-mode': true } : {}),
   };
 }
@@ -138,9 +140,14 @@ function cacheGib(free: number): number {
   return Math.min(16, Math.max(1, Math.floor((free - processesOnCpu) / 4 / gib)));
 }
 
-/** What is free on all cards that share a model, or on the host. Bytes. */
-export function freeOn(device: ServingDevice): number {
-  return device.free * (device.kind === 'gpu' ? (device.devices?.length ?? 1) : 1);
+/**
+ * What a model may use of what is free on all cards that share it, or on the host. Bytes.
+ *
+ * @param resident how many models share a card
+ */
+export function freeOn(device: ServingDevice, resident: number): number {
+  if (device.kind === 'cpu') return device.free;
+  return Math.min(device.free, device.total / resident) * (device.devices?.length ?? 1);
 }
 
 /**

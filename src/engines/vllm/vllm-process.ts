@@ -13,7 +13,7 @@ import { type Running, supervise, type Supervisor } from '../process/supervisor.
 import { gpus, modelFacts, servingDevice } from './device.ts';
 import { freeOn, leastMemory, type Serve, serveArgs, type ServingDevice, serveVariables } from './flags.ts';
 import { findVllm } from './installed.ts';
-import { covers, createExpectations, type ServingNeeds } from './needs.ts';
+import { covers, createExpectations, type Expectations, type ServingNeeds } from './needs.ts';
 
 export interface VllmProcess extends Supervisor<VllmServing> {
   /** From now on for some time the server has to serve an experiment too. One that was started for less is started again. */
@@ -32,6 +32,9 @@ export interface VllmProcessOptions {
   readonly command?: string | undefined;
   readonly devices?: readonly number[] | undefined;
   readonly args?: readonly string[] | undefined;
+  readonly resident?: number | undefined;
+  /** Of the experiments that ask this model, or others of the same base model; of this one alone when not given. */
+  readonly expectations?: Expectations | undefined;
   /** Milliseconds; only tests set them. */
   readonly startTimeoutMs?: number;
   readonly healthEveryMs?: number;
@@ -42,8 +45,8 @@ export interface VllmProcessOptions {
  * A vLLM, not started yet. Its `ready` also throws VllmMissing, VllmUnusable, VllmRefusesModel, DeviceMemoryTooSmall and ModelFolderMissing.
  */
 export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
-  const { model, servedModelName, args = [], graceMs = 20_000 } = options;
-  const { expect, wanted } = createExpectations();
+  const { model, servedModelName, args = [], resident = 1, graceMs = 20_000 } = options;
+  const { expect, wanted } = options.expectations ?? createExpectations();
   /** What the next start is for, while one is under way. */
   let starting: Serve | undefined;
   /** As vLLM has found it, where no file here says it. */
@@ -64,9 +67,10 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
       needs: wanted(),
       longestContext: facts.longestContext ?? longestContext,
       device,
+      resident,
       args,
     };
-    const [least, free] = [leastMemory(serve), freeOn(device)];
+    const [least, free] = [leastMemory(serve), freeOn(device, resident)];
     if (least !== null && least > free)
       throw new DeviceMemoryTooSmall(model, deviceName(device), least, free);
     return serve;
@@ -208,7 +212,7 @@ export class DeviceMemoryTooSmall extends ColloquyError {
     super(
       `${model} needs ${needs === null ? 'more memory than there is' : `at least ${gibibytes(needs)} GiB`} of ${device}, and ${gibibytes(free)} GiB are free` +
         `${cause === undefined ? '' : ` (vLLM: ${cause})`}. End what else uses it, take a smaller model, or set ` +
-        '`devices` (several share a model) or `args` of the endpoint in configs/endpoints.yaml.',
+        '`devices` (several share a model), a smaller `resident`, or `args` of the endpoint in configs/endpoints.yaml.',
     );
     this.model = model;
   }

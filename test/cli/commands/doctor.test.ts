@@ -67,10 +67,10 @@ describe('colloquy doctor', () => {
 
   it('refuses what validate refuses, and does not look here for the model of a server', async () => {
     endpoints({
-      own: { kind: 'vllm' },
+      server: { kind: 'vllm', url: 'http://127.0.0.1:1' },
       api: { kind: 'openai', url: 'http://127.0.0.1:1' },
     });
-    const full = await examined('quickstart', 'model.endpoint=own', 'fine_tune.method=full');
+    const full = await examined('quickstart', 'model.endpoint=server', 'fine_tune.method=full');
     expect(full.needs[0]).toMatchObject({
       state: 'missing',
       found: expect.stringContaining('no whole models'),
