@@ -32,7 +32,7 @@ export function sameTerms(a: string, b: string): boolean {
   return ARITHMETIC.test(a) && ARITHMETIC.test(b) && inOrder(a) === inOrder(b);
 }
 
-const BOLD = String.raw`\\(?:mathbf|vec|boldsymbol|bm|overrightarrow)\{[^{}]*\}`;
+const BOLD = String.raw`\\(?:mathbf|vec|boldsymbol|bm)\{[^{}]*\}`;
 const SCRIPTS = String.raw`(?:'|_\{[^{}]*\}|\^\{[^{}]*\})*`;
 const TRANSPOSED = String.raw`(?:(?:${BOLD}|[A-Za-df-z]|\([A-Z ]+\))(?:_\{[^{}]*\})?\^\{(?:T|-T|t|\\(?:top|intercal|dagger|mathsf\{T\}|text\{T\}))\}|[A-Z](?:_\{[^{}]*\})?\^\{-1\})`;
 const MATRIX = `(?:${BOLD}|[A-Z])${SCRIPTS}`;

@@ -1,8 +1,9 @@
 /** How is an answer written in one spelling, before it is compared? */
 import { braceArguments, isBalanced, OR, splitTopLevel } from './brackets.ts';
 import { chemicalFormula } from './formula.ts';
-import { numberWord } from './number-words.ts';
-import { backslashFunctions, outsideText, wordKey } from './plain-words.ts';
+import { fractionWord, numberWord, ordinalWord } from './number-words.ts';
+import { inBase } from './numbers.ts';
+import { backslashFunctions, dateInWords, outsideText, wordKey } from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
 /** The greatest length of an answer that is normalised, in characters. Longer ones are compared as they are, so that every rule is fast. */
@@ -26,7 +27,7 @@ export function normalise(answer: string): string {
 function normaliseOnce(answer: string): string {
   let text = unwrap(canonicalCommands(delimiters(systems(unicodeToLatex(unquoted(answer))))));
   text = inBase(backslashFunctions(texts(spacing(repeatingDecimals(text)))));
-  const known = chemicalFormula(text) ?? twoChoices(text);
+  const known = chemicalFormula(text) ?? twoChoices(text) ?? dateInWords(text.trim());
   if (known !== null) return known;
   const key = wordKey(text);
   if (key !== null) return words(key, text);
@@ -82,24 +83,6 @@ function twoChoices(text: string): string | null {
   return found === null ? null : found.slice(1).toSorted().join(', ');
 }
 
-const BASES: Readonly<Record<string, string>> = { b: '2', o: '8', h: '16' };
-
-/** Writes `17 octal`, `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
-function inBase(text: string): string {
-  if (!/base|_\{\(|binary|octal|hex/i.test(text)) return text;
-  return text
-    .replace(/(?<=\d)_\{\((\d{1,2})\)\}$/, '_{$1}')
-    .replace(/_\{\s*(?:\\text\{)?\s*\(?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}+$/i, '_{$1}')
-    .replace(
-      /^([\dA-Fa-f]+)(?:_|\s*(?:\\text\{)?\s*\(?\s*(?:in )?)(binary|octal|hexadecimal|hex)\s*[)}\s]*$/i,
-      (_, digits: string, base: string) => `${digits}_{${BASES[base.charAt(0).toLowerCase()] ?? ''}}`,
-    )
-    .replace(
-      /^(-?\d[\dA-Fa-f]*),?\s*(?:\\text\{)?\s*\(?\s*(?:in )?base[\s-]*\}?\s*(\d{1,2}|[a-z]+)\s*[)}\s]*$/i,
-      (_, digits: string, base: string) => `${digits}_{${base.toLowerCase()}}`,
-    );
-}
-
 function delimiters(text: string): string {
   const environment = text.includes('\\begin');
   const single = environment
@@ -143,9 +126,13 @@ function spacing(text: string): string {
     .replace(/\bRs\.(?=\s*\d)/, 'Rs ')
     .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
     .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=+)\s*:?/i, '')
+    .replace(/^\s*(?:about|approximately|approx\.?|roughly|around|circa|ca\.?)\s+(?=[-\d$\\])/i, '\\approx ')
     .replace(/^(\s*|\s*[a-zA-Z]\s+)~(?=\s*-?\s*(?:\\\$)?[\d.\\])/, '$1\\approx ')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
     .replace(/(?<!\\)\\$/, '')
+    .replace(/^\s*(\d+)\s*'\s*(\d+(?:\.\d+)?)\s*(?:"|'')\s*$/, '$1 ft $2 in')
+    .replace(/^\s*0(?=\d:\d\d(?:$|:|\s))/, '')
+    .replace(/^\s*(\d+) to (\d|\d{3,})\s*$/, '$1:$2')
     .replace(/\s+/g, ' ');
 }
 
@@ -173,7 +160,9 @@ function texts(text: string): string {
 function words(key: string, text: string): string {
   if (/^(?:all)?(?:real)numbers?$|^allreals?$/.test(key)) return '(-\\infty, \\infty)';
   if (key.length === 1) return text.replace(/^.*?([a-zA-Z])[^a-zA-Z]*$/s, '$1');
-  return numberWord(key) ?? `\\text{${key}}`;
+  const alike =
+    key === 'dne' ? 'doesnotexist' : key.replace(/^(?:thereis|thereare|has)?(no(?:real)?solution)s?$/, '$1');
+  return numberWord(key) ?? fractionWord(key) ?? ordinalWord(key) ?? `\\text{${alike}}`;
 }
 
 /** Writes the "and" between answers as a comma, and the "or" as a sign of its own. */
@@ -197,17 +186,22 @@ function separators(text: string): string {
 
 function operators(text: string): string {
   return outsideText(text, (part) =>
-    part
+    sidesOfSize(part)
       .replace(/<=|=</g, '\\le ')
       .replace(/>=/g, '\\ge ')
       .replace(/!=|\\not\s*=/g, '\\ne ')
       .replace(/==/g, '=')
       .replace(/\+\/-/g, '\\pm ')
-      .replace(/\*/g, '\\cdot ')
-      // The sides of a size: 3 by 4, 3 cm x 4 cm.
-      .replace(/(?<=^|\d(?: ?[a-z]{1,6}\.?)?) ?\b(?:by|(?<=\s)[xX](?=\s)) ?(?=\d)/g, '\\times ')
-      .replace(/^([1-9]\d*(?:\.\d+)?)[xX](?=\d+(?:\.\d+)?(?:$| ))/, '$1\\times '),
+      .replace(/\*/g, '\\cdot '),
   );
+}
+
+/** Writes `3 by 4`, `3 cm x 4 cm` and `3x4` with the sign for "times". */
+function sidesOfSize(text: string): string {
+  if (!/(?:by|[xX]) ?\d/.test(text)) return text;
+  return text
+    .replace(/(?<=^|\d(?: ?[a-z]{1,6}\.?)?) ?\b(?:by|(?<=\s)[xX](?=\s)) ?(?=\d)/g, '\\times ')
+    .replace(/^([1-9]\d*(?:\.\d+)?)[xX](?=\d+(?:\.\d+)?(?:$| ))/, '$1\\times ');
 }
 
 /** Removes blanks, except between two letters or digits, and after a command that a letter follows. */

@@ -152,3 +152,21 @@ const BASE_WORDS: Readonly<Record<string, number>> = {
   sixteen: 16,
   hex: 16,
 };
+
+const BASES: Readonly<Record<string, string>> = { b: '2', o: '8', h: '16' };
+
+/** Writes `17 octal`, `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
+export function inBase(text: string): string {
+  if (!/base|_\{\(|binary|octal|hex/i.test(text)) return text;
+  return text
+    .replace(/(?<=\d)_\{\((\d{1,2})\)\}$/, '_{$1}')
+    .replace(/_\{\s*(?:\\text\{)?\s*\(?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}+$/i, '_{$1}')
+    .replace(
+      /^([\dA-Fa-f]+)(?:_|\s*(?:\\text\{)?\s*\(?\s*(?:in )?)(binary|octal|hexadecimal|hex)\s*[)}\s]*$/i,
+      (_, digits: string, base: string) => `${digits}_{${BASES[base.charAt(0).toLowerCase()] ?? ''}}`,
+    )
+    .replace(
+      /^(-?\d[\dA-Fa-f]*),?\s*(?:\\text\{)?\s*\(?\s*(?:in )?base[\s-]*\}?\s*(\d{1,2}|[a-z]+)\s*[)}\s]*$/i,
+      (_, digits: string, base: string) => `${digits}_{${base.toLowerCase()}}`,
+    );
+}

@@ -84,6 +84,21 @@ export function wordKey(text: string): string | null {
   return key === '' ? null : key;
 }
 
+const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+const MONTH =
+  '(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?';
+const DAY = String.raw`(?:the\s+)?(\d{1,2})(?:st|nd|rd|th)?`;
+const DATE = new RegExp(`^(?:${DAY}\\s+(?:of\\s+)?${MONTH}|${MONTH}\\s+${DAY})(?:,?\\s+(\\d{4}))?\\.?$`, 'i');
+
+/** A day in one spelling: `January 5, 2020`, `5 Jan. 2020` and `5th of January 2020` are `\text{jan 5 2020}`. Null for other texts. */
+export function dateInWords(text: string): string | null {
+  if (text.length > 60 || !/[a-z]{3}/i.test(text)) return null;
+  const found = DATE.exec(text.replace(/\\text\s*\{([^{}]*)\}/g, '$1').trim());
+  if (found === null) return null;
+  const month = MONTHS.indexOf((found[2] ?? found[3] ?? '').slice(0, 3).toLowerCase());
+  return `\\text{${MONTHS[month] ?? ''} ${Number(found[1] ?? found[4])}${found[5] === undefined ? '' : ` ${found[5]}`}}`;
+}
+
 /** Abbreviations that in small letters are other words: the US is not us. */
 const ABBREVIATION = /^[\s(]*(?:[Tt]he\s+)?(US|U\.S\.?|IT|I\.T\.?|WHO|W\.H\.O\.?|AIDS)[\s).,]*$/;
 /** Without the apostrophe these are other words: its, were, shell, cant. */
@@ -103,6 +118,8 @@ function withoutArticle(text: string): string {
   const counts =
     article !== 'the' &&
     (unitMeanings(rest) !== null ||
-      /^(?:few|little|dozen|hundred|thousand|million|billion|lakh|crore)/.test(rest));
+      /^(?:few|little|dozen|half|hundred|thousand|million|billion|lakh|crore)|^(?:third|quarter|[a-z]+th)$/.test(
+        rest,
+      ));
   return counts ? text : rest;
 }

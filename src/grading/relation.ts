@@ -95,7 +95,7 @@ const NAME = new RegExp(
     POINTS,
     `[a-z]_\\{[^{}]*\\}`,
     `(?:${SYMBOL}|${POINTS}):(?:${SYMBOL}|${POINTS})`,
-    `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\overrightarrow\\{${POINTS}\\}`,
+    `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\vec\\{${POINTS}\\}`,
     `\\\\frac\\{${POINTS}\\}\\{${POINTS}\\}|\\\\frac\\{d[a-z]\\}\\{d[a-z]\\}`,
     '\\\\(?:mathbf|vec)\\{[A-Za-z]\\}',
     `\\((?:${SYMBOL}, ?)+${SYMBOL}\\)`,

@@ -232,6 +232,7 @@ const SYNONYM: ReadonlyMap<string, string> = new Map(
     infinity: '\\infty',
     Pi: '\\Pi',
     to: '\\to',
+    overrightarrow: '\\vec',
     rightarrow: '\\to',
     lg: '\\log_{10}',
     varphi: '\\phi',

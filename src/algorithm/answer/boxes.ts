@@ -1,5 +1,5 @@
 /** The answers that stand in boxes: `\boxed{…}`, `\fbox{…}`, `\boxed 7`. */
-import { isDenied, isPlaceholder } from './no-answer.ts';
+import { isAnothers, isDenied, isPlaceholder } from './no-answer.ts';
 
 /** A box: the place of its command, and of what follows it. */
 type Box = { readonly from: number; readonly content: string; readonly end: number };
@@ -14,9 +14,11 @@ export type Boxed = { readonly answer: string; readonly from: number; readonly e
  * @param denied whether the words around a box deny it
  */
 export function boxedAnswer(text: string, denied: typeof isDenied = isDenied): Boxed | null {
-  const boxes = boxesIn(text)
+  const stated = boxesIn(text)
     .slice(-MOST_BOXES)
     .filter((box) => !denied(text, box.from, box.end, box.content) && !isUnclearPart(text, box));
+  const own = stated.filter((box) => !isAnothers(text, box.from));
+  const boxes = own.length === 0 ? stated : own;
   const last = boxes.at(-1);
   if (last === undefined) return null;
   const together = [last];

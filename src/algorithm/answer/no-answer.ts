@@ -126,11 +126,27 @@ const DENIED_BEHIND = new RegExp(
   [
     `^(?:(?:is|was|are|would be|seems)(?:\\s+not|n['’]t|\\s+never|\\s+by no means)\\s+${ANSWER}`,
     `|(?:can|could|must|should|would)(?:\\s*not|n?['’]t|\\s+never)\\s+be\\s+(?:${ANSWER}|correct|right|true)`,
-    '|(?:is|was)\\s+(?:too\\s+(?:small|large|big|low|high|few|many)|ruled out|excluded|impossible)',
-    "|(?:does|do)(?:\\s+not|n['’]t)\\s+(?:work|fit)",
+    '|(?:is|was)\\s+too\\s+(?:small|large|big|low|high|few|many)',
+    '|(?:is|was|gets|(?:must|should|can|has to)\\s+be)\\s+(?:(?:therefore|thus|hence|then|also|clearly|an?)\\s+)?',
+    '(?:ruled out|excluded|rejected|discarded|eliminated|dismissed|ignored|extraneous|spurious|inadmissible|impossible)',
+    "|fails|(?:does|do)(?:\\s+not|n['’]t)\\s+(?:work|fit|satisfy|hold|solve|meet|qualify|count|check out)",
     "|ist\\s+nicht\\s+die\\s+(?:Antwort|Lösung)|n['’]est\\s+pas\\s+la\\s+(?:bonne\\s+)?(?:réponse|solution)",
     '|no\\s+es\\s+la\\s+(?:respuesta|solución)|不是(?:正确)?(?:答案|选项)',
     '|では(?:ない|ありません)|(?:[가이은는]\\s*)?(?:정답이\\s*)?아(?:니|닙))',
+  ].join(''),
+  'iu',
+);
+
+/** Whether the words before a value give it as another's: `Agent 1 said`, `the other agent's answer was`, `a common mistake gives`. */
+export function isAnothers(text: string, from: number): boolean {
+  return ANOTHERS.test(text.slice(Math.max(0, from - LONGEST_BEFORE), from).replace(MARKS_BEFORE, ''));
+}
+
+const ANOTHERS = new RegExp(
+  [
+    '(?<!\\p{L})(?:agents?\\s*\\d+\\s+(?:also\\s+)?(?:said|says|answered|gave|gives|got|had|claims|claimed|wrote|proposed|suggested|concluded|stated)',
+    "(?:\\s+(?:that|the|answer|is|was|it))*|(?:agents?(?:\\s*\\d+)?['’]s?\\s+(?:final\\s+)?(?:answer|solution|result)\\s*(?:is|was)?)",
+    '|(?:common|typical|tempting|frequent)\\s+(?:mistake|error|wrong answer|answer)\\s+(?:gives|would be|leads to|is(?:\\s+to\\s+(?:answer|say|write))?))$',
   ].join(''),
   'iu',
 );
