@@ -15,7 +15,7 @@ import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
 import { deviceName } from '../engines/vllm/vllm-process.ts';
 import type { Store } from '../store/store.ts';
-import { counted, gibibytes } from '../text/figures.ts';
+import { counted, gibibytes, listed } from '../text/figures.ts';
 
 /** One thing that was looked for. */
 export type Finding = {
@@ -115,15 +115,19 @@ async function endpointText(
   if (unserved !== undefined) throw new Error(unserved.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
-  const endpoints = configuredEndpoints(store, false);
-  try {
-    await endpoints
-      .for({ endpoint: name, name: config.model.model_name_or_path })
-      .check(AbortSignal.timeout(30_000));
-    return `${endpoint.url} answers`;
-  } finally {
-    await endpoints.close();
+  const urls = [endpoint.url ?? []].flat();
+  // Each server alone first, as an endpoint of several goes on without one; and then whether they have the same model.
+  for (const url of urls.length === 1 ? urls : [...urls, urls]) {
+    const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
+    try {
+      await endpoints
+        .for({ endpoint: name, name: config.model.model_name_or_path })
+        .check(AbortSignal.timeout(30_000));
+    } finally {
+      await endpoints.close();
+    }
   }
+  return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
 }
 
 /** @throws what stands in the way of a start */

@@ -35,6 +35,8 @@ export interface ChatClient {
   /** The answer by which models are told apart (canary.ts). */
   canary(model: string, signal: AbortSignal): Promise<CanaryAnswer>;
   listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
+  /** Whether the server answers now. */
+  isThere(signal: AbortSignal): Promise<boolean>;
   /** The settings of sampling that the server has refused so far, by name: there its own values hold. */
   readonly refusedSampling: readonly string[];
   /**
@@ -218,6 +220,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
         context: context ?? null,
       }));
     },
+    isThere: (signal) => server.isThere(signal),
     async loadAdapter(name, path, signal, onBusy) {
       try {
         await server.ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal, onBusy);

@@ -156,8 +156,12 @@ export function createEndpoints(
  * @param patient whether servers that give no answer are waited for, as nobody waits for the answer
  * @throws InvalidConfig
  */
-export function configuredEndpoints(store: Store, patient: boolean): Endpoints {
-  return createEndpoints(loadEndpoints(), {
+export function configuredEndpoints(
+  store: Store,
+  patient: boolean,
+  configs: Readonly<Record<string, EndpointConfig>> = loadEndpoints(),
+): Endpoints {
+  return createEndpoints(configs, {
     patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
