@@ -64,12 +64,28 @@ function script(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
+/** The machine has two cards of 24 GB, as its nvidia-smi says. */
+function onTwoCards(): void {
+  const bin = mkdtempSync(join(tmpdir(), 'colloquy-card-'));
+  script(join(bin, 'nvidia-smi'), 'echo "0, A card, 24576, 20480"; echo "1, A card, 24576, 24000"');
+  vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+}
+
 afterEach(async () => {
   vi.unstubAllEnvs();
   await Promise.all(opened.splice(0).map((endpoint) => endpoint.close()));
 });
 
 const flagOf = ({ args }: Start, name: string): string | undefined => args[args.indexOf(name) + 1];
+/** Whether a program runs that is no leader of its group. */
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 const leaderOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2]);
 
@@ -100,7 +116,7 @@ describe('a vLLM that the worker runs', () => {
     const { text } = await endpoint.chat(base, request, signal);
     const [first, second] = starts();
     expect(String(second!.pid)).toBe(text);
-    expect(groupAlive(first!.pid)).toBe(false);
+    expect(alive(first!.pid)).toBe(false);
   });
 
   it('is started again for an experiment that needs more, and not for one that needs less', async () => {
@@ -215,8 +231,8 @@ describe('whole models on a vLLM that the worker runs', () => {
   });
 
   /** @param resident how many are in memory at once */
-  function wholeModels(resident: number) {
-    const { command, starts, folder } = standIn({});
+  function wholeModels(resident: number, behaviour: Readonly<Record<string, unknown>> = {}) {
+    const { command, starts, folder } = standIn(behaviour);
     const endpoints = createEndpoints(
       { gpu: { kind: 'vllm', command, resident } },
       { logFolder: folder, modelFolder: async (key) => join(folder, key), vllm: { graceMs: 300 } },
@@ -248,8 +264,7 @@ describe('whole models on a vLLM that the worker runs', () => {
     );
     const [a, b] = starts().map(({ pid }) => pid);
     expect(answering).toEqual([a, b, a, b, a]);
-    expect(groupAlive(leaderOf(b!))).toBe(true);
-    await groupGone(a!);
+    expect([a, b].map((pid) => alive(pid!))).toEqual([false, true]);
     expect(endpoints.takeTurns([model('a'), model('b')])).toBe(true);
     for (const start of starts()) {
       expect(start.args).not.toContain('--enable-lora');
@@ -264,6 +279,31 @@ describe('whole models on a vLLM that the worker runs', () => {
     expect(starts()).toHaveLength(3);
     await ask('a');
     expect(starts()).toHaveLength(4);
+  });
+
+  it('sleep on a graphics card until their next turn, which needs no start', async () => {
+    onTwoCards();
+    const { endpoints, ask, starts } = wholeModels(1, { version: '0.32.0' });
+    const answering: number[] = [];
+    for (const digit of ['a', 'b', 'a', 'b']) answering.push(await ask(digit));
+    const [a, b] = starts().map(({ pid }) => pid);
+    expect(answering).toEqual([a, b, a, b]);
+    // Before all weights are trained, those that sleep are ended too.
+    await endpoints.yieldDevice(true);
+    expect([a, b].map((pid) => alive(pid!))).toEqual([false, false]);
+    await endpoints.takeDevice();
+    await ask('a');
+    expect(starts()).toHaveLength(3);
+  });
+
+  it.each([
+    ['that answer otherwise after their sleep are started again', { wakesOtherwise: true }],
+    ['that cannot sleep are started again', { canSleep: false }],
+  ])('%s', async (_, behaviour) => {
+    onTwoCards();
+    const { ask, starts } = wholeModels(1, { version: '0.32.0', ...behaviour });
+    for (const digit of ['a', 'b', 'a']) await ask(digit);
+    expect(starts()).toHaveLength(3);
   });
 });
 
@@ -310,11 +350,8 @@ describe('the program that an endpoint names', () => {
 });
 
 describe('a vLLM on the graphics card of the fine-tunes', () => {
-  /** The machine has one card of 24 GB, as its nvidia-smi says. */
   function onCard(behaviour: Readonly<Record<string, unknown>>, config: Partial<VllmConfig> = {}) {
-    const bin = mkdtempSync(join(tmpdir(), 'colloquy-card-'));
-    script(join(bin, 'nvidia-smi'), 'echo "0, A card, 24576, 20480"; echo "1, A card, 24576, 24000"');
-    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+    onTwoCards();
     return own({ version: '0.32.0', ...behaviour }, config);
   }
 
@@ -361,7 +398,7 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     const { endpoint, starts } = onCard({});
     await endpoint.check();
     await endpoint.yieldDevice(true);
-    expect(groupAlive(starts()[0]!.pid)).toBe(false);
+    expect(alive(starts()[0]!.pid)).toBe(false);
     await endpoint.takeDevice();
     await endpoint.check();
     expect(starts()).toHaveLength(2);

@@ -106,7 +106,7 @@ describe('the flags of a vLLM', () => {
     expect(flags({ device, needs: long })).toMatch(
       /--dtype float32 --no-enable-chunked-prefill --max-num-batched-tokens 10000$/,
     );
-    expect(serveVariables({ device, weights: 9 * gib })).toEqual({
+    expect(serveVariables({ ...serve, device, weights: 9 * gib })).toEqual({
       VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True',
       VLLM_NO_USAGE_STATS: '1',
       DO_NOT_TRACK: '1',

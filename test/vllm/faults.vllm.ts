@@ -9,7 +9,7 @@ import { groupAlive, groupGone } from '../engines/fixtures/processes.ts';
 import { embeddedModel, makeAdapter } from '../engines/fixtures/adapter.ts';
 import { oneRequest } from '../engines/fixtures/http-server.ts';
 import { modelNamed } from '../support/models.ts';
-import { realVllm, type RealVllm } from './real-vllm.ts';
+import { needs, realVllm, type RealVllm } from './real-vllm.ts';
 import { errorOf } from '../support/error-of.ts';
 
 const { signal } = new AbortController();
@@ -40,6 +40,14 @@ function membersOf(group: number): { readonly pid: number; readonly title: strin
   });
 }
 
+/** What the processes of a group hold, shared pages counted once for each. Bytes. */
+function memoryOf(group: number): number {
+  return membersOf(group).reduce((sum, { pid }) => {
+    const pages = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1];
+    return sum + Number(pages) * 4_096;
+  }, 0);
+}
+
 describe('a real vLLM that the worker runs', () => {
   it('survives kill -9 of its API server and of its EngineCore, leaves nothing, and has its adapters again', async () => {
     const { vllm, endpoint } = vllmWith();
@@ -64,20 +72,26 @@ describe('a real vLLM that the worker runs', () => {
     await groupGone(pid);
   });
 
-  it('never has more adapters than its experiments need, over 20 iterations', async () => {
+  it('has no more adapters and no more memory than its experiments need, over 30 iterations', async () => {
     const { vllm, endpoint } = vllmWith();
-    const { url } = await vllm.ready(signal);
+    const { url, pid } = await vllm.ready(signal);
     const client = createChatClient({ url });
-    for (let iteration = 0; iteration < 20; iteration += 1) {
-      const models = [0, 1].map((place) => {
-        const digit = ((2 * iteration + place) % 16).toString(16);
-        return makeAdapter(digit, 1 + iteration);
-      });
-      await Promise.all(models.map((model) => endpoint.chat(model, request, signal)));
+    const memory: number[] = [];
+    for (let iteration = 1; iteration <= 30; iteration += 1) {
+      const models = Array.from({ length: needs.adapters }, (_, place) =>
+        makeAdapter((needs.adapters * iteration + place).toString(16).padStart(4, '0'), 1 + place),
+      );
+      await endpoint.serve([base, ...models], signal);
+      await Promise.all([base, ...models].flatMap((model) => [endpoint.chat(model, request, signal)]));
       const names = (await client.listModels(signal)).map(({ id }) => id);
-      expect(names.length).toBeLessThanOrEqual(2 + 6);
+      // The two names of the base model.
+      expect(names.length).toBeLessThanOrEqual(2 + needs.adapters);
+      memory.push(memoryOf(pid));
     }
     client.close();
+    process.stdout.write(`memory in MB: ${memory.map((bytes) => Math.round(bytes / 1e6)).join(' ')}\n`);
+    // What an allocator keeps of the first iterations is no growth. 30 MB over 25 iterations are a MB for each.
+    expect(Math.min(...memory.slice(-5)) - Math.max(...memory.slice(0, 5))).toBeLessThan(30e6);
   });
 
   it('leaves nothing behind when it is closed while it starts', async () => {

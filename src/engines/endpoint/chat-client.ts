@@ -4,7 +4,6 @@ import {
   canaryAnswerSchema,
   chatAnswerSchema,
   type ChatRequest,
-  modelListSchema,
   scoreAnswerSchema,
   type TrainingCheck,
 } from '../../config/contract.ts';
@@ -20,7 +19,13 @@ import {
 import { ContextFull } from '../too-long.ts';
 import { adapterRefusal } from './adapter-refusal.ts';
 import { type CanaryAnswer, canaryRequest } from './canary.ts';
-import { chatPath, createCompleteSampling, embeddingsSchema, isModel } from './protocol.ts';
+import {
+  chatPath,
+  createCompleteSampling,
+  embeddingsSchema,
+  isModel,
+  listedModelsSchema,
+} from './protocol.ts';
 import { createServerRequests, type OnBusy, type ServerOptions } from './server-requests.ts';
 
 /** Each call throws the errors of `createChatClient`, or the signal's reason. */
@@ -210,14 +215,14 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     async listModels(signal) {
       const { data } = server.parse(
-        modelListSchema,
+        listedModelsSchema,
         '/models',
         (await server.ask('/models', undefined, signal)).text,
       );
-      return data.map(({ id, root, max_model_len: context }) => ({
+      return data.map(({ id, root, max_model_len: context, meta }) => ({
         id,
         root: root ?? null,
-        context: context ?? null,
+        context: context ?? meta?.n_ctx ?? null,
       }));
     },
     isThere: (signal) => server.isThere(signal),

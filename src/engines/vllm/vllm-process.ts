@@ -10,8 +10,16 @@ import { howItEnded } from '../process/errors.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
 import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
-import { gpus, modelFacts, servingDevice } from './device.ts';
-import { freeOn, leastMemory, type Serve, serveArgs, type ServingDevice, serveVariables } from './flags.ts';
+import { freeMemory, gpus, modelFacts, servingDevice } from './device.ts';
+import {
+  freeOn,
+  leastMemory,
+  maySleep,
+  type Serve,
+  serveArgs,
+  type ServingDevice,
+  serveVariables,
+} from './flags.ts';
 import { findVllm } from './installed.ts';
 import { covers, createExpectations, type Expectations, type ServingNeeds } from './needs.ts';
 
@@ -20,7 +28,16 @@ export interface VllmProcess extends Supervisor<VllmServing> {
   expect(experiment: string, needs: ServingNeeds): void;
 }
 
-export type VllmServing = Serving & { readonly needs: ServingNeeds; readonly device: ServingDevice };
+export type VllmServing = Serving & {
+  readonly needs: ServingNeeds;
+  readonly device: ServingDevice;
+  /** Whether it has been started so that it may sleep. */
+  readonly sleeps: boolean;
+  /** Whether the host has room for its weights. */
+  roomOnHost(): boolean;
+  /** Whether another server of such a model has room on the device now. */
+  roomForAnother(): Promise<boolean>;
+};
 
 export interface VllmProcessOptions {
   /** A folder (see `resolveModel`) or a hub id. */
@@ -48,14 +65,18 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
   const { model, servedModelName, args = [], resident = 1, graceMs = 20_000 } = options;
   const { expect, wanted } = options.expectations ?? createExpectations();
   /** What the next start is for, while one is under way. */
-  let starting: Serve | undefined;
+  let starting: (Serve & { readonly version: string }) | undefined;
   /** As vLLM has found it, where no file here says it. */
   let longestContext: number | null = null;
   let starts = 0;
 
+  async function deviceNow(version: string): Promise<ServingDevice> {
+    return servingDevice(version, await gpus(), options.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  }
+
   /** @throws DeviceMemoryTooSmall, VllmMissing, VllmUnusable */
   async function plan(version: string): Promise<Serve> {
-    const device = servingDevice(version, await gpus(), options.devices, process.env['CUDA_VISIBLE_DEVICES']);
+    const device = await deviceNow(version);
     const facts = await modelFacts(model, device.kind === 'cpu');
     const serve = {
       model,
@@ -81,7 +102,7 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
     graceMs,
     async start() {
       const { command, version } = await findVllm(options.command);
-      starting = await plan(version);
+      starting = { ...(await plan(version)), version };
       return startProcessGroup(command, serveArgs(starting), {
         logFile: await logFileFor(options.logFolder, 'vllm', model),
         guarded: { graceMs },
@@ -100,7 +121,19 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
       }
       emit('engine started', { model: servedModelName, pid: group.pid, starts: (starts += 1) });
       watchHealth(group, isMine, options.healthEveryMs ?? 60_000);
-      return { url, adapters: () => wanted().adapters, needs: serve.needs, device: serve.device };
+      const { needs, device, weights, version } = serve;
+      return {
+        url,
+        adapters: () => wanted().adapters,
+        needs,
+        device,
+        sleeps: maySleep(serve),
+        roomOnHost: () => weights === null || weights < freeMemory(),
+        async roomForAnother() {
+          const now = await deviceNow(version);
+          return (leastMemory({ weights, device: now }) ?? 0) <= freeOn(now, resident);
+        },
+      };
     },
     onDeath: ({ status }) => emit('engine died', { model: servedModelName, how: howItEnded(status) }),
   });
