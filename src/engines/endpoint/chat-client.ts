@@ -6,6 +6,7 @@ import {
   type ChatRequest,
   modelListSchema,
   scoreAnswerSchema,
+  type TemplateVariables,
   type TrainingCheck,
 } from '../../config/contract.ts';
 import {
@@ -107,7 +108,7 @@ export interface ServedModel {
   readonly context: number | null;
 }
 
-export interface PromptToScore {
+export interface PromptToScore extends TemplateVariables {
   readonly model: string;
   readonly messages: readonly Message[];
   /** Whether the beginning of an answer follows the messages; true when not given. */
