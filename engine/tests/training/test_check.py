@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from tiny_llama import CHAT_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
+from tiny_llama import CHAT_TEMPLATE, THINKING_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
 
 from colloquy_engine.protocol.server_messages import CheckTraining
 from colloquy_engine.protocol.trainer_messages import TrainingFailure
@@ -60,6 +60,18 @@ def test_a_template_that_cannot_write_a_row_is_named_with_the_kind_of_row(templa
     with pytest.raises(TrainingFailure, match=f"cannot write {kind}: .*{why}") as failure:
         check(template)
     assert failure.value.kind == "bad_data"
+
+
+def test_made_up_rows_have_the_variables_of_the_template():
+    tokenizer, ends = make_tokenizer(), frozenset({END})
+    # The prompt without thinking begins the answer with an empty one, and a finished answer has none: only a row without thinking shows it.
+    tokenizer.chat_template = CHAT_TEMPLATE
+    rows = [example | {"chat_template_kwargs": {"enable_thinking": False}} for example in EXAMPLES]
+    request = CheckTraining.model_validate({"examples": rows, "lora_target_modules": "all-linear"})
+    with pytest.raises(TrainingFailure, match="cannot write a first answer: .*writes the prompt differently"):
+        check_training(request, tokenizer, ends, family_config("llama"))
+    tokenizer.chat_template = THINKING_TEMPLATE
+    assert len(check_training(request, tokenizer, ends, family_config("llama"))) == 14
 
 
 def test_a_tokenizer_without_an_end_of_turn_is_refused():

@@ -5,6 +5,7 @@ import {
   chatAnswerSchema,
   type ChatRequest,
   scoreAnswerSchema,
+  type TemplateVariables,
   type TrainingCheck,
 } from '../../config/contract.ts';
 import {
@@ -114,7 +115,7 @@ export interface ServedModel {
   readonly context: number | null;
 }
 
-export interface PromptToScore {
+export interface PromptToScore extends TemplateVariables {
   readonly model: string;
   readonly messages: readonly Message[];
   /** Whether the beginning of an answer follows the messages; true when not given. */

@@ -88,7 +88,12 @@ describe('preparing an experiment on a dataset', () => {
       json(response, { error: { message: words, code: 400 } }, 400);
     });
     const dependencies = testDependencies({ storeRoot, engineUrl: server.url });
-    const input = { ...smallExperiment, rounds: 3, fine_tune: { lora_target_modules: ['lm_head'] } };
+    const input = {
+      ...smallExperiment,
+      rounds: 3,
+      sampling: { enable_thinking: false },
+      fine_tune: { lora_target_modules: ['lm_head'] },
+    };
     try {
       await expect(runStep(prepare, { experiment: 'untrainable', input }, dependencies)).rejects.toThrow(
         `fine_tune: TrainingImpossible: The base model cannot be fine-tuned like this: ${words}`,
@@ -98,6 +103,8 @@ describe('preparing an experiment on a dataset', () => {
     }
     expect(asked).toMatchObject([{ path: '/v1/check_training', lora_target_modules: ['lm_head'] }]);
     const examples = asked[0]?.['examples'] as { kind: string; prompt: object[] }[];
+    for (const each of examples)
+      expect(each).toMatchObject({ chat_template_kwargs: { enable_thinking: false } });
     expect(examples.map(({ kind, prompt }) => [kind, prompt.length])).toEqual([
       ['a first answer', 1],
       ['a revised answer', 5],
