@@ -35,7 +35,7 @@ const CHANGES_VALUE =
   /[半多余几以上下左右约倍成折负零点或和及与至到不非无未舍弃增错否除删减加乘超过近大小于等两〇一二三四五六七八九十百千万亿之]/;
 
 /** Measure words for two or more at once, in front of a noun: `5双鞋` may be 5 or 10 shoes. */
-const COUNTS_SEVERAL = /^[双雙对對副足刻旬令罗羅]/;
+const COUNTS_SEVERAL = /^[双雙对對副足刻旬令罗羅]|^(?:月|号|號|点|點|年级)/;
 
 const MULTIPLIERS: ReadonlyMap<string, bigint> = new Map([
   ['十', 10n],
@@ -82,7 +82,6 @@ const UNITS: ReadonlyMap<string, string> = new Map(
     日: 'day',
     周: 'week',
     星期: 'week',
-    月: 'month',
     个月: 'month',
     年: 'year',
     岁: 'years',

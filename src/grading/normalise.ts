@@ -1,9 +1,16 @@
 /** How is an answer written in one spelling, before it is compared? */
-import { braceArguments, isBalanced, OR, splitTopLevel } from './brackets.ts';
+import { braceArguments, isBalanced, OR } from './brackets.ts';
 import { chemicalFormula } from './formula.ts';
 import { fractionWord, numberWord, ordinalWord } from './number-words.ts';
-import { inBase } from './numbers.ts';
-import { backslashFunctions, dateInWords, outsideText, wordKey } from './plain-words.ts';
+import { inBase, numeralForms, repeatingDecimals } from './numbers.ts';
+import {
+  backslashFunctions,
+  dateInWords,
+  listedWords,
+  numberList,
+  outsideText,
+  wordKey,
+} from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
 /** The greatest length of an answer that is normalised, in characters. Longer ones are compared as they are, so that every rule is fast. */
@@ -26,9 +33,10 @@ export function normalise(answer: string): string {
 
 function normaliseOnce(answer: string): string {
   let text = unwrap(canonicalCommands(delimiters(systems(unicodeToLatex(unquoted(answer))))));
-  text = inBase(backslashFunctions(texts(spacing(repeatingDecimals(text)))));
+  text = numeralForms(inBase(backslashFunctions(texts(spacing(repeatingDecimals(text))))));
   const known = chemicalFormula(text) ?? twoChoices(text) ?? dateInWords(text.trim());
   if (known !== null) return known;
+  text = numberList(text) ?? text;
   const key = wordKey(text);
   if (key !== null) return words(key, text);
   text = operators(separators(thousands(text)));
@@ -58,23 +66,6 @@ function systems(text: string): string {
     );
 }
 
-/** Writes the dots and brackets of repeating decimals as a line: `0.\dot{1}4\dot{2}`, `0.(3)`. */
-function repeatingDecimals(text: string): string {
-  if (!/\.\d*(?:\\(?:dot|bar|overline)|\(\d|\d[\u0305\u0307])/.test(text)) return text;
-  return text
-    .replace(
-      /(\.\d*?)((?:\d[\u0305\u0307])+)/g,
-      (_, fixed: string, cycle: string) => `${fixed}\\overline{${cycle.replace(/\D/g, '')}}`,
-    )
-    .replace(
-      /(\.\d*)\\dot\s*\{?(\d)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?/g,
-      (_, fixed: string, first: string, between = '', last = '') =>
-        `${fixed}\\overline{${first}${String(between)}${String(last)}}`,
-    )
-    .replace(/(\.\d*)\\(?:bar|overline)\s*\{?(\d+)\}?/g, '$1\\overline{$2}')
-    .replace(/^(\s*-?\d*\.\d*)\((\d+)\)(\s*)$/, '$1\\overline{$2}$3');
-}
-
 /** Two letters of choices that are both right: `A and C`, `(A) & (C)`. Their order does not matter. */
 function twoChoices(text: string): string | null {
   if (!/[A-J]/.test(text)) return null;
@@ -98,6 +89,7 @@ function delimiters(text: string): string {
       .replace(/^([^$]*=)?(\s*-?\d[\d.,]*\s*)\$(?=\s*(?:\.?\s*$|\/|per\b)[^$]*$)/, '$1$2\\$')
       .replace(/(?<!\\)\$/g, ' ')
       .replace(/\\\\\[[\w.]+\]/g, '\\\\')
+      .replace(/^\s*<([^<>=]*,[^<>=]*)>\s*$/, '\\langle $1\\rangle ')
       .replace(/\\left\s*</g, '\\langle ')
       .replace(/\\right\s*>/g, '\\rangle ')
       .replace(/\\(?:left|right|[bB]igg?[lr]?)\s*(?![a-zA-Z])\.?/g, '')
@@ -107,7 +99,7 @@ function delimiters(text: string): string {
 
 function unwrap(text: string): string {
   const box = /^\s*\\(?:boxed|fbox)\s*\{(.*)\}\s*$/s.exec(text);
-  return box === null || splitTopLevel(box[1] ?? '', '') === null ? text : (box[1] ?? '');
+  return box === null || !isBalanced(box[1] ?? '') ? text : (box[1] ?? '');
 }
 
 function spacing(text: string): string {
@@ -119,7 +111,7 @@ function spacing(text: string): string {
       ' ',
     )
     .replace(
-      /\\(?:underline|mathbin|mathop)\s*(?=\{)|\\color\s*\{[^{}]*\}|\\(?:Large|large|huge|Huge|small|bf|it)(?![a-zA-Z])/g,
+      /\\(?:underline|mathbin|mathop)\s*(?=\{)|\\(?:text)?color\s*\{[^{}]*\}|\\(?:Large|large|huge|Huge|small|bf|it)(?![a-zA-Z])/g,
       ' ',
     )
     .replace(/\\rm(?![a-zA-Z{]|\s*\{)/g, ' ')
@@ -130,6 +122,8 @@ function spacing(text: string): string {
     .replace(/^(\s*|\s*[a-zA-Z]\s+)~(?=\s*-?\s*(?:\\\$)?[\d.\\])/, '$1\\approx ')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
     .replace(/(?<!\\)\\$/, '')
+    .replace(/^\s*(?:minus|negative)\s+(?=[\d.\\$])/i, '-')
+    .replace(/^\s*([A-Za-z][A-Za-z ]*): +(?=[-\d\\$(])([^:,;]*)$/, '$1=$2')
     .replace(/^\s*(\d+)\s*'\s*(\d+(?:\.\d+)?)\s*(?:"|'')\s*$/, '$1 ft $2 in')
     .replace(/^\s*0(?=\d:\d\d(?:$|:|\s))/, '')
     .replace(/^\s*(\d+) to (\d|\d{3,})\s*$/, '$1:$2')
@@ -160,9 +154,13 @@ function texts(text: string): string {
 function words(key: string, text: string): string {
   if (/^(?:all)?(?:real)numbers?$|^allreals?$/.test(key)) return '(-\\infty, \\infty)';
   if (key.length === 1) return text.replace(/^.*?([a-zA-Z])[^a-zA-Z]*$/s, '$1');
+  const number = numberWord(key) ?? fractionWord(key) ?? ordinalWord(key);
+  if (number !== null) return number;
+  const listed = listedWords(text);
+  if (listed !== text) return words(wordKey(listed) ?? key, listed);
   const alike =
     key === 'dne' ? 'doesnotexist' : key.replace(/^(?:thereis|thereare|has)?(no(?:real)?solution)s?$/, '$1');
-  return numberWord(key) ?? fractionWord(key) ?? ordinalWord(key) ?? `\\text{${alike}}`;
+  return `\\text{${alike}}`;
 }
 
 /** Writes the "and" between answers as a comma, and the "or" as a sign of its own. */
@@ -275,6 +273,7 @@ function tidy(text: string): string {
     .replace(/(?<![\w}\]^\\])\{(\d+)\}/g, '$1')
     .replace(/(\d)\^\{(?:\\text\{\s*o\s*\}|o)\}/g, '$1^{\\circ}')
     .replace(/^(\\\{[^:|]*):/, '$1|')
+    .replace(/(?<=[A-Z}\s])-(?=\\\{)/g, '\\setminus')
     .replace(/^\\mathbb\{R\}$/, '(-\\infty, \\infty)')
     .replace(/^\\\{\s*\\\}$/, '\\emptyset')
     .replace(/\^\{\{?\\circ\}?\}/g, '^{\\circ}')

@@ -84,6 +84,21 @@ export function wordKey(text: string): string | null {
   return key === '' ? null : key;
 }
 
+/** A list of number words in digits: `two and three` is `2 and 3`. Null for other texts, and for one number (`two hundred and five`). */
+export function numberList(text: string): string | null {
+  if (!/^[a-zA-Z-]+(?:,| and | or )/.test(text) || text.length > 200) return null;
+  const parts = text.split(/(\s*,\s*(?:(?:and|or)\s+)?|\s+(?:and|or)\s+)/);
+  const number = (words: string): string | null => numberWord(words.toLowerCase().replace(/\s+/g, ''));
+  if (!/(?<!thousand|illion),/.test(text) && number(text.replaceAll(',', '')) !== null) return null;
+  const values = parts.map((part, at) => (at % 2 === 1 ? part : number(part)));
+  return values.includes(null) ? null : values.join('');
+}
+
+/** Words with a comma for the "and" between them. */
+export function listedWords(text: string): string {
+  return text.includes(' and ') ? text.replace(/(?<=\p{L}),?\s+and\s+(?=\p{L})/gu, ', ') : text;
+}
+
 const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
 const MONTH =
   '(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?';

@@ -217,6 +217,8 @@ const SYNONYM: ReadonlyMap<string, string> = new Map(
     vert: '|',
     lvert: '|',
     rvert: '|',
+    backslash: '\\setminus',
+    smallsetminus: '\\setminus',
     lVert: '||',
     rVert: '||',
     Vert: '||',

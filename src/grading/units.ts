@@ -54,7 +54,7 @@ const CHANGES_VALUE = new Set(
     'and or to by below under negative minus plus more less fewer above over not factorial squared cubed half halves third thirds quarter quarters ' +
     'base binary octal hex hexadecimal decimal mod modulo remainder rem if when for where except infinity sin cos tan cot csc exp log ln sinh cosh tanh ' +
     'arcsin arccos arctan abs det pi sqrt point double doubled twice triple tripled thrice recurring repeating repeated imaginary inverse reciprocal ' +
-    'opposite conjugate least most minimum maximum max nearly almost ish approximately approx about circa roughly around loss deficit debt decrease off bc bce non ' +
+    'opposite conjugate least most minimum maximum max nearly almost ish approximately approx about circa roughly around loss deficit debt decrease off bc bce non maybe perhaps possibly probably likely unsure guess ' +
     // Remarks that take the value back, also in other languages.
     'no none never nor neither either nothing but without unless is are was isn than as too out outside wrong incorrect false invalid impossible undefined ' +
     'extraneous spurious absurd contradiction contradicts fail fails failed reject rejects rejection rejected discard discards discarded excluded exclude ' +
@@ -127,6 +127,8 @@ export function severalWords(text: string): string {
   let words = text
     .replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*')
     .replace(/\\?%/g, ' percent ')
+    .replace(/\\mu ?/g, 'u')
+    .replace(/\\Omega(?![a-zA-Z])/g, 'ohm')
     .replace(/\\\$/g, ' usd ');
   for (const [form, one] of SEVERAL_WORDS) words = words.replace(form, one);
   return words;
