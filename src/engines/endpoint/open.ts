@@ -13,9 +13,8 @@ import { identifyWholeModel, requireSameWeights, resolveModel } from './base-mod
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createOwnVllmEndpoint } from './own-vllm.ts';
-import { createOpenAiEndpoint } from './remote.ts';
+import { createOpenAiEndpoint, createVllmEndpoint } from './remote.ts';
 import type { OnBusy } from './server-requests.ts';
-import { createVllmEndpoint } from './vllm.ts';
 
 /**
  * One endpoint for each base model at each place, so at most one engine for each base model. How many engines of a place live at once, its

@@ -10,8 +10,7 @@ import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examine } from './examination.ts';
 import { createLocalEndpoint } from './local.ts';
-import { tryAdapter } from './remote.ts';
-import { vllmConcurrency } from './vllm.ts';
+import { tryAdapter, vllmConcurrency } from './remote.ts';
 
 /** @param baseModel the name under which `vllm` serves its base model */
 export function createOwnVllmEndpoint(

@@ -2,7 +2,8 @@
 import { type RemoteConfig, servedForms, withPath } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
-import { type LoadedAdapters, tidying } from './adapters.ts';
+import { createExpectations } from '../vllm/needs.ts';
+import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import type { CanaryAnswer } from './canary.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -13,7 +14,7 @@ import { createReplicas } from './replicas.ts';
 import { createRequestSlots } from './request-slots.ts';
 import type { ServerOptions } from './server-requests.ts';
 
-export type RemoteServer = {
+type RemoteServer = {
   readonly config: RemoteConfig;
   /** The server's name for the base model. */
   readonly baseModel: string;
@@ -29,7 +30,7 @@ export type RemoteServer = {
 const defaultPatienceMinutes = 120;
 
 /** Its servers have devices of their own, so fine-tunes here do not concern them. */
-export function createRemoteEndpoint(server: RemoteServer): Endpoint {
+function createRemoteEndpoint(server: RemoteServer): Endpoint {
   const { config, patient } = server;
   const patienceMs = patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0;
   const [first = '', second, ...others] = typeof config.url === 'string' ? [config.url] : config.url;
@@ -230,4 +231,31 @@ async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSigna
  */
 export function createOpenAiEndpoint(config: RemoteConfig, baseModel: string, patient: boolean): Endpoint {
   return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
+}
+
+/** Requests in flight at a vLLM when the config states no `max_concurrency`. */
+export const vllmConcurrency = 64;
+
+/**
+ * The kind `vllm`: a vLLM server at a URL, started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING, so that it loads
+ * adapters while it runs. It reads them from the worker's store: both see the same folders under the same paths.
+ *
+ * @param baseModel the server's name for the base model
+ */
+export function createVllmEndpoint(
+  config: RemoteConfig,
+  baseModel: string,
+  modelFolder: ModelFolder,
+  patient: boolean,
+): Endpoint {
+  const { expect, wanted } = createExpectations();
+  const endpoint = createRemoteEndpoint({
+    config,
+    baseModel,
+    defaultSlots: vllmConcurrency,
+    patient,
+    // Those of the last iteration go as soon as those of the next are loaded.
+    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder, () => wanted().adapters, true),
+  });
+  return { ...endpoint, expect };
 }

@@ -65,12 +65,15 @@ export function createReplicas(
         } catch (error) {
           signal.throwIfAborted();
           if (!isOfTheServer(error)) throw error;
-          if (noAnswerReason(error) === null) failed.set(replica, error);
-          else {
-            noAnswers += 1;
-            states.leaveOut(replica, error);
-            throw error;
+          if (noAnswerReason(error) === null) {
+            failed.set(replica, error);
+            continue;
           }
+          noAnswers += 1;
+          // A server closes a connection that was kept open, and is there.
+          const broke = error instanceof EngineUnreachable && error.brokeAtOnce;
+          if (!broke || !(await replica.isThere(signal))) states.leaveOut(replica, error);
+          throw error;
         }
       }
       const [error] = failed.values();
@@ -191,7 +194,8 @@ export function createReplicas(
       return sharedOrNamed(byUrl(tried));
     },
     async unload(unneeded, signal) {
-      await Promise.all(replicas.map((replica) => replica.unload(unneeded, signal)));
+      const here = replicas.filter((replica) => states.isHere(replica));
+      await Promise.all(here.map((replica) => replica.unload(unneeded, signal)));
     },
     checkTraining: (check, signal) =>
       ask(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Finding } from '../../../src/workers/machine.ts';
+import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { colloquy } from '../colloquy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-doctor-'));
@@ -83,6 +84,20 @@ describe('colloquy doctor', () => {
     expect(code).toBe(1);
     expect(needs.map(({ what }) => what)).toEqual(['endpoint api', 'trainer local']);
     expect(needs[0]?.found).toMatch(/serves no fine-tuned models/);
+  });
+
+  it('asks each server of an endpoint with several, as the endpoint goes on without one', async () => {
+    await using server = await startVllm();
+    endpoints({ two: { kind: 'vllm', url: [server.url, 'http://127.0.0.1:1'] } });
+    const { needs } = await examined(
+      'quickstart',
+      'model.endpoint=two',
+      `model.model_name_or_path=${baseName}`,
+    );
+    expect(needs[0]).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('No answer from http://127.0.0.1:1'),
+    });
   });
 
   it('ends with 1 for an endpoint that does not answer, and shows it as a list', async () => {
