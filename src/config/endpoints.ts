@@ -86,6 +86,9 @@ export type RemoteConfig = {
   readonly url: string | readonly string[];
 } & Readonly<z.infer<z.ZodObject<typeof server>>>;
 
+/** By them the worker finds its own server. vLLM takes `_` for `-`. */
+const ownFlags = /^--(host|port|uds|served[-_]model[-_]name|api[-_]key|root[-_]path|ssl[-_].*)(=|$)/;
+
 /** With `url`, a server that somebody else started; without it, one that the worker starts. */
 const vllmSchema = z
   .strictObject({
@@ -111,7 +114,15 @@ const vllmSchema = z
       ),
     resident,
     args: z
-      .array(z.string().max(4_096))
+      .array(
+        z
+          .string()
+          .max(4_096)
+          .refine((flag) => !ownFlags.test(flag), {
+            message:
+              'the worker has to set this flag itself: it asks its server at an address and under a name of its own',
+          }),
+      )
       .optional()
       .describe('More flags of `vllm serve`. They win over those that the worker computes.'),
   })

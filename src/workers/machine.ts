@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
+import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
 import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
@@ -140,7 +141,12 @@ async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Prom
   const { adapters, rank, context } = servingNeeds(config);
   const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
-  const tuned = adapters > 0 ? `${counted(adapters, 'adapter')} of rank ${rank}` : 'no adapters';
+  const whole = config.iterations > 0 && formOf(config.fine_tune) === 'full';
+  const tuned = whole
+    ? `whole models, ${endpoint.resident ?? 1} at a time`
+    : adapters > 0
+      ? `${counted(adapters, 'adapter')} of rank ${rank}`
+      : 'no adapters';
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
 }
 

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, mkdtempSync, truncateSync, writeFileSync } f
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
-import { groupAlive, groupGone } from '../engines/fixtures/processes.ts';
+import { groupGone } from '../engines/fixtures/processes.ts';
 import { embeddedModel, makeAdapter } from '../engines/fixtures/adapter.ts';
 import { oneRequest } from '../engines/fixtures/http-server.ts';
 import { modelNamed } from '../support/models.ts';
@@ -48,32 +48,11 @@ function memoryOf(group: number): number {
   }, 0);
 }
 
-describe('a real vLLM that the worker runs', () => {
-  it('survives kill -9 of its API server and of its EngineCore, leaves nothing, and has its adapters again', async () => {
-    const { vllm, endpoint } = vllmWith();
-    const adapters = ['1', '2', '3'].map((digit) => makeAdapter(digit, Number(digit)));
-    const answers = (): Promise<string[]> =>
-      Promise.all(
-        [base, ...adapters].map(async (model) => (await endpoint.chat(model, request, signal)).text),
-      );
-    const first = await answers();
-    const groups: number[] = [];
-    for (const title of [/vllm serve|bin\/vllm/, /EngineCore/]) {
-      const { pid: group } = await vllm.ready(signal);
-      groups.push(group);
-      const victim = membersOf(group).find((member) => title.test(member.title) && member.pid !== group);
-      process.kill(victim!.pid, 'SIGKILL');
-      await vi.waitUntil(() => !groupAlive(group) || membersOf(group).length === 0, { timeout: 120_000 });
-      expect(await answers()).toEqual(first);
-    }
-    expect(new Set(groups).size).toBe(2);
-    const { pid } = await vllm.ready(signal);
-    await endpoint.close();
-    await groupGone(pid);
-  });
+describe('a real vLLM over a long time', () => {
+  const { vllm, endpoint } = realVllm();
+  afterAll(() => endpoint.close());
 
   it('has no more adapters and no more memory than its experiments need, over 30 iterations', async () => {
-    const { vllm, endpoint } = vllmWith();
     const { url, pid } = await vllm.ready(signal);
     const client = createChatClient({ url });
     const memory: number[] = [];
@@ -82,7 +61,7 @@ describe('a real vLLM that the worker runs', () => {
         makeAdapter((needs.adapters * iteration + place).toString(16).padStart(4, '0'), 1 + place),
       );
       await endpoint.serve([base, ...models], signal);
-      await Promise.all([base, ...models].flatMap((model) => [endpoint.chat(model, request, signal)]));
+      await Promise.all([base, ...models].map((model) => endpoint.chat(model, request, signal)));
       const names = (await client.listModels(signal)).map(({ id }) => id);
       // The two names of the base model.
       expect(names.length).toBeLessThanOrEqual(2 + needs.adapters);
@@ -94,6 +73,35 @@ describe('a real vLLM that the worker runs', () => {
     expect(Math.min(...memory.slice(-5)) - Math.max(...memory.slice(0, 5))).toBeLessThan(30e6);
   });
 
+  it('survives kill -9 of each of its processes while it answers, leaves nothing, and has its adapters again', async () => {
+    const adapters = ['1', '2', '3'].map((digit) => makeAdapter(digit, Number(digit)));
+    const answers = (): Promise<string>[] =>
+      [base, ...adapters].flatMap((model) =>
+        [11, 12, 13, 14, 15, 16].map(async (number) => {
+          const messages = [{ role: 'user', content: `${number}+3*8-5` }] as const;
+          return (await endpoint.chat(model, { ...request, messages, temperature: 0 }, signal)).text;
+        }),
+      );
+    const first = await Promise.all(answers());
+    const guardian = /exit-with-parent/;
+    for (const title of [/vllm serve|bin\/vllm/, /VLLM::EngineCore/, /VLLM::Worker/, guardian]) {
+      const { pid: group } = await vllm.ready(signal);
+      const victim = membersOf(group).find(
+        (member) => title.test(member.title) && (member.pid === group) === (title === guardian),
+      );
+      const answering = answers();
+      await Promise.race(answering);
+      process.kill(victim!.pid, 'SIGKILL');
+      expect(await Promise.all(answering)).toEqual(first);
+      await vi.waitUntil(() => membersOf(group).length === 0, { timeout: 120_000 });
+    }
+    const { pid } = await vllm.ready(signal);
+    await endpoint.close();
+    await groupGone(pid);
+  });
+});
+
+describe('a real vLLM that the worker runs', () => {
   it('leaves nothing behind when it is closed while it starts', async () => {
     const { endpoint, logFolder } = vllmWith();
     const checking = errorOf(endpoint.check());
