@@ -263,6 +263,8 @@ export const checkTrainingSchema = z
     examples: z.array(z.object(row).readonly()).readonly(),
     /** Null when all weights are trained. */
     lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules.unwrap().nullable(),
+    /** `method: qlora` */
+    load_in_4bit: z.boolean().optional(),
     /** An adapter of these settings is written into the folder. Only engine/train.py does so. */
     made_up_adapter: fineTuneConfigSchema
       .pick({ lora_r: true, lora_alpha: true })

@@ -1,5 +1,8 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
+import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
+import { promisify } from 'node:util';
+import { childEnvironment } from '../config/child-environment.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
@@ -69,13 +72,29 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
       : []),
     ...(trains
       ? [
-          await looked(
-            `trainer ${trainer}`,
-            () => `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`,
-          ),
+          await looked(`trainer ${trainer}`, async () => {
+            const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
+            const lacks = await trainerLacks(config);
+            if (lacks !== null) throw new Error(lacks);
+            return text;
+          }),
         ]
       : []),
   ];
+}
+
+/**
+ * What the trainer lacks on this machine for the experiment's fine-tunes; null when it lacks nothing. Starts Python, which takes a moment,
+ * where the method needs a package that is no part of the set-up.
+ */
+export async function trainerLacks({ iterations, fine_tune }: ExperimentConfig): Promise<string | null> {
+  if (iterations === 0 || fine_tune.method !== 'qlora') return null;
+  const search = 'import importlib.util; print(importlib.util.find_spec("bitsandbytes") is not None)';
+  const options = { env: childEnvironment(), timeout: 60_000 };
+  const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
+  return stdout.trim() === 'True'
+    ? null
+    : 'qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora. Or take fine_tune.method: lora';
 }
 
 /** The endpoint of this name; undefined where there is none or its file cannot be read, which is a finding of its own. */

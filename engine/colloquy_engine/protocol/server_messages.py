@@ -117,6 +117,7 @@ class CheckTraining(BaseModel):
 
     examples: list[CheckExample]
     lora_target_modules: StrictStr | list[StrictStr] | None  # None: all weights are trained
+    load_in_4bit: StrictBool = False  # the base model, while an adapter is trained on it
     made_up_adapter: MadeUpAdapter | None = None
 
 

@@ -1,6 +1,7 @@
 """What training cannot use is found before anything is asked of a model."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -102,6 +103,14 @@ def test_the_loss_ends_at_the_first_end_token_though_the_template_goes_on():
     tokenizer.chat_template = CHAT_TEMPLATE.replace("<end>{% endfor %}", "<end>\n{% endfor %}{% if not add_generation_prompt %}<pad>{% endif %}")
     tokens, labels = tokenise(EXAMPLES[0], tokenizer, frozenset({END, 0}))
     assert tokens[-1] == END and tokenizer.decode([token for token in labels if token != IGNORED]) == "15 it is<end>"
+
+
+def test_qlora_is_refused_where_bitsandbytes_is_missing_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # an import then fails
+    request = CheckTraining.model_validate({"examples": EXAMPLES, "lora_target_modules": "all-linear", "load_in_4bit": True})
+    with pytest.raises(TrainingFailure, match="method: qlora needs the Python package bitsandbytes .*npm run setup:qlora") as failure:
+        check_training(request, make_tokenizer(), frozenset({END}), family_config("llama"))
+    assert failure.value.kind == "bad_settings"
 
 
 def test_a_base_model_is_checked_by_its_config_and_tokenizer_alone(tmp_path):

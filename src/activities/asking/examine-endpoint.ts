@@ -65,7 +65,8 @@ export async function requireTrainable(
   const lora_target_modules = settings.method === 'full' ? null : settings.lora_target_modules;
   const variables = templateVariables(sampling);
   const examples = madeUpRows(prompts, rounds).map((row) => ({ ...row, ...variables }));
-  const check = { examples, lora_target_modules };
+  const quantised = settings.method === 'qlora' ? { load_in_4bit: true } : {};
+  const check = { examples, lora_target_modules, ...quantised };
   if (await endpoint.checkTraining(check, signal)) return [];
   const name = { name: model.model_name_or_path };
   if (settings.method === 'full') {
