@@ -78,6 +78,12 @@ export function logReports(log: Logger): void {
   );
   onEvent('no answer', (outage) => log.warn(outage, 'no answer from the server, which is waited for'));
   onEvent('answers again', (outage) => log.info(outage, 'the server answers again'));
+  onEvent('micro-batch', (smaller) =>
+    log.warn(
+      smaller,
+      'memory did not suffice: the fine-tune goes on with fewer rows at once, or with gradient checkpointing',
+    ),
+  );
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
   onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>
