@@ -54,7 +54,10 @@ describe.skipIf(url === undefined)(`a server of kind ${kind} at ${url}`, () => {
       ] as const,
       answers: 3,
     };
-    const lacks = await endpoint.examine({ maxTokens: 64, longest, scores: kind === 'vllm' }, signal);
+    const lacks = await endpoint.examine(
+      { maxTokens: 64, longest, scores: kind === 'vllm', template: {} },
+      signal,
+    );
     say(lacks, 'It lacks nothing.');
     for (const { remedy } of lacks) expect(remedy).not.toBe('');
   });
