@@ -12,6 +12,7 @@ from colloquy_engine.protocol.trainer_messages import TrainingFailure, TrainingJ
 from colloquy_engine.training import execution as execution_module
 from colloquy_engine.training import moved as moved_module
 from colloquy_engine.training.execution import VARLEN, Execution, Wanted, choose_execution
+from colloquy_engine.training.fine_tune import fine_tune
 from colloquy_engine.training.micro_batches import MicroBatch, cut, learnt_tokens, remembered, share_of
 from colloquy_engine.training.moved import moved_from, trained_weights
 from colloquy_engine.training.network import ResidentBase, network_to_train, release
@@ -364,6 +365,25 @@ def test_a_row_for_which_memory_does_not_suffice_at_all_fails_and_the_message_sa
         trainer.run()
     assert failure.value.kind == "out_of_memory"
     assert memory.tried[-2:] == [(1, False), (1, True)]
+
+
+def test_ranks_that_share_the_weights_begin_again_when_one_of_them_lacks_memory(open_trainer, monkeypatch):
+    """The others wait for its part of a layer for ever, so none of them can go on; the next attempt begins with half of the rows."""
+    job = open_trainer([None] * 24, "again").job
+
+    def too_large(trainer):
+        trainer.is_fsdp_enabled = True
+        trainer.model.train()
+        Memory(trainer, 4)
+        rows = list(trainer.train_dataset)[:8]
+        return trainer.training_step(trainer.model, rows, torch.tensor(8.0))
+
+    monkeypatch.setattr(SupervisedTrainer, "run", too_large)
+    events = []
+    stop = SimpleNamespace(requested=False)
+    assert fine_tune(job, ResidentBase(), stop, events.append, Ranks()) is False
+    assert [(event.event, event.rows) for event in events] == [("micro_batch", 4)]
+    assert open_trainer([None] * 24, "again").micro_batch == MicroBatch(4, False)
 
 
 def test_only_spent_memory_is_answered_with_a_smaller_batch(open_trainer):
