@@ -75,6 +75,9 @@ const vllmSchema = z
       .refine((devices) => devices.length > 0, {
         message: 'may not be empty: leave it out for the first card that the worker has',
       })
+      .refine((devices) => new Set(devices).size === devices.length, {
+        message: 'has a card twice: each card takes one part of the model',
+      })
       .max(64)
       .optional()
       .describe(

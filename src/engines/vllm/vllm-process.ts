@@ -50,9 +50,10 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
   let longestContext: number | null = null;
   let starts = 0;
 
-  /** @throws DeviceMemoryTooSmall, VllmMissing, VllmUnusable */
+  /** @throws DeviceMemoryTooSmall, DevicesUnusable, VllmMissing, VllmUnusable */
   async function plan(version: string): Promise<Serve> {
-    const device = servingDevice(version, await gpus(), options.devices, process.env['CUDA_VISIBLE_DEVICES']);
+    const cards = version.includes('cpu') ? [] : await gpus();
+    const device = servingDevice(version, cards, options.devices, process.env['CUDA_VISIBLE_DEVICES']);
     const facts = await modelFacts(model, device.kind === 'cpu');
     const serve = {
       model,
