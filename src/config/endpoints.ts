@@ -140,7 +140,7 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
       .max(64)
       .optional()
       .describe(
-        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+        'How many base models and whole models are in memory at once; more of them take turns. Default: 3 base models, each with its adapters, or one whole model that was made here.',
       ),
   }),
   vllmSchema,

@@ -5,7 +5,7 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
-import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
+import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '../process/live-engines.ts';
 import { servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
@@ -63,20 +63,27 @@ export function createEndpoints(
     await Promise.all([...opened.values()].map(work));
   };
 
-  function endpointFor({ endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint {
+  /** @param whole whether it is a whole model that was made here */
+  function endpointFor(
+    { endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>,
+    whole = false,
+  ): Endpoint {
     const id = JSON.stringify([name, baseModel]);
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const endpoint = openEndpoint(config, baseModel, { ...deps, engines: enginesOf(name, config) });
+    const live = enginesOf(name, config);
+    const endpoint = openEndpoint(config, baseModel, {
+      ...deps,
+      engines: whole ? { ...live, ...live.ofWholeModels } : live,
+    });
     opened.set(id, endpoint);
     return endpoint;
   }
 
   function enginesOf(name: string, config: EndpointConfig): LiveEngines {
-    const resident = config.kind === 'local' ? config.resident : undefined;
-    const known = engines.get(name) ?? createLiveEngines(resident === undefined ? {} : { most: resident });
+    const known = engines.get(name) ?? createLiveEngines(livingAtOnce(config));
     engines.set(name, known);
     return known;
   }
@@ -86,7 +93,7 @@ export function createEndpoints(
     if (tuned?.form !== 'full') return endpointFor(base);
     if (!endpointFor(base).servesForms.includes('full')) throw new WholeModelsUnsupported(base.endpoint);
     const whole = await wholeModel(base.endpoint, tuned.key);
-    const endpoint = endpointFor(whole.base);
+    const endpoint = endpointFor(whole.base, true);
     return {
       ...endpoint,
       chat: (_, ...request) => endpoint.chat(whole, ...request),
@@ -109,7 +116,11 @@ export function createEndpoints(
       const ofEndpoint = loaded.get(base.endpoint) ?? new Set();
       loaded.set(base.endpoint, ofEndpoint.add(tuned?.form === 'full' ? tuned.key : base.name));
     }
-    return models.some(({ base }) => (loaded.get(base.endpoint)?.size ?? 0) > endpointFor(base).resident);
+    return models.some(({ base, tuned }) => {
+      const { resident, residentWhole } = endpointFor(base);
+      const most = tuned?.form === 'full' ? residentWhole : resident;
+      return (loaded.get(base.endpoint)?.size ?? 0) > most;
+    });
   }
 
   return {
@@ -135,6 +146,12 @@ export function createEndpoints(
     takeDevice: () => each((endpoint) => endpoint.takeDevice()),
     close: () => each((endpoint) => endpoint.close()),
   };
+}
+
+/** A vLLM takes what memory there is. Without `resident`, three base models live at once, or one whole model that was made here. */
+function livingAtOnce(config: EndpointConfig): LiveEnginesOptions {
+  if (config.kind !== 'local') return { most: 1 };
+  return config.resident === undefined ? { most: 3, wholePlaces: 3 } : { most: config.resident };
 }
 
 /**

@@ -80,6 +80,7 @@ export function createRemoteEndpoint({
     servesForms: servedForms[config.kind],
     // Each has a server of its own.
     resident: Infinity,
+    residentWhole: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
