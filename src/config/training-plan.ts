@@ -75,7 +75,7 @@ export function servingFaults(
   const message =
     served.length === 0
       ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
-      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
+      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind vllm without url (the worker starts it) or of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
   return [{ path: 'model.endpoint', message }];
 }
 

@@ -6,6 +6,7 @@ import { childEnvironment } from '../config/child-environment.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
+import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
 import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
@@ -129,19 +130,23 @@ async function endpointText(
   config: ExperimentConfig,
   store: Store,
 ): Promise<string> {
-  const [unserved] = servingFaults(config, servedForms[endpoint.kind]);
+  const [unserved] = servingFaults(config, servedForms(endpoint));
   if (unserved !== undefined) throw new Error(unserved.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
-  const endpoints = configuredEndpoints(store, false);
-  try {
-    await endpoints
-      .for({ endpoint: name, name: config.model.model_name_or_path })
-      .check(AbortSignal.timeout(30_000));
-    return `${endpoint.url} answers`;
-  } finally {
-    await endpoints.close();
+  const urls = [endpoint.url ?? []].flat();
+  // Each server alone first, as an endpoint of several goes on without one; and then whether they have the same model.
+  for (const url of urls.length === 1 ? urls : [...urls, urls]) {
+    const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
+    try {
+      await endpoints
+        .for({ endpoint: name, name: config.model.model_name_or_path })
+        .check(AbortSignal.timeout(30_000));
+    } finally {
+      await endpoints.close();
+    }
   }
+  return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
 }
 
 /** @throws what stands in the way of a start */
@@ -151,11 +156,16 @@ async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Prom
   const device = servingDevice(version, cards, endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
   const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
-  const free = freeOn(device);
+  const free = freeOn(device, endpoint.resident ?? 1);
   const { adapters, rank, context } = servingNeeds(config);
   const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
-  const tuned = adapters === 0 ? 'no adapters' : `${counted(adapters, 'adapter')} of rank ${rank}`;
+  const whole = config.iterations > 0 && formOf(config.fine_tune) === 'full';
+  const tuned = whole
+    ? `whole models, ${endpoint.resident ?? 1} at a time`
+    : adapters > 0
+      ? `${counted(adapters, 'adapter')} of rank ${rank}`
+      : 'no adapters';
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
 }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { errorOf } from '../support/error-of.ts';
 import { type Asked, json, serve } from './fixtures/http-server.ts';
 import { baseName, startVllm } from './fixtures/vllm-server.ts';
 
@@ -214,5 +215,33 @@ describe('a server that loads models on demand', () => {
       path === '/v1/models' ? json(response, { data: [] }) : json(response, { detail: 'no such model' }, 404),
     );
     await expect(endpointAt(server.url).check()).rejects.toMatchObject({ name: 'ModelNotServed' });
+  });
+});
+
+describe('another program at the address of an endpoint', () => {
+  it.each<[string, Parameters<typeof serve>[0], RegExp]>([
+    [
+      'that answers /health alone',
+      (response, { path }) => (path === '/health' ? json(response, {}) : json(response, {}, 404)),
+      /lists no models .*correct the URL/,
+    ],
+    ['that answers with a page', (response) => void response.end('<html>Grafana</html>'), /Is this the URL/],
+    ['that answers with other JSON', (response) => json(response, {}), /Is this the URL/],
+    ['that takes no POST', (response) => json(response, {}, 405), /is the URL right/],
+    [
+      'that sends to a login',
+      (response) => void response.writeHead(302, { location: '/login' }).end(),
+      /\/login/,
+    ],
+    [
+      'that is a server of another model',
+      (response, { path }) =>
+        path === '/v1/models' ? json(response, { data: [{ id: 'b/model' }] }) : json(response, {}, 404),
+      /It serves: b\/model/,
+    ],
+  ])('%s is found by the check', async (_, answer, message) => {
+    await using server = await serve(answer);
+    const error = await errorOf(endpointAt(server.url, 'vllm').check());
+    expect(error.message).toMatch(message);
   });
 });

@@ -272,7 +272,7 @@ def test_a_client_that_goes_away_frees_its_place(server):
 
 
 def test_stdout_holds_the_ready_line_only_and_sigterm_ends_it(model_dir):
-    with engine_process("serve.py", "--model", str(model_dir)) as process:
+    with engine_process("serve.py", "--model", str(model_dir), fresh=True) as process:
         port = next_event(process)["port"]
         chat(port, model=str(model_dir))
         process.send_signal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 """What training cannot use is found before anything is asked of a model."""
 
+import json
 import sys
 
 import pytest
@@ -137,3 +138,5 @@ def test_a_made_up_adapter_is_loaded_by_peft_and_changes_every_answer(tmp_path):
     adapted = PeftModel.from_pretrained(network, tmp_path / "made-up")
     moved = (adapted(tokens).logits.log_softmax(-1) - before).abs().max()
     assert 0.01 < moved < 20
+    manifest = json.loads((tmp_path / "made-up" / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == ["adapter_config.json", "adapter_model.safetensors"]

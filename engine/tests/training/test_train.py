@@ -101,7 +101,7 @@ def test_the_same_job_gives_the_same_bytes_in_another_process_which_leaves_on_si
     first, second, third, other_seed = make_job("a"), make_job("b"), make_job("c"), make_job("d", seed=4)
     for job in (first, other_seed, second):
         assert events_of(trainer, job)[-1]["event"] == "done"
-    with engine_process("train.py") as process:
+    with engine_process("train.py", fresh=True) as process:
         next_event(process)
         assert events_of(process, third)[-1]["event"] == "done"
         process.send_signal(signal.SIGTERM)

@@ -59,7 +59,7 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
   const faults = [
     ...(endpoint === undefined
       ? [unknown('model.endpoint', name, Object.keys(endpoints), 'endpoints')]
-      : [...servingFaults(config, servedForms[endpoint.kind]), ...modelFaults(config, endpoint)]),
+      : [...servingFaults(config, servedForms(endpoint)), ...modelFaults(config, endpoint)]),
     ...trainerFaults(config),
   ];
   if (faults.length > 0 || endpoint === undefined) throw new InvalidConfig(faults);

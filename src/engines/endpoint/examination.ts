@@ -70,8 +70,12 @@ export async function examine(
   ];
 }
 
-/** Tokens; null when the server does not say. */
-async function contextOf(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<number | null> {
+/** The context of the model, in tokens; null when the server does not say. */
+export async function contextOf(
+  client: ChatClient,
+  baseModel: string,
+  signal: AbortSignal,
+): Promise<number | null> {
   try {
     return (await client.listModels(signal)).find(({ id }) => id === baseModel)?.context ?? null;
   } catch {
@@ -174,6 +178,20 @@ function roomOf(
         'Set truncate_dialogues: true, a smaller sampling.max_tokens, fewer rounds or summarize: true, or start the server with a longer context (vLLM: --max-model-len).',
     },
   ];
+}
+
+/**
+ * What several servers lack. What all of them lack is said once, and the address is put before what only some lack.
+ *
+ * @param found by the addresses of the servers
+ */
+export function sharedOrNamed(found: ReadonlyMap<string, readonly Shortcoming[]>): Shortcoming[] {
+  const all = [...found].flatMap(([url, each]) => each.map((shortcoming) => ({ url, ...shortcoming })));
+  const shared = (says: string): boolean => all.filter((each) => each.says === says).length === found.size;
+  return all.flatMap(({ url, says, remedy }, place) => {
+    if (!shared(says)) return [{ says: `${url}: ${says}`, remedy }];
+    return all.findIndex((each) => each.says === says) === place ? [{ says, remedy }] : [];
+  });
 }
 
 /** No answer of `max_tokens` fits into the context, whatever the prompt. */
