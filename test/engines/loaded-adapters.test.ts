@@ -49,7 +49,7 @@ it('an adapter that another worker has loaded already is used', async () => {
 });
 
 it('an adapter that the server loads but ignores is detected by its canary', async () => {
-  await using server = await startVllm({ ignoresAdapters: true });
+  await using server = await startVllm({ ignoresAdapters: /./ });
   const { adapters, ask } = adaptersOf(server);
   await expect(adapters.use(adapter('a'), 'base-hash', signal, ask)).rejects.toBeInstanceOf(
     AdapterWithoutEffect,

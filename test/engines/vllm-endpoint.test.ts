@@ -1,10 +1,14 @@
 /** What vLLM does otherwise than one would think, each case against a small server that behaves as vLLM 0.32 was seen to. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { isTooLong } from '../../src/engines/too-long.ts';
 import { onEvent } from '../../src/observe/events.ts';
 import type { Model } from '../../src/store/models.ts';
+import { errorOf } from '../support/error-of.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';
 import { completion, json, serve } from './fixtures/http-server.ts';
 import {
@@ -230,8 +234,22 @@ describe('a made-up adapter', () => {
     for (const { remedy } of found) expect(remedy).toContain('--max-loras 7');
   });
 
+  it('is tried for each kind of module alone, as a server may ignore some', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-trial-'));
+    for (const module of ['k_proj', 'o_proj', 'q_proj']) {
+      mkdirSync(join(folder, 'parts', module), { recursive: true });
+      writeFileSync(join(folder, 'parts', module, 'adapter_config.json'), '{}');
+    }
+    const { server, endpoint } = await vllm({ ignoresAdapters: /parts\/[ko]_proj$/ });
+    await using _ = server;
+    const error = await errorOf(endpoint.tryAdapter(folder, 2, signal));
+    expect(error).toMatchObject({ name: 'ModulesIgnored', retryable: false });
+    expect(error.message).toMatch(/in k_proj, o_proj: .*--lora-target-modules k_proj o_proj q_proj/);
+    expect(server.adapters.size).toBe(0);
+  });
+
   it('that is ignored is found out before any model is trained, and is unloaded too', async () => {
-    const { server, endpoint } = await vllm({ ignoresAdapters: true });
+    const { server, endpoint } = await vllm({ ignoresAdapters: /./ });
     await using _ = server;
     await expect(endpoint.tryAdapter(trial, 2, signal)).rejects.toMatchObject({
       name: 'AdapterWithoutEffect',

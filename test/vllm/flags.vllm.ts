@@ -1,5 +1,5 @@
 /** A real vLLM that somebody else has started, without what an experiment needs: it is found before any question, with the flag to set. */
-import { mkdtempSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -70,7 +70,13 @@ function endpointAt({ url }: Server, apiKeyEnv?: string): Endpoint {
 /** Has the server try an adapter as the preparation of an experiment does. */
 async function tryAdapter(endpoint: Endpoint, other: Parameters<typeof makeAdapter>[2] = {}) {
   makeAdapter('9', 3, other);
-  return endpoint.tryAdapter(await modelFolder('9'.repeat(64)), 2, signal);
+  const folder = await modelFolder('9'.repeat(64));
+  rmSync(join(folder, 'parts'), { recursive: true, force: true });
+  for (const module of ['q_proj', 'v_proj', other.module ?? 'v_proj']) {
+    makeAdapter('7', 3, { ...other, module });
+    cpSync(await modelFolder('7'.repeat(64)), join(folder, 'parts', module), { recursive: true });
+  }
+  return endpoint.tryAdapter(folder, 2, signal);
 }
 
 afterEach(async () => {
@@ -110,14 +116,20 @@ describe('a vLLM with a key, a short context and small adapters', () => {
   });
 
   it.each([
-    ['of a greater rank', { rank: 16 }, /--max-lora-rank 16/],
-    ['of another base model', { hidden: 192 }, /belongs to another base model/],
-    ['for a module that it has no LoRA for', { module: 'o_proj' }, /--lora-target-modules/],
-  ])('refuses an adapter %s, with what to change', async (_, other, advice) => {
+    ['of a greater rank', { rank: 16 }, 'AdapterNotLoaded', /--max-lora-rank 16/],
+    ['of another base model', { hidden: 192 }, 'AdapterNotLoaded', /belongs to another base model/],
+    [
+      'for a module that it has no LoRA for',
+      { module: 'o_proj' },
+      'ModulesIgnored',
+      /changes in o_proj: .*--lora-target-modules o_proj q_proj v_proj/,
+    ],
+  ])('does not serve an adapter %s, and it is said what to change', async (_, other, name, advice) => {
     const error = await errorOf(tryAdapter(usable(), other));
-    expect(error).toMatchObject({ name: 'AdapterNotLoaded', retryable: false });
+    expect(error).toMatchObject({ name, retryable: false });
     expect(error.message).toMatch(advice);
-    expect(await tryAdapter(usable())).toEqual([]);
+    // All slots of the CPU build have had an adapter by now: base and adapters are asked in turn.
+    for (const { remedy } of await tryAdapter(usable())) expect(remedy).toMatch(/Start the server again/);
   });
 
   it('has no room for the answers, or for the longest prompt of a debate', async () => {

@@ -14,7 +14,10 @@ from .outputs import MANIFEST, files_of
 
 
 def write_made_up_adapter(name_or_path: str, targets: str | list[str], wanted: MadeUpAdapter) -> None:
-    """Writes it in PEFT's format. Its weights are drawn so that it changes every answer a little, whatever the model's size."""
+    """Writes it in PEFT's format. Its weights are drawn so that it changes every answer a little, whatever the model's size.
+
+    In `parts`, what it has for each kind of module (`q_proj`, ...) is an adapter of its own: a server may leave out a kind and keep the others.
+    """
     lora = LoraConfig(base_model_name_or_path=name_or_path, r=wanted.lora_r, lora_alpha=wanted.lora_alpha, target_modules=targets, task_type="CAUSAL_LM")
     with torch.device("meta"):
         adapted = get_peft_model(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(name_or_path)), lora)
@@ -25,10 +28,20 @@ def write_made_up_adapter(name_or_path: str, targets: str | list[str], wanted: M
         name: torch.randn(shape, generator=generator) * (0.2 if ".lora_B." in name else 1.0) / shape[-1] ** 0.5
         for name, shape in shapes.items()
     }
-    folder = Path(wanted.folder)
+    _write(lora, tensors, Path(wanted.folder))
+    for module in {_module_of(name) for name in tensors}:
+        lora.target_modules = {module}
+        _write(lora, {name: tensor for name, tensor in tensors.items() if _module_of(name) == module}, Path(wanted.folder) / "parts" / module)
+
+
+def _module_of(name: str) -> str:
+    return name.split(".lora_")[0].rsplit(".", 1)[-1]
+
+
+def _write(lora: LoraConfig, tensors: dict[str, torch.Tensor], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    adapted.peft_config["default"].save_pretrained(folder)
+    lora.save_pretrained(folder)
     # Written last, as a real one's: engine/vllm_resolver gives a server no adapter without it.
     files = {name: facts.model_dump() for name, facts in files_of(folder).items()}
     (folder / MANIFEST).write_text(json.dumps({"files": files}))

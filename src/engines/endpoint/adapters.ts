@@ -1,11 +1,12 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
+import { fileBlobs } from '../../store/blobs-file.ts';
 import { filesInManifest } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
-import { EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
-import { AdapterNotFound } from './adapter-refusal.ts';
+import { AdapterWithoutEffect, EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
+import { AdapterNotFound, ModulesIgnored } from './adapter-refusal.ts';
 import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs } from './proof.ts';
@@ -49,9 +50,9 @@ export interface LoadedAdapters {
   /**
    * Has an adapter loaded under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
    *
-   * @param path of its folder, which is this trial's alone
+   * @param path of its folder, which is this trial's alone; the folders in `parts` have what it is for each kind of module
    * @returns whether the base model is answered as such beside them
-   * @throws as `use` does
+   * @throws ModulesIgnored, or as `use` does
    */
   tryOut(path: string, count: number, signal: AbortSignal): Promise<boolean>;
 }
@@ -160,6 +161,28 @@ export function createLoadedAdapters(
     }
   }
 
+  /** @throws ModulesIgnored, or as `use` does */
+  async function tryParts(path: string, signal: AbortSignal): Promise<void> {
+    // A part has no name by which a server could find it.
+    if (mayFind && (await findsAdapters(client, signal))) return;
+    const modules = await partsOf(path);
+    const ignored: string[] = [];
+    for (const module of modules) {
+      const name = `${trialPrefix}${basename(path)}-${module}`;
+      const part = join(path, 'parts', module);
+      try {
+        await client.loadAdapter(name, part, signal);
+        await proofs.adapter(name, part, signal);
+      } catch (error) {
+        if (!(error instanceof AdapterWithoutEffect)) throw error;
+        ignored.push(module);
+      } finally {
+        await client.unloadAdapter(name, signal).catch(() => undefined);
+      }
+    }
+    if (ignored.length > 0) throw new ModulesIgnored(client.url, ignored, modules);
+  }
+
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
     for (const adapter of loaded.values()) {
       if (loaded.size <= limit()) return;
@@ -211,11 +234,16 @@ export function createLoadedAdapters(
       try {
         for (const name of names) tried.set(name, await provide(name, path, signal));
         await proofs.together(tried, signal);
-        return !turns.separated;
+      } catch (error) {
+        // One that changes nothing may be of modules that the server ignores.
+        if (error instanceof AdapterWithoutEffect) await tryParts(path, signal);
+        throw error;
       } finally {
         // An adapter that was not loaded is not unloaded either.
         for (const name of names) await client.unloadAdapter(name, signal).catch(() => undefined);
       }
+      await tryParts(path, signal);
+      return !turns.separated;
     },
     useBase: (signal, fn, turn = 'base') => turns.take(turn, signal, fn),
     async prove(signal) {
@@ -267,6 +295,12 @@ interface Adapter {
   readonly waiting: Set<OnBusy>;
   /** How many requests are using it. */
   users: number;
+}
+
+/** The kinds of modules that a made-up adapter has parts for; none when its folder is not on this machine. */
+async function partsOf(path: string): Promise<string[]> {
+  const names = await fileBlobs(path).list('parts/');
+  return names.flatMap((name) => /^parts\/([^/]+)\/adapter_config\.json$/.exec(name)?.[1] ?? []);
 }
 
 /** The hash of an adapter's weights by the manifest in its folder; undefined when there is none, or when the folder cannot be read from here. */

@@ -193,7 +193,10 @@ export async function tryAdapter(
 ): Promise<Shortcoming[]> {
   const right = await adapters.tryOut(folder, models, signal);
   const slots = await client.adapterSlots(signal);
-  const remedy = `Start the server with --max-loras ${models + 1} or more: one more than the experiment has models.`;
+  const remedy =
+    slots !== null && slots > models
+      ? 'Start the server again: unloading an adapter empties no slot of --max-loras there.'
+      : `Start the server with --max-loras ${models + 1} or more: one more than the experiment has models.`;
   return [
     ...(slots === null || slots >= models
       ? []
