@@ -33,7 +33,7 @@ export function modelCard(
         ]),
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
+    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder, config), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -59,7 +59,7 @@ export function wholeModelCard(
       `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(wholeInPython(folder), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
+    `## Use\n\n${fenced(wholeInPython(folder, config), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -167,14 +167,19 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
 }
 
 /** A question in the words of the training: the code is to answer something, and not only to load. */
-const inChat = [
-  'messages = [{"role": "user", "content": "3+4*5-6"}]',
-  'tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
-  'answer = model.generate(**tokens, max_new_tokens=256)',
-  'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
-];
+function inChat({ sampling: { enable_thinking } }: FinishedIteration['config']): string[] {
+  // As in its training.
+  const variables =
+    enable_thinking === undefined ? '' : `, enable_thinking=${enable_thinking ? 'True' : 'False'}`;
+  return [
+    'messages = [{"role": "user", "content": "3+4*5-6"}]',
+    `tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True${variables})`,
+    'answer = model.generate(**tokens, max_new_tokens=256)',
+    'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
+  ];
+}
 
-function adapterInPython(base: string, folder: string): string {
+function adapterInPython(base: string, folder: string, config: FinishedIteration['config']): string {
   return [
     'from peft import PeftModel',
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
@@ -183,18 +188,18 @@ function adapterInPython(base: string, folder: string): string {
     `adapter = ${JSON.stringify(folder)}  # where this export was written`,
     'tokenizer = AutoTokenizer.from_pretrained(base)',
     'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)',
-    ...inChat,
+    ...inChat(config),
   ].join('\n');
 }
 
-function wholeInPython(folder: string): string {
+function wholeInPython(folder: string, config: FinishedIteration['config']): string {
   return [
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
     '',
     `folder = ${JSON.stringify(folder)}  # where this export was written`,
     'tokenizer = AutoTokenizer.from_pretrained(folder)',
     'model = AutoModelForCausalLM.from_pretrained(folder)',
-    ...inChat,
+    ...inChat(config),
   ].join('\n');
 }
 

@@ -12,6 +12,7 @@ import { EngineDied, ModelNotServable } from '../../src/engines/process/errors.t
 import { createLiveEngines, type LiveEnginesOptions } from '../../src/engines/process/live-engines.ts';
 import { tunedModel, untuned } from '../../src/store/models.ts';
 import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
+import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
 import { errorOf } from '../support/error-of.ts';
@@ -46,6 +47,19 @@ describe('the engine of a local endpoint', () => {
     const { endpoint, starts } = supervised();
     const answers = await Promise.all(Array.from({ length: 8 }, () => endpoint.chat(base, request, signal)));
     expect(new Set(answers.map(({ text }) => text))).toEqual(new Set([String(starts()[0])]));
+    expect(starts()).toHaveLength(1);
+  });
+
+  it('is asked whether it follows the variables of the template, where a config sets any', async () => {
+    const { endpoint, starts } = supervised();
+    const needs = { maxTokens: 8, longest: { messages: request.messages, answers: 0 }, scores: false };
+    const says = async (template: Needs['template']) =>
+      (await endpoint.examine({ ...needs, template }, signal)).map((each) => each.says);
+    // This one gives one answer to all prompts, which are of one token each.
+    expect(await says({ chat_template_kwargs: { enable_thinking: false } })).toEqual([
+      expect.stringContaining('sampling.enable_thinking: false has no effect'),
+    ]);
+    expect(await says({})).toEqual([]);
     expect(starts()).toHaveLength(1);
   });
 

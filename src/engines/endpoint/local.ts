@@ -8,6 +8,7 @@ import type { LiveEngines } from '../process/live-engines.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
+import { examineTemplate } from './examination.ts';
 import { createModelServer, type ModelServer } from './model-server.ts';
 import { createRequestSlots } from './request-slots.ts';
 
@@ -97,8 +98,11 @@ export function createLocalEndpoint(
       });
       return null;
     },
-    // Our own engine does all that an experiment relies on.
-    examine: async () => [],
+    // Our own engine does all else that an experiment relies on.
+    examine: async (needs, signal) =>
+      needs.template.chat_template_kwargs === undefined
+        ? []
+        : outlive(signal, ({ client }) => examineTemplate(client, baseModel, needs, signal)),
     tryAdapter: async () => [],
     async unload(unneeded, signal) {
       const running = connection;
