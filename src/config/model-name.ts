@@ -20,11 +20,10 @@ export function isHubId(name: string): boolean {
   return /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/.test(name);
 }
 
-/** Whether a config's base model is the embedded one, in whichever folder, of this machine or another, it lies. */
-export function isEmbedded({ model }: ConfigOfModel): boolean {
-  return lastPart(model.model_name_or_path) === lastPart(embeddedModel);
+/** Whether a base model is the embedded one, in whichever folder, of this machine or another, it lies. */
+export function isEmbedded({ model_name_or_path }: { readonly model_name_or_path: string }): boolean {
+  return lastPart(model_name_or_path) === lastPart(embeddedModel);
 }
-type ConfigOfModel = { readonly model: { readonly model_name_or_path: string } };
 
 function lastPart(path: string): string | undefined {
   return path.split(/[\\/]/).findLast((part) => part !== '');

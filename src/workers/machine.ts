@@ -1,6 +1,7 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
 import { availableParallelism, totalmem } from 'node:os';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
+import { baseModelsOf, type BaseModelOfConfig } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
 import { notDefinedHere } from '../config/load.ts';
@@ -54,15 +55,21 @@ export async function examineMachine(store: Store): Promise<Finding[]> {
 
 /** What an experiment needs, apart from its questions. */
 export async function examineNeeds(config: ExperimentConfig, store: Store): Promise<Finding[]> {
-  const { endpoint: name, model_name_or_path: model } = config.model;
   const trainer = config.trainer ?? defaultTrainer;
   const trains = config.iterations > 0;
-  return [
-    await looked(`endpoint ${name}`, async () =>
-      endpointText(name, called(name, loadEndpoints(), 'endpoint'), config, store),
-    ),
+  const ofModels: Finding[] = [];
+  for (const of of baseModelsOf(config)) {
+    const { endpoint: name, model_name_or_path: model } = of.model;
+    ofModels.push(
+      await looked(`endpoint ${name}`, async () =>
+        endpointText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
+      ),
+    );
     // A server that somebody else started has a name of its own for the model.
-    ...(isOfServer(name) ? [] : [await looked(`model ${model}`, () => resolveModel(model))]),
+    if (!isOfServer(name)) ofModels.push(await looked(`model ${model}`, () => resolveModel(model)));
+  }
+  return [
+    ...ofModels,
     ...(trains
       ? [
           await looked(
@@ -96,20 +103,20 @@ function called<Entry>(
 }
 
 async function endpointText(
-  name: string,
+  of: BaseModelOfConfig,
   endpoint: EndpointConfig,
   config: ExperimentConfig,
   store: Store,
 ): Promise<string> {
-  const [unserved] = servingFaults(config, servedForms[endpoint.kind]);
-  if (unserved !== undefined) throw new Error(unserved.message);
+  const { endpoint: name, model_name_or_path: model } = of.model;
+  const unserved = servingFaults(config, () => servedForms[endpoint.kind]);
+  const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
+  if (own !== undefined) throw new Error(own.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
-  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
+  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
   const endpoints = configuredEndpoints(store, false);
   try {
-    await endpoints
-      .for({ endpoint: name, name: config.model.model_name_or_path })
-      .check(AbortSignal.timeout(30_000));
+    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
     return `${endpoint.url} answers`;
   } finally {
     await endpoints.close();
@@ -117,13 +124,17 @@ async function endpointText(
 }
 
 /** @throws what stands in the way of a start */
-async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Promise<string> {
+async function ownVllmText(
+  endpoint: VllmConfig,
+  config: ExperimentConfig,
+  { model, agents }: BaseModelOfConfig,
+): Promise<string> {
   const { version } = await findVllm(endpoint.command);
   const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
-  const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
+  const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
   const free = freeOn(device);
-  const { adapters, rank, context } = servingNeeds(config);
+  const { adapters, rank, context } = servingNeeds(config, agents.length);
   const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
   const tuned = adapters === 0 ? 'no adapters' : `${counted(adapters, 'adapter')} of rank ${rank}`;

@@ -37,6 +37,7 @@ async function startServer(): Promise<TestWorkflowEnvironment> {
 const namespaces = [
   'workflows',
   'golden',
+  'own-models',
   'observed',
   'embedded',
   'replay',

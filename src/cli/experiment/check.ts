@@ -8,11 +8,12 @@ import {
   servingFaults,
   trainingFaults,
 } from '../../config/training-plan.ts';
+import { baseModelsOf, type BaseModelOfConfig } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { isHubId, modelLocation } from '../../config/model-name.ts';
-import { type ModelNeeds, modelNeeds } from '../../config/model-needs.ts';
+import { type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
@@ -32,16 +33,16 @@ export type Checked = {
     /** Questions that are not asked, with the reasons: unreadable gold answers are among them. */
     readonly leftOut: readonly LeftOut[];
   };
-  readonly endpoint: {
+  /** Of each base model. */
+  readonly endpoints: readonly {
     readonly name: string;
     readonly kind: EndpointConfig['kind'];
     /** What was found out about the model there, as a clause. */
     readonly model: string;
-  };
+  }[];
   readonly estimate: Estimate & {
-    /** What its models need; null for a model whose architecture is not known here. */
-    readonly models: ModelNeeds | null;
-    /** Null before an experiment with this model has finished in this store. */
+    readonly models: readonly NeededModel[];
+    /** Null before an experiment with these models has finished in this store. */
     readonly seconds: number | null;
   };
   readonly warnings: readonly Warning[];
@@ -55,29 +56,41 @@ export type Checked = {
  */
 export async function checkExperiment(config: ExperimentConfig, store: Store): Promise<Checked> {
   const endpoints = loadEndpoints();
-  const { endpoint: name, model_name_or_path: model } = config.model;
-  const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+  const asked = baseModelsOf(config).map((of) => ({
+    of,
+    endpoint: Object.hasOwn(endpoints, of.model.endpoint) ? endpoints[of.model.endpoint] : undefined,
+  }));
+  const found = asked.flatMap(({ of, endpoint }) => (endpoint === undefined ? [] : [{ of, endpoint }]));
+  const missing = asked.filter(({ endpoint }) => endpoint === undefined);
+  const forms = new Map(found.map(({ of, endpoint }) => [of.model.endpoint, servedForms[endpoint.kind]]));
   const faults = [
-    ...(endpoint === undefined
-      ? [unknown('model.endpoint', name, Object.keys(endpoints), 'endpoints')]
-      : modelFaults(config, endpoint)),
+    ...missing.map(({ of: { path, model } }) =>
+      unknown(`${path}.endpoint`, model.endpoint, Object.keys(endpoints), 'endpoints'),
+    ),
+    ...(missing.length > 0 ? [] : servingFaults(config, (name) => forms.get(name) ?? [])),
+    ...found.flatMap(({ of, endpoint }) => modelFaults(of, endpoint)),
     ...trainerFaults(config),
   ];
-  if (faults.length > 0 || endpoint === undefined) throw new InvalidConfig(faults);
+  if (faults.length > 0) throw new InvalidConfig(faults);
   const tasks = createTasks();
   try {
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
     const { reachEndpoint } = await import('../../serve/debaters.ts');
-    await reachEndpoint(name, endpoint, model, store);
+    for (const { of, endpoint } of found)
+      await reachEndpoint(of.model.endpoint, endpoint, of.model.model_name_or_path, store);
     const expected = estimate(config, questions);
     return {
       questions,
-      endpoint: { name, kind: endpoint.kind, model: modelText(model, endpoint) },
+      endpoints: found.map(({ of: { model }, endpoint }) => ({
+        name: model.endpoint,
+        kind: endpoint.kind,
+        model: modelText(model.model_name_or_path, endpoint),
+      })),
       estimate: {
         ...expected,
-        models: modelNeeds(config, expected),
+        models: neededModels(config, expected),
         seconds: await expectedSeconds(config, expected, store),
       },
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
@@ -95,24 +108,21 @@ function unknown(path: string, name: string, known: readonly string[], file: str
   return { path, message };
 }
 
-function modelFaults(config: ExperimentConfig, endpointConfig: EndpointConfig): ConfigFault[] {
-  const { kind } = endpointConfig;
-  const { model_name_or_path: name } = config.model;
-  const unserved = servingFaults(config, servedForms[kind]);
-  if (unserved.length > 0) return unserved;
+function modelFaults({ model, path: at }: BaseModelOfConfig, endpointConfig: EndpointConfig): ConfigFault[] {
+  const { model_name_or_path: name } = model;
   if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
   const path = modelLocation(name);
   const isFolder = path !== name || pathExists(name);
   if (isFolder && !pathExists(join(path, 'config.json')))
     return [
       {
-        path: 'model.model_name_or_path',
+        path: `${at}.model_name_or_path`,
         message: `the folder ${path} holds no model: it has no config.json`,
       },
     ];
   if (isFolder || isHubId(name)) return [];
   const message = `there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B`;
-  return [{ path: 'model.model_name_or_path', message }];
+  return [{ path: `${at}.model_name_or_path`, message }];
 }
 
 function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {
@@ -147,16 +157,16 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** At the rate of the experiment of this store that finished last, if it had the same model at the same endpoint. */
+/** At the rate of the experiment of this store that finished last, if it had the same models at the same endpoints. */
 async function expectedSeconds(
-  { model }: ExperimentConfig,
+  config: ExperimentConfig,
   expected: Estimate,
   store: Store,
 ): Promise<number | null> {
   const before = await newestFinished(store);
   if (before === null) return null;
   try {
-    return await secondsAtTheRateOf(experimentFiles(store, before), model, expected);
+    return await secondsAtTheRateOf(experimentFiles(store, before), config, expected);
   } catch (error) {
     // Another experiment's damage is no fault of this one.
     if (isUnreadable(error)) return null;
@@ -164,14 +174,21 @@ async function expectedSeconds(
   }
 }
 
+/** The settings that name models. A plain number of agents names none. */
+const modelsSchema = z.object({
+  model: z.unknown(),
+  agents: z.unknown().transform((agents) => (typeof agents === 'number' ? undefined : agents)),
+  summarizer: z.unknown(),
+});
+
 async function secondsAtTheRateOf(
   files: ExperimentFiles,
-  model: ExperimentConfig['model'],
+  config: ExperimentConfig,
   expected: Estimate,
 ): Promise<number | null> {
-  const begun = await readDocument(files.config, z.looseObject({ model: z.unknown() }));
+  const begun = await readDocument(files.config, modelsSchema);
   const result = await readDocument(files.result, experimentResultSchema);
-  if (result === null || experimentDifference(begun?.model, model).length > 0) return null;
+  if (result === null || experimentDifference(begun, modelsSchema.parse(config)).length > 0) return null;
   const { tokens, seconds } = result;
   const written = tokens.debate.completion + tokens.evaluation.completion;
   const steps = sum(result.iterations.flatMap(({ fineTunes }) => fineTunes).map((each) => each.steps));
