@@ -92,4 +92,4 @@ it('an experiment asks each agent on its own base model, trains each from its ow
     await debaters.close();
     await dependencies.close();
   }
-}, 120_000);
+}, 240_000);
