@@ -74,6 +74,8 @@ export type BaseModelOfConfig = {
   readonly summarises: boolean;
   /** The largest `max_tokens` of those who answer with it. */
   readonly maxTokens: number;
+  /** Of the first of them. */
+  readonly sampling: SamplingSettings;
 };
 
 /** Each base model that is asked in an experiment, once: in the order of the agents, then the summariser's. */
@@ -83,17 +85,25 @@ export function baseModelsOf(config: ExperimentConfig): readonly BaseModelOfConf
     ...(hasSummaries(config) ? [{ ...summarizerOf(config), agents: [], summarises: true }] : []),
   ];
   const found = new Map<string, BaseModelOfConfig>();
-  for (const { sampling, ...speaker } of speakers) {
+  for (const speaker of speakers) {
     const id = JSON.stringify([speaker.model.endpoint, speaker.model.model_name_or_path]);
     const known = found.get(id) ?? { ...speaker, agents: [], maxTokens: 0 };
     found.set(id, {
       ...known,
       agents: [...known.agents, ...speaker.agents],
       summarises: known.summarises || speaker.summarises,
-      maxTokens: Math.max(known.maxTokens, sampling.max_tokens),
+      maxTokens: Math.max(known.maxTokens, speaker.sampling.max_tokens),
     });
   }
   return [...found.values()];
+}
+
+/** The iterations in which models are trained from a base model: none for the summariser's own. */
+export function iterationsOf(
+  { iterations }: Pick<ExperimentConfig, 'iterations'>,
+  { agents }: BaseModelOfConfig,
+): { readonly iterations: number } {
+  return { iterations: agents.length === 0 ? 0 : iterations };
 }
 
 /** A base model of a config, and what was found where it is. */

@@ -60,13 +60,23 @@ const topP = z
   .positive()
   .max(1)
   .describe('Nucleus sampling: the share of the probability that is sampled from.');
-const maxTokens = z.int().min(1).max(131_072).describe('The greatest number of tokens of an answer.');
+const maxTokens = z
+  .int()
+  .min(1)
+  .max(131_072)
+  .describe('The greatest number of tokens of an answer, with those of its thinking.');
+const enableThinking = z
+  .boolean()
+  .describe(
+    'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. Not set: as the template has it. It holds for answers, summaries, scores and training alike.',
+  );
 
 export const samplingSchema = z
   .strictObject({
     temperature: temperature.default(1),
     top_p: topP.default(0.9),
     max_tokens: maxTokens.default(2048),
+    enable_thinking: enableThinking.optional(),
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
@@ -84,6 +94,7 @@ const ownSettings = {
       temperature: temperature.exactOptional(),
       top_p: topP.exactOptional(),
       max_tokens: maxTokens.exactOptional(),
+      enable_thinking: enableThinking.exactOptional(),
     })
     .exactOptional()
     .describe('How its answers are sampled.'),
@@ -93,7 +104,7 @@ const agentsSchema = z
   .union([z.int().min(1).max(20), z.array(z.strictObject(ownSettings)).min(1).max(20)])
   .default(3)
   .describe(
-    'N: agents in a debate, each with a generation and a critic model. Or a list of the agents, each `{model: {endpoint, model_name_or_path}, sampling: {temperature, top_p, max_tokens}}`: an agent has `model` and `sampling` where it sets nothing else. docs/agents.md.',
+    'N: agents in a debate, each with a generation and a critic model. Or a list of the agents, each `{model: {endpoint, model_name_or_path}, sampling: {temperature, top_p, max_tokens, enable_thinking}}`: an agent has `model` and `sampling` where it sets nothing else. docs/agents.md.',
   );
 
 const summarizerSchema = z
@@ -199,6 +210,12 @@ export const experimentConfigSchema = z
       .default(false)
       .describe(
         'Whether models also learn from answers that were cut off at `sampling.max_tokens`. Training puts the end of a turn behind such an unfinished text.',
+      ),
+    show_thinking: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether other agents and summaries also see the thinking in a response (the text before `</think>`), and not its answer alone. Default: false.',
       ),
     stop_when_unanimous: z
       .boolean()

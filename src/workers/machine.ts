@@ -1,10 +1,15 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
+import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
+import { promisify } from 'node:util';
+import { childEnvironment } from '../config/child-environment.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
-import { baseModelsOf, type BaseModelOfConfig } from '../config/agents.ts';
+import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
+import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
+import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
 import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
@@ -15,7 +20,7 @@ import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
 import { deviceName } from '../engines/vllm/vllm-process.ts';
 import type { Store } from '../store/store.ts';
-import { counted, gibibytes } from '../text/figures.ts';
+import { counted, gibibytes, listed } from '../text/figures.ts';
 
 /** One thing that was looked for. */
 export type Finding = {
@@ -65,30 +70,55 @@ export async function examineNeeds(config: ExperimentConfig, store: Store): Prom
         endpointText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
       ),
     );
-    // A server that somebody else started has a name of its own for the model.
-    if (!isOfServer(name)) ofModels.push(await looked(`model ${model}`, () => resolveModel(model)));
+    const endpoint = endpointOrNone(name);
+    if (endpoint !== undefined && isLoadedHere(iterationsOf(config, of), endpoint))
+      ofModels.push(await looked(`model ${model}`, () => modelText(config, of, endpoint)));
   }
   return [
-    ...ofModels,
+    // Models at one endpoint have the same to say of it.
+    ...new Map(ofModels.map((each) => [JSON.stringify(each), each])).values(),
     ...(trains
       ? [
-          await looked(
-            `trainer ${trainer}`,
-            () => `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`,
-          ),
+          await looked(`trainer ${trainer}`, async () => {
+            const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
+            const lacks = await trainerLacks(config);
+            if (lacks !== null) throw new Error(lacks);
+            return text;
+          }),
         ]
       : []),
   ];
 }
 
-/** Whether an endpoint is a server with an address; false where that cannot be read, which is a finding of its own. */
-function isOfServer(name: string): boolean {
+/**
+ * What the trainer lacks on this machine for the experiment's fine-tunes; null when it lacks nothing. Starts Python, which takes a moment,
+ * where the method needs a package that is no part of the set-up.
+ */
+export async function trainerLacks({ iterations, fine_tune }: ExperimentConfig): Promise<string | null> {
+  if (iterations === 0 || fine_tune.method !== 'qlora') return null;
+  const search = 'import importlib.util; print(importlib.util.find_spec("bitsandbytes") is not None)';
+  const options = { env: childEnvironment(), timeout: 60_000 };
+  const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
+  return stdout.trim() === 'True'
+    ? null
+    : 'qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora. Or take fine_tune.method: lora';
+}
+
+/** The endpoint of this name; undefined where there is none or its file cannot be read, which is a finding of its own. */
+function endpointOrNone(name: string): EndpointConfig | undefined {
   try {
-    const endpoint = called(name, loadEndpoints(), 'endpoint');
-    return endpoint.kind !== 'local' && endpoint.url !== undefined;
+    return called(name, loadEndpoints(), 'endpoint');
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** @throws when nothing here could load the model */
+function modelText(config: ExperimentConfig, of: BaseModelOfConfig, endpoint: EndpointConfig): string {
+  const { model_name_or_path: name } = of.model;
+  const [fault] = modelFaults(iterationsOf(config, of), of, endpoint);
+  if (fault !== undefined) throw new Error(fault.message);
+  return modelLocation(name);
 }
 
 /** The endpoint or trainer of this name. Throws when the worker's configuration has none. */
@@ -109,18 +139,22 @@ async function endpointText(
   store: Store,
 ): Promise<string> {
   const { endpoint: name, model_name_or_path: model } = of.model;
-  const unserved = servingFaults(config, () => servedForms[endpoint.kind]);
+  const unserved = servingFaults(config, () => servedForms(endpoint));
   const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
   if (own !== undefined) throw new Error(own.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
-  const endpoints = configuredEndpoints(store, false);
-  try {
-    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
-    return `${endpoint.url} answers`;
-  } finally {
-    await endpoints.close();
+  const urls = [endpoint.url ?? []].flat();
+  // Each server alone first, as an endpoint of several goes on without one; and then whether they have the same model.
+  for (const url of urls.length === 1 ? urls : [...urls, urls]) {
+    const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
+    try {
+      await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
+    } finally {
+      await endpoints.close();
+    }
   }
+  return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
 }
 
 /** @throws what stands in the way of a start */
@@ -133,11 +167,16 @@ async function ownVllmText(
   const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
   const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
-  const free = freeOn(device);
+  const free = freeOn(device, endpoint.resident ?? 1);
   const { adapters, rank, context } = servingNeeds(config, agents.length);
   const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
-  const tuned = adapters === 0 ? 'no adapters' : `${counted(adapters, 'adapter')} of rank ${rank}`;
+  const whole = config.iterations > 0 && formOf(config.fine_tune) === 'full';
+  const tuned = whole
+    ? `whole models, ${endpoint.resident ?? 1} at a time`
+    : adapters > 0
+      ? `${counted(adapters, 'adapter')} of rank ${rank}`
+      : 'no adapters';
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
 }
 

@@ -137,7 +137,7 @@ describe('the summariser', () => {
 
 describe('the base models of a config', () => {
   it('are one for equal agents', () => {
-    expect(baseModelsOf(config({}))).toEqual([
+    expect(baseModelsOf(config({}))).toMatchObject([
       { model: qwen, path: 'model', agents: [1, 2, 3], summarises: true, maxTokens: 2048 },
     ]);
   });
@@ -150,12 +150,12 @@ describe('the base models of a config', () => {
       { model: qwen, path: 'agents.0.model', agents: [1, 3], summarises: false, maxTokens: 2048 },
       { model: phi, path: 'agents.1.model', agents: [2], summarises: false, maxTokens: 2048 },
     ];
-    expect(of({})).toEqual([
+    expect(of({})).toMatchObject([
       ...ofAgents,
       { model: small, path: 'summarizer.model', agents: [], summarises: true, maxTokens: 100 },
     ]);
-    expect(of({ summarize: false })).toEqual(ofAgents);
-    expect(of({ method: 'majority', summarize: true })).toEqual(ofAgents);
+    expect(of({ summarize: false })).toMatchObject(ofAgents);
+    expect(of({ method: 'majority', summarize: true })).toMatchObject(ofAgents);
   });
 
   it('each have adapters of their own agents alone, and room for the longest answer of all', () => {

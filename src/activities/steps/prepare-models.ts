@@ -8,19 +8,17 @@ import {
   identifyBaseModel,
   ModelFolderMissing,
   type KnownBaseModel,
-  requireSameBaseModel,
 } from '../../engines/endpoint/base-model.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Shortcoming } from '../../engines/endpoint/examination.ts';
-import { questionFileHashes } from '../../questions/row-files.ts';
 import type { Task } from '../../questions/task.ts';
-import { type BegunWith, begunWithSchema } from '../../store/base-model-files.ts';
-import { findDocument } from '../../store/files/documents.ts';
+import type { BegunWith } from '../../store/base-model-files.ts';
 import type { BaseModel } from '../../store/models.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 import type { ColloquyError } from '../../errors.ts';
 import { atPlace, type Dependencies } from '../activity.ts';
 import { examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
+import { type Beginning, recordOf, requireBegunWith } from './begun-with.ts';
 
 export type PreparedModels = {
   /** The base model of each agent, in the order of their numbers. */
@@ -29,9 +27,8 @@ export type PreparedModels = {
   readonly summariser: BaseModel | null;
   /** Whether the endpoints serve fine-tuned models. */
   readonly servesTuned: boolean;
+  /** With what endpoints lack that the experiment can go on without. */
   readonly begunWith: BegunWith;
-  /** What endpoints lack that the experiment can go on without. */
-  readonly lacks: readonly Shortcoming[];
 };
 
 /** Where a fault is, which may depend on the error. */
@@ -43,8 +40,8 @@ type Preparation = {
   /** Its questions are stored. */
   readonly files: ExperimentFiles;
   readonly task: Task;
-  /** Whether the experiment was prepared before. */
-  readonly begun: boolean;
+  /** Null when the experiment was not prepared before. */
+  readonly beginning: Beginning | null;
   /** Does a part of the preparation. An error that the config causes becomes a fault at this path. */
   readonly faultsOf: <Result>(path: PathOfFault, work: () => Promise<Result>) => Promise<Result>;
 };
@@ -59,7 +56,7 @@ export async function prepareModels(
   dependencies: ModelDependencies,
   signal: AbortSignal,
 ): Promise<PreparedModels> {
-  const { experiment, config, files, begun, faultsOf } = preparation;
+  const { experiment, config, beginning, faultsOf } = preparation;
   const { endpoints } = dependencies;
   const asked = baseModelsOf(config);
   const served: Served[] = [];
@@ -75,25 +72,29 @@ export async function prepareModels(
   const unserved = servingFaults(config, forms);
   if (unserved.length > 0) throw new InvalidConfig(unserved);
   endpoints.expect(experiment, config);
-  const then = begun ? await findDocument(files.begunWith, begunWithSchema) : null;
   const found: Prepared[] = [];
   for (const each of served) {
-    const prepared = () => prepareModel(each, asked.length === 1, then, preparation, dependencies, signal);
+    const prepared = () => prepareModel(each, asked.length === 1, preparation, dependencies, signal);
     const { path, model } = each.of;
     const place = `It was about ${path}: ${model.model_name_or_path} at the endpoint ${model.endpoint}.`;
     found.push(asked.length === 1 ? await prepared() : await atPlace(place, prepared));
   }
+  const record = await recordOf(
+    found.map(({ now }) => now),
+    config,
+    beginning,
+  );
+  const lacks = found.flatMap(({ of, lacks: own }) =>
+    asked.length === 1
+      ? own
+      : own.map(({ says, remedy }) => ({ says: `${of.model.model_name_or_path}: ${says}`, remedy })),
+  );
   return {
     ...byAgent(found),
     servesTuned: served.every(
       ({ of, endpoint }) => of.agents.length === 0 || endpoint.servesForms.length > 0,
     ),
-    begunWith: await withQuestionFiles(then ?? { models: found.map(({ now }) => now) }, config),
-    lacks: found.flatMap(({ of, lacks }) =>
-      asked.length === 1
-        ? lacks
-        : lacks.map(({ says, remedy }) => ({ says: `${of.model.model_name_or_path}: ${says}`, remedy })),
-    ),
+    begunWith: { ...record, endpointLacks: lacks },
   };
 }
 
@@ -104,21 +105,17 @@ type Prepared = FoundBase<BaseModel> & {
   readonly lacks: readonly Shortcoming[];
 };
 
-/**
- * @param alone whether the experiment has no other base model
- * @param then null for an experiment that begins, and for one that an earlier version began
- */
+/** @param alone whether the experiment has no other base model */
 async function prepareModel(
   { of, endpoint }: Served,
   alone: boolean,
-  then: BegunWith | null,
-  { config, files, task, faultsOf }: Preparation,
+  { config, files, task, beginning, faultsOf }: Preparation,
   { store, trainers }: ModelDependencies,
   signal: AbortSignal,
 ): Promise<Prepared> {
   const base = await faultsOf(of.path, () => usableModel(of.model, endpoint, signal));
   const now = { base, files: await filesOfBaseModel(base) };
-  requireBegunWith(then, now, files.folder.where);
+  requireBegunWith(beginning, now, files);
   const trains = config.iterations > 0 && of.agents.length > 0;
   const trainable = () => requireTrainable(config, of, endpoint, trainers, store, signal);
   const examined = () => examineEndpoint(config, of, files, endpoint, task.answers, store, signal);
@@ -134,28 +131,4 @@ async function usableModel(
 ): Promise<BaseModel> {
   const answeredAs = await endpoint.check(signal);
   return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
-}
-
-/**
- * Debates of another base model cannot be continued.
- *
- * @throws BaseModelChanged
- */
-function requireBegunWith(then: BegunWith | null, now: KnownBaseModel, folder: string): void {
-  for (const model of then?.models ?? [])
-    if (model.base.endpoint === now.base.endpoint && model.base.name === now.base.name)
-      requireSameBaseModel(model, now, folder);
-}
-
-/** Other question files than those at the beginning are only noted, because the questions are stored. */
-async function withQuestionFiles(
-  then: Pick<BegunWith, 'models'> & Partial<BegunWith>,
-  { task, transfer }: ExperimentConfig,
-): Promise<BegunWith> {
-  const now = await questionFileHashes([task, ...Object.values(transfer)]);
-  const { models, questionFiles = now } = then;
-  const changedQuestionFiles = Object.keys(questionFiles).filter(
-    (path) => (now[path] ?? questionFiles[path]) !== questionFiles[path],
-  );
-  return { formatVersion: 1, models, questionFiles, changedQuestionFiles };
 }

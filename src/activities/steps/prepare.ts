@@ -1,7 +1,7 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { modelNames } from '../../config/agents.ts';
-import { agentCount, type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
@@ -13,8 +13,8 @@ import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { findDocument, writeDocument } from '../../store/files/documents.ts';
-import { findRows, writeRows } from '../../store/files/rows.ts';
+import { writeDocument } from '../../store/files/documents.ts';
+import { writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
@@ -22,7 +22,7 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { endpointWarning } from '../asking/examine-endpoint.ts';
+import { type Beginning, findBeginning, storedQuestions, writeBeginning } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PathOfFault, prepareModels } from './prepare-models.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
@@ -79,7 +79,8 @@ export async function prepare(
   requireName(experiment, input);
   requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const begun = await findDocument(files.config, storedConfigSchema);
+  const beginning = await findBeginning(files);
+  const begun = beginning?.config ?? null;
   await requireSameConfig(experiment, given, files);
   const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
   const config = withChanges(asBegun, await changesOf(files));
@@ -97,10 +98,10 @@ export async function prepare(
       night === null
         ? loadQuestions(task, config.seed, signal)
         : questionsOfNight(task, config, night, store, signal);
-    const questions = await questionsOf(load, experiment, files, begun !== null);
-    return { night, questions, transfer: await transferTasks(config, files, begun !== null, tasks, signal) };
+    const questions = await questionsOf(load, experiment, files, beginning);
+    return { night, questions, transfer: await transferTasks(config, files, beginning, tasks, signal) };
   });
-  const preparation = { experiment, config, files, task, begun: begun !== null, faultsOf };
+  const preparation = { experiment, config, files, task, beginning, faultsOf };
   const models = await prepareModels(preparation, { store, endpoints, trainers }, signal);
   const { bases, begunWith } = models;
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
@@ -109,8 +110,7 @@ export async function prepare(
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
-  await writeDocument(files.begunWith, begunWith);
-  await writeDocument(files.config, asBegun);
+  await writeBeginning(files, asBegun, begunWith);
   const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
@@ -131,16 +131,13 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: [
-      ...endpointWarning(models.lacks),
-      ...warningsOf({
-        config,
-        heldOut: questions.heldout,
-        iterations: [],
-        evaluations: [],
-        changedQuestionFiles: begunWith.changedQuestionFiles,
-      }),
-    ],
+    warnings: warningsOf({
+      config,
+      heldOut: questions.heldout,
+      iterations: [],
+      evaluations: [],
+      begunWith,
+    }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
@@ -225,13 +222,15 @@ async function questionsOf(
   load: () => Promise<TaskData>,
   experiment: string,
   files: ExperimentFiles,
-  begun: boolean,
+  beginning: Beginning | null,
 ): Promise<{ train: number; heldout: number }> {
-  const [train, gold, heldout] = await Promise.all(
-    [files.questions('train'), files.goldLabels, files.questions('heldout')].map((path) => findRows(path)),
-  );
-  // Without a config they are left over from a start that failed, perhaps with another config.
-  if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
+  const [train, heldout] =
+    (await storedQuestions(
+      [files.questions('train'), files.questions('heldout'), files.goldLabels],
+      beginning,
+      files,
+    )) ?? [];
+  if (train !== undefined && heldout !== undefined) return { train, heldout };
   const task = await load();
   // A reader of the result has to know which questions were not asked; the log alone is not enough.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
@@ -245,16 +244,16 @@ async function questionsOf(
 async function transferTasks(
   { transfer, seed }: ExperimentConfig,
   files: ExperimentFiles,
-  begun: boolean,
+  beginning: Beginning | null,
   tasks: Tasks,
   signal: AbortSignal,
 ): Promise<{ name: string; size: number }[]> {
   const sizes = [];
   for (const [name, task] of Object.entries(transfer)) {
     const path = files.questions(`transfer-${name}`);
-    const known = begun ? await findRows(path) : null;
-    const { rows } = known ?? (await writeRows(path, await loadHeldOut(tasks.open(task), seed, signal)));
-    sizes.push({ name, size: rows });
+    const [known] = (await storedQuestions([path], beginning, files)) ?? [];
+    const size = known ?? (await writeRows(path, await loadHeldOut(tasks.open(task), seed, signal))).rows;
+    sizes.push({ name, size });
   }
   return sizes;
 }

@@ -1,5 +1,4 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
-import { join } from 'node:path';
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import {
   type Estimate,
@@ -8,11 +7,11 @@ import {
   servingFaults,
   trainingFaults,
 } from '../../config/training-plan.ts';
-import { baseModelsOf, type BaseModelOfConfig } from '../../config/agents.ts';
+import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
-import { isHubId, modelLocation } from '../../config/model-name.ts';
+import { modelFaults, modelLocation } from '../../config/model-name.ts';
 import { type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
@@ -62,13 +61,13 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
   }));
   const found = asked.flatMap(({ of, endpoint }) => (endpoint === undefined ? [] : [{ of, endpoint }]));
   const missing = asked.filter(({ endpoint }) => endpoint === undefined);
-  const forms = new Map(found.map(({ of, endpoint }) => [of.model.endpoint, servedForms[endpoint.kind]]));
+  const forms = new Map(found.map(({ of, endpoint }) => [of.model.endpoint, servedForms(endpoint)]));
   const faults = [
     ...missing.map(({ of: { path, model } }) =>
       unknown(`${path}.endpoint`, model.endpoint, Object.keys(endpoints), 'endpoints'),
     ),
     ...(missing.length > 0 ? [] : servingFaults(config, (name) => forms.get(name) ?? [])),
-    ...found.flatMap(({ of, endpoint }) => modelFaults(of, endpoint)),
+    ...found.flatMap(({ of, endpoint }) => modelFaults(iterationsOf(config, of), of, endpoint)),
     ...trainerFaults(config),
   ];
   if (faults.length > 0) throw new InvalidConfig(faults);
@@ -78,6 +77,9 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
     const { reachEndpoint } = await import('../../serve/debaters.ts');
+    const { trainerLacks } = await import('../../workers/machine.ts');
+    const lacks = await trainerLacks(config);
+    if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
     for (const { of, endpoint } of found)
       await reachEndpoint(of.model.endpoint, endpoint, of.model.model_name_or_path, store);
     const expected = estimate(config, questions);
@@ -106,23 +108,6 @@ function unknown(path: string, name: string, known: readonly string[], file: str
     `nothing is called ${JSON.stringify(name)} in this machine's configs/${file}.yaml (or the file that COLLOQUY_${file.toUpperCase()} names); it has ${known.join(', ')}. ` +
     'A worker has its own file: validate on its machine, or add it here';
   return { path, message };
-}
-
-function modelFaults({ model, path: at }: BaseModelOfConfig, endpointConfig: EndpointConfig): ConfigFault[] {
-  const { model_name_or_path: name } = model;
-  if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
-  const path = modelLocation(name);
-  const isFolder = path !== name || pathExists(name);
-  if (isFolder && !pathExists(join(path, 'config.json')))
-    return [
-      {
-        path: `${at}.model_name_or_path`,
-        message: `the folder ${path} holds no model: it has no config.json`,
-      },
-    ];
-  if (isFolder || isHubId(name)) return [];
-  const message = `there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B`;
-  return [{ path: `${at}.model_name_or_path`, message }];
 }
 
 function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {

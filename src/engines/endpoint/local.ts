@@ -106,7 +106,7 @@ export function createLocalEndpoint(
         await tidying(signal, () => running.adapters.unload(unneeded, running.client, signal));
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesForms: servedForms[config.kind],
+    servesForms: servedForms(config),
     resident: engines.most,
     slots: {
       ...slots,
