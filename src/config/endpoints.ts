@@ -65,7 +65,7 @@ const resident = z
   .max(64)
   .optional()
   .describe(
-    'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+    'How many base models and whole models are in memory at once; more of them take turns. Default: 1 for a vLLM; for `local` 3 base models, each with its adapters, or one whole model that was made here.',
   );
 
 const patienceMinutes = z
@@ -106,6 +106,9 @@ const vllmSchema = z
       .array(z.int().min(0).max(1023))
       .refine((devices) => devices.length > 0, {
         message: 'may not be empty: leave it out for the first card that the worker has',
+      })
+      .refine((devices) => new Set(devices).size === devices.length, {
+        message: 'has a card twice: each card takes one part of the model',
       })
       .max(64)
       .optional()

@@ -107,7 +107,7 @@ const DATE = new RegExp(`^(?:${DAY}\\s+(?:of\\s+)?${MONTH}|${MONTH}\\s+${DAY})(?
 
 /** A day in one spelling: `January 5, 2020`, `5 Jan. 2020` and `5th of January 2020` are `\text{jan 5 2020}`. Null for other texts. */
 export function dateInWords(text: string): string | null {
-  if (text.length > 60 || !/[a-z]{3}/i.test(text)) return null;
+  if (text.length > 60 || !/[a-z]{3}/i.test(text) || /\\(?!text)/.test(text)) return null;
   const found = DATE.exec(text.replace(/\\text\s*\{([^{}]*)\}/g, '$1').trim());
   if (found === null) return null;
   const month = MONTHS.indexOf((found[2] ?? found[3] ?? '').slice(0, 3).toLowerCase());

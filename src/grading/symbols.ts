@@ -22,9 +22,8 @@ export function unicodeToLatex(text: string): string {
 /** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, `\choose`, `^\prime`, …) by one of them. */
 export function canonicalCommands(text: string): string {
   if (!/[\\^]/.test(text)) return text;
-  const named = text
-    .replace(/(?<!\\)\\\|/g, '||')
-    .replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
+  const bars = text.includes('\\|') ? text.replace(/(?<!\\)\\\|/g, '||') : text;
+  const named = bars.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
   if (!/\\(?:prime|choose|circ)|\^\s*\{?\s*'/.test(named)) return named;
   return named
     .replace(/\^\s*\{?\s*((?:\\prime\s*)+)\}?/g, (_, primes: string) =>

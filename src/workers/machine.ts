@@ -14,7 +14,7 @@ import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
-import { freeMemory, gpus, modelFacts, servingDevice } from '../engines/vllm/device.ts';
+import { freeMemory, gpus, modelFacts, servingDevice, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
@@ -31,63 +31,62 @@ export type Finding = {
   readonly state: 'ok' | 'absent' | 'missing';
 };
 
-/** What is here, whatever an experiment needs. Only what every experiment needs can be missing. */
-export async function examineMachine(store: Store): Promise<Finding[]> {
-  const cards = await gpus();
-  return [
-    there('Node', process.versions.node),
-    await looked('Python of the engine', () => tools().python),
-    await looked('Temporal CLI', () => tools().temporal),
-    there(
+/** Is called as each thing is looked for. `found` never rejects. */
+export type OnLook = (what: string, found: Promise<Finding>) => void;
+
+/** What is here, whatever an experiment needs. Only what every experiment needs can be missing. All is looked for side by side. */
+export async function examineMachine(store: Store, onLook: OnLook = () => undefined): Promise<Finding[]> {
+  const looked = looker(onLook);
+  return Promise.all([
+    looked('Node', () => process.versions.node),
+    looked('Python of the engine', () => tools().python),
+    looked('Temporal CLI', () => tools().temporal),
+    looked(
       'processor',
-      `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
+      () =>
+        `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
     ),
-    there(
-      'graphics cards',
-      cards
-        .map(
-          ({ index, name, total, free }) =>
-            `${index}: ${name}, ${gibibytes(free)} of ${gibibytes(total)} GiB free`,
-        )
-        .join('; ') || 'none',
-    ),
-    await looked('vLLM', () => vllmText(), 'absent'),
-    there('store', store.root),
-    await looked('endpoints', () => named(loadEndpoints())),
-    await looked('trainers', () => named(loadTrainers())),
-  ];
+    looked('graphics cards', cardsText, 'absent'),
+    looked('vLLM', vllmText, 'absent'),
+    looked('store', () => store.root),
+    looked('endpoints', () => named(loadEndpoints())),
+    looked('trainers', () => named(loadTrainers())),
+  ]);
 }
 
-/** What an experiment needs, apart from its questions. */
-export async function examineNeeds(config: ExperimentConfig, store: Store): Promise<Finding[]> {
+/** What an experiment needs, apart from its questions. All is looked for side by side. */
+export async function examineNeeds(
+  config: ExperimentConfig,
+  store: Store,
+  onLook: OnLook = () => undefined,
+): Promise<Finding[]> {
+  const looked = looker(onLook);
   const trainer = config.trainer ?? defaultTrainer;
-  const trains = config.iterations > 0;
-  const ofModels: Finding[] = [];
-  for (const of of baseModelsOf(config)) {
-    const { endpoint: name, model_name_or_path: model } = of.model;
-    ofModels.push(
-      await looked(`endpoint ${name}`, async () =>
-        endpointText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
-      ),
-    );
-    const endpoint = endpointOrNone(name);
-    if (endpoint !== undefined && isLoadedHere(iterationsOf(config, of), endpoint))
-      ofModels.push(await looked(`model ${model}`, () => modelText(config, of, endpoint)));
-  }
-  return [
-    // Models at one endpoint have the same to say of it.
-    ...new Map(ofModels.map((each) => [JSON.stringify(each), each])).values(),
-    ...(trains
-      ? [
-          await looked(`trainer ${trainer}`, async () => {
-            const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
-            const lacks = await trainerLacks(config);
-            if (lacks !== null) throw new Error(lacks);
-            return text;
-          }),
-        ]
-      : []),
-  ];
+  const found = await Promise.all([
+    ...baseModelsOf(config).flatMap((of) => {
+      const { endpoint: name, model_name_or_path: model } = of.model;
+      const endpoint = endpointOrNone(name);
+      return [
+        looked(`endpoint ${name}`, async () =>
+          endpointText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
+        ),
+        ...(endpoint !== undefined && isLoadedHere(iterationsOf(config, of), endpoint)
+          ? [looked(`model ${model}`, () => modelText(config, of, endpoint))]
+          : []),
+      ];
+    }),
+    ...(config.iterations > 0 ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config))] : []),
+  ]);
+  // Models at one endpoint have the same to say of it.
+  return [...new Map(found.map((each) => [JSON.stringify(each), each])).values()];
+}
+
+/** @throws what stands in the way of a fine-tune */
+async function trainerText(trainer: string, config: ExperimentConfig): Promise<string> {
+  const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
+  const lacks = await trainerLacks(config);
+  if (lacks !== null) throw new Error(lacks);
+  return text;
 }
 
 /**
@@ -164,7 +163,8 @@ async function ownVllmText(
   { model, agents }: BaseModelOfConfig,
 ): Promise<string> {
   const { version } = await findVllm(endpoint.command);
-  const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  const cards = version.includes('cpu') ? [] : await gpus();
+  const device = servingDevice(version, cards, endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
   const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
   const free = freeOn(device, endpoint.resident ?? 1);
@@ -180,26 +180,42 @@ async function ownVllmText(
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
 }
 
+async function cardsText(): Promise<string> {
+  const cards = await gpus();
+  if (cards.length === 0) return 'none';
+  const all = cards.map(
+    ({ index, name, total, free }) => `${index}: ${name}, ${gibibytes(free)} of ${gibibytes(total)} GiB free`,
+  );
+  const variable = process.env['CUDA_VISIBLE_DEVICES'];
+  const visible = visibleCards(variable, cards).map(({ index }) => String(index));
+  return variable === undefined
+    ? all.join('; ')
+    : `${all.join('; ')}; CUDA_VISIBLE_DEVICES leaves this worker ${visible.length === 0 ? 'none of them' : listed(visible)}`;
+}
+
 async function vllmText(): Promise<string> {
   const { command, version } = await findVllm();
   return `${version} (${command})`;
 }
 
-function there(what: string, found: string): Finding {
-  return { what, found, state: 'ok' };
-}
-
 /** Every error is a finding: a person wants to see all of them. */
-async function looked(
-  what: string,
-  look: () => string | Promise<string>,
-  otherwise: 'absent' | 'missing' = 'missing',
-): Promise<Finding> {
-  try {
-    return there(what, await look());
-  } catch (error) {
-    return { what, found: error instanceof Error ? error.message : String(error), state: otherwise };
-  }
+function looker(onLook: OnLook) {
+  return (
+    what: string,
+    look: () => string | Promise<string>,
+    otherwise: 'absent' | 'missing' = 'missing',
+  ): Promise<Finding> => {
+    const found = (async () => look())().then(
+      (text) => ({ what, found: text, state: 'ok' as const }),
+      (error: unknown) => ({
+        what,
+        found: error instanceof Error ? error.message : String(error),
+        state: otherwise,
+      }),
+    );
+    onLook(what, found);
+    return found;
+  };
 }
 
 function named(entries: Readonly<Record<string, { readonly kind: string }>>): string {

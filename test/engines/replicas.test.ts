@@ -233,6 +233,20 @@ describe('a server with another model', () => {
     expect(error).toMatchObject({ message: expect.stringContaining(servers[1].url) });
   });
 
+  it('that is nearly the same one may be the same on another card: that is a warning', async () => {
+    const { servers, endpoint } = await two({}, { weights: 'others' });
+    await endpoint.check(signal);
+    const needs = {
+      maxTokens: 25,
+      longest: { messages: question(1).messages, answers: 1 },
+      scores: false,
+      template: {},
+    };
+    expect((await endpoint.examine(needs, signal)).map(({ says }) => says)).toContainEqual(
+      expect.stringMatching(`${servers[1].url} and ${servers[0].url} do not find .* 0.45 nats apart`),
+    );
+  });
+
   it('after it was started again gets no requests, is named, and gets them when it has the right one', async () => {
     const { servers, endpoint } = await two();
     await endpoint.check(signal);

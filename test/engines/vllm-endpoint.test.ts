@@ -86,9 +86,9 @@ describe('the base model beside adapters', () => {
     await using _ = server;
     await Promise.all(Array.from({ length: 5 }, () => endpoint.serve(adapters, signal)));
     await endpoint.serve(adapters, signal);
-    // Each adapter alone, after the question whether the server finds it by itself; the base model alone for their proof and beside them;
-    // and four together.
-    expect(server.count('chat/completions')).toBe(10);
+    // Whether the server finds adapters by itself; each adapter alone, the base model alone for their proof and beside them, and four
+    // together.
+    expect(server.count('chat/completions')).toBe(9);
   });
 
   it('that was answered by an adapter does not condemn that adapter: the proof is taken anew', async () => {

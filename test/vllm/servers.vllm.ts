@@ -76,15 +76,17 @@ describe.skipIf(url === undefined)(`a server of kind ${kind} at ${url}`, () => {
       skip('it does not say how long its context is');
       return;
     }
-    // The prompt leaves room for some 20 tokens.
-    const content = '1+'.repeat((context - 22) / 2);
-    const error: unknown = await endpoint
-      .chat(base, { ...request(1, 64), messages: [{ role: 'user', content }] }, signal)
-      .then(
-        ({ finishReason }) => finishReason,
-        (thrown: unknown) => thrown,
-      );
-    expect(error === 'stop' || isTooLong(error)).toBe(true);
+    // A prompt that leaves room for some 20 tokens, and one that leaves none.
+    for (const length of [context - 22, context + 22]) {
+      const content = '1+'.repeat(length / 2);
+      const error: unknown = await endpoint
+        .chat(base, { ...request(1, 64), messages: [{ role: 'user', content }] }, signal)
+        .then(
+          ({ finishReason }) => finishReason,
+          (thrown: unknown) => thrown,
+        );
+      expect((length < context && error === 'stop') || isTooLong(error)).toBe(true);
+    }
   });
 
   it.skipIf(kind !== 'vllm')('says of a made-up adapter whether its slots are enough', async () => {

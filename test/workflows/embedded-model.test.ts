@@ -2,7 +2,7 @@
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { embeddedModel } from '../../src/config/experiment.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { leastMove } from '../../src/algorithm/training-steps.ts';
@@ -16,14 +16,17 @@ import { sharedBundle } from '../support/shared-bundle.ts';
 
 describe('an experiment with the embedded model', () => {
   it('whose third agent is of another family debates, fine-tunes real adapters of both base models and answers with them, and leaves no process behind', async () => {
-    process.env['TEMPORAL_ADDRESS'] = await temporalAddress();
-    process.env['TEMPORAL_NAMESPACE'] = 'embedded';
-    process.env['COLLOQUY_STORE'] = temporaryFolder();
+    const address = await temporalAddress();
+    const storeRoot = temporaryFolder();
     const mistral = join(temporaryFolder(), 'tiny-mistral');
     await writeAsMistral(mistral);
-    process.env['COLLOQUY_ENDPOINTS'] = join(process.env['COLLOQUY_STORE'], 'endpoints.yaml');
+    vi.stubEnv('TEMPORAL_ADDRESS', address);
+    vi.stubEnv('TEMPORAL_NAMESPACE', 'embedded');
+    vi.stubEnv('COLLOQUY_STORE', storeRoot);
+    vi.stubEnv('COLLOQUY_ENDPOINTS', join(storeRoot, 'endpoints.yaml'));
     // Otherwise both would be loaded in turns, which takes seconds each time.
-    await writeFile(process.env['COLLOQUY_ENDPOINTS'], 'local: { kind: local, resident: 2 }\n');
+    await writeFile(join(storeRoot, 'endpoints.yaml'), 'local: { kind: local, resident: 2 }\n');
+    onTestFinished(() => void vi.unstubAllEnvs());
     const stop = new AbortController();
     let workers = Promise.resolve();
     await new Promise<void>((resolve, reject) => {
@@ -35,7 +38,7 @@ describe('an experiment with the embedded model', () => {
       });
       workers.catch(reject);
     });
-    const connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] });
+    const connection = await Connection.connect({ address });
     const client = new Client({ connection, namespace: 'embedded' });
     const result = await client.workflow.execute<typeof experiment>('experiment', {
       workflowId: 'embedded',
@@ -73,7 +76,7 @@ describe('an experiment with the embedded model', () => {
     );
     const weighted = critics.filter(({ rows }) => rows > 0).length;
     for (const { agents, rows: expected } of iteration!.datasets.filter(({ role }) => role !== 'critic')) {
-      const folder = join(process.env['COLLOQUY_STORE'], 'embedded', 'iteration-1', 'datasets');
+      const folder = join(storeRoot, 'embedded', 'iteration-1', 'datasets');
       const rows = (await readFile(join(folder, `agent-${agents[0]}-generation.jsonl`), 'utf8'))
         .trim()
         .split('\n');
@@ -91,7 +94,7 @@ describe('an experiment with the embedded model', () => {
       expect(droppedRows).toBe(0);
     }
     const ofModel = (key: string, ...path: string[]) =>
-      readFile(join(process.env['COLLOQUY_STORE']!, 'models', key, ...path), 'utf8');
+      readFile(join(storeRoot, 'models', key, ...path), 'utf8');
     for (const { agent, model } of trained) {
       const adapter = JSON.parse(await ofModel(model!, 'adapter_config.json')) as object;
       expect(adapter).toMatchObject({

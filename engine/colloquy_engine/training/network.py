@@ -15,8 +15,11 @@ from ..generation.chat_tokens import end_tokens
 from ..protocol.process import refused_by_system
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
 from .check import require_targets
+from .execution import Execution, Wanted, bf16, choose_execution
+from .micro_batches import MicroBatch
 from .outputs import weights_sha256
 from .quantised import load_options
+from .ranks import Ranks
 
 
 @dataclass
@@ -29,13 +32,16 @@ class LoadedBase:
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     end_tokens: frozenset[int]
+    execution: Execution
 
 
 class ResidentBase:
     """Keeps at most one base model in memory, so that the 2N fine-tunes of an iteration load it once."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Wanted = Wanted(), ranks: Ranks | None = None) -> None:
         self._held: LoadedBase | None = None
+        self._fits: dict[tuple, MicroBatch] = {}
+        self._wanted, self._sharing = wanted, ranks is not None and ranks.size > 1
 
     def load_for(self, job: TrainingJob) -> LoadedBase:
         """The model whose weights a job's network has: the base model, or the whole model that its training starts from."""
@@ -51,21 +57,41 @@ class ResidentBase:
         try:
             directory = _directory(name_or_path)
             sha256 = weights_sha256(directory)
-            dtype = torch.bfloat16 if torch.cuda.is_available() and method != "full" else torch.float32
+            dtype = torch.bfloat16 if bf16() and method != "full" else torch.float32
             form = f"{dtype}{' and 4 bits' if method == 'qlora' else ''}"
             held = self._held
             if held is None or (held.name_or_path, held.sha256, held.form) != (name_or_path, sha256, form):
                 self._held = held = None  # the new one needs the memory of the old one
-                self._held = _load(name_or_path, directory, sha256, dtype, form, load_options(dtype) if method == "qlora" else {})
+                options = load_options(dtype) if method == "qlora" else {}
+                on_device = not (method == "full" and self._sharing)
+                self._held = _load(name_or_path, directory, sha256, dtype, form, options, self._wanted, on_device=on_device)
         except (OSError, ValueError) as error:
             if refused_by_system(error):
                 raise
             raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be loaded: {error}") from error
         return self._held
 
+    def fits(self, job: TrainingJob) -> MicroBatch | None:
+        """The micro-batch that an earlier job of the same shape ended with, so that the 2N fine-tunes of an iteration look for it once."""
+        return self._fits.get(_shape(job))
+
+    def remember_fit(self, job: TrainingJob, micro_batch: MicroBatch) -> None:
+        self._fits[_shape(job)] = micro_batch
+
     def forget(self) -> None:
         """Drops the base model, when a job may have changed it."""
         self._held = None
+
+
+def _shape(job: TrainingJob) -> tuple:
+    settings = job.settings
+    rows = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+    return job.base_model, settings.method, settings.gradient_checkpointing, settings.lora_r, rows
+
+
+def weights_on_disk(base: LoadedBase) -> dict[str, torch.Tensor]:
+    """The weights of a whole model as they are before its training."""
+    return dict(AutoModelForCausalLM.from_pretrained(base.name_or_path, dtype=torch.float32).named_parameters())
 
 
 def _directory(name_or_path: str) -> Path:
@@ -86,7 +112,10 @@ def base_sha256(name_or_path: str) -> str:
         raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be read: {error}") from error
 
 
-def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype, form: str, options: dict) -> LoadedBase:
+def _load(
+    name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype, form: str, options: dict, wanted: Wanted, on_device: bool
+) -> LoadedBase:
+    """`on_device`: false for weights that are sharded over the ranks, which then never has all of them on one device."""
     source = name_or_path if not os.path.isdir(name_or_path) else str(directory)
     offline = os.path.isdir(name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
@@ -95,9 +124,10 @@ def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype, f
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline, **options)
-    if torch.cuda.is_available() and not options:
+    execution = choose_execution(network, wanted)
+    if torch.cuda.is_available() and on_device and not options:
         network = network.cuda()
-    return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer))
+    return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer), execution)
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:
@@ -156,9 +186,9 @@ def release(base: LoadedBase, network: nn.Module) -> None:
         torch.cuda.empty_cache()
 
 
-def save_network(network: nn.Module, base: LoadedBase, directory: Path) -> None:
-    """Writes the adapter, or the whole model with its tokenizer. The same weights give the same bytes."""
-    network.save_pretrained(directory)
+def save_network(network: nn.Module, base: LoadedBase, directory: Path, weights: dict[str, torch.Tensor] | None = None) -> None:
+    """Writes the adapter, or the whole model with its tokenizer. The same weights give the same bytes. `weights`: those of a sharded network."""
+    network.save_pretrained(directory, state_dict=weights)
     if not isinstance(network, PeftModel):
         base.tokenizer.save_pretrained(directory)
         return

@@ -20,4 +20,4 @@ def load_options(dtype: torch.dtype) -> dict:
     """For `from_pretrained`: the linear modules of the layers become NF4 with doubly quantised constants, the rest has `dtype`."""
     require_bitsandbytes()
     config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
-    return {"quantization_config": config, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
+    return {"quantization_config": config, "device_map": {"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"}}

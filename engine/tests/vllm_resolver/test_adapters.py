@@ -310,7 +310,8 @@ def test_vllm_is_given_the_copy_and_told_nothing_of_one_that_is_refused(store, t
     registered = {}
     registry = types.SimpleNamespace(register_resolver=registered.__setitem__)
     said = []
-    logger = types.SimpleNamespace(error=lambda *words: said.append(words[0] % words[1:]), warning=lambda *words: said.append(words[0]))
+    logger = types.SimpleNamespace(error=lambda *words: said.append(words[0] % words[1:]))
+    logger.warning = logger.error
     modules = {
         "vllm": {},
         "vllm.lora": {},
@@ -333,6 +334,12 @@ def test_vllm_is_given_the_copy_and_told_nothing_of_one_that_is_refused(store, t
     monkeypatch.setenv("COLLOQUY_ADAPTER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLLOQUY_ADAPTER_CACHE_GIB", "0.001")
     plugin.register()
+    assert "has no folder models on this machine" in said.pop()
+    for size in ("many", "0", "-1", "nan", "inf"):
+        monkeypatch.setenv("COLLOQUY_ADAPTER_CACHE_GIB", size)
+        with pytest.raises(ValueError, match=f"COLLOQUY_ADAPTER_CACHE_GIB is '{size}'"):
+            plugin.register()
+    said.clear()
     resolve = registered["colloquy"].resolve_lora
     keys_of_two = keys(2)
     for key in keys_of_two:

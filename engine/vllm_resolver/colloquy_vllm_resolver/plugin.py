@@ -51,11 +51,23 @@ class ColloquyResolver(LoRAResolver):
 
 
 def register() -> None:
-    """vLLM calls it in each of its processes."""
+    """vLLM calls it in each of its processes. Raises ValueError for a size of the cache that is none."""
     store = os.environ.get("COLLOQUY_STORE")
     if not store:
         logger.warning("COLLOQUY_STORE is not set, so no adapters of Colloquy are found. It has to name the store's folder, as this machine sees it.")
         return
+    if not Path(store, "models").is_dir():
+        logger.warning("%s (COLLOQUY_STORE) has no folder models on this machine: no adapters of Colloquy are found as long as there is none.", store)
     folder = os.environ.get("COLLOQUY_ADAPTER_CACHE") or Path.home() / ".cache" / "colloquy" / "adapters"
-    gibibytes = float(os.environ.get("COLLOQUY_ADAPTER_CACHE_GIB") or 20)
-    LoRAResolverRegistry.register_resolver("colloquy", ColloquyResolver(AdapterCache(Path(store), Path(folder), int(gibibytes * 2**30))))
+    cache = AdapterCache(Path(store), Path(folder), _bytes(os.environ.get("COLLOQUY_ADAPTER_CACHE_GIB") or "20"))
+    LoRAResolverRegistry.register_resolver("colloquy", ColloquyResolver(cache))
+
+
+def _bytes(gibibytes: str) -> int:
+    try:
+        number = float(gibibytes)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"COLLOQUY_ADAPTER_CACHE_GIB is {gibibytes!r}: it has to be a number of GiB above 0.")
+    return int(number * 2**30)

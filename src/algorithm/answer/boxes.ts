@@ -191,7 +191,7 @@ const OPERATION_BEFORE = new RegExp(
   `(?:\\d|[)}]|(?<![a-zA-Z\\d\\\\])[a-z])[ ]*(?:${OPERATION}|(?<=(?:\\$|\\\\\\()[^$\\n]{1,40})-)[\\s({]*$|\\\\(?:sin|cos|tan|log|ln)[ ({]*$`,
 );
 const OPERATION_BEHIND = new RegExp(
-  `^ ?(?:${OPERATION} ?(?:\\d|\\\\(?:frac|sqrt|pi)|[b-hj-z](?![a-zA-Z])|(?<!\\*)\\()|- ?\\d[^$\\n]{0,20}(?:\\$|\\\\\\)))`,
+  `^ ?(?:${OPERATION} ?(?:\\d|\\\\(?:frac|sqrt|pi)|[b-hj-z](?![a-zA-Z])|(?<!\\* ?)\\()|- ?\\d[^$\\n]{0,20}(?:\\$|\\\\\\)))`,
 );
 
 /**

@@ -54,7 +54,7 @@ export function isDenied(text: string, from: number, end: number, value: string)
   const raw = text.slice(Math.max(0, from - LONGEST_BEFORE), from);
   const before = raw.replace(MARKS_BEFORE, '');
   if ((DENIAL.test(before) && !RETRACTION.test(raw)) || DENIED_CLAIM.test(before)) return true;
-  if (REJECTION.test(before) || isStruckOut(raw, before, text.slice(end, end + 10))) return true;
+  if (isRejected(raw, before) || isStruckOut(raw, before, text.slice(end, end + 10))) return true;
   const behind = text.slice(end, end + LONGEST_BEHIND).replace(MARKS_BEHIND, '');
   if (DENIED_BEHIND.test(behind) || TAKEN_BACK.test(behind)) return true;
   return !/^\W*[A-J]\W*$/.test(value) && (CALLED_WRONG.test(behind) || CALLED_WRONG_NEXT.test(behind));
@@ -91,16 +91,24 @@ const DENIAL = new RegExp(
 const RETRACTION =
   /(?:\b(?:that|it|which)|boxed.*\bthis)(?:\s+(?:is|was)(?:\s+not|n['’]t)|['’]s\s+not)\s+(?:quite\s+)?(?:right|correct|true|it)\s*:\s*\W*$/is;
 
-/** Directly before a value: `we reject`, `excluding the root`, and at the beginning of a sentence `Incorrect:`. */
+/** Directly before a value: `we reject`, `excluding the root`. */
 const REJECTION = new RegExp(
   [
     '(?<!\\p{L})(?:(?:reject|discard|exclud|eliminat|dismiss|disregard|ignor|omit+|rul)(?:e|es|s|ed|ing)?(?:\\s+out)?',
     '(?:\\s+(?:the|an?|our|its|negative|extraneous|other|answer|value|result|solution|root|case|option|choice))*',
     '|(?:wrong|incorrect|invalid|extraneous|spurious)\\s+(?:answer|value|result|solution|root|choice|option))$',
-    '|(?:^|[\\n.;(|]\\s*)[*_]*(?:wrong|incorrect|invalid|extraneous|rejected|discarded)(?:\\s+(?:is|are|as))?$',
   ].join(''),
   'iu',
 );
+
+/** At the beginning of a sentence: `Incorrect:`. */
+const LABELLED_WRONG =
+  /(?:^|[\n.;(|]\s*)[*_]*(?:wrong|incorrect|invalid|extraneous|rejected|discarded)(?:\s+(?:is|are|as))?$/iu;
+
+/** Whether the words directly before a value reject it. In `we ignore the negative root: \boxed{3}` the colon ends what is rejected. */
+function isRejected(raw: string, before: string): boolean {
+  return LABELLED_WRONG.test(before) || (REJECTION.test(before) && !/:[\s$*]*$/.test(raw));
+}
 
 /** Whether a value is crossed out: `\cancel{…}`, `~~…~~`, `<del>…`. */
 function isStruckOut(raw: string, before: string, behind: string): boolean {
@@ -146,6 +154,7 @@ const ANOTHERS = new RegExp(
   [
     '(?<!\\p{L})(?:agents?\\s*\\d+\\s+(?:also\\s+)?(?:said|says|answered|gave|gives|got|had|claims|claimed|wrote|proposed|suggested|concluded|stated)',
     "(?:\\s+(?:that|the|answer|is|was|it))*|(?:agents?(?:\\s*\\d+)?['’]s?\\s+(?:final\\s+)?(?:answer|solution|result)\\s*(?:is|was)?)",
+    '|(?:my|our)\\s+(?:previous|earlier|initial|first|original)\\s+(?:answer|result|solution|guess)\\s+(?:was|of)',
     '|(?:common|typical|tempting|frequent)\\s+(?:mistake|error|wrong answer|answer)\\s+(?:gives|would be|leads to|is(?:\\s+to\\s+(?:answer|say|write))?))$',
   ].join(''),
   'iu',

@@ -82,6 +82,8 @@ export function createLoadedAdapters(
   /** What each answers alone, and whether they have been asked together since. */
   const answers = new Map<string, CanaryAnswer>();
   let proved: Promise<void> | undefined;
+  /** Whether the server finds adapters by their names. */
+  let finds: Promise<boolean> | undefined;
 
   function adapterOf(key: string, baseWeights: string | undefined): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
@@ -96,7 +98,7 @@ export function createLoadedAdapters(
   function begin(name: string, key: string, baseWeights: string | undefined): Adapter {
     const waiting = new Set<OnBusy>();
     const tell: OnBusy = (...wait) => waiting.forEach((onBusy) => onBusy(...wait));
-    return { name, users: 0, waiting, ready: load(name, key, baseWeights, tell) };
+    return { name, users: 0, waiting, ready: makeReady(name, key, baseWeights, tell) };
   }
 
   function forget(adapter: Adapter): void {
@@ -106,7 +108,7 @@ export function createLoadedAdapters(
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
-  async function load(
+  async function makeReady(
     name: string,
     key: string,
     baseWeights: string | undefined,
@@ -137,20 +139,25 @@ export function createLoadedAdapters(
     signal: AbortSignal,
     onBusy?: OnBusy,
   ): Promise<CanaryAnswer> {
-    if (mayFind && (await findsAdapters(client, signal))) {
-      try {
-        return await proofs.adapter(name, path, signal);
-      } catch (error) {
-        const refused = error instanceof EngineRefused && (error.status === 404 || error.status === 400);
-        throw refused ? new AdapterNotFound(error) : error;
-      }
+    try {
+      finds ??= mayFind ? findsAdapters(client, signal) : Promise.resolve(false);
+      if (!(await finds)) await load(name, path, signal, onBusy);
+      return await proofs.adapter(name, path, signal);
+    } catch (error) {
+      const refused = error instanceof EngineRefused && (error.status === 404 || error.status === 400);
+      const notFound = refused && (await finds?.catch(() => false)) === true;
+      // The server may have been started again, and otherwise.
+      finds = undefined;
+      throw notFound ? new AdapterNotFound(error) : error;
     }
+  }
+
+  async function load(name: string, path: string, signal: AbortSignal, onBusy?: OnBusy): Promise<void> {
     try {
       await client.loadAdapter(name, path, signal, onBusy);
     } catch (error) {
       if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
     }
-    return proofs.adapter(name, path, signal);
   }
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
-import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
+import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '../process/live-engines.ts';
 import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
@@ -68,19 +68,20 @@ export function createEndpoints(
   /** @param madeOf the base model that a whole model was made of */
   function endpointFor(
     { endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>,
-    madeOf = baseModel,
+    madeOf?: string,
   ): Endpoint {
     const id = JSON.stringify([name, baseModel]);
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const family = JSON.stringify([name, madeOf]);
+    const family = JSON.stringify([name, madeOf ?? baseModel]);
     const expected = expectations.get(family) ?? createExpectations();
     expectations.set(family, expected);
+    const live = enginesOf(name, config);
     const endpoint = openEndpoint(config, baseModel, {
       ...deps,
-      engines: enginesOf(name, config),
+      engines: madeOf === undefined ? live : { ...live, ...live.ofWholeModels },
       expectations: expected,
     });
     opened.set(id, endpoint);
@@ -88,8 +89,7 @@ export function createEndpoints(
   }
 
   function enginesOf(name: string, config: EndpointConfig): LiveEngines {
-    const resident = config.kind === 'openai' ? undefined : config.resident;
-    const known = engines.get(name) ?? createLiveEngines(resident === undefined ? {} : { most: resident });
+    const known = engines.get(name) ?? createLiveEngines(livingAtOnce(config));
     engines.set(name, known);
     return known;
   }
@@ -122,7 +122,11 @@ export function createEndpoints(
       const ofEndpoint = loaded.get(base.endpoint) ?? new Set();
       loaded.set(base.endpoint, ofEndpoint.add(tuned?.form === 'full' ? tuned.key : base.name));
     }
-    return models.some(({ base }) => (loaded.get(base.endpoint)?.size ?? 0) > endpointFor(base).resident);
+    return models.some(({ base, tuned }) => {
+      const { resident, residentWhole } = endpointFor(base);
+      const most = tuned?.form === 'full' ? residentWhole : resident;
+      return (loaded.get(base.endpoint)?.size ?? 0) > most;
+    });
   }
 
   return {
@@ -151,6 +155,13 @@ export function createEndpoints(
     takeDevice: () => each((endpoint) => endpoint.takeDevice()),
     close: () => each((endpoint) => endpoint.close()),
   };
+}
+
+/** A vLLM takes what memory there is. Without `resident`, three base models live at once, or one whole model that was made here. */
+function livingAtOnce(config: EndpointConfig): LiveEnginesOptions {
+  if (config.kind === 'openai') return {};
+  if (config.resident !== undefined) return { most: config.resident };
+  return config.kind === 'local' ? { most: 3, wholePlaces: 3 } : {};
 }
 
 /**

@@ -103,6 +103,7 @@ function createRemoteServer(
     servesForms: servedForms(config),
     // Each has a server of its own.
     resident: Infinity,
+    residentWhole: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,

@@ -123,12 +123,6 @@ export function createReplicas(
     return done;
   }
 
-  const requests = {
-    chat: (model: Model, request: object) => () => JSON.stringify([weightsOf(model), request]),
-    opening: (model: Model, messages: readonly Message[]) =>
-      JSON.stringify([weightsOf(model), opening(messages)]),
-  };
-
   /** With servers of unequal contexts, an answer counts when each of them could have given it. @throws ContextFull */
   function requireRoom({ promptTokens, completionTokens }: ChatCompletion, maxTokens: number): void {
     const [shortest] = contextsOf(states.identities());
@@ -138,10 +132,11 @@ export function createReplicas(
       throw new ContextFull(shortest.url, { promptTokens, taken: room, maxTokens });
   }
 
-  const [{ servesForms, resident }] = replicas;
+  const [{ servesForms, resident, residentWhole }] = replicas;
   return {
     servesForms,
     resident,
+    residentWhole,
     // They have devices of their own.
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
@@ -154,8 +149,8 @@ export function createReplicas(
       ),
     chat: (model, request, signal, onBusy) =>
       ask(
-        requests.opening(model, request.messages),
-        requests.chat(model, request),
+        conversationOf(model, request),
+        () => JSON.stringify([weightsOf(model), request]),
         signal,
         onBusy,
         async (replica) => {
@@ -166,8 +161,8 @@ export function createReplicas(
       ),
     score: (model, request, signal, onBusy) =>
       ask(
-        requests.opening(model, request.messages),
-        requests.chat(model, request),
+        conversationOf(model, request),
+        () => JSON.stringify([weightsOf(model), request]),
         signal,
         onBusy,
         (replica) => replica.score(model, request, signal, onBusy),
@@ -228,10 +223,10 @@ export function createReplicas(
   }
 }
 
-/** What all requests of a conversation begin with. */
-function opening(messages: readonly Message[]): readonly Message[] {
+/** What all requests of a conversation have in common, and other conversations do not have: the model, and all before its first answer. */
+function conversationOf(model: Model, { messages }: { readonly messages: readonly Message[] }): string {
   const answer = messages.findIndex(({ role }) => role === 'assistant');
-  return answer < 0 ? messages : messages.slice(0, answer);
+  return JSON.stringify([weightsOf(model), answer < 0 ? messages : messages.slice(0, answer)]);
 }
 
 function byUrl<Result>(found: ReadonlyMap<Replica, Result>): ReadonlyMap<string, Result> {

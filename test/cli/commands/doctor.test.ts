@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { announceSlow } from '../../../src/cli/commands/doctor.ts';
 import type { Finding } from '../../../src/workers/machine.ts';
 import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { colloquy } from '../colloquy.ts';
@@ -25,6 +26,28 @@ async function examined(...argv: string[]): Promise<{ code: number; needs: Findi
   const { code, out } = await colloquy('doctor', '--json', ...argv);
   return { code, ...(JSON.parse(out) as { needs: Finding[]; machine: Finding[] }) };
 }
+
+it('shows what it waits for, and when it was found', async () => {
+  vi.useFakeTimers();
+  try {
+    const lines: string[] = [];
+    const onLook = announceSlow((line) => lines.push(line));
+    let end: (found: Finding) => void = () => undefined;
+    onLook('vLLM', new Promise((resolve) => (end = resolve)));
+    onLook('Node', Promise.resolve({ what: 'Node', found: '24', state: 'ok' }));
+    await vi.advanceTimersByTimeAsync(41_000);
+    end({ what: 'vLLM', found: '0.32.0', state: 'ok' });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lines).toEqual([
+      'looking for vLLM, for 3 s so far',
+      'looking for vLLM, for 20 s so far',
+      'looking for vLLM, for 40 s so far',
+      'looked for vLLM: ok after 41 s',
+    ]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 
 describe('colloquy doctor', () => {
   it('shows what this machine has, and what quickstart needs of it', async () => {
