@@ -1,11 +1,12 @@
 import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { agentCount } from '../config/experiment.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
 import type { StoredManifest } from '../store/models.ts';
 import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './folder.ts';
-import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
+import { type AgentModel, baseOf, type FinishedIteration } from './finished-iteration.ts';
 
 /**
  * The README.md of an exported LoRA adapter.
@@ -20,11 +21,11 @@ export function modelCard(
 ): string {
   const { config, iteration } = done;
   const { agent, role, madeIn } = model;
-  const base = config.model.model_name_or_path;
+  const base = baseOf(done, model).model_name_or_path;
   const name = basename(folder);
-  return card(frontMatter(name, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
+  return card(frontMatter(name, base, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
     title(model, done),
-    `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${config.agents}, as iteration ` +
+    `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${agentCount(config)}, as iteration ` +
       `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
     ...(isOnTheHub(base)
       ? []
@@ -49,11 +50,11 @@ export function wholeModelCard(
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const { experiment, config, iteration } = done;
+  const { experiment, iteration } = done;
   const { agent, role, madeIn } = model;
-  const base = config.model.model_name_or_path;
+  const base = baseOf(done, model).model_name_or_path;
   const name = `${experiment}-agent-${agent}-${role}`;
-  return card(frontMatter(name, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
+  return card(frontMatter(name, base, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
     title(model, done),
     `${provenance} ${whatItIs(base, model, manifest, done)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}. It is one agent's part; the accuracies below are those of all agents together: ` +
       `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
@@ -70,7 +71,7 @@ function whatItIs(
   { form }: StoredManifest,
   { config }: FinishedIteration,
 ): string {
-  const whose = `${role} model of agent ${agent} of ${config.agents}`;
+  const whose = `${role} model of agent ${agent} of ${agentCount(config)}`;
   return form === 'full'
     ? `The ${whose}: \`${base}\` with all its weights fine-tuned`
     : `\`${base}\` with the LoRA adapter of the ${whose} merged into it`;
@@ -82,12 +83,13 @@ function isOnTheHub(base: string): boolean {
 
 function frontMatter(
   name: string,
+  base: string,
   done: FinishedIteration,
   { library_name, tags }: { readonly library_name: string; readonly tags: readonly string[] },
 ): object {
   const last = done.evaluations.at(-1);
   return {
-    base_model: done.config.model.model_name_or_path,
+    base_model: base,
     library_name,
     pipeline_tag: 'text-generation',
     tags: [...tags, 'colloquy', 'multiagent-finetuning'],
@@ -158,7 +160,7 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
         dataset: { type: config.task.kind, name: `held-out questions of ${experiment}` },
         metrics: Object.entries(figures).map(([what, figure]) => ({
           type: 'accuracy',
-          name: `accuracy of the ${config.agents} agents' ${what}`,
+          name: `accuracy of the ${agentCount(config)} agents' ${what}`,
           value: evaluation[figure].accuracy,
         })),
       },

@@ -1,5 +1,6 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
+import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
@@ -27,7 +28,7 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
    * @throws EndpointUnknown when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
-  /** What an experiment will ask of its endpoint. @throws EndpointUnknown */
+  /** What an experiment will ask of each of its endpoints. @throws EndpointUnknown */
   expect(experiment: string, config: ExperimentConfig): void;
   /**
    * What answers as a model: the endpoint of its base; for a whole model that was made here, one of its own.
@@ -133,8 +134,11 @@ export function createEndpoints(
     of: endpointOf,
     takeTurns,
     expect(experiment, config) {
-      const { endpoint, model_name_or_path: name } = config.model;
-      endpointFor({ endpoint, name }).expect?.(experiment, servingNeeds(config));
+      for (const { model, agents } of baseModelsOf(config))
+        endpointFor({ endpoint: model.endpoint, name: model.model_name_or_path }).expect?.(
+          experiment,
+          servingNeeds(config, agents.length),
+        );
     },
     async serve(models, signal, onBusy) {
       const turns = takeTurns(models);
