@@ -116,9 +116,9 @@ def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype, w
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline)
-    execution = choose_execution(network, wanted)
     if torch.cuda.is_available() and on_device:
         network = network.cuda()
+    execution = choose_execution(network, wanted)
     return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network.generation_config, tokenizer), execution)
 
 
