@@ -59,6 +59,15 @@ const apiKeyEnv = z
   )
   .optional();
 
+const resident = z
+  .int()
+  .min(1)
+  .max(64)
+  .optional()
+  .describe(
+    'How many base models and whole models are in memory at once; more of them take turns. Default: 1 for a vLLM; for `local` 3 base models, each with its adapters, or one whole model that was made here.',
+  );
+
 const patienceMinutes = z
   .int()
   .min(0)
@@ -76,6 +85,9 @@ export type RemoteConfig = {
   readonly kind: 'vllm' | 'openai';
   readonly url: string | readonly string[];
 } & Readonly<z.infer<z.ZodObject<typeof server>>>;
+
+/** By them the worker finds its own server. vLLM takes `_` for `-`. */
+const ownFlags = /^--(host|port|uds|served[-_]model[-_]name|api[-_]key|root[-_]path|ssl[-_].*)(=|$)/;
 
 /** With `url`, a server that somebody else started; without it, one that the worker starts. */
 const vllmSchema = z
@@ -95,13 +107,25 @@ const vllmSchema = z
       .refine((devices) => devices.length > 0, {
         message: 'may not be empty: leave it out for the first card that the worker has',
       })
+      .refine((devices) => new Set(devices).size === devices.length, {
+        message: 'has a card twice: each card takes one part of the model',
+      })
       .max(64)
       .optional()
       .describe(
         'The graphics cards that share the model, by index. Default: the first one that the worker has. Cards that the worker’s own CUDA_VISIBLE_DEVICES leaves out are kept during fine-tunes.',
       ),
+    resident,
     args: z
-      .array(z.string().max(4_096))
+      .array(
+        z
+          .string()
+          .max(4_096)
+          .refine((flag) => !ownFlags.test(flag), {
+            message:
+              'the worker has to set this flag itself: it asks its server at an address and under a name of its own',
+          }),
+      )
       .optional()
       .describe('More flags of `vllm serve`. They win over those that the worker computes.'),
   })
@@ -110,7 +134,7 @@ const vllmSchema = z
     const wrong =
       address === undefined
         ? (['api_key_env', 'patience_minutes'] as const)
-        : (['command', 'devices', 'args'] as const);
+        : (['command', 'devices', 'resident', 'args'] as const);
     for (const key of wrong) {
       if (given[key] === undefined) continue;
       const message =
@@ -151,14 +175,7 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('local'),
     max_concurrency: maxConcurrency,
-    resident: z
-      .int()
-      .min(1)
-      .max(64)
-      .optional()
-      .describe(
-        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
-      ),
+    resident,
   }),
   vllmSchema,
   z.strictObject({
@@ -169,12 +186,17 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
 
-/** The forms of fine-tuned models that an endpoint of each kind serves. */
-export const servedForms: Readonly<Record<EndpointConfig['kind'], readonly ModelForm[]>> = {
-  local: ['adapter', 'full'],
-  vllm: ['adapter'],
-  openai: [],
-};
+/** The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. */
+export function servedForms({
+  kind,
+  url: address,
+}: {
+  readonly kind: EndpointConfig['kind'];
+  readonly url?: unknown;
+}): readonly ModelForm[] {
+  if (kind === 'openai') return [];
+  return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
+}
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 

@@ -82,6 +82,12 @@ export function logReports(log: Logger): void {
     log.warn(left, 'the other servers of the endpoint get the requests of this one'),
   );
   onEvent('server back', (back) => log.info(back, 'the server gets requests again'));
+  onEvent('micro-batch', (smaller) =>
+    log.warn(
+      smaller,
+      'memory did not suffice: the fine-tune goes on with fewer rows at once, or with gradient checkpointing',
+    ),
+  );
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
   onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>

@@ -30,7 +30,13 @@ describe('the endpoints of a worker', () => {
 
   it('may be a vLLM that the worker starts', () => {
     expect(endpointsFrom('gpu: {kind: vllm}')()['gpu']).toEqual({ kind: 'vllm' });
-    const all = { kind: 'vllm', command: '/opt/vllm', devices: [1, 2], args: ['--dtype', 'float16'] };
+    const all = {
+      kind: 'vllm',
+      command: '/opt/vllm',
+      devices: [1, 2],
+      resident: 2,
+      args: ['--dtype', 'float16'],
+    };
     expect(endpointsFrom(JSON.stringify({ gpu: all }))()['gpu']).toEqual(all);
   });
 
@@ -61,6 +67,10 @@ describe('the endpoints of a worker', () => {
       'gpu: {kind: vllm, api_key_env: VLLM_KEY}',
       'gpu.api_key_env: has a meaning only with `url`: the worker’s own server needs no key and is waited for while it starts',
     ],
+    ['gpu: {kind: vllm, url: "http://gpu", resident: 2}', 'gpu.resident: has a meaning only without `url`'],
+    ['gpu: {kind: vllm, resident: 0}', 'gpu.resident: '],
+    ['gpu: {kind: vllm, args: ["--port", "8000"]}', 'gpu.args.0: the worker has to set this flag itself'],
+    ['gpu: {kind: vllm, args: ["--served_model_name=m"]}', 'gpu.args.0: the worker has to set this flag'],
     ['gpu: {kind: vllm, url: "http://gpu", devices: [0]}', 'gpu.devices: has a meaning only without `url`'],
     ['gpu: {kind: vllm, devices: []}', 'gpu.devices: may not be empty'],
     ['gpu: {kind: vllm, url: "ftp://gpu"}', 'gpu.url: expected http(s)://'],

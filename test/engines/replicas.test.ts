@@ -191,7 +191,12 @@ describe('a server that dies', () => {
     const { servers, endpoint } = await two();
     await servers[1].kill();
     await endpoint.check(signal);
-    const needs = { maxTokens: 25, longest: { messages: question(1).messages, answers: 1 }, scores: false };
+    const needs = {
+      maxTokens: 25,
+      longest: { messages: question(1).messages, answers: 1 },
+      scores: false,
+      template: {},
+    };
     const found = await endpoint.examine(needs, signal);
     expect(found.map(({ says }) => says).filter((says) => says.includes(servers[1].url))).toEqual([
       expect.stringMatching(/No answer .*The other servers of the endpoint get its requests/),
@@ -231,7 +236,12 @@ describe('a server with another model', () => {
   it('that is nearly the same one may be the same on another card: that is a warning', async () => {
     const { servers, endpoint } = await two({}, { weights: 'others' });
     await endpoint.check(signal);
-    const needs = { maxTokens: 25, longest: { messages: question(1).messages, answers: 1 }, scores: false };
+    const needs = {
+      maxTokens: 25,
+      longest: { messages: question(1).messages, answers: 1 },
+      scores: false,
+      template: {},
+    };
     expect((await endpoint.examine(needs, signal)).map(({ says }) => says)).toContainEqual(
       expect.stringMatching(`${servers[1].url} and ${servers[0].url} do not find .* 0.45 nats apart`),
     );
@@ -312,7 +322,12 @@ describe('a server that cannot do its part', () => {
 describe('servers of unequal contexts', () => {
   it('are named, and the shortest context counts at all of them', async () => {
     const { servers, endpoint } = await two({ context: 60 }, { context: 4_096 });
-    const needs = { maxTokens: 25, longest: { messages: question(1).messages, answers: 1 }, scores: false };
+    const needs = {
+      maxTokens: 25,
+      longest: { messages: question(1).messages, answers: 1 },
+      scores: false,
+      template: {},
+    };
     await endpoint.check(signal);
     const found = await endpoint.examine(needs, signal);
     expect(found.map(({ says }) => says)).toEqual(

@@ -4,8 +4,8 @@ import {
   canaryAnswerSchema,
   chatAnswerSchema,
   type ChatRequest,
-  modelListSchema,
   scoreAnswerSchema,
+  type TemplateVariables,
   type TrainingCheck,
 } from '../../config/contract.ts';
 import {
@@ -20,7 +20,13 @@ import {
 import { ContextFull } from '../too-long.ts';
 import { adapterRefusal } from './adapter-refusal.ts';
 import { type CanaryAnswer, canaryRequest } from './canary.ts';
-import { chatPath, createCompleteSampling, embeddingsSchema, isModel } from './protocol.ts';
+import {
+  chatPath,
+  createCompleteSampling,
+  embeddingsSchema,
+  isModel,
+  listedModelsSchema,
+} from './protocol.ts';
 import { createServerRequests, type OnBusy, type ServerOptions } from './server-requests.ts';
 
 /** Each call throws the errors of `createChatClient`, or the signal's reason. */
@@ -109,7 +115,7 @@ export interface ServedModel {
   readonly context: number | null;
 }
 
-export interface PromptToScore {
+export interface PromptToScore extends TemplateVariables {
   readonly model: string;
   readonly messages: readonly Message[];
   /** Whether the beginning of an answer follows the messages; true when not given. */
@@ -210,14 +216,14 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     async listModels(signal) {
       const { data } = server.parse(
-        modelListSchema,
+        listedModelsSchema,
         '/models',
         (await server.ask('/models', undefined, signal)).text,
       );
-      return data.map(({ id, root, max_model_len: context }) => ({
+      return data.map(({ id, root, max_model_len: context, meta }) => ({
         id,
         root: root ?? null,
-        context: context ?? null,
+        context: context ?? meta?.n_ctx ?? null,
       }));
     },
     isThere: (signal) => server.isThere(signal),

@@ -106,8 +106,9 @@ export function createLocalEndpoint(
         await tidying(signal, () => running.adapters.unload(unneeded, running.client, signal));
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesForms: servedForms[config.kind],
+    servesForms: servedForms(config),
     resident: engines.most,
+    residentWhole: engines.ofWholeModels.most,
     slots: {
       ...slots,
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.

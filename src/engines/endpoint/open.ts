@@ -5,8 +5,8 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
-import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
-import { servingNeeds } from '../vllm/needs.ts';
+import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '../process/live-engines.ts';
+import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
 import { identifyWholeModel, requireSameWeights, resolveModel } from './base-model.ts';
@@ -58,24 +58,37 @@ export function createEndpoints(
   const wholeModels = new Map<string, Promise<Model>>();
   /** By the endpoint's name. */
   const engines = new Map<string, LiveEngines>();
+  /** Of a base model and the whole models that were made of it, by the names of the endpoint and the base model. */
+  const expectations = new Map<string, Expectations>();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     await Promise.all([...opened.values()].map(work));
   };
 
-  function endpointFor({ endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint {
+  /** @param madeOf the base model that a whole model was made of */
+  function endpointFor(
+    { endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>,
+    madeOf?: string,
+  ): Endpoint {
     const id = JSON.stringify([name, baseModel]);
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const endpoint = openEndpoint(config, baseModel, { ...deps, engines: enginesOf(name, config) });
+    const family = JSON.stringify([name, madeOf ?? baseModel]);
+    const expected = expectations.get(family) ?? createExpectations();
+    expectations.set(family, expected);
+    const live = enginesOf(name, config);
+    const endpoint = openEndpoint(config, baseModel, {
+      ...deps,
+      engines: madeOf === undefined ? live : { ...live, ...live.ofWholeModels },
+      expectations: expected,
+    });
     opened.set(id, endpoint);
     return endpoint;
   }
 
   function enginesOf(name: string, config: EndpointConfig): LiveEngines {
-    const resident = config.kind === 'local' ? config.resident : undefined;
-    const known = engines.get(name) ?? createLiveEngines(resident === undefined ? {} : { most: resident });
+    const known = engines.get(name) ?? createLiveEngines(livingAtOnce(config));
     engines.set(name, known);
     return known;
   }
@@ -85,7 +98,7 @@ export function createEndpoints(
     if (tuned?.form !== 'full') return endpointFor(base);
     if (!endpointFor(base).servesForms.includes('full')) throw new WholeModelsUnsupported(base.endpoint);
     const whole = await wholeModel(base.endpoint, tuned.key);
-    const endpoint = endpointFor(whole.base);
+    const endpoint = endpointFor(whole.base, base.name);
     return {
       ...endpoint,
       chat: (_, ...request) => endpoint.chat(whole, ...request),
@@ -108,7 +121,11 @@ export function createEndpoints(
       const ofEndpoint = loaded.get(base.endpoint) ?? new Set();
       loaded.set(base.endpoint, ofEndpoint.add(tuned?.form === 'full' ? tuned.key : base.name));
     }
-    return models.some(({ base }) => (loaded.get(base.endpoint)?.size ?? 0) > endpointFor(base).resident);
+    return models.some(({ base, tuned }) => {
+      const { resident, residentWhole } = endpointFor(base);
+      const most = tuned?.form === 'full' ? residentWhole : resident;
+      return (loaded.get(base.endpoint)?.size ?? 0) > most;
+    });
   }
 
   return {
@@ -134,6 +151,13 @@ export function createEndpoints(
     takeDevice: () => each((endpoint) => endpoint.takeDevice()),
     close: () => each((endpoint) => endpoint.close()),
   };
+}
+
+/** A vLLM takes what memory there is. Without `resident`, three base models live at once, or one whole model that was made here. */
+function livingAtOnce(config: EndpointConfig): LiveEnginesOptions {
+  if (config.kind === 'openai') return {};
+  if (config.resident !== undefined) return { most: config.resident };
+  return config.kind === 'local' ? { most: 3, wholePlaces: 3 } : {};
 }
 
 /**
@@ -163,6 +187,8 @@ export interface EndpointDeps {
   readonly patient?: boolean;
   /** All supervised engines of an endpoint. */
   readonly engines?: LiveEngines;
+  /** Of the experiments that ask a vLLM that the worker runs. */
+  readonly expectations?: Expectations;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
   /** Of a vLLM that the worker runs; only tests set them. */
@@ -194,6 +220,7 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
       const vllm = createVllmProcess({
         ...own,
         ...deps.vllm,
+        expectations: deps.expectations,
         model: resolveModel(baseModel),
         servedModelName: baseModel,
         logFolder: deps.logFolder,

@@ -100,9 +100,10 @@ function createRemoteServer(
       await tidying(signal, () => hastily((hasty) => loaded.unload(unneeded, hasty, signal)));
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesForms: servedForms[config.kind],
+    servesForms: servedForms(config),
     // Each has a server of its own.
     resident: Infinity,
+    residentWhole: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,

@@ -132,10 +132,11 @@ export function createReplicas(
       throw new ContextFull(shortest.url, { promptTokens, taken: room, maxTokens });
   }
 
-  const [{ servesForms, resident }] = replicas;
+  const [{ servesForms, resident, residentWhole }] = replicas;
   return {
     servesForms,
     resident,
+    residentWhole,
     // They have devices of their own.
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
