@@ -1,7 +1,7 @@
 /**
- * How the tests run, in two projects. `temporal`: files that start servers and workers, each in a process of its own (Temporal's core is
- * a native addon), with one Temporal dev server for all of them, which starts when a file asks for it. `shared`: all other files, which
- * leave nothing behind, so that a process runs many of them and loads each module once. No test can reach another machine.
+ * How the tests run, in two projects. `temporal`: files that start servers and workers, with one Temporal dev server for all of them,
+ * which starts when a file asks for it. `shared`: all other files. In both a process runs many files and loads each module once, so a
+ * file leaves nothing behind. No test can reach another machine.
  */
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
@@ -23,6 +23,7 @@ export default defineConfig({
     maxConcurrency: 4,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    isolate: false,
     setupFiles: ['test/setup/loopback-only.ts'],
     // Reported to .ci/run, which prints the total of vitest's and pytest's numbers.
     reporters: json ? ['default', 'json'] : ['default'],
@@ -45,7 +46,6 @@ export default defineConfig({
           name: 'shared',
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: [...configDefaults.exclude, ...temporal],
-          isolate: false,
         },
       },
     ],

@@ -1,9 +1,10 @@
 """The trainer: one resident process that fine-tunes models one after another.
 
     python engine/train.py --exit-with-parent
+    python -m torch.distributed.run --standalone --nproc_per_node 2 engine/train.py --exit-with-parent
 
 Jobs come in on stdin and events go out on stdout, each one JSON object a line; logs go to stderr.
-colloquy_engine/protocol/trainer_messages.py defines both. At SIGTERM it writes a checkpoint and ends.
+colloquy_engine/protocol/trainer_messages.py defines both. Of several processes (ranks), the first one reads and writes. At SIGTERM it writes a checkpoint and ends.
 
     python engine/train.py --check MODEL
 
@@ -18,6 +19,10 @@ import queue
 import sys
 import threading
 import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colloquy_engine.training.execution import Wanted
 
 from colloquy_engine.protocol.process import ProtocolStdout, StopRequest, default_threads, leave_with_parent, quiet_libraries
 from colloquy_engine.protocol.trainer_messages import Failed, Ready, TrainingFailure, as_failure, parse_job
@@ -31,40 +36,65 @@ def main() -> int:
     protocol = ProtocolStdout()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     if options.check:
-        return _check(options.check, protocol)
+        return _check(options, protocol)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     stop = StopRequest(wake=lambda: lines.put(END))
     if options.exit_with_parent:
         leave_with_parent(watch_stdin=False)
-    threading.Thread(target=_read_lines, args=(lines, options.exit_with_parent), name="stdin", daemon=True).start()
 
     import torch
 
     from colloquy_engine.training.fine_tune import fine_tune
     from colloquy_engine.training.network import ResidentBase
+    from colloquy_engine.training.ranks import RankLost, Ranks
 
-    torch.set_num_threads(options.threads or default_threads())
-    resident = ResidentBase()
-    protocol.emit(Ready())
-    while not stop.requested and (line := lines.get()) is not END:
+    ranks = Ranks()
+    torch.set_num_threads(options.threads or max(1, default_threads() // ranks.size))
+    ranks.join()
+    if ranks.first:
+        threading.Thread(target=_read_lines, args=(lines, options.exit_with_parent, ranks.size), name="stdin", daemon=True).start()
+        protocol.emit(Ready())
+    resident = ResidentBase(_wanted(options, ranks.size), ranks)
+    while (line := ranks.of_first(_next_line(lines, stop) if ranks.first else END)) is not END:
         try:
             job = parse_job(line)
         except TrainingFailure as failure:
-            protocol.emit(Failed(id=_id_of(line), kind=failure.kind, message=str(failure)))
+            if ranks.first:
+                protocol.emit(Failed(id=_id_of(line), kind=failure.kind, message=str(failure)))
             continue
         try:
-            fine_tune(job, resident, stop, protocol.emit)
+            if not fine_tune(job, resident, stop, protocol.emit, ranks):
+                os._exit(1)  # the other ranks may wait for this one, which torchrun then ends
+        except RankLost:
+            traceback.print_exc()
+            os._exit(1)
         except Exception:
             traceback.print_exc()  # the event has the message; the log gets the traceback
+            if ranks.size > 1:
+                os._exit(1)
+    ranks.leave()
     return 0
 
 
-def _check(model: str, protocol: ProtocolStdout) -> int:
+def _next_line(lines: queue.SimpleQueue, stop: StopRequest) -> str | None:
+    return END if stop.requested else lines.get()
+
+
+def _wanted(options: argparse.Namespace, processes: int) -> "Wanted":
+    from colloquy_engine.training.execution import Wanted
+
+    padding_free = None if options.padding_free is None else options.padding_free == "true"
+    return Wanted(padding_free, options.attn_implementation, processes)
+
+
+def _check(options: argparse.Namespace, protocol: ProtocolStdout) -> int:
     from colloquy_engine.protocol.server_messages import CheckTraining, TrainingChecked
     from colloquy_engine.training.check import check_base
     from colloquy_engine.training.made_up import write_made_up_adapter
 
+    model = options.check
     try:
+        _wanted(options, options.processes).require_available()
         request = CheckTraining.model_validate_json(sys.stdin.readline())
         modules = check_base(model, request)
         if request.made_up_adapter is not None and request.lora_target_modules is not None:
@@ -76,12 +106,13 @@ def _check(model: str, protocol: ProtocolStdout) -> int:
     return 0
 
 
-def _read_lines(lines: queue.SimpleQueue, exit_with_parent: bool) -> None:
+def _read_lines(lines: queue.SimpleQueue, exit_with_parent: bool, ranks: int) -> None:
     for line in sys.stdin:
         if line.strip():
             lines.put(line)
     if exit_with_parent:
-        os._exit(0)  # the parent is gone, so this ends even in the middle of a step
+        # The parent is gone, so this ends even in the middle of a step. With other ranks it is no success: torchrun ends them then.
+        os._exit(0 if ranks == 1 else 1)
     lines.put(END)
 
 
@@ -98,6 +129,10 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
     parser.add_argument("--check", metavar="MODEL", help="check whether a model can be fine-tuned as the request on stdin asks, and exit")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
+    padding_free = "whether rows follow each other without padding (default: where attention has kernels for it)"
+    parser.add_argument("--padding-free", choices=["true", "false"], help=padding_free)
+    parser.add_argument("--attn-implementation", help="transformers' name of the attention, or sdpa_varlen for PyTorch's own over rows without padding")
+    parser.add_argument("--processes", type=int, default=1, help="with --check: how many processes torchrun will start")
     return parser.parse_args()
 
 

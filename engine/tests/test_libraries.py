@@ -7,8 +7,10 @@ import inspect
 from dataclasses import fields
 
 import pytest
+from accelerate.data_loader import prepare_data_loader
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraModel
+from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, get_scheduler
 from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
@@ -21,12 +23,14 @@ CALLBACK = "(self, args, state, control, **kwargs)"
 SIGNATURES = [
     # training/supervised_trainer.py overrides these
     (SFTTrainer.training_step, "(self, *args, **kwargs)"),
+    (SFTTrainer.get_train_dataloader, "(self)"),
+    (SFTTrainer._get_num_items_in_batch, "(self, batch_samples, device)"),
+    (SFTTrainer.floating_point_ops, "(self, inputs)"),
     (SFTTrainer._save_checkpoint, "(self, model, trial)"),
     (SFTTrainer.create_scheduler, "(self, num_training_steps, optimizer=None)"),
     (SFTTrainer.compute_loss, "(self, model, inputs, return_outputs=False, num_items_in_batch=None)"),
     (TrainerCallback.on_train_begin, CALLBACK),
     (TrainerCallback.on_step_begin, CALLBACK),
-    (TrainerCallback.on_substep_end, CALLBACK),
     (TrainerCallback.on_step_end, CALLBACK),
     (TrainerCallback.on_log, CALLBACK),
     # ... calls these
@@ -42,9 +46,20 @@ SIGNATURES = [
     (SFTTrainer._save_rng_state, "(self, output_dir)"),
     (TrainerState.save_to_json, "(self, json_path)"),
     (SFTConfig.get_warmup_steps, "(self, num_training_steps)"),
-    (SFTTrainer._set_signature_columns_if_needed, "(self)"),
+    (
+        prepare_data_loader,
+        "(dataloader, device=None, num_processes=None, process_index=None, split_batches=False, put_on_device=False, rng_types=None, "
+        "dispatch_batches=None, even_batches=True, slice_fn_for_dispatch=None, use_seedable_sampler=False, data_seed=None, "
+        "non_blocking=False, use_stateful_dataloader=False, torch_device_mesh=None)",
+    ),
+    # training/execution.py takes the place of an attention of transformers with this one
+    (
+        varlen_attn,
+        "(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, return_aux=None, scale=None, window_size=(-1, -1), "
+        "enable_gqa=False, seqused_k=None, block_table=None, num_splits=None)",
+    ),
     (get_scheduler, "(name, optimizer, num_warmup_steps=None, num_training_steps=None, scheduler_specific_kwargs=None)"),
-    # ... and these read the checkpoints that it writes
+    # ... and these read the checkpoints that it writes; two of them it overrides for sharded weights
     (SFTTrainer._load_from_checkpoint, "(self, resume_from_checkpoint, model=None)"),
     (SFTTrainer._load_optimizer_and_scheduler, "(self, checkpoint)"),
     (SFTTrainer._load_rng_state, "(self, checkpoint)"),
@@ -92,6 +107,7 @@ SIGNATURES = [
 
 ATTRIBUTES = [
     (PreTrainedModel, {"_hf_peft_config_loaded"}),  # training/network.py removes it from the instance
+    (PreTrainedModel, {"_supports_flash_attn", "_supports_attention_backend"}),  # training/execution.py
     (TrainerState, {"global_step", "max_steps", "epoch", "log_history"}),
     (TrainerControl, {"should_save", "should_training_stop"}),
     (LoraConfig, {"base_model_name_or_path", "task_type", "r", "lora_alpha", "lora_dropout", "target_modules", "inference_mode"}),
@@ -101,7 +117,7 @@ ATTRIBUTES = [
             "output_dir", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps",
             "lr_scheduler_type", "warmup_steps", "weight_decay", "gradient_checkpointing", "save_strategy", "save_steps", "seed",
             "data_seed", "max_length", "dataset_kwargs", "logging_strategy", "logging_steps", "logging_nan_inf_filter", "report_to",
-            "disable_tqdm", "use_cpu", "bf16", "dataloader_pin_memory",
+            "disable_tqdm", "use_cpu", "bf16", "dataloader_pin_memory", "use_liger_kernel", "fsdp", "fsdp_config",
         },
     ),
 ]  # fmt: skip

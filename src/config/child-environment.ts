@@ -19,7 +19,7 @@ const needed = new Set(
 
 /** Settings of libraries, of which there are too many to list. */
 const families =
-  /^(?:LC|CUDA|CUBLAS|CUDNN|NVIDIA|NCCL|HIP|HSA|ROCR|MIOPEN|TORCH|TORCHINDUCTOR|PYTORCH|TRITON|OMP|GOMP|KMP|MKL|OPENBLAS|HF_HUB|HF_DATASETS|TRANSFORMERS|VLLM)_/;
+  /^(?:LC|CUDA|CUBLAS|CUDNN|NVIDIA|NCCL|GLOO|HIP|HSA|ROCR|MIOPEN|TORCH|TORCHINDUCTOR|PYTORCH|TRITON|OMP|GOMP|KMP|MKL|OPENBLAS|HF_HUB|HF_DATASETS|TRANSFORMERS|VLLM)_/;
 
 /** A name that may hold a secret: it is not passed on as the setting of a library. */
 const mayBeSecret =

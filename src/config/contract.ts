@@ -61,6 +61,17 @@ export const fineTuneManifestSchema = z.looseObject({
    * it started, in nats. Null when it could not be measured.
    */
   moved: z.looseObject({ kl_per_token: z.number(), tokens: count, rows: count }).nullable(),
+  /** How it was carried out, which changes its speed and its rounding alone. */
+  execution: z.looseObject({
+    processes: z.int().min(1),
+    bf16: z.boolean(),
+    /** transformers' name for it. */
+    attn_implementation: z.string(),
+    padding_free: z.boolean(),
+    /** Rows that a device worked on at once, at the end. */
+    micro_batch: z.int().min(1),
+    gradient_checkpointing: z.boolean(),
+  }),
   tokens: count,
   seconds: z.number(),
   files: z.record(z.string(), z.looseObject({ sha256: hash, bytes: count })),
@@ -75,6 +86,7 @@ export const failureKinds = [
   'disk_full',
   'bad_data',
   'bad_settings',
+  'bad_trainer',
   'missing_model',
   'in_use',
   'internal',
@@ -103,6 +115,17 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
     tokens_per_second: z.number(),
     epoch: z.number(),
   }),
+  /**
+   * Memory did not suffice: from here on the device works on `rows` at once, with or without gradient checkpointing. A step has as many rows
+   * as before.
+   */
+  z.object({
+    event: z.literal('micro_batch'),
+    id: z.string(),
+    step: count,
+    rows: z.int().min(1),
+    gradient_checkpointing: z.boolean(),
+  }),
   z.object({ event: z.literal('checkpoint'), id: z.string(), step: count, path: z.string() }),
   z.object({
     event: z.literal('done'),
@@ -123,7 +146,24 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
 export type TrainerEvent = z.infer<typeof trainerEventSchema>;
 export type TrainerDone = Extract<TrainerEvent, { event: 'done' }>;
 /** The events that a fine-tune sends before it is done or has failed. */
-export type TrainerProgress = Extract<TrainerEvent, { event: 'started' | 'step' | 'checkpoint' | 'stopped' }>;
+export type TrainerProgress = Extract<
+  TrainerEvent,
+  { event: 'started' | 'step' | 'micro_batch' | 'checkpoint' | 'stopped' }
+>;
+
+/** Variables of the chat template, beside the messages, under the name that vLLM, llama.cpp and TRL have for them. */
+export const chatTemplateKwargsSchema = z.object({ enable_thinking: z.boolean() }).readonly();
+const template = { chat_template_kwargs: chatTemplateKwargsSchema.optional() };
+export type TemplateVariables = {
+  readonly chat_template_kwargs?: z.infer<typeof chatTemplateKwargsSchema> | undefined;
+};
+
+/** The variables of the chat template that a config sets, as a part of a request or of a training row; nothing when it sets none. */
+export function templateVariables({
+  enable_thinking,
+}: Pick<z.infer<typeof samplingSchema>, 'enable_thinking'>): TemplateVariables {
+  return enable_thinking === undefined ? {} : { chat_template_kwargs: { enable_thinking } };
+}
 
 const messages = z
   .array(z.object({ role: z.enum(['user', 'assistant']), content: z.string() }).readonly())
@@ -139,7 +179,8 @@ export const chatRequestSchema = z
       .int()
       .min(0)
       .lt(2 ** 31),
-    ...samplingSchema.shape,
+    ...samplingSchema.omit({ enable_thinking: true }).shape,
+    ...template,
   })
   .readonly();
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
@@ -157,6 +198,7 @@ export const scoreRequestSchema = z
     add_generation_prompt: z.boolean().optional(),
     /** The last message is the beginning of the answer. Needs `add_generation_prompt: false`. */
     continue_final_message: z.boolean().optional(),
+    ...template,
   })
   .readonly();
 
@@ -236,6 +278,7 @@ const row = {
   kind: z.string(),
   prompt: messages,
   completion: messages,
+  ...template,
 };
 /**
  * A request to POST /check_training: can rows like these made-up ones and these target modules be trained, and can the server load what
@@ -246,6 +289,8 @@ export const checkTrainingSchema = z
     examples: z.array(z.object(row).readonly()).readonly(),
     /** Null when all weights are trained. */
     lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules.unwrap().nullable(),
+    /** `method: qlora` */
+    load_in_4bit: z.boolean().optional(),
     /** An adapter of these settings is written into the folder. Only engine/train.py does so. */
     made_up_adapter: fineTuneConfigSchema
       .pick({ lora_r: true, lora_alpha: true })

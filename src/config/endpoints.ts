@@ -16,7 +16,7 @@ const maxConcurrency = z
   .optional()
   .describe('The greatest number of requests at the same time.');
 
-const url = z
+const oneUrl = z
   .string()
   .regex(
     /^https?:\/\/[^@?#\s]+$/,
@@ -27,6 +27,25 @@ const url = z
       'a part of its path looks like a key. Messages and logs show the URL, so put the key into an environment variable and set api_key_env to its name',
   })
   .describe('The base address of the server, with its /v1 if it has one.');
+
+/** One server, or several that serve the same model in the same way. */
+const url = z
+  .union([
+    oneUrl,
+    z
+      .array(oneUrl)
+      .max(64)
+      .refine((urls) => urls.length > 0, { message: 'may not be empty' })
+      .refine((urls) => new Set(urls.map(withPath)).size === urls.length, {
+        message: 'names a server twice',
+      }),
+  ])
+  .describe('The base address of the server; or a list, of several that serve the same model.');
+
+/** A bare `http://host:port` means the `/v1` under which all such servers answer. */
+export function withPath(url: string): string {
+  return /^https?:\/\/[^/]+\/*$/.test(url) ? `${url.replace(/\/+$/, '')}/v1` : url;
+}
 
 const apiKeyEnv = z
   .string()
@@ -46,7 +65,7 @@ const resident = z
   .max(64)
   .optional()
   .describe(
-    'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+    'How many base models and whole models are in memory at once; more of them take turns. Default: 1 for a vLLM; for `local` 3 base models, each with its adapters, or one whole model that was made here.',
   );
 
 const patienceMinutes = z
@@ -61,10 +80,11 @@ const patienceMinutes = z
 /** What the kinds that may be servers of somebody else have, beside their `url`. */
 const server = { api_key_env: apiKeyEnv, max_concurrency: maxConcurrency, patience_minutes: patienceMinutes };
 
-/** A server that somebody else started. */
-export type RemoteConfig = { readonly kind: 'vllm' | 'openai'; readonly url: string } & Readonly<
-  z.infer<z.ZodObject<typeof server>>
->;
+/** A server that somebody else started, or several of them. */
+export type RemoteConfig = {
+  readonly kind: 'vllm' | 'openai';
+  readonly url: string | readonly string[];
+} & Readonly<z.infer<z.ZodObject<typeof server>>>;
 
 /** By them the worker finds its own server. vLLM takes `_` for `-`. */
 const ownFlags = /^--(host|port|uds|served[-_]model[-_]name|api[-_]key|root[-_]path|ssl[-_].*)(=|$)/;
@@ -86,6 +106,9 @@ const vllmSchema = z
       .array(z.int().min(0).max(1023))
       .refine((devices) => devices.length > 0, {
         message: 'may not be empty: leave it out for the first card that the worker has',
+      })
+      .refine((devices) => new Set(devices).size === devices.length, {
+        message: 'has a card twice: each card takes one part of the model',
       })
       .max(64)
       .optional()

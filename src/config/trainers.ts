@@ -7,8 +7,32 @@ import { loadWorkerFile, type WorkerFile } from './load.ts';
 
 const trainerConfigSchema = z.discriminatedUnion('kind', [
   // engine/train.py, as a process of the worker.
-  z.strictObject({ kind: z.literal('process') }),
+  z.strictObject({
+    kind: z.literal('process'),
+    processes: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'How many processes train a model together, each on a graphics card of its own (torchrun’s nproc_per_node). Default: 1.',
+      ),
+    padding_free: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether the rows of a batch follow each other without padding. Default: where the attention has kernels for it, which is on graphics cards.',
+      ),
+    attn_implementation: z
+      .enum(['eager', 'sdpa', 'sdpa_varlen', 'flash_attention_2', 'flash_attention_3'])
+      .optional()
+      .describe(
+        'The attention, by its name in transformers; `sdpa_varlen` is PyTorch’s own for rows without padding. Default: the fastest that is there.',
+      ),
+  }),
 ]);
+/** Of a trainer of kind `process`: what it needs to know of its device. */
+export type TrainerDevice = Omit<z.infer<typeof trainerConfigSchema>, 'kind'>;
 export type TrainerConfig = z.infer<typeof trainerConfigSchema>;
 
 const trainersSchema = z.record(z.string(), trainerConfigSchema);

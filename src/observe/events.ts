@@ -15,6 +15,9 @@ export type Events = {
   /** A server gives no answer, and is waited for; `answers again` when it does. */
   'no answer': { readonly url: string; readonly since: Date; readonly until: Date; readonly reason: string };
   'answers again': { readonly url: string; readonly since: Date };
+  /** Another server of the endpoint gets the requests of this one, until `server back`. */
+  'server left out': { readonly url: string; readonly reason: string };
+  'server back': { readonly url: string };
   /** A server answers the base model with an adapter when both are asked together: from now on they take turns there. */
   'base model beside adapters': { readonly url: string; readonly model: string; readonly answeredBy: string };
   /** A step that failed, or whose worker died, is begun once more. */
@@ -47,6 +50,8 @@ export type Events = {
     readonly loss: number | null;
     readonly tokensPerSecond: number | null;
   };
+  /** Memory did not suffice for a fine-tune, which goes on with `rows` at once on a device; a step has as many rows as before. */
+  'micro-batch': FineTune & { readonly step: number; readonly rows: number };
   checkpoint: FineTune & { readonly step: number };
   'fine-tune ended': FineTune & Span & { readonly steps: number; readonly tokens: number };
 };

@@ -78,6 +78,7 @@ export const storedManifestSchema = z.preprocess(
     losses: fineTuneManifestSchema.shape.losses.default([]),
     peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
     moved: fineTuneManifestSchema.shape.moved.default(null),
+    execution: fineTuneManifestSchema.shape.execution.nullable().default(null),
   }),
 );
 /** The manifest of a finished fine-tune. The peak learning rate is null when an older version made it. */

@@ -1,21 +1,25 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
+import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
+import { promisify } from 'node:util';
+import { childEnvironment } from '../config/child-environment.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
+import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
 import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
-import { freeMemory, gpus, modelFacts, servingDevice } from '../engines/vllm/device.ts';
+import { freeMemory, gpus, modelFacts, servingDevice, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
 import { deviceName } from '../engines/vllm/vllm-process.ts';
 import type { Store } from '../store/store.ts';
-import { counted, gibibytes } from '../text/figures.ts';
+import { counted, gibibytes, listed } from '../text/figures.ts';
 
 /** One thing that was looked for. */
 export type Finding = {
@@ -26,63 +30,87 @@ export type Finding = {
   readonly state: 'ok' | 'absent' | 'missing';
 };
 
-/** What is here, whatever an experiment needs. Only what every experiment needs can be missing. */
-export async function examineMachine(store: Store): Promise<Finding[]> {
-  const cards = await gpus();
-  return [
-    there('Node', process.versions.node),
-    await looked('Python of the engine', () => tools().python),
-    await looked('Temporal CLI', () => tools().temporal),
-    there(
+/** Is called as each thing is looked for. `found` never rejects. */
+export type OnLook = (what: string, found: Promise<Finding>) => void;
+
+/** What is here, whatever an experiment needs. Only what every experiment needs can be missing. All is looked for side by side. */
+export async function examineMachine(store: Store, onLook: OnLook = () => undefined): Promise<Finding[]> {
+  const looked = looker(onLook);
+  return Promise.all([
+    looked('Node', () => process.versions.node),
+    looked('Python of the engine', () => tools().python),
+    looked('Temporal CLI', () => tools().temporal),
+    looked(
       'processor',
-      `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
+      () =>
+        `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
     ),
-    there(
-      'graphics cards',
-      cards
-        .map(
-          ({ index, name, total, free }) =>
-            `${index}: ${name}, ${gibibytes(free)} of ${gibibytes(total)} GiB free`,
-        )
-        .join('; ') || 'none',
-    ),
-    await looked('vLLM', () => vllmText(), 'absent'),
-    there('store', store.root),
-    await looked('endpoints', () => named(loadEndpoints())),
-    await looked('trainers', () => named(loadTrainers())),
-  ];
+    looked('graphics cards', cardsText, 'absent'),
+    looked('vLLM', vllmText, 'absent'),
+    looked('store', () => store.root),
+    looked('endpoints', () => named(loadEndpoints())),
+    looked('trainers', () => named(loadTrainers())),
+  ]);
 }
 
-/** What an experiment needs, apart from its questions. */
-export async function examineNeeds(config: ExperimentConfig, store: Store): Promise<Finding[]> {
+/** What an experiment needs, apart from its questions. All is looked for side by side. */
+export async function examineNeeds(
+  config: ExperimentConfig,
+  store: Store,
+  onLook: OnLook = () => undefined,
+): Promise<Finding[]> {
+  const looked = looker(onLook);
   const { endpoint: name, model_name_or_path: model } = config.model;
   const trainer = config.trainer ?? defaultTrainer;
-  const trains = config.iterations > 0;
-  return [
-    await looked(`endpoint ${name}`, async () =>
+  const endpoint = endpointOrNone(name);
+  return Promise.all([
+    looked(`endpoint ${name}`, async () =>
       endpointText(name, called(name, loadEndpoints(), 'endpoint'), config, store),
     ),
-    // A server that somebody else started has a name of its own for the model.
-    ...(isOfServer(name) ? [] : [await looked(`model ${model}`, () => resolveModel(model))]),
-    ...(trains
-      ? [
-          await looked(
-            `trainer ${trainer}`,
-            () => `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`,
-          ),
-        ]
+    ...(endpoint !== undefined && isLoadedHere(config, endpoint)
+      ? [looked(`model ${model}`, () => modelText(config, endpoint))]
       : []),
-  ];
+    ...(config.iterations > 0 ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config))] : []),
+  ]);
 }
 
-/** Whether an endpoint is a server with an address; false where that cannot be read, which is a finding of its own. */
-function isOfServer(name: string): boolean {
+/** @throws what stands in the way of a fine-tune */
+async function trainerText(trainer: string, config: ExperimentConfig): Promise<string> {
+  const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
+  const lacks = await trainerLacks(config);
+  if (lacks !== null) throw new Error(lacks);
+  return text;
+}
+
+/**
+ * What the trainer lacks on this machine for the experiment's fine-tunes; null when it lacks nothing. Starts Python, which takes a moment,
+ * where the method needs a package that is no part of the set-up.
+ */
+export async function trainerLacks({ iterations, fine_tune }: ExperimentConfig): Promise<string | null> {
+  if (iterations === 0 || fine_tune.method !== 'qlora') return null;
+  const search = 'import importlib.util; print(importlib.util.find_spec("bitsandbytes") is not None)';
+  const options = { env: childEnvironment(), timeout: 60_000 };
+  const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
+  return stdout.trim() === 'True'
+    ? null
+    : 'qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora. Or take fine_tune.method: lora';
+}
+
+/** The endpoint of this name; undefined where there is none or its file cannot be read, which is a finding of its own. */
+function endpointOrNone(name: string): EndpointConfig | undefined {
   try {
-    const endpoint = called(name, loadEndpoints(), 'endpoint');
-    return endpoint.kind !== 'local' && endpoint.url !== undefined;
+    return called(name, loadEndpoints(), 'endpoint');
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** @throws when nothing here could load the model */
+function modelText(config: ExperimentConfig, endpoint: EndpointConfig): string {
+  const { model_name_or_path: name } = config.model;
+  const [fault] = modelFaults(config, endpoint);
+  if (fault !== undefined) throw new Error(fault.message);
+  return modelLocation(name);
 }
 
 /** The endpoint or trainer of this name. Throws when the worker's configuration has none. */
@@ -106,21 +134,26 @@ async function endpointText(
   if (unserved !== undefined) throw new Error(unserved.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
-  const endpoints = configuredEndpoints(store, false);
-  try {
-    await endpoints
-      .for({ endpoint: name, name: config.model.model_name_or_path })
-      .check(AbortSignal.timeout(30_000));
-    return `${endpoint.url} answers`;
-  } finally {
-    await endpoints.close();
+  const urls = [endpoint.url ?? []].flat();
+  // Each server alone first, as an endpoint of several goes on without one; and then whether they have the same model.
+  for (const url of urls.length === 1 ? urls : [...urls, urls]) {
+    const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
+    try {
+      await endpoints
+        .for({ endpoint: name, name: config.model.model_name_or_path })
+        .check(AbortSignal.timeout(30_000));
+    } finally {
+      await endpoints.close();
+    }
   }
+  return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
 }
 
 /** @throws what stands in the way of a start */
 async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Promise<string> {
   const { version } = await findVllm(endpoint.command);
-  const device = servingDevice(version, await gpus(), endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  const cards = version.includes('cpu') ? [] : await gpus();
+  const device = servingDevice(version, cards, endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
   const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
   const free = freeOn(device, endpoint.resident ?? 1);
@@ -136,26 +169,42 @@ async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Prom
   return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
 }
 
+async function cardsText(): Promise<string> {
+  const cards = await gpus();
+  if (cards.length === 0) return 'none';
+  const all = cards.map(
+    ({ index, name, total, free }) => `${index}: ${name}, ${gibibytes(free)} of ${gibibytes(total)} GiB free`,
+  );
+  const variable = process.env['CUDA_VISIBLE_DEVICES'];
+  const visible = visibleCards(variable, cards).map(({ index }) => String(index));
+  return variable === undefined
+    ? all.join('; ')
+    : `${all.join('; ')}; CUDA_VISIBLE_DEVICES leaves this worker ${visible.length === 0 ? 'none of them' : listed(visible)}`;
+}
+
 async function vllmText(): Promise<string> {
   const { command, version } = await findVllm();
   return `${version} (${command})`;
 }
 
-function there(what: string, found: string): Finding {
-  return { what, found, state: 'ok' };
-}
-
 /** Every error is a finding: a person wants to see all of them. */
-async function looked(
-  what: string,
-  look: () => string | Promise<string>,
-  otherwise: 'absent' | 'missing' = 'missing',
-): Promise<Finding> {
-  try {
-    return there(what, await look());
-  } catch (error) {
-    return { what, found: error instanceof Error ? error.message : String(error), state: otherwise };
-  }
+function looker(onLook: OnLook) {
+  return (
+    what: string,
+    look: () => string | Promise<string>,
+    otherwise: 'absent' | 'missing' = 'missing',
+  ): Promise<Finding> => {
+    const found = (async () => look())().then(
+      (text) => ({ what, found: text, state: 'ok' as const }),
+      (error: unknown) => ({
+        what,
+        found: error instanceof Error ? error.message : String(error),
+        state: otherwise,
+      }),
+    );
+    onLook(what, found);
+    return found;
+  };
 }
 
 function named(entries: Readonly<Record<string, { readonly kind: string }>>): string {

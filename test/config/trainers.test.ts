@@ -22,9 +22,10 @@ describe('the trainers of a worker', () => {
   });
 
   it('are that one and those of the file', () => {
-    expect(trainersFrom('big: {kind: process}')()).toEqual({
+    const content = 'big: {kind: process, processes: 8, padding_free: false, attn_implementation: sdpa}';
+    expect(trainersFrom(content)()).toEqual({
       local: { kind: 'process' },
-      big: { kind: 'process' },
+      big: { kind: 'process', processes: 8, padding_free: false, attn_implementation: 'sdpa' },
     });
   });
 
@@ -32,6 +33,11 @@ describe('the trainers of a worker', () => {
     ['big: {kind: proces}', 'big.kind: "proces" was given; expected "process"'],
     ['big: {}', 'big.kind: missing'],
     ['big: {kind: process, threads: 2}', 'big.threads: unknown key'],
+    ['big: {kind: process, processes: 0}', 'big.processes: 0 was given; expected'],
+    [
+      'big: {kind: process, attn_implementation: flash}',
+      'big.attn_implementation: "flash" was given; expected',
+    ],
     ['big: process', 'big: "process" was given; expected an object with kind'],
     ['- 1', 'found [1]'],
   ])('refuse %s', (content, message) => {

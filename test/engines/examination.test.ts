@@ -32,6 +32,7 @@ const needs: Needs = {
     answers: 3,
   },
   scores: false,
+  template: {},
 };
 
 /** What is said of a server that answers like this. */
@@ -84,6 +85,38 @@ describe('a server that is examined', () => {
     });
     const [lack] = await endpointAt(server.url).examine(needs, signal);
     expect(lack?.says).toContain('not when several requests come at once');
+  });
+
+  const off = { chat_template_kwargs: { enable_thinking: false } };
+  const thinks = (text: string, prompt: number) => (each: Asked) => ({
+    ...wholeAnswer(each),
+    choices: [{ message: { content: `${text}${String(each.body['seed'])}` }, finish_reason: 'length' }],
+    usage: { prompt_tokens: prompt, completion_tokens: 8 },
+  });
+
+  it('is asked with the variables of the template, and once without their effect', async () => {
+    const asked: unknown[] = [];
+    const followed = (each: Asked) => {
+      asked.push(each.body['chat_template_kwargs']);
+      const { enable_thinking: on } = each.body['chat_template_kwargs'] as { enable_thinking: boolean };
+      return thinks('', on ? 40 : 44)(each);
+    };
+    expect(await lacks(followed, { ...needs, template: off })).toEqual([]);
+    expect(asked.filter((each) => JSON.stringify(each) === '{"enable_thinking":true}')).toHaveLength(1);
+    expect(asked).toHaveLength(5);
+  });
+
+  it.each([
+    [
+      'and thinks although it should not',
+      '<think>Well, ',
+      'thinks although sampling.enable_thinking is false',
+    ],
+    ['and does not know the variable', 'seed ', 'enable_thinking: false has no effect'],
+  ])('%s is said to', async (_, text, says) => {
+    expect(await lacks(thinks(text, 40), { ...needs, template: off })).toEqual([
+      expect.stringContaining(says),
+    ]);
   });
 
   it('and always gives the same answer is said to', async () => {

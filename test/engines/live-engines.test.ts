@@ -38,6 +38,28 @@ it('the engine that was used longest ago and has no work is ended when another o
   expect(ended).toEqual(['b', 'a']);
 });
 
+it('an engine of a whole model that takes all places lives alone', async () => {
+  const ended: string[] = [];
+  const engines = createLiveEngines({ most: 3, wholePlaces: 3, lingerMs: 0 });
+  expect([engines.most, engines.ofWholeModels.most]).toEqual([3, 1]);
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => engine(name, ended)) as [
+    EngineProcess,
+    EngineProcess,
+    EngineProcess,
+    EngineProcess,
+  ];
+  const [long, other] = [work(), work()];
+  const bases = [engines.use(a, signal, long.run), engines.use(b, signal, async () => 'done')];
+  await bases[1];
+  const whole = engines.ofWholeModels.use(c, signal, other.run);
+  long.finish();
+  await bases[0];
+  const last = engines.use(d, signal, async () => ended.push('d works'));
+  other.finish();
+  await Promise.all([whole, last]);
+  expect(ended).toEqual(['b', 'a', 'c', 'd works']);
+});
+
 it('an engine waits while all that live have work, or until its own signal ends', async () => {
   const ended: string[] = [];
   const engines = createLiveEngines({ most: 1 });

@@ -201,6 +201,16 @@ describe('whole models', () => {
     expect(endpoints.takeTurns(digits.map((digit) => adapter(digit, endpoint)))).toBe(false);
   });
 
+  it('leave room for three base models at an endpoint that says nothing, and for as many as its resident at another', () => {
+    const bases = (many: number, endpoint: string) =>
+      Array.from({ length: many }, (_, number) => modelNamed(`model-${number}`, endpoint));
+    expect(endpoints.takeTurns(bases(3, 'one'))).toBe(false);
+    expect(endpoints.takeTurns(bases(4, 'one'))).toBe(true);
+    expect(endpoints.takeTurns(bases(3, 'two'))).toBe(true);
+    expect(endpoints.takeTurns([...bases(1, 'one'), whole('a', 'one')])).toBe(true);
+    expect(endpoints.takeTurns([...bases(1, 'two'), whole('a', 'two')])).toBe(false);
+  });
+
   it('take turns with the base model that summarises', () => {
     expect(endpoints.takeTurns([whole('a', 'one'), modelNamed('a/model', 'one')])).toBe(true);
     expect(endpoints.takeTurns([adapter('a', 'one'), modelNamed('a/model', 'one')])).toBe(false);

@@ -18,6 +18,7 @@ import {
 import {
   createTrainerProcess,
   runTrainingCheck,
+  trainerCommand,
   type TrainerProcess,
   type TrainerProcessOptions,
 } from '../../src/engines/process/trainer-process.ts';
@@ -242,6 +243,24 @@ describe('a fine-tune', () => {
     await one.fineTune(job(), { signal });
     await one.close();
     expect((await one.fineTune(job(), { signal })).event).toBe('done');
+  });
+});
+
+describe('a trainer on several devices', () => {
+  it('is started by torchrun, which ends all of its processes within the time for a checkpoint', () => {
+    const alone = trainerCommand({ device: { padding_free: true } }, 20_000);
+    expect(alone).toHaveLength(2);
+    const [python, train] = alone;
+    expect(trainerCommand({ device: { processes: 8 } }, 20_000).join(' ')).toBe(
+      `${python} -m torch.distributed.run --standalone --nproc_per_node 8 --shutdown_timeout 20 ${train}`,
+    );
+  });
+
+  it('reports that memory did not suffice as a step that goes on', async () => {
+    const smaller = { event: 'micro_batch', id, step: 0, rows: 2, gradient_checkpointing: false };
+    const events: TrainerProgress[] = [];
+    await trainer().fineTune(job({ say: [smaller, step] }), { onEvent: (each) => events.push(each), signal });
+    expect(events.slice(1)).toEqual([smaller, step]);
   });
 });
 

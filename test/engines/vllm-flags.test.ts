@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
@@ -137,7 +138,9 @@ describe('the flags of a vLLM', () => {
 });
 
 describe('the device of a vLLM', () => {
-  const cards = parseGpus('0, NVIDIA H100 80GB HBM3, 81559, 81000\n1, NVIDIA H100 80GB HBM3, 81559, 9000\n');
+  const cards = parseGpus(
+    '0, NVIDIA H100 80GB HBM3, 81559, 81000, GPU-aaaa1111-0000\n1, NVIDIA H100 80GB HBM3, 81559, 9000, GPU-bbbb2222-0000\n',
+  );
 
   it('is read from nvidia-smi', () => {
     expect(cards.map(({ index, name }) => `${index} ${name}`)).toEqual([
@@ -146,6 +149,50 @@ describe('the device of a vLLM', () => {
     ]);
     expect(cards[1]!.free).toBe(9_000 * 2 ** 20);
     expect(parseGpus('No devices were found\n')).toEqual([]);
+    // GB10 and Jetson have the host's memory.
+    const [shared] = parseGpus('0, NVIDIA GB10, [N/A], [N/A], GPU-dddd\n');
+    expect(shared).toMatchObject({ index: 0, name: 'NVIDIA GB10', total: totalmem() });
+    expect(shared!.free).toBeGreaterThan(0);
+  });
+
+  it.each([
+    '1, NVIDIA H100, [Unknown Error], 9000, GPU-1',
+    'Unable to determine the device handle for GPU0',
+    ', , , ,',
+  ])('is refused with the line of nvidia-smi that has no figures: %s', (line) =>
+    expect(() => parseGpus(`0, A, 100, 90, GPU-0\n${line}\n`)).toThrow(`${line.trim()}.`),
+  );
+
+  const free = (devices: number[] | undefined, ofWorker: string | undefined) => {
+    const device = servingDevice('0.32.0', cards, devices, ofWorker);
+    return device.kind === 'gpu' ? device.free / 2 ** 20 : device.kind;
+  };
+
+  it.each([
+    // [CUDA_VISIBLE_DEVICES of the worker, free memory of its first card]
+    [undefined, 81_000],
+    ['1', 9_000],
+    [' 1 , 0', 9_000],
+    ['GPU-bbbb', 9_000],
+    ['gpu-BBBB2222-0000,GPU-aaaa', 9_000],
+    ['0,-1,7', 81_000],
+  ])('is the first card of CUDA_VISIBLE_DEVICES %s', (ofWorker, mebibytes) =>
+    expect(free(undefined, ofWorker)).toBe(mebibytes),
+  );
+
+  it.each([
+    [
+      [2],
+      undefined,
+      /`devices` of the endpoint has the graphics card 2, and this machine has the graphics cards 0 \(NVIDIA H100 80GB HBM3, GPU-aaaa1111-0000\), 1/,
+    ],
+    [undefined, '7', /names 7, and this machine has the graphics cards 0 .*, 1/],
+    [undefined, 'GPU-cccc', /names GPU-cccc, and this machine has/],
+    [undefined, 'MIG-1234', /names MIG-1234, a part of a graphics card/],
+    [undefined, '', /leaves vLLM none of the graphics cards 0/],
+    [undefined, '-1', /leaves vLLM none/],
+  ] as const)('is refused by name for devices %j and CUDA_VISIBLE_DEVICES %j', (devices, ofWorker, words) => {
+    expect(() => free(devices && [...devices], ofWorker)).toThrow(words);
   });
 
   it('is the CPU for a CPU build, and where there is no card', () => {
@@ -167,8 +214,14 @@ describe('the device of a vLLM', () => {
     [undefined, '0', true],
     [[1, 2], '0', false],
     [[0, 1], '0,3', true],
+    [[1], '', false],
+    [[1], 'GPU-aaaa', false],
+    [[0], 'GPU-AAAA1111-0000', true],
+    // It cannot be found out, so it counts as shared.
+    [[1], 'GPU-cccc', true],
+    [[1], 'MIG-aaaa', true],
   ])('%j beside a worker on %j: shared %j', (devices, ofWorker, shared) =>
-    expect(sharesDevice(devices, ofWorker)).toBe(shared),
+    expect(sharesDevice(devices, ofWorker, cards)).toBe(shared),
   );
 });
 

@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineFault } from '../support/instant-engine.ts';
 import { until } from '../support/until.ts';
 import { processFaults } from './process-faults.ts';
-import { input, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** The experiment that a seed names: long enough for several faults; two iterations, so that it is continued as new in between. */
 export function chaosInput(experiment: string): object {
   const seed = Number(experiment.replace('seed-', ''));
-  return { seed, iterations: 2, task: { ...input.task, train_size: 160 } };
+  return { seed, iterations: 2, shard_size: 16, task: { train_size: 160, test_size: 96 } };
 }
 
 type Chance = {

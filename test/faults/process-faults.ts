@@ -1,6 +1,7 @@
 /** Faults of whole processes: each strikes, and puts back what an operator or a supervisor would start again. */
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { until } from '../support/until.ts';
+import { finishedWork } from './artifacts.ts';
 import type { Fault } from './fault.ts';
 import { release } from './moments.ts';
 import { processesOf } from './processes.ts';
@@ -67,6 +68,39 @@ export const lackingWorker: Fault = {
     await world.startWorker();
     await handle.executeUpdate(retryUpdate);
   },
+};
+
+/** It goes on beside the worker that took its work over. */
+export const stalledWorker: Fault = {
+  name: 'SIGSTOP of the worker past the heartbeat timeout, another takes over, SIGCONT',
+  strike: async (world, experiment) => {
+    const first = world.worker();
+    process.kill(first.pid, 'SIGSTOP');
+    try {
+      const second = await world.startWorker();
+      const handle = world.client.workflow.getHandle(experiment);
+      await until(
+        'the second worker has the work',
+        async () =>
+          ((await handle.describe()).raw.pendingActivities ?? []).some(({ lastWorkerIdentity }) =>
+            lastWorkerIdentity?.startsWith(`${second.pid}@`),
+          ),
+        60_000,
+      );
+      const finished = (await finishedWork(world.storeRoot)).size;
+      await release(world);
+      await until(
+        'the second worker has finished something',
+        async () => (await finishedWork(world.storeRoot)).size > finished,
+        60_000,
+      );
+    } finally {
+      process.kill(first.pid, 'SIGCONT');
+    }
+    await first.kill('SIGTERM');
+  },
+  // Once when it stalls, and once when it is ended by SIGTERM: the shards that were not taken over by then went on when it woke up.
+  catches: 2,
 };
 
 async function endWorker(world: World, signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<void> {

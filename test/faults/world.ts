@@ -45,13 +45,13 @@ export const input = {
   preset: 'quickstart',
   seed: 5,
   iterations: 1,
-  shard_size: 16,
+  shard_size: 8,
   allow_few_steps: true,
-  task: { train_size: 96, test_size: 96 },
+  task: { train_size: 48, test_size: 48 },
   model: { endpoint: 'instant', model_name_or_path: 'instant' },
 };
 /** Answers to one phase of debates of `input`. */
-export const answersAPhase = 96 * 3 * 2;
+export const answersAPhase = 48 * 3 * 2;
 
 /** @param storeRoot by default a new folder on the local disk */
 export async function openWorld(server: TestServer, storeRoot = scratchFolder()): Promise<World> {

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
 import type { BundledWorkflows } from '../../src/workers/bundle.ts';
-import { bundleAddress } from '../support/shared-bundle.ts';
+import { bundleAddress, withoutStackTraces } from '../support/shared-bundle.ts';
 
 export default async function setup(project: TestProject): Promise<() => void> {
   let bundle: Promise<BundledWorkflows> | undefined;
@@ -14,7 +14,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
     // The import brings Temporal's native core and the bundler: only where they are needed.
     bundle ??= import('../../src/workers/bundle.ts').then(({ bundleWorkflows }) => bundleWorkflows());
     bundle.then(
-      ({ code }) => response.end(code),
+      ({ code }) => response.end(withoutStackTraces(code)),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   });

@@ -24,6 +24,7 @@ export function endpointsThatSay(
     checkTraining: async () => true,
     servesForms: ['adapter', 'full'],
     resident: Infinity,
+    residentWhole: Infinity,
     slots: createRequestSlots(slots),
     yieldDevice: nothing,
     takeDevice: nothing,

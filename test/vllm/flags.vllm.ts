@@ -134,7 +134,7 @@ describe('a vLLM with a key, a short context and small adapters', () => {
 
   it('has no room for the answers, or for the longest prompt of a debate', async () => {
     const longest = { messages: [{ role: 'user', content: '1+1' }], answers: 6 } as const;
-    const needs = (maxTokens: number): Needs => ({ maxTokens, longest, scores: false });
+    const needs = (maxTokens: number): Needs => ({ maxTokens, longest, scores: false, template: {} });
     const error = await errorOf(usable().examine(needs(256), signal));
     expect(error).toMatchObject({ name: 'MaxTokensTooLarge' });
     expect(error.message).toMatch(/--max-model-len/);

@@ -54,7 +54,10 @@ describe.skipIf(url === undefined)(`a server of kind ${kind} at ${url}`, () => {
       ] as const,
       answers: 3,
     };
-    const lacks = await endpoint.examine({ maxTokens: 64, longest, scores: kind === 'vllm' }, signal);
+    const lacks = await endpoint.examine(
+      { maxTokens: 64, longest, scores: kind === 'vllm', template: {} },
+      signal,
+    );
     say(lacks, 'It lacks nothing.');
     for (const { remedy } of lacks) expect(remedy).not.toBe('');
   });
@@ -69,7 +72,10 @@ describe.skipIf(url === undefined)(`a server of kind ${kind} at ${url}`, () => {
     const client = createChatClient({ url: new URL('/v1', url).href });
     const context = (await client.listModels(signal)).find(({ id }) => id === model)?.context;
     client.close();
-    if (context === undefined || context === null) return skip('it does not say how long its context is');
+    if (context === undefined || context === null) {
+      skip('it does not say how long its context is');
+      return;
+    }
     // A prompt that leaves room for some 20 tokens, and one that leaves none.
     for (const length of [context - 22, context + 22]) {
       const content = '1+'.repeat(length / 2);

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { leastMove } from '../../src/algorithm/training-steps.ts';
 import { openDependencies, startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
@@ -14,9 +14,12 @@ import { sharedBundle } from '../support/shared-bundle.ts';
 
 describe('an experiment with the embedded model', () => {
   it('debates, fine-tunes real adapters and answers with them, and leaves no process behind', async () => {
-    process.env['TEMPORAL_ADDRESS'] = await temporalAddress();
-    process.env['TEMPORAL_NAMESPACE'] = 'embedded';
-    process.env['COLLOQUY_STORE'] = temporaryFolder();
+    const address = await temporalAddress();
+    const storeRoot = temporaryFolder();
+    vi.stubEnv('TEMPORAL_ADDRESS', address);
+    vi.stubEnv('TEMPORAL_NAMESPACE', 'embedded');
+    vi.stubEnv('COLLOQUY_STORE', storeRoot);
+    onTestFinished(() => void vi.unstubAllEnvs());
     const stop = new AbortController();
     let workers = Promise.resolve();
     await new Promise<void>((resolve, reject) => {
@@ -28,7 +31,7 @@ describe('an experiment with the embedded model', () => {
       });
       workers.catch(reject);
     });
-    const connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] });
+    const connection = await Connection.connect({ address });
     const client = new Client({ connection, namespace: 'embedded' });
     const result = await client.workflow.execute<typeof experiment>('experiment', {
       workflowId: 'embedded',
@@ -65,7 +68,7 @@ describe('an experiment with the embedded model', () => {
     );
     const weighted = critics.filter(({ rows }) => rows > 0).length;
     for (const { agents, rows: expected } of iteration!.datasets.filter(({ role }) => role !== 'critic')) {
-      const folder = join(process.env['COLLOQUY_STORE'], 'embedded', 'iteration-1', 'datasets');
+      const folder = join(storeRoot, 'embedded', 'iteration-1', 'datasets');
       const rows = (await readFile(join(folder, `agent-${agents[0]}-generation.jsonl`), 'utf8'))
         .trim()
         .split('\n');
@@ -82,7 +85,7 @@ describe('an experiment with the embedded model', () => {
       expect(moved!.klPerToken).toBeGreaterThan(leastMove);
       expect(droppedRows).toBe(0);
     }
-    expect(await readdir(join(process.env['COLLOQUY_STORE'], 'models', trained[0]!.model!))).toContain(
+    expect(await readdir(join(storeRoot, 'models', trained[0]!.model!))).toContain(
       'adapter_model.safetensors',
     );
     expect(result.versions).toHaveProperty('torch');

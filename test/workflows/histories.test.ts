@@ -4,19 +4,17 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { installRuntime } from '../../src/observe/install-runtime.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
 import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { type Change, changedWorkflows } from '../support/changed-workflows.ts';
 import { historiesFolder, recordedFiles, replayRecorded } from '../support/recorded-histories.ts';
 import { recordedShapes } from '../support/recorded-shapes.ts';
-import { sharedBundle } from '../support/shared-bundle.ts';
+import { sharedBundle, withoutStackTraces } from '../support/shared-bundle.ts';
 
-// Each replay's worker would tell of its beginning, its end and each history that differs.
-Runtime.install({
-  logger: new DefaultLogger('ERROR'),
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }), forward: {} } },
-});
+// Each replay's worker logs its beginning, its end and each history that differs: into the file of a worker, not to the terminal.
+await installRuntime(join(temporaryFolder(), 'worker.log'));
 
 const remedy =
   'A running experiment could not go on with this code. Released: make the change behind patched(), and keep the history. ' +
@@ -27,7 +25,7 @@ describe('a recorded history', () => {
   beforeAll(async () => {
     for await (const { file, difference } of replayRecorded(await sharedBundle()))
       results.set(file, difference);
-  }, 60_000);
+  });
 
   it.each(recordedFiles)('%s replays with the workflow code of today', (file) => {
     expect(results.has(file)).toBe(true);
@@ -117,7 +115,7 @@ describe('the recorded histories', () => {
     const root = await changedWorkflows(
       all.map(({ what, place, change }) => ({ place, change, when: when(what) })),
     );
-    ({ code } = await bundleWorkflows(root));
+    code = withoutStackTraces((await bundleWorkflows(root)).code);
   });
 
   /** Replays those of a shape, or all, with changed code until one differs: which, and how. */

@@ -13,7 +13,7 @@ from .process import Written
 
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
-FailureKind = Literal["nan_loss", "out_of_memory", "disk_full", "bad_data", "bad_settings", "missing_model", "in_use", "internal"]
+FailureKind = Literal["nan_loss", "out_of_memory", "disk_full", "bad_data", "bad_settings", "bad_trainer", "missing_model", "in_use", "internal"]
 
 
 class Strict(BaseModel):
@@ -35,7 +35,7 @@ class Settings(Strict):
     max_length: Annotated[int, Field(ge=1, le=1_048_576)]  # tokens of prompt and completion together
     save_steps: Annotated[int, Field(ge=1, le=1_000_000)]
     gradient_checkpointing: bool
-    method: Literal["lora", "full"]  # full: all weights are trained
+    method: Literal["lora", "qlora", "full"]  # qlora: on a base in 4 bits; full: all weights are trained
     lora_r: Annotated[int, Field(ge=1, le=512)]
     lora_alpha: Annotated[int, Field(ge=1, le=4096)]
     lora_dropout: Annotated[float, Field(ge=0, le=0.99)]
@@ -74,6 +74,17 @@ class Moved(Written):
     rows: Count
 
 
+class ExecutionFacts(Written):
+    """How a fine-tune was carried out, which changes its speed and its rounding alone."""
+
+    processes: Annotated[int, Field(ge=1)]
+    bf16: bool
+    attn_implementation: str
+    padding_free: bool
+    micro_batch: Annotated[int, Field(ge=1)]  # rows that a device worked on at once, at the end
+    gradient_checkpointing: bool
+
+
 class FileFacts(Written):
     sha256: str
     bytes: Count
@@ -99,6 +110,7 @@ class Manifest(Written):
     losses: list[StepLoss]  # of at most 50 steps, evenly spread, the first and the last among them
     peak_learning_rate: float  # the highest of all steps
     moved: Moved | None  # None when it could not be measured
+    execution: ExecutionFacts
     tokens: Count
     seconds: float
     files: dict[str, FileFacts]
@@ -133,6 +145,16 @@ class Step(Written):
     epoch: float
 
 
+class MicroBatchChanged(Written):
+    """Memory did not suffice: from here on the device works on fewer rows at once. A step has as many rows as before."""
+
+    event: Literal["micro_batch"] = "micro_batch"
+    id: str
+    step: Count  # the steps that are done
+    rows: Annotated[int, Field(ge=1)]
+    gradient_checkpointing: bool  # whether it is on from here on
+
+
 class Checkpoint(Written):
     event: Literal["checkpoint"] = "checkpoint"
     id: str
@@ -165,7 +187,7 @@ class Stopped(Written):
     checkpoint: str | None
 
 
-TrainerEvent = Annotated[Ready | Started | Step | Checkpoint | Done | Failed | Stopped, Field(discriminator="event")]
+TrainerEvent = Annotated[Ready | Started | Step | MicroBatchChanged | Checkpoint | Done | Failed | Stopped, Field(discriminator="event")]
 
 
 class TrainingFailure(Exception):
@@ -200,7 +222,7 @@ def as_failure(error: BaseException) -> TrainingFailure:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _mentions(error, _MEMORY_WORDS):
         return TrainingFailure(
             "out_of_memory",
-            f"{message}. Lower per_device_train_batch_size (and raise gradient_accumulation_steps) or max_length.",
+            f"{message}. A lower max_length, a smaller base model or a device that nothing else uses helps",
         )
     return TrainingFailure("internal", message)
 

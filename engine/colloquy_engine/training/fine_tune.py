@@ -3,11 +3,12 @@
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -15,9 +16,10 @@ import torch
 from ..protocol.process import StopRequest, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
 from .moved import moved_from, trained_weights
-from .network import LoadedBase, ResidentBase, base_sha256, network_to_train, release, save_network
+from .network import LoadedBase, ResidentBase, base_sha256, network_to_train, release, save_network, weights_on_disk
 from .outputs import finished_manifest, publish, weights_sha256
-from .supervised_trainer import SupervisedTrainer
+from .ranks import RankLost, Ranks, is_rank_lost, own_part, own_parts, whole_weights
+from .supervised_trainer import SmallerNextTime, SupervisedTrainer, micro_batch_changed
 from .training_rows import TrainingRows, read_training_rows
 
 PATIENCE_SECONDS = 60
@@ -25,59 +27,92 @@ PATIENCE_SECONDS = 60
 Emit = Callable[[TrainerEvent], None]
 
 
-def fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit) -> None:
-    """Trains, and emits the job's events, the last of which is `done`, `failed` or `stopped`. Raises only what no kind names."""
+def fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit, ranks: Ranks) -> bool:
+    """Trains, and emits the job's events, the last of which is `done`, `failed` or `stopped`. Raises only what no kind names; RankLost.
+
+    Of several ranks, the first one emits. What only one of them can know, that one emits: why it failed. Returns false when these ranks cannot
+    train any more.
+    """
     try:
-        _fine_tune(job, resident, stop, emit)
+        _fine_tune(job, resident, stop, emit if ranks.first else _say_nothing, ranks)
+    except SmallerNextTime as again:
+        again.micro_batch.remember(Path(job.checkpoint_dir))
+        emit(micro_batch_changed(job.id, 0, again.micro_batch))
+        logging.warning("%s", again)
+        return False
     except Exception as error:
+        if ranks.size > 1 and is_rank_lost(error):
+            raise RankLost(str(error)) from error
         resident.forget()  # parts of an adapter may be left in it
         failure = as_failure(error)
         emit(Failed(id=job.id, kind=failure.kind, message=str(failure)))
         if failure.kind == "internal":
             raise
+        return ranks.size == 1
+    return True
 
 
-def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit) -> None:
+def _say_nothing(_: TrainerEvent) -> None:
+    pass
+
+
+def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit, ranks: Ranks) -> None:
     began = time.monotonic()
     base = resident.load_for(job)
     rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length)
     facts = _facts(job, rows)
-    with sole_trainer(Path(job.output_dir), stop) as alone:
+    with sole_trainer(Path(job.output_dir), stop) if ranks.first else nullcontext(True) as alone:
+        finished = finished_manifest(Path(job.output_dir), facts) if ranks.first and alone else None
+        ending: TrainerEvent | None = None
         if not alone:
             ending = Stopped(id=job.id, step=0, checkpoint=None)
-        elif manifest := finished_manifest(Path(job.output_dir), facts):
-            ending = Done(id=job.id, output_dir=job.output_dir, manifest=manifest)
-        else:
-            ending = _train(job, resident, base, rows, facts, stop, emit, began)
+        elif finished is not None:
+            ending = Done(id=job.id, output_dir=job.output_dir, manifest=finished)
+        if ranks.of_first(ending is None):
+            ending = _train(job, resident, base, rows, facts, stop, emit, began, ranks)
     # Emitted after the lock is gone: the reader of this event finds the model and no lock file beside it.
-    emit(ending)
+    if ending is not None:
+        emit(ending)
 
 
 def _train(
     job: TrainingJob, resident: ResidentBase, base: LoadedBase, rows: TrainingRows, facts: dict, stop: StopRequest,
-    emit: Emit, began: float,
-) -> Done | Stopped:  # fmt: skip
-    """Trains, and returns the event that ends the job."""
+    emit: Emit, began: float, ranks: Ranks,
+) -> Done | Stopped | None:  # fmt: skip
+    """Trains, and returns the event that ends the job; None in all ranks but the first."""
+    whole_model = job.settings.method == "full"
+    sharded = whole_model and ranks.size > 1
     network = network_to_train(base, job)
-    start = trained_weights(network)
-    trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit)
-    if not trainer.run():
+    start = None if sharded else trained_weights(network)
+    trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit, ranks, resident.fits(job))
+    finished = trainer.run()
+    resident.remember_fit(job, trainer.micro_batch)
+    if not finished:
         return Stopped(id=job.id, step=trainer.state.global_step, checkpoint=trainer.newest_checkpoint)
+    network = trainer.model
     _require_finite(network)
-    outcome = {
-        "steps": trainer.state.global_step,
-        "final_loss": trainer.final_loss(),
-        "losses": trainer.losses(),
-        "peak_learning_rate": trainer.peak_learning_rate(),
-        "moved": moved_from(start, network, rows, base.tokenizer.pad_token_id or 0, job.seed),
-        "tokens": round(sum(map(len, rows.input_ids)) * job.settings.num_train_epochs),
-        "seconds": round(time.monotonic() - began, 3),
-    }
-    manifest = publish(Path(job.output_dir), lambda directory: save_network(network, base, directory), facts | outcome)
+    weights = whole_weights(network) if sharded else None
+    if start is None:
+        start = own_parts(weights_on_disk(base), network)
+    # Ranks that share the weights measure together; else the first does it, and publishes, while the others wait for the next job.
+    moved = moved_from(start, network, rows, base.tokenizer.pad_token_id or 0, job.seed) if sharded or ranks.first else None
+    manifest = None
+    if ranks.first:
+        outcome = {
+            "steps": trainer.state.global_step,
+            "final_loss": trainer.final_loss(),
+            "losses": trainer.losses(),
+            "peak_learning_rate": trainer.peak_learning_rate(),
+            "moved": moved,
+            "execution": trainer.carried_out(),
+            "tokens": round(sum(map(len, rows.input_ids)) * job.settings.num_train_epochs),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        manifest = publish(Path(job.output_dir), lambda directory: save_network(network, base, directory, weights), facts | outcome)
     release(base, network)
-    if job.settings.method == "full":
+    if whole_model:
         resident.forget()  # its own weights were trained
-    return Done(id=job.id, output_dir=job.output_dir, manifest=manifest)
+    return manifest and Done(id=job.id, output_dir=job.output_dir, manifest=manifest)
 
 
 def _facts(job: TrainingJob, rows: TrainingRows) -> dict:
@@ -104,7 +139,7 @@ def _fingerprint(facts: dict) -> str:
 
 def _require_finite(network: torch.nn.Module) -> None:
     for name, parameter in network.named_parameters():
-        if parameter.requires_grad and not torch.isfinite(parameter).all():
+        if parameter.requires_grad and not torch.isfinite(own_part(parameter)).all():
             raise TrainingFailure("nan_loss", f"The last step left NaN or infinite values in {name}. Lower the learning_rate.")
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ..protocol.trainer_messages import Moved
+from .ranks import own_part, put_own_parts
 from .training_rows import IGNORED, TrainingRows
 
 SAMPLE_ROWS = 32
@@ -22,8 +23,9 @@ Weights = dict[str, torch.Tensor]
 
 
 def trained_weights(network: nn.Module) -> Weights:
-    """A copy of the weights that are trained, in main memory: those of the adapter, or all of them."""
-    return {name: weight.detach().to("cpu", copy=True) for name, weight in network.named_parameters() if weight.requires_grad}
+    """A copy of the weights that are trained, in main memory: those of the adapter, or all of them. Of weights that are sharded over
+    ranks, each rank copies its own parts."""
+    return {name: own_part(weight).detach().to("cpu", copy=True) for name, weight in network.named_parameters() if weight.requires_grad}
 
 
 def moved_from(start: Weights, network: nn.Module, rows: TrainingRows, pad_token: int, seed: int) -> Moved | None:
@@ -40,13 +42,13 @@ def moved_from(start: Weights, network: nn.Module, rows: TrainingRows, pad_token
     try:
         divergence, tokens = 0.0, 0
         for batch in _batches(rows, chosen):
-            with _InFloat32():
+            with _plain_attention(network), _InFloat32():
                 now = _logits(network, rows, batch, pad_token)
                 with _weights_of(network, start):
                     before = _logits(network, rows, batch, pad_token)
             divergence += sum(_divergence(*places) for places in zip(now.split(PLACES_AT_ONCE), before.split(PLACES_AT_ONCE), strict=True))
             tokens += len(now)
-    except RuntimeError as error:  # torch's own, for spent memory and for types that do not fit together
+    except (RuntimeError, ValueError) as error:  # for spent memory, for types that do not fit together, and for attention that the model does not have
         logging.warning("How far the model moved was not measured: %s", error)
         return None
     finally:
@@ -78,6 +80,20 @@ class _InFloat32(TorchFunctionMode):
         return _float32(result) if function is functional.embedding else result
 
 
+@contextmanager
+def _plain_attention(network: nn.Module) -> Iterator[None]:
+    """Attention that can compute in float32 and over padded rows."""
+    used = network.config._attn_implementation
+    if used in ("sdpa", "eager"):
+        yield
+        return
+    network.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        network.set_attn_implementation(used)
+
+
 def _float32(value: object) -> object:
     return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
@@ -107,15 +123,8 @@ def _divergence(now: torch.Tensor, before: torch.Tensor) -> float:
 def _weights_of(network: nn.Module, weights: Weights) -> Iterator[None]:
     """The network has these weights while the block runs, and its own ones again after it, to the bit."""
     own = trained_weights(network)
-    _put(network, weights)
+    put_own_parts(network, weights)
     try:
         yield
     finally:
-        _put(network, own)
-
-
-@torch.no_grad()
-def _put(network: nn.Module, weights: Weights) -> None:
-    for name, weight in network.named_parameters():
-        if name in weights:
-            weight.copy_(weights[name])
+        put_own_parts(network, own)

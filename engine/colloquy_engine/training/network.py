@@ -15,7 +15,11 @@ from ..generation.chat_tokens import end_tokens
 from ..protocol.process import refused_by_system
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
 from .check import require_targets
+from .execution import Execution, Wanted, bf16, choose_execution
+from .micro_batches import MicroBatch
 from .outputs import weights_sha256
+from .quantised import load_options
+from .ranks import Ranks
 
 
 @dataclass
@@ -24,44 +28,70 @@ class LoadedBase:
 
     name_or_path: str
     sha256: str  # of its weight files
+    form: str  # of its weights in memory
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     end_tokens: frozenset[int]
+    execution: Execution
 
 
 class ResidentBase:
     """Keeps at most one base model in memory, so that the 2N fine-tunes of an iteration load it once."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Wanted = Wanted(), ranks: Ranks | None = None) -> None:
         self._held: LoadedBase | None = None
+        self._fits: dict[tuple, MicroBatch] = {}
+        self._wanted, self._sharing = wanted, ranks is not None and ranks.size > 1
 
     def load_for(self, job: TrainingJob) -> LoadedBase:
         """The model whose weights a job's network has: the base model, or the whole model that its training starts from."""
-        whole = job.settings.method == "full"
-        return self.load(job.init_model if whole and job.init_model else job.base_model, whole)
+        method = job.settings.method
+        return self.load(job.init_model if method == "full" and job.init_model else job.base_model, method)
 
-    def load(self, name_or_path: str, whole: bool = False) -> LoadedBase:
+    def load(self, name_or_path: str, method: str = "lora") -> LoadedBase:
         """The model of this name, from memory if its files have not changed. Raises TrainingFailure `missing_model`.
 
-        `whole`: all of its weights are to be trained. They are in float32 then, also on a GPU: a step of 1e-5 is lost in bfloat16.
+        With the method `full` all of its weights are to be trained. They are in float32 then, also on a GPU: a step of 1e-5 is lost in
+        bfloat16. With `qlora` those of its linear modules are in 4 bits.
         """
         try:
             directory = _directory(name_or_path)
             sha256 = weights_sha256(directory)
-            dtype = torch.bfloat16 if torch.cuda.is_available() and not whole else torch.float32
+            dtype = torch.bfloat16 if bf16() and method != "full" else torch.float32
+            form = f"{dtype}{' and 4 bits' if method == 'qlora' else ''}"
             held = self._held
-            if held is None or (held.name_or_path, held.sha256, held.network.dtype) != (name_or_path, sha256, dtype):
+            if held is None or (held.name_or_path, held.sha256, held.form) != (name_or_path, sha256, form):
                 self._held = held = None  # the new one needs the memory of the old one
-                self._held = _load(name_or_path, directory, sha256, dtype)
+                options = load_options(dtype) if method == "qlora" else {}
+                on_device = not (method == "full" and self._sharing)
+                self._held = _load(name_or_path, directory, sha256, dtype, form, options, self._wanted, on_device=on_device)
         except (OSError, ValueError) as error:
             if refused_by_system(error):
                 raise
             raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be loaded: {error}") from error
         return self._held
 
+    def fits(self, job: TrainingJob) -> MicroBatch | None:
+        """The micro-batch that an earlier job of the same shape ended with, so that the 2N fine-tunes of an iteration look for it once."""
+        return self._fits.get(_shape(job))
+
+    def remember_fit(self, job: TrainingJob, micro_batch: MicroBatch) -> None:
+        self._fits[_shape(job)] = micro_batch
+
     def forget(self) -> None:
         """Drops the base model, when a job may have changed it."""
         self._held = None
+
+
+def _shape(job: TrainingJob) -> tuple:
+    settings = job.settings
+    rows = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+    return job.base_model, settings.method, settings.gradient_checkpointing, settings.lora_r, rows
+
+
+def weights_on_disk(base: LoadedBase) -> dict[str, torch.Tensor]:
+    """The weights of a whole model as they are before its training."""
+    return dict(AutoModelForCausalLM.from_pretrained(base.name_or_path, dtype=torch.float32).named_parameters())
 
 
 def _directory(name_or_path: str) -> Path:
@@ -82,7 +112,10 @@ def base_sha256(name_or_path: str) -> str:
         raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be read: {error}") from error
 
 
-def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype) -> LoadedBase:
+def _load(
+    name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype, form: str, options: dict, wanted: Wanted, on_device: bool
+) -> LoadedBase:
+    """`on_device`: false for weights that are sharded over the ranks, which then never has all of them on one device."""
     source = name_or_path if not os.path.isdir(name_or_path) else str(directory)
     offline = os.path.isdir(name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
@@ -90,14 +123,15 @@ def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype) -
         raise ValueError("its tokenizer has no chat template")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline)
-    if torch.cuda.is_available():
+    network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline, **options)
+    execution = choose_execution(network, wanted)
+    if torch.cuda.is_available() and on_device and not options:
         network = network.cuda()
-    return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network.generation_config, tokenizer))
+    return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer), execution)
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:
-    """With the method `lora`, the base with a new adapter (drawn from the job's seed) or with the adapter `init_model`; with `full`, all
+    """With the methods `lora` and `qlora`, the base with a new adapter (drawn from the job's seed) or with the adapter `init_model`; with `full`, all
     of the model that `ResidentBase.load_for` gave. Raises TrainingFailure."""
     set_seed(job.seed)
     if job.settings.method == "full":
@@ -152,9 +186,9 @@ def release(base: LoadedBase, network: nn.Module) -> None:
         torch.cuda.empty_cache()
 
 
-def save_network(network: nn.Module, base: LoadedBase, directory: Path) -> None:
-    """Writes the adapter, or the whole model with its tokenizer. The same weights give the same bytes."""
-    network.save_pretrained(directory)
+def save_network(network: nn.Module, base: LoadedBase, directory: Path, weights: dict[str, torch.Tensor] | None = None) -> None:
+    """Writes the adapter, or the whole model with its tokenizer. The same weights give the same bytes. `weights`: those of a sharded network."""
+    network.save_pretrained(directory, state_dict=weights)
     if not isinstance(network, PeftModel):
         base.tokenizer.save_pretrained(directory)
         return

@@ -2,18 +2,27 @@
 
 import json
 import random
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from colloquy_engine.protocol.trainer_messages import TrainingFailure, TrainingJob
+from colloquy_engine.training import execution as execution_module
 from colloquy_engine.training import moved as moved_module
+from colloquy_engine.training.execution import VARLEN, Execution, Wanted, choose_execution
+from colloquy_engine.training.fine_tune import fine_tune
+from colloquy_engine.training.micro_batches import MicroBatch, cut, learnt_tokens, remembered, share_of
 from colloquy_engine.training.moved import moved_from, trained_weights
 from colloquy_engine.training.network import ResidentBase, network_to_train, release
+from colloquy_engine.training.ranks import Ranks
 from colloquy_engine.training.supervised_trainer import SupervisedTrainer
 from colloquy_engine.training.training_rows import IGNORED, read_training_rows
 from peft import LoraConfig, get_peft_model
+from datasets import Dataset
 from transformers import AutoModelForCausalLM
+from trl import SFTConfig, SFTTrainer
 
 SETTINGS = {
     "learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1,
@@ -43,7 +52,7 @@ def open_trainer(tmp_path, base):
     """Opens trainers of datasets whose rows have these weights; each of them has an adapter of its own."""
     networks = []
 
-    def open_(weights, name="job", **settings):
+    def open_(weights, name="job", execution=base.execution, **settings):
         path = write_rows(tmp_path / f"{name}.jsonl", weights)
         rows = read_training_rows(str(path), base.tokenizer, base.end_tokens, 1024)
         job = TrainingJob(
@@ -54,7 +63,11 @@ def open_trainer(tmp_path, base):
             release(base, networks.pop())
         networks.append(network_to_train(base, job))
         events = []
-        return SupervisedTrainer(job, networks[0], base, rows, SimpleNamespace(requested=False), "none", events.append)
+        trainer = SupervisedTrainer(
+            job, networks[0], replace(base, execution=execution), rows, SimpleNamespace(requested=False), "none", events.append, Ranks()
+        )
+        trainer.events = events
+        return trainer
 
     yield open_
     while networks:
@@ -92,7 +105,7 @@ def test_equal_weights_give_the_loss_without_weights(open_trainer, weight):
 def test_a_weight_of_one_multiplies_by_one(open_trainer):
     trainer = open_trainer([None] * 8)
     batch = batch_of(trainer, 8)
-    assert loss_of(trainer, batch | {"weight": torch.ones(8)}) == loss_of(trainer, batch)
+    assert loss_of(trainer, batch | {"weight": torch.ones(8, 1)}) == loss_of(trainer, batch)
 
 
 def test_each_token_counts_as_much_as_its_row(open_trainer):
@@ -213,3 +226,202 @@ def test_a_hundredth_of_the_learning_rate_moves_a_model_less(open_trainer):
         moved.append(moved_from(start, trainer.model, trainer.rows, 0, seed=3).kl_per_token)
     assert moved[0] < moved[1] < moved[2]
     assert moved[0] < 1e-4 < moved[2]
+
+
+PADDED, PADDING_FREE = Execution("sdpa", False), Execution("sdpa", True)
+
+
+def steps_of(trainer):
+    return [event for event in trainer.events if event.event == "step"]
+
+
+def losses_of(trainer):
+    return [event.loss for event in steps_of(trainer)]
+
+
+def test_equal_settings_give_the_steps_the_losses_and_the_weights_of_plain_trl(open_trainer, base, tmp_path):
+    """TRL's own SFTTrainer prepares the same rows, without packing: 21 rows in steps of 8, the last of which has 5.
+
+    Padded rows give its numbers to the last bit; rows without padding give them within the rounding of float32: 2e-6 of a loss, and 1e-5 of a
+    weight where a step moves it by up to 1e-3.
+    """
+    settings = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "num_train_epochs": 3, "warmup_ratio": 0, "weight_decay": 0.01}
+    made = {}
+    for name, execution in (("padded", PADDED), ("padding-free", PADDING_FREE)):
+        trainer = open_trainer([None] * 21, name, execution, **settings)
+        assert trainer.run()
+        steps = steps_of(trainer)
+        made[name] = [step.loss for step in steps], [step.learning_rate for step in steps], trained_weights(trainer.model)
+    [adapter] = trainer.model.peft_config.values()
+    rows = [json.loads(line) for line in (tmp_path / "padded.jsonl").read_text().splitlines()]
+    plain = SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(base.name_or_path, dtype=torch.float32),
+        args=SFTConfig(
+            output_dir=str(tmp_path / "trl"), learning_rate=1e-3, num_train_epochs=3, per_device_train_batch_size=4, gradient_accumulation_steps=2,
+            lr_scheduler_type="cosine", weight_decay=0.01, gradient_checkpointing=False, seed=3, data_seed=3, logging_steps=1, report_to="none",
+            save_strategy="no", use_cpu=True, bf16=False, disable_tqdm=True,
+        ),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=base.tokenizer,
+        peft_config=LoraConfig(r=adapter.r, lora_alpha=adapter.lora_alpha, lora_dropout=0, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )  # fmt: skip
+    plain.train()
+    losses = [entry["loss"] for entry in plain.state.log_history if "loss" in entry]
+    rates = [entry["learning_rate"] for entry in plain.state.log_history if "loss" in entry]
+    weights = trained_weights(plain.model)
+    assert len(losses) == 9
+    assert made["padded"][:2] == (losses, rates)
+    assert all(torch.equal(weight, weights[name]) for name, weight in made["padded"][2].items())
+    assert made["padding-free"][0] == pytest.approx(losses, rel=2e-6)
+    assert made["padding-free"][1] == rates
+    assert max((weight - weights[name]).abs().max().item() for name, weight in made["padding-free"][2].items()) < 1e-5
+
+
+def test_weighted_rows_without_padding_give_the_losses_of_padded_ones(open_trainer):
+    weights = [4.0, 0.5, 0.5, 1.0, 7.0] * 4
+    losses = []
+    for name, execution in (("padded", PADDED), ("padding-free", PADDING_FREE)):
+        trainer = open_trainer(weights, name, execution)
+        assert trainer.run()
+        losses.append(losses_of(trainer))
+    assert losses[1] == pytest.approx(losses[0], rel=2e-6)
+
+
+def test_attention_for_rows_without_padding_gets_the_borders_of_the_rows(open_trainer, monkeypatch):
+    """PyTorch has this attention for graphics cards alone: here, plain attention over each row stands in for its kernel."""
+
+    def row_by_row(query, key, value, borders, _, longest, __, scale, window_size, enable_gqa):
+        assert window_size == (-1, 0) and longest == borders.diff().max()
+        rows = [slice(*borders[place : place + 2].tolist()) for place in range(len(borders) - 1)]
+        attended = [
+            torch.nn.functional.scaled_dot_product_attention(
+                *(each[row].transpose(0, 1)[None] for each in (query, key, value)), is_causal=True, scale=scale, enable_gqa=enable_gqa
+            )
+            for row in rows
+        ]
+        return torch.cat(attended, dim=2)[0].transpose(0, 1)
+
+    monkeypatch.setattr(execution_module, "varlen_attn", row_by_row)
+    losses, moved = [], []
+    for name, execution in (("padded", PADDED), ("varlen", Execution(VARLEN, True))):
+        trainer = open_trainer([None] * 12, name, execution)
+        trainer.model.set_attn_implementation(execution.attn_implementation)
+        start = trained_weights(trainer.model)
+        try:
+            assert trainer.run()
+            moved.append(moved_from(start, trainer.model, trainer.rows, 0, seed=3).kl_per_token)
+            assert trainer.model.config._attn_implementation == execution.attn_implementation
+        finally:
+            trainer.model.set_attn_implementation("sdpa")
+        losses.append(losses_of(trainer))
+    assert losses[1] == pytest.approx(losses[0], rel=2e-6)
+    assert moved[1] == pytest.approx(moved[0], rel=1e-3)
+    # Such attention costs no more for many rows than for few, so the first micro-batch is a whole step.
+    assert trainer.micro_batch.rows == 8
+    assert open_trainer([None] * 12, "large", Execution(VARLEN, True), gradient_accumulation_steps=3).micro_batch.rows == 24
+
+
+class Memory:
+    """Memory for so many rows at once, with and without gradient checkpointing."""
+
+    def __init__(self, trainer, rows, with_checkpointing=0):
+        self.trainer, self.rows, self.with_checkpointing, self.tried = trainer, rows, with_checkpointing, []
+        self.compute_loss, trainer.compute_loss = trainer.compute_loss, self
+
+    def __call__(self, model, inputs, **more):
+        loss = self.compute_loss(model, inputs, **more)
+        rows = len(inputs["input_ids"])
+        checkpointed = self.trainer.model.is_gradient_checkpointing
+        self.tried.append((rows, checkpointed))
+        if rows > (self.with_checkpointing if checkpointed else self.rows):
+            loss.backward()  # a part of the gradient is there already
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return loss
+
+
+@pytest.mark.parametrize(("rows", "with_checkpointing", "found"), [(3, 0, MicroBatch(2, False)), (1, 0, MicroBatch(1, False)), (0, 1, MicroBatch(1, True))])
+def test_what_does_not_fit_is_halved_and_the_steps_stay_the_same(open_trainer, rows, with_checkpointing, found):
+    settings = {"lora_dropout": 0, "gradient_accumulation_steps": 2}
+    whole = open_trainer([None] * 24, "whole", **settings)
+    assert whole.run()
+    expected = trained_weights(whole.model)
+    trainer = open_trainer([None] * 24, "halved", **settings)
+    memory = Memory(trainer, rows, with_checkpointing)
+    assert trainer.run()
+    assert losses_of(trainer) == pytest.approx(losses_of(whole), rel=2e-6)
+    assert max((weight - expected[name]).abs().max().item() for name, weight in trained_weights(trainer.model).items()) < 1e-5
+    # It looks once, says so once, and remembers it in the record of the model and for the next attempt.
+    changes = [event for event in trainer.events if event.event == "micro_batch"]
+    assert [(change.step, change.rows, change.gradient_checkpointing) for change in changes] == [(0, found.rows, found.gradient_checkpointing)]
+    assert sum(tried > found.rows for tried, _ in memory.tried) <= 3
+    assert (trainer.carried_out().micro_batch, trainer.carried_out().gradient_checkpointing) == (found.rows, found.gradient_checkpointing)
+    assert open_trainer([None] * 24, "halved", **settings).micro_batch == found
+
+
+def test_a_row_for_which_memory_does_not_suffice_at_all_fails_and_the_message_says_what_helps(open_trainer):
+    trainer = open_trainer([None] * 24, "too-large")
+    memory = Memory(trainer, 0)
+    with pytest.raises(TrainingFailure, match=r"A single row of \d+ tokens .* max_length below \d+.* lora .* processes .* smaller base model") as failure:
+        trainer.run()
+    assert failure.value.kind == "out_of_memory"
+    assert memory.tried[-2:] == [(1, False), (1, True)]
+
+
+def test_ranks_that_share_the_weights_begin_again_when_one_of_them_lacks_memory(open_trainer, monkeypatch):
+    """The others wait for its part of a layer for ever, so none of them can go on; the next attempt begins with half of the rows."""
+    job = open_trainer([None] * 24, "again").job
+
+    def too_large(trainer):
+        trainer.is_fsdp_enabled = True
+        trainer.model.train()
+        Memory(trainer, 4)
+        rows = list(trainer.train_dataset)[:8]
+        return trainer.training_step(trainer.model, rows, torch.tensor(8.0))
+
+    monkeypatch.setattr(SupervisedTrainer, "run", too_large)
+    events = []
+    stop = SimpleNamespace(requested=False)
+    assert fine_tune(job, ResidentBase(), stop, events.append, Ranks()) is False
+    assert [(event.event, event.rows) for event in events] == [("micro_batch", 4)]
+    assert open_trainer([None] * 24, "again").micro_batch == MicroBatch(4, False)
+
+
+def test_only_spent_memory_is_answered_with_a_smaller_batch(open_trainer):
+    trainer = open_trainer([None] * 8, "broken")
+
+    def breaks(*_, **__):
+        raise RuntimeError("expected m1 and m2 to have the same dtype")
+
+    trainer.compute_loss = breaks
+    with pytest.raises(RuntimeError, match="same dtype"):
+        trainer.run()
+    assert trainer.micro_batch == MicroBatch(8, False) and remembered(Path(trainer.job.checkpoint_dir)) is None
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+def test_the_rows_of_a_step_are_shared_among_ranks_with_about_as_many_tokens_for_each(ranks):
+    draw = random.Random(0)
+    examples = [{"input_ids": [place] * draw.randint(5, 60), "labels": [-100, 1, 2]} for place in range(24)]
+    shares = [share_of(examples, rank, ranks) for rank in range(ranks)]
+    assert sorted(row["input_ids"][0] for share in shares for row in share) == list(range(24))
+    tokens = [sum(len(row["input_ids"]) for row in share) for share in shares]
+    assert max(tokens) - min(tokens) <= 60
+    assert ranks > 1 or shares[0] == examples
+    assert sum(len(part) for share in shares for part in cut(share, 3)) == 24
+    assert learnt_tokens(examples) == 48
+
+
+@pytest.mark.parametrize("name", ["flash_attention_2", "flash_attention_3", "sdpa_varlen"])
+def test_attention_that_this_machine_does_not_have_is_refused_where_it_is_asked_for(base, name):
+    with pytest.raises(TrainingFailure, match=f"attn_implementation is {name}.*[Ll]eave") as failure:
+        choose_execution(base.network, Wanted(attn_implementation=name))
+    assert failure.value.kind == "bad_trainer"
+
+
+def test_a_cpu_pads_its_rows_and_takes_the_networks_own_attention_unless_it_is_asked(base):
+    assert choose_execution(base.network, Wanted()) == PADDED
+    assert choose_execution(base.network, Wanted(padding_free=True)) == PADDING_FREE
+    try:
+        assert choose_execution(base.network, Wanted(attn_implementation="eager")) == Execution("eager", False)
+    finally:
+        choose_execution(base.network, Wanted(attn_implementation="sdpa"))

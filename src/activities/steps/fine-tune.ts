@@ -281,6 +281,7 @@ function shown(event: TrainerProgress): object {
       rows: event.rows,
       droppedRows: event.dropped_rows,
     };
+  if (event.event === 'micro_batch') return { step: event.step, microBatch: event.rows };
   if (event.event !== 'step') return { checkpoint: event.step };
   return {
     step: event.step,
@@ -292,6 +293,7 @@ function shown(event: TrainerProgress): object {
 
 function reportEvent(whose: FineTune, event: TrainerProgress): void {
   if (event.event === 'checkpoint') emit('checkpoint', { ...whose, step: event.step });
+  if (event.event === 'micro_batch') emit('micro-batch', { ...whose, step: event.step, rows: event.rows });
   if (event.event !== 'step') return;
   const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
   emit('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });

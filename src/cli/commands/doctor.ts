@@ -1,7 +1,7 @@
 import { exitCodes } from '../../errors.ts';
 import { openStore } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import type { Finding } from '../../workers/machine.ts';
+import type { Finding, OnLook } from '../../workers/machine.ts';
 import { command, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
 import { connect } from '../server/connect.ts';
 import { colours, printJson } from '../terminal.ts';
@@ -23,9 +23,11 @@ export const doctor = command(
     const store = openStore();
     // Imported only here: it loads the engines' code.
     const { examineMachine, examineNeeds } = await import('../../workers/machine.ts');
-    const machine = [...(await examineMachine(store)), await temporalServer()];
-    const needs =
-      config === undefined ? [] : await examineNeeds(experimentFromConfig(config, overrides).config, store);
+    const experiment = config === undefined ? null : experimentFromConfig(config, overrides).config;
+    const onLook = announceSlow((line) => console.error(line));
+    const [found, temporal] = await Promise.all([examineMachine(store, onLook), temporalServer()]);
+    const machine = [...found, temporal];
+    const needs = experiment === null ? [] : await examineNeeds(experiment, store, onLook);
     const missing = [...machine, ...needs].filter(({ state }) => state === 'missing');
     if (missing.length > 0) setExitCode(exitCodes.failed);
     if (json) return printJson({ machine, needs });
@@ -34,6 +36,24 @@ export const doctor = command(
     if (missing.length > 0)
       console.log(`\nNeeded, and missing or unusable: ${missing.map(({ what }) => what).join(', ')}.`);
   });
+
+/** Some things take long: a vLLM loads PyTorch to say its version. What is waited for is shown, and how long it took. */
+export function announceSlow(show: (line: string) => void): OnLook {
+  return (what, found) => {
+    const began = Date.now();
+    const seconds = () => Math.round((Date.now() - began) / 1000);
+    let announced = false;
+    const announce = (): void => {
+      announced = true;
+      show(`looking for ${what}, for ${seconds()} s so far`);
+    };
+    const timers = [setTimeout(announce, 3_000), setInterval(announce, 20_000)];
+    void found.then(({ state }) => {
+      timers.forEach(clearTimeout);
+      if (announced) show(`looked for ${what}: ${state} after ${seconds()} s`);
+    });
+  };
+}
 
 /** `run` and `quickstart` start a server where none answers, so it is not needed. */
 async function temporalServer(): Promise<Finding> {

@@ -85,16 +85,17 @@ export class AdapterNotLoaded extends ColloquyError {
   }
 }
 
-/** A server loads an adapter without what it has for some kinds of modules, and says nothing about it. */
-export class ModulesIgnored extends ColloquyError {
-  override name = 'ModulesIgnored' as const;
-  readonly retryable = false;
+/** A server that finds adapters by their names (engine/vllm_resolver) does not find or does not accept one. */
+export class AdapterNotFound extends ColloquyError {
+  override name = 'AdapterNotFound' as const;
+  // A shared folder may show the files of the worker only after a while.
+  readonly retryable = true;
   readonly exitCode = exitCodes.failed;
 
-  constructor(url: string, ignored: readonly string[], all: readonly string[]) {
+  constructor(refusal: { readonly url: string; readonly status: number; readonly words: string }) {
     super(
-      `${url} ignores what a fine-tune changes in ${ignored.join(', ')}: it has LoRA for other modules. Start it with --lora-target-modules ${all.join(' ')}, ` +
-        `or name only those that it has in fine_tune.lora_target_modules.`,
+      `The server does not find the fine-tuned model by its name (${refusal.url} answered ${refusal.status}: ${refusal.words}). ` +
+        'The log of the server has the reason. Its COLLOQUY_STORE has to be the store of this worker.',
     );
   }
 }

@@ -1,14 +1,13 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { basename, join } from 'node:path';
 import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import { fileBlobs } from '../../store/blobs-file.ts';
 import { filesInManifest } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
-import { AdapterWithoutEffect, EngineRefused, OtherWeights } from '../errors.ts';
-import { ModulesIgnored } from './adapter-refusal.ts';
+import { AdapterWithoutEffect, EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
+import { AdapterNotFound } from './adapter-refusal.ts';
 import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
+import { requireAllModules, trialName } from './ignored-modules.ts';
 import { createProofs } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';
 import { createTurns } from './request-slots.ts';
@@ -48,7 +47,7 @@ export interface LoadedAdapters {
    */
   unload(unneeded: UnneededAdapter, by: ChatClient, signal: AbortSignal): Promise<void>;
   /**
-   * Loads an adapter under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
+   * Has an adapter loaded under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
    *
    * @param path of its folder, which is this trial's alone; the folders in `parts` have what it is for each kind of module
    * @returns whether the base model is answered as such beside them
@@ -66,12 +65,15 @@ export type UnneededAdapter = (digits: string, loadedHere: boolean) => Promise<b
 /**
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content address, so that a name never comes to
  * mean other weights. When there are more than `limit`, the one that was used longest ago and is not in use is unloaded.
+ *
+ * @param mayFind whether the server may be one that finds adapters by their names (engine/vllm_resolver): then it is told to load none
  */
 export function createLoadedAdapters(
   client: ChatClient,
   baseModel: string,
   folderOf: ModelFolder,
   limit: () => number = () => 48,
+  mayFind = false,
 ): LoadedAdapters {
   /** In order of use, the latest last. */
   const loaded = new Map<string, Adapter>();
@@ -80,6 +82,8 @@ export function createLoadedAdapters(
   /** What each answers alone, and whether they have been asked together since. */
   const answers = new Map<string, CanaryAnswer>();
   let proved: Promise<void> | undefined;
+  /** Whether the server finds adapters by their names. */
+  let finds: Promise<boolean> | undefined;
 
   function adapterOf(key: string, baseWeights: string | undefined): Adapter {
     const name = `colloquy-${key.slice(0, 16)}`;
@@ -94,7 +98,7 @@ export function createLoadedAdapters(
   function begin(name: string, key: string, baseWeights: string | undefined): Adapter {
     const waiting = new Set<OnBusy>();
     const tell: OnBusy = (...wait) => waiting.forEach((onBusy) => onBusy(...wait));
-    return { name, users: 0, waiting, ready: load(name, key, baseWeights, tell) };
+    return { name, users: 0, waiting, ready: makeReady(name, key, baseWeights, tell) };
   }
 
   function forget(adapter: Adapter): void {
@@ -104,7 +108,7 @@ export function createLoadedAdapters(
   }
 
   // Many requests wait for the same adapter, so the signal of one of them does not end its loading.
-  async function load(
+  async function makeReady(
     name: string,
     key: string,
     baseWeights: string | undefined,
@@ -115,12 +119,7 @@ export function createLoadedAdapters(
     client.expectWeights(name, { base: baseWeights, adapter: await weightsIn(path) });
     for (let again = true; ; again = false) {
       try {
-        await client.loadAdapter(name, path, signal, onBusy);
-      } catch (error) {
-        if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
-      }
-      try {
-        answers.set(name, await proofs.adapter(name, path, signal));
+        answers.set(name, await provide(name, path, signal, onBusy));
         proved = undefined;
         break;
       } catch (error) {
@@ -133,24 +132,42 @@ export function createLoadedAdapters(
     await unloadSurplus(signal);
   }
 
-  /** @throws ModulesIgnored, or as `use` does */
-  async function tryParts(path: string, signal: AbortSignal): Promise<void> {
-    const modules = await partsOf(path);
-    const ignored: string[] = [];
-    for (const module of modules) {
-      const name = `${trialPrefix}${basename(path)}-${module}`;
-      const part = join(path, 'parts', module);
-      try {
-        await client.loadAdapter(name, part, signal);
-        await proofs.adapter(name, part, signal);
-      } catch (error) {
-        if (!(error instanceof AdapterWithoutEffect)) throw error;
-        ignored.push(module);
-      } finally {
-        await client.unloadAdapter(name, signal).catch(() => undefined);
-      }
+  /** Whether the server finds adapters by their names, so that none are loaded. */
+  function findsThem(signal: AbortSignal): Promise<boolean> {
+    finds ??= mayFind ? findsAdapters(client, signal) : Promise.resolve(false);
+    return finds;
+  }
+
+  /** Has the server have the adapter, and proves it. */
+  async function provide(
+    name: string,
+    path: string,
+    signal: AbortSignal,
+    onBusy?: OnBusy,
+  ): Promise<CanaryAnswer> {
+    try {
+      if (!(await findsThem(signal))) await load(name, path, signal, onBusy);
+      return await proofs.adapter(name, path, signal);
+    } catch (error) {
+      const refused = error instanceof EngineRefused && (error.status === 404 || error.status === 400);
+      const notFound = refused && (await finds?.catch(() => false)) === true;
+      // The server may have been started again, and otherwise.
+      finds = undefined;
+      throw notFound ? new AdapterNotFound(error) : error;
     }
-    if (ignored.length > 0) throw new ModulesIgnored(client.url, ignored, modules);
+  }
+
+  async function load(name: string, path: string, signal: AbortSignal, onBusy?: OnBusy): Promise<void> {
+    try {
+      await client.loadAdapter(name, path, signal, onBusy);
+    } catch (error) {
+      if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
+    }
+  }
+
+  async function tryModules(path: string, signal: AbortSignal): Promise<void> {
+    // A server that finds adapters by their names looks for models of the store alone.
+    if (!(await findsThem(signal))) await requireAllModules(client, proofs, path, signal);
   }
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
@@ -191,30 +208,25 @@ export function createLoadedAdapters(
         if (digits === undefined || !(await unneeded(digits, adapter !== undefined))) continue;
         if (adapter !== undefined && adapter.users > 0) continue;
         if (adapter !== undefined) forget(adapter);
-        await by.unloadAdapter(id, signal);
+        // Behind a load balancer, another server may have it than the one that listed it.
+        await by.unloadAdapter(id, signal).catch(unlessUnknown);
       }
     },
     async tryOut(path, count, signal) {
       const tried = new Map<string, CanaryAnswer>();
-      const names = Array.from(
-        { length: count },
-        (_, index) => `${trialPrefix}${basename(path)}-${index + 1}`,
-      );
+      const names = Array.from({ length: count }, (_, index) => trialName(path, index + 1));
       try {
-        for (const name of names) {
-          await client.loadAdapter(name, path, signal);
-          tried.set(name, await proofs.adapter(name, path, signal));
-        }
+        for (const name of names) tried.set(name, await provide(name, path, signal));
         await proofs.together(tried, signal);
       } catch (error) {
         // One that changes nothing may be of modules that the server ignores.
-        if (error instanceof AdapterWithoutEffect) await tryParts(path, signal);
+        if (error instanceof AdapterWithoutEffect) await tryModules(path, signal);
         throw error;
       } finally {
         // An adapter that was not loaded is not unloaded either.
         for (const name of names) await client.unloadAdapter(name, signal).catch(() => undefined);
       }
-      await tryParts(path, signal);
+      await tryModules(path, signal);
       return !turns.separated;
     },
     useBase: (signal, fn, turn = 'base') => turns.take(turn, signal, fn),
@@ -237,7 +249,26 @@ export async function tidying(signal: AbortSignal, work: () => Promise<void>): P
   }
 }
 
-const trialPrefix = 'colloquy-trial-';
+/** Whether the server finds adapters by their names, without being told to load them. */
+async function findsAdapters(client: ChatClient, signal: AbortSignal): Promise<boolean> {
+  const messages = [{ role: 'user', content: '1+1' }] as const;
+  const request = { model: resolverName, messages, seed: 0, temperature: 0, top_p: 1, max_tokens: 1 };
+  try {
+    await client.complete(request, signal);
+  } catch (error) {
+    if (error instanceof EngineRefused)
+      return error.status === 400 && error.words.includes(`'${resolverName}' was found`);
+    if (!(error instanceof EngineAnswerInvalid)) throw error;
+  }
+  return false;
+}
+
+/** engine/vllm_resolver answers to it with a folder that is not there, and vLLM has other words for that than for a name that it does not know. */
+const resolverName = 'colloquy-resolver';
+
+function unlessUnknown(error: unknown): void {
+  if (!(error instanceof EngineRefused && error.status === 404)) throw error;
+}
 
 interface Adapter {
   readonly name: string;
@@ -246,12 +277,6 @@ interface Adapter {
   readonly waiting: Set<OnBusy>;
   /** How many requests are using it. */
   users: number;
-}
-
-/** The kinds of modules that a made-up adapter has parts for; none when its folder is not on this machine. */
-async function partsOf(path: string): Promise<string[]> {
-  const names = await fileBlobs(path).list('parts/');
-  return names.flatMap((name) => /^parts\/([^/]+)\/adapter_config\.json$/.exec(name)?.[1] ?? []);
 }
 
 /** The hash of an adapter's weights by the manifest in its folder; undefined when there is none, or when the folder cannot be read from here. */

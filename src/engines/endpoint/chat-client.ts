@@ -5,6 +5,7 @@ import {
   chatAnswerSchema,
   type ChatRequest,
   scoreAnswerSchema,
+  type TemplateVariables,
   type TrainingCheck,
 } from '../../config/contract.ts';
 import {
@@ -40,6 +41,8 @@ export interface ChatClient {
   /** The answer by which models are told apart (canary.ts). */
   canary(model: string, signal: AbortSignal): Promise<CanaryAnswer>;
   listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
+  /** Whether the server answers now. */
+  isThere(signal: AbortSignal): Promise<boolean>;
   /** The settings of sampling that the server has refused so far, by name: there its own values hold. */
   readonly refusedSampling: readonly string[];
   /**
@@ -112,7 +115,7 @@ export interface ServedModel {
   readonly context: number | null;
 }
 
-export interface PromptToScore {
+export interface PromptToScore extends TemplateVariables {
   readonly model: string;
   readonly messages: readonly Message[];
   /** Whether the beginning of an answer follows the messages; true when not given. */
@@ -223,6 +226,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
         context: context ?? meta?.n_ctx ?? null,
       }));
     },
+    isThere: (signal) => server.isThere(signal),
     async loadAdapter(name, path, signal, onBusy) {
       try {
         await server.ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal, onBusy);

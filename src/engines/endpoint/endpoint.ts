@@ -88,8 +88,10 @@ export interface Endpoint {
   checkTraining(check: TrainingCheck, signal: AbortSignal): Promise<boolean>;
   /** The forms of fine-tuned models that it can answer with; none when it has the base model alone. */
   readonly servesForms: readonly ModelForm[];
-  /** How many base models and whole models it has in memory at once. More of them take turns, and each is loaded at its turn. */
+  /** How many base models it has in memory at once. More of them take turns, and each is loaded at its turn. */
   readonly resident: number;
+  /** The same where whole models that were made here are among them. */
+  readonly residentWhole: number;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
   readonly slots: RequestSlots;
   /**

@@ -108,6 +108,7 @@ export function createLocalEndpoint(
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesForms: servedForms(config),
     resident: engines.most,
+    residentWhole: engines.ofWholeModels.most,
     slots: {
       ...slots,
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.

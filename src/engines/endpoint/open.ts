@@ -5,7 +5,7 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
-import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
+import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '../process/live-engines.ts';
 import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
@@ -13,9 +13,8 @@ import { identifyWholeModel, requireSameWeights, resolveModel } from './base-mod
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createOwnVllmEndpoint } from './own-vllm.ts';
-import { createOpenAiEndpoint } from './remote.ts';
+import { createOpenAiEndpoint, createVllmEndpoint } from './remote.ts';
 import type { OnBusy } from './server-requests.ts';
-import { createVllmEndpoint } from './vllm.ts';
 
 /**
  * One endpoint for each base model at each place, so at most one engine for each base model. How many engines of a place live at once, its
@@ -68,19 +67,20 @@ export function createEndpoints(
   /** @param madeOf the base model that a whole model was made of */
   function endpointFor(
     { endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>,
-    madeOf = baseModel,
+    madeOf?: string,
   ): Endpoint {
     const id = JSON.stringify([name, baseModel]);
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const family = JSON.stringify([name, madeOf]);
+    const family = JSON.stringify([name, madeOf ?? baseModel]);
     const expected = expectations.get(family) ?? createExpectations();
     expectations.set(family, expected);
+    const live = enginesOf(name, config);
     const endpoint = openEndpoint(config, baseModel, {
       ...deps,
-      engines: enginesOf(name, config),
+      engines: madeOf === undefined ? live : { ...live, ...live.ofWholeModels },
       expectations: expected,
     });
     opened.set(id, endpoint);
@@ -88,8 +88,7 @@ export function createEndpoints(
   }
 
   function enginesOf(name: string, config: EndpointConfig): LiveEngines {
-    const resident = config.kind === 'openai' ? undefined : config.resident;
-    const known = engines.get(name) ?? createLiveEngines(resident === undefined ? {} : { most: resident });
+    const known = engines.get(name) ?? createLiveEngines(livingAtOnce(config));
     engines.set(name, known);
     return known;
   }
@@ -122,7 +121,11 @@ export function createEndpoints(
       const ofEndpoint = loaded.get(base.endpoint) ?? new Set();
       loaded.set(base.endpoint, ofEndpoint.add(tuned?.form === 'full' ? tuned.key : base.name));
     }
-    return models.some(({ base }) => (loaded.get(base.endpoint)?.size ?? 0) > endpointFor(base).resident);
+    return models.some(({ base, tuned }) => {
+      const { resident, residentWhole } = endpointFor(base);
+      const most = tuned?.form === 'full' ? residentWhole : resident;
+      return (loaded.get(base.endpoint)?.size ?? 0) > most;
+    });
   }
 
   return {
@@ -150,14 +153,25 @@ export function createEndpoints(
   };
 }
 
+/** A vLLM takes what memory there is. Without `resident`, three base models live at once, or one whole model that was made here. */
+function livingAtOnce(config: EndpointConfig): LiveEnginesOptions {
+  if (config.kind === 'openai') return {};
+  if (config.resident !== undefined) return { most: config.resident };
+  return config.kind === 'local' ? { most: 3, wholePlaces: 3 } : {};
+}
+
 /**
  * The endpoints of the worker's configuration, with the models of a store.
  *
  * @param patient whether servers that give no answer are waited for, as nobody waits for the answer
  * @throws InvalidConfig
  */
-export function configuredEndpoints(store: Store, patient: boolean): Endpoints {
-  return createEndpoints(loadEndpoints(), {
+export function configuredEndpoints(
+  store: Store,
+  patient: boolean,
+  configs: Readonly<Record<string, EndpointConfig>> = loadEndpoints(),
+): Endpoints {
+  return createEndpoints(configs, {
     patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),

@@ -3,15 +3,14 @@ import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import type { EngineProcess } from '../process/engine-process.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
-import { sharesDevice } from '../vllm/device.ts';
+import { sharesCardOfWorker } from '../vllm/device.ts';
 import type { VllmProcess } from '../vllm/vllm-process.ts';
 import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examine } from './examination.ts';
 import { createLocalEndpoint } from './local.ts';
-import { tryAdapter } from './remote.ts';
-import { vllmConcurrency } from './vllm.ts';
+import { tryAdapter, vllmConcurrency } from './remote.ts';
 
 /** @param baseModel the name under which `vllm` serves its base model */
 export function createOwnVllmEndpoint(
@@ -21,7 +20,6 @@ export function createOwnVllmEndpoint(
   modelFolder: ModelFolder,
   engines: LiveEngines,
 ): Endpoint {
-  const shares = sharesDevice(config.devices, process.env['CUDA_VISIBLE_DEVICES']);
   /** While a fine-tune has the device. */
   let yielded: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   /** Of a server that sleeps. */
@@ -87,7 +85,7 @@ export function createOwnVllmEndpoint(
     servesForms: servedForms(config),
     expect: (experiment, needs) => vllm.expect(experiment, needs),
     async yieldDevice(memoryToo) {
-      if (!shares) return;
+      if (!(await sharesCardOfWorker(config.devices))) return;
       await endpoint.yieldDevice(false);
       let end = (): void => undefined;
       const over = new Promise<void>((resolve) => (end = resolve));

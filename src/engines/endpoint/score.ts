@@ -1,11 +1,12 @@
 /** How likely a model finds given responses, by vLLM's `prompt_logprobs`, which engine/serve.py has too. */
 import { type ResponseScore, responseScore } from '../../algorithm/measures/diversity.ts';
+import type { TemplateVariables } from '../../config/contract.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { ChatClient, PromptToken } from './chat-client.ts';
 import type { OnBusy } from './server-requests.ts';
 
 /** Responses to the same messages, from whichever model. */
-export interface ResponsesToScore {
+export interface ResponsesToScore extends TemplateVariables {
   readonly messages: readonly Message[];
   readonly responses: readonly string[];
 }
@@ -23,11 +24,15 @@ export interface ResponsesToScore {
 export async function scoreResponses(
   client: ChatClient,
   model: string,
-  { messages, responses }: ResponsesToScore,
+  { messages, responses, ...template }: ResponsesToScore,
   signal: AbortSignal,
   onBusy?: OnBusy,
 ): Promise<ResponseScore[]> {
-  const before = await client.promptTokens({ model, messages, add_generation_prompt: true }, signal, onBusy);
+  const before = await client.promptTokens(
+    { model, messages, add_generation_prompt: true, ...template },
+    signal,
+    onBusy,
+  );
   const scores: ResponseScore[] = [];
   for (const content of responses) {
     const prompt = {
@@ -35,6 +40,7 @@ export async function scoreResponses(
       messages: [...messages, { role: 'assistant', content }] as const,
       add_generation_prompt: false,
       continue_final_message: true,
+      ...template,
     };
     const whole = content.trim() === '' ? [] : await client.promptTokens(prompt, signal, onBusy);
     const own = whole.slice(sharedLength(before, whole));

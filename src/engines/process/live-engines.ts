@@ -5,6 +5,8 @@ import type { EngineProcess } from './engine-process.ts';
 export interface LiveEngines {
   /** How many live at most. */
   readonly most: number;
+  /** For engines of whole models that were made here: they may need more room (`wholePlaces`), and share it with the others. */
+  readonly ofWholeModels: Omit<LiveEngines, 'ofWholeModels'>;
   /**
    * Does `work`, for which `engine` may live. When no more may live, the idle one that was used longest ago rests or is ended
    * first; when all have work, this waits until one has done all of its work.
@@ -17,6 +19,8 @@ export interface LiveEngines {
 export interface LiveEnginesOptions {
   /** How many live at most. 1 by default. */
   readonly most?: number;
+  /** The place of how many others a whole model that was made here takes. 1 by default. */
+  readonly wholePlaces?: number;
   /**
    * How long one without work keeps its place from others that wait. Shards begin one after another, so the next requests for it may be
    * about to come. Milliseconds; 300 by default.
@@ -28,6 +32,7 @@ export interface LiveEnginesOptions {
 
 export function createLiveEngines({
   most = 1,
+  wholePlaces = 1,
   lingerMs = 300,
   idleMs = 600_000,
 }: LiveEnginesOptions = {}): LiveEngines {
@@ -36,6 +41,8 @@ export function createLiveEngines({
   /** What ends those that rest. */
   const resting = new Map<EngineProcess, NodeJS.Timeout>();
   let change = createChange();
+  /** The uses that wait for a place, in the order in which they came. */
+  const queue: object[] = [];
 
   function changed(): void {
     change.happen();
@@ -59,10 +66,11 @@ export function createLiveEngines({
   }
 
   /** Undefined when there is no place for it now. */
-  function enter(engine: EngineProcess): Life | undefined {
+  function enter(engine: EngineProcess, places: number): Life | undefined {
     const known = live.get(engine);
-    if (known?.ending || (known === undefined && live.size >= most)) return undefined;
-    const life = known ?? { users: 0, ending: false, idle: undefined, workedUntil: 0 };
+    const taken = [...live.values()].reduce((sum, life) => sum + life.places, 0);
+    if (known?.ending || (known === undefined && taken + places > most)) return undefined;
+    const life = known ?? { places, users: 0, ending: false, idle: undefined, workedUntil: 0 };
     clearTimeout(life.idle);
     clearTimeout(resting.get(engine));
     life.users += 1;
@@ -71,29 +79,44 @@ export function createLiveEngines({
     return life;
   }
 
-  async function place(engine: EngineProcess, signal: AbortSignal): Promise<Life> {
-    for (;;) {
-      const life = enter(engine);
-      if (life !== undefined) return life;
-      const unused = [...live].find(([, { users, ending }]) => users === 0 && !ending);
-      const noneEnds = ![...live.values()].some(({ ending }) => ending);
-      if (noneEnds && unused !== undefined) {
-        const [, { workedUntil }] = unused;
-        const lingers = workedUntil + lingerMs - Date.now();
-        if (lingers > 0) {
-          await abortable(Promise.race([change.happened, pause(lingers, signal)]), signal);
-          continue;
-        }
-        void makeRoom(...unused);
+  async function place(engine: EngineProcess, places: number, signal: AbortSignal): Promise<Life> {
+    // One that lives is entered at any time. A new one waits behind those that came before it, as a whole model may need several places.
+    const turn = {};
+    const isFirst = (): boolean => queue.length === 0 || queue[0] === turn;
+    const mayEnter = (): boolean => live.has(engine) || isFirst();
+    const life = mayEnter() ? enter(engine, places) : undefined;
+    if (life !== undefined) return life;
+    queue.push(turn);
+    try {
+      for (;;) {
+        await placeMayBeFree(signal);
+        const entered = mayEnter() ? enter(engine, places) : undefined;
+        if (entered !== undefined) return entered;
       }
-      await abortable(change.happened, signal);
+    } finally {
+      const next = isFirst();
+      queue.splice(queue.indexOf(turn), 1);
+      if (next) changed();
     }
   }
 
-  return {
-    most,
+  /** Ends the engine that has been without work for longest, or waits until something has changed. */
+  async function placeMayBeFree(signal: AbortSignal): Promise<void> {
+    const unused = [...live].find(([, { users, ending }]) => users === 0 && !ending);
+    const noneEnds = ![...live.values()].some(({ ending }) => ending);
+    if (noneEnds && unused !== undefined) {
+      const [, { workedUntil }] = unused;
+      const lingers = workedUntil + lingerMs - Date.now();
+      if (lingers > 0) return abortable(Promise.race([change.happened, pause(lingers, signal)]), signal);
+      void makeRoom(...unused);
+    }
+    await abortable(change.happened, signal);
+  }
+
+  const enginesOf = (places: number): Omit<LiveEngines, 'ofWholeModels'> => ({
+    most: Math.floor(most / places),
     async use(engine, signal, work) {
-      const life = await place(engine, signal);
+      const life = await place(engine, places, signal);
       try {
         return await work();
       } finally {
@@ -105,10 +128,13 @@ export function createLiveEngines({
         }
       }
     },
-  };
+  });
+  return { ...enginesOf(1), ofWholeModels: enginesOf(Math.min(wholePlaces, most)) };
 }
 
 type Life = {
+  /** How many places it takes. */
+  readonly places: number;
   /** How much work it has. */
   users: number;
   ending: boolean;

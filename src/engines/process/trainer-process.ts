@@ -11,6 +11,7 @@ import {
   trainingCheckedSchema,
 } from '../../config/contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
+import type { TrainerDevice } from '../../config/trainers.ts';
 import { onAbort } from '../abort.ts';
 import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
@@ -46,6 +47,8 @@ export interface TrainerProcessOptions {
   readonly command?: readonly [string, ...string[]];
   /** More arguments: `--threads N`. */
   readonly args?: readonly string[];
+  /** The devices, and how they are used; by default one, in the way that is fastest there. */
+  readonly device?: TrainerDevice;
   /** The longest silence in the middle of a job. Milliseconds; by default 10 minutes. */
   readonly stallMs?: number;
   /** The time for a checkpoint between SIGTERM and SIGKILL. Milliseconds; by default 20 s. */
@@ -60,8 +63,8 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
     graceMs,
     async start() {
       const logFile = await logFileFor(options.logFolder, 'trainer');
-      const [program, ...first] = trainerCommand(options);
-      const args = [...first, '--exit-with-parent', ...(options.args ?? [])];
+      const [program, ...first] = trainerCommand(options, graceMs);
+      const args = [...first, '--exit-with-parent', ...deviceArgs(options.device), ...(options.args ?? [])];
       return startProcessGroup(program, args, { logFile, cwd: projectRoot });
     },
     // A job may be sent before it has loaded its libraries.
@@ -136,9 +139,26 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
   };
 }
 
-/** The program and its first arguments. */
-function trainerCommand({ command }: Pick<TrainerProcessOptions, 'command'>): readonly [string, ...string[]] {
-  return command ?? [tools().python, join(projectRoot, 'engine', 'train.py')];
+/** The program and its first arguments. torchrun starts several processes and ends all of them when one has died. */
+export function trainerCommand(
+  { command, device }: Pick<TrainerProcessOptions, 'command' | 'device'>,
+  graceMs: number,
+): readonly [string, ...string[]] {
+  if (command !== undefined) return command;
+  const { python } = tools();
+  const processes = device?.processes ?? 1;
+  if (processes === 1) return [python, trainProgram];
+  const torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', String(processes)];
+  return [python, ...torchrun, '--shutdown_timeout', String(Math.ceil(graceMs / 1000)), trainProgram];
+}
+
+const trainProgram = join(projectRoot, 'engine', 'train.py');
+
+function deviceArgs({ padding_free, attn_implementation }: TrainerDevice = {}): string[] {
+  return [
+    ...(padding_free === undefined ? [] : ['--padding-free', String(padding_free)]),
+    ...(attn_implementation === undefined ? [] : ['--attn-implementation', attn_implementation]),
+  ];
 }
 
 type Resident = {
@@ -199,13 +219,15 @@ const answerSchema = z.union([trainingCheckedSchema, failedSchema]);
 export async function runTrainingCheck(
   baseModel: string,
   check: TrainingCheck,
-  options: Pick<TrainerProcessOptions, 'logFolder' | 'command' | 'stallMs'>,
+  options: Pick<TrainerProcessOptions, 'logFolder' | 'command' | 'device' | 'stallMs'>,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
   const logFile = await logFileFor(options.logFolder, 'trainer');
-  const [program, ...first] = trainerCommand(options);
-  const args = [...first, '--check', baseModel];
+  const { device } = options;
+  const [program, ...first] = options.command ?? [tools().python, trainProgram];
+  const processes = device?.processes === undefined ? [] : ['--processes', String(device.processes)];
+  const args = [...first, '--check', baseModel, ...deviceArgs(device), ...processes];
   const group = await startProcessGroup(program, args, { logFile, cwd: projectRoot });
   const stopListening = onAbort(signal, () => void group.stop(0));
   const { stallMs = 600_000 } = options;

@@ -23,10 +23,11 @@ export class FineTuneFailed extends ColloquyError {
 
 const remedies: Readonly<Record<FailureKind, string>> = {
   nan_loss: 'Lower fine_tune.learning_rate.',
-  out_of_memory: 'Lower fine_tune.per_device_train_batch_size or max_length, or set gradient_checkpointing.',
+  out_of_memory: 'A smaller batch does not help: the trainer has tried that by itself.',
   disk_full: 'Make room on the disk that holds the runs.',
   bad_data: 'The dataset cannot be used as it is.',
   bad_settings: 'Correct the settings under fine_tune.',
+  bad_trainer: 'Correct the trainer in the trainers.yaml of this worker.',
   missing_model:
     'Can its base model be reached from where the trainer runs? The model of an experiment cannot be changed.',
   in_use: 'Two workers have the same fine-tune: the one that only stalled gives way within a minute.',

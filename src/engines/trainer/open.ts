@@ -53,6 +53,6 @@ export function openTrainer(config: TrainerConfig, { process, ...deps }: Trainer
     case 'process':
     default:
       config.kind satisfies 'process';
-      return createProcessTrainer({ ...deps, ...process });
+      return createProcessTrainer({ ...deps, device: config, ...process });
   }
 }

@@ -1,44 +1,73 @@
 /** What can this machine serve a model on, and how large is the model? */
 import { execFile } from 'node:child_process';
+import { totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { childEnvironment } from '../../config/child-environment.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import type { ServingDevice } from './flags.ts';
 
 export type Gpu = {
   readonly index: number;
   readonly name: string;
+  /** `GPU-…`; empty where nvidia-smi does not give it. */
+  readonly uuid: string;
   /** Bytes. */
   readonly total: number;
   readonly free: number;
 };
 
-/** The graphics cards as nvidia-smi names them; none where it is not there. */
+/**
+ * The graphics cards as nvidia-smi names them; none where it is not there or finds none.
+ *
+ * @throws DevicesUnusable when it fails, or when a card gives no figures
+ */
 export async function gpus(): Promise<Gpu[]> {
+  const query = ['--query-gpu=index,name,memory.total,memory.free,uuid', '--format=csv,noheader,nounits'];
   try {
-    const query = ['--query-gpu=index,name,memory.total,memory.free', '--format=csv,noheader,nounits'];
     const { stdout } = await promisify(execFile)('nvidia-smi', query, {
       env: childEnvironment(),
       timeout: 60_000,
     });
     return parseGpus(stdout);
-  } catch {
-    return [];
+  } catch (error) {
+    if (error instanceof DevicesUnusable) throw error;
+    const { code, stdout = '', stderr = '' } = error as { code?: unknown; stdout?: string; stderr?: string };
+    const words = `${stdout}${stderr}`.trim();
+    if (code === 'ENOENT' || /No devices were found/i.test(words)) return [];
+    throw new DevicesUnusable(`nvidia-smi fails: ${words === '' ? String(code) : words.slice(0, 300)}`);
   }
 }
 
+/** @throws DevicesUnusable for a line that is no card with figures */
 export function parseGpus(text: string): Gpu[] {
-  return text
-    .trim()
-    .split('\n')
-    .flatMap((line) => {
-      const [index, name = '', total, free] = line.split(',').map((field) => field.trim());
-      const numbers = [index, total, free].map(Number);
-      if (name === '' || numbers.some((number) => !Number.isFinite(number))) return [];
-      const [place = 0, all = 0, left = 0] = numbers;
-      return [{ index: place, name, total: all * 2 ** 20, free: left * 2 ** 20 }];
-    });
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/No devices were found/i.test(line));
+  return lines.map((line) => {
+    const [index = '', name = '', total = '', free = '', uuid = ''] = line
+      .split(',')
+      .map((field) => field.trim());
+    // A card that has the host's memory (GB10, Jetson) has no figure of its own.
+    const bytes = (field: string, ofHost: number): number =>
+      /^\[(N\/A|Not Supported)\]$/i.test(field) ? ofHost : Number(field) * 2 ** 20;
+    const card = {
+      index: Number(index),
+      name,
+      uuid,
+      total: bytes(total, totalmem()),
+      free: bytes(free, freeMemory()),
+    };
+    const figures =
+      index !== '' &&
+      total !== '' &&
+      free !== '' &&
+      [card.index, card.total, card.free].every(Number.isFinite);
+    if (!figures)
+      throw new DevicesUnusable(
+        `nvidia-smi does not say what memory a graphics card has: ${line.trim().slice(0, 300)}`,
+      );
+    return card;
+  });
 }
 
 /**
@@ -46,6 +75,7 @@ export function parseGpus(text: string): Gpu[] {
  *
  * @param devices the endpoint's own
  * @param ofWorker CUDA_VISIBLE_DEVICES of the worker: the cards of its fine-tunes. Undefined: all
+ * @throws DevicesUnusable when one of them names a card that is not here
  */
 export function servingDevice(
   version: string,
@@ -54,37 +84,102 @@ export function servingDevice(
   ofWorker: string | undefined,
 ): ServingDevice {
   if (version.includes('cpu') || cards.length === 0) return { kind: 'cpu', free: freeMemory() };
-  const used = usedDevices(devices, ofWorker);
-  const its = cards.filter(({ index }) => used.includes(index));
+  const its =
+    devices === undefined
+      ? visibleCards(ofWorker, cards).slice(0, 1)
+      : devices.map((index) => cardOf(index, cards));
+  // Without a card that it may use, a vLLM for graphics cards does not start.
+  if (its.length === 0)
+    throw new DevicesUnusable(
+      `CUDA_VISIBLE_DEVICES of the worker (${JSON.stringify(ofWorker)}) leaves vLLM none of ${describeCards(cards)}. Set \`devices\` of the endpoint, or another CUDA_VISIBLE_DEVICES where the worker starts`,
+    );
   return {
     kind: 'gpu',
     devices: devices ?? null,
-    total: Math.min(...(its.length > 0 ? its : cards).map(({ total }) => total)),
-    free: Math.min(...(its.length > 0 ? its : cards).map(({ free }) => free)),
-    shared: sharesDevice(devices, ofWorker),
+    total: Math.min(...its.map(({ total }) => total)),
+    free: Math.min(...its.map(({ free }) => free)),
+    shared: sharesDevice(devices, ofWorker, cards),
   };
 }
 
+/** @throws DevicesUnusable */
+function cardOf(index: number, cards: readonly Gpu[]): Gpu {
+  const card = cards.find((each) => each.index === index);
+  if (card === undefined)
+    throw new DevicesUnusable(
+      `\`devices\` of the endpoint has the graphics card ${index}, and this machine has ${describeCards(cards)}`,
+    );
+  return card;
+}
+
 /**
- * Whether a vLLM uses a card of the worker's fine-tunes. Without CUDA_VISIBLE_DEVICES they may use all.
+ * The cards that CUDA_VISIBLE_DEVICES leaves a program, in its order: all when it is not set, none when it is empty. CUDA ignores what is
+ * behind the first negative index.
+ *
+ * @throws DevicesUnusable for a card that is not here, and for a part of a card (MIG)
+ */
+export function visibleCards(variable: string | undefined, cards: readonly Gpu[]): readonly Gpu[] {
+  if (variable === undefined) return cards;
+  const names = variable.split(',').map((name) => name.trim());
+  const end = names.findIndex((name) => name === '' || name.startsWith('-'));
+  return names.slice(0, end < 0 ? undefined : end).map((name) => {
+    if (/^MIG-/i.test(name))
+      throw new DevicesUnusable(
+        `CUDA_VISIBLE_DEVICES of the worker names ${name}, a part of a graphics card, whose memory cannot be told here. Start vLLM yourself and give the endpoint its \`url\``,
+      );
+    const found = cards.find(({ index, uuid }) =>
+      /^\d+$/.test(name) ? index === Number(name) : uuid.toLowerCase().startsWith(name.toLowerCase()),
+    );
+    if (found === undefined)
+      throw new DevicesUnusable(
+        `CUDA_VISIBLE_DEVICES of the worker names ${name}, and this machine has ${describeCards(cards)}. CUDA then uses no card from this name on`,
+      );
+    return found;
+  });
+}
+
+function describeCards(cards: readonly Gpu[]): string {
+  return `the graphics cards ${cards.map(({ index, name, uuid }) => `${index} (${[name, uuid].filter((each) => each !== '').join(', ')})`).join(', ')}`;
+}
+
+/**
+ * Whether a vLLM uses a card of the worker's fine-tunes. Without CUDA_VISIBLE_DEVICES they may use all. Where it cannot be found out, it
+ * counts as shared, which is safe.
  *
  * @param devices the endpoint's own
  * @param ofWorker CUDA_VISIBLE_DEVICES of the worker
  */
-export function sharesDevice(devices: readonly number[] | undefined, ofWorker: string | undefined): boolean {
-  const trained = indices(ofWorker);
-  return trained === undefined || usedDevices(devices, ofWorker).some((index) => trained.includes(index));
-}
-
-function usedDevices(
+export function sharesDevice(
   devices: readonly number[] | undefined,
   ofWorker: string | undefined,
-): readonly number[] {
-  return devices ?? indices(ofWorker)?.slice(0, 1) ?? [0];
+  cards: readonly Gpu[],
+): boolean {
+  if (devices === undefined || ofWorker === undefined) return true;
+  if (/^[\d\s,]*$/.test(ofWorker))
+    return ofWorker.split(',').some((name) => name.trim() !== '' && devices.includes(Number(name)));
+  try {
+    return visibleCards(ofWorker, cards).some(({ index }) => devices.includes(index));
+  } catch {
+    return true;
+  }
 }
 
-function indices(variable: string | undefined): readonly number[] | undefined {
-  return variable === undefined || variable === '' ? undefined : variable.split(',').map(Number);
+/** As `sharesDevice`, on this machine and beside this worker. */
+export async function sharesCardOfWorker(devices: readonly number[] | undefined): Promise<boolean> {
+  const cards = await gpus().catch(() => []);
+  return sharesDevice(devices, process.env['CUDA_VISIBLE_DEVICES'], cards);
+}
+
+/** The graphics cards of this machine, or the choice among them, cannot be used. Another worker may have what is missing here. */
+export class DevicesUnusable extends ColloquyError {
+  override name = 'DevicesUnusable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
+
+  constructor(fault: string) {
+    super(`${fault}.`);
+  }
 }
 
 /** What processes on this host may still take, also within a container. Bytes. */

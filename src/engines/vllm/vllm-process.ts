@@ -70,11 +70,13 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
   let longestContext: number | null = null;
   let starts = 0;
 
+  /** @throws DevicesUnusable */
   async function deviceNow(version: string): Promise<ServingDevice> {
-    return servingDevice(version, await gpus(), options.devices, process.env['CUDA_VISIBLE_DEVICES']);
+    const cards = version.includes('cpu') ? [] : await gpus();
+    return servingDevice(version, cards, options.devices, process.env['CUDA_VISIBLE_DEVICES']);
   }
 
-  /** @throws DeviceMemoryTooSmall, VllmMissing, VllmUnusable */
+  /** @throws DeviceMemoryTooSmall, DevicesUnusable, VllmMissing, VllmUnusable */
   async function plan(version: string): Promise<Serve> {
     const device = await deviceNow(version);
     const facts = await modelFacts(model, device.kind === 'cpu');

@@ -2,7 +2,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { announceSlow } from '../../../src/cli/commands/doctor.ts';
 import type { Finding } from '../../../src/workers/machine.ts';
+import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { colloquy } from '../colloquy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-doctor-'));
@@ -24,6 +26,28 @@ async function examined(...argv: string[]): Promise<{ code: number; needs: Findi
   const { code, out } = await colloquy('doctor', '--json', ...argv);
   return { code, ...(JSON.parse(out) as { needs: Finding[]; machine: Finding[] }) };
 }
+
+it('shows what it waits for, and when it was found', async () => {
+  vi.useFakeTimers();
+  try {
+    const lines: string[] = [];
+    const onLook = announceSlow((line) => lines.push(line));
+    let end: (found: Finding) => void = () => undefined;
+    onLook('vLLM', new Promise((resolve) => (end = resolve)));
+    onLook('Node', Promise.resolve({ what: 'Node', found: '24', state: 'ok' }));
+    await vi.advanceTimersByTimeAsync(41_000);
+    end({ what: 'vLLM', found: '0.32.0', state: 'ok' });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lines).toEqual([
+      'looking for vLLM, for 3 s so far',
+      'looking for vLLM, for 20 s so far',
+      'looking for vLLM, for 40 s so far',
+      'looked for vLLM: ok after 41 s',
+    ]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 
 describe('colloquy doctor', () => {
   it('shows what this machine has, and what quickstart needs of it', async () => {
@@ -60,7 +84,7 @@ describe('colloquy doctor', () => {
     expect(code).toBe(1);
     expect(needs.filter(({ state }) => state === 'missing').map(({ found }) => found)).toEqual([
       expect.stringContaining('no vLLM at /no/vllm'),
-      expect.stringContaining('There is no folder'),
+      expect.stringContaining('there is no folder'),
       expect.stringContaining('no trainer is called "far"'),
     ]);
   });
@@ -85,8 +109,27 @@ describe('colloquy doctor', () => {
     expect(needs[0]?.found).toMatch(/serves no fine-tuned models/);
   });
 
+  it('asks each server of an endpoint with several, as the endpoint goes on without one', async () => {
+    await using server = await startVllm();
+    endpoints({ two: { kind: 'vllm', url: [server.url, 'http://127.0.0.1:1'] } });
+    const { needs } = await examined(
+      'quickstart',
+      'model.endpoint=two',
+      `model.model_name_or_path=${baseName}`,
+    );
+    expect(needs[0]).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('No answer from http://127.0.0.1:1'),
+    });
+  });
+
   it('ends with 1 for an endpoint that does not answer, and shows it as a list', async () => {
     endpoints({ dead: { kind: 'vllm', url: 'http://127.0.0.1:1' } });
+    const named = await examined('quickstart', 'model.endpoint=dead', 'model=its/own/name');
+    expect(named.needs.find(({ what }) => what === 'model its/own/name')).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('the trainer loads the base model on the worker’s machine'),
+    });
     const { code, out } = await colloquy('doctor', 'quickstart', 'model.endpoint=dead');
     expect(code).toBe(1);
     expect(out).toMatch(/missing {2}endpoint dead .*No answer from http:\/\/127\.0\.0\.1:1/);

@@ -1,0 +1,165 @@
+"""Several processes that train one model together, as torchrun starts them: here two on a CPU, over gloo. One run of them serves all tests."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from colloquy_engine.protocol.trainer_messages import TrainingJob
+from colloquy_engine.training.fine_tune import fine_tune
+from colloquy_engine.training.network import ResidentBase
+from colloquy_engine.training.ranks import Ranks
+from conftest import ENGINE, next_event
+from safetensors.torch import load_file
+
+SETTINGS = {
+    "learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "lr_scheduler_type": "cosine",
+    "warmup_ratio": 0.1, "weight_decay": 0, "max_length": 1024, "save_steps": 3, "gradient_checkpointing": False, "lora_r": 4, "lora_alpha": 8,
+    "lora_dropout": 0, "lora_target_modules": "all-linear",
+}  # fmt: skip
+STEPS = 8  # 29 rows, twice, 8 in a step; the last step of a pass has 5, which two ranks cannot share equally
+
+
+@pytest.fixture(scope="module")
+def make_job(tmp_path_factory, model_dir):
+    folder, draw = tmp_path_factory.mktemp("ranks"), random.Random(0)
+    pairs = [(draw.randint(2, 39), draw.randint(2, 999)) for _ in range(29)]
+    rows = [{"prompt": [{"role": "user", "content": f"{a}*{b}"}], "completion": [{"role": "assistant", "content": f"{a}*{b}={a * b}"}]} for a, b in pairs]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def make(name, method, **settings):
+        return {
+            "id": name, "base_model": str(model_dir), "init_model": None, "dataset": str(folder / "rows.jsonl"), "seed": 3,
+            "output_dir": str(folder / name), "checkpoint_dir": str(folder / f"{name}-checkpoints"),
+            "settings": SETTINGS | {"method": method} | settings,
+        }  # fmt: skip
+
+    return make
+
+
+def alone(job, stop_after=None):
+    """The events of one process that trains the job, which is asked to stop after so many steps."""
+    stop, events = SimpleNamespace(requested=False), []
+
+    def emit(event):
+        events.append(event.model_dump())
+        stop.requested = event.event == "step" and event.step == stop_after
+
+    assert fine_tune(TrainingJob.model_validate(job), ResidentBase(), stop, emit, Ranks())
+    return events
+
+
+@contextlib.contextmanager
+def two_ranks():
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--shutdown_timeout", "5"]
+    command = [*torchrun, str(ENGINE / "train.py"), "--threads", "1", "--exit-with-parent"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def together(process, job):
+    process.stdin.write(json.dumps(job) + "\n")
+    process.stdin.flush()
+    events = []
+    while not events or events[-1]["event"] not in ("done", "failed", "stopped"):
+        events.append(next_event(process))
+    return events
+
+
+def losses(events):
+    return [(event["step"], event["loss"]) for event in events if event["event"] == "step"]
+
+
+def assert_same_training(events, expected, after=0):
+    """The same steps with the same losses, within the rounding of a sum in another order."""
+    assert events[0]["resumed_from_step"] == after and events[-1]["event"] == "done"
+    wanted = [(step, loss) for step, loss in losses(expected) if step > after]
+    assert [step for step, _ in losses(events)] == [step for step, _ in wanted]
+    assert [loss for _, loss in losses(events)] == pytest.approx([loss for _, loss in wanted], rel=1e-5)
+
+
+def assert_same_weights(job, expected):
+    """Where a step moves a weight by up to 1e-3, two trainings differ by less than 1e-5."""
+    file = "model.safetensors" if job["settings"]["method"] == "full" else "adapter_model.safetensors"
+    made, wanted = (load_file(Path(each["output_dir"]) / file) for each in (job, expected))
+    assert made.keys() == wanted.keys()
+    assert max((made[name] - wanted[name]).abs().max().item() for name in made) < 1e-5
+
+
+def ranks_of(process):
+    """The process ids of torchrun's ranks, by rank."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if f"\nPPid:\t{process.pid}\n" in status.read_text():
+                variables = (status.parent / "environ").read_bytes().split(b"\0")
+                found |= {int(each.removeprefix(b"RANK=")): int(status.parent.name) for each in variables if each.startswith(b"RANK=")}
+    return found
+
+
+def is_running(pid):
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the ranks under /proc")
+def test_two_ranks_train_as_one_does_continue_each_others_checkpoints_and_end_together(make_job):
+    whole = {method: make_job(f"one-{method}", method) for method in ("lora", "full")}
+    expected = {method: alone(job) for method, job in whole.items()}
+    assert len(losses(expected["lora"])) == STEPS
+    begun = {method: make_job(f"begun-{method}", method) for method in whole}
+    for job in begun.values():
+        assert alone(job, stop_after=4)[-1]["event"] == "stopped"
+    with two_ranks() as process:
+        assert next_event(process) == {"event": "ready"}
+        both = {method: make_job(f"two-{method}", method) for method in whole}
+        for method, job in both.items():
+            # Two from the beginning, and two that continue what one has begun.
+            events = together(process, job)
+            assert_same_training(events, expected[method])
+            assert_same_weights(job, whole[method])
+            manifest, alike = (each[-1]["manifest"] for each in (events, expected[method]))
+            assert manifest["execution"] == alike["execution"] | {"processes": 2}
+            assert manifest["moved"]["kl_per_token"] == pytest.approx(alike["moved"]["kl_per_token"], rel=1e-3)
+            assert manifest["files"].keys() == alike["files"].keys()
+            assert_same_training(together(process, begun[method]), expected[method], after=4)
+            assert_same_weights(begun[method], whole[method])
+        cut = make_job("cut", "full", num_train_epochs=500)
+        process.stdin.write(json.dumps(cut) + "\n")
+        process.stdin.flush()
+        while (event := next_event(process))["event"] != "checkpoint":
+            assert event["event"] in ("started", "step")
+        ranks = ranks_of(process)
+        assert sorted(ranks) == [0, 1]
+        os.kill(ranks[1], signal.SIGKILL)
+        # The first rank does not say that the job has failed: that torchrun ends is enough, and may be tried again.
+        said = [json.loads(line)["event"] for line in process.stdout]
+        assert set(said) <= {"step", "checkpoint"}
+        assert process.wait(60) == 1
+        assert not any(is_running(pid) for pid in ranks.values())
+    # The checkpoint is there, and the next attempt, of one rank, goes on from it.
+    assert not Path(cut["output_dir"]).exists()
+    [checkpoint] = Path(cut["checkpoint_dir"]).glob("step-*/COMPLETE")
+    reached = int(checkpoint.parent.name.removeprefix("step-"))
+    undisturbed = alone(make_job("undisturbed", "full", num_train_epochs=500), stop_after=reached + 4)
+    continued = alone(cut, stop_after=reached + 4)
+    assert continued[0]["resumed_from_step"] == reached and continued[-1]["event"] == "stopped"
+    assert [loss for _, loss in losses(continued)] == pytest.approx([loss for step, loss in losses(undisturbed) if step > reached], rel=1e-4)
+    for method, job in both.items():
+        # Of the others the last checkpoint is there: one rank makes the same model of it.
+        shutil.rmtree(job["output_dir"])
+        assert alone(job)[0]["resumed_from_step"] == STEPS
+        assert_same_weights(job, whole[method])
