@@ -139,11 +139,11 @@ def test_a_made_up_adapter_is_loaded_by_peft_and_changes_every_answer(tmp_path):
     adapted = PeftModel.from_pretrained(network, tmp_path / "made-up")
     moved = (adapted(tokens).logits.log_softmax(-1) - before).abs().max()
     assert 0.01 < moved < 20
-    manifest = json.loads((tmp_path / "made-up" / "manifest.json").read_text())
-    assert sorted(manifest["files"]) == ["adapter_config.json", "adapter_model.safetensors"]
     parts = {part.name: load_file(part / "adapter_model.safetensors") for part in (tmp_path / "made-up" / "parts").iterdir()}
     assert set(parts) == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
     assert {name for part in parts.values() for name in part} == set(load_file(tmp_path / "made-up" / "adapter_model.safetensors"))
     for module in parts:
         only = json.loads((tmp_path / "made-up" / "parts" / module / "adapter_config.json").read_text())
         assert only["target_modules"] == [module] and only["r"] == 4
+    manifest = json.loads((tmp_path / "made-up" / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == ["adapter_config.json", "adapter_model.safetensors"]

@@ -99,17 +99,3 @@ export class AdapterNotFound extends ColloquyError {
     );
   }
 }
-
-/** A server loads an adapter without what it has for some kinds of modules, and says nothing about it. */
-export class ModulesIgnored extends ColloquyError {
-  override name = 'ModulesIgnored' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
-
-  constructor(url: string, ignored: readonly string[], all: readonly string[]) {
-    super(
-      `${url} ignores what a fine-tune changes in ${ignored.join(', ')}: it has LoRA for other modules. Start it with --lora-target-modules ${all.join(' ')}, ` +
-        `or name only those that it has in fine_tune.lora_target_modules.`,
-    );
-  }
-}

@@ -1,14 +1,13 @@
 /** Which adapters a server has, and the loading, proving and unloading of them. */
-import { basename, join } from 'node:path';
 import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import { fileBlobs } from '../../store/blobs-file.ts';
 import { filesInManifest } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
-import { AdapterNotFound, ModulesIgnored } from './adapter-refusal.ts';
+import { AdapterNotFound } from './adapter-refusal.ts';
 import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
+import { requireAllModules, trialName } from './ignored-modules.ts';
 import { createProofs } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';
 import { createTurns } from './request-slots.ts';
@@ -133,6 +132,12 @@ export function createLoadedAdapters(
     await unloadSurplus(signal);
   }
 
+  /** Whether the server finds adapters by their names, so that none are loaded. */
+  function findsThem(signal: AbortSignal): Promise<boolean> {
+    finds ??= mayFind ? findsAdapters(client, signal) : Promise.resolve(false);
+    return finds;
+  }
+
   /** Has the server have the adapter, and proves it. */
   async function provide(
     name: string,
@@ -141,8 +146,7 @@ export function createLoadedAdapters(
     onBusy?: OnBusy,
   ): Promise<CanaryAnswer> {
     try {
-      finds ??= mayFind ? findsAdapters(client, signal) : Promise.resolve(false);
-      if (!(await finds)) await load(name, path, signal, onBusy);
+      if (!(await findsThem(signal))) await load(name, path, signal, onBusy);
       return await proofs.adapter(name, path, signal);
     } catch (error) {
       const refused = error instanceof EngineRefused && (error.status === 404 || error.status === 400);
@@ -161,26 +165,9 @@ export function createLoadedAdapters(
     }
   }
 
-  /** @throws ModulesIgnored, or as `use` does */
-  async function tryParts(path: string, signal: AbortSignal): Promise<void> {
-    // A part has no name by which a server could find it.
-    if (mayFind && (await findsAdapters(client, signal))) return;
-    const modules = await partsOf(path);
-    const ignored: string[] = [];
-    for (const module of modules) {
-      const name = `${trialPrefix}${basename(path)}-${module}`;
-      const part = join(path, 'parts', module);
-      try {
-        await client.loadAdapter(name, part, signal);
-        await proofs.adapter(name, part, signal);
-      } catch (error) {
-        if (!(error instanceof AdapterWithoutEffect)) throw error;
-        ignored.push(module);
-      } finally {
-        await client.unloadAdapter(name, signal).catch(() => undefined);
-      }
-    }
-    if (ignored.length > 0) throw new ModulesIgnored(client.url, ignored, modules);
+  async function tryModules(path: string, signal: AbortSignal): Promise<void> {
+    // A server that finds adapters by their names looks for models of the store alone.
+    if (!(await findsThem(signal))) await requireAllModules(client, proofs, path, signal);
   }
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
@@ -227,22 +214,19 @@ export function createLoadedAdapters(
     },
     async tryOut(path, count, signal) {
       const tried = new Map<string, CanaryAnswer>();
-      const names = Array.from(
-        { length: count },
-        (_, index) => `${trialPrefix}${basename(path)}-${index + 1}`,
-      );
+      const names = Array.from({ length: count }, (_, index) => trialName(path, index + 1));
       try {
         for (const name of names) tried.set(name, await provide(name, path, signal));
         await proofs.together(tried, signal);
       } catch (error) {
         // One that changes nothing may be of modules that the server ignores.
-        if (error instanceof AdapterWithoutEffect) await tryParts(path, signal);
+        if (error instanceof AdapterWithoutEffect) await tryModules(path, signal);
         throw error;
       } finally {
         // An adapter that was not loaded is not unloaded either.
         for (const name of names) await client.unloadAdapter(name, signal).catch(() => undefined);
       }
-      await tryParts(path, signal);
+      await tryModules(path, signal);
       return !turns.separated;
     },
     useBase: (signal, fn, turn = 'base') => turns.take(turn, signal, fn),
@@ -286,8 +270,6 @@ function unlessUnknown(error: unknown): void {
   if (!(error instanceof EngineRefused && error.status === 404)) throw error;
 }
 
-const trialPrefix = 'colloquy-trial-';
-
 interface Adapter {
   readonly name: string;
   readonly ready: Promise<void>;
@@ -295,12 +277,6 @@ interface Adapter {
   readonly waiting: Set<OnBusy>;
   /** How many requests are using it. */
   users: number;
-}
-
-/** The kinds of modules that a made-up adapter has parts for; none when its folder is not on this machine. */
-async function partsOf(path: string): Promise<string[]> {
-  const names = await fileBlobs(path).list('parts/');
-  return names.flatMap((name) => /^parts\/([^/]+)\/adapter_config\.json$/.exec(name)?.[1] ?? []);
 }
 
 /** The hash of an adapter's weights by the manifest in its folder; undefined when there is none, or when the folder cannot be read from here. */
