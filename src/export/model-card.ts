@@ -60,7 +60,7 @@ export function wholeModelCard(
       `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(wholeInPython(folder, config), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
+    `## Use\n\n${fenced(wholeInPython(folder, done.config), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
