@@ -1,6 +1,7 @@
 /** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
 import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
+import { createEnginePool } from '../process/engine-pool.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { sharesDevice } from '../vllm/device.ts';
 import type { VllmProcess } from '../vllm/vllm-process.ts';
@@ -33,17 +34,18 @@ export function createOwnVllmEndpoint(
       return vllm.ready(signal);
     },
   };
+  const pool = createEnginePool(() => server);
   const endpoint = createLocalEndpoint(
     { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
     baseModel,
-    server,
+    pool,
     modelFolder,
     engines,
   );
 
   /** One question, by a client of its own. */
   function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
-    return engines.use(server, signal, async () => {
+    return engines.use(pool, signal, async () => {
       const client = createChatClient({ url: (await server.ready(signal)).url });
       try {
         return await ask(client);

@@ -1,6 +1,6 @@
 /** How many engines of a worker live at once, and for how long without work: each holds a whole model in memory. */
 import { abortable, pause } from '../abort.ts';
-import type { EngineProcess } from './engine-process.ts';
+import type { EnginePool } from './engine-pool.ts';
 
 export interface LiveEngines {
   /** How many live at most. */
@@ -11,8 +11,11 @@ export interface LiveEngines {
    *
    * @throws what `work` throws; the signal's reason
    */
-  use<Result>(engine: EngineProcess, signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;
+  use<Result>(engine: LiveEngine, signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;
 }
+
+/** What serves a model: all processes of it count as one. */
+export type LiveEngine = Pick<EnginePool, 'end'>;
 
 export interface LiveEnginesOptions {
   /** How many live at most. 1 by default. */
@@ -32,7 +35,7 @@ export function createLiveEngines({
   idleMs = 600_000,
 }: LiveEnginesOptions = {}): LiveEngines {
   /** In order of use, the latest last. One whose process is ending still counts. */
-  const live = new Map<EngineProcess, Life>();
+  const live = new Map<LiveEngine, Life>();
   let change = createChange();
 
   function changed(): void {
@@ -40,7 +43,7 @@ export function createLiveEngines({
     change = createChange();
   }
 
-  async function end(engine: EngineProcess, life: Life): Promise<void> {
+  async function end(engine: LiveEngine, life: Life): Promise<void> {
     life.ending = true;
     // What stays of an engine that could not be ended is ended with the worker.
     await engine.end().catch(() => undefined);
@@ -49,7 +52,7 @@ export function createLiveEngines({
   }
 
   /** Undefined when there is no place for it now. */
-  function enter(engine: EngineProcess): Life | undefined {
+  function enter(engine: LiveEngine): Life | undefined {
     const known = live.get(engine);
     if (known?.ending || (known === undefined && live.size >= most)) return undefined;
     const life = known ?? { users: 0, ending: false, idle: undefined, workedUntil: 0 };
@@ -60,7 +63,7 @@ export function createLiveEngines({
     return life;
   }
 
-  async function place(engine: EngineProcess, signal: AbortSignal): Promise<Life> {
+  async function place(engine: LiveEngine, signal: AbortSignal): Promise<Life> {
     for (;;) {
       const life = enter(engine);
       if (life !== undefined) return life;
