@@ -9,7 +9,17 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaFor
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<user>' if message.role == 'user' else '<assistant>' }}"
-    "{{ message.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+    "{{ message.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant>"
+    "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}"
+)
+# Like the templates of models that can think: the thinking stays in the last answer alone, which has an empty one where it has none, and a
+# prompt without thinking begins the answer with an empty one.
+THINKING_TEMPLATE = (
+    "{% for message in messages %}{% if message.role == 'user' %}<user>{{ message.content }}{% else %}<assistant>"
+    "{% set parts = message.content.split('</think>') %}"
+    "{% if loop.last %}<think>{{ parts[0].replace('<think>', '') if parts | length > 1 }}</think>{% endif %}{{ parts[-1] }}"
+    "{% endif %}<end>{% endfor %}{% if add_generation_prompt %}<assistant>"
+    "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}"
 )
 
 

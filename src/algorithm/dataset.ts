@@ -7,6 +7,8 @@ export type Example = {
   readonly completion: readonly [Message];
   /** How much it counts in the loss, 1 on average over the dataset; absent when all rows count alike. */
   readonly weight?: number | undefined;
+  /** The variables of the chat template with which the response was asked for; absent when there were none. */
+  readonly chat_template_kwargs?: { readonly enable_thinking: boolean } | undefined;
 };
 
 /** A dialogue, split before its last message; null when the last message is not a response. */

@@ -24,6 +24,8 @@ export type DebateSettings = {
   readonly summarize: boolean;
   /** At most so many other agents' responses are shown to an agent. */
   readonly maxOthers: number;
+  /** Whether others also see the thinking in a response. */
+  readonly showThinking: boolean;
   readonly stopWhenUnanimous: boolean;
   readonly prompts: PromptSetName;
   /** Which of an agent's models answers in which round. */
@@ -153,7 +155,7 @@ export async function debate<Model>(
     if (!settings.summarize || shown.length === 0)
       return answerTo(critiquePrompt(prompts, settings.stance, shown), round, own);
     const { text, finishReason } = await summary(own.agent.number, round, shown);
-    const content = critiqueWithSummaryPrompt(prompts, settings.stance, shownToOthers(text) ?? '');
+    const content = critiqueWithSummaryPrompt(prompts, settings.stance, shownToOthers(text, settings) ?? '');
     return answerTo(content, round, { ...own, summaries: [...own.summaries, finishReason] });
   };
 
@@ -173,7 +175,7 @@ export async function debate<Model>(
   let consensus = majority;
   if (!(settings.stopWhenUnanimous && majority.votes === agents.length)) {
     for (let round = 2; round <= settings.rounds; round++) {
-      const shown = sides.map(({ dialogue }) => shownToOthers(lastResponse(dialogue)));
+      const shown = sides.map(({ dialogue }) => shownToOthers(lastResponse(dialogue), settings));
       const shownTo = (index: number) => shown.toSpliced(index, 1).filter((each) => each !== null);
       sides = await together(sides.map((own, index) => revise(own, round, shownTo(index))));
     }
@@ -212,8 +214,12 @@ async function together<Result>(running: readonly Promise<Result>[]): Promise<Re
   return Promise.all(running);
 }
 
-/** A response as others read it: without the model's thinking, `<think>…</think>`. Null when it is nothing but thinking that was cut off. */
-function shownToOthers(response: string): string | null {
+/**
+ * A response as others read it: without the model's thinking, `<think>…</think>`, unless the settings ask for it. Null when it is nothing but
+ * thinking that was cut off.
+ */
+function shownToOthers(response: string, { showThinking }: DebateSettings): string | null {
+  if (showThinking) return response;
   const spoken = spokenPart(response);
   if (spoken === response) return response;
   return spoken.trim() === '' ? null : spoken.trim();

@@ -125,6 +125,20 @@ export type TrainerDone = Extract<TrainerEvent, { event: 'done' }>;
 /** The events that a fine-tune sends before it is done or has failed. */
 export type TrainerProgress = Extract<TrainerEvent, { event: 'started' | 'step' | 'checkpoint' | 'stopped' }>;
 
+/** Variables of the chat template, beside the messages, under the name that vLLM, llama.cpp and TRL have for them. */
+export const chatTemplateKwargsSchema = z.object({ enable_thinking: z.boolean() }).readonly();
+const template = { chat_template_kwargs: chatTemplateKwargsSchema.optional() };
+export type TemplateVariables = {
+  readonly chat_template_kwargs?: z.infer<typeof chatTemplateKwargsSchema> | undefined;
+};
+
+/** The variables of the chat template that a config sets, as a part of a request or of a training row; nothing when it sets none. */
+export function templateVariables({
+  enable_thinking,
+}: Pick<z.infer<typeof samplingSchema>, 'enable_thinking'>): TemplateVariables {
+  return enable_thinking === undefined ? {} : { chat_template_kwargs: { enable_thinking } };
+}
+
 const messages = z
   .array(z.object({ role: z.enum(['user', 'assistant']), content: z.string() }).readonly())
   .min(1)
@@ -139,7 +153,8 @@ export const chatRequestSchema = z
       .int()
       .min(0)
       .lt(2 ** 31),
-    ...samplingSchema.shape,
+    ...samplingSchema.omit({ enable_thinking: true }).shape,
+    ...template,
   })
   .readonly();
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
@@ -157,6 +172,7 @@ export const scoreRequestSchema = z
     add_generation_prompt: z.boolean().optional(),
     /** The last message is the beginning of the answer. Needs `add_generation_prompt: false`. */
     continue_final_message: z.boolean().optional(),
+    ...template,
   })
   .readonly();
 
@@ -236,6 +252,7 @@ const row = {
   kind: z.string(),
   prompt: messages,
   completion: messages,
+  ...template,
 };
 /**
  * A request to POST /check_training: can rows like these made-up ones and these target modules be trained, and can the server load what
@@ -246,6 +263,8 @@ export const checkTrainingSchema = z
     examples: z.array(z.object(row).readonly()).readonly(),
     /** Null when all weights are trained. */
     lora_target_modules: fineTuneConfigSchema.shape.lora_target_modules.unwrap().nullable(),
+    /** `method: qlora` */
+    load_in_4bit: z.boolean().optional(),
     /** An adapter of these settings is written into the folder. Only engine/train.py does so. */
     made_up_adapter: fineTuneConfigSchema
       .pick({ lora_r: true, lora_alpha: true })

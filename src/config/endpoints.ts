@@ -16,7 +16,7 @@ const maxConcurrency = z
   .optional()
   .describe('The greatest number of requests at the same time.');
 
-const url = z
+const oneUrl = z
   .string()
   .regex(
     /^https?:\/\/[^@?#\s]+$/,
@@ -27,6 +27,25 @@ const url = z
       'a part of its path looks like a key. Messages and logs show the URL, so put the key into an environment variable and set api_key_env to its name',
   })
   .describe('The base address of the server, with its /v1 if it has one.');
+
+/** One server, or several that serve the same model in the same way. */
+const url = z
+  .union([
+    oneUrl,
+    z
+      .array(oneUrl)
+      .max(64)
+      .refine((urls) => urls.length > 0, { message: 'may not be empty' })
+      .refine((urls) => new Set(urls.map(withPath)).size === urls.length, {
+        message: 'names a server twice',
+      }),
+  ])
+  .describe('The base address of the server; or a list, of several that serve the same model.');
+
+/** A bare `http://host:port` means the `/v1` under which all such servers answer. */
+export function withPath(url: string): string {
+  return /^https?:\/\/[^/]+\/*$/.test(url) ? `${url.replace(/\/+$/, '')}/v1` : url;
+}
 
 const apiKeyEnv = z
   .string()
@@ -40,6 +59,15 @@ const apiKeyEnv = z
   )
   .optional();
 
+const resident = z
+  .int()
+  .min(1)
+  .max(64)
+  .optional()
+  .describe(
+    'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
+  );
+
 const patienceMinutes = z
   .int()
   .min(0)
@@ -52,10 +80,14 @@ const patienceMinutes = z
 /** What the kinds that may be servers of somebody else have, beside their `url`. */
 const server = { api_key_env: apiKeyEnv, max_concurrency: maxConcurrency, patience_minutes: patienceMinutes };
 
-/** A server that somebody else started. */
-export type RemoteConfig = { readonly kind: 'vllm' | 'openai'; readonly url: string } & Readonly<
-  z.infer<z.ZodObject<typeof server>>
->;
+/** A server that somebody else started, or several of them. */
+export type RemoteConfig = {
+  readonly kind: 'vllm' | 'openai';
+  readonly url: string | readonly string[];
+} & Readonly<z.infer<z.ZodObject<typeof server>>>;
+
+/** By them the worker finds its own server. vLLM takes `_` for `-`. */
+const ownFlags = /^--(host|port|uds|served[-_]model[-_]name|api[-_]key|root[-_]path|ssl[-_].*)(=|$)/;
 
 /** With `url`, a server that somebody else started; without it, one that the worker starts. */
 const vllmSchema = z
@@ -80,8 +112,17 @@ const vllmSchema = z
       .describe(
         'The graphics cards that share the model, by index. Default: the first one that the worker has. Cards that the worker’s own CUDA_VISIBLE_DEVICES leaves out are kept during fine-tunes.',
       ),
+    resident,
     args: z
-      .array(z.string().max(4_096))
+      .array(
+        z
+          .string()
+          .max(4_096)
+          .refine((flag) => !ownFlags.test(flag), {
+            message:
+              'the worker has to set this flag itself: it asks its server at an address and under a name of its own',
+          }),
+      )
       .optional()
       .describe('More flags of `vllm serve`. They win over those that the worker computes.'),
   })
@@ -90,7 +131,7 @@ const vllmSchema = z
     const wrong =
       address === undefined
         ? (['api_key_env', 'patience_minutes'] as const)
-        : (['command', 'devices', 'args'] as const);
+        : (['command', 'devices', 'resident', 'args'] as const);
     for (const key of wrong) {
       if (given[key] === undefined) continue;
       const message =
@@ -131,14 +172,7 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('local'),
     max_concurrency: maxConcurrency,
-    resident: z
-      .int()
-      .min(1)
-      .max(64)
-      .optional()
-      .describe(
-        'How many base models and whole models are in memory at once. Default: 1; more of them take turns.',
-      ),
+    resident,
   }),
   vllmSchema,
   z.strictObject({
@@ -149,12 +183,17 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
 
-/** The forms of fine-tuned models that an endpoint of each kind serves. */
-export const servedForms: Readonly<Record<EndpointConfig['kind'], readonly ModelForm[]>> = {
-  local: ['adapter', 'full'],
-  vllm: ['adapter'],
-  openai: [],
-};
+/** The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. */
+export function servedForms({
+  kind,
+  url: address,
+}: {
+  readonly kind: EndpointConfig['kind'];
+  readonly url?: unknown;
+}): readonly ModelForm[] {
+  if (kind === 'openai') return [];
+  return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
+}
 
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 

@@ -68,7 +68,13 @@ export const samplingSchema = z
       .min(1)
       .max(131_072)
       .default(2048)
-      .describe('The greatest number of tokens of an answer.'),
+      .describe('The greatest number of tokens of an answer, with those of its thinking.'),
+    enable_thinking: z
+      .boolean()
+      .optional()
+      .describe(
+        'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. Not set: as the template has it. It holds for answers, summaries, scores and training alike.',
+      ),
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
@@ -174,6 +180,12 @@ export const experimentConfigSchema = z
       .default(false)
       .describe(
         'Whether models also learn from answers that were cut off at `sampling.max_tokens`. Training puts the end of a turn behind such an unfinished text.',
+      ),
+    show_thinking: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether other agents and summaries also see the thinking in a response (the text before `</think>`), and not its answer alone. Default: false.',
       ),
     stop_when_unanimous: z
       .boolean()

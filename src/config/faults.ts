@@ -2,7 +2,7 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
-import { ownName } from './other-names.ts';
+import { ownName, ownSetting } from './other-names.ts';
 
 /** One thing that is wrong with a config. */
 export type ConfigFault = {
@@ -104,6 +104,8 @@ function unknownKey(
   key: string,
 ): ConfigFault {
   const above = parent.map(String);
+  const write = ownSetting(key, valueAt(input, [...above, key]), Object.keys(root.properties ?? {}));
+  if (write !== undefined) return { path: [...above, key].join('.'), message: `unknown key; write ${write}` };
   const siblings = keysAt(schemaNodeAt(root, input, above));
   // A key with the right name in the wrong place is nearer than another name in this place.
   const here = [...above, key].join('.');

@@ -1,6 +1,8 @@
 /** What does `model_name_or_path` name: a folder, a model of the hub, or the embedded one? */
-import { resolve } from 'node:path';
-import { embeddedModel } from './experiment.ts';
+import { join, resolve } from 'node:path';
+import type { EndpointConfig } from './endpoints.ts';
+import { embeddedModel, type ExperimentConfig } from './experiment.ts';
+import type { ConfigFault } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { pathExists } from './load.ts';
 
@@ -18,6 +20,39 @@ export function modelLocation(modelNameOrPath: string): string {
 /** Whether a name has the form NAME or OWNER/NAME: https://huggingface.co/docs/huggingface_hub (validate_repo_id). */
 export function isHubId(name: string): boolean {
   return /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/.test(name);
+}
+
+/**
+ * Whether programs on the worker's machine load the experiment's base model: the engine, a vLLM that the worker starts, or the trainer. A
+ * server that somebody else started may have any name for its models, and no adapter can be trained for one of kind `openai`.
+ */
+export function isLoadedHere(
+  { iterations }: Pick<ExperimentConfig, 'iterations'>,
+  endpoint: EndpointConfig,
+): boolean {
+  if (endpoint.kind === 'local' || endpoint.url === undefined) return true;
+  return endpoint.kind === 'vllm' && iterations > 0;
+}
+
+/** Why no program on this machine could load the experiment's base model; none when one can, or when none has to. */
+export function modelFaults(
+  config: Pick<ExperimentConfig, 'iterations' | 'model'>,
+  endpoint: EndpointConfig,
+): ConfigFault[] {
+  if (!isLoadedHere(config, endpoint)) return [];
+  const { model_name_or_path: name } = config.model;
+  const fault = (message: string): ConfigFault[] => [{ path: 'model.model_name_or_path', message }];
+  const path = modelPath(name);
+  if (pathExists(path))
+    return pathExists(join(path, 'config.json'))
+      ? []
+      : fault(`the folder ${path} holds no model: it has no config.json`);
+  if (isHubId(name)) return [];
+  const needed =
+    endpoint.kind === 'vllm' && endpoint.url !== undefined
+      ? '; the trainer loads the base model on the worker’s machine, also where another machine serves it'
+      : '';
+  return fault(`there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B${needed}`);
 }
 
 /** Whether a config's base model is the embedded one, in whichever folder, of this machine or another, it lies. */

@@ -39,8 +39,10 @@ function headSize(of: Architecture): number {
   return of.head_dim ?? of.hidden_size / of.num_attention_heads;
 }
 
-/** The width of what each kind of linear module of a layer reads and writes. */
-function linears(of: Architecture): readonly (readonly [number, number])[] {
+/** A kind of linear module of a layer: its name within the layer, and the width of what it reads and writes. */
+type Linear = readonly [name: string, read: number, written: number];
+
+function linears(of: Architecture): readonly Linear[] {
   const { hidden_size: hidden, intermediate_size: inner } = of;
   const head = headSize(of);
   const queries = of.num_attention_heads * head;
@@ -48,32 +50,65 @@ function linears(of: Architecture): readonly (readonly [number, number])[] {
   // Phi-3 has one module for the first three, and one for the two of a gated layer.
   if (of.model_type === 'phi3')
     return [
-      [hidden, queries + 2 * keys],
-      [queries, hidden],
-      [hidden, 2 * inner],
-      [inner, hidden],
+      ['self_attn.qkv_proj', hidden, queries + 2 * keys],
+      ['self_attn.o_proj', queries, hidden],
+      ['mlp.gate_up_proj', hidden, 2 * inner],
+      ['mlp.down_proj', inner, hidden],
     ];
   return [
-    [hidden, queries],
-    [hidden, keys],
-    [hidden, keys],
-    [queries, hidden],
-    [hidden, inner],
-    [hidden, inner],
-    [inner, hidden],
+    ['self_attn.q_proj', hidden, queries],
+    ['self_attn.k_proj', hidden, keys],
+    ['self_attn.v_proj', hidden, keys],
+    ['self_attn.o_proj', queries, hidden],
+    ['mlp.gate_proj', hidden, inner],
+    ['mlp.up_proj', hidden, inner],
+    ['mlp.down_proj', inner, hidden],
   ];
 }
 
 /** The parameters of the whole model. Norms of heads and biases, which are below a thousandth, are left out. */
 export function parametersOf(of: Architecture): number {
-  const layer = sum(linears(of).map(([read, written]) => read * written)) + 2 * of.hidden_size;
   const embeddings = of.vocab_size * of.hidden_size * (of.tie_word_embeddings ? 1 : 2);
-  return embeddings + of.num_hidden_layers * layer + of.hidden_size;
+  return embeddings + linearParametersOf(of) + (2 * of.num_hidden_layers + 1) * of.hidden_size;
 }
 
-/** The parameters of a LoRA adapter on all linear modules of the layers: two matrices of this rank each. */
-export function adapterParametersOf(of: Architecture, rank: number): number {
-  return of.num_hidden_layers * sum(linears(of).map(([read, written]) => rank * (read + written)));
+/** The parameters of the linear modules of all layers, which `qlora` has in 4 bits. */
+function linearParametersOf(of: Architecture): number {
+  return of.num_hidden_layers * sum(linears(of).map(([, read, written]) => read * written));
+}
+
+/**
+ * The parameters of a LoRA adapter: two matrices of this rank for each linear module that gets one.
+ *
+ * @param targets `lora_target_modules`: as PEFT reads it, a list has the ends of modules' names, and a text is a regular expression of whole names
+ */
+export function adapterParametersOf(
+  of: Architecture,
+  rank: number,
+  targets: ExperimentConfig['fine_tune']['lora_target_modules'] = 'all-linear',
+): number {
+  const isTarget = targetOf(targets);
+  const layers = Array.from({ length: of.num_hidden_layers }, (_, layer) =>
+    sum(
+      linears(of)
+        .filter(([name]) => isTarget(`model.layers.${layer}.${name}`))
+        .map(([, read, written]) => rank * (read + written)),
+    ),
+  );
+  return sum(layers);
+}
+
+function targetOf(targets: string | readonly string[]): (name: string) => boolean {
+  if (targets === 'all-linear') return () => true;
+  if (typeof targets !== 'string')
+    return (name) => targets.some((target) => name === target || name.endsWith(`.${target}`));
+  try {
+    const whole = new RegExp(`^(?:${targets})$`, 'u');
+    return (name) => whole.test(name);
+  } catch {
+    // Python may know expressions that are none here: the most that it can be is then shown.
+    return () => true;
+  }
 }
 
 export type ModelNeeds = {
@@ -93,7 +128,12 @@ export type ModelNeeds = {
   readonly seconds: number;
 };
 
-const bytesOf = { bfloat16: 2, float32: 4 } as const;
+const bytesOf = {
+  bfloat16: 2,
+  float32: 4,
+  /** 4 bits, and for each 64 weights a constant of 8 bits, whose own constants are 32 bits for each 256 of them (Dettmers et al., 2023). */
+  nf4: (4 + 8 / 64 + 32 / (64 * 256)) / 8,
+} as const;
 /** AdamW: the weight, its gradient and two moments, each in float32. */
 const perTrained = 4 * bytesOf.float32;
 /** What a checkpoint has of these: the weight and the two moments. */
@@ -105,7 +145,7 @@ const inCheckpoint = 3 * bytesOf.float32;
  * Disc: a finished model is in float32. One checkpoint is written while the one before is still there. With `keep: last` two iterations'
  * models are there at once, as the next ones are trained from them.
  *
- * Training: of each trained weight 16 bytes, of a frozen one 2; the activations of a batch of the longest rows (34 bytes for each number
+ * Training: of each trained weight 16 bytes, of a frozen one 2, or with `qlora` 0.52 in the linear modules of the layers; the activations of a batch of the longest rows (34 bytes for each number
  * of the hidden state in each layer, or 2 with gradient checkpointing and then 34 of one layer: Korthikanti et al., 2022); and its logits
  * in bfloat16, in float32 and with their gradient.
  *
@@ -116,9 +156,15 @@ const inCheckpoint = 3 * bytesOf.float32;
 export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: Estimate): ModelNeeds | null {
   const of = architectureOf(config.model.model_name_or_path);
   if (of === null) return null;
-  const { method, lora_r, gradient_checkpointing: checkpointing, ...training } = config.fine_tune;
+  const {
+    method,
+    lora_r,
+    lora_target_modules: targets,
+    gradient_checkpointing: checkpointing,
+    ...training
+  } = config.fine_tune;
   const parameters = parametersOf(of);
-  const trainable = method === 'full' ? parameters : adapterParametersOf(of, lora_r);
+  const trainable = method === 'full' ? parameters : adapterParametersOf(of, lora_r, targets);
   const eachIteration =
     config.iterations === 0 ? 0 : modelsOfAnIteration(config.agents, methods[config.method]);
   const kept = (most: number) => eachIteration * (config.keep === 'last' ? most : config.iterations);
@@ -134,7 +180,7 @@ export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: 
       kept(Math.min(2, config.iterations)) * model + (eachIteration > 0 ? 2 * trainable * inCheckpoint : 0),
     training:
       trainable * perTrained +
-      (method === 'full' ? 0 : parameters * bytesOf.bfloat16) +
+      frozenBytes(of, method) +
       numbers * (of.hidden_size * layers + of.vocab_size * 10),
     serving: parameters * bytesOf.bfloat16,
     perToken: 2 * of.num_hidden_layers * of.num_key_value_heads * headSize(of) * bytesOf.bfloat16,
@@ -143,6 +189,14 @@ export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: 
       (tokens.written * parameters) / (9_000 * 8e9) +
       (2 * parameters * tokens.read) / (peak / 2),
   };
+}
+
+/** Of the weights that a fine-tune reads and does not change. */
+function frozenBytes(of: Architecture, method: ExperimentConfig['fine_tune']['method']): number {
+  if (method === 'full') return 0;
+  const linear = linearParametersOf(of);
+  const rest = parametersOf(of) - linear;
+  return rest * bytesOf.bfloat16 + linear * (method === 'qlora' ? bytesOf.nf4 : bytesOf.bfloat16);
 }
 
 /** Of experiments with the same base model, one after another. */

@@ -39,6 +39,45 @@ function isSettings(value: unknown): value is Settings {
 const learningRate = 'fine_tune.learning_rate';
 
 /**
+ * What to write for a key of another program, or of an earlier version, whose value decides it: `use_peft: false` is
+ * `fine_tune.method: full`. Undefined for all others.
+ *
+ * @param top see ownName
+ */
+export function ownSetting(key: string, value: unknown, top: readonly string[]): string | undefined {
+  const plain = key.toLowerCase().replace(/[_-]/g, '');
+  const text = isSettings(value) ? JSON.stringify(value) : String(value).toLowerCase();
+  const found = settingsByValue.find(([keys, values]) => keys.includes(plain) && values.test(text))?.[2];
+  return found !== undefined && top.includes(found.split('.')[0] ?? '') ? found : undefined;
+}
+
+const settingsByValue: readonly (readonly [keys: readonly string[], values: RegExp, setting: string])[] = [
+  [
+    ['loadin4bit', 'useqlora', 'qlora', 'quantization', 'quantize'],
+    /^(true|4|nf4)$/,
+    'fine_tune.method: qlora',
+  ],
+  [['loadin4bit', 'useqlora', 'qlora'], /^false$/, 'fine_tune.method: lora'],
+  [['usepeft', 'uselora', 'lora', 'peft'], /^true$/, 'fine_tune.method: lora'],
+  [['usepeft', 'uselora', 'lora', 'peft'], /^false$/, 'fine_tune.method: full'],
+  [['fullfinetuning', 'fullfinetune', 'full'], /^true$/, 'fine_tune.method: full'],
+  [['fullfinetuning', 'fullfinetune', 'full'], /^false$/, 'fine_tune.method: lora'],
+  [['finetuningtype', 'finetunemethod', 'trainingtype', 'peftmethod'], /^lora$/, 'fine_tune.method: lora'],
+  [['finetuningtype', 'finetunemethod', 'trainingtype', 'peftmethod'], /^qlora$/, 'fine_tune.method: qlora'],
+  [['finetuningtype', 'finetunemethod', 'trainingtype'], /^full$/, 'fine_tune.method: full'],
+  [
+    ['thinking', 'chattemplatekwargs'],
+    /^(true|\{"enable_thinking":true\})$/,
+    'sampling.enable_thinking: true',
+  ],
+  [
+    ['thinking', 'chattemplatekwargs'],
+    /^(false|\{"enable_thinking":false\})$/,
+    'sampling.enable_thinking: false',
+  ],
+];
+
+/**
  * Our setting for a key of another program; undefined for a key that is not known. Keys are compared without `_`, `-` and case.
  *
  * @param top the keys of the config that is checked, which may be no experiment's
@@ -51,7 +90,15 @@ export function ownName(key: string, top: readonly string[]): string | undefined
 const otherNames = new Map(
   Object.entries({
     [learningRate]: ['lr', 'learningrate'],
-    'fine_tune.method': ['usepeft', 'lora', 'finetunemethod', 'trainingtype'],
+    'fine_tune.method': [
+      'usepeft',
+      'lora',
+      'finetunemethod',
+      'trainingtype',
+      'finetuningtype',
+      'loadin4bit',
+      'loadin8bit',
+    ],
     'fine_tune.num_train_epochs': ['epochs', 'numepochs', 'nepochs', 'trainepochs'],
     'fine_tune.per_device_train_batch_size': ['batchsize', 'bs', 'trainbatchsize', 'perdevicebatchsize'],
     'fine_tune.gradient_accumulation_steps': ['gradaccum', 'accumulationsteps', 'gradientaccumulation'],
@@ -70,6 +117,7 @@ const otherNames = new Map(
     ],
     'sampling.max_tokens': ['maxnewtokens', 'maxcompletiontokens', 'maxoutputtokens'],
     'sampling.temperature': ['temp'],
+    'sampling.enable_thinking': ['thinking', 'chattemplatekwargs'],
     agents: ['numagents', 'nagents', 'n'],
     rounds: ['numrounds', 'nrounds', 'debaterounds', 'm'],
     iterations: ['numiterations', 'niterations', 'iters', 'l'],

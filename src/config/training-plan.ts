@@ -75,7 +75,7 @@ export function servingFaults(
   const message =
     served.length === 0
       ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
-      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
+      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind vllm without url (the worker starts it) or of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
   return [{ path: 'model.endpoint', message }];
 }
 
@@ -121,8 +121,8 @@ export type Estimate = {
 /**
  * What an experiment will take, from its config and the number and length of its questions.
  *
- * An answer is taken to use 45 % of `max_tokens`, at most 350 tokens; with more room than the paper's 2,048 tokens the model is taken to think
- * before it answers, and to use the 45 %, of which others are shown 350. A token of an English text is taken to have 4 characters, and one of
+ * An answer is taken to use 45 % of `max_tokens`, at most 350 tokens; with more room than the paper's 2,048 tokens, and where
+ * `enable_thinking` says so, the model is taken to think before it answers, and to use the 45 %, of which others are shown 350. A token of an English text is taken to have 4 characters, and one of
  * the embedded model's notation 1. Every debate is taken to have all its rounds. So it may be wrong by a factor of two or three.
  *
  * With the embedded model (quickstart) 17,400 answers were estimated to read 948,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
@@ -132,7 +132,8 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
   const { learning, answer } = methods[config.method];
   const share = 0.45 * config.sampling.max_tokens;
   const shown = Math.min(share, 350);
-  const written = config.sampling.max_tokens > longestUnthought ? share : shown;
+  const thinks = config.sampling.enable_thinking ?? config.sampling.max_tokens > longestUnthought;
+  const written = thinks ? share : shown;
   const terse = config.prompts === 'terse';
   const instructions = terse ? 2 : 60;
   const asked = questions.characters / (terse ? 1 : 4) + instructions;
@@ -171,7 +172,7 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
   };
 }
 
-/** The `max_tokens` above which a model is taken to think before it answers: the paper's. */
+/** The `max_tokens` above which a model is taken to think before it answers when nothing says whether it does: the paper's. */
 const longestUnthought = 2048;
 
 export function sum(values: readonly number[]): number {

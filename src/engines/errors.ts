@@ -58,7 +58,7 @@ export class WholeModelsUnsupported extends ColloquyError {
   constructor(endpoint: string) {
     super(
       `The endpoint ${endpoint} cannot load whole models, which fine_tune.method: full makes. ` +
-        `Describe it as an endpoint of kind local where this worker runs, or begin an experiment with fine_tune.method: lora.`,
+        `Describe it as an endpoint of kind local, or of kind vllm without url, where this worker runs, or begin an experiment with fine_tune.method: lora.`,
     );
   }
 }
@@ -192,6 +192,7 @@ const hints: ReadonlyMap<number, string> = new Map([
   [401, ' (is the key in the variable that api_key_env names the right one?)'],
   [403, ' (may this key use this model?)'],
   [404, ' (is the model served there, and is the URL right?)'],
+  [405, ' (is the URL right? Another program may answer there)'],
   [429, ' (waiting will not help)'],
 ]);
 
@@ -231,7 +232,9 @@ export class ModelNotServed extends ColloquyError {
   constructor(url: string, model: string, served: readonly string[]) {
     const shown = served.slice(0, 10).join(', ') + (served.length > 10 ? ', …' : '');
     super(
-      `${url} does not serve ${model}. It serves: ${shown || 'nothing'}. Set model.model_name_or_path to one of these, or have the server serve it.`,
+      served.length === 0
+        ? `${url} lists no models and knows no ${model}. If that is the server that you mean, have it serve the model; otherwise correct the URL: another program may answer there.`
+        : `${url} does not serve ${model}. It serves: ${shown}. Set model.model_name_or_path to one of these, or have the server serve it.`,
     );
     this.model = model;
     this.served = served;

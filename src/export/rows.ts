@@ -57,17 +57,24 @@ async function* each<Item>(
 }
 
 /** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
-export type ChatRow = { readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[] };
+export type ChatRow = Pick<Example, 'chat_template_kwargs'> & {
+  readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[];
+};
 
 /**
  * An example as a chat: the loss is on the last message alone. The weight of the last one is written too, so that all rows have the same
  * fields, which readers of tables infer from the first rows.
  */
-export function chatRow({ prompt, completion: [response] }: Example): ChatRow {
+export function chatRow({
+  prompt,
+  completion: [response],
+  chat_template_kwargs: variables,
+}: Example): ChatRow {
   const before = prompt.map((message) =>
     message.role === 'assistant' ? { ...message, weight: 0 as const } : message,
   );
-  return { messages: [...before, { ...response, weight: 1 }] };
+  const messages = [...before, { ...response, weight: 1 as const }];
+  return variables === undefined ? { messages } : { messages, chat_template_kwargs: variables };
 }
 
 /** A row of a preference dataset as TRL's DPOTrainer takes it, conversational. */

@@ -19,6 +19,7 @@ export function chineseUnit(text: string): ChineseUnit | null {
     return rest === null ? null : { ...rest, factor: rest.factor * times };
   }
   if (text !== '倍' && (!/^\p{Script=Han}{1,5}$/u.test(text) || CHANGES_VALUE.test(text))) return null;
+  if (COUNTS_SEVERAL.test(text)) return null;
   return { factor: 1n, name: text, isNoun: true };
 }
 
@@ -33,12 +34,18 @@ function quotient(above: ChineseUnit | null, below: ChineseUnit | null): Chinese
 const CHANGES_VALUE =
   /[半多余几以上下左右约倍成折负零点或和及与至到不非无未舍弃增错否除删减加乘超过近大小于等两〇一二三四五六七八九十百千万亿之]/;
 
+/** Measure words for two or more at once, in front of a noun: `5双鞋` may be 5 or 10 shoes. */
+const COUNTS_SEVERAL = /^[双雙对對副足刻旬令罗羅]|^(?:月|号|號|点|點|年级)/;
+
 const MULTIPLIERS: ReadonlyMap<string, bigint> = new Map([
   ['十', 10n],
   ['百', 100n],
   ['千', 1000n],
   ['万', 10_000n],
   ['亿', 100_000_000n],
+  ['萬', 10_000n],
+  ['億', 100_000_000n],
+  ['打', 12n],
 ]);
 
 /** Chinese names of units and measure words that have an English name. */
@@ -75,7 +82,6 @@ const UNITS: ReadonlyMap<string, string> = new Map(
     日: 'day',
     周: 'week',
     星期: 'week',
-    月: 'month',
     个月: 'month',
     年: 'year',
     岁: 'years',
@@ -95,6 +101,10 @@ const UNITS: ReadonlyMap<string, string> = new Map(
     伏: 'V',
     円: 'jpy',
     人: 'people',
+    双: 'pairs',
+    雙: 'pairs',
+    对: 'pairs',
+    對: 'pairs',
     页: 'pages',
     本: 'books',
     本书: 'books',

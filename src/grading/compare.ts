@@ -1,14 +1,14 @@
 /** When are two answers equal? The order of the rules is that of docs/grading.md. */
 import { enclosed, ITEM_SEPARATORS, splitTopLevel } from './brackets.ts';
 import { engineMayRead } from './engine.ts';
-import type { Equality } from './equality.ts';
-import { sameTerms } from './formula.ts';
+import { allOf, type Equality } from './equality.ts';
+import { isMatrixProduct, sameTerms, sameTermsOfMatrices } from './formula.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
 import { caseCounts, hasWord, wordKey } from './plain-words.ts';
 import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
 import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
-import { parseCompound, type Quantity, SHORT_UNITS, splitUnit } from './quantity.ts';
+import { parseCompound, parseSize, type Quantity, SHORT_UNITS, splitUnit } from './quantity.ts';
 import { sameUnit } from './units.ts';
 
 const DEEPEST = 8;
@@ -25,10 +25,12 @@ export function compare(a: string, b: string, depth = 0): Equality {
   return compareNormalised(left, right, depth);
 }
 
+const DIVISION_BY_ZERO = /^\\frac\{[^{}]*\}\{-?[0.]*0[0.]*\}$|^[^/]*\/-?[0.]*0[0.]*$/;
+
 /** Like `compare`, for two answers that are already normalised. */
 export function compareNormalised(left: string, right: string, depth = 0): Equality {
   if (left === '' || right === '' || depth > DEEPEST) return left !== '' && left === right;
-  if (/^\\frac\{[^{}]*\}\{-?[0.]+\}$|^[^/]*\/-?[0.]+$/.test(left)) return false;
+  if (DIVISION_BY_ZERO.test(left) || DIVISION_BY_ZERO.test(right)) return false;
   if (left === right) return true;
   const words = compareWords(left, right);
   if (words !== null) return words;
@@ -37,6 +39,8 @@ export function compareNormalised(left: string, right: string, depth = 0): Equal
   const [simpleLeft, simpleRight] = [simplified(left), simplified(right)];
   if (simpleLeft !== left || simpleRight !== right) return recurse(simpleLeft, simpleRight);
 
+  const sizes = compareSizes(left, right, recurse);
+  if (sizes !== null) return sizes;
   const [one, two] = quantities(left, right);
   if (!agreeInUnit(one, two)) return false;
   if ((one.unit === null) !== (two.unit === null)) {
@@ -73,6 +77,23 @@ function compareNamed(
 ): Equality | null {
   const [a, b] = [parseRelation(left), parseRelation(right)];
   return (a === null) === (b === null) ? null : compareRelations(a, b, [left, right], recurse);
+}
+
+/** Compares sizes side by side: `3\times4\text{ cm}` and `3 cm\times4 cm`. Null unless both are some. */
+function compareSizes(
+  left: string,
+  right: string,
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
+  const [a, b] = [parseSize(left), parseSize(right)];
+  if (a === null || b === null) return null;
+  if (a.length !== b.length) return false;
+  return allOf(
+    a.map((one, at) => {
+      const two = b[at] ?? one;
+      return agreeInUnit(one, two) && recurse(one.value, two.value);
+    }),
+  );
 }
 
 /** Compares quantities of several units part by part: `5 ft 3 in` and `5 feet 3 inches`. Null unless both are some. */
@@ -143,6 +164,8 @@ function compareExpressions(left: string, right: string): Equality {
   if (NOT_WORKED_OUT.test(left) || NOT_WORKED_OUT.test(right)) {
     return left.replaceAll('\\times', '\\cdot') === right.replaceAll('\\times', '\\cdot');
   }
+  if (isMatrixProduct(left) || isMatrixProduct(right)) return sameTermsOfMatrices(left, right);
+  if (LETTER_SIZE.test(left) && LETTER_SIZE.test(right)) return false;
   const [a, b] = [exactFraction(left), exactFraction(right)];
   // Two orders of the same terms need no computing, and the engine cannot compute the greatest powers.
   if (sameTerms(a, b)) return true;
@@ -163,7 +186,11 @@ function isAbbreviation(letters: string): boolean {
 const ROMAN_NUMERAL = /^(?=.*[IVX])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[VX]|V?I{0,3})$/;
 
 /** `3-2` may be a score, `2020-01-02` a day and `2\times6` a size: other numbers with the same value would mean something else. */
-const NOT_WORKED_OUT = /^\d+(?:(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$/;
+const NOT_WORKED_OUT =
+  /^\d+(?:(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|(?:\/\d+){2,}|(?:\\(?:times|cdot) ?\d+)+)$|^(?:\(\d+\)){2,}$/;
+
+/** `m\times n` may be a size, or a product of sets. */
+const LETTER_SIZE = /^[A-Za-z](?:\\times ?[A-Za-z])+$/;
 
 /** A number as one fraction, because the engine reads `1 2/3` as 12/3 and may read `1\frac{2}{3}` as a product. */
 function exactFraction(text: string): string {

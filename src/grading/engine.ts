@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { EngineQuestion } from './equality.ts';
+import { isMatrixProduct } from './formula.ts';
 import { hasWord } from './plain-words.ts';
 
 /** The thread with the compute engine ended before it was ready; `@cortex-js/compute-engine` may not be installed. */
@@ -177,6 +178,7 @@ export function engineMayRead(text: string): boolean {
     !/\{\}|[\^_]$|\^\{?[-+*]\}?(?!\d|\w|\\|\()/.test(text) &&
     !hasWord(text) &&
     onlyKnownCommands(text) &&
+    !isMatrixProduct(text) &&
     !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&
     !/\d{40}/.test(text) &&
     !AMBIGUOUS.test(text) &&

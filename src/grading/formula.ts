@@ -32,6 +32,39 @@ export function sameTerms(a: string, b: string): boolean {
   return ARITHMETIC.test(a) && ARITHMETIC.test(b) && inOrder(a) === inOrder(b);
 }
 
+const BOLD = String.raw`\\(?:mathbf|vec|boldsymbol|bm)\{[^{}]*\}`;
+const SCRIPTS = String.raw`(?:'|_\{[^{}]*\}|\^\{[^{}]*\})*`;
+const TRANSPOSED = String.raw`(?:(?:${BOLD}|[A-Za-df-z]|\([A-Z ]+\))(?:_\{[^{}]*\})?\^\{(?:T|-T|t|\\(?:top|intercal|dagger|mathsf\{T\}|text\{T\}))\}|[A-Z](?:_\{[^{}]*\})?\^\{-1\})`;
+const MATRIX = `(?:${BOLD}|[A-Z])${SCRIPTS}`;
+/** Signs between factors; with a dot the product of two vectors may be in any order. */
+const BESIDE = String.raw`(?:\\times ?|\\otimes ?|\\circ ?| )?`;
+const MATRIX_PRODUCT = new RegExp(
+  [
+    `${BOLD}${SCRIPTS}${BESIDE}${BOLD}`,
+    String.raw`\\(?:mathbf|boldsymbol|bm)\{[A-Z]\}${SCRIPTS}\\cdot ?${BOLD}`,
+    String.raw`\\(?:mathbf|boldsymbol|bm)\{[A-Z]{2,}\}`,
+    String.raw`${TRANSPOSED}(?:\\cdot ?)?${BESIDE}(?:\(|${MATRIX}|[a-z])`,
+    String.raw`(?:\)|${MATRIX}|[a-z])(?:\\cdot ?)?${BESIDE}${TRANSPOSED}`,
+    String.raw`\([A-Z][A-Z ]+\)\^\{(?:T|-1|\\top)\}`,
+    // AB beside BA.
+    String.raw`(?<![A-Za-z])([A-Z]) ?(?!\1)([A-Z])(?![A-Za-z]).*(?<![A-Za-z])\2 ?\1(?![A-Za-z])`,
+  ].join('|'),
+);
+
+/** Whether a formula has a product of matrices or vectors, whose factors may not change places: `A^{T}B`, `\mathbf{a}\times\mathbf{b}`. */
+export function isMatrixProduct(text: string): boolean {
+  return /[A-Z]|\\(?:vec|mathbf|b)/.test(text) && MATRIX_PRODUCT.test(text);
+}
+
+/** Whether two formulas with such products differ only in the order of their terms. */
+export function sameTermsOfMatrices(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => {
+    const terms = splitTopLevel(text.replace(/\\cdot ?| /g, '').replace(/(?<=[^+^{-])-/g, '+-'), '+');
+    return terms?.toSorted().join('+') ?? text;
+  });
+  return left === right;
+}
+
 /** The formula with its terms and factors in the order of the alphabet, from the inside out. */
 function inOrder(text: string, depth = 0): string {
   if (depth > 20) return text;

@@ -1,8 +1,16 @@
 /** How is an answer written in one spelling, before it is compared? */
-import { braceArguments, isBalanced, OR, splitTopLevel } from './brackets.ts';
+import { braceArguments, isBalanced, OR } from './brackets.ts';
 import { chemicalFormula } from './formula.ts';
-import { numberWord } from './number-words.ts';
-import { backslashFunctions, outsideText, wordKey } from './plain-words.ts';
+import { fractionWord, numberWord, ordinalWord } from './number-words.ts';
+import { inBase, numeralForms, repeatingDecimals } from './numbers.ts';
+import {
+  backslashFunctions,
+  dateInWords,
+  listedWords,
+  numberList,
+  outsideText,
+  wordKey,
+} from './plain-words.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
 /** The greatest length of an answer that is normalised, in characters. Longer ones are compared as they are, so that every rule is fast. */
@@ -25,9 +33,10 @@ export function normalise(answer: string): string {
 
 function normaliseOnce(answer: string): string {
   let text = unwrap(canonicalCommands(delimiters(systems(unicodeToLatex(unquoted(answer))))));
-  text = inBase(backslashFunctions(texts(spacing(repeatingDecimals(text)))));
-  const known = chemicalFormula(text) ?? twoChoices(text);
+  text = numeralForms(inBase(backslashFunctions(texts(spacing(repeatingDecimals(text))))));
+  const known = chemicalFormula(text) ?? twoChoices(text) ?? dateInWords(text.trim());
   if (known !== null) return known;
+  text = numberList(text) ?? text;
   const key = wordKey(text);
   if (key !== null) return words(key, text);
   text = operators(separators(thousands(text)));
@@ -57,47 +66,12 @@ function systems(text: string): string {
     );
 }
 
-/** Writes the dots and brackets of repeating decimals as a line: `0.\dot{1}4\dot{2}`, `0.(3)`. */
-function repeatingDecimals(text: string): string {
-  if (!/\.\d*(?:\\(?:dot|bar|overline)|\(\d|\d[\u0305\u0307])/.test(text)) return text;
-  return text
-    .replace(
-      /(\.\d*?)((?:\d[\u0305\u0307])+)/g,
-      (_, fixed: string, cycle: string) => `${fixed}\\overline{${cycle.replace(/\D/g, '')}}`,
-    )
-    .replace(
-      /(\.\d*)\\dot\s*\{?(\d)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?/g,
-      (_, fixed: string, first: string, between = '', last = '') =>
-        `${fixed}\\overline{${first}${String(between)}${String(last)}}`,
-    )
-    .replace(/(\.\d*)\\(?:bar|overline)\s*\{?(\d+)\}?/g, '$1\\overline{$2}')
-    .replace(/^(\s*-?\d*\.\d*)\((\d+)\)(\s*)$/, '$1\\overline{$2}$3');
-}
-
 /** Two letters of choices that are both right: `A and C`, `(A) & (C)`. Their order does not matter. */
 function twoChoices(text: string): string | null {
   if (!/[A-J]/.test(text)) return null;
   const plain = text.replace(/\\text\{([^{}]*)\}/g, ' $1 ').trim();
   const found = /^(?:both\s+)?\(?([A-J])\)?\s*(?:and|\\?&)\s*\(?([A-J])\)?\.?$/.exec(plain);
   return found === null ? null : found.slice(1).toSorted().join(', ');
-}
-
-const BASES: Readonly<Record<string, string>> = { b: '2', o: '8', h: '16' };
-
-/** Writes `17 octal`, `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
-function inBase(text: string): string {
-  if (!/base|_\{\(|binary|octal|hex/i.test(text)) return text;
-  return text
-    .replace(/(?<=\d)_\{\((\d{1,2})\)\}$/, '_{$1}')
-    .replace(/_\{\s*(?:\\text\{)?\s*\(?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}+$/i, '_{$1}')
-    .replace(
-      /^([\dA-Fa-f]+)(?:_|\s*(?:\\text\{)?\s*\(?\s*(?:in )?)(binary|octal|hexadecimal|hex)\s*[)}\s]*$/i,
-      (_, digits: string, base: string) => `${digits}_{${BASES[base.charAt(0).toLowerCase()] ?? ''}}`,
-    )
-    .replace(
-      /^(-?\d[\dA-Fa-f]*),?\s*(?:\\text\{)?\s*\(?\s*(?:in )?base[\s-]*\}?\s*(\d{1,2}|[a-z]+)\s*[)}\s]*$/i,
-      (_, digits: string, base: string) => `${digits}_{${base.toLowerCase()}}`,
-    );
 }
 
 function delimiters(text: string): string {
@@ -115,6 +89,7 @@ function delimiters(text: string): string {
       .replace(/^([^$]*=)?(\s*-?\d[\d.,]*\s*)\$(?=\s*(?:\.?\s*$|\/|per\b)[^$]*$)/, '$1$2\\$')
       .replace(/(?<!\\)\$/g, ' ')
       .replace(/\\\\\[[\w.]+\]/g, '\\\\')
+      .replace(/^\s*<([^<>=]*,[^<>=]*)>\s*$/, '\\langle $1\\rangle ')
       .replace(/\\left\s*</g, '\\langle ')
       .replace(/\\right\s*>/g, '\\rangle ')
       .replace(/\\(?:left|right|[bB]igg?[lr]?)\s*(?![a-zA-Z])\.?/g, '')
@@ -124,7 +99,7 @@ function delimiters(text: string): string {
 
 function unwrap(text: string): string {
   const box = /^\s*\\(?:boxed|fbox)\s*\{(.*)\}\s*$/s.exec(text);
-  return box === null || splitTopLevel(box[1] ?? '', '') === null ? text : (box[1] ?? '');
+  return box === null || !isBalanced(box[1] ?? '') ? text : (box[1] ?? '');
 }
 
 function spacing(text: string): string {
@@ -136,15 +111,22 @@ function spacing(text: string): string {
       ' ',
     )
     .replace(
-      /\\(?:underline|mathbin|mathop)\s*(?=\{)|\\color\s*\{[^{}]*\}|\\(?:Large|large|huge|Huge|small|bf|it)(?![a-zA-Z])/g,
+      /\\(?:underline|mathbin|mathop)\s*(?=\{)|\\(?:text)?color\s*\{[^{}]*\}|\\(?:Large|large|huge|Huge|small|bf|it)(?![a-zA-Z])/g,
       ' ',
     )
     .replace(/\\rm(?![a-zA-Z{]|\s*\{)/g, ' ')
     .replace(/\bRs\.(?=\s*\d)/, 'Rs ')
     .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')
     .replace(/^\s*(?:(?:so |thus |hence )?(?:the )?(?:final )?answer(?: is|:)|=+)\s*:?/i, '')
+    .replace(/^\s*(?:about|approximately|approx\.?|roughly|around|circa|ca\.?)\s+(?=[-\d$\\])/i, '\\approx ')
+    .replace(/^(\s*|\s*[a-zA-Z]\s+)~(?=\s*-?\s*(?:\\\$)?[\d.\\])/, '$1\\approx ')
     .replace(/(?<!\\)\\[,;: ]|~/g, ' ')
     .replace(/(?<!\\)\\$/, '')
+    .replace(/^\s*(?:minus|negative)\s+(?=[\d.\\$])/i, '-')
+    .replace(/^\s*([A-Za-z][A-Za-z ]*): +(?=[-\d\\$(])([^:,;]*)$/, '$1=$2')
+    .replace(/^\s*(\d+)\s*'\s*(\d+(?:\.\d+)?)\s*(?:"|'')\s*$/, '$1 ft $2 in')
+    .replace(/^\s*0(?=\d:\d\d(?:$|:|\s))/, '')
+    .replace(/^\s*(\d+) to (\d|\d{3,})\s*$/, '$1:$2')
     .replace(/\s+/g, ' ');
 }
 
@@ -172,7 +154,13 @@ function texts(text: string): string {
 function words(key: string, text: string): string {
   if (/^(?:all)?(?:real)numbers?$|^allreals?$/.test(key)) return '(-\\infty, \\infty)';
   if (key.length === 1) return text.replace(/^.*?([a-zA-Z])[^a-zA-Z]*$/s, '$1');
-  return numberWord(key) ?? `\\text{${key}}`;
+  const number = numberWord(key) ?? fractionWord(key) ?? ordinalWord(key);
+  if (number !== null) return number;
+  const listed = listedWords(text);
+  if (listed !== text) return words(wordKey(listed) ?? key, listed);
+  const alike =
+    key === 'dne' ? 'doesnotexist' : key.replace(/^(?:thereis|thereare|has)?(no(?:real)?solution)s?$/, '$1');
+  return `\\text{${alike}}`;
 }
 
 /** Writes the "and" between answers as a comma, and the "or" as a sign of its own. */
@@ -196,7 +184,7 @@ function separators(text: string): string {
 
 function operators(text: string): string {
   return outsideText(text, (part) =>
-    part
+    sidesOfSize(part)
       .replace(/<=|=</g, '\\le ')
       .replace(/>=/g, '\\ge ')
       .replace(/!=|\\not\s*=/g, '\\ne ')
@@ -204,6 +192,14 @@ function operators(text: string): string {
       .replace(/\+\/-/g, '\\pm ')
       .replace(/\*/g, '\\cdot '),
   );
+}
+
+/** Writes `3 by 4`, `3 cm x 4 cm` and `3x4` with the sign for "times". */
+function sidesOfSize(text: string): string {
+  if (!/(?:by|[xX]) ?\d/.test(text)) return text;
+  return text
+    .replace(/(?<=^|\d(?: ?[a-z]{1,6}\.?)?) ?\b(?:by|(?<=\s)[xX](?=\s)) ?(?=\d)/g, '\\times ')
+    .replace(/^([1-9]\d*(?:\.\d+)?)[xX](?=\d+(?:\.\d+)?(?:$| ))/, '$1\\times ');
 }
 
 /** Removes blanks, except between two letters or digits, and after a command that a letter follows. */
@@ -277,6 +273,7 @@ function tidy(text: string): string {
     .replace(/(?<![\w}\]^\\])\{(\d+)\}/g, '$1')
     .replace(/(\d)\^\{(?:\\text\{\s*o\s*\}|o)\}/g, '$1^{\\circ}')
     .replace(/^(\\\{[^:|]*):/, '$1|')
+    .replace(/(?<=[A-Z}\s])-(?=\\\{)/g, '\\setminus')
     .replace(/^\\mathbb\{R\}$/, '(-\\infty, \\infty)')
     .replace(/^\\\{\s*\\\}$/, '\\emptyset')
     .replace(/\^\{\{?\\circ\}?\}/g, '^{\\circ}')

@@ -1,5 +1,6 @@
 /** Which number do number words denote, alone (`twenty-five`) or behind a number (`5 million`)? */
 
+const any = (words: readonly string[]): string => words.join('|');
 const UNITS = 'one two three four five six seven eight nine'.split(' ');
 const TEENS = 'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(' ');
 const TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split(' ');
@@ -40,7 +41,6 @@ export function isNumberWord(word: string): boolean {
   return lower === 'zero' || UNITS.includes(lower) || TEENS.includes(lower) || TENS.includes(lower);
 }
 
-const any = (words: readonly string[]): string => words.join('|');
 const BELOW_HUNDRED = new RegExp(`^(?:(${any(TENS)})-?(${any(UNITS)})?|(${any(TEENS)})|(${any(UNITS)}))$`);
 const DOZENS = /^(?:(half-?)?(an?-?)?|(.+?)-?)dozens?$/;
 
@@ -52,6 +52,43 @@ export function numberWord(key: string): string | null {
   const signed = /^(?:minus|negative)-?(.+)$/.exec(key);
   const value = cardinal(signed?.[1] ?? key);
   return value === null ? null : `${signed === null ? value : -value}`;
+}
+
+const ORDINALS: ReadonlyMap<string, number> = new Map(
+  'first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth'
+    .split(' ')
+    .map((word, index) => [word, index + 1]),
+);
+const PARTS: ReadonlyMap<string, number> = new Map([
+  ...[...ORDINALS].slice(2),
+  ['half', 2],
+  ['halve', 2],
+  ['quarter', 4],
+  ['hundredth', 100],
+  ['thousandth', 1000],
+]);
+const FRACTION = new RegExp(`^(?:(.+?)-?and-?)?(?:([a-z]+?)-?)?(${any([...PARTS.keys()])})s?$`);
+
+/** The fraction that words denote: `half`, `two-thirds`, `one and a half`; null for other words and for ordinals (`third`, `twenty-fifth`). */
+export function fractionWord(key: string): string | null {
+  const [, before, count, part = ''] = FRACTION.exec(key) ?? [];
+  const denominator = PARTS.get(part);
+  if (denominator === undefined || key.length > 60) return null;
+  if (count === undefined && (part !== 'half' || before !== undefined)) return null;
+  const counted =
+    count === undefined || count === 'a' || count === 'an' ? 1 : [...UNITS, ...TEENS].indexOf(count) + 1;
+  const whole = before === undefined ? '' : cardinal(before);
+  return counted === 0 || whole === null ? null : `${whole}\\frac{${counted}}{${denominator}}`;
+}
+
+/** An ordinal in digits: `third` is `3rd`; null for other words. */
+export function ordinalWord(key: string): string | null {
+  const [, ten, last = key] = new RegExp(`^(${any(TENS)})-?([a-z]+)$`).exec(key) ?? [];
+  const value = ORDINALS.get(last);
+  if (value === undefined || (ten !== undefined && value > 9)) return null;
+  const all = (ten === undefined ? 0 : (TENS.indexOf(ten) + 2) * 10) + value;
+  const ending = Math.floor(all / 10) === 1 ? 'th' : (['st', 'nd', 'rd'][(all % 10) - 1] ?? 'th');
+  return `${all}${ending}`;
 }
 
 function cardinal(key: string): bigint | null {

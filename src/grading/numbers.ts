@@ -152,3 +152,52 @@ const BASE_WORDS: Readonly<Record<string, number>> = {
   sixteen: 16,
   hex: 16,
 };
+
+const BASES: Readonly<Record<string, string>> = { b: '2', o: '8', h: '16' };
+
+/** Writes `17 octal`, `17 base 8`, `17 (base 8)` and `17_{\text{base }8}` with a subscript. */
+export function inBase(text: string): string {
+  if (!/base|_\{\(|binary|octal|hex/i.test(text)) return text;
+  return text
+    .replace(/(?<=\d)_\{\((\d{1,2})\)\}$/, '_{$1}')
+    .replace(/_\{\s*(?:\\text\{)?\s*\(?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}+$/i, '_{$1}')
+    .replace(
+      /^([\dA-Fa-f]+)(?:_|\s*(?:\\text\{)?\s*\(?\s*(?:in )?)(binary|octal|hexadecimal|hex)\s*[)}\s]*$/i,
+      (_, digits: string, base: string) => `${digits}_{${BASES[base.charAt(0).toLowerCase()] ?? ''}}`,
+    )
+    .replace(
+      /^(-?\d[\dA-Fa-f]*),?\s*(?:\\text\{)?\s*\(?\s*(?:in )?base[\s-]*\}?\s*(\d{1,2}|[a-z]+)\s*[)}\s]*$/i,
+      (_, digits: string, base: string) => `${digits}_{${base.toLowerCase()}}`,
+    );
+}
+
+/** Writes `5 R 2` as `5\text{ remainder }2`, `\pmod{7}` and `(mod 7)` as `(\bmod 7)`, `5^{th}` as `5th`, and `5 and a half` as `5\frac{1}{2}`. */
+export function numeralForms(text: string): string {
+  if (!/\d\s*(?:[Rr]|\^|and a)|mod/.test(text)) return text;
+  return text
+    .replace(/(?<=\d)\s*\^\s*(?:\{\s*(?:\\text\s*\{\s*)?)?(st|nd|rd|th)(?![a-z])[\s}]*$/, '$1')
+    .replace(
+      /^(\s*\d+) and a[ -](half|third|quarter)(?![a-z])/,
+      (_, whole: string, part: string) =>
+        `${whole}\\frac{1}{${part === 'half' ? 2 : part === 'third' ? 3 : 4}}`,
+    )
+    .replace(/^\s*(\d+)\s*(?:[Rr]|rem\.?|remainder)\s*(\d+)\s*$/, '$1\\text{ remainder }$2')
+    .replace(/\\pmod\s*(?:\{(\w+)\}|(\w))|\(\s*(?:\\[bp]?)?mod\s*(\w+)\s*\)/g, '(\\bmod $1$2$3)');
+}
+
+/** Writes the dots and brackets of repeating decimals as a line: `0.\dot{1}4\dot{2}`, `0.(3)`. */
+export function repeatingDecimals(text: string): string {
+  if (!/\.\d*(?:\\(?:dot|bar|overline)|\(\d|\d[\u0305\u0307])/.test(text)) return text;
+  return text
+    .replace(
+      /(\.\d*?)((?:\d[\u0305\u0307])+)/g,
+      (_, fixed: string, cycle: string) => `${fixed}\\overline{${cycle.replace(/\D/g, '')}}`,
+    )
+    .replace(
+      /(\.\d*)\\dot\s*\{?(\d)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?/g,
+      (_, fixed: string, first: string, between = '', last = '') =>
+        `${fixed}\\overline{${first}${String(between)}${String(last)}}`,
+    )
+    .replace(/(\.\d*)\\(?:bar|overline)\s*\{?(\d+)\}?/g, '$1\\overline{$2}')
+    .replace(/^(\s*-?\d*\.\d*)\((\d+)\)(\s*)$/, '$1\\overline{$2}$3');
+}

@@ -52,11 +52,16 @@ const TWO_LETTER_WORDS = new Set(
   'no on is or of go at it to up by in an as am pm be he me we my us so if do ok'.split(' '),
 );
 
+/** A short word between blanks, as in `m by n`, which is no product. */
+const SHORT_WORD_BETWEEN = new RegExp(`(?<=[\\w)}] )(?:${[...TWO_LETTER_WORDS].join('|')})(?= [\\w(\\\\])`);
+
 /** Whether `text` has a word, in `\text{…}` or as a run of letters that is not a product of variables. */
 export function hasWord(text: string): boolean {
   if (text.includes('\\text{') || /\P{ASCII}/u.test(text)) return true;
   const bare = text.replace(/\\[a-zA-Z]+/g, ' ').trim();
-  return /[a-zA-Z]{3}/.test(bare) || TWO_LETTER_WORDS.has(bare.toLowerCase());
+  return (
+    /[a-zA-Z]{3}/.test(bare) || TWO_LETTER_WORDS.has(bare.toLowerCase()) || SHORT_WORD_BETWEEN.test(text)
+  );
 }
 
 /**
@@ -70,11 +75,49 @@ export function wordKey(text: string): string | null {
   const onlyLetters = /^[\p{L}\s().,;:'"!?-]+$/u.test(plain) && /\p{L}/u.test(plain);
   if (!isText && !(onlyLetters && (hasWord(text) || /^\(?[A-Z]\)?$/.test(text)))) return null;
   if (caseCounts(plain)) return plain;
+  const abbreviation = ABBREVIATION.exec(plain)?.[1]?.replaceAll('.', '');
+  if (abbreviation !== undefined) return abbreviation;
   const key = withoutArticle(plain.toLowerCase())
+    .replace(CONTRACTION, '$1-$2')
     .replace(/[\s.,;:!?"'()]+/g, '')
     .replace(/^(?:option|choice)(?=[a-e]$)/, '');
   return key === '' ? null : key;
 }
+
+/** A list of number words in digits: `two and three` is `2 and 3`. Null for other texts, and for one number (`two hundred and five`). */
+export function numberList(text: string): string | null {
+  if (!/^[a-zA-Z-]+(?:,| and | or )/.test(text) || text.length > 200) return null;
+  const parts = text.split(/(\s*,\s*(?:(?:and|or)\s+)?|\s+(?:and|or)\s+)/);
+  const number = (words: string): string | null => numberWord(words.toLowerCase().replace(/\s+/g, ''));
+  if (!/(?<!thousand|illion),/.test(text) && number(text.replaceAll(',', '')) !== null) return null;
+  const values = parts.map((part, at) => (at % 2 === 1 ? part : number(part)));
+  return values.includes(null) ? null : values.join('');
+}
+
+/** Words with a comma for the "and" between them. */
+export function listedWords(text: string): string {
+  return text.includes(' and ') ? text.replace(/(?<=\p{L}),?\s+and\s+(?=\p{L})/gu, ', ') : text;
+}
+
+const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+const MONTH =
+  '(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?';
+const DAY = String.raw`(?:the\s+)?(\d{1,2})(?:st|nd|rd|th)?`;
+const DATE = new RegExp(`^(?:${DAY}\\s+(?:of\\s+)?${MONTH}|${MONTH}\\s+${DAY})(?:,?\\s+(\\d{4}))?\\.?$`, 'i');
+
+/** A day in one spelling: `January 5, 2020`, `5 Jan. 2020` and `5th of January 2020` are `\text{jan 5 2020}`. Null for other texts. */
+export function dateInWords(text: string): string | null {
+  if (text.length > 60 || !/[a-z]{3}/i.test(text)) return null;
+  const found = DATE.exec(text.replace(/\\text\s*\{([^{}]*)\}/g, '$1').trim());
+  if (found === null) return null;
+  const month = MONTHS.indexOf((found[2] ?? found[3] ?? '').slice(0, 3).toLowerCase());
+  return `\\text{${MONTHS[month] ?? ''} ${Number(found[1] ?? found[4])}${found[5] === undefined ? '' : ` ${found[5]}`}}`;
+}
+
+/** Abbreviations that in small letters are other words: the US is not us. */
+const ABBREVIATION = /^[\s(]*(?:[Tt]he\s+)?(US|U\.S\.?|IT|I\.T\.?|WHO|W\.H\.O\.?|AIDS)[\s).,]*$/;
+/** Without the apostrophe these are other words: its, were, shell, cant. */
+const CONTRACTION = /(?<![a-z])(it|he|she|we|i|you|they|who|can|won|don)'(s|re|ll|d|ve|m|t)(?![a-z])/g;
 
 /** Whether a short word is another one in another case: `Co` is not `CO`, and `mWh` is not `MWh`. */
 export function caseCounts(word: string): boolean {
@@ -90,6 +133,8 @@ function withoutArticle(text: string): string {
   const counts =
     article !== 'the' &&
     (unitMeanings(rest) !== null ||
-      /^(?:few|little|dozen|hundred|thousand|million|billion|lakh|crore)/.test(rest));
+      /^(?:few|little|dozen|half|hundred|thousand|million|billion|lakh|crore)|^(?:third|quarter|[a-z]+th)$/.test(
+        rest,
+      ));
   return counts ? text : rest;
 }

@@ -95,7 +95,7 @@ function splitWords(text: string, currency: string | null, beside: boolean): Qua
   const value = text.slice(0, text.length - tail.length).trim();
   if (tail === '' || !/(?:[\d})\]]|\\pi)$/.test(value)) return null;
   const words = unwrapped(tail.replace(/^\s*[([](.*)[)\]]$/s, '$1'));
-  const marked = /^\s*(?:\\text\{|\\?%|\\\$|[([‰\u0080-\uffff])/.test(tail);
+  const marked = /^\s*(?:\\text\{|\\?%|\\\$|[([‰\u0080-\u00bf\u0250-\uffff])/.test(tail);
   if (!marked && !isBareTail(value, words, beside)) return null;
   const parsed = parseUnitWords(words);
   if (parsed === null) return null;
@@ -132,7 +132,7 @@ function bracketTail(text: string, beside: boolean): string | null {
 }
 
 const UNIT_TOKEN =
-  /(?:\\text\{(?:[^{}]|\{[^{}]*\})*\}|\\?%|‰|[€£¥₹₩₽¢]|\\\$|(?<![A-Za-z\\])[apAP]\.\s?[mM]\.?|(?<![A-Za-z\\])[A-Za-z]{2,}\.?|(?:(?<=\\cdot)|(?<![A-Za-z\\]))[A-Za-z](?=[23]?(?:$|\^|\/|\\cdot|[.\s]))|[23](?=$|\/)(?<=[a-z][23])|\p{Script=Han}+|\s+|\/|-|\\cdot|\^\{?-?[123]\}?)$/u;
+  /(?:\\text\{(?:[^{}]|\{[^{}]*\})*\}|\\?%|‰|[€£¥₹₩₽¢]|\\\$|\\Omega|\\mu ?[A-Za-z]{1,2}|(?<![A-Za-z\\])[apAP]\.\s?[mM]\.?|(?<![A-Za-z\u00C0-\u024F\\])[A-Za-z\u00C0-\u024F]{2,}\.?|(?:(?<=\\cdot)|(?<![A-Za-z\\]))[A-Za-z](?=[23]?(?:$|\^|\/|\\cdot|[.\s]))|[23](?=$|\/)(?<=[a-z][23])|\p{Script=Han}+|\s+|\/|-|\\cdot|\^\{?-?[123]\}?)$/u;
 
 /** The words and powers at the end of `text`, found token by token from the right, in the last 100 characters. */
 function unitTail(text: string): string {
@@ -172,11 +172,26 @@ function isBareTail(value: string, words: string, beside: boolean): boolean {
 }
 
 function isBareWord(word: string, beside: boolean, compound = false): boolean {
-  const [, name = '', power = ''] = /^([A-Za-z.-]*?)\.?(\^\{?-?[123]\}?|[23])?$/.exec(word) ?? [];
+  const [, name = '', power = ''] =
+    /^([A-Za-z\u00C0-\u024F.-]*?)\.?(\^\{?-?[123]\}?|[23])?$/.exec(word) ?? [];
   if (SHORT_UNITS.has(name) || multiplier(name) !== null) return true;
   if (beside && unitMeanings(name) !== null) return true;
-  if (/^[A-Za-z-]{3,}$/.test(name)) return unitMeanings(name) !== null || !isProduct(name);
+  if (/^[A-Za-z\u00C0-\u024F-]{3,}$/.test(name)) return unitMeanings(name) !== null || !isProduct(name);
   return /^[mgsh]$/.test(name) && (power !== '' || compound);
+}
+
+/** The sides of a size, `3\times4` or `3\text{ cm}\times4\text{ cm}`; null for other texts. A unit behind the last side is that of all. */
+export function parseSize(text: string): readonly Quantity[] | null {
+  if (text.length > 100 || !/\\times ?\d/.test(text)) return null;
+  const sides = text.split('\\times').map((side) => splitUnit(side.trim(), true));
+  if (
+    sides.some(({ value }) => parseRational(value)?.powerOfTen !== undefined || parseRational(value) === null)
+  )
+    return null;
+  const unit = sides.at(-1)?.unit ?? null;
+  return sides.slice(0, -1).every((side) => side.unit === null)
+    ? sides.map(({ value }) => ({ value, unit }))
+    : sides;
 }
 
 const PART = /(\d+(?:\.\d+)?) ?(?:\\text\{\s*)?([A-Za-z]+)\.?\s*\}?[ ,]*/g;

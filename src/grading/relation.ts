@@ -81,7 +81,9 @@ function namedValue(relation: Relation): { name: string; value: string } | null 
   const [first = ''] = relation.terms;
   const last = relation.terms.at(-1) ?? '';
   if (relation.signs.some((sign) => sign !== '=')) return null;
-  if (isName(first)) return { name: first, value: last };
+  // Of `x=y=3` both are 3.
+  const names = relation.terms.slice(0, -1).filter(isName);
+  if (isName(first)) return { name: names.toSorted().join('='), value: last };
   return relation.terms.length === 2 && isName(last) ? { name: last, value: first } : null;
 }
 
@@ -95,7 +97,7 @@ const NAME = new RegExp(
     POINTS,
     `[a-z]_\\{[^{}]*\\}`,
     `(?:${SYMBOL}|${POINTS}):(?:${SYMBOL}|${POINTS})`,
-    `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\overrightarrow\\{${POINTS}\\}`,
+    `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\vec\\{${POINTS}\\}`,
     `\\\\frac\\{${POINTS}\\}\\{${POINTS}\\}|\\\\frac\\{d[a-z]\\}\\{d[a-z]\\}`,
     '\\\\(?:mathbf|vec)\\{[A-Za-z]\\}',
     `\\((?:${SYMBOL}, ?)+${SYMBOL}\\)`,

@@ -13,12 +13,16 @@ export interface Sequence {
 }
 
 /**
- * Reads a list `1, 2`, a tuple or an interval `(1,2]`, a set `\{1,2\}`, a union (`A\cup B`), and `1\pm\sqrt{2}` (two values).
+ * Reads a list `1, 2`, a tuple or an interval `(1,2]`, a set `\{1,2\}`, a union or an intersection (`A\cup B`), and `1\pm\sqrt{2}` (two values).
  * Null for a single value; `(5)` and `{5}` are single values.
  */
 export function parseSequence(text: string): Sequence | null {
-  const union = splitTopLevel(text.replaceAll('\\cup', '\u0001'), '\u0001');
-  if (union !== null && union.length > 1) return { open: 'cup', close: 'cup', unordered: true, items: union };
+  for (const operation of ['cup', 'cap']) {
+    if (!text.includes(`\\${operation}`)) continue;
+    const sets = splitTopLevel(text.replaceAll(`\\${operation}`, '\u0001'), '\u0001');
+    if (sets !== null && sets.length > 1)
+      return { open: operation, close: operation, unordered: true, items: sets };
+  }
 
   const vector = /^\\langle(.*)\\rangle$/s.exec(text);
   const components = vector === null ? null : items(vector[1] ?? '');
@@ -68,16 +72,26 @@ export function compareSequences(
   const item = (one: string, two: string): Equality =>
     one.startsWith('\\{') !== two.startsWith('\\{') ? false : recurse(one, two);
   if (a.items.length !== b.items.length || a.items.length > MOST_ITEMS) return false;
-  // Numbers that are listed are often alternatives, but "x > 2 and x < 5" is not "x > 2 or x < 5".
-  if (
-    (a.alternatives === true) !== (b.alternatives === true) &&
-    [...a.items, ...b.items].some((item) => isCondition(item) || /^[A-J]$/.test(item))
-  )
+  if ((a.alternatives === true) !== (b.alternatives === true) && !mayBeAlternatives([...a.items, ...b.items]))
     return false;
   if (a.unordered || b.unordered || (areStatements(a) && areStatements(b))) {
     return pairing(a.items, b.items, item);
   }
   return allOf(a.items.map((one, index) => item(one, b.items[index] ?? '')));
+}
+
+/**
+ * Whether a list of these may mean the same as their alternatives: it does for the values of one name (`x=1, x=2`), but "x > 2 and x < 5" is
+ * not "x > 2 or x < 5", and `x=1, y=2` is not "x=1 or y=2".
+ */
+function mayBeAlternatives(list: readonly string[]): boolean {
+  if (list.some((item) => isCondition(item) || /^[A-J]$/.test(item))) return false;
+  return new Set(list.map(nameOf).filter((name) => name !== '')).size <= 1;
+}
+
+/** The name in front of the value of an item, as in `x=1`; empty when there is none. */
+function nameOf(item: string): string {
+  return /^([^=<>]+)=[^=]/.exec(item)?.[1]?.trim() ?? '';
 }
 
 const MOST_ITEMS = 40;
@@ -97,7 +111,7 @@ function pairing(
 function areStatements({ open, items: list }: Sequence): boolean {
   if (open !== '') return false;
   if (list.every(isCondition)) return true;
-  const names = list.map((item) => /^([^=<>]+)=[^=]/.exec(item)?.[1] ?? '');
+  const names = list.map(nameOf);
   const different = new Set(names).size;
   return !names.includes('') && (different === 1 || different === names.length);
 }

@@ -22,7 +22,9 @@ export function unicodeToLatex(text: string): string {
 /** Replaces commands that mean the same (`\dfrac`, `\leq`, `\lt`, `\varnothing`, `\ldots`, `\choose`, `^\prime`, …) by one of them. */
 export function canonicalCommands(text: string): string {
   if (!/[\\^]/.test(text)) return text;
-  const named = text.replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
+  const named = text
+    .replace(/(?<!\\)\\\|/g, '||')
+    .replace(/\\([a-zA-Z]+)/g, (command, name: string) => SYNONYM.get(name) ?? command);
   if (!/\\(?:prime|choose|circ)|\^\s*\{?\s*'/.test(named)) return named;
   return named
     .replace(/\^\s*\{?\s*((?:\\prime\s*)+)\}?/g, (_, primes: string) =>
@@ -215,6 +217,11 @@ const SYNONYM: ReadonlyMap<string, string> = new Map(
     vert: '|',
     lvert: '|',
     rvert: '|',
+    backslash: '\\setminus',
+    smallsetminus: '\\setminus',
+    lVert: '||',
+    rVert: '||',
+    Vert: '||',
     land: '\\text{ and }',
     lor: '\\text{ or }',
     wedge: '\\text{ and }',
@@ -227,6 +234,7 @@ const SYNONYM: ReadonlyMap<string, string> = new Map(
     infinity: '\\infty',
     Pi: '\\Pi',
     to: '\\to',
+    overrightarrow: '\\vec',
     rightarrow: '\\to',
     lg: '\\log_{10}',
     varphi: '\\phi',

@@ -13,6 +13,8 @@ W watt
 V volt
 A ampere amp
 ohm Ω
+kohm kilohm
+Mohm megohm
 J joule
 N newton
 Pa pascal
@@ -244,7 +246,7 @@ export const SEVERAL_WORDS: readonly (readonly [RegExp, string])[] = [
   [/\bnautical\s(?:miles?|mi)\b/gi, 'nmi'],
   [/\b(?:fluid|fl)\.?\s(?:ounces?|oz)\b/gi, 'floz'],
   [/\bmetric\s?tons?\b/gi, 'tonne'],
-  [/\san?\s(?=(?:hour|minute|second|day|week|month|year)\b)/gi, ' per '],
+  [/(?:^|\s)an?\s(?=(?:hour|minute|second|day|week|month|year)\b)/gi, ' per '],
   [/\b(?:US|U\.S\.?)\s?dollars?\b|\bUS\s?\$/gi, 'usd'],
   [/\b([ap])\.\s?m\b\.?/gi, '$1m'],
   [/\bkilowatt[\s-]?hours?\b/gi, 'kWh'],

@@ -13,6 +13,8 @@ export interface Unit {
   readonly qualifiers: readonly string[];
   /** What stands behind "of", "in" and the like: cups of `flour`. */
   readonly of: readonly string[];
+  /** Which size of a thing it is, or which part of a number of things: a `height`, what is `left`. Empty when that is not said. */
+  readonly aspect: string;
   /** Whether a value without a unit is another value: `5 pairs` may be 10, `5‰` is no percentage. */
   readonly needed: boolean;
 }
@@ -21,16 +23,27 @@ export interface Unit {
 export function sameUnit(a: Unit, b: Unit): boolean {
   if (!a.meanings.some((meaning) => b.meanings.includes(meaning)) || a.noun !== b.noun) return false;
   if (a.of.length > 0 && b.of.length > 0 && a.of.join() !== b.of.join()) return false;
+  if (a.aspect !== '' && b.aspect !== '' && a.aspect !== b.aspect) return false;
   // 5 red balls are not 5 blue ones, 5 km north are not 5 km, and 5 unpainted cubes may not be 5 cubes.
   return a.qualifiers.join() === b.qualifiers.join();
 }
 
 /** Words that leave the unit as it is. */
-const FILLER = new Set(
-  (
-    'the a an total altogether all old long tall high wide deep away left remaining overall whole full exactly only approximately approx about ' +
-    'circa roughly different distinct possible respectively'
-  ).split(' '),
+const FILLER = new Set('the a an full exactly only different distinct possible respectively'.split(' '));
+/** Words for a size or a part, which leave the unit as it is, but `5 feet deep` is not `5 feet high`. */
+const ASPECT: ReadonlyMap<string, string> = new Map(
+  [
+    'height high tall',
+    'length long',
+    'width wide broad breadth',
+    'depth deep',
+    'thickness thick',
+    'age old',
+    'distance away apart',
+    'weight heavy',
+    'left remaining',
+    'total altogether all overall whole',
+  ].flatMap((line) => line.split(' ').map((word) => [word, line.split(' ')[0] ?? ''])),
 );
 const PREPOSITION = new Set('of in from on at with into among'.split(' '));
 
@@ -41,7 +54,7 @@ const CHANGES_VALUE = new Set(
     'and or to by below under negative minus plus more less fewer above over not factorial squared cubed half halves third thirds quarter quarters ' +
     'base binary octal hex hexadecimal decimal mod modulo remainder rem if when for where except infinity sin cos tan cot csc exp log ln sinh cosh tanh ' +
     'arcsin arccos arctan abs det pi sqrt point double doubled twice triple tripled thrice recurring repeating repeated imaginary inverse reciprocal ' +
-    'opposite conjugate least most minimum maximum max nearly almost ish loss deficit debt decrease off bc bce non ' +
+    'opposite conjugate least most minimum maximum max nearly almost ish approximately approx about circa roughly around loss deficit debt decrease off bc bce non maybe perhaps possibly probably likely unsure guess ' +
     // Remarks that take the value back, also in other languages.
     'no none never nor neither either nothing but without unless is are was isn than as too out outside wrong incorrect false invalid impossible undefined ' +
     'extraneous spurious absurd contradiction contradicts fail fails failed reject rejects rejection rejected discard discards discarded excluded exclude ' +
@@ -57,7 +70,9 @@ const FRACTION =
 /** Units without which a value is another value. */
 const NEEDED = new Set(['permille', 'ppm', 'bp', 'percentagepoint']);
 const NEEDED_NOUNS = new Set(
+  // What is short or late has the other direction.
   (
+    'short late early extra spare surplus ahead behind ago up down before after ' +
     'pair couple brace trio quartet ream score fold grand thou mil mln mio mrd bil milliard milliarden millionen millone tausend hundert dutzend ' +
     'cento ciento docena douzaine dozzina myriad zillion'
   ).split(' '),
@@ -102,7 +117,7 @@ function parseChinese(text: string): { factor: bigint; unit: Unit | null } | nul
   if (found === null) return null;
   if (found.name === '') return { factor: found.factor, unit: null };
   const unit = found.isNoun
-    ? { meanings: [''], noun: found.name, qualifiers: [], of: [], needed: false }
+    ? { meanings: [''], noun: found.name, qualifiers: [], of: [], aspect: '', needed: false }
     : parseUnit(found.name);
   return unit === null ? null : { factor: found.factor, unit };
 }
@@ -112,6 +127,8 @@ export function severalWords(text: string): string {
   let words = text
     .replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*')
     .replace(/\\?%/g, ' percent ')
+    .replace(/\\mu ?/g, 'u')
+    .replace(/\\Omega(?![a-zA-Z])/g, 'ohm')
     .replace(/\\\$/g, ' usd ');
   for (const [form, one] of SEVERAL_WORDS) words = words.replace(form, one);
   return words;
@@ -133,6 +150,7 @@ function parseUnit(text: string): Unit | null {
   let head: string | null = null;
   let inDenominator = 0;
   let behindPreposition = false;
+  const aspects = new Set<string>();
   for (const [at, token] of tokens.entries()) {
     const lower = token.toLowerCase();
     const last = parts.factors.at(-1);
@@ -154,6 +172,8 @@ function parseUnit(text: string): Unit | null {
         ahead = 1;
       } else if (PREPOSITION.has(lower)) {
         behindPreposition = true;
+      } else if (ASPECT.has(lower)) {
+        aspects.add(ASPECT.get(lower) ?? '');
       } else if (!FILLER.has(lower)) {
         const word = stem(lower);
         if (behindPreposition) parts.of.push(word);
@@ -179,7 +199,7 @@ function parseUnit(text: string): Unit | null {
       (NEEDED_NOUNS.has(noun) || noun.length < 3 || (tokens.length === 1 && isParticiple(noun)))) ||
     meanings.some((meaning) => NEEDED.has(meaning)) ||
     (meanings.includes('percent') && qualifiers.length > 0);
-  return { meanings, noun, qualifiers, of: parts.of, needed };
+  return { meanings, noun, qualifiers, of: parts.of, aspect: [...aspects].toSorted().join(' '), needed };
 }
 
 /** "in" is a unit when no word follows it. */

@@ -15,6 +15,9 @@ export type Events = {
   /** A server gives no answer, and is waited for; `answers again` when it does. */
   'no answer': { readonly url: string; readonly since: Date; readonly until: Date; readonly reason: string };
   'answers again': { readonly url: string; readonly since: Date };
+  /** Another server of the endpoint gets the requests of this one, until `server back`. */
+  'server left out': { readonly url: string; readonly reason: string };
+  'server back': { readonly url: string };
   /** A server answers the base model with an adapter when both are asked together: from now on they take turns there. */
   'base model beside adapters': { readonly url: string; readonly model: string; readonly answeredBy: string };
   /** A step that failed, or whose worker died, is begun once more. */

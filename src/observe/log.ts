@@ -78,6 +78,10 @@ export function logReports(log: Logger): void {
   );
   onEvent('no answer', (outage) => log.warn(outage, 'no answer from the server, which is waited for'));
   onEvent('answers again', (outage) => log.info(outage, 'the server answers again'));
+  onEvent('server left out', (left) =>
+    log.warn(left, 'the other servers of the endpoint get the requests of this one'),
+  );
+  onEvent('server back', (back) => log.info(back, 'the server gets requests again'));
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));
   onEvent('fine-tune step', (step) => log.debug(step, 'fine-tune step'));
   onEvent('fine-tune ended', ({ beganAt, endedAt, ...fineTune }) =>

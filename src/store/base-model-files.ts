@@ -128,7 +128,7 @@ async function textOf(path: string): Promise<string | null> {
 /** By path or name. */
 const hashesSchema = z.record(z.string(), z.string()).readonly();
 
-/** NAME/begun-with.json: written when the experiment begins, and compared each time it is prepared again. */
+/** NAME/begun-with.json: written when the experiment begins, and compared each time it is prepared again. A copy is in NAME/begun. */
 export const begunWithSchema = z.strictObject({
   formatVersion: z.literal(1),
   models: z.array(z.strictObject({ base: baseModelSchema, files: hashesSchema })),
@@ -136,5 +136,12 @@ export const begunWithSchema = z.strictObject({
   questionFiles: hashesSchema,
   /** Those that had other bytes when the experiment was last prepared again. Its questions stay the stored ones. */
   changedQuestionFiles: z.array(z.string()).readonly(),
+  /** Present when there was no record yet at a time when the experiment had already begun. */
+  recordedLater: z.literal(true).optional(),
+  /** What the endpoint could not do when the experiment was last prepared. Absent in records of earlier versions. */
+  endpointLacks: z
+    .array(z.strictObject({ says: z.string(), remedy: z.string() }).readonly())
+    .readonly()
+    .optional(),
 });
 export type BegunWith = Readonly<z.infer<typeof begunWithSchema>>;

@@ -103,6 +103,11 @@ export async function remove({ blobs, name }: Place): Promise<void> {
   await blobs.remove(name);
 }
 
+/** Whether a file or folder of this name was set aside. */
+export async function wasDamaged({ blobs, name }: Place): Promise<boolean> {
+  return (await blobs.list(`${name}.damaged-`)).length > 0;
+}
+
 /**
  * Moves a damaged file or folder to `<name>.damaged-N`, where a person can look at it.
  *

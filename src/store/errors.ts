@@ -79,6 +79,48 @@ export function isUnreadable(error: unknown): error is ArtifactDamaged | OtherVe
   return error instanceof ArtifactDamaged || error instanceof OtherVersion;
 }
 
+/** A record of how an experiment began is lost, and so is its copy. What depends on it must not be used again. */
+export class RecordLost extends ColloquyError {
+  override name = 'RecordLost' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  /** For people. */
+  readonly path: string;
+
+  /** @param folder of the experiment */
+  constructor(path: string, copy: string, folder: string) {
+    super(
+      `${path} is damaged or missing, and so is its copy ${copy}. Without them it is not known with which settings, base model and ` +
+        'question files the experiment began, so its debates must not be used again. Put one of the two files back from a backup, ' +
+        `together with its .ref.json, and retry. Without a backup, start the experiment under a new name, or remove ${folder} to begin again.`,
+    );
+    this.path = path;
+  }
+}
+
+/**
+ * Some of an experiment's stored questions are damaged or missing, and the file that they were read from has changed since then.
+ */
+export class QuestionsLost extends ColloquyError {
+  override name = 'QuestionsLost' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  /**
+   * @param lost where the stored questions were
+   * @param changed the user's own files
+   * @param folder of the experiment
+   */
+  constructor(lost: readonly string[], changed: readonly string[], folder: string) {
+    super(
+      `${lost.join(', ')}: damaged or missing, and what these questions were read from has changed since the experiment began: ` +
+        `${changed.join(', ')}. The experiment has debates on the old questions. Put the old version of ${changed.join(', ')} back, and ` +
+        'retry. To ask the new questions, start the experiment under a new name, or ' +
+        `remove ${folder} to begin again.`,
+    );
+  }
+}
+
 /** Another host has written this file, and this host cannot read it yet. */
 export class NotVisibleYet extends ColloquyError {
   override name = 'NotVisibleYet' as const;

@@ -100,6 +100,11 @@ export function experimentFiles(store: Store, experiment: string) {
     config: below(folder, 'config.json'),
     /** What its debates depend on beside the config: the hashes of the base model and of the user's own files. */
     begunWith: below(folder, 'begun-with.json'),
+    /** Copies of the two, because nothing could make them again. */
+    copyOf: {
+      config: below(folder, 'begun', 'config.json'),
+      begunWith: below(folder, 'begun', 'begun-with.json'),
+    },
     /** What was changed while it ran. */
     configChanges: below(folder, 'config-changes.json'),
     questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),

@@ -56,6 +56,7 @@ describe('a dialogue that is too long for the model', () => {
     );
     const config = experimentConfigSchema.parse({
       truncate_dialogues: truncate,
+      sampling: { enable_thinking: false },
       model: { endpoint: 'tiny', model_name_or_path: 'tiny' },
     });
     const mine = await claim(placeAt(join(folder, 'shard')));
@@ -91,6 +92,11 @@ describe('a dialogue that is too long for the model', () => {
       'turn 7',
     ]);
     expect(turnsLeftOut).toBe(2);
+    // Every request has what the config says of the chat template, under the server's name for it.
+    for (const { body } of server.asked) {
+      expect(body).toMatchObject({ chat_template_kwargs: { enable_thinking: false } });
+      expect(body).not.toHaveProperty('enable_thinking');
+    }
   });
 
   it('that has no older turn to lose is reported even then', async () => {

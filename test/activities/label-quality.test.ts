@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { configInForce } from '../../src/store/records/config-changes.ts';
 import { measureLabels } from '../../src/activities/steps/evaluate.ts';
 import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
-import { readDocument } from '../../src/store/files/documents.ts';
+import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { labelsSchema } from '../../src/store/records/rows.ts';
 import { experimentFiles } from '../../src/store/store.ts';
 import { runStep } from '../support/run-step.ts';
@@ -40,6 +40,18 @@ it('judges the labels of an iteration by the gold answers, which reach no datase
     steps.dependencies,
   );
   expect(readFileSync(dataset, 'utf8')).toBe(before);
+  // A row has the variables of the template with which its answer was asked for.
+  for (const path of [dataset, `${dataset}.ref.json`]) rmSync(path);
+  await writeDocument(files.config, { ...config, sampling: { ...config.sampling, enable_thinking: false } });
+  await runStep(
+    buildDatasets,
+    { experiment: request!.experiment, iteration: 1, agents: [1], shards: 2 },
+    steps.dependencies,
+  );
+  await writeDocument(files.config, config);
+  const [row = '', ...rows] = readFileSync(dataset, 'utf8').trimEnd().split('\n');
+  expect(rows.length).toBe(before.trimEnd().split('\n').length - 1);
+  expect(JSON.parse(row)).toMatchObject({ chat_template_kwargs: { enable_thinking: false } });
   // What can no longer be judged stops nothing.
   rmSync(files.labels(1).where);
   rmSync(`${files.labels(1).where}.ref.json`);

@@ -118,8 +118,10 @@ describe('the answer in a response', () => {
       .tuple(fc.string(), fc.nat(), fc.string())
       .map((parts) => parts.join(''))
       .filter((text) => !/[{}\\]/.test(text));
-    // A sign or a number in front of a box, and a power behind it, belong to its value.
-    const around = fc.string().filter((text) => !/[\\{}^]|(?:-|\d\/?|!=)\s*$/.test(text));
+    // A sign, a number or an operation beside a box, and a power behind it, make it a part of a value.
+    const around = fc
+      .string()
+      .filter((text) => !/[\\{}^]|(?:[-+*/]|\d|!=)\s*$|^\s*(?:[-+*/]|![\s$]*\$)/.test(text));
     fc.assert(
       fc.property(around, content, around, (before, inside, after) => {
         expect(extractAnswer(`${before}\\boxed{${inside}}${after}`)).toBe(inside.trim());

@@ -78,6 +78,11 @@ describe('a debate', () => {
       // The first agent is shown the second one alone, word for word.
       const shown = critiquePrompt(promptSets.paper, 'debate', ['No secret: \\boxed{8}']);
       expect(dialogues[0]![2]!.content === shown).toBe(!summarize);
+      const open: (typeof asked)[number][] = [];
+      const { speak: again, requests: shownAll } = speaker(thinking);
+      await debate(question, cast(3), { ...settings, showThinking: true }, again, numbers);
+      open.push(...shownAll.flatMap(({ messages }) => messages.filter(({ role }) => role === 'user')));
+      expect(open.some(({ content }) => content.includes('<think>\nIs it secret'))).toBe(true);
       // Its own dialogue keeps it, as its chat template decides what becomes of it.
       expect(dialogues[0]![1]!.content).toBe(thinking[0]![0]);
     },

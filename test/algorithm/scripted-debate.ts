@@ -23,6 +23,7 @@ export const paperSettings: DebateSettings = {
   rounds: 2,
   summarize: false,
   maxOthers: 5,
+  showThinking: false,
   stopWhenUnanimous: false,
   prompts: 'paper',
   roles: [generation, critic],

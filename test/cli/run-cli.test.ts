@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { program } from '../../src/cli/run-cli.ts';
+import { tools } from '../../src/config/installation.ts';
 import { freePort } from '../../src/engines/process/process-group.ts';
 import { writeFinishedExperiment } from '../report/finished-experiment.ts';
 import { colloquy } from './colloquy.ts';
@@ -21,6 +23,8 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
+
+const hasBitsandbytes = spawnSync(tools().python, ['-c', 'import bitsandbytes']).status === 0;
 
 const group = program.commands.find((command) => command.name() === 'schedule')!;
 /** Every command, as its words on the command line. */
@@ -233,6 +237,33 @@ describe('colloquy validate', () => {
       /\n# about 17,400 answers: [\d,]+ tokens read, 501,120 written; \d+ optimiser steps\n/,
     );
   });
+
+  it.each([
+    ['vllm', 3, /there is no folder .*accounts\/one\/models\/large, .* the trainer loads the base model/],
+    ['vllm', 0, /\nNo answer/],
+    ['openai', 0, /\nNo answer/],
+  ])(
+    'asks a server of kind %s for its own name of a model, with %i iterations',
+    async (kind, iterations, message) => {
+      const file = join(store, 'endpoints.yaml');
+      await writeFile(file, JSON.stringify({ far: { kind, url: 'http://127.0.0.1:1' } }));
+      vi.stubEnv('COLLOQUY_ENDPOINTS', file);
+      const settings = ['model.endpoint=far', 'model=accounts/one/models/large', `iterations=${iterations}`];
+      const { err } = await colloquy('validate', 'quickstart', ...settings);
+      expect(err).toMatch(message);
+    },
+  );
+
+  it.skipIf(hasBitsandbytes)(
+    'refuses qlora where bitsandbytes is missing, and says how to install it',
+    async () => {
+      const { code, err } = await colloquy('validate', 'quickstart', 'fine_tune.method=qlora');
+      expect(code).toBe(2);
+      expect(err).toContain(
+        'fine_tune.method: qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora',
+      );
+    },
+  );
 
   it.each([
     [['model.endpoint=nosuch'], 'model.endpoint: nothing is called "nosuch"'],

@@ -30,14 +30,28 @@ describe('the endpoints of a worker', () => {
 
   it('may be a vLLM that the worker starts', () => {
     expect(endpointsFrom('gpu: {kind: vllm}')()['gpu']).toEqual({ kind: 'vllm' });
-    const all = { kind: 'vllm', command: '/opt/vllm', devices: [1, 2], args: ['--dtype', 'float16'] };
+    const all = {
+      kind: 'vllm',
+      command: '/opt/vllm',
+      devices: [1, 2],
+      resident: 2,
+      args: ['--dtype', 'float16'],
+    };
     expect(endpointsFrom(JSON.stringify({ gpu: all }))()['gpu']).toEqual(all);
+  });
+
+  it('may be several servers of one model', () => {
+    const url = ['http://gpu-1:8000/v1', 'http://gpu-2:8000/v1'];
+    expect(endpointsFrom(JSON.stringify({ gpu: { kind: 'vllm', url } }))()['gpu']).toEqual({
+      kind: 'vllm',
+      url,
+    });
   });
 
   it('are all in the example', () => {
     const example = join(projectRoot, 'configs', 'endpoints.example.yaml');
     const kinds = Object.values(loadEndpoints({ COLLOQUY_ENDPOINTS: example })).map(({ kind }) => kind);
-    expect(kinds).toEqual(['local', 'vllm', 'vllm', 'openai']);
+    expect(kinds).toEqual(['local', 'vllm', 'vllm', 'vllm', 'openai']);
   });
 
   it('let the file limit the embedded one', () => {
@@ -53,9 +67,19 @@ describe('the endpoints of a worker', () => {
       'gpu: {kind: vllm, api_key_env: VLLM_KEY}',
       'gpu.api_key_env: has a meaning only with `url`: the worker’s own server needs no key and is waited for while it starts',
     ],
+    ['gpu: {kind: vllm, url: "http://gpu", resident: 2}', 'gpu.resident: has a meaning only without `url`'],
+    ['gpu: {kind: vllm, resident: 0}', 'gpu.resident: '],
+    ['gpu: {kind: vllm, args: ["--port", "8000"]}', 'gpu.args.0: the worker has to set this flag itself'],
+    ['gpu: {kind: vllm, args: ["--served_model_name=m"]}', 'gpu.args.0: the worker has to set this flag'],
     ['gpu: {kind: vllm, url: "http://gpu", devices: [0]}', 'gpu.devices: has a meaning only without `url`'],
     ['gpu: {kind: vllm, devices: []}', 'gpu.devices: may not be empty'],
     ['gpu: {kind: vllm, url: "ftp://gpu"}', 'gpu.url: expected http(s)://'],
+    ['gpu: {kind: openai, url: ["http://gpu", "ftp://gpu"]}', 'gpu.url.1: expected http(s)://'],
+    ['gpu: {kind: openai, url: ["http://gpu", "gpu:8000"]}', 'gpu.url.1: expected http(s)://'],
+    ['gpu: {kind: openai, url: []}', 'gpu.url: may not be empty'],
+    ['gpu: {kind: openai, url: ["http://gpu", "http://gpu"]}', 'gpu.url: names a server twice'],
+    ['gpu: {kind: openai, url: ["http://gpu/v1", "http://gpu/"]}', 'gpu.url: names a server twice'],
+    ['gpu: {kind: openai, url: 8000}', 'gpu.url: expected'],
     [
       'gpu: {kind: vllm, url: "http://gpu", max_concurrency: 0}',
       'gpu.max_concurrency: expected a whole number from 1 to 4096',
@@ -100,6 +124,8 @@ describe('the endpoints of a worker', () => {
     'gpu: {kind: openai, url: "http://gpu", api_key: sk-secret-1}',
     'gpu: {kind: openai, url: "http://gpu", api_key_env: sk-secret-1}',
     'gpu: {kind: openai, url: "http://user:sk-secret-1@gpu"}',
+    'gpu: {kind: openai, url: ["http://gpu", "http://user:sk-secret-1@gpu"]}',
+    'gpu: {kind: openai, url: ["http://gpu/v1/sk-secret-1"]}',
     'gpu: sk-secret-1',
   ])('never repeat what could be a key: %s', (content) => {
     expect(endpointsFrom(content)).toThrow(

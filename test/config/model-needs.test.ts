@@ -92,6 +92,28 @@ describe('what the models of an experiment need', () => {
     expect(lora.training).toBeLessThan(full.training);
   });
 
+  it.each([
+    [['qkv_proj'], 32 * 16 * (3072 + 9216)],
+    [['o_proj', 'down_proj'], 32 * 16 * (3072 + 3072 + (8192 + 3072))],
+    [['model.layers.3.mlp.down_proj', 'no_such_module'], 16 * (8192 + 3072)],
+    ['.*\\.layers\\.\\d\\.self_attn\\.o_proj', 10 * 16 * (3072 + 3072)],
+    // Only Python knows this expression: the most that it can be.
+    ['(?P<name>.*)_proj', 32 * 16 * (3072 + 9216 + (3072 + 3072) + (3072 + 16384) + (8192 + 3072))],
+  ])('counts the adapters of lora_target_modules: %j', (targets, trainable) => {
+    const found = needs({ preset: 'paper', model: phi, fine_tune: { lora_target_modules: targets } });
+    expect(found.trainable).toBe(trainable);
+    const all = needs({ preset: 'paper', model: phi });
+    expect(all.training - found.training).toBe(16 * (all.trainable - trainable));
+  });
+
+  it('is about half a byte for each weight of a linear module with qlora', () => {
+    const lora = needs({ preset: 'paper', model: phi });
+    const qlora = needs({ preset: 'paper', model: phi, fine_tune: { method: 'qlora' } });
+    expect(qlora).toMatchObject({ trainable: lora.trainable, disc: lora.disc, serving: lora.serving });
+    const linear = 32 * (3072 * 9216 + 3072 * 3072 + 3072 * 16384 + 8192 * 3072);
+    expect((lora.training - qlora.training) / linear).toBeCloseTo(2 - 4.127 / 8, 3);
+  });
+
   it('is nothing on disc when nothing is trained', () => {
     expect(needs({ preset: 'paper', model: phi, method: 'debate' })).toMatchObject({ models: 0, disc: 0 });
   });

@@ -42,6 +42,27 @@ describe('names of settings that people know from other programs', () => {
     expect(faults({ fine_tune: { lr: 1, learning_rate: 1 } })).toContain(
       'fine_tune.lr: unknown key; the nearest valid one is learning_rate',
     );
+    // Where the value decides it, the message has the whole setting.
+    expect(faults({ fine_tune: { use_peft: false } })).toContain(
+      'fine_tune.use_peft: unknown key; write fine_tune.method: full',
+    );
+    expect(faults({ fine_tune: { use_peft: true } })).toContain('unknown key; write fine_tune.method: lora');
+    expect(faults({ use_peft: false })).toContain('use_peft: unknown key; write fine_tune.method: full');
+    expect(faults({ load_in_4bit: true })).toContain(
+      'load_in_4bit: unknown key; write fine_tune.method: qlora',
+    );
+    expect(faults({ fine_tune: { 'load-in-4bit': 'true' } })).toContain('write fine_tune.method: qlora');
+    expect(faults({ fine_tune: { finetuning_type: 'full' } })).toContain('write fine_tune.method: full');
+    expect(faults({ chat_template_kwargs: { enable_thinking: false } })).toContain(
+      'chat_template_kwargs: unknown key; write sampling.enable_thinking: false',
+    );
+    expect(faults({ model: { enable_thinking: false } })).toContain(
+      'model.enable_thinking: unknown key; the nearest valid one is sampling.enable_thinking',
+    );
+    expect(faults({ lora_r: 8 })).toContain('lora_r: unknown key; the nearest valid one is fine_tune.lora_r');
+    expect(faults({ fine_tune: { use_peft: 'maybe' } })).toContain(
+      'fine_tune.use_peft: unknown key; the nearest valid one is method',
+    );
     expect(faults({ lr: 'fast' })).toContain('fine_tune.learning_rate: "fast" was given');
   });
 });

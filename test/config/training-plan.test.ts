@@ -110,17 +110,20 @@ describe('the preset paper-full', () => {
   });
 
   it.each([
-    ['local', []],
-    ['vllm', [/adapters, and no whole models.*kind local, or fine_tune\.method: lora/]],
-    ['openai', [/no fine-tuned models.*iterations: 0/]],
-  ] as const)('is served by an endpoint of kind %s, or refused with what would help', (kind, messages) => {
-    const faults = servingFaults(resolveConfig({ preset: 'paper-full' }), servedForms[kind]);
+    [{ kind: 'local' }, []],
+    [{ kind: 'vllm' }, []],
+    [
+      { kind: 'vllm', url: 'http://gpu:8000' },
+      [/adapters, and no whole models.*kind vllm without url.*or fine_tune\.method: lora/],
+    ],
+    [{ kind: 'openai', url: 'http://gpu:8000' }, [/no fine-tuned models.*iterations: 0/]],
+  ] as const)('is served by the endpoint %j, or refused with what would help', (endpoint, messages) => {
+    const faults = servingFaults(resolveConfig({ preset: 'paper-full' }), servedForms(endpoint));
     expect(faults).toEqual(
       messages.map((message) => ({ path: 'model.endpoint', message: expect.stringMatching(message) })),
     );
-    expect(servingFaults(resolveConfig({ preset: 'paper-full', iterations: 0 }), servedForms[kind])).toEqual(
-      [],
-    );
+    const asked = resolveConfig({ preset: 'paper-full', iterations: 0 });
+    expect(servingFaults(asked, servedForms(endpoint))).toEqual([]);
   });
 
   it('measures the base model alone', () => {

@@ -35,7 +35,29 @@ describe('the model that model_name_or_path means', () => {
   });
 });
 
+describe('a base model of a server', () => {
+  it('may have any name there', async () => {
+    const base = await identifyBaseModel('hosted', 'accounts/one/models/large');
+    expect(base).toEqual({
+      endpoint: 'hosted',
+      name: 'accounts/one/models/large',
+      revision: null,
+      weights: 'accounts/one/models/large',
+    });
+    expect(await filesOfBaseModel(base)).toEqual({});
+    await requireSameWeights(base);
+  });
+});
+
 describe('a base model in a folder', () => {
+  it('is missing, and not another one, when the folder is gone', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-base-'));
+    writeFileSync(join(folder, 'model.safetensors'), 'weights');
+    const base = await identifyBaseModel('local', folder);
+    rmSync(folder, { recursive: true });
+    await expect(requireSameWeights(base)).rejects.toBeInstanceOf(ModelFolderMissing);
+  });
+
   it('is known by its weights, and is not served once the folder has others', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'colloquy-base-'));
     const weights = join(folder, 'model.safetensors');

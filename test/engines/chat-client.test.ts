@@ -413,11 +413,17 @@ describe('adapters', () => {
     await using server = await serve((response) =>
       json(response, {
         object: 'list',
-        data: [{ id: 'base', root: '/m', max_model_len: 512 }, { id: 'other' }],
+        data: [
+          { id: 'base', root: '/m', max_model_len: 512 },
+          // As llama.cpp says it.
+          { id: 'gguf', meta: { n_ctx: 256, n_ctx_train: 2048 } },
+          { id: 'other', meta: 'none' },
+        ],
       }),
     );
     expect(await client(server.url).listModels(signal)).toEqual([
       { id: 'base', root: '/m', context: 512 },
+      { id: 'gguf', root: null, context: 256 },
       { id: 'other', root: null, context: null },
     ]);
   });

@@ -32,7 +32,7 @@ async function forgetAdapter(name: string): Promise<void> {
   client.close();
 }
 
-// The engine must outlast the three suites, which each close what they opened.
+// The engine must outlast the four suites, which each close what they opened.
 endpointContract({
   kind: 'local',
   open: async () => ({ ...local, close: async () => undefined }),
@@ -54,6 +54,19 @@ for (const kind of ['vllm', 'openai'] as const) {
     await endpoint.close();
   });
 }
+
+endpointContract({
+  kind: 'vllm, with two servers',
+  open: async () => {
+    const { url } = await engine.ready(signal);
+    // One server by two names, which an endpoint cannot tell from two with the same model.
+    const urls = [url, url.replace('127.0.0.1', 'localhost')];
+    return openEndpoint({ kind: 'vllm', url: urls }, embeddedModel, { logFolder, modelFolder });
+  },
+  adapters: true,
+  sharesDevice: false,
+  forgetAdapter,
+});
 
 it('the engine is gone once its endpoint is closed', async () => {
   const { pid } = await engine.ready(signal);

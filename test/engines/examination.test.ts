@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { errorOf } from '../support/error-of.ts';
 import { type Asked, json, serve } from './fixtures/http-server.ts';
 import { baseName, startVllm } from './fixtures/vllm-server.ts';
 
@@ -31,6 +32,7 @@ const needs: Needs = {
     answers: 3,
   },
   scores: false,
+  template: {},
 };
 
 /** What is said of a server that answers like this. */
@@ -83,6 +85,38 @@ describe('a server that is examined', () => {
     });
     const [lack] = await endpointAt(server.url).examine(needs, signal);
     expect(lack?.says).toContain('not when several requests come at once');
+  });
+
+  const off = { chat_template_kwargs: { enable_thinking: false } };
+  const thinks = (text: string, prompt: number) => (each: Asked) => ({
+    ...wholeAnswer(each),
+    choices: [{ message: { content: `${text}${String(each.body['seed'])}` }, finish_reason: 'length' }],
+    usage: { prompt_tokens: prompt, completion_tokens: 8 },
+  });
+
+  it('is asked with the variables of the template, and once without their effect', async () => {
+    const asked: unknown[] = [];
+    const followed = (each: Asked) => {
+      asked.push(each.body['chat_template_kwargs']);
+      const { enable_thinking: on } = each.body['chat_template_kwargs'] as { enable_thinking: boolean };
+      return thinks('', on ? 40 : 44)(each);
+    };
+    expect(await lacks(followed, { ...needs, template: off })).toEqual([]);
+    expect(asked.filter((each) => JSON.stringify(each) === '{"enable_thinking":true}')).toHaveLength(1);
+    expect(asked).toHaveLength(5);
+  });
+
+  it.each([
+    [
+      'and thinks although it should not',
+      '<think>Well, ',
+      'thinks although sampling.enable_thinking is false',
+    ],
+    ['and does not know the variable', 'seed ', 'enable_thinking: false has no effect'],
+  ])('%s is said to', async (_, text, says) => {
+    expect(await lacks(thinks(text, 40), { ...needs, template: off })).toEqual([
+      expect.stringContaining(says),
+    ]);
   });
 
   it('and always gives the same answer is said to', async () => {
@@ -181,5 +215,33 @@ describe('a server that loads models on demand', () => {
       path === '/v1/models' ? json(response, { data: [] }) : json(response, { detail: 'no such model' }, 404),
     );
     await expect(endpointAt(server.url).check()).rejects.toMatchObject({ name: 'ModelNotServed' });
+  });
+});
+
+describe('another program at the address of an endpoint', () => {
+  it.each<[string, Parameters<typeof serve>[0], RegExp]>([
+    [
+      'that answers /health alone',
+      (response, { path }) => (path === '/health' ? json(response, {}) : json(response, {}, 404)),
+      /lists no models .*correct the URL/,
+    ],
+    ['that answers with a page', (response) => void response.end('<html>Grafana</html>'), /Is this the URL/],
+    ['that answers with other JSON', (response) => json(response, {}), /Is this the URL/],
+    ['that takes no POST', (response) => json(response, {}, 405), /is the URL right/],
+    [
+      'that sends to a login',
+      (response) => void response.writeHead(302, { location: '/login' }).end(),
+      /\/login/,
+    ],
+    [
+      'that is a server of another model',
+      (response, { path }) =>
+        path === '/v1/models' ? json(response, { data: [{ id: 'b/model' }] }) : json(response, {}, 404),
+      /It serves: b\/model/,
+    ],
+  ])('%s is found by the check', async (_, answer, message) => {
+    await using server = await serve(answer);
+    const error = await errorOf(endpointAt(server.url, 'vllm').check());
+    expect(error.message).toMatch(message);
   });
 });

@@ -1,18 +1,19 @@
 /** The supervision of a vLLM that the worker runs, on a small real process with vLLM's command line and paths. */
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { VllmConfig } from '../../src/config/endpoints.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
-import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
-import { type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineDied } from '../../src/engines/process/errors.ts';
 import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { findVllm, VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
-import type { ServingNeeds } from '../../src/engines/vllm/needs.ts';
-import { adapterNamed, modelNamed } from '../support/models.ts';
+import { type ServingNeeds, servingNeeds } from '../../src/engines/vllm/needs.ts';
+import { tunedModel } from '../../src/store/models.ts';
+import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
 import { errorOf } from '../support/error-of.ts';
@@ -22,16 +23,12 @@ const { signal } = new AbortController();
 const base = modelNamed('a/model');
 const { model: _, ...request } = oneRequest;
 const needs: ServingNeeds = { adapters: 2, rank: 4, modules: ['q_proj', 'lm_head'], context: 500 };
-const opened: Endpoint[] = [];
+const opened: { readonly close: () => Promise<void> }[] = [];
 
 type Start = { readonly pid: number; readonly args: readonly string[]; readonly env: Record<string, string> };
 
-/** @param behaviour of the fixture */
-function own(
-  behaviour: Readonly<Record<string, unknown>> = {},
-  config: Partial<VllmConfig> = {},
-  options: EndpointDeps['vllm'] = {},
-) {
+/** A program in a folder of its own. @param behaviour of the fixture */
+function standIn(behaviour: Readonly<Record<string, unknown>>) {
   const folder = mkdtempSync(join(tmpdir(), 'colloquy-vllm-'));
   const startsFile = join(folder, 'starts');
   const command = join(folder, 'vllm');
@@ -41,21 +38,37 @@ function own(
     `exec ${process.execPath} ${program} '${JSON.stringify({ ...how, startsFile })}' "$@"`,
   ];
   script(command, lines.join('\n'));
-  const deps = { logFolder: folder, modelFolder: async () => folder, vllm: { graceMs: 300, ...options } };
-  const endpoint = openEndpoint({ kind: 'vllm', command, ...config }, 'a/model', deps);
-  endpoint.expect?.('an experiment', needs);
-  opened.push(endpoint);
   const starts = (): Start[] =>
     readFileSync(startsFile, 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Start);
-  return { endpoint, starts, folder };
+  return { command, starts, folder };
+}
+
+function own(
+  behaviour: Readonly<Record<string, unknown>> = {},
+  config: Partial<VllmConfig> = {},
+  options: EndpointDeps['vllm'] = {},
+) {
+  const { command, starts, folder } = standIn(behaviour);
+  const deps = { logFolder: folder, modelFolder: async () => folder, vllm: { graceMs: 300, ...options } };
+  const endpoint = openEndpoint({ kind: 'vllm', command, ...config }, 'a/model', deps);
+  endpoint.expect?.('an experiment', needs);
+  opened.push(endpoint);
+  return { endpoint, starts, folder, command };
 }
 
 function script(path: string, text: string): void {
   writeFileSync(path, `#!/bin/sh\n${text}\n`);
   chmodSync(path, 0o755);
+}
+
+/** The machine has two cards of 24 GB, as its nvidia-smi says. */
+function onTwoCards(): void {
+  const bin = mkdtempSync(join(tmpdir(), 'colloquy-card-'));
+  script(join(bin, 'nvidia-smi'), 'echo "0, A card, 24576, 20480"; echo "1, A card, 24576, 24000"');
+  vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
 }
 
 afterEach(async () => {
@@ -64,6 +77,15 @@ afterEach(async () => {
 });
 
 const flagOf = ({ args }: Start, name: string): string | undefined => args[args.indexOf(name) + 1];
+/** Whether a program runs that is no leader of its group. */
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 const leaderOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2]);
 
@@ -94,7 +116,7 @@ describe('a vLLM that the worker runs', () => {
     const { text } = await endpoint.chat(base, request, signal);
     const [first, second] = starts();
     expect(String(second!.pid)).toBe(text);
-    expect(groupAlive(first!.pid)).toBe(false);
+    expect(alive(first!.pid)).toBe(false);
   });
 
   it('is started again for an experiment that needs more, and not for one that needs less', async () => {
@@ -202,6 +224,89 @@ describe('a vLLM that the worker runs', () => {
   });
 });
 
+describe('whole models on a vLLM that the worker runs', () => {
+  const config = resolveConfig({
+    preset: 'paper-full',
+    model: { endpoint: 'gpu', model_name_or_path: 'a/model' },
+  });
+
+  /** @param resident how many are in memory at once */
+  function wholeModels(resident: number, behaviour: Readonly<Record<string, unknown>> = {}) {
+    const { command, starts, folder } = standIn(behaviour);
+    const endpoints = createEndpoints(
+      { gpu: { kind: 'vllm', command, resident } },
+      { logFolder: folder, modelFolder: async (key) => join(folder, key), vllm: { graceMs: 300 } },
+    );
+    opened.push(endpoints);
+    endpoints.expect('an experiment', config);
+    const model = (digit: string) => {
+      const key = digit.repeat(64);
+      mkdirSync(join(folder, key), { recursive: true });
+      writeFileSync(
+        join(folder, key, 'manifest.json'),
+        JSON.stringify({ files: { 'model.safetensors': { sha256: key, bytes: 1 } } }),
+      );
+      return tunedModel(baseNamed('a/model', 'gpu'), key, 'full');
+    };
+    const ask = async (digit: string): Promise<number> => {
+      const endpoint = await endpoints.of(model(digit));
+      const { text } = await endpoint.slots.use(() => endpoint.chat(model(digit), request, signal), signal);
+      return Number(text);
+    };
+    return { endpoints, model, ask, starts, folder };
+  }
+
+  it('are each served by a process of their own, for what the experiment needs, and take turns', async () => {
+    const { endpoints, model, ask, starts, folder } = wholeModels(1);
+    const answering = await Promise.all(['a', 'b', 'a', 'b', 'a'].map(ask));
+    expect(starts().map(({ args }) => args[1])).toEqual(
+      ['a', 'b'].map((digit) => join(folder, digit.repeat(64))),
+    );
+    const [a, b] = starts().map(({ pid }) => pid);
+    expect(answering).toEqual([a, b, a, b, a]);
+    expect([a, b].map((pid) => alive(pid!))).toEqual([false, true]);
+    expect(endpoints.takeTurns([model('a'), model('b')])).toBe(true);
+    for (const start of starts()) {
+      expect(start.args).not.toContain('--enable-lora');
+      expect(flagOf(start, '--max-model-len')).toBe(String(servingNeeds(config).context));
+    }
+  });
+
+  it('stay in memory together where there is room, and the one asked longest ago makes room', async () => {
+    const { endpoints, model, ask, starts } = wholeModels(2);
+    expect(endpoints.takeTurns([model('a'), model('b')])).toBe(false);
+    for (const digit of ['a', 'b', 'a', 'b', 'c', 'b']) await ask(digit);
+    expect(starts()).toHaveLength(3);
+    await ask('a');
+    expect(starts()).toHaveLength(4);
+  });
+
+  it('sleep on a graphics card until their next turn, which needs no start', async () => {
+    onTwoCards();
+    const { endpoints, ask, starts } = wholeModels(1, { version: '0.32.0' });
+    const answering: number[] = [];
+    for (const digit of ['a', 'b', 'a', 'b']) answering.push(await ask(digit));
+    const [a, b] = starts().map(({ pid }) => pid);
+    expect(answering).toEqual([a, b, a, b]);
+    // Before all weights are trained, those that sleep are ended too.
+    await endpoints.yieldDevice(true);
+    expect([a, b].map((pid) => alive(pid!))).toEqual([false, false]);
+    await endpoints.takeDevice();
+    await ask('a');
+    expect(starts()).toHaveLength(3);
+  });
+
+  it.each([
+    ['that answer otherwise after their sleep are started again', { wakesOtherwise: true }],
+    ['that cannot sleep are started again', { canSleep: false }],
+  ])('%s', async (_, behaviour) => {
+    onTwoCards();
+    const { ask, starts } = wholeModels(1, { version: '0.32.0', ...behaviour });
+    for (const digit of ['a', 'b', 'a']) await ask(digit);
+    expect(starts()).toHaveLength(3);
+  });
+});
+
 describe('the program that an endpoint names', () => {
   const folder = mkdtempSync(join(tmpdir(), 'colloquy-found-'));
   const command = join(folder, 'vllm');
@@ -245,11 +350,8 @@ describe('the program that an endpoint names', () => {
 });
 
 describe('a vLLM on the graphics card of the fine-tunes', () => {
-  /** The machine has one card of 24 GB, as its nvidia-smi says. */
   function onCard(behaviour: Readonly<Record<string, unknown>>, config: Partial<VllmConfig> = {}) {
-    const bin = mkdtempSync(join(tmpdir(), 'colloquy-card-'));
-    script(join(bin, 'nvidia-smi'), 'echo "0, A card, 24576, 20480"; echo "1, A card, 24576, 24000"');
-    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+    onTwoCards();
     return own({ version: '0.32.0', ...behaviour }, config);
   }
 
@@ -272,6 +374,31 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     const { endpoint, starts } = onCard(behaviour);
     await endpoint.check();
     await endpoint.yieldDevice(false);
+    await endpoint.takeDevice();
+    await endpoint.check();
+    expect(starts()).toHaveLength(2);
+  });
+
+  it('is not started for a model that is too large for its share of the card', async () => {
+    const { command, folder } = onCard({});
+    const weights = join(folder, 'model.safetensors');
+    writeFileSync(weights, '');
+    truncateSync(weights, 14 * 2 ** 30);
+    const endpoint = openEndpoint({ kind: 'vllm', command, resident: 3 }, folder, {
+      logFolder: folder,
+      modelFolder: async () => folder,
+    });
+    const error = await errorOf(endpoint.check());
+    expect(error).toBeInstanceOf(DeviceMemoryTooSmall);
+    // float32 in its file is half as large in bfloat16; of 24 GB, each of three models has 8.
+    expect(error.message).toMatch(/at least 8\.7 GiB of the graphics card, and 8\.0 GiB are free.*resident/);
+  });
+
+  it('gives its memory up for a fine-tune that needs all of it', async () => {
+    const { endpoint, starts } = onCard({});
+    await endpoint.check();
+    await endpoint.yieldDevice(true);
+    expect(alive(starts()[0]!.pid)).toBe(false);
     await endpoint.takeDevice();
     await endpoint.check();
     expect(starts()).toHaveLength(2);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
-import { scoreResponses } from '../../src/engines/endpoint/score.ts';
+import { scoreResponses } from '../../src/engines/endpoint/model-server.ts';
 import { type Asked, completion, json, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();
@@ -80,4 +80,13 @@ it('a prompt that is too long is refused in the words of the server', async () =
     name: 'EngineRefused',
     status: 400,
   });
+});
+
+it('the variables of the template are in both prompts, so that an empty thinking is no part of the response', async () => {
+  const off = { chat_template_kwargs: { enable_thinking: false } };
+  await using server = await scoring((asked) => (continued(asked) ? [1, 2, 9, 9, 40] : [1, 2, 9, 9]));
+  const client = createChatClient({ url: server.url });
+  const [score] = await scoreResponses(client, 'base', { messages, responses: ['2'], ...off }, signal);
+  expect(score).toEqual({ tokens: 1, logprob: -40 });
+  for (const { body } of server.asked) expect(body).toMatchObject(off);
 });

@@ -86,8 +86,9 @@ describe('the base model beside adapters', () => {
     await using _ = server;
     await Promise.all(Array.from({ length: 5 }, () => endpoint.serve(adapters, signal)));
     await endpoint.serve(adapters, signal);
-    // Each adapter alone, the base model alone for their proof and beside them, and four together.
-    expect(server.count('chat/completions')).toBe(8);
+    // Each adapter alone, after the question whether the server finds it by itself; the base model alone for their proof and beside them;
+    // and four together.
+    expect(server.count('chat/completions')).toBe(10);
   });
 
   it('that was answered by an adapter does not condemn that adapter: the proof is taken anew', async () => {
@@ -173,6 +174,32 @@ describe('an adapter that vLLM does not load', () => {
     const told = await endpoint.check().catch((error: Error) => error.message);
     expect(told).toContain('api_key_env');
     expect(told).not.toContain('right one');
+  });
+});
+
+describe('a vLLM that finds adapters by their names', () => {
+  it('is never told to load one, be it of an experiment or made up', async () => {
+    const { server, endpoint } = await vllm({ resolves: (name) => name.startsWith('colloquy-') });
+    await using _ = server;
+    expect(await endpoint.tryAdapter('/store/models/trial-1', 6, signal)).toEqual([]);
+    expect(server.adapters.size).toBe(0);
+    await endpoint.serve(adapters, signal);
+    expect((await endpoint.chat(adapters[0]!, request(), signal)).text).toBe(`colloquy-${'a'.repeat(16)}`);
+    expect(server.count('load_lora_adapter')).toBe(0);
+  });
+
+  it('and refuses one is not told to load it all the same; later it may have it', async () => {
+    const { server, endpoint } = await vllm({ resolves: (name) => !name.includes('aaaa') });
+    await using _ = server;
+    await expect(endpoint.serve(adapters, signal)).rejects.toMatchObject({
+      name: 'AdapterNotFound',
+      retryable: true,
+      message: expect.stringMatching(/answered 404: The model `colloquy-a+` does not exist.*COLLOQUY_STORE/),
+    });
+    expect(server.count('load_lora_adapter')).toBe(0);
+    await server.kill();
+    await server.start({ resolves: () => true });
+    await endpoint.serve(adapters, signal);
   });
 });
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
 import {
+  freeOn,
   leastMemory,
   roundedRank,
   type Serve,
@@ -21,6 +22,7 @@ const serve: Serve = {
   needs: { adapters: 6, rank: 16, modules: ['q_proj', 'lm_head'], context: 7_168 },
   longestContext: null,
   device: { kind: 'gpu', devices: null, total: 24 * gib, free: 24 * gib, shared: true },
+  resident: 1,
   args: [],
 };
 
@@ -39,8 +41,8 @@ describe('what an experiment needs of a vLLM', () => {
     expect(modules).not.toContain('lm_head');
   });
 
-  it('is no adapter when nothing is trained', () => {
-    for (const config of [{ iterations: 0 }, { method: 'debate' }] as const)
+  it('is no adapter when none is trained', () => {
+    for (const config of [{ iterations: 0 }, { method: 'debate' }, { preset: 'paper-full' }] as const)
       expect(servingNeeds(resolveConfig(config))).toMatchObject({ adapters: 0, rank: 0, modules: [] });
   });
 
@@ -92,13 +94,19 @@ describe('the flags of a vLLM', () => {
     expect(serveVariables({ ...serve, device: four })).toMatchObject({ CUDA_VISIBLE_DEVICES: '0,1,2,3' });
   });
 
+  it('leave room on the card for the models that are resident beside it', () => {
+    expect(flags({ resident: 3 })).toMatch(/--gpu-memory-utilization 0\.30 /);
+    expect(freeOn(serve.device, 3)).toBe(8 * gib);
+    expect(freeOn(serve.device, 1)).toBe(24 * gib);
+  });
+
   it('on a CPU', () => {
     const device = { kind: 'cpu', free: 20 * gib } as const;
     const long = { ...serve.needs, context: 10_000 };
     expect(flags({ device, needs: long })).toMatch(
       /--dtype float32 --no-enable-chunked-prefill --max-num-batched-tokens 10000$/,
     );
-    expect(serveVariables({ device, weights: 9 * gib })).toEqual({
+    expect(serveVariables({ ...serve, device, weights: 9 * gib })).toEqual({
       VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True',
       VLLM_NO_USAGE_STATS: '1',
       DO_NOT_TRACK: '1',

@@ -9,7 +9,7 @@ export function modelNamed(name: string, endpoint?: string): Model {
   return untuned(baseNamed(name, endpoint));
 }
 
-/** A fine-tuned model whose content address is one hexadecimal digit, repeated. */
+/** A fine-tuned model whose content address is a hexadecimal digit, or a few of them, repeated. */
 export function adapterNamed(digit: string, base = baseNamed('instant')): Model {
-  return tunedModel(base, digit.repeat(64), 'adapter');
+  return tunedModel(base, digit.repeat(64).slice(0, 64), 'adapter');
 }

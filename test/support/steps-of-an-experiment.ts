@@ -26,14 +26,18 @@ export type StepsOfAnExperiment = AsyncDisposable & {
   readonly fineTunes: () => Promise<FineTuneRequest[]>;
 };
 
-/** @param settings of its config that differ from the small experiment's */
+/**
+ * @param settings of its config that differ from the small experiment's
+ * @param others the addresses of more engines with the same model: all of them are one endpoint
+ */
 export async function stepsOfAnExperiment(
   trainerArgs: readonly string[] = [],
   settings: object = {},
+  others: readonly string[] = [],
 ): Promise<StepsOfAnExperiment> {
   const storeRoot = scratchFolder();
   const engine = await startInstantEngine();
-  const dependencies = testDependencies({ storeRoot, engineUrl: engine.url, trainerArgs });
+  const dependencies = testDependencies({ storeRoot, engineUrl: [engine.url, ...others], trainerArgs });
   const plan = await runStep(
     prepare,
     { experiment, input: { ...smallExperiment, ...settings } },

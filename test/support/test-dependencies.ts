@@ -6,7 +6,8 @@ import { type OpenDependencies, openDependencies } from '../../src/workers/start
 
 export type TestDependencies = {
   readonly storeRoot: string;
-  readonly engineUrl: string;
+  /** Of several engines, which are one endpoint, if it is a list. */
+  readonly engineUrl: string | readonly string[];
   readonly trainerArgs?: readonly string[];
   /** The environment variable with the key that the engine wants; by default none. */
   readonly apiKeyEnv?: string;
@@ -36,7 +37,7 @@ export function testDependencies({
     store,
     endpoints: createEndpoints(
       {
-        [endpoint]: { kind, url: engineUrl, api_key_env: apiKeyEnv, max_concurrency: inFlight },
+        [endpoint]: { kind, url: [engineUrl].flat(), api_key_env: apiKeyEnv, max_concurrency: inFlight },
         local: { kind: 'local' },
       },
       {

@@ -3,13 +3,13 @@ import { readdirSync, readFileSync, mkdtempSync, truncateSync, writeFileSync } f
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
-import { groupAlive, groupGone } from '../engines/fixtures/processes.ts';
+import { groupGone } from '../engines/fixtures/processes.ts';
 import { embeddedModel, makeAdapter } from '../engines/fixtures/adapter.ts';
 import { oneRequest } from '../engines/fixtures/http-server.ts';
 import { modelNamed } from '../support/models.ts';
-import { realVllm, type RealVllm } from './real-vllm.ts';
+import { needs, realVllm, type RealVllm } from './real-vllm.ts';
 import { errorOf } from '../support/error-of.ts';
 
 const { signal } = new AbortController();
@@ -40,46 +40,68 @@ function membersOf(group: number): { readonly pid: number; readonly title: strin
   });
 }
 
-describe('a real vLLM that the worker runs', () => {
-  it('survives kill -9 of its API server and of its EngineCore, leaves nothing, and has its adapters again', async () => {
-    const { vllm, endpoint } = vllmWith();
-    const adapters = ['1', '2', '3'].map((digit) => makeAdapter(digit, Number(digit)));
-    const answers = (): Promise<string[]> =>
-      Promise.all(
-        [base, ...adapters].map(async (model) => (await endpoint.chat(model, request, signal)).text),
+/** What the processes of a group hold, shared pages counted once for each. Bytes. */
+function memoryOf(group: number): number {
+  return membersOf(group).reduce((sum, { pid }) => {
+    const pages = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1];
+    return sum + Number(pages) * 4_096;
+  }, 0);
+}
+
+describe('a real vLLM over a long time', () => {
+  const { vllm, endpoint } = realVllm();
+  afterAll(() => endpoint.close());
+
+  it('has no more adapters and no more memory than its experiments need, over 30 iterations', async () => {
+    const { url, pid } = await vllm.ready(signal);
+    const client = createChatClient({ url });
+    const memory: number[] = [];
+    for (let iteration = 1; iteration <= 30; iteration += 1) {
+      const models = Array.from({ length: needs.adapters }, (_, place) =>
+        makeAdapter((needs.adapters * iteration + place).toString(16).padStart(4, '0'), 1 + place),
       );
-    const first = await answers();
-    const groups: number[] = [];
-    for (const title of [/vllm serve|bin\/vllm/, /EngineCore/]) {
-      const { pid: group } = await vllm.ready(signal);
-      groups.push(group);
-      const victim = membersOf(group).find((member) => title.test(member.title) && member.pid !== group);
-      process.kill(victim!.pid, 'SIGKILL');
-      await vi.waitUntil(() => !groupAlive(group) || membersOf(group).length === 0, { timeout: 120_000 });
-      expect(await answers()).toEqual(first);
+      await endpoint.serve([base, ...models], signal);
+      await Promise.all([base, ...models].map((model) => endpoint.chat(model, request, signal)));
+      const names = (await client.listModels(signal)).map(({ id }) => id);
+      // The two names of the base model.
+      expect(names.length).toBeLessThanOrEqual(2 + needs.adapters);
+      memory.push(memoryOf(pid));
     }
-    expect(new Set(groups).size).toBe(2);
+    client.close();
+    process.stdout.write(`memory in MB: ${memory.map((bytes) => Math.round(bytes / 1e6)).join(' ')}\n`);
+    // What an allocator keeps of the first iterations is no growth. 30 MB over 25 iterations are a MB for each.
+    expect(Math.min(...memory.slice(-5)) - Math.max(...memory.slice(0, 5))).toBeLessThan(30e6);
+  });
+
+  it('survives kill -9 of each of its processes while it answers, leaves nothing, and has its adapters again', async () => {
+    const adapters = ['1', '2', '3'].map((digit) => makeAdapter(digit, Number(digit)));
+    const answers = (): Promise<string>[] =>
+      [base, ...adapters].flatMap((model) =>
+        [11, 12, 13, 14, 15, 16].map(async (number) => {
+          const messages = [{ role: 'user', content: `${number}+3*8-5` }] as const;
+          return (await endpoint.chat(model, { ...request, messages, temperature: 0 }, signal)).text;
+        }),
+      );
+    const first = await Promise.all(answers());
+    const guardian = /exit-with-parent/;
+    for (const title of [/vllm serve|bin\/vllm/, /VLLM::EngineCore/, /VLLM::Worker/, guardian]) {
+      const { pid: group } = await vllm.ready(signal);
+      const victim = membersOf(group).find(
+        (member) => title.test(member.title) && (member.pid === group) === (title === guardian),
+      );
+      const answering = answers();
+      await Promise.race(answering);
+      process.kill(victim!.pid, 'SIGKILL');
+      expect(await Promise.all(answering)).toEqual(first);
+      await vi.waitUntil(() => membersOf(group).length === 0, { timeout: 120_000 });
+    }
     const { pid } = await vllm.ready(signal);
     await endpoint.close();
     await groupGone(pid);
   });
+});
 
-  it('never has more adapters than its experiments need, over 20 iterations', async () => {
-    const { vllm, endpoint } = vllmWith();
-    const { url } = await vllm.ready(signal);
-    const client = createChatClient({ url });
-    for (let iteration = 0; iteration < 20; iteration += 1) {
-      const models = [0, 1].map((place) => {
-        const digit = ((2 * iteration + place) % 16).toString(16);
-        return makeAdapter(digit, 1 + iteration);
-      });
-      await Promise.all(models.map((model) => endpoint.chat(model, request, signal)));
-      const names = (await client.listModels(signal)).map(({ id }) => id);
-      expect(names.length).toBeLessThanOrEqual(2 + 6);
-    }
-    client.close();
-  });
-
+describe('a real vLLM that the worker runs', () => {
   it('leaves nothing behind when it is closed while it starts', async () => {
     const { endpoint, logFolder } = vllmWith();
     const checking = errorOf(endpoint.check());

@@ -139,6 +139,7 @@ class HttpApi:
                 tokenize=False,
                 add_generation_prompt=body.add_generation_prompt,
                 continue_final_message=body.continue_final_message,
+                **body.template_variables,
             )
         except Exception as error:  # a template may raise any class; the cause is always in the messages
             raise bad_request(f"messages: the chat template refuses them: {error}", "messages") from error

@@ -30,6 +30,13 @@ class Message(BaseModel):
         return {"role": self.role, "content": content}
 
 
+class ChatTemplateKwargs(BaseModel):
+    """Variables for the chat template. Others are refused: here they would have no effect."""
+
+    model_config = ConfigDict(extra="forbid")
+    enable_thinking: StrictBool
+
+
 class ChatRequest(BaseModel):
     """POST /v1/chat/completions. As in vLLM, unknown fields are ignored; a known field that would have no effect is refused."""
 
@@ -47,6 +54,7 @@ class ChatRequest(BaseModel):
     prompt_logprobs: Annotated[StrictInt, Field(ge=0, le=20)] | None = None
     add_generation_prompt: StrictBool = True
     continue_final_message: StrictBool = False
+    chat_template_kwargs: ChatTemplateKwargs | None = None
     stream: Literal[False] | None = None
 
     @model_validator(mode="after")
@@ -60,6 +68,10 @@ class ChatRequest(BaseModel):
         if self.continue_final_message and self.add_generation_prompt:
             raise ValueError("continue_final_message needs add_generation_prompt: false")
         return self
+
+    @property
+    def template_variables(self) -> dict[str, bool]:
+        return {} if self.chat_template_kwargs is None else self.chat_template_kwargs.model_dump()
 
     @property
     def stop_strings(self) -> list[str]:
@@ -89,6 +101,7 @@ class CheckExample(BaseModel):
     kind: StrictStr
     prompt: Annotated[list[Message], Field(min_length=1)]
     completion: Annotated[list[Message], Field(min_length=1)]
+    chat_template_kwargs: ChatTemplateKwargs | None = None
 
 
 class MadeUpAdapter(BaseModel):
@@ -104,6 +117,7 @@ class CheckTraining(BaseModel):
 
     examples: list[CheckExample]
     lora_target_modules: StrictStr | list[StrictStr] | None  # None: all weights are trained
+    load_in_4bit: StrictBool = False  # the base model, while an adapter is trained on it
     made_up_adapter: MadeUpAdapter | None = None
 
 

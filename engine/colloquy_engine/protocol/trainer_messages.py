@@ -35,7 +35,7 @@ class Settings(Strict):
     max_length: Annotated[int, Field(ge=1, le=1_048_576)]  # tokens of prompt and completion together
     save_steps: Annotated[int, Field(ge=1, le=1_000_000)]
     gradient_checkpointing: bool
-    method: Literal["lora", "full"]  # full: all weights are trained
+    method: Literal["lora", "qlora", "full"]  # qlora: on a base in 4 bits; full: all weights are trained
     lora_r: Annotated[int, Field(ge=1, le=512)]
     lora_alpha: Annotated[int, Field(ge=1, le=4096)]
     lora_dropout: Annotated[float, Field(ge=0, le=0.99)]

@@ -11,6 +11,7 @@ from ..generation.chat_tokens import end_tokens
 from ..protocol.process import refused_by_system
 from ..protocol.server_messages import CheckTraining
 from ..protocol.trainer_messages import TrainingFailure
+from .quantised import require_bitsandbytes
 from .training_rows import tokenise
 
 Targets = str | list[str]
@@ -37,6 +38,8 @@ def check_base(name_or_path: str, request: CheckTraining) -> list[str]:
 def check_training(request: CheckTraining, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], config: PretrainedConfig) -> list[str]:
     """The names of the modules that an adapter of these settings adapts; none when all weights are trained. Raises TrainingFailure `bad_data` when a made-up example cannot
     become a row, `bad_settings` when the target modules cannot be trained."""
+    if request.load_in_4bit:
+        require_bitsandbytes()
     for example in request.examples:
         messages = [*example.prompt, *example.completion]
         try:

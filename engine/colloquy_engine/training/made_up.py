@@ -1,5 +1,6 @@
 """An adapter of an experiment's rank and modules that nothing was trained for: a server is asked to load it before there is a real one."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from ..protocol.server_messages import MadeUpAdapter
+from .outputs import MANIFEST, files_of
 
 
 def write_made_up_adapter(name_or_path: str, targets: str | list[str], wanted: MadeUpAdapter) -> None:
@@ -27,3 +29,6 @@ def write_made_up_adapter(name_or_path: str, targets: str | list[str], wanted: M
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     adapted.peft_config["default"].save_pretrained(folder)
+    # Written last, as a real one's: engine/vllm_resolver gives a server no adapter without it.
+    files = {name: facts.model_dump() for name, facts in files_of(folder).items()}
+    (folder / MANIFEST).write_text(json.dumps({"files": files}))

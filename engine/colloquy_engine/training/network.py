@@ -16,6 +16,7 @@ from ..protocol.process import refused_by_system
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
 from .check import require_targets
 from .outputs import weights_sha256
+from .quantised import load_options
 
 
 @dataclass
@@ -24,6 +25,7 @@ class LoadedBase:
 
     name_or_path: str
     sha256: str  # of its weight files
+    form: str  # of its weights in memory
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     end_tokens: frozenset[int]
@@ -37,22 +39,24 @@ class ResidentBase:
 
     def load_for(self, job: TrainingJob) -> LoadedBase:
         """The model whose weights a job's network has: the base model, or the whole model that its training starts from."""
-        whole = job.settings.method == "full"
-        return self.load(job.init_model if whole and job.init_model else job.base_model, whole)
+        method = job.settings.method
+        return self.load(job.init_model if method == "full" and job.init_model else job.base_model, method)
 
-    def load(self, name_or_path: str, whole: bool = False) -> LoadedBase:
+    def load(self, name_or_path: str, method: str = "lora") -> LoadedBase:
         """The model of this name, from memory if its files have not changed. Raises TrainingFailure `missing_model`.
 
-        `whole`: all of its weights are to be trained. They are in float32 then, also on a GPU: a step of 1e-5 is lost in bfloat16.
+        With the method `full` all of its weights are to be trained. They are in float32 then, also on a GPU: a step of 1e-5 is lost in
+        bfloat16. With `qlora` those of its linear modules are in 4 bits.
         """
         try:
             directory = _directory(name_or_path)
             sha256 = weights_sha256(directory)
-            dtype = torch.bfloat16 if torch.cuda.is_available() and not whole else torch.float32
+            dtype = torch.bfloat16 if torch.cuda.is_available() and method != "full" else torch.float32
+            form = f"{dtype}{' and 4 bits' if method == 'qlora' else ''}"
             held = self._held
-            if held is None or (held.name_or_path, held.sha256, held.network.dtype) != (name_or_path, sha256, dtype):
+            if held is None or (held.name_or_path, held.sha256, held.form) != (name_or_path, sha256, form):
                 self._held = held = None  # the new one needs the memory of the old one
-                self._held = _load(name_or_path, directory, sha256, dtype)
+                self._held = _load(name_or_path, directory, sha256, dtype, form, load_options(dtype) if method == "qlora" else {})
         except (OSError, ValueError) as error:
             if refused_by_system(error):
                 raise
@@ -82,7 +86,7 @@ def base_sha256(name_or_path: str) -> str:
         raise TrainingFailure("missing_model", f"The model {name_or_path} cannot be read: {error}") from error
 
 
-def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype) -> LoadedBase:
+def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype, form: str, options: dict) -> LoadedBase:
     source = name_or_path if not os.path.isdir(name_or_path) else str(directory)
     offline = os.path.isdir(name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
@@ -90,14 +94,14 @@ def _load(name_or_path: str, directory: Path, sha256: str, dtype: torch.dtype) -
         raise ValueError("its tokenizer has no chat template")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline)
-    if torch.cuda.is_available():
+    network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline, **options)
+    if torch.cuda.is_available() and not options:
         network = network.cuda()
-    return LoadedBase(name_or_path, sha256, network, tokenizer, end_tokens(network.generation_config, tokenizer))
+    return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer))
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:
-    """With the method `lora`, the base with a new adapter (drawn from the job's seed) or with the adapter `init_model`; with `full`, all
+    """With the methods `lora` and `qlora`, the base with a new adapter (drawn from the job's seed) or with the adapter `init_model`; with `full`, all
     of the model that `ResidentBase.load_for` gave. Raises TrainingFailure."""
     set_seed(job.seed)
     if job.settings.method == "full":

@@ -74,7 +74,7 @@ def publish(output_dir: Path, write: Callable[[Path], None], facts: dict) -> Man
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     write(unfinished)
-    manifest = Manifest(format_version=1, **facts, files=_files(unfinished), versions=_versions())
+    manifest = Manifest(format_version=1, **facts, files=files_of(unfinished), versions=_versions())
     _sync_tree(unfinished)
     (unfinished / MANIFEST).write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
     _sync_tree(unfinished)
@@ -97,7 +97,8 @@ def finished_manifest(output_dir: Path, facts: dict) -> Manifest | None:
         return None
 
 
-def _files(directory: Path) -> dict[str, FileFacts]:
+def files_of(directory: Path) -> dict[str, FileFacts]:
+    """What a manifest says of the files in a directory, by their names."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {str(path.relative_to(directory)): FileFacts(sha256=file_sha256(path), bytes=path.stat().st_size) for path in files}
 

@@ -39,6 +39,7 @@ class SupervisedTrainer(SFTTrainer):
         self.newest_checkpoint: str | None = None
         self.resumed_from = 0
         self.seconds_spent, self.tokens_seen = 0.0, 0
+        trained = {name: weight.data for name, weight in network.named_parameters() if weight.requires_grad}
         super().__init__(
             model=network,
             args=_arguments(job),
@@ -47,6 +48,10 @@ class SupervisedTrainer(SFTTrainer):
             processing_class=base.tokenizer,
             callbacks=[_Reporter(self)],
         )
+        # TRL converts adapters on a base in 4 bits to bfloat16, where a step of 2e-4 is lost.
+        for name, weight in network.named_parameters():
+            if name in trained:
+                weight.data = trained[name]
         self.remove_callback(PrinterCallback)
         self.rows = rows
         if rows.weights is not None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class TrainingRows:
 
 def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], max_length: int) -> TrainingRows:
     """Reads {"prompt": [messages], "completion": [one assistant message]} lines, which may have a "weight" above 0 (1 when they have
-    none). Raises TrainingFailure `bad_data`."""
+    none) and "chat_template_kwargs", the variables with which the template was filled in when the completion was asked for. Raises TrainingFailure `bad_data`."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -73,19 +74,35 @@ def tokenise(row: dict, tokenizer: PreTrainedTokenizerBase, end_tokens: frozense
     prompt, completion = _messages(row, "prompt"), _messages(row, "completion")
     if len(completion) != 1 or completion[0]["role"] != "assistant":
         raise ValueError("completion must be one assistant message")
-    literal = LiteralText(tokenizer)
+    literal, variables = LiteralText(tokenizer), _template_variables(row)
     prompt, completion = literal.set_aside(prompt), literal.set_aside(completion)
-    try:
-        before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
-    except Exception as error:  # a template may raise any class; the cause is always in the messages
-        raise ValueError(f"the chat template refuses the messages: {error}") from error
+
+    def filled(messages: list[dict[str, str]], **options: bool) -> str:
+        try:
+            return tokenizer.apply_chat_template(messages, tokenize=False, **options, **variables)
+        except Exception as error:  # a template may raise any class; the cause is always in the messages
+            raise ValueError(f"the chat template refuses the messages: {error}") from error
+
+    before = filled(prompt, add_generation_prompt=True)
+    whole = filled(prompt + completion)
+    if not whole.startswith(before):
+        # A template may move a part of this very answer to another place: one with `</think>` where thinking is off, say. The model wrote
+        # it as it is, so that is what it learns, with what the template writes behind any answer.
+        text, mark = completion[0]["content"], secrets.token_hex(16)
+        whole = filled([*prompt, completion[0] | {"content": mark}]).replace(mark, text)
     if not whole.startswith(before):
         raise ValueError("the chat template writes the prompt differently when an answer follows, so the loss cannot be placed")
     # Tokenised separately, as in the server, so that the answer's tokens are those that the model itself writes.
     given = literal.tokens(before)
     learnt = _up_to_end(literal.tokens(whole[len(before) :]), tokenizer, end_tokens)
     return given + learnt, [IGNORED] * len(given) + learnt
+
+
+def _template_variables(row: dict) -> dict[str, bool]:
+    variables = row.get("chat_template_kwargs") or {}
+    if not isinstance(variables, dict) or not variables.keys() <= {"enable_thinking"}:
+        raise ValueError(f"chat_template_kwargs may have enable_thinking alone, not {variables!r}")
+    return variables
 
 
 def _messages(row: dict, field: str) -> list[dict[str, str]]:

@@ -102,6 +102,20 @@ def test_a_response_to_be_continued_is_scored_as_transformers_scores_it(server, 
     assert [score["logprob"] for _, score in scored] == pytest.approx(expected, abs=1e-6)
 
 
+def test_thinking_is_turned_off_through_the_models_template(server, model_dir):
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+
+    def prompt_tokens(**request):
+        status, _, body = chat(server, max_tokens=1, prompt_logprobs=0, **request)
+        assert status == 200
+        return [int(next(iter(place))) for place in body["prompt_logprobs"][1:]]
+
+    off = prompt_tokens(chat_template_kwargs={"enable_thinking": False})
+    assert tokenizer.decode(off).endswith("<assistant><think></think>")
+    assert off == prompt_tokens() + tokenizer("<think></think>", add_special_tokens=False)["input_ids"]
+    assert prompt_tokens(chat_template_kwargs={"enable_thinking": True}) == prompt_tokens()
+
+
 def test_a_seed_repeats_an_answer_and_no_seed_does_not(server):
     def texts(**more):
         return [c["message"]["content"] for c in chat(server, n=4, max_tokens=30, **more)[2]["choices"]]
@@ -128,6 +142,7 @@ def test_a_seed_repeats_an_answer_and_no_seed_does_not(server):
         ({"seed": "x"}, "seed"),
         ({"add_generation_prompt": 1}, "add_generation_prompt"),
         ({"stop": [1]}, "stop"),
+        ({"chat_template_kwargs": {"tokenize": True}}, "chat_template_kwargs.enable_thinking"),
     ],
 )
 def test_a_bad_body_is_refused_by_the_name_of_its_field(server, change, param):
@@ -257,7 +272,7 @@ def test_a_client_that_goes_away_frees_its_place(server):
 
 
 def test_stdout_holds_the_ready_line_only_and_sigterm_ends_it(model_dir):
-    with engine_process("serve.py", "--model", str(model_dir)) as process:
+    with engine_process("serve.py", "--model", str(model_dir), fresh=True) as process:
         port = next_event(process)["port"]
         chat(port, model=str(model_dir))
         process.send_signal(signal.SIGTERM)

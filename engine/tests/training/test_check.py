@@ -1,8 +1,11 @@
 """What training cannot use is found before anything is asked of a model."""
 
+import json
+import sys
+
 import pytest
 import torch
-from tiny_llama import CHAT_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
+from tiny_llama import CHAT_TEMPLATE, THINKING_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
 
 from colloquy_engine.protocol.server_messages import CheckTraining
 from colloquy_engine.protocol.trainer_messages import TrainingFailure
@@ -60,6 +63,18 @@ def test_a_template_that_cannot_write_a_row_is_named_with_the_kind_of_row(templa
     assert failure.value.kind == "bad_data"
 
 
+def test_made_up_rows_have_the_variables_of_the_template():
+    tokenizer, ends = make_tokenizer(), frozenset({END})
+    # The prompt without thinking begins the answer with an empty one, and a finished answer has none: only a row without thinking shows it.
+    tokenizer.chat_template = CHAT_TEMPLATE
+    rows = [example | {"chat_template_kwargs": {"enable_thinking": False}} for example in EXAMPLES]
+    request = CheckTraining.model_validate({"examples": rows, "lora_target_modules": "all-linear"})
+    with pytest.raises(TrainingFailure, match="cannot write a first answer: .*writes the prompt differently"):
+        check_training(request, tokenizer, ends, family_config("llama"))
+    tokenizer.chat_template = THINKING_TEMPLATE
+    assert len(check_training(request, tokenizer, ends, family_config("llama"))) == 14
+
+
 def test_a_tokenizer_without_an_end_of_turn_is_refused():
     tokenizer = make_tokenizer()
     tokenizer.eos_token = None
@@ -90,6 +105,14 @@ def test_the_loss_ends_at_the_first_end_token_though_the_template_goes_on():
     assert tokens[-1] == END and tokenizer.decode([token for token in labels if token != IGNORED]) == "15 it is<end>"
 
 
+def test_qlora_is_refused_where_bitsandbytes_is_missing_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # an import then fails
+    request = CheckTraining.model_validate({"examples": EXAMPLES, "lora_target_modules": "all-linear", "load_in_4bit": True})
+    with pytest.raises(TrainingFailure, match="method: qlora needs the Python package bitsandbytes .*npm run setup:qlora") as failure:
+        check_training(request, make_tokenizer(), frozenset({END}), family_config("llama"))
+    assert failure.value.kind == "bad_settings"
+
+
 def test_a_base_model_is_checked_by_its_config_and_tokenizer_alone(tmp_path):
     make_tiny_llama(tmp_path)
     (tmp_path / "model.safetensors").unlink()
@@ -115,3 +138,5 @@ def test_a_made_up_adapter_is_loaded_by_peft_and_changes_every_answer(tmp_path):
     adapted = PeftModel.from_pretrained(network, tmp_path / "made-up")
     moved = (adapted(tokens).logits.log_softmax(-1) - before).abs().max()
     assert 0.01 < moved < 20
+    manifest = json.loads((tmp_path / "made-up" / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == ["adapter_config.json", "adapter_model.safetensors"]

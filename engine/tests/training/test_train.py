@@ -101,7 +101,7 @@ def test_the_same_job_gives_the_same_bytes_in_another_process_which_leaves_on_si
     first, second, third, other_seed = make_job("a"), make_job("b"), make_job("c"), make_job("d", seed=4)
     for job in (first, other_seed, second):
         assert events_of(trainer, job)[-1]["event"] == "done"
-    with engine_process("train.py") as process:
+    with engine_process("train.py", fresh=True) as process:
         next_event(process)
         assert events_of(process, third)[-1]["event"] == "done"
         process.send_signal(signal.SIGTERM)
@@ -167,6 +167,28 @@ def test_each_scheduler_of_the_contract_trains_without_more_settings(trainer, ma
     assert min(rates) > 0
     assert (rates[0] == 1e-3 / 4) == (scheduler != "constant")  # three steps of warm-up
     assert (rates[-1] == 1e-3) == scheduler.startswith("constant")
+
+
+def test_qlora_trains_a_plain_adapter_on_a_base_in_4_bits(trainer, make_job):
+    pytest.importorskip("bitsandbytes", reason="npm run setup:qlora installs it")
+    plain = make_job("plain", {"num_train_epochs": 1})
+    assert events_of(trainer, plain)[-1]["event"] == "done"
+    first, again = make_job("first", {"method": "qlora"}), make_job("again", {"method": "qlora", "gradient_checkpointing": True})
+    events = events_of(trainer, first)
+    losses = [event["loss"] for event in events if event["event"] == "step"]
+    assert events[-1]["event"] == "done" and losses[-1] < losses[0]
+    manifest = events[-1]["manifest"]
+    assert manifest["form"] == "adapter" and manifest["moved"]["kl_per_token"] > 1e-4
+    tensors = load_file(Path(first["output_dir"]) / "adapter_model.safetensors")
+    assert {str(tensor.dtype) for tensor in tensors.values()} == {"torch.float32"}
+    assert set(tensors) == set(load_file(Path(plain["output_dir"]) / "adapter_model.safetensors"))
+    config = json.loads((Path(first["output_dir"]) / "adapter_config.json").read_text())
+    assert config == json.loads((Path(plain["output_dir"]) / "adapter_config.json").read_text())
+    # It goes on from an adapter, and what comes after it finds the whole base again.
+    assert events_of(trainer, again | {"init_model": first["output_dir"]})[-1]["event"] == "done"
+    after = make_job("after", {"num_train_epochs": 1})
+    assert events_of(trainer, after)[-1]["event"] == "done"
+    assert weights(after) == weights(plain)
 
 
 def test_full_fine_tuning_gives_a_whole_model_and_leaves_the_base_alone(trainer, make_job, model_dir):

@@ -90,6 +90,7 @@ export function debateSettings(config: ExperimentConfig, iteration: number): Deb
     rounds: config.rounds,
     summarize: config.summarize,
     maxOthers: config.max_others,
+    showThinking: config.show_thinking ?? false,
     stopWhenUnanimous: config.stop_when_unanimous,
     prompts: config.prompts,
     roles,

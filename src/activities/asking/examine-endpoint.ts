@@ -6,13 +6,13 @@ import { madeUpRows } from '../../algorithm/dataset.ts';
 import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { Question } from '../../algorithm/question.ts';
+import { templateVariables } from '../../config/contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Needs, Shortcoming } from '../../engines/endpoint/examination.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import { readPage } from '../../store/files/rows.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
-import type { Warning } from '../../store/records/result.ts';
 import { removeCheckpoints } from '../../store/models.ts';
 import type { ExperimentFiles, Store } from '../../store/store.ts';
 import { debateSettings } from './conversation.ts';
@@ -37,6 +37,7 @@ export async function examineEndpoint(
     maxTokens: config.sampling.max_tokens,
     longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers),
     scores: config.diversity.questions > 0,
+    template: templateVariables(config.sampling),
   };
   const lacks = [...(await endpoint.examine(needs, signal))];
   // What ended experiments of this store left on the server, and workers that are gone; what this worker has loaded may be in use.
@@ -54,7 +55,7 @@ export async function examineEndpoint(
  * @throws TrainingImpossible, AdapterNotLoaded, or the errors of the endpoint and the trainer
  */
 export async function requireTrainable(
-  { agents, method, prompts, rounds, trainer, model, fine_tune: settings }: ExperimentConfig,
+  { agents, method, prompts, rounds, trainer, model, sampling, fine_tune: settings }: ExperimentConfig,
   endpoint: Endpoint,
   trainers: Trainers,
   store: Store,
@@ -62,7 +63,10 @@ export async function requireTrainable(
 ): Promise<Shortcoming[]> {
   const { lora_r, lora_alpha } = settings;
   const lora_target_modules = settings.method === 'full' ? null : settings.lora_target_modules;
-  const check = { examples: madeUpRows(prompts, rounds), lora_target_modules };
+  const variables = templateVariables(sampling);
+  const examples = madeUpRows(prompts, rounds).map((row) => ({ ...row, ...variables }));
+  const quantised = settings.method === 'qlora' ? { load_in_4bit: true } : {};
+  const check = { examples, lora_target_modules, ...quantised };
   if (await endpoint.checkTraining(check, signal)) return [];
   const name = { name: model.model_name_or_path };
   if (settings.method === 'full') {
@@ -78,18 +82,6 @@ export async function requireTrainable(
   } finally {
     await removeCheckpoints(store, key);
   }
-}
-
-/** What an endpoint lacks, as one warning. */
-export function endpointWarning(lacks: readonly Shortcoming[]): Warning[] {
-  if (lacks.length === 0) return [];
-  return [
-    {
-      kind: 'endpoint',
-      says: lacks.map(({ says }) => says).join(' '),
-      remedy: lacks.map(({ remedy }) => remedy).join(' '),
-    },
-  ];
 }
 
 /** What agents answer in a debate that is held to see its requests. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Utterance } from '../../algorithm/debate.ts';
 import { withoutOldestTurn } from '../../algorithm/prompts.ts';
+import { templateVariables } from '../../config/contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
@@ -98,10 +99,12 @@ export async function answerWithinContext(
   onBusy?: OnBusy,
 ): Promise<Answer> {
   const { seed, model } = utterance;
+  const { enable_thinking, ...sampled } = sampling;
+  const asked = { ...sampled, ...templateVariables({ enable_thinking }) };
   let { messages } = utterance;
   for (let turnsLeftOut = 0; ; turnsLeftOut += 1) {
     try {
-      const completion = await endpoint.chat(model, { messages, seed, ...sampling }, signal, onBusy);
+      const completion = await endpoint.chat(model, { messages, seed, ...asked }, signal, onBusy);
       return { ...completion, ...(turnsLeftOut > 0 ? { turnsLeftOut } : {}) };
     } catch (error) {
       if (!isTooLong(error)) throw error;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
 import type { CrossScores, ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { Message } from '../../algorithm/prompts.ts';
+import type { TemplateVariables } from '../../config/contract.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/claim.ts';
@@ -32,6 +33,7 @@ export function journalledScores(
   endpoints: Endpoints,
   claim: Claim,
   onBusy: OnBusy,
+  template: TemplateVariables = {},
 ) {
   const models = agents
     .toSorted((a, b) => a.number - b.number)
@@ -44,7 +46,9 @@ export function journalledScores(
     responses: readonly string[],
     stop: AbortSignal,
   ): Promise<readonly ResponseScore[]> {
-    const request = createHash('sha256').update(JSON.stringify([weightsOf(model), messages, responses]));
+    const request = createHash('sha256').update(
+      JSON.stringify([weightsOf(model), messages, responses, ...Object.values(template)]),
+    );
     const key = `${questionId}/${request.digest('hex').slice(0, 32)}`;
     const known = scoresSchema.safeParse(journal.get(key)).data;
     if (known !== undefined) return known;
@@ -54,7 +58,9 @@ export function journalledScores(
       stop.throwIfAborted();
       requireRoom(journal);
       const place = { questionId, agent, round: 1, speaker: 'scores of first answers' };
-      const scores = await atPlace(place, () => endpoint.score(model, { messages, responses }, stop, onBusy));
+      const scores = await atPlace(place, () =>
+        endpoint.score(model, { messages, responses, ...template }, stop, onBusy),
+      );
       appendAndRemember(journal, key, scores);
       return scores;
     });

@@ -1,33 +1,118 @@
-import type { ExperimentConfig } from '../../config/experiment.ts';
+/** Does an experiment go on with the config, the base model and the questions with which it began? */
+import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { filesOfBaseModel, requireSameBaseModel } from '../../engines/endpoint/base-model.ts';
 import { questionFileHashes } from '../../questions/row-files.ts';
-import { findDocument } from '../../store/files/documents.ts';
-import type { BaseModel } from '../../store/models.ts';
 import { type BegunWith, begunWithSchema } from '../../store/base-model-files.ts';
-import type { ExperimentFiles } from '../../store/store.ts';
+import { isThere, type Place } from '../../store/blobs.ts';
+import { QuestionsLost } from '../../store/errors.ts';
+import { findKeptTwice, type KeptTwice, writeTwice } from '../../store/files/documents.ts';
+import { findRows } from '../../store/files/rows.ts';
+import type { BaseModel } from '../../store/models.ts';
+import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
+
+/** How an experiment began. */
+export type Beginning = {
+  readonly config: ExperimentConfig;
+  /** Null when an earlier version began it. */
+  readonly with: BegunWith | null;
+  /** The user's own files of questions that have other bytes now. */
+  readonly changedQuestionFiles: readonly string[];
+};
+
+/**
+ * The beginning of an experiment that was prepared before; null for a new one.
+ *
+ * @throws RecordLost
+ */
+export async function findBeginning(files: ExperimentFiles): Promise<Beginning | null> {
+  // Without a config, a record is left over from a start that failed: no debate was held.
+  const debated = (await begunIterations(files)).length > 0;
+  const config = await findKeptTwice(kept(files, 'config'), storedConfigSchema, debated);
+  if (config === null) return null;
+  const begunWith = await findKeptTwice(
+    kept(files, 'begunWith'),
+    begunWithSchema,
+    // Earlier versions wrote no copies, and the earliest of them no record.
+    await isThere(files.copyOf.config),
+  );
+  return { config, with: begunWith, changedQuestionFiles: await changedSince(config, begunWith) };
+}
+
+/** Writes how an experiment began, so that it can be compared when the experiment is prepared again. */
+export async function writeBeginning(
+  files: ExperimentFiles,
+  config: ExperimentConfig,
+  begunWith: BegunWith,
+): Promise<void> {
+  await writeTwice(kept(files, 'begunWith'), begunWith);
+  // Last, because the config shows that the record is there.
+  await writeTwice(kept(files, 'config'), config);
+}
+
+function kept(files: ExperimentFiles, what: keyof ExperimentFiles['copyOf']): KeptTwice {
+  return { place: files[what], copy: files.copyOf[what], folder: files.folder.where };
+}
+
+async function changedSince(config: ExperimentConfig, begunWith: BegunWith | null): Promise<string[]> {
+  const then = begunWith?.questionFiles ?? {};
+  const now = await hashesOfQuestionFiles(config);
+  return Object.keys(then).filter((path) => (now[path] ?? then[path]) !== then[path]);
+}
+
+function hashesOfQuestionFiles({ task, transfer }: ExperimentConfig): Promise<Record<string, string>> {
+  return questionFileHashes([task, ...Object.values(transfer)]);
+}
 
 /**
  * What the debates depend on and the config does not hold, as it was when the experiment began. Debates of another base model cannot be
  * continued. Other question files are only noted, because the questions are stored.
  *
+ * @param config the one that is in force
+ * @param beginning null for a new experiment
  * @throws BaseModelChanged
  */
 export async function sameAsBegun(
   base: BaseModel,
   config: ExperimentConfig,
   files: ExperimentFiles,
-  begun: boolean,
+  beginning: Beginning | null,
 ): Promise<BegunWith> {
   const now = { base, files: await filesOfBaseModel(base) };
-  const questionFiles = await questionFileHashes([config.task, ...Object.values(config.transfer)]);
-  // Without a config it is left over from a start that failed. An experiment that an earlier version began has none.
-  const then = begun ? await findDocument(files.begunWith, begunWithSchema) : null;
-  if (then === null) return { formatVersion: 1, models: [now], questionFiles, changedQuestionFiles: [] };
+  const then = beginning?.with ?? null;
+  if (then === null)
+    return {
+      formatVersion: 1,
+      models: [now],
+      questionFiles: await hashesOfQuestionFiles(config),
+      changedQuestionFiles: [],
+      ...(beginning === null ? {} : { recordedLater: true }),
+    };
   for (const model of then.models)
     if (model.base.endpoint === base.endpoint && model.base.name === base.name)
       requireSameBaseModel(model, now, files.folder.where);
-  const changedQuestionFiles = Object.keys(then.questionFiles).filter(
-    (path) => (questionFiles[path] ?? then.questionFiles[path]) !== then.questionFiles[path],
-  );
-  return { ...then, changedQuestionFiles };
+  return { ...then, changedQuestionFiles: beginning?.changedQuestionFiles ?? [] };
+}
+
+/**
+ * The number of rows in each of these files; null when they have to be written. Stored questions that are damaged or missing are read again
+ * from where they came from, as long as that is still the same.
+ *
+ * @param beginning null for a new experiment: what is there is then left over from a start that failed, perhaps with another config
+ * @throws QuestionsLost
+ */
+export async function storedQuestions(
+  places: readonly Place[],
+  beginning: Beginning | null,
+  { folder }: ExperimentFiles,
+): Promise<readonly number[] | null> {
+  if (beginning === null) return null;
+  const found = await Promise.all(places.map(async (place) => (await findRows(place))?.rows ?? null));
+  const lost = places.filter((_, index) => found[index] === null);
+  if (lost.length > 0 && beginning.changedQuestionFiles.length > 0)
+    throw new QuestionsLost(
+      lost.map(({ where }) => where),
+      beginning.changedQuestionFiles,
+      folder.where,
+    );
+  return lost.length > 0 ? null : found.map((rows) => rows ?? 0);
 }

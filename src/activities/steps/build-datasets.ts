@@ -7,6 +7,7 @@ import {
 } from '../../algorithm/dataset.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
+import { templateVariables } from '../../config/contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { datasetSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
@@ -65,8 +66,17 @@ export async function buildDatasets(
 
   async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    return { role, rows: await writeRows(path, examplesOf(rows, shardOf, debatesOf)), parts, cut };
+    const examples = withVariables(examplesOf(rows, shardOf, debatesOf), config.sampling);
+    return { role, rows: await writeRows(path, examples), parts, cut };
   }
+}
+
+/** Rows are trained with the template with which they were answered. */
+async function* withVariables(
+  examples: AsyncIterable<Example>,
+  sampling: ExperimentConfig['sampling'],
+): AsyncGenerator<Example> {
+  for await (const example of examples) yield { ...example, ...templateVariables(sampling) };
 }
 
 /** What the shard's debates are labelled by. */

@@ -161,6 +161,7 @@ const settings = [
   'rounds',
   'summarize',
   'max_others',
+  'show_thinking',
   'stop_when_unanimous',
   'prompts',
   'sampling',

@@ -12,6 +12,7 @@ import {
   nllOfOwn,
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
+import { templateVariables } from '../../config/contract.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { RequestEndsServer } from '../../engines/endpoint/outages.ts';
 import {
@@ -88,7 +89,14 @@ async function measure(
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show));
+  const scoresOf = journalledScores(
+    agents,
+    journal,
+    endpoints,
+    mine,
+    showWaits(show),
+    templateVariables(config.sampling),
+  );
   let leftOut: string | null = null;
   let done = 0;
 

@@ -1,6 +1,6 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
-import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
@@ -14,8 +14,8 @@ import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import { findDocument, writeDocument } from '../../store/files/documents.ts';
-import { findRows, writeRows } from '../../store/files/rows.ts';
+import { writeDocument } from '../../store/files/documents.ts';
+import { writeRows } from '../../store/files/rows.ts';
 import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
@@ -23,8 +23,8 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { endpointWarning, examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
-import { sameAsBegun } from './begun-with.ts';
+import { examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
+import { type Beginning, findBeginning, sameAsBegun, storedQuestions, writeBeginning } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
@@ -76,7 +76,8 @@ export async function prepare(
   requireName(experiment, input);
   requireOwnModel(given);
   const files = experimentFiles(store, experiment);
-  const begun = await findDocument(files.config, storedConfigSchema);
+  const beginning = await findBeginning(files);
+  const begun = beginning?.config ?? null;
   await requireSameConfig(experiment, given, files);
   const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
   const config = withChanges(asBegun, await changesOf(files));
@@ -94,8 +95,8 @@ export async function prepare(
       night === null
         ? loadQuestions(task, config.seed, signal)
         : questionsOfNight(task, config, night, store, signal);
-    const questions = await questionsOf(load, experiment, files, begun !== null);
-    return { night, questions, transfer: await transferTasks(config, files, begun !== null, tasks, signal) };
+    const questions = await questionsOf(load, experiment, files, beginning);
+    return { night, questions, transfer: await transferTasks(config, files, beginning, tasks, signal) };
   });
   const { endpoint: name, model_name_or_path: model } = config.model;
   const endpoint = await faultsOf('model.endpoint', async () =>
@@ -105,7 +106,7 @@ export async function prepare(
   if (unserved.length > 0) throw new InvalidConfig(unserved);
   endpoints.expect(experiment, config);
   const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
-  const begunWith = await sameAsBegun(base, config, files, begun !== null);
+  const recorded = await sameAsBegun(base, config, files, beginning);
   const found =
     config.iterations > 0
       ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
@@ -119,8 +120,8 @@ export async function prepare(
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
-  await writeDocument(files.begunWith, begunWith);
-  await writeDocument(files.config, asBegun);
+  const begunWith = { ...recorded, endpointLacks: found };
+  await writeBeginning(files, asBegun, begunWith);
   const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
@@ -139,16 +140,13 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
-    warnings: [
-      ...endpointWarning(found),
-      ...warningsOf({
-        config,
-        heldOut: questions.heldout,
-        iterations: [],
-        evaluations: [],
-        changedQuestionFiles: begunWith.changedQuestionFiles,
-      }),
-    ],
+    warnings: warningsOf({
+      config,
+      heldOut: questions.heldout,
+      iterations: [],
+      evaluations: [],
+      begunWith,
+    }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
 }
@@ -237,13 +235,15 @@ async function questionsOf(
   load: () => Promise<TaskData>,
   experiment: string,
   files: ExperimentFiles,
-  begun: boolean,
+  beginning: Beginning | null,
 ): Promise<{ train: number; heldout: number }> {
-  const [train, gold, heldout] = await Promise.all(
-    [files.questions('train'), files.goldLabels, files.questions('heldout')].map((path) => findRows(path)),
-  );
-  // Without a config they are left over from a start that failed, perhaps with another config.
-  if (begun && train && gold && heldout) return { train: train.rows, heldout: heldout.rows };
+  const [train, heldout] =
+    (await storedQuestions(
+      [files.questions('train'), files.questions('heldout'), files.goldLabels],
+      beginning,
+      files,
+    )) ?? [];
+  if (train !== undefined && heldout !== undefined) return { train, heldout };
   const task = await load();
   // A reader of the result has to know which questions were not asked; the log alone is not enough.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
@@ -257,16 +257,16 @@ async function questionsOf(
 async function transferTasks(
   { transfer, seed }: ExperimentConfig,
   files: ExperimentFiles,
-  begun: boolean,
+  beginning: Beginning | null,
   tasks: Tasks,
   signal: AbortSignal,
 ): Promise<{ name: string; size: number }[]> {
   const sizes = [];
   for (const [name, task] of Object.entries(transfer)) {
     const path = files.questions(`transfer-${name}`);
-    const known = begun ? await findRows(path) : null;
-    const { rows } = known ?? (await writeRows(path, await loadHeldOut(tasks.open(task), seed, signal)));
-    sizes.push({ name, size: rows });
+    const [known] = (await storedQuestions([path], beginning, files)) ?? [];
+    const size = known ?? (await writeRows(path, await loadHeldOut(tasks.open(task), seed, signal))).rows;
+    sizes.push({ name, size });
   }
   return sizes;
 }

@@ -1,5 +1,5 @@
 /** The answers that stand in boxes: `\boxed{…}`, `\fbox{…}`, `\boxed 7`. */
-import { isDenied, isPlaceholder } from './no-answer.ts';
+import { isAnothers, isDenied, isPlaceholder } from './no-answer.ts';
 
 /** A box: the place of its command, and of what follows it. */
 type Box = { readonly from: number; readonly content: string; readonly end: number };
@@ -14,9 +14,11 @@ export type Boxed = { readonly answer: string; readonly from: number; readonly e
  * @param denied whether the words around a box deny it
  */
 export function boxedAnswer(text: string, denied: typeof isDenied = isDenied): Boxed | null {
-  const boxes = boxesIn(text)
+  const stated = boxesIn(text)
     .slice(-MOST_BOXES)
     .filter((box) => !denied(text, box.from, box.end, box.content) && !isUnclearPart(text, box));
+  const own = stated.filter((box) => !isAnothers(text, box.from));
+  const boxes = own.length === 0 ? stated : own;
   const last = boxes.at(-1);
   if (last === undefined) return null;
   const together = [last];
@@ -122,7 +124,7 @@ function asOne(text: string, boxes: readonly Box[]): string {
   const [first] = boxes;
   const last = boxes.at(-1);
   if (first === undefined || last === undefined) return '';
-  const between = text.slice(first.end, boxes[1]?.from ?? first.end).replace(/\s/g, '');
+  const between = text.slice(first.end, boxes[1]?.from ?? first.end).replace(/[\s$]/g, '');
   if (boxes.length === 2) {
     const both = `${first.content}${between}${last.content}`;
     if (/^[/:]$/.test(between)) return both;
@@ -156,7 +158,7 @@ const MULTIPLE =
   /^(?:[ \t~$]|\\[), ])*(?:\\text\{\s*)?(hundred|thousand|million|billion|trillion|dozen)(?![a-z])/i;
 /** What belongs to it behind a box: a root, a fraction, a power, a power of ten. */
 const REST =
-  /^(?:\\sqrt(?:\[[^\]{}]{1,10}\])?(?:\{[^{}]{1,40}\}|\d)|\\pi(?![a-zA-Z])(?: [a-z](?:\^(?:\d|\{\d+\}))?(?![a-zA-Z]))?|\\[dt]?frac(?:\{[^{}]{1,20}\}\{[^{}]{1,20}\}|\d\d)|[a-z]?\^(?:\d|\{(?!st|nd|rd|th)[-\w]{1,6}\})(?![a-z])|\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{[^{}]{1,10}\}|\d))/;
+  /^(?:\\sqrt(?:\[[^\]{}]{1,10}\])?(?:\{[^{}]{1,40}\}|\d)|\\pi(?![a-zA-Z])(?: [a-z](?:\^(?:\d|\{\d+\}))?(?![a-zA-Z]))?|\\[dt]?frac(?:\{[^{}]{1,20}\}\{[^{}]{1,20}\}|\d\d)|[a-z]?\^(?:\d|\{(?!st|nd|rd|th)[-\w]{1,6}\})(?![a-z])|\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{[^{}]{1,10}\}|\d)|[ $]{0,3}\+ ?C(?![a-zA-Z])|\s?\/\s?\d{1,6}(?![\d/])|!(?=\s*(?:\$|\\\))))/;
 
 /** The value that a box is part of: `-\boxed{42}` is -42. What stands in an equation behind it is no part: in `\sqrt{\boxed{4}} = 2` it is 4. */
 function inItsFormula(text: string, { from, content, end }: Box): string {
@@ -183,13 +185,31 @@ function inItsFormula(text: string, { from, content, end }: Box): string {
 const IN_EQUATION = /^\s*=/;
 /** A number that stands in a formula or begins the text; in "the 2\boxed{3}" it is no part of the value. */
 const UNCLEAR_FACTOR = /(?:^|[=$(]\s*|\bis\s+)-?\d{1,6}$/;
+const OPERATION = '(?:[+×·÷]|(?<!\\*)\\*|/|\\\\(?:times|cdot|div|pm))';
+/** An operation with another value in front of a box, or a function: `2 \cdot \boxed{7}`, `$10 - \boxed{7}$`, `\sin(\boxed{7})`. */
+const OPERATION_BEFORE = new RegExp(
+  `(?:\\d|[)}]|(?<![a-zA-Z\\d\\\\])[a-z])[ ]*(?:${OPERATION}|(?<=(?:\\$|\\\\\\()[^$\\n]{1,40})-)[\\s({]*$|\\\\(?:sin|cos|tan|log|ln)[ ({]*$`,
+);
+const OPERATION_BEHIND = new RegExp(
+  `^ ?(?:${OPERATION} ?(?:\\d|\\\\(?:frac|sqrt|pi)|[b-hj-z](?![a-zA-Z])|(?<!\\*)\\()|- ?\\d[^$\\n]{0,20}(?:\\$|\\\\\\)))`,
+);
 
-/** `2\boxed{7}` may be 14 or 27. In `2\boxed{7} = 14` the box is what was asked, and so is the letter of a choice. */
+/**
+ * Whether a box holds only a part of the value: `2\boxed{7}` may be 14 or 27, and `2 \cdot \boxed{7}` is 14. In `2\boxed{7} = 14` the box is what
+ * was asked, and so is the letter of a choice.
+ */
 function isUnclearPart(text: string, { from, content, end }: Box): boolean {
+  if (/^\W*[A-J]\W*$/.test(content)) return false;
+  const before = text.slice(Math.max(0, from - 60), from);
+  const behind = text.slice(end, end + 50);
+  if (UNCLEAR_FACTOR.test(before.slice(-12)))
+    return !/^\\(?:sqrt|pi)/.test(content) && !IN_EQUATION.test(behind);
+  const joined = NUMERATOR.test(before.slice(-12)) || /box(?:ed)?\{[^{}]*\}[^{}]*$/.test(before);
+  if ((joined || !OPERATION_BEFORE.test(before)) && (!OPERATION_BEHIND.test(behind) || REST.test(behind)))
+    return false;
+  // With a number on the other side, the box is what was asked.
   return (
-    UNCLEAR_FACTOR.test(text.slice(Math.max(0, from - 12), from)) &&
-    !/^(?:\\(?:sqrt|pi)|\W*[A-J]\W*$)/.test(content) &&
-    !IN_EQUATION.test(text.slice(end, end + 10))
+    !/\d\s*=[^=\n$]*$/.test(before) && !/^[^\n$.;]{0,40}(?:[=<>≈]|\\(?:le|ge|lt|gt|approx))/.test(behind)
   );
 }
 

@@ -51,8 +51,10 @@ export function isPlaceholder(text: string): boolean {
 
 /** Whether the words around a value, which has the place `from` to `end` in a text, say that it is not the answer. */
 export function isDenied(text: string, from: number, end: number, value: string): boolean {
-  const before = text.slice(Math.max(0, from - LONGEST_BEFORE), from).replace(MARKS_BEFORE, '');
-  if (DENIAL.test(before) || DENIED_CLAIM.test(before)) return true;
+  const raw = text.slice(Math.max(0, from - LONGEST_BEFORE), from);
+  const before = raw.replace(MARKS_BEFORE, '');
+  if ((DENIAL.test(before) && !RETRACTION.test(raw)) || DENIED_CLAIM.test(before)) return true;
+  if (REJECTION.test(before) || isStruckOut(raw, before, text.slice(end, end + 10))) return true;
   const behind = text.slice(end, end + LONGEST_BEHIND).replace(MARKS_BEHIND, '');
   if (DENIED_BEHIND.test(behind) || TAKEN_BACK.test(behind)) return true;
   return !/^\W*[A-J]\W*$/.test(value) && (CALLED_WRONG.test(behind) || CALLED_WRONG_NEXT.test(behind));
@@ -85,6 +87,29 @@ const DENIAL = new RegExp(
   'iu',
 );
 
+/** Of the value before: `\boxed{8}. Wait, that is not right: \boxed{7}`. */
+const RETRACTION =
+  /(?:\b(?:that|it|which)|boxed.*\bthis)(?:\s+(?:is|was)(?:\s+not|n['’]t)|['’]s\s+not)\s+(?:quite\s+)?(?:right|correct|true|it)\s*:\s*\W*$/is;
+
+/** Directly before a value: `we reject`, `excluding the root`, and at the beginning of a sentence `Incorrect:`. */
+const REJECTION = new RegExp(
+  [
+    '(?<!\\p{L})(?:(?:reject|discard|exclud|eliminat|dismiss|disregard|ignor|omit+|rul)(?:e|es|s|ed|ing)?(?:\\s+out)?',
+    '(?:\\s+(?:the|an?|our|its|negative|extraneous|other|answer|value|result|solution|root|case|option|choice))*',
+    '|(?:wrong|incorrect|invalid|extraneous|spurious)\\s+(?:answer|value|result|solution|root|choice|option))$',
+    '|(?:^|[\\n.;(|]\\s*)[*_]*(?:wrong|incorrect|invalid|extraneous|rejected|discarded)(?:\\s+(?:is|are|as))?$',
+  ].join(''),
+  'iu',
+);
+
+/** Whether a value is crossed out: `\cancel{…}`, `~~…~~`, `<del>…`. */
+function isStruckOut(raw: string, before: string, behind: string): boolean {
+  return (
+    /\\(?:[xb]?cancel|sout|st)$|<(?:s|del|strike)>$/i.test(before) ||
+    (/~~[\s$]*$/.test(raw) && /^[\s$]*~~/.test(behind))
+  );
+}
+
 /** Before "the answer is" and a value: `I do not think that`, `it is false that`. */
 const DENIED_CLAIM = new RegExp(
   [
@@ -101,11 +126,27 @@ const DENIED_BEHIND = new RegExp(
   [
     `^(?:(?:is|was|are|would be|seems)(?:\\s+not|n['’]t|\\s+never|\\s+by no means)\\s+${ANSWER}`,
     `|(?:can|could|must|should|would)(?:\\s*not|n?['’]t|\\s+never)\\s+be\\s+(?:${ANSWER}|correct|right|true)`,
-    '|(?:is|was)\\s+(?:too\\s+(?:small|large|big|low|high|few|many)|ruled out|excluded|impossible)',
-    "|(?:does|do)(?:\\s+not|n['’]t)\\s+(?:work|fit)",
+    '|(?:is|was)\\s+too\\s+(?:small|large|big|low|high|few|many)',
+    '|(?:is|was|gets|(?:must|should|can|has to)\\s+be)\\s+(?:(?:therefore|thus|hence|then|also|clearly|an?)\\s+)?',
+    '(?:ruled out|excluded|rejected|discarded|eliminated|dismissed|ignored|extraneous|spurious|inadmissible|impossible)',
+    "|fails|(?:does|do)(?:\\s+not|n['’]t)\\s+(?:work|fit|satisfy|hold|solve|meet|qualify|count|check out)",
     "|ist\\s+nicht\\s+die\\s+(?:Antwort|Lösung)|n['’]est\\s+pas\\s+la\\s+(?:bonne\\s+)?(?:réponse|solution)",
     '|no\\s+es\\s+la\\s+(?:respuesta|solución)|不是(?:正确)?(?:答案|选项)',
     '|では(?:ない|ありません)|(?:[가이은는]\\s*)?(?:정답이\\s*)?아(?:니|닙))',
+  ].join(''),
+  'iu',
+);
+
+/** Whether the words before a value give it as another's: `Agent 1 said`, `the other agent's answer was`, `a common mistake gives`. */
+export function isAnothers(text: string, from: number): boolean {
+  return ANOTHERS.test(text.slice(Math.max(0, from - LONGEST_BEFORE), from).replace(MARKS_BEFORE, ''));
+}
+
+const ANOTHERS = new RegExp(
+  [
+    '(?<!\\p{L})(?:agents?\\s*\\d+\\s+(?:also\\s+)?(?:said|says|answered|gave|gives|got|had|claims|claimed|wrote|proposed|suggested|concluded|stated)',
+    "(?:\\s+(?:that|the|answer|is|was|it))*|(?:agents?(?:\\s*\\d+)?['’]s?\\s+(?:final\\s+)?(?:answer|solution|result)\\s*(?:is|was)?)",
+    '|(?:common|typical|tempting|frequent)\\s+(?:mistake|error|wrong answer|answer)\\s+(?:gives|would be|leads to|is(?:\\s+to\\s+(?:answer|say|write))?))$',
   ].join(''),
   'iu',
 );

@@ -69,7 +69,7 @@ function withoutFillers(text: string): string {
 
 /** Words behind which no value goes on. */
 const TURN =
-  /,\s+(?!(?:and|or|und|oder|et|ou|y|o)\b)\p{L}{3,}.*$|\s+(?:because|since|which|that|where|if|when|but|however|though|although|so|aber|mais|pero|weil|denn|da|car|puisque|parce|porque|ya|rather than|instead of)(?!\p{L}).*$|,?\s+(?:and|but)?\s*\bnot\b.*$|(?<=\d%?)\s+of (?:the|all|its|her|his|their)(?!\p{L}).*$|\s+(?:in (?:total|all)|altogether|overall)(?!\p{L}).*$|\s*[，；；]\s*(?:因为|所以|即).*$/su;
+  /,\s+(?!(?:and|or|und|oder|et|ou|y|o)\b|(?<=\p{Lu}\p{L}{2,},\s+)\p{Lu}\p{L}+[.\s]*$)\p{L}{3,}.*$|,\s+I\s(?:think|believe|guess|suppose|hope)\b.*$|\s*\(\s*not\s.*$|\s+(?:because|since|which|that|where|if|when|but|however|though|although|so|aber|mais|pero|weil|denn|da|car|puisque|parce|porque|ya|rather than|instead of)(?!\p{L}).*$|,?\s+(?:and|but)?\s*\bnot\b.*$|(?<=\d%?)\s+of (?:the|all|its|her|his|their)(?!\p{L}).*$|\s+(?:in (?:total|all)|altogether|overall)(?!\p{L}).*$|\s*[，；；]\s*(?:因为|所以|即).*$/su;
 
 /** `The largest $n$ is 34`, `She has 12 apples left`: the value behind the verb. Behind "has" it is the only number. */
 const SUBJECT = /^[^$\\\d]*[a-z$]\s+(?:is|are|equals)\s+|^[^\n]*\$\s+(?:is|are|equals|=)\s+/i;

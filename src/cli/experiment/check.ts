@@ -1,5 +1,4 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
-import { join } from 'node:path';
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import {
   type Estimate,
@@ -11,7 +10,7 @@ import {
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
-import { isHubId, modelLocation } from '../../config/model-name.ts';
+import { modelFaults, modelLocation } from '../../config/model-name.ts';
 import { type ModelNeeds, modelNeeds } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
@@ -60,7 +59,7 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
   const faults = [
     ...(endpoint === undefined
       ? [unknown('model.endpoint', name, Object.keys(endpoints), 'endpoints')]
-      : modelFaults(config, endpoint)),
+      : [...servingFaults(config, servedForms(endpoint)), ...modelFaults(config, endpoint)]),
     ...trainerFaults(config),
   ];
   if (faults.length > 0 || endpoint === undefined) throw new InvalidConfig(faults);
@@ -70,6 +69,9 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
     const { reachEndpoint } = await import('../../serve/debaters.ts');
+    const { trainerLacks } = await import('../../workers/machine.ts');
+    const lacks = await trainerLacks(config);
+    if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
     await reachEndpoint(name, endpoint, model, store);
     const expected = estimate(config, questions);
     return {
@@ -93,26 +95,6 @@ function unknown(path: string, name: string, known: readonly string[], file: str
     `nothing is called ${JSON.stringify(name)} in this machine's configs/${file}.yaml (or the file that COLLOQUY_${file.toUpperCase()} names); it has ${known.join(', ')}. ` +
     'A worker has its own file: validate on its machine, or add it here';
   return { path, message };
-}
-
-function modelFaults(config: ExperimentConfig, endpointConfig: EndpointConfig): ConfigFault[] {
-  const { kind } = endpointConfig;
-  const { model_name_or_path: name } = config.model;
-  const unserved = servingFaults(config, servedForms[kind]);
-  if (unserved.length > 0) return unserved;
-  if (endpointConfig.kind !== 'local' && endpointConfig.url !== undefined) return [];
-  const path = modelLocation(name);
-  const isFolder = path !== name || pathExists(name);
-  if (isFolder && !pathExists(join(path, 'config.json')))
-    return [
-      {
-        path: 'model.model_name_or_path',
-        message: `the folder ${path} holds no model: it has no config.json`,
-      },
-    ];
-  if (isFolder || isHubId(name)) return [];
-  const message = `there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B`;
-  return [{ path: 'model.model_name_or_path', message }];
 }
 
 function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {

@@ -84,3 +84,18 @@ export class AdapterNotLoaded extends ColloquyError {
     this.words = refusal.words;
   }
 }
+
+/** A server that finds adapters by their names (engine/vllm_resolver) does not find or does not accept one. */
+export class AdapterNotFound extends ColloquyError {
+  override name = 'AdapterNotFound' as const;
+  // A shared folder may show the files of the worker only after a while.
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(refusal: { readonly url: string; readonly status: number; readonly words: string }) {
+    super(
+      `The server does not find the fine-tuned model by its name (${refusal.url} answered ${refusal.status}: ${refusal.words}). ` +
+        'The log of the server has the reason. Its COLLOQUY_STORE has to be the store of this worker.',
+    );
+  }
+}

@@ -4,7 +4,8 @@ import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { filesInManifest } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
-import { EngineRefused, OtherWeights } from '../errors.ts';
+import { EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
+import { AdapterNotFound } from './adapter-refusal.ts';
 import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs } from './proof.ts';
@@ -46,7 +47,7 @@ export interface LoadedAdapters {
    */
   unload(unneeded: UnneededAdapter, by: ChatClient, signal: AbortSignal): Promise<void>;
   /**
-   * Loads an adapter under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
+   * Has an adapter loaded under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
    *
    * @param path of its folder, which is this trial's alone
    * @returns whether the base model is answered as such beside them
@@ -64,12 +65,15 @@ export type UnneededAdapter = (digits: string, loadedHere: boolean) => Promise<b
 /**
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content address, so that a name never comes to
  * mean other weights. When there are more than `limit`, the one that was used longest ago and is not in use is unloaded.
+ *
+ * @param mayFind whether the server may be one that finds adapters by their names (engine/vllm_resolver): then it is told to load none
  */
 export function createLoadedAdapters(
   client: ChatClient,
   baseModel: string,
   folderOf: ModelFolder,
   limit: () => number = () => 48,
+  mayFind = false,
 ): LoadedAdapters {
   /** In order of use, the latest last. */
   const loaded = new Map<string, Adapter>();
@@ -113,12 +117,7 @@ export function createLoadedAdapters(
     client.expectWeights(name, { base: baseWeights, adapter: await weightsIn(path) });
     for (let again = true; ; again = false) {
       try {
-        await client.loadAdapter(name, path, signal, onBusy);
-      } catch (error) {
-        if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
-      }
-      try {
-        answers.set(name, await proofs.adapter(name, path, signal));
+        answers.set(name, await provide(name, path, signal, onBusy));
         proved = undefined;
         break;
       } catch (error) {
@@ -129,6 +128,29 @@ export function createLoadedAdapters(
     }
     emit('adapter loaded', { adapter: name });
     await unloadSurplus(signal);
+  }
+
+  /** Has the server have the adapter, and proves it. */
+  async function provide(
+    name: string,
+    path: string,
+    signal: AbortSignal,
+    onBusy?: OnBusy,
+  ): Promise<CanaryAnswer> {
+    if (mayFind && (await findsAdapters(client, signal))) {
+      try {
+        return await proofs.adapter(name, path, signal);
+      } catch (error) {
+        const refused = error instanceof EngineRefused && (error.status === 404 || error.status === 400);
+        throw refused ? new AdapterNotFound(error) : error;
+      }
+    }
+    try {
+      await client.loadAdapter(name, path, signal, onBusy);
+    } catch (error) {
+      if (!(error instanceof EngineRefused && /already/i.test(error.words))) throw error;
+    }
+    return proofs.adapter(name, path, signal);
   }
 
   async function unloadSurplus(signal: AbortSignal): Promise<void> {
@@ -169,7 +191,8 @@ export function createLoadedAdapters(
         if (digits === undefined || !(await unneeded(digits, adapter !== undefined))) continue;
         if (adapter !== undefined && adapter.users > 0) continue;
         if (adapter !== undefined) forget(adapter);
-        await by.unloadAdapter(id, signal);
+        // Behind a load balancer, another server may have it than the one that listed it.
+        await by.unloadAdapter(id, signal).catch(unlessUnknown);
       }
     },
     async tryOut(path, count, signal) {
@@ -179,10 +202,7 @@ export function createLoadedAdapters(
         (_, index) => `${trialPrefix}${basename(path)}-${index + 1}`,
       );
       try {
-        for (const name of names) {
-          await client.loadAdapter(name, path, signal);
-          tried.set(name, await proofs.adapter(name, path, signal));
-        }
+        for (const name of names) tried.set(name, await provide(name, path, signal));
         await proofs.together(tried, signal);
         return !turns.separated;
       } finally {
@@ -208,6 +228,27 @@ export async function tidying(signal: AbortSignal, work: () => Promise<void>): P
     signal.throwIfAborted();
     if (!(error instanceof ColloquyError)) throw error;
   }
+}
+
+/** Whether the server finds adapters by their names, without being told to load them. */
+async function findsAdapters(client: ChatClient, signal: AbortSignal): Promise<boolean> {
+  const messages = [{ role: 'user', content: '1+1' }] as const;
+  const request = { model: resolverName, messages, seed: 0, temperature: 0, top_p: 1, max_tokens: 1 };
+  try {
+    await client.complete(request, signal);
+  } catch (error) {
+    if (error instanceof EngineRefused)
+      return error.status === 400 && error.words.includes(`'${resolverName}' was found`);
+    if (!(error instanceof EngineAnswerInvalid)) throw error;
+  }
+  return false;
+}
+
+/** engine/vllm_resolver answers to it with a folder that is not there, and vLLM has other words for that than for a name that it does not know. */
+const resolverName = 'colloquy-resolver';
+
+function unlessUnknown(error: unknown): void {
+  if (!(error instanceof EngineRefused && error.status === 404)) throw error;
 }
 
 const trialPrefix = 'colloquy-trial-';

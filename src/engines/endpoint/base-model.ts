@@ -1,7 +1,7 @@
 /** Which base model a name means where this worker runs, and whether it is still the one with which an experiment began. */
 import { join } from 'node:path';
 import { pathExists } from '../../config/load.ts';
-import { isHubId, modelPath } from '../../config/model-name.ts';
+import { isHubId, modelLocation, modelPath } from '../../config/model-name.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import {
   cachedFiles,
@@ -16,12 +16,10 @@ import { type BaseModel, filesInManifest } from '../../store/models.ts';
 
 /**
  * The base model that an experiment's config names. Its weights, and the other files that decide its answers, are hashed where they are in a
- * folder here.
- *
- * @throws ModelFolderMissing
+ * folder here. Any other name is a name that its server has for it.
  */
 export async function identifyBaseModel(endpoint: string, modelNameOrPath: string): Promise<BaseModel> {
-  const location = resolveModel(modelNameOrPath);
+  const location = modelLocation(modelNameOrPath);
   const weights = await weightsName(location);
   const files = await decidingFiles(location);
   return {
@@ -56,8 +54,9 @@ export async function identifyWholeModel(endpoint: string, folder: string): Prom
  * @throws BaseModelChanged when the folder of `base` has other files now; ModelFolderMissing
  */
 export async function requireSameWeights(base: BaseModel): Promise<void> {
+  // Its weights were read in a folder then.
+  const where = base.weights === base.name ? modelLocation(base.name) : resolveModel(base.name);
   const now = await identifyBaseModel(base.endpoint, base.name);
-  const where = resolveModel(base.name);
   if (now.weights !== base.weights) throw new BaseModelChanged(where, [weightsChange(base, now)]);
   if (now.files !== undefined && base.files !== undefined && now.files !== base.files)
     throw new BaseModelChanged(where, [
@@ -70,7 +69,7 @@ export type KnownBaseModel = { readonly base: BaseModel; readonly files: FileHas
 
 /** The files of a base model that decide its answers: in its folder, or in the cache of the hub; none that another host keeps. */
 export async function filesOfBaseModel({ name }: BaseModel): Promise<FileHashes> {
-  const location = resolveModel(name);
+  const location = modelLocation(name);
   return location === name && isHubId(name) ? cachedFiles(name) : decidingFiles(location);
 }
 
@@ -94,7 +93,7 @@ export function requireSameBaseModel(begun: KnownBaseModel, now: KnownBaseModel,
     if (before === after || (partial && (before === undefined || after === undefined))) continue;
     changes.push({ what: name, before: before ?? 'not there', after: after ?? 'not there' });
   }
-  if (changes.length > 0) throw new BaseModelChanged(resolveModel(begun.base.name), changes, folder);
+  if (changes.length > 0) throw new BaseModelChanged(modelLocation(begun.base.name), changes, folder);
 }
 
 type Change = { readonly what: string; readonly before: string; readonly after: string };

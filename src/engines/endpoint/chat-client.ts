@@ -4,8 +4,8 @@ import {
   canaryAnswerSchema,
   chatAnswerSchema,
   type ChatRequest,
-  modelListSchema,
   scoreAnswerSchema,
+  type TemplateVariables,
   type TrainingCheck,
 } from '../../config/contract.ts';
 import {
@@ -20,7 +20,13 @@ import {
 import { ContextFull } from '../too-long.ts';
 import { adapterRefusal } from './adapter-refusal.ts';
 import { type CanaryAnswer, canaryRequest } from './canary.ts';
-import { chatPath, createCompleteSampling, embeddingsSchema, isModel } from './protocol.ts';
+import {
+  chatPath,
+  createCompleteSampling,
+  embeddingsSchema,
+  isModel,
+  listedModelsSchema,
+} from './protocol.ts';
 import { createServerRequests, type OnBusy, type ServerOptions } from './server-requests.ts';
 
 /** Each call throws the errors of `createChatClient`, or the signal's reason. */
@@ -35,6 +41,8 @@ export interface ChatClient {
   /** The answer by which models are told apart (canary.ts). */
   canary(model: string, signal: AbortSignal): Promise<CanaryAnswer>;
   listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
+  /** Whether the server answers now. */
+  isThere(signal: AbortSignal): Promise<boolean>;
   /** The settings of sampling that the server has refused so far, by name: there its own values hold. */
   readonly refusedSampling: readonly string[];
   /**
@@ -107,7 +115,7 @@ export interface ServedModel {
   readonly context: number | null;
 }
 
-export interface PromptToScore {
+export interface PromptToScore extends TemplateVariables {
   readonly model: string;
   readonly messages: readonly Message[];
   /** Whether the beginning of an answer follows the messages; true when not given. */
@@ -208,16 +216,17 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     async listModels(signal) {
       const { data } = server.parse(
-        modelListSchema,
+        listedModelsSchema,
         '/models',
         (await server.ask('/models', undefined, signal)).text,
       );
-      return data.map(({ id, root, max_model_len: context }) => ({
+      return data.map(({ id, root, max_model_len: context, meta }) => ({
         id,
         root: root ?? null,
-        context: context ?? null,
+        context: context ?? meta?.n_ctx ?? null,
       }));
     },
+    isThere: (signal) => server.isThere(signal),
     async loadAdapter(name, path, signal, onBusy) {
       try {
         await server.ask('/load_lora_adapter', { lora_name: name, lora_path: path }, signal, onBusy);

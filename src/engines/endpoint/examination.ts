@@ -2,6 +2,7 @@
  * What does a server lack of what an experiment relies on? It is asked when the experiment is prepared, with a few short requests: a person
  * is there to read the answer, and nothing has been asked of the models yet.
  */
+import type { TemplateVariables } from '../../config/contract.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { count, listed } from '../../text/figures.ts';
@@ -15,6 +16,7 @@ export type Needs = {
   readonly longest: { readonly messages: readonly Message[]; readonly answers: number };
   /** Whether the diversity of answers is measured, which needs the log-probabilities of prompts. */
   readonly scores: boolean;
+  readonly template: TemplateVariables;
 };
 
 /** Something that a server does not do: an experiment goes on without it, and is worth less. */
@@ -41,7 +43,7 @@ export async function examine(
   const context = await contextOf(client, baseModel, signal);
   if (context !== null && needs.maxTokens >= context)
     throw new MaxTokensTooLarge(client.url, needs.maxTokens, context);
-  const ask = (seed: number): Promise<ChatCompletion> =>
+  const ask = (seed: number, template = needs.template): Promise<ChatCompletion> =>
     client.complete(
       // Hot, so that another seed gives another answer.
       {
@@ -51,6 +53,7 @@ export async function examine(
         temperature: 2,
         top_p: 1,
         max_tokens: probeTokens,
+        ...template,
       },
       signal,
     );
@@ -58,6 +61,7 @@ export async function examine(
   // Several at once, as a debate asks: `transformers serve` follows a seed alone and mixes seeds up that come together.
   const answers = [alone, ...(await Promise.all([ask(1), ask(2), ask(3)]))] as const;
   return [
+    ...(await thinkingOf(answers[0], needs.template, (template) => ask(1, template))),
     ...seedsOf(answers),
     ...reasonsOf(answers),
     ...countsOf(answers),
@@ -66,8 +70,12 @@ export async function examine(
   ];
 }
 
-/** Tokens; null when the server does not say. */
-async function contextOf(client: ChatClient, baseModel: string, signal: AbortSignal): Promise<number | null> {
+/** The context of the model, in tokens; null when the server does not say. */
+export async function contextOf(
+  client: ChatClient,
+  baseModel: string,
+  signal: AbortSignal,
+): Promise<number | null> {
   try {
     return (await client.listModels(signal)).find(({ id }) => id === baseModel)?.context ?? null;
   } catch {
@@ -90,6 +98,33 @@ function seedsOf([first, again, ...others]: readonly ChatCompletion[]): Shortcom
     {
       says: 'The server gave three seeds the same answer, at temperature 2. If it does not sample, all agents give the same answers, and a debate changes nothing.',
       remedy: 'Look whether the server samples: it has to follow temperature and seed.',
+    },
+  ];
+}
+
+/** Whether `enable_thinking` does something: the template then writes another prompt without it, or the answer begins otherwise. */
+async function thinkingOf(
+  answer: ChatCompletion,
+  { chat_template_kwargs: given }: TemplateVariables,
+  ask: (template: TemplateVariables) => Promise<ChatCompletion>,
+): Promise<Shortcoming[]> {
+  if (given === undefined) return [];
+  const { enable_thinking } = given;
+  if (!enable_thinking && answer.text.trimStart().startsWith('<think>'))
+    return [
+      {
+        says: 'The model thinks although sampling.enable_thinking is false: its chat template has no such variable, or the server ignores chat_template_kwargs.',
+        remedy:
+          'Start the server with a chat template that turns thinking off, or give the thinking room (sampling.max_tokens).',
+      },
+    ];
+  const other = await ask({ chat_template_kwargs: { enable_thinking: !enable_thinking } });
+  if (answer.promptTokens === 0 || other.promptTokens !== answer.promptTokens || other.text !== answer.text)
+    return [];
+  return [
+    {
+      says: `sampling.enable_thinking: ${enable_thinking} has no effect: the prompt and the answer are the same with ${!enable_thinking}. The model's chat template has no such variable, or the server ignores chat_template_kwargs.`,
+      remedy: 'Leave enable_thinking out, or take a server and a model that follow it.',
     },
   ];
 }
@@ -143,6 +178,20 @@ function roomOf(
         'Set truncate_dialogues: true, a smaller sampling.max_tokens, fewer rounds or summarize: true, or start the server with a longer context (vLLM: --max-model-len).',
     },
   ];
+}
+
+/**
+ * What several servers lack. What all of them lack is said once, and the address is put before what only some lack.
+ *
+ * @param found by the addresses of the servers
+ */
+export function sharedOrNamed(found: ReadonlyMap<string, readonly Shortcoming[]>): Shortcoming[] {
+  const all = [...found].flatMap(([url, each]) => each.map((shortcoming) => ({ url, ...shortcoming })));
+  const shared = (says: string): boolean => all.filter((each) => each.says === says).length === found.size;
+  return all.flatMap(({ url, says, remedy }, place) => {
+    if (!shared(says)) return [{ says: `${url}: ${says}`, remedy }];
+    return all.findIndex((each) => each.says === says) === place ? [{ says, remedy }] : [];
+  });
 }
 
 /** No answer of `max_tokens` fits into the context, whatever the prompt. */

@@ -125,7 +125,7 @@ export function createLocalEndpoint(
         await tidying(signal, () => adapters.unload(unneeded, client, signal));
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
-    servesForms: servedForms[config.kind],
+    servesForms: servedForms(config),
     resident: engines.most,
     slots: {
       ...slots,

@@ -7,16 +7,15 @@ import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
 import { createEnginePool, type EnginePoolOptions } from '../process/engine-pool.ts';
 import { createLiveEngines, type LiveEngines } from '../process/live-engines.ts';
-import { servingNeeds } from '../vllm/needs.ts';
+import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
 import { identifyWholeModel, requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
 import { createOwnVllmEndpoint } from './own-vllm.ts';
-import { createOpenAiEndpoint } from './remote.ts';
+import { createOpenAiEndpoint, createVllmEndpoint } from './remote.ts';
 import type { OnBusy } from './server-requests.ts';
-import { createVllmEndpoint } from './vllm.ts';
 
 /**
  * One endpoint for each base model at each place, so at most one engine for each base model. How many engines of a place live at once, its
@@ -60,23 +59,36 @@ export function createEndpoints(
   const wholeModels = new Map<string, Promise<Model>>();
   /** By the endpoint's name. */
   const engines = new Map<string, LiveEngines>();
+  /** Of a base model and the whole models that were made of it, by the names of the endpoint and the base model. */
+  const expectations = new Map<string, Expectations>();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     await Promise.all([...opened.values()].map(work));
   };
 
-  function endpointFor({ endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint {
+  /** @param madeOf the base model that a whole model was made of */
+  function endpointFor(
+    { endpoint: name, name: baseModel }: Pick<BaseModel, 'endpoint' | 'name'>,
+    madeOf = baseModel,
+  ): Endpoint {
     const id = JSON.stringify([name, baseModel]);
     const known = opened.get(id);
     if (known !== undefined) return known;
     const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
     if (config === undefined) throw new EndpointUnknown(name, Object.keys(configs));
-    const endpoint = openEndpoint(config, baseModel, { ...deps, engines: enginesOf(name, config) });
+    const family = JSON.stringify([name, madeOf]);
+    const expected = expectations.get(family) ?? createExpectations();
+    expectations.set(family, expected);
+    const endpoint = openEndpoint(config, baseModel, {
+      ...deps,
+      engines: enginesOf(name, config),
+      expectations: expected,
+    });
     opened.set(id, endpoint);
     return endpoint;
   }
 
   function enginesOf(name: string, config: EndpointConfig): LiveEngines {
-    const resident = config.kind === 'local' ? config.resident : undefined;
+    const resident = config.kind === 'openai' ? undefined : config.resident;
     const known = engines.get(name) ?? createLiveEngines(resident === undefined ? {} : { most: resident });
     engines.set(name, known);
     return known;
@@ -87,7 +99,7 @@ export function createEndpoints(
     if (tuned?.form !== 'full') return endpointFor(base);
     if (!endpointFor(base).servesForms.includes('full')) throw new WholeModelsUnsupported(base.endpoint);
     const whole = await wholeModel(base.endpoint, tuned.key);
-    const endpoint = endpointFor(whole.base);
+    const endpoint = endpointFor(whole.base, base.name);
     return {
       ...endpoint,
       chat: (_, ...request) => endpoint.chat(whole, ...request),
@@ -144,8 +156,12 @@ export function createEndpoints(
  * @param patient whether servers that give no answer are waited for, as nobody waits for the answer
  * @throws InvalidConfig
  */
-export function configuredEndpoints(store: Store, patient: boolean): Endpoints {
-  return createEndpoints(loadEndpoints(), {
+export function configuredEndpoints(
+  store: Store,
+  patient: boolean,
+  configs: Readonly<Record<string, EndpointConfig>> = loadEndpoints(),
+): Endpoints {
+  return createEndpoints(configs, {
     patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
@@ -161,6 +177,8 @@ export interface EndpointDeps {
   readonly patient?: boolean;
   /** All supervised engines of an endpoint. */
   readonly engines?: LiveEngines;
+  /** Of the experiments that ask a vLLM that the worker runs. */
+  readonly expectations?: Expectations;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>> & {
     readonly pool?: EnginePoolOptions;
@@ -196,6 +214,7 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
       const vllm = createVllmProcess({
         ...own,
         ...deps.vllm,
+        expectations: deps.expectations,
         model: resolveModel(baseModel),
         servedModelName: baseModel,
         logFolder: deps.logFolder,

@@ -24,6 +24,7 @@ export interface Outages {
    *
    * @param request what is sent: tells one request from another
    * @param onNoAnswer called when the request begins to wait
+   * @param elsewhere whether another server would get the request now: then it is not waited
    * @throws EngineSilent, RequestEndsServer, or the errors of `send`
    */
   outlast<Answer>(
@@ -31,6 +32,7 @@ export interface Outages {
     signal: AbortSignal,
     send: () => Promise<Answer>,
     onNoAnswer?: (outage: NoAnswer) => void,
+    elsewhere?: () => boolean,
   ): Promise<Answer>;
   /** Waits no more. */
   close(): void;
@@ -84,7 +86,7 @@ export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: O
   }
 
   return {
-    async outlast(request, signal, send, onNoAnswer) {
+    async outlast(request, signal, send, onNoAnswer, elsewhere) {
       for (;;) {
         const key = suspects.size > 0 ? keyOf(request()) : '';
         try {
@@ -95,10 +97,12 @@ export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: O
         } catch (error) {
           signal.throwIfAborted();
           const reason = noAnswerReason(error);
-          if (reason === null || patienceMs === 0) throw error;
+          const goesElsewhere = elsewhere?.() === true;
+          if (reason === null || (patienceMs === 0 && !goesElsewhere)) throw error;
           // Only a request that has arrived can have ended the server, which may be there again already.
           const mayHaveEndedIt = isDeath(error) || (error instanceof EngineUnreachable && error.brokeAtOnce);
           if (mayHaveEndedIt) suspect(keyOf(request()), reason);
+          if (goesElsewhere) continue;
           if (outage === undefined && !isDeath(error) && (await isThere(signal))) {
             // It is back already.
             if (mayHaveEndedIt || reason === 'ECONNREFUSED') continue;
@@ -116,7 +120,7 @@ export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: O
 }
 
 /** Why a request got no answer, in a word; null when it got one, be it a refusal. A gateway says 502 or 504 for a server that is away. */
-function noAnswerReason(error: unknown): string | null {
+export function noAnswerReason(error: unknown): string | null {
   if (error instanceof EngineUnreachable) return /^(EPROTO|ERR_SSL)/.test(error.reason) ? null : error.reason;
   if (isDeath(error)) return 'its engine died';
   const away = error instanceof EngineFailed && (error.status === 502 || error.status === 504);

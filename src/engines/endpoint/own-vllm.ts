@@ -1,8 +1,9 @@
 /** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
 import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
-import { createEnginePool } from '../process/engine-pool.ts';
-import type { LiveEngines } from '../process/live-engines.ts';
+import { createEnginePool, type EnginePool } from '../process/engine-pool.ts';
+import type { EngineProcess } from '../process/engine-process.ts';
+import type { LiveEngine, LiveEngines } from '../process/live-engines.ts';
 import { sharesDevice } from '../vllm/device.ts';
 import type { VllmProcess } from '../vllm/vllm-process.ts';
 import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
@@ -10,8 +11,7 @@ import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examine } from './examination.ts';
 import { createLocalEndpoint } from './local.ts';
-import { tryAdapter } from './remote.ts';
-import { vllmConcurrency } from './vllm.ts';
+import { tryAdapter, vllmConcurrency } from './remote.ts';
 
 /** @param baseModel the name under which `vllm` serves its base model */
 export function createOwnVllmEndpoint(
@@ -24,17 +24,23 @@ export function createOwnVllmEndpoint(
   const shares = sharesDevice(config.devices, process.env['CUDA_VISIBLE_DEVICES']);
   /** While a fine-tune has the device. */
   let yielded: { readonly over: Promise<void>; readonly end: () => void } | undefined;
-  /** Puts the server back as it was before the fine-tune. */
-  let wake = async (): Promise<void> => undefined;
-  const server: VllmProcess = {
+  /** Of a server that sleeps. */
+  let asleep: { readonly wake: () => Promise<void> } | undefined;
+  let waking: Promise<void> | undefined;
+  let resting: Promise<void> | undefined;
+  const server = {
     ...vllm,
-    // It would take the memory that the fine-tune needs.
-    async ready(signal) {
+    async ready(signal: AbortSignal) {
+      // It would take the memory that the fine-tune needs.
       if (yielded !== undefined) await abortable(yielded.over, signal);
+      waking ??= asleep?.wake().finally(() => (waking = undefined));
+      asleep = undefined;
+      if (waking !== undefined) await abortable(waking, signal);
       return vllm.ready(signal);
     },
-  };
-  const pool = createEnginePool(() => server);
+    rest: () => (resting ??= rest().finally(() => (resting = undefined))),
+  } satisfies EngineProcess;
+  const pool: LiveEngine & EnginePool = { ...createEnginePool(() => server), rest: server.rest };
   const endpoint = createLocalEndpoint(
     { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
     baseModel,
@@ -42,6 +48,20 @@ export function createOwnVllmEndpoint(
     modelFolder,
     engines,
   );
+
+  /** Has the server sleep, so that its card is free for a fine-tune or another model; ends one that cannot, or that needs too much asleep. */
+  async function rest(): Promise<void> {
+    const running = await vllm.running();
+    if (running === undefined || asleep !== undefined) return;
+    const sleeper = { url: running.url, model: baseModel };
+    const before = running.sleeps && running.roomOnHost() ? await fallAsleep(sleeper) : undefined;
+    if (before === undefined || !(await running.roomForAnother())) return vllm.end(running);
+    asleep = {
+      async wake() {
+        if (!(await wakeUp(sleeper, before))) await vllm.end(running);
+      },
+    };
+  }
 
   /** One question, by a client of its own. */
   function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
@@ -65,7 +85,7 @@ export function createOwnVllmEndpoint(
         const adapters = createLoadedAdapters(client, baseModel, modelFolder);
         return tryAdapter(client, adapters, folder, models, signal);
       }),
-    servesForms: servedForms.vllm,
+    servesForms: servedForms(config),
     expect: (experiment, needs) => vllm.expect(experiment, needs),
     async yieldDevice(memoryToo) {
       if (!shares) return;
@@ -75,21 +95,15 @@ export function createOwnVllmEndpoint(
       yielded = { over, end };
       const running = await vllm.running();
       if (running === undefined) return;
-      if (running.device.kind === 'cpu') {
-        // It cannot sleep there, and without requests it needs memory alone.
-        if (memoryToo) await vllm.end(running);
-        return;
+      // The models that are asked afterwards are others.
+      if (memoryToo) {
+        asleep = undefined;
+        return vllm.end(running);
       }
-      const sleeper = { url: running.url, model: baseModel };
-      const before = await fallAsleep(sleeper);
-      if (before === undefined) return vllm.end(running);
-      wake = async () => {
-        if (!(await wakeUp(sleeper, before))) await vllm.end(running);
-      };
+      // It cannot sleep there, and without requests it needs memory alone.
+      if (running.device.kind === 'gpu') await server.rest();
     },
     async takeDevice() {
-      await wake();
-      wake = async () => undefined;
       yielded?.end();
       yielded = undefined;
       await endpoint.takeDevice();

@@ -1,10 +1,17 @@
 /** What the OpenAI chat protocol's requests state and its answers look like, as vLLM, engine/serve.py and hosted services give them. */
 import { z } from 'zod';
-import { errorAnswerSchema } from '../../config/contract.ts';
+import { errorAnswerSchema, modelListSchema } from '../../config/contract.ts';
 import { EngineFailed, EngineRefused } from '../errors.ts';
 import { type HttpAnswer, withoutKey } from './http.ts';
 
 export const chatPath = '/chat/completions';
+
+/** llama.cpp has the context of a request among what it knows of the model's file. */
+const listedModelSchema = modelListSchema.shape.data.element.extend({
+  meta: z.object({ n_ctx: z.number().optional() }).nullish().catch(undefined),
+});
+/** The answer to GET /models of any server. */
+export const listedModelsSchema = z.object({ data: z.array(listedModelSchema) });
 
 const embeddingSchema = z.object({ index: z.number(), embedding: z.array(z.number()).min(1) });
 /** One embedding for each text, all of them of one length. */

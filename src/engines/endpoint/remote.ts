@@ -1,15 +1,20 @@
-/** A server that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
-import { type RemoteConfig, servedForms } from '../../config/endpoints.ts';
+/** Servers that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
+import { type RemoteConfig, servedForms, withPath } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
-import { type LoadedAdapters, tidying } from './adapters.ts';
+import { createExpectations } from '../vllm/needs.ts';
+import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
+import type { CanaryAnswer } from './canary.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
-import { examine, type Needs, type Shortcoming } from './examination.ts';
+import { contextOf, examine, type Needs, type Shortcoming } from './examination.ts';
 import { createModelServer } from './model-server.ts';
+import type { Replica } from './replica-states.ts';
+import { createReplicas } from './replicas.ts';
 import { createRequestSlots } from './request-slots.ts';
+import type { ServerOptions } from './server-requests.ts';
 
-export type RemoteServer = {
+type RemoteServer = {
   readonly config: RemoteConfig;
   /** The server's name for the base model. */
   readonly baseModel: string;
@@ -24,20 +29,28 @@ export type RemoteServer = {
 /** A server of a model of many gigabytes may take a quarter of an hour to start, and its people some time to notice. */
 const defaultPatienceMinutes = 120;
 
-/** Its server has a device of its own, so fine-tunes here do not concern it. */
-export function createRemoteEndpoint({
-  config,
-  baseModel,
-  defaultSlots,
-  adapters,
-  patient,
-}: RemoteServer): Endpoint {
-  const url = apiUrl(config.url);
+/** Its servers have devices of their own, so fine-tunes here do not concern them. */
+function createRemoteEndpoint(server: RemoteServer): Endpoint {
+  const { config, patient } = server;
+  const patienceMs = patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0;
+  const [first = '', second, ...others] = typeof config.url === 'string' ? [config.url] : config.url;
+  if (second === undefined) return createRemoteServer(server, first, { outageMs: patienceMs });
+  const open = (url: string): Replica =>
+    createRemoteServer(server, url, { oneOfSeveral: true, patienceMs: busyMs });
+  return createReplicas([open(first), open(second), ...others.map(open)], patienceMs);
+}
+
+/** How long one of several servers is waited for that asks for patience. Then another one is asked. */
+const busyMs = 60_000;
+
+function createRemoteServer(
+  { config, baseModel, defaultSlots, adapters }: RemoteServer,
+  address: string,
+  patience: Pick<ServerOptions, 'outageMs' | 'patienceMs' | 'oneOfSeveral'>,
+): Replica {
+  const url = withPath(address);
   const server = { url, apiKeyEnv: config.api_key_env, aliases: config.kind === 'openai' };
-  const client = createChatClient({
-    ...server,
-    outageMs: patient ? (config.patience_minutes ?? defaultPatienceMinutes) * 60_000 : 0,
-  });
+  const client = createChatClient({ ...server, ...patience });
 
   let isOnGpu: Promise<boolean> | undefined;
   async function scoresApart(signal: AbortSignal): Promise<boolean> {
@@ -58,6 +71,16 @@ export function createRemoteEndpoint({
   }
 
   return {
+    url: client.url,
+    isThere: (signal) => client.isThere(signal),
+    identify: (signal) =>
+      hastily(async (hasty) => {
+        const answeredAs = await requireServed(hasty, baseModel, server.aliases, signal);
+        const context = await contextOf(hasty, baseModel, signal);
+        const greedy = (): Promise<CanaryAnswer> => hasty.canary(baseModel, signal);
+        const canary = await (loaded?.useBase(signal, greedy, 'score') ?? greedy()).catch(nullIfRefused);
+        return { answeredAs, context, canary };
+      }),
     ...createModelServer(client, baseModel, loaded, scoresApart),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
@@ -77,7 +100,7 @@ export function createRemoteEndpoint({
       await tidying(signal, () => hastily((hasty) => loaded.unload(unneeded, hasty, signal)));
     },
     checkTraining: (check, signal) => client.checkTraining(check, signal),
-    servesForms: servedForms[config.kind],
+    servesForms: servedForms(config),
     // Each has a server of its own.
     resident: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
@@ -87,16 +110,17 @@ export function createRemoteEndpoint({
   };
 }
 
+/** Services that do not know log-probabilities refuse to give them. */
+function nullIfRefused(error: unknown): null {
+  if (error instanceof EngineRefused) return null;
+  throw error;
+}
+
 /**
  * A server that is silent when the experiment starts is reported at once; one that is silent later is waited for. Some servers load a
  * model when it is first asked, which takes minutes.
  */
 const checkPatience = { timeoutMs: 300_000, patienceMs: 30_000 };
-
-/** A bare `http://host:port` gets the `/v1` under which all such servers answer. */
-function apiUrl(url: string): string {
-  return new URL(url).pathname === '/' ? `${url.replace(/\/+$/, '')}/v1` : url;
-}
 
 /**
  * The server answers as the base model. What it lists proves something only when the model is listed, or when others are: some servers
@@ -207,4 +231,31 @@ async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSigna
  */
 export function createOpenAiEndpoint(config: RemoteConfig, baseModel: string, patient: boolean): Endpoint {
   return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
+}
+
+/** Requests in flight at a vLLM when the config states no `max_concurrency`. */
+export const vllmConcurrency = 64;
+
+/**
+ * The kind `vllm`: a vLLM server at a URL, started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING, so that it loads
+ * adapters while it runs. It reads them from the worker's store: both see the same folders under the same paths.
+ *
+ * @param baseModel the server's name for the base model
+ */
+export function createVllmEndpoint(
+  config: RemoteConfig,
+  baseModel: string,
+  modelFolder: ModelFolder,
+  patient: boolean,
+): Endpoint {
+  const { expect, wanted } = createExpectations();
+  const endpoint = createRemoteEndpoint({
+    config,
+    baseModel,
+    defaultSlots: vllmConcurrency,
+    patient,
+    // Those of the last iteration go as soon as those of the next are loaded.
+    adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder, () => wanted().adapters, true),
+  });
+  return { ...endpoint, expect };
 }

@@ -23,6 +23,8 @@ export interface ServerRequests {
    * @throws EngineUnreachable at once when there is no answer
    */
   page(path: string, signal: AbortSignal): Promise<HttpAnswer>;
+  /** Whether the server answers now. */
+  isThere(signal: AbortSignal): Promise<boolean>;
   /** @throws EngineAnswerInvalid when `text`, the answer to a request to `path`, is no such JSON */
   parse<T>(schema: z.ZodType<T>, path: string, text: string): T;
   invalidAnswer(path: string, fault: string, text: string): EngineAnswerInvalid;
@@ -51,6 +53,8 @@ export interface ServerOptions {
   readonly patienceMs?: number;
   /** How long a server that gives no answer at all is waited for (outages.ts). Milliseconds; by default it is not waited for. */
   readonly outageMs?: number;
+  /** Whether it is one of several servers (replicas.ts): then the caller counts the connections that break, and none is hidden from it. */
+  readonly oneOfSeveral?: boolean;
 }
 
 /** A minute, with the tenth that retryDelay adds by chance: its own back-off is never longer. */
@@ -67,23 +71,20 @@ export function createServerRequests(options: ServerOptions): ServerRequests {
   const base = options.url.replace(/\/+$/, '');
   const patienceMs = options.patienceMs ?? 600_000;
   const outageMs = options.outageMs ?? 0;
-  const http = createHttpClient(options.timeoutMs ?? 600_000, outageMs === 0);
+  const http = createHttpClient(options.timeoutMs ?? 600_000, outageMs === 0 && !options.oneOfSeveral);
   const looks = createHttpClient(10_000);
   const page = (path: string, signal: AbortSignal): Promise<HttpAnswer> =>
     looks.send({ url: `${base.replace(/\/v1$/, '')}${path}`, key: readApiKey(options.apiKeyEnv) }, signal);
-  const outages = createOutages({
-    url: shownUrl(base),
-    patienceMs: outageMs,
-    isThere: async (signal) => {
-      try {
-        // Servers that know no such page refuse it, and so are there. vLLM and llama.cpp answer 503 when their engine is not there.
-        return (await page('/health', signal)).status < 500;
-      } catch (error) {
-        if (error instanceof EngineUnreachable) return false;
-        throw error;
-      }
-    },
-  });
+  async function isThere(signal: AbortSignal): Promise<boolean> {
+    try {
+      // Servers that know no such page refuse it, and so are there. vLLM and llama.cpp answer 503 when their engine is not there.
+      return (await page('/health', signal)).status < 500;
+    } catch (error) {
+      if (error instanceof EngineUnreachable) return false;
+      throw error;
+    }
+  }
+  const outages = createOutages({ url: shownUrl(base), patienceMs: outageMs, isThere });
 
   function invalidAnswer(path: string, fault: string, text: string): EngineAnswerInvalid {
     const shown = (words: string): string => withoutKey(words, readApiKey(options.apiKeyEnv)).slice(0, 200);
@@ -123,6 +124,7 @@ export function createServerRequests(options: ServerOptions): ServerRequests {
         (outage) => onBusy?.(outage.until, outage),
       ),
     page,
+    isThere,
     parse(schema, path, text) {
       let json: unknown;
       try {

@@ -14,7 +14,10 @@ import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { type Running, supervise, type Supervisor } from './supervisor.ts';
 
 /** A supervised server that answers for a base model: engine/serve.py, or vLLM. Its `ready` also throws ToolsMissing and ProcessNotStarted. */
-export type EngineProcess = Supervisor<Serving>;
+export type EngineProcess = Supervisor<Serving> & {
+  /** Gives its memory up to another model, so that it is ready again sooner than after its end, or ends. */
+  readonly rest?: () => Promise<void>;
+};
 export type RunningEngine = Running<Serving>;
 export type Serving = {
   /** `http://127.0.0.1:PORT/v1` */

@@ -1,12 +1,12 @@
 /** How many engines of a worker live at once, and for how long without work: each holds a whole model in memory. */
 import { abortable, pause } from '../abort.ts';
-import type { EnginePool } from './engine-pool.ts';
+import type { EngineProcess } from './engine-process.ts';
 
 export interface LiveEngines {
   /** How many live at most. */
   readonly most: number;
   /**
-   * Does `work`, for which `engine` may live. When no more may live, the idle one that was used longest ago is ended
+   * Does `work`, for which `engine` may live. When no more may live, the idle one that was used longest ago rests or is ended
    * first; when all have work, this waits until one has done all of its work.
    *
    * @throws what `work` throws; the signal's reason
@@ -15,7 +15,7 @@ export interface LiveEngines {
 }
 
 /** What serves a model: all processes of it count as one. */
-export type LiveEngine = Pick<EnginePool, 'end'>;
+export type LiveEngine = Pick<EngineProcess, 'end' | 'rest'>;
 
 export interface LiveEnginesOptions {
   /** How many live at most. 1 by default. */
@@ -25,7 +25,7 @@ export interface LiveEnginesOptions {
    * about to come. Milliseconds; 300 by default.
    */
   readonly lingerMs?: number;
-  /** How long one lives without work. Milliseconds; 10 minutes by default. */
+  /** How long one lives or rests without work. Milliseconds; 10 minutes by default. */
   readonly idleMs?: number;
 }
 
@@ -36,6 +36,8 @@ export function createLiveEngines({
 }: LiveEnginesOptions = {}): LiveEngines {
   /** In order of use, the latest last. One whose process is ending still counts. */
   const live = new Map<LiveEngine, Life>();
+  /** What ends those that rest. */
+  const resting = new Map<LiveEngine, NodeJS.Timeout>();
   let change = createChange();
 
   function changed(): void {
@@ -43,12 +45,20 @@ export function createLiveEngines({
     change = createChange();
   }
 
-  async function end(engine: LiveEngine, life: Life): Promise<void> {
+  async function end(engine: LiveEngine, life: Life, how = () => engine.end()): Promise<void> {
     life.ending = true;
     // What stays of an engine that could not be ended is ended with the worker.
-    await engine.end().catch(() => undefined);
+    await how().catch(() => undefined);
     live.delete(engine);
     changed();
+  }
+
+  async function makeRoom(engine: LiveEngine, life: Life): Promise<void> {
+    const { rest } = engine;
+    if (rest === undefined) return end(engine, life);
+    const timer = setTimeout(() => void engine.end().catch(() => undefined), idleMs).unref();
+    resting.set(engine, timer);
+    return end(engine, life, rest);
   }
 
   /** Undefined when there is no place for it now. */
@@ -57,6 +67,7 @@ export function createLiveEngines({
     if (known?.ending || (known === undefined && live.size >= most)) return undefined;
     const life = known ?? { users: 0, ending: false, idle: undefined, workedUntil: 0 };
     clearTimeout(life.idle);
+    clearTimeout(resting.get(engine));
     life.users += 1;
     live.delete(engine);
     live.set(engine, life);
@@ -76,7 +87,7 @@ export function createLiveEngines({
           await abortable(Promise.race([change.happened, pause(lingers, signal)]), signal);
           continue;
         }
-        void end(...unused);
+        void makeRoom(...unused);
       }
       await abortable(change.happened, signal);
     }

@@ -107,7 +107,7 @@ const configSchema = z.object({
 
 /**
  * @param model as `resolveModel` gives it
- * @param float32 whether the weights will be float32, whatever they are in their files
+ * @param float32 whether the weights will be float32, whatever they are in their files; otherwise they will have 16 bits
  */
 export async function modelFacts(model: string, float32: boolean): Promise<ModelFacts> {
   if (!model.startsWith('/')) return { weights: null, longestContext: null };
@@ -117,8 +117,10 @@ export async function modelFacts(model: string, float32: boolean): Promise<Model
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const config = configSchema.safeParse(parsed(await folder.get('config.json'))).data;
   const half = /16/.test(config?.dtype ?? config?.torch_dtype ?? '');
+  // Without --dtype float32, vLLM has float32 weights as bfloat16.
+  const factor = float32 === half ? (half ? 2 : 0.5) : 1;
   return {
-    weights: bytes === 0 ? null : bytes * (float32 && half ? 2 : 1),
+    weights: bytes === 0 ? null : bytes * factor,
     longestContext: config?.max_position_embeddings ?? null,
   };
 }

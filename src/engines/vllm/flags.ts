@@ -29,6 +29,8 @@ export type Serve = {
   /** The longest context that the model has; null when it is not known yet. */
   readonly longestContext: number | null;
   readonly device: ServingDevice;
+  /** How many servers of other models are on the device at the same time, this one too. */
+  readonly resident: number;
   /** More flags, which come last and so win. */
   readonly args: readonly string[];
 };
@@ -61,7 +63,7 @@ export function serveArgs(serve: Serve): string[] {
     'max-model-len': context,
     'disable-uvicorn-access-log': true,
     ...(needs.adapters > 0 ? loraFlags(needs) : {}),
-    ...(device.kind === 'cpu' ? cpuFlags(context) : gpuFlags(device)),
+    ...(device.kind === 'cpu' ? cpuFlags(context) : gpuFlags(device, serve)),
   };
   const written = Object.entries(flags).flatMap(([name, value]) => [
     `--${name}`,
@@ -98,22 +100,28 @@ function cpuFlags(context: number): Flags {
   };
 }
 
-function gpuFlags(device: ServingDevice & { kind: 'gpu' }): Flags {
+function gpuFlags(device: ServingDevice & { kind: 'gpu' }, { resident, ...serve }: Serve): Flags {
   // What another process holds (a trainer's CUDA context, a desktop) and 1 GiB for what grows are left alone.
-  const share = Math.min(0.9, (device.free - gib) / device.total);
+  const share = Math.min(0.9 / resident, (device.free - gib) / device.total);
   return {
     dtype: 'auto',
     'tensor-parallel-size': device.devices?.length ?? 1,
-    'gpu-memory-utilization': Math.max(0.1, share).toFixed(2),
-    ...(device.shared ? { 'enable-sleep-mode': true } : {}),
+    'gpu-memory-utilization': Math.max(0.1 / resident, share).toFixed(2),
+    ...(maySleep({ ...serve, device }) ? { 'enable-sleep-mode': true } : {}),
   };
+}
+
+/** Whether it may have to give up its card: to fine-tunes, or, as models without adapters take turns, to another model. */
+export function maySleep({ device, needs }: Pick<Serve, 'device' | 'needs'>): boolean {
+  return device.kind === 'gpu' && (device.shared || needs.adapters === 0);
 }
 
 /** Beside the variables that every program of a worker gets. */
 export function serveVariables({
   device,
   weights,
-}: Pick<Serve, 'device' | 'weights'>): Record<string, string> {
+  needs,
+}: Pick<Serve, 'device' | 'weights' | 'needs'>): Record<string, string> {
   return {
     VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True',
     VLLM_NO_USAGE_STATS: '1',
@@ -122,7 +130,7 @@ export function serveVariables({
       ? { VLLM_CPU_KVCACHE_SPACE: String(cacheGib(device.free - (weights ?? 0))) }
       : {
           // With it vLLM has the paths /sleep and /wake_up.
-          ...(device.shared ? { VLLM_SERVER_DEV_MODE: '1' } : {}),
+          ...(maySleep({ device, needs }) ? { VLLM_SERVER_DEV_MODE: '1' } : {}),
           ...(device.devices === null ? {} : { CUDA_VISIBLE_DEVICES: device.devices.join() }),
         }),
   };
@@ -138,9 +146,14 @@ function cacheGib(free: number): number {
   return Math.min(16, Math.max(1, Math.floor((free - processesOnCpu) / 4 / gib)));
 }
 
-/** What is free on all cards that share a model, or on the host. Bytes. */
-export function freeOn(device: ServingDevice): number {
-  return device.free * (device.kind === 'gpu' ? (device.devices?.length ?? 1) : 1);
+/**
+ * What a model may use of what is free on all cards that share it, or on the host. Bytes.
+ *
+ * @param resident how many models share a card
+ */
+export function freeOn(device: ServingDevice, resident: number): number {
+  if (device.kind === 'cpu') return device.free;
+  return Math.min(device.free, device.total / resident) * (device.devices?.length ?? 1);
 }
 
 /**

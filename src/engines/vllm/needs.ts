@@ -1,11 +1,12 @@
 /** What an experiment needs of a server that the worker starts for it. */
 import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { formOf } from '../../config/fine-tune.ts';
 
 export type ServingNeeds = {
-  /** How many adapters answer in the same iteration; 0 when nothing is trained. */
+  /** How many adapters answer in the same iteration; 0 when none are trained. */
   readonly adapters: number;
-  /** The rank of the adapters; 0 when nothing is trained. */
+  /** The rank of the adapters; 0 when none are trained. */
   readonly rank: number;
   /** The modules that the adapters change. */
   readonly modules: readonly string[];
@@ -32,6 +33,7 @@ const linearModules = [
 export function servingNeeds(config: ExperimentConfig): ServingNeeds {
   const { agents, rounds, iterations, max_others: maxOthers, sampling, summarize, fine_tune: tune } = config;
   const trained = iterations > 0 ? modelsOfAnIteration(agents, methods[config.method]) : 0;
+  const adapters = formOf(tune) === 'adapter' ? trained : 0;
   const answer = sampling.max_tokens;
   const others = Math.min(agents - 1, maxOthers) * answer;
   // In each round but the first, an agent sees the other responses, or a summary that is as long as one.
@@ -41,9 +43,9 @@ export function servingNeeds(config: ExperimentConfig): ServingNeeds {
   const { lora_target_modules: targets } = tune;
   const modules = targets === 'all-linear' ? linearModules : [targets].flat();
   return {
-    adapters: trained,
-    rank: trained === 0 ? 0 : tune.lora_r,
-    modules: trained === 0 ? [] : modules,
+    adapters,
+    rank: adapters === 0 ? 0 : tune.lora_r,
+    modules: adapters === 0 ? [] : modules,
     context: Math.max(debate, summary),
   };
 }
@@ -66,11 +68,13 @@ export function together(all: readonly ServingNeeds[]): ServingNeeds {
 const expectedForMs = 3_600_000;
 
 /** The needs of the experiments that ask a server. */
-export function createExpectations(): {
+export interface Expectations {
   readonly expect: (experiment: string, needs: ServingNeeds) => void;
   /** Of the experiments that have begun a step in the last hour; before the first one, of one of the usual size. */
   readonly wanted: () => ServingNeeds;
-} {
+}
+
+export function createExpectations(): Expectations {
   const expected = new Map<string, { readonly needs: ServingNeeds; readonly at: number }>();
   return {
     // Time alone takes nothing away: a step may last for hours.

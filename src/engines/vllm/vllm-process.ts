@@ -10,17 +10,34 @@ import { howItEnded } from '../process/errors.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
 import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
-import { gpus, modelFacts, servingDevice } from './device.ts';
-import { freeOn, leastMemory, type Serve, serveArgs, type ServingDevice, serveVariables } from './flags.ts';
+import { freeMemory, gpus, modelFacts, servingDevice } from './device.ts';
+import {
+  freeOn,
+  leastMemory,
+  maySleep,
+  type Serve,
+  serveArgs,
+  type ServingDevice,
+  serveVariables,
+} from './flags.ts';
 import { findVllm } from './installed.ts';
-import { covers, createExpectations, type ServingNeeds } from './needs.ts';
+import { covers, createExpectations, type Expectations, type ServingNeeds } from './needs.ts';
 
 export interface VllmProcess extends Supervisor<VllmServing> {
   /** From now on for some time the server has to serve an experiment too. One that was started for less is started again. */
   expect(experiment: string, needs: ServingNeeds): void;
 }
 
-export type VllmServing = Serving & { readonly needs: ServingNeeds; readonly device: ServingDevice };
+export type VllmServing = Serving & {
+  readonly needs: ServingNeeds;
+  readonly device: ServingDevice;
+  /** Whether it has been started so that it may sleep. */
+  readonly sleeps: boolean;
+  /** Whether the host has room for its weights. */
+  roomOnHost(): boolean;
+  /** Whether another server of such a model has room on the device now. */
+  roomForAnother(): Promise<boolean>;
+};
 
 export interface VllmProcessOptions {
   /** A folder (see `resolveModel`) or a hub id. */
@@ -32,6 +49,9 @@ export interface VllmProcessOptions {
   readonly command?: string | undefined;
   readonly devices?: readonly number[] | undefined;
   readonly args?: readonly string[] | undefined;
+  readonly resident?: number | undefined;
+  /** Of the experiments that ask this model, or others of the same base model; of this one alone when not given. */
+  readonly expectations?: Expectations | undefined;
   /** Milliseconds; only tests set them. */
   readonly startTimeoutMs?: number;
   readonly healthEveryMs?: number;
@@ -42,17 +62,21 @@ export interface VllmProcessOptions {
  * A vLLM, not started yet. Its `ready` also throws VllmMissing, VllmUnusable, VllmRefusesModel, DeviceMemoryTooSmall and ModelFolderMissing.
  */
 export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
-  const { model, servedModelName, args = [], graceMs = 20_000 } = options;
-  const { expect, wanted } = createExpectations();
+  const { model, servedModelName, args = [], resident = 1, graceMs = 20_000 } = options;
+  const { expect, wanted } = options.expectations ?? createExpectations();
   /** What the next start is for, while one is under way. */
-  let starting: Serve | undefined;
+  let starting: (Serve & { readonly version: string }) | undefined;
   /** As vLLM has found it, where no file here says it. */
   let longestContext: number | null = null;
   let starts = 0;
 
+  async function deviceNow(version: string): Promise<ServingDevice> {
+    return servingDevice(version, await gpus(), options.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  }
+
   /** @throws DeviceMemoryTooSmall, VllmMissing, VllmUnusable */
   async function plan(version: string): Promise<Serve> {
-    const device = servingDevice(version, await gpus(), options.devices, process.env['CUDA_VISIBLE_DEVICES']);
+    const device = await deviceNow(version);
     const facts = await modelFacts(model, device.kind === 'cpu');
     const serve = {
       model,
@@ -64,9 +88,10 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
       needs: wanted(),
       longestContext: facts.longestContext ?? longestContext,
       device,
+      resident,
       args,
     };
-    const [least, free] = [leastMemory(serve), freeOn(device)];
+    const [least, free] = [leastMemory(serve), freeOn(device, resident)];
     if (least !== null && least > free)
       throw new DeviceMemoryTooSmall(model, deviceName(device), least, free);
     return serve;
@@ -77,7 +102,7 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
     graceMs,
     async start() {
       const { command, version } = await findVllm(options.command);
-      starting = await plan(version);
+      starting = { ...(await plan(version)), version };
       return startProcessGroup(command, serveArgs(starting), {
         logFile: await logFileFor(options.logFolder, 'vllm', model),
         guarded: { graceMs },
@@ -96,7 +121,19 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
       }
       emit('engine started', { model: servedModelName, pid: group.pid, starts: (starts += 1) });
       watchHealth(group, isMine, options.healthEveryMs ?? 60_000);
-      return { url, adapters: () => wanted().adapters, needs: serve.needs, device: serve.device };
+      const { needs, device, weights, version } = serve;
+      return {
+        url,
+        adapters: () => wanted().adapters,
+        needs,
+        device,
+        sleeps: maySleep(serve),
+        roomOnHost: () => weights === null || weights < freeMemory(),
+        async roomForAnother() {
+          const now = await deviceNow(version);
+          return (leastMemory({ weights, device: now }) ?? 0) <= freeOn(now, resident);
+        },
+      };
     },
     onDeath: ({ status }) => emit('engine died', { model: servedModelName, how: howItEnded(status) }),
   });
@@ -208,7 +245,7 @@ export class DeviceMemoryTooSmall extends ColloquyError {
     super(
       `${model} needs ${needs === null ? 'more memory than there is' : `at least ${gibibytes(needs)} GiB`} of ${device}, and ${gibibytes(free)} GiB are free` +
         `${cause === undefined ? '' : ` (vLLM: ${cause})`}. End what else uses it, take a smaller model, or set ` +
-        '`devices` (several share a model) or `args` of the endpoint in configs/endpoints.yaml.',
+        '`devices` (several share a model), a smaller `resident`, or `args` of the endpoint in configs/endpoints.yaml.',
     );
     this.model = model;
   }

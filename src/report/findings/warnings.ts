@@ -2,12 +2,13 @@
  * What makes a result worth less than it looks? The one list of warnings: the terminal, `colloquy status`, Temporal's UI, the report and
  * result.json all show it.
  */
-import { guardPower } from '../../algorithm/measures/comparison.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { isEmbedded } from '../../config/model-name.ts';
+import type { BegunWith } from '../../store/base-model-files.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
+import { smallGuard, smallSample } from './sample-size.ts';
 
 type Iteration = ExperimentResult['iterations'][number];
 
@@ -26,14 +27,17 @@ export type RunFacts = {
   readonly heldOut: number;
   readonly iterations: readonly Iteration[];
   readonly evaluations: readonly HeldOutAnswers[];
-  readonly changedQuestionFiles?: readonly string[];
+  /** Absent or null before the experiment is prepared. */
+  readonly begunWith?: BegunWith | null;
 };
 
 /** All warnings about an experiment, the gravest first; none about one that went well. */
 export function warningsOf(facts: RunFacts): Warning[] {
   return [
+    ...endpointLacks(facts),
     ...embeddedModel(facts),
     ...questionsChanged(facts),
+    ...baseModelUnrecorded(facts),
     ...cutOff(facts),
     ...unreadable(facts),
     ...notTrained(facts),
@@ -48,6 +52,13 @@ export function warningsOf(facts: RunFacts): Warning[] {
 
 /** A share that is not noise any more. */
 const noticeable = 0.05;
+
+function endpointLacks({ begunWith }: RunFacts): Warning[] {
+  const lacks = begunWith?.endpointLacks ?? [];
+  if (lacks.length === 0) return [];
+  const text = (what: 'says' | 'remedy') => lacks.map((each) => each[what]).join(' ');
+  return [warning('endpoint', text('says'), text('remedy'))];
+}
 
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {
@@ -81,10 +92,20 @@ function embeddedModel({ config }: RunFacts): Warning[] {
       ];
 }
 
-function questionsChanged({ changedQuestionFiles: changed = [] }: RunFacts): Warning[] {
+function questionsChanged({ begunWith }: RunFacts): Warning[] {
+  const changed = begunWith?.changedQuestionFiles ?? [];
   const says = `Changed since this experiment began: ${listed([...changed])}. Its questions are still those from the beginning.`;
   const remedy = 'To use the new ones, start another experiment under a new name.';
   return changed.length === 0 ? [] : [warning('questions changed', says, remedy)];
+}
+
+function baseModelUnrecorded({ begunWith }: RunFacts): Warning[] {
+  if (begunWith?.recordedLater !== true) return [];
+  const says =
+    'There is no record of the base model with which this experiment began: an earlier version of Colloquy began it, or the record was ' +
+    'removed. The earlier debates may be those of another model.';
+  const remedy = 'If the base model was changed since, start the experiment again under a new name.';
+  return [warning('base model unrecorded', says, remedy)];
 }
 
 function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
@@ -219,36 +240,6 @@ function correctedUnused({ iterations }: RunFacts): Warning[] {
   });
 }
 
-function smallGuard({ config: { carry_over: night }, heldOut }: RunFacts): Warning[] {
-  if (night === undefined || heldOut === 0) return [];
-  const { falseRejection } = guardPower(heldOut, night.max_drop);
-  return falseRejection < 0.15
-    ? []
-    : [warning('small guard', guardInWords(heldOut, night.max_drop), moreHeldOut)];
-}
-
-const moreHeldOut = 'Hold out more questions (task.test_size).';
-
-/** What the guard of a series can detect with its held-out questions, as sentences. */
-export function guardInWords(heldOut: number, maxDrop: number): string {
-  const { oneQuestion, falseRejection, detectable } = guardPower(heldOut, maxDrop);
-  return (
-    `With ${counted(heldOut, 'held-out question')} one question is ${inPoints(oneQuestion)} points, and max_drop is ${inPoints(maxDrop)}: ` +
-    `about ${Math.round(100 * falseRejection)} % of nights that change nothing would be rejected by chance, and only a loss of ` +
-    `${inPoints(detectable)} points or more is found in four of five nights (if a fifth of the answers differ from night to night by chance).`
-  );
-}
-
-function smallSample({ heldOut }: RunFacts): Warning[] {
-  if (heldOut === 0 || heldOut >= enoughHeldOut) return [];
-  // 1.96 standard deviations of the difference on the same questions: see guardPower.
-  const { deviation } = guardPower(heldOut, 0);
-  const says = `There are only ${counted(heldOut, 'held-out question')}: a difference of less than about ${Math.round(196 * deviation)} points between two evaluations may be chance.`;
-  return [warning('small sample', says, moreHeldOut)];
-}
-
-const enoughHeldOut = 100;
-
 type Share = { readonly where: string; readonly count: number; readonly of: number };
 
 type ShareText = {
@@ -285,10 +276,6 @@ const mostPlaces = 3;
 function few(items: readonly string[]): string {
   const more = items.length - mostPlaces;
   return [...items.slice(0, mostPlaces), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
-}
-
-function inPoints(share: number): string {
-  return (100 * share).toFixed(1);
 }
 
 function sum(values: readonly number[]): number {

@@ -211,7 +211,7 @@ export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Pro
       cutOff: evaluation.cutOff,
       unreadable,
     })),
-    changedQuestionFiles: begunWith?.changedQuestionFiles ?? [],
+    begunWith,
   });
 }
 

@@ -1,7 +1,7 @@
 /** How is a document (one JSON object in a readable, sealed file) written and read? For seals see sealed.ts. */
 import type { z } from 'zod';
-import { type Place, remove, setAside } from '../blobs.ts';
-import { ArtifactDamaged, ArtifactMissing, NotVisibleYet } from '../errors.ts';
+import { type Place, remove, setAside, wasDamaged } from '../blobs.ts';
+import { ArtifactDamaged, ArtifactMissing, NotVisibleYet, RecordLost } from '../errors.ts';
 import {
   type ArtifactRef,
   misfit,
@@ -100,6 +100,44 @@ export async function findDocument<Value>(
   onDamage: OnDamage = warnOfDamage,
 ): Promise<Value | null> {
   return nullWhenDamaged(place, onDamage, () => readDocument(place, schema));
+}
+
+/** A document that is kept twice, because nothing could make it again. */
+export type KeptTwice = {
+  readonly place: Place;
+  readonly copy: Place;
+  /** For people: the folder of what begins with this document. */
+  readonly folder: string;
+};
+
+/** Writes or replaces a document and its copy. The copy is written first. @throws DiskFull, StoreNotWritable */
+export async function writeTwice({ place, copy }: KeptTwice, value: object): Promise<void> {
+  await writeDocument(copy, value);
+  await writeDocument(place, value);
+}
+
+/**
+ * A document that is kept twice. When it is damaged or missing, it is restored from its copy.
+ *
+ * @param expected whether it is known to have been written; a document that is not expected may be missing in both places
+ * @returns null when it was never written
+ * @throws RecordLost when it was written, and neither it nor its copy can be read; StoreNotWritable, OtherVersion
+ */
+export async function findKeptTwice<Value extends object>(
+  { place, copy, folder }: KeptTwice,
+  schema: z.ZodType<Value>,
+  expected: boolean,
+): Promise<Value | null> {
+  const found = await findDocument(place, schema);
+  if (found !== null) return found;
+  const copied = await findDocument(copy, schema);
+  if (copied !== null) {
+    await writeDocument(place, copied);
+    return copied;
+  }
+  if (expected || (await wasDamaged(place)) || (await wasDamaged(copy)))
+    throw new RecordLost(place.where, copy.where, folder);
+  return null;
 }
 
 /** Damage that was found and set aside. The code that opens an artifact decides how it is reported. */

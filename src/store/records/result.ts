@@ -98,6 +98,7 @@ export const warningSchema = z.strictObject({
     'endpoint',
     'embedded model',
     'questions changed',
+    'base model unrecorded',
     'cut off',
     'unreadable',
     'not trained',

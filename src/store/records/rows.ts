@@ -1,5 +1,6 @@
 /** What is in the rows and documents that an experiment writes while it runs? */
 import { z } from 'zod';
+import { chatTemplateKwargsSchema } from '../../config/contract.ts';
 import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
 import { intactRows } from '../files/rows.ts';
@@ -105,6 +106,7 @@ export const exampleSchema = z.strictObject({
   prompt: z.array(messageSchema),
   completion: z.tuple([messageSchema]),
   weight: z.number().positive().optional(),
+  chat_template_kwargs: chatTemplateKwargsSchema.optional(),
 });
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });

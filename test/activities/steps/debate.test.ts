@@ -7,6 +7,7 @@ import { countCutOff, noneCutOff } from '../../../src/algorithm/finish-reasons.t
 import { readRows } from '../../../src/store/files/rows.ts';
 import { debateRowSchema, exampleSchema } from '../../../src/store/records/rows.ts';
 import { experimentFiles } from '../../../src/store/store.ts';
+import { startInstantEngine } from '../../support/instant-engine.ts';
 import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
 import { type StepsOfAnExperiment, stepsOfAnExperiment } from '../../support/steps-of-an-experiment.ts';
 import { inFlight } from '../../support/test-dependencies.ts';
@@ -14,6 +15,22 @@ import { until } from '../../support/until.ts';
 
 /** Eight questions, three agents, two rounds. */
 const answersOfAShard = 8 * 3 * 2;
+
+describe('the datasets of debates', () => {
+  it('are the same bytes with one server and with two, one of which is killed among its answers', async () => {
+    await using second = await startInstantEngine();
+    await using one = await stepsOfAnExperiment();
+    await using two = await stepsOfAnExperiment([], {}, [second.url]);
+    await second.tell({ hold: { after: 20 } });
+    const made = two.fineTunes();
+    await until('the second server holds back answers', async () => (await second.state()).held > 0);
+    await second.kill();
+    const datasets = (await made).map(({ dataset }) => dataset.sha256);
+    expect((await two.engine.state()).answered).toBeGreaterThan(answersOfAShard);
+    expect(datasets).toEqual((await one.fineTunes()).map(({ dataset }) => dataset.sha256));
+    expect(new Set(datasets).size).toBe(2);
+  });
+});
 
 describe('responses that were cut off', () => {
   /** The instant engine's responses have 19 to 24 characters. One of 22 is cut off before its end, and can still be read. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostname } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
@@ -88,7 +88,12 @@ describe('preparing an experiment on a dataset', () => {
       json(response, { error: { message: words, code: 400 } }, 400);
     });
     const dependencies = testDependencies({ storeRoot, engineUrl: server.url });
-    const input = { ...smallExperiment, rounds: 3, fine_tune: { lora_target_modules: ['lm_head'] } };
+    const input = {
+      ...smallExperiment,
+      rounds: 3,
+      sampling: { enable_thinking: false },
+      fine_tune: { lora_target_modules: ['lm_head'] },
+    };
     try {
       await expect(runStep(prepare, { experiment: 'untrainable', input }, dependencies)).rejects.toThrow(
         `fine_tune: TrainingImpossible: The base model cannot be fine-tuned like this: ${words}`,
@@ -98,6 +103,8 @@ describe('preparing an experiment on a dataset', () => {
     }
     expect(asked).toMatchObject([{ path: '/v1/check_training', lora_target_modules: ['lm_head'] }]);
     const examples = asked[0]?.['examples'] as { kind: string; prompt: object[] }[];
+    for (const each of examples)
+      expect(each).toMatchObject({ chat_template_kwargs: { enable_thinking: false } });
     expect(examples.map(({ kind, prompt }) => [kind, prompt.length])).toEqual([
       ['a first answer', 1],
       ['a revised answer', 5],
@@ -116,11 +123,14 @@ describe('preparing an experiment on a dataset', () => {
     const input = { ...smallExperiment, iterations: 0 };
     try {
       const { warnings } = await runStep(prepare, { experiment: 'lacking', input }, dependencies);
-      expect(warnings).toContainEqual({
+      const lacking = {
         kind: 'endpoint',
         says: expect.stringMatching(/three seeds the same answer.*does not count tokens \(usage\)/),
         remedy: expect.stringContaining('take another server'),
-      });
+      };
+      expect(warnings).toContainEqual(lacking);
+      // The one list of warnings: also of the report and result.json.
+      expect(await readWarnings(experimentFiles(openStore(storeRoot), 'lacking'))).toContainEqual(lacking);
       context = 8;
       await expect(runStep(prepare, { experiment: 'narrow', input }, dependencies)).rejects.toThrow(
         /model: MaxTokensTooLarge: sampling.max_tokens is \d+, and the context of the model has only 8 tokens/,
@@ -204,142 +214,6 @@ describe('preparing an experiment on a dataset', () => {
       await dependencies.close();
     }
     expect(existsSync(join(storeRoot, 'wrong', 'config.json'))).toBe(false);
-  });
-});
-
-describe('preparing an experiment again', () => {
-  const model = join(storeRoot, 'base');
-  const old = { 'model.safetensors': 'weights', 'tokenizer.json': '{}', 'chat_template.jinja': '{{ m }}' };
-  const writeModel = (files: Readonly<Record<string, string>>): void => {
-    rmSync(model, { recursive: true, force: true });
-    mkdirSync(model);
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(model, name), text);
-  };
-  /** A server that answers for the folder, under a name that may be an alias. */
-  const serveModel = (answeredAs: () => string = () => model) =>
-    serve((response, { path }) =>
-      path === '/v1/models'
-        ? json(response, { data: [{ id: model }] })
-        : json(response, { ...completion('1'), model: answeredAs() }),
-    );
-  const input = {
-    ...smallExperiment,
-    iterations: 0,
-    model: { endpoint: 'instant', model_name_or_path: model },
-  };
-
-  it.each([
-    ['weights', 'model.safetensors', 'others', /weights: model\.safetensors:\w{64} then, .*:\w{64} now/],
-    ['another tokenizer', 'tokenizer.json', '{"v": 2}', /tokenizer\.json: \w{64} then, \w{64} now/],
-    ['another template', 'chat_template.jinja', 'x', /chat_template\.jinja: \w{64} then, \w{64} now/],
-    [
-      'settings of generation',
-      'generation_config.json',
-      '{}',
-      /generation_config\.json: not there then, \w{64} now/,
-    ],
-  ])(
-    'is refused when its base model has %s now, and each remedy in the message helps',
-    async (_, name, text, change) => {
-      writeModel(old);
-      await using server = await serveModel();
-      const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-      const run = (experiment: string) => runStep(prepare, { experiment, input }, dependencies);
-      try {
-        const plan = await run('begun');
-        const before = readFileSync(join(storeRoot, 'begun', 'begun-with.json'), 'utf8');
-        writeModel({ ...old, [name]: text });
-        const error: unknown = await run('begun').catch((reason: unknown) => reason);
-        // Another worker may have the old model, so the step is offered again, and then waits for a person.
-        expect(error).toMatchObject({ type: 'BaseModelChanged', nonRetryable: false });
-        const { message } = error as Error;
-        expect(message).toMatch(change);
-        expect(message).toContain(`The base model ${model} is not the one that this experiment began with`);
-        const remedy = `Put the old one back and try again. To use the new one, start another experiment under a new name, or remove ${join(storeRoot, 'begun')}:`;
-        expect(message).toContain(remedy);
-        expect((await run('begun-under-a-new-name')).base).not.toEqual(plan.base);
-        writeModel({ ...old, 'README.md': 'About it' });
-        expect(await run('begun')).toEqual(plan);
-        expect(readFileSync(join(storeRoot, 'begun', 'begun-with.json'), 'utf8')).toBe(before);
-        writeModel({ ...old, [name]: text });
-        rmSync(join(storeRoot, 'begun'), { recursive: true });
-        expect((await run('begun')).base).not.toEqual(plan.base);
-      } finally {
-        rmSync(join(storeRoot, 'begun'), { recursive: true, force: true });
-        rmSync(join(storeRoot, 'begun-under-a-new-name'), { recursive: true, force: true });
-        await dependencies.close();
-      }
-    },
-  );
-
-  it('is refused when a hosted model answers under another name than then', async () => {
-    writeModel(old);
-    let answeredAs = 'large-2411';
-    await using server = await serveModel(() => answeredAs);
-    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-    const run = () => runStep(prepare, { experiment: 'alias', input }, dependencies);
-    try {
-      const plan = await run();
-      answeredAs = 'large-2502';
-      await expect(run()).rejects.toThrow('name under which it answers: large-2411 then, large-2502 now');
-      answeredAs = 'large-2411';
-      expect(await run()).toEqual(plan);
-    } finally {
-      await dependencies.close();
-    }
-  });
-
-  it('goes on with what an earlier version has begun, and records the base model from then on', async () => {
-    writeModel(old);
-    await using server = await serveModel();
-    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-    const run = () => runStep(prepare, { experiment: 'early', input }, dependencies);
-    try {
-      const plan = await run();
-      for (const name of ['begun-with.json', 'begun-with.json.ref.json'])
-        rmSync(join(storeRoot, 'early', name));
-      expect(await run()).toEqual(plan);
-      writeModel({ ...old, 'model.safetensors': 'others' });
-      await expect(run()).rejects.toMatchObject({ type: 'BaseModelChanged' });
-    } finally {
-      await dependencies.close();
-    }
-  });
-
-  it('keeps its questions when a file of them has changed, and says so', async () => {
-    await using engine = await startInstantEngine();
-    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
-    const question = (n: number) => ({ question: `${n}+${n}`, answer: String(2 * n) });
-    const file = writeRows(
-      join(storeRoot, 'own.jsonl'),
-      Array.from({ length: 40 }, (_, n) => question(n)),
-    );
-    const own = {
-      ...smallExperiment,
-      task: { kind: 'jsonl', train_file: file, train_size: 16, test_size: 16 },
-    };
-    const run = () => runStep(prepare, { experiment: 'own', input: own }, dependencies);
-    const questions = () => readFileSync(join(storeRoot, 'own', 'questions', 'train.jsonl'), 'utf8');
-    try {
-      const plan = await run();
-      const before = questions();
-      writeRows(
-        file,
-        Array.from({ length: 50 }, (_, n) => question(n + 100)),
-      );
-      const again = await run();
-      const changed = expect.objectContaining({
-        kind: 'questions changed',
-        says: `Changed since this experiment began: ${file}. Its questions are still those from the beginning.`,
-      });
-      expect(again).toEqual({ ...plan, warnings: expect.arrayContaining([changed]) });
-      expect(await readWarnings(experimentFiles(openStore(storeRoot), 'own'))).toContainEqual(changed);
-      expect(questions()).toBe(before);
-      rmSync(file);
-      expect(await run()).toEqual(plan);
-    } finally {
-      await dependencies.close();
-    }
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Finding } from '../../../src/workers/machine.ts';
+import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { colloquy } from '../colloquy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-doctor-'));
@@ -60,17 +61,17 @@ describe('colloquy doctor', () => {
     expect(code).toBe(1);
     expect(needs.filter(({ state }) => state === 'missing').map(({ found }) => found)).toEqual([
       expect.stringContaining('no vLLM at /no/vllm'),
-      expect.stringContaining('There is no folder'),
+      expect.stringContaining('there is no folder'),
       expect.stringContaining('no trainer is called "far"'),
     ]);
   });
 
   it('refuses what validate refuses, and does not look here for the model of a server', async () => {
     endpoints({
-      own: { kind: 'vllm' },
+      server: { kind: 'vllm', url: 'http://127.0.0.1:1' },
       api: { kind: 'openai', url: 'http://127.0.0.1:1' },
     });
-    const full = await examined('quickstart', 'model.endpoint=own', 'fine_tune.method=full');
+    const full = await examined('quickstart', 'model.endpoint=server', 'fine_tune.method=full');
     expect(full.needs[0]).toMatchObject({
       state: 'missing',
       found: expect.stringContaining('no whole models'),
@@ -85,8 +86,27 @@ describe('colloquy doctor', () => {
     expect(needs[0]?.found).toMatch(/serves no fine-tuned models/);
   });
 
+  it('asks each server of an endpoint with several, as the endpoint goes on without one', async () => {
+    await using server = await startVllm();
+    endpoints({ two: { kind: 'vllm', url: [server.url, 'http://127.0.0.1:1'] } });
+    const { needs } = await examined(
+      'quickstart',
+      'model.endpoint=two',
+      `model.model_name_or_path=${baseName}`,
+    );
+    expect(needs[0]).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('No answer from http://127.0.0.1:1'),
+    });
+  });
+
   it('ends with 1 for an endpoint that does not answer, and shows it as a list', async () => {
     endpoints({ dead: { kind: 'vllm', url: 'http://127.0.0.1:1' } });
+    const named = await examined('quickstart', 'model.endpoint=dead', 'model=its/own/name');
+    expect(named.needs.find(({ what }) => what === 'model its/own/name')).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('the trainer loads the base model on the worker’s machine'),
+    });
     const { code, out } = await colloquy('doctor', 'quickstart', 'model.endpoint=dead');
     expect(code).toBe(1);
     expect(out).toMatch(/missing {2}endpoint dead .*No answer from http:\/\/127\.0\.0\.1:1/);

@@ -1,0 +1,61 @@
+"""What vLLM loads: its requests for an adapter that it does not have come here."""
+
+import asyncio
+import os
+import weakref
+from pathlib import Path
+
+from vllm.logger import init_logger
+from vllm.lora.request import LoRARequest
+from vllm.lora.resolver import LoRAResolver, LoRAResolverRegistry
+
+from .adapters import AdapterCache, AdapterRefused
+
+# Who asks for this name hears "was found but could not be loaded", and from a server without this plugin "does not exist":
+# src/engines/endpoint/adapters.ts.
+MARKER = "colloquy-resolver"
+
+# vLLM shows what loggers below its own name write.
+logger = init_logger("vllm.colloquy_resolver")
+
+
+class ResolvedLoRA(LoRARequest, weakref=True):
+    """vLLM keeps it for as long as it may read the adapter's files: until the adapter is unloaded."""
+
+    # As in vLLM, where two requests are equal when their names are; but not only with another of this class.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LoRARequest) and self.lora_name == other.lora_name
+
+    __hash__ = LoRARequest.__hash__
+
+
+class ColloquyResolver(LoRAResolver):
+    def __init__(self, cache: AdapterCache) -> None:
+        self._cache = cache
+
+    async def resolve_lora(self, base_model_name: str, lora_name: str) -> LoRARequest | None:
+        """None is answered as 404."""
+        if lora_name == MARKER:
+            return LoRARequest(lora_name=lora_name, lora_int_id=1, lora_path="/there/is/no/such/adapter")
+        try:
+            adapter = await asyncio.to_thread(self._cache.get, lora_name)
+        except AdapterRefused as refused:
+            logger.error("The adapter %s is refused. %s", lora_name, refused)
+            return None
+        if adapter is None:
+            return None
+        # vLLM gives it a number of its own.
+        resolved = ResolvedLoRA(lora_name=lora_name, lora_int_id=1, lora_path=str(adapter.path))
+        weakref.finalize(resolved, adapter.release)
+        return resolved
+
+
+def register() -> None:
+    """vLLM calls it in each of its processes."""
+    store = os.environ.get("COLLOQUY_STORE")
+    if not store:
+        logger.warning("COLLOQUY_STORE is not set, so no adapters of Colloquy are found. It has to name the store's folder, as this machine sees it.")
+        return
+    folder = os.environ.get("COLLOQUY_ADAPTER_CACHE") or Path.home() / ".cache" / "colloquy" / "adapters"
+    gibibytes = float(os.environ.get("COLLOQUY_ADAPTER_CACHE_GIB") or 20)
+    LoRAResolverRegistry.register_resolver("colloquy", ColloquyResolver(AdapterCache(Path(store), Path(folder), int(gibibytes * 2**30))))

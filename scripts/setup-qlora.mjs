@@ -1,0 +1,31 @@
+/**
+ * `npm run setup:qlora` installs what `fine_tune.method: qlora` needs into the engine's Python environment. It is no part of the set-up,
+ * because only this method needs it.
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { run } from './setup/programs.mjs';
+import { findPython, findUv } from './setup/python-installers.mjs';
+import { SetupProblem } from './setup/set-up.mjs';
+import { readToolsFile } from './setup/tools-file.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const packages = fileURLToPath(new URL('../engine/qlora.lock', import.meta.url));
+
+try {
+  const { python } = readToolsFile(root);
+  if (python === undefined)
+    throw new SetupProblem('The engine has no Python environment yet.', 'Run: npm run setup');
+  const uv = await findUv((await findPython()).path);
+  // Without dependencies: those that it has are in the environment already, in the versions that were tested.
+  await run(uv, ['pip', 'install', '--python', python, '--no-deps', '-r', packages], {
+    timeoutSeconds: 600,
+    what: 'uv pip install bitsandbytes',
+  });
+  execFileSync(python, ['-c', 'import bitsandbytes'], { stdio: 'inherit' });
+  console.log('fine_tune.method: qlora can be used.');
+} catch (error) {
+  if (!(error instanceof SetupProblem)) throw error;
+  console.error(`\n${error.message}\n  -> ${error.remedy}`);
+  process.exitCode = 1;
+}

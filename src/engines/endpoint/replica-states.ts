@@ -1,0 +1,262 @@
+/** Which of several servers answer now, and do they have the same model? One that does not is left out, and looked at again later. */
+import { hash } from 'node:crypto';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+import { emit } from '../../observe/events.ts';
+import { count, listed } from '../../text/figures.ts';
+import { abortable } from '../abort.ts';
+import { EngineClosed, EngineUnreachable } from '../errors.ts';
+import { type CanaryAnswer, distance } from './canary.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Shortcoming } from './examination.ts';
+import { noAnswerReason } from './outages.ts';
+
+/** One of several servers that answer for the same models. */
+export interface Replica extends Endpoint {
+  readonly url: string;
+  /** Whether the server answers now. */
+  isThere(signal: AbortSignal): Promise<boolean>;
+  /** @throws ModelNotServed, or the chat client's errors */
+  identify(signal: AbortSignal): Promise<Identity>;
+}
+
+/** What the replicas of a model have in common. */
+export type Identity = {
+  /** The name under which the base model answers, where that is another one. */
+  readonly answeredAs: string | null;
+  /** Tokens; null when the server does not say. */
+  readonly context: number | null;
+  /** The base model's; null when the server refuses the request. */
+  readonly canary: CanaryAnswer | null;
+};
+
+export interface ReplicaStates {
+  /** Those that answer, the one first that gets the requests of this conversation. It stays the same one as long as it answers. */
+  inOrder(conversation: string): readonly Replica[];
+  isHere(replica: Replica): boolean;
+  /**
+   * The replica has the same model as the others.
+   *
+   * @throws ReplicasDiffer, ModelNotServed, or the chat client's errors
+   */
+  prove(replica: Replica, signal: AbortSignal): Promise<Identity>;
+  /** From now on the others get its requests. It is looked at again in half a second, and then less and less often until `worked`. */
+  leaveOut(replica: Replica, error: Error): void;
+  worked(replica: Replica): void;
+  /** Looks at those that are left out. @throws why they are left out, when all of them answer */
+  lookAtAll(): Promise<boolean>;
+  /** Why there is none that a request could be sent to: EngineUnreachable when one of them may come back. */
+  absence(): Error;
+  /** All are proved again before their next request, and compared with one another alone. */
+  forget(): void;
+  /** Of those that have been proved. */
+  identities(): ReadonlyMap<Replica, Identity>;
+  /** Why a replica is left out; undefined when it is not. */
+  leftOut(replica: Replica): Error | undefined;
+  close(): void;
+}
+
+type State = {
+  proof?: Promise<Identity> | undefined;
+  identity?: Identity | undefined;
+  away?: Error | undefined;
+  looks: number;
+  /** Milliseconds since 1970. */
+  nextLook: number;
+  looking?: Promise<boolean> | undefined;
+};
+
+export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates {
+  const closing = new AbortController();
+  const states = new Map<Replica, State>(replicas.map((replica) => [replica, { looks: 0, nextLook: 0 }]));
+  const stateOf = (replica: Replica): State => states.get(replica) ?? { looks: 0, nextLook: 0 };
+
+  async function identify(replica: Replica, state: State): Promise<Identity> {
+    for (let again = true; ; again = false) {
+      const identity = await replica.identify(closing.signal);
+      const differs = differing(replica, identity);
+      if (differs === undefined) {
+        state.identity = identity;
+        return identity;
+      }
+      // Another worker's adapter may have been in the batch of a server that mixes them up (proof.ts).
+      if (!again) throw differs;
+    }
+  }
+
+  function differing(replica: Replica, identity: Identity): ReplicasDiffer | undefined {
+    for (const [other, { identity: known }] of states) {
+      const greatest = other === replica ? noticeable : greatestDistance;
+      const how = known === undefined ? null : difference(identity, known, greatest);
+      if (how !== null) return new ReplicasDiffer(replica.url, other.url, how);
+    }
+    return undefined;
+  }
+
+  function leaveOut(replica: Replica, error: Error): void {
+    const state = stateOf(replica);
+    const isNews =
+      noAnswerReason(error) === null ? state.away?.message !== error.message : state.away === undefined;
+    if (isNews) emit('server left out', { url: replica.url, reason: error.message });
+    state.away = error;
+    state.proof = undefined;
+    // Many requests fail at once.
+    if (Date.now() < state.nextLook) return;
+    state.nextLook = Date.now() + Math.min(15_000, 500 * 2 ** state.looks);
+    state.looks += 1;
+  }
+
+  async function look(replica: Replica, state: State): Promise<boolean> {
+    try {
+      if (!(await replica.isThere(closing.signal))) {
+        leaveOut(replica, state.away ?? silence(replica, 'no answer'));
+        return false;
+      }
+      const proof = identify(replica, state);
+      await proof;
+      state.proof = proof;
+      state.away = undefined;
+      emit('server back', { url: replica.url });
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (!closing.signal.aborted) leaveOut(replica, error);
+      return false;
+    } finally {
+      state.looking = undefined;
+    }
+  }
+
+  function isHere(replica: Replica): boolean {
+    const state = stateOf(replica);
+    if (state.away === undefined) return true;
+    if (Date.now() >= state.nextLook) state.looking ??= look(replica, state);
+    return false;
+  }
+
+  function absence(): Error {
+    const errors = [...states.values()].flatMap(({ away }) => away ?? []);
+    const reasons = errors.flatMap((error) => noAnswerReason(error) ?? []);
+    const [error] = errors;
+    // A new error for silence: the request that gets it has ended no server.
+    return reasons.length > 0 || error === undefined
+      ? silence(replicas[0], reasons[0] ?? 'no answer')
+      : error;
+  }
+
+  return {
+    isHere,
+    leaveOut,
+    inOrder: (conversation) =>
+      replicas
+        .filter(isHere)
+        .map((replica) => ({ replica, place: hash('sha256', `${replica.url}\n${conversation}`) }))
+        .toSorted((a, b) => (a.place < b.place ? -1 : 1))
+        .map(({ replica }) => replica),
+    async prove(replica, signal) {
+      const state = stateOf(replica);
+      // Many requests begin together, so the signal of one of them does not end the proof.
+      const proof = (state.proof ??= identify(replica, state));
+      proof.catch(() => {
+        if (state.proof === proof) state.proof = undefined;
+      });
+      return abortable(proof, signal);
+    },
+    worked: (replica) => (stateOf(replica).looks = 0),
+    async lookAtAll() {
+      const looks = [...states].map(async ([replica, state]) =>
+        state.away === undefined ? true : (state.looking ??= look(replica, state)),
+      );
+      if ((await Promise.all(looks)).some(Boolean)) return true;
+      const error = absence();
+      if (noAnswerReason(error) === null) throw error;
+      return false;
+    },
+    absence,
+    forget() {
+      for (const state of states.values())
+        Object.assign(state, { proof: undefined, identity: undefined, away: undefined, looks: 0 });
+    },
+    identities: () =>
+      new Map([...states].flatMap(([replica, { identity }]) => (identity ? [[replica, identity]] : []))),
+    leftOut: (replica) => stateOf(replica).away,
+    close: () => closing.abort(new EngineClosed(replicas.map(({ url }) => url).join(', '))),
+  };
+}
+
+function silence(replica: Replica | undefined, reason: string): EngineUnreachable {
+  return new EngineUnreachable(replica?.url ?? '', reason);
+}
+
+/**
+ * How far the log-probabilities of the answers of two servers with the same weights may be apart, in nats. Other cards, precisions and versions
+ * round otherwise.
+ */
+const greatestDistance = 0.5;
+
+/** How two servers differ that should have the same model; null when they may have it. */
+function difference(a: Identity, b: Identity, greatest: number): string | null {
+  if (a.answeredAs !== b.answeredAs)
+    return `the one answers as ${a.answeredAs ?? 'the model that was asked'}, the other as ${b.answeredAs ?? 'the model that was asked'}`;
+  const apart = distanceOf(a, b);
+  return apart > greatest
+    ? `the probabilities of the tokens of a short answer differ by ${apart.toFixed(2)} nats, which is too much for the same weights`
+    : null;
+}
+
+/** In nats; 0 for servers without log-probabilities: words alone prove nothing. */
+function distanceOf({ canary: a }: Identity, { canary: b }: Identity): number {
+  return a === null || b === null || a.tokens === null || b.tokens === null ? 0 : distance(a, b);
+}
+
+/** From here on a difference is said; and a server that was started again does not have its weights of before. Nats. */
+const noticeable = 0.1;
+
+/** In what servers with the same model differ all the same. */
+export function differencesOf(identities: ReadonlyMap<Replica, Identity>): Shortcoming[] {
+  const contexts = contextsOf(identities);
+  const unequal = contexts.some(({ context }) => context !== contexts[0]?.context);
+  const lengths = contexts.map(({ url, context }) => `${count(context)} tokens at ${url}`);
+  const found: Shortcoming[] = [];
+  if (unequal)
+    found.push({
+      says: `The contexts of the servers have different lengths: ${listed(lengths)}. The shortest one counts at all of them.`,
+      remedy: 'Start them with the same context (vLLM: --max-model-len).',
+    });
+  const [first, ...others] = identities;
+  for (const [{ url }, identity] of others) {
+    const apart = first === undefined ? 0 : distanceOf(identity, first[1]);
+    if (first === undefined || apart <= noticeable) continue;
+    found.push({
+      says:
+        `${url} and ${first[0].url} do not find a short answer equally likely: they are ${apart.toFixed(2)} nats apart. ` +
+        'They have other cards, precisions or versions, or other weights. A seed may give another answer at each of them.',
+      remedy: 'Start all of them alike, on cards of one kind, if the experiment has to be repeatable.',
+    });
+  }
+  return found;
+}
+
+/** The contexts that are known, the shortest first. */
+export function contextsOf(
+  identities: ReadonlyMap<Replica, Identity>,
+): readonly { readonly url: string; readonly context: number }[] {
+  return [...identities]
+    .flatMap(([{ url }, { context }]) => (context === null ? [] : [{ url, context }]))
+    .toSorted((a, b) => a.context - b.context);
+}
+
+/** Two servers of one endpoint answer with different models under the same name. */
+export class ReplicasDiffer extends ColloquyError {
+  override name = 'ReplicasDiffer' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(url: string, other: string, how: string) {
+    super(
+      url === other
+        ? `${url} does not have the same model as before: ${how}. Have it serve that one again, or take it out of \`url\` of the endpoint.`
+        : `${url} does not have the same model as ${other}, which the same endpoint names: ${how}. ` +
+            'Have both serve the same model, or take one of them out of `url` of the endpoint.',
+    );
+  }
+}

@@ -1,0 +1,283 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { prepare } from '../../../src/activities/steps/prepare.ts';
+import { readWarnings } from '../../../src/report/read/experiment.ts';
+import { experimentFiles, openStore } from '../../../src/store/store.ts';
+import { completion, json, serve } from '../../engines/fixtures/http-server.ts';
+import { writeRows } from '../../questions/samples.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
+import { startInstantEngine } from '../../support/instant-engine.ts';
+import { runStep } from '../../support/run-step.ts';
+import { smallExperiment } from '../../support/small-experiment.ts';
+import { testDependencies } from '../../support/test-dependencies.ts';
+
+const storeRoot = temporaryFolder();
+
+describe('preparing an experiment again', () => {
+  const model = join(storeRoot, 'base');
+  const old = { 'model.safetensors': 'weights', 'tokenizer.json': '{}', 'chat_template.jinja': '{{ m }}' };
+  const writeModel = (files: Readonly<Record<string, string>>): void => {
+    rmSync(model, { recursive: true, force: true });
+    mkdirSync(model);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(model, name), text);
+  };
+  /** A server that answers for the folder, under a name that may be an alias. */
+  const serveModel = (answeredAs: () => string = () => model) =>
+    serve((response, { path }) =>
+      path === '/v1/models'
+        ? json(response, { data: [{ id: model }] })
+        : json(response, { ...completion('1'), model: answeredAs() }),
+    );
+  const input = {
+    ...smallExperiment,
+    iterations: 0,
+    model: { endpoint: 'instant', model_name_or_path: model },
+  };
+
+  it.each([
+    ['weights', 'model.safetensors', 'others', /weights: model\.safetensors:\w{64} then, .*:\w{64} now/],
+    ['another tokenizer', 'tokenizer.json', '{"v": 2}', /tokenizer\.json: \w{64} then, \w{64} now/],
+    ['another template', 'chat_template.jinja', 'x', /chat_template\.jinja: \w{64} then, \w{64} now/],
+    [
+      'settings of generation',
+      'generation_config.json',
+      '{}',
+      /generation_config\.json: not there then, \w{64} now/,
+    ],
+  ])(
+    'is refused when its base model has %s now, and each remedy in the message helps',
+    async (_, name, text, change) => {
+      writeModel(old);
+      await using server = await serveModel();
+      const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+      const run = (experiment: string) => runStep(prepare, { experiment, input }, dependencies);
+      try {
+        const plan = await run('begun');
+        const before = readFileSync(join(storeRoot, 'begun', 'begun-with.json'), 'utf8');
+        writeModel({ ...old, [name]: text });
+        const error: unknown = await run('begun').catch((reason: unknown) => reason);
+        // Another worker may have the old model, so the step is offered again, and then waits for a person.
+        expect(error).toMatchObject({ type: 'BaseModelChanged', nonRetryable: false });
+        const { message } = error as Error;
+        expect(message).toMatch(change);
+        expect(message).toContain(`The base model ${model} is not the one that this experiment began with`);
+        const remedy = `Put the old one back and try again. To use the new one, start another experiment under a new name, or remove ${join(storeRoot, 'begun')}:`;
+        expect(message).toContain(remedy);
+        expect((await run('begun-under-a-new-name')).base).not.toEqual(plan.base);
+        writeModel({ ...old, 'README.md': 'About it' });
+        expect(await run('begun')).toEqual(plan);
+        expect(readFileSync(join(storeRoot, 'begun', 'begun-with.json'), 'utf8')).toBe(before);
+        writeModel({ ...old, [name]: text });
+        rmSync(join(storeRoot, 'begun'), { recursive: true });
+        expect((await run('begun')).base).not.toEqual(plan.base);
+      } finally {
+        rmSync(join(storeRoot, 'begun'), { recursive: true, force: true });
+        rmSync(join(storeRoot, 'begun-under-a-new-name'), { recursive: true, force: true });
+        await dependencies.close();
+      }
+    },
+  );
+
+  it('is refused when a hosted model answers under another name than then', async () => {
+    writeModel(old);
+    let answeredAs = 'large-2411';
+    await using server = await serveModel(() => answeredAs);
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const run = () => runStep(prepare, { experiment: 'alias', input }, dependencies);
+    try {
+      const plan = await run();
+      answeredAs = 'large-2502';
+      await expect(run()).rejects.toThrow('name under which it answers: large-2411 then, large-2502 now');
+      answeredAs = 'large-2411';
+      expect(await run()).toEqual(plan);
+    } finally {
+      await dependencies.close();
+    }
+  });
+
+  it('has the model under any name that its server has for it', async () => {
+    const name = 'accounts/one/models/large';
+    await using server = await serve((response, { path }) =>
+      path === '/v1/models'
+        ? json(response, { data: [{ id: name }] })
+        : json(response, { ...completion('1'), model: name }),
+    );
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const hosted = { ...input, model: { endpoint: 'instant', model_name_or_path: name } };
+    try {
+      const plan = await runStep(prepare, { experiment: 'hosted', input: hosted }, dependencies);
+      expect(plan.base.base).toMatchObject({ name, weights: name });
+      expect(await runStep(prepare, { experiment: 'hosted', input: hosted }, dependencies)).toEqual(plan);
+    } finally {
+      await dependencies.close();
+    }
+  });
+
+  it('goes on with what an earlier version has begun, and records the base model from then on', async () => {
+    writeModel(old);
+    await using server = await serveModel();
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const run = () => runStep(prepare, { experiment: 'early', input }, dependencies);
+    try {
+      const plan = await run();
+      for (const name of ['begun-with.json', 'begun-with.json.ref.json', 'begun'])
+        rmSync(join(storeRoot, 'early', name), { recursive: true });
+      const unrecorded = expect.objectContaining({ kind: 'base model unrecorded' });
+      expect(await run()).toEqual({ ...plan, warnings: expect.arrayContaining([unrecorded]) });
+      // The warning stays, because the debates stay.
+      expect((await run()).warnings).toContainEqual(unrecorded);
+      expect(await readWarnings(experimentFiles(openStore(storeRoot), 'early'))).toContainEqual(unrecorded);
+      writeModel({ ...old, 'model.safetensors': 'others' });
+      await expect(run()).rejects.toMatchObject({ type: 'BaseModelChanged' });
+    } finally {
+      await dependencies.close();
+    }
+  });
+
+  const flipped = (path: string): void => {
+    const bytes = readFileSync(path);
+    const middle = bytes.length >> 1;
+    bytes[middle] = bytes[middle]! ^ 4;
+    writeFileSync(path, bytes);
+  };
+  const emptied = (path: string): void => writeFileSync(path, '');
+  const removed = (path: string): void => {
+    for (const name of [path, `${path}.ref.json`]) rmSync(name);
+  };
+
+  it.each([
+    ['a flipped bit in', 'begun-with.json', flipped],
+    ['no bytes in', 'begun-with.json', emptied],
+    ['neither file nor seal of', 'begun-with.json', removed],
+    ['a flipped bit in', 'config.json', flipped],
+    ['neither file nor seal of', 'config.json', removed],
+  ])('is refused with another model or other settings when there is %s %s', async (_, name, damage) => {
+    writeModel(old);
+    await using server = await serveModel();
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const run = (settings = {}) =>
+      runStep(prepare, { experiment: 'damaged', input: { ...input, ...settings } }, dependencies);
+    const path = join(storeRoot, 'damaged', name);
+    try {
+      const plan = await run();
+      damage(path);
+      writeModel({ ...old, 'model.safetensors': 'others' });
+      await expect(run()).rejects.toMatchObject({ type: 'BaseModelChanged' });
+      writeModel(old);
+      damage(path);
+      await expect(run({ rounds: 3 })).rejects.toMatchObject({ type: 'InvalidConfig' });
+      damage(path);
+      expect(await run()).toEqual(plan);
+      damage(join(storeRoot, 'damaged', 'begun', name));
+      expect(await run()).toEqual(plan);
+    } finally {
+      rmSync(join(storeRoot, 'damaged'), { recursive: true, force: true });
+      await dependencies.close();
+    }
+  });
+
+  it.each([
+    ['begun-with.json', flipped],
+    ['begun-with.json', removed],
+    ['config.json', flipped],
+  ])(
+    'waits for a person when %s is lost twice, and each remedy in the message helps',
+    async (name, damage) => {
+      writeModel(old);
+      await using server = await serveModel();
+      const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+      const run = () => runStep(prepare, { experiment: 'lost', input }, dependencies);
+      const folder = join(storeRoot, 'lost');
+      const places = [join(folder, name), join(folder, 'begun', name)] as const;
+      try {
+        const plan = await run();
+        const backup = [places[1], `${places[1]}.ref.json`].map(
+          (path) => [path, readFileSync(path)] as const,
+        );
+        for (const path of places) damage(path);
+        // Also when it is tried again, although the damaged files were set aside by then.
+        for (const _ of [1, 2]) {
+          const error: unknown = await run().catch((reason: unknown) => reason);
+          expect(error).toMatchObject({ type: 'RecordLost', nonRetryable: true });
+          expect((error as Error).message).toContain(
+            `${places[0]} is damaged or missing, and so is its copy ${places[1]}.`,
+          );
+          expect((error as Error).message).toContain(`or remove ${folder} to begin again`);
+        }
+        for (const [path, bytes] of backup) writeFileSync(path, bytes);
+        expect(await run()).toEqual(plan);
+        rmSync(folder, { recursive: true });
+        expect(await run()).toEqual(plan);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+        await dependencies.close();
+      }
+    },
+  );
+
+  it('is not begun anew with other settings when its config is gone and its debates are there', async () => {
+    writeModel(old);
+    await using server = await serveModel();
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    const run = () => runStep(prepare, { experiment: 'debated', input }, dependencies);
+    try {
+      await run();
+      const folder = join(storeRoot, 'debated');
+      mkdirSync(join(folder, 'iteration-0'));
+      writeFileSync(join(folder, 'iteration-0', 'evaluation.json'), '{}');
+      for (const path of [folder, join(folder, 'begun')]) removed(join(path, 'config.json'));
+      await expect(run()).rejects.toMatchObject({ type: 'RecordLost' });
+    } finally {
+      await dependencies.close();
+    }
+  });
+
+  it('keeps its questions when a file of them has changed, and says so', async () => {
+    await using engine = await startInstantEngine();
+    const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
+    const question = (n: number) => ({ question: `${n}+${n}`, answer: String(2 * n) });
+    const file = writeRows(
+      join(storeRoot, 'own.jsonl'),
+      Array.from({ length: 40 }, (_, n) => question(n)),
+    );
+    const own = {
+      ...smallExperiment,
+      task: { kind: 'jsonl', train_file: file, train_size: 16, test_size: 16 },
+    };
+    const run = () => runStep(prepare, { experiment: 'own', input: own }, dependencies);
+    const questions = () => readFileSync(join(storeRoot, 'own', 'questions', 'train.jsonl'), 'utf8');
+    try {
+      const plan = await run();
+      const before = questions();
+      const asBegun = readFileSync(file);
+      writeRows(
+        file,
+        Array.from({ length: 50 }, (_, n) => question(n + 100)),
+      );
+      const again = await run();
+      const changed = expect.objectContaining({
+        kind: 'questions changed',
+        says: `Changed since this experiment began: ${file}. Its questions are still those from the beginning.`,
+      });
+      expect(again).toEqual({ ...plan, warnings: expect.arrayContaining([changed]) });
+      expect(await readWarnings(experimentFiles(openStore(storeRoot), 'own'))).toContainEqual(changed);
+      expect(questions()).toBe(before);
+      const stored = join(storeRoot, 'own', 'questions', 'train.jsonl');
+      flipped(stored);
+      const error: unknown = await run().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ type: 'QuestionsLost', nonRetryable: true });
+      expect((error as Error).message).toContain(
+        `${stored}: damaged or missing, and what these questions were`,
+      );
+      expect((error as Error).message).toContain(`Put the old version of ${file} back`);
+      writeFileSync(file, asBegun);
+      expect(await run()).toEqual(plan);
+      expect(questions()).toBe(before);
+      rmSync(file);
+      expect(await run()).toEqual(plan);
+    } finally {
+      await dependencies.close();
+    }
+  });
+});
