@@ -129,7 +129,8 @@ class _AdaptedLinear(nn.Module):
         result = self.base(hidden)
         flat = result.view(-1, result.shape[-1])
         for span, a, b in self.spans:
-            tokens, count = hidden[0, span], span.stop - span.start
+            tokens = hidden[0, span]
+            count = tokens.shape[0]
             if count < ROW_BLOCK:
                 tokens = nn.functional.pad(tokens, (0, 0, 0, ROW_BLOCK - count))
             flat[span] += nn.functional.linear(nn.functional.linear(tokens, a), b)[:count]
