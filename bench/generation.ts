@@ -52,7 +52,7 @@ export const generation: Benchmark = async ({ folder, quick }) => {
 
   try {
     await plain.ready;
-    // Until it has started all its processes: at most 10 s of load.
+    // Until it has started all its processes: it needs 3 s of load and a start.
     for (const began = Date.now(); Date.now() - began < (quick ? 1_000 : 15_000);) await ours();
     const figures: { ours: number; batch: number; single: number }[] = [];
     for (let repeat = 0; repeat < repeats; repeat += 1)
