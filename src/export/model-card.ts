@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { agentOf, type SamplingSettings } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
@@ -34,7 +35,7 @@ export function modelCard(
         ]),
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder, config), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
+    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder, agentOf(config, agent).sampling), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -60,7 +61,7 @@ export function wholeModelCard(
       `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(wholeInPython(folder, done.config), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
+    `## Use\n\n${fenced(wholeInPython(folder, agentOf(done.config, agent).sampling), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -169,7 +170,7 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
 }
 
 /** A question in the words of the training: the code is to answer something, and not only to load. */
-function inChat({ sampling: { enable_thinking } }: FinishedIteration['config']): string[] {
+function inChat({ enable_thinking }: SamplingSettings): string[] {
   // As in its training.
   const variables =
     enable_thinking === undefined ? '' : `, enable_thinking=${enable_thinking ? 'True' : 'False'}`;
@@ -181,7 +182,7 @@ function inChat({ sampling: { enable_thinking } }: FinishedIteration['config']):
   ];
 }
 
-function adapterInPython(base: string, folder: string, config: FinishedIteration['config']): string {
+function adapterInPython(base: string, folder: string, sampling: SamplingSettings): string {
   return [
     'from peft import PeftModel',
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
@@ -190,18 +191,18 @@ function adapterInPython(base: string, folder: string, config: FinishedIteration
     `adapter = ${JSON.stringify(folder)}  # where this export was written`,
     'tokenizer = AutoTokenizer.from_pretrained(base)',
     'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)',
-    ...inChat(config),
+    ...inChat(sampling),
   ].join('\n');
 }
 
-function wholeInPython(folder: string, config: FinishedIteration['config']): string {
+function wholeInPython(folder: string, sampling: SamplingSettings): string {
   return [
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
     '',
     `folder = ${JSON.stringify(folder)}  # where this export was written`,
     'tokenizer = AutoTokenizer.from_pretrained(folder)',
     'model = AutoModelForCausalLM.from_pretrained(folder)',
-    ...inChat(config),
+    ...inChat(sampling),
   ].join('\n');
 }
 

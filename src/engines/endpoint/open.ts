@@ -6,6 +6,7 @@ import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
+import { createEnginePool, type EnginePoolOptions } from '../process/engine-pool.ts';
 import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '../process/live-engines.ts';
 import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
@@ -194,7 +195,9 @@ export interface EndpointDeps {
   /** Of the experiments that ask a vLLM that the worker runs. */
   readonly expectations?: Expectations;
   /** Of a supervised engine; only tests and benchmarks set them. */
-  readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
+  readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>> & {
+    readonly pool?: EnginePoolOptions;
+  };
   /** Of a vLLM that the worker runs; only tests set them. */
   readonly vllm?: Pick<VllmProcessOptions, 'startTimeoutMs' | 'healthEveryMs' | 'graceMs'>;
 }
@@ -203,16 +206,18 @@ export interface EndpointDeps {
 export function openEndpoint(config: EndpointConfig, baseModel: string, deps: EndpointDeps): Endpoint {
   switch (config.kind) {
     case 'local': {
-      const engine = createEngineProcess({
-        ...deps.engine,
-        model: resolveModel(baseModel),
-        servedModelName: baseModel,
-        logFolder: deps.logFolder,
-      });
+      const { pool, ...engine } = deps.engine ?? {};
+      const start = () =>
+        createEngineProcess({
+          ...engine,
+          model: resolveModel(baseModel),
+          servedModelName: baseModel,
+          logFolder: deps.logFolder,
+        });
       return createLocalEndpoint(
         config,
         baseModel,
-        engine,
+        createEnginePool(start, pool),
         deps.modelFolder,
         deps.engines ?? createLiveEngines(),
       );
