@@ -14,6 +14,7 @@ import { growth } from './growth.ts';
 import { machine } from './machine.ts';
 import { overhead } from './overhead.ts';
 import { saturation } from './saturation.ts';
+import { trainer } from './trainer.ts';
 import { versus } from './versus.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   overhead,
   growth,
   grader: grading,
+  trainer,
   versus,
 };
 

@@ -12,7 +12,7 @@ import { presets, requireOwnModel, resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyPresets } from '../config/study.ts';
 import { type ExitCode, exitCodes } from '../errors.ts';
 import { shellWord } from '../text/safe-text.ts';
-import { UsageError } from './errors.ts';
+import { UsageError } from '../errors.ts';
 import { colours, wantsColours } from './terminal.ts';
 
 const nameSchemas = { experiment: experimentNameSchema, series: seriesNameSchema, study: studyNameSchema };

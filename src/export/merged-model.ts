@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { methods } from '../algorithm/methods.ts';
-import { childEnvironment } from '../config/child-environment.ts';
+import { childEnvironment } from '../config/installation.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import type { ModelSettings } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';

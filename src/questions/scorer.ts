@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import type { Gold } from '../algorithm/question.ts';
-import { childEnvironment } from '../config/child-environment.ts';
+import { childEnvironment } from '../config/installation.ts';
 import { loadWorkerFile, type WorkerFile } from '../config/load.ts';
 import { ScorerEnded, ScorerReplyUnreadable, ScorerTooSlow } from './errors.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { childEnvironment } from '../config/child-environment.ts';
+import { childEnvironment } from '../config/installation.ts';
 import { tools } from '../config/installation.ts';
 import { lastLogLines } from '../engines/process/log-file.ts';
 import { freePort } from '../engines/process/process-group.ts';

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
-import { childEnvironment } from '../config/child-environment.ts';
+import { childEnvironment } from '../config/installation.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { childEnvironment } from '../../src/config/child-environment.ts';
+import { childEnvironment } from '../../src/config/installation.ts';
 import { startProcessGroup } from '../../src/engines/process/process-group.ts';
 
 afterEach(() => vi.unstubAllEnvs());

@@ -5,7 +5,7 @@ import { lastAcceptedNight } from '../../export/finished-iteration.ts';
 import type { Debaters } from '../../serve/debaters.ts';
 import { newestFinished, openStore } from '../../store/store.ts';
 import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { interruptSignal, printJson } from '../terminal.ts';
 import { debateText } from './show.ts';
 

@@ -14,7 +14,7 @@ import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createTasks } from '../../questions/open-task.ts';
 import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy export NAME` */

@@ -1,7 +1,7 @@
 import { gradeLines } from '../../grading/grade-lines.ts';
 import { createGrader } from '../../grading/grader.ts';
 import { command } from '../command.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../../errors.ts';
 
 /** `colloquy grade` */
 export const grade = command(

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childEnvironment } from '../../config/child-environment.ts';
+import { childEnvironment } from '../../config/installation.ts';
 import { fileURLToPath } from 'node:url';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { openProgramLog, type ProgramLog, readLines } from './log-file.ts';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { childEnvironment } from '../../config/child-environment.ts';
+import { childEnvironment } from '../../config/installation.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import type { ServingDevice } from './flags.ts';

@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { trainerSettingsSchema } from '../src/config/contract.ts';
+import { childEnvironment } from '../src/config/installation.ts';
+import { projectRoot, tools } from '../src/config/installation.ts';
+import { createGpuGate } from '../src/engines/gpu-gate.ts';
+import { createTrainerProcess } from '../src/engines/process/trainer-process.ts';
+import type { Benchmark } from './benchmark.ts';
+import { median, spread } from './statistics.ts';
+import { table } from './table.ts';
+
+const model = join(projectRoot, 'engine', 'models', 'tiny-arithmetic');
+const seed = 1;
+/** Those of the quickstart, but with a constant number of rows in a step. */
+const settings = trainerSettingsSchema.parse({
+  learning_rate: 8e-4,
+  per_device_train_batch_size: 16,
+  gradient_accumulation_steps: 1,
+  warmup_ratio: 0,
+  lora_r: 8,
+  lora_alpha: 16,
+  num_train_epochs: 1,
+  save_steps: 1_000_000,
+});
+
+/**
+ * Tokens a second of our trainer and of a plain script of TRL's SFTTrainer (plain_trl.py), on the same rows with the same settings, each with
+ * padded rows and with rows that follow each other without padding. They take turns; one thread each on a CPU. Loading is not counted.
+ */
+export const trainer: Benchmark = async ({ folder, quick }) => {
+  mkdirSync(folder, { recursive: true });
+  const rows = join(folder, 'rows.jsonl');
+  writeFileSync(rows, rowsOfDebates(quick ? 96 : 512));
+  const repeats = quick ? 1 : 5;
+  const measured = new Map<string, Run[]>();
+  let tokens = 0;
+  const gate = createGpuGate();
+  const kinds = [false, true].map((paddingFree) => ({
+    paddingFree,
+    ours: createTrainerProcess({
+      logFolder: folder,
+      gate,
+      device: { padding_free: paddingFree },
+      args: ['--threads', '1'],
+    }),
+  }));
+  const add = (kind: string, run: Run): void => void measured.set(kind, [...(measured.get(kind) ?? []), run]);
+
+  // Round 0 warms up.
+  for (let repeat = quick ? 1 : 0; repeat <= repeats; repeat += 1) {
+    for (const { paddingFree, ours } of kinds) {
+      const name = paddingFree ? 'without padding' : 'padded';
+      const trained = await train(ours, rows, join(folder, `${name}-${repeat}`));
+      const plain = await plainTrl(rows, paddingFree, folder);
+      tokens = trained.tokens;
+      if (repeat === 0) continue;
+      add(`ours, ${name}`, trained);
+      add(`plain TRL, ${name}`, plain);
+    }
+  }
+  await Promise.all(kinds.map(async ({ ours }) => ours.close()));
+
+  const padded = measured.get('plain TRL, padded') ?? [];
+  const figures = [...measured].map(([kind, runs]) => ({
+    kind,
+    tokensPerSecond: runs.map(({ seconds }) => tokens / seconds),
+    ratios: runs.map(({ seconds }, pair) => (padded[pair]?.seconds ?? Number.NaN) / seconds),
+    lossDifference: Math.max(
+      ...runs.flatMap(({ losses }) =>
+        losses.map((loss, step) => Math.abs(loss / (padded[0]?.losses[step] ?? Number.NaN) - 1)),
+      ),
+    ),
+  }));
+  const lines = figures.map(({ kind, tokensPerSecond, ratios, lossDifference }) => [
+    kind,
+    median(tokensPerSecond).toFixed(0),
+    median(ratios).toFixed(2),
+    spread(ratios, 2),
+    lossDifference.toExponential(1),
+  ]);
+  const head = ['trainer', 'tokens/s', 'ratio', 'least to most', 'loss differs by'];
+  return { text: table(head, lines), figures: { tokens, kinds: figures } };
+};
+
+type Run = { readonly seconds: number; readonly losses: readonly number[] };
+
+async function train(
+  ours: ReturnType<typeof createTrainerProcess>,
+  dataset: string,
+  output: string,
+): Promise<Run & { readonly tokens: number }> {
+  let began = 0;
+  let ended = 0;
+  const losses: number[] = [];
+  const { manifest } = await ours.fineTune(
+    {
+      id: output,
+      base_model: model,
+      init_model: null,
+      dataset,
+      output_dir: output,
+      checkpoint_dir: `${output}-checkpoints`,
+      seed,
+      settings,
+    },
+    {
+      signal: new AbortController().signal,
+      onEvent(event) {
+        if (event.event === 'started') began = performance.now();
+        if (event.event !== 'step') return;
+        ended = performance.now();
+        losses.push(event.loss);
+      },
+    },
+  );
+  return { seconds: (ended - began) / 1000, losses, tokens: manifest.tokens };
+}
+
+const runSchema = z.object({ seconds: z.number(), losses: z.array(z.number()) });
+
+async function plainTrl(rows: string, paddingFree: boolean, folder: string): Promise<Run> {
+  const script = fileURLToPath(new URL('./plain_trl.py', import.meta.url));
+  const run = promisify(execFile)(tools().python, [script], { env: childEnvironment() });
+  const wanted = {
+    rows,
+    model,
+    settings,
+    seed,
+    padding_free: paddingFree,
+    repeats: 1,
+    folder: join(folder, 'trl'),
+  };
+  run.child.stdin?.end(`${JSON.stringify(wanted)}\n`);
+  return runSchema.parse(JSON.parse((await run).stdout));
+}
+
+/** Rows as debates make them: first answers, and last answers after those of two others, which are four times as long. */
+function rowsOfDebates(count: number): string {
+  return Array.from({ length: count }, (_, place) => {
+    const [a, b, c, d] = [2 + (place % 18), 2 + (place % 8), 2 + (place % 7), 2 + (place % 5)];
+    const question = { role: 'user', content: `${a}+${b}*${c}-${d}` };
+    const answer = (wrong: number): string =>
+      `${b}*${c}=${b * c}, ${a}+${b * c}=${a + b * c}, \\boxed{${a + b * c - d + wrong}}`;
+    const others = [0, place % 3, 1].map(answer).join('\n');
+    const dialogue = [
+      question,
+      { role: 'assistant', content: answer(place % 2) },
+      { role: 'user', content: others },
+    ];
+    const row = {
+      prompt: place % 2 === 0 ? [question] : dialogue,
+      completion: [{ role: 'assistant', content: answer(0) }],
+    };
+    return `${JSON.stringify(row)}\n`;
+  }).join('');
+}
