@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
+import { generation } from './generation.ts';
 import { grading } from './grading.ts';
 import { growth } from './growth.ts';
 import { machine } from './machine.ts';
@@ -17,6 +18,7 @@ import { versus } from './versus.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   saturation,
+  generation,
   overhead,
   growth,
   grader: grading,

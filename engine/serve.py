@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 
-from colloquy_engine.protocol.process import ProtocolStdout, default_threads, leave_with_parent, quiet_libraries
+from colloquy_engine.protocol.process import ProtocolStdout, leave_with_parent, quiet_libraries, resident_memory
 
 # Only this machine, without an option to change that: the server does not authenticate its clients.
 _HOST = "127.0.0.1"
@@ -27,14 +27,11 @@ def main() -> int:
     if options.exit_with_parent:
         leave_with_parent(watch_stdin=True)
 
-    import torch
-
     from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
     from colloquy_engine.protocol.server_messages import ServerRefuses
 
-    torch.set_num_threads(options.threads or default_threads())
     try:
-        model = load_base_model(options.model, options.dtype)
+        model = load_base_model(options.model, options.dtype, threads=options.threads)
     except ModelNotServable as error:
         protocol.emit(ServerRefuses(message=str(error)))
         print(error, file=sys.stderr)
@@ -73,7 +70,7 @@ async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, leave.set)
     port = runner.addresses[0][1]
-    protocol.emit(ServerReady(port=port, model=name))
+    protocol.emit(ServerReady(port=port, model=name, memory=resident_memory() if model.one_thread else None))
     await leave.wait()
     generator.stop()
     await asyncio.to_thread(generating.join, 5)
@@ -89,7 +86,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--max-batch-size", type=int, default=128, help="answers that are generated at the same time")
     parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; further requests get 503")
     parser.add_argument("--dtype", choices=["auto", "float64", "float32", "bfloat16", "float16"], default="auto")
-    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
+    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: 1 for a small model, else all cores but one)")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     return parser.parse_args()
 

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/activity';
 import { codeHash, colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
+import { InvalidConfig } from '../config/faults.ts';
 import { EngineBusy } from '../engines/errors.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
 import { PromptTooLong } from '../engines/too-long.ts';
@@ -137,11 +138,14 @@ function wellFormed(message: string): string {
   return message.replace(/[\ud800-\udfff]/gu, '\ufffd');
 }
 
-/** The first request that met an error: several wait for one adapter, and then have the same error. */
-const places = new WeakMap<Error, RequestPlace>();
+/** The first request that met an error: several wait for one adapter, and then have the same error. Or a sentence about something else. */
+const places = new WeakMap<Error, RequestPlace | string>();
 
-/** Does the work of one request, and notes the request with an error that it throws. */
-export async function atPlace<Result>(place: RequestPlace, work: () => Promise<Result>): Promise<Result> {
+/** Does the work of one request, or what a sentence is about, and notes that with an error that it throws. */
+export async function atPlace<Result>(
+  place: RequestPlace | string,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await work();
   } catch (error) {
@@ -153,7 +157,8 @@ export async function atPlace<Result>(place: RequestPlace, work: () => Promise<R
 /** Where an error happened, as a line behind its message; nothing when it names the place itself or happened at no request. */
 export function placeOf(error: Error): string {
   const place = places.get(error);
-  return place === undefined || error instanceof PromptTooLong ? '' : `\n${placeText(place)}`;
+  if (place === undefined || error instanceof PromptTooLong || error instanceof InvalidConfig) return '';
+  return `\n${typeof place === 'string' ? place : placeText(place)}`;
 }
 
 /** What activities have an effect on. The worker passes the real ones. */

@@ -35,14 +35,19 @@ export type Agent<Model> = {
   readonly models: Readonly<Record<string, Model>>;
 };
 
-/** The N agents before the first fine-tune: all their models are the base model. */
+/**
+ * The N agents before the first fine-tune: all models of an agent are its base model.
+ *
+ * @param bases by agent; in the paper all are the same
+ */
 export function baseAgents<Model>(
-  count: number,
+  bases: readonly Model[],
   roles: readonly Pick<Role, 'name'>[],
-  base: Model,
 ): Agent<Model>[] {
-  const models = Object.fromEntries(roles.map(({ name }) => [name, base]));
-  return Array.from({ length: count }, (_, index) => ({ number: index + 1, models }));
+  return bases.map((base, index) => ({
+    number: index + 1,
+    models: Object.fromEntries(roles.map(({ name }) => [name, base])),
+  }));
 }
 
 /** The agent's model of a role. @throws RangeError when it has none */

@@ -309,7 +309,15 @@ export const errorAnswerSchema = z.object({
 });
 
 /** The line that the server writes to stdout when it is ready for requests. */
-export const serverReadySchema = z.object({ event: z.literal('ready'), port: z.int().min(1).max(65_535) });
+export const serverReadySchema = z.object({
+  event: z.literal('ready'),
+  port: z.int().min(1).max(65_535),
+  memory: z
+    .int()
+    .min(1)
+    .nullish()
+    .describe('Bytes that one more process with this model takes; null where one uses all of the machine.'),
+});
 
 /** The line that it writes instead when it cannot serve its model. It then ends, and another start would end in the same way. */
 export const serverRefusesSchema = z.object({ event: z.literal('refuses'), message: z.string() });

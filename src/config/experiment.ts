@@ -36,47 +36,82 @@ const endpointName = nameOf('an endpoint');
 /** The model that comes with Colloquy: it does arithmetic, in the language of `prompts: terse`. */
 export const embeddedModel = 'engine/models/tiny-arithmetic';
 
+const endpointSetting = endpointName.describe(
+  'The endpoint that serves the model: `local`, or a name that the worker’s configs/endpoints.yaml defines.',
+);
+const modelNameSetting = z
+  .string()
+  .min(1)
+  .max(1024)
+  .describe(
+    'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
+  );
+
 const modelSchema = z
   .strictObject({
-    endpoint: endpointName
-      .default('local')
-      .describe(
-        'The endpoint that serves the model: `local`, or a name that the worker’s configs/endpoints.yaml defines.',
-      ),
-    model_name_or_path: z
-      .string()
-      .min(1)
-      .max(1024)
-      .default(embeddedModel)
-      .describe(
-        'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
-      ),
+    endpoint: endpointSetting.default('local'),
+    model_name_or_path: modelNameSetting.default(embeddedModel),
   })
-  .describe('The base model of all agents.');
+  .describe('The base model of all agents that have none of their own in `agents`.');
+
+const temperature = z.number().min(0).max(2).describe('0 is greedy.');
+const topP = z
+  .number()
+  .positive()
+  .max(1)
+  .describe('Nucleus sampling: the share of the probability that is sampled from.');
+const maxTokens = z
+  .int()
+  .min(1)
+  .max(131_072)
+  .describe('The greatest number of tokens of an answer, with those of its thinking.');
+const enableThinking = z
+  .boolean()
+  .describe(
+    'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. Not set: as the template has it. It holds for answers, summaries, scores and training alike.',
+  );
 
 export const samplingSchema = z
   .strictObject({
-    temperature: z.number().min(0).max(2).default(1).describe('0 is greedy.'),
-    top_p: z
-      .number()
-      .positive()
-      .max(1)
-      .default(0.9)
-      .describe('Nucleus sampling: the share of the probability that is sampled from.'),
-    max_tokens: z
-      .int()
-      .min(1)
-      .max(131_072)
-      .default(2048)
-      .describe('The greatest number of tokens of an answer, with those of its thinking.'),
-    enable_thinking: z
-      .boolean()
-      .optional()
-      .describe(
-        'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. Not set: as the template has it. It holds for answers, summaries, scores and training alike.',
-      ),
+    temperature: temperature.default(1),
+    top_p: topP.default(0.9),
+    max_tokens: maxTokens.default(2048),
+    enable_thinking: enableThinking.optional(),
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
+
+/** What one agent, or the summariser, has of its own. */
+const ownSettings = {
+  model: z
+    .strictObject({
+      endpoint: endpointSetting.exactOptional(),
+      model_name_or_path: modelNameSetting.exactOptional(),
+    })
+    .exactOptional()
+    .describe('Its own base model.'),
+  sampling: z
+    .strictObject({
+      temperature: temperature.exactOptional(),
+      top_p: topP.exactOptional(),
+      max_tokens: maxTokens.exactOptional(),
+      enable_thinking: enableThinking.exactOptional(),
+    })
+    .exactOptional()
+    .describe('How its answers are sampled.'),
+};
+
+const agentsSchema = z
+  .union([z.int().min(1).max(20), z.array(z.strictObject(ownSettings)).min(1).max(20)])
+  .default(3)
+  .describe(
+    'N: agents in a debate, each with a generation and a critic model. Or a list of the agents, each `{model: {endpoint, model_name_or_path}, sampling: {temperature, top_p, max_tokens, enable_thinking}}`: an agent has `model` and `sampling` where it sets nothing else. docs/agents.md.',
+  );
+
+const summarizerSchema = z
+  .strictObject(ownSettings)
+  .describe(
+    'The model that writes the summaries, and its sampling. It has those of agent 1 where it sets nothing else.',
+  );
 
 const diversitySchema = z
   .strictObject({
@@ -112,12 +147,7 @@ export const experimentConfigSchema = z
       .default('multiagent-ft')
       .describe('The method, a baseline or an ablation of the paper: docs/methods.md.'),
     seed: z.int().min(0).max(2_147_483_647).default(0).describe('The seed of everything random.'),
-    agents: z
-      .int()
-      .min(1)
-      .max(20)
-      .default(3)
-      .describe('N: agents in a debate, each with a generation and a critic model.'),
+    agents: agentsSchema,
     rounds: z.int().min(1).max(10).default(2).describe('M: rounds of a debate.'),
     iterations: z
       .int()
@@ -226,6 +256,7 @@ export const experimentConfigSchema = z
       ),
     model: modelSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
+    summarizer: summarizerSchema.optional(),
     diversity: diversitySchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
     trainer: nameOf('a trainer')
@@ -240,13 +271,20 @@ export const experimentConfigSchema = z
       ),
     carry_over: carryOverSchema.optional(),
   })
-  .refine((config) => config.min_votes <= config.agents, {
+  .refine((config) => config.min_votes <= agentCount(config), {
     path: ['min_votes'],
     message: 'more votes than there are agents: no question could ever yield data',
-    // Checked also when other fields are wrong, so that every fault is reported at once; but only when both are integers.
-    when: ({ value }) => z.looseObject({ min_votes: z.int(), agents: z.int() }).safeParse(value).success,
+    // Checked also when other fields are wrong, so that every fault is reported at once; but only when both are of the right kind.
+    when: ({ value }) =>
+      z.looseObject({ min_votes: z.int(), agents: z.union([z.int(), z.array(z.unknown())]) }).safeParse(value)
+        .success,
   });
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;
+
+/** N: how many agents a config has. `agentsOf` (agents.ts) gives the agents themselves. */
+export function agentCount({ agents }: { readonly agents: number | readonly unknown[] }): number {
+  return typeof agents === 'number' ? agents : agents.length;
+}
 
 /** The config of an experiment in the store. An older version may have begun it, in whose configs `use_peft: true` was `method: lora`. */
 export const storedConfigSchema = z.preprocess((config) => {

@@ -110,10 +110,9 @@ function unknownKey(
   // A key with the right name in the wrong place is nearer than another name in this place.
   const here = [...above, key].join('.');
   const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
-  // Without the part of the path that both have.
   const meant = root.properties === undefined ? undefined : ownName(key, Object.keys(root.properties));
-  const prefix = above.map((each) => `${each}.`).join('');
-  const known = meant?.startsWith(prefix) === true ? meant.slice(prefix.length) : meant;
+  // Without the path where it is a key of this place.
+  const known = siblings.find((sibling) => sibling === meant?.split('.').at(-1)) ?? meant;
   const nearest = elsewhere ?? known ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
   return {
     path: here,
@@ -152,6 +151,8 @@ const nodeSchema = z.object({
   exclusiveMaximum: z.number().optional(),
   minLength: z.number().optional(),
   maxLength: z.number().optional(),
+  minItems: z.number().optional(),
+  maxItems: z.number().optional(),
   get properties() {
     return z.record(z.string(), nodeSchema).optional();
   },
@@ -210,7 +211,7 @@ export function describeAllowed(node: SchemaNode): string {
     case 'array':
       return Array.isArray(node.items)
         ? `a list of ${node.items.length}: [${node.items.map(describeAllowed).join(', ')}]`
-        : `a list${node.items === undefined ? '' : `, each ${describeAllowed(node.items)}`}`;
+        : `a list${sizes(node)}${node.items === undefined ? '' : `, each ${describeAllowed(node.items)}`}`;
     default:
       return node.properties === undefined ? 'an object' : `an object with ${keysAt(node).join(', ')}`;
   }
@@ -236,7 +237,12 @@ function child(node: SchemaNode, key: string): SchemaNode {
   const named = node.properties?.[key];
   if (named !== undefined) return named;
   const branches = alternatives(node);
-  if (branches.length > 0) return { oneOf: branches.flatMap((branch) => branch.properties?.[key] ?? []) };
+  if (branches.length > 0)
+    return {
+      oneOf: branches.flatMap(
+        ({ properties, items }) => properties?.[key] ?? (items === undefined ? [] : child({ items }, key)),
+      ),
+    };
   if (node.items !== undefined)
     return (Array.isArray(node.items) ? node.items[Number(key)] : node.items) ?? {};
   return typeof node.additionalProperties === 'object' ? node.additionalProperties : {};
@@ -251,6 +257,10 @@ function alternative(node: SchemaNode, value: unknown): SchemaNode {
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
   if (kind === undefined) return node;
   return alternatives(node).find((branch) => branch.properties?.['kind']?.const === kind) ?? node;
+}
+
+function sizes({ minItems, maxItems }: SchemaNode): string {
+  return minItems === undefined || maxItems === undefined ? '' : ` of ${minItems} to ${maxItems}`;
 }
 
 function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: SchemaNode): string {

@@ -34,14 +34,19 @@ export function isLoadedHere(
   return endpoint.kind === 'vllm' && iterations > 0;
 }
 
-/** Why no program on this machine could load the experiment's base model; none when one can, or when none has to. */
+/**
+ * Why no program on this machine could load a base model of the experiment; none when one can, or when none has to.
+ *
+ * @param path of `model` in the config, e.g. `agents.1.model`
+ */
 export function modelFaults(
-  config: Pick<ExperimentConfig, 'iterations' | 'model'>,
+  config: Pick<ExperimentConfig, 'iterations'>,
+  { model, path: at }: { readonly model: ExperimentConfig['model']; readonly path: string },
   endpoint: EndpointConfig,
 ): ConfigFault[] {
   if (!isLoadedHere(config, endpoint)) return [];
-  const { model_name_or_path: name } = config.model;
-  const fault = (message: string): ConfigFault[] => [{ path: 'model.model_name_or_path', message }];
+  const { model_name_or_path: name } = model;
+  const fault = (message: string): ConfigFault[] => [{ path: `${at}.model_name_or_path`, message }];
   const path = modelPath(name);
   if (pathExists(path))
     return pathExists(join(path, 'config.json'))
@@ -55,11 +60,10 @@ export function modelFaults(
   return fault(`there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B${needed}`);
 }
 
-/** Whether a config's base model is the embedded one, in whichever folder, of this machine or another, it lies. */
-export function isEmbedded({ model }: ConfigOfModel): boolean {
-  return lastPart(model.model_name_or_path) === lastPart(embeddedModel);
+/** Whether a base model is the embedded one, in whichever folder, of this machine or another, it lies. */
+export function isEmbedded({ model_name_or_path }: { readonly model_name_or_path: string }): boolean {
+  return lastPart(model_name_or_path) === lastPart(embeddedModel);
 }
-type ConfigOfModel = { readonly model: { readonly model_name_or_path: string } };
 
 function lastPart(path: string): string | undefined {
   return path.split(/[\\/]/).findLast((part) => part !== '');

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { methods, modelsOfAnIteration } from '../algorithm/methods.ts';
-import type { ExperimentConfig } from './experiment.ts';
+import { baseModelsOf, type BaseModelOfConfig } from './agents.ts';
+import { agentCount, type ExperimentConfig } from './experiment.ts';
 import { pathExists, readYaml } from './load.ts';
 import { modelPath } from './model-name.ts';
 import { type Estimate, sum } from './training-plan.ts';
@@ -153,9 +154,16 @@ const inCheckpoint = 3 * bytesOf.float32;
  * with gradient checkpointing) at a third of 989 TFLOP/s; answers at 9,000 tokens written a second by 8 G parameters, and reading at half
  * of the peak (docs/reproducing-the-paper.md).
  */
-export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: Estimate): ModelNeeds | null {
-  const of = architectureOf(config.model.model_name_or_path);
+function modelNeeds(
+  config: ExperimentConfig,
+  { model: base, agents }: BaseModelOfConfig,
+  expected: Estimate,
+): ModelNeeds | null {
+  const of = architectureOf(base.model_name_or_path);
   if (of === null) return null;
+  const share = agents.length / agentCount(config);
+  const trainedTokens = expected.trainedTokens * share;
+  const tokens = { read: expected.tokens.read * share, written: expected.tokens.written * share };
   const {
     method,
     lora_r,
@@ -166,7 +174,9 @@ export function modelNeeds(config: ExperimentConfig, { tokens, trainedTokens }: 
   const parameters = parametersOf(of);
   const trainable = method === 'full' ? parameters : adapterParametersOf(of, lora_r, targets);
   const eachIteration =
-    config.iterations === 0 ? 0 : modelsOfAnIteration(config.agents, methods[config.method]);
+    config.iterations === 0 || agents.length === 0
+      ? 0
+      : modelsOfAnIteration(agents.length, methods[config.method]);
   const kept = (most: number) => eachIteration * (config.keep === 'last' ? most : config.iterations);
   const model = trainable * bytesOf.float32;
   const numbers = training.per_device_train_batch_size * training.max_length;
@@ -199,8 +209,37 @@ function frozenBytes(of: Architecture, method: ExperimentConfig['fine_tune']['me
   return rest * bytesOf.bfloat16 + linear * (method === 'qlora' ? bytesOf.nf4 : bytesOf.bfloat16);
 }
 
-/** Of experiments with the same base model, one after another. */
-export function needsOfAll(all: readonly ModelNeeds[]): ModelNeeds | null {
+/** A base model of an experiment, and what it and its fine-tunes need. */
+export type NeededModel = {
+  readonly name: string;
+  readonly endpoint: string;
+  /** The numbers of the agents that have it. */
+  readonly agents: readonly number[];
+  /** Null for a model whose architecture is not known here. */
+  readonly needs: ModelNeeds | null;
+};
+
+/** What each base model of an experiment needs. */
+export function neededModels(config: ExperimentConfig, expected: Estimate): readonly NeededModel[] {
+  return baseModelsOf(config).map((of) => ({
+    name: of.model.model_name_or_path,
+    endpoint: of.model.endpoint,
+    agents: of.agents,
+    needs: modelNeeds(config, of, expected),
+  }));
+}
+
+/** Of experiments with the same base models, one after another. */
+export function neededByAll(all: readonly (readonly NeededModel[])[]): readonly NeededModel[] {
+  return (all[0] ?? []).map(({ name, endpoint, agents }) => {
+    const same = all.flatMap((models) =>
+      models.filter((each) => each.name === name && each.endpoint === endpoint),
+    );
+    return { name, endpoint, agents, needs: needsOfAll(same.flatMap(({ needs }) => needs ?? [])) };
+  });
+}
+
+function needsOfAll(all: readonly ModelNeeds[]): ModelNeeds | null {
   const [first] = all;
   if (first === undefined) return null;
   const models = sum(all.map((each) => each.models));

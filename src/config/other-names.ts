@@ -6,13 +6,17 @@ type Settings = Readonly<Record<string, unknown>>;
 export type OtherName = { readonly given: string; readonly means: string };
 
 /**
- * A config in which the accepted other names are replaced by ours: `model: ID` is `model: {model_name_or_path: ID}`, and `lr` (at the top or
- * in `fine_tune`) is `fine_tune.learning_rate`. Where a config also has our name, the other name stays and is refused as an unknown key.
+ * A config in which the accepted other names are replaced by ours: `model: ID` is `model: {model_name_or_path: ID}`, here and in each of
+ * `agents` and in `summarizer`, and `lr` (at the top or in `fine_tune`) is `fine_tune.learning_rate`. Where a config also has our name, the other name stays and is refused as an unknown key.
  */
 export function withOwnNames(config: Settings): Settings {
   const { lr, ...rest } = config;
-  const named =
-    typeof rest['model'] === 'string' ? { ...rest, model: { model_name_or_path: rest['model'] } } : rest;
+  const { agents, summarizer } = rest;
+  const named: Settings = {
+    ...withNamedModel(rest),
+    ...(Array.isArray(agents) ? { agents: agents.map(ofSpeaker) } : {}),
+    ...('summarizer' in rest ? { summarizer: ofSpeaker(summarizer) } : {}),
+  };
   const fineTune = named['fine_tune'] ?? {};
   if (!isSettings(fineTune)) return lr === undefined ? named : { ...named, lr };
   const { lr: inner, ...settings } = fineTune;
@@ -22,11 +26,31 @@ export function withOwnNames(config: Settings): Settings {
   return { ...named, fine_tune: { ...settings, learning_rate: rate[0] } };
 }
 
+function ofSpeaker(settings: unknown): unknown {
+  return isSettings(settings) ? withNamedModel(settings) : settings;
+}
+
+function withNamedModel(settings: Settings): Settings {
+  const { model } = settings;
+  return typeof model === 'string' ? { ...settings, model: { model_name_or_path: model } } : settings;
+}
+
 /** The accepted other names in a config, so that a message can show ours. */
 export function otherNamesIn(config: Settings): OtherName[] {
-  const fineTune = config['fine_tune'];
+  const { fine_tune: fineTune, agents } = config;
   return [
-    ...(typeof config['model'] === 'string' ? [{ given: 'model', means: 'model.model_name_or_path' }] : []),
+    ...[
+      { path: 'model', settings: config },
+      ...(Array.isArray(agents) ? agents : []).map((settings: unknown, index) => ({
+        path: `agents.${index}.model`,
+        settings,
+      })),
+      { path: 'summarizer.model', settings: config['summarizer'] },
+    ].flatMap(({ path, settings }) =>
+      isSettings(settings) && typeof settings['model'] === 'string'
+        ? [{ given: path, means: `${path}.model_name_or_path` }]
+        : [],
+    ),
     ...('lr' in config ? [{ given: 'lr', means: learningRate }] : []),
     ...(isSettings(fineTune) && 'lr' in fineTune ? [{ given: 'fine_tune.lr', means: learningRate }] : []),
   ];

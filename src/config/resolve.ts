@@ -2,7 +2,8 @@
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods.ts';
-import { embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
+import { agentsOf, baseModelsOf, sharedModelFaults } from './agents.ts';
+import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
@@ -41,7 +42,10 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   ];
   if (parsed.success) all.push(...methodFaults(rest, parsed.data.method), ...hiddenKeyFaults(settings));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
-  return { ...parsed.data, ...methods[parsed.data.method].fixes };
+  const config = { ...parsed.data, ...methods[parsed.data.method].fixes };
+  const unshared = sharedModelFaults(config);
+  if (unshared.length > 0) throw new InvalidConfig(unshared);
+  return config;
 }
 
 /**
@@ -51,12 +55,15 @@ export function resolveConfig(input: unknown): ExperimentConfig {
  * @throws InvalidConfig
  */
 export function requireOwnModel(config: ExperimentConfig): void {
-  if (config.prompts === 'terse' || !isEmbedded(config)) return;
-  const given = config.model.model_name_or_path === embeddedModel ? 'missing: ' : '';
+  if (config.prompts === 'terse') return;
+  const embedded = baseModelsOf(config).find(({ model }) => isEmbedded(model));
+  if (embedded === undefined) return;
+  const { model, path } = embedded;
+  const given = path === 'model' && model.model_name_or_path === embeddedModel ? 'missing: ' : '';
   const message =
     `${given}prompts in English need a model that reads English, and the embedded ${embeddedModel} does not. Name one, e.g. ` +
     'model.model_name_or_path=Qwen/Qwen3-4B-Instruct-2507, or take the preset quickstart (prompts: terse)';
-  throw new InvalidConfig([{ path: 'model.model_name_or_path', message }]);
+  throw new InvalidConfig([{ path: `${path}.model_name_or_path`, message }]);
 }
 
 /** A setting that the method fixes may be omitted or repeated. It overrides the preset. */
@@ -134,25 +141,22 @@ function firstComment(text: string): string {
 }
 
 /**
- * The settings that no night of a series may change: the method, the base model, what is trained (an adapter or all weights), the number of
- * agents, and the settings that decide which questions are held out and in which order the others come. The path of a local copy of a
+ * The settings that no night of a series may change: the method, the agents and their base models, what is trained (an adapter or all
+ * weights), and the settings that decide which questions are held out and in which order the others come. The path of a local copy of a
  * dataset is ignored. All other settings may change from one night to the next.
  */
-export function fixedSettings({
-  method,
-  agents,
-  seed,
-  model,
-  task,
-  fine_tune: { method: training },
-}: ExperimentConfig): Record<string, unknown> {
+export function fixedSettings(config: ExperimentConfig): Record<string, unknown> {
+  const { method, seed, task, fine_tune } = config;
+  const names = agentsOf(config).map(({ model }) => model.model_name_or_path);
+  const model = { model_name_or_path: names[0] };
   return {
     method,
-    agents,
     seed,
-    model: { model_name_or_path: model.model_name_or_path },
+    ...(new Set(names).size === 1
+      ? { agents: agentCount(config), model }
+      : { agents: names.map((name) => ({ model: { model_name_or_path: name } })) }),
     // The series of older versions do not have it.
-    ...(training === 'lora' ? {} : { fine_tune: { method: training } }),
+    ...(fine_tune.method === 'lora' ? {} : { fine_tune: { method: fine_tune.method } }),
     task: {
       ...task,
       train_size: undefined,

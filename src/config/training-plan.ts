@@ -9,7 +9,8 @@ import {
   fewestSteps,
   optimiserSteps,
 } from '../algorithm/training-steps.ts';
-import type { ExperimentConfig } from './experiment.ts';
+import { agentsOf, baseModelsOf, hasSummaries } from './agents.ts';
+import { agentCount, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
 import { formOf, type ModelForm } from './fine-tune.ts';
 
@@ -39,7 +40,8 @@ export type ExpectedFineTune = ExpectedDataset & { readonly steps: number };
 export function expectedFineTunes(config: ExperimentConfig, questions: number | null): ExpectedFineTune[] {
   const { learning } = methods[config.method];
   if (!trains(config) || learning === undefined || questions === null) return [];
-  const { agents, rounds } = config;
+  const { rounds } = config;
+  const agents = agentCount(config);
   const datasets = expectedDatasets(learning, { agents, rounds, questions }, datasetSettings(config, 1));
   return datasets.map((each) => ({ ...each, steps: optimiserSteps(each.rows, config.fine_tune) }));
 }
@@ -63,20 +65,24 @@ export function trainingFaults(config: ExperimentConfig, questions: number | nul
 }
 
 /**
- * Why an experiment cannot use its endpoint; none when it can.
+ * Why an experiment cannot use the endpoints of its agents; none when it can.
  *
- * @param served the forms of fine-tuned models that the endpoint serves
+ * @param served the forms of fine-tuned models that an endpoint serves, by its name
  */
 export function servingFaults(
-  { iterations, model: { endpoint }, fine_tune }: ExperimentConfig,
-  served: readonly ModelForm[],
+  config: ExperimentConfig,
+  served: (endpoint: string) => readonly ModelForm[],
 ): ConfigFault[] {
-  if (iterations === 0 || served.includes(formOf(fine_tune))) return [];
-  const message =
-    served.length === 0
-      ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
-      : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind vllm without url (the worker starts it) or of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
-  return [{ path: 'model.endpoint', message }];
+  if (config.iterations === 0) return [];
+  return baseModelsOf(config).flatMap(({ model: { endpoint }, agents, path }): ConfigFault[] => {
+    const forms = served(endpoint);
+    if (agents.length === 0 || forms.includes(formOf(config.fine_tune))) return [];
+    const message =
+      forms.length === 0
+        ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
+        : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind vllm without url (the worker starts it) or of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
+    return [{ path: `${path}.endpoint`, message }];
+  });
 }
 
 function fewStepsText(
@@ -128,17 +134,22 @@ export type Estimate = {
  * With the embedded model (quickstart) 17,400 answers were estimated to read 948,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
  */
 export function estimate(config: ExperimentConfig, questions: QuestionCounts): Estimate {
-  const { agents, rounds, iterations, summarize, max_others: maxOthers } = config;
+  const { rounds, iterations, max_others: maxOthers } = config;
+  const agents = agentCount(config);
   const { learning, answer } = methods[config.method];
-  const share = 0.45 * config.sampling.max_tokens;
-  const shown = Math.min(share, 350);
-  const thinks = config.sampling.enable_thinking ?? config.sampling.max_tokens > longestUnthought;
-  const written = thinks ? share : shown;
+  const answersOfAgents = agentsOf(config).map(({ sampling: { max_tokens, enable_thinking } }) => {
+    const share = 0.45 * max_tokens;
+    const shown = Math.min(share, 350);
+    const thinks = enable_thinking ?? max_tokens > longestUnthought;
+    return { shown, written: thinks ? share : shown };
+  });
+  const shown = mean(answersOfAgents.map((each) => each.shown));
+  const written = mean(answersOfAgents.map((each) => each.written));
   const terse = config.prompts === 'terse';
   const instructions = terse ? 2 : 60;
   const asked = questions.characters / (terse ? 1 : 4) + instructions;
   const others = Math.min(agents - 1, maxOthers) * shown;
-  const summaries = summarize && agents > 1 ? rounds - 1 : 0;
+  const summaries = hasSummaries(config) ? rounds - 1 : 0;
 
   const debates =
     (learning === undefined ? 0 : iterations * questions.train) +
@@ -174,6 +185,12 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
 
 /** The `max_tokens` above which a model is taken to think before it answers when nothing says whether it does: the paper's. */
 const longestUnthought = 2048;
+
+function mean(values: readonly number[]): number {
+  const [first = 0] = values;
+  // Without the error of rounding where all are equal.
+  return first + sum(values.map((value) => value - first)) / values.length;
+}
 
 export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);

@@ -8,7 +8,7 @@ import { count } from '../text/figures.ts';
 import { fenced } from '../text/safe-text.ts';
 import { card, licenceSection, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
 import { NothingTrained } from './errors.ts';
-import type { FinishedIteration } from './finished-iteration.ts';
+import { baseOf, type FinishedIteration } from './finished-iteration.ts';
 import { datasetFiles, type DatasetFormat } from './rows.ts';
 
 /**
@@ -30,7 +30,8 @@ export async function exportDatasets(
   const written: WrittenFile[] = [];
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format };
   await publishExport(path, facts, async (folder) => {
-    for (const { name, rows } of datasetFiles(format, done, answers)) {
+    const files = datasetFiles(format, done, answers);
+    for (const { name, rows } of files) {
       const file = `${name}.jsonl`;
       written.push({ file, rows: await writeLines(join(folder, file), rows()) });
     }
@@ -39,7 +40,9 @@ export async function exportDatasets(
         experiment,
         `no dataset of iteration ${iteration} has rows in the form ${format}`,
       );
-    await writeAtomically(join(folder, 'README.md'), [Buffer.from(datasetCard(format, done, written, path))]);
+    const agent = files.find((_, index) => (written[index]?.rows ?? 0) > 0)?.agent ?? 1;
+    const readme = datasetCard(format, done, { written, agent }, path);
+    await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
   });
   return written;
 }
@@ -68,12 +71,13 @@ type WrittenFile = { readonly file: string; readonly rows: number };
  * The README.md of an exported dataset. Its front matter names a subset for each file, and a default one of all files, so that
  * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
  *
+ * @param agent the one that the first file with rows is of
  * @param folder where the export will be: absolute, as its code is to run from any folder
  */
 function datasetCard(
   format: DatasetFormat,
   done: FinishedIteration,
-  written: readonly WrittenFile[],
+  { written, agent }: { readonly written: readonly WrittenFile[]; readonly agent: number },
   folder: string,
 ): string {
   const { experiment, iteration, config } = done;
@@ -109,7 +113,7 @@ function datasetCard(
         loadingInPython[format](
           full[0]?.file.replace(ending, '') ?? '',
           folder,
-          modelLocation(config.model.model_name_or_path),
+          modelLocation(baseOf(done, { agent }).model_name_or_path),
         ),
         'python',
       ),

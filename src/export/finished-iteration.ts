@@ -1,4 +1,5 @@
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { agentOf, type ModelSettings } from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { isThere } from '../store/blobs.ts';
@@ -112,6 +113,11 @@ export async function agentModelsAfter({ files, records }: FinishedIteration): P
     }
   }
   return [...models.values()];
+}
+
+/** The base model from which an agent's models were trained. */
+export function baseOf({ config }: FinishedIteration, { agent }: Pick<AgentModel, 'agent'>): ModelSettings {
+  return agentOf(config, agent).model;
 }
 
 /**

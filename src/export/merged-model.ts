@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { methods } from '../algorithm/methods.ts';
 import { childEnvironment } from '../config/child-environment.ts';
 import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
+import type { ModelSettings } from '../config/agents.ts';
+import { agentCount } from '../config/experiment.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { begunWithSchema, weightsName } from '../store/base-model-files.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -13,7 +15,7 @@ import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { MergeFailed, NothingTrained } from './errors.ts';
-import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
+import { agentModelsAfter, type AgentModel, baseOf, type FinishedIteration } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
 import { wholeModelCard } from './model-card.ts';
 import { copyModel } from './models.ts';
@@ -63,7 +65,7 @@ export async function exportMerged(
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'merged', model: name };
   let whyNoGguf: string | null = null;
   await publishExport(path, facts, async (folder) => {
-    const manifest = await writeWhole(store, key, done, folder);
+    const manifest = await writeWhole(store, key, baseOf(done, model), done, folder);
     whyNoGguf = await writeGguf(folder);
     const readme = wholeModelCard(path, model, manifest, done);
     await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
@@ -75,6 +77,7 @@ export async function exportMerged(
 async function writeWhole(
   store: Store,
   key: string,
+  base: ModelSettings,
   done: FinishedIteration,
   folder: string,
 ): Promise<StoredManifest> {
@@ -82,18 +85,21 @@ async function writeWhole(
     return copyModel(store, key, folder);
   const adapter = join(folder, '.adapter');
   const manifest = await copyModel(store, key, adapter);
-  await requireWeightsOf(done);
-  await merge(modelLocation(done.config.model.model_name_or_path), adapter, folder);
+  await requireWeightsOf(base, done);
+  await merge(modelLocation(base.model_name_or_path), adapter, folder);
   await rm(adapter, { recursive: true });
   return manifest;
 }
 
 /** Merged into other weights than those that it was trained on, an adapter makes a model that nobody has measured. @throws MergeFailed */
-async function requireWeightsOf({ experiment, files, config }: FinishedIteration): Promise<void> {
-  const location = modelLocation(config.model.model_name_or_path);
+async function requireWeightsOf(
+  { endpoint, model_name_or_path: name }: ModelSettings,
+  { experiment, files }: FinishedIteration,
+): Promise<void> {
+  const location = modelLocation(name);
   const begunWith = await readDocument(files.begunWith, begunWithSchema);
   for (const { base } of begunWith?.models ?? []) {
-    if (base.name !== config.model.model_name_or_path) continue;
+    if (base.name !== name || base.endpoint !== endpoint) continue;
     const now = await weightsName(location);
     if (now === base.weights) continue;
     const changed = `Its weights were ${base.weights} when ${experiment} began, and are ${now} now. Put the old ones back.`;
@@ -104,12 +110,13 @@ async function requireWeightsOf({ experiment, files, config }: FinishedIteration
 async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {
   const { experiment, config } = done;
   const models = await agentModelsAfter(done);
+  const agents = agentCount(config);
   const wanted = role ?? methods[config.method].roles[0]?.name ?? '';
   const ofRole = models.filter((each) => each.role === wanted);
   // Agents that share a model are listed by the first of them.
-  const shared = ofRole.length === 1 && config.agents > 1 ? ofRole[0] : undefined;
+  const shared = ofRole.length === 1 && agents > 1 ? ofRole[0] : undefined;
   const found = ofRole.find((each) => each.agent === agent) ?? shared;
-  if (found !== undefined && agent <= config.agents) return found;
+  if (found !== undefined && agent <= agents) return found;
   const names = models.map((each) => `agent ${each.agent} ${each.role}`);
   throw new NothingTrained(
     experiment,

@@ -1,11 +1,13 @@
 import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { agentOf, type SamplingSettings } from '../config/agents.ts';
+import { agentCount } from '../config/experiment.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
 import type { StoredManifest } from '../store/models.ts';
 import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './folder.ts';
-import type { AgentModel, FinishedIteration } from './finished-iteration.ts';
+import { type AgentModel, baseOf, type FinishedIteration } from './finished-iteration.ts';
 
 /**
  * The README.md of an exported LoRA adapter.
@@ -20,11 +22,11 @@ export function modelCard(
 ): string {
   const { config, iteration } = done;
   const { agent, role, madeIn } = model;
-  const base = config.model.model_name_or_path;
+  const base = baseOf(done, model).model_name_or_path;
   const name = basename(folder);
-  return card(frontMatter(name, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
+  return card(frontMatter(name, base, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
     title(model, done),
-    `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${config.agents}, as iteration ` +
+    `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${agentCount(config)}, as iteration ` +
       `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
     ...(isOnTheHub(base)
       ? []
@@ -33,7 +35,7 @@ export function modelCard(
         ]),
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
+    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder, agentOf(config, agent).sampling), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -49,17 +51,17 @@ export function wholeModelCard(
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const { experiment, config, iteration } = done;
+  const { experiment, iteration } = done;
   const { agent, role, madeIn } = model;
-  const base = config.model.model_name_or_path;
+  const base = baseOf(done, model).model_name_or_path;
   const name = `${experiment}-agent-${agent}-${role}`;
-  return card(frontMatter(name, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
+  return card(frontMatter(name, base, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
     title(model, done),
     `${provenance} ${whatItIs(base, model, manifest, done)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}. It is one agent's part; the accuracies below are those of all agents together: ` +
       `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
     ...training(model, manifest, done),
     ...evaluation(done),
-    `## Use\n\n${fenced(wholeInPython(folder), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
+    `## Use\n\n${fenced(wholeInPython(folder, agentOf(done.config, agent).sampling), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
     ...ending(manifest, done),
   ]);
 }
@@ -70,7 +72,7 @@ function whatItIs(
   { form }: StoredManifest,
   { config }: FinishedIteration,
 ): string {
-  const whose = `${role} model of agent ${agent} of ${config.agents}`;
+  const whose = `${role} model of agent ${agent} of ${agentCount(config)}`;
   return form === 'full'
     ? `The ${whose}: \`${base}\` with all its weights fine-tuned`
     : `\`${base}\` with the LoRA adapter of the ${whose} merged into it`;
@@ -82,12 +84,13 @@ function isOnTheHub(base: string): boolean {
 
 function frontMatter(
   name: string,
+  base: string,
   done: FinishedIteration,
   { library_name, tags }: { readonly library_name: string; readonly tags: readonly string[] },
 ): object {
   const last = done.evaluations.at(-1);
   return {
-    base_model: done.config.model.model_name_or_path,
+    base_model: base,
     library_name,
     pipeline_tag: 'text-generation',
     tags: [...tags, 'colloquy', 'multiagent-finetuning'],
@@ -158,7 +161,7 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
         dataset: { type: config.task.kind, name: `held-out questions of ${experiment}` },
         metrics: Object.entries(figures).map(([what, figure]) => ({
           type: 'accuracy',
-          name: `accuracy of the ${config.agents} agents' ${what}`,
+          name: `accuracy of the ${agentCount(config)} agents' ${what}`,
           value: evaluation[figure].accuracy,
         })),
       },
@@ -167,14 +170,19 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
 }
 
 /** A question in the words of the training: the code is to answer something, and not only to load. */
-const inChat = [
-  'messages = [{"role": "user", "content": "3+4*5-6"}]',
-  'tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
-  'answer = model.generate(**tokens, max_new_tokens=256)',
-  'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
-];
+function inChat({ enable_thinking }: SamplingSettings): string[] {
+  // As in its training.
+  const variables =
+    enable_thinking === undefined ? '' : `, enable_thinking=${enable_thinking ? 'True' : 'False'}`;
+  return [
+    'messages = [{"role": "user", "content": "3+4*5-6"}]',
+    `tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True${variables})`,
+    'answer = model.generate(**tokens, max_new_tokens=256)',
+    'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
+  ];
+}
 
-function adapterInPython(base: string, folder: string): string {
+function adapterInPython(base: string, folder: string, sampling: SamplingSettings): string {
   return [
     'from peft import PeftModel',
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
@@ -183,18 +191,18 @@ function adapterInPython(base: string, folder: string): string {
     `adapter = ${JSON.stringify(folder)}  # where this export was written`,
     'tokenizer = AutoTokenizer.from_pretrained(base)',
     'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)',
-    ...inChat,
+    ...inChat(sampling),
   ].join('\n');
 }
 
-function wholeInPython(folder: string): string {
+function wholeInPython(folder: string, sampling: SamplingSettings): string {
   return [
     'from transformers import AutoModelForCausalLM, AutoTokenizer',
     '',
     `folder = ${JSON.stringify(folder)}  # where this export was written`,
     'tokenizer = AutoTokenizer.from_pretrained(folder)',
     'model = AutoModelForCausalLM.from_pretrained(folder)',
-    ...inChat,
+    ...inChat(sampling),
   ].join('\n');
 }
 

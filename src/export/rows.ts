@@ -3,6 +3,7 @@ import type { Example } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
+import { agentCount } from '../config/experiment.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import { readRows, streamRows } from '../store/files/rows.ts';
 import { exampleSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
@@ -17,6 +18,8 @@ export type DatasetFormat = (typeof datasetFormats)[number];
 export type DatasetFile = {
   /** Without its ending, e.g. `agent-1-critic`. */
   readonly name: string;
+  /** 1..N */
+  readonly agent: number;
   readonly rows: () => AsyncIterable<object>;
 };
 
@@ -31,8 +34,9 @@ export function datasetFiles(
 ): DatasetFile[] {
   const { files, iteration, records, config } = done;
   if (format === 'dpo') {
-    return Array.from({ length: config.agents }, (_, index) => ({
+    return Array.from({ length: agentCount(config) }, (_, index) => ({
       name: `agent-${index + 1}`,
+      agent: index + 1,
       rows: () => each(labelledDebates(done, answers), (debate) => preferenceRow(index + 1, debate)),
     }));
   }
@@ -41,6 +45,7 @@ export function datasetFiles(
     const rows = () => streamRows(files.dataset(iteration, agent, role), exampleSchema);
     return {
       name: `agent-${agent}-${role}`,
+      agent,
       rows: format === 'trl' ? rows : () => each(rows(), chatRow),
     };
   });

@@ -1,10 +1,18 @@
 /** The trained agents of an experiment, ready to debate any question: what `colloquy ask` and `colloquy serve` share. */
 import { debateSettings, summariserOf } from '../activities/asking/conversation.ts';
 import { answerWithinContext } from '../activities/asking/journalled-answers.ts';
-import { type Agent, baseAgents } from '../algorithm/agents.ts';
+import { type Agent, baseAgents, modelOf } from '../algorithm/agents.ts';
 import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
 import { learnerGroups, methods } from '../algorithm/methods.ts';
 import type { EndpointConfig } from '../config/endpoints.ts';
+import {
+  baseModelsOf,
+  byAgent,
+  type FoundBase,
+  hasSummaries,
+  samplingOf,
+  type SamplingSettings,
+} from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
@@ -68,30 +76,34 @@ export async function openDebaters(
 ): Promise<Debaters> {
   const config = await readDocument(experimentFiles(store, experiment).config, storedConfigSchema);
   if (config === null) throw new ExperimentNotInStore(experimentFiles(store, experiment).folder.where);
-  const base = await identifyBaseModel(config.model.endpoint, config.model.model_name_or_path);
-  await requireBaseOf(experimentFiles(store, experiment), base);
-  const { iteration, agents } = await agentsOf(store, experiment, config, wanted, base);
+  const found: FoundBase<BaseModel>[] = [];
+  for (const of of baseModelsOf(config)) {
+    const base = await identifyBaseModel(of.model.endpoint, of.model.model_name_or_path);
+    await requireBaseOf(experimentFiles(store, experiment), base);
+    found.push({ of, base });
+  }
+  const { bases, summariser } = byAgent(found);
+  const { iteration, agents } = await agentsAfter(store, experiment, config, wanted, bases);
+  const cast = {
+    agents,
+    summariser: summariserOf(agents, summariser === null ? undefined : untuned(summariser)),
+  };
   const models = agents.flatMap((agent) => Object.values(agent.models));
   for (const { tuned } of models) if (tuned !== null) await requireNotPruned(store, tuned.key);
   endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
-  const cast = { agents, summariser: summariserOf(agents) };
+  const asked = hasSummaries(config) ? [...models, cast.summariser] : models;
 
   return {
     experiment,
     iteration,
     config,
-    load: (signal) => endpoints.serve(models, signal),
+    load: (signal) => endpoints.serve(asked, signal),
     debate: async (text, { seed = config.seed, sampling = {}, signal }) => {
-      await endpoints.serve(models, signal);
+      await endpoints.serve(asked, signal);
       const tokens = { prompt: 0, completion: 0 };
-      const speak = speaker(
-        { ...config, sampling: { ...config.sampling, ...sampling } },
-        endpoints,
-        signal,
-        tokens,
-      );
+      const speak = speaker(config, sampling, endpoints, signal, tokens);
       // The draws of a debate after iteration l are those of its evaluation.
       const settings = { ...debateSettings(config, iteration), seed };
       return { ...(await debate({ id: 'asked', text }, cast, settings, speak, answers)), tokens };
@@ -114,26 +126,26 @@ async function requireBaseOf(files: ExperimentFiles, base: BaseModel): Promise<v
 }
 
 /** The agents with the models that an iteration left them. Agents that share models all have those of the first of them. */
-async function agentsOf(
+async function agentsAfter(
   store: Store,
   experiment: string,
   config: ExperimentConfig,
   wanted: number | undefined,
-  base: BaseModel,
+  bases: readonly BaseModel[],
 ): Promise<{ readonly iteration: number; readonly agents: readonly Agent<Model>[] }> {
   const { roles, learning } = methods[config.method];
-  const agents = baseAgents(config.agents, roles, untuned(base));
+  const agents = baseAgents(bases.map(untuned), roles);
   if (config.iterations === 0 || wanted === 0) return { iteration: 0, agents };
   const done = await finishedIteration(store, experiment, wanted);
   const tuned = await agentModelsAfter(done);
-  const groups = learnerGroups(config.agents, learning);
+  const groups = learnerGroups(agents.length, learning);
   return {
     iteration: done.iteration,
     agents: agents.map((agent) => {
       const first = groups.find((group) => group.includes(agent.number))?.[0] ?? agent.number;
       const own = tuned.flatMap(({ agent: number, role, key }) =>
         number === first && key !== null
-          ? [[role, tunedModel(base, key, formOf(config.fine_tune))] as const]
+          ? [[role, tunedModel(modelOf(agent, role).base, key, formOf(config.fine_tune))] as const]
           : [],
       );
       return { ...agent, models: { ...agent.models, ...Object.fromEntries(own) } };
@@ -141,9 +153,14 @@ async function agentsOf(
   };
 }
 
-/** Asks the models, and counts their tokens. */
+/**
+ * Asks the models, and counts their tokens.
+ *
+ * @param given replaces the sampling of all agents and of the summariser
+ */
 function speaker(
   config: ExperimentConfig,
+  given: Partial<SamplingSettings>,
   endpoints: Endpoints,
   signal: AbortSignal,
   tokens: { prompt: number; completion: number },
@@ -151,7 +168,16 @@ function speaker(
   return async (utterance) => {
     const endpoint = await endpoints.of(utterance.model);
     const said = await endpoint.slots.use(
-      () => answerWithinContext(utterance, config, endpoint, signal),
+      () =>
+        answerWithinContext(
+          utterance,
+          {
+            sampling: { ...samplingOf(config, utterance), ...given },
+            truncate: config.truncate_dialogues,
+          },
+          endpoint,
+          signal,
+        ),
       signal,
     );
     tokens.prompt += said.promptTokens;

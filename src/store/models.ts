@@ -258,10 +258,20 @@ export function modelsOf(agents: readonly Agent<Model>[]): AgentModels {
   return agents.map(({ number, models }) => ({ number, models: mapValues(models, keyOf) }));
 }
 
-/** The agents whose models have these content addresses and are all made of `base`. */
-export function agentsOf(base: BaseModel, models: AgentModels, form: ModelForm): Agent<Model>[] {
-  const modelOf = (key: string | null): Model => (key === null ? untuned(base) : tunedModel(base, key, form));
-  return models.map((agent) => ({ number: agent.number, models: mapValues(agent.models, modelOf) }));
+/**
+ * The agents whose models have these content addresses.
+ *
+ * @param bases what their models were trained from, by agent
+ */
+export function agentsOf(bases: readonly BaseModel[], models: AgentModels, form: ModelForm): Agent<Model>[] {
+  return models.map(({ number, models: keys }) => {
+    const base = bases[number - 1];
+    if (base === undefined) throw new RangeError(`Agent ${number} has no base model.`);
+    return {
+      number,
+      models: mapValues(keys, (key) => (key === null ? untuned(base) : tunedModel(base, key, form))),
+    };
+  });
 }
 
 function mapValues<Value, Result>(

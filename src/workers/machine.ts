@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { childEnvironment } from '../config/child-environment.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
+import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
@@ -60,18 +61,24 @@ export async function examineNeeds(
   onLook: OnLook = () => undefined,
 ): Promise<Finding[]> {
   const looked = looker(onLook);
-  const { endpoint: name, model_name_or_path: model } = config.model;
   const trainer = config.trainer ?? defaultTrainer;
-  const endpoint = endpointOrNone(name);
-  return Promise.all([
-    looked(`endpoint ${name}`, async () =>
-      endpointText(name, called(name, loadEndpoints(), 'endpoint'), config, store),
-    ),
-    ...(endpoint !== undefined && isLoadedHere(config, endpoint)
-      ? [looked(`model ${model}`, () => modelText(config, endpoint))]
-      : []),
+  const found = await Promise.all([
+    ...baseModelsOf(config).flatMap((of) => {
+      const { endpoint: name, model_name_or_path: model } = of.model;
+      const endpoint = endpointOrNone(name);
+      return [
+        looked(`endpoint ${name}`, async () =>
+          endpointText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
+        ),
+        ...(endpoint !== undefined && isLoadedHere(iterationsOf(config, of), endpoint)
+          ? [looked(`model ${model}`, () => modelText(config, of, endpoint))]
+          : []),
+      ];
+    }),
     ...(config.iterations > 0 ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config))] : []),
   ]);
+  // Models at one endpoint have the same to say of it.
+  return [...new Map(found.map((each) => [JSON.stringify(each), each])).values()];
 }
 
 /** @throws what stands in the way of a fine-tune */
@@ -106,9 +113,9 @@ function endpointOrNone(name: string): EndpointConfig | undefined {
 }
 
 /** @throws when nothing here could load the model */
-function modelText(config: ExperimentConfig, endpoint: EndpointConfig): string {
-  const { model_name_or_path: name } = config.model;
-  const [fault] = modelFaults(config, endpoint);
+function modelText(config: ExperimentConfig, of: BaseModelOfConfig, endpoint: EndpointConfig): string {
+  const { model_name_or_path: name } = of.model;
+  const [fault] = modelFaults(iterationsOf(config, of), of, endpoint);
   if (fault !== undefined) throw new Error(fault.message);
   return modelLocation(name);
 }
@@ -125,23 +132,23 @@ function called<Entry>(
 }
 
 async function endpointText(
-  name: string,
+  of: BaseModelOfConfig,
   endpoint: EndpointConfig,
   config: ExperimentConfig,
   store: Store,
 ): Promise<string> {
-  const [unserved] = servingFaults(config, servedForms(endpoint));
-  if (unserved !== undefined) throw new Error(unserved.message);
+  const { endpoint: name, model_name_or_path: model } = of.model;
+  const unserved = servingFaults(config, () => servedForms(endpoint));
+  const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
+  if (own !== undefined) throw new Error(own.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
-  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config);
+  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
   const urls = [endpoint.url ?? []].flat();
   // Each server alone first, as an endpoint of several goes on without one; and then whether they have the same model.
   for (const url of urls.length === 1 ? urls : [...urls, urls]) {
     const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
     try {
-      await endpoints
-        .for({ endpoint: name, name: config.model.model_name_or_path })
-        .check(AbortSignal.timeout(30_000));
+      await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
     } finally {
       await endpoints.close();
     }
@@ -150,14 +157,18 @@ async function endpointText(
 }
 
 /** @throws what stands in the way of a start */
-async function ownVllmText(endpoint: VllmConfig, config: ExperimentConfig): Promise<string> {
+async function ownVllmText(
+  endpoint: VllmConfig,
+  config: ExperimentConfig,
+  { model, agents }: BaseModelOfConfig,
+): Promise<string> {
   const { version } = await findVllm(endpoint.command);
   const cards = version.includes('cpu') ? [] : await gpus();
   const device = servingDevice(version, cards, endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
-  const { weights } = await modelFacts(resolveModel(config.model.model_name_or_path), device.kind === 'cpu');
+  const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
   const free = freeOn(device, endpoint.resident ?? 1);
-  const { adapters, rank, context } = servingNeeds(config);
+  const { adapters, rank, context } = servingNeeds(config, agents.length);
   const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
   if (least !== null && least > free) throw new Error(`it needs ${memory}`);
   const whole = config.iterations > 0 && formOf(config.fine_tune) === 'full';

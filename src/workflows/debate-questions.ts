@@ -24,7 +24,15 @@ export async function debateQuestions(
   const { shards, questions } = extentOf(plan, split);
   control.enter(split === 'train' ? 'debating' : 'evaluating', { unit: 'shards', total: shards, questions });
   const summaries = await inWindow(window, shards, async (shard) => {
-    const input = { experiment: plan.experiment, iteration, split, shard, agents };
+    const { experiment, summariser } = plan;
+    const input = {
+      experiment,
+      iteration,
+      split,
+      shard,
+      agents,
+      ...(summariser === undefined ? {} : { summariser }),
+    };
     const summary = await control.step(
       steps.debate(votes === undefined ? input : { ...input, votes }, shards),
     );

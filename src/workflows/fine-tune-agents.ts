@@ -35,7 +35,7 @@ export async function fineTuneAgents(
       control.done();
       return { ...untrained, agent, role, model: current };
     }
-    const init = plan.initFrom === 'base' ? plan.base : current;
+    const init = plan.initFrom === 'base' ? { ...current, tuned: null } : current;
     const fineTuned = await control.step(
       steps.fineTune({ experiment: plan.experiment, iteration, agent, role, dataset, init }, sharers),
     );

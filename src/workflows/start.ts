@@ -14,9 +14,9 @@ export function prepareExperiment(experiment: string, input: unknown, control: R
   return control.step(steps.prepare({ experiment, input: input ?? null }));
 }
 
-/** The agents before the first iteration: those that the last night left, or N times the base model. */
-export function startingAgents({ agents, roles, base, night }: Plan): readonly Agent<Model>[] {
-  return night?.agents ?? baseAgents(agents, roles, base);
+/** The agents before the first iteration: those that the last night left, or base models. */
+export function startingAgents({ agents, roles, base, bases, night }: Plan): readonly Agent<Model>[] {
+  return night?.agents ?? baseAgents(bases ?? Array.from({ length: agents }, () => base), roles);
 }
 
 /** Evaluates the starting agents. Those of a night were evaluated when the night before ended: its debates are taken over. */

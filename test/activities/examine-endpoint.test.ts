@@ -21,6 +21,7 @@ it.each([
     config,
     { id: 'q', text: 'What is 1+1?' },
     answers,
+    { agents: [1], summarises: true },
   );
   expect(found).toBe(expected);
   expect(messages.at(-1)?.role).toBe('user');

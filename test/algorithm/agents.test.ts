@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { baseAgents, critic, generation, modelOf } from '../../src/algorithm/agents.ts';
 
 it('all 2N models start as the same base model', () => {
-  expect(baseAgents(3, [generation, critic], 'base')).toEqual([
+  expect(baseAgents(['base', 'base', 'base'], [generation, critic])).toEqual([
     { number: 1, models: { generation: 'base', critic: 'base' } },
     { number: 2, models: { generation: 'base', critic: 'base' } },
     { number: 3, models: { generation: 'base', critic: 'base' } },
@@ -10,6 +10,6 @@ it('all 2N models start as the same base model', () => {
 });
 
 it('an agent has an error for a role that it does not have', () => {
-  const [agent] = baseAgents(1, [generation], 'base');
+  const [agent] = baseAgents(['base'], [generation]);
   expect(() => modelOf(agent!, 'critic')).toThrow('Agent 1 has no critic model.');
 });

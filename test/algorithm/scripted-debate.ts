@@ -32,7 +32,10 @@ export const paperSettings: DebateSettings = {
 };
 
 export const cast = (agents: number, roles = paperSettings.roles) => ({
-  agents: baseAgents(agents, roles, 'base'),
+  agents: baseAgents(
+    Array.from({ length: agents }, () => 'base'),
+    roles,
+  ),
   summariser: 'summariser',
 });
 

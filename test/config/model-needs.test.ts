@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
-import { architectureOf, modelNeeds, parametersOf } from '../../src/config/model-needs.ts';
+import { architectureOf, neededModels, parametersOf } from '../../src/config/model-needs.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { estimate } from '../../src/config/training-plan.ts';
 
 const questions = { train: 500, heldOut: 500, transfer: 0, characters: 240 };
 const needs = (input: object) => {
   const config = resolveConfig(input);
-  return modelNeeds(config, estimate(config, questions))!;
+  return neededModels(config, estimate(config, questions))[0]!.needs!;
 };
 
 describe('the parameters of a model, by its architecture,', () => {
@@ -34,7 +34,7 @@ describe('the parameters of a model, by its architecture,', () => {
 
   it('of a model that is not known here are unknown', () => {
     const config = resolveConfig({ preset: 'paper', model: 'somebody/something' });
-    expect(modelNeeds(config, estimate(config, questions))).toBeNull();
+    expect(neededModels(config, estimate(config, questions))[0]!.needs).toBeNull();
   });
 });
 

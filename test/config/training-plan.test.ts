@@ -118,12 +118,12 @@ describe('the preset paper-full', () => {
     ],
     [{ kind: 'openai', url: 'http://gpu:8000' }, [/no fine-tuned models.*iterations: 0/]],
   ] as const)('is served by the endpoint %j, or refused with what would help', (endpoint, messages) => {
-    const faults = servingFaults(resolveConfig({ preset: 'paper-full' }), servedForms(endpoint));
+    const faults = servingFaults(resolveConfig({ preset: 'paper-full' }), () => servedForms(endpoint));
     expect(faults).toEqual(
       messages.map((message) => ({ path: 'model.endpoint', message: expect.stringMatching(message) })),
     );
     const asked = resolveConfig({ preset: 'paper-full', iterations: 0 });
-    expect(servingFaults(asked, servedForms(endpoint))).toEqual([]);
+    expect(servingFaults(asked, () => servedForms(endpoint))).toEqual([]);
   });
 
   it('measures the base model alone', () => {
@@ -149,7 +149,7 @@ it('a config that an older version wrote names what was trained by use_peft', ()
   expect(storedConfigSchema.parse(stored(true))).toEqual(resolveConfig({}));
   expect(storedConfigSchema.parse(stored(false)).fine_tune.method).toBe('full');
   expect(() => resolveConfig({ fine_tune: { use_peft: true } })).toThrow(
-    /use_peft: unknown key; the nearest valid one is method/,
+    /use_peft: unknown key; write fine_tune\.method: lora/,
   );
 });
 

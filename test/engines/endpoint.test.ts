@@ -7,6 +7,7 @@ import { resolveModel } from '../../src/engines/endpoint/base-model.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import { createLocalEndpoint } from '../../src/engines/endpoint/local.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { createEnginePool } from '../../src/engines/process/engine-pool.ts';
 import { createEngineProcess } from '../../src/engines/process/engine-process.ts';
 import { createLiveEngines } from '../../src/engines/process/live-engines.ts';
 import { endpointContract } from './endpoint.contract.ts';
@@ -19,9 +20,11 @@ const engine = createEngineProcess({
   model: resolveModel(embeddedModel),
   servedModelName: embeddedModel,
   logFolder,
-  args: ['--threads', '1'],
+  // Scores are compared with those of transformers in double precision.
+  args: ['--threads', '1', '--dtype', 'float64'],
 });
-const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, engine, modelFolder, createLiveEngines());
+const pool = createEnginePool(() => engine);
+const local = createLocalEndpoint({ kind: 'local' }, embeddedModel, pool, modelFolder, createLiveEngines());
 
 async function forgetAdapter(name: string): Promise<void> {
   const client = createChatClient({ url: (await engine.ready(signal)).url });

@@ -12,6 +12,7 @@ import { EngineDied, ModelNotServable } from '../../src/engines/process/errors.t
 import { createLiveEngines, type LiveEnginesOptions } from '../../src/engines/process/live-engines.ts';
 import { tunedModel, untuned } from '../../src/store/models.ts';
 import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
+import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { oneRequest } from './fixtures/http-server.ts';
 import { groupAlive, groupGone } from './fixtures/processes.ts';
 import { errorOf } from '../support/error-of.ts';
@@ -41,11 +42,91 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((endpoint) => endpoint.close()));
 });
 
+const patience = { timeout: 20_000, interval: 5 };
+
+describe('the engine processes of a local endpoint', () => {
+  const pids = (answers: readonly { readonly text: string }[]) =>
+    new Set(answers.map(({ text }) => Number(text)));
+  const ask = async (endpoint: Endpoint, count: number, model = base) =>
+    pids(await Promise.all(Array.from({ length: count }, () => endpoint.chat(model, request, signal))));
+
+  /** With three processes, which are there once there was much to answer. */
+  async function pooled(model = base) {
+    const made = supervised({ memory: 1, answersWhen: 3 }, { pool: { most: () => 3, busyMs: 1 } });
+    await ask(made.endpoint, 40, model);
+    await vi.waitUntil(async () => (await ask(made.endpoint, 9, model)).size === 3, patience);
+    return made;
+  }
+
+  it('are more than one once there is much to answer, and share the requests', async () => {
+    const { starts } = await pooled();
+    expect(starts()).toHaveLength(3);
+  });
+
+  it('each have the adapters that they are asked for', async () => {
+    const { starts } = await pooled(adapterNamed('a'));
+    expect(starts()).toHaveLength(3);
+  });
+
+  it.each([0, 1])(
+    'go on when one is killed: what it was asked is asked again (process %i)',
+    async (which) => {
+      const { endpoint, starts } = await pooled();
+      const killed = starts()[which]!;
+      const answers = ask(endpoint, 12);
+      process.kill(killed, 'SIGKILL');
+      expect([...(await answers)].filter((pid) => pid !== killed).length).toBeGreaterThan(0);
+      await groupGone(killed);
+      expect(await ask(endpoint, 8)).toEqual(new Set(starts().filter((pid) => pid !== killed)));
+      expect(starts()).toHaveLength(3);
+    },
+  );
+
+  it('are as many again when much is asked after one was killed', async () => {
+    const { endpoint, starts } = await pooled();
+    process.kill(starts()[0]!, 'SIGKILL');
+    await groupGone(starts()[0]!);
+    await vi.waitUntil(async () => (await ask(endpoint, 40), starts().length === 4), patience);
+    await vi.waitUntil(async () => (await ask(endpoint, 9)).size === 3, patience);
+  });
+
+  it('are as many as the memory allows, and one where the engine does not say that more would help', async () => {
+    const memories: number[] = [];
+    const most = (memory: number): number => (memories.push(memory), 1);
+    const poor = supervised({ memory: 1e9 }, { pool: { most, busyMs: 1 } });
+    await vi.waitUntil(async () => (await ask(poor.endpoint, 40), memories.length > 1), patience);
+    expect(memories[0]).toBe(1e9);
+    expect(poor.starts()).toHaveLength(1);
+    const alone = supervised({}, { pool: { most: () => 3, busyMs: 1 } });
+    for (let round = 0; round < 5; round += 1) await ask(alone.endpoint, 40);
+    expect(alone.starts()).toHaveLength(1);
+  });
+
+  it('all end with the endpoint', async () => {
+    const { endpoint, starts } = await pooled();
+    await endpoint.close();
+    for (const pid of starts()) await groupGone(pid);
+  });
+});
+
 describe('the engine of a local endpoint', () => {
   it('is started by the first of many requests, once', async () => {
     const { endpoint, starts } = supervised();
     const answers = await Promise.all(Array.from({ length: 8 }, () => endpoint.chat(base, request, signal)));
     expect(new Set(answers.map(({ text }) => text))).toEqual(new Set([String(starts()[0])]));
+    expect(starts()).toHaveLength(1);
+  });
+
+  it('is asked whether it follows the variables of the template, where a config sets any', async () => {
+    const { endpoint, starts } = supervised();
+    const needs = { maxTokens: 8, longest: { messages: request.messages, answers: 0 }, scores: false };
+    const says = async (template: Needs['template']) =>
+      (await endpoint.examine({ ...needs, template }, signal)).map((each) => each.says);
+    // This one gives one answer to all prompts, which are of one token each.
+    expect(await says({ chat_template_kwargs: { enable_thinking: false } })).toEqual([
+      expect.stringContaining('sampling.enable_thinking: false has no effect'),
+    ]);
+    expect(await says({})).toEqual([]);
     expect(starts()).toHaveLength(1);
   });
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
-import { scoreResponses } from '../../src/engines/endpoint/score.ts';
+import { scoreResponses } from '../../src/engines/endpoint/model-server.ts';
 import { type Asked, completion, json, serve } from './fixtures/http-server.ts';
 
 const { signal } = new AbortController();

@@ -39,6 +39,7 @@ async function startServer(): Promise<TestWorkflowEnvironment> {
 const namespaces = [
   'workflows',
   'golden',
+  'own-models',
   'observed',
   'embedded',
   'replay',

@@ -4,7 +4,8 @@
  * the part of vLLM's protocol that an endpoint uses; adapters are more often right than the base. A character is a token, and so is the end
  * of an answer: one that has no room for its end within max_tokens is cut off, as its finish_reason says.
  *
- * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each answer), `--right 0.55`. In place of
+ * Arguments: `--port N` (default 0), `--delay MS` (an answer's time), `--log FILE` (a line for each answer), `--asked FILE` (a line of JSON for
+ * each answer: the base model, the model that is asked, its temperature, and whether it summarises), `--right 0.55`. In place of
  * engine/serve.py, it also has `--served-model-name NAME`, which it adds to the file `--starts FILE`; the name of a whole fine-tuned model
  * is its folder.
  * Prints a line with the port; ends with its standard input. Told by POST /control:
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     delay: { type: 'string', default: '0' },
     log: { type: 'string' },
+    asked: { type: 'string' },
     right: { type: 'string', default: '0.55' },
     starts: { type: 'string' },
     model: { type: 'string' },
@@ -161,6 +163,11 @@ function reply(body, response, noted = false) {
 }
 
 function note(body) {
+  if (values.asked) {
+    const { model, temperature, messages } = body;
+    const summarises = messages[0].content.startsWith('?');
+    appendFileSync(values.asked, `${JSON.stringify({ base, model, temperature, summarises })}\n`);
+  }
   if (values.log) appendFileSync(values.log, `${digest([body.model, body.messages, body.seed])}\n`);
 }
 

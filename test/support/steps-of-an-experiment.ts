@@ -44,7 +44,7 @@ export async function stepsOfAnExperiment(
     dependencies,
   );
   const { base } = plan;
-  const agents = baseAgents(plan.agents, plan.roles, base);
+  const agents = baseAgents(plan.bases ?? Array.from({ length: plan.agents }, () => base), plan.roles);
   const shard = (index: number): DebateShard => ({
     experiment,
     iteration: 1,

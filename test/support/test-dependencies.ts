@@ -45,7 +45,12 @@ export function testDependencies({
         modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
         engine: {
           command: [process.execPath, instantEngine],
-          args: ['--starts', join(storeRoot, 'engine-starts.log')],
+          args: [
+            '--starts',
+            join(storeRoot, 'engine-starts.log'),
+            '--asked',
+            join(storeRoot, 'asked-of-engines.jsonl'),
+          ],
         },
       },
     ),

@@ -44,7 +44,7 @@ async function stored(adapter: Model, name = adapter.tuned?.key ?? ''): Promise<
 const flags = [
   `serve ${embeddedModel} --host 127.0.0.1 --dtype float32 --generation-config vllm --max-model-len 1024`,
   '--no-enable-chunked-prefill --max-num-batched-tokens 8192',
-  '--enable-lora --max-lora-rank 8 --max-loras 7 --max-cpu-loras 14',
+  '--enable-lora --max-lora-rank 8 --max-loras 16 --max-cpu-loras 16',
   '--lora-target-modules q_proj k_proj v_proj o_proj gate_proj up_proj down_proj',
 ].flatMap((line) => line.split(' '));
 
@@ -132,11 +132,13 @@ describe('a real vLLM with the plugin', () => {
     const endpoint = endpointAt(servers[0]!.url);
     await endpoint.serve(adapters, signal);
     const found = await answersOf(endpoint, adapters);
-    expect(new Set([...found, ...(await answersOf(endpoint, [base]))]).size).toBeGreaterThan(24);
+    const [ofFirst, ofSecond] = [found.slice(0, seeds.length), found.slice(seeds.length)];
+    const each = [ofFirst, ofSecond, await answersOf(endpoint, [base])].map((texts) => texts.join());
+    expect(new Set(each).size).toBe(3);
     expect(log()).toContain(
       "Resolved and loaded LoRA adapter 'colloquy-bbbbbbbbbbbbbbbb' using ColloquyResolver",
     );
-    expect(log()).not.toContain('load_lora_adapter');
+    expect(log()).not.toMatch(/POST \/v1\/load_lora_adapter/);
     const client = createChatClient({ url: servers[0]!.url });
     const loaded: string[] = [];
     for (const { tuned } of adapters) {

@@ -1,8 +1,10 @@
-/** The whole loop on the embedded model: the real engine, the real trainer, a real Temporal server. */
-import { readdir, readFile } from 'node:fs/promises';
+/** The whole loop on the embedded model, and on a copy of it as a model of another family: the real engine, the real trainer, a real Temporal server. */
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { embeddedModel } from '../../src/config/experiment.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { leastMove } from '../../src/algorithm/training-steps.ts';
 import { openDependencies, startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
@@ -13,12 +15,17 @@ import { replayHistories } from '../support/replay-histories.ts';
 import { sharedBundle } from '../support/shared-bundle.ts';
 
 describe('an experiment with the embedded model', () => {
-  it('debates, fine-tunes real adapters and answers with them, and leaves no process behind', async () => {
+  it('whose third agent is of another family debates, fine-tunes real adapters of both base models and answers with them, and leaves no process behind', async () => {
     const address = await temporalAddress();
     const storeRoot = temporaryFolder();
+    const mistral = join(temporaryFolder(), 'tiny-mistral');
+    await writeAsMistral(mistral);
     vi.stubEnv('TEMPORAL_ADDRESS', address);
     vi.stubEnv('TEMPORAL_NAMESPACE', 'embedded');
     vi.stubEnv('COLLOQUY_STORE', storeRoot);
+    vi.stubEnv('COLLOQUY_ENDPOINTS', join(storeRoot, 'endpoints.yaml'));
+    // Otherwise both would be loaded in turns, which takes seconds each time.
+    await writeFile(join(storeRoot, 'endpoints.yaml'), 'local: { kind: local, resident: 2 }\n');
     onTestFinished(() => void vi.unstubAllEnvs());
     const stop = new AbortController();
     let workers = Promise.resolve();
@@ -42,6 +49,7 @@ describe('an experiment with the embedded model', () => {
           iterations: 1,
           allow_few_steps: true,
           critic_mixture: 'weight',
+          agents: [{}, {}, { model: mistral }],
           task: { train_size: 24, test_size: 24 },
         },
       ],
@@ -85,9 +93,14 @@ describe('an experiment with the embedded model', () => {
       expect(moved!.klPerToken).toBeGreaterThan(leastMove);
       expect(droppedRows).toBe(0);
     }
-    expect(await readdir(join(storeRoot, 'models', trained[0]!.model!))).toContain(
-      'adapter_model.safetensors',
-    );
+    const ofModel = (key: string, ...path: string[]) =>
+      readFile(join(storeRoot, 'models', key, ...path), 'utf8');
+    for (const { agent, model } of trained) {
+      const adapter = JSON.parse(await ofModel(model!, 'adapter_config.json')) as object;
+      expect(adapter).toMatchObject({
+        base_model_name_or_path: agent === 3 ? mistral : join(projectRoot, embeddedModel),
+      });
+    }
     expect(result.versions).toHaveProperty('torch');
 
     expect(await pythonProcesses()).not.toEqual([]);
@@ -99,6 +112,21 @@ describe('an experiment with the embedded model', () => {
     await connection.close();
   }, 300_000);
 });
+
+/** The embedded model with the same abilities, as a model of another family and with another hash of its weights. */
+async function writeAsMistral(folder: string): Promise<void> {
+  await cp(join(projectRoot, embeddedModel), folder, { recursive: true });
+  const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as object;
+  const family = { model_type: 'mistral', architectures: ['MistralForCausalLM'], sliding_window: null };
+  await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, ...family }));
+  const weights = await readFile(join(folder, 'model.safetensors'));
+  const head = 8 + Number(weights.readBigUInt64LE());
+  const tensors = JSON.parse(weights.toString('utf8', 8, head)) as object;
+  const header = JSON.stringify({ ...tensors, __metadata__: { format: 'pt', family: 'mistral' } });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(header)));
+  await writeFile(join(folder, 'model.safetensors'), [length, header, weights.subarray(head)]);
+}
 
 /** The engines and trainers that workers of this process have started. */
 async function pythonProcesses(): Promise<string[]> {

@@ -10,9 +10,10 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from ..protocol.process import refused_by_system
+from ..protocol.process import default_threads, refused_by_system
 from .chat_tokens import end_tokens
 from .exactness import Inexact, OwnLogits, own_logits, require_exact
+from .independence import independent_of_neighbours
 from .key_value_store import AttentionOptionUnknown
 
 SMALL_MODEL_PARAMETERS = 50_000_000
@@ -34,14 +35,17 @@ class BaseModel:
     device: torch.device
     dtype: torch.dtype
     linears: dict[str, nn.Linear]  # the modules that adapters can adapt, by name
+    fill_up: bool  # whether passes are filled up, so that an answer's bits do not depend on its neighbours (key_value_store.py)
+    one_thread: bool  # whether one thread of a CPU computes, so that more processes answer more
     weights: str  # SHA-256 of the name that src/store/models.ts (baseModelHash) gives to its weights
 
 
-def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto") -> BaseModel:
+def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto", threads: int | None = None) -> BaseModel:
     """Loads a causal language model for serving. Raises ModelNotServable, also for a family that the engine cannot run exactly.
 
-    `dtype` "auto" is float64 for small models on a CPU, so that the rest of a batch (which changes a number by about 1e-16) cannot
-    change a sampled token; float32 for larger models on a CPU; bfloat16 on a GPU.
+    `dtype` "auto" is float32 on a CPU and bfloat16 on a GPU. A small model on a CPU is probed (independence.py): where its answers depend on
+    the rest of their batch in float32, it is run in float64, in which that changes a number by about 1e-16 and no sampled token.
+    `threads` of the arithmetic on a CPU: by default one for a small model, and all cores but one for others.
     """
     if os.path.exists(name_or_path):
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -64,15 +68,17 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
     network = network.to(target).eval().requires_grad_(False)
     try:
         context_length = _context_length(config)
-        network, own = _with_own_logits(network, context_length, dtype == "auto" and target.type == "cpu")
-        use_exact_norms(network)
-        require_exact(network, own)
+        small = target.type == "cpu" and network.num_parameters() < SMALL_MODEL_PARAMETERS
+        if target.type == "cpu":
+            torch.set_num_threads(threads or (1 if small else default_threads()))
+        network, own, fill_up = _made_exact(network, context_length, dtype == "auto" and small)
     except Exception as error:  # a family that cannot run fails in a way of its own
         if may_pass(error):
             raise
         raise ModelNotServable(_cannot_run(config, name_or_path, error)) from error
     ends = end_tokens(network.generation_config, tokenizer)
-    return BaseModel(name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, weights_name(name_or_path))
+    weights, one_thread = weights_name(name_or_path), target.type == "cpu" and torch.get_num_threads() == 1
+    return BaseModel(name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, fill_up, one_thread, weights)
 
 
 def weights_name(name_or_path: str) -> str:
@@ -106,15 +112,25 @@ def _cannot_run(config: PreTrainedConfig, name_or_path: str, error: Exception) -
     return f"The embedded engine cannot run {family} ({name_or_path}) exactly: {why}. Use vLLM (an endpoint of kind vllm) for this model."
 
 
-def _with_own_logits(network: PreTrainedModel, context_length: int, choose_dtype: bool) -> tuple[PreTrainedModel, OwnLogits]:
-    """The network in its final dtype, and its own logits in it. A few families (mixtures of experts) cannot run in float64."""
-    if choose_dtype and network.num_parameters() < SMALL_MODEL_PARAMETERS:
-        try:
-            network = network.to(torch.float64)
-            return network, own_logits(network, context_length)
-        except RuntimeError:
-            network = network.to(torch.float32)
-    return network, own_logits(network, context_length)
+def _made_exact(network: PreTrainedModel, context_length: int, choose_dtype: bool) -> tuple[PreTrainedModel, OwnLogits, bool]:
+    """The network as the engine runs it, with its own logits, and whether passes have to be filled up. Raises Inexact, and whatever a
+    family raises that cannot run."""
+    own = _run_by_engine(network, context_length)
+    if not choose_dtype or independent_of_neighbours(network, own.linears, context_length):
+        return network, own, choose_dtype
+    try:
+        network = network.to(torch.float64)
+        return network, _run_by_engine(network, context_length), False
+    except RuntimeError:  # a few families (mixtures of experts) cannot run in float64
+        network = network.to(torch.float32)
+        return network, _run_by_engine(network, context_length), False
+
+
+def _run_by_engine(network: PreTrainedModel, context_length: int) -> OwnLogits:
+    own = own_logits(network, context_length)
+    use_exact_norms(network)
+    require_exact(network, own)
+    return own
 
 
 def _loading_dtype(dtype: str, device: torch.device) -> torch.dtype:

@@ -36,12 +36,13 @@ class LiteralText:
 
     def without_marks(self, text: str) -> str:
         """What is left of a filled-in template where the set-aside spellings are left out."""
-        return re.sub(f"{self._mark}-[0-9]+;", "", text)
+        return re.sub(f"{self._mark}-[0-9]+;", "", text) if self._aside else text
 
     def tokens(self, text: str) -> list[int]:
         """The tokens of a filled-in template. A mark becomes the characters that it stands for, never a special token."""
         tokens: list[int] = []
-        for place, piece in enumerate(re.split(f"{self._mark}-([0-9]+);", text)):
+        # A pattern with a new mark takes longer to compile than a chat to be cut into tokens, and few chats need one.
+        for place, piece in enumerate(re.split(f"{self._mark}-([0-9]+);", text) if self._aside else [text]):
             if place % 2:
                 tokens += self._tokenizer(self._aside[int(piece)], add_special_tokens=False, split_special_tokens=True)["input_ids"]
             elif piece:

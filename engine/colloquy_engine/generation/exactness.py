@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3
 _NOISE_FACTOR = 4
 
 _PROMPT_LENGTHS = (5, 40, 9)  # the second does not fit into the first's pool; the third one has the adapter
-_STEPS = 3
+STEPS = 3
 
 
 class Inexact(Exception):
@@ -30,7 +30,7 @@ class Inexact(Exception):
 
 
 @dataclass(frozen=True)
-class _Text:
+class Text:
     """Random tokens: a prompt, and the tokens of the steps after it."""
 
     prompt: list[int]
@@ -42,7 +42,7 @@ class _Text:
 class OwnLogits:
     """What the model itself computes, before the engine has changed anything in it."""
 
-    texts: list[_Text]
+    texts: list[Text]
     logits: list[torch.Tensor]  # of each text: the last place of the prompt and each step, [1 + steps, vocabulary]
     tolerance: float
     adapter: Adapter
@@ -55,7 +55,7 @@ def own_logits(network: PreTrainedModel, context_length: int) -> OwnLogits:
     network.set_attn_implementation("eager")
     texts = _texts(network, context_length)
     linears = _adaptable(network, texts[0].prompt)
-    adapter = _random_adapter(linears)
+    adapter = random_adapter(linears, rank=2)
     logits = [_own(network, text, adapter) for text in texts]
     if not all(torch.isfinite(each.amax(dim=-1)).all() for each in logits):
         raise Inexact("its weights give logits that are not numbers (NaN or infinite)")
@@ -78,20 +78,28 @@ def require_exact(network: PreTrainedModel, own: OwnLogits) -> None:
 
 
 def _run_as_engine(network: PreTrainedModel, own: OwnLogits, adapters: MixedAdapters) -> None:
-    store: KeyValueStore[int] = KeyValueStore(network.dtype, network.device)
     of = [own.adapter if text.adapted else None for text in own.texts]
-    lengths = [len(text.prompt) for text in own.texts]
-    positions = store.begin_prompts(lengths, [[place] for place in range(len(own.texts))])
-    adapters.route_tokens(of, lengths)
-    logits = store_forward(network, store, [[token for text in own.texts for token in text.prompt]], positions, 0)[0]
-    _compare(own, 0, list(range(len(own.texts))), logits[torch.tensor(lengths).cumsum(0) - 1])
-    for step in range(_STEPS):
+    for place, (rows, logits) in enumerate(engine_logits(network, adapters, own.texts, of)):
+        _compare(own, place, rows, logits)
+
+
+def engine_logits(
+    network: PreTrainedModel, mixed: MixedAdapters, texts: list[Text], of: list[Adapter | None], fill_up: bool = False
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """The engine's logits at the ends of the prompts, then in each step, with the place of each row's text."""
+    store: KeyValueStore[int] = KeyValueStore(network.dtype, network.device)
+    lengths = [len(text.prompt) for text in texts]
+    positions = store.begin_prompts(lengths, [[place] for place in range(len(texts))])
+    mixed.route_tokens(of, lengths)
+    ends = torch.tensor(lengths, device=network.device).cumsum(0) - 1
+    tokens = [token for text in texts for token in text.prompt]
+    yield list(range(len(texts))), store_forward(network, store, [tokens], positions, ends, fill_up)[0]
+    for step in range(STEPS):
         rows = store.rows
         positions = store.begin_step()
-        adapters.route_rows([of[row] for row in rows])
-        logits = store_forward(network, store, [[own.texts[row].steps[step]] for row in rows], positions, 1)[:, 0]
+        mixed.route_rows([of[row] for row in rows])
+        yield rows, store_forward(network, store, [[texts[row].steps[step]] for row in rows], positions, 1, fill_up)[:, 0]
         store.end_step()
-        _compare(own, step + 1, rows, logits)
 
 
 def _compare(own: OwnLogits, place: int, rows: list[int], logits: torch.Tensor) -> None:
@@ -104,18 +112,18 @@ def _compare(own: OwnLogits, place: int, rows: list[int], logits: torch.Tensor) 
             raise Inexact(f"its logits {where}{adapted} differ by {difference:.2g} from the model's own")
 
 
-def _texts(network: PreTrainedModel, context_length: int) -> list[_Text]:
+def _texts(network: PreTrainedModel, context_length: int) -> list[Text]:
     draw = torch.Generator().manual_seed(0)
     vocabulary = network.get_input_embeddings().weight.shape[0]
 
     def tokens(count: int) -> list[int]:
         return torch.randint(0, vocabulary, (count,), generator=draw).tolist()
 
-    room = max(1, context_length - _STEPS)
-    return [_Text(tokens(min(length, room)), tokens(_STEPS), adapted=place == 2) for place, length in enumerate(_PROMPT_LENGTHS)]
+    room = max(1, context_length - STEPS)
+    return [Text(tokens(min(length, room)), tokens(STEPS), adapted=place == 2) for place, length in enumerate(_PROMPT_LENGTHS)]
 
 
-def _own(network: PreTrainedModel, text: _Text, adapter: Adapter) -> torch.Tensor:
+def _own(network: PreTrainedModel, text: Text, adapter: Adapter) -> torch.Tensor:
     with _with_adapter(network, adapter if text.adapted else None):
         tokens = torch.tensor([text.prompt + text.steps], device=network.device)
         return network(input_ids=tokens, use_cache=False).logits[0, len(text.prompt) - 1 :].float().clone()
@@ -137,7 +145,7 @@ def _added(a: torch.Tensor, b: torch.Tensor):
     return lambda _module, inputs, output: output + nn.functional.linear(nn.functional.linear(inputs[0], a), b)
 
 
-def _own_noise(network: PreTrainedModel, text: _Text, adapter: Adapter, exact: torch.Tensor) -> float:
+def _own_noise(network: PreTrainedModel, text: Text, adapter: Adapter, exact: torch.Tensor) -> float:
     """How much the model's logits move when each number of its input is rounded in another way."""
     precision = torch.finfo(network.dtype).eps
 
@@ -170,13 +178,13 @@ def _adaptable(network: PreTrainedModel, prompt: list[int]) -> dict[str, nn.Line
     return {name: module for name, module in linears.items() if calls.get(name) == [(1, len(prompt), module.in_features)]}
 
 
-def _random_adapter(linears: dict[str, nn.Linear]) -> Adapter:
-    """Of rank 2, about a tenth as strong as the modules themselves: its effect is far above the tolerance."""
-    draw = torch.Generator().manual_seed(1)
+def random_adapter(linears: dict[str, nn.Linear], rank: int) -> Adapter:
+    """About a tenth as strong as the modules themselves: its effect is far above the tolerance."""
+    draw = torch.Generator().manual_seed(rank)
     pairs = {}
     for name, module in linears.items():
         weight = module.weight
-        a = torch.randn(2, module.in_features, generator=draw) / module.in_features**0.5
-        b = torch.randn(module.out_features, 2, generator=draw) * 0.1 * float(weight.float().std()) * module.in_features**0.5
+        a = torch.randn(rank, module.in_features, generator=draw) / module.in_features**0.5
+        b = torch.randn(module.out_features, rank, generator=draw) * 0.1 * float(weight.float().std()) * module.in_features**0.5
         pairs[name] = (a.to(weight), b.to(weight))
-    return Adapter("probe", "", "", 2, pairs)
+    return Adapter("probe", "", "", rank, pairs)

@@ -179,7 +179,7 @@ class Generator:
         self._extend(rows, logits)
 
     def _forward(self, tokens: list[list[int]], positions: torch.Tensor, logits_to_keep: int | torch.Tensor) -> torch.Tensor:
-        return store_forward(self._model.network, self._store, tokens, positions, logits_to_keep)
+        return store_forward(self._model.network, self._store, tokens, positions, logits_to_keep, self._model.fill_up)
 
     def _extend(self, rows: list[Row], logits: torch.Tensor) -> None:
         """Adds the next token to these answers and removes the finished ones."""
@@ -211,6 +211,7 @@ class Generator:
             return rows, logits
         failed = list(dict.fromkeys(request for (request, _), numbers in zip(rows, fine, strict=True) if not numbers))
         kept = [place for place, (request, _) in enumerate(rows) if request not in failed]
+        self._store.erase(np.array([request in failed for request, _ in self._store.rows]))
         self._remove(lambda request, _: request in failed)
         for request in failed:
             if not request.cancelled:

@@ -1,7 +1,10 @@
 """The keys and values of all running answers (what transformers calls a cache), and the attention over them.
 
 Answers are pooled by the length of their prompt, so that a short one is not padded to the window of a long one. All pools go through
-the linear layers as one batch. Prompts are read packed: one after the other, without padding.
+the linear layers as one batch. Prompts are read packed: one after the other, without padding between them.
+
+A library of matrix products chooses its way of adding up by the number of rows. With at least MIN_ROWS rows, and a multiple of ROW_BLOCK,
+it gives each row the same bits whatever the other rows are (base_model.py tries that out), so passes are filled up to such a number.
 """
 
 from collections.abc import Iterator
@@ -16,6 +19,9 @@ from transformers import AttentionInterface, PreTrainedModel
 from .slot_pool import SlotPool
 
 SLOT_ATTENTION = "colloquy_slots"  # the name of the attention implementation
+
+MIN_ROWS = 32
+ROW_BLOCK = 16
 
 _SHORTEST_POOL = 32  # prompt tokens; each larger pool takes prompts that are up to four times as long
 
@@ -45,17 +51,18 @@ class LongPrompt:
 
     def __init__(self, length: int):
         self.length, self.read = length, 0
+        self.slice = 0  # tokens of the slice that is being read
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def add(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> AttentionPiece:
         """Stores one layer's keys and values of the slice, [1, heads, tokens, width]."""
         if layer not in self._layers:
             self._layers[layer] = tuple(each.new_empty(*each.shape[:2], self.length, each.shape[3]) for each in (key, value))
-        end = self.read + key.shape[2]
+        end = self.read + self.slice
         for kept, new in zip(self._layers[layer], (key, value), strict=True):
-            kept[:, :, self.read : end] = new
+            kept[:, :, self.read : end] = new[:, :, : self.slice]
         keys, values = (kept[:, :, :end] for kept in self._layers[layer])
-        return AttentionPiece(slice(0, key.shape[2]), keys, values, None, self.read)
+        return AttentionPiece(slice(0, self.slice), keys, values, None, self.read)
 
     def layers(self) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
         for layer, (keys, values) in self._layers.items():
@@ -81,7 +88,7 @@ class KeyValueStore(Generic[Row]):
         self._prompts, self._long, first = [], None, 0
         for length, prompt_rows in zip(lengths, rows, strict=True):
             pool = self._pool_for(length)
-            slots = pool.arrive(prompt_rows, [length] * len(prompt_rows))
+            slots = pool.arrive(prompt_rows, length)
             self._prompts.append(_Prompt(slice(first, first + length), pool, slots))
             first += length
         positions = np.concatenate([np.arange(length) for length in lengths])
@@ -89,13 +96,13 @@ class KeyValueStore(Generic[Row]):
 
     def begin_slice(self, prompt: LongPrompt, tokens: int) -> torch.Tensor:
         """Prepares the next `tokens` tokens of a long prompt. Returns the position_ids, [1, tokens]."""
-        self._long = prompt
+        self._long, prompt.slice = prompt, tokens
         return torch.arange(prompt.read, prompt.read + tokens, device=self._device).unsqueeze(0)
 
     def end_long(self, prompt: LongPrompt, rows: list[Row]) -> None:
         """Gives the new rows their places: the prompt has been read to its end."""
         pool = self._pool_for(prompt.length)
-        for slot in pool.arrive(rows, [prompt.length] * len(rows)):
+        for slot in pool.arrive(rows, prompt.length):
             for layer, key, value in prompt.layers():
                 pool.write_prompt(layer, slot, key, value)
 
@@ -104,11 +111,10 @@ class KeyValueStore(Generic[Row]):
         self._pools = {size: pool for size, pool in self._pools.items() if pool.rows}
         self._prompts, self._long, self._steps, positions, first = None, None, [], [], 0
         for pool in self._pools.values():
-            position, mask = pool.begin_step()
+            mask = pool.begin_step(self._device, self._dtype)
             span = slice(first, first + len(pool.rows))
-            masks = torch.as_tensor(mask, device=self._device).to(self._dtype)[:, None, None, :]
-            self._steps.append((span, pool, masks))
-            positions.append(position)
+            self._steps.append((span, pool, mask[:, None, None, :]))
+            positions.append(pool.lengths)
             first = span.stop
         return torch.as_tensor(np.concatenate(positions), device=self._device).unsqueeze(1)
 
@@ -144,7 +150,19 @@ class KeyValueStore(Generic[Row]):
             mask = wanted[first : first + len(pool.rows)]
             first += len(pool.rows)
             if not mask.all():
-                pool.keep(np.flatnonzero(mask))
+                pool.keep(mask)
+
+    def erase(self, gone: np.ndarray) -> None:
+        """Leaves nothing of the keys and values of the rows for which `gone` is true."""
+        first = 0
+        for pool in self._pools.values():
+            pool.erase(gone[first : first + len(pool.rows)])
+            first += len(pool.rows)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the pass that has been prepared is one of packed prompts or of a slice, and not a step."""
+        return self._prompts is not None or self._long is not None
 
     def _pool_for(self, length: int) -> SlotPool[Row]:
         size = _SHORTEST_POOL
@@ -153,12 +171,44 @@ class KeyValueStore(Generic[Row]):
         return self._pools.setdefault(size, SlotPool())
 
 
+def filled_up(rows: int) -> int:
+    """How many rows a pass has that is filled up from these."""
+    return max(MIN_ROWS, -(-rows // ROW_BLOCK) * ROW_BLOCK)
+
+
 def store_forward(
-    network: PreTrainedModel, store: KeyValueStore, tokens: list[list[int]], positions: torch.Tensor, logits_to_keep: int | torch.Tensor
+    network: PreTrainedModel,
+    store: KeyValueStore,
+    tokens: list[list[int]],
+    positions: torch.Tensor,
+    logits_to_keep: int | torch.Tensor,
+    fill_up: bool = False,
 ) -> torch.Tensor:
-    """The logits of a pass that `begin_prompts` or `begin_step` has prepared."""
+    """The logits of a pass that `begin_prompts` or `begin_step` has prepared.
+
+    `logits_to_keep` is 0 for those of all places, 1 for those of the last place, or the places. With `fill_up`, the pass has more rows than
+    asked for, whose tokens no other token sees; their logits are cut off.
+    """
+    ids = torch.tensor(tokens, device=network.device)
+    if not fill_up:
+        return _forward(network, store, ids, positions, logits_to_keep)
+    axis = 1 if store.packed else 0
+    count = ids.shape[axis]
+    room = (0, filled_up(count) - count) if axis else (0, 0, 0, filled_up(count) - count)
+    ids, positions = functional.pad(ids, room), functional.pad(positions, room)
+    if not axis:
+        return _forward(network, store, ids, positions, 1)[:count]
+    if isinstance(logits_to_keep, int) and logits_to_keep == 0:
+        return _forward(network, store, ids, positions, 0)[:, :count]
+    wanted = logits_to_keep if torch.is_tensor(logits_to_keep) else torch.tensor([count - 1], device=ids.device)
+    return _forward(network, store, ids, positions, functional.pad(wanted, (0, filled_up(len(wanted)) - len(wanted))))[:, : len(wanted)]
+
+
+def _forward(
+    network: PreTrainedModel, store: KeyValueStore, ids: torch.Tensor, positions: torch.Tensor, logits_to_keep: int | torch.Tensor
+) -> torch.Tensor:
     return network(
-        input_ids=torch.tensor(tokens, device=network.device),
+        input_ids=ids,
         position_ids=positions,
         # transformers makes no mask of its own when it gets a tensor of four dimensions; the store has the real masks.
         attention_mask=torch.zeros((1, 1, 1, 1), dtype=network.dtype, device=network.device),
@@ -186,6 +236,7 @@ def slot_attention(module, query, key: list[AttentionPiece], value, attention_ma
         if option not in _HARMLESS_OPTIONS and wanted is not None and wanted is not False:
             raise AttentionOptionUnknown(f"its attention has the option {option}, which the engine's does not have")
     attended = query.new_empty(query.shape[0], query.shape[2], query.shape[1], query.shape[3])
+    (attended[:, key[-1].span.stop :] if key[-1].mask is None else attended[key[-1].span.stop :]).zero_()  # where the pass is filled up
     for piece in key:
         if piece.mask is None:
             attended[:, piece.span] = _attend_prompt(query[:, :, piece.span], piece, scaling)

@@ -1,14 +1,18 @@
 """Different adapters for different rows of one forward pass.
 
-PEFT's mixed batches run the rows of each adapter separately, in a Python loop in each linear module. Here the A matrices of all
-adapters in the batch are stacked into one, and so are the B matrices; between the two, each row keeps only the columns of its own
-adapter. That is two small products a module for any number of adapters. A test compares the result with PEFT's.
+PEFT's mixed batches run the rows of each adapter separately, in a Python loop in each linear module. Here the rows of a step are put
+together by adapter, and all adapters are multiplied by two batched products a module. A test compares the result with PEFT's.
+
+What a row gets depends on its own adapter alone, to the last bit: its sums have the same order in whatever place its adapter and its row are.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from .adapters import Adapter
+from .key_value_store import ROW_BLOCK
 
 # Adapters that left the batch stay in the stack up to this number, so that the stack is not rebuilt at each step.
 _STACKED_AT_LEAST = 8
@@ -21,14 +25,14 @@ class MixedAdapters:
         self._network = network
         # Modules that an earlier MixedAdapters wrapped stay wrapped; this one takes them over.
         self._wrapped = {name: module for name, module in network.named_modules() if isinstance(module, _AdaptedLinear)}
-        self._stacked: dict[Adapter, slice] = {}  # the columns of each adapter
+        self._stacked: list[Adapter] = []
 
     def route_rows(self, adapters: list[Adapter | None]) -> None:
-        """Row i of the next forward pass uses adapters[i]; None is the base model."""
+        """Row i of the next forward pass uses adapters[i]; None is the base model. Rows after them may use any."""
         needed = self._needed(adapters)
-        own = self._own_columns(adapters) if needed else None
+        groups = self._groups(adapters) if needed else None
         for module in self._wrapped.values():
-            module.own_columns, module.spans = own, []
+            module.groups, module.spans = groups, []
 
     def route_tokens(self, adapters: list[Adapter | None], lengths: list[int]) -> None:
         """The next forward pass is packed: its first lengths[0] tokens use adapters[0], and so on."""
@@ -42,14 +46,14 @@ class MixedAdapters:
                 spans.append((adapter, slice(first, first + length)))
             first += length
         for name, module in self._wrapped.items():
-            module.own_columns = None
+            module.groups = None
             module.spans = [(span, *adapter.pairs[name]) for adapter, span in spans if name in adapter.pairs]
 
     def unwrap(self) -> None:
         """Leaves the network as it was."""
         for name, module in self._wrapped.items():
             self._put(name, module.base)
-        self._wrapped, self._stacked = {}, {}
+        self._wrapped, self._stacked = {}, []
 
     def _needed(self, adapters: list[Adapter | None]) -> bool:
         needed = [adapter for adapter in dict.fromkeys(adapters) if adapter is not None]
@@ -57,27 +61,28 @@ class MixedAdapters:
             self._stack(needed)
         return bool(needed)
 
-    def _own_columns(self, adapters: list[Adapter | None]) -> torch.Tensor:
-        width = sum(adapter.rank for adapter in self._stacked)
-        weight = next(self._network.parameters())
-        choices = torch.zeros(len(self._stacked) + 1, width, dtype=weight.dtype)
-        places = {}
-        for place, (adapter, columns) in enumerate(self._stacked.items()):
-            choices[place, columns] = 1
-            places[adapter] = place
-        return choices[[places.get(adapter, -1) for adapter in adapters]].unsqueeze(1).to(weight.device)
+    def _groups(self, adapters: list[Adapter | None]) -> "_Groups":
+        places: dict[Adapter | None, int] = {adapter: place for place, adapter in enumerate(self._stacked)}
+        places[None] = len(self._stacked)
+        members: list[list[int]] = [[] for _ in range(len(self._stacked) + (None in adapters))]
+        for row, adapter in enumerate(adapters):
+            members[places[adapter]].append(row)
+        size = -(-max(map(len, members)) // ROW_BLOCK) * ROW_BLOCK
+        gathered, back = [], [0] * len(adapters)
+        for group, rows in enumerate(members):
+            gathered += rows + [0] * (size - len(rows))
+            for place, row in enumerate(rows):
+                back[row] = group * size + place
+        device = next(self._network.parameters()).device
+        return _Groups(len(members), len(adapters), torch.tensor(gathered, device=device), torch.tensor(back, device=device))
 
     def _stack(self, needed: list[Adapter]) -> None:
         together = list(dict.fromkeys([*needed, *self._stacked]))
-        together = together[: max(_STACKED_AT_LEAST, len(needed))]
-        self._stacked, width = {}, 0
-        for adapter in together:
-            self._stacked[adapter] = slice(width, width + adapter.rank)
-            width += adapter.rank
-        for name in {name for adapter in together for name in adapter.pairs} - self._wrapped.keys():
+        self._stacked = together[: max(_STACKED_AT_LEAST, len(needed))]
+        for name in {name for adapter in self._stacked for name in adapter.pairs} - self._wrapped.keys():
             self._wrap(name)
         for name, module in self._wrapped.items():
-            module.stack([(self._stacked[a].start, *a.pairs[name]) for a in together if name in a.pairs], width)
+            module.stack([adapter.pairs.get(name) for adapter in self._stacked])
 
     def _wrap(self, name: str) -> None:
         self._wrapped[name] = _AdaptedLinear(self._network.get_submodule(name))
@@ -88,32 +93,50 @@ class MixedAdapters:
         setattr(self._network.get_submodule(parent), leaf, module)
 
 
+@dataclass(frozen=True)
+class _Groups:
+    """The rows of a step by adapter: each group is filled up to the same size with copies of row 0."""
+
+    count: int
+    rows: int
+    gathered: torch.Tensor  # the row at each place of all groups, [count * size]
+    back: torch.Tensor  # the place of each row, [rows]
+
+
 class _AdaptedLinear(nn.Module):
     def __init__(self, base: nn.Linear):
         super().__init__()
         self.base = base
-        self.own_columns: torch.Tensor | None = None  # [rows, 1, width]: 1 in the columns of the row's own adapter
+        self.groups: _Groups | None = None  # of a step
         self.spans: list[tuple[slice, torch.Tensor, torch.Tensor]] = []  # packed tokens with their A and B
-        self._down: torch.Tensor | None = None  # [width, in]
-        self._up: torch.Tensor | None = None  # [width, out]
+        self._down: torch.Tensor | None = None  # [adapters + 1, in, rank]; the last one, zeros, is of rows without an adapter
+        self._up: torch.Tensor | None = None  # [adapters + 1, rank, out]
 
-    def stack(self, placed_pairs: list[tuple[int, torch.Tensor, torch.Tensor]], width: int) -> None:
+    def stack(self, pairs: list[tuple[torch.Tensor, torch.Tensor] | None]) -> None:
         self._down = self._up = None
-        if not placed_pairs:
+        if not any(pairs):
             return
-        self._down = self.base.weight.new_zeros(width, self.base.in_features)
-        self._up = self.base.weight.new_zeros(width, self.base.out_features)
-        for first, a, b in placed_pairs:
-            self._down[first : first + len(a)] = a
-            self._up[first : first + len(a)] = b.T
+        rank = max(len(pair[0]) for pair in pairs if pair)
+        self._down = self.base.weight.new_zeros(len(pairs) + 1, self.base.in_features, rank)
+        self._up = self.base.weight.new_zeros(len(pairs) + 1, rank, self.base.out_features)
+        for place, pair in enumerate(pairs):
+            if pair:
+                a, b = pair
+                self._down[place, :, : len(a)] = a.T
+                self._up[place, : len(a)] = b.T
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         result = self.base(hidden)
         flat = result.view(-1, result.shape[-1])
         for span, a, b in self.spans:
-            flat[span].addmm_(nn.functional.linear(hidden[0, span], a), b.T)
-        if self.own_columns is not None and self._down is not None:
-            low = nn.functional.linear(hidden, self._down)
-            low *= self.own_columns
-            flat.addmm_(low.view(-1, low.shape[-1]), self._up)
+            tokens = hidden[0, span]
+            count = tokens.shape[0]
+            if count < ROW_BLOCK:
+                tokens = nn.functional.pad(tokens, (0, 0, 0, ROW_BLOCK - count))
+            flat[span] += nn.functional.linear(nn.functional.linear(tokens, a), b)[:count]
+        if self.groups is not None and self._down is not None:
+            count = self.groups.count
+            together = hidden.index_select(0, self.groups.gathered).view(count, -1, hidden.shape[-1])
+            own = torch.bmm(torch.bmm(together, self._down[:count]), self._up[:count])
+            result[: self.groups.rows] += own.view(-1, *result.shape[1:]).index_select(0, self.groups.back)
         return result

@@ -1,7 +1,8 @@
-"""Keys and values of running answers of similar length: one slot a row, all rows aligned at one moving column.
+"""Keys and values of running answers of similar length: one slot a row.
 
-Row r holds its prompt and answer in columns starts[r] .. column-1, so all rows write their next token into the same column. Rows come
-and go without moving the others, and attention reads views: nothing is concatenated or padded at each step.
+Row r holds the keys of its prompt and answer in columns 0 .. lengths[r]-1 of its slot, so where a number stands depends on the row alone,
+and so does the order in which it is added up. Rows come and go without moving the others, and attention reads views: nothing is
+concatenated or padded at each step.
 """
 
 from typing import Generic, TypeVar
@@ -10,7 +11,9 @@ import numpy as np
 import torch
 
 MASKED = -1e30  # finite, so that a row with nothing to attend to gives numbers instead of NaN
-_FIRST_COLUMNS = 256
+# The window is a multiple of this, so that no row's sums end in the middle of a vector register because of another row's length.
+_WINDOW_BLOCK = 16
+_FIRST_COLUMNS = 64
 _FIRST_SLOTS = 16
 
 Row = TypeVar("Row")
@@ -21,66 +24,69 @@ class SlotPool(Generic[Row]):
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.column = 0  # where the next token of every row goes
-        self.starts = np.zeros(0, dtype=np.int64)  # first column of each row
+        self.lengths = np.zeros(0, dtype=np.int64)  # tokens that each row holds
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._slots, self._columns = _FIRST_SLOTS, _FIRST_COLUMNS
+        self._window = 0
+        self._places: tuple[torch.Tensor, torch.Tensor] | None = None  # slot and column of each row's next token
 
-    @property
-    def window_start(self) -> int:
-        return int(self.starts.min(initial=self.column))
-
-    def arrive(self, rows: list[Row], lengths: list[int]) -> list[int]:
-        """Gives each new row a slot, whose last `length` columns `write_prompt` has to fill. Returns the slots."""
-        longest = max(lengths)
-        if not self.rows:
-            self.column = max(longest, self._columns // 4)
-        if self.column < longest:
-            self._shift(longest - self.column)
+    def arrive(self, rows: list[Row], length: int) -> list[int]:
+        """Gives each new row a slot, whose first `length` columns `write_prompt` has to fill. Returns the slots."""
         first = len(self.rows)
-        self._grow(first + len(rows), self.column)
+        self._grow(first + len(rows), length)
         self.rows = self.rows + rows
-        self.starts = np.concatenate([self.starts, self.column - np.asarray(lengths)])
+        self.lengths = np.concatenate([self.lengths, np.full(len(rows), length)])
         return list(range(first, first + len(rows)))
 
-    def begin_step(self) -> tuple[np.ndarray, np.ndarray]:
-        """Makes room for one token in each row. Returns the token's position in each row and the additive mask [rows, window]."""
-        if self.column == self._columns:
-            self._make_room()
-        columns = np.arange(self.window_start, self.column + 1)
-        return self.column - self.starts, np.where(columns[None, :] < self.starts[:, None], MASKED, 0.0)
+    def begin_step(self, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+        """Makes room for one token in each row. Returns the additive mask [rows, window]; the tokens' positions are `lengths`."""
+        needed = int(self.lengths.max()) + 1
+        self._window = -(-needed // _WINDOW_BLOCK) * _WINDOW_BLOCK
+        self._grow(len(self.rows), self._window)
+        positions = torch.as_tensor(self.lengths, device=device)
+        self._places = (torch.arange(len(self.rows), device=device), positions)
+        later = torch.arange(self._window, device=device) > positions[:, None]
+        return torch.zeros(later.shape, dtype=dtype, device=device).masked_fill_(later, MASKED)
 
     def end_step(self) -> None:
-        self.column += 1
+        self.lengths = self.lengths + 1
 
     def write_prompt(self, layer: int, slot: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Stores one layer's keys and values [heads, tokens, width] of a whole prompt."""
         keys, values = self._layer(layer, key)
-        keys[slot, :, self.column - key.shape[1] : self.column] = key
-        values[slot, :, self.column - key.shape[1] : self.column] = value
+        keys[slot, :, : key.shape[1]] = key
+        values[slot, :, : key.shape[1]] = value
 
     def write_step(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Stores one token for each row, [rows, heads, 1, width]. Returns views of everything that the rows attend to."""
         keys, values = self._layers[layer]
-        count, window = len(self.rows), slice(self.window_start, self.column + 1)
-        keys[:count, :, self.column] = key[:, :, 0]
-        values[:count, :, self.column] = value[:, :, 0]
-        return keys[:count, :, window], values[:count, :, window]
+        slots, columns = self._places
+        keys[slots, :, columns] = key[:, :, 0]
+        values[slots, :, columns] = value[:, :, 0]
+        return keys[: len(slots), :, : self._window], values[: len(slots), :, : self._window]
 
-    def keep(self, kept: np.ndarray) -> None:
-        """Keeps only these rows (ascending). Rows after the new end move into the holes."""
+    def keep(self, wanted: np.ndarray) -> None:
+        """Drops the rows for which `wanted` is false. Rows after the new end move into the holes."""
+        kept = np.flatnonzero(wanted)
         count = len(kept)
-        holes, movers = np.setdiff1d(np.arange(count), kept), kept[kept >= count]
+        holes, movers = np.flatnonzero(~wanted[:count]), kept[kept >= count]
         if len(holes):
-            span = slice(int(self.starts[movers].min()), self.column)
+            span = slice(0, int(self.lengths[movers].max()))
             for keys, values in self._layers.values():
                 for hole, mover in zip(holes.tolist(), movers.tolist(), strict=True):
                     keys[hole, :, span] = keys[mover, :, span]
                     values[hole, :, span] = values[mover, :, span]
         order = np.arange(count)
         order[holes] = movers
-        self.starts = self.starts[order]
+        self.lengths = self.lengths[order]
         self.rows = [self.rows[row] for row in order]
+
+    def erase(self, gone: np.ndarray) -> None:
+        """Zeroes these rows' keys and values: what is left of NaN in a slot would reach its next row, as 0 * NaN is NaN."""
+        for slot in np.flatnonzero(gone).tolist():
+            for keys, values in self._layers.values():
+                keys[slot].zero_()
+                values[slot].zero_()
 
     def _layer(self, layer: int, key: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if layer not in self._layers:
@@ -88,25 +94,6 @@ class SlotPool(Generic[Row]):
             # Zeros instead of uninitialised memory: a masked column is still multiplied by zero, and 0 * NaN is NaN.
             self._layers[layer] = (key.new_zeros(shape), key.new_zeros(shape))
         return self._layers[layer]
-
-    def _make_room(self) -> None:
-        start = self.window_start
-        if self.column - start > self._columns // 2:
-            self._grow(len(self.rows), self._columns + 1)
-            return
-        for tensors in self._layers.values():
-            for tensor in tensors:
-                tensor[: len(self.rows), :, : self.column - start] = tensor[: len(self.rows), :, start : self.column]
-        self.column -= start
-        self.starts = self.starts - start
-
-    def _shift(self, by: int) -> None:
-        self._grow(len(self.rows), self.column + by)
-        for tensors in self._layers.values():
-            for tensor in tensors:
-                tensor[: len(self.rows), :, by : self.column + by] = tensor[: len(self.rows), :, : self.column].clone()
-        self.column += by
-        self.starts = self.starts + by
 
     def _grow(self, slots: int, columns: int) -> None:
         old = self._slots, self._columns

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -24,6 +25,12 @@ def default_threads() -> int:
     thread than free cores, 1,200 answers took 43 s of CPU time instead of 9 s (on two busy cores)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores - 1)
+
+
+def resident_memory() -> int:
+    """The most memory that this process has had so far, in bytes."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 _NOT_THERE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)

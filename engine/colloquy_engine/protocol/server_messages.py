@@ -133,6 +133,7 @@ class ServerReady(Written):
     event: Literal["ready"] = "ready"
     port: int = Field(ge=1, le=65_535)
     model: str
+    memory: Annotated[int, Field(ge=1)] | None  # bytes that one more process with this model takes; None where one uses all of the machine
 
 
 class ServerRefuses(Written):

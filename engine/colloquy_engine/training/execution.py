@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn.attention.varlen import varlen_attn
-from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.utils import is_flash_attn_2_available, is_flash_attn_3_available
 
@@ -85,34 +84,33 @@ def _fastest(network: PreTrainedModel) -> str | None:
         for name, available in FLASH.items():
             if available():
                 return name
-    return VARLEN if _varlen_works(network) else None
+    return VARLEN if network.device.type == "cuda" and varlen_works(network) else None
 
 
-def _varlen_works(network: PreTrainedModel) -> bool:
-    """Tries it on two short rows of the network's own shape, forward and backward, against plain attention over each of them."""
-    config = network.config.get_text_config()
-    if not network._supports_attention_backend or getattr(config, "attn_logit_softcapping", None) or getattr(config, "attention_dropout", 0):
-        return False
-    heads = config.num_attention_heads
-    kv_heads = getattr(config, "num_key_value_heads", None) or heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+def varlen_works(network: PreTrainedModel) -> bool:
+    """Tries it on two short rows, forward and backward, against the network's own attention over each of them alone. It finds also what that
+    attention has and this one has not: sinks, soft-capping, a state of its own."""
+    own, device = network.config._attn_implementation, network.device
+    tokens = torch.arange(24, device=device)[None] % network.config.get_text_config().vocab_size
+    borders = torch.tensor([0, 7, 24], dtype=torch.int32, device=device)
+    places = torch.cat([torch.arange(7), torch.arange(17)])[None].to(device)
+    training = network.training
+    network.eval()
     try:
-        generator = torch.Generator("cuda").manual_seed(0)
-        query, key, value = (
-            torch.randn(1, number, 24, size, device="cuda", dtype=torch.bfloat16, generator=generator).requires_grad_()
-            for number in (heads, kv_heads, kv_heads)
-        )
-        borders = torch.tensor([0, 7, 24], dtype=torch.int32, device="cuda")
-        tried, _ = varlen_attention(network, query, key, value, None, cu_seq_lens_q=borders, max_length_q=17)
-        tried.sum().backward()
-        rows = [
-            scaled_dot_product_attention(*(each[:, :, row] for each in (query, key, value)), is_causal=True, enable_gqa=heads != kv_heads)
-            for row in (slice(0, 7), slice(7, 24))
-        ]
-        return torch.allclose(tried.transpose(1, 2), torch.cat(rows, dim=2), atol=0.02, rtol=0.02)
+        with torch.no_grad():
+            alone = torch.cat([network(input_ids=row, use_cache=False).logits for row in (tokens[:, :7], tokens[:, 7:])], dim=1).float()
+        network.set_attn_implementation(VARLEN)
+        inputs = network.get_input_embeddings()(tokens).detach().requires_grad_()
+        lengths = {"cu_seq_lens_q": borders, "cu_seq_lens_k": borders, "max_length_q": 17, "max_length_k": 17}
+        tried = network(inputs_embeds=inputs, position_ids=places, use_cache=False, **lengths).logits.float()
+        [gradient] = torch.autograd.grad(tried.sum(), inputs)
+        return bool((tried - alone).norm() < 0.03 * alone.norm() and gradient.isfinite().all())
     except Exception as error:
         logging.warning("PyTorch's attention over rows without padding does not work here, so rows are padded: %s", error)
         return False
+    finally:
+        network.set_attn_implementation(own)
+        network.train(training)
 
 
 def varlen_attention(

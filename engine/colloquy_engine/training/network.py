@@ -124,9 +124,9 @@ def _load(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline, **options)
-    execution = choose_execution(network, wanted)
     if torch.cuda.is_available() and on_device and not options:
         network = network.cuda()
+    execution = choose_execution(network, wanted)
     return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer), execution)
 
 

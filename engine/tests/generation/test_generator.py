@@ -74,6 +74,37 @@ def test_an_answer_is_the_same_alone_and_in_any_batch(model, adapters):
     assert [reordered[shuffled.index(place)] for place in range(len(wanted))] == batches[0]
 
 
+@pytest.mark.parametrize("dtype", ["auto", "float64"])
+def test_probabilities_do_not_depend_on_neighbours(model_dir, adapter_dirs, dtype):
+    model = load_base_model(str(model_dir), dtype)
+    adapters = [None, *(read_adapter(path.name, str(path), model.linears) for path in adapter_dirs)]
+    wanted = list(random_requests(adapters, 60, seed=4))
+
+    def scores(places):
+        items = [request(**wanted[place], top_logprobs=2, prompt_logprobs=0 if place % 5 == 0 else None) for place in places]
+        answer_all(model, items, 40)
+        return {
+            place: [score.logprob for score in [*item.prompt_scores[1:], *(each for choice in item.choices for each in choice.logprobs)]]
+            for place, item in zip(places, items, strict=True)
+        }
+
+    together = scores(random.Random(5).sample(range(60), 60))
+    for place in range(20):
+        alone = scores([place])[place]
+        # In float32 the bits are the same: that is why it can be used.
+        assert alone == together[place] if model.fill_up else alone == pytest.approx(together[place], abs=1e-12)
+
+
+def test_where_float32_depends_on_neighbours_a_small_model_runs_in_float64(model_dir, adapters, monkeypatch):
+    wanted = list(random_requests([None], 20, seed=6))
+    usual = answer_all(load_base_model(str(model_dir)), [request(**one) for one in wanted])
+    # Passes that are not filled up have as many rows as there are answers, and so their sums depend on how many there are.
+    monkeypatch.setattr("colloquy_engine.generation.key_value_store.filled_up", lambda rows: rows)
+    model = load_base_model(str(model_dir))
+    assert model.dtype == torch.float64 and not model.fill_up
+    assert answer_all(model, [request(**one) for one in wanted]) == usual
+
+
 def test_greedy_answers_are_those_of_transformers(model, adapters, model_dir):
     from transformers import AutoModelForCausalLM
 
@@ -186,7 +217,9 @@ def test_prompt_logprobs_are_those_of_the_model(model):
         assert score.rank == 1
 
 
-def test_a_long_prompt_is_read_in_slices_while_the_others_go_on(model, adapters, monkeypatch):
+def test_a_long_prompt_is_read_in_slices_while_the_others_go_on(model_dir, adapter_dirs, monkeypatch):
+    model = load_base_model(str(model_dir), "float64")  # in which slices and whole prompts give the same numbers
+    adapters = [None, *(read_adapter(path.name, str(path), model.linears) for path in adapter_dirs)]
     prompts = [[5 + place * 7 % 90 for place in range(length)] for length in (300, 6, 250)]
 
     def answers():

@@ -11,7 +11,7 @@ import torch
 from colloquy_engine.protocol.trainer_messages import TrainingFailure, TrainingJob
 from colloquy_engine.training import execution as execution_module
 from colloquy_engine.training import moved as moved_module
-from colloquy_engine.training.execution import VARLEN, Execution, Wanted, choose_execution
+from colloquy_engine.training.execution import VARLEN, Execution, Wanted, choose_execution, varlen_works
 from colloquy_engine.training.fine_tune import fine_tune
 from colloquy_engine.training.micro_batches import MicroBatch, cut, learnt_tokens, remembered, share_of
 from colloquy_engine.training.moved import moved_from, trained_weights
@@ -21,6 +21,7 @@ from colloquy_engine.training.supervised_trainer import SupervisedTrainer
 from colloquy_engine.training.training_rows import IGNORED, read_training_rows
 from peft import LoraConfig, get_peft_model
 from datasets import Dataset
+from tiny_llama import make_family
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
@@ -287,20 +288,20 @@ def test_weighted_rows_without_padding_give_the_losses_of_padded_ones(open_train
     assert losses[1] == pytest.approx(losses[0], rel=2e-6)
 
 
-def test_attention_for_rows_without_padding_gets_the_borders_of_the_rows(open_trainer, monkeypatch):
+def row_by_row(query, key, value, borders, _, longest, __, scale, window_size, enable_gqa):
     """PyTorch has this attention for graphics cards alone: here, plain attention over each row stands in for its kernel."""
+    assert window_size == (-1, 0) and longest == borders.diff().max()
+    rows = [slice(*borders[place : place + 2].tolist()) for place in range(len(borders) - 1)]
+    attended = [
+        torch.nn.functional.scaled_dot_product_attention(
+            *(each[row].transpose(0, 1)[None] for each in (query, key, value)), is_causal=True, scale=scale, enable_gqa=enable_gqa
+        )
+        for row in rows
+    ]
+    return torch.cat(attended, dim=2)[0].transpose(0, 1)
 
-    def row_by_row(query, key, value, borders, _, longest, __, scale, window_size, enable_gqa):
-        assert window_size == (-1, 0) and longest == borders.diff().max()
-        rows = [slice(*borders[place : place + 2].tolist()) for place in range(len(borders) - 1)]
-        attended = [
-            torch.nn.functional.scaled_dot_product_attention(
-                *(each[row].transpose(0, 1)[None] for each in (query, key, value)), is_causal=True, scale=scale, enable_gqa=enable_gqa
-            )
-            for row in rows
-        ]
-        return torch.cat(attended, dim=2)[0].transpose(0, 1)
 
+def test_attention_for_rows_without_padding_gets_the_borders_of_the_rows(open_trainer, monkeypatch):
     monkeypatch.setattr(execution_module, "varlen_attn", row_by_row)
     losses, moved = [], []
     for name, execution in (("padded", PADDED), ("varlen", Execution(VARLEN, True))):
@@ -319,6 +320,20 @@ def test_attention_for_rows_without_padding_gets_the_borders_of_the_rows(open_tr
     # Such attention costs no more for many rows than for few, so the first micro-batch is a whole step.
     assert trainer.micro_batch.rows == 8
     assert open_trainer([None] * 12, "large", Execution(VARLEN, True), gradient_accumulation_steps=3).micro_batch.rows == 24
+
+
+def test_attention_for_rows_without_padding_is_taken_only_where_it_gives_what_the_networks_own_gives(base, monkeypatch, tmp_path):
+    def across_rows(query, key, value, borders, *more, **settings):
+        return row_by_row(query, key, value, borders[[0, -1]], None, len(query), None, **settings)
+
+    capped = AutoModelForCausalLM.from_pretrained(make_family(tmp_path / "gemma2", "gemma2", head_dim=8, attn_logit_softcapping=0.1))
+    assert not varlen_works(base.network)  # there is no graphics card
+    monkeypatch.setattr(execution_module, "varlen_attn", row_by_row)
+    assert varlen_works(base.network)
+    assert not varlen_works(capped)
+    monkeypatch.setattr(execution_module, "varlen_attn", across_rows)
+    assert not varlen_works(base.network)
+    assert base.network.config._attn_implementation == "sdpa"
 
 
 class Memory:

@@ -312,6 +312,7 @@ def test_vllm_is_given_the_copy_and_told_nothing_of_one_that_is_refused(store, t
     said = []
     logger = types.SimpleNamespace(error=lambda *words: said.append(words[0] % words[1:]))
     logger.warning = logger.error
+    logger.info = lambda *words: None
     modules = {
         "vllm": {},
         "vllm.lora": {},

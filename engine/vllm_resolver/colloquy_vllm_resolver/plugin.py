@@ -36,6 +36,7 @@ class ColloquyResolver(LoRAResolver):
     async def resolve_lora(self, base_model_name: str, lora_name: str) -> LoRARequest | None:
         """None is answered as 404."""
         if lora_name == MARKER:
+            logger.info("A worker of Colloquy asks whether this plugin is here. The errors about %s that follow are the answer: it is.", MARKER)
             return LoRARequest(lora_name=lora_name, lora_int_id=1, lora_path="/there/is/no/such/adapter")
         try:
             adapter = await asyncio.to_thread(self._cache.get, lora_name)

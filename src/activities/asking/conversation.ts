@@ -4,7 +4,7 @@ import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type Debate, debate, type DebateSettings, type Speak } from '../../algorithm/debate.ts';
 import { methods } from '../../algorithm/methods.ts';
 import type { GoldLabel, Question } from '../../algorithm/question.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
 import { readPage } from '../../store/files/rows.ts';
 import { type Model, untuned } from '../../store/models.ts';
@@ -18,6 +18,8 @@ export type DebateShard = {
   /** 0-based. */
   readonly shard: number;
   readonly agents: readonly Agent<Model>[];
+  /** Absent where it is the base model of the first agent. */
+  readonly summariser?: Model;
   /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
   readonly votes?: number;
 };
@@ -27,7 +29,7 @@ export type Conversation = (question: Question, speak: Speak<Model>) => Promise<
 
 /** What the shard's questions are taken through: a debate, unless the method learns from another conversation. */
 export async function conversation(
-  { iteration, split, shard, agents, votes }: DebateShard,
+  { iteration, split, shard, agents, summariser: named, votes }: DebateShard,
   config: ExperimentConfig,
   files: ExperimentFiles,
   answers: AnswerRules,
@@ -39,7 +41,7 @@ export async function conversation(
     return (question, speak) =>
       bootstrap(question, first, settings, goldOf(gold, question, files), speak, answers);
   }
-  const summariser = summariserOf(agents);
+  const summariser = summariserOf(agents, named);
   if (votes !== undefined) {
     const voters = { agents: inTurn(agents, votes), summariser };
     return (question, speak) => debate(question, voters, { ...settings, rounds: 1 }, speak, answers);
@@ -47,8 +49,9 @@ export async function conversation(
   return (question, speak) => debate(question, { agents, summariser }, settings, speak, answers);
 }
 
-/** The base model of the first agent: the paper has one summariser for all. */
-export function summariserOf(agents: readonly Agent<Model>[]): Model {
+/** The paper has one summariser for all agents: the model that is named, or the base model of the first agent. */
+export function summariserOf(agents: readonly Agent<Model>[], named: Model | undefined): Model {
+  if (named !== undefined) return named;
   const [model] = agents.flatMap(({ models }) => Object.values(models));
   if (model === undefined) throw new RangeError('A debate without agents has no summariser.');
   return untuned(model.base);
@@ -95,7 +98,7 @@ export function debateSettings(config: ExperimentConfig, iteration: number): Deb
     prompts: config.prompts,
     roles,
     stance,
-    identities: identified ? config.agents : null,
+    identities: identified ? agentCount(config) : null,
   };
 }
 

@@ -6,8 +6,9 @@ import { madeUpRows } from '../../algorithm/dataset.ts';
 import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { Question } from '../../algorithm/question.ts';
+import type { BaseModelOfConfig } from '../../config/agents.ts';
 import { templateVariables } from '../../config/contract.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Needs, Shortcoming } from '../../engines/endpoint/examination.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
@@ -18,13 +19,14 @@ import type { ExperimentFiles, Store } from '../../store/store.ts';
 import { debateSettings } from './conversation.ts';
 
 /**
- * Asks the endpoint a few short requests of the experiment's own shape.
+ * Asks the endpoint of a base model a few short requests of the experiment's own shape.
  *
  * @param files of an experiment whose questions are stored
  * @throws as `Endpoint.examine` does
  */
 export async function examineEndpoint(
   config: ExperimentConfig,
+  asked: BaseModelOfConfig,
   files: ExperimentFiles,
   endpoint: Endpoint,
   answers: AnswerRules,
@@ -34,10 +36,10 @@ export async function examineEndpoint(
   const questions = await readPage(files.questions('heldout'), heldOutQuestionSchema, 0, config.shard_size);
   const longest = questions.toSorted((a, b) => b.text.length - a.text.length)[0];
   const needs: Needs = {
-    maxTokens: config.sampling.max_tokens,
-    longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers),
-    scores: config.diversity.questions > 0,
-    template: templateVariables(config.sampling),
+    maxTokens: asked.maxTokens,
+    longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers, asked),
+    scores: asked.agents.length > 0 && config.diversity.questions > 0,
+    template: templateVariables(asked.sampling),
   };
   const lacks = [...(await endpoint.examine(needs, signal))];
   // What ended experiments of this store left on the server, and workers that are gone; what this worker has loaded may be in use.
@@ -49,13 +51,14 @@ export async function examineEndpoint(
 }
 
 /**
- * What training cannot use is found now, and not after the debates; and so is what the server cannot load: a made-up adapter of the
+ * What the training of a base model cannot use is found now, and not after the debates; and so is what its server cannot load: a made-up adapter of the
  * experiment's rank and modules is written, loaded, asked and unloaded.
  *
  * @throws TrainingImpossible, AdapterNotLoaded, or the errors of the endpoint and the trainer
  */
 export async function requireTrainable(
-  { agents, method, prompts, rounds, trainer, model, sampling, fine_tune: settings }: ExperimentConfig,
+  { method, prompts, rounds, trainer, fine_tune: settings }: ExperimentConfig,
+  { model, agents, sampling }: BaseModelOfConfig,
   endpoint: Endpoint,
   trainers: Trainers,
   store: Store,
@@ -78,7 +81,9 @@ export async function requireTrainable(
   try {
     const made_up_adapter = { folder, lora_r, lora_alpha };
     await trainers.for(trainer).check(name, { ...check, made_up_adapter }, signal);
-    return [...(await endpoint.tryAdapter(folder, modelsOfAnIteration(agents, methods[method]), signal))];
+    return [
+      ...(await endpoint.tryAdapter(folder, modelsOfAnIteration(agents.length, methods[method]), signal)),
+    ];
   } finally {
     await removeCheckpoints(store, key);
   }
@@ -87,22 +92,24 @@ export async function requireTrainable(
 /** What agents answer in a debate that is held to see its requests. */
 const madeUpAnswer = '\\boxed{80808}';
 
-/** The request of a debate on this question whose prompt has the most answers in it. */
+/** Of the requests to a base model in a debate on this question, the one whose prompt has the most answers in it. */
 export async function longestRequest(
   config: ExperimentConfig,
   { id, text }: Question,
   answers: AnswerRules,
+  { agents: whose, summarises }: Pick<BaseModelOfConfig, 'agents' | 'summarises'>,
 ): Promise<Needs['longest']> {
   const requests: Needs['longest'][] = [];
   const models = Object.fromEntries(methods[config.method].roles.map(({ name }) => [name, name]));
-  const agents = Array.from({ length: config.agents }, (_, index) => ({ number: index + 1, models }));
+  const agents = Array.from({ length: agentCount(config) }, (_, index) => ({ number: index + 1, models }));
   const settings = { ...debateSettings(config, 0), stopWhenUnanimous: false };
   await debate(
     { id, text },
     { agents, summariser: 'summariser' },
     settings,
-    async ({ messages }) => {
-      requests.push({ messages, answers: answersIn(messages) });
+    async ({ speaker, agent, messages }) => {
+      if (speaker === 'summariser' ? summarises : whose.includes(agent))
+        requests.push({ messages, answers: answersIn(messages) });
       return { text: madeUpAnswer, finishReason: 'stop' };
     },
     answers,

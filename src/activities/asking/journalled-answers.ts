@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Utterance } from '../../algorithm/debate.ts';
 import { withoutOldestTurn } from '../../algorithm/prompts.ts';
+import { samplingOf, type SamplingSettings } from '../../config/agents.ts';
 import { templateVariables } from '../../config/contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
@@ -59,7 +60,13 @@ export function journalledAnswers({
       stop.throwIfAborted();
       journal.requireRoom();
       const answer = await atPlace(utterance, () =>
-        answerWithinContext(utterance, config, endpoint, stop, onBusy),
+        answerWithinContext(
+          utterance,
+          { sampling: samplingOf(config, utterance), truncate: config.truncate_dialogues },
+          endpoint,
+          stop,
+          onBusy,
+        ),
       );
       keep(answer);
       asked += 1;
@@ -87,13 +94,13 @@ export function journalledAnswers({
 }
 
 /**
- * Asks a model. A prompt that is too long for its context loses its oldest turns, when the config allows that.
+ * Asks a model. A prompt that is too long for its context loses its oldest turns where `truncate` is true.
  *
  * @throws PromptTooLong, or the endpoint's errors
  */
 export async function answerWithinContext(
   utterance: Utterance<Model>,
-  { sampling, truncate_dialogues: truncate }: Pick<ExperimentConfig, 'sampling' | 'truncate_dialogues'>,
+  { sampling, truncate }: { readonly sampling: SamplingSettings; readonly truncate: boolean },
   endpoint: Endpoint,
   signal: AbortSignal,
   onBusy?: OnBusy,
@@ -115,10 +122,10 @@ export async function answerWithinContext(
   }
 }
 
-function requestHash(
-  { model, messages, seed }: Utterance<Model>,
-  { sampling, truncate_dialogues: truncate }: ExperimentConfig,
-): string {
+function requestHash(utterance: Utterance<Model>, config: ExperimentConfig): string {
+  const { model, messages, seed } = utterance;
+  const { truncate_dialogues: truncate } = config;
+  const sampling = samplingOf(config, utterance);
   return hash('sha256', JSON.stringify([weightsOf(model), messages, seed, sampling, truncate])).slice(0, 16);
 }
 

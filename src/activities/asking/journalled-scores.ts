@@ -33,7 +33,7 @@ export function journalledScores(
   endpoints: Endpoints,
   claim: Claim,
   onBusy: OnBusy,
-  template: TemplateVariables = {},
+  templateOf: (agent: number) => TemplateVariables = () => ({}),
 ) {
   const models = agents
     .toSorted((a, b) => a.number - b.number)
@@ -46,6 +46,7 @@ export function journalledScores(
     responses: readonly string[],
     stop: AbortSignal,
   ): Promise<readonly ResponseScore[]> {
+    const template = templateOf(agent);
     const request = createHash('sha256').update(
       JSON.stringify([weightsOf(model), messages, responses, ...Object.values(template)]),
     );
@@ -75,7 +76,7 @@ export function journalledScores(
       model: Model,
       messages: readonly Message[],
     ): Promise<ResponseScore[]> => {
-      const scorer = JSON.stringify([model, messages]);
+      const scorer = JSON.stringify([model, messages, templateOf(agent)]);
       const scoring = asked.get(scorer) ?? ask({ questionId, agent }, model, messages, distinct, stop);
       asked.set(scorer, scoring);
       const scores = await scoring;

@@ -1,13 +1,12 @@
-/** Does an experiment go on with the config, the base model and the questions with which it began? */
+/** Does an experiment go on with the config, the base models and the questions with which it began? */
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
-import { filesOfBaseModel, requireSameBaseModel } from '../../engines/endpoint/base-model.ts';
+import { type KnownBaseModel, requireSameBaseModel } from '../../engines/endpoint/base-model.ts';
 import { questionFileHashes } from '../../questions/row-files.ts';
 import { type BegunWith, begunWithSchema } from '../../store/base-model-files.ts';
 import { isThere, type Place } from '../../store/blobs.ts';
 import { QuestionsLost } from '../../store/errors.ts';
 import { findKeptTwice, type KeptTwice, writeTwice } from '../../store/files/documents.ts';
 import { findRows } from '../../store/files/rows.ts';
-import type { BaseModel } from '../../store/models.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
 
 /** How an experiment began. */
@@ -64,33 +63,43 @@ function hashesOfQuestionFiles({ task, transfer }: ExperimentConfig): Promise<Re
 }
 
 /**
- * What the debates depend on and the config does not hold, as it was when the experiment began. Debates of another base model cannot be
- * continued. Other question files are only noted, because the questions are stored.
+ * Debates of another base model cannot be continued.
  *
- * @param config the one that is in force
- * @param beginning null for a new experiment
+ * @param now a base model of the experiment as it is now
  * @throws BaseModelChanged
  */
-export async function sameAsBegun(
-  base: BaseModel,
+export function requireBegunWith(
+  beginning: Beginning | null,
+  now: KnownBaseModel,
+  { folder }: ExperimentFiles,
+): void {
+  for (const then of beginning?.with?.models ?? [])
+    if (then.base.endpoint === now.base.endpoint && then.base.name === now.base.name)
+      requireSameBaseModel(then, now, folder.where);
+}
+
+/**
+ * What the debates depend on and the config does not hold, as it was when the experiment began. Other question files are only noted, because
+ * the questions are stored.
+ *
+ * @param models the base models as they are now
+ * @param config the one that is in force
+ * @param beginning null for a new experiment
+ */
+export async function recordOf(
+  models: readonly KnownBaseModel[],
   config: ExperimentConfig,
-  files: ExperimentFiles,
   beginning: Beginning | null,
 ): Promise<BegunWith> {
-  const now = { base, files: await filesOfBaseModel(base) };
   const then = beginning?.with ?? null;
-  if (then === null)
-    return {
-      formatVersion: 1,
-      models: [now],
-      questionFiles: await hashesOfQuestionFiles(config),
-      changedQuestionFiles: [],
-      ...(beginning === null ? {} : { recordedLater: true }),
-    };
-  for (const model of then.models)
-    if (model.base.endpoint === base.endpoint && model.base.name === base.name)
-      requireSameBaseModel(model, now, files.folder.where);
-  return { ...then, changedQuestionFiles: beginning?.changedQuestionFiles ?? [] };
+  if (then !== null) return { ...then, changedQuestionFiles: beginning?.changedQuestionFiles ?? [] };
+  return {
+    formatVersion: 1,
+    models: [...models],
+    questionFiles: await hashesOfQuestionFiles(config),
+    changedQuestionFiles: [],
+    ...(beginning === null ? {} : { recordedLater: true }),
+  };
 }
 
 /**

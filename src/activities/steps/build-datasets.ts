@@ -7,6 +7,7 @@ import {
 } from '../../algorithm/dataset.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
+import { agentOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { datasetSettings } from '../../config/training-plan.ts';
@@ -66,7 +67,8 @@ export async function buildDatasets(
 
   async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    const examples = withVariables(examplesOf(rows, shardOf, debatesOf), config.sampling);
+    const { sampling } = agentOf(config, agents[0] ?? 1);
+    const examples = withVariables(examplesOf(rows, shardOf, debatesOf), sampling);
     return { role, rows: await writeRows(path, examples), parts, cut };
   }
 }

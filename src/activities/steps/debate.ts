@@ -2,7 +2,9 @@ import type { Speak } from '../../algorithm/debate.ts';
 import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
+import { baseModelsOf, hasSummaries } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { emit } from '../../observe/events.ts';
 import type { Place } from '../../store/blobs.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
@@ -90,10 +92,13 @@ async function debateShard(
   const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
   const total = questions.length * answersOfDebate;
+  const bases = baseModelsOf(config);
+  // A debate asks all of them in turn.
+  const endpoint = [...new Set(bases.map(({ model }) => model.endpoint))].join(' and ');
   const need = {
-    endpoint: config.model.endpoint,
+    endpoint,
     answers: answersOfDebate,
-    maxTokens: config.sampling.max_tokens,
+    maxTokens: Math.max(...bases.map(({ maxTokens }) => maxTokens)),
     copies: 1 + Math.min(config.max_others, input.agents.length - 1),
   };
   const summary = summarising(config);
@@ -101,17 +106,13 @@ async function debateShard(
     show({ answers: 0, total });
     return await gate.shared(signal, async () => {
       const models = input.agents.flatMap((agent) => Object.values(agent.models));
-      if (config.summarize) models.push(summariserOf(input.agents));
+      if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
       await requireModels(store, models);
       endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
       const converse = await conversation(input, config, files, tasks.open(config.task).answers);
-      const { count } = endpoints.for({
-        endpoint: config.model.endpoint,
-        name: config.model.model_name_or_path,
-      }).slots;
       // Where models take turns, each one answers all the debates at its turn.
-      const slots = endpoints.takeTurns(models) ? Infinity : count;
+      const slots = endpoints.takeTurns(models) ? Infinity : slotsOf(endpoints, models);
       const beganAt = Date.now();
       const hold = async (question: Question, stop: AbortSignal): Promise<DebateRow> => {
         const tokens = { prompt: 0, completion: 0, firstRound: 0 };
@@ -137,7 +138,7 @@ async function debateShard(
         }),
       );
       emit('shard answered', {
-        endpoint: config.model.endpoint,
+        endpoint,
         answers: answers.count(),
         asked: answers.asked(),
         beganAt,
@@ -148,6 +149,12 @@ async function debateShard(
   } finally {
     journal.close();
   }
+}
+
+/** How many requests the endpoints of these models take at once, all together. */
+function slotsOf(endpoints: Endpoints, models: readonly Model[]): number {
+  const asked = new Set(models.map(({ base }) => endpoints.for(base).slots));
+  return [...asked].reduce((sum, { count }) => sum + count, 0);
 }
 
 /**

@@ -166,6 +166,8 @@ const settings = [
   'prompts',
   'sampling',
   'model',
+  'agents',
+  'summarizer',
 ] as const;
 
 function debatesAlike(a: ExperimentConfig, b: ExperimentConfig): boolean {

@@ -12,6 +12,7 @@ import {
   nllOfOwn,
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
+import { agentOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/contract.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { RequestEndsServer } from '../../engines/endpoint/outages.ts';
@@ -89,13 +90,8 @@ async function measure(
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
   const journal = await openJournal(files.diversityJournal(iteration));
-  const scoresOf = journalledScores(
-    agents,
-    journal,
-    endpoints,
-    mine,
-    showWaits(show),
-    templateVariables(config.sampling),
+  const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show), (agent) =>
+    templateVariables(agentOf(config, agent).sampling),
   );
   let leftOut: string | null = null;
   let done = 0;

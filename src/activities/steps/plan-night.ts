@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Agent, baseAgents } from '../../algorithm/agents.ts';
 import { methods } from '../../algorithm/methods.ts';
 import type { HeldOutQuestion } from '../../algorithm/question.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings } from '../../config/resolve.ts';
@@ -96,10 +96,15 @@ export type PlannedNight = {
   readonly said: string;
 };
 
-export function plannedNight({ series, start }: NightPlan, base: BaseModel, form: ModelForm): PlannedNight {
+/** @param bases the agents' base models, by agent */
+export function plannedNight(
+  { series, start }: NightPlan,
+  bases: readonly BaseModel[],
+  form: ModelForm,
+): PlannedNight {
   const from = start.night === null ? 'the base model' : `the agents that ${start.night} left`;
   return {
-    agents: agentsOf(base, start.agents, form),
+    agents: agentsOf(bases, start.agents, form),
     evaluated: start.evaluated,
     said: `A night of the series ${series}: it begins with ${from}, which are what “base” means here.`,
   };
@@ -107,11 +112,14 @@ export function plannedNight({ series, start }: NightPlan, base: BaseModel, form
 
 async function stateOf(
   ledger: readonly NightEntry[],
-  { agents, method }: ExperimentConfig,
+  config: ExperimentConfig,
   series: string,
   store: Store,
 ): Promise<SeriesState> {
-  const first = baseAgents(agents, methods[method].roles, null);
+  const first = baseAgents(
+    Array.from({ length: agentCount(config) }, () => null),
+    methods[config.method].roles,
+  );
   return seriesState(ledger, first, ledger.length === 0 ? [] : await heldOutOf(store, series));
 }
 

@@ -1,14 +1,13 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { modelNames } from '../../config/agents.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
-import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
-import { identifyBaseModel } from '../../engines/endpoint/base-model.ts';
-import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
+import { trainingFaults } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
@@ -23,9 +22,9 @@ import { changesOf, differenceFromBegun, withChanges } from '../../store/records
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
-import { type Beginning, findBeginning, sameAsBegun, storedQuestions, writeBeginning } from './begun-with.ts';
+import { type Beginning, findBeginning, storedQuestions, writeBeginning } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
+import { type PathOfFault, prepareModels } from './prepare-models.ts';
 import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
 
 /** What the workflow needs to know of a resolved config: numbers, no texts. */
@@ -35,8 +34,12 @@ export type Plan = {
   readonly iterations: number;
   /** Of each agent: the roles that it has models for. */
   readonly roles: readonly { readonly name: string }[];
-  /** The base model of all agents. */
+  /** The base model of agent 1, and of all agents where `bases` is absent. */
   readonly base: Model;
+  /** The base model of each agent; only where they are not all the same. */
+  readonly bases?: readonly Model[];
+  /** What writes the summaries; only where it is not the base model of agent 1. */
+  readonly summariser?: Model;
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
@@ -98,44 +101,32 @@ export async function prepare(
     const questions = await questionsOf(load, experiment, files, beginning);
     return { night, questions, transfer: await transferTasks(config, files, beginning, tasks, signal) };
   });
-  const { endpoint: name, model_name_or_path: model } = config.model;
-  const endpoint = await faultsOf('model.endpoint', async () =>
-    endpoints.for({ endpoint: name, name: model }),
-  );
-  const unserved = servingFaults(config, endpoint.servesForms);
-  if (unserved.length > 0) throw new InvalidConfig(unserved);
-  endpoints.expect(experiment, config);
-  const base = await faultsOf('model', () => usableModel(config.model, endpoint, signal));
-  const recorded = await sameAsBegun(base, config, files, beginning);
-  const found =
-    config.iterations > 0
-      ? await faultsOf('fine_tune', () => requireTrainable(config, endpoint, trainers, store, signal))
-      : [];
-  found.push(
-    ...(await faultsOf('model', () => examineEndpoint(config, files, endpoint, task.answers, store, signal))),
-  );
+  const preparation = { experiment, config, files, task, beginning, faultsOf };
+  const models = await prepareModels(preparation, { store, endpoints, trainers }, signal);
+  const { bases, begunWith } = models;
   await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
     const faults = trainingFaults(config, questions.train);
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
-  const begunWith = { ...recorded, endpointLacks: found };
   await writeBeginning(files, asBegun, begunWith);
   const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
-    agents: config.agents,
+    agents: agentCount(config),
     iterations: config.iterations,
     roles: roles.map(({ name }) => ({ name })),
-    base: untuned(base),
-    learners: endpoint.servesForms.length > 0 ? learnerGroups(config.agents, learning) : [],
+    base: untuned(firstOf(bases)),
+    ...(new Set(bases).size === 1 ? {} : { bases: bases.map(untuned) }),
+    ...(models.summariser === null ? {} : { summariser: untuned(models.summariser) }),
+    learners: models.servesTuned ? learnerGroups(agentCount(config), learning) : [],
     initFrom: config.init_from,
     ...(config.keep === 'all' ? {} : { keep: config.keep }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
-    about: { method: config.method, model, ...(series === undefined ? {} : { series }) },
-    ...(night === null ? {} : { night: plannedNight(night, base, formOf(config.fine_tune)) }),
+    about: { method: config.method, model: modelNames(config), ...(series === undefined ? {} : { series }) },
+    ...(night === null ? {} : { night: plannedNight(night, bases, formOf(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
@@ -149,6 +140,12 @@ export async function prepare(
     }),
     equalTokens: config.equal_tokens && answer === 'debate' && config.rounds > 1,
   };
+}
+
+function firstOf(bases: readonly BaseModel[]): BaseModel {
+  const [first] = bases;
+  if (first === undefined) throw new RangeError('An experiment without agents has no base model.');
+  return first;
 }
 
 function requireName(experiment: string, input: unknown): void {
@@ -192,16 +189,6 @@ async function requireSameConfig(
   );
 }
 
-/** The experiment's base model, for which the endpoint answers. */
-async function usableModel(
-  { endpoint: name, model_name_or_path: model }: ExperimentConfig['model'],
-  endpoint: Endpoint,
-  signal: AbortSignal,
-): Promise<BaseModel> {
-  const answeredAs = await endpoint.check(signal);
-  return { ...(await identifyBaseModel(name, model)), revision: answeredAs };
-}
-
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */
 async function requireEncoder(
   { diversity: { questions, encoder } }: ExperimentConfig,
@@ -219,14 +206,14 @@ async function requireEncoder(
  * @param begun whether the experiment was prepared before: its config was in order then, so nothing is a fault of the config now
  */
 function asFaults(begun: boolean) {
-  return async <Result>(path: string, work: () => Promise<Result>): Promise<Result> => {
+  return async <Result>(path: PathOfFault, work: () => Promise<Result>): Promise<Result> => {
     try {
       return await work();
     } catch (error) {
       if (error instanceof InvalidConfig || !(error instanceof ColloquyError)) throw error;
       if (begun || error.exitCode !== exitCodes.badUsage) throw error;
       const message = error.workerLacksIt ? error.message : `${error.name}: ${error.message}`;
-      throw new InvalidConfig([{ path, message }]);
+      throw new InvalidConfig([{ path: typeof path === 'string' ? path : path(error), message }]);
     }
   };
 }

@@ -1,3 +1,4 @@
+import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { tidying } from '../../engines/endpoint/adapters.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -162,17 +163,22 @@ async function unloadReplaced(
 }
 
 async function unloadModels(
-  { model: { endpoint, model_name_or_path: name } }: Pick<ExperimentConfig, 'model'>,
+  config: ExperimentConfig,
   keys: ReadonlySet<string>,
   endpoints: Endpoints,
   signal: AbortSignal,
 ): Promise<void> {
   if (keys.size === 0) return;
   const unneeded = new Set([...keys].map((key) => key.slice(0, 16)));
-  // This worker may not have the endpoint.
-  await tidying(signal, () =>
-    endpoints.for({ endpoint, name }).unload(async (digits) => unneeded.has(digits), signal),
-  );
+  for (const { model, agents } of baseModelsOf(config)) {
+    if (agents.length === 0) continue;
+    // This worker may not have the endpoint.
+    await tidying(signal, () =>
+      endpoints
+        .for({ endpoint: model.endpoint, name: model.model_name_or_path })
+        .unload(async (digits) => unneeded.has(digits), signal),
+    );
+  }
 }
 
 function keysOf(fineTunes: IterationRecord['fineTunes']): string[] {

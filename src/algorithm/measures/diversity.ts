@@ -66,7 +66,7 @@ export type CrossScores = readonly (readonly ResponseScore[])[];
 
 /**
  * How unlikely each agent's responses are for the others (the diversity in section 4 of the paper): the mean over ordered pairs i != j of
- * the negative log-likelihood of j's response under i's model, divided by the number of the response's tokens. In nats a token; greater is
+ * the negative log-likelihood of j's response under i's model, divided by the number of the response's tokens for j's own model. In nats a token; greater is
  * more diverse. Empty responses are left out; null when no pair remains, e.g. with one agent.
  *
  * The likelihood is that at temperature 1, for any sampling of the responses. It also rises when responses become unlikely for every model,
@@ -87,9 +87,11 @@ export function nllOfOwn(scores: CrossScores): number | null {
 
 function meanNll(scores: CrossScores, counts: (scorer: number, speaker: number) => boolean): number | null {
   const pairs = scores.flatMap((byResponse, scorer) =>
-    byResponse.flatMap(({ tokens, logprob }, speaker) =>
-      tokens > 0 && counts(scorer, speaker) ? [-logprob / tokens] : [],
-    ),
+    byResponse.flatMap(({ logprob }, speaker) => {
+      // Models of other families have other tokens: those of the speaker make the figures of all scorers comparable.
+      const tokens = scores[speaker]?.[speaker]?.tokens ?? 0;
+      return tokens > 0 && counts(scorer, speaker) ? [-logprob / tokens] : [];
+    }),
   );
   return pairs.length === 0 ? null : pairs.reduce((sum, each) => sum + each, 0) / pairs.length;
 }

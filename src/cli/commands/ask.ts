@@ -1,6 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
+import { asksEmbedded } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { isEmbedded } from '../../config/model-name.ts';
 import { lastAcceptedNight } from '../../export/finished-iteration.ts';
 import type { Debaters } from '../../serve/debaters.ts';
 import { newestFinished, openStore } from '../../store/store.ts';
@@ -40,7 +40,7 @@ export const ask = debatersOption(
 
 /** False for a question that the embedded model cannot understand. */
 function arithmeticOnly(config: ExperimentConfig, question: string): boolean {
-  return !isEmbedded(config) || /^[-+*\d\s]+$/.test(question);
+  return !asksEmbedded(config) || /^[-+*\d\s]+$/.test(question);
 }
 
 function seedNumber(given: string): number {

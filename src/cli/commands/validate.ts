@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { type Estimate, estimate } from '../../config/training-plan.ts';
 import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
-import { type ModelNeeds, modelNeeds, needsOfAll } from '../../config/model-needs.ts';
+import { type ModelNeeds, neededByAll, type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { openStore } from '../../store/store.ts';
 import { count, duration, listed } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
@@ -35,7 +35,7 @@ export const validate = command(
     for (const line of checkedText(checked)) console.log(`# ${terminalSafe(line)}`);
   });
 
-function checkedText({ questions, endpoint, estimate: expected, warnings }: Checked): string[] {
+function checkedText({ questions, endpoints, estimate: expected, warnings }: Checked): string[] {
   const transfer = Object.entries(questions.ofTransfer).map(([task, size]) => `${count(size)} of ${task}`);
   const { answers, tokens, seconds, bytes, steps, models } = expected;
   return [
@@ -43,17 +43,34 @@ function checkedText({ questions, endpoint, estimate: expected, warnings }: Chec
     ...questions.leftOut.map(
       (each) => `left out: ${count(each.count)} ${each.what}, e.g. ${each.examples[0] ?? ''}`,
     ),
-    `endpoint: ${endpoint.name} (${endpoint.kind}): ${endpoint.model}`,
+    ...endpoints.map(({ name, kind, model }) => `endpoint: ${name} (${kind}): ${model}`),
     `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
     `about ${size(bytes)} of disc for debates and rows`,
-    ...(models === null
-      ? ['disc and memory for the models: unknown, as the architecture of the model is not known here']
-      : needsText(models)),
+    ...models.flatMap((model) => modelText(model, models.length)),
     seconds === null
-      ? `time: ${models === null ? 'unknown' : `about ${duration(models.seconds)} on one H100, by arithmetic`}; better known when an experiment with this model is the last that finished in this store`
+      ? `time: ${timeText(models)}; better known when an experiment with ${models.length === 1 ? 'this model' : 'these models'} is the last that finished in this store`
       : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
     ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
   ];
+}
+
+/** What a base model needs. Where there are several, each line begins with its name. */
+function modelText({ name, agents, needs }: NeededModel, models: number): string[] {
+  const lines =
+    needs === null
+      ? ['disc and memory for the models: unknown, as the architecture of the model is not known here']
+      : needsText(needs);
+  const whose =
+    agents.length === 0
+      ? 'summariser'
+      : `${agents.length === 1 ? 'agent' : 'agents'} ${listed(agents.map(String))}`;
+  return models === 1 ? lines : lines.map((line) => `${name} (${whose}): ${line}`);
+}
+
+function timeText(models: readonly NeededModel[]): string {
+  const known = models.flatMap(({ needs }) => needs ?? []);
+  if (known.length < models.length) return 'unknown';
+  return `about ${duration(known.reduce((sum, { seconds }) => sum + seconds, 0))} on one H100, by arithmetic`;
 }
 
 function needsText({
@@ -112,12 +129,10 @@ async function validateStudy(
     if (most === undefined) continue;
     const checked = await checkExperiment(most.config, store);
     const others = cells.map(({ config }) => estimate(config, checked.questions));
-    const needs = cells.flatMap(
-      ({ config }) => modelNeeds(config, estimate(config, checked.questions)) ?? [],
-    );
+    const models = cells.map(({ config }) => neededModels(config, estimate(config, checked.questions)));
     checks.set(column, {
       ...checked,
-      estimate: { ...together(others), models: needsOfAll(needs), seconds: null },
+      estimate: { ...together(others), models: neededByAll(models), seconds: null },
     });
   }
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));

@@ -7,11 +7,12 @@ import {
   servingFaults,
   trainingFaults,
 } from '../../config/training-plan.ts';
+import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
 import { modelFaults, modelLocation } from '../../config/model-name.ts';
-import { type ModelNeeds, modelNeeds } from '../../config/model-needs.ts';
+import { type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
@@ -31,16 +32,16 @@ export type Checked = {
     /** Questions that are not asked, with the reasons: unreadable gold answers are among them. */
     readonly leftOut: readonly LeftOut[];
   };
-  readonly endpoint: {
+  /** Of each base model. */
+  readonly endpoints: readonly {
     readonly name: string;
     readonly kind: EndpointConfig['kind'];
     /** What was found out about the model there, as a clause. */
     readonly model: string;
-  };
+  }[];
   readonly estimate: Estimate & {
-    /** What its models need; null for a model whose architecture is not known here. */
-    readonly models: ModelNeeds | null;
-    /** Null before an experiment with this model has finished in this store. */
+    readonly models: readonly NeededModel[];
+    /** Null before an experiment with these models has finished in this store. */
     readonly seconds: number | null;
   };
   readonly warnings: readonly Warning[];
@@ -54,15 +55,22 @@ export type Checked = {
  */
 export async function checkExperiment(config: ExperimentConfig, store: Store): Promise<Checked> {
   const endpoints = loadEndpoints();
-  const { endpoint: name, model_name_or_path: model } = config.model;
-  const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+  const asked = baseModelsOf(config).map((of) => ({
+    of,
+    endpoint: Object.hasOwn(endpoints, of.model.endpoint) ? endpoints[of.model.endpoint] : undefined,
+  }));
+  const found = asked.flatMap(({ of, endpoint }) => (endpoint === undefined ? [] : [{ of, endpoint }]));
+  const missing = asked.filter(({ endpoint }) => endpoint === undefined);
+  const forms = new Map(found.map(({ of, endpoint }) => [of.model.endpoint, servedForms(endpoint)]));
   const faults = [
-    ...(endpoint === undefined
-      ? [unknown('model.endpoint', name, Object.keys(endpoints), 'endpoints')]
-      : [...servingFaults(config, servedForms(endpoint)), ...modelFaults(config, endpoint)]),
+    ...missing.map(({ of: { path, model } }) =>
+      unknown(`${path}.endpoint`, model.endpoint, Object.keys(endpoints), 'endpoints'),
+    ),
+    ...(missing.length > 0 ? [] : servingFaults(config, (name) => forms.get(name) ?? [])),
+    ...found.flatMap(({ of, endpoint }) => modelFaults(iterationsOf(config, of), of, endpoint)),
     ...trainerFaults(config),
   ];
-  if (faults.length > 0 || endpoint === undefined) throw new InvalidConfig(faults);
+  if (faults.length > 0) throw new InvalidConfig(faults);
   const tasks = createTasks();
   try {
     const questions = await readQuestions(config, tasks);
@@ -72,14 +80,19 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const { trainerLacks } = await import('../../workers/machine.ts');
     const lacks = await trainerLacks(config);
     if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
-    await reachEndpoint(name, endpoint, model, store);
+    for (const { of, endpoint } of found)
+      await reachEndpoint(of.model.endpoint, endpoint, of.model.model_name_or_path, store);
     const expected = estimate(config, questions);
     return {
       questions,
-      endpoint: { name, kind: endpoint.kind, model: modelText(model, endpoint) },
+      endpoints: found.map(({ of: { model }, endpoint }) => ({
+        name: model.endpoint,
+        kind: endpoint.kind,
+        model: modelText(model.model_name_or_path, endpoint),
+      })),
       estimate: {
         ...expected,
-        models: modelNeeds(config, expected),
+        models: neededModels(config, expected),
         seconds: await expectedSeconds(config, expected, store),
       },
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
@@ -129,16 +142,16 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** At the rate of the experiment of this store that finished last, if it had the same model at the same endpoint. */
+/** At the rate of the experiment of this store that finished last, if it had the same models at the same endpoints. */
 async function expectedSeconds(
-  { model }: ExperimentConfig,
+  config: ExperimentConfig,
   expected: Estimate,
   store: Store,
 ): Promise<number | null> {
   const before = await newestFinished(store);
   if (before === null) return null;
   try {
-    return await secondsAtTheRateOf(experimentFiles(store, before), model, expected);
+    return await secondsAtTheRateOf(experimentFiles(store, before), config, expected);
   } catch (error) {
     // Another experiment's damage is no fault of this one.
     if (isUnreadable(error)) return null;
@@ -146,14 +159,21 @@ async function expectedSeconds(
   }
 }
 
+/** The settings that name models. A plain number of agents names none. */
+const modelsSchema = z.object({
+  model: z.unknown(),
+  agents: z.unknown().transform((agents) => (typeof agents === 'number' ? undefined : agents)),
+  summarizer: z.unknown(),
+});
+
 async function secondsAtTheRateOf(
   files: ExperimentFiles,
-  model: ExperimentConfig['model'],
+  config: ExperimentConfig,
   expected: Estimate,
 ): Promise<number | null> {
-  const begun = await readDocument(files.config, z.looseObject({ model: z.unknown() }));
+  const begun = await readDocument(files.config, modelsSchema);
   const result = await readDocument(files.result, experimentResultSchema);
-  if (result === null || experimentDifference(begun?.model, model).length > 0) return null;
+  if (result === null || experimentDifference(begun, modelsSchema.parse(config)).length > 0) return null;
   const { tokens, seconds } = result;
   const written = tokens.debate.completion + tokens.evaluation.completion;
   const steps = sum(result.iterations.flatMap(({ fineTunes }) => fineTunes).map((each) => each.steps));

@@ -1,6 +1,7 @@
 /** How is an experiment started, and followed until it ends or needs a person? */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { modelNames } from '../../config/agents.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import type { Difference } from '../../config/resolve.ts';
 import { isThere } from '../../store/blobs.ts';
@@ -136,10 +137,12 @@ async function onlyStoreIsBehind(
 }
 
 /** One line about an experiment, which the Temporal UI shows above the run. Temporal keeps at most 200 bytes. */
-export function experimentSummary({ agents, rounds, iterations, task, model }: ExperimentConfig): string {
+export function experimentSummary(config: ExperimentConfig): string {
+  const { rounds, iterations, task } = config;
+  const agents = agentCount(config);
   const who = `${agents} ${agents === 1 ? 'agent' : 'agents'}`;
   const often = `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'}`;
-  return `${who} debate ${task.kind} questions in ${rounds} rounds; ${often} of fine-tuning ${model.model_name_or_path}`.slice(
+  return `${who} debate ${task.kind} questions in ${rounds} rounds; ${often} of fine-tuning ${modelNames(config)}`.slice(
     0,
     180,
   );

@@ -1,6 +1,7 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { ChatRequest, TrainingCheck } from '../../config/contract.ts';
+import type { ChatRequest, TemplateVariables, TrainingCheck } from '../../config/contract.ts';
+import type { Message } from '../../algorithm/prompts.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
 import type { UnneededAdapter } from './adapters.ts';
@@ -9,7 +10,12 @@ import type { ServingNeeds } from '../vllm/needs.ts';
 import type { Needs, Shortcoming } from './examination.ts';
 import type { RequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
-import type { ResponsesToScore } from './score.ts';
+
+/** Responses to the same messages, from whichever model. */
+export interface ResponsesToScore extends TemplateVariables {
+  readonly messages: readonly Message[];
+  readonly responses: readonly string[];
+}
 
 /** Where a base model answers, and the models that are fine-tuned on it. Only an endpoint looks into a model's form. */
 export interface Endpoint {
@@ -32,7 +38,7 @@ export interface Endpoint {
     onBusy?: OnBusy,
   ): Promise<ChatCompletion>;
   /**
-   * How likely `model` finds each response (score.ts). To be called in a slot.
+   * How likely `model` finds each response. To be called in a slot.
    *
    * @throws PromptLogprobsUnsupported, AdaptersUnsupported, or the chat client's errors
    */

@@ -43,7 +43,39 @@ export async function examine(
   const context = await contextOf(client, baseModel, signal);
   if (context !== null && needs.maxTokens >= context)
     throw new MaxTokensTooLarge(client.url, needs.maxTokens, context);
-  const ask = (seed: number, template = needs.template): Promise<ChatCompletion> =>
+  const ask = asker(client, baseModel, needs, signal);
+  const alone = await ask(1);
+  // Several at once, as a debate asks: `transformers serve` follows a seed alone and mixes seeds up that come together.
+  const answers = [alone, ...(await Promise.all([ask(1), ask(2), ask(3)]))] as const;
+  return [
+    ...(await thinkingOf(answers[0], needs.template, ask)),
+    ...seedsOf(answers),
+    ...reasonsOf(answers),
+    ...countsOf(answers),
+    ...samplingOf(client),
+    ...roomOf(answers[0], needs, context),
+  ];
+}
+
+/**
+ * Whether the model follows the variables of its chat template that the config sets: all that is to be found out about our own engine.
+ *
+ * @throws the chat client's errors
+ */
+export async function examineTemplate(
+  client: ChatClient,
+  baseModel: string,
+  needs: Needs,
+  signal: AbortSignal,
+): Promise<Shortcoming[]> {
+  const ask = asker(client, baseModel, needs, signal);
+  return thinkingOf(await ask(1), needs.template, ask);
+}
+
+type Ask = (seed: number, template?: TemplateVariables) => Promise<ChatCompletion>;
+
+function asker(client: ChatClient, baseModel: string, needs: Needs, signal: AbortSignal): Ask {
+  return (seed, template = needs.template) =>
     client.complete(
       // Hot, so that another seed gives another answer.
       {
@@ -57,17 +89,6 @@ export async function examine(
       },
       signal,
     );
-  const alone = await ask(1);
-  // Several at once, as a debate asks: `transformers serve` follows a seed alone and mixes seeds up that come together.
-  const answers = [alone, ...(await Promise.all([ask(1), ask(2), ask(3)]))] as const;
-  return [
-    ...(await thinkingOf(answers[0], needs.template, (template) => ask(1, template))),
-    ...seedsOf(answers),
-    ...reasonsOf(answers),
-    ...countsOf(answers),
-    ...samplingOf(client),
-    ...roomOf(answers[0], needs, context),
-  ];
 }
 
 /** The context of the model, in tokens; null when the server does not say. */
@@ -106,7 +127,7 @@ function seedsOf([first, again, ...others]: readonly ChatCompletion[]): Shortcom
 async function thinkingOf(
   answer: ChatCompletion,
   { chat_template_kwargs: given }: TemplateVariables,
-  ask: (template: TemplateVariables) => Promise<ChatCompletion>,
+  ask: Ask,
 ): Promise<Shortcoming[]> {
   if (given === undefined) return [];
   const { enable_thinking } = given;
@@ -118,7 +139,7 @@ async function thinkingOf(
           'Start the server with a chat template that turns thinking off, or give the thinking room (sampling.max_tokens).',
       },
     ];
-  const other = await ask({ chat_template_kwargs: { enable_thinking: !enable_thinking } });
+  const other = await ask(1, { chat_template_kwargs: { enable_thinking: !enable_thinking } });
   if (answer.promptTokens === 0 || other.promptTokens !== answer.promptTokens || other.text !== answer.text)
     return [];
   return [

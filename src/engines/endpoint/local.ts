@@ -2,12 +2,14 @@
 import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
 import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
-import type { EngineProcess, RunningEngine } from '../process/engine-process.ts';
+import type { EnginePool } from '../process/engine-pool.ts';
+import type { RunningEngine } from '../process/engine-process.ts';
 import type { EngineDied } from '../process/errors.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
+import { examineTemplate } from './examination.ts';
 import { createModelServer, type ModelServer } from './model-server.ts';
 import { createRequestSlots } from './request-slots.ts';
 
@@ -19,36 +21,51 @@ export type LocalConfig = Extract<EndpointConfig, { kind: 'local' }>;
  */
 export const localConcurrency = 160;
 
-/** @param baseModel the name under which `engine` serves its base model */
+/** @param baseModel the name under which the processes of `pool` serve their base model */
 export function createLocalEndpoint(
   config: LocalConfig,
   baseModel: string,
-  engine: EngineProcess,
+  pool: EnginePool,
   modelFolder: ModelFolder,
   engines: LiveEngines,
 ): Endpoint {
   const slots = createRequestSlots(config.max_concurrency ?? localConcurrency);
-  let connection: Connection | undefined;
+  const connections = new Map<RunningEngine, Connection>();
 
-  async function connect(signal: AbortSignal): Promise<Connection> {
-    const running = await engine.ready(signal);
-    if (connection?.engine === running) return connection;
-    connection?.client.close();
-    // An engine that has started again has another port, and has lost its adapters.
-    const client = createChatClient({ url: running.url });
-    const adapters = createLoadedAdapters(client, baseModel, modelFolder, running.adapters);
-    connection = {
-      engine: running,
-      client,
-      adapters,
-      server: createModelServer(client, baseModel, adapters, async () => false),
-    };
+  /** Each process has a port and adapters of its own. */
+  function connectionTo(engine: RunningEngine): Connection {
+    const known = connections.get(engine);
+    if (known !== undefined) return known;
+    const client = createChatClient({ url: engine.url });
+    const adapters = createLoadedAdapters(client, baseModel, modelFolder, engine.adapters);
+    const server = createModelServer(client, baseModel, adapters, async () => false);
+    const connection = { client, adapters, server, requests: 0 };
+    connections.set(engine, connection);
+    void engine.ended.then(() => {
+      connections.delete(engine);
+      if (connection.requests === 0) client.close();
+    });
     return connection;
+  }
+
+  /** `work`, by the connection to a process, which is kept open until all requests of a process that has ended have failed. */
+  async function connected<T>(
+    engine: RunningEngine,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const connection = connectionTo(engine);
+    connection.requests += 1;
+    try {
+      return await work(connection);
+    } finally {
+      connection.requests -= 1;
+      if (connection.requests === 0 && !connections.has(engine)) connection.client.close();
+    }
   }
 
   /** `work`, and again with the next engine when this one has died, or has loaded the base model before its files changed. */
   function outlive<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
-    return engines.use(engine, signal, () => outliveDeaths(signal, work));
+    return engines.use(pool, signal, () => outliveDeaths(signal, work));
   }
 
   async function outliveDeaths<T>(
@@ -56,28 +73,32 @@ export function createLocalEndpoint(
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
-      const connection = await connect(signal);
-      try {
-        const result = await work(connection);
-        connection.engine.answered();
-        return result;
-      } catch (error) {
-        if (error instanceof OtherWeights && tries === 1) {
-          await engine.end(connection.engine);
-          continue;
+      const outcome = await pool.use(signal, async (engine) => {
+        try {
+          const result = await connected(engine, work);
+          engine.answered();
+          return { result };
+        } catch (error) {
+          return { error, engine };
         }
-        if (!(error instanceof EngineUnreachable)) throw error;
-        let died = await diedOf(connection.engine, signal);
-        if (died === undefined && error.reason === 'ECONNREFUSED') {
-          // It has closed its port and lives on, as a vLLM does for long when its engine has died: it will not answer any more.
-          await engine.end(connection.engine);
-          died = await connection.engine.ended;
-        }
-        // What becomes of a server that broke a connection, the next request shows.
-        if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
-        if (died === undefined) throw error;
-        if (tries === 3) throw died.duringOneRequest(tries);
+      });
+      if ('result' in outcome) return outcome.result;
+      const { error, engine } = outcome;
+      if (error instanceof OtherWeights && tries === 1) {
+        await pool.end(engine);
+        continue;
       }
+      if (!(error instanceof EngineUnreachable)) throw error;
+      let died = await diedOf(engine, signal);
+      if (died === undefined && error.reason === 'ECONNREFUSED') {
+        // It has closed its port and lives on, as a vLLM does for long when its engine has died: it will not answer any more.
+        await pool.end(engine);
+        died = await engine.ended;
+      }
+      // What becomes of a server that broke a connection, the next request shows.
+      if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
+      if (died === undefined) throw error;
+      if (tries === 3) throw died.duringOneRequest(tries);
     }
   }
 
@@ -91,19 +112,21 @@ export function createLocalEndpoint(
       throw new EmbeddingsUnsupported(baseModel);
     },
     async check(signal = new AbortController().signal) {
-      await outlive(signal, async ({ client, engine }) => {
+      await outlive(signal, async ({ client }) => {
         const served = (await client.listModels(signal)).map(({ id }) => id);
-        if (!served.includes(baseModel)) throw new ModelNotServed(engine.url, baseModel, served);
+        if (!served.includes(baseModel)) throw new ModelNotServed(client.url, baseModel, served);
       });
       return null;
     },
-    // Our own engine does all that an experiment relies on.
-    examine: async () => [],
+    // Our own engine does all else that an experiment relies on.
+    examine: async (needs, signal) =>
+      needs.template.chat_template_kwargs === undefined
+        ? []
+        : outlive(signal, ({ client }) => examineTemplate(client, baseModel, needs, signal)),
     tryAdapter: async () => [],
     async unload(unneeded, signal) {
-      const running = connection;
-      if (running !== undefined)
-        await tidying(signal, () => running.adapters.unload(unneeded, running.client, signal));
+      for (const { adapters, client } of connections.values())
+        await tidying(signal, () => adapters.unload(unneeded, client, signal));
     },
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesForms: servedForms(config),
@@ -112,25 +135,25 @@ export function createLocalEndpoint(
     slots: {
       ...slots,
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
-      use: (work, signal) => engines.use(engine, signal, () => slots.use(work, signal)),
+      use: (work, signal) => engines.use(pool, signal, () => slots.use(work, signal)),
     },
     async yieldDevice(memoryToo) {
       await slots.close();
-      if (memoryToo) await engine.end();
+      if (memoryToo) await pool.end();
     },
     takeDevice: async () => slots.open(),
     async close() {
-      await engine.close();
-      connection?.client.close();
+      await pool.close();
     },
   };
 }
 
 interface Connection {
-  readonly engine: RunningEngine;
   readonly client: ChatClient;
   readonly adapters: LoadedAdapters;
   readonly server: ModelServer;
+  /** How many use it. */
+  requests: number;
 }
 
 /** A connection breaks a moment before the process that held it is seen to have ended. */

@@ -1,11 +1,11 @@
 /** What one running server answers for a base model and for the models fine-tuned on it: the part that all endpoints share. */
 import { createHash } from 'node:crypto';
+import { type ResponseScore, responseScore } from '../../algorithm/measures/diversity.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
 import { AdaptersUnsupported, PromptLogprobsUnsupported } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
-import type { ChatClient } from './chat-client.ts';
-import type { Endpoint } from './endpoint.ts';
-import { scoreResponses } from './score.ts';
+import type { ChatClient, PromptToken } from './chat-client.ts';
+import type { Endpoint, ResponsesToScore } from './endpoint.ts';
 import type { OnBusy } from './server-requests.ts';
 
 export type ModelServer = Pick<Endpoint, 'serve' | 'chat' | 'score'>;
@@ -69,4 +69,47 @@ export function createModelServer(
 function hashOf({ weights }: BaseModel): string | undefined {
   const known = /:[0-9a-f]{64}$/.test(weights);
   return known ? createHash('sha256').update(weights).digest('hex') : undefined;
+}
+
+/**
+ * The score of each response under the model, given the messages before it. A response is put into the prompt as an assistant's
+ * message that is not ended (`continue_final_message`), so that neither the turn's end nor what a template writes after it
+ * counts: a response that was cut off at `max_tokens` is scored like one that ended by itself. Its tokens are those after the
+ * longest beginning that the prompt shares with the prompt without it. A template that writes more before a finished answer than
+ * before one to come (an empty `<think></think>`, say) has these tokens counted too. A blank response has no tokens.
+ *
+ * @param model the server's name for it
+ * @throws PromptLogprobsUnsupported, or the chat client's errors; EngineRefused (400) for a response that leaves no room for one more token
+ */
+export async function scoreResponses(
+  client: ChatClient,
+  model: string,
+  { messages, responses, ...template }: ResponsesToScore,
+  signal: AbortSignal,
+  onBusy?: OnBusy,
+): Promise<ResponseScore[]> {
+  const before = await client.promptTokens(
+    { model, messages, add_generation_prompt: true, ...template },
+    signal,
+    onBusy,
+  );
+  const scores: ResponseScore[] = [];
+  for (const content of responses) {
+    const prompt = {
+      model,
+      messages: [...messages, { role: 'assistant', content }] as const,
+      add_generation_prompt: false,
+      continue_final_message: true,
+      ...template,
+    };
+    const whole = content.trim() === '' ? [] : await client.promptTokens(prompt, signal, onBusy);
+    const own = whole.slice(sharedLength(before, whole));
+    scores.push(responseScore(own.map(({ logprob }) => logprob)));
+  }
+  return scores;
+}
+
+function sharedLength(a: readonly PromptToken[], b: readonly PromptToken[]): number {
+  const differs = a.findIndex(({ id }, place) => id !== b[place]?.id);
+  return differs < 0 ? a.length : differs;
 }

@@ -1,10 +1,12 @@
 /** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
+import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
+import { createEnginePool, type EnginePoolOptions } from '../process/engine-pool.ts';
 import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '../process/live-engines.ts';
 import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
@@ -27,7 +29,7 @@ export interface Endpoints extends Pick<Endpoint, 'yieldDevice' | 'takeDevice'> 
    * @throws EndpointUnknown when the worker's configuration has no endpoint of that name
    */
   for(base: Pick<BaseModel, 'endpoint' | 'name'>): Endpoint;
-  /** What an experiment will ask of its endpoint. @throws EndpointUnknown */
+  /** What an experiment will ask of each of its endpoints. @throws EndpointUnknown */
   expect(experiment: string, config: ExperimentConfig): void;
   /**
    * What answers as a model: the endpoint of its base; for a whole model that was made here, one of its own.
@@ -133,8 +135,11 @@ export function createEndpoints(
     of: endpointOf,
     takeTurns,
     expect(experiment, config) {
-      const { endpoint, model_name_or_path: name } = config.model;
-      endpointFor({ endpoint, name }).expect?.(experiment, servingNeeds(config));
+      for (const { model, agents } of baseModelsOf(config))
+        endpointFor({ endpoint: model.endpoint, name: model.model_name_or_path }).expect?.(
+          experiment,
+          servingNeeds(config, agents.length),
+        );
     },
     async serve(models, signal, onBusy) {
       const turns = takeTurns(models);
@@ -190,7 +195,9 @@ export interface EndpointDeps {
   /** Of the experiments that ask a vLLM that the worker runs. */
   readonly expectations?: Expectations;
   /** Of a supervised engine; only tests and benchmarks set them. */
-  readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>>;
+  readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>> & {
+    readonly pool?: EnginePoolOptions;
+  };
   /** Of a vLLM that the worker runs; only tests set them. */
   readonly vllm?: Pick<VllmProcessOptions, 'startTimeoutMs' | 'healthEveryMs' | 'graceMs'>;
 }
@@ -199,16 +206,18 @@ export interface EndpointDeps {
 export function openEndpoint(config: EndpointConfig, baseModel: string, deps: EndpointDeps): Endpoint {
   switch (config.kind) {
     case 'local': {
-      const engine = createEngineProcess({
-        ...deps.engine,
-        model: resolveModel(baseModel),
-        servedModelName: baseModel,
-        logFolder: deps.logFolder,
-      });
+      const { pool, ...engine } = deps.engine ?? {};
+      const start = () =>
+        createEngineProcess({
+          ...engine,
+          model: resolveModel(baseModel),
+          servedModelName: baseModel,
+          logFolder: deps.logFolder,
+        });
       return createLocalEndpoint(
         config,
         baseModel,
-        engine,
+        createEnginePool(start, pool),
         deps.modelFolder,
         deps.engines ?? createLiveEngines(),
       );

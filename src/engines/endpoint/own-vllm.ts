@@ -1,8 +1,9 @@
 /** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
 import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
 import { abortable } from '../abort.ts';
+import { createEnginePool, type EnginePool } from '../process/engine-pool.ts';
 import type { EngineProcess } from '../process/engine-process.ts';
-import type { LiveEngines } from '../process/live-engines.ts';
+import type { LiveEngine, LiveEngines } from '../process/live-engines.ts';
 import { sharesCardOfWorker } from '../vllm/device.ts';
 import type { VllmProcess } from '../vllm/vllm-process.ts';
 import { createLoadedAdapters, type ModelFolder } from './adapters.ts';
@@ -38,10 +39,11 @@ export function createOwnVllmEndpoint(
     },
     rest: () => (resting ??= rest().finally(() => (resting = undefined))),
   } satisfies EngineProcess;
+  const pool: LiveEngine & EnginePool = { ...createEnginePool(() => server), rest: server.rest };
   const endpoint = createLocalEndpoint(
     { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
     baseModel,
-    server,
+    pool,
     modelFolder,
     engines,
   );
@@ -62,7 +64,7 @@ export function createOwnVllmEndpoint(
 
   /** One question, by a client of its own. */
   function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
-    return engines.use(server, signal, async () => {
+    return engines.use(pool, signal, async () => {
       const client = createChatClient({ url: (await server.ready(signal)).url });
       try {
         return await ask(client);

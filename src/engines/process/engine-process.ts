@@ -22,6 +22,8 @@ export type RunningEngine = Running<Serving>;
 export type Serving = {
   /** `http://127.0.0.1:PORT/v1` */
   readonly url: string;
+  /** What one more process with the model would take. Bytes; null or undefined where one process uses all of the machine. */
+  readonly memory?: number | null | undefined;
   /** How many adapters may be loaded at once; undefined where that is not limited. */
   readonly adapters?: () => number;
 };
@@ -67,7 +69,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const url = `http://127.0.0.1:${said.port}`;
       const everyMs = options.healthEveryMs ?? healthEveryMs;
       watchHealth(group, () => answers(`${url}/health`, everyMs), everyMs);
-      return { url: `${url}/v1` };
+      return { url: `${url}/v1`, memory: said.memory };
     },
     onDeath: ({ status }) => emit('engine died', { model: servedModelName, how: howItEnded(status) }),
   });

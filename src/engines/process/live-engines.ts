@@ -13,8 +13,11 @@ export interface LiveEngines {
    *
    * @throws what `work` throws; the signal's reason
    */
-  use<Result>(engine: EngineProcess, signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;
+  use<Result>(engine: LiveEngine, signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;
 }
+
+/** What serves a model: all processes of it count as one. */
+export type LiveEngine = Pick<EngineProcess, 'end' | 'rest'>;
 
 export interface LiveEnginesOptions {
   /** How many live at most. 1 by default. */
@@ -37,9 +40,9 @@ export function createLiveEngines({
   idleMs = 600_000,
 }: LiveEnginesOptions = {}): LiveEngines {
   /** In order of use, the latest last. One whose process is ending still counts. */
-  const live = new Map<EngineProcess, Life>();
+  const live = new Map<LiveEngine, Life>();
   /** What ends those that rest. */
-  const resting = new Map<EngineProcess, NodeJS.Timeout>();
+  const resting = new Map<LiveEngine, NodeJS.Timeout>();
   let change = createChange();
   /** The uses that wait for a place, in the order in which they came. */
   const queue: object[] = [];
@@ -49,7 +52,7 @@ export function createLiveEngines({
     change = createChange();
   }
 
-  async function end(engine: EngineProcess, life: Life, how = () => engine.end()): Promise<void> {
+  async function end(engine: LiveEngine, life: Life, how = () => engine.end()): Promise<void> {
     life.ending = true;
     // What stays of an engine that could not be ended is ended with the worker.
     await how().catch(() => undefined);
@@ -57,7 +60,7 @@ export function createLiveEngines({
     changed();
   }
 
-  async function makeRoom(engine: EngineProcess, life: Life): Promise<void> {
+  async function makeRoom(engine: LiveEngine, life: Life): Promise<void> {
     const { rest } = engine;
     if (rest === undefined) return end(engine, life);
     resting.set(engine, setTimeout(() => void engine.end().catch(() => undefined), idleMs).unref());
@@ -65,7 +68,7 @@ export function createLiveEngines({
   }
 
   /** Undefined when there is no place for it now. */
-  function enter(engine: EngineProcess, places: number): Life | undefined {
+  function enter(engine: LiveEngine, places: number): Life | undefined {
     const known = live.get(engine);
     const taken = [...live.values()].reduce((sum, life) => sum + life.places, 0);
     if (known?.ending || (known === undefined && taken + places > most)) return undefined;
@@ -78,7 +81,7 @@ export function createLiveEngines({
     return life;
   }
 
-  async function place(engine: EngineProcess, places: number, signal: AbortSignal): Promise<Life> {
+  async function place(engine: LiveEngine, places: number, signal: AbortSignal): Promise<Life> {
     // One that lives is entered at any time. A new one waits behind those that came before it, as a whole model may need several places.
     const turn = {};
     const isFirst = (): boolean => queue.length === 0 || queue[0] === turn;

@@ -1,6 +1,7 @@
 /** What an experiment needs of a server that the worker starts for it. */
 import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
+import { agentsOf } from '../../config/agents.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { formOf } from '../../config/fine-tune.ts';
 
 export type ServingNeeds = {
@@ -30,11 +31,13 @@ const linearModules = [
   ['dense', 'fc1', 'fc2', 'query_key_value', 'dense_h_to_4h', 'dense_4h_to_h', 'out_proj'],
 ].flat();
 
-export function servingNeeds(config: ExperimentConfig): ServingNeeds {
-  const { agents, rounds, iterations, max_others: maxOthers, sampling, summarize, fine_tune: tune } = config;
-  const trained = iterations > 0 ? modelsOfAnIteration(agents, methods[config.method]) : 0;
+/** @param served how many agents have the base model that the server has */
+export function servingNeeds(config: ExperimentConfig, served = agentCount(config)): ServingNeeds {
+  const { rounds, iterations, max_others: maxOthers, summarize, fine_tune: tune } = config;
+  const agents = agentCount(config);
+  const trained = iterations > 0 && served > 0 ? modelsOfAnIteration(served, methods[config.method]) : 0;
   const adapters = formOf(tune) === 'adapter' ? trained : 0;
-  const answer = sampling.max_tokens;
+  const answer = Math.max(...agentsOf(config).map(({ sampling }) => sampling.max_tokens));
   const others = Math.min(agents - 1, maxOthers) * answer;
   // In each round but the first, an agent sees the other responses, or a summary that is as long as one.
   const seen = (rounds - 1) * (summarize ? Math.min(answer, others) : others);

@@ -8,6 +8,7 @@ import {
   type Used,
 } from '../../algorithm/measures/cost.ts';
 import { methods } from '../../algorithm/methods.ts';
+import { agentCount } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 
 /** What a method cost, and what it gained for that. */
@@ -47,7 +48,7 @@ function costOfOne(experiment: MeasuredExperiment, all: readonly MeasuredExperim
     used === null ? [] : [plus(iteration === 1 ? charged(used.debates, rate) : used.debates, used.fineTunes)],
   );
   // A method that answers once is measured with the answers of all agents, for precision; it costs one of them.
-  const share = methods[method].answer === 'single' ? 1 / config.agents : 1;
+  const share = methods[method].answer === 'single' ? 1 / agentCount(config) : 1;
   const last = iterations.at(-1);
   const evaluation = last?.evaluation ?? noWork;
   const answering = iterations.length === 1 ? charged(evaluation, rate) : evaluation;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
 import { type MethodName, methodNames, methods } from '../../algorithm/methods.ts';
-import { type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
+import { agentsOf } from '../../config/agents.ts';
+import { agentCount, type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { configDifference } from '../../config/resolve.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { ContenderKey } from './contenders.ts';
@@ -19,12 +20,15 @@ export type PaperSetting = { readonly model: string; readonly task: TaskName; re
  * Fine-tuning, sampling and sizes may differ: `differencesFromPaper` lists how.
  */
 export function paperSetting(config: ExperimentConfig): PaperSetting | null {
-  const model = models.find(({ pattern }) => pattern.test(lastPart(config.model.model_name_or_path)))?.model;
+  const names = new Set(
+    agentsOf(config).map(({ model: { model_name_or_path } }) => lastPart(model_name_or_path)),
+  );
+  const model = models.find(({ pattern }) => [...names].every((name) => pattern.test(name)))?.model;
   const task = taskOf(config.task);
   if (model === undefined || task === null) return null;
   // A method without debate has one round, here as in the paper.
   const roundsAlike = config.rounds === 2 || withoutDebate.includes(config.method);
-  return roundsAlike ? { model, task, agents: config.agents } : null;
+  return roundsAlike ? { model, task, agents: agentCount(config) } : null;
 }
 
 const withoutDebate: readonly MethodName[] = [
@@ -75,14 +79,21 @@ function comparable(value: unknown): string {
 
 /** Settings that decide what is measured, or how it is run, and not how a model learns or answers. */
 const notOfTheMethod =
-  /^(method|seed|agents|rounds|iterations|shard_size|shared_answers|equal_tokens|task|transfer|model|fine_tune\.(per_device_train_batch_size|save_steps|gradient_checkpointing))(\.|$)/;
+  /^(method|seed|rounds|iterations|shard_size|shared_answers|equal_tokens|task|transfer|model|fine_tune\.(per_device_train_batch_size|save_steps|gradient_checkpointing))(\.|$)/;
 
 /** How a config differs from the paper's settings, as `learning_rate 0.0001 (paper: 0.00001)`. */
 export function differencesFromPaper(config: ExperimentConfig): string[] {
   const paper = experimentConfigSchema.parse({});
-  return configDifference(paper, config)
-    .filter(({ path }) => !notOfTheMethod.test(path) && !(path in methods[config.method].fixes))
-    .map(({ path, before, after }) => `${path} ${JSON.stringify(after)} (paper: ${JSON.stringify(before)})`);
+  return (
+    configDifference(paper, config)
+      .filter(({ path }) => !notOfTheMethod.test(path) && !(path in methods[config.method].fixes))
+      // In the paper all agents, and the summariser, are one model with one way of sampling.
+      .filter(({ path, after }) => path !== 'agents' || typeof after !== 'number')
+      .map(
+        ({ path, before = 'none', after }) =>
+          `${path} ${JSON.stringify(after)} (paper: ${JSON.stringify(before)})`,
+      )
+  );
 }
 
 const published = z

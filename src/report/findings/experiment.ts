@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import { isEmbedded } from '../../config/model-name.ts';
@@ -7,7 +6,7 @@ import type { ReportData } from '../read/experiment.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
 
 /** What an experiment shows, for readers who have not read the paper. It claims a difference only where the paired test has p < 0.05. */
-export function experimentFindings({ result, config, debateVersusMajority }: ReportData): AllFindings {
+export function experimentFindings({ result, models, debateVersusMajority }: ReportData): AllFindings {
   const base = result.evaluations[0];
   const last = result.evaluations.at(-1);
   const start = (result.night?.from ?? null) === null ? baseModel : startOfNight;
@@ -27,7 +26,7 @@ export function experimentFindings({ result, config, debateVersusMajority }: Rep
           ...debating(last, `After ${iterationsInWords(last.iteration)}`),
           ...worseBetween(result.evaluations.slice(1, -1), debateVersusMajority),
         ];
-  return { findings: shown(shows), limits: limits(last, config) };
+  return { findings: shown(shows), limits: limits(last, models) };
 }
 
 type Start = { readonly name: string; readonly debate: string; readonly when: string };
@@ -93,17 +92,14 @@ function worseBetween(evaluations: readonly Evaluation[], tests: ReadonlyMap<num
   );
 }
 
-/** Configs of older versions may have other settings: only the model's name is read. */
-const modelSchema = z.object({ model: z.object({ model_name_or_path: z.string() }) });
-
-function limits(last: Evaluation, config: unknown): string[] {
-  const { data: known } = modelSchema.safeParse(config);
+function limits(last: Evaluation, models: ReportData['models']): string[] {
+  const embedded = models.some((model_name_or_path) => isEmbedded({ model_name_or_path }));
   return [
     last.iteration === 0
       ? 'Nothing was trained: only the base model was evaluated.'
       : 'The standard errors count only the choice of questions. How much another seed of the training would change is not measured here: run the same config with other seeds.',
     'It is about one task, whose held-out questions are of the same kind as the training ones; it says nothing about other tasks.',
-    ...(known !== undefined && isEmbedded(known)
+    ...(embedded
       ? [
           'The embedded model was made careless on purpose, so that self-improvement can be seen in minutes. Its gain says nothing about large models.',
         ]

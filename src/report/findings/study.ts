@@ -1,6 +1,6 @@
 import { methods } from '../../algorithm/methods.ts';
 import { mostVotes } from '../../algorithm/measures/cost.ts';
-import { isEmbedded } from '../../config/model-name.ts';
+import { asksEmbedded } from '../../config/agents.ts';
 import { count, listed } from '../../text/figures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { againstOthers, besideFirstVote, besideMajority, gainsLast, withPaper } from './accuracy.ts';
@@ -53,7 +53,7 @@ function limits({ settings, missing, comparisons, reference }: StudyAnalysis): s
     ...ofMissingVotes(contenders),
     ...ofDiversity(contenders),
     ...only(
-      settings.some(({ experiments }) => experiments.some(({ config }) => isEmbedded(config))),
+      settings.some(({ experiments }) => experiments.some(({ config }) => asksEmbedded(config))),
       'The embedded model is tiny and was made for this, from questions of the same kind, the held-out ones among them, by a rule that was fixed before the methods were compared (engine/models/tiny-arithmetic/README.md): what it shows says nothing about large models.',
     ),
   ];

@@ -3,8 +3,8 @@
  * result.json all show it.
  */
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
-import { isEmbedded } from '../../config/model-name.ts';
+import { agentsOf, asksEmbedded } from '../../config/agents.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
@@ -62,7 +62,7 @@ function endpointLacks({ begunWith }: RunFacts): Warning[] {
 
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {
-  if (!isEmbedded(config)) return [];
+  if (!asksEmbedded(config)) return [];
   const remedy =
     'Name a model that can answer them: model.endpoint and model.model_name_or_path (README, "Your own server").';
   const others = [
@@ -109,6 +109,7 @@ function baseModelUnrecorded({ begunWith }: RunFacts): Warning[] {
 }
 
 function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
+  const limits = [...new Set(agentsOf(config).map(({ sampling }) => count(sampling.max_tokens)))];
   const share = (where: string, { responses }: HeldOutAnswers['cutOff']): Share => ({
     where,
     count: responses.cut,
@@ -120,7 +121,7 @@ function cutOff({ config, iterations, evaluations }: RunFacts): Warning[] {
   ];
   return shareWarning('cut off', places, {
     says: (shares) => `Answers that were cut off before they ended: ${shares}.`,
-    remedy: `Raise sampling.max_tokens (it is ${count(config.sampling.max_tokens)}), or take a model that answers more briefly.`,
+    remedy: `Raise sampling.max_tokens (it is ${listed(limits)}), or take a model that answers more briefly.`,
   });
 }
 
@@ -128,7 +129,7 @@ function unreadable({ config, iterations, evaluations }: RunFacts): Warning[] {
   const training = iterations.map(({ iteration, consensus }) => ({
     where: `training questions of iteration ${iteration}`,
     count: consensus.unparsableAnswers,
-    of: consensus.answers ?? consensus.questions * config.agents * config.rounds,
+    of: consensus.answers ?? consensus.questions * agentCount(config) * config.rounds,
   }));
   const heldOut = evaluations.flatMap(({ iteration, unreadable: found }) =>
     found === undefined ? [] : [{ where: heldOutOf(iteration), count: found.answers, of: found.of }],
@@ -210,7 +211,7 @@ function tooLong({ config, iterations }: RunFacts): Warning[] {
 
 /** A label of one vote is an answer that no other agent gave. */
 function oneVote({ config, iterations }: RunFacts): Warning[] {
-  if (config.agents === 1 || config.label_source === 'gold') return [];
+  if (agentCount(config) === 1 || config.label_source === 'gold') return [];
   const places = iterations.map(({ iteration, consensus }) => ({
     where: `iteration ${iteration}`,
     count: consensus.oneVote ?? 0,

@@ -32,7 +32,7 @@ export function experimentPage(
       <Tiles evaluations={result.evaluations} />
       {result.warnings.length > 0 && <WarningsSection warnings={result.warnings} />}
       <AccuracySection evaluations={result.evaluations} chart={chart} />
-      <AgentsSection byAgent={data.byAgent} />
+      <AgentsSection byAgent={data.byAgent} models={data.models} />
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
       {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}

@@ -77,11 +77,12 @@ export function Gain({ difference }: { difference: number }) {
 }
 
 /** The accuracy of each agent on its own, at the start and at the end. */
-export function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
+export function AgentsSection({ byAgent, models }: Pick<ReportData, 'byAgent' | 'models'>) {
   const last = [...byAgent.keys()].at(-1) ?? 0;
   const agents = byAgent.get(last)?.length ?? 0;
   if (agents < 2) return null;
   const shown = last === 0 ? [0] : [0, last];
+  const differ = new Set(models).size > 1;
   return (
     <section>
       <Heading title="Accuracy by agent" />
@@ -92,6 +93,7 @@ export function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
       <Grid
         head={[
           'Agent',
+          ...(differ ? ['Base model'] : []),
           ...shown.flatMap((iteration) => [
             `First answer, ${evaluationName(iteration)}`,
             `Last answer, ${evaluationName(iteration)}`,
@@ -99,6 +101,7 @@ export function AgentsSection({ byAgent }: Pick<ReportData, 'byAgent'>) {
         ]}
         rows={Array.from({ length: agents }, (_, agent) => [
           `Agent ${agent + 1}`,
+          ...(differ ? [<code>{models[agent]}</code>] : []),
           ...shown.flatMap((iteration): ComponentChildren[] => {
             const own = byAgent.get(iteration)?.[agent];
             if (own === undefined) return ['–', '–'];

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
+import { agentsOf } from '../../config/agents.ts';
+import { experimentConfigSchema } from '../../config/experiment.ts';
 import { questionKey } from '../../questions/task.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
@@ -38,6 +40,8 @@ export type ReportData = {
   readonly result: ExperimentResult;
   /** The resolved config in config.json; null when the file is missing. */
   readonly config: unknown;
+  /** The names of the agents' base models, by agent; empty where the config does not show them. */
+  readonly models: readonly string[];
   readonly debates: readonly DebateToRead[];
   /** The debate against the vote over its first answers, on the same questions, by iteration; 0 is the base model. */
   readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
@@ -80,9 +84,12 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
     marked.push(mark);
   }
   const picked = await pickDebates(marks, readDebates(files.debates(last, 'heldout')));
+  const config = await readConfig(files);
+  const { data: named } = agentsSchema.safeParse(config);
   return {
     result,
-    config: await readConfig(files),
+    config,
+    models: named === undefined ? [] : agentsOf(named).map(({ model }) => model.model_name_or_path),
     debateVersusMajority: new Map(
       [...votes].map(([iteration, own]) => [iteration, debateVersusMajority(own)] as const),
     ),
@@ -92,6 +99,10 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
     leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
   };
 }
+
+/** Configs of older versions may have other settings: only those of the agents are read. */
+const { agents, model, sampling } = experimentConfigSchema.shape;
+const agentsSchema = z.object({ agents, model, sampling });
 
 /** @param questions for each question: by agent, then by round, whether the answer is right */
 function accuracyByAgent(questions: readonly Outcome['right'][]): AgentAccuracy[] {

@@ -1,5 +1,6 @@
 import type { Used } from '../../algorithm/measures/cost.ts';
 import { type Method, methods } from '../../algorithm/methods.ts';
+import { hasSummaries } from '../../config/agents.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { questionKey } from '../../questions/task.ts';
 import { isThere } from '../../store/blobs.ts';
@@ -126,8 +127,12 @@ export async function measureExperiment(
     const before = await scoresOf(0, `transfer-${task}`);
     transfer.push({ task, before, after: last === 0 ? before : await scoresOf(last, `transfer-${task}`) });
   }
-  const hasSummaries = answer === 'debate' && config.summarize && config.agents > 1 && config.rounds > 1;
-  return { ...experiment, iterations, transfer, hasSummaries };
+  return {
+    ...experiment,
+    iterations,
+    transfer,
+    hasSummaries: answer === 'debate' && hasSummaries(config),
+  };
 }
 
 /** @param questions the key of each question, by its id */

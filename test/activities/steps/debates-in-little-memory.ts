@@ -7,7 +7,7 @@ import { appendFileSync } from 'node:fs';
 import { debate } from '../../../src/activities/steps/debate.ts';
 import { baseAgents } from '../../../src/algorithm/agents.ts';
 import { methods } from '../../../src/algorithm/methods.ts';
-import { experimentConfigSchema } from '../../../src/config/experiment.ts';
+import { agentCount, experimentConfigSchema } from '../../../src/config/experiment.ts';
 import { openStore, experimentFiles } from '../../../src/store/store.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { findRows, writeRows } from '../../../src/store/files/rows.ts';
@@ -43,7 +43,10 @@ if ((await findRows(files.questions('train'))) === null) {
   }));
   await writeRows(files.questions('train'), ids);
 }
-const agents = baseAgents(config.agents, methods[config.method].roles, base);
+const agents = baseAgents(
+  Array.from({ length: agentCount(config) }, () => base),
+  methods[config.method].roles,
+);
 const summaries = await Promise.all(
   Array.from({ length: Number(shards) }, (_, shard) =>
     runStep(debate, { experiment: 'long', iteration: 1, split: 'train', shard, agents }, dependencies),

@@ -7,7 +7,7 @@ import { measureDiversity } from '../../../src/activities/steps/measure-diversit
 import { writeResult } from '../../../src/activities/steps/write-result.ts';
 import { baseAgents } from '../../../src/algorithm/agents.ts';
 import { methods } from '../../../src/algorithm/methods.ts';
-import { experimentConfigSchema } from '../../../src/config/experiment.ts';
+import { agentCount, experimentConfigSchema } from '../../../src/config/experiment.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { writeRows } from '../../../src/store/files/rows.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
@@ -25,7 +25,10 @@ const answerBytes = 200_000;
 const store = openStore(temporaryFolder());
 const files = experimentFiles(store, 'long');
 const config = experimentConfigSchema.parse({ shard_size: questions, rounds: 2, diversity: { questions } });
-const agents = baseAgents(config.agents, methods[config.method].roles, modelNamed('instant'));
+const agents = baseAgents(
+  Array.from({ length: agentCount(config) }, () => modelNamed('instant')),
+  methods[config.method].roles,
+);
 const dependencies = openDependencies({
   store,
   endpoints: endpointsThatSay(({ seed }) => {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostname } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
+import { baseModelsOf } from '../../../src/config/agents.ts';
 import { requireTrainable } from '../../../src/activities/asking/examine-endpoint.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
 import { experimentConfigSchema } from '../../../src/config/experiment.ts';
@@ -156,7 +157,9 @@ describe('preparing an experiment on a dataset', () => {
       modelFolder: async () => storeRoot,
     });
     try {
-      await expect(requireTrainable(config, endpoint, trainers, store, signal)).rejects.toMatchObject({
+      await expect(
+        requireTrainable(config, baseModelsOf(config)[0]!, endpoint, trainers, store, signal),
+      ).rejects.toMatchObject({
         name: 'AdapterNotLoaded',
         message: expect.stringContaining('--max-lora-rank 16'),
       });

@@ -1,0 +1,148 @@
+/** Which agents does a config have, and which base models answer for them and for the summariser? */
+import { methods } from '../algorithm/methods.ts';
+import { listed } from '../text/figures.ts';
+import { agentCount, type ExperimentConfig } from './experiment.ts';
+import type { ConfigFault } from './faults.ts';
+import { isEmbedded } from './model-name.ts';
+
+export type ModelSettings = ExperimentConfig['model'];
+export type SamplingSettings = ExperimentConfig['sampling'];
+
+/** An agent, or the summariser: who answers in a debate, and how. */
+export type Speaker = {
+  readonly model: ModelSettings;
+  readonly sampling: SamplingSettings;
+  /** Where the config names the model: `model`, or for example `agents.1.model` for agent 2. */
+  readonly path: string;
+};
+
+type ConfigOfAgents = Pick<ExperimentConfig, 'agents' | 'model' | 'sampling'>;
+
+/** The agents in the order of their numbers: each with its own settings, laid over `model` and `sampling`. A plain number means equal agents. */
+export function agentsOf({ agents, model, sampling }: ConfigOfAgents): readonly Speaker[] {
+  const own = typeof agents === 'number' ? Array.from({ length: agents }, () => ({})) : agents;
+  return own.map((agent, index) =>
+    overridden({ model, sampling, path: 'model' }, agent, `agents.${index}.model`),
+  );
+}
+
+/** The one summariser of all agents (section 2.1 of the paper). It is like agent 1 where `summarizer` does not set anything else. */
+export function summarizerOf(config: ConfigOfAgents & Pick<ExperimentConfig, 'summarizer'>): Speaker {
+  return overridden(agentOf(config, 1), config.summarizer ?? {}, 'summarizer.model');
+}
+
+function overridden(
+  speaker: Speaker,
+  { model = {}, sampling = {} }: NonNullable<ExperimentConfig['summarizer']>,
+  path: string,
+): Speaker {
+  return {
+    model: { ...speaker.model, ...model },
+    sampling: { ...speaker.sampling, ...sampling },
+    path: Object.keys(model).length === 0 ? speaker.path : path,
+  };
+}
+
+/** @param number 1..N; that of a further voter counts on, with the agents in turn. @throws RangeError */
+export function agentOf(config: ConfigOfAgents, number: number): Speaker {
+  const agents = agentsOf(config);
+  const agent = agents[(number - 1) % agents.length];
+  if (agent === undefined) throw new RangeError(`There is no agent ${number}.`);
+  return agent;
+}
+
+/** How an utterance of a debate is sampled. */
+export function samplingOf(
+  config: ExperimentConfig,
+  { speaker, agent }: { readonly speaker: string; readonly agent: number },
+): SamplingSettings {
+  return speaker === 'summariser' ? summarizerOf(config).sampling : agentOf(config, agent).sampling;
+}
+
+/** Whether a debate has summaries. */
+export function hasSummaries(config: Pick<ExperimentConfig, 'summarize' | 'rounds' | 'agents'>): boolean {
+  return config.summarize && config.rounds > 1 && agentCount(config) > 1;
+}
+
+/** One of the base models of an experiment: an endpoint and a name. */
+export type BaseModelOfConfig = {
+  readonly model: ModelSettings;
+  /** Where the config names it first. */
+  readonly path: string;
+  /** The numbers of the agents that have it; none when only the summariser has it. */
+  readonly agents: readonly number[];
+  readonly summarises: boolean;
+  /** The largest `max_tokens` of those who answer with it. */
+  readonly maxTokens: number;
+  /** Of the first of them. */
+  readonly sampling: SamplingSettings;
+};
+
+/** Each base model that is asked in an experiment, once: in the order of the agents, then the summariser's. */
+export function baseModelsOf(config: ExperimentConfig): readonly BaseModelOfConfig[] {
+  const speakers = [
+    ...agentsOf(config).map((speaker, index) => ({ ...speaker, agents: [index + 1], summarises: false })),
+    ...(hasSummaries(config) ? [{ ...summarizerOf(config), agents: [], summarises: true }] : []),
+  ];
+  const found = new Map<string, BaseModelOfConfig>();
+  for (const speaker of speakers) {
+    const id = JSON.stringify([speaker.model.endpoint, speaker.model.model_name_or_path]);
+    const known = found.get(id) ?? { ...speaker, agents: [], maxTokens: 0 };
+    found.set(id, {
+      ...known,
+      agents: [...known.agents, ...speaker.agents],
+      summarises: known.summarises || speaker.summarises,
+      maxTokens: Math.max(known.maxTokens, speaker.sampling.max_tokens),
+    });
+  }
+  return [...found.values()];
+}
+
+/** The iterations in which models are trained from a base model: none for the summariser's own. */
+export function iterationsOf(
+  { iterations }: Pick<ExperimentConfig, 'iterations'>,
+  { agents }: BaseModelOfConfig,
+): { readonly iterations: number } {
+  return { iterations: agents.length === 0 ? 0 : iterations };
+}
+
+/** A base model of a config, and what was found where it is. */
+export type FoundBase<Base> = { readonly of: BaseModelOfConfig; readonly base: Base };
+
+/** Whose base models they are. `summariser` is null where it has the base model of agent 1, or where there are no summaries. */
+export function byAgent<Base>(found: readonly FoundBase<Base>[]): {
+  readonly bases: readonly Base[];
+  readonly summariser: Base | null;
+} {
+  const ofAgents = found.flatMap(({ of, base }) => of.agents.map((agent) => ({ agent, base })));
+  const own = found.find(({ of }) => of.summarises && !of.agents.includes(1));
+  return {
+    bases: ofAgents.toSorted((a, b) => a.agent - b.agent).map(({ base }) => base),
+    summariser: own?.base ?? null,
+  };
+}
+
+/** The base models of the agents by name, for people. */
+export function modelNames(config: ConfigOfAgents): string {
+  return listed([...new Set(agentsOf(config).map(({ model }) => model.model_name_or_path))]);
+}
+
+/** Whether any base model of a config is the embedded one. */
+export function asksEmbedded(config: ExperimentConfig): boolean {
+  return baseModelsOf(config).some(({ model }) => isEmbedded(model));
+}
+
+/** A model that all agents share is trained from one base model: a method that trains such a model needs agents that have the same. */
+export function sharedModelFaults(config: ExperimentConfig): ConfigFault[] {
+  const { learning } = methods[config.method];
+  const bases = baseModelsOf(config).filter(({ agents }) => agents.length > 0);
+  if (learning?.models !== 'all agents' || config.iterations === 0 || bases.length < 2) return [];
+  const named = bases.map(
+    ({ model, agents }) =>
+      `${model.model_name_or_path} at ${model.endpoint} (${agents.length === 1 ? 'agent' : 'agents'} ${listed(agents.map(String))})`,
+  );
+  const message =
+    `the method ${config.method} trains one model that all agents share, and one model cannot be trained from ${bases.length} base models: ${listed(named)}. ` +
+    'Give all agents the same model, take a method that trains models of each agent, such as multiagent-ft, or set iterations: 0';
+  return [{ path: 'agents', message }];
+}

@@ -1,0 +1,151 @@
+/**
+ * The engine processes of one base model: one, and more of them on a CPU that has cores and memory to spare while there is much to answer. Two
+ * processes with one thread each answer more than one process with two threads. None of them keeps anything between requests, so
+ * each request goes to the one that has the fewest.
+ */
+import { availableParallelism } from 'node:os';
+import { freeMemory } from '../vllm/device.ts';
+import type { EngineProcess, RunningEngine } from './engine-process.ts';
+
+export interface EnginePool {
+  /**
+   * Does `work` with one of the processes; the first one is started when none runs.
+   *
+   * @throws what `EngineProcess.ready` and `work` throw
+   */
+  use<Result>(signal: AbortSignal, work: (engine: RunningEngine) => Promise<Result>): Promise<Result>;
+  /**
+   * Ends all processes. The next `use` starts one again.
+   *
+   * @param engine ends nothing when this one has ended already
+   */
+  end(engine?: RunningEngine): Promise<void>;
+  /** Ends all processes for good. */
+  close(): Promise<void>;
+}
+
+export interface EnginePoolOptions {
+  /** How many processes may run; by default one for each core, as far as there is memory for them. */
+  readonly most?: (memoryOfOne: number) => number;
+  /** How long there has to be much to answer before more processes are started. Milliseconds; 3 s by default, which is about what a start takes. */
+  readonly busyMs?: number;
+}
+
+/** So many requests in flight to each process are worth another process: smaller batches would cost more than it gains. */
+const manyRequests = 16;
+
+/** @param start another process of the model, not started yet */
+export function createEnginePool(
+  start: () => EngineProcess,
+  { most = affordable, busyMs = 3_000 }: EnginePoolOptions = {},
+): EnginePool {
+  const first = newMember(start());
+  let members: readonly Member[] = [first];
+  let growing: NodeJS.Timeout | undefined;
+  /** Whether more may be started: not after one that did not start, nor for a pool that is closed. */
+  let mayGrow = true;
+
+  const inFlight = (): number => members.reduce((sum, { requests }) => sum + requests, 0);
+
+  /** The one with the fewest requests among those that run; the first one where none does. */
+  function next(): Member {
+    const running = members.filter((member) => member.running !== undefined);
+    return running.reduce(
+      (least, member) => (member.requests < least.requests ? member : least),
+      running[0] ?? first,
+    );
+  }
+
+  async function ready(member: Member, signal: AbortSignal): Promise<RunningEngine> {
+    const running = await member.process.ready(signal);
+    if (member.running !== running) {
+      member.running = running;
+      void running.ended.then(() => {
+        if (member.running === running) member.running = undefined;
+        if (member !== first) leave(member);
+      });
+    }
+    return running;
+  }
+
+  function leave(member: Member): void {
+    members = members.filter((each) => each !== member);
+    void member.process.close();
+  }
+
+  /** Starts a process for each `manyRequests` that are in flight, as far as they may run, and the first one when it has died. */
+  async function grow(): Promise<void> {
+    const memory = members.find(({ running }) => running !== undefined)?.running?.memory;
+    if (!mayGrow || memory === undefined || memory === null) return;
+    const wanted = Math.min(most(memory), Math.ceil(inFlight() / manyRequests));
+    const started = Array.from({ length: Math.max(0, wanted - members.length) }, () => newMember(start()));
+    members = [...members, ...started];
+    const starting = first.running === undefined ? [first, ...started] : started;
+    await Promise.all(starting.map((member) => ready(member, never).catch(() => doWithout(member))));
+  }
+
+  function doWithout(member: Member): void {
+    if (member === first) return;
+    mayGrow = false;
+    leave(member);
+  }
+
+  function watchLoad(): void {
+    if (inFlight() <= manyRequests) {
+      clearTimeout(growing);
+      growing = undefined;
+      return;
+    }
+    growing ??= setTimeout(() => {
+      void grow().finally(() => {
+        growing = undefined;
+        watchLoad();
+      });
+    }, busyMs).unref();
+  }
+
+  return {
+    async use(signal, work) {
+      const member = next();
+      member.requests += 1;
+      watchLoad();
+      try {
+        return await work(await ready(member, signal));
+      } finally {
+        member.requests -= 1;
+        watchLoad();
+      }
+    },
+    async end(engine) {
+      if (engine !== undefined && !members.some(({ running }) => running === engine)) return;
+      const others = members.filter((member) => member !== first);
+      members = [first];
+      mayGrow = true;
+      await Promise.all([first.process.end(), ...others.map(({ process }) => process.close())]);
+    },
+    async close() {
+      mayGrow = false;
+      clearTimeout(growing);
+      await Promise.all(members.map(({ process }) => process.close()));
+    },
+  };
+}
+
+/** As many as there are cores, in half of the memory that is free. */
+function affordable(memoryOfOne: number): number {
+  return Math.min(availableParallelism(), 1 + Math.floor(freeMemory() / 2 / memoryOfOne));
+}
+
+function newMember(process: EngineProcess): Member {
+  return { process, requests: 0, running: undefined };
+}
+
+const never = new AbortController().signal;
+
+type Member = {
+  readonly process: EngineProcess;
+  /** How many it has. */
+  requests: number;
+  /** Undefined before it is ready, and when it has ended. */
+  running: RunningEngine | undefined;
+};
