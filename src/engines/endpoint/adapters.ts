@@ -7,8 +7,7 @@ import { AdapterWithoutEffect, EngineAnswerInvalid, EngineRefused, OtherWeights 
 import { AdapterNotFound } from './adapter-refusal.ts';
 import type { CanaryAnswer } from './canary.ts';
 import type { ChatClient } from './chat-client.ts';
-import { requireAllModules, trialName } from './ignored-modules.ts';
-import { createProofs } from './proof.ts';
+import { createProofs, requireAllModules, trialName } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';
 import { createTurns } from './request-slots.ts';
 

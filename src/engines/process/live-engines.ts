@@ -63,8 +63,7 @@ export function createLiveEngines({
   async function makeRoom(engine: LiveEngine, life: Life): Promise<void> {
     const { rest } = engine;
     if (rest === undefined) return end(engine, life);
-    const timer = setTimeout(() => void engine.end().catch(() => undefined), idleMs).unref();
-    resting.set(engine, timer);
+    resting.set(engine, setTimeout(() => void engine.end().catch(() => undefined), idleMs).unref());
     return end(engine, life, rest);
   }
 
