@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { fileURLToPath } from 'node:url';
-import type { ChatRequest } from '../src/config/contract.ts';
+import type { ChatRequest } from '../src/config/server-contract.ts';
 import type { Endpoint } from '../src/engines/endpoint/endpoint.ts';
 import { createEndpoints } from '../src/engines/endpoint/open.ts';
 import { createGpuGate } from '../src/engines/gpu-gate.ts';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { markdownTable, tableCell } from '../text/safe-text.ts';
 import * as contract from './contract.ts';
+import * as server from './server-contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
 import { experimentNameSchema } from './names.ts';
@@ -128,7 +129,7 @@ function draft7(schema: z.ZodType): object {
 }
 
 /**
- * engine/colloquy_engine/protocol/contract.json: the messages of contract.ts, grouped by the program that reads or writes them, under the
+ * engine/colloquy_engine/protocol/contract.json: the messages of contract.ts and server-contract.ts, grouped by the program that reads or writes them, under the
  * names of the Python classes. Python has one class for all requests to a path, and one for all answers.
  */
 export function contractJsonSchema(): object {
@@ -136,7 +137,7 @@ export function contractJsonSchema(): object {
   const read = (schema: z.ZodType): object => message(schema, 'input');
   return {
     $comment:
-      'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts; do not edit it by hand.',
+      'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts and server-contract.ts; do not edit it by hand.',
     trainer_reads: { TrainingJob: written(contract.trainerJobSchema) },
     trainer_writes: {
       TrainerEvent: read(contract.trainerEventSchema),
@@ -144,19 +145,19 @@ export function contractJsonSchema(): object {
     },
     server_reads: {
       ChatRequest: written(
-        z.union([contract.chatRequestSchema, contract.scoreRequestSchema, contract.canaryRequestSchema]),
+        z.union([server.chatRequestSchema, server.scoreRequestSchema, server.canaryRequestSchema]),
       ),
-      LoadAdapter: written(contract.loadAdapterSchema),
-      UnloadAdapter: written(contract.unloadAdapterSchema),
-      CheckTraining: written(contract.checkTrainingSchema),
+      LoadAdapter: written(server.loadAdapterSchema),
+      UnloadAdapter: written(server.unloadAdapterSchema),
+      CheckTraining: written(server.checkTrainingSchema),
     },
     server_writes: {
-      ServerReady: read(contract.serverReadySchema),
-      ServerRefuses: read(contract.serverRefusesSchema),
-      ChatCompletion: read(contract.chatAnswerSchema.extend(contract.scoreAnswerSchema.shape)),
-      ModelList: read(contract.modelListSchema),
-      TrainingChecked: read(contract.trainingCheckedSchema),
-      ErrorAnswer: read(contract.errorAnswerSchema),
+      ServerReady: read(server.serverReadySchema),
+      ServerRefuses: read(server.serverRefusesSchema),
+      ChatCompletion: read(server.chatAnswerSchema.extend(server.scoreAnswerSchema.shape)),
+      ModelList: read(server.modelListSchema),
+      TrainingChecked: read(server.trainingCheckedSchema),
+      ErrorAnswer: read(server.errorAnswerSchema),
     },
   };
 }

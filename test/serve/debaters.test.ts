@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequest } from '../../src/config/contract.ts';
+import type { ChatRequest } from '../../src/config/server-contract.ts';
 import type { Endpoints } from '../../src/engines/endpoint/open.ts';
 import { filesOfBaseModel, identifyBaseModel } from '../../src/engines/endpoint/base-model.ts';
 import { openDebaters } from '../../src/serve/debaters.ts';

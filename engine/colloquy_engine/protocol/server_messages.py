@@ -1,6 +1,6 @@
 """The messages of the server, in the names, shapes and limits of OpenAI's and vLLM's API.
 
-src/config/contract.ts declares what Colloquy's own client sends and reads; contract.json is generated from it.
+src/config/server-contract.ts declares what Colloquy's own client sends and reads; contract.json is generated from it.
 tests/protocol/test_contract.py fails when a request of that client would be refused here, or an answer could not be read there.
 """
 

@@ -1,4 +1,4 @@
-"""The messages of TypeScript (contract.json, generated from src/config/contract.ts) and of Python, compared field by field.
+"""The messages of TypeScript (contract.json, generated from src/config/contract.ts and server-contract.ts) and of Python, compared field by field.
 
 The trainer has one client, so both sides must be equal: fields, types, bounds, allowed values, and what may be left out. The server has
 others too, so it may accept and answer more: each request that our client can write must be accepted, and each answer be readable.

@@ -7,7 +7,7 @@ import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { Question } from '../../algorithm/question.ts';
 import type { BaseModelOfConfig } from '../../config/agents.ts';
-import { templateVariables } from '../../config/contract.ts';
+import { templateVariables } from '../../config/server-contract.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Needs, Shortcoming } from '../../engines/endpoint/examination.ts';

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Utterance } from '../../algorithm/debate.ts';
 import { withoutOldestTurn } from '../../algorithm/prompts.ts';
 import { samplingOf, type SamplingSettings } from '../../config/agents.ts';
-import { templateVariables } from '../../config/contract.ts';
+import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';

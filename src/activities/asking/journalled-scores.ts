@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
 import type { CrossScores, ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { Message } from '../../algorithm/prompts.ts';
-import type { TemplateVariables } from '../../config/contract.ts';
+import type { TemplateVariables } from '../../config/server-contract.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/claim.ts';

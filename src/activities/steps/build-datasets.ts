@@ -8,7 +8,7 @@ import {
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
 import { agentOf } from '../../config/agents.ts';
-import { templateVariables } from '../../config/contract.ts';
+import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { datasetSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';

@@ -13,7 +13,7 @@ import {
   type QuestionDiversity,
 } from '../../algorithm/measures/diversity.ts';
 import { agentOf } from '../../config/agents.ts';
-import { templateVariables } from '../../config/contract.ts';
+import { templateVariables } from '../../config/server-contract.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { RequestEndsServer } from '../../engines/endpoint/outages.ts';
 import {

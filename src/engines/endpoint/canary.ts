@@ -1,5 +1,5 @@
 /** Which model answered? A short greedy answer tells one model from another, by its tokens and their log-probabilities. */
-import type { CanaryRequest } from '../../config/contract.ts';
+import type { CanaryRequest } from '../../config/server-contract.ts';
 
 /** A greedy answer to `canaryRequest`. */
 export interface CanaryAnswer {

@@ -7,7 +7,7 @@ import {
   scoreAnswerSchema,
   type TemplateVariables,
   type TrainingCheck,
-} from '../../config/contract.ts';
+} from '../../config/server-contract.ts';
 import {
   EngineAnswerInvalid,
   EngineFailed,

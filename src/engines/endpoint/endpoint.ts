@@ -1,6 +1,6 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { ChatRequest, TemplateVariables, TrainingCheck } from '../../config/contract.ts';
+import type { ChatRequest, TemplateVariables, TrainingCheck } from '../../config/server-contract.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';

@@ -2,7 +2,7 @@
  * What does a server lack of what an experiment relies on? It is asked when the experiment is prepared, with a few short requests: a person
  * is there to read the answer, and nothing has been asked of the models yet.
  */
-import type { TemplateVariables } from '../../config/contract.ts';
+import type { TemplateVariables } from '../../config/server-contract.ts';
 import type { Message } from '../../algorithm/prompts.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { count, listed } from '../../text/figures.ts';

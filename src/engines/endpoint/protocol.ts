@@ -1,6 +1,6 @@
 /** What the OpenAI chat protocol's requests state and its answers look like, as vLLM, engine/serve.py and hosted services give them. */
 import { z } from 'zod';
-import { errorAnswerSchema, modelListSchema } from '../../config/contract.ts';
+import { errorAnswerSchema, modelListSchema } from '../../config/server-contract.ts';
 import { EngineFailed, EngineRefused } from '../errors.ts';
 import { type HttpAnswer, withoutKey } from './http.ts';
 

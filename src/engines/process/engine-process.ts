@@ -5,7 +5,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { serverReadySchema, serverRefusesSchema } from '../../config/contract.ts';
+import { serverReadySchema, serverRefusesSchema } from '../../config/server-contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { emit } from '../../observe/events.ts';
 import { howItEnded, ModelNotServable } from './errors.ts';

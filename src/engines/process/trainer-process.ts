@@ -7,9 +7,8 @@ import {
   trainerEventSchema,
   type TrainerJob,
   type TrainerProgress,
-  type TrainingCheck,
-  trainingCheckedSchema,
 } from '../../config/contract.ts';
+import { type TrainingCheck, trainingCheckedSchema } from '../../config/server-contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import type { TrainerDevice } from '../../config/trainers.ts';
 import { onAbort } from '../abort.ts';

@@ -1,5 +1,6 @@
 /** The port to what fine-tunes: what every kind of trainer does (test/engines/trainer.contract.ts). */
-import type { TrainerProgress, TrainerSettings, TrainingCheck } from '../../config/contract.ts';
+import type { TrainerProgress, TrainerSettings } from '../../config/contract.ts';
+import type { TrainingCheck } from '../../config/server-contract.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
 

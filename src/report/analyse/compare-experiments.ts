@@ -4,8 +4,35 @@ import { comparePaired, type Score } from '../../algorithm/measures/comparison.t
 import type { PairedTest } from '../../algorithm/measures/tests.ts';
 import { configDifference, type Difference } from '../../config/resolve.ts';
 
-import { NoEvaluation, NoQuestionInCommon } from '../errors.ts';
 import { type EvaluatedExperiment, readOutcomes } from '../read/experiment.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+
+/** An experiment has not been evaluated after the iteration that was asked for. */
+export class NoEvaluation extends ColloquyError {
+  override name = 'NoEvaluation' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(experiment: string, iteration: number, evaluated: readonly number[]) {
+    super(
+      `${experiment} has no evaluation of iteration ${iteration}. There are: ${evaluated.join(', ')} (0 is the base model).`,
+    );
+  }
+}
+
+/** Two experiments share no held-out question, so they cannot be compared. */
+export class NoQuestionInCommon extends ColloquyError {
+  override name = 'NoQuestionInCommon' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(a: { experiment: string; questions: number }, b: { experiment: string; questions: number }) {
+    super(
+      `${a.experiment} and ${b.experiment} have no held-out question in common (${a.questions} and ${b.questions} questions): ` +
+        'only experiments that are measured on the same questions can be compared. Give both the same task and seed, or the same test_file.',
+    );
+  }
+}
 
 /** Two experiments on the held-out questions that both have. */
 export type Comparison = {

@@ -20,9 +20,24 @@ import {
   readDebates,
 } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
-import { NothingToReport } from '../errors.ts';
 import { warningsOf } from '../findings/warnings.ts';
 import { pickDebates, type PickedDebate } from './debates.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+
+/** An experiment has not finished: it has no result.json. */
+export class NothingToReport extends ColloquyError {
+  override name = 'NothingToReport' as const;
+  // The files may become visible later: several hosts can share a store.
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  /** Absolute. */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    super(`There is no result.json in ${folder}: the experiment has not finished, or has another name.`);
+    this.folder = folder;
+  }
+}
 
 /**
  * The result.json of an experiment.

@@ -4,12 +4,29 @@ import { isUnreadable, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument } from '../../store/files/documents.ts';
 import { experimentResultSchema, studyDocumentSchema } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
-import { StudyNotFound } from '../errors.ts';
 import {
   type FinishedExperiment,
   type MeasuredExperiment,
   measureExperiment,
 } from './measured-experiment.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
+
+/** No study of this name was started in this store. */
+export class StudyNotFound extends ColloquyError {
+  override name = 'StudyNotFound' as const;
+  // The files may become visible later: several hosts can share a store.
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  /** Absolute. */
+  readonly path: string;
+
+  constructor(path: string) {
+    super(
+      `There is no ${path}: no study of this name was started in this store (COLLOQUY_STORE). Start it with \`colloquy study\`.`,
+    );
+    this.path = path;
+  }
+}
 
 /** An experiment of a study that is not in its report. */
 export type MissingExperiment = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'seed'> & {

@@ -1,6 +1,6 @@
 /** What is in the rows and documents that an experiment writes while it runs? */
 import { z } from 'zod';
-import { chatTemplateKwargsSchema } from '../../config/contract.ts';
+import { chatTemplateKwargsSchema } from '../../config/server-contract.ts';
 import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
 import { intactRows } from '../files/rows.ts';
