@@ -1,6 +1,5 @@
 /**
- * Which messages do TypeScript and the trainer (engine/train.py) exchange? server-contract.ts has those of the server. No other file of
- * TypeScript declares them.
+ * Which messages do TypeScript and the trainer (engine/train.py) exchange? No other file declares them; server-contract.ts has the server's.
  *
  * `npx tsx src/config/write-schema.ts` writes them to engine/colloquy_engine/protocol/contract.json. A test of the engine compares the
  * Python classes with that file, field by field, so the two sides cannot differ.
