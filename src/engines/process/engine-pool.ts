@@ -1,7 +1,6 @@
 /**
- * The engine processes of one base model: one, and more of them on a CPU that has cores and memory to spare while there is much to answer. Two
- * processes with one thread each answer more than one process with two threads. None of them keeps anything between requests, so
- * each request goes to the one that has the fewest.
+ * The engine processes of one base model: one at first, and on a CPU more of them while there is much to answer, if memory allows it. Two
+ * processes with one thread each answer more than one with two. None keeps anything between requests: the one with the fewest gets the next.
  */
 import { availableParallelism } from 'node:os';
 import { freeMemory } from '../vllm/device.ts';
