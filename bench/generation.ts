@@ -16,8 +16,8 @@ const { signal } = new AbortController();
 
 /**
  * How fast does the embedded engine answer, beside scripts that use transformers alone? The endpoint `local`, with as many processes as it starts, gets
- * the requests of both rounds at once; one script has each round as one batch, and the other asks one question after the other, as the
- * paper's scripts do. Aims: 1.5 times the first and 10 times the second.
+ * the requests of both rounds at once. The script answers each round as one batch, or one chat after the other, as the
+ * paper's scripts do. Aims: 1.5 times the speed of batches, and 10 times the speed of single chats.
  */
 export const generation: Benchmark = async ({ folder, quick }) => {
   const questions = quick ? 16 : 64;
@@ -52,7 +52,7 @@ export const generation: Benchmark = async ({ folder, quick }) => {
 
   try {
     await plain.ready;
-    // Until it has started all its processes: it needs 3 s of load and a start.
+    // Waits until all its processes have started, after 3 s of load.
     for (const began = Date.now(); Date.now() - began < (quick ? 1_000 : 15_000);) await ours();
     const figures: { ours: number; batch: number; single: number }[] = [];
     for (let repeat = 0; repeat < repeats; repeat += 1)

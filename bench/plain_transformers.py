@@ -2,8 +2,8 @@
 
     python bench/plain_transformers.py MODEL REQUESTS
 
-REQUESTS holds a list of rounds, and each round is a list of chats. Reads words from stdin: `batch` answers each round as one batch, `single` the
-first 24 chats of each round one after the other, as the paper's scripts do. Prints a line of JSON after each.
+REQUESTS holds a list of rounds, and each round is a list of chats. Reads words from stdin: `batch` answers each round as one batch, and
+`single` answers the first 24 chats of each round one after the other, as the paper's scripts do. Prints a line of JSON after each.
 """
 
 import json

@@ -15,7 +15,7 @@ import { table } from './table.ts';
 
 const model = join(projectRoot, 'engine', 'models', 'tiny-arithmetic');
 const seed = 1;
-/** Those of the quickstart, but with a constant number of rows in a step. */
+/** The settings of the quickstart, but with a constant number of rows in a step. */
 const settings = trainerSettingsSchema.parse({
   learning_rate: 8e-4,
   per_device_train_batch_size: 16,
@@ -28,7 +28,7 @@ const settings = trainerSettingsSchema.parse({
 });
 
 /**
- * Tokens a second of our trainer and of a plain script of TRL's SFTTrainer (plain_trl.py), on the same rows with the same settings, each with
+ * The tokens a second of our trainer and of a plain script of TRL's SFTTrainer (plain_trl.py), on the same rows with the same settings, each with
  * padded rows and with rows that follow each other without padding. They take turns; one thread each on a CPU. Loading is not counted.
  */
 export const trainer: Benchmark = async ({ folder, quick }) => {

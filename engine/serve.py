@@ -86,7 +86,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--max-batch-size", type=int, default=128, help="answers that are generated at the same time")
     parser.add_argument("--max-queue", type=int, default=4096, help="answers that may wait; further requests get 503")
     parser.add_argument("--dtype", choices=["auto", "float64", "float32", "bfloat16", "float16"], default="auto")
-    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: 1 for a small model, else all cores but one)")
+    parser.add_argument("--threads", type=int, help="number of threads on a CPU (default: 1 for a small model, else all cores but one)")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     return parser.parse_args()
 

@@ -129,9 +129,9 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
     parser.add_argument("--check", metavar="MODEL", help="check whether a model can be fine-tuned as the request on stdin asks, and exit")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
-    padding_free = "whether rows follow each other without padding (default: where attention has kernels for it)"
+    padding_free = "whether rows follow each other without padding (default: yes where the attention has kernels for it)"
     parser.add_argument("--padding-free", choices=["true", "false"], help=padding_free)
-    parser.add_argument("--attn-implementation", help="transformers' name of the attention, or sdpa_varlen for PyTorch's own over rows without padding")
+    parser.add_argument("--attn-implementation", help="the attention's name in transformers, or sdpa_varlen for PyTorch's own over rows without padding")
     parser.add_argument("--processes", type=int, default=1, help="with --check: how many processes torchrun will start")
     return parser.parse_args()
 

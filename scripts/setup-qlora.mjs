@@ -1,5 +1,5 @@
 /**
- * `npm run setup:qlora` installs what `fine_tune.method: qlora` needs into the engine's Python environment. It is no part of the set-up,
+ * `npm run setup:qlora` installs what `fine_tune.method: qlora` needs into the engine's Python environment. `npm run setup` does not,
  * because only this method needs it.
  */
 import { execFileSync } from 'node:child_process';
@@ -17,7 +17,7 @@ try {
   if (python === undefined)
     throw new SetupProblem('The engine has no Python environment yet.', 'Run: npm run setup');
   const uv = await findUv((await findPython()).path);
-  // Without dependencies: those that it has are in the environment already, in the versions that were tested.
+  // `--no-deps`, because its dependencies are in the environment already, in the versions that were tested.
   await run(uv, ['pip', 'install', '--python', python, '--no-deps', '-r', packages], {
     timeoutSeconds: 600,
     what: 'uv pip install bitsandbytes',

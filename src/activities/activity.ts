@@ -138,10 +138,10 @@ function wellFormed(message: string): string {
   return message.replace(/[\ud800-\udfff]/gu, '\ufffd');
 }
 
-/** The first request that met an error: several wait for one adapter, and then have the same error. Or a sentence about something else. */
+/** For each error, the first request that met it (several may wait for one adapter and get the same error), or a sentence about its cause. */
 const places = new WeakMap<Error, RequestPlace | string>();
 
-/** Does the work of one request, or what a sentence is about, and notes that with an error that it throws. */
+/** Does the work of one request, or work that a sentence describes. An error of the work is noted with this request or sentence. */
 export async function atPlace<Result>(
   place: RequestPlace | string,
   work: () => Promise<Result>,

@@ -43,7 +43,7 @@ function overridden(
   };
 }
 
-/** @param number 1..N; that of a further voter counts on, with the agents in turn. @throws RangeError */
+/** @param number 1..N. Further voters have higher numbers, and are the agents in turn. @throws RangeError */
 export function agentOf(config: ConfigOfAgents, number: number): Speaker {
   const agents = agentsOf(config);
   const agent = agents[(number - 1) % agents.length];
@@ -74,7 +74,7 @@ export type BaseModelOfConfig = {
   readonly summarises: boolean;
   /** The largest `max_tokens` of those who answer with it. */
   readonly maxTokens: number;
-  /** Of the first of them. */
+  /** The sampling of the first speaker with this model. */
   readonly sampling: SamplingSettings;
 };
 
@@ -106,10 +106,10 @@ export function iterationsOf(
   return { iterations: agents.length === 0 ? 0 : iterations };
 }
 
-/** A base model of a config, and what was found where it is. */
+/** A base model of a config, and what was found out about it. */
 export type FoundBase<Base> = { readonly of: BaseModelOfConfig; readonly base: Base };
 
-/** Whose base models they are. `summariser` is null where it has the base model of agent 1, or where there are no summaries. */
+/** The base models by agent. `summariser` is null where it has the base model of agent 1, or where there are no summaries. */
 export function byAgent<Base>(found: readonly FoundBase<Base>[]): {
   readonly bases: readonly Base[];
   readonly summariser: Base | null;
@@ -132,7 +132,7 @@ export function asksEmbedded(config: ExperimentConfig): boolean {
   return baseModelsOf(config).some(({ model }) => isEmbedded(model));
 }
 
-/** A model that all agents share is trained from one base model: a method that trains such a model needs agents that have the same. */
+/** A model that all agents share is trained from one base model, so a method that trains such a model needs agents with the same base model. */
 export function sharedModelFaults(config: ExperimentConfig): ConfigFault[] {
   const { learning } = methods[config.method];
   const bases = baseModelsOf(config).filter(({ agents }) => agents.length > 0);

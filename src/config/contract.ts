@@ -59,11 +59,11 @@ export const fineTuneManifestSchema = z.looseObject({
    * it started, in nats. Null when it could not be measured.
    */
   moved: z.looseObject({ kl_per_token: z.number(), tokens: count, rows: count }).nullable(),
-  /** How it was carried out, which changes its speed and its rounding alone. */
+  /** How the fine-tune was carried out. This changes only its speed and its rounding. */
   execution: z.looseObject({
     processes: z.int().min(1),
     bf16: z.boolean(),
-    /** transformers' name for it. */
+    /** Its name in transformers. */
     attn_implementation: z.string(),
     padding_free: z.boolean(),
     /** Rows that a device worked on at once, at the end. */
@@ -114,8 +114,8 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
     epoch: z.number(),
   }),
   /**
-   * Memory did not suffice: from here on the device works on `rows` at once, with or without gradient checkpointing. A step has as many rows
-   * as before.
+   * There was not enough memory: from now on the device works on `rows` at once, with or without gradient checkpointing. A step has as many
+   * rows as before.
    */
   z.object({
     event: z.literal('micro_batch'),

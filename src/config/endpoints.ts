@@ -40,7 +40,9 @@ const url = z
         message: 'names a server twice',
       }),
   ])
-  .describe('The base address of the server; or a list, of several that serve the same model.');
+  .describe(
+    'The base address of the server, or a list of the addresses of servers that serve the same model.',
+  );
 
 /** A bare `http://host:port` means the `/v1` under which all such servers answer. */
 export function withPath(url: string): string {
@@ -86,7 +88,7 @@ export type RemoteConfig = {
   readonly url: string | readonly string[];
 } & Readonly<z.infer<z.ZodObject<typeof server>>>;
 
-/** By them the worker finds its own server. vLLM takes `_` for `-`. */
+/** The worker finds its own server by these flags. vLLM reads `_` as `-`. */
 const ownFlags = /^--(host|port|uds|served[-_]model[-_]name|api[-_]key|root[-_]path|ssl[-_].*)(=|$)/;
 
 /** With `url`, a server that somebody else started; without it, one that the worker starts. */
@@ -108,7 +110,7 @@ const vllmSchema = z
         message: 'may not be empty: leave it out for the first card that the worker has',
       })
       .refine((devices) => new Set(devices).size === devices.length, {
-        message: 'has a card twice: each card takes one part of the model',
+        message: 'names a card twice: each card holds one part of the model',
       })
       .max(64)
       .optional()
@@ -123,7 +125,7 @@ const vllmSchema = z
           .max(4_096)
           .refine((flag) => !ownFlags.test(flag), {
             message:
-              'the worker has to set this flag itself: it asks its server at an address and under a name of its own',
+              'the worker has to set this flag itself, because it chooses the address and the name of its server',
           }),
       )
       .optional()

@@ -64,11 +64,11 @@ const maxTokens = z
   .int()
   .min(1)
   .max(131_072)
-  .describe('The greatest number of tokens of an answer, with those of its thinking.');
+  .describe('The greatest number of tokens of an answer, including its thinking.');
 const enableThinking = z
   .boolean()
   .describe(
-    'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. Not set: as the template has it. It holds for answers, summaries, scores and training alike.',
+    'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. When it is not set, the template decides. It holds for answers, summaries, scores and training alike.',
   );
 
 export const samplingSchema = z
@@ -80,7 +80,7 @@ export const samplingSchema = z
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
-/** What one agent, or the summariser, has of its own. */
+/** The settings that one agent, or the summariser, may have for itself. */
 const ownSettings = {
   model: z
     .strictObject({
@@ -104,13 +104,13 @@ const agentsSchema = z
   .union([z.int().min(1).max(20), z.array(z.strictObject(ownSettings)).min(1).max(20)])
   .default(3)
   .describe(
-    'N: agents in a debate, each with a generation and a critic model. Or a list of the agents, each `{model: {endpoint, model_name_or_path}, sampling: {temperature, top_p, max_tokens, enable_thinking}}`: an agent has `model` and `sampling` where it sets nothing else. docs/agents.md.',
+    'N: agents in a debate, each with a generation and a critic model. Or a list of the agents, each `{model: {endpoint, model_name_or_path}, sampling: {temperature, top_p, max_tokens, enable_thinking}}`: an agent takes what it does not set from `model` and `sampling` at the top: docs/agents.md.',
   );
 
 const summarizerSchema = z
   .strictObject(ownSettings)
   .describe(
-    'The model that writes the summaries, and its sampling. It has those of agent 1 where it sets nothing else.',
+    'The model that writes the summaries, and its sampling. What it does not set, it takes from agent 1.',
   );
 
 const diversitySchema = z
@@ -215,7 +215,7 @@ export const experimentConfigSchema = z
       .boolean()
       .optional()
       .describe(
-        'Whether other agents and summaries also see the thinking in a response (the text before `</think>`), and not its answer alone. Default: false.',
+        'Whether other agents and summaries also see the thinking in a response (the text before `</think>`), and not only its answer. Default: false.',
       ),
     stop_when_unanimous: z
       .boolean()

@@ -111,7 +111,7 @@ function unknownKey(
   const here = [...above, key].join('.');
   const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
   const meant = root.properties === undefined ? undefined : ownName(key, Object.keys(root.properties));
-  // Without the path where it is a key of this place.
+  // The path is left out when the key belongs to this place.
   const known = siblings.find((sibling) => sibling === meant?.split('.').at(-1)) ?? meant;
   const nearest = elsewhere ?? known ?? (siblings.length > 0 ? closest(key, siblings) : undefined);
   return {

@@ -55,12 +55,12 @@ export function modelFaults(
   if (isHubId(name)) return [];
   const needed =
     endpoint.kind === 'vllm' && endpoint.url !== undefined
-      ? '; the trainer loads the base model on the worker’s machine, also where another machine serves it'
+      ? '; the trainer loads the base model on the worker’s machine, even when another machine serves it'
       : '';
   return fault(`there is no folder ${path}, and "${name}" is no hub id such as Qwen/Qwen3-4B${needed}`);
 }
 
-/** Whether a base model is the embedded one, in whichever folder, of this machine or another, it lies. */
+/** Whether a base model is the embedded one, in any folder of this machine or another. */
 export function isEmbedded({ model_name_or_path }: { readonly model_name_or_path: string }): boolean {
   return lastPart(model_name_or_path) === lastPart(embeddedModel);
 }

@@ -107,7 +107,7 @@ function targetOf(targets: string | readonly string[]): (name: string) => boolea
     const whole = new RegExp(`^(?:${targets})$`, 'u');
     return (name) => whole.test(name);
   } catch {
-    // Python may know expressions that are none here: the most that it can be is then shown.
+    // Python knows expressions that JavaScript refuses. Then all modules count, which is the largest possible number.
     return () => true;
   }
 }
@@ -201,7 +201,7 @@ function modelNeeds(
   };
 }
 
-/** Of the weights that a fine-tune reads and does not change. */
+/** The bytes of the weights that a fine-tune reads and does not change. */
 function frozenBytes(of: Architecture, method: ExperimentConfig['fine_tune']['method']): number {
   if (method === 'full') return 0;
   const linear = linearParametersOf(of);
@@ -229,7 +229,7 @@ export function neededModels(config: ExperimentConfig, expected: Estimate): read
   }));
 }
 
-/** Of experiments with the same base models, one after another. */
+/** The needs of experiments with the same base models, one after another. */
 export function neededByAll(all: readonly (readonly NeededModel[])[]): readonly NeededModel[] {
   return (all[0] ?? []).map(({ name, endpoint, agents }) => {
     const same = all.flatMap((models) =>

@@ -9,7 +9,7 @@ import { fineTuneConfigSchema } from './fine-tune.ts';
 const name = z.string().min(1);
 const count = z.int().min(0);
 
-/** Variables of the chat template, beside the messages, under the name that vLLM, llama.cpp and TRL have for them. */
+/** Variables of the chat template, beside the messages, under the name that vLLM, llama.cpp and TRL use for them. */
 export const chatTemplateKwargsSchema = z.object({ enable_thinking: z.boolean() }).readonly();
 const template = { chat_template_kwargs: chatTemplateKwargsSchema.optional() };
 export type TemplateVariables = {
@@ -100,7 +100,7 @@ const answerLogprobs = z.object({
   content: z.array(tokenLogprob.extend({ top_logprobs: z.array(tokenLogprob) })).nullish(),
 });
 const canaryChoice = choice.extend({ logprobs: answerLogprobs.nullish() });
-/** The answer to it. `logprobs` is missing when a server does not support them. */
+/** The answer to a CanaryRequest. `logprobs` is missing when a server does not support them. */
 export const canaryAnswerSchema = z.object({ choices: z.tuple([canaryChoice], canaryChoice) });
 
 /** Log-probabilities by place in the prompt, then by token id; null at the first place. Rounded numbers may lie just above 0. */
@@ -158,7 +158,7 @@ export const checkTrainingSchema = z
   .readonly();
 export type TrainingCheck = z.infer<typeof checkTrainingSchema>;
 
-/** The answer to it: how many modules would be adapted. */
+/** The answer to a TrainingCheck: how many modules would be adapted. */
 export const trainingCheckedSchema = z.object({ modules: count });
 
 /** The body of an answer with a status of 400 or above. */

@@ -21,7 +21,7 @@ const trainerConfigSchema = z.discriminatedUnion('kind', [
       .boolean()
       .optional()
       .describe(
-        'Whether the rows of a batch follow each other without padding. Default: where the attention has kernels for it, which is on graphics cards.',
+        'Whether the rows of a batch follow each other without padding. Default: true where the attention has kernels for it, which is on graphics cards only.',
       ),
     attn_implementation: z
       .enum(['eager', 'sdpa', 'sdpa_varlen', 'flash_attention_2', 'flash_attention_3'])
@@ -31,7 +31,7 @@ const trainerConfigSchema = z.discriminatedUnion('kind', [
       ),
   }),
 ]);
-/** Of a trainer of kind `process`: what it needs to know of its device. */
+/** The settings by which a trainer of kind `process` uses its devices. */
 export type TrainerDevice = Omit<z.infer<typeof trainerConfigSchema>, 'kind'>;
 export type TrainerConfig = z.infer<typeof trainerConfigSchema>;
 

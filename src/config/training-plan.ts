@@ -183,12 +183,12 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
   };
 }
 
-/** The `max_tokens` above which a model is taken to think before it answers when nothing says whether it does: the paper's. */
+/** The paper's `max_tokens`. With more, a model is taken to think before it answers, unless `enable_thinking` says whether it does. */
 const longestUnthought = 2048;
 
 function mean(values: readonly number[]): number {
   const [first = 0] = values;
-  // Without the error of rounding where all are equal.
+  // Equal values give exactly that value, without rounding.
   return first + sum(values.map((value) => value - first)) / values.length;
 }
 

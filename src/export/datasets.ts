@@ -71,7 +71,7 @@ type WrittenFile = { readonly file: string; readonly rows: number };
  * The README.md of an exported dataset. Its front matter names a subset for each file, and a default one of all files, so that
  * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
  *
- * @param agent the one that the first file with rows is of
+ * @param agent the agent to which the first file with rows belongs
  * @param folder where the export will be: absolute, as its code is to run from any folder
  */
 function datasetCard(

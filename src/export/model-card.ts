@@ -171,7 +171,7 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
 
 /** A question in the words of the training: the code is to answer something, and not only to load. */
 function inChat({ enable_thinking }: SamplingSettings): string[] {
-  // As in its training.
+  // The same variables as in its training.
   const variables =
     enable_thinking === undefined ? '' : `, enable_thinking=${enable_thinking ? 'True' : 'False'}`;
   return [

@@ -79,7 +79,7 @@ function compareNamed(
   return (a === null) === (b === null) ? null : compareRelations(a, b, [left, right], recurse);
 }
 
-/** Compares sizes side by side: `3\times4\text{ cm}` and `3 cm\times4 cm`. Null unless both are some. */
+/** Compares sizes side by side: `3\times4\text{ cm}` and `3 cm\times4 cm`. Null unless both are sizes. */
 function compareSizes(
   left: string,
   right: string,

@@ -81,7 +81,7 @@ function namedValue(relation: Relation): { name: string; value: string } | null 
   const [first = ''] = relation.terms;
   const last = relation.terms.at(-1) ?? '';
   if (relation.signs.some((sign) => sign !== '=')) return null;
-  // Of `x=y=3` both are 3.
+  // In `x=y=3` both x and y are 3.
   const names = relation.terms.slice(0, -1).filter(isName);
   if (isName(first)) return { name: names.toSorted().join('='), value: last };
   return relation.terms.length === 2 && isName(last) ? { name: last, value: first } : null;

@@ -50,7 +50,7 @@ export type Events = {
     readonly loss: number | null;
     readonly tokensPerSecond: number | null;
   };
-  /** Memory did not suffice for a fine-tune, which goes on with `rows` at once on a device; a step has as many rows as before. */
+  /** A fine-tune did not have enough memory, and goes on with `rows` at once on a device. A step has as many rows as before. */
   'micro-batch': FineTune & { readonly step: number; readonly rows: number };
   checkpoint: FineTune & { readonly step: number };
   'fine-tune ended': FineTune & Span & { readonly steps: number; readonly tokens: number };

@@ -85,7 +85,7 @@ export function logReports(log: Logger): void {
   onEvent('micro-batch', (smaller) =>
     log.warn(
       smaller,
-      'memory did not suffice: the fine-tune goes on with fewer rows at once, or with gradient checkpointing',
+      'not enough memory: the fine-tune goes on with fewer rows at once, or with gradient checkpointing',
     ),
   );
   onEvent('checkpoint', (checkpoint) => log.info(checkpoint, 'checkpoint written'));

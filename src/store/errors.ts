@@ -113,7 +113,7 @@ export class QuestionsLost extends ColloquyError {
    */
   constructor(lost: readonly string[], changed: readonly string[], folder: string) {
     super(
-      `${lost.join(', ')}: damaged or missing, and what these questions were read from has changed since the experiment began: ` +
+      `Stored questions are damaged or missing (${lost.join(', ')}), and what they were read from has changed since the experiment began: ` +
         `${changed.join(', ')}. The experiment has debates on the old questions. Put the old version of ${changed.join(', ')} back, and ` +
         'retry. To ask the new questions, start the experiment under a new name, or ' +
         `remove ${folder} to begin again.`,

@@ -31,10 +31,10 @@ export type Finding = {
   readonly state: 'ok' | 'absent' | 'missing';
 };
 
-/** Is called as each thing is looked for. `found` never rejects. */
+/** Called for each thing that is looked for. `found` never rejects. */
 export type OnLook = (what: string, found: Promise<Finding>) => void;
 
-/** What is here, whatever an experiment needs. Only what every experiment needs can be missing. All is looked for side by side. */
+/** What this machine has, for any experiment. Only things that every experiment needs can be missing. All searches run side by side. */
 export async function examineMachine(store: Store, onLook: OnLook = () => undefined): Promise<Finding[]> {
   const looked = looker(onLook);
   return Promise.all([
@@ -54,7 +54,7 @@ export async function examineMachine(store: Store, onLook: OnLook = () => undefi
   ]);
 }
 
-/** What an experiment needs, apart from its questions. All is looked for side by side. */
+/** What an experiment needs, apart from its questions. All searches run side by side. */
 export async function examineNeeds(
   config: ExperimentConfig,
   store: Store,
@@ -77,7 +77,7 @@ export async function examineNeeds(
     }),
     ...(config.iterations > 0 ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config))] : []),
   ]);
-  // Models at one endpoint have the same to say of it.
+  // Models at one endpoint give the same findings about it.
   return [...new Map(found.map((each) => [JSON.stringify(each), each])).values()];
 }
 
@@ -144,7 +144,7 @@ async function endpointText(
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
   const urls = [endpoint.url ?? []].flat();
-  // Each server alone first, as an endpoint of several goes on without one; and then whether they have the same model.
+  // First asks each server alone, because an endpoint of several goes on without one. Then finds out whether they have the same model.
   for (const url of urls.length === 1 ? urls : [...urls, urls]) {
     const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
     try {

@@ -21,13 +21,13 @@ const faultsOf = (settings: object): string => {
 };
 
 describe('the agents of a config', () => {
-  it('are so many equal ones where it has a number', () => {
+  it('are that many equal agents when `agents` is a number', () => {
     const agent = { model: qwen, sampling: { temperature: 1, top_p: 0.9, max_tokens: 2048 }, path: 'model' };
     expect(agentsOf(config({ agents: 2 }))).toEqual([agent, agent]);
     expect(summarizerOf(config({ agents: 2 }))).toEqual(agent);
   });
 
-  it('have what the list has for them, and else the model and the sampling of all', () => {
+  it('take what the list does not set from the model and the sampling at the top', () => {
     const agents = [
       {},
       { model: 'Org/other' },
@@ -50,12 +50,12 @@ describe('the agents of a config', () => {
     ]);
   });
 
-  it('stay in the stored config as they were given, so that a number is not another experiment', () => {
+  it('are stored as they were given, so that a number stays the same experiment', () => {
     expect(config({ agents: 3 }).agents).toBe(3);
     expect(config({ agents: two }).agents).toEqual(two);
   });
 
-  it('of a longer vote are the same agents in turn', () => {
+  it('are the same agents in turn in a longer vote', () => {
     const resolved = config({ agents: two });
     const temperatures = [1, 2, 3, 4, 5].map(
       (agent) => samplingOf(resolved, { speaker: 'generation', agent }).temperature,
@@ -102,7 +102,7 @@ describe('the agents of a config', () => {
     expect(faultsOf({ agents: [{}, {}], min_votes: 2 })).toBe('none');
   });
 
-  it('may be one alone, of a list too', () => {
+  it('may be a single agent, in a list too', () => {
     expect(agentsOf(config({ agents: [{ model: phi }] })).map(({ model }) => model)).toEqual([phi]);
     expect(baseModelsOf(config({ agents: [{ model: phi }] }))).toMatchObject([
       { agents: [1], summarises: false },

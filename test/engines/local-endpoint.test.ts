@@ -82,7 +82,7 @@ describe('the engine processes of a local endpoint', () => {
     },
   );
 
-  it('are as many again when much is asked after one was killed', async () => {
+  it('are started again when much is asked after one was killed', async () => {
     const { endpoint, starts } = await pooled();
     process.kill(starts()[0]!, 'SIGKILL');
     await groupGone(starts()[0]!);

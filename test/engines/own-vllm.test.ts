@@ -297,7 +297,7 @@ describe('whole models on a vLLM that the worker runs', () => {
   });
 
   it.each([
-    ['that answer otherwise after their sleep are started again', { wakesOtherwise: true }],
+    ['that give another answer after their sleep are started again', { wakesOtherwise: true }],
     ['that cannot sleep are started again', { canSleep: false }],
   ])('%s', async (_, behaviour) => {
     onTwoCards();

@@ -205,7 +205,7 @@ describe('a server that dies', () => {
     await expect(endpoint.check(signal)).rejects.toMatchObject({ name: 'EngineUnreachable' });
   });
 
-  it('is left to the other one where nobody waits, too', async () => {
+  it('leaves its requests to the other one also where nobody waits', async () => {
     const servers = [await startVllm(), await startVllm()] as const;
     const endpoint = openEndpoint({ kind: 'openai', url: servers.map(({ url }) => url) }, baseName, {
       logFolder: '/nowhere',
@@ -233,7 +233,7 @@ describe('a server with another model', () => {
     expect(error).toMatchObject({ message: expect.stringContaining(servers[1].url) });
   });
 
-  it('that is nearly the same one may be the same on another card: that is a warning', async () => {
+  it('that is nearly the same may be the same model on another card, so it is a warning', async () => {
     const { servers, endpoint } = await two({}, { weights: 'others' });
     await endpoint.check(signal);
     const needs = {
@@ -243,7 +243,7 @@ describe('a server with another model', () => {
       template: {},
     };
     expect((await endpoint.examine(needs, signal)).map(({ says }) => says)).toContainEqual(
-      expect.stringMatching(`${servers[1].url} and ${servers[0].url} do not find .* 0.45 nats apart`),
+      expect.stringMatching(`${servers[1].url} and ${servers[0].url} give the tokens .* 0.45 nats apart`),
     );
   });
 
@@ -305,7 +305,7 @@ describe('a server that cannot do its part', () => {
     expect(leftOut).toEqual([]);
   });
 
-  it('is told from one that fails as the other does: then neither is left out', async () => {
+  it('is left out only if the other one does not fail in the same way', async () => {
     const { endpoint } = await two();
     await endpoint.check(signal);
     const { servers, endpoint: failing } = await two();
@@ -320,7 +320,7 @@ describe('a server that cannot do its part', () => {
 });
 
 describe('servers of unequal contexts', () => {
-  it('are named, and the shortest context counts at all of them', async () => {
+  it('are named, and the shortest context counts for all of them', async () => {
     const { servers, endpoint } = await two({ context: 60 }, { context: 4_096 });
     const needs = {
       maxTokens: 25,

@@ -182,7 +182,7 @@ describe('an adapter that vLLM does not load', () => {
 });
 
 describe('a vLLM that finds adapters by their names', () => {
-  it('is never told to load one, be it of an experiment or made up', async () => {
+  it('is never told to load one, neither an adapter of an experiment nor a made-up one', async () => {
     const { server, endpoint } = await vllm({ resolves: (name) => name.startsWith('colloquy-') });
     await using _ = server;
     expect(await endpoint.tryAdapter('/store/models/trial-1', 6, signal)).toEqual([]);

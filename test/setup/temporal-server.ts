@@ -9,7 +9,7 @@ import type { TestProject } from 'vitest/node';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   let server: Promise<TestWorkflowEnvironment> | undefined;
-  // Of Go programs, here all Temporal servers: they collect garbage less often, since they live for minutes and memory is not short.
+  // A setting of Go programs: the Temporal servers collect garbage less often, since they live for minutes and there is enough memory.
   process.env['GOGC'] ??= '300';
   // The tests run in other processes: they ask by HTTP.
   const door = createServer((_, response) => {

@@ -36,7 +36,7 @@ class BaseModel:
     dtype: torch.dtype
     linears: dict[str, nn.Linear]  # the modules that adapters can adapt, by name
     fill_up: bool  # whether passes are filled up, so that an answer's bits do not depend on its neighbours (key_value_store.py)
-    one_thread: bool  # whether one thread of a CPU computes, so that more processes answer more
+    one_thread: bool  # whether it computes with one thread of a CPU, so that more processes answer more
     weights: str  # SHA-256 of the name that src/store/models.ts (baseModelHash) gives to its weights
 
 

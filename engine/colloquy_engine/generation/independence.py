@@ -38,7 +38,7 @@ def independent_of_neighbours(network: PreTrainedModel, linears: dict[str, nn.Li
 
 
 def _logits(network: PreTrainedModel, mixed: MixedAdapters, texts: list[Text], of: list[Adapter | None]) -> torch.Tensor:
-    """Those at the end of each text's prompt and in each step, [texts, 1 + steps, vocabulary]."""
+    """The logits at the end of each text's prompt and in each step, [texts, 1 + steps, vocabulary]."""
     passes = []
     for rows, logits in engine_logits(network, mixed, texts, of, fill_up=True):
         passes.append(logits[torch.tensor(rows).argsort()])

@@ -153,7 +153,7 @@ class KeyValueStore(Generic[Row]):
                 pool.keep(mask)
 
     def erase(self, gone: np.ndarray) -> None:
-        """Leaves nothing of the keys and values of the rows for which `gone` is true."""
+        """Clears the keys and values of the rows for which `gone` is true."""
         first = 0
         for pool in self._pools.values():
             pool.erase(gone[first : first + len(pool.rows)])
@@ -172,7 +172,7 @@ class KeyValueStore(Generic[Row]):
 
 
 def filled_up(rows: int) -> int:
-    """How many rows a pass has that is filled up from these."""
+    """The number of rows to which a pass with `rows` rows is filled up."""
     return max(MIN_ROWS, -(-rows // ROW_BLOCK) * ROW_BLOCK)
 
 

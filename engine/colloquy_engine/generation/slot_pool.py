@@ -82,7 +82,7 @@ class SlotPool(Generic[Row]):
         self.rows = [self.rows[row] for row in order]
 
     def erase(self, gone: np.ndarray) -> None:
-        """Zeroes these rows' keys and values: what is left of NaN in a slot would reach its next row, as 0 * NaN is NaN."""
+        """Zeroes these rows' keys and values. A NaN that stays in a slot would reach its next row, because 0 * NaN is NaN."""
         for slot in np.flatnonzero(gone).tolist():
             for keys, values in self._layers.values():
                 keys[slot].zero_()

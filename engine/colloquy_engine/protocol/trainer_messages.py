@@ -75,7 +75,7 @@ class Moved(Written):
 
 
 class ExecutionFacts(Written):
-    """How a fine-tune was carried out, which changes its speed and its rounding alone."""
+    """How a fine-tune was carried out. This changes only its speed and its rounding."""
 
     processes: Annotated[int, Field(ge=1)]
     bf16: bool
@@ -146,7 +146,7 @@ class Step(Written):
 
 
 class MicroBatchChanged(Written):
-    """Memory did not suffice: from here on the device works on fewer rows at once. A step has as many rows as before."""
+    """There was not enough memory: from now on the device works on fewer rows at once. A step has as many rows as before."""
 
     event: Literal["micro_batch"] = "micro_batch"
     id: str

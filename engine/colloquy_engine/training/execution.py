@@ -29,7 +29,7 @@ class Wanted:
         if asked in FLASH and not FLASH[asked]():
             raise TrainingFailure(
                 "bad_trainer",
-                f"attn_implementation is {asked}, and the trainer's Python has no such FlashAttention for a graphics card of this machine. "
+                f"attn_implementation is {asked}, and the trainer's Python has no such FlashAttention that can run on this machine. "
                 f"Install it there, or leave attn_implementation out: then the trainer takes the fastest attention that is there.",
             )
         if asked == VARLEN and not torch.cuda.is_available():
@@ -70,7 +70,7 @@ def choose_execution(network: PreTrainedModel, wanted: Wanted) -> Execution:
         try:
             network.set_attn_implementation(name)
         except (ValueError, ImportError) as error:
-            raise TrainingFailure("bad_trainer", f"{type(network).__name__} cannot have attn_implementation {name}: {error}") from error
+            raise TrainingFailure("bad_trainer", f"{type(network).__name__} cannot use attn_implementation {name}: {error}") from error
     used = network.config._attn_implementation
     varlen = used in FLASH or used == VARLEN
     return Execution(used, varlen if wanted.padding_free is None else wanted.padding_free)
@@ -88,8 +88,8 @@ def _fastest(network: PreTrainedModel) -> str | None:
 
 
 def varlen_works(network: PreTrainedModel) -> bool:
-    """Tries it on two short rows, forward and backward, against the network's own attention over each of them alone. It finds also what that
-    attention has and this one has not: sinks, soft-capping, a state of its own."""
+    """Compares it, on two short rows, forward and backward, with the network's own attention over each row alone. This also finds
+    features that only the network's own attention has: sinks, soft-capping, a state of its own."""
     own, device = network.config._attn_implementation, network.device
     tokens = torch.arange(24, device=device)[None] % network.config.get_text_config().vocab_size
     borders = torch.tensor([0, 7, 24], dtype=torch.int32, device=device)

@@ -30,7 +30,7 @@ Emit = Callable[[TrainerEvent], None]
 def fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit, ranks: Ranks) -> bool:
     """Trains, and emits the job's events, the last of which is `done`, `failed` or `stopped`. Raises only what no kind names; RankLost.
 
-    Of several ranks, the first one emits. What only one of them can know, that one emits: why it failed. Returns false when these ranks cannot
+    Of several ranks, the first one emits. Only a rank that fails knows why, so it emits that itself. Returns false when these ranks cannot
     train any more.
     """
     try:

@@ -1,4 +1,4 @@
-"""The rows of an optimiser step, shared among ranks and cut into micro-batches: what a device works on at once.
+"""The rows of an optimiser step, divided among ranks and cut into micro-batches. A device works on one micro-batch at a time.
 
 The step has the same rows, and so the same gradient, however they are cut. What does not fit into memory is cut smaller.
 """
@@ -28,7 +28,7 @@ class MicroBatch:
         return None if self.gradient_checkpointing else replace(self, gradient_checkpointing=True)
 
     def remember(self, checkpoint_dir: Path) -> None:
-        """The next attempt at the job begins with it."""
+        """Writes it down, so that the next attempt at the job begins with it."""
         checkpoint_dir.mkdir(parents=True, exist_ok=True)
         (checkpoint_dir / RECORD).write_text(json.dumps(asdict(self)))
 
@@ -39,7 +39,7 @@ def smallest(tried: list[MicroBatch]) -> MicroBatch:
 
 
 def remembered(checkpoint_dir: Path) -> MicroBatch | None:
-    """The micro-batch of an earlier attempt for which memory did not suffice; None when there was none."""
+    """The micro-batch of an earlier attempt that did not fit into memory; None when there was none."""
     try:
         return MicroBatch(**json.loads((checkpoint_dir / RECORD).read_text()))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):

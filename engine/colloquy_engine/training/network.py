@@ -28,7 +28,7 @@ class LoadedBase:
 
     name_or_path: str
     sha256: str  # of its weight files
-    form: str  # of its weights in memory
+    form: str  # the form of its weights in memory
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     end_tokens: frozenset[int]

@@ -1,4 +1,4 @@
-"""The ranks of a trainer on several devices. torchrun starts one process for each; the first one reads jobs and reports, and all train.
+"""The ranks of a trainer on several devices. torchrun starts one process for each. The first one reads jobs and reports; all of them train.
 
 A trainer on one device is its only rank, and nothing here does anything then.
 """
@@ -98,7 +98,7 @@ def is_rank_lost(error: BaseException | None) -> bool:
 
 
 def _end_with_torchrun() -> None:
-    """Has the kernel kill this process when torchrun, which started it, dies however it dies. Linux only; `leave_with_parent` does it elsewhere."""
+    """Makes the kernel kill this process when torchrun, its parent, dies for any reason. Linux only; `leave_with_parent` does it elsewhere."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -129,7 +129,7 @@ def whole_weights(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def own_parts(weights: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
-    """Of whole weights, the parts that this rank holds of a network."""
+    """The parts of whole weights that this rank holds of a network."""
     return {name: own_part(sharded_like(weights[name], weight)) for name, weight in network.named_parameters() if name in weights}
 
 

@@ -39,10 +39,10 @@ class StoppedInsideStep(Exception):
 
 
 class SmallerNextTime(Exception):
-    """Memory did not suffice for a rank while the others wait for its part of a layer: all have to begin again, with a smaller micro-batch."""
+    """A rank lacked memory while the others waited for its part of a layer: all have to begin again, with a smaller micro-batch."""
 
     def __init__(self, micro_batch: MicroBatch):
-        super().__init__(f"A micro-batch did not fit into memory; the next attempt has {micro_batch.rows} rows in one")
+        super().__init__(f"A micro-batch did not fit into memory; the next attempt has micro-batches of {micro_batch.rows} rows")
         self.micro_batch = micro_batch
 
 
@@ -183,7 +183,7 @@ class SupervisedTrainer(SFTTrainer):
         return loss
 
     def _loss_of(self, model: nn.Module, share: list[Example], step: list[Example], learnt: torch.Tensor) -> torch.Tensor | None:
-        """Adds up the gradients of the share's micro-batches; returns their loss. None when memory did not suffice, and less is to be tried."""
+        """Adds up the gradients of the share's micro-batches; returns their loss. None when one did not fit, and a smaller one is to be tried."""
         try:
             loss = torch.zeros((), device=self.args.device)
             micro_batches = cut(share, self.micro_batch.rows)
@@ -238,7 +238,7 @@ class SupervisedTrainer(SFTTrainer):
         self.micro_batch = micro_batch
 
     def _agree(self, loss: float, before: MicroBatch) -> None:
-        """After a step's gradient: what one rank has found out, all of them act on."""
+        """After a step's gradient: all ranks act on what one of them has found out."""
         found = self.ranks.of_all((loss, self.micro_batch, self.stop.requested))
         self.stop_agreed = any(stop for _, _, stop in found)
         self._use(smallest([micro_batch for _, micro_batch, _ in found]))

@@ -45,7 +45,7 @@ def make_job(tmp_path_factory, model_dir):
 
 
 def alone(job, stop_after=None):
-    """The events of one process that trains the job, which is asked to stop after so many steps."""
+    """The events of one process that trains the job. It is asked to stop after `stop_after` steps, if that is given."""
     stop, events = SimpleNamespace(requested=False), []
 
     def emit(event):

@@ -337,7 +337,7 @@ def test_attention_for_rows_without_padding_is_taken_only_where_it_gives_what_th
 
 
 class Memory:
-    """Memory for so many rows at once, with and without gradient checkpointing."""
+    """Simulates memory for a number of rows at once, with and without gradient checkpointing."""
 
     def __init__(self, trainer, rows, with_checkpointing=0):
         self.trainer, self.rows, self.with_checkpointing, self.tried = trainer, rows, with_checkpointing, []

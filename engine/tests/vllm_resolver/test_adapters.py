@@ -154,7 +154,7 @@ def test_a_seal_that_cannot_be_read_is_refused(store, cache, seal):
 def test_a_manifest_that_names_a_file_outside_or_a_pickle_is_refused(store, cache, name):
     files = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"weights", name: b"x"}
     write_manifest(make_adapter(store), files)
-    assert "which is no file of an adapter" in refusal(cache)
+    assert "which is not a file of an adapter" in refusal(cache)
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{", b"[]", b'{"files": 1}', b'{"files": {"adapter_config.json": {}}}', b'{"files": {"a.json": {"sha256": "x", "bytes": "y"}}}'])
@@ -182,7 +182,7 @@ def test_a_link_and_a_pipe_in_place_of_a_file_are_refused(store, cache, tmp_path
     assert "is a link" in refusal(cache)
     weights.unlink()
     os.mkfifo(weights)
-    assert "is no regular file" in refusal(cache)
+    assert "is not a regular file" in refusal(cache)
 
 
 def test_a_copy_is_made_once_and_answers_when_the_store_is_away(store, cache):
@@ -335,7 +335,7 @@ def test_vllm_is_given_the_copy_and_told_nothing_of_one_that_is_refused(store, t
     monkeypatch.setenv("COLLOQUY_ADAPTER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLLOQUY_ADAPTER_CACHE_GIB", "0.001")
     plugin.register()
-    assert "has no folder models on this machine" in said.pop()
+    assert "has no folder `models` on this machine" in said.pop()
     for size in ("many", "0", "-1", "nan", "inf"):
         monkeypatch.setenv("COLLOQUY_ADAPTER_CACHE_GIB", size)
         with pytest.raises(ValueError, match=f"COLLOQUY_ADAPTER_CACHE_GIB is '{size}'"):

@@ -1,1 +1,1 @@
-"""A plugin of vLLM: adapters of Colloquy are found by their names and never have to be loaded. docs/servers.md says how it is installed."""
+"""A plugin for vLLM: it finds adapters of Colloquy by their names, so nobody has to load them. docs/servers.md says how to install it."""

@@ -1,9 +1,9 @@
 """Adapters in a Colloquy store, by the names that Colloquy gives them. vLLM gets copies of them, which are compared with the manifest.
 
-`colloquy-` and 16 digits is the adapter in `models/`, whose name, its content address, begins with these digits. A copy is made under
-another name and appears in the cache by one rename, so that there are no half copies, however many processes copy at once. Whoever uses a
-copy has a shared lock on its folder; only folders without such a lock are removed when the cache grows too large. The system drops the
-locks of a process that ends.
+The name `colloquy-` and 16 digits means the adapter in `models/` whose folder name, its content address, begins with these digits. A copy
+is made under another name and appears in the cache by one rename, so that there are no half copies, even when many processes copy at once. A
+process that uses a copy has a shared lock on its folder; only folders without such a lock are removed when the cache grows too large. The
+system drops the locks of a process that ends.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ SEAL = "manifest.json.ref.json"
 _ADAPTER = re.compile(r"colloquy-([0-9a-f]{16})")
 # A made-up adapter that an experiment has loaded under several names before it begins: src/engines/endpoint/adapters.ts.
 _TRIAL = re.compile(r"colloquy-trial-(trial-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.checkpoints)-[0-9]{1,4}")
-# No folder, no hidden file, and none that Python would unpickle.
+# This excludes folders, hidden files, and files that Python would unpickle.
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.(?:json|safetensors|jinja|md|txt)")
 _NEEDED = ("adapter_config.json", "adapter_model.safetensors")
 _LARGEST_MANIFEST = 16 * 2**20
@@ -55,7 +55,7 @@ class HeldAdapter:
 
 
 class AdapterCache:
-    """Copies of the adapters of the store in `store` (COLLOQUY_STORE of its workers), in `folder`, of at most `most_bytes` together."""
+    """Copies of the adapters of the store in `store` (COLLOQUY_STORE of its workers), in `folder`, with at most `most_bytes` together."""
 
     def __init__(self, store: Path, folder: Path, most_bytes: int) -> None:
         self._models = store / "models"
@@ -63,7 +63,7 @@ class AdapterCache:
         self._most_bytes = most_bytes
 
     def get(self, name: str) -> HeldAdapter | None:
-        """The adapter that Colloquy calls `name`; None when it is no such name. Raises AdapterRefused."""
+        """The adapter that Colloquy calls `name`; None when `name` is not such a name. Raises AdapterRefused."""
         key, sealed = _key_of(name)
         if key is None:
             return None
@@ -87,7 +87,7 @@ class AdapterCache:
         return self._models / found[0] if found else None
 
     def _newest_copy(self, key: str) -> HeldAdapter:
-        """For an adapter that the store no longer has, such as after `keep: last`, and for a store that is away."""
+        """The newest whole copy of an adapter that the store no longer has (after `keep: last`, for example), or whose store is away."""
         copies = [path for path in self._folder.glob(f"{key}-*") if path.is_dir()]
         for path in sorted(copies, key=lambda path: path.stat().st_mtime, reverse=True):
             held = _hold(path)
@@ -125,7 +125,7 @@ class AdapterCache:
                 _copy_file(source / name, unfinished / name, facts)
             _write(unfinished / MANIFEST, manifest)
             _sync(unfinished)
-            # Fails when `target` is there: a folder is replaced by this only when it is empty.
+            # Fails when `target` is there, because this replaces only an empty folder.
             os.rename(unfinished, target)
             _sync(self._folder)
             held.path = target
@@ -143,7 +143,7 @@ class AdapterCache:
             raise AdapterRefused(f"It has {needed} bytes, and the cache {self._folder} may have {limit}.")
         entries = [(path, _bytes_in(path)) for path in self._folder.iterdir() if path.is_dir()]
         taken = sum(size for _, size in entries)
-        # What a process that was killed left behind goes first, and then what was used longest ago.
+        # Removes first what a killed process left behind, and then the copies that were used longest ago.
         for path, size in sorted(entries, key=lambda entry: (not entry[0].name.startswith("unfinished-"), _used(entry[0]))):
             if taken + needed <= self._most_bytes and not path.name.startswith("unfinished-"):
                 return
@@ -188,10 +188,10 @@ def files_in(manifest: bytes) -> dict[str, Facts]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AdapterRefused(f"The {MANIFEST} cannot be read: {error!r}.") from error
     if form != "adapter":
-        raise AdapterRefused("It is a whole model and no adapter.")
+        raise AdapterRefused("It is a whole model, not an adapter.")
     for name in files:
         if not _FILE.fullmatch(name) or name in (MANIFEST, SEAL):
-            raise AdapterRefused(f"The {MANIFEST} names {name!r}, which is no file of an adapter.")
+            raise AdapterRefused(f"The {MANIFEST} names {name!r}, which is not a file of an adapter.")
     for name in _NEEDED:
         if name not in files:
             raise AdapterRefused(f"The {MANIFEST} names no {name}.")
@@ -211,7 +211,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _open(path: Path):
-    """A regular file, to be read: no link, which could lead anywhere, and no pipe, whose end may never come."""
+    """Opens a regular file. Links are refused, because they could lead anywhere, and pipes, because their end may never come."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -220,7 +220,7 @@ def _open(path: Path):
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise AdapterRefused(f"{path} is no regular file.")
+        raise AdapterRefused(f"{path} is not a regular file.")
     return os.fdopen(descriptor, "rb")
 
 
@@ -315,7 +315,7 @@ def _is_at(descriptor: int, folder: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """The folder is gone under its name at once."""
+    """Renames the folder first, so that its name is free at once."""
     removed = folder.with_name(f"unfinished-{secrets.token_hex(8)}")
     with contextlib.suppress(FileNotFoundError):
         os.rename(folder, removed)

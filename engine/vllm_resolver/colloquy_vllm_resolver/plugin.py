@@ -1,4 +1,4 @@
-"""What vLLM loads: its requests for an adapter that it does not have come here."""
+"""The plugin that vLLM loads. vLLM asks it for each adapter that it does not have."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from vllm.lora.resolver import LoRAResolver, LoRAResolverRegistry
 
 from .adapters import AdapterCache, AdapterRefused
 
-# Who asks for this name hears "was found but could not be loaded", and from a server without this plugin "does not exist":
+# For this name a server with this plugin answers "was found but could not be loaded", and one without it "does not exist":
 # src/engines/endpoint/adapters.ts.
 MARKER = "colloquy-resolver"
 
@@ -22,7 +22,7 @@ logger = init_logger("vllm.colloquy_resolver")
 class ResolvedLoRA(LoRARequest, weakref=True):
     """vLLM keeps it for as long as it may read the adapter's files: until the adapter is unloaded."""
 
-    # As in vLLM, where two requests are equal when their names are; but not only with another of this class.
+    # As in vLLM, two requests are equal when their names are equal. Here the other request may be of vLLM's own class too.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LoRARequest) and self.lora_name == other.lora_name
 
@@ -34,7 +34,7 @@ class ColloquyResolver(LoRAResolver):
         self._cache = cache
 
     async def resolve_lora(self, base_model_name: str, lora_name: str) -> LoRARequest | None:
-        """None is answered as 404."""
+        """vLLM answers 404 when this returns None."""
         if lora_name == MARKER:
             logger.info("A worker of Colloquy asks whether this plugin is here. The errors about %s that follow are the answer: it is.", MARKER)
             return LoRARequest(lora_name=lora_name, lora_int_id=1, lora_path="/there/is/no/such/adapter")
@@ -52,13 +52,13 @@ class ColloquyResolver(LoRAResolver):
 
 
 def register() -> None:
-    """vLLM calls it in each of its processes. Raises ValueError for a size of the cache that is none."""
+    """vLLM calls it in each of its processes. Raises ValueError when the size of the cache is not a number above 0."""
     store = os.environ.get("COLLOQUY_STORE")
     if not store:
         logger.warning("COLLOQUY_STORE is not set, so no adapters of Colloquy are found. It has to name the store's folder, as this machine sees it.")
         return
     if not Path(store, "models").is_dir():
-        logger.warning("%s (COLLOQUY_STORE) has no folder models on this machine: no adapters of Colloquy are found as long as there is none.", store)
+        logger.warning("%s (COLLOQUY_STORE) has no folder `models` on this machine. Until it has one, no adapters of Colloquy are found.", store)
     folder = os.environ.get("COLLOQUY_ADAPTER_CACHE") or Path.home() / ".cache" / "colloquy" / "adapters"
     cache = AdapterCache(Path(store), Path(folder), _bytes(os.environ.get("COLLOQUY_ADAPTER_CACHE_GIB") or "20"))
     LoRAResolverRegistry.register_resolver("colloquy", ColloquyResolver(cache))

@@ -14,7 +14,7 @@ export type Beginning = {
   readonly config: ExperimentConfig;
   /** Null when an earlier version began it. */
   readonly with: BegunWith | null;
-  /** The user's own files of questions that have other bytes now. */
+  /** The user's own question files that have changed since. */
   readonly changedQuestionFiles: readonly string[];
 };
 

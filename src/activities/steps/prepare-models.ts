@@ -27,11 +27,11 @@ export type PreparedModels = {
   readonly summariser: BaseModel | null;
   /** Whether the endpoints serve fine-tuned models. */
   readonly servesTuned: boolean;
-  /** With what endpoints lack that the experiment can go on without. */
+  /** They include what endpoints lack and the experiment can do without. */
   readonly begunWith: BegunWith;
 };
 
-/** Where a fault is, which may depend on the error. */
+/** The place of a fault in the config, which may depend on the error. */
 export type PathOfFault = string | ((error: ColloquyError) => string);
 
 type Preparation = {

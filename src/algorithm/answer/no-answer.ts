@@ -87,11 +87,11 @@ const DENIAL = new RegExp(
   'iu',
 );
 
-/** Of the value before: `\boxed{8}. Wait, that is not right: \boxed{7}`. */
+/** Words that reject the value before them: `\boxed{8}. Wait, that is not right: \boxed{7}`. */
 const RETRACTION =
   /(?:\b(?:that|it|which)|boxed.*\bthis)(?:\s+(?:is|was)(?:\s+not|n['’]t)|['’]s\s+not)\s+(?:quite\s+)?(?:right|correct|true|it)\s*:\s*\W*$/is;
 
-/** Directly before a value: `we reject`, `excluding the root`. */
+/** Words that reject the value directly after them: `we reject`, `excluding the root`. */
 const REJECTION = new RegExp(
   [
     '(?<!\\p{L})(?:(?:reject|discard|exclud|eliminat|dismiss|disregard|ignor|omit+|rul)(?:e|es|s|ed|ing)?(?:\\s+out)?',
@@ -101,7 +101,7 @@ const REJECTION = new RegExp(
   'iu',
 );
 
-/** At the beginning of a sentence: `Incorrect:`. */
+/** Words at the beginning of a sentence that reject its value: `Incorrect:`. */
 const LABELLED_WRONG =
   /(?:^|[\n.;(|]\s*)[*_]*(?:wrong|incorrect|invalid|extraneous|rejected|discarded)(?:\s+(?:is|are|as))?$/iu;
 

@@ -88,7 +88,7 @@ export function nllOfOwn(scores: CrossScores): number | null {
 function meanNll(scores: CrossScores, counts: (scorer: number, speaker: number) => boolean): number | null {
   const pairs = scores.flatMap((byResponse, scorer) =>
     byResponse.flatMap(({ logprob }, speaker) => {
-      // Models of other families have other tokens: those of the speaker make the figures of all scorers comparable.
+      // Models of other families have other tokens. Dividing by the speaker's tokens makes the figures of all scorers comparable.
       const tokens = scores[speaker]?.[speaker]?.tokens ?? 0;
       return tokens > 0 && counts(scorer, speaker) ? [-logprob / tokens] : [];
     }),

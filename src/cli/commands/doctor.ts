@@ -37,7 +37,7 @@ export const doctor = command(
       console.log(`\nNeeded, and missing or unusable: ${missing.map(({ what }) => what).join(', ')}.`);
   });
 
-/** Some things take long: a vLLM loads PyTorch to say its version. What is waited for is shown, and how long it took. */
+/** Some searches take long, because a vLLM loads PyTorch to say its version. Shows what is being looked for, and how long it took. */
 export function announceSlow(show: (line: string) => void): OnLook {
   return (what, found) => {
     const began = Date.now();

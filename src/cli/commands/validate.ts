@@ -48,7 +48,7 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
     `about ${size(bytes)} of disc for debates and rows`,
     ...models.flatMap((model) => modelText(model, models.length)),
     seconds === null
-      ? `time: ${timeText(models)}; better known when an experiment with ${models.length === 1 ? 'this model' : 'these models'} is the last that finished in this store`
+      ? `time: ${timeText(models)}; this estimate gets better when an experiment with ${models.length === 1 ? 'this model' : 'these models'} has finished in this store`
       : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
     ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
   ];

@@ -85,7 +85,7 @@ export class AdapterNotLoaded extends ColloquyError {
   }
 }
 
-/** A server that finds adapters by their names (engine/vllm_resolver) does not find or does not accept one. */
+/** A server that finds adapters by their names (engine/vllm_resolver) does not find or does not accept this one. */
 export class AdapterNotFound extends ColloquyError {
   override name = 'AdapterNotFound' as const;
   // A shared folder may show the files of the worker only after a while.

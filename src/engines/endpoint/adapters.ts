@@ -48,7 +48,7 @@ export interface LoadedAdapters {
   /**
    * Has an adapter loaded under as many names as there will be adapters, proves them as real ones are proved, and unloads them again.
    *
-   * @param path of its folder, which is this trial's alone; the folders in `parts` have what it is for each kind of module
+   * @param path the adapter's folder, which only this trial uses; each folder in `parts` has its part for one kind of module
    * @returns whether the base model is answered as such beside them
    * @throws ModulesIgnored, or as `use` does
    */
@@ -65,7 +65,7 @@ export type UnneededAdapter = (digits: string, loadedHere: boolean) => Promise<b
  * Adapters of one server, named `colloquy-` and the first 16 digits of their content address, so that a name never comes to
  * mean other weights. When there are more than `limit`, the one that was used longest ago and is not in use is unloaded.
  *
- * @param mayFind whether the server may be one that finds adapters by their names (engine/vllm_resolver): then it is told to load none
+ * @param mayFind whether the server may be one that finds adapters by their names (engine/vllm_resolver), which is then not told to load any
  */
 export function createLoadedAdapters(
   client: ChatClient,
@@ -137,7 +137,7 @@ export function createLoadedAdapters(
     return finds;
   }
 
-  /** Has the server have the adapter, and proves it. */
+  /** Makes sure that the server has the adapter, and proves it. */
   async function provide(
     name: string,
     path: string,
@@ -150,7 +150,7 @@ export function createLoadedAdapters(
     } catch (error) {
       const refused = error instanceof EngineRefused && (error.status === 404 || error.status === 400);
       const notFound = refused && (await finds?.catch(() => false)) === true;
-      // The server may have been started again, and otherwise.
+      // The server may have been started again in another way.
       finds = undefined;
       throw notFound ? new AdapterNotFound(error) : error;
     }
@@ -218,7 +218,7 @@ export function createLoadedAdapters(
         for (const name of names) tried.set(name, await provide(name, path, signal));
         await proofs.together(tried, signal);
       } catch (error) {
-        // One that changes nothing may be of modules that the server ignores.
+        // An adapter that changes nothing may be for modules that the server ignores.
         if (error instanceof AdapterWithoutEffect) await tryModules(path, signal);
         throw error;
       } finally {
@@ -262,7 +262,7 @@ async function findsAdapters(client: ChatClient, signal: AbortSignal): Promise<b
   return false;
 }
 
-/** engine/vllm_resolver answers to it with a folder that is not there, and vLLM has other words for that than for a name that it does not know. */
+/** engine/vllm_resolver answers to it with a folder that is not there, and vLLM's answer to that differs from its answer to a name that it does not know. */
 const resolverName = 'colloquy-resolver';
 
 function unlessUnknown(error: unknown): void {

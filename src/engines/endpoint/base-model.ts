@@ -54,7 +54,7 @@ export async function identifyWholeModel(endpoint: string, folder: string): Prom
  * @throws BaseModelChanged when the folder of `base` has other files now; ModelFolderMissing
  */
 export async function requireSameWeights(base: BaseModel): Promise<void> {
-  // Its weights were read in a folder then.
+  // At that time its weights were read from a folder.
   const where = base.weights === base.name ? modelLocation(base.name) : resolveModel(base.name);
   const now = await identifyBaseModel(base.endpoint, base.name);
   if (now.weights !== base.weights) throw new BaseModelChanged(where, [weightsChange(base, now)]);

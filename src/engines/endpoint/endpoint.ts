@@ -11,7 +11,7 @@ import type { Needs, Shortcoming } from './examination.ts';
 import type { RequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
 
-/** Responses to the same messages, from whichever model. */
+/** Responses to the same messages, from any models. */
 export interface ResponsesToScore extends TemplateVariables {
   readonly messages: readonly Message[];
   readonly responses: readonly string[];
@@ -96,7 +96,7 @@ export interface Endpoint {
   readonly servesForms: readonly ModelForm[];
   /** How many base models it has in memory at once. More of them take turns, and each is loaded at its turn. */
   readonly resident: number;
-  /** The same where whole models that were made here are among them. */
+  /** The same number when whole models that were made here are among them. */
   readonly residentWhole: number;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
   readonly slots: RequestSlots;

@@ -45,7 +45,7 @@ export async function examine(
     throw new MaxTokensTooLarge(client.url, needs.maxTokens, context);
   const ask = asker(client, baseModel, needs, signal);
   const alone = await ask(1);
-  // Several at once, as a debate asks: `transformers serve` follows a seed alone and mixes seeds up that come together.
+  // Sends several at once, as a debate does: `transformers serve` follows the seed of a single request, and mixes up the seeds of requests that come together.
   const answers = [alone, ...(await Promise.all([ask(1), ask(2), ask(3)]))] as const;
   return [
     ...(await thinkingOf(answers[0], needs.template, ask)),
@@ -58,7 +58,7 @@ export async function examine(
 }
 
 /**
- * Whether the model follows the variables of its chat template that the config sets: all that is to be found out about our own engine.
+ * Whether the model follows the variables of its chat template that the config sets. Nothing else needs to be found out about our own engine.
  *
  * @throws the chat client's errors
  */
@@ -123,7 +123,7 @@ function seedsOf([first, again, ...others]: readonly ChatCompletion[]): Shortcom
   ];
 }
 
-/** Whether `enable_thinking` does something: the template then writes another prompt without it, or the answer begins otherwise. */
+/** Whether `enable_thinking` has an effect: without it the template writes another prompt, or the answer begins differently. */
 async function thinkingOf(
   answer: ChatCompletion,
   { chat_template_kwargs: given }: TemplateVariables,
@@ -136,7 +136,7 @@ async function thinkingOf(
       {
         says: 'The model thinks although sampling.enable_thinking is false: its chat template has no such variable, or the server ignores chat_template_kwargs.',
         remedy:
-          'Start the server with a chat template that turns thinking off, or give the thinking room (sampling.max_tokens).',
+          'Start the server with a chat template that turns thinking off, or leave more room for the thinking (sampling.max_tokens).',
       },
     ];
   const other = await ask(1, { chat_template_kwargs: { enable_thinking: !enable_thinking } });
@@ -202,9 +202,9 @@ function roomOf(
 }
 
 /**
- * What several servers lack. What all of them lack is said once, and the address is put before what only some lack.
+ * What several servers lack. A fault of all servers is stated once; before a fault of some servers stands the address.
  *
- * @param found by the addresses of the servers
+ * @param found what each server lacks, by address
  */
 export function sharedOrNamed(found: ReadonlyMap<string, readonly Shortcoming[]>): Shortcoming[] {
   const all = [...found].flatMap(([url, each]) => each.map((shortcoming) => ({ url, ...shortcoming })));

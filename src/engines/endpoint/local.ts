@@ -91,11 +91,11 @@ export function createLocalEndpoint(
       if (!(error instanceof EngineUnreachable)) throw error;
       let died = await diedOf(engine, signal);
       if (died === undefined && error.reason === 'ECONNREFUSED') {
-        // It has closed its port and lives on, as a vLLM does for long when its engine has died: it will not answer any more.
+        // The process has closed its port but still lives, as a vLLM does for long when its engine has died. It will not answer any more.
         await pool.end(engine);
         died = await engine.ended;
       }
-      // What becomes of a server that broke a connection, the next request shows.
+      // The next request shows what has become of a server that broke a connection.
       if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
       if (died === undefined) throw error;
       if (tries === 3) throw died.duringOneRequest(tries);
@@ -118,7 +118,7 @@ export function createLocalEndpoint(
       });
       return null;
     },
-    // Our own engine does all else that an experiment relies on.
+    // Our own engine has everything else that an experiment relies on.
     examine: async (needs, signal) =>
       needs.template.chat_template_kwargs === undefined
         ? []

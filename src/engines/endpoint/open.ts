@@ -60,7 +60,7 @@ export function createEndpoints(
   const wholeModels = new Map<string, Promise<Model>>();
   /** By the endpoint's name. */
   const engines = new Map<string, LiveEngines>();
-  /** Of a base model and the whole models that were made of it, by the names of the endpoint and the base model. */
+  /** The endpoint of a base model and of the whole models that were made of it, by the names of the endpoint and the base model. */
   const expectations = new Map<string, Expectations>();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     await Promise.all([...opened.values()].map(work));
@@ -158,7 +158,7 @@ export function createEndpoints(
   };
 }
 
-/** A vLLM takes what memory there is. Without `resident`, three base models live at once, or one whole model that was made here. */
+/** A vLLM takes all the memory that there is. Without `resident`, three base models live at once, or one whole model that was made here. */
 function livingAtOnce(config: EndpointConfig): LiveEnginesOptions {
   if (config.kind === 'openai') return {};
   if (config.resident !== undefined) return { most: config.resident };
@@ -192,7 +192,7 @@ export interface EndpointDeps {
   readonly patient?: boolean;
   /** All supervised engines of an endpoint. */
   readonly engines?: LiveEngines;
-  /** Of the experiments that ask a vLLM that the worker runs. */
+  /** The needs of the experiments that ask a vLLM that the worker runs. */
   readonly expectations?: Expectations;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>> & {

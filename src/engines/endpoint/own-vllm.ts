@@ -48,7 +48,7 @@ export function createOwnVllmEndpoint(
     engines,
   );
 
-  /** Has the server sleep, so that its card is free for a fine-tune or another model; ends one that cannot, or that needs too much asleep. */
+  /** Makes the server sleep, to free its card for a fine-tune or another model. Ends a server that cannot, or that needs too much memory asleep. */
   async function rest(): Promise<void> {
     const running = await vllm.running();
     if (running === undefined || asleep !== undefined) return;
@@ -94,12 +94,12 @@ export function createOwnVllmEndpoint(
       yielded = { over, end };
       const running = await vllm.running();
       if (running === undefined) return;
-      // The models that are asked afterwards are others.
+      // After this fine-tune, other models are asked.
       if (memoryToo) {
         asleep = undefined;
         return vllm.end(running);
       }
-      // It cannot sleep there, and without requests it needs memory alone.
+      // It cannot sleep there, and without requests it needs only memory.
       if (running.device.kind === 'gpu') await server.rest();
     },
     async takeDevice() {

@@ -129,10 +129,10 @@ const headerSchema = z.record(
 );
 
 /**
- * Has the server load what a made-up adapter is for each kind of module alone, and proves that it changes the answers: vLLM loads what its
- * --lora-target-modules names, and says nothing about the rest.
+ * Has the server load the parts of a made-up adapter for each kind of module alone, and proves that each changes the answers: vLLM loads the
+ * modules that --lora-target-modules names, and says nothing about the rest.
  *
- * @param path of the made-up adapter's folder; the folders in `parts` have what it is for each kind
+ * @param path the made-up adapter's folder; each folder in `parts` has its part for one kind of module
  * @throws ModulesIgnored, AdapterNotLoaded, or the chat client's errors
  */
 export async function requireAllModules(
@@ -164,13 +164,13 @@ export function trialName(path: string, suffix: string | number): string {
   return `colloquy-trial-${basename(path)}-${suffix}`;
 }
 
-/** None when the folder is not on this machine. */
+/** No parts when the folder is not on this machine. */
 async function modulesIn(path: string): Promise<string[]> {
   const names = await fileBlobs(path).list('parts/');
   return names.flatMap((name) => /^parts\/([^/]+)\/adapter_config\.json$/.exec(name)?.[1] ?? []);
 }
 
-/** A server loads an adapter without what it has for some kinds of modules, and says nothing about it. */
+/** A server loads an adapter without its parts for some kinds of modules, and says nothing about it. */
 export class ModulesIgnored extends ColloquyError {
   override name = 'ModulesIgnored' as const;
   readonly retryable = false;
@@ -178,7 +178,7 @@ export class ModulesIgnored extends ColloquyError {
 
   constructor(url: string, ignored: readonly string[], all: readonly string[]) {
     super(
-      `${url} ignores what a fine-tune changes in ${ignored.join(', ')}: it has LoRA for other modules. Start it with --lora-target-modules ${all.join(' ')}, ` +
+      `${url} ignores what a fine-tune changes in ${ignored.join(', ')}: it has LoRA for other modules only. Start it with --lora-target-modules ${all.join(' ')}, ` +
         `or name only those that it has in fine_tune.lora_target_modules.`,
     );
   }

@@ -6,7 +6,7 @@ import { type HttpAnswer, withoutKey } from './http.ts';
 
 export const chatPath = '/chat/completions';
 
-/** llama.cpp has the context of a request among what it knows of the model's file. */
+/** llama.cpp lists the context of a request among its facts about the model's file. */
 const listedModelSchema = modelListSchema.shape.data.element.extend({
   meta: z.object({ n_ctx: z.number().optional() }).nullish().catch(undefined),
 });

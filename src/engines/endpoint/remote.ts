@@ -40,7 +40,7 @@ function createRemoteEndpoint(server: RemoteServer): Endpoint {
   return createReplicas([open(first), open(second), ...others.map(open)], patienceMs);
 }
 
-/** How long one of several servers is waited for that asks for patience. Then another one is asked. */
+/** How long the worker waits for one of several servers that answers that it is busy. Then it asks another one. */
 const busyMs = 60_000;
 
 function createRemoteServer(
@@ -258,7 +258,7 @@ export function createVllmEndpoint(
     baseModel,
     defaultSlots: vllmConcurrency,
     patient,
-    // Those of the last iteration go as soon as those of the next are loaded.
+    // The adapters of the last iteration are unloaded as soon as those of the next are loaded.
     adapters: (client) => createLoadedAdapters(client, baseModel, modelFolder, () => wanted().adapters, true),
   });
   return { ...endpoint, expect };

@@ -1,4 +1,4 @@
-/** Which of several servers answer now, and do they have the same model? One that does not is left out, and looked at again later. */
+/** Which of several servers answer now, and do they have the same model? A server that fails is left out, and looked at again later. */
 import { hash } from 'node:crypto';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
@@ -21,16 +21,16 @@ export interface Replica extends Endpoint {
 
 /** What the replicas of a model have in common. */
 export type Identity = {
-  /** The name under which the base model answers, where that is another one. */
+  /** The name under which the base model answers, when it differs from the one that was asked. */
   readonly answeredAs: string | null;
-  /** Tokens; null when the server does not say. */
+  /** The length of the context in tokens; null when the server does not say. */
   readonly context: number | null;
-  /** The base model's; null when the server refuses the request. */
+  /** The base model's answer to the canary request; null when the server refuses the request. */
   readonly canary: CanaryAnswer | null;
 };
 
 export interface ReplicaStates {
-  /** Those that answer, the one first that gets the requests of this conversation. It stays the same one as long as it answers. */
+  /** The servers that answer. The first one gets the requests of this conversation, and stays the first as long as it answers. */
   inOrder(conversation: string): readonly Replica[];
   isHere(replica: Replica): boolean;
   /**
@@ -44,11 +44,11 @@ export interface ReplicaStates {
   worked(replica: Replica): void;
   /** Looks at those that are left out. @throws why they are left out, when all of them answer */
   lookAtAll(): Promise<boolean>;
-  /** Why there is none that a request could be sent to: EngineUnreachable when one of them may come back. */
+  /** Why no server can get a request: EngineUnreachable when one of them may come back. */
   absence(): Error;
-  /** All are proved again before their next request, and compared with one another alone. */
+  /** All are proved again before their next request, and are then compared only with one another. */
   forget(): void;
-  /** Of those that have been proved. */
+  /** The identities of the replicas that have been proved. */
   identities(): ReadonlyMap<Replica, Identity>;
   /** Why a replica is left out; undefined when it is not. */
   leftOut(replica: Replica): Error | undefined;
@@ -137,7 +137,7 @@ export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates
     const errors = [...states.values()].flatMap(({ away }) => away ?? []);
     const reasons = errors.flatMap((error) => noAnswerReason(error) ?? []);
     const [error] = errors;
-    // A new error for silence: the request that gets it has ended no server.
+    // This is a new error, because the request that gets it has ended no server.
     return reasons.length > 0 || error === undefined
       ? silence(replicas[0], reasons[0] ?? 'no answer')
       : error;
@@ -189,29 +189,29 @@ function silence(replica: Replica | undefined, reason: string): EngineUnreachabl
 
 /**
  * How far the log-probabilities of the answers of two servers with the same weights may be apart, in nats. Other cards, precisions and versions
- * round otherwise.
+ * round differently.
  */
 const greatestDistance = 0.5;
 
-/** How two servers differ that should have the same model; null when they may have it. */
+/** How two servers that should have the same model differ; null when they may have the same model. */
 function difference(a: Identity, b: Identity, greatest: number): string | null {
   if (a.answeredAs !== b.answeredAs)
-    return `the one answers as ${a.answeredAs ?? 'the model that was asked'}, the other as ${b.answeredAs ?? 'the model that was asked'}`;
+    return `one answers as ${a.answeredAs ?? 'the model that was asked'}, the other as ${b.answeredAs ?? 'the model that was asked'}`;
   const apart = distanceOf(a, b);
   return apart > greatest
     ? `the probabilities of the tokens of a short answer differ by ${apart.toFixed(2)} nats, which is too much for the same weights`
     : null;
 }
 
-/** In nats; 0 for servers without log-probabilities: words alone prove nothing. */
+/** The distance in nats; 0 for servers without log-probabilities, because words alone prove nothing. */
 function distanceOf({ canary: a }: Identity, { canary: b }: Identity): number {
   return a === null || b === null || a.tokens === null || b.tokens === null ? 0 : distance(a, b);
 }
 
-/** From here on a difference is said; and a server that was started again does not have its weights of before. Nats. */
+/** Above this distance in nats there is a warning, and a server that was started again counts as having other weights than before. */
 const noticeable = 0.1;
 
-/** In what servers with the same model differ all the same. */
+/** The differences between servers with the same model that are only warnings. */
 export function differencesOf(identities: ReadonlyMap<Replica, Identity>): Shortcoming[] {
   const contexts = contextsOf(identities);
   const unequal = contexts.some(({ context }) => context !== contexts[0]?.context);
@@ -219,7 +219,7 @@ export function differencesOf(identities: ReadonlyMap<Replica, Identity>): Short
   const found: Shortcoming[] = [];
   if (unequal)
     found.push({
-      says: `The contexts of the servers have different lengths: ${listed(lengths)}. The shortest one counts at all of them.`,
+      says: `The contexts of the servers have different lengths: ${listed(lengths)}. The shortest one counts for all of them.`,
       remedy: 'Start them with the same context (vLLM: --max-model-len).',
     });
   const [first, ...others] = identities;
@@ -228,7 +228,7 @@ export function differencesOf(identities: ReadonlyMap<Replica, Identity>): Short
     if (first === undefined || apart <= noticeable) continue;
     found.push({
       says:
-        `${url} and ${first[0].url} do not find a short answer equally likely: they are ${apart.toFixed(2)} nats apart. ` +
+        `${url} and ${first[0].url} give the tokens of a short answer different probabilities: they are ${apart.toFixed(2)} nats apart. ` +
         'They have other cards, precisions or versions, or other weights. A seed may give another answer at each of them.',
       remedy: 'Start all of them alike, on cards of one kind, if the experiment has to be repeatable.',
     });
@@ -254,7 +254,7 @@ export class ReplicasDiffer extends ColloquyError {
   constructor(url: string, other: string, how: string) {
     super(
       url === other
-        ? `${url} does not have the same model as before: ${how}. Have it serve that one again, or take it out of \`url\` of the endpoint.`
+        ? `${url} does not have the same model as before: ${how}. Have it serve that model again, or take it out of \`url\` of the endpoint.`
         : `${url} does not have the same model as ${other}, which the same endpoint names: ${how}. ` +
             'Have both serve the same model, or take one of them out of `url` of the endpoint.',
     );

@@ -1,6 +1,6 @@
 /**
  * One endpoint of several servers with the same model. The requests of a conversation go to one server, which has its beginning in its cache, as
- * long as it answers. Each request has its seed, so that which server answers does not matter.
+ * long as that server answers. Each request has its seed, so it does not matter which server answers.
  */
 import type { Message } from '../../algorithm/prompts.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
@@ -27,8 +27,8 @@ import { createRequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
 
 /**
- * @param replicas of the same kind, none of which waits for a server that gives no answer
- * @param patienceMs how long they are waited for when none of them answers. Milliseconds
+ * @param replicas servers of the same kind; none of them waits when it gets no answer
+ * @param patienceMs how long to wait when none of them answers. Milliseconds
  */
 export function createReplicas(
   replicas: readonly [Replica, Replica, ...Replica[]],
@@ -70,7 +70,7 @@ export function createReplicas(
             continue;
           }
           noAnswers += 1;
-          // A server closes a connection that was kept open, and is there.
+          // A server may close a connection that was kept open, although it still answers.
           const broke = error instanceof EngineUnreachable && error.brokeAtOnce;
           if (!broke || !(await replica.isThere(signal))) states.leaveOut(replica, error);
           throw error;
@@ -223,7 +223,7 @@ export function createReplicas(
   }
 }
 
-/** What all requests of a conversation have in common, and other conversations do not have: the model, and all before its first answer. */
+/** What identifies a conversation: the model, and all messages before its first answer. */
 function conversationOf(model: Model, { messages }: { readonly messages: readonly Message[] }): string {
   const answer = messages.findIndex(({ role }) => role === 'assistant');
   return JSON.stringify([weightsOf(model), answer < 0 ? messages : messages.slice(0, answer)]);

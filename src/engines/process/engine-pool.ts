@@ -1,6 +1,6 @@
 /**
  * The engine processes of one base model: one at first, and on a CPU more of them while there is much to answer, if memory allows it. Two
- * processes with one thread each answer more than one with two. None keeps anything between requests: the one with the fewest gets the next.
+ * processes with one thread each answer more than one with two. None keeps anything between requests, so the one with the fewest gets the next.
  */
 import { availableParallelism } from 'node:os';
 import { freeMemory } from '../vllm/device.ts';
@@ -30,7 +30,7 @@ export interface EnginePoolOptions {
   readonly busyMs?: number;
 }
 
-/** So many requests in flight to each process are worth another process: smaller batches would cost more than it gains. */
+/** Another process is worth its cost for each group of this many requests in flight. With fewer, the smaller batches cost more than it gains. */
 const manyRequests = 16;
 
 /** @param start another process of the model, not started yet */
@@ -143,7 +143,7 @@ const never = new AbortController().signal;
 
 type Member = {
   readonly process: EngineProcess;
-  /** How many it has. */
+  /** The number of its requests in flight. */
   requests: number;
   /** Undefined before it is ready, and when it has ended. */
   running: RunningEngine | undefined;

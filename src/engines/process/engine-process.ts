@@ -15,7 +15,7 @@ import { type Running, supervise, type Supervisor } from './supervisor.ts';
 
 /** A supervised server that answers for a base model: engine/serve.py, or vLLM. Its `ready` also throws ToolsMissing and ProcessNotStarted. */
 export type EngineProcess = Supervisor<Serving> & {
-  /** Gives its memory up to another model, so that it is ready again sooner than after its end, or ends. */
+  /** Frees its memory for another model: it sleeps, so that it is ready again sooner, or it ends. */
   readonly rest?: () => Promise<void>;
 };
 export type RunningEngine = Running<Serving>;

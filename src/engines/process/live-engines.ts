@@ -22,7 +22,7 @@ export type LiveEngine = Pick<EngineProcess, 'end' | 'rest'>;
 export interface LiveEnginesOptions {
   /** How many live at most. 1 by default. */
   readonly most?: number;
-  /** The place of how many others a whole model that was made here takes. 1 by default. */
+  /** How many places a whole model that was made here takes. 1 by default. */
   readonly wholePlaces?: number;
   /**
    * How long one without work keeps its place from others that wait. Shards begin one after another, so the next requests for it may be
@@ -41,7 +41,7 @@ export function createLiveEngines({
 }: LiveEnginesOptions = {}): LiveEngines {
   /** In order of use, the latest last. One whose process is ending still counts. */
   const live = new Map<LiveEngine, Life>();
-  /** What ends those that rest. */
+  /** The timers that end the engines that rest. */
   const resting = new Map<LiveEngine, NodeJS.Timeout>();
   let change = createChange();
   /** The uses that wait for a place, in the order in which they came. */
@@ -82,7 +82,7 @@ export function createLiveEngines({
   }
 
   async function place(engine: LiveEngine, places: number, signal: AbortSignal): Promise<Life> {
-    // One that lives is entered at any time. A new one waits behind those that came before it, as a whole model may need several places.
+    // A use of a live engine begins at once. A new engine waits behind those that came before it, as a whole model may need several places.
     const turn = {};
     const isFirst = (): boolean => queue.length === 0 || queue[0] === turn;
     const mayEnter = (): boolean => live.has(engine) || isFirst();

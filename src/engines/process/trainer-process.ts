@@ -46,7 +46,7 @@ export interface TrainerProcessOptions {
   readonly command?: readonly [string, ...string[]];
   /** More arguments: `--threads N`. */
   readonly args?: readonly string[];
-  /** The devices, and how they are used; by default one, in the way that is fastest there. */
+  /** The devices and how they are used. By default one device, in the way that is fastest on it. */
   readonly device?: TrainerDevice;
   /** The longest silence in the middle of a job. Milliseconds; by default 10 minutes. */
   readonly stallMs?: number;

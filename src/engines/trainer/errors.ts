@@ -23,7 +23,7 @@ export class FineTuneFailed extends ColloquyError {
 
 const remedies: Readonly<Record<FailureKind, string>> = {
   nan_loss: 'Lower fine_tune.learning_rate.',
-  out_of_memory: 'A smaller batch does not help: the trainer has tried that by itself.',
+  out_of_memory: 'A smaller batch does not help: the trainer has already tried that.',
   disk_full: 'Make room on the disk that holds the runs.',
   bad_data: 'The dataset cannot be used as it is.',
   bad_settings: 'Correct the settings under fine_tune.',

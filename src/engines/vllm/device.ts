@@ -19,7 +19,7 @@ export type Gpu = {
 };
 
 /**
- * The graphics cards as nvidia-smi names them; none where it is not there or finds none.
+ * The graphics cards that nvidia-smi names; none when there is no nvidia-smi or it finds none.
  *
  * @throws DevicesUnusable when it fails, or when a card gives no figures
  */
@@ -125,14 +125,14 @@ export function visibleCards(variable: string | undefined, cards: readonly Gpu[]
   return names.slice(0, end < 0 ? undefined : end).map((name) => {
     if (/^MIG-/i.test(name))
       throw new DevicesUnusable(
-        `CUDA_VISIBLE_DEVICES of the worker names ${name}, a part of a graphics card, whose memory cannot be told here. Start vLLM yourself and give the endpoint its \`url\``,
+        `CUDA_VISIBLE_DEVICES of the worker names ${name}, a part of a graphics card, whose memory cannot be found out. Start vLLM yourself and give the endpoint its \`url\``,
       );
     const found = cards.find(({ index, uuid }) =>
       /^\d+$/.test(name) ? index === Number(name) : uuid.toLowerCase().startsWith(name.toLowerCase()),
     );
     if (found === undefined)
       throw new DevicesUnusable(
-        `CUDA_VISIBLE_DEVICES of the worker names ${name}, and this machine has ${describeCards(cards)}. CUDA then uses no card from this name on`,
+        `CUDA_VISIBLE_DEVICES of the worker names ${name}, and this machine has ${describeCards(cards)}. CUDA ignores this card and all cards after it`,
       );
     return found;
   });
@@ -170,7 +170,7 @@ export async function sharesCardOfWorker(devices: readonly number[] | undefined)
   return sharesDevice(devices, process.env['CUDA_VISIBLE_DEVICES'], cards);
 }
 
-/** The graphics cards of this machine, or the choice among them, cannot be used. Another worker may have what is missing here. */
+/** The graphics cards of this machine, or the chosen ones, cannot be used. Another worker may have what is missing here. */
 export class DevicesUnusable extends ColloquyError {
   override name = 'DevicesUnusable' as const;
   readonly retryable = true;

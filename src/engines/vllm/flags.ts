@@ -111,7 +111,7 @@ function gpuFlags(device: ServingDevice & { kind: 'gpu' }, { resident, ...serve 
   };
 }
 
-/** Whether it may have to give up its card: to fine-tunes, or, as models without adapters take turns, to another model. */
+/** Whether it may have to give up its card to fine-tunes, or to another model, because models without adapters take turns. */
 export function maySleep({ device, needs }: Pick<Serve, 'device' | 'needs'>): boolean {
   return device.kind === 'gpu' && (device.shared || needs.adapters === 0);
 }

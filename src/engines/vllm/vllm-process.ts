@@ -50,7 +50,7 @@ export interface VllmProcessOptions {
   readonly devices?: readonly number[] | undefined;
   readonly args?: readonly string[] | undefined;
   readonly resident?: number | undefined;
-  /** Of the experiments that ask this model, or others of the same base model; of this one alone when not given. */
+  /** The needs of the experiments that ask this model, or others of the same base model. By default, those of this one alone. */
   readonly expectations?: Expectations | undefined;
   /** Milliseconds; only tests set them. */
   readonly startTimeoutMs?: number;

@@ -1,4 +1,4 @@
-/** Are there enough held-out questions for what they shall decide? */
+/** Are there enough held-out questions for the decisions that depend on them? */
 import { guardPower } from '../../algorithm/measures/comparison.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { Warning } from '../../store/records/result.ts';

@@ -106,7 +106,7 @@ export async function findDocument<Value>(
 export type KeptTwice = {
   readonly place: Place;
   readonly copy: Place;
-  /** For people: the folder of what begins with this document. */
+  /** The folder to name in messages: what it holds began with this document. */
   readonly folder: string;
 };
 

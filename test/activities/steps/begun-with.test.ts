@@ -79,7 +79,7 @@ describe('preparing an experiment again', () => {
     },
   );
 
-  it('is refused when a hosted model answers under another name than then', async () => {
+  it('is refused when a hosted model answers under another name than at the beginning', async () => {
     writeModel(old);
     let answeredAs = 'large-2411';
     await using server = await serveModel(() => answeredAs);
@@ -114,7 +114,7 @@ describe('preparing an experiment again', () => {
     }
   });
 
-  it('goes on with what an earlier version has begun, and records the base model from then on', async () => {
+  it('goes on with what an earlier version began, and records the base model from then on', async () => {
     writeModel(old);
     await using server = await serveModel();
     const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
@@ -196,7 +196,7 @@ describe('preparing an experiment again', () => {
           (path) => [path, readFileSync(path)] as const,
         );
         for (const path of places) damage(path);
-        // Also when it is tried again, although the damaged files were set aside by then.
+        // The second try fails too, although the damaged files have been set aside by then.
         for (const _ of [1, 2]) {
           const error: unknown = await run().catch((reason: unknown) => reason);
           expect(error).toMatchObject({ type: 'RecordLost', nonRetryable: true });
@@ -216,7 +216,7 @@ describe('preparing an experiment again', () => {
     },
   );
 
-  it('is not begun anew with other settings when its config is gone and its debates are there', async () => {
+  it('does not start again with other settings when its config is gone and its debates are there', async () => {
     writeModel(old);
     await using server = await serveModel();
     const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
@@ -268,7 +268,7 @@ describe('preparing an experiment again', () => {
       const error: unknown = await run().catch((reason: unknown) => reason);
       expect(error).toMatchObject({ type: 'QuestionsLost', nonRetryable: true });
       expect((error as Error).message).toContain(
-        `${stored}: damaged or missing, and what these questions were`,
+        `Stored questions are damaged or missing (${stored}), and what they were`,
       );
       expect((error as Error).message).toContain(`Put the old version of ${file} back`);
       writeFileSync(file, asBegun);

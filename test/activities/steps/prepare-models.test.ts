@@ -83,7 +83,7 @@ describe('preparing an experiment whose agents have base models of their own', (
     );
   });
 
-  it('plans as ever where all agents have one base model', async () => {
+  it('plans one base model, without a list, where all agents have the same', async () => {
     const plan = await run('equal', { agents: [{}, { sampling: { temperature: 0.5 } }, {}] });
     expect(plan).not.toHaveProperty('bases');
     expect(plan).not.toHaveProperty('summariser');
