@@ -90,3 +90,11 @@ export type ModelForm = (typeof modelForms)[number];
 export function formOf({ method }: Pick<z.infer<typeof fineTuneConfigSchema>, 'method'>): ModelForm {
   return method === 'full' ? 'full' : 'adapter';
 }
+
+/** The ranks of adapters that vLLM can be started for. */
+const vllmRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512] as const;
+
+/** The smallest rank of vLLM's that is not below `rank`; the largest for a larger one, which vLLM then refuses in its own words. */
+export function roundedRank(rank: number): number {
+  return vllmRanks.find((known) => known >= rank) ?? 512;
+}

@@ -89,8 +89,8 @@ export function createGpuGate(
     shared: (signal, fn) => run('shared', signal, fn),
     exclusive: (signal, fn, needs) =>
       run('exclusive', signal, async () => {
-        await answering?.yieldDevice(needs === 'all memory');
         try {
+          await answering?.yieldDevice(needs === 'all memory');
           return await fn();
         } finally {
           await answering?.takeDevice();

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { agentOf, type SamplingSettings } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
+import { roundedRank } from '../config/fine-tune.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
@@ -207,10 +208,6 @@ function wholeInPython(folder: string, sampling: SamplingSettings): string {
 }
 
 function adapterInVllm(base: string, folder: string, { settings }: StoredManifest): string {
-  const rank = Number(settings['lora_r']);
-  const atMost = vllmRanks.find((each) => each >= rank) ?? rank;
+  const atMost = roundedRank(Number(settings['lora_r']));
   return `vllm serve ${shellQuoted(base)} --enable-lora --max-lora-rank ${atMost} --lora-modules ${shellQuoted(`${basename(folder)}=${folder}`)}`;
 }
-
-/** The values that vLLM accepts for --max-lora-rank. */
-const vllmRanks = [8, 16, 32, 64, 128, 256, 320, 512];

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { agentCount } from '../../src/config/experiment.ts';
 import { configInForce } from '../../src/store/records/config-changes.ts';
 import { measureLabels } from '../../src/activities/steps/evaluate.ts';
 import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
@@ -42,7 +43,8 @@ it('judges the labels of an iteration by the gold answers, which reach no datase
   expect(readFileSync(dataset, 'utf8')).toBe(before);
   // A row has the variables of the template with which its answer was asked for.
   for (const path of [dataset, `${dataset}.ref.json`]) rmSync(path);
-  await writeDocument(files.config, { ...config, sampling: { ...config.sampling, enable_thinking: false } });
+  const noThinking = { ...config, sampling: { ...config.sampling, enable_thinking: false } };
+  await writeDocument(files.config, noThinking);
   await runStep(
     buildDatasets,
     { experiment: request!.experiment, iteration: 1, agents: [1], shards: 2 },
@@ -52,6 +54,21 @@ it('judges the labels of an iteration by the gold answers, which reach no datase
   const [row = '', ...rows] = readFileSync(dataset, 'utf8').trimEnd().split('\n');
   expect(rows.length).toBe(before.trimEnd().split('\n').length - 1);
   expect(JSON.parse(row)).toMatchObject({ chat_template_kwargs: { enable_thinking: false } });
+  // Also where agents that share a model have others.
+  for (const path of [dataset, `${dataset}.ref.json`]) rmSync(path);
+  const others = Array.from({ length: agentCount(config) - 1 }, () => ({
+    sampling: { enable_thinking: true },
+  }));
+  await writeDocument(files.config, { ...noThinking, agents: [{}, ...others] });
+  await runStep(
+    buildDatasets,
+    { experiment: request!.experiment, iteration: 1, agents: [1, 2], shards: 2 },
+    steps.dependencies,
+  );
+  await writeDocument(files.config, config);
+  const shared = readFileSync(dataset, 'utf8').trimEnd().split('\n');
+  expect(shared.filter((each) => each.includes('"enable_thinking":false')).length).toBeGreaterThan(0);
+  expect(shared.filter((each) => each.includes('"enable_thinking":true')).length).toBeGreaterThan(0);
   // What can no longer be judged stops nothing.
   rmSync(files.labels(1).where);
   rmSync(`${files.labels(1).where}.ref.json`);

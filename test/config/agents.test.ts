@@ -170,6 +170,13 @@ describe('the base models of a config', () => {
     expect(servingNeeds(resolved, 0)).toMatchObject({ adapters: 0, rank: 0 });
   });
 
+  it('have room for long summaries, where there are any', () => {
+    const context = (settings: object): number => servingNeeds(config({ agents: two, ...settings })).context;
+    const long = { summarizer: { sampling: { max_tokens: 16_384 } } };
+    expect(context(long)).toBe(context({}) + 16_384 - 2_048);
+    expect(context({ ...long, summarize: false })).toBe(context({ summarize: false }));
+  });
+
   it('each have needs of their own, which their agents’ share of the work decides', () => {
     const questions = { train: 500, heldOut: 500, transfer: 0, characters: 240 };
     const of = (settings: object) => {

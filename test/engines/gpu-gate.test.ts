@@ -73,6 +73,17 @@ describe('the GPU gate', () => {
     expect(await gate.exclusive(signal, async () => 'done')).toBe('done');
   });
 
+  it('gives the GPU back to those who answer when one of them does not yield it', async () => {
+    const log: string[] = [];
+    const gate = createGpuGate(undefined, {
+      yieldDevice: () => Promise.reject(new Error('nvidia-smi fails')),
+      takeDevice: async () => void log.push('taken back'),
+    });
+    await expect(gate.exclusive(signal, async () => log.push('fine-tune'))).rejects.toThrow('nvidia-smi');
+    expect(log).toEqual(['taken back']);
+    expect(await gate.shared(signal, async () => 'answers')).toBe('answers');
+  });
+
   it('lets go of a fine-tune that is aborted while it waits, and of those who waited behind it', async () => {
     const gate = createGpuGate();
     const log: string[] = [];

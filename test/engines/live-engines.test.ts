@@ -105,6 +105,24 @@ it('an engine without work ends after the stated time, and lives on while it has
   }
 });
 
+it('an engine that has made room and lives again is not ended by the time without work of before', async () => {
+  vi.useFakeTimers();
+  try {
+    const ended: string[] = [];
+    const engines = createLiveEngines({ most: 1, lingerMs: 0, idleMs: 1_000 });
+    const [a, b] = ['a', 'b'].map((name) => engine(name, ended)) as [EngineProcess, EngineProcess];
+    for (const one of [a, b]) await engines.use(one, signal, async () => undefined);
+    const long = work();
+    const again = engines.use(a, signal, long.run);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(ended).toEqual(['a', 'b']);
+    long.finish();
+    await again;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 it('an engine whose next request comes at once keeps its place from one that waits', async () => {
   vi.useFakeTimers();
   try {

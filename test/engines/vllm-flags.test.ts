@@ -1,15 +1,9 @@
 import { totalmem } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { roundedRank } from '../../src/config/fine-tune.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
-import {
-  freeOn,
-  leastMemory,
-  roundedRank,
-  type Serve,
-  serveArgs,
-  serveVariables,
-} from '../../src/engines/vllm/flags.ts';
+import { freeOn, leastMemory, type Serve, serveArgs, serveVariables } from '../../src/engines/vllm/flags.ts';
 import { versionFault } from '../../src/engines/vllm/installed.ts';
 import { covers, createExpectations, servingNeeds, together } from '../../src/engines/vllm/needs.ts';
 

@@ -67,18 +67,9 @@ export async function buildDatasets(
 
   async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    const { sampling } = agentOf(config, agents[0] ?? 1);
-    const examples = withVariables(examplesOf(rows, shardOf, debatesOf), sampling);
+    const examples = examplesOf(rows, shardOf, debatesOf, config);
     return { role, rows: await writeRows(path, examples), parts, cut };
   }
-}
-
-/** Rows are trained with the template with which they were answered. */
-async function* withVariables(
-  examples: AsyncIterable<Example>,
-  sampling: ExperimentConfig['sampling'],
-): AsyncGenerator<Example> {
-  for await (const example of examples) yield { ...example, ...templateVariables(sampling) };
 }
 
 /** What the shard's debates are labelled by. */
@@ -88,11 +79,15 @@ async function labelsOf(shard: number, config: ExperimentConfig, files: Experime
   return { from: 'gold', answers: new Map(page.map((row) => [row.questionId, row])) };
 }
 
-/** The texts of rows in their order, which is that of the shards: each shard is read once, a debate at a time. */
+/**
+ * The texts of rows in their order, which is that of the shards: each shard is read once, a debate at a time. Rows are trained with the
+ * template with which they were answered.
+ */
 async function* examplesOf(
   rows: readonly DatasetRow[],
   shardOf: ReadonlyMap<string, number>,
   debatesOf: (shard: number) => AsyncIterable<DebateRow>,
+  config: ExperimentConfig,
 ): AsyncGenerator<Example> {
   for (let next = 0; next < rows.length;) {
     const shard = shardOf.get(rows[next]?.questionId ?? '');
@@ -112,7 +107,8 @@ async function* examplesOf(
     }
     for (const row of ofShard) {
       const example = examples.get(row);
-      if (example !== undefined) yield example;
+      if (example === undefined) continue;
+      yield { ...example, ...templateVariables(agentOf(config, row.agent).sampling) };
     }
   }
 }

@@ -89,7 +89,7 @@ async function debateShard(
     signal,
     onBusy: showWaits(show),
   });
-  const answersEach = config.rounds + (config.summarize ? config.rounds - 1 : 0);
+  const answersEach = config.rounds + (hasSummaries(config) ? config.rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
   const total = questions.length * answersOfDebate;
   const bases = baseModelsOf(config);

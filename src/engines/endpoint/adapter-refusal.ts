@@ -1,9 +1,7 @@
 /** Why does a server not load an adapter, and what has to be changed about the server? In the words of vLLM 0.32, as it was seen to answer. */
+import { roundedRank } from '../../config/fine-tune.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { EngineFailed, type EngineRefused } from '../errors.ts';
-
-/** The greatest ranks that vLLM can be started with. */
-const vllmRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512];
 
 type Cause = { readonly sign: RegExp; readonly advice: (match: RegExpExecArray, path: string) => string };
 
@@ -16,7 +14,7 @@ const causes: readonly Cause[] = [
   {
     sign: /LoRA rank (\d+) is greater than max_lora_rank/i,
     advice: ([, rank]) =>
-      `Start it with --max-lora-rank ${vllmRanks.find((each) => each >= Number(rank)) ?? rank}, or choose a smaller fine_tune.lora_r.`,
+      `Start it with --max-lora-rank ${roundedRank(Number(rank))}, or choose a smaller fine_tune.lora_r.`,
   },
   {
     sign: /No adapter found|adapter_config\.json|No such file/i,

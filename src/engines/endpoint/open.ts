@@ -63,7 +63,9 @@ export function createEndpoints(
   /** The endpoint of a base model and of the whole models that were made of it, by the names of the endpoint and the base model. */
   const expectations = new Map<string, Expectations>();
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
-    await Promise.all([...opened.values()].map(work));
+    const done = await Promise.allSettled([...opened.values()].map(work));
+    // All are through with it before an error of one of them is known.
+    for (const each of done) if (each.status === 'rejected') throw each.reason;
   };
 
   /** @param madeOf the base model that a whole model was made of */

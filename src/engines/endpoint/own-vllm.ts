@@ -54,9 +54,12 @@ export function createOwnVllmEndpoint(
     if (running === undefined || asleep !== undefined) return;
     const sleeper = { url: running.url, model: baseModel };
     const before = running.sleeps && running.roomOnHost() ? await fallAsleep(sleeper) : undefined;
-    if (before === undefined || !(await running.roomForAnother())) return vllm.end(running);
+    const stays = before !== undefined && (await running.roomForAnother().catch(() => false));
+    if (!stays) return vllm.end(running);
     asleep = {
       async wake() {
+        // Where it has ended meanwhile, another server may have its port.
+        if ((await vllm.running()) !== running) return;
         if (!(await wakeUp(sleeper, before))) await vllm.end(running);
       },
     };

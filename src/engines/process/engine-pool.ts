@@ -84,7 +84,8 @@ export function createEnginePool(
   }
 
   function doWithout(member: Member): void {
-    if (member === first) return;
+    // One that `end` has closed while it started would have started.
+    if (member === first || !members.includes(member)) return;
     mayGrow = false;
     leave(member);
   }

@@ -54,6 +54,8 @@ export function createLiveEngines({
 
   async function end(engine: LiveEngine, life: Life, how = () => engine.end()): Promise<void> {
     life.ending = true;
+    // It may live again by then.
+    clearTimeout(life.idle);
     // What stays of an engine that could not be ended is ended with the worker.
     await how().catch(() => undefined);
     live.delete(engine);

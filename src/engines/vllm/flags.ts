@@ -1,4 +1,5 @@
 /** How vLLM is started: every flag and variable, from what experiments need and what the machine has. */
+import { roundedRank } from '../../config/fine-tune.ts';
 import type { ServingNeeds } from './needs.ts';
 
 /** The device that vLLM is to use. */
@@ -34,14 +35,6 @@ export type Serve = {
   /** More flags, which come last and so win. */
   readonly args: readonly string[];
 };
-
-/** The ranks that vLLM knows. */
-const ranks = [1, 8, 16, 32, 64, 128, 256, 320, 512] as const;
-
-/** The smallest rank of vLLM's that is not below `rank`; the largest for a larger one, which vLLM then refuses in its own words. */
-export function roundedRank(rank: number): number {
-  return ranks.find((known) => known >= rank) ?? 512;
-}
 
 /**
  * How many adapters take part in a batch. One slot stays free: vLLM's CPU build answers a base request that is in the same step as adapter

@@ -1,6 +1,6 @@
 /** What an experiment needs of a server that the worker starts for it. */
 import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
-import { agentsOf } from '../../config/agents.ts';
+import { agentsOf, hasSummaries, summarizerOf } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { formOf } from '../../config/fine-tune.ts';
 
@@ -33,16 +33,18 @@ const linearModules = [
 
 /** @param served how many agents have the base model that the server has */
 export function servingNeeds(config: ExperimentConfig, served = agentCount(config)): ServingNeeds {
-  const { rounds, iterations, max_others: maxOthers, summarize, fine_tune: tune } = config;
+  const { rounds, iterations, max_others: maxOthers, fine_tune: tune } = config;
   const agents = agentCount(config);
   const trained = iterations > 0 && served > 0 ? modelsOfAnIteration(served, methods[config.method]) : 0;
   const adapters = formOf(tune) === 'adapter' ? trained : 0;
   const answer = Math.max(...agentsOf(config).map(({ sampling }) => sampling.max_tokens));
   const others = Math.min(agents - 1, maxOthers) * answer;
-  // In each round but the first, an agent sees the other responses, or a summary that is as long as one.
-  const seen = (rounds - 1) * (summarize ? Math.min(answer, others) : others);
+  const summarised = hasSummaries(config) && others > 0;
+  const written = summarizerOf(config).sampling.max_tokens;
+  // In each round but the first, an agent sees the other responses, or a summary of them.
+  const seen = (rounds - 1) * (summarised ? written : others);
   const debate = questionTokens + seen + rounds * answer;
-  const summary = summarize && rounds > 1 && agents > 1 ? questionTokens + others + answer : 0;
+  const summary = summarised ? questionTokens + others + written : 0;
   const { lora_target_modules: targets } = tune;
   const modules = targets === 'all-linear' ? linearModules : [targets].flat();
   return {
