@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { VllmConfig } from '../../src/config/endpoints.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
+import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineDied } from '../../src/engines/process/errors.ts';
 import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
@@ -248,17 +249,24 @@ describe('whole models on a vLLM that the worker runs', () => {
       );
       return tunedModel(baseNamed('a/model', 'gpu'), key, 'full');
     };
-    const ask = async (digit: string): Promise<number> => {
-      const endpoint = await endpoints.of(model(digit));
+    const askAt = async (endpoint: Endpoint, digit: string): Promise<number> => {
       const { text } = await endpoint.slots.use(() => endpoint.chat(model(digit), request, signal), signal);
       return Number(text);
     };
-    return { endpoints, model, ask, starts, folder };
+    const ask = async (digit: string): Promise<number> => askAt(await endpoints.of(model(digit)), digit);
+    /** Asks all of them at once, in this order: finding a model's endpoint reads a file, which takes now longer, now shorter. */
+    const askAll = async (digits: readonly string[]): Promise<number[]> => {
+      const found = await Promise.all(
+        digits.map(async (digit) => ({ digit, endpoint: await endpoints.of(model(digit)) })),
+      );
+      return Promise.all(found.map(({ digit, endpoint }) => askAt(endpoint, digit)));
+    };
+    return { endpoints, model, ask, askAll, starts, folder };
   }
 
   it('are each served by a process of their own, for what the experiment needs, and take turns', async () => {
-    const { endpoints, model, ask, starts, folder } = wholeModels(1);
-    const answering = await Promise.all(['a', 'b', 'a', 'b', 'a'].map(ask));
+    const { endpoints, model, askAll, starts, folder } = wholeModels(1);
+    const answering = await askAll(['a', 'b', 'a', 'b', 'a']);
     expect(starts().map(({ args }) => args[1])).toEqual(
       ['a', 'b'].map((digit) => join(folder, digit.repeat(64))),
     );
