@@ -14,7 +14,7 @@ import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
-import { freeMemory, gpus, modelFacts, servingDevice, visibleCards } from '../engines/vllm/device.ts';
+import { freeMemory, gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
@@ -163,8 +163,7 @@ async function ownVllmText(
   { model, agents }: BaseModelOfConfig,
 ): Promise<string> {
   const { version } = await findVllm(endpoint.command);
-  const cards = version.includes('cpu') ? [] : await gpus();
-  const device = servingDevice(version, cards, endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  const device = await servingDeviceHere(version, endpoint.devices);
   const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
   const free = freeOn(device, endpoint.resident ?? 1);

@@ -102,6 +102,15 @@ export function servingDevice(
   };
 }
 
+/** As `servingDevice`, on this machine and beside this worker. @throws DevicesUnusable */
+export async function servingDeviceHere(
+  version: string,
+  devices: readonly number[] | undefined,
+): Promise<ServingDevice> {
+  const cards = version.includes('cpu') ? [] : await gpus();
+  return servingDevice(version, cards, devices, process.env['CUDA_VISIBLE_DEVICES']);
+}
+
 /** @throws DevicesUnusable */
 function cardOf(index: number, cards: readonly Gpu[]): Gpu {
   const card = cards.find((each) => each.index === index);
