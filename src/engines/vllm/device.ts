@@ -175,6 +175,8 @@ export function sharesDevice(
 
 /** As `sharesDevice`, on this machine and beside this worker. */
 export async function sharesCardOfWorker(devices: readonly number[] | undefined): Promise<boolean> {
+  // Each fine-tune asks this, and the usual endpoint names no cards.
+  if (devices === undefined) return true;
   const cards = await gpus().catch(() => []);
   return sharesDevice(devices, process.env['CUDA_VISIBLE_DEVICES'], cards);
 }
