@@ -14,7 +14,7 @@ import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
-import { freeMemory, gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
+import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
@@ -44,7 +44,7 @@ export async function examineMachine(store: Store, onLook: OnLook = () => undefi
     looked(
       'processor',
       () =>
-        `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
+        `${counted(availableParallelism(), 'core')}, ${gibibytes(process.availableMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
     ),
     looked('graphics cards', cardsText, 'absent'),
     looked('vLLM', vllmText, 'absent'),

@@ -55,7 +55,7 @@ export function parseGpus(text: string): Gpu[] {
       name,
       uuid,
       total: bytes(total, totalmem()),
-      free: bytes(free, freeMemory()),
+      free: bytes(free, process.availableMemory()),
     };
     const figures =
       index !== '' &&
@@ -83,7 +83,7 @@ export function servingDevice(
   devices: readonly number[] | undefined,
   ofWorker: string | undefined,
 ): ServingDevice {
-  if (version.includes('cpu') || cards.length === 0) return { kind: 'cpu', free: freeMemory() };
+  if (version.includes('cpu') || cards.length === 0) return { kind: 'cpu', free: process.availableMemory() };
   const its =
     devices === undefined
       ? visibleCards(ofWorker, cards).slice(0, 1)
@@ -191,11 +191,6 @@ export class DevicesUnusable extends ColloquyError {
   constructor(fault: string) {
     super(`${fault}.`);
   }
-}
-
-/** What processes on this host may still take, also within a container. Bytes. */
-export function freeMemory(): number {
-  return process.availableMemory();
 }
 
 export type ModelFacts = {

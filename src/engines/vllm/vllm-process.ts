@@ -10,7 +10,7 @@ import { howItEnded } from '../process/errors.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
 import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
-import { freeMemory, modelFacts, servingDeviceHere } from './device.ts';
+import { modelFacts, servingDeviceHere } from './device.ts';
 import {
   freeOn,
   leastMemory,
@@ -124,7 +124,7 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
         needs,
         device,
         sleeps: maySleep(serve),
-        roomOnHost: () => weights === null || weights < freeMemory(),
+        roomOnHost: () => weights === null || weights < process.availableMemory(),
         async roomForAnother() {
           const now = await servingDeviceHere(version, options.devices);
           return (leastMemory({ weights, device: now }) ?? 0) <= freeOn(now, resident);
