@@ -4,7 +4,6 @@ import { answerWithinContext } from '../activities/asking/journalled-answers.ts'
 import { type Agent, baseAgents, modelOf } from '../algorithm/agents.ts';
 import { type Debate, debate, type Speak } from '../algorithm/debate.ts';
 import { learnerGroups, methods } from '../algorithm/methods.ts';
-import type { EndpointConfig } from '../config/endpoints.ts';
 import {
   baseModelsOf,
   byAgent,
@@ -16,7 +15,6 @@ import {
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
-import { findVllm } from '../engines/vllm/installed.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
@@ -184,27 +182,4 @@ function speaker(
     tokens.completion += said.completionTokens;
     return { text: said.text, finishReason: said.finishReason };
   };
-}
-
-/**
- * Asks a server whether it answers and has the model. An embedded engine is not started for that.
- *
- * @param name of an endpoint that the configuration has
- * @throws the errors of the endpoint: EngineUnreachable, ModelNotServed and others
- */
-export async function reachEndpoint(
-  name: string,
-  endpoint: EndpointConfig,
-  model: string,
-  store: Store,
-): Promise<void> {
-  if (endpoint.kind === 'local') return;
-  // It would take minutes to start it only to hear that it has the model.
-  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return void (await findVllm(endpoint.command));
-  const endpoints = configuredEndpoints(store, false);
-  try {
-    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
-  } finally {
-    await endpoints.close();
-  }
 }

@@ -2,11 +2,10 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
-import { childEnvironment } from '../config/installation.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
-import { tools } from '../config/installation.ts';
+import { childEnvironment, tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
@@ -14,7 +13,7 @@ import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
-import { freeMemory, gpus, modelFacts, servingDevice, visibleCards } from '../engines/vllm/device.ts';
+import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
 import { servingNeeds } from '../engines/vllm/needs.ts';
@@ -44,7 +43,7 @@ export async function examineMachine(store: Store, onLook: OnLook = () => undefi
     looked(
       'processor',
       () =>
-        `${counted(availableParallelism(), 'core')}, ${gibibytes(freeMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
+        `${counted(availableParallelism(), 'core')}, ${gibibytes(process.availableMemory())} of ${gibibytes(totalmem())} GiB of memory free`,
     ),
     looked('graphics cards', cardsText, 'absent'),
     looked('vLLM', vllmText, 'absent'),
@@ -145,15 +144,32 @@ async function endpointText(
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
   const urls = [endpoint.url ?? []].flat();
   // First asks each server alone, because an endpoint of several goes on without one. Then finds out whether they have the same model.
-  for (const url of urls.length === 1 ? urls : [...urls, urls]) {
-    const endpoints = configuredEndpoints(store, false, { [name]: { ...endpoint, url } });
-    try {
-      await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
-    } finally {
-      await endpoints.close();
-    }
-  }
+  for (const url of urls.length === 1 ? urls : [...urls, urls])
+    await reachEndpoint(name, { ...endpoint, url }, model, store);
   return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
+}
+
+/**
+ * Asks a server whether it answers and has the model. An embedded engine is not started for that.
+ *
+ * @param name of the endpoint
+ * @throws the errors of the endpoint: EngineUnreachable, ModelNotServed and others
+ */
+export async function reachEndpoint(
+  name: string,
+  endpoint: EndpointConfig,
+  model: string,
+  store: Store,
+): Promise<void> {
+  if (endpoint.kind === 'local') return;
+  // It would take minutes to start it only to hear that it has the model.
+  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return void (await findVllm(endpoint.command));
+  const endpoints = configuredEndpoints(store, false, { [name]: endpoint });
+  try {
+    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
+  } finally {
+    await endpoints.close();
+  }
 }
 
 /** @throws what stands in the way of a start */
@@ -163,8 +179,7 @@ async function ownVllmText(
   { model, agents }: BaseModelOfConfig,
 ): Promise<string> {
   const { version } = await findVllm(endpoint.command);
-  const cards = version.includes('cpu') ? [] : await gpus();
-  const device = servingDevice(version, cards, endpoint.devices, process.env['CUDA_VISIBLE_DEVICES']);
+  const device = await servingDeviceHere(version, endpoint.devices);
   const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
   const least = leastMemory({ weights, device });
   const free = freeOn(device, endpoint.resident ?? 1);

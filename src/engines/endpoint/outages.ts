@@ -45,11 +45,14 @@ export type OutageOptions = {
   readonly patienceMs: number;
   /** Whether the server answers now. */
   readonly isThere: (signal: AbortSignal) => Promise<boolean>;
-  /** How long after one look whether it is there the next one comes, at first. Milliseconds; it doubles up to 15 s. */
-  readonly firstLookMs?: number;
 };
 
-export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: OutageOptions): Outages {
+/** How long until the next look whether a server is there, after so many looks. Milliseconds: half a second at first, and it doubles up to 15 s. */
+export function nextLookMs(looks: number): number {
+  return Math.min(15_000, 500 * 2 ** looks);
+}
+
+export function createOutages({ url, patienceMs, isThere }: OutageOptions): Outages {
   const closing = new AbortController();
   /** Requests that were in flight when the server died, each sent again with no other of them beside it. */
   const suspects = new Set<string>();
@@ -73,7 +76,7 @@ export function createOutages({ url, patienceMs, isThere, firstLookMs = 500 }: O
 
   async function untilThere(facts: NoAnswer): Promise<void> {
     for (let look = 0; ; look += 1) {
-      await pause(Math.min(15_000, firstLookMs * 2 ** look), closing.signal);
+      await pause(nextLookMs(look), closing.signal);
       if (await isThere(closing.signal)) return;
       if (Date.now() >= facts.until.getTime()) throw new EngineSilent(facts);
     }

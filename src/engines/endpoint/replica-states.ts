@@ -8,7 +8,7 @@ import { EngineClosed, EngineUnreachable } from '../errors.ts';
 import { type CanaryAnswer, distance } from './canary.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Shortcoming } from './examination.ts';
-import { noAnswerReason } from './outages.ts';
+import { nextLookMs, noAnswerReason } from './outages.ts';
 
 /** One of several servers that answer for the same models. */
 export interface Replica extends Endpoint {
@@ -101,7 +101,7 @@ export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates
     state.proof = undefined;
     // Many requests fail at once.
     if (Date.now() < state.nextLook) return;
-    state.nextLook = Date.now() + Math.min(15_000, 500 * 2 ** state.looks);
+    state.nextLook = Date.now() + nextLookMs(state.looks);
     state.looks += 1;
   }
 

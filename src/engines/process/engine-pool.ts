@@ -3,7 +3,6 @@
  * processes with one thread each answer more than one with two. None keeps anything between requests, so the one with the fewest gets the next.
  */
 import { availableParallelism } from 'node:os';
-import { freeMemory } from '../vllm/device.ts';
 import type { EngineProcess, RunningEngine } from './engine-process.ts';
 
 export interface EnginePool {
@@ -133,7 +132,7 @@ export function createEnginePool(
 
 /** As many as there are cores, in half of the memory that is free. */
 function affordable(memoryOfOne: number): number {
-  return Math.min(availableParallelism(), 1 + Math.floor(freeMemory() / 2 / memoryOfOne));
+  return Math.min(availableParallelism(), 1 + Math.floor(process.availableMemory() / 2 / memoryOfOne));
 }
 
 function newMember(process: EngineProcess): Member {

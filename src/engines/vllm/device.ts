@@ -55,7 +55,7 @@ export function parseGpus(text: string): Gpu[] {
       name,
       uuid,
       total: bytes(total, totalmem()),
-      free: bytes(free, freeMemory()),
+      free: bytes(free, process.availableMemory()),
     };
     const figures =
       index !== '' &&
@@ -83,7 +83,7 @@ export function servingDevice(
   devices: readonly number[] | undefined,
   ofWorker: string | undefined,
 ): ServingDevice {
-  if (version.includes('cpu') || cards.length === 0) return { kind: 'cpu', free: freeMemory() };
+  if (version.includes('cpu') || cards.length === 0) return { kind: 'cpu', free: process.availableMemory() };
   const its =
     devices === undefined
       ? visibleCards(ofWorker, cards).slice(0, 1)
@@ -100,6 +100,15 @@ export function servingDevice(
     free: Math.min(...its.map(({ free }) => free)),
     shared: sharesDevice(devices, ofWorker, cards),
   };
+}
+
+/** As `servingDevice`, on this machine and beside this worker. @throws DevicesUnusable */
+export async function servingDeviceHere(
+  version: string,
+  devices: readonly number[] | undefined,
+): Promise<ServingDevice> {
+  const cards = version.includes('cpu') ? [] : await gpus();
+  return servingDevice(version, cards, devices, process.env['CUDA_VISIBLE_DEVICES']);
 }
 
 /** @throws DevicesUnusable */
@@ -166,6 +175,8 @@ export function sharesDevice(
 
 /** As `sharesDevice`, on this machine and beside this worker. */
 export async function sharesCardOfWorker(devices: readonly number[] | undefined): Promise<boolean> {
+  // Each fine-tune asks this, and the usual endpoint names no cards.
+  if (devices === undefined) return true;
   const cards = await gpus().catch(() => []);
   return sharesDevice(devices, process.env['CUDA_VISIBLE_DEVICES'], cards);
 }
@@ -180,11 +191,6 @@ export class DevicesUnusable extends ColloquyError {
   constructor(fault: string) {
     super(`${fault}.`);
   }
-}
-
-/** What processes on this host may still take, also within a container. Bytes. */
-export function freeMemory(): number {
-  return process.availableMemory();
 }
 
 export type ModelFacts = {

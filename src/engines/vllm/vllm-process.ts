@@ -10,7 +10,7 @@ import { howItEnded } from '../process/errors.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
 import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
-import { freeMemory, gpus, modelFacts, servingDevice } from './device.ts';
+import { modelFacts, servingDeviceHere } from './device.ts';
 import {
   freeOn,
   leastMemory,
@@ -70,15 +70,9 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
   let longestContext: number | null = null;
   let starts = 0;
 
-  /** @throws DevicesUnusable */
-  async function deviceNow(version: string): Promise<ServingDevice> {
-    const cards = version.includes('cpu') ? [] : await gpus();
-    return servingDevice(version, cards, options.devices, process.env['CUDA_VISIBLE_DEVICES']);
-  }
-
   /** @throws DeviceMemoryTooSmall, DevicesUnusable, VllmMissing, VllmUnusable */
   async function plan(version: string): Promise<Serve> {
-    const device = await deviceNow(version);
+    const device = await servingDeviceHere(version, options.devices);
     const facts = await modelFacts(model, device.kind === 'cpu');
     const serve = {
       model,
@@ -130,9 +124,9 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
         needs,
         device,
         sleeps: maySleep(serve),
-        roomOnHost: () => weights === null || weights < freeMemory(),
+        roomOnHost: () => weights === null || weights < process.availableMemory(),
         async roomForAnother() {
-          const now = await deviceNow(version);
+          const now = await servingDeviceHere(version, options.devices);
           return (leastMemory({ weights, device: now }) ?? 0) <= freeOn(now, resident);
         },
       };
