@@ -2,11 +2,10 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
-import { childEnvironment } from '../config/installation.ts';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
-import { tools } from '../config/installation.ts';
+import { childEnvironment, tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
