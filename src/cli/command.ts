@@ -10,9 +10,8 @@ import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../conf
 import { otherNamesIn } from '../config/other-names.ts';
 import { presets, requireOwnModel, resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyPresets } from '../config/study.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes, UsageError } from '../errors.ts';
 import { shellWord } from '../text/safe-text.ts';
-import { UsageError } from '../errors.ts';
 import { colours, wantsColours } from './terminal.ts';
 
 const nameSchemas = { experiment: experimentNameSchema, series: seriesNameSchema, study: studyNameSchema };

@@ -18,8 +18,7 @@ import { schedule } from './commands/schedule.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
 import { study } from './commands/study.ts';
-import { exitCodeOf, messageOf } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
 
 /** The program with all of its commands, in the order in which people meet them. */
 export const program = command(

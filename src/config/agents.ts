@@ -19,11 +19,8 @@ export type Speaker = {
 type ConfigOfAgents = Pick<ExperimentConfig, 'agents' | 'model' | 'sampling'>;
 
 /** The agents in the order of their numbers: each with its own settings, laid over `model` and `sampling`. A plain number means equal agents. */
-export function agentsOf({ agents, model, sampling }: ConfigOfAgents): readonly Speaker[] {
-  const own = typeof agents === 'number' ? Array.from({ length: agents }, () => ({})) : agents;
-  return own.map((agent, index) =>
-    overridden({ model, sampling, path: 'model' }, agent, `agents.${index}.model`),
-  );
+export function agentsOf(config: ConfigOfAgents): readonly Speaker[] {
+  return Array.from({ length: agentCount(config) }, (_, index) => agentOf(config, index + 1));
 }
 
 /** The one summariser of all agents (section 2.1 of the paper). It is like agent 1 where `summarizer` does not set anything else. */
@@ -44,11 +41,12 @@ function overridden(
 }
 
 /** @param number 1..N. Further voters have higher numbers, and are the agents in turn. @throws RangeError */
-export function agentOf(config: ConfigOfAgents, number: number): Speaker {
-  const agents = agentsOf(config);
-  const agent = agents[(number - 1) % agents.length];
-  if (agent === undefined) throw new RangeError(`There is no agent ${number}.`);
-  return agent;
+export function agentOf({ agents, model, sampling }: ConfigOfAgents, number: number): Speaker {
+  const index = (number - 1) % agentCount({ agents });
+  const own = typeof agents === 'number' ? {} : agents[index];
+  if (own === undefined || !Number.isInteger(index) || index < 0)
+    throw new RangeError(`There is no agent ${number}.`);
+  return overridden({ model, sampling, path: 'model' }, own, `agents.${index}.model`);
 }
 
 /** How an utterance of a debate is sampled. */

@@ -4,12 +4,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { methods } from '../algorithm/methods.ts';
-import { childEnvironment } from '../config/installation.ts';
-import { colloquyVersion, projectRoot, tools } from '../config/installation.ts';
+import { childEnvironment, colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import type { ModelSettings } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
 import { modelLocation } from '../config/model-name.ts';
-import { begunWithSchema, weightsName } from '../store/base-model-files.ts';
+import { begunWithSchema, recordedModel, weightsName } from '../store/base-model-files.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
@@ -98,13 +97,12 @@ async function requireWeightsOf(
 ): Promise<void> {
   const location = modelLocation(name);
   const begunWith = await readDocument(files.begunWith, begunWithSchema);
-  for (const { base } of begunWith?.models ?? []) {
-    if (base.name !== name || base.endpoint !== endpoint) continue;
-    const now = await weightsName(location);
-    if (now === base.weights) continue;
-    const changed = `Its weights were ${base.weights} when ${experiment} began, and are ${now} now. Put the old ones back.`;
-    throw new MergeFailed(location, changed);
-  }
+  const then = recordedModel(begunWith, { endpoint, name })?.base;
+  if (then === undefined) return;
+  const now = await weightsName(location);
+  if (now === then.weights) return;
+  const changed = `Its weights were ${then.weights} when ${experiment} began, and are ${now} now. Put the old ones back.`;
+  throw new MergeFailed(location, changed);
 }
 
 async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {

@@ -81,9 +81,11 @@ export function fractionWord(key: string): string | null {
   return counted === 0 || whole === null ? null : `${whole}\\frac{${counted}}{${denominator}}`;
 }
 
+const TENS_AND_ORDINAL = new RegExp(`^(${any(TENS)})-?([a-z]+)$`);
+
 /** An ordinal in digits: `third` is `3rd`; null for other words. */
 export function ordinalWord(key: string): string | null {
-  const [, ten, last = key] = new RegExp(`^(${any(TENS)})-?([a-z]+)$`).exec(key) ?? [];
+  const [, ten, last = key] = TENS_AND_ORDINAL.exec(key) ?? [];
   const value = ORDINALS.get(last);
   if (value === undefined || (ten !== undefined && value > 9)) return null;
   const all = (ten === undefined ? 0 : (TENS.indexOf(ten) + 2) * 10) + value;

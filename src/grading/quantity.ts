@@ -184,10 +184,8 @@ function isBareWord(word: string, beside: boolean, compound = false): boolean {
 export function parseSize(text: string): readonly Quantity[] | null {
   if (text.length > 100 || !/\\times ?\d/.test(text)) return null;
   const sides = text.split('\\times').map((side) => splitUnit(side.trim(), true));
-  if (
-    sides.some(({ value }) => parseRational(value)?.powerOfTen !== undefined || parseRational(value) === null)
-  )
-    return null;
+  const values = sides.map(({ value }) => parseRational(value));
+  if (values.some((value) => value === null || value.powerOfTen !== undefined)) return null;
   const unit = sides.at(-1)?.unit ?? null;
   return sides.slice(0, -1).every((side) => side.unit === null)
     ? sides.map(({ value }) => ({ value, unit }))

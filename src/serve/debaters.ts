@@ -21,7 +21,7 @@ import { agentModelsAfter, finishedIteration } from '../export/finished-iteratio
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { type BaseModel, type Model, requireNotPruned, tunedModel, untuned } from '../store/models.ts';
-import { begunWithSchema } from '../store/base-model-files.ts';
+import { begunWithSchema, recordedModel } from '../store/base-model-files.ts';
 import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
 /** The agents of an experiment after an iteration. */
@@ -115,12 +115,11 @@ export async function openDebaters(
 /** An adapter on other weights than those that it was trained on gives answers that mean nothing. @throws BaseModelChanged */
 async function requireBaseOf(files: ExperimentFiles, base: BaseModel): Promise<void> {
   const begunWith = await readDocument(files.begunWith, begunWithSchema);
-  for (const begun of begunWith?.models ?? []) {
-    if (begun.base.endpoint !== base.endpoint || begun.base.name !== base.name) continue;
-    // Which name a hosted model answers under is known only once it has answered.
-    const now = { base: { ...base, revision: begun.base.revision }, files: await filesOfBaseModel(base) };
-    requireSameBaseModel(begun, now, files.folder.where);
-  }
+  const begun = recordedModel(begunWith, base);
+  if (begun === undefined) return;
+  // Which name a hosted model answers under is known only once it has answered.
+  const now = { base: { ...base, revision: begun.base.revision }, files: await filesOfBaseModel(base) };
+  requireSameBaseModel(begun, now, files.folder.where);
 }
 
 /** The agents with the models that an iteration left them. Agents that share models all have those of the first of them. */

@@ -8,7 +8,7 @@ import { fileBlobs } from './blobs-file.ts';
 import { ArtifactMissing } from './errors.ts';
 import { isMissing, readError } from './files/atomic.ts';
 import { sealedBytesOf } from './files/sealed.ts';
-import { baseModelSchema } from './models.ts';
+import { type BaseModel, baseModelSchema } from './models.ts';
 
 /** Hashes by the name of the file. */
 export type FileHashes = Readonly<Record<string, string>>;
@@ -145,3 +145,11 @@ export const begunWithSchema = z.strictObject({
     .optional(),
 });
 export type BegunWith = Readonly<z.infer<typeof begunWithSchema>>;
+
+/** What a record says about a base model; undefined when it has none of this name at this endpoint. */
+export function recordedModel(
+  record: BegunWith | null,
+  { endpoint, name }: Pick<BaseModel, 'endpoint' | 'name'>,
+): BegunWith['models'][number] | undefined {
+  return record?.models.find(({ base }) => base.endpoint === endpoint && base.name === name);
+}

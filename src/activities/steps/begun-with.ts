@@ -2,7 +2,7 @@
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { type KnownBaseModel, requireSameBaseModel } from '../../engines/endpoint/base-model.ts';
 import { questionFileHashes } from '../../questions/row-files.ts';
-import { type BegunWith, begunWithSchema } from '../../store/base-model-files.ts';
+import { type BegunWith, begunWithSchema, recordedModel } from '../../store/base-model-files.ts';
 import { isThere, type Place } from '../../store/blobs.ts';
 import { QuestionsLost } from '../../store/errors.ts';
 import { findKeptTwice, type KeptTwice, writeTwice } from '../../store/files/documents.ts';
@@ -73,9 +73,8 @@ export function requireBegunWith(
   now: KnownBaseModel,
   { folder }: ExperimentFiles,
 ): void {
-  for (const then of beginning?.with?.models ?? [])
-    if (then.base.endpoint === now.base.endpoint && then.base.name === now.base.name)
-      requireSameBaseModel(then, now, folder.where);
+  const then = recordedModel(beginning?.with ?? null, now.base);
+  if (then !== undefined) requireSameBaseModel(then, now, folder.where);
 }
 
 /**

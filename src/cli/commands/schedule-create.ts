@@ -7,13 +7,12 @@ import {
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
-import { ColloquyError, exitCodes } from '../../errors.ts';
+import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
 import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
 import { guardInWords } from '../../report/findings/sample-size.ts';
 import { heldOutOf, readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { command, experimentInput, jsonOption, seriesName } from '../command.ts';
-import { UsageError } from '../../errors.ts';
 import { findSchedule, overlapPolicies, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCodes, type ExitCode } from '../../errors.ts';
+import { exitCodes, type ExitCode, UsageError } from '../../errors.ts';
 import { command, experimentName, jsonOption, setExitCode } from '../command.ts';
-import { UsageError } from '../../errors.ts';
 import { listAll, printExperimentStatus, printList } from '../experiment/status.ts';
 import { type Temporal, tolerateOutages, withTemporal } from '../server/connect.ts';
 import { describe, hasEnded } from '../server/workflow.ts';

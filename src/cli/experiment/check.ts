@@ -5,6 +5,7 @@ import {
   estimate,
   type QuestionCounts,
   servingFaults,
+  sum,
   trainingFaults,
 } from '../../config/training-plan.ts';
 import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
@@ -135,10 +136,6 @@ async function readQuestions(config: ExperimentConfig, tasks: Tasks): Promise<Ch
     ofTransfer,
     leftOut,
   };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** At the rate of the experiment of this store that finished last, if it had the same models at the same endpoints. */
