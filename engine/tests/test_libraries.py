@@ -29,11 +29,12 @@ SIGNATURES = [
     (SFTTrainer._save_checkpoint, "(self, model, trial)"),
     (SFTTrainer.create_scheduler, "(self, num_training_steps, optimizer=None)"),
     (SFTTrainer.compute_loss, "(self, model, inputs, return_outputs=False, num_items_in_batch=None)"),
+    # ... and training/reporter.py these
     (TrainerCallback.on_train_begin, CALLBACK),
     (TrainerCallback.on_step_begin, CALLBACK),
     (TrainerCallback.on_step_end, CALLBACK),
     (TrainerCallback.on_log, CALLBACK),
-    # ... calls these
+    # training/supervised_trainer.py calls these
     (
         SFTTrainer.__init__,
         "(self, model, args=None, data_collator=None, train_dataset=None, eval_dataset=None, processing_class=None, "

@@ -15,11 +15,12 @@ import torch
 
 from ..protocol.process import StopRequest, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
+from .micro_batches import SmallerNextTime, micro_batch_changed
 from .moved import moved_from, trained_weights
 from .network import LoadedBase, ResidentBase, base_sha256, network_to_train, release, save_network, weights_on_disk
 from .outputs import finished_manifest, publish, weights_sha256
 from .ranks import RankLost, Ranks, is_rank_lost, own_part, own_parts, whole_weights
-from .supervised_trainer import SmallerNextTime, SupervisedTrainer, micro_batch_changed
+from .supervised_trainer import SupervisedTrainer
 from .training_rows import TrainingRows, read_training_rows
 
 PATIENCE_SECONDS = 60

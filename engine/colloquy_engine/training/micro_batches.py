@@ -4,9 +4,12 @@ The step has the same rows, and so the same gradient, however they are cut. What
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ..protocol.trainer_messages import MicroBatchChanged, Settings, TrainingFailure
+from .execution import Execution
 from .training_rows import IGNORED
 
 RECORD = "micro-batch.json"  # beside the checkpoints of a job
@@ -31,6 +34,39 @@ class MicroBatch:
         """Writes it down, so that the next attempt at the job begins with it."""
         checkpoint_dir.mkdir(parents=True, exist_ok=True)
         (checkpoint_dir / RECORD).write_text(json.dumps(asdict(self)))
+
+
+class SmallerNextTime(Exception):
+    """A rank lacked memory while the others waited for its part of a layer: all have to begin again, with a smaller micro-batch."""
+
+    def __init__(self, micro_batch: MicroBatch):
+        super().__init__(f"A micro-batch did not fit into memory; the next attempt has micro-batches of {micro_batch.rows} rows")
+        self.micro_batch = micro_batch
+
+
+def micro_batch_changed(job_id: str, step: int, micro_batch: MicroBatch) -> MicroBatchChanged:
+    return MicroBatchChanged(id=job_id, step=step, rows=micro_batch.rows, gradient_checkpointing=micro_batch.gradient_checkpointing)
+
+
+def first_micro_batch(settings: Settings, execution: Execution, ranks: int) -> MicroBatch:
+    """What a job begins with when no attempt has found what fits."""
+    share = math.ceil(settings.per_device_train_batch_size * settings.gradient_accumulation_steps / ranks)
+    rows = share if execution.any_length else settings.per_device_train_batch_size
+    return MicroBatch(rows, settings.gradient_checkpointing)
+
+
+def after_lack(micro_batch: MicroBatch, share: list[Example], error: BaseException) -> MicroBatch:
+    """What to try when these rows did not fit. Raises TrainingFailure `out_of_memory` when nothing is left to try."""
+    smaller = replace(micro_batch, rows=min(micro_batch.rows, len(share))).smaller()
+    if smaller is None:
+        longest = max(len(example["input_ids"]) for example in share)
+        raise TrainingFailure(
+            "out_of_memory",
+            f"A single row of {longest} tokens or fewer does not fit into memory, not even with gradient checkpointing ({type(error).__name__}: {error}). "
+            f"What helps: a max_length below {longest}, which leaves the longest rows out; the method lora in place of full; more processes for a full "
+            "fine-tune, because they share its weights; a device that nothing else uses; a smaller base model",
+        ) from error
+    return smaller
 
 
 def smallest(tried: list[MicroBatch]) -> MicroBatch:

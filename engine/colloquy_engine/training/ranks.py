@@ -7,7 +7,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -139,3 +139,25 @@ def put_own_parts(network: nn.Module, parts: dict[str, torch.Tensor]) -> None:
     for name, weight in network.named_parameters():
         if name in parts:
             own_part(weight).copy_(parts[name])
+
+
+def whole_optimizer(optimizer: torch.optim.Optimizer) -> dict:
+    """The state of an optimizer whose tensors are sharded over the ranks, with whole ones. All ranks must call it."""
+    return _mapped(optimizer.state_dict(), whole)
+
+
+def put_whole_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
+    """Gives an optimizer this state with whole tensors, each rank its own parts of them."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for place, state in saved["state"].items():
+        like = parameters[place]
+        saved["state"][place] = {name: sharded_like(value, like) if value.shape == like.shape else value for name, value in state.items()}
+    optimizer.load_state_dict(saved)
+
+
+def _mapped(value, change: Callable[[torch.Tensor], torch.Tensor]):
+    if isinstance(value, dict):
+        return {key: _mapped(each, change) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mapped(each, change) for each in value]
+    return change(value) if isinstance(value, torch.Tensor) else value

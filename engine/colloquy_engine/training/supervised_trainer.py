@@ -9,45 +9,31 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate.data_loader import prepare_data_loader
-from datasets import Dataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, RandomSampler
-from transformers import AutoModelForCausalLM, PrinterCallback, TrainerCallback, get_scheduler
+from transformers import AutoModelForCausalLM, PrinterCallback, get_scheduler
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
-from trl import SFTConfig, SFTTrainer
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from trl import SFTTrainer
 
 from ..protocol.process import StopRequest
 from ..protocol.trainer_messages import Checkpoint, ExecutionFacts, MicroBatchChanged, Started, Step, TrainingFailure, TrainingJob, as_failure
-from .execution import bf16, liger_kernel
-from .micro_batches import Example, MicroBatch, cut, learnt_tokens, remembered, share_of, smallest
+from .arguments import arguments_of
+from .batches import collator_of, dataset_of, to_device
+from .execution import bf16
+from .micro_batches import (
+    Example, MicroBatch, SmallerNextTime, after_lack, cut, first_micro_batch, learnt_tokens, micro_batch_changed, remembered, share_of, smallest,
+)  # fmt: skip
 from .network import LoadedBase
 from .outputs import begin_checkpoint, complete_checkpoint, newest_checkpoint
-from .ranks import Ranks, own_parts, put_own_parts, sharded_like, whole, whole_weights
+from .ranks import Ranks, own_parts, put_own_parts, put_whole_optimizer, whole_optimizer, whole_weights
+from .reporter import Reporter, StoppedInsideStep
 from .training_rows import TrainingRows
-
-
-class StoppedInsideStep(Exception):
-    """Leaves the training loop at the beginning of a step, or between two of its micro-batches."""
-
-
-class SmallerNextTime(Exception):
-    """A rank lacked memory while the others waited for its part of a layer: all have to begin again, with a smaller micro-batch."""
-
-    def __init__(self, micro_batch: MicroBatch):
-        super().__init__(f"A micro-batch did not fit into memory; the next attempt has micro-batches of {micro_batch.rows} rows")
-        self.micro_batch = micro_batch
-
-
-def micro_batch_changed(job_id: str, step: int, micro_batch: MicroBatch) -> MicroBatchChanged:
-    return MicroBatchChanged(id=job_id, step=step, rows=micro_batch.rows, gradient_checkpointing=micro_batch.gradient_checkpointing)
 
 
 class SupervisedTrainer(SFTTrainer):
@@ -66,14 +52,14 @@ class SupervisedTrainer(SFTTrainer):
         self.seconds_spent, self.tokens_seen = 0.0, 0
         trained = {name: weight.data for name, weight in network.named_parameters() if weight.requires_grad}
         self.stop_agreed = False
-        self.micro_batch = remembered(Path(job.checkpoint_dir)) or fits or _first_micro_batch(job, base, ranks)
+        self.micro_batch = remembered(Path(job.checkpoint_dir)) or fits or first_micro_batch(job.settings, base.execution, ranks.size)
         super().__init__(
             model=network,
-            args=_arguments(job, self.micro_batch, sharded=job.settings.method == "full" and ranks.size > 1),
+            args=arguments_of(job, self.micro_batch, sharded=job.settings.method == "full" and ranks.size > 1),
             # Tokens and labels are complete, so TRL's own preparation (five passes of datasets.map) is skipped.
-            train_dataset=_dataset(rows),
+            train_dataset=dataset_of(rows),
             processing_class=base.tokenizer,
-            callbacks=[_Reporter(self)],
+            callbacks=[Reporter(self)],
         )
         # TRL converts adapters on a base in 4 bits to bfloat16, where a step of 2e-4 is lost.
         for name, weight in network.named_parameters():
@@ -81,8 +67,7 @@ class SupervisedTrainer(SFTTrainer):
                 weight.data = trained[name]
         self.remove_callback(PrinterCallback)
         self.rows, self.base = rows, base
-        pad = DataCollatorForLanguageModeling(pad_token_id=base.tokenizer.pad_token_id, padding_free=base.execution.padding_free)
-        self.data_collator = pad if rows.weights is None else _with_weights(pad)
+        self.data_collator = collator_of(rows, base.tokenizer.pad_token_id, base.execution.padding_free)
 
     def run(self) -> bool:
         """Trains from the newest complete checkpoint to the end. Returns False when a stop was requested before the end."""
@@ -174,7 +159,7 @@ class SupervisedTrainer(SFTTrainer):
         while (loss := self._loss_of(model, share, inputs, num_items_in_batch)) is None:
             model.zero_grad()
             self._restore_random_state()
-            _free_memory()
+            torch.cuda.empty_cache()
         if self.ranks.size > 1 and not self.is_fsdp_enabled:
             self.ranks.average_gradients(model.parameters())
         self._agree(loss.item(), before)  # the only time in a step that the device is waited for
@@ -206,7 +191,7 @@ class SupervisedTrainer(SFTTrainer):
             return None
 
     def _backward(self, model: nn.Module, examples: list[Example], learnt: torch.Tensor, weight: int = 1) -> torch.Tensor:
-        inputs = {name: _to(self.args.device, value) for name, value in self.data_collator(examples).items()}
+        inputs = {name: to_device(self.args.device, value) for name, value in self.data_collator(examples).items()}
         # What leaves the devices is averaged over the ranks, by us or by FSDP.
         factor = weight * self.ranks.size
         with self.accelerator.no_sync(model) if self.ranks.size > 1 and not self.is_fsdp_enabled else nullcontext():
@@ -217,15 +202,7 @@ class SupervisedTrainer(SFTTrainer):
 
     def _take_less_memory(self, error: BaseException, share: list[Example]) -> None:
         """Raises TrainingFailure `out_of_memory` when nothing is left to try; SmallerNextTime when the ranks have to begin again."""
-        smaller = replace(self.micro_batch, rows=min(self.micro_batch.rows, len(share))).smaller()
-        if smaller is None:
-            longest = max(len(example["input_ids"]) for example in share)
-            raise TrainingFailure(
-                "out_of_memory",
-                f"A single row of {longest} tokens or fewer does not fit into memory, not even with gradient checkpointing ({type(error).__name__}: {error}). "
-                f"What helps: a max_length below {longest}, which leaves the longest rows out; the method lora in place of full; more processes for a full "
-                "fine-tune, because they share its weights; a device that nothing else uses; a smaller base model",
-            ) from error
+        smaller = after_lack(self.micro_batch, share, error)
         if self.is_fsdp_enabled:
             raise SmallerNextTime(smaller) from error
         self._use(smaller)
@@ -267,7 +244,7 @@ class SupervisedTrainer(SFTTrainer):
         path = self.ranks.of_first(path)
         self._save_rng_state(str(path))
         weights = whole_weights(self.model) if self.is_fsdp_enabled else None
-        optimizer = _mapped(self.optimizer.state_dict(), whole) if self.is_fsdp_enabled else None
+        optimizer = whole_optimizer(self.optimizer) if self.is_fsdp_enabled else None
         if first:
             self.model.save_pretrained(path, state_dict=weights)
             if optimizer is None:
@@ -292,11 +269,7 @@ class SupervisedTrainer(SFTTrainer):
         if not self.is_fsdp_enabled or checkpoint is None:
             return super()._load_optimizer_and_scheduler(checkpoint)
         saved = torch.load(Path(checkpoint) / OPTIMIZER_NAME, map_location="cpu", weights_only=True)
-        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        for place, state in saved["state"].items():
-            like = parameters[place]
-            saved["state"][place] = {name: sharded_like(value, like) if value.shape == like.shape else value for name, value in state.items()}
-        self.optimizer.load_state_dict(saved)
+        put_whole_optimizer(self.optimizer, saved)
         self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True))
 
     def remember_random_state(self) -> None:
@@ -311,138 +284,3 @@ class SupervisedTrainer(SFTTrainer):
         torch.set_rng_state(cpu)
         if cuda is not None:
             torch.cuda.set_rng_state(cuda)
-
-
-class _Reporter(TrainerCallback):
-    """Turns the callbacks of transformers' trainer into events, and a stop request into a stop."""
-
-    def __init__(self, trainer: SupervisedTrainer):
-        self._trainer = trainer
-
-    def on_train_begin(self, args, state, control, **_):
-        trainer = self._trainer
-        trainer.emit(
-            Started(
-                id=trainer.job.id,
-                total_steps=state.max_steps,
-                resumed_from_step=trainer.resumed_from,
-                rows=len(trainer.rows.input_ids),
-                dropped_rows=trainer.rows.dropped,
-            )
-        )
-
-    def on_step_begin(self, args, state, control, **_):
-        self._trainer.remember_random_state()
-        if self._trainer.stopping:
-            raise StoppedInsideStep
-
-    def on_step_end(self, args, state, control, **_):
-        if self._trainer.stopping:
-            control.should_save = control.should_training_stop = True
-
-    def on_log(self, args, state, control, logs=None, **_):
-        if not logs or "loss" not in logs:
-            return
-        trainer = self._trainer
-        gradient = logs.get("grad_norm", 0.0)
-        if not math.isfinite(gradient):
-            raise trainer.not_finite("gradient", gradient)
-        trainer.emit(
-            Step(
-                id=trainer.job.id,
-                step=state.global_step,
-                total_steps=state.max_steps,
-                loss=logs["loss"],
-                learning_rate=logs["learning_rate"],
-                tokens_per_second=trainer.tokens_seen / max(trainer.seconds_spent, 1e-9),
-                epoch=state.epoch,
-            )
-        )
-
-
-def _dataset(rows: TrainingRows) -> Dataset:
-    columns = {"input_ids": rows.input_ids, "labels": rows.labels}
-    return Dataset.from_dict(columns if rows.weights is None else columns | {"weight": rows.weights})
-
-
-def _with_weights(pad: DataCollatorForLanguageModeling) -> Callable[[list[Example]], dict]:
-    """TRL's collator, which knows only tokens and labels, and beside them the weight of each token that the loss counts."""
-
-    def collate(examples: list[Example]) -> dict:
-        weights = torch.tensor([example["weight"] for example in examples])
-        if pad.padding_free:
-            lengths = torch.tensor([len(example["input_ids"]) for example in examples])
-            weights = weights.repeat_interleave(lengths)[None, 1:]
-        else:
-            weights = weights[:, None]
-        return pad(examples) | {"weight": weights}
-
-    return collate
-
-
-def _to(device: torch.device, value: object) -> object:
-    """On its way to the device, while the device works on."""
-    if not isinstance(value, torch.Tensor) or device.type == "cpu":
-        return value
-    return value.pin_memory().to(device, non_blocking=True)
-
-
-def _mapped(value, change: Callable[[torch.Tensor], torch.Tensor]):
-    if isinstance(value, dict):
-        return {key: _mapped(each, change) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_mapped(each, change) for each in value]
-    return change(value) if isinstance(value, torch.Tensor) else value
-
-
-def _free_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _first_micro_batch(job: TrainingJob, base: LoadedBase, ranks: Ranks) -> MicroBatch:
-    settings = job.settings
-    share = math.ceil(settings.per_device_train_batch_size * settings.gradient_accumulation_steps / ranks.size)
-    rows = share if base.execution.any_length else settings.per_device_train_batch_size
-    return MicroBatch(rows, settings.gradient_checkpointing)
-
-
-# Whole tensors in checkpoints, and weights that are sharded from the first step on.
-_FSDP = {
-    "fsdp": "full_shard",
-    "fsdp_config": {
-        "fsdp_version": 2, "auto_wrap_policy": "TRANSFORMER_BASED_WRAP", "reshard_after_forward": True,
-        "state_dict_type": "FULL_STATE_DICT", "cpu_ram_efficient_loading": False,
-    },
-}  # fmt: skip
-
-
-def _arguments(job: TrainingJob, micro_batch: MicroBatch, sharded: bool) -> SFTConfig:
-    settings, on_gpu = job.settings, torch.cuda.is_available()
-    return SFTConfig(
-        output_dir=job.checkpoint_dir,
-        learning_rate=settings.learning_rate,
-        num_train_epochs=settings.num_train_epochs,
-        per_device_train_batch_size=settings.per_device_train_batch_size,
-        gradient_accumulation_steps=1,  # a batch is a step already
-        lr_scheduler_type=settings.lr_scheduler_type,
-        warmup_steps=settings.warmup_ratio,  # transformers takes a number below 1 as a share of all steps
-        weight_decay=settings.weight_decay,
-        gradient_checkpointing=micro_batch.gradient_checkpointing,
-        save_strategy="steps",
-        save_steps=settings.save_steps,
-        seed=job.seed,
-        data_seed=job.seed,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        logging_strategy="steps",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=not on_gpu,
-        bf16=bf16(),
-        use_liger_kernel=liger_kernel(),
-        dataloader_pin_memory=on_gpu,
-        **(_FSDP if sharded else {}),
-    )

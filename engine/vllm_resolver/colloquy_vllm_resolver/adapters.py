@@ -9,36 +9,18 @@ system drops the locks of a process that ends.
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import secrets
 import shutil
-import stat
-from dataclasses import dataclass
 from pathlib import Path
 
-MANIFEST = "manifest.json"
-SEAL = "manifest.json.ref.json"
+from .manifests import MANIFEST, AdapterRefused, Facts, files_in, manifest_of, open_regular, read_small
 
 _ADAPTER = re.compile(r"colloquy-([0-9a-f]{16})")
 # A made-up adapter that an experiment has loaded under several names before it begins: src/engines/endpoint/adapters.ts.
 _TRIAL = re.compile(r"colloquy-trial-(trial-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.checkpoints)-[0-9]{1,4}")
-# This excludes folders, hidden files, and files that Python would unpickle.
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.(?:json|safetensors|jinja|md|txt)")
-_NEEDED = ("adapter_config.json", "adapter_model.safetensors")
-_LARGEST_MANIFEST = 16 * 2**20
 _CHUNK = 2**20
-
-
-class AdapterRefused(Exception):
-    """An adapter is not given to vLLM. The message says why, as a sentence."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    sha256: str
-    bytes: int
 
 
 class HeldAdapter:
@@ -72,7 +54,7 @@ class AdapterCache:
             source = self._source(key) if sealed else self._models / key
             if source is None:
                 return self._newest_copy(key)
-            manifest = _manifest(source, sealed)
+            manifest = manifest_of(source, sealed)
             return self._copy_of(source, manifest, self._folder / f"{key}-{hashlib.sha256(manifest).hexdigest()[:16]}")
         except OSError as error:
             raise AdapterRefused(f"A file cannot be read or written: {error}.") from error
@@ -164,72 +146,12 @@ def _key_of(name: str) -> tuple[str | None, bool]:
     return None, False
 
 
-def _manifest(source: Path, sealed: bool) -> bytes:
-    manifest = _read(source / MANIFEST)
-    if manifest is None:
-        raise AdapterRefused(f"{source} has no {MANIFEST}: it is not finished.")
-    if sealed:
-        seal = _read(source / SEAL)
-        if seal is None:
-            raise AdapterRefused(f"{source} has no {SEAL}: it is not finished.")
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            if json.loads(seal)["sha256"] == hashlib.sha256(manifest).hexdigest():
-                return manifest
-        raise AdapterRefused(f"{source / MANIFEST} has other bytes than its seal ({SEAL}) names.")
-    return manifest
-
-
-def files_in(manifest: bytes) -> dict[str, Facts]:
-    """The files that a manifest names. Raises AdapterRefused when they are not those of an adapter."""
-    try:
-        parsed = json.loads(manifest)
-        files = {name: Facts(str(facts["sha256"]), int(facts["bytes"])) for name, facts in parsed["files"].items()}
-        form = parsed.get("form", "adapter")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise AdapterRefused(f"The {MANIFEST} cannot be read: {error!r}.") from error
-    if form != "adapter":
-        raise AdapterRefused("It is a whole model, not an adapter.")
-    for name in files:
-        if not _FILE.fullmatch(name) or name in (MANIFEST, SEAL):
-            raise AdapterRefused(f"The {MANIFEST} names {name!r}, which is not a file of an adapter.")
-    for name in _NEEDED:
-        if name not in files:
-            raise AdapterRefused(f"The {MANIFEST} names no {name}.")
-    return files
-
-
-def _read(path: Path) -> bytes | None:
-    """A small file; None when there is none."""
-    try:
-        with _open(path) as file:
-            content = file.read(_LARGEST_MANIFEST + 1)
-    except FileNotFoundError:
-        return None
-    if len(content) > _LARGEST_MANIFEST:
-        raise AdapterRefused(f"{path} is too large.")
-    return content
-
-
-def _open(path: Path):
-    """Opens a regular file. Links are refused, because they could lead anywhere, and pipes, because their end may never come."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if path.is_symlink():
-            raise AdapterRefused(f"{path} is a link.") from error
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise AdapterRefused(f"{path} is not a regular file.")
-    return os.fdopen(descriptor, "rb")
-
-
 def _copy_file(source: Path, target: Path, facts: Facts) -> None:
     """Hashes what it writes, so that what vLLM reads is what was compared."""
     digest = hashlib.sha256()
     left = facts.bytes
     try:
-        file = _open(source)
+        file = open_regular(source)
     except FileNotFoundError as error:
         raise AdapterRefused(f"{source} is missing.") from error
     with file, target.open("xb") as copy:
@@ -246,12 +168,12 @@ def _copy_file(source: Path, target: Path, facts: Facts) -> None:
 def _is_whole(copy: Path) -> bool:
     """Whether a copy has the files of its manifest, and its manifest the hash in its name."""
     try:
-        manifest = _read(copy / MANIFEST)
+        manifest = read_small(copy / MANIFEST)
         if manifest is None or not copy.name.endswith("-" + hashlib.sha256(manifest).hexdigest()[:16]):
             return False
         for name, facts in files_in(manifest).items():
             digest = hashlib.sha256()
-            with _open(copy / name) as file:
+            with open_regular(copy / name) as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
             if digest.hexdigest() != facts.sha256:
