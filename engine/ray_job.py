@@ -34,6 +34,7 @@ def main() -> int:
         from pyarrow.fs import LocalFileSystem
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchConfig, TorchTrainer
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         lacking = [name for name in ("transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
         if lacking:
@@ -43,7 +44,9 @@ def main() -> int:
         failures.emit(Failed(id=job.job.id, kind="bad_trainer", message=words))
         return 1
     ray.init(logging_level="WARNING")
-    desk = ray.remote(num_cpus=0)(Desk).remote()
+    # With the driver it dies, and without the driver it is of no use.
+    beside_driver = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    desk = ray.remote(num_cpus=0, scheduling_strategy=beside_driver)(Desk).remote()
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_stop, args=(ray, desk), daemon=True).start())
     resources = {"CPU": job.cpus_per_process} | ({"GPU": job.gpus_per_process} if job.gpus_per_process else {})
     config = {"folder": str(folder), "id": job.job.id, "nonce": job.nonce, "desk": desk}
@@ -75,8 +78,12 @@ def _is_first_driver(folder: Path) -> bool:
 
 
 def _stop(ray, desk) -> None:
-    if not ray.get(desk.request_stop.remote()):
-        os._exit(0)  # no rank has begun
+    try:
+        if ray.get(desk.request_stop.remote()):
+            return  # the ranks write a checkpoint and end, and so does this program
+    except ray.exceptions.RayError:
+        traceback.print_exc()
+    os._exit(0)  # no rank has begun, or none can be told
 
 
 class Desk:

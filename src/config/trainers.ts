@@ -78,7 +78,7 @@ const raySchema = z.strictObject({
     .max(24 * 60)
     .optional()
     .describe(
-      'How long a cluster that has too few nodes is waited for, because it can start more. Default: half a minute.',
+      'How long a cluster is waited for that gives no answer in the middle of a fine-tune, or that has too few nodes because it starts them on demand. Default: half a minute.',
     ),
   ...device,
 });

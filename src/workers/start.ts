@@ -179,8 +179,8 @@ export function keepHeapSteady(): void {
   setFlagsFromString('--heap-growing-percent=100');
 }
 
-/** As many as an iteration of eight agents with two roles has. Each of them costs a worker one look a second. */
-const fineTunesOnClusters = 16;
+/** Each of them takes some 2 GB of main memory on the head of its cluster, also while it waits for devices. */
+const fineTunesOnClusters = 8;
 
 export type OpenDependencies = Dependencies & {
   /** 1 where all trainers use this machine's devices. A cluster decides itself how many of the jobs that it has run at once. */

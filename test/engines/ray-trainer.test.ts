@@ -4,7 +4,7 @@ import type { TrainerProgress } from '../../src/config/contract.ts';
 import type { RayConfig } from '../../src/config/trainers.ts';
 import { createRayTrainer } from '../../src/engines/trainer/ray.ts';
 import type { FineTuneJob, Trainer } from '../../src/engines/trainer/trainer.ts';
-import { openStore, type Store } from '../../src/store/store.ts';
+import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { errorOf } from '../support/error-of.ts';
 import { until } from '../support/until.ts';
@@ -38,14 +38,13 @@ afterEach(async () => {
   await ray.close();
 });
 
-function open(changes: Partial<RayConfig> = {}, from: Store = store): Trainer {
+function open(changes: Partial<RayConfig> = {}): Trainer {
   const config = { kind: 'ray', url: ray.url, gpus_per_process: 0, ...changes } as const;
   const trainer = createRayTrainer({
-    store: from,
+    store,
     config,
     pollMs: 5,
-    unreachableMs: 50,
-    placeMs: 40,
+    patienceMs: 40,
     stallMs: 200,
   });
   opened.push(trainer);

@@ -9,7 +9,7 @@ import { createRayCluster } from '../../src/engines/trainer/ray-cluster.ts';
 import { createRayTrainer } from '../../src/engines/trainer/ray.ts';
 import type { Trainer } from '../../src/engines/trainer/trainer.ts';
 import { findModel } from '../../src/store/models.ts';
-import { openStore, type Store } from '../../src/store/store.ts';
+import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { errorOf } from '../support/error-of.ts';
 import { embeddedModel } from '../engines/fixtures/adapter.ts';
@@ -21,18 +21,20 @@ const store = openStore(temporaryFolder());
 const never = new AbortController().signal;
 const steps = { num_train_epochs: 20 };
 let ray: RealRay;
+let undisturbed: Trained;
 let keys = 0;
 const opened: Trainer[] = [];
 
 beforeAll(async () => {
   ray = await startRay({ cpus: 2 });
+  undisturbed = await trained(open());
 });
 afterAll(async () => {
   await Promise.allSettled(opened.map((trainer) => trainer.close()));
   await ray.stop();
 });
 
-function open(changes: Partial<RayConfig> = {}, from: Store = store, placeMs = 10_000): Trainer {
+function open(changes: Partial<RayConfig> = {}, patienceMs = 10_000): Trainer {
   const config = {
     kind: 'ray',
     url: ray.url,
@@ -40,8 +42,8 @@ function open(changes: Partial<RayConfig> = {}, from: Store = store, placeMs = 1
     gpus_per_process: 0,
     python,
   } as const;
-  const options = { pollMs: 100, unreachableMs: 3_000, placeMs };
-  const trainer = createRayTrainer({ store: from, config: { ...config, ...changes }, ...options });
+  const options = { store, pollMs: 100, patienceMs };
+  const trainer = createRayTrainer({ config: { ...config, ...changes }, ...options });
   opened.push(trainer);
   return trainer;
 }
@@ -104,11 +106,6 @@ function endOf(words: string): void {
 }
 
 describe('a fine-tune on Ray', () => {
-  let undisturbed: Trained;
-  beforeAll(async () => {
-    undisturbed = await trained(open());
-  });
-
   it('is trained once when the answer to its submission is lost', async () => {
     const proxy = await losingAnswers(ray.url, 1);
     const { adapter, failures, resumed } = await trained(open({ url: proxy.url }));
@@ -174,7 +171,7 @@ describe('a fine-tune on Ray', () => {
 
 describe('several ranks of Ray Train', () => {
   it('train an adapter as one does; when one of them dies the others end, and one rank alone goes on', async () => {
-    const one = await trained(open());
+    const one = undisturbed;
     const key = newKey();
     const [two, alone] = [open({ processes: 2 }), open()];
     await two.submit(key, await job(store, steps));
@@ -211,7 +208,7 @@ describe('what a cluster refuses or lacks', () => {
   it('is found out by a check before anything is trained', async () => {
     await open().check({ name: embeddedModel }, check, never);
     expect(
-      await errorOf(open({ gpus_per_process: 1 }, store, 1_000).check({ name: embeddedModel }, check, never)),
+      await errorOf(open({ gpus_per_process: 1 }, 1_000).check({ name: embeddedModel }, check, never)),
     ).toMatchObject({
       name: 'RayCannotPlace',
     });
@@ -240,7 +237,7 @@ describe('what a cluster refuses or lacks', () => {
 
   it('is devices: the message says what is asked for and what is there, and the job is stopped', async () => {
     const key = newKey();
-    const error = await errorOf(trainedOnce(open({ gpus_per_process: 1, processes: 4 }, store, 1_000), key));
+    const error = await errorOf(trainedOnce(open({ gpus_per_process: 1, processes: 4 }, 1_000), key));
     expect(error).toMatchObject({ name: 'RayCannotPlace', retryable: false });
     expect(error.message).toContain(
       'it asks for 4 processes with 1 CPU and 1 GPU each, and the cluster has 1 node (2 CPUs and no GPU)',
@@ -264,7 +261,7 @@ describe('what a cluster refuses or lacks', () => {
     const key = newKey();
     const config = { kind: 'ray', url: ray.url, api_key_env: tokenVariable } as const;
     const cluster = createRayCluster(config);
-    const attempts = createAttempts({ store, config, cluster, pollMs: 100, unreachableMs: 3_000 });
+    const attempts = createAttempts({ store, config, cluster, pollMs: 100 });
     const { id } = await attempts.numbered(key, 1);
     await cluster.submit({ id, entrypoint: 'sleep 60', environment: {}, metadata: { owner: 'x' } }, never);
     expect(await errorOf(trainedOnce(open(), key))).toMatchObject({

@@ -62,12 +62,13 @@ export type AttemptsOptions = {
   readonly cluster: RayCluster;
   /** How often a job is asked for. Milliseconds. */
   readonly pollMs: number;
-  /** How long a cluster that gives no answer is asked again. Milliseconds. */
-  readonly unreachableMs: number;
 };
 
+/** How long a cluster that gives no answer is asked whether a job has ended. A worker that shuts down cannot wait longer. */
+const stopPatienceMs = 30_000;
+
 /** The attempts in a store. Their folders are beside the checkpoints, and are removed with them when the model is finished. */
-export function createAttempts({ store, config, cluster, pollMs, unreachableMs }: AttemptsOptions): Attempts {
+export function createAttempts({ store, config, cluster, pollMs }: AttemptsOptions): Attempts {
   const folderOf = (key: string): string => join(store.checkpoints(key), 'ray');
   const onCluster = (path: string): string =>
     config.store !== undefined && (path === store.local || path.startsWith(`${store.local}/`))
@@ -154,7 +155,7 @@ export function createAttempts({ store, config, cluster, pollMs, unreachableMs }
           requested = true;
           heardAt = Date.now();
         } catch (error) {
-          if (!(error instanceof RayUnreachable) || Date.now() - heardAt > unreachableMs) throw error;
+          if (!(error instanceof RayUnreachable) || Date.now() - heardAt > stopPatienceMs) throw error;
         }
       }
     },

@@ -36,18 +36,16 @@ export interface RayTrainerOptions {
   readonly pollMs?: number;
   /** The longest silence of a job that has started. Milliseconds; by default 10 minutes. */
   readonly stallMs?: number;
-  /** How long a cluster that gives no answer is asked again, as long as no event of the job comes. Milliseconds; by default 30 s. */
-  readonly unreachableMs?: number;
-  /** How long a cluster without enough devices is waited for. Milliseconds; by default as the configuration says. */
-  readonly placeMs?: number;
+  /** How long a cluster is waited for that gives no answer, or that has too few nodes. Milliseconds; by default as the configuration says. */
+  readonly patienceMs?: number;
 }
 
 /** A trainer whose jobs wait for each other where the cluster has not enough devices for all of them. Nothing is reached before its first job. */
 export function createRayTrainer(options: RayTrainerOptions): Trainer {
-  const { store, config, pollMs = 1_000, stallMs = 600_000, unreachableMs = 30_000 } = options;
-  const { placeMs = (config.patience_minutes ?? 0.5) * 60_000 } = options;
+  const { store, config, pollMs = 1_000, stallMs = 600_000 } = options;
+  const { patienceMs = (config.patience_minutes ?? 0.5) * 60_000 } = options;
   const cluster = createRayCluster(config);
-  const attempts = createAttempts({ store, config, cluster, pollMs, unreachableMs });
+  const attempts = createAttempts({ store, config, cluster, pollMs });
   const { onCluster } = attempts;
   const begun = new Set<string>();
   const submitting = new Map<string, Promise<void>>();
@@ -89,7 +87,7 @@ export function createRayTrainer(options: RayTrainerOptions): Trainer {
   async function* follow(attempt: Attempt, signal: AbortSignal): AsyncGenerator<TrainerProgress, void> {
     const { key, id, folder } = attempt;
     const nextEvents = attempts.events(attempt);
-    const requirePlace = placement(cluster, config, placeMs, signal);
+    const requirePlace = placement(cluster, config, patienceMs, signal);
     const endings: TrainerEvent[] = [];
     let newest: TrainerEvent | undefined;
     let isFirst = true;
@@ -123,7 +121,7 @@ export function createRayTrainer(options: RayTrainerOptions): Trainer {
       isFirst = false;
       if (state instanceof RayUnreachable) {
         if (endings.some(({ event }) => event === 'done')) return storeModel(store, key);
-        if (Date.now() - Math.max(heardAt, newsAt) > unreachableMs) throw state;
+        if (Date.now() - Math.max(heardAt, newsAt) > patienceMs) throw state;
       } else {
         heardAt = Date.now();
         if (state === null || hasEnded(state)) return ended(attempt, state, endings);
@@ -172,7 +170,7 @@ export function createRayTrainer(options: RayTrainerOptions): Trainer {
 
   return {
     async check(base, check, signal) {
-      const requirePlace = placement(cluster, config, placeMs, signal);
+      const requirePlace = placement(cluster, config, patienceMs, signal);
       while (!(await requirePlace())) await pause(pollMs, signal);
       const adapter = check.made_up_adapter;
       const request = {
