@@ -35,7 +35,8 @@ def train(folder: Path, desk) -> None:
         elif isinstance(event, Failed):
             ray.get(desk.report.remote(event.model_dump_json()))
 
-    resident = ResidentBase(Wanted(asked.padding_free, asked.attn_implementation, asked.processes), ranks)
+    # Ray has given each rank its card. Their number says nothing of the cards of this host.
+    resident = ResidentBase(Wanted(asked.padding_free, asked.attn_implementation), ranks)
     if not fine_tune(asked.job, resident, StopOfDesk(desk), emit, ranks):
         raise RuntimeError("This rank cannot train any more; the events say why.")
     if ranks.size == 1 and events is not None and events.failed:
