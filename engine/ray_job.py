@@ -15,6 +15,11 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colloquy_engine.protocol.trainer_messages import EventFile, RayJob
+    from ray.train import RunConfig, ScalingConfig
 
 BEGUN_BEFORE = 75  # the exit status of a second driver of one attempt
 
@@ -30,42 +35,51 @@ def main() -> int:
         return BEGUN_BEFORE
     failures = EventFile(folder / "failures.jsonl")
     try:
-        import ray
-        from pyarrow.fs import LocalFileSystem
-        from ray.train import FailureConfig, RunConfig, ScalingConfig
-        from ray.train.torch import TorchConfig, TorchTrainer
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        lacking = [name for name in ("transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
-        if lacking:
-            raise ImportError(f"No module named {' and '.join(lacking)}")
+        return _train(folder, job, failures)
     except ImportError as error:
-        words = f"The Python of the cluster ({sys.executable}) lacks a package: {error}. Install what engine/requirements.lock names, and ray[default,train]."
+        words = f"The Python of the cluster ({sys.executable}) lacks a package: {error}. It needs what engine/requirements.lock names, and ray[default,train]."
         failures.emit(Failed(id=job.job.id, kind="bad_trainer", message=words))
         return 1
+
+
+def _train(folder: Path, job: "RayJob", failures: "EventFile") -> int:
+    """Has Ray Train train the ranks, and returns the exit status of this program."""
+    import ray
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    lacking = [name for name in ("transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise ImportError(f"No module named {' and '.join(lacking)}")
     ray.init(logging_level="WARNING")
     # With the driver it dies, and without the driver it is of no use.
     beside_driver = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     desk = ray.remote(num_cpus=0, scheduling_strategy=beside_driver)(Desk).remote()
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_stop, args=(ray, desk), daemon=True).start())
-    resources = {"CPU": job.cpus_per_process} | ({"GPU": job.gpus_per_process} if job.gpus_per_process else {})
+    scaling, run = _how_to_run(folder, job)
     config = {"folder": str(folder), "id": job.job.id, "nonce": job.nonce, "desk": desk}
-    trainer = TorchTrainer(
-        train_rank,
-        train_loop_config=config,
-        scaling_config=ScalingConfig(num_workers=job.processes, use_gpu=job.gpus_per_process > 0, resources_per_worker=resources),
-        # A failed attempt ends here. The worker begins the next one, which may have other devices.
-        run_config=RunConfig(name="train", storage_path=str(folder), storage_filesystem=LocalFileSystem(), failure_config=FailureConfig(max_failures=0, max_preemption_failures=0)),
-        torch_config=TorchConfig(timeout_s=30 * 24 * 3600),
-    )
+    never = TorchConfig(timeout_s=30 * 24 * 3600)  # a silence is noticed by the worker
     try:
-        trainer.fit()
+        TorchTrainer(train_rank, train_loop_config=config, scaling_config=scaling, run_config=run, torch_config=never).fit()
         return 0
     except Exception:
         traceback.print_exc()
         for failure in ray.get(desk.reported.remote()):
             failures.write(failure)
         return 1
+
+
+def _how_to_run(folder: Path, job: "RayJob") -> "tuple[ScalingConfig, RunConfig]":
+    from pyarrow.fs import LocalFileSystem
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+
+    gpus = {"GPU": job.gpus_per_process} if job.gpus_per_process else {}
+    resources = {"CPU": job.cpus_per_process} | gpus
+    scaling = ScalingConfig(num_workers=job.processes, use_gpu=bool(gpus), resources_per_worker=resources)
+    # A failed attempt ends here. The worker begins the next one, which may have other devices.
+    once = FailureConfig(max_failures=0, max_preemption_failures=0)
+    # With its file system a path is no address: it may have any character.
+    return scaling, RunConfig(name="train", storage_path=str(folder), storage_filesystem=LocalFileSystem(), failure_config=once)
 
 
 def _is_first_driver(folder: Path) -> bool:

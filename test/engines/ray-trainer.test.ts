@@ -38,13 +38,13 @@ afterEach(async () => {
   await ray.close();
 });
 
-function open(changes: Partial<RayConfig> = {}): Trainer {
+function open(changes: Partial<RayConfig> = {}, patienceMs = 40): Trainer {
   const config = { kind: 'ray', url: ray.url, gpus_per_process: 0, ...changes } as const;
   const trainer = createRayTrainer({
     store,
     config,
     pollMs: 5,
-    patienceMs: 40,
+    patienceMs,
     stallMs: 200,
   });
   opened.push(trainer);
@@ -220,6 +220,26 @@ describe('a Ray cluster', () => {
     expect(await errorOf(trained(trainer))).toMatchObject({ name: 'RayUnreachable', retryable: true });
   });
 
+  it('whose dashboard fails for a moment while its head begins or ends', async () => {
+    let failures = 0;
+    ray.onJob = (begun, write) => {
+      write('events.jsonl', line(started));
+      ray.instead = (_request, answer) => {
+        failures += 1;
+        if (failures === 4) begun.status = 'STOPPED';
+        if (failures > 3) return false;
+        answer.writeHead(500).end('Internal Server Error');
+        return true;
+      };
+    };
+    expect(await errorOf(trained(open({}, 10_000)))).toMatchObject({ name: 'FineTuneStopped' });
+    ray.instead = (_request, answer) => {
+      answer.writeHead(503).end();
+      return true;
+    };
+    expect(await errorOf(open().submit(key, await job(store)))).toMatchObject({ name: 'RayUnreachable' });
+  });
+
   it('that is lost in the middle of a job, whose events still come for a while', async () => {
     ray.onJob = (_, write) => {
       write('events.jsonl', line(started));
@@ -245,7 +265,7 @@ describe('a Ray cluster', () => {
   it.each([
     ['a page of another program', 200, '<html>'],
     ['a page for what it does not have', 404, 'Not found'],
-    ['its own failure', 500, 'Internal Server Error'],
+    ['what no Ray says', 200, '{"status": "DREAMING"}'],
   ])('that answers with %s', async (_, status, text) => {
     ray.instead = (_request, answer) => {
       answer.writeHead(status).end(text);
@@ -273,6 +293,6 @@ describe('a Ray cluster', () => {
         begun.status = 'STOPPED';
       }, 80);
     };
-    expect(await errorOf(trained(open()))).toMatchObject({ name: 'FineTuneStopped' });
+    expect(await errorOf(trained(open({}, 10_000)))).toMatchObject({ name: 'FineTuneStopped' });
   });
 });

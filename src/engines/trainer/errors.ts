@@ -124,7 +124,7 @@ export class TrainerUnknown extends ColloquyError {
   }
 }
 
-/** No answer came from a Ray cluster. Its jobs may go on. */
+/** No answer came from a Ray cluster, or its dashboard failed. Its jobs may go on. */
 export class RayUnreachable extends ColloquyError {
   override name = 'RayUnreachable' as const;
   readonly retryable = true;
@@ -132,7 +132,7 @@ export class RayUnreachable extends ColloquyError {
 
   constructor(url: string, reason: string) {
     super(
-      `No answer from Ray at ${url} (${reason}). Does its head run, and can this worker reach its dashboard? ` +
+      `Ray at ${url} cannot be asked (${reason}). Does its head run, and can this worker reach its dashboard? ` +
         'A fine-tune goes on from its newest checkpoint when Ray answers again.',
     );
   }

@@ -152,6 +152,8 @@ export function createRayCluster({ url, api_key_env }: Pick<RayConfig, 'url' | '
   }
 
   function read<Value>({ status, text }: HttpAnswer, schema: z.ZodType<Value>): Value {
+    // So answers a dashboard whose head begins or ends.
+    if (status >= 500) throw new RayUnreachable(url, `status ${status}: ${text.slice(-300)}`);
     try {
       if (status === 200) return schema.parse(JSON.parse(text));
     } catch {
