@@ -1,11 +1,15 @@
-import { totalmem } from 'node:os';
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir, totalmem } from 'node:os';
+import { join, relative } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { roundedRank } from '../../src/config/fine-tune.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
 import { freeOn, leastMemory, type Serve, serveArgs, serveVariables } from '../../src/engines/vllm/flags.ts';
-import { versionFault } from '../../src/engines/vllm/installed.ts';
+import { findVllm, versionFault, VllmUnusable } from '../../src/engines/vllm/installed.ts';
 import { covers, createExpectations, servingNeeds, together } from '../../src/engines/vllm/needs.ts';
+import { errorOf } from '../support/error-of.ts';
+import { groupGone } from './fixtures/processes.ts';
 
 const gib = 2 ** 30;
 const serve: Serve = {
@@ -229,3 +233,49 @@ it.each([
   ['0.16.3.post1', /oldest/],
   ['a library says hello', /is not understood/],
 ])('version %s of vLLM cannot be used', (version, fault) => expect(versionFault(version)).toMatch(fault));
+
+describe('the program that an endpoint names', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-found-'));
+  const command = join(folder, 'vllm');
+  const script = (text: string): void => {
+    writeFileSync(command, `#!/bin/sh\n${text}\n`);
+    chmodSync(command, 0o755);
+  };
+  const found = (text: string, timeoutMs?: number) => {
+    script(text);
+    return findVllm(command, process.env, timeoutMs);
+  };
+
+  it.each([
+    ['echo 0.32.0; echo a warning of version 1.0', '0.32.0'],
+    ['echo a library says hello; echo vllm 0.32.0+cpu', '0.32.0+cpu'],
+  ])('has the version that stands alone in a line: %s', async (text, version) => {
+    expect(await found(text)).toEqual({ command, version });
+  });
+
+  it.each([
+    ['echo git version 2.39.5', /that is no vLLM: it printed "git version 2\.39\.5"/],
+    ['exit 0', /that is no vLLM: it printed nothing/],
+    ['echo no such library >&2; exit 3', /does not say its version \(exit code 3: no such library\)/],
+  ])('is refused: %s', async (text, message) => {
+    const error = await errorOf(found(text));
+    expect(error).toBeInstanceOf(VllmUnusable);
+    expect(error.message).toMatch(message);
+  });
+
+  it('that hangs is ended with all that it started', async () => {
+    const ids = join(folder, 'ids');
+    const error = await errorOf(found(`ps -o pgid= -p $$ > ${ids}; sleep 100 & sleep 100`, 1_500));
+    expect(error.message).toMatch(/it timed out after 1\.5 s/);
+    await groupGone(Number(readFileSync(ids, 'utf8')));
+  });
+
+  it('may be a relative path, and neither a folder nor a path that begins with ~', async () => {
+    script('echo 0.32.0');
+    expect(await findVllm(relative(process.cwd(), command))).toEqual({ command, version: '0.32.0' });
+    expect((await errorOf(findVllm(folder))).message).toMatch(/it is a folder, and no program/);
+    expect((await errorOf(findVllm('~/bin/vllm'))).message).toMatch(
+      /write the whole path, e\.g\. \/.*\/bin\/vllm/,
+    );
+  });
+});

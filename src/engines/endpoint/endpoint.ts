@@ -100,8 +100,10 @@ export interface Endpoint {
   readonly residentWhole: number;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
   readonly slots: RequestSlots;
+  /** Whether its server uses the device of this worker's fine-tunes: then it answers only while none of them has the device. */
+  sharesDevice(): Promise<boolean>;
   /**
-   * Leaves the worker's device to a fine-tune: resolves when no slot is taken, and gives none until `takeDevice`. An endpoint
+   * Leaves the worker's device to a fine-tune: resolves when no slot is taken and nothing is asked, and lets nothing begin until `takeDevice`. An endpoint
    * whose server has a device of its own goes on answering.
    *
    * @param memoryToo whether the fine-tune needs all of the device's memory: a model that is loaded there is then given up

@@ -138,6 +138,7 @@ export function createReplicas(
     resident,
     residentWhole,
     // They have devices of their own.
+    sharesDevice: async () => false,
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
     serve: (models, signal, onBusy) =>
