@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -7,7 +7,16 @@ import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
 import { freeOn, leastMemory, type Serve, serveArgs, serveVariables } from '../../src/engines/vllm/flags.ts';
 import { findVllm, versionFault, VllmUnusable } from '../../src/engines/vllm/installed.ts';
-import { covers, createExpectations, servingNeeds, together } from '../../src/engines/vllm/needs.ts';
+import {
+  covers,
+  createExpectations,
+  DeviceMemoryTooSmall,
+  embeddedNeeds,
+  requireEmbeddedMemory,
+  ResidentTooLarge,
+  servingNeeds,
+  together,
+} from '../../src/engines/vllm/needs.ts';
 import { errorOf } from '../support/error-of.ts';
 import { groupGone } from './fixtures/processes.ts';
 
@@ -277,5 +286,46 @@ describe('the program that an endpoint names', () => {
     expect((await errorOf(findVllm('~/bin/vllm'))).message).toMatch(
       /write the whole path, e\.g\. \/.*\/bin\/vllm/,
     );
+  });
+});
+
+describe('what the embedded engines of an experiment need', () => {
+  /** A model whose float32 weights are this part of the host's memory. They take no room on the disk. */
+  function modelOf(share: number): string {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-large-'));
+    writeFileSync(join(folder, 'config.json'), '{"dtype": "float32"}');
+    writeFileSync(join(folder, 'model.safetensors'), '');
+    truncateSync(join(folder, 'model.safetensors'), Math.round(share * totalmem()));
+    return folder;
+  }
+  const [large, larger] = [modelOf(0.4), modelOf(0.45)];
+  const local = (name: string) => ({ model: { endpoint: 'local', model_name_or_path: name } });
+  const needs = (config: object, resident: number) =>
+    embeddedNeeds(resolveConfig({ iterations: 1, ...config }), 'local', {
+      resident,
+      residentWhole: resident,
+    });
+
+  it('is refused before anything starts when `resident` is larger than memory', async () => {
+    const whole = { preset: 'paper-full', ...local(large) };
+    expect(await needs(whole, 2)).toMatch(
+      /^at least [\d.]+ GiB of this host's memory for 2 models at a time, of [\d.]+ GiB$/,
+    );
+    const error = await errorOf(needs(whole, 3));
+    expect(error).toBeInstanceOf(ResidentTooLarge);
+    expect(error.message).toMatch(/The endpoint local needs .* for 3 models at a time.*smaller `resident`/);
+  });
+
+  it('counts the base models of its agents, and each once', async () => {
+    const two = { preset: 'paper', agents: [local(large), local(larger), local(large)], ...local(large) };
+    expect(await needs(two, 1)).toContain('for 1 model at a time');
+    expect(await needs(two, 3)).toContain('for 2 models at a time');
+  });
+
+  it('of a model that has no room now is refused before its engine starts', async () => {
+    await requireEmbeddedMemory(modelOf(0));
+    const error = await errorOf(requireEmbeddedMemory(modelOf(1.2)));
+    expect(error).toBeInstanceOf(DeviceMemoryTooSmall);
+    expect(error.message).toMatch(/needs at least .* of this host's memory, and [\d.]+ GiB are free/);
   });
 });

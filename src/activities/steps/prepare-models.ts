@@ -66,6 +66,7 @@ export async function prepareModels(
     const settingOf = (error: ColloquyError) =>
       `${of.path}.${error instanceof ModelFolderMissing ? 'model_name_or_path' : 'endpoint'}`;
     const endpoint = await faultsOf(settingOf, async () => endpoints.for({ endpoint: name, name: model }));
+    await faultsOf(settingOf, async () => endpoint.requireMemory?.(config, name));
     served.push({ of, endpoint });
   }
   const forms = (name: string) =>

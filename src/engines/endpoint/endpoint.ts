@@ -2,6 +2,7 @@
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TemplateVariables, TrainingCheck } from '../../config/server-contract.ts';
 import type { Message } from '../../algorithm/prompts.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
 import type { UnneededAdapter } from './adapters.ts';
@@ -111,6 +112,13 @@ export interface Endpoint {
   yieldDevice(memoryToo: boolean): Promise<void>;
   /** Takes the worker's device back after a fine-tune. */
   takeDevice(): Promise<void>;
+  /**
+   * Whether what it has in memory at once fits, as far as that is known before it starts anything.
+   *
+   * @param endpoint its name
+   * @throws ResidentTooLarge
+   */
+  readonly requireMemory?: (config: ExperimentConfig, endpoint: string) => Promise<void>;
   /** From now on an experiment will ask it: only an endpoint that starts its own server, and has to size it, listens. */
   readonly expect?: (experiment: string, needs: ServingNeeds) => void;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */

@@ -6,6 +6,7 @@ import type { EnginePool } from '../process/engine-pool.ts';
 import type { RunningEngine } from '../process/engine-process.ts';
 import type { EngineDied } from '../process/supervisor.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
+import { embeddedNeeds } from '../vllm/needs.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -147,6 +148,10 @@ export function createLocalEndpoint(
     servesForms: servedForms(config),
     resident: engines.most,
     residentWhole: engines.ofWholeModels.most,
+    async requireMemory(asked, name) {
+      const residentWhole = engines.ofWholeModels.most;
+      await embeddedNeeds(asked, name, { resident: engines.most, residentWhole });
+    },
     slots: {
       ...slots,
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.

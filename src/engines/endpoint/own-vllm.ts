@@ -110,6 +110,8 @@ export function createOwnVllmEndpoint(
         const adapters = createLoadedAdapters(client, baseModel, modelFolder);
         return tryAdapter(client, adapters, folder, models, signal);
       }),
+    // Each start of a vLLM looks at the memory of its own.
+    requireMemory: async () => undefined,
     servesForms: servedForms(config),
     expect: (experiment, needs) => vllm.expect(experiment, needs),
     sharesDevice: () => sharesCardOfWorker(config.devices),

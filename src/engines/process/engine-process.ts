@@ -9,6 +9,7 @@ import { serverReadySchema, serverRefusesSchema } from '../../config/server-cont
 import { projectRoot, tools } from '../../config/installation.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
+import { requireEmbeddedMemory } from '../vllm/needs.ts';
 import { logFileFor, parsedLine, readLines } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { howItEnded, type Running, supervise, type Supervisor } from './supervisor.ts';
@@ -54,6 +55,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     name: options.model,
     graceMs: options.graceMs ?? 5_000,
     async start() {
+      await requireEmbeddedMemory(options.model);
       const logFile = await logFileFor(options.logFolder, 'engine', options.model);
       const [program, ...first] = options.command ?? [
         tools().python,
