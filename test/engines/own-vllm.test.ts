@@ -13,6 +13,7 @@ import { VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
 import { DeviceMemoryTooSmall, type ServingNeeds, servingNeeds } from '../../src/engines/vllm/needs.ts';
+import { isAlive } from '../../src/store/files/atomic.ts';
 import { tunedModel } from '../../src/store/models.ts';
 import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
@@ -78,15 +79,6 @@ afterEach(async () => {
 });
 
 const flagOf = ({ args }: Start, name: string): string | undefined => args[args.indexOf(name) + 1];
-/** Whether a program runs that is no leader of its group. */
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 const leaderOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2]);
 
@@ -112,12 +104,16 @@ describe('a vLLM that the worker runs', () => {
     await groupGone(leader);
   });
 
-  it('that has closed its port and lives on is ended, and started again', async () => {
-    const { endpoint, starts } = own({ closesAtAnswer: true });
-    const { text } = await endpoint.chat(base, request, signal);
-    const [first, second] = starts();
-    expect(String(second!.pid)).toBe(text);
-    expect(alive(first!.pid)).toBe(false);
+  it.each([
+    ['closed its port', { closesAtAnswer: true }],
+    ['lost the process of its engine', { losesCore: true }],
+  ])('that has %s and lives on is ended, and started again', async (_, behaviour) => {
+    const { endpoint, starts } = own(behaviour);
+    const answers = await Promise.all([1, 2, 3].map(() => endpoint.chat(base, request, signal)));
+    const [first, second, ...more] = starts();
+    expect(more).toEqual([]);
+    expect(answers.map(({ text }) => text)).toEqual(Array(3).fill(String(second!.pid)));
+    expect(isAlive(first!.pid)).toBe(false);
   });
 
   it('is started again for an experiment that needs more, and not for one that needs less', async () => {
@@ -272,7 +268,7 @@ describe('whole models on a vLLM that the worker runs', () => {
     );
     const [a, b] = starts().map(({ pid }) => pid);
     expect(answering).toEqual([a, b, a, b, a]);
-    expect([a, b].map((pid) => alive(pid!))).toEqual([false, true]);
+    expect([a, b].map((pid) => isAlive(pid!))).toEqual([false, true]);
     expect(endpoints.takeTurns([model('a'), model('b')])).toBe(true);
     for (const start of starts()) {
       expect(start.args).not.toContain('--enable-lora');
@@ -298,7 +294,7 @@ describe('whole models on a vLLM that the worker runs', () => {
     expect(answering).toEqual([a, b, a, b]);
     // Before all weights are trained, those that sleep are ended too.
     await endpoints.yieldDevice(true);
-    expect([a, b].map((pid) => alive(pid!))).toEqual([false, false]);
+    expect([a, b].map((pid) => isAlive(pid!))).toEqual([false, false]);
     await endpoints.takeDevice();
     await ask('a');
     expect(starts()).toHaveLength(3);
@@ -364,7 +360,7 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     const { endpoint, starts } = onCard({});
     await endpoint.check();
     await endpoint.yieldDevice(true);
-    expect(alive(starts()[0]!.pid)).toBe(false);
+    expect(isAlive(starts()[0]!.pid)).toBe(false);
     await endpoint.takeDevice();
     await endpoint.check();
     expect(starts()).toHaveLength(2);

@@ -23,6 +23,7 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { execution } from './execution.mjs';
 
 const { values } = parseArgs({
   strict: false,
@@ -126,14 +127,7 @@ async function publish(job, data) {
     losses: Array.from({ length: steps }, (_, index) => ({ step: index + 1, loss: 1 / (index + 1) })),
     peak_learning_rate: 1e-3,
     moved: { kl_per_token: 0.005, tokens: data.length, rows: Math.min(32, rowsOf(data)) },
-    execution: {
-      processes: 1,
-      bf16: false,
-      attn_implementation: 'sdpa',
-      padding_free: false,
-      micro_batch: 4,
-      gradient_checkpointing: false,
-    },
+    execution,
     tokens: data.length,
     seconds: 0,
     files: { [file]: { sha256: sha256(weights), bytes: weights.length } },
@@ -244,14 +238,7 @@ const emptyManifest = {
   losses: [],
   peak_learning_rate: 0,
   moved: null,
-  execution: {
-    processes: 1,
-    bf16: false,
-    attn_implementation: 'sdpa',
-    padding_free: false,
-    micro_batch: 4,
-    gradient_checkpointing: false,
-  },
+  execution,
   tokens: 0,
   seconds: 0,
   files: {},

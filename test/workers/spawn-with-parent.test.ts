@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
+import { isAlive } from '../../src/store/files/atomic.ts';
 import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
 
 describe('a program spawned with its parent', () => {
@@ -71,13 +72,4 @@ async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
 /** A process that has been killed is there until the system has buried it. */
 async function untilGone(pid: number): Promise<void> {
   await vi.waitUntil(() => !isAlive(pid), { timeout: 15_000 });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

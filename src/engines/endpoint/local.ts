@@ -7,6 +7,7 @@ import type { RunningEngine } from '../process/engine-process.ts';
 import type { EngineDied } from '../process/supervisor.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { embeddedNeeds } from '../vllm/needs.ts';
+import { isDeath } from './adapter-refusal.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -101,15 +102,15 @@ export function createLocalEndpoint(
         await pool.end(engine);
         continue;
       }
-      if (!(error instanceof EngineUnreachable)) throw error;
+      if (!(error instanceof EngineUnreachable) && !isDeath(error)) throw error;
       let died = await diedOf(engine, signal);
-      if (died === undefined && error.reason === 'ECONNREFUSED') {
-        // The process has closed its port but still lives, as a vLLM does for long when its engine has died. It will not answer any more.
+      if (died === undefined && (isDeath(error) || error.reason === 'ECONNREFUSED')) {
+        // A vLLM lives on for long when the process of its engine has died: at first it answers 500, then it closes its port.
         await pool.end(engine);
         died = await engine.ended;
       }
       // The next request shows what has become of a server that broke a connection.
-      if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
+      if (died === undefined && !isDeath(error) && error.reason === 'ECONNRESET' && tries < 3) continue;
       if (died === undefined) throw error;
       if (tries === 3) throw died.duringOneRequest(tries);
     }
