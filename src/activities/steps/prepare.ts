@@ -14,11 +14,10 @@ import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../que
 import { warningsOf } from '../../report/findings/warnings.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { writeRows } from '../../store/files/rows.ts';
-import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
-import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
+import { type ExperimentFiles, experimentFiles, type Origin, storeIdentity } from '../../store/store.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { showFineTune } from '../asking/journalled-answers.ts';
