@@ -23,8 +23,7 @@ import {
 import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
-import { servingNeeds } from '../engines/vllm/needs.ts';
-import { deviceName } from '../engines/vllm/vllm-process.ts';
+import { deviceName, embeddedNeeds, servingNeeds } from '../engines/vllm/needs.ts';
 import type { Store } from '../store/store.ts';
 import { counted, gibibytes, listed } from '../text/figures.ts';
 
@@ -165,7 +164,11 @@ async function endpointText(
   const unserved = servingFaults(config, () => servedForms(endpoint));
   const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
   if (own !== undefined) throw new Error(own.message);
-  if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
+  if (endpoint.kind === 'local') {
+    const endpoints = configuredEndpoints(store, false, { [name]: endpoint });
+    const needs = await embeddedNeeds(config, name, endpoints.for({ endpoint: name, name: model }));
+    return `the embedded engine: ${tools().python}${needs === null ? '' : `; it needs ${needs}`}`;
+  }
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
   const urls = [endpoint.url ?? []].flat();
   // First asks each server alone, because an endpoint of several goes on without one. Then finds out whether they have the same model.

@@ -1,5 +1,5 @@
 /** An endpoint of several servers, each a small server that behaves as vLLM was seen to. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
@@ -261,6 +261,41 @@ describe('a server with another model', () => {
     await servers[0].start({ weights: baseName });
     await untilBack(endpoint, servers[0].url);
     expect(await answers()).toEqual(before);
+  });
+
+  it('is noticed also when it was started again between two requests', async () => {
+    const { servers, endpoint } = await two();
+    await endpoint.check(signal);
+    const answers = () => Promise.all(questions.map((each) => endpoint.chat(base, each, signal)));
+    const before = await answers();
+    const got = asked(servers[0]).length;
+    await servers[0].kill();
+    await servers[0].start({ weights: other });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1_000 });
+    try {
+      expect(await answers()).toEqual(before);
+      expect(asked(servers[0])).toHaveLength(got);
+      expect(leftOut).toContainEqual({
+        url: servers[0].url,
+        reason: expect.stringMatching(/does not have the same model as before/),
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('is noticed also when it breaks a connection and is there again at once', async () => {
+    const { servers, endpoint } = await two();
+    await endpoint.check(signal);
+    const answers = () => Promise.all(questions.map((each) => endpoint.chat(base, each, signal)));
+    const before = await answers();
+    const got = asked(servers[0]).length;
+    const asking = answers();
+    await servers[0].kill();
+    await servers[0].start({ weights: other });
+    expect(await asking).toEqual(before);
+    expect(await answers()).toEqual(before);
+    expect(asked(servers[0]).length).toBeLessThan(2 * got + 1);
   });
 
   it('is not noticed by servers that give no log-probabilities, whose words alone prove nothing', async () => {

@@ -105,6 +105,7 @@ function createRemoteServer(
     resident: Infinity,
     residentWhole: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
+    sharesDevice: async () => false,
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
     close: async () => client.close(),

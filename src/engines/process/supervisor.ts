@@ -181,7 +181,7 @@ export class EngineDied extends ColloquyError {
   }
 }
 
-export type Death = {
+type Death = {
   /** What the program is called: its model's name. */
   readonly name: string;
   readonly status: ExitStatus;
@@ -192,18 +192,4 @@ export type Death = {
 
 export function howItEnded({ code, signal }: ExitStatus): string {
   return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
-}
-
-/** The embedded engine cannot serve a model: its files are damaged, or it is of a family that the engine cannot run exactly. */
-export class ModelNotServable extends ColloquyError {
-  override name = 'ModelNotServable' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.badUsage;
-  readonly model: string;
-
-  /** @param words the engine's own sentences, which name the model */
-  constructor(model: string, words: string) {
-    super(words);
-    this.model = model;
-  }
 }
