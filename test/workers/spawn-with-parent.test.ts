@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import { isAlive } from '../../src/store/files/atomic.ts';
-import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
+import { spawnWithParent } from '../../src/workers/dev-server-process.ts';
 
 describe('a program spawned with its parent', () => {
   it('gives its exit code and what it prints', async () => {
@@ -46,7 +46,7 @@ describe('a program spawned with its parent', () => {
   });
 
   it('does not outlive a parent that is killed with SIGKILL', async () => {
-    const module = fileURLToPath(new URL('../../src/workers/spawn-with-parent.ts', import.meta.url));
+    const module = fileURLToPath(new URL('../../src/workers/dev-server-process.ts', import.meta.url));
     const script = `
       import { spawnWithParent } from ${JSON.stringify(module)};
       const { process: guardian } = spawnWithParent(process.execPath, ['-e', ${JSON.stringify(sleeper)}]);
