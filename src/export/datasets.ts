@@ -131,7 +131,9 @@ function labelsInWords({ config, records }: FinishedIteration): string {
   if (config.label_source === 'gold')
     return 'A label is the gold answer of the training question (as in STaR).';
   const consensus = records.at(-1)?.consensus;
-  const votes = config.min_votes === 1 ? '' : ` with at least ${config.min_votes} votes`;
+  const most = config.max_votes === undefined ? '' : ` and at most ${config.max_votes}`;
+  const votes =
+    config.min_votes === 1 && most === '' ? '' : ` with at least ${config.min_votes} votes${most}`;
   const counts =
     consensus === undefined
       ? ''

@@ -1,9 +1,10 @@
 import type { AnswerRules } from '../algorithm/answer.ts';
-import type { Example } from '../algorithm/dataset.ts';
+import type { AnyExample, Example } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { agentCount } from '../config/experiment.ts';
+import { agreementWindow } from '../config/training-plan.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import { readRows, streamRows } from '../store/files/rows.ts';
 import { exampleSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
@@ -46,7 +47,7 @@ export function datasetFiles(
     return {
       name: `agent-${agent}-${role}`,
       agent,
-      rows: format === 'trl' ? rows : () => each(rows(), chatRow),
+      rows: format === 'trl' ? rows : () => each(rows(), openAiRow),
     };
   });
 }
@@ -59,6 +60,15 @@ async function* each<Item>(
     const row = rowOf(item);
     if (row !== null) yield row;
   }
+}
+
+/** A row in the form of OpenAI's fine-tuning API, for its methods `supervised` and `dpo`. Null for an answer that is not wanted: it has no form for it. */
+function openAiRow(row: AnyExample): object | null {
+  if ('chosen' in row) {
+    const { prompt, chosen, rejected } = row;
+    return { input: { messages: prompt }, preferred_output: chosen, non_preferred_output: rejected };
+  }
+  return 'label' in row && !row.label ? null : chatRow(row);
 }
 
 /** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
@@ -118,7 +128,7 @@ async function* labelledDebates(
 ): AsyncGenerator<LabelledDebate> {
   const labels: Labels =
     config.label_source === 'consensus'
-      ? { from: 'consensus', minVotes: config.min_votes }
+      ? { from: 'consensus', weight: 'none', ...agreementWindow(config) }
       : { from: 'gold', answers: await goldAnswers(files) };
   const folder = files.debates(iteration, 'train');
   let debated = 0;

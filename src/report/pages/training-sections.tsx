@@ -18,7 +18,8 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
         The consensus stands in for the answer key: no gold answer is used, unless the config has
         label_source: gold. Unanimous: all last answers are equal. Ties: several answers had the most votes,
         and a seeded draw chose the label among them. No consensus: no answer could be read, or the most
-        frequent one had fewer votes than min_votes; such a question is not learnt from.
+        frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt
+        from.
       </p>
       <Grid
         head={[
