@@ -44,6 +44,21 @@ export const trainerJobSchema = z
   .readonly();
 export type TrainerJob = z.infer<typeof trainerJobSchema>;
 
+/** What the job of a Ray cluster reads: a fine-tune, and the devices that it asks for. Paths are those of the cluster. */
+export const rayJobSchema = z
+  .strictObject({
+    /** It shows that a node of the cluster sees the store of the worker. */
+    nonce: name,
+    processes: z.int().min(1).max(1024),
+    cpus_per_process: z.int().min(1).max(1024),
+    gpus_per_process: z.int().min(0).max(1),
+    padding_free: z.boolean().nullable(),
+    attn_implementation: name.nullable(),
+    job: trainerJobSchema,
+  })
+  .readonly();
+export type RayJob = z.infer<typeof rayJobSchema>;
+
 /** manifest.json of a finished fine-tune, which the trainer writes last: a folder with a manifest is a complete model. */
 export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),

@@ -23,6 +23,7 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { execution } from './execution.mjs';
 
 const { values } = parseArgs({
   strict: false,
@@ -127,14 +128,7 @@ async function publish(job, data) {
     rewards: [],
     peak_learning_rate: 1e-3,
     moved: { kl_per_token: 0.005, tokens: data.length, rows: Math.min(32, rowsOf(data)) },
-    execution: {
-      processes: 1,
-      bf16: false,
-      attn_implementation: 'sdpa',
-      padding_free: false,
-      micro_batch: 4,
-      gradient_checkpointing: false,
-    },
+    execution,
     tokens: data.length,
     seconds: 0,
     files: { [file]: { sha256: sha256(weights), bytes: weights.length } },
@@ -246,14 +240,7 @@ const emptyManifest = {
   rewards: [],
   peak_learning_rate: 0,
   moved: null,
-  execution: {
-    processes: 1,
-    bf16: false,
-    attn_implementation: 'sdpa',
-    padding_free: false,
-    micro_batch: 4,
-    gradient_checkpointing: false,
-  },
+  execution,
   tokens: 0,
   seconds: 0,
   files: {},

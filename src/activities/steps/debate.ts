@@ -25,7 +25,7 @@ import type { Dependencies, Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
-import { journalledAnswers, noWait, showWaits } from '../asking/journalled-answers.ts';
+import { journalledAnswers, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
@@ -105,9 +105,10 @@ async function debateShard(
   const summary = summarising(config);
   try {
     show({ answers: 0, total });
-    return await gate.shared(signal, async () => {
-      const models = input.agents.flatMap((agent) => Object.values(agent.models));
-      if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
+    const models = input.agents.flatMap((agent) => Object.values(agent.models));
+    if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
+    const asked = models.map(({ base }) => endpoints.for(base));
+    const answerAll = async (): Promise<ShardSummary> => {
       await requireModels(store, models);
       endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
@@ -146,7 +147,8 @@ async function debateShard(
         endedAt: Date.now(),
       });
       return summary.result();
-    });
+    };
+    return await gate.shared(signal, answerAll, { asked, onWait: showFineTune(show) });
   } finally {
     journal.close();
   }
