@@ -10,6 +10,8 @@ import { draw, type DrawKey } from './random.ts';
 type Objective = {
   /** Its name in tables. */
   readonly title: string;
+  /** TRL's trainer of it. */
+  readonly trainer: string;
   /** The weight of an imitation term in its loss, where `fine_tune.sft_weight` does not set it. */
   readonly sftWeight: number;
   /** Rows of a pair of answers; absent for an objective that imitates: its datasets are those of section 2.3 of the paper. */
@@ -21,10 +23,11 @@ export const objectiveNames = ['dpo', 'imitation', 'kto'] as const;
 export type ObjectiveName = (typeof objectiveNames)[number];
 
 export const objectives: Readonly<Record<ObjectiveName, Objective>> = {
-  imitation: { title: 'Imitation', sftWeight: 0 },
-  dpo: { title: 'DPO', sftWeight: 1, rowsOfPair: (pair) => [pair] },
+  imitation: { title: 'Imitation', trainer: 'SFTTrainer', sftWeight: 0 },
+  dpo: { title: 'DPO', trainer: 'DPOTrainer', sftWeight: 1, rowsOfPair: (pair) => [pair] },
   kto: {
     title: 'KTO',
+    trainer: 'KTOTrainer',
     sftWeight: 0,
     rowsOfPair: (pair) => [
       { ...pair, label: true },

@@ -1,6 +1,7 @@
 import type { AnswerRules } from '../algorithm/answer.ts';
 import type { AnyExample, Example } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
+import type { ObjectiveName } from '../algorithm/objectives.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { agentCount } from '../config/experiment.ts';
@@ -21,6 +22,8 @@ export type DatasetFile = {
   readonly name: string;
   /** 1..N */
   readonly agent: number;
+  /** Which objective its rows are for. */
+  readonly objective: ObjectiveName;
   readonly rows: () => AsyncIterable<object>;
 };
 
@@ -38,15 +41,18 @@ export function datasetFiles(
     return Array.from({ length: agentCount(config) }, (_, index) => ({
       name: `agent-${index + 1}`,
       agent: index + 1,
+      objective: 'dpo',
       rows: () => each(labelledDebates(done, answers), (debate) => preferenceRow(index + 1, debate)),
     }));
   }
-  const learners = records.at(-1)?.fineTunes ?? [];
+  const { fineTunes: learners = [], datasets = [] } = records.at(-1) ?? {};
   return learners.map(({ agent, role }) => {
     const rows = () => streamRows(files.dataset(iteration, agent, role), exampleSchema);
     return {
       name: `agent-${agent}-${role}`,
       agent,
+      objective:
+        datasets.find((each) => each.role === role && each.agents.includes(agent))?.objective ?? 'imitation',
       rows: format === 'trl' ? rows : () => each(rows(), openAiRow),
     };
   });
@@ -63,7 +69,7 @@ async function* each<Item>(
 }
 
 /** A row in the form of OpenAI's fine-tuning API, for its methods `supervised` and `dpo`. Null for an answer that is not wanted: it has no form for it. */
-function openAiRow(row: AnyExample): object | null {
+export function openAiRow(row: AnyExample): object | null {
   if ('chosen' in row) {
     const { prompt, chosen, rejected } = row;
     return { input: { messages: prompt }, preferred_output: chosen, non_preferred_output: rejected };

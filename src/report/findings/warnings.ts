@@ -168,12 +168,11 @@ function whyEmpty(
   datasets: readonly Iteration['datasets'][number][],
 ): string {
   if (questions === withoutLabel) return `none of the ${count(questions)} questions had a label`;
+  if (datasets.some(({ objective }) => objective !== undefined))
+    return 'no answers could be compared: to no question did some equal the label and others not';
   const cut = sum(datasets.map((each) => each.cut));
   if (cut > 0)
     return `the ${counted(cut, 'answer')} that equalled a label ${cut === 1 ? 'was' : 'were'} cut off`;
-  const comparing = datasets.filter(({ objective }) => objective !== undefined);
-  if (comparing.length > 0)
-    return `no answers could be compared: to no question did some equal the label and others not`;
   const parts = datasets.flatMap((each) => Object.entries(each.parts));
   const missing = [...new Set(parts.map(([name]) => name))].filter((name) =>
     parts.some(([each, { available }]) => each === name && available === 0),
