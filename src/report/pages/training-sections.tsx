@@ -75,7 +75,7 @@ function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
     const partTexts = Object.entries(parts).map(
       ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
     );
-    if (objective !== undefined) partTexts.unshift(`by ${objectives[objective].title}`);
+    if (objective) partTexts.unshift(`by ${objectives[objective].title}`);
     return [
       index === 0 ? iteration : '',
       agents.join(', '),
