@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..training.objectives import OBJECTIVES
 from .process import Written
 
 Name = Annotated[str, Field(min_length=1)]
@@ -43,6 +44,9 @@ class Settings(Strict):
     lora_alpha: Annotated[int, Field(ge=1, le=4096)]
     lora_dropout: Annotated[float, Field(ge=0, le=0.99)]
     lora_target_modules: Name | Annotated[list[Name], Field(min_length=1)]
+    objective: Literal[OBJECTIVES]
+    beta: Annotated[float, Field(gt=0, le=10)]  # of dpo and kto: the greater, the closer the model stays to where it started
+    sft_weight: Annotated[float, Field(ge=0, le=100)]  # of dpo and kto: the weight of an imitation term in the loss
 
 
 class TrainingJob(Strict):
@@ -79,6 +83,7 @@ class DatasetFacts(Written):
     sha256: str
     rows: Count
     dropped_rows: Count  # longer than max_length
+    equal_pairs: Count  # left out as both answers of a pair have the same tokens
 
 
 class Moved(Written):
@@ -110,6 +115,14 @@ class StepLoss(Written):
     loss: float
 
 
+class StepRewards(Written):
+    """The mean rewards of a step's wanted and unwanted answers: beta times how much likelier they are than where the training started."""
+
+    step: Count
+    chosen: float
+    rejected: float
+
+
 class Manifest(Written):
     """manifest.json of a finished fine-tune: what it was made from, how it went, and the files that it consists of."""
 
@@ -130,6 +143,7 @@ class Manifest(Written):
     seconds: float
     files: dict[str, FileFacts]
     versions: dict[str, str]
+    rewards: list[StepRewards]  # of those of the same steps that had answers of both kinds; none with the objective imitation
 
 
 class Ready(Written):

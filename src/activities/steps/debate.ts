@@ -4,6 +4,7 @@ import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import { baseModelsOf, hasSummaries } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { agreementWindow } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { emit } from '../../observe/events.ts';
 import type { Place } from '../../store/blobs.ts';
@@ -201,11 +202,12 @@ export type TokenCount = { readonly prompt: number; readonly completion: number 
 /** Counts what the votes of a shard looked like, and its tokens, a debate at a time. */
 function summarising({
   label_source: label,
-  min_votes: minVotes,
-}: Pick<ExperimentConfig, 'label_source' | 'min_votes'>): {
+  ...votesOf
+}: Pick<ExperimentConfig, 'label_source' | 'min_votes' | 'max_votes'>): {
   readonly add: (debate: DebateRow) => void;
   readonly result: () => ShardSummary;
 } {
+  const window = agreementWindow(votesOf);
   const consensus = {
     questions: 0,
     unanimous: 0,
@@ -222,7 +224,7 @@ function summarising({
     add(debate) {
       const { votes, tied } = debate.consensus;
       const { answers, truncated } = debate;
-      const labelled = label !== 'consensus' || labelByConsensus(debate, minVotes) !== null;
+      const labelled = label !== 'consensus' || labelByConsensus(debate, window) !== null;
       consensus.questions += 1;
       consensus.unanimous += Number(answers.length > 1 && votes === answers.length);
       consensus.ties += Number(tied > 1);
