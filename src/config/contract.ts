@@ -36,12 +36,27 @@ export const trainerJobSchema = z
   .readonly();
 export type TrainerJob = z.infer<typeof trainerJobSchema>;
 
+/** What the job of a Ray cluster reads: a fine-tune, and the devices that it asks for. Paths are those of the cluster. */
+export const rayJobSchema = z
+  .strictObject({
+    /** It shows that a node of the cluster sees the store of the worker. */
+    nonce: name,
+    processes: z.int().min(1).max(1024),
+    cpus_per_process: z.int().min(1).max(1024),
+    gpus_per_process: z.int().min(0).max(1),
+    padding_free: z.boolean().nullable(),
+    attn_implementation: name.nullable(),
+    job: trainerJobSchema,
+  })
+  .readonly();
+export type RayJob = z.infer<typeof rayJobSchema>;
+
 /** manifest.json of a finished fine-tune, which the trainer writes last: a folder with a manifest is a complete model. */
 export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),
   base_model: z.looseObject({ name_or_path: z.string(), sha256: hash }),
   /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
-  form: z.enum(modelForms),
+  form: z.enum(modelForms).exclude(['hosted']),
   /** Hash of the weights that training started from; null for the base model. */
   init_model: hash.nullable(),
   /** `dropped_rows` were longer than max_length. */

@@ -16,7 +16,7 @@ const maxConcurrency = z
   .optional()
   .describe('The greatest number of requests at the same time.');
 
-const oneUrl = z
+export const oneUrl = z
   .string()
   .regex(
     /^https?:\/\/[^@?#\s]+$/,
@@ -49,7 +49,7 @@ export function withPath(url: string): string {
   return /^https?:\/\/[^/]+\/*$/.test(url) ? `${url.replace(/\/+$/, '')}/v1` : url;
 }
 
-const apiKeyEnv = z
+export const apiKeyEnv = z
   .string()
   .regex(
     /^[A-Za-z_][A-Za-z0-9_]*$/,
@@ -188,7 +188,10 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
 
-/** The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. */
+/**
+ * The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. A server
+ * of kind `openai` has the models that it trained itself.
+ */
 export function servedForms({
   kind,
   url: address,
@@ -196,7 +199,7 @@ export function servedForms({
   readonly kind: EndpointConfig['kind'];
   readonly url?: unknown;
 }): readonly ModelForm[] {
-  if (kind === 'openai') return [];
+  if (kind === 'openai') return ['hosted'];
   return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
 }
 

@@ -131,7 +131,13 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'endpoints.example.yaml', 'trainers.yaml', 'scorers.yaml']);
+const workerFiles = new Set([
+  'endpoints.yaml',
+  'endpoints.example.yaml',
+  'trainers.yaml',
+  'trainers.example.yaml',
+  'scorers.yaml',
+]);
 
 function firstComment(text: string): string {
   const comments = text

@@ -1,5 +1,5 @@
 import type { AnswerRules } from '../algorithm/answer.ts';
-import type { Example } from '../algorithm/dataset.ts';
+import { chatRow } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
@@ -59,27 +59,6 @@ async function* each<Item>(
     const row = rowOf(item);
     if (row !== null) yield row;
   }
-}
-
-/** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
-export type ChatRow = Pick<Example, 'chat_template_kwargs'> & {
-  readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[];
-};
-
-/**
- * An example as a chat: the loss is on the last message alone. The weight of the last one is written too, so that all rows have the same
- * fields, which readers of tables infer from the first rows.
- */
-export function chatRow({
-  prompt,
-  completion: [response],
-  chat_template_kwargs: variables,
-}: Example): ChatRow {
-  const before = prompt.map((message) =>
-    message.role === 'assistant' ? { ...message, weight: 0 as const } : message,
-  );
-  const messages = [...before, { ...response, weight: 1 as const }];
-  return variables === undefined ? { messages } : { messages, chat_template_kwargs: variables };
 }
 
 /** A row of a preference dataset as TRL's DPOTrainer takes it, conversational. */

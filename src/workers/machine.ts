@@ -9,10 +9,25 @@ import { childEnvironment, tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
-import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
+import {
+  defaultTrainer,
+  loadTrainers,
+  type RayConfig,
+  type TrainerConfig,
+  trainerAbilities,
+} from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
+import { createGpuGate } from '../engines/gpu-gate.ts';
+import { openTrainer } from '../engines/trainer/open.ts';
+import {
+  askedFor,
+  askedText,
+  createRayCluster,
+  nodesText,
+  requireRoom,
+} from '../engines/trainer/ray-cluster.ts';
 import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
@@ -74,26 +89,69 @@ export async function examineNeeds(
           : []),
       ];
     }),
-    ...(config.iterations > 0 ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config))] : []),
+    ...(config.iterations > 0
+      ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config, store))]
+      : []),
   ]);
   // Models at one endpoint give the same findings about it.
   return [...new Map(found.map((each) => [JSON.stringify(each), each])).values()];
 }
 
 /** @throws what stands in the way of a fine-tune */
-async function trainerText(trainer: string, config: ExperimentConfig): Promise<string> {
-  const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
+async function trainerText(name: string, config: ExperimentConfig, store: Store): Promise<string> {
+  const trainer = called(name, loadTrainers(), 'trainer');
+  const [fault] = trainerAbilities(name, trainer).faults(config);
+  if (fault !== undefined) throw new Error(`${fault.path}: ${fault.message}`);
+  if (trainer.kind === 'ray') return rayText(trainer);
+  if (trainer.kind === 'openai') {
+    await reachTrainer(name, trainer, store);
+    const price = trainer.price_per_million_tokens;
+    return `openai: ${trainer.url} answers, at ${price === undefined ? 'a price that is not stated (price_per_million_tokens)' : `${price} for a million tokens (colloquy validate shows what that comes to)`}`;
+  }
   const lacks = await trainerLacks(config);
   if (lacks !== null) throw new Error(lacks);
-  return text;
+  return `${trainer.kind}: ${tools().python}`;
+}
+
+/**
+ * Asks a server that trains whether it answers to the key and has a fine-tuning API. Other trainers are not started for that.
+ *
+ * @throws TrainingImpossible, or the errors of the server
+ */
+export async function reachTrainer(name: string, config: TrainerConfig, store: Store): Promise<void> {
+  if (config.kind !== 'openai') return;
+  const trainer = openTrainer(config, { store, gate: createGpuGate() }, name);
+  const nothing = { examples: [], lora_target_modules: null };
+  try {
+    await trainer.check({ name: '' }, nothing, AbortSignal.timeout(30_000));
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** @throws RayCannotPlace, and the errors of a cluster that cannot be reached */
+async function rayText(trainer: RayConfig): Promise<string> {
+  const cluster = createRayCluster(trainer);
+  try {
+    const nodes = await cluster.nodes(AbortSignal.timeout(30_000));
+    requireRoom(trainer, nodes);
+    return `ray: ${trainer.url} has ${nodesText(nodes)}, and fine-tunes ask for ${askedText(askedFor(trainer))}`;
+  } finally {
+    cluster.close();
+  }
 }
 
 /**
  * What the trainer lacks on this machine for the experiment's fine-tunes; null when it lacks nothing. Starts Python, which takes a moment,
  * where the method needs a package that is no part of the set-up.
  */
-export async function trainerLacks({ iterations, fine_tune }: ExperimentConfig): Promise<string | null> {
+export async function trainerLacks({
+  iterations,
+  fine_tune,
+  trainer = defaultTrainer,
+}: ExperimentConfig): Promise<string | null> {
   if (iterations === 0 || fine_tune.method !== 'qlora') return null;
+  if (called(trainer, loadTrainers(), 'trainer').kind !== 'process') return null;
   const search = 'import importlib.util; print(importlib.util.find_spec("bitsandbytes") is not None)';
   const options = { env: childEnvironment(), timeout: 60_000 };
   const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
@@ -137,7 +195,9 @@ async function endpointText(
   store: Store,
 ): Promise<string> {
   const { endpoint: name, model_name_or_path: model } = of.model;
-  const unserved = servingFaults(config, () => servedForms(endpoint));
+  const trainer = loadTrainers()[config.trainer ?? defaultTrainer];
+  const made = trainer && trainerAbilities('', trainer).form(config.fine_tune);
+  const unserved = made === undefined ? [] : servingFaults(config, () => servedForms(endpoint), made);
   const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
   if (own !== undefined) throw new Error(own.message);
   if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;

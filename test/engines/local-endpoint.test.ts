@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineClosed, OtherWeights, WholeModelsUnsupported } from '../../src/engines/errors.ts';
-import { EngineDied, ModelNotServable } from '../../src/engines/process/errors.ts';
+import { EngineDied, ModelNotServable } from '../../src/engines/process/supervisor.ts';
 import { createLiveEngines, type LiveEnginesOptions } from '../../src/engines/process/live-engines.ts';
 import { tunedModel, untuned } from '../../src/store/models.ts';
 import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';

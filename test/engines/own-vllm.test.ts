@@ -8,7 +8,7 @@ import type { VllmConfig } from '../../src/config/endpoints.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { EngineDied } from '../../src/engines/process/errors.ts';
+import { EngineDied } from '../../src/engines/process/supervisor.ts';
 import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { findVllm, VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';

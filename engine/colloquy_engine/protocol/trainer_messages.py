@@ -5,6 +5,9 @@ bound or allowed value here differs from it.
 """
 
 import errno
+import json
+import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -53,6 +56,18 @@ class TrainingJob(Strict):
     checkpoint_dir: Name
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     settings: Settings
+
+
+class RayJob(Strict):
+    """What the job of a Ray cluster reads: a fine-tune, and the devices that it asks for. `nonce` shows that a node sees the store of the worker."""
+
+    nonce: Name
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    cpus_per_process: Annotated[int, Field(ge=1, le=1024)]
+    gpus_per_process: Annotated[int, Field(ge=0, le=1)]
+    padding_free: bool | None
+    attn_implementation: Name | None
+    job: TrainingJob
 
 
 class BaseModelFacts(Written):
@@ -188,6 +203,23 @@ class Stopped(Written):
 
 
 TrainerEvent = Annotated[Ready | Started | Step | MicroBatchChanged | Checkpoint | Done | Failed | Stopped, Field(discriminator="event")]
+
+
+class EventFile:
+    """A file of events, one JSON object a line, each of them on the disk before the next one: other hosts read it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+        self.failed = False
+
+    def emit(self, event: Written) -> None:
+        """Raises ValueError for NaN and infinity, which JSON cannot express."""
+        self.failed = self.failed or isinstance(event, Failed)
+        self.write(json.dumps(event.model_dump(), allow_nan=False))
+
+    def write(self, line: str) -> None:
+        os.write(self._file, f"{line}\n".encode())
+        os.fsync(self._file)
 
 
 class TrainingFailure(Exception):

@@ -4,7 +4,7 @@ import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EnginePool } from '../process/engine-pool.ts';
 import type { RunningEngine } from '../process/engine-process.ts';
-import type { EngineDied } from '../process/errors.ts';
+import type { EngineDied } from '../process/supervisor.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { isDeath } from './adapter-refusal.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';

@@ -5,7 +5,7 @@ import { emit } from '../../observe/events.ts';
 import { count, listed } from '../../text/figures.ts';
 import { abortable } from '../abort.ts';
 import { EngineClosed, EngineUnreachable } from '../errors.ts';
-import { type CanaryAnswer, distance } from './canary.ts';
+import { type CanaryAnswer, distance } from './protocol.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Shortcoming } from './examination.ts';
 import { nextLookMs, noAnswerReason } from './outages.ts';

@@ -8,10 +8,9 @@ import { z } from 'zod';
 import { serverReadySchema, serverRefusesSchema } from '../../config/server-contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import { emit } from '../../observe/events.ts';
-import { howItEnded, ModelNotServable } from './errors.ts';
 import { logFileFor, parsedLine, readLines } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
-import { type Running, supervise, type Supervisor } from './supervisor.ts';
+import { howItEnded, ModelNotServable, type Running, supervise, type Supervisor } from './supervisor.ts';
 
 /** A supervised server that answers for a base model: engine/serve.py, or vLLM. Its `ready` also throws ToolsMissing and ProcessNotStarted. */
 export type EngineProcess = Supervisor<Serving> & {

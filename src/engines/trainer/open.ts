@@ -1,7 +1,9 @@
 /** The trainers that a worker has in use. Nothing else looks at a trainer's kind. */
 import { defaultTrainer, type TrainerConfig } from '../../config/trainers.ts';
 import { TrainerUnknown } from './errors.ts';
+import { createHostedTrainer } from './openai.ts';
 import { createProcessTrainer, type ProcessTrainerOptions } from './process.ts';
+import { createRayTrainer, type RayTrainerOptions } from './ray.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface Trainers {
@@ -31,7 +33,7 @@ export function createTrainers(
       if (known !== undefined) return known;
       const config = has(name) ? configs[name] : undefined;
       if (config === undefined) throw new TrainerUnknown(name, Object.keys(configs));
-      const trainer = openTrainer(config, deps);
+      const trainer = openTrainer(config, deps, name);
       opened.set(name, trainer);
       return trainer;
     },
@@ -45,14 +47,28 @@ export function createTrainers(
 export interface TrainerDeps extends Pick<ProcessTrainerOptions, 'store' | 'gate'> {
   /** Of a trainer's process; only tests and benchmarks set them. */
   readonly process?: Partial<Omit<ProcessTrainerOptions, 'store' | 'gate'>>;
+  /** Of a trainer on a cluster; only tests set them. */
+  readonly ray?: Partial<Omit<RayTrainerOptions, 'store' | 'config'>>;
 }
 
-/** The trainer that `config` describes. Nothing is started or reached before its first job. */
-export function openTrainer(config: TrainerConfig, { process, ...deps }: TrainerDeps): Trainer {
+/**
+ * The trainer that `config` describes. Nothing is started or reached before its first job.
+ *
+ * @param name of the trainer, for messages
+ */
+export function openTrainer(
+  config: TrainerConfig,
+  { store, gate, process, ray }: TrainerDeps,
+  name: string = config.kind,
+): Trainer {
   switch (config.kind) {
+    case 'ray':
+      return createRayTrainer({ store, config, ...ray });
     case 'process':
+      return createProcessTrainer({ store, gate, device: config, ...process });
+    case 'openai':
     default:
-      config.kind satisfies 'process';
-      return createProcessTrainer({ ...deps, device: config, ...process });
+      config.kind satisfies 'openai';
+      return createHostedTrainer(name, config, store);
   }
 }

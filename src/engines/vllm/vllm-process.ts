@@ -6,7 +6,7 @@ import { gibibytes } from '../../text/figures.ts';
 import { pause } from '../abort.ts';
 import { createChatClient } from '../endpoint/chat-client.ts';
 import { longestStartMs, type Serving, watchHealth } from '../process/engine-process.ts';
-import { howItEnded } from '../process/errors.ts';
+import { howItEnded } from '../process/supervisor.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
 import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
 import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';

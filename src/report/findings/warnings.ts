@@ -8,7 +8,7 @@ import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed, percent } from '../../text/figures.ts';
-import { smallGuard, smallSample } from './sample-size.ts';
+import { smallGuard, smallSample } from './finding.ts';
 
 type Iteration = ExperimentResult['iterations'][number];
 
