@@ -9,7 +9,7 @@ import {
   lastTag,
   type Statement,
 } from './answer/statements.ts';
-import { isRefusal, spokenPart, turnsOf, withoutEcho, withoutTags } from './answer/turns.ts';
+import { isRefusal, spokenPart, turnsOf, withoutEcho, withoutTags } from './answer/statements.ts';
 import { type AnswerEquality, equalsOneOf } from './consensus.ts';
 import type { Gold } from './question.ts';
 

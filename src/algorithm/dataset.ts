@@ -25,6 +25,27 @@ export function exampleOf(dialogue: readonly Message[]): Example | null {
   return response?.role === 'assistant' ? { prompt: dialogue.slice(0, -1), completion: [response] } : null;
 }
 
+/** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
+export type ChatRow = Pick<Example, 'chat_template_kwargs'> & {
+  readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[];
+};
+
+/**
+ * An example as a chat: the loss is on the last message alone. The weight of the last one is written too, so that all rows have the same
+ * fields, which readers of tables infer from the first rows.
+ */
+export function chatRow({
+  prompt,
+  completion: [response],
+  chat_template_kwargs: variables,
+}: Example): ChatRow {
+  const before = prompt.map((message) =>
+    message.role === 'assistant' ? { ...message, weight: 0 as const } : message,
+  );
+  const messages = [...before, { ...response, weight: 1 as const }];
+  return variables === undefined ? { messages } : { messages, chat_template_kwargs: variables };
+}
+
 /** A dataset of a model without its texts: which responses of which agents, and how they were chosen. */
 export type Dataset = {
   /** Sorted by question, then by agent. The order in which debates ended does not matter. */

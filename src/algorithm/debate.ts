@@ -1,4 +1,4 @@
-import { spokenPart } from './answer/turns.ts';
+import { spokenPart } from './answer/statements.ts';
 import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
 import type { AnswerRules } from './answer.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';

@@ -64,7 +64,7 @@ export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),
   base_model: z.looseObject({ name_or_path: z.string(), sha256: hash }),
   /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
-  form: z.enum(modelForms),
+  form: z.enum(modelForms).exclude(['hosted']),
   /** Hash of the weights that training started from; null for the base model. */
   init_model: hash.nullable(),
   /** `dropped_rows` were longer than max_length; `equal_pairs` were left out as both answers have the same tokens. */

@@ -188,7 +188,10 @@ const endpointConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>;
 
-/** The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. */
+/**
+ * The forms of fine-tuned models that an endpoint serves. Only a server that the worker starts can be started with another whole model. A server
+ * of kind `openai` has the models that it trained itself.
+ */
 export function servedForms({
   kind,
   url: address,
@@ -196,7 +199,7 @@ export function servedForms({
   readonly kind: EndpointConfig['kind'];
   readonly url?: unknown;
 }): readonly ModelForm[] {
-  if (kind === 'openai') return [];
+  if (kind === 'openai') return ['hosted'];
   return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
 }
 

@@ -262,7 +262,7 @@ export const experimentConfigSchema = z
     trainer: nameOf('a trainer')
       .optional()
       .describe(
-        'The trainer: a name that the worker’s configs/trainers.yaml defines. Default: `local`. It does not change the models.',
+        'The trainer: a name that the worker’s configs/trainers.yaml defines. Default: `local`. It does not change the models, except that one of kind `openai` makes models of its own, which stay at its server.',
       ),
     shared_answers: seriesNameSchema
       .optional()

@@ -153,12 +153,15 @@ export function objectiveOf(
   return typeof given === 'string' ? given : (given[role] ?? 'imitation');
 }
 
-/** `adapter`: a LoRA adapter, which is loaded on top of the base model. `full`: a whole model. */
-export const modelForms = ['adapter', 'full'] as const;
+/**
+ * `adapter`: a LoRA adapter, which is loaded on top of the base model. `full`: a whole model. `hosted`: a name at the server that trained the
+ * model and keeps its weights.
+ */
+export const modelForms = ['adapter', 'full', 'hosted'] as const;
 export type ModelForm = (typeof modelForms)[number];
 
-/** The form of the models that fine-tunes with these settings make. */
-export function formOf({ method }: Pick<z.infer<typeof fineTuneConfigSchema>, 'method'>): ModelForm {
+/** The form of the models that fine-tunes with these settings make on a device of our own. */
+export function formOf({ method }: Pick<z.infer<typeof fineTuneConfigSchema>, 'method'>): 'adapter' | 'full' {
   return method === 'full' ? 'full' : 'adapter';
 }
 

@@ -243,3 +243,14 @@ export function yamlFilesIn(folder: string): { readonly path: string; readonly t
     .map((name) => join(folder, name))
     .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 }
+
+/** The endpoint or trainer of this name. Throws when the worker's configuration has none. */
+export function called<Entry>(
+  name: string,
+  entries: Readonly<Record<string, Entry>>,
+  what: 'endpoint' | 'trainer',
+): Entry {
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
+  if (entry === undefined) throw new Error(notDefinedHere(what, name, Object.keys(entries)));
+  return entry;
+}

@@ -13,7 +13,7 @@ import {
 import { agentsOf, baseModelsOf, hasSummaries } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
-import { formOf, type ModelForm, objectiveOf } from './fine-tune.ts';
+import { type ModelForm, objectiveOf } from './fine-tune.ts';
 
 /** How many votes a label has to have. */
 export function agreementWindow({
@@ -144,21 +144,27 @@ export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
  * Why an experiment cannot use the endpoints of its agents; none when it can.
  *
  * @param served the forms of fine-tuned models that an endpoint serves, by its name
+ * @param made the form of the models that its trainer makes
  */
 export function servingFaults(
   config: ExperimentConfig,
   served: (endpoint: string) => readonly ModelForm[],
+  made: ModelForm,
 ): ConfigFault[] {
   if (config.iterations === 0) return [];
   return baseModelsOf(config).flatMap(({ model: { endpoint }, agents, path }): ConfigFault[] => {
     const forms = served(endpoint);
-    if (agents.length === 0 || forms.includes(formOf(config.fine_tune))) return [];
-    const message =
-      forms.length === 0
-        ? `${endpoint} serves no fine-tuned models: take an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`
-        : `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind vllm without url (the worker starts it) or of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
-    return [{ path: `${path}.endpoint`, message }];
+    if (agents.length === 0 || forms.includes(made)) return [];
+    return [{ path: `${path}.endpoint`, message: unservedText(endpoint, forms, made) }];
   });
+}
+
+function unservedText(endpoint: string, forms: readonly ModelForm[], made: ModelForm): string {
+  if (made === 'hosted')
+    return `the trainer is a server that keeps the models which it trains, and ${endpoint} is not that server: take an endpoint of kind openai with the trainer's url, or another trainer`;
+  if (forms.length === 0 || forms.includes('hosted'))
+    return `${endpoint} serves no fine-tuned models but those that its own server trained: take a trainer of kind openai with the same url, an endpoint of kind local or vllm, or iterations: 0 to measure the base model alone`;
+  return `${endpoint} serves LoRA adapters, and no whole models such as fine_tune.method: full makes: take an endpoint of kind vllm without url (the worker starts it) or of kind local, or fine_tune.method: lora with a learning_rate of about 2e-4`;
 }
 
 function fewStepsText(

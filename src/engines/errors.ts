@@ -41,7 +41,7 @@ export class AdaptersUnsupported extends ColloquyError {
 
   constructor(url: string) {
     super(
-      `${url} is an endpoint of kind openai, which cannot load fine-tuned models. ` +
+      `${url} is an endpoint of kind openai, which has only the fine-tuned models that its own server trained and cannot load others. ` +
         `Describe it as an endpoint of kind local or vllm where this worker runs, or begin an experiment with iterations: 0.`,
     );
   }

@@ -111,3 +111,17 @@ export class OutputNotWritable extends ColloquyError {
     this.path = path;
   }
 }
+
+/** A server trained the model and keeps it: there are no weights to merge. */
+export class WeightsAtServer extends ColloquyError {
+  override name = 'WeightsAtServer' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(model: string, url: string) {
+    super(
+      `The model is ${model} at ${url}, which trained it and keeps its weights, so there is nothing to merge. Ask it there by this name; ` +
+        'with --models in place of --merge, a card with the name is written.',
+    );
+  }
+}

@@ -13,7 +13,7 @@ import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
-import { MergeFailed, NothingTrained } from './errors.ts';
+import { MergeFailed, NothingTrained, WeightsAtServer } from './errors.ts';
 import { agentModelsAfter, type AgentModel, baseOf, type FinishedIteration } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
 import { wholeModelCard } from './model-card.ts';
@@ -43,7 +43,7 @@ const run = promisify(execFile);
  * where llama.cpp's converter is on PATH. The merged model has the logits of base and adapter, or nothing is written.
  *
  * @param path of the folder, absolute
- * @throws NothingTrained, MergeFailed, ToolsMissing, ExportFolderTaken, OutputNotWritable, DiskFull, ArtifactMissing, ArtifactDamaged,
+ * @throws NothingTrained, WeightsAtServer, MergeFailed, ToolsMissing, ExportFolderTaken, OutputNotWritable, DiskFull, ArtifactMissing, ArtifactDamaged,
  *   ModelPruned
  */
 export async function exportMerged(
@@ -80,8 +80,9 @@ async function writeWhole(
   done: FinishedIteration,
   folder: string,
 ): Promise<StoredManifest> {
-  if ((await readDocument(manifestOf(store.model(key)), storedManifestSchema))?.form === 'full')
-    return copyModel(store, key, folder);
+  const { form, hosted } = (await readDocument(manifestOf(store.model(key)), storedManifestSchema)) ?? {};
+  if (hosted !== undefined) throw new WeightsAtServer(hosted.name, hosted.url);
+  if (form === 'full') return copyModel(store, key, folder);
   const adapter = join(folder, '.adapter');
   const manifest = await copyModel(store, key, adapter);
   await requireWeightsOf(base, done);

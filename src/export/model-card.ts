@@ -67,6 +67,34 @@ export function wholeModelCard(
   ]);
 }
 
+/** The README.md that stands for a model which a server trained and keeps: its name there. */
+export function hostedModelCard(
+  folder: string,
+  model: AgentModel,
+  manifest: StoredManifest,
+  { name, job, url }: NonNullable<StoredManifest['hosted']>,
+  done: FinishedIteration,
+): string {
+  const { config, iteration } = done;
+  const { agent, role, madeIn } = model;
+  const base = baseOf(done, model).model_name_or_path;
+  const facts = frontMatter(basename(folder), base, done, { library_name: 'openai', tags: ['sft'] });
+  return card(facts, [
+    title(model, done),
+    `${provenance} The ${role} model of agent ${agent} of ${agentCount(config)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}: the server ${url} fine-tuned ` +
+      `\`${base}\` (job ${job}) and has the model under the name \`${name}\`. There are no weights to export: whoever may use that account can ask the model there.`,
+    ...training(model, manifest, done),
+    ...evaluation(done),
+    `## Use\n\n${fenced(
+      `curl ${shellQuoted(`${url}/chat/completions`)} -H "Authorization: Bearer $API_KEY" -H 'Content-Type: application/json' \\\n  -d ${shellQuoted(
+        JSON.stringify({ model: name, messages: [{ role: 'user', content: '3+4*5-6' }] }),
+      )}`,
+      'sh',
+    )}`,
+    ...ending(manifest, done),
+  ]);
+}
+
 function whatItIs(
   base: string,
   { agent, role }: AgentModel,
@@ -109,7 +137,7 @@ function training(
   { experiment }: FinishedIteration,
 ): string[] {
   return [
-    `## Training\n\nTRL's \`SFTTrainer\`, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
+    `## Training\n\n${manifest.hosted === undefined ? "TRL's `SFTTrainer`" : "OpenAI's fine-tuning API"}, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
       `(${madeIn === null ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
       `${manifest.init_model === null ? 'the base model' : "this agent's model of the iteration before"}.`,
     textTable(

@@ -8,16 +8,16 @@ import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, requireNotPruned, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { NothingTrained } from './errors.ts';
-import { agentModelsAfter, type FinishedIteration } from './finished-iteration.ts';
+import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
-import { modelCard, wholeModelCard } from './model-card.ts';
+import { hostedModelCard, modelCard, wholeModelCard } from './model-card.ts';
 
 /** The models of an export: the folders that were written, and the models that are still the base model, so that there is nothing to copy. */
 export type ExportedModels = { readonly models: readonly string[]; readonly stillBase: readonly string[] };
 
 /**
  * Copies the models that the agents have after an iteration into a folder: below it one folder for each agent and role, with a model card.
- * peft loads an adapter, transformers a whole model.
+ * peft loads an adapter, transformers a whole model. Of a model that a server keeps there is the card alone, with its name.
  *
  * @param path of the folder, absolute
  * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when all are still the base model, ArtifactMissing, ArtifactDamaged,
@@ -40,8 +40,7 @@ export async function exportModels(
         continue;
       }
       const manifest = await copyModel(store, model.key, join(folder, name));
-      const card = manifest.form === 'full' ? wholeModelCard : modelCard;
-      const readme = card(join(path, name), model, manifest, done);
+      const readme = cardOf(join(path, name), model, manifest, done);
       await writeAtomically(join(folder, name, 'README.md'), [Buffer.from(readme)]);
       models.push(name);
     }
@@ -52,6 +51,16 @@ export async function exportModels(
       );
   });
   return { models, stillBase };
+}
+
+function cardOf(
+  folder: string,
+  model: AgentModel,
+  manifest: StoredManifest,
+  done: FinishedIteration,
+): string {
+  if (manifest.hosted !== undefined) return hostedModelCard(folder, model, manifest, manifest.hosted, done);
+  return (manifest.form === 'full' ? wholeModelCard : modelCard)(folder, model, manifest, done);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { AnswerRules } from '../algorithm/answer.ts';
-import type { AnyExample, Example } from '../algorithm/dataset.ts';
+import { type AnyExample, chatRow } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { ObjectiveName } from '../algorithm/objectives.ts';
 import type { Message } from '../algorithm/prompts.ts';
@@ -75,27 +75,6 @@ export function openAiRow(row: AnyExample): object | null {
     return { input: { messages: prompt }, preferred_output: chosen, non_preferred_output: rejected };
   }
   return 'label' in row && !row.label ? null : chatRow(row);
-}
-
-/** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
-export type ChatRow = Pick<Example, 'chat_template_kwargs'> & {
-  readonly messages: readonly (Message & { readonly weight?: 0 | 1 })[];
-};
-
-/**
- * An example as a chat: the loss is on the last message alone. The weight of the last one is written too, so that all rows have the same
- * fields, which readers of tables infer from the first rows.
- */
-export function chatRow({
-  prompt,
-  completion: [response],
-  chat_template_kwargs: variables,
-}: Example): ChatRow {
-  const before = prompt.map((message) =>
-    message.role === 'assistant' ? { ...message, weight: 0 as const } : message,
-  );
-  const messages = [...before, { ...response, weight: 1 as const }];
-  return variables === undefined ? { messages } : { messages, chat_template_kwargs: variables };
 }
 
 /** A row of a preference dataset as TRL's DPOTrainer takes it, conversational. */

@@ -5,8 +5,7 @@ import { isPlaceholder } from '../algorithm/answer/no-answer.ts';
 import { lastSentence, lastTag } from '../algorithm/answer/statements.ts';
 import { withoutComputation } from '../algorithm/answer/value.ts';
 import { isBalanced } from './brackets.ts';
-import { isChoice } from './choice.ts';
-import { compareNormalised } from './compare.ts';
+import { compareNormalised, isChoice } from './compare.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 
 /**

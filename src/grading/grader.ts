@@ -1,6 +1,5 @@
 /** Is an answer right? Grades pairs of answers; the vote, the datasets and the evaluation use the same grader. */
-import { compareChoices, isChoice } from './choice.ts';
-import { compareNormalised } from './compare.ts';
+import { compareChoices, compareNormalised, isChoice } from './compare.ts';
 import { createEngineThread } from './engine.ts';
 import { type EngineQuestion, settle } from './equality.ts';
 import { answerOfSolution } from './gold.ts';

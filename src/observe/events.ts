@@ -52,6 +52,15 @@ export type Events = {
   };
   /** A fine-tune did not have enough memory, and goes on with `rows` at once on a device. A step has as many rows as before. */
   'micro-batch': FineTune & { readonly step: number; readonly rows: number };
+  /** A server has accepted a fine-tune and not begun it: its job, in which state it has been since when, and until when it may be. */
+  'fine-tune waits': FineTune & {
+    readonly job: string;
+    readonly state: string;
+    readonly since: Date;
+    readonly until: Date;
+  };
+  /** A fine-tune is done, and the file of its rows could not be removed at its server. */
+  'file left at a server': { readonly url: string; readonly file: string; readonly reason: string };
   checkpoint: FineTune & { readonly step: number };
   'fine-tune ended': FineTune & Span & { readonly steps: number; readonly tokens: number };
 };

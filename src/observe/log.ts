@@ -82,6 +82,8 @@ export function logReports(log: Logger): void {
     log.warn(left, 'the other servers of the endpoint get the requests of this one'),
   );
   onEvent('server back', (back) => log.info(back, 'the server gets requests again'));
+  onEvent('fine-tune waits', (waits) => log.info(waits, 'the fine-tune waits at its server'));
+  onEvent('file left at a server', (left) => log.warn(left, 'the file of a fine-tune stays at its server'));
   onEvent('micro-batch', (smaller) =>
     log.warn(
       smaller,

@@ -13,14 +13,21 @@ import {
   type SamplingSettings,
 } from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
-import { formOf } from '../config/fine-tune.ts';
+import type { ModelForm } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
 import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
-import { type BaseModel, type Model, requireNotPruned, tunedModel, untuned } from '../store/models.ts';
+import {
+  type BaseModel,
+  formInStore,
+  type Model,
+  requireNotPruned,
+  tunedModel,
+  untuned,
+} from '../store/models.ts';
 import { begunWithSchema, recordedModel } from '../store/base-model-files.ts';
 import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
@@ -135,16 +142,19 @@ async function agentsAfter(
   if (config.iterations === 0 || wanted === 0) return { iteration: 0, agents };
   const done = await finishedIteration(store, experiment, wanted);
   const tuned = await agentModelsAfter(done);
+  const forms = new Map<string, ModelForm>();
+  for (const { key } of tuned) if (key !== null) forms.set(key, await formInStore(store, key));
   const groups = learnerGroups(agents.length, learning);
   return {
     iteration: done.iteration,
     agents: agents.map((agent) => {
       const first = groups.find((group) => group.includes(agent.number))?.[0] ?? agent.number;
-      const own = tuned.flatMap(({ agent: number, role, key }) =>
-        number === first && key !== null
-          ? [[role, tunedModel(modelOf(agent, role).base, key, formOf(config.fine_tune))] as const]
-          : [],
-      );
+      const own = tuned.flatMap(({ agent: number, role, key }) => {
+        const form = key === null ? undefined : forms.get(key);
+        return number === first && key !== null && form !== undefined
+          ? [[role, tunedModel(modelOf(agent, role).base, key, form)] as const]
+          : [];
+      });
       return { ...agent, models: { ...agent.models, ...Object.fromEntries(own) } };
     }),
   };

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Agent } from '../algorithm/agents.ts';
 import { fineTuneManifestSchema, type TrainerSettings } from '../config/contract.ts';
-import type { ModelForm } from '../config/fine-tune.ts';
+import { type ModelForm, modelForms } from '../config/fine-tune.ts';
 import { below, isName, isThere, type Place, remove, setAside } from './blobs.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactDamaged, ArtifactMissing, ModelPruned } from './errors.ts';
@@ -30,7 +29,7 @@ export const baseModelSchema = z
   .readonly();
 export type BaseModel = z.infer<typeof baseModelSchema>;
 
-const contentAddress = z.string().regex(/^[0-9a-f]{64}$/);
+export const contentAddress = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** A model anywhere in the product: its base, and what was trained here. Only the store, endpoints and trainers look inside. */
 export const modelSchema = z
@@ -41,8 +40,8 @@ export const modelSchema = z
       .strictObject({
         /** The content address: a hash of everything that determines the weights (base, data, settings, seed, initial model). */
         key: contentAddress,
-        /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
-        form: fineTuneManifestSchema.shape.form,
+        /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. `hosted`: a name at a server. */
+        form: z.enum(modelForms),
         /** Older versions wrote it. The model's manifest has the objective. */
         objective: z.literal('sft').optional(),
       })
@@ -74,13 +73,17 @@ export const storedManifestSchema = z.preprocess(
     return older === undefined ? manifest : { init_model: older.init_adapter, ...older };
   },
   fineTuneManifestSchema.extend({
-    form: fineTuneManifestSchema.shape.form.default('adapter'),
+    form: z.enum(modelForms).default('adapter'),
+    /** Null when a server trained the model and did not state its losses. */
+    final_loss: fineTuneManifestSchema.shape.final_loss.nullable(),
     losses: fineTuneManifestSchema.shape.losses.default([]),
     rewards: fineTuneManifestSchema.shape.rewards.optional(),
     dataset: fineTuneManifestSchema.shape.dataset.partial({ equal_pairs: true }),
     peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
     moved: fineTuneManifestSchema.shape.moved.default(null),
     execution: fineTuneManifestSchema.shape.execution.nullable().default(null),
+    /** Of a model that a server trained and keeps: its name there, and the job that made it. Such a model has no files here. */
+    hosted: z.object({ name: z.string().min(1), job: z.string(), url: z.string() }).optional(),
   }),
 );
 /** The manifest of a finished fine-tune. The peak learning rate is null when an older version made it. */
@@ -95,13 +98,22 @@ export type ModelIngredients = {
   readonly datasetSha256: string;
   readonly settings: TrainerSettings;
   readonly seed: number;
+  /** What else the weights depend on, where the trainer is a server (`TrainerAbilities.maker`). */
+  readonly maker?: string | null;
 };
 
 /** Raised when the trainer makes other weights from the same inputs. 2: the first step of a warm-up learns. */
 const trainingVersion = 2;
 
 /** The content address of a fine-tune. Every experiment that needs the same weights finds the finished model by it. */
-export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
+export function modelKey({
+  base,
+  init,
+  datasetSha256,
+  settings,
+  seed,
+  maker = null,
+}: ModelIngredients): string {
   // `method: lora` was `use_peft: true` before whole models could be trained: adapters keep the keys that they had then.
   // Nor do adapters that imitate have what was added for other objectives.
   const { method, objective, beta, sft_weight, ...rest } = settings;
@@ -109,7 +121,17 @@ export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIng
   const named = { ...rest, ...compared, ...(method === 'lora' ? { use_peft: true } : { method }) };
   const sorted = Object.entries(named).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
-    .update(JSON.stringify([trainingVersion, base, init, datasetSha256, sorted, seed]))
+    .update(
+      JSON.stringify([
+        trainingVersion,
+        base,
+        init,
+        datasetSha256,
+        sorted,
+        seed,
+        ...(maker === null ? [] : [maker]),
+      ]),
+    )
     .digest('hex');
 }
 
@@ -201,6 +223,21 @@ export async function sealModel(store: Store, key: string): Promise<void> {
   await sealAsItIs(manifestOf(store.model(key)));
 }
 
+/** The form of a finished model. @throws ModelPruned, ArtifactMissing when it is not there */
+export async function formInStore(store: Store, key: string): Promise<ModelForm> {
+  await requireNotPruned(store, key);
+  const manifest = await readDocument(manifestOf(store.model(key)), storedManifestSchema);
+  if (manifest === null) throw new ArtifactMissing(store.model(key).where);
+  return manifest.form;
+}
+
+/** The name of a model at the server that trained it. @throws ArtifactMissing when it is no such model, or not finished */
+export async function hostedName(store: Store, key: string): Promise<string> {
+  const manifest = await readDocument(manifestOf(store.model(key)), storedManifestSchema);
+  if (manifest?.hosted === undefined) throw new ArtifactMissing(store.model(key).where);
+  return manifest.hosted.name;
+}
+
 /**
  * Removes the files of a finished model. Its manifest stays, so that its fine-tune counts as done. The model is made again when it is
  * needed after all (`remakeModel`).
@@ -210,6 +247,8 @@ export async function sealModel(store: Store, key: string): Promise<void> {
 export async function pruneModel(store: Store, key: string): Promise<void> {
   const model = store.model(key);
   const manifest = await readDocument(manifestOf(model), storedManifestSchema);
+  // A server keeps such a model, and its name takes no room here.
+  if (manifest?.hosted !== undefined) return;
   if (manifest !== null) await writeDocument(store.prunedModel(key), manifest);
   await remove(model);
 }
@@ -246,41 +285,3 @@ export async function requireModels(store: Store, models: readonly Model[]): Pro
 }
 
 const readThrough = new Set<string>();
-
-/** A model's content address; null is the base model of the series. */
-const keySchema = contentAddress.nullable();
-
-/** The agents that a night passes to the next night. */
-export const agentModelsSchema = z.array(
-  z.strictObject({ number: z.number().int(), models: z.record(z.string(), keySchema) }),
-);
-export type AgentModels = z.infer<typeof agentModelsSchema>;
-
-/** The agents' models by their content addresses. */
-export function modelsOf(agents: readonly Agent<Model>[]): AgentModels {
-  const keyOf = ({ tuned }: Model) => tuned?.key ?? null;
-  return agents.map(({ number, models }) => ({ number, models: mapValues(models, keyOf) }));
-}
-
-/**
- * The agents whose models have these content addresses.
- *
- * @param bases what their models were trained from, by agent
- */
-export function agentsOf(bases: readonly BaseModel[], models: AgentModels, form: ModelForm): Agent<Model>[] {
-  return models.map(({ number, models: keys }) => {
-    const base = bases[number - 1];
-    if (base === undefined) throw new RangeError(`Agent ${number} has no base model.`);
-    return {
-      number,
-      models: mapValues(keys, (key) => (key === null ? untuned(base) : tunedModel(base, key, form))),
-    };
-  });
-}
-
-function mapValues<Value, Result>(
-  record: Readonly<Record<string, Value>>,
-  map: (value: Value) => Result,
-): Record<string, Result> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-}

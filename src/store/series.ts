@@ -7,10 +7,27 @@ import { ArtifactDamaged, ArtifactMissing, NotVisibleYet, SeriesDamaged } from '
 import { readDocument } from './files/documents.ts';
 import { readRows, writeRows } from './files/rows.ts';
 import { sealAsItIs } from './files/sealed.ts';
-import { agentModelsSchema } from './models.ts';
+import type { Agent } from '../algorithm/agents.ts';
+import type { ModelForm } from '../config/fine-tune.ts';
+import { type BaseModel, contentAddress, type Model, tunedModel, untuned } from './models.ts';
 import { evaluationSchema, nightOutcomeSchema } from './records/result.ts';
 import { heldOutQuestionSchema } from './records/rows.ts';
 import { seriesFiles, type Store } from './store.ts';
+
+/** A model's content address; null is the base model of the series. */
+const keySchema = contentAddress.nullable();
+
+/** The agents that a night passes to the next night. */
+export const agentModelsSchema = z.array(
+  z.strictObject({ number: z.number().int(), models: z.record(z.string(), keySchema) }),
+);
+export type AgentModels = z.infer<typeof agentModelsSchema>;
+
+/** The agents' models by their content addresses. */
+export function modelsOf(agents: readonly Agent<Model>[]): AgentModels {
+  const keyOf = ({ tuned }: Model) => tuned?.key ?? null;
+  return agents.map(({ number, models }) => ({ number, models: mapValues(models, keyOf) }));
+}
 
 /** The questions that nights have asked: see Asked in src/questions. */
 const askedSchema = z
@@ -140,4 +157,27 @@ async function orSeriesDamaged<Value>({ where }: Place, read: () => Promise<Valu
     if (error instanceof ArtifactMissing) throw new SeriesDamaged(where, 'is missing');
     throw error;
   }
+}
+
+/**
+ * The agents whose models have these content addresses.
+ *
+ * @param bases what their models were trained from, by agent
+ */
+export function agentsOf(bases: readonly BaseModel[], models: AgentModels, form: ModelForm): Agent<Model>[] {
+  return models.map(({ number, models: keys }) => {
+    const base = bases[number - 1];
+    if (base === undefined) throw new RangeError(`Agent ${number} has no base model.`);
+    return {
+      number,
+      models: mapValues(keys, (key) => (key === null ? untuned(base) : tunedModel(base, key, form))),
+    };
+  });
+}
+
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

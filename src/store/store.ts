@@ -34,6 +34,8 @@ export type Store = {
   model(key: string): Place;
   /** The request with which a fine-tune was begun, so that the model can be made again. */
   modelRequest(key: string): Place;
+  /** The jobs of a fine-tune at a server that trains: those that are over. */
+  hostedJobs(key: string): Place;
   /** The manifest of a model whose files were removed (`keep: last`). */
   prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
@@ -69,6 +71,7 @@ export function openStore(
     study: (name) => place('studies', studyNameSchema.parse(name)),
     model: (key) => place('models', key),
     modelRequest: (key) => place('models', `${key}.request.json`),
+    hostedJobs: (key) => place('models', `${key}.jobs.json`),
     prunedModel: (key) => place('models', `${key}.pruned.json`),
     checkpoints: (key) => join(local, 'models', `${key}.checkpoints`),
     sharedAnswers: (name, seed, shard) =>

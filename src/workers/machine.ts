@@ -1,25 +1,17 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
-import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
-import { promisify } from 'node:util';
 import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
 import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
-import { childEnvironment, tools } from '../config/installation.ts';
+import { tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
-import { notDefinedHere } from '../config/load.ts';
+import { called } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
-import { defaultTrainer, loadTrainers, type RayConfig } from '../config/trainers.ts';
+import { defaultTrainer, loadTrainers, trainerAbilities } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
-import {
-  askedFor,
-  askedText,
-  createRayCluster,
-  nodesText,
-  requireRoom,
-} from '../engines/trainer/ray-cluster.ts';
+import { trainerText } from '../engines/trainer/open.ts';
 import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
@@ -80,50 +72,12 @@ export async function examineNeeds(
           : []),
       ];
     }),
-    ...(config.iterations > 0 ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config))] : []),
+    ...(config.iterations > 0
+      ? [looked(`trainer ${trainer}`, () => trainerText(trainer, config, store))]
+      : []),
   ]);
   // Models at one endpoint give the same findings about it.
   return [...new Map(found.map((each) => [JSON.stringify(each), each])).values()];
-}
-
-/** @throws what stands in the way of a fine-tune */
-async function trainerText(name: string, config: ExperimentConfig): Promise<string> {
-  const trainer = called(name, loadTrainers(), 'trainer');
-  if (trainer.kind === 'ray') return rayText(trainer);
-  const lacks = await trainerLacks(config);
-  if (lacks !== null) throw new Error(lacks);
-  return `${trainer.kind}: ${tools().python}`;
-}
-
-/** @throws RayCannotPlace, and the errors of a cluster that cannot be reached */
-async function rayText(trainer: RayConfig): Promise<string> {
-  const cluster = createRayCluster(trainer);
-  try {
-    const nodes = await cluster.nodes(AbortSignal.timeout(30_000));
-    requireRoom(trainer, nodes);
-    return `ray: ${trainer.url} has ${nodesText(nodes)}, and fine-tunes ask for ${askedText(askedFor(trainer))}`;
-  } finally {
-    cluster.close();
-  }
-}
-
-/**
- * What the trainer lacks on this machine for the experiment's fine-tunes; null when it lacks nothing. Starts Python, which takes a moment,
- * where the method needs a package that is no part of the set-up.
- */
-export async function trainerLacks({
-  iterations,
-  fine_tune,
-  trainer = defaultTrainer,
-}: ExperimentConfig): Promise<string | null> {
-  if (iterations === 0 || fine_tune.method !== 'qlora') return null;
-  if (called(trainer, loadTrainers(), 'trainer').kind !== 'process') return null;
-  const search = 'import importlib.util; print(importlib.util.find_spec("bitsandbytes") is not None)';
-  const options = { env: childEnvironment(), timeout: 60_000 };
-  const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
-  return stdout.trim() === 'True'
-    ? null
-    : 'qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora. Or take fine_tune.method: lora';
 }
 
 /** The endpoint of this name; undefined where there is none or its file cannot be read, which is a finding of its own. */
@@ -143,17 +97,6 @@ function modelText(config: ExperimentConfig, of: BaseModelOfConfig, endpoint: En
   return modelLocation(name);
 }
 
-/** The endpoint or trainer of this name. Throws when the worker's configuration has none. */
-function called<Entry>(
-  name: string,
-  entries: Readonly<Record<string, Entry>>,
-  what: 'endpoint' | 'trainer',
-): Entry {
-  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
-  if (entry === undefined) throw new Error(notDefinedHere(what, name, Object.keys(entries)));
-  return entry;
-}
-
 async function endpointText(
   of: BaseModelOfConfig,
   endpoint: EndpointConfig,
@@ -161,7 +104,9 @@ async function endpointText(
   store: Store,
 ): Promise<string> {
   const { endpoint: name, model_name_or_path: model } = of.model;
-  const unserved = servingFaults(config, () => servedForms(endpoint));
+  const trainer = loadTrainers()[config.trainer ?? defaultTrainer];
+  const made = trainer && trainerAbilities('', trainer).form(config.fine_tune);
+  const unserved = made === undefined ? [] : servingFaults(config, () => servedForms(endpoint), made);
   const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
   if (own !== undefined) throw new Error(own.message);
   if (endpoint.kind === 'local') {

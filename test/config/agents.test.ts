@@ -195,7 +195,7 @@ describe('the base models of a config', () => {
 
   it('have to be served where they are trained, which names the agent whose endpoint does not', () => {
     const resolved = config({ agents: two });
-    const faults = servingFaults(resolved, (endpoint) => (endpoint === 'gpu1' ? [] : ['adapter']));
+    const faults = servingFaults(resolved, (endpoint) => (endpoint === 'gpu1' ? [] : ['adapter']), 'adapter');
     expect(faults).toMatchObject([
       {
         path: 'agents.1.model.endpoint',
@@ -204,7 +204,7 @@ describe('the base models of a config', () => {
     ]);
     const summarizer = { model: { endpoint: 'api', model_name_or_path: 'gpt' } };
     expect(
-      servingFaults(config({ summarizer }), (endpoint) => (endpoint === 'api' ? [] : ['adapter'])),
+      servingFaults(config({ summarizer }), (endpoint) => (endpoint === 'api' ? [] : ['adapter']), 'adapter'),
     ).toEqual([]);
   });
 

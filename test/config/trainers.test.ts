@@ -70,7 +70,7 @@ describe('the trainers of a worker', () => {
   it('are all described by the example', () => {
     const example = join(projectRoot, 'configs', 'trainers.example.yaml');
     const kinds = Object.values(loadTrainers({ COLLOQUY_TRAINERS: example })).map(({ kind }) => kind);
-    expect(kinds).toEqual(['process', 'ray']);
+    expect(kinds).toEqual(['process', 'ray', 'openai']);
   });
 
   it.each(['', '# big: {kind: process}\n'])(

@@ -120,12 +120,16 @@ describe('the preset paper-full', () => {
     ],
     [{ kind: 'openai', url: 'http://gpu:8000' }, [/no fine-tuned models.*iterations: 0/]],
   ] as const)('is served by the endpoint %j, or refused with what would help', (endpoint, messages) => {
-    const faults = servingFaults(resolveConfig({ preset: 'paper-full' }), () => servedForms(endpoint));
+    const faults = servingFaults(
+      resolveConfig({ preset: 'paper-full' }),
+      () => servedForms(endpoint),
+      'full',
+    );
     expect(faults).toEqual(
       messages.map((message) => ({ path: 'model.endpoint', message: expect.stringMatching(message) })),
     );
     const asked = resolveConfig({ preset: 'paper-full', iterations: 0 });
-    expect(servingFaults(asked, () => servedForms(endpoint))).toEqual([]);
+    expect(servingFaults(asked, () => servedForms(endpoint), 'full')).toEqual([]);
   });
 
   it('measures the base model alone', () => {

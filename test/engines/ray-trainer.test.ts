@@ -1,9 +1,8 @@
 /** The answers of Ray's Jobs API and what a trainer makes of them, on a stand-in. What a real Ray does: npm run test:ray. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TrainerProgress } from '../../src/config/contract.ts';
 import type { RayConfig } from '../../src/config/trainers.ts';
 import { createRayTrainer } from '../../src/engines/trainer/ray.ts';
-import type { FineTuneJob, Trainer } from '../../src/engines/trainer/trainer.ts';
+import type { FineTuneJob, JobProgress, Trainer } from '../../src/engines/trainer/trainer.ts';
 import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { errorOf } from '../support/error-of.ts';
@@ -51,13 +50,13 @@ function open(changes: Partial<RayConfig> = {}, patienceMs = 40): Trainer {
   return trainer;
 }
 
-async function watched(trainer: Trainer): Promise<TrainerProgress[]> {
-  const events: TrainerProgress[] = [];
+async function watched(trainer: Trainer): Promise<JobProgress[]> {
+  const events: JobProgress[] = [];
   for await (const event of trainer.watch(key, never)) events.push(event);
   return events;
 }
 
-async function trained(trainer: Trainer, work?: FineTuneJob): Promise<TrainerProgress[]> {
+async function trained(trainer: Trainer, work?: FineTuneJob): Promise<JobProgress[]> {
   await trainer.submit(key, work ?? (await job(store)));
   return watched(trainer);
 }

@@ -1,7 +1,6 @@
-/** What every trainer must do, whatever its kind. Run on the stand-in trainer and on engine/train.py with the embedded model. */
+/** What every trainer must do, whatever its kind. Run on the stand-in trainer, on engine/train.py with the embedded model, and on a server that trains. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TrainerProgress } from '../../src/config/contract.ts';
-import type { FineTuneJob, Trainer } from '../../src/engines/trainer/trainer.ts';
+import type { FineTuneJob, JobProgress, Trainer } from '../../src/engines/trainer/trainer.ts';
 import { findModel } from '../../src/store/models.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
@@ -16,6 +15,8 @@ export interface ContractCase {
   readonly long: (store: Store) => Promise<FineTuneJob>;
   /** A job that fails, and with which kind. */
   readonly failing: (store: Store) => Promise<{ readonly job: FineTuneJob; readonly kind: string }>;
+  /** Whether a server trains: it shows neither learning rates nor checkpoints, measures no movement, and begins a stopped job again. */
+  readonly hosted?: true;
   /** How long a test may take. By default two minutes. */
   readonly timeoutMs?: number;
 }
@@ -35,6 +36,7 @@ export function trainerContract({
   short,
   long,
   failing,
+  hosted,
   timeoutMs = 120_000,
 }: ContractCase): void {
   describe(`a trainer of kind ${kind}`, { timeout: timeoutMs }, () => {
@@ -52,16 +54,18 @@ export function trainerContract({
       const events = await all(trainer, key);
       expect(events[0]).toMatchObject({ event: 'started', resumed_from_step: 0 });
       expect(stepsOf(events)).toEqual(stepsOf(events).toSorted((a, b) => a - b));
+      const manifest = await findModel(store, key);
+      expect(manifest).toMatchObject({ steps: stepsOf(events).at(-1), settings: { method: 'lora' } });
       // No step is wasted: also the first one of a warm-up learns.
       const rates = events.flatMap((event) => (event.event === 'step' ? [event.learning_rate] : []));
-      expect(Math.min(...rates)).toBeGreaterThan(0);
-      const manifest = await findModel(store, key);
-      expect(manifest).toMatchObject({
-        steps: stepsOf(events).at(-1),
-        settings: { method: 'lora' },
-        peak_learning_rate: Math.max(...rates),
+      expect(rates.every((rate) => (rate === null ? hosted : rate > 0))).toBe(true);
+      const kept = { form: 'hosted', files: {}, hosted: { name: expect.any(String) } };
+      const measured = {
+        peak_learning_rate: Math.max(...rates.map(Number)),
         moved: { kl_per_token: expect.any(Number), rows: expect.any(Number) },
-      });
+      };
+      const unmeasured = { peak_learning_rate: null, moved: null };
+      expect(manifest).toMatchObject(hosted ? { ...unmeasured, ...kept } : measured);
     });
 
     it('trains a job once, however often it is submitted', async () => {
@@ -83,7 +87,7 @@ export function trainerContract({
       await trainer.submit(key, await short(store));
       const first = all(trainer, key);
       const second = all(trainer, key);
-      const late: Promise<TrainerProgress[]>[] = [];
+      const late: Promise<JobProgress[]>[] = [];
       for await (const event of trainer.watch(key, never))
         if (event.event === 'step' && late.length === 0) late.push(all(trainer, key));
       expect(await second).toEqual(await first);
@@ -109,7 +113,7 @@ export function trainerContract({
       expect(await findModel(store, key)).toBeNull();
       await trainer.submit(key, job);
       const started = await until(trainer, key, ({ event }) => event === 'started');
-      expect(resumedFrom(started)).toBeGreaterThan(0);
+      expect(resumedFrom(started) > 0).toBe(!hosted);
     });
 
     it('goes on with a job when a caller looks away, and a new one goes on with it after a kill', async () => {
@@ -121,14 +125,17 @@ export function trainerContract({
           if (event === 'step') abort.abort(new Error('looks away'));
       };
       await expect(looksAway()).rejects.toThrow('looks away');
-      await until(trainer, key, ({ event }) => event === 'checkpoint');
+      await until(trainer, key, ({ event }) => event === (hosted ? 'step' : 'checkpoint'));
       const watched = all(trainer, key);
       kill();
-      await expect(watched).rejects.toMatchObject({ name: 'TrainerExited', retryable: true });
+      const name = hosted ? 'FineTuneFailed' : 'TrainerExited';
+      await expect(watched).rejects.toMatchObject({ name, retryable: true });
       const next = open(store).trainer;
       await next.submit(key, job);
       const started = await until(next, key, ({ event }) => event === 'started');
-      expect(resumedFrom(started)).toBeGreaterThan(0);
+      expect(resumedFrom(started) > 0).toBe(!hosted);
+      // A server goes on with it when the trainer is closed.
+      await next.stop(key);
       await next.close();
     });
 
@@ -185,9 +192,10 @@ export function trainerContract({
   });
 }
 
-async function all(trainer: Trainer, key: string): Promise<TrainerProgress[]> {
-  const events: TrainerProgress[] = [];
-  for await (const event of trainer.watch(key, never)) events.push(event);
+async function all(trainer: Trainer, key: string): Promise<JobProgress[]> {
+  const events: JobProgress[] = [];
+  // How long a job waits before it begins depends on where it runs.
+  for await (const event of trainer.watch(key, never)) if (event.event !== 'waiting') events.push(event);
   return events;
 }
 
@@ -195,8 +203,8 @@ async function all(trainer: Trainer, key: string): Promise<TrainerProgress[]> {
 async function until(
   trainer: Trainer,
   key: string,
-  wanted: (event: TrainerProgress) => boolean,
-): Promise<TrainerProgress> {
+  wanted: (event: JobProgress) => boolean,
+): Promise<JobProgress> {
   for await (const event of trainer.watch(key, never)) if (wanted(event)) return event;
   return expect.fail('the job ended before that event');
 }
@@ -206,12 +214,12 @@ function newKey(): string {
   return keys.toString(16).padStart(64, '0');
 }
 
-function stepsOf(events: readonly TrainerProgress[]): number[] {
+function stepsOf(events: readonly JobProgress[]): number[] {
   return events.flatMap((event) => (event.event === 'step' ? [event.step] : []));
 }
 
 /** The step that a job began at. */
-function resumedFrom(event: TrainerProgress): number {
+function resumedFrom(event: JobProgress): number {
   if (event.event !== 'started') throw new Error(`${event.event} is not the beginning of a job`);
   return event.resumed_from_step;
 }

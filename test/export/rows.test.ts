@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 import type { Message } from '../../src/algorithm/prompts.ts';
-import { chatRow, openAiRow, preferenceRow } from '../../src/export/rows.ts';
+import { chatRow } from '../../src/algorithm/dataset.ts';
+import { openAiRow, preferenceRow } from '../../src/export/rows.ts';
 
 const message = fc.record({
   role: fc.constantFrom('user' as const, 'assistant' as const),

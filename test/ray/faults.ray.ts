@@ -2,13 +2,13 @@
 import { mkdtempSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TrainerProgress, TrainerSettings } from '../../src/config/contract.ts';
+import type { TrainerSettings } from '../../src/config/contract.ts';
 import type { RayConfig } from '../../src/config/trainers.ts';
 import { pause } from '../../src/engines/abort.ts';
 import { createAttempts } from '../../src/engines/trainer/ray-attempts.ts';
 import { createRayCluster } from '../../src/engines/trainer/ray-cluster.ts';
 import { createRayTrainer } from '../../src/engines/trainer/ray.ts';
-import type { Trainer } from '../../src/engines/trainer/trainer.ts';
+import type { JobProgress, Trainer } from '../../src/engines/trainer/trainer.ts';
 import { findModel } from '../../src/store/models.ts';
 import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
@@ -70,7 +70,7 @@ async function trained(
   }: {
     readonly key?: string;
     readonly changes?: Partial<TrainerSettings>;
-    readonly onEvent?: (event: TrainerProgress, attempt: number) => void | Promise<void>;
+    readonly onEvent?: (event: JobProgress, attempt: number) => void | Promise<void>;
   } = {},
 ): Promise<Trained & { readonly failures: readonly string[] }> {
   const work = await job(store, changes);
@@ -154,7 +154,7 @@ describe('a fine-tune on Ray', () => {
     for await (const { event } of first.watch(key, never)) if (event === 'step') break;
     const second = open();
     await second.submit(key, work);
-    const seen: TrainerProgress[] = [];
+    const seen: JobProgress[] = [];
     const watched = errorOf(
       (async () => {
         for await (const event of second.watch(key, never)) seen.push(event);

@@ -42,6 +42,7 @@ const namespaces = [
   'own-models',
   'observed',
   'embedded',
+  'hosted',
   'replay',
   'taken-over',
   'versions',

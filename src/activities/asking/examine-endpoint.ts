@@ -78,17 +78,20 @@ export async function requireTrainable(
   });
   const quantised = settings.method === 'qlora' ? { load_in_4bit: true } : {};
   const check = { examples, lora_target_modules, ...quantised };
-  if (await endpoint.checkTraining(check, signal)) return [];
+  const chosen = trainers.for(trainer);
+  const made = chosen.form(settings);
+  // A server that trains is not asked whether others could.
+  if (made !== 'hosted' && (await endpoint.checkTraining(check, signal))) return [];
   const name = { name: model.model_name_or_path };
-  if (settings.method === 'full') {
-    await trainers.for(trainer).check(name, check, signal);
+  if (made !== 'adapter') {
+    await chosen.check(name, check, signal);
     return [];
   }
   const key = `trial-${randomUUID()}`;
   const folder = store.checkpoints(key);
   try {
     const made_up_adapter = { folder, lora_r, lora_alpha };
-    await trainers.for(trainer).check(name, { ...check, made_up_adapter }, signal);
+    await chosen.check(name, { ...check, made_up_adapter }, signal);
     return [
       ...(await endpoint.tryAdapter(folder, modelsOfAnIteration(agents.length, methods[method]), signal)),
     ];

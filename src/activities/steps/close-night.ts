@@ -5,10 +5,17 @@ import { readResult } from '../../report/read/experiment.ts';
 import { writeReport, writeSeriesReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { readRows } from '../../store/files/rows.ts';
-import { type Model, modelsOf } from '../../store/models.ts';
+import type { Model } from '../../store/models.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
-import { addToLedger, heldOutHash, type NightEntry, type NightPlan, readLedger } from '../../store/series.ts';
+import {
+  addToLedger,
+  heldOutHash,
+  modelsOf,
+  type NightEntry,
+  type NightPlan,
+  readLedger,
+} from '../../store/series.ts';
 import { experimentFiles } from '../../store/store.ts';
 import { percent, points } from '../../text/figures.ts';
 import { configInForce } from '../../store/records/config-changes.ts';

@@ -1,14 +1,15 @@
+import { CancelledFailure } from '@temporalio/activity';
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
 import { objectiveNames } from '../../algorithm/objectives.ts';
-import { type TrainerProgress, trainerSettings, type TrainerSettings } from '../../config/contract.ts';
-import { formOf } from '../../config/fine-tune.ts';
+import { trainerSettings, type TrainerSettings } from '../../config/contract.ts';
+import { InvalidConfig } from '../../config/faults.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
 import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
-import type { FineTuneJob } from '../../engines/trainer/trainer.ts';
+import { type FineTuneJob, type JobProgress, shown, type Trainer } from '../../engines/trainer/trainer.ts';
 import { type FineTune, emit } from '../../observe/events.ts';
 import { baseModelHash } from '../../store/base-model-files.ts';
 import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
@@ -148,33 +149,42 @@ async function findOrTrain(
     purpose: `fine-tune ${request.role}`,
     agent: request.agent,
   });
-  const baseHash = await baseModelHash(resolveModel(base.name));
-  const ingredients = {
-    base: baseHash,
-    init: tuned?.key ?? null,
-    datasetSha256: request.dataset.sha256,
-    seed,
-  };
-  const keyOf = (settings: TrainerSettings): string => modelKey({ ...ingredients, settings });
+  const baseHash = base.weights === base.name ? base.name : await baseModelHash(resolveModel(base.name));
+  const keyOf = ({ settings, maker }: Training): string =>
+    modelKey({
+      base: baseHash,
+      init: tuned?.key ?? null,
+      datasetSha256: request.dataset.sha256,
+      settings,
+      seed,
+      maker,
+    });
   const objective = request.objective ?? 'imitation';
-  const candidates = [config, ...earlier].map(({ fine_tune: each }) => trainerSettings(each, objective));
-  const settings = await settingsOfThisModel(candidates, keyOf, request, store, expected);
-  const key = keyOf(settings);
+  const candidates = [config, ...earlier].map(({ fine_tune: each, trainer }) => ({
+    settings: trainerSettings(each, objective),
+    maker: trainers.for(trainer).maker,
+  }));
+  const training = await trainingOfThisModel(candidates, keyOf, request, store, expected);
+  const key = keyOf(training);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
   if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
   const pruned = expected === undefined ? await prunedManifest(store, key) : null;
   const finished = await findModel(store, key);
   if (finished === null && pruned !== null)
-    return { model: tunedModel(base, key, formOf(settings)), manifest: pruned };
+    return { model: tunedModel(base, key, pruned.form), manifest: pruned };
   let trained: Span | null = null;
   if (finished === null) {
     await requireFilesOf(request, store);
+    // Settings may have changed since the experiment was prepared.
+    const faults = trainers.for(config.trainer).faults(config);
+    if (faults.length > 0) throw new InvalidConfig(faults);
     await writeDocument(store.modelRequest(key), request);
     const trainer = trainerOf(running.shownBefore, key, trainers) ?? config.trainer ?? defaultTrainer;
-    const job = { init: request.init, dataset: request.dataset, seed, settings };
+    const { init, dataset } = request;
+    const job = { init, dataset, seed, settings: training.settings };
     trained = await train({ trainer, key, job, whose: request }, trainers, running);
   }
-  // An earlier attempt may have been stopped after its model was finished and before this.
+  // An earlier attempt may have stopped before this.
   await sealModel(store, key);
   const manifest = finished ?? (await findModel(store, key));
   if (manifest === null) throw new ArtifactMissing(store.model(key).where);
@@ -183,27 +193,30 @@ async function findOrTrain(
     emit('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
   }
   await removeCheckpoints(store, key);
-  return { model: tunedModel(base, key, formOf(settings)), manifest };
+  return { model: tunedModel(base, key, manifest.form), manifest };
 }
+
+/** What a model's weights depend on, beside its data, its seed and the model that it begins from. */
+type Training = { readonly settings: TrainerSettings; readonly maker: Trainer['maker'] };
 
 /**
  * The settings that are in force; but those before a change in this iteration for a model that this experiment had finished by then,
  * or (where `expected` is its key) that is made again.
  */
-async function settingsOfThisModel(
-  [inForce, ...earlier]: readonly TrainerSettings[],
-  keyOf: (settings: TrainerSettings) => string,
+async function trainingOfThisModel(
+  [inForce, ...earlier]: readonly Training[],
+  keyOf: (training: Training) => string,
   { experiment }: FineTuneRequest,
   store: Store,
   expected: string | undefined,
-): Promise<TrainerSettings> {
+): Promise<Training> {
   if (inForce === undefined) throw new RangeError('There are no settings.');
-  for (const settings of earlier) {
-    const key = keyOf(settings);
-    if (key === expected) return settings;
+  for (const training of earlier) {
+    const key = keyOf(training);
+    if (key === expected) return training;
     if (expected !== undefined || key === keyOf(inForce) || (await findModel(store, key)) === null) continue;
     const request = await readDocument(store.modelRequest(key), fineTuneRequestSchema);
-    if (request?.experiment === experiment) return settings;
+    if (request?.experiment === experiment) return training;
   }
   return inForce;
 }
@@ -245,6 +258,7 @@ async function train(
     await trainer.submit(key, job);
     const watching = new AbortController();
     const stopListening = onAbort(signal, () => {
+      if (trainer.outlivesWorker && !isCancelled(signal)) return watching.abort(signal.reason);
       // The watch goes on until the job has stopped, so that the last checkpoint is reported too.
       const endWatch = (): void => watching.abort(signal.reason);
       trainer.stop(key).then(endWatch, endWatch);
@@ -267,28 +281,21 @@ async function train(
   }
 }
 
+/** Whether the experiment is stopped; otherwise only this attempt ends: its worker shuts down, or it is paused or begun again. */
+function isCancelled({ reason }: AbortSignal): boolean {
+  return !(reason instanceof CancelledFailure) || reason.message === 'CANCELLED';
+}
+
+/** Milliseconds since 1970. */
 type Span = { readonly beganAt: number; readonly endedAt: number };
 
 function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
   return { experiment, iteration, agent, role };
 }
 
-function shown(event: TrainerProgress): object {
-  if (event.event === 'started')
-    return {
-      step: event.resumed_from_step,
-      totalSteps: event.total_steps,
-      rows: event.rows,
-      droppedRows: event.dropped_rows,
-    };
-  if (event.event === 'micro_batch') return { step: event.step, microBatch: event.rows };
-  if (event.event !== 'step') return { checkpoint: event.step };
-  const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
-  return { step, totalSteps, loss, tokensPerSecond };
-}
-
-function reportEvent(whose: FineTune, event: TrainerProgress): void {
+function reportEvent(whose: FineTune, event: JobProgress): void {
   if (event.event === 'checkpoint') emit('checkpoint', { ...whose, step: event.step });
+  if (event.event === 'waiting') emit('fine-tune waits', { ...whose, ...event });
   if (event.event === 'micro_batch') emit('micro-batch', { ...whose, step: event.step, rows: event.rows });
   if (event.event !== 'step') return;
   const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;

@@ -11,8 +11,10 @@ import { type Task } from '../../questions/task.ts';
 import { remove } from '../../store/blobs.ts';
 import { SeriesDamaged } from '../../store/errors.ts';
 import { findDocument, requireDocument, writeDocumentOnce } from '../../store/files/documents.ts';
-import { type AgentModels, agentsOf, type BaseModel, type Model } from '../../store/models.ts';
+import type { BaseModel, Model } from '../../store/models.ts';
 import {
+  type AgentModels,
+  agentsOf,
   heldOutOf,
   type NightEntry,
   type NightPlan,

@@ -71,8 +71,14 @@ export async function prepareModels(
   }
   const forms = (name: string) =>
     served.find(({ of }) => of.model.endpoint === name)?.endpoint.servesForms ?? [];
-  const unserved = servingFaults(config, forms);
-  if (unserved.length > 0) throw new InvalidConfig(unserved);
+  if (config.iterations > 0) {
+    const trainer = await faultsOf('trainer', async () => dependencies.trainers.for(config.trainer));
+    const faults = [
+      ...trainer.faults(config),
+      ...servingFaults(config, forms, trainer.form(config.fine_tune)),
+    ];
+    if (faults.length > 0) throw new InvalidConfig(faults);
+  }
   endpoints.expect(experiment, config);
   const found: Prepared[] = [];
   const prepareAll = async (): Promise<void> => {

@@ -3,7 +3,6 @@ import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { modelNames } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
-import { formOf } from '../../config/fine-tune.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
@@ -125,7 +124,9 @@ export async function prepare(
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model: modelNames(config), ...(series === undefined ? {} : { series }) },
-    ...(night === null ? {} : { night: plannedNight(night, bases, formOf(config.fine_tune)) }),
+    ...(night === null
+      ? {}
+      : { night: plannedNight(night, bases, trainers.for(config.trainer).form(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),

@@ -37,7 +37,7 @@ export const validate = command(
 
 function checkedText({ questions, endpoints, estimate: expected, warnings }: Checked): string[] {
   const transfer = Object.entries(questions.ofTransfer).map(([task, size]) => `${count(size)} of ${task}`);
-  const { answers, tokens, seconds, bytes, steps, models } = expected;
+  const { answers, tokens, seconds, bytes, steps, models, cost, trainedTokens } = expected;
   return [
     `questions: ${count(questions.train)} to train on, ${count(questions.heldOut)} held out${transfer.length > 0 ? `, ${listed(transfer)}` : ''}`,
     ...questions.leftOut.map(
@@ -46,12 +46,23 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
     ...endpoints.map(({ name, kind, model }) => `endpoint: ${name} (${kind}): ${model}`),
     `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
     `about ${size(bytes)} of disc for debates and rows`,
+    ...(cost === null
+      ? []
+      : [
+          `cost of the fine-tunes: about ${price(cost.cost)}, for about ${count(trainedTokens)} tokens at ${price(cost.pricePerMillionTokens)} a million ` +
+            `(price_per_million_tokens of the trainer ${cost.trainer}; the tokens are an estimate from the lengths of the texts, without a tokenizer)`,
+        ]),
     ...models.flatMap((model) => modelText(model, models.length)),
     seconds === null
       ? `time: ${timeText(models)}; this estimate gets better when an experiment with ${models.length === 1 ? 'this model' : 'these models'} has finished in this store`
       : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
     ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
   ];
+}
+
+/** In the currency of the trainer's configuration. */
+function price(amount: number): string {
+  return amount.toFixed(2);
 }
 
 /** What a base model needs. Where there are several, each line begins with its name. */
@@ -101,6 +112,14 @@ function together(all: readonly Estimate[]): Estimate {
   }));
 }
 
+/** At the price of one experiment: all of a column have its trainer. */
+function costOf(
+  { estimate: { cost } }: Checked,
+  { trainedTokens: tokens }: Estimate,
+): Checked['estimate']['cost'] {
+  return cost && { ...cost, cost: (tokens / 1e6) * cost.pricePerMillionTokens };
+}
+
 function size(bytes: number): string {
   const [unit, scale] = units.find(([, each]) => bytes >= each) ?? ['bytes', 1];
   const value = bytes / scale;
@@ -130,9 +149,10 @@ async function validateStudy(
     const checked = await checkExperiment(most.config, store);
     const others = cells.map(({ config }) => estimate(config, checked.questions));
     const models = cells.map(({ config }) => neededModels(config, estimate(config, checked.questions)));
+    const all = together(others);
     checks.set(column, {
       ...checked,
-      estimate: { ...together(others), models: neededByAll(models), seconds: null },
+      estimate: { ...all, models: neededByAll(models), seconds: null, cost: costOf(checked, all) },
     });
   }
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));

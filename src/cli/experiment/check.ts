@@ -15,7 +15,13 @@ import { pathExists } from '../../config/load.ts';
 import { modelFaults, modelLocation } from '../../config/model-name.ts';
 import { type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';
-import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
+import {
+  defaultTrainer,
+  loadTrainers,
+  trainerAbilities,
+  trainingCost,
+  type TrainingCost,
+} from '../../config/trainers.ts';
 import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
 import type { LeftOut } from '../../questions/task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
@@ -44,6 +50,8 @@ export type Checked = {
     readonly models: readonly NeededModel[];
     /** Null before an experiment with these models has finished in this store. */
     readonly seconds: number | null;
+    /** Of the fine-tunes; null where the trainer states no price. */
+    readonly cost: TrainingCost | null;
   };
   readonly warnings: readonly Warning[];
 };
@@ -63,12 +71,17 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
   const found = asked.flatMap(({ of, endpoint }) => (endpoint === undefined ? [] : [{ of, endpoint }]));
   const missing = asked.filter(({ endpoint }) => endpoint === undefined);
   const forms = new Map(found.map(({ of, endpoint }) => [of.model.endpoint, servedForms(endpoint)]));
+  const trainer = trainerOf(config);
+  const made = trainer?.abilities.form(config.fine_tune);
   const faults = [
     ...missing.map(({ of: { path, model } }) =>
       unknown(`${path}.endpoint`, model.endpoint, Object.keys(endpoints), 'endpoints'),
     ),
-    ...(missing.length > 0 ? [] : servingFaults(config, (name) => forms.get(name) ?? [])),
+    ...(missing.length > 0 || made === undefined
+      ? []
+      : servingFaults(config, (name) => forms.get(name) ?? [], made)),
     ...found.flatMap(({ of, endpoint }) => modelFaults(iterationsOf(config, of), of, endpoint)),
+    ...(trainer === undefined ? [] : trainer.abilities.faults(config)),
     ...trainerFaults(config),
   ];
   if (faults.length > 0) throw new InvalidConfig(faults);
@@ -77,11 +90,14 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
-    const { reachEndpoint, trainerLacks } = await import('../../workers/machine.ts');
+    const { reachEndpoint } = await import('../../workers/machine.ts');
+    const { reachTrainer, trainerLacks } = await import('../../engines/trainer/open.ts');
     const lacks = await trainerLacks(config);
     if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
     for (const { of, endpoint } of found)
       await reachEndpoint(of.model.endpoint, endpoint, of.model.model_name_or_path, store);
+    if (trainer !== undefined && config.iterations > 0)
+      await reachTrainer(trainer.name, trainer.config, store);
     const expected = estimate(config, questions);
     return {
       questions,
@@ -94,6 +110,11 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
         ...expected,
         models: neededModels(config, expected),
         seconds: await expectedSeconds(config, expected, store),
+        cost: trainingCost(
+          trainer?.name ?? '',
+          trainer?.abilities.pricePerMillionTokens,
+          expected.trainedTokens,
+        ),
       },
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
     };
@@ -108,6 +129,13 @@ function unknown(path: string, name: string, known: readonly string[], file: str
     `nothing is called ${JSON.stringify(name)} in this machine's configs/${file}.yaml (or the file that COLLOQUY_${file.toUpperCase()} names); it has ${known.join(', ')}. ` +
     'A worker has its own file: validate on its machine, or add it here';
   return { path, message };
+}
+
+/** The trainer of a config; undefined where this machine does not know it. */
+function trainerOf({ trainer: name = defaultTrainer }: ExperimentConfig) {
+  const trainers = loadTrainers();
+  const config = Object.hasOwn(trainers, name) ? trainers[name] : undefined;
+  return config === undefined ? undefined : { name, config, abilities: trainerAbilities(name, config) };
 }
 
 function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {

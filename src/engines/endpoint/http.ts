@@ -19,8 +19,10 @@ export interface HttpClient {
 
 export interface HttpRequest {
   readonly url: string;
-  /** Sent as JSON by POST; without it, the request is a GET. */
+  /** Sent by POST: a form as a form, anything else as JSON. Without it, the request is a GET. */
   readonly body?: unknown;
+  /** Where it is neither. */
+  readonly method?: 'DELETE';
   readonly key: string | undefined;
 }
 
@@ -59,7 +61,7 @@ export function createHttpClient(timeoutMs: number, sendsAgain = true): HttpClie
   let closed = false;
 
   /** axios's own timeout starts again with every byte, and ours is for the whole answer. */
-  async function request({ url, body, key }: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  async function request({ url, body, key, method }: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const ending = new RequestEnd();
     let late = false;
     const timer = setTimeout(() => {
@@ -71,13 +73,13 @@ export function createHttpClient(timeoutMs: number, sendsAgain = true): HttpClie
     try {
       const { status, data, headers } = await axios.request<Buffer>({
         url,
-        method: body === undefined ? 'GET' : 'POST',
-        ...(body === undefined ? {} : { data: JSON.stringify(body) }),
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
+        ...(body === undefined ? {} : { data: body instanceof FormData ? body : JSON.stringify(body) }),
         headers: {
           Accept: 'application/json',
           'Accept-Encoding': 'identity',
           'User-Agent': 'colloquy',
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...(body === undefined || body instanceof FormData ? {} : { 'Content-Type': 'application/json' }),
           ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
         },
         signal: ending,

@@ -2,7 +2,7 @@
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
 import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { type BaseModel, type Model, untuned } from '../../store/models.ts';
+import { type BaseModel, hostedName, type Model, untuned } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { EndpointUnknown, WholeModelsUnsupported } from '../errors.ts';
 import { createEngineProcess, type EngineProcessOptions } from '../process/engine-process.ts';
@@ -11,6 +11,7 @@ import { createLiveEngines, type LiveEngines, type LiveEnginesOptions } from '..
 import { createExpectations, type Expectations, servingNeeds } from '../vllm/needs.ts';
 import { createVllmProcess, type VllmProcessOptions } from '../vllm/vllm-process.ts';
 import type { ModelFolder } from './adapters.ts';
+import type { HostedName } from './model-server.ts';
 import { identifyWholeModel, requireSameWeights, resolveModel } from './base-model.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createLocalEndpoint } from './local.ts';
@@ -191,12 +192,15 @@ export function configuredEndpoints(
     patient,
     logFolder: store.logs,
     modelFolder: (key) => store.blobs.localCopy(store.model(key).name),
+    hostedName: (key) => hostedName(store, key),
   });
 }
 
 export interface EndpointDeps {
   /** Where the store keeps the models that were fine-tuned here. */
   readonly modelFolder: ModelFolder;
+  /** The names of the models that servers trained; without it there are none. */
+  readonly hostedName?: HostedName;
   /** Where the logs of a supervised engine go: `runs/logs`. */
   readonly logFolder: string;
   /** Whether a server that gives no answer is waited for; true when not given. */
@@ -254,6 +258,6 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
     case 'openai':
     default:
       config.kind satisfies 'openai';
-      return createOpenAiEndpoint(config, baseModel, deps.patient ?? true);
+      return createOpenAiEndpoint(config, baseModel, deps.hostedName, deps.patient ?? true);
   }
 }

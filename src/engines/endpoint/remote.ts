@@ -8,7 +8,7 @@ import type { CanaryAnswer } from './protocol.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { contextOf, examine, type Needs, type Shortcoming } from './examination.ts';
-import { createModelServer } from './model-server.ts';
+import { createHostedModels, createModelServer, type HostedName } from './model-server.ts';
 import type { Replica } from './replica-states.ts';
 import { createReplicas } from './replicas.ts';
 import { createRequestSlots } from './request-slots.ts';
@@ -20,8 +20,9 @@ type RemoteServer = {
   readonly baseModel: string;
   /** How many requests it has in flight where the config does not say. */
   readonly defaultSlots: number;
-  /** The fine-tuned models that it loads; null when it loads none. */
+  /** The fine-tuned models that it loads; otherwise it has those that it trained itself. */
   readonly adapters: ((client: ChatClient) => LoadedAdapters) | null;
+  readonly hostedName?: HostedName | undefined;
   /** Whether a server that gives no answer is waited for. */
   readonly patient: boolean;
 };
@@ -44,7 +45,7 @@ function createRemoteEndpoint(server: RemoteServer): Endpoint {
 const busyMs = 60_000;
 
 function createRemoteServer(
-  { config, baseModel, defaultSlots, adapters }: RemoteServer,
+  { config, baseModel, defaultSlots, adapters, hostedName }: RemoteServer,
   address: string,
   patience: Pick<ServerOptions, 'outageMs' | 'patienceMs' | 'oneOfSeveral'>,
 ): Replica {
@@ -81,7 +82,7 @@ function createRemoteServer(
         const canary = await (loaded?.useBase(signal, greedy, 'score') ?? greedy()).catch(nullIfRefused);
         return { answeredAs, context, canary };
       }),
-    ...createModelServer(client, baseModel, loaded, scoresApart),
+    ...createModelServer(client, baseModel, loaded ?? createHostedModels(client, hostedName), scoresApart),
     embed: (texts, signal, onBusy) => client.embed(baseModel, texts, signal, onBusy),
     async check(signal = new AbortController().signal) {
       return hastily((hasty) => requireServed(hasty, baseModel, server.aliases, signal));
@@ -229,13 +230,18 @@ async function aliasOf(client: ChatClient, baseModel: string, signal: AbortSigna
 }
 
 /**
- * The kind `openai`: any server of the OpenAI chat protocol. It answers with its own models only and does not say how likely the
- * tokens of a prompt are, so it serves experiments of 0 iterations, without the measures that need likelihoods.
+ * The kind `openai`: any server of the OpenAI chat protocol. It answers with its own models and those that it trained itself
+ * (engines/trainer/openai.ts), and does not say how likely the tokens of a prompt are, so the measures that need likelihoods are left out.
  *
  * @param baseModel the server's name for the base model
  */
-export function createOpenAiEndpoint(config: RemoteConfig, baseModel: string, patient: boolean): Endpoint {
-  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, patient });
+export function createOpenAiEndpoint(
+  config: RemoteConfig,
+  baseModel: string,
+  hostedName: HostedName | undefined,
+  patient: boolean,
+): Endpoint {
+  return createRemoteEndpoint({ config, baseModel, defaultSlots: 8, adapters: null, hostedName, patient });
 }
 
 /** Requests in flight at a vLLM when the config states no `max_concurrency`. */

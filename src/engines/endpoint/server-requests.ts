@@ -14,9 +14,12 @@ export interface ServerRequests {
    * The server's answer; by POST when there is a `body`.
    *
    * @param path behind the server's URL
+   * @param body a FormData is sent as a form, anything else as JSON
    * @param onBusy called when the server asks for patience
    */
   ask(path: string, body: unknown, signal: AbortSignal, onBusy?: OnBusy): Promise<HttpAnswer>;
+  /** Has the server remove what is at `path`. */
+  remove(path: string, signal: AbortSignal): Promise<void>;
   /**
    * A page of the server that is not part of the protocol, such as `/health`.
    *
@@ -55,6 +58,8 @@ export interface ServerOptions {
   readonly outageMs?: number;
   /** Whether it is one of several servers (replicas.ts): then the caller counts the connections that break, and none is hidden from it. */
   readonly oneOfSeveral?: boolean;
+  /** Whether a request is sent once only, because the server would carry it out twice. */
+  readonly sendsOnce?: boolean;
 }
 
 /** A minute, with the tenth that retryDelay adds by chance: its own back-off is never longer. */
@@ -71,7 +76,10 @@ export function createServerRequests(options: ServerOptions): ServerRequests {
   const base = options.url.replace(/\/+$/, '');
   const patienceMs = options.patienceMs ?? 600_000;
   const outageMs = options.outageMs ?? 0;
-  const http = createHttpClient(options.timeoutMs ?? 600_000, outageMs === 0 && !options.oneOfSeveral);
+  const http = createHttpClient(
+    options.timeoutMs ?? 600_000,
+    outageMs === 0 && !options.oneOfSeveral && !options.sendsOnce,
+  );
   const looks = createHttpClient(10_000);
   const page = (path: string, signal: AbortSignal): Promise<HttpAnswer> =>
     looks.send({ url: `${base.replace(/\/v1$/, '')}${path}`, key: readApiKey(options.apiKeyEnv) }, signal);
@@ -96,12 +104,13 @@ export function createServerRequests(options: ServerOptions): ServerRequests {
     body: unknown,
     signal: AbortSignal,
     onBusy: OnBusy | undefined,
+    method?: 'DELETE',
   ): Promise<HttpAnswer> {
     const url = `${base}${path}`;
     let waitedMs = 0;
     for (let attempt = 0; ; attempt += 1) {
       const key = readApiKey(options.apiKeyEnv);
-      const answer = await http.send({ url, body, key }, signal);
+      const answer = await http.send({ url, body, key, ...(method && { method }) }, signal);
       if (answer.status >= 200 && answer.status < 300) return answer;
       const words = serverWords(answer, key);
       if (!isBusy(answer, words)) throw refusal(shownUrl(url), answer.status, words, key !== undefined);
@@ -123,6 +132,9 @@ export function createServerRequests(options: ServerOptions): ServerRequests {
         () => askUntilFree(path, body, signal, onBusy),
         (outage) => onBusy?.(outage.until, outage),
       ),
+    async remove(path, signal) {
+      await askUntilFree(path, undefined, signal, undefined, 'DELETE');
+    },
     page,
     isThere,
     parse(schema, path, text) {

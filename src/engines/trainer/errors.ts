@@ -13,8 +13,8 @@ export class FineTuneFailed extends ColloquyError {
   /** The trainer's message. */
   readonly words: string;
 
-  constructor(jobId: string, kind: FailureKind, words: string) {
-    super(`${jobId} failed (${kind}): ${words}. ${remedies[kind]}`);
+  constructor(jobId: string, kind: FailureKind, words: string, remedy = remedies[kind]) {
+    super(`${jobId} failed (${kind}): ${words}. ${remedy}`);
     this.kind = kind;
     this.retryable = kind === 'internal' || kind === 'in_use';
     this.words = words;

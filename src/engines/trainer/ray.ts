@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { RayJob, TrainerEvent, TrainerProgress } from '../../config/contract.ts';
-import type { RayConfig } from '../../config/trainers.ts';
+import { type RayConfig, trainerAbilities } from '../../config/trainers.ts';
 import { findModel, removeCheckpoints, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { shellQuoted } from '../../text/safe-text.ts';
@@ -24,10 +24,10 @@ import {
   TrainerExited,
   TrainerStalled,
 } from './errors.ts';
-import { jobId, localJob } from './process.ts';
+import { localJob } from './process.ts';
 import { type Attempt, createAttempts, eventsIn, storeNotVisible, type Work } from './ray-attempts.ts';
 import { askedFor, createRayCluster, hasEnded, type JobState, placement } from './ray-cluster.ts';
-import type { FineTuneJob, Trainer } from './trainer.ts';
+import { type FineTuneJob, jobId, type Trainer } from './trainer.ts';
 
 export interface RayTrainerOptions {
   readonly store: Store;
@@ -169,6 +169,8 @@ export function createRayTrainer(options: RayTrainerOptions): Trainer {
   }
 
   return {
+    ...trainerAbilities('ray', config),
+    outlivesWorker: false,
     async check(base, check, signal) {
       const requirePlace = placement(cluster, config, patienceMs, signal);
       while (!(await requirePlace())) await pause(pollMs, signal);

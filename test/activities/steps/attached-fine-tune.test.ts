@@ -13,6 +13,7 @@ import { type FineTuned, fineTune, remakeModel } from '../../../src/activities/s
 import type { TrainerProgress } from '../../../src/config/contract.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { FineTuneStopped } from '../../../src/engines/trainer/errors.ts';
+import { trainerAbilities } from '../../../src/config/trainers.ts';
 import type { Trainer } from '../../../src/engines/trainer/trainer.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { refOf, sealPlace, writeSealed } from '../../../src/store/files/sealed.ts';
@@ -57,6 +58,7 @@ async function world(watch: (key: string, stopped: Promise<void>) => AsyncIterab
     let stop = (): void => undefined;
     const stopped = new Promise<void>((resolve) => (stop = resolve));
     return {
+      ...trainsHere,
       check: async () => undefined,
       submit: async (key) => void calls.push(`${name} submit ${key.length}`),
       watch: (key) => watch(key, stopped),
@@ -247,10 +249,14 @@ describe('the heartbeats of a step', () => {
   });
 });
 
+/** What a trainer of kind `process` says of itself. */
+const trainsHere = { ...trainerAbilities('local', { kind: 'process' }), outlivesWorker: false };
+
 /** The key of the request's model, from a run on a store of its own. */
 async function keyOf({ store, request, dependencies }: Awaited<ReturnType<typeof world>>): Promise<string> {
   let seen = '';
   const spy: Trainer = {
+    ...trainsHere,
     check: async () => undefined,
     submit: async (key) => {
       seen = key;
