@@ -97,9 +97,11 @@ def test_a_step_that_is_cut_smaller_is_the_same_step(open_trainer, objective, ex
     assert whole.run()
     expected = trained_weights(whole.model)
     trainer = open_trainer(weights, "cut", execution, gradient_accumulation_steps=2, **settings)
-    loss, trainer.compute_loss = trainer.compute_loss, lambda model, inputs, **more: out_of_memory() if len(inputs["row"]) > 2 else loss(model, inputs, **more)
+    # The reference, which comes first, finds what fits.
+    found, trainer.log_probabilities = trainer.log_probabilities, lambda model, inputs: out_of_memory() if len(inputs["row"]) > 2 else found(model, inputs)
     assert trainer.run()
     assert trainer.micro_batch.rows == 2
+    assert [event.rows for event in trainer.events if event.event == "micro_batch"] == [2]
     assert losses_of(trainer) == pytest.approx(losses_of(whole), rel=1e-5)
     assert logged(trainer, "rewards/margins") == pytest.approx(logged(whole, "rewards/margins"), abs=1e-4)
     assert max((weight - expected[name]).abs().max().item() for name, weight in trained_weights(trainer.model).items()) < 1e-5
