@@ -9,6 +9,7 @@ start the ranks, on as many hosts as they need. Rank 0 appends its events to `ev
 
 import asyncio
 import importlib.util
+import json
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colloquy_engine.protocol.trainer_messages import EventFile, RayJob
+    from colloquy_engine.protocol.trainer_messages import RayJob
     from ray.train import RunConfig, ScalingConfig
 
 BEGUN_BEFORE = 75  # the exit status of a second driver of one attempt
@@ -27,23 +28,23 @@ BEGUN_BEFORE = 75  # the exit status of a second driver of one attempt
 def main() -> int:
     folder = Path(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # nothing has begun yet
-    from colloquy_engine.protocol.trainer_messages import EventFile, Failed, RayJob
-
-    job = RayJob.model_validate_json((folder / "job.json").read_text())
     if not _is_first_driver(folder):
         print("Another job began this attempt before.", flush=True)
         return BEGUN_BEFORE
-    failures = EventFile(folder / "failures.jsonl")
     try:
-        return _train(folder, job, failures)
+        return _train(folder)
     except ImportError as error:
         words = f"The Python of the cluster ({sys.executable}) lacks a package: {error}. It needs what engine/requirements.lock names, and ray[default,train]."
-        failures.emit(Failed(id=job.job.id, kind="bad_trainer", message=words))
+        # It may lack what the engine's own messages need.
+        failed = {"event": "failed", "id": None, "kind": "bad_trainer", "message": words}
+        (folder / "failures.jsonl").write_text(json.dumps(failed) + "\n")
         return 1
 
 
-def _train(folder: Path, job: "RayJob", failures: "EventFile") -> int:
+def _train(folder: Path) -> int:
     """Has Ray Train train the ranks, and returns the exit status of this program."""
+    from colloquy_engine.protocol.trainer_messages import EventFile, RayJob
+
     import ray
     from ray.train.torch import TorchConfig, TorchTrainer
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -51,6 +52,7 @@ def _train(folder: Path, job: "RayJob", failures: "EventFile") -> int:
     lacking = [name for name in ("transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
     if lacking:
         raise ImportError(f"No module named {' and '.join(lacking)}")
+    job = RayJob.model_validate_json((folder / "job.json").read_text())
     ray.init(logging_level="WARNING")
     # With the driver it dies, and without the driver it is of no use.
     beside_driver = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -64,6 +66,7 @@ def _train(folder: Path, job: "RayJob", failures: "EventFile") -> int:
         return 0
     except Exception:
         traceback.print_exc()
+        failures = EventFile(folder / "failures.jsonl")
         for failure in ray.get(desk.reported.remote()):
             failures.write(failure)
         return 1

@@ -99,16 +99,23 @@ export function end(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-type Process = { readonly pid: number; readonly parent: number; readonly command: string };
+type Process = {
+  readonly pid: number;
+  readonly parent: number;
+  /** In ticks of the kernel. Ids of processes begin at 1 again when they have become too large. */
+  readonly begun: number;
+  readonly command: string;
+};
 
-/** The processes below one, and those that name a cluster's folder, in the order of their ids. */
+/** The processes below one, and those that name a cluster's folder, the newest one last. */
 function treeOf(root: number | undefined, folder: string): Process[] {
   const processes = readdirSync('/proc').flatMap((name): Process[] => {
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const [state, parent, begun] = [fields[0], Number(fields[1]), Number(fields[19])];
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent), command }];
+      return state === 'Z' ? [] : [{ pid: Number(name), parent, begun, command }];
     } catch {
       return [];
     }
@@ -123,7 +130,7 @@ function treeOf(root: number | undefined, folder: string): Process[] {
     for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);
   }
   found.delete(process.pid);
-  return processes.filter(({ pid }) => found.has(pid)).toSorted((a, b) => a.pid - b.pid);
+  return processes.filter(({ pid }) => found.has(pid)).toSorted((a, b) => a.begun - b.begun);
 }
 
 async function freePorts(count: number): Promise<number[]> {
