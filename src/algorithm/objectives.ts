@@ -14,8 +14,11 @@ type Objective = {
   readonly trainer: string;
   /** The weight of an imitation term in its loss, where `fine_tune.sft_weight` does not set it. */
   readonly sftWeight: number;
-  /** Rows of a pair of answers; absent for an objective that imitates: its datasets are those of section 2.3 of the paper. */
-  readonly rowsOfPair?: (pair: Ending) => readonly Ending[];
+  /**
+   * What a row is. `answers`: one that equals the label, as in section 2.3 of the paper. `pairs`: a chosen and a rejected answer. `labelled
+   * answers`: one of a pair, with a label that is true for the chosen one.
+   */
+  readonly rows: 'answers' | 'pairs' | 'labelled answers';
 };
 
 /** The names of the objectives in a config and for the trainer, sorted. docs/objectives.md describes them. */
@@ -23,18 +26,15 @@ export const objectiveNames = ['dpo', 'imitation', 'kto'] as const;
 export type ObjectiveName = (typeof objectiveNames)[number];
 
 export const objectives: Readonly<Record<ObjectiveName, Objective>> = {
-  imitation: { title: 'Imitation', trainer: 'SFTTrainer', sftWeight: 0 },
-  dpo: { title: 'DPO', trainer: 'DPOTrainer', sftWeight: 1, rowsOfPair: (pair) => [pair] },
-  kto: {
-    title: 'KTO',
-    trainer: 'KTOTrainer',
-    sftWeight: 0,
-    rowsOfPair: (pair) => [
-      { ...pair, label: true },
-      { ...pair, label: false },
-    ],
-  },
+  imitation: { title: 'Imitation', trainer: 'SFTTrainer', rows: 'answers', sftWeight: 0 },
+  dpo: { title: 'DPO', trainer: 'DPOTrainer', rows: 'pairs', sftWeight: 1 },
+  kto: { title: 'KTO', trainer: 'KTOTrainer', rows: 'labelled answers', sftWeight: 0 },
 };
+
+/** Whether an objective also learns from answers that do not equal the label. */
+export function compares(objective: ObjectiveName): boolean {
+  return objectives[objective].rows !== 'answers';
+}
 
 /** How models learn from debates, by the config's names. */
 export type LearningSettings = DatasetSettings & {
@@ -82,14 +82,15 @@ function learnt(
   debates: readonly Match[],
   settings: LearningSettings,
 ): LearntDataset {
-  const { rowsOfPair } = objectives[objective];
-  if (rowsOfPair === undefined) return { ...imitation, objective };
+  if (!compares(objective)) return { ...imitation, objective };
   const { pairs, cut } = preferencePairs(role, agents, debates, settings);
   const counted = (used: number) => ({ pairs: { available: pairs.length, used } });
   if (pairs.length > 0 && pairs.length < settings.minPairs)
     return { ...imitation, parts: { ...imitation.parts, ...counted(0) }, objective: 'imitation' };
-  const rows = pairs.flatMap(({ ending, ...row }) =>
-    rowsOfPair(ending).map((each) => ({ ...row, ending: each })),
+  const labels =
+    objectives[objective].rows === 'labelled answers' ? [{ label: true }, { label: false }] : [{}];
+  const rows = pairs.flatMap((pair) =>
+    labels.map((label) => ({ ...pair, ending: { ...pair.ending, ...label } })),
   );
   return { rows, parts: counted(pairs.length), cut, objective };
 }

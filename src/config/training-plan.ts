@@ -2,7 +2,7 @@
 import { critic, generation } from '../algorithm/agents.ts';
 import type { AgreementWindow } from '../algorithm/labelled-debate.ts';
 import { learnerGroups, methods } from '../algorithm/methods.ts';
-import { type LearningSettings, objectives } from '../algorithm/objectives.ts';
+import { compares, type LearningSettings } from '../algorithm/objectives.ts';
 import {
   expectation,
   type ExpectedDataset,
@@ -100,7 +100,7 @@ export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
   const absent = named.filter(
     ([role, name]) => name !== 'imitation' && !roles.some((each) => each.name === role),
   );
-  const comparing = roles.filter(({ name }) => objectives[objectiveOf(tune, name)].rowsOfPair !== undefined);
+  const comparing = roles.filter(({ name }) => compares(objectiveOf(tune, name)));
   const agents = agentCount(config);
   const faults: ConfigFault[] = absent.map(([role, name]) => ({
     path: `${path}.${role}`,

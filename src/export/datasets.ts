@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
-import { type ObjectiveName, objectives } from '../algorithm/objectives.ts';
+import { compares, objectiveNames, type ObjectiveName, objectives } from '../algorithm/objectives.ts';
 import { colloquyVersion } from '../config/installation.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -168,23 +168,24 @@ const formatsInWords: Record<DatasetFormat, string> = {
 /** What rows are of models that learnt by another objective than imitation; none where all imitated. */
 function objectivesInWords(format: DatasetFormat, written: readonly WrittenFile[]): string[] {
   if (format === 'dpo') return [];
-  return (['dpo', 'kto'] as const).flatMap((name) => {
+  return objectiveNames.filter(compares).flatMap((name) => {
     const files = written.filter(({ objective }) => objective === name).map(({ file }) => file);
     return files.length === 0
       ? []
       : [
-          `${files.join(', ')}: what the model learnt from by ${objectives[name].title}. ${comparedRows[name][format]}`,
+          `${files.join(', ')}: what the model learnt from by ${objectives[name].title}. ${rowsInWords[objectives[name].rows][format]}`,
         ];
   });
 }
 
-const comparedRows = {
-  dpo: {
+const rowsInWords = {
+  answers: { trl: '', openai: '' },
+  pairs: {
     trl: '`chosen` is an answer to `prompt` that equals the label, and `rejected` one that does not.',
     openai:
       "In the form of OpenAI's method `dpo`: `preferred_output` equals the label, and `non_preferred_output` does not.",
   },
-  kto: {
+  'labelled answers': {
     trl: '`label` is true for an answer that equals the label of the question.',
     openai: 'OpenAI has no form for answers that are not wanted: only the wanted ones are here.',
   },

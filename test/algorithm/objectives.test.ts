@@ -4,10 +4,10 @@ import { criticDataset, generationDataset } from '../../src/algorithm/imitation-
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 import { methods } from '../../src/algorithm/methods.ts';
 import {
+  compares,
   learntDatasets,
   type LearningSettings,
   objectiveNames,
-  objectives,
   preferencePairs,
 } from '../../src/algorithm/objectives.ts';
 import { anyExamples, sampleSettings } from './dataset-rows.ts';
@@ -214,7 +214,7 @@ describe('what a model learns from', () => {
     const dialogues = first!.dialogues.map((dialogue) =>
       dialogue.map((message) => (message.role === 'user' ? message : { ...message, content: 'the same' })),
     );
-    for (const name of objectiveNames.filter((each) => objectives[each].rowsOfPair !== undefined)) {
+    for (const name of objectiveNames.filter(compares)) {
       const { generation } = made({ objectives: { generation: name } }, [{ ...first!, dialogues }]);
       for (const row of anyExamples([{ ...first!, dialogues }], generation!)) expect(row).toBeNull();
     }

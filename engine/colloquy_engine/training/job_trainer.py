@@ -90,6 +90,7 @@ class JobTrainer:
         trained = {name: weight.data for name, weight in network.named_parameters() if weight.requires_grad}
         self.stop_agreed = False
         self.micro_batch = remembered(Path(job.checkpoint_dir)) or fits or first_micro_batch(job.settings, base.execution, ranks.size)
+        self.reported_micro_batch = self.micro_batch
         super().__init__(
             model=network,
             args=self.arguments(job, common_arguments(job, self.micro_batch, sharded=job.settings.method == "full" and ranks.size > 1)),
@@ -185,7 +186,6 @@ class JobTrainer:
         `out_of_memory` when not even a single row fits."""
         began = time.monotonic()
         model.train()
-        before = self.micro_batch
         self.before_gradient(model, inputs)
         shares = [share_of(inputs, rank, self.ranks.size, self.length_of) for rank in range(self.ranks.size)]
         while (loss := self._loss_of(model, shares, num_items_in_batch)) is None:
@@ -194,7 +194,7 @@ class JobTrainer:
             torch.cuda.empty_cache()
         if self.ranks.size > 1 and not self.is_fsdp_enabled:
             self.ranks.average_gradients(model.parameters())
-        self._agree(loss, inputs, before)
+        self._agree(loss, inputs)
         self.tokens_seen += sum(map(self.length_of, inputs))
         self.seconds_spent += time.monotonic() - began
         return loss[0]
@@ -256,15 +256,16 @@ class JobTrainer:
             network.enable_input_require_grads()
         self.micro_batch = micro_batch
 
-    def _agree(self, sums: torch.Tensor, step: list[Example], before: MicroBatch) -> None:
+    def _agree(self, sums: torch.Tensor, step: list[Example]) -> None:
         """After a step's gradient: all ranks act on what one of them has found out."""
         # The only time in a step that the device is waited for.
         found = self.ranks.of_all((sums.tolist(), self.micro_batch, self.stop.requested))
         self.stop_agreed = any(stop for _, _, stop in found)
         self._use(smallest([micro_batch for _, micro_batch, _ in found]))
-        if self.micro_batch != before and self.ranks.first:
+        if self.micro_batch != self.reported_micro_batch and self.ranks.first:
             self.micro_batch.remember(Path(self.job.checkpoint_dir))
             self.emit(micro_batch_changed(self.job.id, self.state.global_step, self.micro_batch))
+        self.reported_micro_batch = self.micro_batch
         losses, *measured = zip_longest(*(of_rank for of_rank, _, _ in found), fillvalue=0.0)
         total = math.fsum(losses) / self.ranks.size
         if not math.isfinite(total):

@@ -2,16 +2,21 @@
 
 import json
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
-from colloquy_engine.protocol.trainer_messages import TrainingFailure
+from colloquy_engine.protocol.trainer_messages import TrainingFailure, TrainingJob
 from colloquy_engine.training.execution import Execution
+from colloquy_engine.training.fine_tune import fine_tune
 from colloquy_engine.training.moved import trained_weights
+from colloquy_engine.training.network import ResidentBase
 from colloquy_engine.training.objectives import OBJECTIVES, trainer_of
+from colloquy_engine.training.ranks import Ranks
 from colloquy_engine.training.training_rows import read_training_rows
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
+from training_jobs import SETTINGS as JOB_SETTINGS
 from training_jobs import base, losses_of, open_trainer, write_rows  # noqa: F401
 from transformers import AutoModelForCausalLM
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
@@ -92,9 +97,11 @@ def test_a_step_that_is_cut_smaller_is_the_same_step(open_trainer, objective, ex
     assert whole.run()
     expected = trained_weights(whole.model)
     trainer = open_trainer(weights, "cut", execution, gradient_accumulation_steps=2, **settings)
-    loss, trainer.compute_loss = trainer.compute_loss, lambda model, inputs, **more: out_of_memory() if len(inputs["row"]) > 2 else loss(model, inputs, **more)
+    # The reference, which comes first, finds what fits.
+    found, trainer.log_probabilities = trainer.log_probabilities, lambda model, inputs: out_of_memory() if len(inputs["row"]) > 2 else found(model, inputs)
     assert trainer.run()
     assert trainer.micro_batch.rows == 2
+    assert [event.rows for event in trainer.events if event.event == "micro_batch"] == [2]
     assert losses_of(trainer) == pytest.approx(losses_of(whole), rel=1e-5)
     assert logged(trainer, "rewards/margins") == pytest.approx(logged(whole, "rewards/margins"), abs=1e-4)
     assert max((weight - expected[name]).abs().max().item() for name, weight in trained_weights(trainer.model).items()) < 1e-5
@@ -136,6 +143,19 @@ def test_a_loss_that_is_not_finite_stops_the_training(open_trainer, objective):
     with pytest.raises(TrainingFailure) as failure:
         trainer.run()
     assert failure.value.kind == "nan_loss"
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_reference_that_is_gone_is_a_model_that_is_missing(base, tmp_path, method):
+    path = write_rows(tmp_path / "rows.jsonl", [None] * 8, "pairs")
+    job = TrainingJob(
+        id="gone", base_model=base.name_or_path, init_model=str(tmp_path / "nowhere"), dataset=str(path), output_dir=str(tmp_path / "gone"),
+        checkpoint_dir=str(tmp_path / "checkpoints"), seed=3, settings=JOB_SETTINGS | {"objective": "dpo", "method": method},
+    )  # fmt: skip
+    events = []
+    assert fine_tune(job, ResidentBase(), SimpleNamespace(requested=False), events.append, Ranks())
+    assert (events[-1].event, events[-1].kind) == ("failed", "missing_model")
+    assert "nowhere" in events[-1].message
 
 
 def read(path, base, shape, max_length=1024):

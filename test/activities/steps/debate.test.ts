@@ -32,6 +32,55 @@ describe('the datasets of debates', () => {
   });
 });
 
+describe('the datasets of a model that compares answers', () => {
+  const built = async (settings: object) => {
+    await using steps = await stepsOfAnExperiment([], { min_pairs: 1, label_weight: 'margin', ...settings });
+    const { store } = steps.dependencies;
+    for (const shard of [0, 1]) await runStep(debate, steps.shard(shard), steps.dependencies);
+    const request = { experiment: 'steps', iteration: 1, agents: [1], shards: 2 };
+    const [generation] = await runStep(buildDatasets, request, steps.dependencies);
+    const again = await runStep(buildDatasets, request, steps.dependencies);
+    expect(again[0]).toEqual(generation);
+    return {
+      generation: generation!,
+      rows: await readRows(store.place(generation!.rows.uri), exampleSchema),
+    };
+  };
+
+  it('are pairs, or both answers of each, with the template and the weight of the label', async () => {
+    const [pairs, answers] = [
+      await built({ fine_tune: { objective: { generation: 'dpo' } } }),
+      await built({ fine_tune: { objective: 'kto' } }),
+    ];
+    const { available, used } = pairs.generation.parts['pairs']!;
+    expect(used).toBe(available);
+    expect(pairs.rows).toHaveLength(used);
+    expect(used).toBeGreaterThan(0);
+    expect([pairs.generation.objective, answers.generation.objective]).toEqual(['dpo', 'kto']);
+    expect(answers.rows).toEqual(
+      pairs.rows.flatMap((row) => {
+        if (!('chosen' in row)) throw new Error('A row is no pair.');
+        const { chosen, rejected, ...rest } = row;
+        expect(chosen[0].content).not.toBe(rejected[0].content);
+        expect(rest.weight).toBeGreaterThan(0);
+        return [
+          { ...rest, completion: chosen, label: true },
+          { ...rest, completion: rejected, label: false },
+        ];
+      }),
+    );
+  });
+
+  it('are those of imitation where pairs are too few', async () => {
+    const few = await built({ min_pairs: 1000, fine_tune: { objective: 'dpo' } });
+    const imitated = await built({});
+    expect(few.generation.rows.sha256).toBe(imitated.generation.rows.sha256);
+    expect(few.generation).not.toHaveProperty('objective');
+    expect(few.generation.parts['pairs']).toMatchObject({ used: 0 });
+    expect(imitated.generation.parts).toEqual({});
+  });
+});
+
 describe('responses that were cut off', () => {
   /** The instant engine's responses have 19 to 24 characters. One of 22 is cut off before its end, and can still be read. */
   const someCut = { sampling: { max_tokens: 22 } };
