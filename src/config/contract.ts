@@ -36,6 +36,10 @@ export const trainerJobSchema = z
   .readonly();
 export type TrainerJob = z.infer<typeof trainerJobSchema>;
 
+/** Asks the trainer to end the job of that id after a checkpoint. The trainer lives on. */
+export const stopJobSchema = z.strictObject({ stop: name }).readonly();
+export type StopJob = z.infer<typeof stopJobSchema>;
+
 /** manifest.json of a finished fine-tune, which the trainer writes last: a folder with a manifest is a complete model. */
 export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),

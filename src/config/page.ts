@@ -138,7 +138,10 @@ export function contractJsonSchema(): object {
   return {
     $comment:
       'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts and server-contract.ts; do not edit it by hand.',
-    trainer_reads: { TrainingJob: written(contract.trainerJobSchema) },
+    trainer_reads: {
+      TrainingJob: written(contract.trainerJobSchema),
+      StopJob: written(contract.stopJobSchema),
+    },
     trainer_writes: {
       TrainerEvent: read(contract.trainerEventSchema),
       Manifest: read(contract.fineTuneManifestSchema),

@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, PrinterCallback, get_scheduler
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from trl import SFTTrainer
 
-from ..protocol.process import StopRequest
+from ..protocol.process import JobStop
 from ..protocol.trainer_messages import Checkpoint, ExecutionFacts, MicroBatchChanged, Started, Step, TrainingFailure, TrainingJob, as_failure
 from .arguments import arguments_of
 from .batches import collator_of, dataset_of, to_device
@@ -43,7 +43,7 @@ class SupervisedTrainer(SFTTrainer):
     """
 
     def __init__(
-        self, job: TrainingJob, network: nn.Module, base: LoadedBase, rows: TrainingRows, stop: StopRequest,
+        self, job: TrainingJob, network: nn.Module, base: LoadedBase, rows: TrainingRows, stop: JobStop,
         fingerprint: str, emit: Callable[[Started | Step | Checkpoint | MicroBatchChanged], None], ranks: Ranks, fits: MicroBatch | None = None,
     ):  # fmt: skip
         self.job, self.stop, self.fingerprint, self.emit, self.ranks = job, stop, fingerprint, emit, ranks
