@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { embeddedModel } from '../src/config/experiment.ts';
 import { projectRoot, tools } from '../src/config/installation.ts';
 import { openEndpoint } from '../src/engines/endpoint/open.ts';
 import { modelNamed } from '../test/support/models.ts';
@@ -11,7 +12,6 @@ import type { Benchmark } from './benchmark.ts';
 import { median, spread } from './statistics.ts';
 import { table } from './table.ts';
 
-const baseModel = 'engine/models/tiny-arithmetic';
 const { signal } = new AbortController();
 
 /**
@@ -26,7 +26,7 @@ export const generation: Benchmark = async ({ folder, quick }) => {
   mkdirSync(folder, { recursive: true });
   const requests = join(folder, 'rounds.json');
   writeFileSync(requests, JSON.stringify(rounds));
-  const endpoint = openEndpoint({ kind: 'local' }, baseModel, {
+  const endpoint = openEndpoint({ kind: 'local' }, embeddedModel, {
     logFolder: join(folder, 'logs'),
     modelFolder: async () => folder,
   });
@@ -44,7 +44,7 @@ export const generation: Benchmark = async ({ folder, quick }) => {
     }));
     await Promise.all(
       seeds.map((request) =>
-        endpoint.slots.use(() => endpoint.chat(modelNamed(baseModel), request, signal), signal),
+        endpoint.slots.use(() => endpoint.chat(modelNamed(embeddedModel), request, signal), signal),
       ),
     );
     return (chats.length * 1000) / (performance.now() - began);
@@ -61,41 +61,20 @@ export const generation: Benchmark = async ({ folder, quick }) => {
         batch: await plain.ask('batch'),
         single: await plain.ask('single'),
       });
-    const row = (what: string, values: readonly number[], decimals: number) => [
-      what,
-      median(values).toFixed(decimals),
-      spread(values, decimals),
-    ];
+    const row = (what: string, of: (figure: (typeof figures)[number]) => number, decimals: number) => {
+      const values = figures.map(of);
+      return [what, median(values).toFixed(decimals), spread(values, decimals)];
+    };
     return {
       text: [
         table(
           ['answers/s', 'median', 'least to most'],
           [
-            row(
-              'the embedded engine',
-              figures.map((each) => each.ours),
-              1,
-            ),
-            row(
-              'transformers, each round one batch',
-              figures.map((each) => each.batch),
-              1,
-            ),
-            row(
-              'transformers, one at a time',
-              figures.map((each) => each.single),
-              1,
-            ),
-            row(
-              'times one batch (aim: at least 1.5)',
-              figures.map((each) => each.ours / each.batch),
-              2,
-            ),
-            row(
-              'times one at a time (aim: at least 10)',
-              figures.map((each) => each.ours / each.single),
-              2,
-            ),
+            row('the embedded engine', (each) => each.ours, 1),
+            row('transformers, each round one batch', (each) => each.batch, 1),
+            row('transformers, one at a time', (each) => each.single, 1),
+            row('times one batch (aim: at least 1.5)', (each) => each.ours / each.batch, 2),
+            row('times one at a time (aim: at least 10)', (each) => each.ours / each.single, 2),
           ],
         ),
         `${rounds.flat().length} answers of debates (${questions} questions, 3 agents, 2 rounds), ${repeats} repeats in turn.`,
@@ -138,7 +117,7 @@ const saidSchema = z.union([
 
 function startPlain(requests: string) {
   const script = fileURLToPath(new URL('./plain_transformers.py', import.meta.url));
-  const process = spawn(tools().python, [script, join(projectRoot, baseModel), requests], {
+  const process = spawn(tools().python, [script, join(projectRoot, embeddedModel), requests], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface(process.stdout)[Symbol.asyncIterator]();

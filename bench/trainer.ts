@@ -5,15 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { trainerSettingsSchema } from '../src/config/contract.ts';
-import { childEnvironment } from '../src/config/installation.ts';
-import { projectRoot, tools } from '../src/config/installation.ts';
+import { embeddedModel } from '../src/config/experiment.ts';
+import { childEnvironment, projectRoot, tools } from '../src/config/installation.ts';
 import { createGpuGate } from '../src/engines/gpu-gate.ts';
 import { createTrainerProcess } from '../src/engines/process/trainer-process.ts';
 import type { Benchmark } from './benchmark.ts';
 import { median, spread } from './statistics.ts';
 import { table } from './table.ts';
 
-const model = join(projectRoot, 'engine', 'models', 'tiny-arithmetic');
+const model = join(projectRoot, embeddedModel);
 const seed = 1;
 /** The settings of the quickstart, but with a constant number of rows in a step. */
 const settings = trainerSettingsSchema.parse({

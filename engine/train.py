@@ -48,7 +48,7 @@ def main() -> int:
 
         from colloquy_engine.training.fine_tune import fine_tune
         from colloquy_engine.training.network import ResidentBase
-        from colloquy_engine.training.ranks import RankLost, Ranks
+        from colloquy_engine.training.ranks import Ranks
 
     ranks = Ranks()
     torch.set_num_threads(options.threads or max(1, default_threads() // ranks.size))
@@ -67,9 +67,6 @@ def main() -> int:
         try:
             if not fine_tune(job, resident, stop.of_job(job.id), protocol.emit, ranks):
                 os._exit(1)  # the other ranks may wait for this one, which torchrun then ends
-        except RankLost:
-            traceback.print_exc()
-            os._exit(1)
         except Exception:
             traceback.print_exc()  # the event has the message; the log gets the traceback
             if ranks.size > 1:

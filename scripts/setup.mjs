@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { nodePackages } from './setup/node-packages.mjs';
 import { atLeast, endAll } from './setup/programs.mjs';
 import { pythonPackages } from './setup/python-packages.mjs';
-import { seconds, SetupProblem, setUp } from './setup/set-up.mjs';
+import { seconds, SetupProblem, setUp, showProblems } from './setup/set-up.mjs';
 import { temporalCli } from './setup/temporal-cli.mjs';
 import { readToolsFile, writeToolsFile } from './setup/tools-file.mjs';
 
@@ -48,11 +48,7 @@ try {
   if (JSON.stringify(tools) !== JSON.stringify(readToolsFile(root))) writeToolsFile(root, tools);
   console.log(`Colloquy: ready in ${seconds(start)}`);
 } catch (error) {
-  const problems = error instanceof AggregateError ? error.errors : [error];
-  if (!problems.every((problem) => problem instanceof SetupProblem)) throw error;
-  const said = new Set(problems.map(({ message, remedy }) => `\n${message}\n  -> ${remedy}`));
-  for (const words of said) console.error(words);
-  process.exitCode = 1;
+  showProblems(error);
 }
 // A look-up of a host name without an answer would keep the process alive for many seconds.
 process.exit();

@@ -16,31 +16,45 @@ from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
 from transformers.models.llama import modeling_llama
 from transformers.utils import cached_file
-from trl import SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
 CALLBACK = "(self, args, state, control, **kwargs)"
 
 SIGNATURES = [
-    # training/supervised_trainer.py overrides these
+    # training/job_trainer.py overrides these
     (SFTTrainer.training_step, "(self, *args, **kwargs)"),
     (SFTTrainer.get_train_dataloader, "(self)"),
     (SFTTrainer._get_num_items_in_batch, "(self, batch_samples, device)"),
     (SFTTrainer.floating_point_ops, "(self, inputs)"),
     (SFTTrainer._save_checkpoint, "(self, model, trial)"),
     (SFTTrainer.create_scheduler, "(self, num_training_steps, optimizer=None)"),
-    (SFTTrainer.compute_loss, "(self, model, inputs, return_outputs=False, num_items_in_batch=None)"),
+    *((kind.compute_loss, "(self, model, inputs, return_outputs=False, num_items_in_batch=None)") for kind in (SFTTrainer, DPOTrainer, KTOTrainer)),
+    # training/preference.py overrides these
+    *((kind._prepare_dataset, "(self, dataset, processing_class, args, dataset_name)") for kind in (DPOTrainer, KTOTrainer)),
+    *((kind._precompute_ref_logps, "(self, dataset, name, batch_size)") for kind in (DPOTrainer, KTOTrainer)),
+    *((kind.training_step, "(self, *args, **kwargs)") for kind in (DPOTrainer, KTOTrainer)),
+    *((kind._save_checkpoint, "(self, model, trial)") for kind in (DPOTrainer, KTOTrainer)),
     # ... and training/reporter.py these
     (TrainerCallback.on_train_begin, CALLBACK),
     (TrainerCallback.on_step_begin, CALLBACK),
     (TrainerCallback.on_step_end, CALLBACK),
     (TrainerCallback.on_log, CALLBACK),
-    # training/supervised_trainer.py calls these
+    # training/job_trainer.py calls these
     (
         SFTTrainer.__init__,
         "(self, model, args=None, data_collator=None, train_dataset=None, eval_dataset=None, processing_class=None, "
         "compute_loss_func=None, compute_metrics=None, callbacks=None, optimizers=(None, None), optimizer_cls_and_kwargs=None, "
         "preprocess_logits_for_metrics=None, quantization_config=None, peft_config=None, formatting_func=None)",
     ),
+    *(
+        (
+            kind.__init__,
+            "(self, model, ref_model=None, args=None, data_collator=None, train_dataset=None, eval_dataset=None, processing_class=None, "
+            "compute_metrics=None, callbacks=None, optimizers=(None, None), quantization_config=None, peft_config=None)",
+        )
+        for kind in (DPOTrainer, KTOTrainer)
+    ),
+    (PeftModel.delete_adapter, "(self, adapter_name)"),
     (SFTTrainer.train, "(self, resume_from_checkpoint=None, trial=None, ignore_keys_for_eval=None)"),
     (SFTTrainer.remove_callback, "(self, callback)"),
     (SFTTrainer._save_optimizer_and_scheduler, "(self, output_dir)"),
@@ -112,6 +126,8 @@ ATTRIBUTES = [
     (TrainerState, {"global_step", "max_steps", "epoch", "log_history"}),
     (TrainerControl, {"should_save", "should_training_stop"}),
     (LoraConfig, {"base_model_name_or_path", "task_type", "r", "lora_alpha", "lora_dropout", "target_modules", "inference_mode"}),
+    (DPOConfig, {"beta", "loss_type", "loss_weights", "disable_dropout", "precompute_ref_log_probs"}),
+    (KTOConfig, {"beta", "disable_dropout", "precompute_ref_log_probs", "train_sampling_strategy"}),
     (
         SFTConfig,
         {

@@ -90,6 +90,19 @@ export async function setUp(steps, print, { progressMs = 30_000 } = {}) {
   return Object.fromEntries(done);
 }
 
+/**
+ * Shows what kept the set-up from its end, and what to do about it, and sets exit code 1. Throws what is a bug.
+ *
+ * @param {unknown} error of `setUp`, or a SetupProblem
+ */
+export function showProblems(error) {
+  const problems = error instanceof AggregateError ? error.errors : [error];
+  if (!problems.every((problem) => problem instanceof SetupProblem)) throw error;
+  const said = new Set(problems.map(({ message, remedy }) => `\n${message}\n  -> ${remedy}`));
+  for (const words of said) console.error(words);
+  process.exitCode = 1;
+}
+
 /** @param {number} since */
 export function seconds(since) {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;

@@ -16,10 +16,9 @@ import type { Trainers } from '../engines/trainer/open.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import type { Tasks } from '../questions/open-task.ts';
-import { type Origin, requireSameStore } from '../store/identity.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
-import type { Store } from '../store/store.ts';
+import { type Origin, requireSameStore, type Store } from '../store/store.ts';
 import { placeText, type RequestPlace } from '../text/figures.ts';
 
 /** What a step knows about the activity that it runs as. */

@@ -11,6 +11,14 @@ export type Example = {
   readonly chat_template_kwargs?: { readonly enable_thinking: boolean } | undefined;
 };
 
+/** A row of an objective that compares answers, in TRL's forms: an answer that is wanted or not, or two answers of which one is preferred. */
+export type LabelledExample = Example & { readonly label: boolean };
+export type PairExample = Omit<Example, 'completion'> & {
+  readonly chosen: readonly [Message];
+  readonly rejected: readonly [Message];
+};
+export type AnyExample = Example | LabelledExample | PairExample;
+
 /** A dialogue, split before its last message; null when the last message is not a response. */
 export function exampleOf(dialogue: readonly Message[]): Example | null {
   const response = dialogue.at(-1);
@@ -38,7 +46,12 @@ export type DatasetRow = {
   readonly completion: Completion;
   /** See Example. */
   readonly weight?: number;
+  /** Absent where the agent's own response is the completion. */
+  readonly ending?: Ending;
 };
+
+/** Two responses to one prompt, by the agents that gave them: the preferred one and the other one; or one of them, with its label. */
+export type Ending = { readonly chosen: number; readonly rejected: number; readonly label?: boolean };
 
 /**
  * Prompt and completion of a row. `first answer`: the question, and the response of round 1. `revision`: the dialogue, and its last response.
@@ -46,13 +59,32 @@ export type DatasetRow = {
  */
 export type Completion = 'first answer' | 'revision' | 'rationale';
 
-/** The text of a row, from the agents' dialogues about its question; null for an agent that took no part. */
-export function rowExample(
-  { agent, completion, weight }: DatasetRow,
-  { dialogues }: { readonly dialogues: readonly (readonly Message[])[] },
-): Example | null {
-  const example = partOf(dialogues[agent - 1] ?? [], completion);
-  return example === null || weight === undefined ? example : { ...example, weight };
+type Dialogues = { readonly dialogues: readonly (readonly Message[])[] };
+
+/** The text of a row, from the agents' dialogues about its question; null for an agent that took no part, and for two responses with one text. */
+export function rowExample(row: DatasetRow, debate: Dialogues): AnyExample | null {
+  const example = row.ending === undefined ? ownExample(row, debate) : endedExample(row, row.ending, debate);
+  return example === null || row.weight === undefined ? example : { ...example, weight: row.weight };
+}
+
+/** Without its weight. */
+function ownExample({ agent, completion }: DatasetRow, { dialogues }: Dialogues): Example | null {
+  return partOf(dialogues[agent - 1] ?? [], completion);
+}
+
+function endedExample(
+  row: DatasetRow,
+  { chosen, rejected, label }: Ending,
+  debate: Dialogues,
+): AnyExample | null {
+  const prompt = ownExample(row, debate)?.prompt;
+  const better = ownExample({ ...row, agent: chosen }, debate)?.completion;
+  const worse = ownExample({ ...row, agent: rejected }, debate)?.completion;
+  if (prompt === undefined || better === undefined || worse === undefined) return null;
+  // It would have no gradient.
+  if (better[0].content === worse[0].content) return null;
+  if (label === undefined) return { prompt, chosen: better, rejected: worse };
+  return { prompt, completion: label ? better : worse, label };
 }
 
 function partOf(dialogue: readonly Message[], completion: Completion): Example | null {
@@ -88,10 +120,7 @@ export function madeUpRows(promptSet: PromptSetName, rounds: number): MadeUpRow[
     { role: 'assistant', content: `3*8=24;12+24=36;36-5=${31 + before}` },
   ]);
   return Object.entries(kinds).flatMap(([completion, kind]) => {
-    const example = rowExample(
-      { questionId: '', agent: 1, completion: completion as Completion },
-      { dialogues: [dialogue] },
-    );
+    const example = partOf(dialogue, completion as Completion);
     return example === null ? [] : [{ kind, ...example }];
   });
 }

@@ -47,10 +47,8 @@ export function generationDataset(
  * - `weight`: w is a share of the loss. All rows are used; the corrected ones together carry w of the loss, and the kept ones 1 - w.
  *
  * Neither changes the proportion to fill the dataset: with 0 < w < 1 a critic without corrected dialogues learns nothing, instead of
- * learning to agree with itself.
- *
- * A dialogue whose last response was cut off is left out. An earlier response of a dialogue may be cut off: it is part of the prompt, on which
- * there is no loss, and when the critic answers, it meets such responses too.
+ * learning to agree with itself. A dialogue whose last response was cut off is left out. An earlier response of a dialogue may be cut off:
+ * it is part of the prompt, on which there is no loss, and when the critic answers, it meets such responses too.
  *
  * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
@@ -67,12 +65,10 @@ export function criticDataset(
       const byRound = debate.matches[agent - 1] ?? [];
       if (byRound.length < 2 || byRound.at(-1) !== true) continue;
       if (cutAt(debate, agent, -1)) cut += 1;
-      else
-        (byRound[0] === true ? kept : corrected).push({
-          questionId: debate.questionId,
-          agent,
-          completion: 'revision',
-        });
+      else {
+        const part = byRound[0] === true ? kept : corrected;
+        part.push({ questionId: debate.questionId, agent, completion: 'revision' });
+      }
     }
   }
   const parts = {

@@ -1,4 +1,5 @@
 import type { AnswerRules } from './answer.ts';
+import { answerClasses } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import { isCutOff } from './finish-reasons.ts';
 import type { Message } from './prompts.ts';
@@ -20,6 +21,11 @@ export type Match = {
    * of a turn behind an unfinished text. Empty when cut responses are learnt from like others (`train_on_cut_answers`).
    */
   readonly cut: readonly (readonly boolean[])[];
+  /**
+   * How far the label's votes are ahead of those of the next answer, as a share of all agents: 0 for a tie, 1 where all agree. Only where
+   * labels are weighted.
+   */
+  readonly margin?: number;
 };
 
 /** Whether an agent's response was cut off. @param agent 1..N  @param index of the round, from 0; -1 is the last one */
@@ -29,32 +35,54 @@ export function cutAt({ cut }: Pick<Match, 'cut'>, agent: number, index: number)
 
 /** Where labels come from: the debates themselves, or answers that somebody knows, by question id. */
 export type Labels =
-  | { readonly from: 'consensus'; readonly minVotes: number }
+  | (AgreementWindow & { readonly from: 'consensus'; readonly weight: 'none' | 'margin' })
   | { readonly from: 'gold'; readonly answers: ReadonlyMap<string, GoldLabel> };
+
+/** How many votes a consensus has to have to be a label. */
+export type AgreementWindow = { readonly minVotes: number; readonly maxVotes?: number | undefined };
+
+/** Whether a number of votes is in the window. */
+export function isInWindow(votes: number, { minVotes, maxVotes = Infinity }: AgreementWindow): boolean {
+  return votes >= minVotes && votes <= maxVotes;
+}
 
 /** A debate with its label; null when it has none. */
 export async function labelDebate(
   debate: Debate,
   labels: Labels,
-  rules: Pick<AnswerRules, 'correct'>,
+  rules: Pick<AnswerRules, 'correct' | 'equal'>,
 ): Promise<LabelledDebate | null> {
-  if (labels.from === 'consensus') return labelByConsensus(debate, labels.minVotes);
+  if (labels.from === 'consensus') {
+    const labelled = labelByConsensus(debate, labels);
+    if (labelled === null || labels.weight === 'none') return labelled;
+    return { ...labelled, margin: await marginOf(debate, rules) };
+  }
   const gold = labels.answers.get(debate.question.id);
   return gold === undefined ? null : labelByGold(debate, gold, rules);
 }
 
 /**
- * The label is the consensus (section 2.2 of the paper: no gold answers). Null when it had fewer than `minVotes` votes or when
+ * The label is the consensus (section 2.2 of the paper: no gold answers). Null when its votes are outside the window or when
  * nothing could be parsed: such a question yields no data.
  */
-export function labelByConsensus(debate: Debate, minVotes: number): LabelledDebate | null {
-  if (debate.consensus.answer === null || debate.consensus.votes < minVotes) return null;
+export function labelByConsensus(debate: Debate, window: AgreementWindow): LabelledDebate | null {
+  if (debate.consensus.answer === null || !isInWindow(debate.consensus.votes, window)) return null;
   return {
     questionId: debate.question.id,
     dialogues: debate.dialogues,
     matches: debate.agrees,
     cut: cutResponses(debate),
   };
+}
+
+/** See Match. Of the last round, whose vote made the label. */
+async function marginOf({ answers }: Debate, { equal }: Pick<AnswerRules, 'equal'>): Promise<number> {
+  const classes = await answerClasses(
+    answers.map((byRound) => byRound.at(-1) ?? null),
+    equal,
+  );
+  const [first = 0, second = 0] = classes.map((members) => members.length).toSorted((a, b) => b - a);
+  return (first - second) / answers.length;
 }
 
 /** The label is the gold answer (`label_source: gold`, the STaR baseline, section 3.2 of the paper). */

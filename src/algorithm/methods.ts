@@ -42,6 +42,8 @@ export type Learning = {
   readonly models: 'each agent' | 'all agents';
   /** The conversation about each training question: a debate of all agents, or STaR's answer and rationale of agent 1. */
   readonly conversation: 'debate' | 'bootstrap';
+  /** The agents whose answers are the model's own, where they are not all that share it. */
+  readonly own?: readonly number[];
   /**
    * The datasets of the models that `agents` share, by role. They depend only on which answers equal the label.
    *
@@ -177,6 +179,7 @@ export const singleAgentNoDebate: Method = {
   learning: {
     models: 'all agents',
     conversation: 'debate',
+    own: [1],
     datasets: (_, debates, settings) => ({ generation: generationDataset([1], debates, settings) }),
   },
 };

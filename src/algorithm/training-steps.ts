@@ -1,8 +1,7 @@
 /** How many optimiser steps does a fine-tune have, and did it move its model? */
-import type { Dataset } from './dataset.ts';
-import type { DatasetSettings } from './imitation-datasets.ts';
 import type { Match } from './labelled-debate.ts';
 import { learnerGroups, type Learning } from './methods.ts';
+import { learntDatasets, type LearningSettings } from './objectives.ts';
 
 export type StepSettings = {
   readonly num_train_epochs: number;
@@ -37,7 +36,7 @@ export type ExpectedDataset = { readonly role: string; readonly rows: number };
 export function expectedDatasets(
   learning: Learning,
   { agents, rounds, questions }: { agents: number; rounds: number; questions: number },
-  settings: DatasetSettings,
+  settings: LearningSettings,
 ): ExpectedDataset[] {
   // STaR's turn has a second round where the first answer was wrong.
   const responses = learning.conversation === 'bootstrap' ? 2 : rounds;
@@ -48,9 +47,10 @@ export function expectedDatasets(
       expectedMatches((7 * (index + agent)) % 20, responses),
     ),
     cut: [],
+    margin: 1,
   }));
   const [learners = []] = learnerGroups(agents, learning);
-  const datasets: [string, Dataset][] = Object.entries(learning.datasets(learners, debates, settings));
+  const datasets = Object.entries(learntDatasets(learning, learners, debates, settings));
   return datasets.map(([role, { rows }]) => ({ role, rows: rows.length }));
 }
 

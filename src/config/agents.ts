@@ -72,8 +72,8 @@ export type BaseModelOfConfig = {
   readonly summarises: boolean;
   /** The largest `max_tokens` of those who answer with it. */
   readonly maxTokens: number;
-  /** The sampling of the first speaker with this model. */
-  readonly sampling: SamplingSettings;
+  /** The values of `enable_thinking` with which it is asked, each once. */
+  readonly thinking: readonly SamplingSettings['enable_thinking'][];
 };
 
 /** Each base model that is asked in an experiment, once: in the order of the agents, then the summariser's. */
@@ -85,12 +85,14 @@ export function baseModelsOf(config: ExperimentConfig): readonly BaseModelOfConf
   const found = new Map<string, BaseModelOfConfig>();
   for (const speaker of speakers) {
     const id = JSON.stringify([speaker.model.endpoint, speaker.model.model_name_or_path]);
-    const known = found.get(id) ?? { ...speaker, agents: [], maxTokens: 0 };
+    const { model, path, sampling } = speaker;
+    const known = found.get(id) ?? { model, path, agents: [], summarises: false, maxTokens: 0, thinking: [] };
     found.set(id, {
       ...known,
       agents: [...known.agents, ...speaker.agents],
       summarises: known.summarises || speaker.summarises,
-      maxTokens: Math.max(known.maxTokens, speaker.sampling.max_tokens),
+      maxTokens: Math.max(known.maxTokens, sampling.max_tokens),
+      thinking: [...new Set([...known.thinking, sampling.enable_thinking])],
     });
   }
   return [...found.values()];

@@ -5,16 +5,24 @@
  * Python classes with that file, field by field, so the two sides cannot differ.
  */
 import { z } from 'zod';
-import { fineTuneConfigSchema, modelForms } from './fine-tune.ts';
+import { objectiveNames, type ObjectiveName, objectives } from '../algorithm/objectives.ts';
+import { type FineTuneConfig, fineTuneConfigSchema, modelForms } from './fine-tune.ts';
 
 const name = z.string().min(1);
 const count = z.int().min(0);
 /** SHA-256, in hexadecimal. */
 const hash = z.string();
 
-/** How a model is trained: an experiment's `fine_tune`. */
-export const trainerSettingsSchema = fineTuneConfigSchema;
+/** How a model is trained: an experiment's `fine_tune`, with the objective of this model alone and nothing left open. */
+export const trainerSettingsSchema = fineTuneConfigSchema.extend({
+  objective: z.enum(objectiveNames).default('imitation'),
+  sft_weight: fineTuneConfigSchema.shape.sft_weight.unwrap().default(0),
+});
 export type TrainerSettings = z.infer<typeof trainerSettingsSchema>;
+
+export function trainerSettings(config: FineTuneConfig, objective: ObjectiveName): TrainerSettings {
+  return { ...config, objective, sft_weight: config.sft_weight ?? objectives[objective].sftWeight };
+}
 
 /** A job of the trainer. Paths are absolute. */
 export const trainerJobSchema = z
@@ -40,6 +48,21 @@ export type TrainerJob = z.infer<typeof trainerJobSchema>;
 export const stopJobSchema = z.strictObject({ stop: name }).readonly();
 export type StopJob = z.infer<typeof stopJobSchema>;
 
+/** What the job of a Ray cluster reads: a fine-tune, and the devices that it asks for. Paths are those of the cluster. */
+export const rayJobSchema = z
+  .strictObject({
+    /** It shows that a node of the cluster sees the store of the worker. */
+    nonce: name,
+    processes: z.int().min(1).max(1024),
+    cpus_per_process: z.int().min(1).max(1024),
+    gpus_per_process: z.int().min(0).max(1),
+    padding_free: z.boolean().nullable(),
+    attn_implementation: name.nullable(),
+    job: trainerJobSchema,
+  })
+  .readonly();
+export type RayJob = z.infer<typeof rayJobSchema>;
+
 /** manifest.json of a finished fine-tune, which the trainer writes last: a folder with a manifest is a complete model. */
 export const fineTuneManifestSchema = z.looseObject({
   format_version: z.int(),
@@ -48,8 +71,8 @@ export const fineTuneManifestSchema = z.looseObject({
   form: z.enum(modelForms),
   /** Hash of the weights that training started from; null for the base model. */
   init_model: hash.nullable(),
-  /** `dropped_rows` were longer than max_length. */
-  dataset: z.looseObject({ sha256: hash, rows: count, dropped_rows: count }),
+  /** `dropped_rows` were longer than max_length; `equal_pairs` were left out as both answers have the same tokens. */
+  dataset: z.looseObject({ sha256: hash, rows: count, dropped_rows: count, equal_pairs: count }),
   settings: z.record(z.string(), z.unknown()),
   seed: z.int(),
   steps: count,
@@ -78,6 +101,9 @@ export const fineTuneManifestSchema = z.looseObject({
   seconds: z.number(),
   files: z.record(z.string(), z.looseObject({ sha256: hash, bytes: count })),
   versions: z.record(z.string(), z.string()),
+  /** Of those of the same steps that had answers of both kinds, the mean rewards of wanted and unwanted answers: beta times how much likelier they are than
+   * where the training started. None with the objective imitation. */
+  rewards: z.array(z.object({ step: count, chosen: z.number(), rejected: z.number() })),
 });
 export type FineTuneManifest = z.infer<typeof fineTuneManifestSchema>;
 

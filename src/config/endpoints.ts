@@ -16,7 +16,7 @@ const maxConcurrency = z
   .optional()
   .describe('The greatest number of requests at the same time.');
 
-const oneUrl = z
+export const oneUrl = z
   .string()
   .regex(
     /^https?:\/\/[^@?#\s]+$/,
@@ -49,7 +49,7 @@ export function withPath(url: string): string {
   return /^https?:\/\/[^/]+\/*$/.test(url) ? `${url.replace(/\/+$/, '')}/v1` : url;
 }
 
-const apiKeyEnv = z
+export const apiKeyEnv = z
   .string()
   .regex(
     /^[A-Za-z_][A-Za-z0-9_]*$/,

@@ -1,7 +1,7 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
-import { fineTuneConfigSchema } from './fine-tune.ts';
+import { fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';
 
@@ -80,7 +80,6 @@ export const samplingSchema = z
   })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
-/** The settings that one agent, or the summariser, may have for itself. */
 const ownSettings = {
   model: z
     .strictObject({
@@ -201,6 +200,7 @@ export const experimentConfigSchema = z
       .max(20)
       .default(1)
       .describe('A consensus with fewer votes gives no training data. At most `agents`.'),
+    ...votesAndPairs,
     label_source: z
       .enum(['consensus', 'gold'])
       .default('consensus')
@@ -278,6 +278,11 @@ export const experimentConfigSchema = z
     when: ({ value }) =>
       z.looseObject({ min_votes: z.int(), agents: z.union([z.int(), z.array(z.unknown())]) }).safeParse(value)
         .success,
+  })
+  .refine(({ max_votes: most = Infinity, min_votes: least }) => most >= least, {
+    path: ['max_votes'],
+    message: 'smaller than min_votes: no question could ever yield data',
+    when: ({ value }) => z.looseObject({ min_votes: z.int(), max_votes: z.int() }).safeParse(value).success,
   });
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;
 
@@ -286,7 +291,7 @@ export function agentCount({ agents }: { readonly agents: number | readonly unkn
   return typeof agents === 'number' ? agents : agents.length;
 }
 
-/** The config of an experiment in the store. An older version may have begun it, in whose configs `use_peft: true` was `method: lora`. */
+/** Of an experiment in the store, also one that an older version began: its `use_peft: true` was `method: lora`. */
 export const storedConfigSchema = z.preprocess((config) => {
   const older = z.looseObject({ fine_tune: z.looseObject({ use_peft: z.boolean() }) }).safeParse(config).data;
   if (older === undefined) return config;

@@ -1,11 +1,17 @@
 /** How are models fine-tuned? */
 import { z } from 'zod';
+import { critic, generation, type Role } from '../algorithm/agents.ts';
+import { objectiveNames, type ObjectiveName } from '../algorithm/objectives.ts';
 
 // The trainer receives the name as JSON in UTF-8, which cannot express half of a surrogate pair.
 const moduleName = z
   .string()
   .min(1)
   .refine((text) => !/[\ud800-\udfff]/u.test(text), 'expected well-formed Unicode');
+
+const objective = z.enum(objectiveNames);
+const ofRole = (role: Role) =>
+  objective.default('imitation').describe(`Of ${role.name} models. Default: imitation.`);
 
 /**
  * The `fine_tune` of an experiment: the trainer's settings under TRL's and PEFT's own names. The defaults are for LoRA: about ten times the learning rate of full fine-tuning, and at most 32 rows in an optimiser step (Schulman et al., LoRA Without
@@ -79,8 +85,73 @@ export const fineTuneConfigSchema = z
       .union([moduleName, z.array(moduleName).min(1)])
       .default('all-linear')
       .describe('The modules that get an adapter: `all-linear`, or their names.'),
+    objective: z
+      .union([
+        objective,
+        z.strictObject({ [generation.name]: ofRole(generation), [critic.name]: ofRole(critic) }),
+      ])
+      .default('imitation')
+      .describe(
+        'How models learn: `imitation` (the paper: of answers that equal the label), or `dpo` or `kto` (they also compare them with answers that do not). One for all models, or by role: `{generation: dpo, critic: imitation}`: docs/objectives.md.',
+      ),
+    beta: z
+      .number()
+      .positive()
+      .max(10)
+      .default(0.1)
+      .describe(
+        'Of dpo and kto: the greater, the closer a model stays to the one where its training starts.',
+      ),
+    sft_weight: z
+      .number()
+      .min(0)
+      .max(100)
+      .optional()
+      .describe(
+        'Of dpo and kto: the weight of an imitation term in the loss, on the chosen answers. Default: 1 for dpo, 0 for kto.',
+      ),
   })
   .describe('How each generation and critic model is fine-tuned, under the names of TRL and PEFT.');
+
+export type FineTuneConfig = z.infer<typeof fineTuneConfigSchema>;
+
+/** The settings of an experiment for which votes, and which pairs of answers, its models learn from; the paper has none of them. */
+export const votesAndPairs = {
+  max_votes: z
+    .int()
+    .min(1)
+    .max(20)
+    .optional()
+    .describe(
+      'A consensus with more votes gives no training data: questions on which all agree are easy. Default: no limit.',
+    ),
+  pairs: z
+    .enum(['own', 'group'])
+    .default('group')
+    .describe(
+      'Of dpo and kto: whose answers are compared. `own`: those of the agents that have the model. `group`: also another agent’s where its own are all on one side.',
+    ),
+  min_pairs: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(50)
+    .describe('Of dpo and kto: a model with fewer pairs keeps to imitation in that iteration.'),
+  label_weight: z
+    .enum(['none', 'margin'])
+    .default('none')
+    .describe(
+      'Of dpo and kto: `margin` lets a pair count by how far the label’s votes are ahead of the next answer’s. A tie then counts nothing.',
+    ),
+};
+
+/** The objective of a role's models. */
+export function objectiveOf(
+  { objective: given }: Pick<FineTuneConfig, 'objective'>,
+  role: string,
+): ObjectiveName {
+  return typeof given === 'string' ? given : (given[role] ?? 'imitation');
+}
 
 /** `adapter`: a LoRA adapter, which is loaded on top of the base model. `full`: a whole model. */
 export const modelForms = ['adapter', 'full'] as const;

@@ -141,6 +141,7 @@ export function contractJsonSchema(): object {
     trainer_reads: {
       TrainingJob: written(contract.trainerJobSchema),
       StopJob: written(contract.stopJobSchema),
+      RayJob: written(contract.rayJobSchema),
     },
     trainer_writes: {
       TrainerEvent: read(contract.trainerEventSchema),

@@ -9,6 +9,7 @@ import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
+import { objectiveFaults } from './training-plan.ts';
 import { withOwnNames } from './other-names.ts';
 
 /**
@@ -43,8 +44,8 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   if (parsed.success) all.push(...methodFaults(rest, parsed.data.method), ...hiddenKeyFaults(settings));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
   const config = { ...parsed.data, ...methods[parsed.data.method].fixes };
-  const unshared = sharedModelFaults(config);
-  if (unshared.length > 0) throw new InvalidConfig(unshared);
+  const unusable = [...sharedModelFaults(config), ...objectiveFaults(config)];
+  if (unusable.length > 0) throw new InvalidConfig(unusable);
   return config;
 }
 
@@ -131,7 +132,13 @@ export function presets(folder: string = join(projectRoot, 'configs')): Preset[]
 }
 
 /** The worker's own configuration; not experiments. */
-const workerFiles = new Set(['endpoints.yaml', 'endpoints.example.yaml', 'trainers.yaml', 'scorers.yaml']);
+const workerFiles = new Set([
+  'endpoints.yaml',
+  'endpoints.example.yaml',
+  'trainers.yaml',
+  'trainers.example.yaml',
+  'scorers.yaml',
+]);
 
 function firstComment(text: string): string {
   const comments = text

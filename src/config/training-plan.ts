@@ -1,7 +1,8 @@
 /** Can the models of an experiment learn with its config, and what will it take? Both are known before any model is asked a question. */
-import { generation } from '../algorithm/agents.ts';
-import type { DatasetSettings } from '../algorithm/imitation-datasets.ts';
-import { methods } from '../algorithm/methods.ts';
+import { critic, generation } from '../algorithm/agents.ts';
+import type { AgreementWindow } from '../algorithm/labelled-debate.ts';
+import { learnerGroups, methods } from '../algorithm/methods.ts';
+import { type LearningSettings, objectives } from '../algorithm/objectives.ts';
 import {
   expectation,
   type ExpectedDataset,
@@ -12,19 +13,44 @@ import {
 import { agentsOf, baseModelsOf, hasSummaries } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
-import { formOf, type ModelForm } from './fine-tune.ts';
+import { formOf, type ModelForm, objectiveOf } from './fine-tune.ts';
+
+/** How many votes a label has to have. */
+export function agreementWindow({
+  min_votes: minVotes,
+  max_votes: maxVotes,
+}: Pick<ExperimentConfig, 'min_votes' | 'max_votes'>): AgreementWindow {
+  return { minVotes, maxVotes };
+}
 
 /** The settings by which an iteration's datasets are made. */
-export function datasetSettings(
-  config: Pick<ExperimentConfig, 'seed' | 'critic_weight' | 'critic_mixture' | 'data_matched'>,
+export function learningSettings(
+  config: Pick<
+    ExperimentConfig,
+    | 'method'
+    | 'seed'
+    | 'critic_weight'
+    | 'critic_mixture'
+    | 'data_matched'
+    | 'fine_tune'
+    | 'pairs'
+    | 'min_pairs'
+    | 'label_weight'
+  >,
   iteration: number,
-): DatasetSettings {
+): LearningSettings {
   return {
     seed: config.seed,
     iteration,
     criticWeight: config.critic_weight,
     criticMixture: config.critic_mixture,
     dataMatched: config.data_matched,
+    objectives: Object.fromEntries(
+      methods[config.method].roles.map(({ name }) => [name, objectiveOf(config.fine_tune, name)]),
+    ),
+    pairs: config.pairs,
+    minPairs: config.min_pairs,
+    labelWeight: config.label_weight,
   };
 }
 
@@ -42,7 +68,7 @@ export function expectedFineTunes(config: ExperimentConfig, questions: number | 
   if (!trains(config) || learning === undefined || questions === null) return [];
   const { rounds } = config;
   const agents = agentCount(config);
-  const datasets = expectedDatasets(learning, { agents, rounds, questions }, datasetSettings(config, 1));
+  const datasets = expectedDatasets(learning, { agents, rounds, questions }, learningSettings(config, 1));
   return datasets.map((each) => ({ ...each, steps: optimiserSteps(each.rows, config.fine_tune) }));
 }
 
@@ -61,6 +87,56 @@ export function trainingFaults(config: ExperimentConfig, questions: number | nul
   const few = fineTunes.filter(({ steps }) => steps < fewestSteps);
   if (few.length > 0 && !config.allow_few_steps)
     faults.push({ path: 'fine_tune', message: fewStepsText(few, config, questions) });
+  return faults;
+}
+
+/** Why the objectives of a config cannot be learnt by: what a role's debates cannot give them. Empty when they can. */
+export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
+  const { learning, roles } = methods[config.method];
+  const { fine_tune: tune } = config;
+  const path = 'fine_tune.objective';
+  if (learning === undefined) return [];
+  const named = typeof tune.objective === 'string' ? [] : Object.entries(tune.objective);
+  const absent = named.filter(
+    ([role, name]) => name !== 'imitation' && !roles.some((each) => each.name === role),
+  );
+  const comparing = roles.filter(({ name }) => objectives[objectiveOf(tune, name)].rowsOfPair !== undefined);
+  const agents = agentCount(config);
+  const faults: ConfigFault[] = absent.map(([role, name]) => ({
+    path: `${path}.${role}`,
+    message: `${name} was given, but the method ${config.method} has no ${role} model. Omit ${role}`,
+  }));
+  if (comparing.length === 0) return faults;
+  const given = [...new Set(comparing.map(({ name }) => objectiveOf(tune, name)))].join(' and ');
+  if (learning.conversation === 'bootstrap')
+    faults.push({
+      path,
+      message: `${given} compares answers of several agents, and the method ${config.method} has one answer and its rationale. Set objective: imitation`,
+    });
+  const learner = learning.own ?? learnerGroups(agents, learning)[0] ?? [];
+  if ((config.pairs === 'own' ? learner.length : agents) < 2 && learning.conversation === 'debate')
+    faults.push({
+      path: config.pairs === 'own' && agents > 1 ? 'pairs' : 'agents',
+      message: `${given} compares two answers to a question, and with pairs: ${config.pairs} a model has only one. ${agents > 1 ? 'Set pairs: group' : 'Have at least 2 agents'}`,
+    });
+  const voting = comparing.filter(({ name }) => name === critic.name || config.rounds === 1);
+  if (voting.length > 0 && config.label_source === 'consensus' && config.min_votes === agents && agents > 1)
+    faults.push({
+      path: 'min_votes',
+      message: `with ${agents} votes of ${agents} agents no last answer differs from the label, and so ${voting.map(({ name }) => `a ${name} model`).join(' and ')} would have no pairs. Set at most ${agents - 1}, or objective: imitation for it`,
+    });
+  if (config.label_weight === 'margin' && config.label_source === 'gold')
+    faults.push({
+      path: 'label_weight',
+      message: 'margin is that of a vote, and with label_source: gold there is none. Set none',
+    });
+  const rows = tune.per_device_train_batch_size * tune.gradient_accumulation_steps;
+  if (rows === 1 && comparing.some(({ name }) => objectiveOf(tune, name) === 'kto'))
+    faults.push({
+      path: 'fine_tune.per_device_train_batch_size',
+      message:
+        'kto compares the rows of an optimiser step with each other, and the step has 1 row. Set at least 2, or gradient_accumulation_steps',
+    });
   return faults;
 }
 

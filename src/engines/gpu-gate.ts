@@ -3,8 +3,20 @@ import { onAbort } from './abort.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 
 export interface GpuGate {
-  /** Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting. */
-  shared<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting.
+   *
+   * @param options.asked the endpoints that `fn` asks: it runs at once when none of them is on the device of the fine-tunes
+   * @param options.onWait called with the time since when `fn` waits for a fine-tune, and with undefined when it has waited
+   */
+  shared<T>(
+    signal: AbortSignal,
+    fn: () => Promise<T>,
+    options?: {
+      readonly asked?: readonly Pick<Endpoint, 'sharesDevice'>[];
+      readonly onWait?: (since: Date | undefined) => void;
+    },
+  ): Promise<T>;
   /**
    * Runs `fn` alone (a fine-tune). Throws the signal's reason while waiting.
    *
@@ -51,7 +63,8 @@ export function createGpuGate(
     admit();
   }
 
-  async function enter(kind: Kind, signal: AbortSignal): Promise<void> {
+  /** @param onWait called when it cannot enter at once */
+  async function enter(kind: Kind, signal: AbortSignal, onWait: () => void): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const stopListening = onAbort(signal, () => {
@@ -71,12 +84,23 @@ export function createGpuGate(
       };
       queue.push(waiter);
       admit();
+      if (queue.includes(waiter)) onWait();
     });
   }
 
-  async function run<T>(kind: Kind, signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
+  async function run<T>(
+    kind: Kind,
+    signal: AbortSignal,
+    fn: () => Promise<T>,
+    onWait?: (since: Date | undefined) => void,
+  ): Promise<T> {
     const beganAt = Date.now();
-    await enter(kind, signal);
+    let waited = false;
+    await enter(kind, signal, () => {
+      waited = true;
+      onWait?.(new Date(beganAt));
+    });
+    if (waited) onWait?.(undefined);
     onEnter?.({ kind, beganAt, endedAt: Date.now() });
     try {
       return await fn();
@@ -86,7 +110,11 @@ export function createGpuGate(
   }
 
   return {
-    shared: (signal, fn) => run('shared', signal, fn),
+    async shared(signal, fn, { asked, onWait } = {}) {
+      const shares =
+        asked === undefined ? [true] : await Promise.all(asked.map((each) => each.sharesDevice()));
+      return shares.includes(true) ? run('shared', signal, fn, onWait) : fn();
+    },
     exclusive: (signal, fn, needs) =>
       run('exclusive', signal, async () => {
         try {

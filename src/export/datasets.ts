@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
+import { type ObjectiveName, objectives } from '../algorithm/objectives.ts';
 import { colloquyVersion } from '../config/installation.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -25,15 +26,15 @@ export async function exportDatasets(
   done: FinishedIteration,
   path: string,
   answers: AnswerRules,
-): Promise<WrittenFile[]> {
+): Promise<Pick<WrittenFile, 'file' | 'rows'>[]> {
   const { experiment, iteration } = done;
   const written: WrittenFile[] = [];
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format };
   await publishExport(path, facts, async (folder) => {
     const files = datasetFiles(format, done, answers);
-    for (const { name, rows } of files) {
+    for (const { name, objective, rows } of files) {
       const file = `${name}.jsonl`;
-      written.push({ file, rows: await writeLines(join(folder, file), rows()) });
+      written.push({ file, objective, rows: await writeLines(join(folder, file), rows()) });
     }
     if (written.every(({ rows }) => rows === 0))
       throw new NothingTrained(
@@ -44,7 +45,7 @@ export async function exportDatasets(
     const readme = datasetCard(format, done, { written, agent }, path);
     await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
   });
-  return written;
+  return written.map(({ file, rows }) => ({ file, rows }));
 }
 
 /** Writes no file for no rows: readers of tables refuse an empty one, which has no fields. Returns how many rows there were. */
@@ -65,7 +66,7 @@ async function writeLines(path: string, rows: AsyncIterable<object>): Promise<nu
 }
 
 /** A file that was written: its name with the ending, and how many rows it has. */
-type WrittenFile = { readonly file: string; readonly rows: number };
+type WrittenFile = { readonly file: string; readonly objective: ObjectiveName; readonly rows: number };
 
 /**
  * The README.md of an exported dataset. Its front matter names a subset for each file, and a default one of all files, so that
@@ -83,6 +84,7 @@ function datasetCard(
   const { experiment, iteration, config } = done;
   const full = written.filter(({ rows }) => rows > 0);
   const empty = written.filter(({ rows }) => rows === 0).map(({ file }) => file);
+  const names = [...new Set(full.map(({ objective }) => objective))];
   const total = full.reduce((sum, { rows }) => sum + rows, 0);
   return card(
     {
@@ -91,7 +93,10 @@ function datasetCard(
       tags: ['colloquy', 'multiagent-finetuning', 'synthetic', ...(format === 'openai' ? [] : ['trl'])],
       size_categories: [sizeCategory(total)],
       configs: [
-        { config_name: 'all', default: true, data_files: full.map(({ file }) => file) },
+        // Rows of different objectives have different fields, which no table has together.
+        ...(names.length > 1
+          ? []
+          : [{ config_name: 'all', default: true, data_files: full.map(({ file }) => file) }]),
         ...full.map(({ file }) => ({
           config_name: file.replace(ending, ''),
           data_files: file,
@@ -103,7 +108,7 @@ function datasetCard(
       `${provenance} Experiment \`${experiment}\`, seed ${config.seed}, iteration ${iteration}: the debates of the ` +
         `training questions by the agents as iteration ${iteration - 1} left them${iteration === 1 ? ' (the base model)' : ''}. ` +
         'Every answer was written by a model.',
-      `## Rows\n\n${formatsInWords[format]}`,
+      `## Rows\n\n${[formatsInWords[format], ...objectivesInWords(format, full)].join(' ')}`,
       textTable(
         ['file', 'rows'],
         [...full.map(({ file, rows }) => [file, count(rows)]), ['all', count(total)]],
@@ -112,6 +117,7 @@ function datasetCard(
       fenced(
         loadingInPython[format](
           full[0]?.file.replace(ending, '') ?? '',
+          objectives[names[0] ?? 'imitation'].trainer,
           folder,
           modelLocation(baseOf(done, { agent }).model_name_or_path),
         ),
@@ -131,7 +137,9 @@ function labelsInWords({ config, records }: FinishedIteration): string {
   if (config.label_source === 'gold')
     return 'A label is the gold answer of the training question (as in STaR).';
   const consensus = records.at(-1)?.consensus;
-  const votes = config.min_votes === 1 ? '' : ` with at least ${config.min_votes} votes`;
+  const most = config.max_votes === undefined ? '' : ` and at most ${config.max_votes}`;
+  const votes =
+    config.min_votes === 1 && most === '' ? '' : ` with at least ${config.min_votes} votes${most}`;
   const counts =
     consensus === undefined
       ? ''
@@ -157,11 +165,36 @@ const formatsInWords: Record<DatasetFormat, string> = {
     'A chosen answer was written after seeing what the other agents said, and may speak of it.',
 };
 
-type Loading = (name: string, folder: string, base: string) => string;
+/** What rows are of models that learnt by another objective than imitation; none where all imitated. */
+function objectivesInWords(format: DatasetFormat, written: readonly WrittenFile[]): string[] {
+  if (format === 'dpo') return [];
+  return (['dpo', 'kto'] as const).flatMap((name) => {
+    const files = written.filter(({ objective }) => objective === name).map(({ file }) => file);
+    return files.length === 0
+      ? []
+      : [
+          `${files.join(', ')}: what the model learnt from by ${objectives[name].title}. ${comparedRows[name][format]}`,
+        ];
+  });
+}
+
+const comparedRows = {
+  dpo: {
+    trl: '`chosen` is an answer to `prompt` that equals the label, and `rejected` one that does not.',
+    openai:
+      "In the form of OpenAI's method `dpo`: `preferred_output` equals the label, and `non_preferred_output` does not.",
+  },
+  kto: {
+    trl: '`label` is true for an answer that equals the label of the question.',
+    openai: 'OpenAI has no form for answers that are not wanted: only the wanted ones are here.',
+  },
+} as const;
+
+type Loading = (name: string, trainer: string, folder: string, base: string) => string;
 
 const inTrl =
-  (trainer: 'SFTTrainer' | 'DPOTrainer', all: string): Loading =>
-  (name, folder, base) =>
+  (all: string): Loading =>
+  (name, trainer, folder, base) =>
     [
       'from datasets import load_dataset',
       `from trl import ${trainer}`,
@@ -172,8 +205,8 @@ const inTrl =
     ].join('\n');
 
 const loadingInPython: Record<DatasetFormat, Loading> = {
-  trl: inTrl('SFTTrainer', 'all files'),
-  openai: (name, folder) =>
+  trl: inTrl('all files'),
+  openai: (name, _, folder) =>
     [
       'from openai import OpenAI',
       '',
@@ -181,7 +214,7 @@ const loadingInPython: Record<DatasetFormat, Loading> = {
       `rows = client.files.create(file=open(${JSON.stringify(join(folder, `${name}.jsonl`))}, "rb"), purpose="fine-tune")`,
       'client.fine_tuning.jobs.create(model="gpt-4.1-nano-2025-04-14", training_file=rows.id)',
     ].join('\n'),
-  dpo: inTrl('DPOTrainer', 'all agents'),
+  dpo: inTrl('all agents'),
 };
 
 /** Hugging Face's own classes of size. */

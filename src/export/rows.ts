@@ -1,9 +1,11 @@
 import type { AnswerRules } from '../algorithm/answer.ts';
-import type { Example } from '../algorithm/dataset.ts';
+import type { AnyExample, Example } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
+import type { ObjectiveName } from '../algorithm/objectives.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { agentCount } from '../config/experiment.ts';
+import { agreementWindow } from '../config/training-plan.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import { readRows, streamRows } from '../store/files/rows.ts';
 import { exampleSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
@@ -20,6 +22,8 @@ export type DatasetFile = {
   readonly name: string;
   /** 1..N */
   readonly agent: number;
+  /** Which objective its rows are for. */
+  readonly objective: ObjectiveName;
   readonly rows: () => AsyncIterable<object>;
 };
 
@@ -37,16 +41,19 @@ export function datasetFiles(
     return Array.from({ length: agentCount(config) }, (_, index) => ({
       name: `agent-${index + 1}`,
       agent: index + 1,
+      objective: 'dpo',
       rows: () => each(labelledDebates(done, answers), (debate) => preferenceRow(index + 1, debate)),
     }));
   }
-  const learners = records.at(-1)?.fineTunes ?? [];
+  const { fineTunes: learners = [], datasets = [] } = records.at(-1) ?? {};
   return learners.map(({ agent, role }) => {
     const rows = () => streamRows(files.dataset(iteration, agent, role), exampleSchema);
     return {
       name: `agent-${agent}-${role}`,
       agent,
-      rows: format === 'trl' ? rows : () => each(rows(), chatRow),
+      objective:
+        datasets.find((each) => each.role === role && each.agents.includes(agent))?.objective ?? 'imitation',
+      rows: format === 'trl' ? rows : () => each(rows(), openAiRow),
     };
   });
 }
@@ -59,6 +66,15 @@ async function* each<Item>(
     const row = rowOf(item);
     if (row !== null) yield row;
   }
+}
+
+/** A row in the form of OpenAI's fine-tuning API, for its methods `supervised` and `dpo`. Null for an answer that is not wanted: it has no form for it. */
+export function openAiRow(row: AnyExample): object | null {
+  if ('chosen' in row) {
+    const { prompt, chosen, rejected } = row;
+    return { input: { messages: prompt }, preferred_output: chosen, non_preferred_output: rejected };
+  }
+  return 'label' in row && !row.label ? null : chatRow(row);
 }
 
 /** A row in the form of OpenAI's fine-tuning API: a message of weight 0 adds nothing to the loss. */
@@ -118,7 +134,7 @@ async function* labelledDebates(
 ): AsyncGenerator<LabelledDebate> {
   const labels: Labels =
     config.label_source === 'consensus'
-      ? { from: 'consensus', minVotes: config.min_votes }
+      ? { from: 'consensus', weight: 'none', ...agreementWindow(config) }
       : { from: 'gold', answers: await goldAnswers(files) };
   const folder = files.debates(iteration, 'train');
   let debated = 0;

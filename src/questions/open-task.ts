@@ -78,11 +78,7 @@ export type TaskData = {
   readonly leftOut: readonly LeftOut[];
 };
 
-/**
- * The questions of an experiment. Ids are `train-00017` and `heldout-00003`.
- *
- * @throws as `Task.pool` does
- */
+/** The questions of an experiment. Ids are `train-00017` and `heldout-00003`. @throws as `Task.pool` does */
 export async function loadQuestions(task: Task, seed: number, signal?: AbortSignal): Promise<TaskData> {
   const pool = await task.pool(seed, null, signal);
   return withIds(pool, pool.training(), 0);

@@ -24,11 +24,7 @@ const scorersSchema = z.record(z.string(), scorerConfigSchema);
 /** No value is shown, because an argument may be a secret. */
 const scorersFile: WorkerFile = { variable: 'COLLOQUY_SCORERS', file: 'scorers.yaml', showValues: false };
 
-/**
- * The scorers by name: those of the file that COLLOQUY_SCORERS names (else `configs/scorers.yaml`, which need not be there).
- *
- * @throws InvalidConfig with every fault
- */
+/** The scorers by name: those of the file that COLLOQUY_SCORERS names (else `configs/scorers.yaml`, if it is there). @throws InvalidConfig with every fault */
 export function loadScorers(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Record<string, ScorerConfig> {

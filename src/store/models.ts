@@ -43,8 +43,8 @@ export const modelSchema = z
         key: contentAddress,
         /** `adapter`: a folder in PEFT's format, which is loaded on top of the base. `full`: a whole model. */
         form: fineTuneManifestSchema.shape.form,
-        /** The objective of the training: `sft` is supervised fine-tuning. */
-        objective: z.enum(['sft']),
+        /** Older versions wrote it. The model's manifest has the objective. */
+        objective: z.literal('sft').optional(),
       })
       .readonly()
       .nullable(),
@@ -57,9 +57,9 @@ export function untuned(base: BaseModel): Model {
   return { base, tuned: null };
 }
 
-/** The result of a fine-tune of `base`. Only this objective exists yet. */
+/** The result of a fine-tune of `base`. */
 export function tunedModel(base: BaseModel, key: string, form: ModelForm): Model {
-  return { base, tuned: { key, form, objective: 'sft' } };
+  return { base, tuned: { key, form } };
 }
 
 /** A name for the weights of a model: models with the same name give the same answers. */
@@ -76,6 +76,8 @@ export const storedManifestSchema = z.preprocess(
   fineTuneManifestSchema.extend({
     form: fineTuneManifestSchema.shape.form.default('adapter'),
     losses: fineTuneManifestSchema.shape.losses.default([]),
+    rewards: fineTuneManifestSchema.shape.rewards.optional(),
+    dataset: fineTuneManifestSchema.shape.dataset.partial({ equal_pairs: true }),
     peak_learning_rate: fineTuneManifestSchema.shape.peak_learning_rate.nullable().default(null),
     moved: fineTuneManifestSchema.shape.moved.default(null),
     execution: fineTuneManifestSchema.shape.execution.nullable().default(null),
@@ -101,8 +103,10 @@ const trainingVersion = 2;
 /** The content address of a fine-tune. Every experiment that needs the same weights finds the finished model by it. */
 export function modelKey({ base, init, datasetSha256, settings, seed }: ModelIngredients): string {
   // `method: lora` was `use_peft: true` before whole models could be trained: adapters keep the keys that they had then.
-  const { method, ...rest } = settings;
-  const named = { ...rest, ...(method === 'lora' ? { use_peft: true } : { method }) };
+  // Nor do adapters that imitate have what was added for other objectives.
+  const { method, objective, beta, sft_weight, ...rest } = settings;
+  const compared = objective === 'imitation' ? {} : { objective, beta, sft_weight };
+  const named = { ...rest, ...compared, ...(method === 'lora' ? { use_peft: true } : { method }) };
   const sorted = Object.entries(named).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([trainingVersion, base, init, datasetSha256, sorted, seed]))

@@ -11,8 +11,12 @@ import { cliTypes, registerSearchAttributes } from './namespace.ts';
 import { DiskFull } from '../store/errors.ts';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
 import { searchAttributes } from '../workflows/server-names.ts';
-import { holdDatabase, untilDatabaseIsFree } from './dev-server-database.ts';
-import { type GuardedProcess, spawnWithParent } from './spawn-with-parent.ts';
+import {
+  type GuardedProcess,
+  holdDatabase,
+  spawnWithParent,
+  untilDatabaseIsFree,
+} from './dev-server-process.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 export interface DevServerOptions {

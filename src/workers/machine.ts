@@ -9,15 +9,21 @@ import { childEnvironment, tools } from '../config/installation.ts';
 import { formOf } from '../config/fine-tune.ts';
 import { notDefinedHere } from '../config/load.ts';
 import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
-import { defaultTrainer, loadTrainers } from '../config/trainers.ts';
+import { defaultTrainer, loadTrainers, type RayConfig } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { resolveModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints } from '../engines/endpoint/open.ts';
+import {
+  askedFor,
+  askedText,
+  createRayCluster,
+  nodesText,
+  requireRoom,
+} from '../engines/trainer/ray-cluster.ts';
 import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
 import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
-import { servingNeeds } from '../engines/vllm/needs.ts';
-import { deviceName } from '../engines/vllm/vllm-process.ts';
+import { deviceName, embeddedNeeds, servingNeeds } from '../engines/vllm/needs.ts';
 import type { Store } from '../store/store.ts';
 import { counted, gibibytes, listed } from '../text/figures.ts';
 
@@ -81,19 +87,37 @@ export async function examineNeeds(
 }
 
 /** @throws what stands in the way of a fine-tune */
-async function trainerText(trainer: string, config: ExperimentConfig): Promise<string> {
-  const text = `${called(trainer, loadTrainers(), 'trainer').kind}: ${tools().python}`;
+async function trainerText(name: string, config: ExperimentConfig): Promise<string> {
+  const trainer = called(name, loadTrainers(), 'trainer');
+  if (trainer.kind === 'ray') return rayText(trainer);
   const lacks = await trainerLacks(config);
   if (lacks !== null) throw new Error(lacks);
-  return text;
+  return `${trainer.kind}: ${tools().python}`;
+}
+
+/** @throws RayCannotPlace, and the errors of a cluster that cannot be reached */
+async function rayText(trainer: RayConfig): Promise<string> {
+  const cluster = createRayCluster(trainer);
+  try {
+    const nodes = await cluster.nodes(AbortSignal.timeout(30_000));
+    requireRoom(trainer, nodes);
+    return `ray: ${trainer.url} has ${nodesText(nodes)}, and fine-tunes ask for ${askedText(askedFor(trainer))}`;
+  } finally {
+    cluster.close();
+  }
 }
 
 /**
  * What the trainer lacks on this machine for the experiment's fine-tunes; null when it lacks nothing. Starts Python, which takes a moment,
  * where the method needs a package that is no part of the set-up.
  */
-export async function trainerLacks({ iterations, fine_tune }: ExperimentConfig): Promise<string | null> {
+export async function trainerLacks({
+  iterations,
+  fine_tune,
+  trainer = defaultTrainer,
+}: ExperimentConfig): Promise<string | null> {
   if (iterations === 0 || fine_tune.method !== 'qlora') return null;
+  if (called(trainer, loadTrainers(), 'trainer').kind !== 'process') return null;
   const search = 'import importlib.util; print(importlib.util.find_spec("bitsandbytes") is not None)';
   const options = { env: childEnvironment(), timeout: 60_000 };
   const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
@@ -140,7 +164,11 @@ async function endpointText(
   const unserved = servingFaults(config, () => servedForms(endpoint));
   const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
   if (own !== undefined) throw new Error(own.message);
-  if (endpoint.kind === 'local') return `the embedded engine: ${tools().python}`;
+  if (endpoint.kind === 'local') {
+    const endpoints = configuredEndpoints(store, false, { [name]: endpoint });
+    const needs = await embeddedNeeds(config, name, endpoints.for({ endpoint: name, name: model }));
+    return `the embedded engine: ${tools().python}${needs === null ? '' : `; it needs ${needs}`}`;
+  }
   if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
   const urls = [endpoint.url ?? []].flat();
   // First asks each server alone, because an endpoint of several goes on without one. Then finds out whether they have the same model.

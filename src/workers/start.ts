@@ -14,8 +14,7 @@ import { InvalidEnvironment, installRuntime, stepInterceptor } from '../observe/
 import type { Console } from '../observe/log.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
-import { storeIdentity } from '../store/identity.ts';
-import { openStore, type Store } from '../store/store.ts';
+import { openStore, type Store, storeIdentity } from '../store/store.ts';
 import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
 import { requireNamespace, setsSearchAttributes, watchNamespace } from './namespace.ts';
@@ -120,7 +119,7 @@ const served: Record<
   // One GPU, one fine-tune: all others wait in the queue.
   [taskQueues.gpu]: (dependencies) => ({
     activities: gpuActivities(dependencies),
-    maxConcurrentActivityTaskExecutions: 1,
+    maxConcurrentActivityTaskExecutions: dependencies.fineTunesAtOnce,
   }),
 };
 
@@ -180,7 +179,12 @@ export function keepHeapSteady(): void {
   setFlagsFromString('--heap-growing-percent=100');
 }
 
+/** Each of them takes some 2 GB of main memory on the head of its cluster, also while it waits for devices. */
+const fineTunesOnClusters = 8;
+
 export type OpenDependencies = Dependencies & {
+  /** 1 where all trainers use this machine's devices. A cluster decides itself how many of the jobs that it has run at once. */
+  readonly fineTunesAtOnce: number;
   /** Ends engines, trainers and grader with all their processes. */
   readonly close: () => Promise<void>;
 };
@@ -205,10 +209,12 @@ export function openDependencies({
   const tasks = createTasks();
   const gate = createGpuGate((wait) => emit('gate passed', wait), endpoints);
   const trainers = createTrainers(trainerConfigs, { store, gate, process: trainerProcess });
+  const hasCluster = Object.values(trainerConfigs).some(({ kind }) => kind === 'ray');
   return {
     store,
     endpoints,
     trainers,
+    fineTunesAtOnce: hasCluster ? fineTunesOnClusters : 1,
     tasks,
     searchAttributes: false,
     gate,

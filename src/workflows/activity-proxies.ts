@@ -35,7 +35,6 @@ const ofEveryStep = {
  * beats without end. There is no schedule-to-close timeout: pausing an activity would eat it.
  */
 const {
-  prepare,
   adoptEvaluation,
   buildDatasets,
   evaluate,
@@ -50,6 +49,12 @@ const {
 } = proxyActivities<ControlActivities>({
   ...ofEveryStep,
   startToCloseTimeout: '1h',
+});
+
+// It may wait until a fine-tune of another experiment has left the device.
+const { prepare } = proxyActivities<Pick<ControlActivities, 'prepare'>>({
+  ...ofEveryStep,
+  startToCloseTimeout: '48h',
 });
 
 const { debate, measureDiversity } = proxyActivities<DebateActivities>({

@@ -23,12 +23,18 @@ export async function fineTuneAgents(
   learners: readonly LearnersDatasets[],
 ): Promise<{ agents: readonly Agent<Model>[]; fineTunes: readonly FineTuned[] }> {
   const models = learners.flatMap(({ agents: sharers, datasets }) =>
-    datasets.map(({ role, rows }) => ({ sharers, agent: at(sharers, 0), role, dataset: rows })),
+    datasets.map(({ role, rows, objective }) => ({
+      sharers,
+      agent: at(sharers, 0),
+      role,
+      dataset: rows,
+      learnt: objective === undefined ? {} : { objective },
+    })),
   );
   control.enter('fine-tuning', { unit: 'models', total: models.length });
   // mutation: fine-tunes
   const fineTunes = await inWindow(models.length, models.length, async (index): Promise<FineTuned> => {
-    const { sharers, agent, role, dataset } = at(models, index);
+    const { sharers, agent, role, dataset, learnt } = at(models, index);
     const current = modelOf(at(agents, agent - 1), role);
     // Nothing to learn from: the model stays as it is, and the result says so.
     if (dataset.rows === 0) {
@@ -37,7 +43,10 @@ export async function fineTuneAgents(
     }
     const init = plan.initFrom === 'base' ? { ...current, tuned: null } : current;
     const fineTuned = await control.step(
-      steps.fineTune({ experiment: plan.experiment, iteration, agent, role, dataset, init }, sharers),
+      steps.fineTune(
+        { experiment: plan.experiment, iteration, agent, role, dataset, init, ...learnt },
+        sharers,
+      ),
     );
     const { finalLoss: loss, droppedRows = 0 } = fineTuned;
     if (loss !== null) control.learned({ loss, iteration, agent, role }, droppedRows);
@@ -48,8 +57,8 @@ export async function fineTuneAgents(
     fineTunes,
     agents: agents.map((agent) =>
       models.reduce(
-        (learnt, { sharers }, index) =>
-          sharers.includes(agent.number) ? withModel(learnt, at(fineTunes, index)) : learnt,
+        (current, { sharers }, index) =>
+          sharers.includes(agent.number) ? withModel(current, at(fineTunes, index)) : current,
         agent,
       ),
     ),

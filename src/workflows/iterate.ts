@@ -80,12 +80,13 @@ async function recordIteration(
     consensus,
     cutOff,
     datasets: datasets.flatMap(({ agents, datasets: built }) =>
-      built.map(({ role, rows, parts, cut = 0 }) => ({
+      built.map(({ role, rows, parts, cut = 0, objective }) => ({
         agents: [...agents],
         role,
         rows: rows.rows,
         parts,
         cut,
+        ...(objective === undefined ? {} : { objective }),
       })),
     ),
     fineTunes: fineTunes.map(
@@ -98,6 +99,7 @@ async function recordIteration(
         losses = [],
         peakLearningRate = null,
         moved = null,
+        rewards,
         ...learnt
       }) => ({
         agent,
@@ -110,6 +112,7 @@ async function recordIteration(
         losses: [...losses],
         peakLearningRate,
         moved,
+        ...(rewards === undefined ? {} : { rewards }),
       }),
     ),
     tokens: {

@@ -4,8 +4,7 @@
  */
 import type { Attempted } from '../activities/activity.ts';
 import type { DebateShard } from '../activities/asking/conversation.ts';
-import type { Origin } from '../store/identity.ts';
-import type { QuestionSet } from '../store/store.ts';
+import type { Origin, QuestionSet } from '../store/store.ts';
 import { activities } from './activity-proxies.ts';
 import type { StepName } from './progress.ts';
 

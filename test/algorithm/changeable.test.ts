@@ -7,6 +7,10 @@ describe('a changed setting', () => {
     ['fine_tune.learning_rate', 'debating', 2],
     ['fine_tune.learning_rate', 'fine-tuning', 2],
     ['fine_tune.learning_rate', 'evaluating', 3],
+    ['fine_tune.objective', 'debating', 2],
+    ['fine_tune.objective.critic', 'fine-tuning', 3],
+    ['fine_tune.beta', 'fine-tuning', 2],
+    ['pairs', 'building datasets', 3],
     ['critic_weight', 'debating', 2],
     ['critic_weight', 'building datasets', 3],
     ['min_votes', 'fine-tuning', 3],
@@ -28,7 +32,7 @@ describe('a changed setting', () => {
   });
 
   it('is a setting of a config', () => {
-    const config = resolveConfig({ trainer: 'local', carry_over: { series: 's' } });
+    const config = resolveConfig({ max_votes: 3, trainer: 'local', carry_over: { series: 's' } });
     for (const path of Object.keys(changeableSettings)) {
       const value = path
         .split('.')

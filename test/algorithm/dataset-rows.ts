@@ -1,19 +1,30 @@
 /** The datasets of one agent in the form in which the product writes them: the algorithm's rows, each with its text. */
-import { type Dataset, type DatasetPart, type Example, rowExample } from '../../src/algorithm/dataset.ts';
+import {
+  type AnyExample,
+  type Dataset,
+  type DatasetPart,
+  type Example,
+  rowExample,
+} from '../../src/algorithm/dataset.ts';
 import {
   criticDataset,
   type DatasetSettings,
   generationDataset,
 } from '../../src/algorithm/imitation-datasets.ts';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
+import { type LearningSettings } from '../../src/algorithm/objectives.ts';
 
-/** w = 0.5 as a share of the rows. */
-export const sampleSettings: DatasetSettings = {
+/** w = 0.5 as a share of the rows, and imitation. */
+export const sampleSettings: LearningSettings = {
   seed: 0,
   iteration: 1,
   criticWeight: 0.5,
   criticMixture: 'sample',
   dataMatched: false,
+  objectives: {},
+  pairs: 'group',
+  minPairs: 1,
+  labelWeight: 'none',
 };
 
 export function generationRows(agent: number, debates: readonly LabelledDebate[]): Example[] {
@@ -31,10 +42,18 @@ export function criticRows(
 }
 
 export function examples(debates: readonly LabelledDebate[], { rows }: Dataset): Example[] {
+  // Rows without an ending by others are the agent's own.
+  return anyExamples(debates, { rows }) as Example[];
+}
+
+export function anyExamples(
+  debates: readonly LabelledDebate[],
+  { rows }: Pick<Dataset, 'rows'>,
+): (AnyExample | null)[] {
   return rows.map((row) =>
     rowExample(
       row,
       debates.find(({ questionId }) => questionId === row.questionId)!,
-    )!,
+    ),
   );
 }

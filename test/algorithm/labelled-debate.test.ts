@@ -1,9 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { type Debate, debate } from '../../src/algorithm/debate.ts';
-import { type LabelledDebate, labelByConsensus, labelByGold } from '../../src/algorithm/labelled-debate.ts';
+import {
+  type AgreementWindow,
+  labelDebate,
+  type LabelledDebate,
+  labelByConsensus,
+  labelByGold,
+} from '../../src/algorithm/labelled-debate.ts';
 import type { Question } from '../../src/algorithm/question.ts';
-import { criticRows, generationRows } from './dataset-rows.ts';
+import { preferencePairs } from '../../src/algorithm/objectives.ts';
+import { anyExamples, criticRows, generationRows, sampleSettings } from './dataset-rows.ts';
 import {
   anyScript,
   anySettings,
@@ -23,7 +30,7 @@ const spoilt = [
 
 describe('a label', () => {
   it('is the consensus of the last round, right or wrong', async () => {
-    const made = labelByConsensus(await scripted(spoilt), 1);
+    const made = labelByConsensus(await scripted(spoilt), { minVotes: 1 });
     expect(made?.matches).toEqual([
       [false, true],
       [false, true],
@@ -47,12 +54,47 @@ describe('a label', () => {
     [3, false],
   ])('with min_votes %i exists for two votes of three: %s', async (minVotes, there) => {
     const held = await scripted([[said(1, 1, '7')], [said(2, 1, '7')], [said(3, 1, '8')]]);
-    expect(labelByConsensus(held, minVotes) !== null).toBe(there);
+    expect(labelByConsensus(held, { minVotes }) !== null).toBe(there);
+  });
+
+  it.each([
+    [1, 3, true],
+    [1, 2, true],
+    [1, 1, false],
+    [3, 3, false],
+  ])(
+    'with min_votes %i and max_votes %i exists for two votes of three: %s',
+    async (minVotes, maxVotes, there) => {
+      const held = await scripted([[said(1, 1, '7')], [said(2, 1, '7')], [said(3, 1, '8')]]);
+      expect(labelByConsensus(held, { minVotes, maxVotes }) !== null).toBe(there);
+    },
+  );
+
+  it.each([
+    ['777', 1],
+    ['778', 1 / 3],
+    ['77-', 2 / 3],
+    ['789', 0],
+    ['7--', 1 / 3],
+    ['78-', 0],
+    ['77889', 0],
+    ['77789', 2 / 5],
+  ])('of the last answers %s is ahead by %d of the votes', async (answers, margin) => {
+    const script = answers
+      .split('')
+      .map((answer, index) => [
+        said(index + 1, 1, '1'),
+        answer === '-' ? 'no idea' : said(index + 1, 2, answer),
+      ]);
+    const held = await scripted(script);
+    const labels = { from: 'consensus', minVotes: 1, weight: 'margin' } as const;
+    expect((await labelDebate(held, labels, numbers))?.margin).toBeCloseTo(margin, 12);
+    expect(await labelDebate(held, { ...labels, weight: 'none' }, numbers)).not.toHaveProperty('margin');
   });
 
   it('is missing when nothing could be parsed, even without a minimum of votes', async () => {
     const held = await scripted([['no idea'], ['none']]);
-    expect(labelByConsensus(held, 0)).toBeNull();
+    expect(labelByConsensus(held, { minVotes: 0 })).toBeNull();
   });
 });
 
@@ -60,19 +102,24 @@ describe('a gold answer', () => {
   it('has no place in a question, a debate or a labelled debate', () => {
     expectTypeOf<keyof Question>().toEqualTypeOf<'id' | 'text'>();
     expectTypeOf<Debate['question']>().toEqualTypeOf<Question>();
-    expectTypeOf<keyof LabelledDebate>().toEqualTypeOf<'questionId' | 'dialogues' | 'matches' | 'cut'>();
+    type Fields = 'questionId' | 'dialogues' | 'matches' | 'cut' | 'margin';
+    expectTypeOf<keyof LabelledDebate>().toEqualTypeOf<Fields>();
+    expectTypeOf<LabelledDebate['margin']>().toEqualTypeOf<number | undefined>();
     expectTypeOf<LabelledDebate['matches'][number][number]>().toEqualTypeOf<boolean>();
   });
 
   it('cannot be given to what labels by consensus or makes datasets', () => {
-    expectTypeOf<Parameters<typeof labelByConsensus>>().toEqualTypeOf<[debate: Debate, minVotes: number]>();
+    type Given = [debate: Debate, window: AgreementWindow];
+    expectTypeOf<Parameters<typeof labelByConsensus>>().toEqualTypeOf<Given>();
+    expectTypeOf<keyof AgreementWindow>().toEqualTypeOf<'minVotes' | 'maxVotes'>();
     type Gold = { readonly questionId: string; readonly answer: string };
     expectTypeOf<Gold>().not.toExtend<Question>();
     expectTypeOf<Gold>().not.toExtend<LabelledDebate>();
     // @ts-expect-error a training question has no answer
     const question: Question = { id: 'train-00001', text: '3+4', answer: '7' };
+    const gold: Gold = { questionId: 'q-1', answer: '7' };
     // @ts-expect-error a label made by consensus takes no gold answer
-    const withGold = (held: Debate) => labelByConsensus(held, 1, { questionId: 'q-1', answer: '7' });
+    const withGold = (held: Debate) => labelByConsensus(held, { minVotes: 1 }, gold);
     expect([question, withGold]).toHaveLength(2);
   });
 
@@ -84,7 +131,7 @@ describe('a gold answer', () => {
         const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const heldOut = { id: 'heldout-00001', text: '3+4', answer: canary };
         const held = await debate(heldOut, cast(script.length), all, speak, numbers);
-        const made = labelByConsensus(held, 1);
+        const made = labelByConsensus(held, { minVotes: 1 });
         const rows = made ? everyDataset(made, script.length) : [];
         expect(JSON.stringify([requests, held, made, rows])).not.toContain(canary);
       }),
@@ -105,7 +152,7 @@ describe('a gold answer', () => {
 it("every row made from a debate is the agent's own: a user asks last, and its own response is the completion", async () => {
   await fc.assert(
     fc.asyncProperty(anyScript, anySettings, async (script, settings) => {
-      const made = labelByConsensus(await scripted(script, settings), 1);
+      const made = labelByConsensus(await scripted(script, settings), { minVotes: 1 });
       if (!made) return;
       script.forEach((own, index) => {
         const rows = [...generationRows(index + 1, [made]), ...lessons(index + 1, made)];
@@ -130,9 +177,25 @@ function lessons(agent: number, made: LabelledDebate) {
   );
 }
 
+/** All rows that the models of an agent could learn from one debate by comparing answers. */
+function pairsOf(agent: number, made: LabelledDebate) {
+  return (['generation', 'critic'] as const).flatMap((role) => {
+    const settings = {
+      ...sampleSettings,
+      labelWeight: made.margin === undefined ? 'none' : 'margin',
+    } as const;
+    const { pairs } = preferencePairs(role, [agent], [made], settings);
+    const labels = pairs.flatMap((pair) =>
+      [true, false].map((label) => ({ ...pair, ending: { ...pair.ending, label } })),
+    );
+    return anyExamples([made], { rows: [...pairs, ...labels] });
+  });
+}
+
 function everyDataset(made: LabelledDebate, agents: number) {
   return Array.from({ length: agents }, (_, index) => [
     generationRows(index + 1, [made]),
     lessons(index + 1, made),
+    pairsOf(index + 1, made),
   ]);
 }

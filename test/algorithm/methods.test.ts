@@ -292,7 +292,7 @@ describe('one more role', () => {
       '3 v2',
       '3 v3',
     ]);
-    const label = labelByConsensus(made, 1)!;
+    const label = labelByConsensus(made, { minVotes: 1 })!;
     expect(Object.keys(withVerifier.learning!.datasets([2], [label], settings))).toEqual([
       'generation',
       'critic',

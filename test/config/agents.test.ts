@@ -208,6 +208,13 @@ describe('the base models of a config', () => {
     ).toEqual([]);
   });
 
+  it('of one base model are asked with each of their values of `enable_thinking`', () => {
+    const thinking = (enable_thinking: boolean) => ({ sampling: { enable_thinking } });
+    const agents = [thinking(true), thinking(false), thinking(true)];
+    const config = resolveConfig({ preset: 'paper', summarize: false, agents });
+    expect(baseModelsOf(config).map((base) => base.thinking)).toEqual([[true, false]]);
+  });
+
   it('read English where the prompts are English: the embedded one of any agent is refused, with its place', () => {
     const embedded = { model_name_or_path: 'engine/models/tiny-arithmetic', endpoint: 'local' };
     expect(() => requireOwnModel(config({ agents: two }))).not.toThrow();

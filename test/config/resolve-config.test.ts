@@ -74,6 +74,9 @@ describe('resolving the config of an experiment', () => {
       allow_few_steps: false,
       init_from: 'previous',
       min_votes: 1,
+      pairs: 'group',
+      min_pairs: 50,
+      label_weight: 'none',
       label_source: 'consensus',
       train_on_cut_answers: false,
       stop_when_unanimous: false,
@@ -110,6 +113,8 @@ describe('resolving the config of an experiment', () => {
         lora_alpha: 32,
         lora_dropout: 0,
         lora_target_modules: 'all-linear',
+        objective: 'imitation',
+        beta: 0.1,
       },
     });
   });

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type MethodName, methodNames, methods } from '../../src/algorithm/methods.ts';
+import type { ObjectiveName } from '../../src/algorithm/objectives.ts';
 import { didMove, expectedDatasets, optimiserSteps } from '../../src/algorithm/training-steps.ts';
+import { trainerSettings, type TrainerSettings } from '../../src/config/contract.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { storedConfigSchema } from '../../src/config/experiment.ts';
 import { resolveStudy, studyPresets } from '../../src/config/study.ts';
@@ -154,14 +156,111 @@ it('a config that an older version wrote names what was trained by use_peft', ()
 });
 
 it('an adapter has the content address that it had when its settings said use_peft', () => {
-  const { method: _, ...settings } = resolveConfig({}).fine_tune;
+  const imitation = trainerSettings(resolveConfig({}).fine_tune, 'imitation');
+  const { method: _, objective, beta, sft_weight, ...settings } = imitation;
   const sorted = Object.entries({ ...settings, use_peft: true }).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const older = createHash('sha256')
     .update(JSON.stringify([2, 'base', null, 'data', sorted, 1]))
     .digest('hex');
   const ingredients = { base: 'base', init: null, datasetSha256: 'data', seed: 1 };
-  const key = (method: 'lora' | 'full') =>
-    modelKey({ ...ingredients, settings: { ...resolveConfig({}).fine_tune, method } });
-  expect(key('lora')).toBe(older);
-  expect(key('full')).not.toBe(older);
+  const key = (changed: Partial<TrainerSettings>) =>
+    modelKey({ ...ingredients, settings: { ...imitation, ...changed } });
+  expect([objective, sft_weight]).toEqual(['imitation', 0]);
+  expect(key({})).toBe(older);
+  expect(key({ beta: 2 * beta, sft_weight: 1 })).toBe(older);
+  const others = [
+    key({ method: 'full' }),
+    key({ objective: 'dpo' }),
+    key({ objective: 'kto' }),
+    key({ objective: 'dpo', beta: 2 * beta }),
+    key({ objective: 'dpo', sft_weight: 1 }),
+  ];
+  expect(new Set([older, ...others]).size).toBe(6);
+});
+
+describe('an objective', () => {
+  const faultsOf = (input: object) => {
+    try {
+      resolveConfig(input);
+    } catch (error) {
+      return String(error);
+    }
+    return null;
+  };
+
+  it.each([
+    [
+      { method: 'star', fine_tune: { objective: 'dpo' } },
+      /fine_tune\.objective: dpo compares answers of several agents/,
+    ],
+    [
+      { method: 'majority-ft', fine_tune: { objective: { critic: 'kto' } } },
+      /fine_tune\.objective\.critic: .*majority-ft has no critic model/,
+    ],
+    [
+      { pairs: 'own', fine_tune: { objective: 'dpo' } },
+      /pairs: dpo compares two answers .* Set pairs: group/,
+    ],
+    [
+      { method: 'single-agent-no-debate', pairs: 'own', min_votes: 1, fine_tune: { objective: 'kto' } },
+      /Set pairs: group/,
+    ],
+    [{ agents: 1, min_votes: 1, fine_tune: { objective: 'dpo' } }, /agents: dpo .* Have at least 2 agents/],
+    [
+      { min_votes: 3, fine_tune: { objective: 'dpo' } },
+      /min_votes: with 3 votes of 3 agents .* a critic model would have no pairs/,
+    ],
+    [
+      { method: 'majority-ft', min_votes: 3, fine_tune: { objective: 'dpo' } },
+      /a generation model would have no pairs/,
+    ],
+    [
+      { label_source: 'gold', label_weight: 'margin', fine_tune: { objective: 'dpo' } },
+      /label_weight: margin is that of a vote/,
+    ],
+    [
+      { fine_tune: { objective: 'kto', per_device_train_batch_size: 1, gradient_accumulation_steps: 1 } },
+      /per_device_train_batch_size: kto compares the rows of an optimiser step/,
+    ],
+    [{ max_votes: 1 }, /max_votes: 1 was given; smaller than min_votes/],
+    [{ fine_tune: { objective: 'grpo' } }, /fine_tune\.objective.*grpo/],
+    [{ fine_tune: { objective: { verifier: 'dpo' } } }, /objective/],
+    [{ fine_tune: { objective: 'dpo', beta: 0 } }, /fine_tune\.beta/],
+  ])('with %o is refused where it cannot be learnt by', (input, fault) => {
+    expect(faultsOf(input)).toMatch(fault);
+  });
+
+  it.each([
+    { fine_tune: { objective: 'dpo' } },
+    { fine_tune: { objective: { generation: 'dpo', critic: 'kto' } } },
+    { min_votes: 3, fine_tune: { objective: { generation: 'dpo' } } },
+    { min_votes: 3, max_votes: 3, fine_tune: { objective: 'imitation' } },
+    { method: 'majority-ft', pairs: 'own', fine_tune: { objective: 'kto' } },
+    { method: 'no-critic', fine_tune: { objective: { generation: 'dpo' } } },
+    { method: 'debate', fine_tune: { objective: 'dpo' } },
+    { fine_tune: { objective: 'dpo', per_device_train_batch_size: 1 } },
+  ])('is accepted with %o', (input) => {
+    expect(faultsOf(input)).toBeNull();
+  });
+
+  it('has an imitation term with DPO alone, unless sft_weight sets it', () => {
+    const weightOf = (objective: ObjectiveName, fine_tune: object = {}) =>
+      trainerSettings(resolveConfig({ fine_tune }).fine_tune, objective).sft_weight;
+    expect([weightOf('dpo'), weightOf('kto'), weightOf('imitation')]).toEqual([1, 0, 0]);
+    expect([weightOf('dpo', { sft_weight: 0.25 }), weightOf('kto', { sft_weight: 0.25 })]).toEqual([
+      0.25, 0.25,
+    ]);
+  });
+
+  it('that compares answers has as many rows as pairs, and KTO twice as many', () => {
+    const rows = (objective: string) =>
+      Object.fromEntries(
+        expectedFineTunes(resolveConfig({ allow_few_steps: true, fine_tune: { objective } }), 300).map(
+          (each) => [each.role, each.rows],
+        ),
+      );
+    const [pairs, labelled] = [rows('dpo'), rows('kto')];
+    expect(pairs['generation']).toBeGreaterThan(0);
+    expect(labelled).toEqual({ generation: 2 * pairs['generation']!, critic: 2 * pairs['critic']! });
+  });
 });

@@ -62,6 +62,29 @@ describe('the GPU gate', () => {
     expect(log.at(-1)).toBe('tune 2');
   });
 
+  it('lets endpoints with devices of their own answer beside a fine-tune, and shows the wait of all others', async () => {
+    const gate = createGpuGate();
+    const log: string[] = [];
+    const [tune, ours, theirs] = ['fine-tune', 'answers here', 'answers there'].map((name) =>
+      workIn(log, name),
+    );
+    const here = { sharesDevice: async () => true };
+    const there = { sharesDevice: async () => false };
+    const waits: boolean[] = [];
+    const onWait = (since: Date | undefined): void => void waits.push(since !== undefined);
+    const tuning = gate.exclusive(signal, tune!.work);
+    const answering = gate.shared(signal, ours!.work, { asked: [there, here], onWait });
+    const elsewhere = gate.shared(signal, theirs!.work, { asked: [there, there], onWait });
+    await settled();
+    expect(log.toSorted()).toEqual(['answers there', 'fine-tune']);
+    expect(waits).toEqual([true]);
+    for (const { end } of [tune!, ours!, theirs!]) end();
+    await Promise.all([tuning, answering, elsewhere]);
+    expect(waits).toEqual([true, false]);
+    expect(await gate.shared(signal, async () => 'at once', { asked: [here], onWait })).toBe('at once');
+    expect(waits).toHaveLength(2);
+  });
+
   it('opens again after work that failed', async () => {
     const gate = createGpuGate();
     await expect(gate.exclusive(signal, () => Promise.reject(new Error('out of memory')))).rejects.toThrow(

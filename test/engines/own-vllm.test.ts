@@ -1,18 +1,19 @@
 /** The supervision of a vLLM that the worker runs, on a small real process with vLLM's command line and paths. */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { VllmConfig } from '../../src/config/endpoints.ts';
 import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { EngineDied } from '../../src/engines/process/errors.ts';
-import { DeviceMemoryTooSmall, VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
+import { EngineDied } from '../../src/engines/process/supervisor.ts';
+import { VllmRefusesModel } from '../../src/engines/vllm/vllm-process.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { findVllm, VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
-import { type ServingNeeds, servingNeeds } from '../../src/engines/vllm/needs.ts';
+import { VllmMissing, VllmUnusable } from '../../src/engines/vllm/installed.ts';
+import { DeviceMemoryTooSmall, type ServingNeeds, servingNeeds } from '../../src/engines/vllm/needs.ts';
+import { isAlive } from '../../src/store/files/atomic.ts';
 import { tunedModel } from '../../src/store/models.ts';
 import { adapterNamed, baseNamed, modelNamed } from '../support/models.ts';
 import { oneRequest } from './fixtures/http-server.ts';
@@ -78,15 +79,6 @@ afterEach(async () => {
 });
 
 const flagOf = ({ args }: Start, name: string): string | undefined => args[args.indexOf(name) + 1];
-/** Whether a program runs that is no leader of its group. */
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 const leaderOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2]);
 
@@ -112,12 +104,16 @@ describe('a vLLM that the worker runs', () => {
     await groupGone(leader);
   });
 
-  it('that has closed its port and lives on is ended, and started again', async () => {
-    const { endpoint, starts } = own({ closesAtAnswer: true });
-    const { text } = await endpoint.chat(base, request, signal);
-    const [first, second] = starts();
-    expect(String(second!.pid)).toBe(text);
-    expect(alive(first!.pid)).toBe(false);
+  it.each([
+    ['closed its port', { closesAtAnswer: true }],
+    ['lost the process of its engine', { losesCore: true }],
+  ])('that has %s and lives on is ended, and started again', async (_, behaviour) => {
+    const { endpoint, starts } = own(behaviour);
+    const answers = await Promise.all([1, 2, 3].map(() => endpoint.chat(base, request, signal)));
+    const [first, second, ...more] = starts();
+    expect(more).toEqual([]);
+    expect(answers.map(({ text }) => text)).toEqual(Array(3).fill(String(second!.pid)));
+    expect(isAlive(first!.pid)).toBe(false);
   });
 
   it('is started again for an experiment that needs more, and not for one that needs less', async () => {
@@ -272,7 +268,7 @@ describe('whole models on a vLLM that the worker runs', () => {
     );
     const [a, b] = starts().map(({ pid }) => pid);
     expect(answering).toEqual([a, b, a, b, a]);
-    expect([a, b].map((pid) => alive(pid!))).toEqual([false, true]);
+    expect([a, b].map((pid) => isAlive(pid!))).toEqual([false, true]);
     expect(endpoints.takeTurns([model('a'), model('b')])).toBe(true);
     for (const start of starts()) {
       expect(start.args).not.toContain('--enable-lora');
@@ -298,7 +294,7 @@ describe('whole models on a vLLM that the worker runs', () => {
     expect(answering).toEqual([a, b, a, b]);
     // Before all weights are trained, those that sleep are ended too.
     await endpoints.yieldDevice(true);
-    expect([a, b].map((pid) => alive(pid!))).toEqual([false, false]);
+    expect([a, b].map((pid) => isAlive(pid!))).toEqual([false, false]);
     await endpoints.takeDevice();
     await ask('a');
     expect(starts()).toHaveLength(3);
@@ -312,48 +308,6 @@ describe('whole models on a vLLM that the worker runs', () => {
     const { ask, starts } = wholeModels(1, { version: '0.32.0', ...behaviour });
     for (const digit of ['a', 'b', 'a']) await ask(digit);
     expect(starts()).toHaveLength(3);
-  });
-});
-
-describe('the program that an endpoint names', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'colloquy-found-'));
-  const command = join(folder, 'vllm');
-  const found = (text: string, timeoutMs?: number) => {
-    script(command, text);
-    return findVllm(command, process.env, timeoutMs);
-  };
-
-  it.each([
-    ['echo 0.32.0; echo a warning of version 1.0', '0.32.0'],
-    ['echo a library says hello; echo vllm 0.32.0+cpu', '0.32.0+cpu'],
-  ])('has the version that stands alone in a line: %s', async (text, version) => {
-    expect(await found(text)).toEqual({ command, version });
-  });
-
-  it.each([
-    ['echo git version 2.39.5', /that is no vLLM: it printed "git version 2\.39\.5"/],
-    ['exit 0', /that is no vLLM: it printed nothing/],
-    ['echo no such library >&2; exit 3', /does not say its version \(exit code 3: no such library\)/],
-  ])('is refused: %s', async (text, message) => {
-    const error = await errorOf(found(text));
-    expect(error).toBeInstanceOf(VllmUnusable);
-    expect(error.message).toMatch(message);
-  });
-
-  it('that hangs is ended with all that it started', async () => {
-    const ids = join(folder, 'ids');
-    const error = await errorOf(found(`ps -o pgid= -p $$ > ${ids}; sleep 100 & sleep 100`, 1_500));
-    expect(error.message).toMatch(/it timed out after 1\.5 s/);
-    await groupGone(Number(readFileSync(ids, 'utf8')));
-  });
-
-  it('may be a relative path, and neither a folder nor a path that begins with ~', async () => {
-    script(command, 'echo 0.32.0');
-    expect(await findVllm(relative(process.cwd(), command))).toEqual({ command, version: '0.32.0' });
-    expect((await errorOf(findVllm(folder))).message).toMatch(/it is a folder, and no program/);
-    expect((await errorOf(findVllm('~/bin/vllm'))).message).toMatch(
-      /write the whole path, e\.g\. \/.*\/bin\/vllm/,
-    );
   });
 });
 
@@ -406,10 +360,47 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     const { endpoint, starts } = onCard({});
     await endpoint.check();
     await endpoint.yieldDevice(true);
-    expect(alive(starts()[0]!.pid)).toBe(false);
+    expect(isAlive(starts()[0]!.pid)).toBe(false);
     await endpoint.takeDevice();
     await endpoint.check();
     expect(starts()).toHaveLength(2);
+  });
+
+  /** What can be asked of a vLLM outside the slots: as an experiment is prepared, for its diversity, to tidy up. */
+  const adapter = adapterNamed('a');
+  const longest = { messages: [{ role: 'user', content: '1+1' }] as const, answers: 0 };
+  const asked = {
+    'a check': (endpoint) => endpoint.check(),
+    'an examination': (endpoint) =>
+      endpoint.examine({ maxTokens: 9, longest, scores: false, template: {} }, signal),
+    'a trial of an adapter': (endpoint) => endpoint.tryAdapter('/an/adapter', 1, signal),
+    'a proof': (endpoint) => endpoint.serve([base, adapterNamed('b')], signal),
+    'a score': (endpoint) =>
+      endpoint.score(adapter, { messages: longest.messages, responses: ['2'] }, signal),
+    'an embedding': (endpoint) => endpoint.embed(['a word'], signal),
+    'a check of training': (endpoint) =>
+      endpoint.checkTraining({ examples: [], lora_target_modules: ['q_proj'] }, signal),
+    'an unloading': (endpoint) => endpoint.unload(async () => true, signal),
+  } satisfies Record<string, (endpoint: Endpoint) => Promise<unknown>>;
+
+  it('gives all answers before it sleeps, and begins none until it is awake', async () => {
+    const { endpoint, folder } = onCard({ slowMs: 10 });
+    await endpoint.serve([base, adapter], signal);
+    const requests = (): string[] => readFileSync(join(folder, 'starts.requests'), 'utf8').trim().split('\n');
+    for (const [name, ask] of Object.entries(asked)) {
+      const known = requests().length;
+      const first = ask(endpoint);
+      await vi.waitUntil(() => requests().length > known);
+      await endpoint.yieldDevice(false);
+      const second = ask(endpoint);
+      await endpoint.takeDevice();
+      await Promise.all([first, second]);
+      const seen = requests().slice(known);
+      const [sleep, wake] = ['/sleep?level=1 begun', '/wake_up begun'].map((line) => seen.indexOf(line));
+      const before = seen.slice(0, sleep);
+      expect(before.filter((line) => line.endsWith('begun')).length, name).toBe(before.length / 2);
+      expect(seen.slice(sleep! + 1, wake! < 0 ? undefined : wake), name).toEqual(['/sleep?level=1 answered']);
+    }
   });
 
   it('is not started while a fine-tune has it', async () => {
@@ -420,6 +411,27 @@ describe('a vLLM on the graphics card of the fine-tunes', () => {
     expect(begun(starts)).toBe(0);
     await endpoint.takeDevice();
     await checking;
+  });
+
+  it('is not started for an experiment that comes while a fine-tune has it, unless it has cards of its own', async () => {
+    onTwoCards();
+    vi.stubEnv('CUDA_VISIBLE_DEVICES', '0');
+    const [shared, apart] = [standIn({ version: '0.32.0' }), standIn({ version: '0.32.0' })];
+    const endpoints = createEndpoints(
+      {
+        shared: { kind: 'vllm', command: shared.command },
+        apart: { kind: 'vllm', command: apart.command, devices: [1] },
+      },
+      { logFolder: shared.folder, modelFolder: async () => shared.folder, vllm: { graceMs: 300 } },
+    );
+    opened.push(endpoints);
+    await endpoints.yieldDevice(false);
+    const waiting = endpoints.for({ endpoint: 'shared', name: 'a/model' }).check();
+    await endpoints.for({ endpoint: 'apart', name: 'a/model' }).check();
+    expect([begun(shared.starts), begun(apart.starts)]).toEqual([0, 1]);
+    await endpoints.takeDevice();
+    await waiting;
+    expect(begun(shared.starts)).toBe(1);
   });
 
   it('stays awake on cards of its own', async () => {

@@ -1,9 +1,11 @@
 /** An endpoint of several servers, each a small server that behaves as vLLM was seen to. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
+import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { isTooLong } from '../../src/engines/too-long.ts';
 import { onEvent } from '../../src/observe/events.ts';
+import { errorOf } from '../support/error-of.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';
 import { until } from '../support/until.ts';
 import {
@@ -34,14 +36,24 @@ async function two(
   kind: 'vllm' | 'openai' = 'vllm',
 ): Promise<Replicas> {
   const servers = [await startVllm(first), await startVllm(second)] as const;
-  const urls = servers.map(({ url }) => url);
-  const modelFolder = async (key: string) => `/store/models/${key}`;
-  const endpoint = openEndpoint({ kind, url: urls, max_concurrency: 8 }, baseName, {
+  opened.push(...servers.map((server) => ({ close: () => server.kill() })));
+  return { servers, endpoint: endpointOf(servers, { kind, max_concurrency: 8 }) };
+}
+
+/** Is closed before the servers are. */
+function endpointOf(
+  servers: readonly VllmServer[],
+  config: { readonly kind?: 'vllm' | 'openai'; readonly max_concurrency?: number } = {},
+  options: { readonly patient?: boolean } = {},
+): Endpoint {
+  const url = servers.map((server) => server.url);
+  const endpoint = openEndpoint({ kind: 'vllm', url, ...config }, baseName, {
     logFolder: '/nowhere',
-    modelFolder,
+    modelFolder: async (key) => `/store/models/${key}`,
+    ...options,
   });
-  opened.push(endpoint, ...servers.map((server) => ({ close: () => server.kill() })));
-  return { servers, endpoint };
+  opened.unshift(endpoint);
+  return endpoint;
 }
 
 afterEach(async () => {
@@ -57,6 +69,12 @@ const question = (number: number): Request => ({
   messages: [{ role: 'user', content: `Question ${number}?` }],
 });
 const questions = Array.from({ length: 24 }, (_, number) => question(number));
+const needs: Needs = {
+  maxTokens: 25,
+  longest: { messages: question(1).messages, answers: 1 },
+  scores: false,
+  template: {},
+};
 
 /** The questions that a server has answered. */
 function asked({ asked: all }: VllmServer): string[] {
@@ -97,22 +115,14 @@ describe('the requests of a conversation', () => {
       // All three requests of a conversation.
       for (const content of share) expect(share.filter((each) => each === content)).toHaveLength(3);
     }
-    const other = openEndpoint({ kind: 'vllm', url: servers.map(({ url }) => url) }, baseName, {
-      logFolder: '/nowhere',
-      modelFolder: async () => '/nowhere',
-    });
-    opened.unshift(other);
+    const other = endpointOf(servers);
     await Promise.all(questions.map((each) => other.chat(base, each, signal)));
     expect(servers.map(asked).map((share) => new Set(share))).toEqual(shares.map((share) => new Set(share)));
   });
 
   it('are answered alike, whichever server gets them', async () => {
     const { servers, endpoint } = await two();
-    const alone = openEndpoint({ kind: 'vllm', url: servers[1].url }, baseName, {
-      logFolder: '/nowhere',
-      modelFolder: async () => '/nowhere',
-    });
-    opened.unshift(alone);
+    const alone = endpointOf([servers[1]]);
     const models = [base, ...adapters];
     const answersOf = (from: Endpoint) =>
       Promise.all(models.flatMap((model) => questions.map((each) => from.chat(model, each, signal))));
@@ -191,12 +201,6 @@ describe('a server that dies', () => {
     const { servers, endpoint } = await two();
     await servers[1].kill();
     await endpoint.check(signal);
-    const needs = {
-      maxTokens: 25,
-      longest: { messages: question(1).messages, answers: 1 },
-      scores: false,
-      template: {},
-    };
     const found = await endpoint.examine(needs, signal);
     expect(found.map(({ says }) => says).filter((says) => says.includes(servers[1].url))).toEqual([
       expect.stringMatching(/No answer .*The other servers of the endpoint get its requests/),
@@ -206,13 +210,8 @@ describe('a server that dies', () => {
   });
 
   it('leaves its requests to the other one also where nobody waits', async () => {
-    const servers = [await startVllm(), await startVllm()] as const;
-    const endpoint = openEndpoint({ kind: 'openai', url: servers.map(({ url }) => url) }, baseName, {
-      logFolder: '/nowhere',
-      modelFolder: async () => '/nowhere',
-      patient: false,
-    });
-    opened.push(endpoint, ...servers.map((server) => ({ close: () => server.kill() })));
+    const { servers } = await two();
+    const endpoint = endpointOf(servers, { kind: 'openai' }, { patient: false });
     await servers[0].kill();
     await Promise.all(questions.map((each) => endpoint.chat(base, each, signal)));
     await servers[1].kill();
@@ -228,7 +227,7 @@ describe('a server with another model', () => {
     ['of the same name', {}, { weights: other }, /does not have the same model as .* nats/],
   ])('%s is named before the experiment begins', async (_, first, second, message) => {
     const { servers, endpoint } = await two(first, second);
-    const error = await endpoint.check(signal).catch((thrown: Error) => thrown);
+    const error = await errorOf(endpoint.check(signal));
     expect(error).toMatchObject({ message: expect.stringMatching(message) });
     expect(error).toMatchObject({ message: expect.stringContaining(servers[1].url) });
   });
@@ -236,12 +235,6 @@ describe('a server with another model', () => {
   it('that is nearly the same may be the same model on another card, so it is a warning', async () => {
     const { servers, endpoint } = await two({}, { weights: 'others' });
     await endpoint.check(signal);
-    const needs = {
-      maxTokens: 25,
-      longest: { messages: question(1).messages, answers: 1 },
-      scores: false,
-      template: {},
-    };
     expect((await endpoint.examine(needs, signal)).map(({ says }) => says)).toContainEqual(
       expect.stringMatching(`${servers[1].url} and ${servers[0].url} give the tokens .* 0.45 nats apart`),
     );
@@ -268,6 +261,41 @@ describe('a server with another model', () => {
     await servers[0].start({ weights: baseName });
     await untilBack(endpoint, servers[0].url);
     expect(await answers()).toEqual(before);
+  });
+
+  it('is noticed also when it was started again between two requests', async () => {
+    const { servers, endpoint } = await two();
+    await endpoint.check(signal);
+    const answers = () => Promise.all(questions.map((each) => endpoint.chat(base, each, signal)));
+    const before = await answers();
+    const got = asked(servers[0]).length;
+    await servers[0].kill();
+    await servers[0].start({ weights: other });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1_000 });
+    try {
+      expect(await answers()).toEqual(before);
+      expect(asked(servers[0])).toHaveLength(got);
+      expect(leftOut).toContainEqual({
+        url: servers[0].url,
+        reason: expect.stringMatching(/does not have the same model as before/),
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('is noticed also when it breaks a connection and is there again at once', async () => {
+    const { servers, endpoint } = await two();
+    await endpoint.check(signal);
+    const answers = () => Promise.all(questions.map((each) => endpoint.chat(base, each, signal)));
+    const before = await answers();
+    const got = asked(servers[0]).length;
+    const asking = answers();
+    await servers[0].kill();
+    await servers[0].start({ weights: other });
+    expect(await asking).toEqual(before);
+    expect(await answers()).toEqual(before);
+    expect(asked(servers[0]).length).toBeLessThan(2 * got + 1);
   });
 
   it('is not noticed by servers that give no log-probabilities, whose words alone prove nothing', async () => {
@@ -322,12 +350,6 @@ describe('a server that cannot do its part', () => {
 describe('servers of unequal contexts', () => {
   it('are named, and the shortest context counts for all of them', async () => {
     const { servers, endpoint } = await two({ context: 60 }, { context: 4_096 });
-    const needs = {
-      maxTokens: 25,
-      longest: { messages: question(1).messages, answers: 1 },
-      scores: false,
-      template: {},
-    };
     await endpoint.check(signal);
     const found = await endpoint.examine(needs, signal);
     expect(found.map(({ says }) => says)).toEqual(

@@ -16,6 +16,8 @@ export interface ContractCase {
   readonly long: (store: Store) => Promise<FineTuneJob>;
   /** A job that fails, and with which kind. */
   readonly failing: (store: Store) => Promise<{ readonly job: FineTuneJob; readonly kind: string }>;
+  /** How long a test may take. By default two minutes. */
+  readonly timeoutMs?: number;
 }
 
 export interface OpenTrainer {
@@ -27,8 +29,15 @@ export interface OpenTrainer {
 const never = new AbortController().signal;
 let keys = 0;
 
-export function trainerContract({ kind, open, short, long, failing }: ContractCase): void {
-  describe(`a trainer of kind ${kind}`, { timeout: 120_000 }, () => {
+export function trainerContract({
+  kind,
+  open,
+  short,
+  long,
+  failing,
+  timeoutMs = 120_000,
+}: ContractCase): void {
+  describe(`a trainer of kind ${kind}`, { timeout: timeoutMs }, () => {
     const store = openStore(temporaryFolder());
     const { trainer, kill } = open(store);
     let key: string;

@@ -2,17 +2,14 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { trainerSettingsSchema, type TrainerSettings } from '../../src/config/contract.ts';
 import { projectRoot, tools } from '../../src/config/installation.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import { openTrainer } from '../../src/engines/trainer/open.ts';
 import type { FineTuneJob } from '../../src/engines/trainer/trainer.ts';
-import { refOf, writeSealed } from '../../src/store/files/sealed.ts';
 import type { Store } from '../../src/store/store.ts';
-import { modelNamed } from '../support/models.ts';
 import { instantTrainer } from '../support/test-dependencies.ts';
-import { embeddedModel } from './fixtures/adapter.ts';
 import { type OpenTrainer, trainerContract } from './trainer.contract.ts';
+import { dataset, job } from './training-jobs.ts';
 
 /** A trainer of kind `process` whose process writes its id into a file, so that it can be killed. */
 function processTrainer(store: Store, program: readonly string[], args: readonly string[]): OpenTrainer {
@@ -26,37 +23,6 @@ function processTrainer(store: Store, program: readonly string[], args: readonly
     },
   );
   return { trainer, kill: () => process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL') };
-}
-
-async function dataset(store: Store, name: string, rows: readonly object[]): Promise<FineTuneJob['dataset']> {
-  const place = store.place(`data/${name}.jsonl`);
-  const bytes = Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  return refOf(place, await writeSealed(place, [{ bytes, rows: rows.length }]));
-}
-
-const rows = Array.from({ length: 8 }, (_, index) => ({
-  prompt: [{ role: 'user', content: `1+${index}` }],
-  completion: [{ role: 'assistant', content: String.raw`\boxed{${index + 1}}` }],
-}));
-
-function settings(changes: Partial<TrainerSettings> = {}): TrainerSettings {
-  return trainerSettingsSchema.parse({
-    per_device_train_batch_size: 4,
-    gradient_accumulation_steps: 1,
-    max_length: 64,
-    lora_r: 4,
-    save_steps: 1,
-    ...changes,
-  });
-}
-
-async function job(store: Store, changes?: Partial<TrainerSettings>): Promise<FineTuneJob> {
-  return {
-    init: modelNamed(embeddedModel),
-    dataset: await dataset(store, 'rows', rows),
-    seed: 1,
-    settings: settings(changes),
-  };
 }
 
 const control = mkdtempSync(join(tmpdir(), 'colloquy-trainer-control-'));

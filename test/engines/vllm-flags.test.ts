@@ -1,11 +1,24 @@
-import { totalmem } from 'node:os';
+import { chmodSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir, totalmem } from 'node:os';
+import { join, relative } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { roundedRank } from '../../src/config/fine-tune.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { parseGpus, servingDevice, sharesDevice } from '../../src/engines/vllm/device.ts';
 import { freeOn, leastMemory, type Serve, serveArgs, serveVariables } from '../../src/engines/vllm/flags.ts';
-import { versionFault } from '../../src/engines/vllm/installed.ts';
-import { covers, createExpectations, servingNeeds, together } from '../../src/engines/vllm/needs.ts';
+import { findVllm, versionFault, VllmUnusable } from '../../src/engines/vllm/installed.ts';
+import {
+  covers,
+  createExpectations,
+  DeviceMemoryTooSmall,
+  embeddedNeeds,
+  requireEmbeddedMemory,
+  ResidentTooLarge,
+  servingNeeds,
+  together,
+} from '../../src/engines/vllm/needs.ts';
+import { errorOf } from '../support/error-of.ts';
+import { groupGone } from './fixtures/processes.ts';
 
 const gib = 2 ** 30;
 const serve: Serve = {
@@ -229,3 +242,90 @@ it.each([
   ['0.16.3.post1', /oldest/],
   ['a library says hello', /is not understood/],
 ])('version %s of vLLM cannot be used', (version, fault) => expect(versionFault(version)).toMatch(fault));
+
+describe('the program that an endpoint names', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'colloquy-found-'));
+  const command = join(folder, 'vllm');
+  const script = (text: string): void => {
+    writeFileSync(command, `#!/bin/sh\n${text}\n`);
+    chmodSync(command, 0o755);
+  };
+  const found = (text: string, timeoutMs?: number) => {
+    script(text);
+    return findVllm(command, process.env, timeoutMs);
+  };
+
+  it.each([
+    ['echo 0.32.0; echo a warning of version 1.0', '0.32.0'],
+    ['echo a library says hello; echo vllm 0.32.0+cpu', '0.32.0+cpu'],
+  ])('has the version that stands alone in a line: %s', async (text, version) => {
+    expect(await found(text)).toEqual({ command, version });
+  });
+
+  it.each([
+    ['echo git version 2.39.5', /that is no vLLM: it printed "git version 2\.39\.5"/],
+    ['exit 0', /that is no vLLM: it printed nothing/],
+    ['echo no such library >&2; exit 3', /does not say its version \(exit code 3: no such library\)/],
+  ])('is refused: %s', async (text, message) => {
+    const error = await errorOf(found(text));
+    expect(error).toBeInstanceOf(VllmUnusable);
+    expect(error.message).toMatch(message);
+  });
+
+  it('that hangs is ended with all that it started', async () => {
+    const ids = join(folder, 'ids');
+    const error = await errorOf(found(`ps -o pgid= -p $$ > ${ids}; sleep 100 & sleep 100`, 1_500));
+    expect(error.message).toMatch(/it timed out after 1\.5 s/);
+    await groupGone(Number(readFileSync(ids, 'utf8')));
+  });
+
+  it('may be a relative path, and neither a folder nor a path that begins with ~', async () => {
+    script('echo 0.32.0');
+    expect(await findVllm(relative(process.cwd(), command))).toEqual({ command, version: '0.32.0' });
+    expect((await errorOf(findVllm(folder))).message).toMatch(/it is a folder, and no program/);
+    expect((await errorOf(findVllm('~/bin/vllm'))).message).toMatch(
+      /write the whole path, e\.g\. \/.*\/bin\/vllm/,
+    );
+  });
+});
+
+describe('what the embedded engines of an experiment need', () => {
+  /** A model whose float32 weights are this part of the host's memory. They take no room on the disk. */
+  function modelOf(share: number): string {
+    const folder = mkdtempSync(join(tmpdir(), 'colloquy-large-'));
+    writeFileSync(join(folder, 'config.json'), '{"dtype": "float32"}');
+    writeFileSync(join(folder, 'model.safetensors'), '');
+    truncateSync(join(folder, 'model.safetensors'), Math.round(share * totalmem()));
+    return folder;
+  }
+  const [large, larger] = [modelOf(0.4), modelOf(0.45)];
+  const local = (name: string) => ({ model: { endpoint: 'local', model_name_or_path: name } });
+  const needs = (config: object, resident: number) =>
+    embeddedNeeds(resolveConfig({ iterations: 1, ...config }), 'local', {
+      resident,
+      residentWhole: resident,
+    });
+
+  it('is refused before anything starts when `resident` is larger than memory', async () => {
+    const whole = { preset: 'paper-full', ...local(large) };
+    expect(await needs(whole, 2)).toMatch(
+      /^at least [\d.]+ GiB of this host's memory for 2 models at a time, of [\d.]+ GiB$/,
+    );
+    const error = await errorOf(needs(whole, 3));
+    expect(error).toBeInstanceOf(ResidentTooLarge);
+    expect(error.message).toMatch(/The endpoint local needs .* for 3 models at a time.*smaller `resident`/);
+  });
+
+  it('counts the base models of its agents, and each once', async () => {
+    const two = { preset: 'paper', agents: [local(large), local(larger), local(large)], ...local(large) };
+    expect(await needs(two, 1)).toContain('for 1 model at a time');
+    expect(await needs(two, 3)).toContain('for 2 models at a time');
+  });
+
+  it('of a model that has no room now is refused before its engine starts', async () => {
+    await requireEmbeddedMemory(modelOf(0));
+    const error = await errorOf(requireEmbeddedMemory(modelOf(1.2)));
+    expect(error).toBeInstanceOf(DeviceMemoryTooSmall);
+    expect(error.message).toMatch(/needs at least .* of this host's memory, and [\d.]+ GiB are free/);
+  });
+});

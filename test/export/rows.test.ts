@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
 import type { Message } from '../../src/algorithm/prompts.ts';
-import { chatRow, preferenceRow } from '../../src/export/rows.ts';
+import { chatRow, openAiRow, preferenceRow } from '../../src/export/rows.ts';
 
 const message = fc.record({
   role: fc.constantFrom('user' as const, 'assistant' as const),
@@ -27,6 +27,26 @@ describe('an example as a chat', () => {
 
 const user = (content: string) => ({ role: 'user' as const, content });
 const assistant = (content: string) => ({ role: 'assistant' as const, content });
+
+describe('what a model learnt from, for OpenAI', () => {
+  const prompt = [user('3+4')];
+  const [right, wrong] = [[assistant('7')] as const, [assistant('8')] as const];
+
+  it('is a preference where it compared two answers', () => {
+    expect(openAiRow({ prompt, chosen: right, rejected: wrong })).toEqual({
+      input: { messages: prompt },
+      preferred_output: right,
+      non_preferred_output: wrong,
+    });
+  });
+
+  it('is a chat for a wanted answer alone', () => {
+    expect(openAiRow({ prompt, completion: right, label: true })).toEqual(
+      chatRow({ prompt, completion: right }),
+    );
+    expect(openAiRow({ prompt, completion: wrong, label: false })).toBeNull();
+  });
+});
 
 /** A debate of one agent; `right` is by round. */
 function debate(...right: boolean[]): LabelledDebate {

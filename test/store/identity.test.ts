@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { activity, type Dependencies } from '../../src/activities/activity.ts';
 import { codeHash } from '../../src/config/installation.ts';
-import { storeIdentity, type StoreIdentity } from '../../src/store/identity.ts';
 import { onEvent } from '../../src/observe/events.ts';
-import { openStore } from '../../src/store/store.ts';
+import { openStore, storeIdentity, type StoreIdentity } from '../../src/store/store.ts';
 import { activityEnvironment } from '../support/run-step.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

@@ -26,6 +26,7 @@ export function endpointsThatSay(
     resident: Infinity,
     residentWhole: Infinity,
     slots: createRequestSlots(slots),
+    sharesDevice: async () => true,
     yieldDevice: nothing,
     takeDevice: nothing,
     close: nothing,

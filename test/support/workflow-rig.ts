@@ -4,6 +4,7 @@ import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '
 import { startWorkers } from '../../src/workers/start.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
+import { type Phase, progressQuery } from '../../src/workflows/progress.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from './instant-engine.ts';
@@ -11,8 +12,21 @@ import { sharedBundle } from './shared-bundle.ts';
 import { smallExperiment } from './small-experiment.ts';
 import { replayHistories, type Replayed, type Run } from './replay-histories.ts';
 import { testDependencies } from './test-dependencies.ts';
+import { until } from './until.ts';
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId<typeof experiment>;
+
+/** What an iteration does before its evaluation. */
+export const beforeEvaluation: readonly Phase[] = ['debating', 'building datasets', 'fine-tuning'];
+
+/** Waits for one of the phases: a short one may pass between two looks. */
+export async function reached(handle: Handle, phases: readonly Phase[], timeoutMs?: number): Promise<void> {
+  await until(
+    `it is ${phases.join(' or ')}`,
+    async () => phases.includes((await handle.query(progressQuery)).phase),
+    timeoutMs,
+  );
+}
 
 /**
  * A store, an instant engine, a client of a real Temporal server and, on demand, workers in this process. At its end every history

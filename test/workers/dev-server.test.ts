@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tools } from '../../src/config/installation.ts';
-import { DevServerDatabaseInUse } from '../../src/workers/dev-server-database.ts';
+import { DevServerDatabaseInUse, spawnWithParent } from '../../src/workers/dev-server-process.ts';
 import { freePort } from '../../src/engines/process/process-group.ts';
 import {
   type DevServer,
@@ -14,7 +14,6 @@ import {
   portWasTaken,
   startDevServer,
 } from '../../src/workers/dev-server.ts';
-import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
 import { searchAttributes } from '../../src/workflows/server-names.ts';
 import { ownMounts, outputOf, runChild } from '../store/faults/run-child.ts';
 import { oddName } from '../support/scratch-folder.ts';

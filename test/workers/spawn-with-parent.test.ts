@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
-import { spawnWithParent } from '../../src/workers/spawn-with-parent.ts';
+import { isAlive } from '../../src/store/files/atomic.ts';
+import { spawnWithParent } from '../../src/workers/dev-server-process.ts';
 
 describe('a program spawned with its parent', () => {
   it('gives its exit code and what it prints', async () => {
@@ -45,7 +46,7 @@ describe('a program spawned with its parent', () => {
   });
 
   it('does not outlive a parent that is killed with SIGKILL', async () => {
-    const module = fileURLToPath(new URL('../../src/workers/spawn-with-parent.ts', import.meta.url));
+    const module = fileURLToPath(new URL('../../src/workers/dev-server-process.ts', import.meta.url));
     const script = `
       import { spawnWithParent } from ${JSON.stringify(module)};
       const { process: guardian } = spawnWithParent(process.execPath, ['-e', ${JSON.stringify(sleeper)}]);
@@ -71,13 +72,4 @@ async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
 /** A process that has been killed is there until the system has buried it. */
 async function untilGone(pid: number): Promise<void> {
   await vi.waitUntil(() => !isAlive(pid), { timeout: 15_000 });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

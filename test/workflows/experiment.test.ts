@@ -24,7 +24,13 @@ import { runCli } from '../../src/cli/run-cli.ts';
 import { readSnapshot } from '../../src/cli/experiment/progress.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
-import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
+import {
+  beforeEvaluation,
+  type Handle,
+  reached,
+  type WorkflowRig,
+  workflowRig,
+} from '../support/workflow-rig.ts';
 
 /** Requests that a worker has under way at once, by the test endpoint's max_concurrency. */
 const inFlight = 16;
@@ -374,7 +380,7 @@ describe('an experiment', () => {
 
   it('resumes at once after a pause, when its steps have not stopped yet', async () => {
     const handle = await rig.start('hasty', { seed: 13, task: { train_size: 96, test_size: 16 } });
-    await until('it debates', async () => (await handle.query(progressQuery)).phase === 'debating');
+    await reached(handle, beforeEvaluation);
     for (let times = 0; times < 3; times++) {
       await handle.executeUpdate(pauseUpdate);
       await handle.executeUpdate(resumeUpdate);
@@ -397,7 +403,7 @@ describe('an experiment', () => {
     const input = { seed: 21, task: { train_size: 96, test_size: 48 } };
     const before = (await asked()).length;
     const handle = await rig.start('cancelled', input);
-    await until('it debates', async () => (await handle.query(progressQuery)).phase === 'debating');
+    await reached(handle, beforeEvaluation);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     await (await rig.start('cancelled', input)).result();

@@ -7,11 +7,16 @@ import { scheduleOptions } from '../../src/cli/commands/schedule-create.ts';
 import type { NightOutcome } from '../../src/store/records/result.ts';
 import { openStore } from '../../src/store/store.ts';
 import { readLedger } from '../../src/store/series.ts';
-import { type Phase, progressQuery } from '../../src/workflows/progress.ts';
 import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
 import { until } from '../support/until.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
-import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
+import {
+  beforeEvaluation,
+  type Handle,
+  reached,
+  type WorkflowRig,
+  workflowRig,
+} from '../support/workflow-rig.ts';
 
 describe('a schedule', () => {
   let rig: WorkflowRig;
@@ -77,13 +82,6 @@ describe('a schedule', () => {
     return rig.client.workflow.getHandle(name) as Handle;
   };
   const outcomeOf = async (handle: Handle): Promise<NightOutcome> => (await handle.result()).night!;
-  /** Waits for one of the phases: a short one may pass between two looks. */
-  const reached = (handle: Handle, ...phases: Phase[]) =>
-    until(
-      `the night is ${phases.join(' or ')}`,
-      async () => phases.includes((await handle.query(progressQuery)).phase),
-      60_000,
-    );
   const textsOf = async (name: string) =>
     (await readFile(join(rig.storeRoot, name, 'questions', 'train.jsonl'), 'utf8')).trim().split('\n');
   const ledger = (series: string) => readLedger(openStore(rig.storeRoot), series);
@@ -96,7 +94,7 @@ describe('a schedule', () => {
     expect(await outcomeOf(first)).toMatchObject({ sequence: 1, from: null, outcome: 'accepted' });
 
     const killed = await trigger(handle, SKIP);
-    await reached(killed, 'fine-tuning');
+    await reached(killed, ['fine-tuning'], 60_000);
     await handle.trigger(SKIP);
     await until('one is skipped', async () => (await handle.describe()).info.numActionsSkippedOverlap === 1);
     await worker.kill('SIGKILL');
@@ -108,7 +106,7 @@ describe('a schedule', () => {
     });
 
     const cancelled = await trigger(handle, SKIP);
-    await reached(cancelled, 'debating', 'building datasets', 'fine-tuning');
+    await reached(cancelled, beforeEvaluation, 60_000);
     await cancelled.cancel();
     await expect(cancelled.result()).rejects.toThrow();
     expect(await ledger('nightly')).toHaveLength(2);

@@ -5,10 +5,14 @@ bound or allowed value here differs from it.
 """
 
 import errno
+import json
+import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..training.objectives import OBJECTIVES
 from .process import Written
 
 Name = Annotated[str, Field(min_length=1)]
@@ -40,6 +44,9 @@ class Settings(Strict):
     lora_alpha: Annotated[int, Field(ge=1, le=4096)]
     lora_dropout: Annotated[float, Field(ge=0, le=0.99)]
     lora_target_modules: Name | Annotated[list[Name], Field(min_length=1)]
+    objective: Literal[OBJECTIVES]
+    beta: Annotated[float, Field(gt=0, le=10)]  # of dpo and kto: the greater, the closer the model stays to where it started
+    sft_weight: Annotated[float, Field(ge=0, le=100)]  # of dpo and kto: the weight of an imitation term in the loss
 
 
 class TrainingJob(Strict):
@@ -61,6 +68,18 @@ class StopJob(Strict):
     stop: Name
 
 
+class RayJob(Strict):
+    """What the job of a Ray cluster reads: a fine-tune, and the devices that it asks for. `nonce` shows that a node sees the store of the worker."""
+
+    nonce: Name
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    cpus_per_process: Annotated[int, Field(ge=1, le=1024)]
+    gpus_per_process: Annotated[int, Field(ge=0, le=1)]
+    padding_free: bool | None
+    attn_implementation: Name | None
+    job: TrainingJob
+
+
 class BaseModelFacts(Written):
     name_or_path: str
     sha256: str  # of its weight files
@@ -70,6 +89,7 @@ class DatasetFacts(Written):
     sha256: str
     rows: Count
     dropped_rows: Count  # longer than max_length
+    equal_pairs: Count  # left out as both answers of a pair have the same tokens
 
 
 class Moved(Written):
@@ -101,6 +121,14 @@ class StepLoss(Written):
     loss: float
 
 
+class StepRewards(Written):
+    """The mean rewards of a step's wanted and unwanted answers: beta times how much likelier they are than where the training started."""
+
+    step: Count
+    chosen: float
+    rejected: float
+
+
 class Manifest(Written):
     """manifest.json of a finished fine-tune: what it was made from, how it went, and the files that it consists of."""
 
@@ -121,6 +149,7 @@ class Manifest(Written):
     seconds: float
     files: dict[str, FileFacts]
     versions: dict[str, str]
+    rewards: list[StepRewards]  # of those of the same steps that had answers of both kinds; none with the objective imitation
 
 
 class Ready(Written):
@@ -194,6 +223,23 @@ class Stopped(Written):
 
 
 TrainerEvent = Annotated[Ready | Started | Step | MicroBatchChanged | Checkpoint | Done | Failed | Stopped, Field(discriminator="event")]
+
+
+class EventFile:
+    """A file of events, one JSON object a line, each of them on the disk before the next one: other hosts read it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+        self.failed = False
+
+    def emit(self, event: Written) -> None:
+        """Raises ValueError for NaN and infinity, which JSON cannot express."""
+        self.failed = self.failed or isinstance(event, Failed)
+        self.write(json.dumps(event.model_dump(), allow_nan=False))
+
+    def write(self, line: str) -> None:
+        os.write(self._file, f"{line}\n".encode())
+        os.fsync(self._file)
 
 
 class TrainingFailure(Exception):

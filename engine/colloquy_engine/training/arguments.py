@@ -1,7 +1,6 @@
-"""A job's settings as the arguments of TRL's trainer."""
+"""A job's settings as the arguments of TRL's trainers."""
 
 import torch
-from trl import SFTConfig
 
 from ..protocol.trainer_messages import TrainingJob
 from .execution import bf16, liger_kernel
@@ -17,10 +16,10 @@ _FSDP = {
 }  # fmt: skip
 
 
-def arguments_of(job: TrainingJob, micro_batch: MicroBatch, sharded: bool) -> SFTConfig:
-    """`sharded`: whether the ranks share the weights."""
+def common_arguments(job: TrainingJob, micro_batch: MicroBatch, sharded: bool) -> dict:
+    """The arguments that all objectives have. `sharded`: whether the ranks share the weights."""
     settings, on_gpu = job.settings, torch.cuda.is_available()
-    return SFTConfig(
+    return dict(
         output_dir=job.checkpoint_dir,
         learning_rate=settings.learning_rate,
         num_train_epochs=settings.num_train_epochs,
@@ -35,7 +34,6 @@ def arguments_of(job: TrainingJob, micro_batch: MicroBatch, sharded: bool) -> SF
         seed=job.seed,
         data_seed=job.seed,
         max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
         logging_strategy="steps",
         logging_steps=1,
         logging_nan_inf_filter=False,

@@ -1,24 +1,17 @@
-"""Rows as TRL takes them: its dataset, its collator with the weights of rows, and the way to the device."""
+"""Batches of rows: TRL's collator with the weights of rows, and the way to the device."""
 
 from collections.abc import Callable
 
 import torch
-from datasets import Dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from .micro_batches import Example
-from .training_rows import TrainingRows
 
 
-def dataset_of(rows: TrainingRows) -> Dataset:
-    columns = {"input_ids": rows.input_ids, "labels": rows.labels}
-    return Dataset.from_dict(columns if rows.weights is None else columns | {"weight": rows.weights})
-
-
-def collator_of(rows: TrainingRows, pad_token: int, padding_free: bool) -> Callable[[list[Example]], dict]:
-    """What makes a batch of rows: TRL's collator, with weights where rows have them."""
+def collator_of(pad_token: int, padding_free: bool, weighted: bool) -> Callable[[list[Example]], dict]:
+    """What makes a batch of rows of tokens and labels: TRL's collator, with weights where rows have them."""
     pad = DataCollatorForLanguageModeling(pad_token_id=pad_token, padding_free=padding_free)
-    return pad if rows.weights is None else _with_weights(pad)
+    return _with_weights(pad) if weighted else pad
 
 
 def _with_weights(pad: DataCollatorForLanguageModeling) -> Callable[[list[Example]], dict]:

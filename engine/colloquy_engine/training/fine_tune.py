@@ -18,9 +18,9 @@ from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, Tra
 from .micro_batches import SmallerNextTime, micro_batch_changed
 from .moved import moved_from, trained_weights
 from .network import LoadedBase, ResidentBase, base_sha256, network_to_train, release, save_network, weights_on_disk
+from .objectives import trainer_of
 from .outputs import finished_manifest, publish, weights_sha256
 from .ranks import RankLost, Ranks, is_rank_lost, own_part, own_parts, whole_weights
-from .supervised_trainer import SupervisedTrainer
 from .training_rows import TrainingRows, read_training_rows
 
 PATIENCE_SECONDS = 60
@@ -60,7 +60,7 @@ def _say_nothing(_: TrainerEvent) -> None:
 def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: JobStop, emit: Emit, ranks: Ranks) -> None:
     began = time.monotonic()
     base = resident.load_for(job)
-    rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length)
+    rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length, trainer_of(job.settings.objective).ROWS)
     facts = _facts(job, rows)
     with sole_trainer(Path(job.output_dir), stop) if ranks.first else nullcontext(True) as alone:
         finished = finished_manifest(Path(job.output_dir), facts) if ranks.first and alone else None
@@ -85,7 +85,7 @@ def _train(
     sharded = whole_model and ranks.size > 1
     network = network_to_train(base, job)
     start = None if sharded else trained_weights(network)
-    trainer = SupervisedTrainer(job, network, base, rows, stop, _fingerprint(facts), emit, ranks, resident.fits(job))
+    trainer = trainer_of(job.settings.objective)(job, network, base, rows, stop, _fingerprint(facts), emit, ranks, resident.fits(job))
     finished = trainer.run()
     resident.remember_fit(job, trainer.micro_batch)
     if not finished:
@@ -106,10 +106,11 @@ def _train(
             "steps": trainer.state.global_step,
             "final_loss": trainer.final_loss(),
             "losses": trainer.losses(),
+            "rewards": trainer.rewards(),
             "peak_learning_rate": trainer.peak_learning_rate(),
             "moved": moved,
             "execution": trainer.carried_out(),
-            "tokens": round(sum(map(len, rows.input_ids)) * job.settings.num_train_epochs),
+            "tokens": round(rows.tokens * job.settings.num_train_epochs),
             "seconds": round(time.monotonic() - began, 3),
         }
         manifest = publish(Path(job.output_dir), lambda directory: save_network(network, base, directory, weights), facts | outcome)
@@ -131,7 +132,7 @@ def _facts(job: TrainingJob, rows: TrainingRows) -> dict:
         "form": "full" if job.settings.method == "full" else "adapter",
         "base_model": {"name_or_path": job.base_model, "sha256": base_sha256(job.base_model)},
         "init_model": init,
-        "dataset": {"sha256": rows.sha256, "rows": len(rows.input_ids), "dropped_rows": rows.dropped},
+        "dataset": {"sha256": rows.sha256, "rows": len(rows.input_ids), "dropped_rows": rows.dropped, "equal_pairs": rows.equal},
         "settings": job.settings.model_dump(),
         "seed": job.seed,
     }

@@ -5,6 +5,7 @@ The step has the same rows, and so the same gradient, however they are cut. What
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from .training_rows import IGNORED
 
 RECORD = "micro-batch.json"  # beside the checkpoints of a job
 
-Example = dict  # a row as TRL's collator takes it: input_ids, labels, and the row's weight if rows have weights
+Example = dict  # a row of an objective's dataset
+Length = Callable[[Example], int]  # how many tokens a row has
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ def first_micro_batch(settings: Settings, execution: Execution, ranks: int) -> M
     return MicroBatch(rows, settings.gradient_checkpointing)
 
 
-def after_lack(micro_batch: MicroBatch, share: list[Example], error: BaseException) -> MicroBatch:
+def after_lack(micro_batch: MicroBatch, share: list[Example], length_of: Length, error: BaseException) -> MicroBatch:
     """What to try when these rows did not fit. Raises TrainingFailure `out_of_memory` when nothing is left to try."""
     smaller = replace(micro_batch, rows=min(micro_batch.rows, len(share))).smaller()
     if smaller is None:
-        longest = max(len(example["input_ids"]) for example in share)
+        longest = max(map(length_of, share))
         raise TrainingFailure(
             "out_of_memory",
             f"A single row of {longest} tokens or fewer does not fit into memory, not even with gradient checkpointing ({type(error).__name__}: {error}). "
@@ -82,16 +84,16 @@ def remembered(checkpoint_dir: Path) -> MicroBatch | None:
         return None
 
 
-def share_of(examples: list[Example], rank: int, ranks: int) -> list[Example]:
+def share_of(examples: list[Example], rank: int, ranks: int, length_of: Length) -> list[Example]:
     """The rows of a step for one of the ranks: about as many tokens for each. A single rank has all of them, in their order."""
     if ranks == 1:
         return examples
     shares: list[list[Example]] = [[] for _ in range(ranks)]
     tokens = [0] * ranks
-    for example in sorted(examples, key=lambda example: -len(example["input_ids"])):
+    for example in sorted(examples, key=lambda example: -length_of(example)):
         least = tokens.index(min(tokens))
         shares[least].append(example)
-        tokens[least] += len(example["input_ids"])
+        tokens[least] += length_of(example)
     return shares[rank]
 
 
@@ -101,5 +103,5 @@ def cut(examples: list[Example], rows: int) -> list[list[Example]]:
 
 
 def learnt_tokens(examples: list[Example]) -> int:
-    """The number of tokens that the loss counts. Nothing predicts a row's first token."""
+    """The number of tokens of rows of tokens and labels that the loss counts. Nothing predicts a row's first token."""
     return sum(label != IGNORED for example in examples for label in example["labels"][1:])

@@ -86,7 +86,7 @@ class ResidentBase:
 def _shape(job: TrainingJob) -> tuple:
     settings = job.settings
     rows = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
-    return job.base_model, settings.method, settings.gradient_checkpointing, settings.lora_r, rows
+    return job.base_model, settings.objective, settings.method, settings.gradient_checkpointing, settings.lora_r, rows
 
 
 def weights_on_disk(base: LoadedBase) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""The ranks of a trainer on several devices. torchrun starts one process for each. The first one reads jobs and reports; all of them train.
+"""The ranks of a trainer on several devices. torchrun, or Ray Train on a cluster, starts one process for each. The first one reads jobs and reports; all of them train.
 
 A trainer on one device is its only rank, and nothing here does anything then.
 """
@@ -34,13 +34,14 @@ class Ranks:
         self.first = self.rank == 0
 
     def join(self) -> None:
-        """Meets the other ranks, each on the graphics card of its own number."""
+        """Meets the other ranks, each on the graphics card of its own number. Ray Train has done this already for its workers."""
         if self.size == 1:
             return
-        _end_with_torchrun()
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=WAIT)
+        if not dist.is_initialized():
+            _end_with_torchrun()
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=WAIT)
         self._messages = dist.new_group(backend="gloo", timeout=WAIT)
 
     def leave(self) -> None:

@@ -8,7 +8,7 @@ from transformers import TrainerCallback
 from ..protocol.trainer_messages import Started, Step
 
 if TYPE_CHECKING:
-    from .supervised_trainer import SupervisedTrainer
+    from .job_trainer import JobTrainer
 
 
 class StoppedInsideStep(Exception):
@@ -18,7 +18,7 @@ class StoppedInsideStep(Exception):
 class Reporter(TrainerCallback):
     """Turns the callbacks of transformers' trainer into events, and a stop request into a stop."""
 
-    def __init__(self, trainer: "SupervisedTrainer"):
+    def __init__(self, trainer: "JobTrainer"):
         self._trainer = trainer
 
     def on_train_begin(self, args, state, control, **_):
@@ -32,6 +32,7 @@ class Reporter(TrainerCallback):
                 dropped_rows=trainer.rows.dropped,
             )
         )
+        trainer.before_first_step()
 
     def on_step_begin(self, args, state, control, **_):
         self._trainer.remember_random_state()

@@ -6,6 +6,7 @@ import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
@@ -15,43 +16,79 @@ from ..protocol.trainer_messages import TrainingFailure
 
 IGNORED = -100  # a label that adds nothing to the loss
 
+# What a row is: a completion; a chosen and a rejected one; or a completion with a `label` that is true when it is wanted.
+RowShape = Literal["answers", "pairs", "labelled answers"]
+
 
 @dataclass(frozen=True)
 class TrainingRows:
     """Tokenised rows. A row longer than max_length is left out, never cut: a cut answer would teach the model not to end."""
 
-    input_ids: list[list[int]]
+    input_ids: list[list[int]]  # of pairs: of the prompt and the chosen answer
     labels: list[list[int]]
     sha256: str  # of the file
     dropped: int  # rows longer than max_length
     weights: list[float] | None = None  # of the rows in the loss, 1 on average; None when all are equal
+    rejected: list[tuple[list[int], list[int]]] | None = None  # of pairs: tokens and labels of the prompt and the rejected answer
+    desirable: list[bool] | None = None  # of labelled answers
+    equal: int = 0  # pairs that were left out because both answers have the same tokens: they have no gradient
+
+    @property
+    def tokens(self) -> int:
+        return sum(map(len, self.input_ids)) + sum(len(tokens) for tokens, _ in self.rejected or [])
 
 
-def read_training_rows(path: str, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], max_length: int) -> TrainingRows:
-    """Reads {"prompt": [messages], "completion": [one assistant message]} lines, which may have a "weight" above 0 (1 when they have
-    none) and "chat_template_kwargs", the variables with which the template was filled in when the completion was asked for. Raises TrainingFailure `bad_data`."""
+def read_training_rows(
+    path: str, tokenizer: PreTrainedTokenizerBase, end_tokens: frozenset[int], max_length: int, shape: RowShape = "answers"
+) -> TrainingRows:
+    """Reads the rows of a dataset in TRL's forms, a JSON object in each line.
+
+    answers: {"prompt": [messages], "completion": [one assistant message]}. labelled answers: the same with a "label", true or false.
+    pairs: {"prompt", "chosen": [one assistant message], "rejected": [one]}. Each row may have a "weight" above 0 (1 when it has none) and
+    "chat_template_kwargs", the variables with which the template was filled in when the completion was asked for. Raises TrainingFailure `bad_data`."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         if refused_by_system(error):
             raise
         raise TrainingFailure("bad_data", f"The dataset {path} cannot be read: {error}") from error
-    rows, dropped = [], 0
+    rows, dropped, equal = [], 0, 0
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             row = json.loads(line)
-            tokens, labels = tokenise(row, tokenizer, end_tokens)
+            answer = {"completion": row["chosen"]} if shape == "pairs" else {}
+            tokens, labels = tokenise(row | answer, tokenizer, end_tokens)
+            rejected = tokenise(row | {"completion": row["rejected"]}, tokenizer, end_tokens) if shape == "pairs" else None
+            desirable = _label(row) if shape == "labelled answers" else None
             weight = _weight(row)
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingFailure("bad_data", f"{path}:{number}: {type(error).__name__}: {error}") from error
-        if len(tokens) > max_length:
+        if max(len(tokens), len(rejected[0]) if rejected else 0) > max_length:
             dropped += 1
+        elif rejected and rejected[0] == tokens:
+            equal += 1
         else:
-            rows.append((tokens, labels, weight))
+            rows.append((tokens, labels, weight, rejected, desirable))
     if not rows:
-        raise TrainingFailure("bad_data", f"The dataset {path} has no rows to train on ({dropped} longer than max_length {max_length}).")
-    input_ids, labels, weights = (list(column) for column in zip(*rows, strict=True))
-    return TrainingRows(input_ids, labels, hashlib.sha256(content).hexdigest(), dropped, _relative(weights))
+        pairs = f", {equal} pairs of two equal answers" if equal else ""
+        raise TrainingFailure("bad_data", f"The dataset {path} has no rows to train on ({dropped} longer than max_length {max_length}{pairs}).")
+    input_ids, labels, weights, rejected, desirable = (list(column) for column in zip(*rows, strict=True))
+    if shape == "labelled answers" and len(set(desirable)) < 2:
+        raise TrainingFailure(
+            "bad_data",
+            f"All {len(rows)} rows of the dataset {path} have the label {json.dumps(desirable[0])}. KTO learns from wanted (true) and unwanted (false) "
+            f"answers: it needs both ({dropped} rows were longer than max_length {max_length}).",
+        )
+    return TrainingRows(
+        input_ids, labels, hashlib.sha256(content).hexdigest(), dropped, _relative(weights),
+        rejected if shape == "pairs" else None, desirable if shape == "labelled answers" else None, equal,
+    )  # fmt: skip
+
+
+def _label(row: dict) -> bool:
+    if not isinstance(row["label"], bool):
+        raise ValueError(f"label must be true or false, not {row['label']!r}")
+    return row["label"]
 
 
 def _weight(row: dict) -> float:

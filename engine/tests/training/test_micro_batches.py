@@ -12,7 +12,7 @@ from colloquy_engine.training.micro_batches import MicroBatch, cut, learnt_token
 from colloquy_engine.training.moved import trained_weights
 from colloquy_engine.training.network import ResidentBase
 from colloquy_engine.training.ranks import Ranks
-from colloquy_engine.training.supervised_trainer import SupervisedTrainer
+from colloquy_engine.training.objectives.imitation import Trainer
 from training_jobs import base, losses_of, open_trainer  # noqa: F401
 
 
@@ -73,7 +73,7 @@ def test_ranks_that_share_the_weights_begin_again_when_one_of_them_lacks_memory(
         rows = list(trainer.train_dataset)[:8]
         return trainer.training_step(trainer.model, rows, torch.tensor(8.0))
 
-    monkeypatch.setattr(SupervisedTrainer, "run", too_large)
+    monkeypatch.setattr(Trainer, "run", too_large)
     events = []
     stop = SimpleNamespace(requested=False)
     assert fine_tune(job, ResidentBase(), stop, events.append, Ranks()) is False
@@ -97,7 +97,7 @@ def test_only_spent_memory_is_answered_with_a_smaller_batch(open_trainer):
 def test_the_rows_of_a_step_are_shared_among_ranks_with_about_as_many_tokens_for_each(ranks):
     draw = random.Random(0)
     examples = [{"input_ids": [place] * draw.randint(5, 60), "labels": [-100, 1, 2]} for place in range(24)]
-    shares = [share_of(examples, rank, ranks) for rank in range(ranks)]
+    shares = [share_of(examples, rank, ranks, lambda example: len(example["input_ids"])) for rank in range(ranks)]
     assert sorted(row["input_ids"][0] for share in shares for row in share) == list(range(24))
     tokens = [sum(len(row["input_ids"]) for row in share) for share in shares]
     assert max(tokens) - min(tokens) <= 60

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 SETTINGS = {
     "learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "lr_scheduler_type": "cosine",
     "warmup_ratio": 0.1, "weight_decay": 0, "max_length": 1024, "save_steps": 3, "gradient_checkpointing": False, "lora_r": 4, "lora_alpha": 8,
-    "lora_dropout": 0, "lora_target_modules": "all-linear",
+    "lora_dropout": 0, "lora_target_modules": "all-linear", "objective": "imitation", "beta": 0.1, "sft_weight": 0,
 }  # fmt: skip
 STEPS = 8  # 29 rows, twice, 8 in a step; the last step of a pass has 5, which two ranks cannot share equally
 
@@ -31,14 +31,25 @@ STEPS = 8  # 29 rows, twice, 8 in a step; the last step of a pass has 5, which t
 def make_job(tmp_path_factory, model_dir):
     folder, draw = tmp_path_factory.mktemp("ranks"), random.Random(0)
     pairs = [(draw.randint(2, 39), draw.randint(2, 999)) for _ in range(29)]
-    rows = [{"prompt": [{"role": "user", "content": f"{a}*{b}"}], "completion": [{"role": "assistant", "content": f"{a}*{b}={a * b}"}]} for a, b in pairs]
-    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = {"prompt": lambda a, b: {"role": "user", "content": f"{a}*{b}"}, "right": lambda a, b: {"role": "assistant", "content": f"{a}*{b}={a * b}"},
+            "wrong": lambda a, b: {"role": "assistant", "content": f"{a}*{b}={a + b}"}}  # fmt: skip
+    shapes = {
+        "imitation": lambda place: {"completion": "right"},
+        "dpo": lambda place: {"chosen": "right", "rejected": "wrong"},
+        "kto": lambda place: {"completion": "right" if place % 2 else "wrong", "label": bool(place % 2)},
+    }
+    for objective, shape in shapes.items():
+        rows = [
+            {field: value if field == "label" else [said[value](*pair)] for field, value in ({"prompt": "prompt"} | shape(place)).items()}
+            for place, pair in enumerate(pairs)
+        ]
+        (folder / f"{objective}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def make(name, method, **settings):
+    def make(name, method, objective="imitation", **settings):
         return {
-            "id": name, "base_model": str(model_dir), "init_model": None, "dataset": str(folder / "rows.jsonl"), "seed": 3,
+            "id": name, "base_model": str(model_dir), "init_model": None, "dataset": str(folder / f"{objective}.jsonl"), "seed": 3,
             "output_dir": str(folder / name), "checkpoint_dir": str(folder / f"{name}-checkpoints"),
-            "settings": SETTINGS | {"method": method} | settings,
+            "settings": SETTINGS | {"method": method, "objective": objective} | settings,
         }  # fmt: skip
 
     return make
@@ -117,26 +128,28 @@ def is_running(pid):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the ranks under /proc")
 def test_two_ranks_train_as_one_does_continue_each_others_checkpoints_and_end_together(make_job):
-    whole = {method: make_job(f"one-{method}", method) for method in ("lora", "full")}
-    expected = {method: alone(job) for method, job in whole.items()}
-    assert len(losses(expected["lora"])) == STEPS
-    begun = {method: make_job(f"begun-{method}", method) for method in whole}
+    kinds = [("lora", "imitation"), ("full", "imitation"), ("full", "dpo"), ("lora", "kto")]
+    whole = {kind: make_job("-".join(("one", *kind)), *kind) for kind in kinds}
+    expected = {kind: alone(job) for kind, job in whole.items()}
+    assert all(len(losses(events)) == STEPS for events in expected.values())
+    begun = {kind: make_job("-".join(("begun", *kind)), *kind) for kind in kinds}
     for job in begun.values():
         assert alone(job, stop_after=4)[-1]["event"] == "stopped"
     with two_ranks() as process:
         assert next_event(process) == {"event": "ready"}
-        both = {method: make_job(f"two-{method}", method) for method in whole}
-        for method, job in both.items():
+        both = {kind: make_job("-".join(("two", *kind)), *kind) for kind in kinds}
+        for kind, job in both.items():
             # Two from the beginning, and two that continue what one has begun.
             events = together(process, job)
-            assert_same_training(events, expected[method])
-            assert_same_weights(job, whole[method])
-            manifest, alike = (each[-1]["manifest"] for each in (events, expected[method]))
+            assert_same_training(events, expected[kind])
+            assert_same_weights(job, whole[kind])
+            manifest, alike = (each[-1]["manifest"] for each in (events, expected[kind]))
             assert manifest["execution"] == alike["execution"] | {"processes": 2}
             assert manifest["moved"]["kl_per_token"] == pytest.approx(alike["moved"]["kl_per_token"], rel=1e-3)
+            assert [each["chosen"] for each in manifest["rewards"]] == pytest.approx([each["chosen"] for each in alike["rewards"]], abs=1e-4)
             assert manifest["files"].keys() == alike["files"].keys()
-            assert_same_training(together(process, begun[method]), expected[method], after=4)
-            assert_same_weights(begun[method], whole[method])
+            assert_same_training(together(process, begun[kind]), expected[kind], after=4)
+            assert_same_weights(begun[kind], whole[kind])
         cut = make_job("cut", "full", num_train_epochs=500)
         process.stdin.write(json.dumps(cut) + "\n")
         process.stdin.flush()
@@ -158,8 +171,8 @@ def test_two_ranks_train_as_one_does_continue_each_others_checkpoints_and_end_to
     continued = alone(cut, stop_after=reached + 4)
     assert continued[0]["resumed_from_step"] == reached and continued[-1]["event"] == "stopped"
     assert [loss for _, loss in losses(continued)] == pytest.approx([loss for step, loss in losses(undisturbed) if step > reached], rel=1e-4)
-    for method, job in both.items():
+    for kind, job in both.items():
         # Of the others the last checkpoint is there: one rank makes the same model of it.
         shutil.rmtree(job["output_dir"])
         assert alone(job)[0]["resumed_from_step"] == STEPS
-        assert_same_weights(job, whole[method])
+        assert_same_weights(job, whole[kind])

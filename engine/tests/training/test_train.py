@@ -47,7 +47,7 @@ def make_job(tmp_path, model_dir, dataset):
         defaults = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "lora_r": 4, "lora_alpha": 8,
                     "lora_dropout": 0.1, "gradient_checkpointing": False, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1,
                     "gradient_accumulation_steps": 1, "weight_decay": 0, "max_length": 1024, "save_steps": 500,
-                    "lora_target_modules": "all-linear", "method": "lora"}  # fmt: skip
+                    "lora_target_modules": "all-linear", "method": "lora", "objective": "imitation", "beta": 0.1, "sft_weight": 0}  # fmt: skip
         return {
             "id": name, "base_model": str(model_dir), "init_model": None, "dataset": str(dataset), "seed": 3,
             "output_dir": str(tmp_path / name), "checkpoint_dir": str(tmp_path / f"{name}-checkpoints"),
@@ -87,7 +87,7 @@ def test_a_job_reports_its_steps_and_leaves_an_adapter_with_a_manifest(trainer, 
     assert steps[-1]["loss"] < steps[0]["loss"]
     manifest = events[-1]["manifest"]
     assert manifest == json.loads((Path(job["output_dir"]) / "manifest.json").read_text())
-    assert manifest["dataset"] == {"sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(), "rows": 60, "dropped_rows": 0}
+    assert manifest["dataset"] == {"sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(), "rows": 60, "dropped_rows": 0, "equal_pairs": 0}
     assert manifest["losses"] == [{"step": step["step"], "loss": step["loss"]} for step in steps]
     assert manifest["peak_learning_rate"] == max(step["learning_rate"] for step in steps)
     assert manifest["moved"]["kl_per_token"] > 1e-4 and manifest["moved"]["rows"] == 32

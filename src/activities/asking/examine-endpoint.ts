@@ -35,19 +35,25 @@ export async function examineEndpoint(
 ): Promise<Shortcoming[]> {
   const questions = await readPage(files.questions('heldout'), heldOutQuestionSchema, 0, config.shard_size);
   const longest = questions.toSorted((a, b) => b.text.length - a.text.length)[0];
-  const needs: Needs = {
+  const needs: Omit<Needs, 'template'> = {
     maxTokens: asked.maxTokens,
     longest: await longestRequest(config, longest ?? { id: 'none', text: 'What is 1+1?' }, answers, asked),
     scores: asked.agents.length > 0 && config.diversity.questions > 0,
-    template: templateVariables(asked.sampling),
   };
-  const lacks = [...(await endpoint.examine(needs, signal))];
+  const lacks = new Map<string, Shortcoming>();
+  // What the server lacks in all ways of asking is reported once.
+  for (const enable_thinking of asked.thinking)
+    for (const each of await endpoint.examine(
+      { ...needs, template: templateVariables({ enable_thinking }) },
+      signal,
+    ))
+      lacks.set(each.says, each);
   // What ended experiments of this store left on the server, and workers that are gone; what this worker has loaded may be in use.
   await endpoint.unload(
     async (digits, loadedHere) => !loadedHere && (await store.blobs.list(`models/${digits}`)).length > 0,
     signal,
   );
-  return lacks;
+  return [...lacks.values()];
 }
 
 /**
@@ -58,7 +64,7 @@ export async function examineEndpoint(
  */
 export async function requireTrainable(
   { method, prompts, rounds, trainer, fine_tune: settings }: ExperimentConfig,
-  { model, agents, sampling }: BaseModelOfConfig,
+  { model, agents, thinking }: BaseModelOfConfig,
   endpoint: Endpoint,
   trainers: Trainers,
   store: Store,
@@ -66,8 +72,10 @@ export async function requireTrainable(
 ): Promise<Shortcoming[]> {
   const { lora_r, lora_alpha } = settings;
   const lora_target_modules = settings.method === 'full' ? null : settings.lora_target_modules;
-  const variables = templateVariables(sampling);
-  const examples = madeUpRows(prompts, rounds).map((row) => ({ ...row, ...variables }));
+  const examples = thinking.flatMap((enable_thinking) => {
+    const variables = templateVariables({ enable_thinking });
+    return madeUpRows(prompts, rounds).map((row) => ({ ...row, ...variables }));
+  });
   const quantised = settings.method === 'qlora' ? { load_in_4bit: true } : {};
   const check = { examples, lora_target_modules, ...quantised };
   if (await endpoint.checkTraining(check, signal)) return [];

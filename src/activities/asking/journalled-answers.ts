@@ -149,6 +149,11 @@ export function showWaits(show: Show): OnBusy {
 /** What is shown when an answer has come: nothing is waited for any more. */
 export const noWait = { engineBusyUntil: undefined, noAnswer: undefined } as const;
 
+/** Shows in the step's heartbeats since when it waits because a fine-tune has the device of its endpoint. */
+export function showFineTune(show: Show): (since: Date | undefined) => void {
+  return (since) => show({ fineTuneHasDeviceSince: since?.toISOString() });
+}
+
 /** Does `work` in a slot of the endpoint, and reports how the endpoint's queue changes with it. */
 export async function inReportedSlot<Result>(
   endpoint: Endpoint,

@@ -1,16 +1,11 @@
-import {
-  type Dataset,
-  type DatasetPart,
-  type Example,
-  type DatasetRow,
-  rowExample,
-} from '../../algorithm/dataset.ts';
+import { type AnyExample, type DatasetPart, type DatasetRow, rowExample } from '../../algorithm/dataset.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
+import { type LearntDataset, learntDatasets, type ObjectiveName } from '../../algorithm/objectives.ts';
 import { agentOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { datasetSettings } from '../../config/training-plan.ts';
+import { agreementWindow, learningSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
@@ -25,6 +20,8 @@ export type BuiltDataset = {
   readonly parts: Readonly<Record<string, DatasetPart>>;
   /** See Dataset. Absent in the histories of experiments that an older version began. */
   readonly cut?: number;
+  /** By which the model learns from it; absent for imitation. */
+  readonly objective?: ObjectiveName;
 };
 
 type DatasetsRequest = {
@@ -55,26 +52,38 @@ export async function buildDatasets(
       const labelled = await labelDebate(debate, labels, answers);
       if (labelled === null) continue;
       const cut = config.train_on_cut_answers ? [] : labelled.cut;
-      matches.push({ questionId: labelled.questionId, matches: labelled.matches, cut });
+      const { questionId, matches: agreeing, margin } = labelled;
+      matches.push({ questionId, matches: agreeing, cut, ...(margin === undefined ? {} : { margin }) });
       shardOf.set(labelled.questionId, shard);
     }
   }
+  const { learning } = methods[config.method];
   const datasets =
-    methods[config.method].learning?.datasets(agents, matches, datasetSettings(config, iteration)) ?? {};
+    learning === undefined
+      ? {}
+      : learntDatasets(learning, agents, matches, learningSettings(config, iteration));
   const built: BuiltDataset[] = [];
   for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
   return built;
 
-  async function write(role: string, { rows, parts, cut }: Dataset): Promise<BuiltDataset> {
+  async function write(role: string, { rows, parts, cut, objective }: LearntDataset): Promise<BuiltDataset> {
     const path = files.dataset(iteration, agents[0] ?? 0, role);
-    const examples = examplesOf(rows, shardOf, debatesOf, config);
-    return { role, rows: await writeRows(path, examples), parts, cut };
+    const written = await writeRows(path, examplesOf(rows, shardOf, debatesOf, config));
+    if (objective === 'imitation') return { role, rows: written, parts, cut };
+    // Pairs of two equal texts have no gradient and are left out. They count as available, not as used.
+    const equal = rows.length - written.rows;
+    const used = Object.entries(parts).map(
+      ([name, part]) =>
+        [name, { ...part, used: part.used - (equal * part.used) / Math.max(1, rows.length) }] as const,
+    );
+    return { role, rows: written, parts: Object.fromEntries(used), cut, objective };
   }
 }
 
 /** What the shard's debates are labelled by. */
 async function labelsOf(shard: number, config: ExperimentConfig, files: ExperimentFiles): Promise<Labels> {
-  if (config.label_source === 'consensus') return { from: 'consensus', minVotes: config.min_votes };
+  if (config.label_source === 'consensus')
+    return { from: 'consensus', weight: config.label_weight, ...agreementWindow(config) };
   const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
   return { from: 'gold', answers: new Map(page.map((row) => [row.questionId, row])) };
 }
@@ -88,7 +97,7 @@ async function* examplesOf(
   shardOf: ReadonlyMap<string, number>,
   debatesOf: (shard: number) => AsyncIterable<DebateRow>,
   config: ExperimentConfig,
-): AsyncGenerator<Example> {
+): AsyncGenerator<AnyExample> {
   for (let next = 0; next < rows.length;) {
     const shard = shardOf.get(rows[next]?.questionId ?? '');
     const first = next;
@@ -98,7 +107,7 @@ async function* examplesOf(
     const byQuestion = new Map<string, DatasetRow[]>();
     for (const row of ofShard)
       byQuestion.set(row.questionId, [...(byQuestion.get(row.questionId) ?? []), row]);
-    const examples = new Map<DatasetRow, Example>();
+    const examples = new Map<DatasetRow, AnyExample>();
     for await (const debate of debatesOf(shard)) {
       for (const row of byQuestion.get(debate.question.id) ?? []) {
         const example = rowExample(row, debate);

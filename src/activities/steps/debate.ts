@@ -4,6 +4,7 @@ import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import { baseModelsOf, hasSummaries } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
+import { agreementWindow } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { emit } from '../../observe/events.ts';
 import type { Place } from '../../store/blobs.ts';
@@ -24,7 +25,7 @@ import type { Dependencies, Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
 import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
-import { journalledAnswers, noWait, showWaits } from '../asking/journalled-answers.ts';
+import { journalledAnswers, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every
@@ -104,9 +105,10 @@ async function debateShard(
   const summary = summarising(config);
   try {
     show({ answers: 0, total });
-    return await gate.shared(signal, async () => {
-      const models = input.agents.flatMap((agent) => Object.values(agent.models));
-      if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
+    const models = input.agents.flatMap((agent) => Object.values(agent.models));
+    if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
+    const asked = models.map(({ base }) => endpoints.for(base));
+    const answerAll = async (): Promise<ShardSummary> => {
       await requireModels(store, models);
       endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
@@ -145,7 +147,8 @@ async function debateShard(
         endedAt: Date.now(),
       });
       return summary.result();
-    });
+    };
+    return await gate.shared(signal, answerAll, { asked, onWait: showFineTune(show) });
   } finally {
     journal.close();
   }
@@ -199,11 +202,12 @@ export type TokenCount = { readonly prompt: number; readonly completion: number 
 /** Counts what the votes of a shard looked like, and its tokens, a debate at a time. */
 function summarising({
   label_source: label,
-  min_votes: minVotes,
-}: Pick<ExperimentConfig, 'label_source' | 'min_votes'>): {
+  ...votesOf
+}: Pick<ExperimentConfig, 'label_source' | 'min_votes' | 'max_votes'>): {
   readonly add: (debate: DebateRow) => void;
   readonly result: () => ShardSummary;
 } {
+  const window = agreementWindow(votesOf);
   const consensus = {
     questions: 0,
     unanimous: 0,
@@ -220,7 +224,7 @@ function summarising({
     add(debate) {
       const { votes, tied } = debate.consensus;
       const { answers, truncated } = debate;
-      const labelled = label !== 'consensus' || labelByConsensus(debate, minVotes) !== null;
+      const labelled = label !== 'consensus' || labelByConsensus(debate, window) !== null;
       consensus.questions += 1;
       consensus.unanimous += Number(answers.length > 1 && votes === answers.length);
       consensus.ties += Number(tied > 1);

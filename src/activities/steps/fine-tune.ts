@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
-import { type TrainerProgress, type TrainerSettings, trainerSettingsSchema } from '../../config/contract.ts';
+import { objectiveNames } from '../../algorithm/objectives.ts';
+import { type TrainerProgress, trainerSettings, type TrainerSettings } from '../../config/contract.ts';
 import { formOf } from '../../config/fine-tune.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
 import { onAbort } from '../../engines/abort.ts';
@@ -27,7 +28,7 @@ import {
   tunedModel,
 } from '../../store/models.ts';
 import { configsInForce } from '../../store/records/config-changes.ts';
-import type { Moved, StepLoss } from '../../store/records/result.ts';
+import type { Moved, Rewards, StepLoss } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import type { Dependencies, Running } from '../activity.ts';
 
@@ -40,29 +41,29 @@ const fineTuneRequestSchema = z.strictObject({
   dataset: artifactRefSchema,
   /** The model that training starts from. */
   init: modelSchema,
+  /** By which the model learns from the dataset; absent for imitation. */
+  objective: z.enum(objectiveNames).optional(),
 });
 type FineTuneRequest = z.infer<typeof fineTuneRequestSchema>;
 
-/** A model after its fine-tune. `trained` is false when there was nothing to learn from, so that the model did not change. */
+/** `trained` is false when there was nothing to learn from, so that the model did not change. */
 export type FineTuned = {
   readonly agent: number;
   readonly role: string;
   readonly model: Model;
   readonly trained: boolean;
   readonly rows: number;
-  /** Optimiser steps. */
   readonly steps: number;
   readonly tokens: number;
   readonly finalLoss: number | null;
-  /**
-   * Of its rows, those that the trainer left out because they are longer than `max_length`. It and the two below are absent in the histories of
-   * experiments that an older version began.
-   */
+  /** Of its rows, those longer than `max_length`. It and those below are absent in the histories of experiments that an older version began. */
   readonly droppedRows?: number;
   /** The loss over some of its steps, for a curve; none when an older version trained it. */
   readonly losses?: readonly StepLoss[];
   /** The highest learning rate of all steps; null when it was not trained, or by an older version. */
   readonly peakLearningRate?: number | null;
+  /** The mean rewards of the last step; absent with imitation. */
+  readonly rewards?: Rewards;
   readonly moved?: Moved | null;
 };
 
@@ -78,6 +79,7 @@ export async function fineTune(
   const { agent, role, dataset } = request;
   const { model, manifest } = await findOrTrain(request, dependencies, running);
   const { moved } = manifest;
+  const rewards = manifest.rewards?.at(-1);
   return {
     agent,
     role,
@@ -90,6 +92,7 @@ export async function fineTune(
     droppedRows: manifest.dataset.dropped_rows,
     losses: manifest.losses,
     peakLearningRate: manifest.peak_learning_rate,
+    ...(rewards === undefined ? {} : { rewards }),
     moved: moved === null ? null : { klPerToken: moved.kl_per_token, tokens: moved.tokens, rows: moved.rows },
   };
 }
@@ -146,15 +149,15 @@ async function findOrTrain(
     agent: request.agent,
   });
   const baseHash = await baseModelHash(resolveModel(base.name));
-  const keyOf = (settings: TrainerSettings): string =>
-    modelKey({
-      base: baseHash,
-      init: tuned?.key ?? null,
-      datasetSha256: request.dataset.sha256,
-      settings,
-      seed,
-    });
-  const candidates = [config, ...earlier].map(({ fine_tune: each }) => trainerSettingsSchema.parse(each));
+  const ingredients = {
+    base: baseHash,
+    init: tuned?.key ?? null,
+    datasetSha256: request.dataset.sha256,
+    seed,
+  };
+  const keyOf = (settings: TrainerSettings): string => modelKey({ ...ingredients, settings });
+  const objective = request.objective ?? 'imitation';
+  const candidates = [config, ...earlier].map(({ fine_tune: each }) => trainerSettings(each, objective));
   const settings = await settingsOfThisModel(candidates, keyOf, request, store, expected);
   const key = keyOf(settings);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
@@ -264,15 +267,12 @@ async function train(
   }
 }
 
-/** Milliseconds since 1970. */
 type Span = { readonly beganAt: number; readonly endedAt: number };
 
-/** Whose fine-tune it is, without the rest of its request. */
 function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
   return { experiment, iteration, agent, role };
 }
 
-/** What people see of a running fine-tune. */
 function shown(event: TrainerProgress): object {
   if (event.event === 'started')
     return {
@@ -283,12 +283,8 @@ function shown(event: TrainerProgress): object {
     };
   if (event.event === 'micro_batch') return { step: event.step, microBatch: event.rows };
   if (event.event !== 'step') return { checkpoint: event.step };
-  return {
-    step: event.step,
-    totalSteps: event.total_steps,
-    loss: event.loss,
-    tokensPerSecond: event.tokens_per_second,
-  };
+  const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
+  return { step, totalSteps, loss, tokensPerSecond };
 }
 
 function reportEvent(whose: FineTune, event: TrainerProgress): void {

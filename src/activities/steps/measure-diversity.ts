@@ -14,6 +14,7 @@ import {
 } from '../../algorithm/measures/diversity.ts';
 import { agentOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
+import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { RequestEndsServer } from '../../engines/endpoint/outages.ts';
 import {
@@ -32,7 +33,7 @@ import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
-import { inReportedSlot, noWait, showWaits } from '../asking/journalled-answers.ts';
+import { inReportedSlot, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
 import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
 
 export type DiversityRequest = {
@@ -125,14 +126,16 @@ async function measure(
 
   try {
     show({ questions: 0, total: questions.length });
-    return await gate.shared(signal, async () => {
-      const models = agents.map((agent) => modelOf(agent, generation.name));
+    const models = agents.map((agent) => modelOf(agent, generation.name));
+    const asked = [...models.map(({ base }) => endpoints.for(base)), ...encoder.asks];
+    const measureAll = async (): Promise<DiversityDocument> => {
       await requireModels(store, models);
       endpoints.expect(experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
       const rows = await allOrFirstFailure(questions, signal, measureQuestion);
       return { iteration, encoder: encoder.name, leftOut, ...diversityOver(rows), rows };
-    });
+    };
+    return await gate.shared(signal, measureAll, { asked, onWait: showFineTune(show) });
   } finally {
     journal.close();
   }
@@ -192,6 +195,8 @@ export type EncoderName = 'ngrams' | { readonly endpoint: string; readonly model
 export type ResponseEncoder = {
   /** The text that people see. */
   readonly name: string;
+  /** The endpoint that it asks, if it asks one. */
+  readonly asks: readonly Endpoint[];
   readonly encode: (texts: readonly string[], signal: AbortSignal) => Promise<readonly ArrayLike<number>[]>;
 };
 
@@ -200,11 +205,16 @@ export function responseEncoder(encoder: EncoderName, endpoints: Endpoints): Res
   if (encoder === 'ngrams') {
     // All questions are measured at once: the slices of all of them together would be one long block.
     const oneAtATime = pLimit(1);
-    return { name: encoder, encode: (texts, signal) => oneAtATime(() => ngramEmbeddings(texts, signal)) };
+    return {
+      name: encoder,
+      asks: [],
+      encode: (texts, signal) => oneAtATime(() => ngramEmbeddings(texts, signal)),
+    };
   }
   const endpoint = endpoints.for({ endpoint: encoder.endpoint, name: encoder.model });
   return {
     name: encoder.model,
+    asks: [endpoint],
     encode: async (texts, signal) => {
       const spoken = texts.filter((text) => text.trim() !== '');
       if (spoken.length === 0) return texts.map(() => [0]);

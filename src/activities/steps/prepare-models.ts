@@ -16,8 +16,9 @@ import type { BegunWith } from '../../store/base-model-files.ts';
 import type { BaseModel } from '../../store/models.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 import type { ColloquyError } from '../../errors.ts';
-import { atPlace, type Dependencies } from '../activity.ts';
+import { atPlace, type Dependencies, type Running } from '../activity.ts';
 import { examineEndpoint, requireTrainable } from '../asking/examine-endpoint.ts';
+import { showFineTune } from '../asking/journalled-answers.ts';
 import { type Beginning, recordOf, requireBegunWith } from './begun-with.ts';
 
 export type PreparedModels = {
@@ -54,7 +55,7 @@ type Preparation = {
 export async function prepareModels(
   preparation: Preparation,
   dependencies: ModelDependencies,
-  signal: AbortSignal,
+  { signal, show }: Pick<Running, 'signal' | 'show'>,
 ): Promise<PreparedModels> {
   const { experiment, config, beginning, faultsOf } = preparation;
   const { endpoints } = dependencies;
@@ -65,6 +66,7 @@ export async function prepareModels(
     const settingOf = (error: ColloquyError) =>
       `${of.path}.${error instanceof ModelFolderMissing ? 'model_name_or_path' : 'endpoint'}`;
     const endpoint = await faultsOf(settingOf, async () => endpoints.for({ endpoint: name, name: model }));
+    await faultsOf(settingOf, async () => endpoint.requireMemory?.(config, name));
     served.push({ of, endpoint });
   }
   const forms = (name: string) =>
@@ -73,12 +75,19 @@ export async function prepareModels(
   if (unserved.length > 0) throw new InvalidConfig(unserved);
   endpoints.expect(experiment, config);
   const found: Prepared[] = [];
-  for (const each of served) {
-    const prepared = () => prepareModel(each, asked.length === 1, preparation, dependencies, signal);
-    const { path, model } = each.of;
-    const place = `It was about ${path}: ${model.model_name_or_path} at the endpoint ${model.endpoint}.`;
-    found.push(asked.length === 1 ? await prepared() : await atPlace(place, prepared));
-  }
+  const prepareAll = async (): Promise<void> => {
+    for (const each of served) {
+      const prepared = () => prepareModel(each, asked.length === 1, preparation, dependencies, signal);
+      const { path, model } = each.of;
+      const place = `It was about ${path}: ${model.model_name_or_path} at the endpoint ${model.endpoint}.`;
+      found.push(asked.length === 1 ? await prepared() : await atPlace(place, prepared));
+    }
+  };
+  // A server that is started for it would take memory that a fine-tune counts on.
+  await dependencies.gate.shared(signal, prepareAll, {
+    asked: served.map(({ endpoint }) => endpoint),
+    onWait: showFineTune(show),
+  });
   const record = await recordOf(
     found.map(({ now }) => now),
     config,
@@ -98,7 +107,7 @@ export async function prepareModels(
   };
 }
 
-type ModelDependencies = Pick<Dependencies, 'store' | 'endpoints' | 'trainers'>;
+type ModelDependencies = Pick<Dependencies, 'store' | 'endpoints' | 'trainers' | 'gate'>;
 type Served = { readonly of: BaseModelOfConfig; readonly endpoint: Endpoint };
 type Prepared = FoundBase<BaseModel> & {
   readonly now: KnownBaseModel;

@@ -8,20 +8,19 @@ import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
 import { trainingFaults } from '../../config/training-plan.ts';
-import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { loadHeldOut, loadQuestions, type TaskData, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { writeRows } from '../../store/files/rows.ts';
-import { type Origin, storeIdentity } from '../../store/identity.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
-import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
+import { type ExperimentFiles, experimentFiles, type Origin, storeIdentity } from '../../store/store.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
+import { showFineTune } from '../asking/journalled-answers.ts';
 import { type Beginning, findBeginning, storedQuestions, writeBeginning } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PathOfFault, prepareModels } from './prepare-models.ts';
@@ -72,8 +71,8 @@ export type Extent = { readonly questions: number; readonly shards: number };
  */
 export async function prepare(
   { experiment, input }: { readonly experiment: string; readonly input: unknown },
-  { store, endpoints, trainers, tasks, searchAttributes }: Dependencies,
-  { signal }: Running,
+  { store, endpoints, trainers, tasks, gate, searchAttributes }: Dependencies,
+  { signal, show }: Running,
 ): Promise<Plan> {
   const given = resolveConfig(input);
   requireName(experiment, input);
@@ -102,9 +101,9 @@ export async function prepare(
     return { night, questions, transfer: await transferTasks(config, files, beginning, tasks, signal) };
   });
   const preparation = { experiment, config, files, task, beginning, faultsOf };
-  const models = await prepareModels(preparation, { store, endpoints, trainers }, signal);
+  const models = await prepareModels(preparation, { store, endpoints, trainers, gate }, { signal, show });
   const { bases, begunWith } = models;
-  await faultsOf('diversity.encoder', () => requireEncoder(config, endpoints, signal));
+  await faultsOf('diversity.encoder', () => requireEncoder(config, { endpoints, gate }, { signal, show }));
   // An experiment that was begun goes on: what it has learnt so far is there.
   if (begun === null) {
     const faults = trainingFaults(config, questions.train);
@@ -192,10 +191,13 @@ async function requireSameConfig(
 /** An encoder that answers with no vectors is found now, and not after the first evaluation. */
 async function requireEncoder(
   { diversity: { questions, encoder } }: ExperimentConfig,
-  endpoints: Endpoints,
-  signal: AbortSignal,
+  { endpoints, gate }: Pick<Dependencies, 'endpoints' | 'gate'>,
+  { signal, show }: Pick<Running, 'signal' | 'show'>,
 ): Promise<void> {
-  if (questions > 0) await responseEncoder(encoder, endpoints).encode(['a word'], signal);
+  if (questions === 0) return;
+  const { asks, encode } = responseEncoder(encoder, endpoints);
+  const options = { asked: asks, onWait: showFineTune(show) };
+  await gate.shared(signal, async () => encode(['a word'], signal), options);
 }
 
 /**

@@ -1,10 +1,7 @@
 /** How good and how equal are the answers to one question? */
 import { type Interval, wilsonInterval } from './ratio.ts';
 
-/**
- * The answers to one question, as numbers instead of texts (`Outcome` has both). They are listed by agent, then by round; a debate that
- * was stopped early has fewer rounds.
- */
+/** The answers to one question by agent, then by round, as numbers instead of texts (`Outcome` has both). A stopped debate has fewer rounds. */
 export type GradedAnswers = {
   /** Whether the answer is right. */
   readonly right: readonly (readonly boolean[])[];

@@ -1,6 +1,7 @@
 /** How good are the labels that agents learn from? Judged by gold answers, which only measure here and never reach a dataset. */
 import type { AnswerRules } from '../answer.ts';
 import { agreement, type Debate } from '../debate.ts';
+import { type AgreementWindow, isInWindow } from '../labelled-debate.ts';
 import type { GoldLabel } from '../question.ts';
 import { type Ratio, ratioOverQuestions } from './ratio.ts';
 
@@ -52,16 +53,16 @@ export async function judgeLabel(
 export type LabelQuality = {
   /** The share of labels that are right, by the number of votes that they had, the fewest first. */
   readonly byVotes: readonly { readonly votes: number; readonly precision: Ratio | null }[];
-  /** The same of all labels with enough votes to be learnt from. */
+  /** The same of all labels that are learnt from. */
   readonly precision: Ratio | null;
   /** Of first answers to these questions: the share of the chosen ones that are right, and of the rejected ones that are wrong. */
   readonly chosenRight: Ratio | null;
   readonly rejectedWrong: Ratio | null;
 };
 
-/** @param minVotes how many votes a label needs to be learnt from */
-export function labelQuality(labels: readonly JudgedLabel[], minVotes: number): LabelQuality {
-  const used = labels.filter(({ votes }) => votes >= minVotes);
+/** @param window how many votes a label has to have to be learnt from */
+export function labelQuality(labels: readonly JudgedLabel[], window: AgreementWindow): LabelQuality {
+  const used = labels.filter(({ votes }) => isInWindow(votes, window));
   const counts = [...new Set(labels.map(({ votes }) => votes))].toSorted((a, b) => a - b);
   return {
     byVotes: counts.map((count) => ({

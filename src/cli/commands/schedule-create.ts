@@ -9,7 +9,7 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
 import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
-import { guardInWords } from '../../report/findings/sample-size.ts';
+import { guardInWords } from '../../report/findings/finding.ts';
 import { heldOutOf, readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { command, experimentInput, jsonOption, seriesName } from '../command.ts';

@@ -11,11 +11,10 @@ import {
 } from '../../workflows/progress.ts';
 import { byCause, causeOf, timeText } from '../../workflows/waiting-notes.ts';
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
-import { z } from 'zod';
 import { timeoutText } from '../../workflows/failures.ts';
 import type { Temporal } from '../server/connect.ts';
 import { describe, type Queues } from '../server/workflow.ts';
+import { fineTuneWaitText, type Heartbeat, type Shown, shownBy } from './heartbeat.ts';
 
 /**
  * The experiment's own progress together with what the server knows about the steps in flight: how far each is, its attempts, the
@@ -67,16 +66,6 @@ export function shortWhereText({ phase, state, iteration, iterations }: Progress
   return state === 'running' ? where : `${where} (${state})`;
 }
 
-/** What the heartbeat of a fine-tune says: `step 12/40, loss 0.413, 2,100 tokens/s`. */
-export function fineTuneText(heartbeat: Extract<Heartbeat, { step: number }>): string {
-  const parts = [`step ${heartbeat.step}/${heartbeat.totalSteps}`];
-  if (heartbeat.loss !== null) parts.push(`loss ${heartbeat.loss.toFixed(3)}`);
-  if (heartbeat.tokensPerSecond !== null) {
-    parts.push(`${Math.round(heartbeat.tokensPerSecond).toLocaleString('en-US')} tokens/s`);
-  }
-  return parts.join(', ');
-}
-
 /**
  * Finds what deserves a line of its own in one snapshot after another, each thing once: evaluations, steps that had to be tried
  * again, warnings, a pause. A snapshot without progress, because no worker answered, changes nothing.
@@ -102,6 +91,8 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
     });
     const silent = pending.flatMap(({ noAnswer }) => (noAnswer === undefined ? [] : [noAnswer]));
     const outages = silent.filter(({ url, since }) => isNew(`no answer ${url} ${since}`));
+    const waiting = pending.filter(({ fineTuneHasDeviceSince: since }) => since !== undefined);
+    const [firstWaiting] = waiting.filter(({ id }) => isNew(`${id} waits for a fine-tune`));
     const warned = progress?.warnings.filter(({ kind }) => isNew(`warning ${kind}`)) ?? [];
     const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
     if (progress !== null) wasPaused = progress.state === 'paused';
@@ -123,6 +114,9 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
           `${timeText(until)} and goes on when it answers; now that is ${counted(waiting.length, 'step')}.`
         );
       }),
+      ...(firstWaiting === undefined
+        ? []
+        : [`${namedSteps(waiting)}: ${fineTuneWaitText(firstWaiting.fineTuneHasDeviceSince ?? '')}`]),
       ...warned.map(({ says }) => `Warning: ${terminalSafe(says)}`),
       ...pending
         .filter(({ id, pausedBy }) => pausedBy !== undefined && isNew(`${id} is paused`))
@@ -133,6 +127,10 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
       ...(pausedNow ? [`Paused. To go on: colloquy resume ${progress.experiment}`] : []),
     ];
   };
+}
+
+function namedSteps([first, ...others]: readonly PendingActivity[]): string {
+  return `${first?.id ?? ''}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
 function firstLine(text: string): string {
@@ -155,7 +153,7 @@ export type Snapshot = {
 };
 
 /** A step in flight. */
-export type PendingActivity = {
+export type PendingActivity = Shown & {
   readonly id: string;
   /** The step in words; its id where the experiment gives no answer. */
   readonly words: string;
@@ -164,13 +162,9 @@ export type PendingActivity = {
   readonly lastFailure: string | undefined;
   /** Set while the step waits for its next attempt. */
   readonly nextAttemptAt: Date | undefined;
-  readonly heartbeat: Heartbeat | undefined;
-  /** Set while it waits for a server that gives no answer. */
-  readonly noAnswer?: z.infer<typeof noAnswerSchema> | undefined;
   /** Who paused it and why, safe to print, when an operator has paused it (`temporal activity pause`). */
   readonly pausedBy?: string;
 };
-export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
 /**
  * Asks the server for the state and the steps in flight, and the experiment's worker for its progress.
@@ -200,8 +194,7 @@ export async function readSnapshot(temporal: Temporal, name: string): Promise<Sn
       attempt: activity.attempt ?? 1,
       lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
       nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
-      heartbeat: detailsOf(activity.heartbeatDetails?.payloads?.[0], heartbeatSchema),
-      noAnswer: detailsOf(activity.heartbeatDetails?.payloads?.[0], waitSchema)?.noAnswer,
+      ...shownBy(activity.heartbeatDetails?.payloads?.[0]),
       ...(activity.paused === true ? { pausedBy: operatorOf(activity.pauseInfo) } : {}),
     })),
   };
@@ -234,40 +227,6 @@ export async function readProgress(client: Client, name: string): Promise<Progre
 function dateOf(time: { readonly seconds?: unknown } | null | undefined): Date | undefined {
   const seconds = Number(time?.seconds ?? 0);
   return seconds > 0 ? new Date(seconds * 1000) : undefined;
-}
-
-const heartbeatSchema = z.union([
-  z.object({ answers: z.number(), total: z.number() }),
-  z.object({
-    step: z.number(),
-    totalSteps: z.number(),
-    loss: z.number().nullable().catch(null),
-    tokensPerSecond: z.number().nullable().catch(null),
-    iteration: z.number(),
-    agent: z.number(),
-    role: z.string(),
-  }),
-]);
-
-const noAnswerSchema = z.object({
-  url: z.string(),
-  reason: z.string(),
-  since: z.iso.datetime(),
-  until: z.iso.datetime(),
-});
-const waitSchema = z.object({ noAnswer: noAnswerSchema.optional() });
-
-function detailsOf<Details>(
-  payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0] | undefined,
-  schema: z.ZodType<Details>,
-): Details | undefined {
-  if (payload === undefined) return undefined;
-  try {
-    return schema.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
-  } catch {
-    // Details in another encoding are left out of the display.
-    return undefined;
-  }
 }
 
 /** The parts of the server's failure record that people see. */

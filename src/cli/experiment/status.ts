@@ -3,14 +3,14 @@ import { type ExitCode, exitCodes } from '../../errors.ts';
 import { duration, percent, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
-import { stepText, timeText, waitingNotes } from '../../workflows/waiting-notes.ts';
+import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { resultTable } from '../result-table.ts';
+import { workText } from './heartbeat.ts';
 import { endingOf, noteText } from './run.ts';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker, unservedQueues } from '../server/workflow.ts';
 import { colours, printJson, printTable, wantsColours, warningsText } from '../terminal.ts';
 import {
-  fineTuneText,
   liveProgress,
   type PendingActivity,
   readProgress,
@@ -158,21 +158,6 @@ function failingText(steps: readonly PendingActivity[], now: number): string {
     `attempt ${first.attempt}${wait > 0 ? ` in ${duration(wait)}` : ''}`,
     ...(first.lastFailure === undefined ? [] : [`the one before failed: ${first.lastFailure}`]),
   ].join('; ');
-}
-
-function workText({ heartbeat, noAnswer }: PendingActivity): string[] {
-  const work =
-    heartbeat === undefined
-      ? []
-      : 'step' in heartbeat
-        ? [fineTuneText(heartbeat)]
-        : [`${heartbeat.answers} of ${heartbeat.total} answers`];
-  if (noAnswer === undefined) return work;
-  const { url, reason, since, until } = noAnswer;
-  return [
-    ...work,
-    `no answer from ${terminalSafe(url)} since ${timeText(since)} (${terminalSafe(reason)}): it waits until ${timeText(until)}`,
-  ];
 }
 
 /** The latest run of an experiment or a study. */

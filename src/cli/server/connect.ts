@@ -5,7 +5,7 @@ import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { NamespaceNotFoundError } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { openStore } from '../../store/store.ts';
-import { devServerOf } from '../../workers/dev-server-database.ts';
+import { devServerOf } from '../../workers/dev-server-process.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** An open connection to Temporal. */

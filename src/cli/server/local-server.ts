@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
 import { makeFolder } from '../../store/files/atomic.ts';
 import { openStore } from '../../store/store.ts';
-import { DevServerDatabaseInUse } from '../../workers/dev-server-database.ts';
-import { type GuardedProcess, spawnWithParent } from '../../workers/spawn-with-parent.ts';
+import {
+  DevServerDatabaseInUse,
+  type GuardedProcess,
+  spawnWithParent,
+} from '../../workers/dev-server-process.ts';
 import { configuredAddress, connect, devDatabase, useLocalServer } from './connect.ts';
 
 /** Prints a line for the person at the terminal. */

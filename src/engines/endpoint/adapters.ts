@@ -5,7 +5,7 @@ import { filesInManifest } from '../../store/models.ts';
 import { abortable } from '../abort.ts';
 import { AdapterWithoutEffect, EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
 import { AdapterNotFound } from './adapter-refusal.ts';
-import type { CanaryAnswer } from './canary.ts';
+import type { CanaryAnswer } from './protocol.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs, requireAllModules, trialName } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';

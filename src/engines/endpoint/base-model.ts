@@ -48,11 +48,7 @@ export async function identifyWholeModel(endpoint: string, folder: string): Prom
   return { endpoint, name: folder, revision: null, weights: shortened(hashes.join(',')) };
 }
 
-/**
- * For each step of a run. Files are compared where both hosts have a folder.
- *
- * @throws BaseModelChanged when the folder of `base` has other files now; ModelFolderMissing
- */
+/** For each step of a run. @throws BaseModelChanged when the folder of `base` has other files now, if both hosts have one; ModelFolderMissing */
 export async function requireSameWeights(base: BaseModel): Promise<void> {
   // At that time its weights were read from a folder.
   const where = base.weights === base.name ? modelLocation(base.name) : resolveModel(base.name);

@@ -19,7 +19,7 @@ import {
 } from '../errors.ts';
 import { ContextFull } from '../too-long.ts';
 import { adapterRefusal } from './adapter-refusal.ts';
-import { type CanaryAnswer, canaryRequest } from './canary.ts';
+import { type CanaryAnswer, canaryRequest } from './protocol.ts';
 import {
   chatPath,
   createCompleteSampling,

@@ -2,6 +2,7 @@
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TemplateVariables, TrainingCheck } from '../../config/server-contract.ts';
 import type { Message } from '../../algorithm/prompts.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
 import type { UnneededAdapter } from './adapters.ts';
@@ -100,8 +101,10 @@ export interface Endpoint {
   readonly residentWhole: number;
   /** A slot is taken until the answer is safe: no more than these answers can be lost at once. */
   readonly slots: RequestSlots;
+  /** Whether its server uses the device of this worker's fine-tunes: then it answers only while none of them has the device. */
+  sharesDevice(): Promise<boolean>;
   /**
-   * Leaves the worker's device to a fine-tune: resolves when no slot is taken, and gives none until `takeDevice`. An endpoint
+   * Leaves the worker's device to a fine-tune: resolves when no slot is taken and nothing is asked, and lets nothing begin until `takeDevice`. An endpoint
    * whose server has a device of its own goes on answering.
    *
    * @param memoryToo whether the fine-tune needs all of the device's memory: a model that is loaded there is then given up
@@ -109,6 +112,13 @@ export interface Endpoint {
   yieldDevice(memoryToo: boolean): Promise<void>;
   /** Takes the worker's device back after a fine-tune. */
   takeDevice(): Promise<void>;
+  /**
+   * Whether what it has in memory at once fits, as far as that is known before it starts anything.
+   *
+   * @param endpoint its name
+   * @throws ResidentTooLarge
+   */
+  readonly requireMemory?: (config: ExperimentConfig, endpoint: string) => Promise<void>;
   /** From now on an experiment will ask it: only an endpoint that starts its own server, and has to size it, listens. */
   readonly expect?: (experiment: string, needs: ServingNeeds) => void;
   /** Ends what the endpoint started (connections, an engine). Answers under way fail. */

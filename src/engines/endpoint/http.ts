@@ -226,7 +226,7 @@ export class ApiKeyMissing extends ColloquyError {
 
   constructor(variable: string, fault: string) {
     super(
-      `The environment variable ${variable}, which the endpoint's api_key_env names, ${fault}. Set it where the worker runs.`,
+      `The environment variable ${variable}, which api_key_env names, ${fault}. Set it where the worker runs.`,
     );
     this.variable = variable;
   }

@@ -4,8 +4,10 @@ import { pause } from '../abort.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EnginePool } from '../process/engine-pool.ts';
 import type { RunningEngine } from '../process/engine-process.ts';
-import type { EngineDied } from '../process/errors.ts';
+import type { EngineDied } from '../process/supervisor.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
+import { embeddedNeeds } from '../vllm/needs.ts';
+import { isDeath } from './adapter-refusal.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -21,16 +23,28 @@ export type LocalConfig = Extract<EndpointConfig, { kind: 'local' }>;
  */
 export const localConcurrency = 160;
 
-/** @param baseModel the name under which the processes of `pool` serve their base model */
+/**
+ * @param baseModel the name under which the processes of `pool` serve their base model
+ * @param held whether nothing may begin before `takeDevice`
+ */
 export function createLocalEndpoint(
   config: LocalConfig,
   baseModel: string,
   pool: EnginePool,
   modelFolder: ModelFolder,
   engines: LiveEngines,
+  held = false,
 ): Endpoint {
   const slots = createRequestSlots(config.max_concurrency ?? localConcurrency);
   const connections = new Map<RunningEngine, Connection>();
+  /** Whether the device is left to a fine-tune. */
+  let yielded = false;
+
+  if (held) {
+    yielded = true;
+    void slots.close();
+    void pool.hold();
+  }
 
   /** Each process has a port and adapters of its own. */
   function connectionTo(engine: RunningEngine): Connection {
@@ -88,15 +102,15 @@ export function createLocalEndpoint(
         await pool.end(engine);
         continue;
       }
-      if (!(error instanceof EngineUnreachable)) throw error;
+      if (!(error instanceof EngineUnreachable) && !isDeath(error)) throw error;
       let died = await diedOf(engine, signal);
-      if (died === undefined && error.reason === 'ECONNREFUSED') {
-        // The process has closed its port but still lives, as a vLLM does for long when its engine has died. It will not answer any more.
+      if (died === undefined && (isDeath(error) || error.reason === 'ECONNREFUSED')) {
+        // A vLLM lives on for long when the process of its engine has died: at first it answers 500, then it closes its port.
         await pool.end(engine);
         died = await engine.ended;
       }
       // The next request shows what has become of a server that broke a connection.
-      if (died === undefined && error.reason === 'ECONNRESET' && tries < 3) continue;
+      if (died === undefined && !isDeath(error) && error.reason === 'ECONNRESET' && tries < 3) continue;
       if (died === undefined) throw error;
       if (tries === 3) throw died.duringOneRequest(tries);
     }
@@ -124,24 +138,40 @@ export function createLocalEndpoint(
         ? []
         : outlive(signal, ({ client }) => examineTemplate(client, baseModel, needs, signal)),
     tryAdapter: async () => [],
-    async unload(unneeded, signal) {
-      for (const { adapters, client } of connections.values())
-        await tidying(signal, () => adapters.unload(unneeded, client, signal));
-    },
+    unload: (unneeded, signal) =>
+      pool.useRunning(signal, async (engine) => {
+        if (!connections.has(engine)) return;
+        await tidying(signal, () =>
+          connected(engine, ({ adapters, client }) => adapters.unload(unneeded, client, signal)),
+        );
+      }),
     checkTraining: (check, signal) => outlive(signal, ({ client }) => client.checkTraining(check, signal)),
     servesForms: servedForms(config),
     resident: engines.most,
     residentWhole: engines.ofWholeModels.most,
+    async requireMemory(asked, name) {
+      const residentWhole = engines.ofWholeModels.most;
+      await embeddedNeeds(asked, name, { resident: engines.most, residentWhole });
+    },
     slots: {
       ...slots,
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
       use: (work, signal) => engines.use(pool, signal, () => slots.use(work, signal)),
     },
+    sharesDevice: async () => true,
     async yieldDevice(memoryToo) {
+      yielded = true;
+      // Requests in a slot ask the pool, so the slots become empty first.
       await slots.close();
+      await pool.hold();
       if (memoryToo) await pool.end();
     },
-    takeDevice: async () => slots.open(),
+    async takeDevice() {
+      if (!yielded) return;
+      yielded = false;
+      pool.release();
+      slots.open();
+    },
     async close() {
       await pool.close();
     },

@@ -62,6 +62,8 @@ export function createEndpoints(
   const engines = new Map<string, LiveEngines>();
   /** The endpoint of a base model and of the whole models that were made of it, by the names of the endpoint and the base model. */
   const expectations = new Map<string, Expectations>();
+  /** Whether a fine-tune has the worker's device. */
+  let yielded = false;
   const each = async (work: (endpoint: Endpoint) => Promise<void>): Promise<void> => {
     const done = await Promise.allSettled([...opened.values()].map(work));
     // All are through with it before an error of one of them is known.
@@ -86,6 +88,7 @@ export function createEndpoints(
       ...deps,
       engines: madeOf === undefined ? live : { ...live, ...live.ofWholeModels },
       expectations: expected,
+      held: yielded,
     });
     opened.set(id, endpoint);
     return endpoint;
@@ -154,8 +157,14 @@ export function createEndpoints(
         if (!turns && itsModels.length > 0) await endpointFor(base).serve(itsModels, signal, onBusy);
       }
     },
-    yieldDevice: (memoryToo) => each((endpoint) => endpoint.yieldDevice(memoryToo)),
-    takeDevice: () => each((endpoint) => endpoint.takeDevice()),
+    yieldDevice(memoryToo) {
+      yielded = true;
+      return each((endpoint) => endpoint.yieldDevice(memoryToo));
+    },
+    takeDevice() {
+      yielded = false;
+      return each((endpoint) => endpoint.takeDevice());
+    },
     close: () => each((endpoint) => endpoint.close()),
   };
 }
@@ -196,6 +205,8 @@ export interface EndpointDeps {
   readonly engines?: LiveEngines;
   /** The needs of the experiments that ask a vLLM that the worker runs. */
   readonly expectations?: Expectations;
+  /** Whether a fine-tune has the worker's device now: then an endpoint on that device does nothing before `takeDevice`. */
+  readonly held?: boolean;
   /** Of a supervised engine; only tests and benchmarks set them. */
   readonly engine?: Partial<Omit<EngineProcessOptions, 'model' | 'servedModelName' | 'logFolder'>> & {
     readonly pool?: EnginePoolOptions;
@@ -222,6 +233,7 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
         createEnginePool(start, pool),
         deps.modelFolder,
         deps.engines ?? createLiveEngines(),
+        deps.held,
       );
     }
     case 'vllm': {
@@ -237,7 +249,7 @@ export function openEndpoint(config: EndpointConfig, baseModel: string, deps: En
         logFolder: deps.logFolder,
       });
       const engines = deps.engines ?? createLiveEngines();
-      return createOwnVllmEndpoint(config, baseModel, vllm, deps.modelFolder, engines);
+      return createOwnVllmEndpoint(config, baseModel, vllm, deps.modelFolder, engines, deps.held);
     }
     case 'openai':
     default:

@@ -13,16 +13,18 @@ import { examine } from './examination.ts';
 import { createLocalEndpoint } from './local.ts';
 import { tryAdapter, vllmConcurrency } from './remote.ts';
 
-/** @param baseModel the name under which `vllm` serves its base model */
+/**
+ * @param baseModel the name under which `vllm` serves its base model
+ * @param held whether a fine-tune has the worker's device now
+ */
 export function createOwnVllmEndpoint(
   config: VllmConfig,
   baseModel: string,
   vllm: VllmProcess,
   modelFolder: ModelFolder,
   engines: LiveEngines,
+  held = false,
 ): Endpoint {
-  /** While a fine-tune has the device. */
-  let yielded: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   /** Of a server that sleeps. */
   let asleep: { readonly wake: () => Promise<void> } | undefined;
   let waking: Promise<void> | undefined;
@@ -30,8 +32,6 @@ export function createOwnVllmEndpoint(
   const server = {
     ...vllm,
     async ready(signal: AbortSignal) {
-      // It would take the memory that the fine-tune needs.
-      if (yielded !== undefined) await abortable(yielded.over, signal);
       waking ??= asleep?.wake().finally(() => (waking = undefined));
       asleep = undefined;
       if (waking !== undefined) await abortable(waking, signal);
@@ -39,17 +39,38 @@ export function createOwnVllmEndpoint(
     },
     rest: () => (resting ??= rest().finally(() => (resting = undefined))),
   } satisfies EngineProcess;
-  const pool: LiveEngine & EnginePool = { ...createEnginePool(() => server), rest: server.rest };
+  const processes = createEnginePool(() => server);
+  const pool: LiveEngine & EnginePool = {
+    ...processes,
+    rest: server.rest,
+    // A server that sleeps has no memory to take an adapter out of.
+    useRunning: async (signal, work) =>
+      asleep === undefined ? processes.useRunning(signal, work) : undefined,
+  };
   const endpoint = createLocalEndpoint(
     { kind: 'local', max_concurrency: config.max_concurrency ?? vllmConcurrency },
     baseModel,
     pool,
     modelFolder,
     engines,
+    held,
   );
+  if (held)
+    void sharesCardOfWorker(config.devices).then(async (shares) =>
+      shares ? undefined : endpoint.takeDevice(),
+    );
 
   /** Makes the server sleep, to free its card for a fine-tune or another model. Ends a server that cannot, or that needs too much memory asleep. */
   async function rest(): Promise<void> {
+    await pool.hold();
+    try {
+      await restIdle();
+    } finally {
+      pool.release();
+    }
+  }
+
+  async function restIdle(): Promise<void> {
     const running = await vllm.running();
     if (running === undefined || asleep !== undefined) return;
     const sleeper = { url: running.url, model: baseModel };
@@ -67,14 +88,16 @@ export function createOwnVllmEndpoint(
 
   /** One question, by a client of its own. */
   function asked<Result>(signal: AbortSignal, ask: (client: ChatClient) => Promise<Result>): Promise<Result> {
-    return engines.use(pool, signal, async () => {
-      const client = createChatClient({ url: (await server.ready(signal)).url });
-      try {
-        return await ask(client);
-      } finally {
-        client.close();
-      }
-    });
+    return engines.use(pool, signal, () =>
+      pool.use(signal, async ({ url }) => {
+        const client = createChatClient({ url });
+        try {
+          return await ask(client);
+        } finally {
+          client.close();
+        }
+      }),
+    );
   }
 
   return {
@@ -87,14 +110,14 @@ export function createOwnVllmEndpoint(
         const adapters = createLoadedAdapters(client, baseModel, modelFolder);
         return tryAdapter(client, adapters, folder, models, signal);
       }),
+    // Each start of a vLLM looks at the memory of its own.
+    requireMemory: async () => undefined,
     servesForms: servedForms(config),
     expect: (experiment, needs) => vllm.expect(experiment, needs),
+    sharesDevice: () => sharesCardOfWorker(config.devices),
     async yieldDevice(memoryToo) {
       if (!(await sharesCardOfWorker(config.devices))) return;
       await endpoint.yieldDevice(false);
-      let end = (): void => undefined;
-      const over = new Promise<void>((resolve) => (end = resolve));
-      yielded = { over, end };
       const running = await vllm.running();
       if (running === undefined) return;
       // After this fine-tune, other models are asked.
@@ -104,11 +127,6 @@ export function createOwnVllmEndpoint(
       }
       // It cannot sleep there, and without requests it needs only memory.
       if (running.device.kind === 'gpu') await server.rest();
-    },
-    async takeDevice() {
-      yielded?.end();
-      yielded = undefined;
-      await endpoint.takeDevice();
     },
   };
 }

@@ -9,7 +9,7 @@ import { emit } from '../../observe/events.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
 import { FileRefused } from '../../store/errors.ts';
 import { AdapterWithoutEffect, AnsweredByAnother, EngineRefused } from '../errors.ts';
-import { type CanaryAnswer, distance } from './canary.ts';
+import { type CanaryAnswer, distance } from './protocol.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { Turns } from './request-slots.ts';
 

@@ -4,7 +4,7 @@ import { abortable } from '../abort.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
 import { createExpectations } from '../vllm/needs.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
-import type { CanaryAnswer } from './canary.ts';
+import type { CanaryAnswer } from './protocol.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { contextOf, examine, type Needs, type Shortcoming } from './examination.ts';
@@ -105,6 +105,7 @@ function createRemoteServer(
     resident: Infinity,
     residentWhole: Infinity,
     slots: createRequestSlots(config.max_concurrency ?? defaultSlots),
+    sharesDevice: async () => false,
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
     close: async () => client.close(),

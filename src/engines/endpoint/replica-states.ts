@@ -5,7 +5,7 @@ import { emit } from '../../observe/events.ts';
 import { count, listed } from '../../text/figures.ts';
 import { abortable } from '../abort.ts';
 import { EngineClosed, EngineUnreachable } from '../errors.ts';
-import { type CanaryAnswer, distance } from './canary.ts';
+import { type CanaryAnswer, distance } from './protocol.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Shortcoming } from './examination.ts';
 import { nextLookMs, noAnswerReason } from './outages.ts';
@@ -42,6 +42,10 @@ export interface ReplicaStates {
   /** From now on the others get its requests. It is looked at again in half a second, and then less and less often until `worked`. */
   leaveOut(replica: Replica, error: Error): void;
   worked(replica: Replica): void;
+  /** Does the work of a request. A server that did none for a moment is proved again: it may have been started again in another way. */
+  during<Result>(replica: Replica, work: () => Promise<Result>): Promise<Result>;
+  /** It is proved again before its next request, and compared with what it was. */
+  distrust(replica: Replica): void;
   /** Looks at those that are left out. @throws why they are left out, when all of them answer */
   lookAtAll(): Promise<boolean>;
   /** Why no server can get a request: EngineUnreachable when one of them may come back. */
@@ -56,6 +60,10 @@ export interface ReplicaStates {
 }
 
 type State = {
+  /** How many requests it has. While it has one, the request fails when the server ends. */
+  requests: number;
+  /** Since when it has none. Milliseconds since 1970. */
+  idleSince: number;
   proof?: Promise<Identity> | undefined;
   identity?: Identity | undefined;
   away?: Error | undefined;
@@ -67,8 +75,9 @@ type State = {
 
 export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates {
   const closing = new AbortController();
-  const states = new Map<Replica, State>(replicas.map((replica) => [replica, { looks: 0, nextLook: 0 }]));
-  const stateOf = (replica: Replica): State => states.get(replica) ?? { looks: 0, nextLook: 0 };
+  const newState = (): State => ({ requests: 0, idleSince: Infinity, looks: 0, nextLook: 0 });
+  const states = new Map(replicas.map((replica) => [replica, newState()]));
+  const stateOf = (replica: Replica): State => states.get(replica) ?? newState();
 
   async function identify(replica: Replica, state: State): Promise<Identity> {
     for (let again = true; ; again = false) {
@@ -84,7 +93,9 @@ export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates
   }
 
   function differing(replica: Replica, identity: Identity): ReplicasDiffer | undefined {
-    for (const [other, { identity: known }] of states) {
+    // First with itself: one that has changed is left out, and the others go on.
+    const itself = [replica, stateOf(replica)] as const;
+    for (const [other, { identity: known }] of [itself, ...states]) {
       const greatest = other === replica ? noticeable : greatestDistance;
       const how = known === undefined ? null : difference(identity, known, greatest);
       if (how !== null) return new ReplicasDiffer(replica.url, other.url, how);
@@ -154,6 +165,10 @@ export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates
         .map(({ replica }) => replica),
     async prove(replica, signal) {
       const state = stateOf(replica);
+      if (state.requests === 0 && Date.now() - state.idleSince > trustedForMs) {
+        state.proof = undefined;
+        state.idleSince = Infinity;
+      }
       // Many requests begin together, so the signal of one of them does not end the proof.
       const proof = (state.proof ??= identify(replica, state));
       proof.catch(() => {
@@ -162,6 +177,17 @@ export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates
       return abortable(proof, signal);
     },
     worked: (replica) => (stateOf(replica).looks = 0),
+    async during(replica, work) {
+      const state = stateOf(replica);
+      state.requests += 1;
+      try {
+        return await work();
+      } finally {
+        state.requests -= 1;
+        state.idleSince = Date.now();
+      }
+    },
+    distrust: (replica) => (stateOf(replica).proof = undefined),
     async lookAtAll() {
       const looks = [...states].map(async ([replica, state]) =>
         state.away === undefined ? true : (state.looking ??= look(replica, state)),
@@ -182,6 +208,9 @@ export function createReplicaStates(replicas: readonly Replica[]): ReplicaStates
     close: () => closing.abort(new EngineClosed(replicas.map(({ url }) => url).join(', '))),
   };
 }
+
+/** How long a server without requests keeps its proof. No server loads a model in less. Milliseconds. */
+const trustedForMs = 500;
 
 function silence(replica: Replica | undefined, reason: string): EngineUnreachable {
   return new EngineUnreachable(replica?.url ?? '', reason);
@@ -250,6 +279,8 @@ export class ReplicasDiffer extends ColloquyError {
   override name = 'ReplicasDiffer' as const;
   readonly retryable = false;
   readonly exitCode = exitCodes.failed;
+  /** Whether a server differs from what it was itself. */
+  readonly hasChanged: boolean;
 
   constructor(url: string, other: string, how: string) {
     super(
@@ -258,5 +289,6 @@ export class ReplicasDiffer extends ColloquyError {
         : `${url} does not have the same model as ${other}, which the same endpoint names: ${how}. ` +
             'Have both serve the same model, or take one of them out of `url` of the endpoint.',
     );
+    this.hasChanged = url === other;
   }
 }

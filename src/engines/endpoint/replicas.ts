@@ -22,7 +22,13 @@ import type { ChatCompletion } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { sharedOrNamed, type Shortcoming } from './examination.ts';
 import { createOutages, noAnswerReason } from './outages.ts';
-import { contextsOf, createReplicaStates, differencesOf, type Replica } from './replica-states.ts';
+import {
+  contextsOf,
+  createReplicaStates,
+  differencesOf,
+  type Replica,
+  ReplicasDiffer,
+} from './replica-states.ts';
 import { createRequestSlots } from './request-slots.ts';
 import type { OnBusy } from './server-requests.ts';
 
@@ -58,7 +64,13 @@ export function createReplicas(
       for (const replica of states.inOrder(conversation).filter(isLeft)) {
         try {
           await states.prove(replica, signal);
-          const result = await replica.slots.use(() => work(replica), signal);
+          const result = await states.during(replica, () =>
+            replica.slots.use(async () => {
+              // While it waited for its slot, the server may have ended.
+              await states.prove(replica, signal);
+              return work(replica);
+            }, signal),
+          );
           states.worked(replica);
           for (const [other, error] of failed) states.leaveOut(other, error);
           return result;
@@ -72,6 +84,8 @@ export function createReplicas(
           noAnswers += 1;
           // A server may close a connection that was kept open, although it still answers.
           const broke = error instanceof EngineUnreachable && error.brokeAtOnce;
+          // It may be another process by now.
+          states.distrust(replica);
           if (!broke || !(await replica.isThere(signal))) states.leaveOut(replica, error);
           throw error;
         }
@@ -107,7 +121,7 @@ export function createReplicas(
         .map(async (replica) => {
           try {
             await states.prove(replica, signal);
-            done.set(replica, await work(replica));
+            done.set(replica, await states.during(replica, () => work(replica)));
           } catch (error) {
             signal.throwIfAborted();
             if (!isOfTheServer(error) || (strict && noAnswerReason(error) === null)) throw error;
@@ -138,6 +152,7 @@ export function createReplicas(
     resident,
     residentWhole,
     // They have devices of their own.
+    sharesDevice: async () => false,
     yieldDevice: async () => undefined,
     takeDevice: async () => undefined,
     serve: (models, signal, onBusy) =>
@@ -236,6 +251,7 @@ function byUrl<Result>(found: ReadonlyMap<Replica, Result>): ReadonlyMap<string,
 /** Whether another server might do what this one did not. */
 function isOfTheServer(error: unknown): error is Error {
   if (error instanceof EngineRefused) return [401, 403, 404, 405].includes(error.status);
+  if (error instanceof ReplicasDiffer) return error.hasChanged;
   return faults.some((fault) => error instanceof fault);
 }
 

@@ -28,7 +28,7 @@ export function createRequestSlots(count: number): RequestSlots {
   const limit = pLimit(count);
   let underWay = 0;
   let closed: { readonly untilOpen: Promise<void>; readonly open: () => void } | undefined;
-  let noneUnderWay: (() => void) | undefined;
+  const noneUnderWay: (() => void)[] = [];
 
   async function begin<Result>(work: () => Promise<Result>): Promise<Result> {
     underWay += 1;
@@ -36,7 +36,7 @@ export function createRequestSlots(count: number): RequestSlots {
       return await work();
     } finally {
       underWay -= 1;
-      if (underWay === 0) noneUnderWay?.();
+      if (underWay === 0) for (const resolve of noneUnderWay.splice(0)) resolve();
     }
   }
 
@@ -73,7 +73,7 @@ export function createRequestSlots(count: number): RequestSlots {
         const untilOpen = new Promise<void>((resolve) => (open = resolve));
         closed = { untilOpen, open };
       }
-      if (underWay > 0) await new Promise<void>((resolve) => (noneUnderWay = resolve));
+      if (underWay > 0) await new Promise<void>((resolve) => noneUnderWay.push(resolve));
     },
     open() {
       closed?.open();

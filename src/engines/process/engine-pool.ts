@@ -3,15 +3,22 @@
  * processes with one thread each answer more than one with two. None keeps anything between requests, so the one with the fewest gets the next.
  */
 import { availableParallelism } from 'node:os';
+import { createRequestSlots } from '../endpoint/request-slots.ts';
 import type { EngineProcess, RunningEngine } from './engine-process.ts';
 
 export interface EnginePool {
   /**
-   * Does `work` with one of the processes; the first one is started when none runs.
+   * Does `work` with one of the processes; the first one is started when none runs. All that is asked of them goes through here or through
+   * `useRunning`, so that a hold finds all of it.
    *
    * @throws what `EngineProcess.ready` and `work` throw
    */
   use<Result>(signal: AbortSignal, work: (engine: RunningEngine) => Promise<Result>): Promise<Result>;
+  /** Does `work` with each process that runs. Starts none, and does nothing while the processes are held. */
+  useRunning(signal: AbortSignal, work: (engine: RunningEngine) => Promise<void>): Promise<void>;
+  /** Lets no work begin until `release`, and resolves when none is under way. Of two holds at once, the last release counts. */
+  hold(): Promise<void>;
+  release(): void;
   /**
    * Ends all processes. The next `use` starts one again.
    *
@@ -42,6 +49,9 @@ export function createEnginePool(
   let growing: NodeJS.Timeout | undefined;
   /** Whether more may be started: not after one that did not start, nor for a pool that is closed. */
   let mayGrow = true;
+
+  const uses = createRequestSlots(Infinity);
+  let holds = 0;
 
   const inFlight = (): number => members.reduce((sum, { requests }) => sum + requests, 0);
 
@@ -104,16 +114,30 @@ export function createEnginePool(
   }
 
   return {
-    async use(signal, work) {
-      const member = next();
-      member.requests += 1;
-      watchLoad();
-      try {
-        return await work(await ready(member, signal));
-      } finally {
-        member.requests -= 1;
+    use: (signal, work) =>
+      uses.use(async () => {
+        const member = next();
+        member.requests += 1;
         watchLoad();
-      }
+        try {
+          return await work(await ready(member, signal));
+        } finally {
+          member.requests -= 1;
+          watchLoad();
+        }
+      }, signal),
+    async useRunning(signal, work) {
+      if (holds > 0) return;
+      const running = members.flatMap((member) => member.running ?? []);
+      await uses.use(async () => void (await Promise.all(running.map(work))), signal);
+    },
+    hold() {
+      holds += 1;
+      return uses.close();
+    },
+    release() {
+      holds -= 1;
+      if (holds === 0) uses.open();
     },
     async end(engine) {
       if (engine !== undefined && !members.some(({ running }) => running === engine)) return;

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { serverReadySchema, serverRefusesSchema } from '../../config/server-contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import { howItEnded, ModelNotServable } from './errors.ts';
+import { requireEmbeddedMemory } from '../vllm/needs.ts';
 import { logFileFor, parsedLine, readLines } from './log-file.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
-import { type Running, supervise, type Supervisor } from './supervisor.ts';
+import { howItEnded, type Running, supervise, type Supervisor } from './supervisor.ts';
 
 /** A supervised server that answers for a base model: engine/serve.py, or vLLM. Its `ready` also throws ToolsMissing and ProcessNotStarted. */
 export type EngineProcess = Supervisor<Serving> & {
@@ -54,6 +55,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     name: options.model,
     graceMs: options.graceMs ?? 5_000,
     async start() {
+      await requireEmbeddedMemory(options.model);
       const logFile = await logFileFor(options.logFolder, 'engine', options.model);
       const [program, ...first] = options.command ?? [
         tools().python,
@@ -142,4 +144,18 @@ function answers(url: string, timeoutMs: number): Promise<boolean> {
     asked.once('error', () => resolve(false));
     asked.end();
   });
+}
+
+/** The embedded engine cannot serve a model: its files are damaged, or it is of a family that the engine cannot run exactly. */
+export class ModelNotServable extends ColloquyError {
+  override name = 'ModelNotServable' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+  readonly model: string;
+
+  /** @param words the engine's own sentences, which name the model */
+  constructor(model: string, words: string) {
+    super(words);
+    this.model = model;
+  }
 }

@@ -2,10 +2,11 @@
  * The supervision of one program: it is started when it is first needed, one process at a time, and started again after it has died. The
  * embedded engine, the trainer and vLLM are all supervised by this.
  */
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { abortable, pause } from '../abort.ts';
 import { EngineClosed } from '../errors.ts';
-import { EngineDied } from './errors.ts';
-import type { ProcessGroup } from './process-group.ts';
+import { lastCause } from './log-file.ts';
+import type { ExitStatus, ProcessGroup } from './process-group.ts';
 
 export interface Supervisor<Ready> {
   /**
@@ -141,3 +142,54 @@ type Slot = {
   /** Whether it was asked to end: its end is then not a failure. */
   ending: boolean;
 };
+
+/** A supervised program ended when it should not have; thrown once it has done so again and again. */
+export class EngineDied extends ColloquyError {
+  override name = 'EngineDied' as const;
+  readonly retryable: boolean;
+  readonly exitCode = exitCodes.failed;
+  readonly model: string;
+  readonly status: ExitStatus;
+  readonly logFile: string;
+  readonly #death: Death;
+
+  /** @param atOneRequest how often it died while one and the same request was under way, where that is why it is given up */
+  constructor(death: Death, atOneRequest?: number) {
+    const { name, status, log, deaths } = death;
+    const cause = lastCause(log.lines());
+    const times =
+      atOneRequest !== undefined
+        ? ` It has died ${atOneRequest} times while the same requests were under way, so they are not sent again before somebody asks for it.`
+        : deaths > 1
+          ? ` It has died ${deaths} times in a row without an answer.`
+          : '';
+    super(
+      `The engine for ${name} ${howItEnded(status)}.${times}${cause === undefined ? '' : ` The cause in its log: ${cause}`}\n` +
+        `Its log (${log.file}) ends:\n${log.ending()}`,
+    );
+    this.model = name;
+    this.status = status;
+    this.logFile = log.file;
+    this.#death = death;
+    // A request that kills a server is not sent again and again.
+    this.retryable = atOneRequest === undefined;
+  }
+
+  /** The error for a request that was sent to several processes, all of which died. */
+  duringOneRequest(times: number): EngineDied {
+    return new EngineDied(this.#death, times);
+  }
+}
+
+type Death = {
+  /** What the program is called: its model's name. */
+  readonly name: string;
+  readonly status: ExitStatus;
+  readonly log: ProcessGroup['log'];
+  /** How often it has died since it was of use last, this time included. */
+  readonly deaths: number;
+};
+
+export function howItEnded({ code, signal }: ExitStatus): string {
+  return signal === null ? `exited with ${code}` : `was ended by ${signal}`;
+}

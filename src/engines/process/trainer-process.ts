@@ -217,7 +217,9 @@ function parseEvent(line: string, logFile: string): TrainerEvent {
 }
 
 const failedSchema = trainerEventSchema.refine(({ event }) => event === 'failed');
-const answerSchema = z.union([trainingCheckedSchema, failedSchema]);
+/** What engine/train.py --check writes. */
+export const checkAnswerSchema = z.union([trainingCheckedSchema, failedSchema]);
+export type CheckAnswer = z.infer<typeof checkAnswerSchema>;
 
 /**
  * A short run of engine/train.py that checks whether a model can be fine-tuned: it reads its config and tokenizer, and no weights.
@@ -245,9 +247,9 @@ export async function runTrainingCheck(
     late = true;
     void group.stop(0);
   }, stallMs);
-  let answer: z.infer<typeof answerSchema> | undefined;
+  let answer: CheckAnswer | undefined;
   readLines(group.stdout, (line) => {
-    answer ??= parsedLine(line, answerSchema);
+    answer ??= parsedLine(line, checkAnswerSchema);
   });
   group.stdin.write(`${JSON.stringify(check)}\n`);
   const status = await group.exited;
@@ -256,6 +258,11 @@ export async function runTrainingCheck(
   signal.throwIfAborted();
   if (late) throw new TrainerStalled('the check', stallMs, logFile, group.log.ending());
   if (answer === undefined) throw new TrainerExited('The check', status, logFile, group.log.ending());
+  judgeCheck(answer);
+}
+
+/** @throws TrainingImpossible when a model cannot be fine-tuned like this; FineTuneFailed when it could not be found out */
+export function judgeCheck(answer: CheckAnswer): void {
   if (!('event' in answer) || answer.event !== 'failed') return;
   const { kind, message } = answer;
   if (kind === 'internal') throw new FineTuneFailed('The check', kind, message);

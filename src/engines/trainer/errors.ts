@@ -123,3 +123,108 @@ export class TrainerUnknown extends ColloquyError {
     super(notDefinedHere('trainer', trainer, known));
   }
 }
+
+/** No answer came from a Ray cluster, or its dashboard failed. Its jobs may go on. */
+export class RayUnreachable extends ColloquyError {
+  override name = 'RayUnreachable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(url: string, reason: string) {
+    super(
+      `Ray at ${url} cannot be asked (${reason}). Does its head run, and can this worker reach its dashboard? ` +
+        'A fine-tune goes on from its newest checkpoint when Ray answers again.',
+    );
+  }
+}
+
+/** A Ray cluster does not let this worker in. */
+export class RayRefused extends ColloquyError {
+  override name = 'RayRefused' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  override readonly workerLacksIt = true;
+  readonly status: number;
+
+  /** @param withToken whether the request had a token */
+  constructor(url: string, status: number, words: string, withToken: boolean) {
+    super(
+      `Ray at ${url} refused with status ${status}: ${words}. ${
+        withToken
+          ? 'Is the token in the variable that api_key_env of this trainer names the one of this cluster?'
+          : 'Put its token into an environment variable where the worker runs, and name that variable as api_key_env of this trainer.'
+      }`,
+    );
+    this.status = status;
+  }
+}
+
+/** What answers at a trainer's URL is not the Jobs API of Ray, or it failed. */
+export class RayAnswerInvalid extends ColloquyError {
+  override name = 'RayAnswerInvalid' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(url: string, fault: string, excerpt: string) {
+    super(
+      `${url} gave an answer that is none of Ray's Jobs API: ${fault}. ${excerpt === '' ? '' : `It ends: ${excerpt}. `}` +
+        'Is this the URL of the dashboard, and was Ray installed as ray[default]? Without it, Ray has no Jobs API.',
+    );
+  }
+}
+
+/** Ray has a job of this id that was submitted for something else. */
+export class RayJobIdTaken extends ColloquyError {
+  override name = 'RayJobIdTaken' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(id: string, url: string) {
+    super(
+      `Ray at ${url} has a job ${id} already, and it is not this fine-tune in this store: its metadata differs. ` +
+        'Find out who submitted it; delete it (DELETE /api/jobs/ID) when it is not needed, and retry.',
+    );
+  }
+}
+
+/** A Ray cluster does not know a job that was submitted to it, or its node is gone. The next attempt continues from the newest complete checkpoint. */
+export class RayJobLost extends ColloquyError {
+  override name = 'RayJobLost' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(id: string, url: string, words: string) {
+    super(
+      `The job ${id} of Ray at ${url} is lost: ${words}. The next attempt goes on from the newest checkpoint.`,
+    );
+  }
+}
+
+/** A Ray cluster can never run a job: no node has what it asks for. */
+export class RayCannotPlace extends ColloquyError {
+  override name = 'RayCannotPlace' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  /** @param asked and `has`: as clauses */
+  constructor(url: string, asked: string, has: string) {
+    super(
+      `Ray at ${url} cannot place this fine-tune: it asks for ${asked}, and the cluster has ${has}. ` +
+        'Add nodes, or change processes, cpus_per_process or gpus_per_process of this trainer; where the cluster starts nodes by itself, raise patience_minutes.',
+    );
+  }
+}
+
+/** A job of a Ray cluster does not see the worker's store. */
+export class RayStoreNotVisible extends ColloquyError {
+  override name = 'RayStoreNotVisible' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(url: string, path: string) {
+    super(
+      `The store is not visible from a job of Ray at ${url}: the job did not find this worker's file ${path}. ` +
+        'Mount the store on all nodes of the cluster, at the same path as here or at the one that store of this trainer names.',
+    );
+  }
+}

@@ -2,6 +2,7 @@
 import { defaultTrainer, type TrainerConfig } from '../../config/trainers.ts';
 import { TrainerUnknown } from './errors.ts';
 import { createProcessTrainer, type ProcessTrainerOptions } from './process.ts';
+import { createRayTrainer, type RayTrainerOptions } from './ray.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface Trainers {
@@ -45,14 +46,18 @@ export function createTrainers(
 export interface TrainerDeps extends Pick<ProcessTrainerOptions, 'store' | 'gate'> {
   /** Of a trainer's process; only tests and benchmarks set them. */
   readonly process?: Partial<Omit<ProcessTrainerOptions, 'store' | 'gate'>>;
+  /** Of a trainer on a cluster; only tests set them. */
+  readonly ray?: Partial<Omit<RayTrainerOptions, 'store' | 'config'>>;
 }
 
 /** The trainer that `config` describes. Nothing is started or reached before its first job. */
-export function openTrainer(config: TrainerConfig, { process, ...deps }: TrainerDeps): Trainer {
+export function openTrainer(config: TrainerConfig, { store, gate, process, ray }: TrainerDeps): Trainer {
   switch (config.kind) {
+    case 'ray':
+      return createRayTrainer({ store, config, ...ray });
     case 'process':
     default:
       config.kind satisfies 'process';
-      return createProcessTrainer({ ...deps, device: config, ...process });
+      return createProcessTrainer({ store, gate, device: config, ...process });
   }
 }

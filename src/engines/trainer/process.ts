@@ -89,12 +89,12 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
 }
 
 /** The id under which train.py and its messages know a job. */
-function jobId(key: string): string {
+export function jobId(key: string): string {
   return key.slice(0, 16);
 }
 
 /** The job with paths in place of references. @throws ArtifactMissing, ModelFolderMissing */
-async function localJob(store: Store, key: string, job: FineTuneJob): Promise<TrainerJob> {
+export async function localJob(store: Store, key: string, job: FineTuneJob): Promise<TrainerJob> {
   const { base, tuned } = job.init;
   const local = (name: string): Promise<string> => store.blobs.localCopy(name);
   return {

@@ -6,7 +6,20 @@ import { z } from 'zod';
 import { childEnvironment } from '../../config/installation.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { fileBlobs } from '../../store/blobs-file.ts';
-import type { ServingDevice } from './flags.ts';
+
+/** The device that vLLM is to use. */
+export type ServingDevice =
+  | { readonly kind: 'cpu'; /** Of the host, now. Bytes. */ readonly free: number }
+  | {
+      readonly kind: 'gpu';
+      /** As CUDA_VISIBLE_DEVICES names them; null leaves the choice to the worker's environment, and one of them is used. */
+      readonly devices: readonly number[] | null;
+      /** Of the device that has least. Bytes. */
+      readonly total: number;
+      readonly free: number;
+      /** Whether fine-tunes of this worker use it too. */
+      readonly shared: boolean;
+    };
 
 export type Gpu = {
   readonly index: number;

@@ -1,20 +1,7 @@
 /** How vLLM is started: every flag and variable, from what experiments need and what the machine has. */
 import { roundedRank } from '../../config/fine-tune.ts';
+import type { ServingDevice } from './device.ts';
 import type { ServingNeeds } from './needs.ts';
-
-/** The device that vLLM is to use. */
-export type ServingDevice =
-  | { readonly kind: 'cpu'; /** Of the host, now. Bytes. */ readonly free: number }
-  | {
-      readonly kind: 'gpu';
-      /** As CUDA_VISIBLE_DEVICES names them; null leaves the choice to the worker's environment, and one of them is used. */
-      readonly devices: readonly number[] | null;
-      /** Of the device that has least. Bytes. */
-      readonly total: number;
-      readonly free: number;
-      /** Whether fine-tunes of this worker use it too. */
-      readonly shared: boolean;
-    };
 
 export type Serve = {
   /** A folder or a hub id. */

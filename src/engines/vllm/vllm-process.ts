@@ -2,26 +2,23 @@
 import { randomBytes } from 'node:crypto';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import { gibibytes } from '../../text/figures.ts';
 import { pause } from '../abort.ts';
 import { createChatClient } from '../endpoint/chat-client.ts';
 import { longestStartMs, type Serving, watchHealth } from '../process/engine-process.ts';
-import { howItEnded } from '../process/errors.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';
 import { freePort, type ProcessGroup, startProcessGroup } from '../process/process-group.ts';
-import { type Running, supervise, type Supervisor } from '../process/supervisor.ts';
-import { modelFacts, servingDeviceHere } from './device.ts';
-import {
-  freeOn,
-  leastMemory,
-  maySleep,
-  type Serve,
-  serveArgs,
-  type ServingDevice,
-  serveVariables,
-} from './flags.ts';
+import { howItEnded, type Running, supervise, type Supervisor } from '../process/supervisor.ts';
+import { modelFacts, type ServingDevice, servingDeviceHere } from './device.ts';
+import { freeOn, leastMemory, maySleep, type Serve, serveArgs, serveVariables } from './flags.ts';
 import { findVllm } from './installed.ts';
-import { covers, createExpectations, type Expectations, type ServingNeeds } from './needs.ts';
+import {
+  covers,
+  createExpectations,
+  DeviceMemoryTooSmall,
+  deviceName,
+  type Expectations,
+  type ServingNeeds,
+} from './needs.ts';
 
 export interface VllmProcess extends Supervisor<VllmServing> {
   /** From now on for some time the server has to serve an experiment too. One that was started for less is started again. */
@@ -146,11 +143,6 @@ export function createVllmProcess(options: VllmProcessOptions): VllmProcess {
   };
 }
 
-export function deviceName(device: ServingDevice): string {
-  if (device.kind === 'cpu') return "this host's memory";
-  return device.devices === null ? 'the graphics card' : `the graphics cards ${device.devices.join(', ')}`;
-}
-
 /** Whether the server at `url` answers, and serves a model of this name. Never rejects. */
 async function listsModel(url: string, name: string): Promise<boolean> {
   const client = createChatClient({ url, timeoutMs: 20_000, patienceMs: 0 });
@@ -221,28 +213,5 @@ export class VllmRefusesModel extends ColloquyError {
     super(`vLLM cannot serve ${model}: ${cause}. Its log is ${logFile}.`);
     this.model = model;
     this.cause = cause;
-  }
-}
-
-/** A model is larger than the memory of the device that it is to be served on. */
-export class DeviceMemoryTooSmall extends ColloquyError {
-  override name = 'DeviceMemoryTooSmall' as const;
-  // Another process may give its memory back.
-  readonly retryable = true;
-  readonly exitCode = exitCodes.failed;
-  override readonly workerLacksIt = true;
-  readonly model: string;
-
-  /**
-   * @param needs bytes; null when it is not known
-   * @param free bytes
-   */
-  constructor(model: string, device: string, needs: number | null, free: number, cause?: string) {
-    super(
-      `${model} needs ${needs === null ? 'more memory than there is' : `at least ${gibibytes(needs)} GiB`} of ${device}, and ${gibibytes(free)} GiB are free` +
-        `${cause === undefined ? '' : ` (vLLM: ${cause})`}. End what else uses it, take a smaller model, or set ` +
-        '`devices` (several share a model), a smaller `resident`, or `args` of the endpoint in configs/endpoints.yaml.',
-    );
-    this.model = model;
   }
 }

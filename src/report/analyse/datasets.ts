@@ -1,4 +1,5 @@
 import { type LabelQuality, labelQuality } from '../../algorithm/measures/labels.ts';
+import type { AgreementWindow } from '../../algorithm/labelled-debate.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import { commonIterations } from './contenders.ts';
 
@@ -68,7 +69,7 @@ export function voteShares(experiments: readonly MeasuredExperiment[]): VoteShar
 }
 
 /** How right the labels of an iteration's training questions were, over the questions of all seeds. */
-export type LabelRow = LabelQuality & { readonly iteration: number; readonly minVotes: number };
+export type LabelRow = LabelQuality & AgreementWindow & { readonly iteration: number };
 
 /** None for a method that learns nothing or from gold labels, and where labels were not judged. */
 export function labelsOf(experiments: readonly MeasuredExperiment[]): LabelRow[] {
@@ -78,14 +79,15 @@ export function labelsOf(experiments: readonly MeasuredExperiment[]): LabelRow[]
       const [first] = judged;
       if (first === undefined) return [];
       // Seeds of one method share their config.
-      const { minVotes } = first;
+      const { minVotes, maxVotes } = first;
       return [
         {
           iteration,
           minVotes,
+          maxVotes,
           ...labelQuality(
             judged.flatMap(({ rows }) => rows),
-            minVotes,
+            { minVotes, maxVotes },
           ),
         },
       ];

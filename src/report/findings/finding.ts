@@ -1,5 +1,9 @@
+/** How are findings and warnings worded, and are there enough held-out questions for one? */
+import { guardPower } from '../../algorithm/measures/comparison.ts';
 import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
-import { points } from '../../text/figures.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import type { Warning } from '../../store/records/result.ts';
+import { count, counted, percent, points } from '../../text/figures.ts';
 
 /** What numbers show, as a plain sentence; `each` lists what the sentence is about, with the numbers. */
 export type Finding = { readonly sentence: string; readonly each: readonly string[] };
@@ -32,4 +36,83 @@ export function findingOfEach(sentence: string, each: readonly string[]): Findin
 /** `+2.4 points, 95 % +0.3 to +4.6`. */
 export function differenceInWords({ difference, low, high }: DifferenceInterval): string {
   return `${points(difference)} points, 95 % ${points(low)} to ${points(high)}`;
+}
+
+/** A share that is not noise any more. */
+const noticeable = 0.05;
+
+export type Share = { readonly where: string; readonly count: number; readonly of: number };
+
+type ShareText = {
+  readonly says: (shares: string) => string;
+  readonly remedy: string;
+  readonly least?: number;
+};
+
+/** One warning for all the places where a share is noticeable. */
+export function shareWarning(
+  kind: Warning['kind'],
+  places: readonly Share[],
+  { says, remedy, least = noticeable }: ShareText,
+): Warning[] {
+  const found = places.filter((each) => each.of > 0 && each.count / each.of >= least);
+  if (found.length === 0) return [];
+  const shares = found.map(
+    ({ where, count: part, of }) => `${count(part)} of ${count(of)} (${percent(part / of)}), ${where}`,
+  );
+  return [warning(kind, says(few(shares)), remedy)];
+}
+
+export function warning(kind: Warning['kind'], says: string, remedy: string): Warning {
+  return { kind, says, remedy };
+}
+
+const mostPlaces = 3;
+
+/** The first few; what is behind them is counted. */
+export function few(items: readonly string[]): string {
+  const more = items.length - mostPlaces;
+  return [...items.slice(0, mostPlaces), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+type Sample = {
+  readonly config: Pick<ExperimentConfig, 'carry_over'>;
+  /** How many held-out questions there are. */
+  readonly heldOut: number;
+};
+
+/** A guard that would reject nights for no reason. */
+export function smallGuard({ config: { carry_over: night }, heldOut }: Sample): Warning[] {
+  if (night === undefined || heldOut === 0) return [];
+  const { falseRejection } = guardPower(heldOut, night.max_drop);
+  return falseRejection < 0.15
+    ? []
+    : [{ kind: 'small guard', says: guardInWords(heldOut, night.max_drop), remedy: moreHeldOut }];
+}
+
+const moreHeldOut = 'Hold out more questions (task.test_size).';
+
+/** What the guard of a series can detect with its held-out questions, as sentences. */
+export function guardInWords(heldOut: number, maxDrop: number): string {
+  const { oneQuestion, falseRejection, detectable } = guardPower(heldOut, maxDrop);
+  return (
+    `With ${counted(heldOut, 'held-out question')} one question is ${inPoints(oneQuestion)} points, and max_drop is ${inPoints(maxDrop)}: ` +
+    `about ${Math.round(100 * falseRejection)} % of nights that change nothing would be rejected by chance, and only a loss of ` +
+    `${inPoints(detectable)} points or more is found in four of five nights (if a fifth of the answers differ from night to night by chance).`
+  );
+}
+
+/** Too few questions to see a gain. */
+export function smallSample({ heldOut }: Pick<Sample, 'heldOut'>): Warning[] {
+  if (heldOut === 0 || heldOut >= enoughHeldOut) return [];
+  // 1.96 standard deviations of the difference on the same questions: see guardPower.
+  const { deviation } = guardPower(heldOut, 0);
+  const says = `There are only ${counted(heldOut, 'held-out question')}: a difference of less than about ${Math.round(196 * deviation)} points between two evaluations may be chance.`;
+  return [{ kind: 'small sample', says, remedy: moreHeldOut }];
+}
+
+const enoughHeldOut = 100;
+
+function inPoints(share: number): string {
+  return (100 * share).toFixed(1);
 }

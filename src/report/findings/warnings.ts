@@ -7,8 +7,8 @@ import { agentsOf, asksEmbedded } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
-import { count, counted, listed, percent } from '../../text/figures.ts';
-import { smallGuard, smallSample } from './sample-size.ts';
+import { count, counted, listed } from '../../text/figures.ts';
+import { few, type Share, shareWarning, smallGuard, smallSample, warning } from './finding.ts';
 
 type Iteration = ExperimentResult['iterations'][number];
 
@@ -45,13 +45,12 @@ export function warningsOf(facts: RunFacts): Warning[] {
     ...tooLong(facts),
     ...oneVote(facts),
     ...correctedUnused(facts),
+    ...fewPairs(facts),
+    ...displaced(facts),
     ...smallGuard(facts),
     ...smallSample(facts),
   ];
 }
-
-/** A share that is not noise any more. */
-const noticeable = 0.05;
 
 function endpointLacks({ begunWith }: RunFacts): Warning[] {
   const lacks = begunWith?.endpointLacks ?? [];
@@ -169,6 +168,8 @@ function whyEmpty(
   datasets: readonly Iteration['datasets'][number][],
 ): string {
   if (questions === withoutLabel) return `none of the ${count(questions)} questions had a label`;
+  if (datasets.some(({ objective }) => objective !== undefined))
+    return 'no answers could be compared: to no question did some equal the label and others not';
   const cut = sum(datasets.map((each) => each.cut));
   if (cut > 0)
     return `the ${counted(cut, 'answer')} that equalled a label ${cut === 1 ? 'was' : 'were'} cut off`;
@@ -241,42 +242,46 @@ function correctedUnused({ iterations }: RunFacts): Warning[] {
   });
 }
 
-type Share = { readonly where: string; readonly count: number; readonly of: number };
-
-type ShareText = {
-  readonly says: (shares: string) => string;
-  readonly remedy: string;
-  readonly least?: number;
-};
-
-/** One warning for all the places where a share is noticeable. */
-function shareWarning(
-  kind: Warning['kind'],
-  places: readonly Share[],
-  { says, remedy, least = noticeable }: ShareText,
-): Warning[] {
-  const found = places.filter((each) => each.of > 0 && each.count / each.of >= least);
-  if (found.length === 0) return [];
-  const shares = found.map(
-    ({ where, count: part, of }) => `${count(part)} of ${count(of)} (${percent(part / of)}), ${where}`,
-  );
-  return [warning(kind, says(few(shares)), remedy)];
+/** Models that were to compare answers and kept to imitation. */
+function fewPairs({ config, iterations }: RunFacts): Warning[] {
+  const lines = iterations.flatMap(({ iteration, datasets }) => {
+    const kept = datasets.filter(
+      ({ parts, objective }) => parts['pairs'] !== undefined && objective === undefined,
+    );
+    const most = Math.max(...kept.map(({ parts }) => parts['pairs']?.available ?? 0));
+    return kept.length === 0
+      ? []
+      : [`${kept.length} of ${datasets.length} in iteration ${iteration} (at most ${counted(most, 'pair')})`];
+  });
+  if (lines.length === 0) return [];
+  return [
+    warning(
+      'few pairs',
+      `Models that kept to imitation, because they had fewer than ${config.min_pairs} pairs of answers to compare: ${few(lines)}.`,
+      'Ask more training questions (task.train_size): pairs exist only where agents disagree. Few pairs are mostly wrong labels, so a smaller min_pairs can do harm.',
+    ),
+  ];
 }
 
-function warning(kind: Warning['kind'], says: string, remedy: string): Warning {
-  return { kind, says, remedy };
+/** Models that find also the answers that they were to prefer less likely than before. */
+function displaced({ config, iterations }: RunFacts): Warning[] {
+  const places = iterations.map(({ iteration, fineTunes }) => {
+    const compared = fineTunes.flatMap(({ rewards }) => rewards ?? []);
+    return {
+      where: `iteration ${iteration}`,
+      count: compared.filter(({ chosen }) => chosen < 0).length,
+      of: compared.length,
+    };
+  });
+  return shareWarning('displaced', places, {
+    says: (shares) =>
+      `Models that find even the chosen answers less likely than before their training: ${shares}.`,
+    remedy: `Accuracy often falls then. Lower fine_tune.learning_rate (it is ${config.fine_tune.learning_rate}) or num_train_epochs, or raise fine_tune.sft_weight.`,
+  });
 }
 
 function heldOutOf(iteration: number): string {
   return `held-out questions, ${iteration === 0 ? 'base model' : `after iteration ${iteration}`}`;
-}
-
-const mostPlaces = 3;
-
-/** The first few; what is behind them is counted. */
-function few(items: readonly string[]): string {
-  const more = items.length - mostPlaces;
-  return [...items.slice(0, mostPlaces), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 function sum(values: readonly number[]): number {

@@ -1,4 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+import { objectives } from '../../algorithm/objectives.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import { count, percent } from '../../text/figures.ts';
@@ -18,7 +19,8 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
         The consensus stands in for the answer key: no gold answer is used, unless the config has
         label_source: gold. Unanimous: all last answers are equal. Ties: several answers had the most votes,
         and a seeded draw chose the label among them. No consensus: no answer could be read, or the most
-        frequent one had fewer votes than min_votes; such a question is not learnt from.
+        frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt
+        from.
       </p>
       <Grid
         head={[
@@ -55,8 +57,9 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
       <Heading title="What each agent learnt from" />
       <p class="note">
         Rows. Generation: first answers that equal the label. Critic: dialogues that end in it;{' '}
-        <em>corrected</em> began with another answer, <em>kept</em> with the same. “12 of 40” = 12 used of 40
-        available.
+        <em>corrected</em> began with another answer, <em>kept</em> with the same. <em>pairs</em> are answers
+        of which one equals the label and the other does not: DPO and KTO compare them. A model with too few
+        keeps to imitation (“pairs 0 of 34”). “12 of 40” = 12 used of 40 available.
       </p>
       <Grid
         head={['Iteration', 'Agents', 'Model', 'Rows', 'Of which', 'Last loss']}
@@ -67,11 +70,12 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
 }
 
 function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
-  return datasets.map(({ agents, role, rows, parts }, index) => {
+  return datasets.map(({ agents, role, rows, parts, objective }, index) => {
     const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
     const partTexts = Object.entries(parts).map(
       ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
     );
+    if (objective) partTexts.unshift(`by ${objectives[objective].title}`);
     return [
       index === 0 ? iteration : '',
       agents.join(', '),

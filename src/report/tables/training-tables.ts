@@ -1,4 +1,5 @@
 /** What the methods learned from, what it cost, and what it does to other tasks. */
+import { isInWindow } from '../../algorithm/labelled-debate.ts';
 import { differences, figures, names, ofContenders, percents, share, shares, tableOf } from './build.ts';
 
 const goldOnlyMeasures =
@@ -55,15 +56,19 @@ export const trainingTables = {
       percents('without_label', 'No consensus', ({ withoutLabel }) => withoutLabel),
     ],
     notes: [
-      'Unanimous: all last answers are equal. Ties: several answers had the most votes, and a seeded draw chose the label among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes; such a question is not learnt from.',
+      'Unanimous: all last answers are equal. Ties: several answers had the most votes, and a seeded draw chose the label among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt from.',
     ],
   }),
 
   /** How right the labels were, by the number of votes. */
   labels: tableOf(
     ofContenders(({ own }) =>
-      (own?.labels ?? []).flatMap(({ iteration, minVotes, byVotes }) =>
-        byVotes.map((each) => ({ iteration, minVotes, ...each })),
+      (own?.labels ?? []).flatMap(({ iteration, minVotes, maxVotes, byVotes }) =>
+        byVotes.map((each) => ({
+          iteration,
+          learntFrom: isInWindow(each.votes, { minVotes, maxVotes }),
+          ...each,
+        })),
       ),
     ),
   )({
@@ -73,7 +78,7 @@ export const trainingTables = {
       figures('votes', 'Votes for it', 'agents', ({ votes }) => votes, 0),
       figures('questions', 'Questions', 'of all seeds', ({ precision }) => precision?.of, 0),
       shares('precision', 'Right', ({ precision }) => precision),
-      names('learnt_from', 'Learnt from', ({ votes, minVotes }) => (votes >= minVotes ? 'yes' : 'no')),
+      names('learnt_from', 'Learnt from', ({ learntFrom }) => (learntFrom ? 'yes' : 'no')),
     ],
     notes: [goldOnlyMeasures],
   }),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods.ts';
+import { objectiveNames } from '../../algorithm/objectives.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';
@@ -58,10 +59,15 @@ const datasetSchema = z.strictObject({
   agents: z.array(z.number().int()),
   role: z.string(),
   rows: z.number().int(),
-  /** The parts from which it was mixed, by name: a critic dataset has `corrected` and `kept`. */
+  /**
+   * The parts from which it was mixed, by name: a critic dataset has `corrected` and `kept`. `pairs` are those of an objective that compares
+   * answers, also where they were too few and the model kept to imitation.
+   */
   parts: z.record(z.string(), partSchema),
   /** Responses that were left out because they were cut off. */
   cut: z.number().int().default(0),
+  /** By which the model learnt from it. Absent for imitation, also where a model had too few pairs for the objective of its role. */
+  objective: z.enum(objectiveNames).exactOptional(),
 });
 
 /** The votes of an iteration's training debates. Counts of questions, except where another unit is named. */
@@ -106,6 +112,8 @@ export const warningSchema = z.strictObject({
     'too long',
     'one vote',
     'corrected unused',
+    'few pairs',
+    'displaced',
     'small guard',
     'small sample',
   ]),
@@ -119,6 +127,15 @@ export type Warning = z.infer<typeof warningSchema>;
 const stepLossSchema = z.strictObject({ step: z.number().int(), loss: z.number() }).readonly();
 /** The loss of an optimiser step. */
 export type StepLoss = z.infer<typeof stepLossSchema>;
+
+const rewardsSchema = z
+  .strictObject({ step: z.number().int(), chosen: z.number(), rejected: z.number() })
+  .readonly();
+/**
+ * How much likelier wanted and unwanted answers are than where the training started: beta times the difference of their log-likelihoods, the
+ * mean of a step. Their difference is the reward margin; below 0 for wanted ones, they have become less likely too (displacement).
+ */
+export type Rewards = z.infer<typeof rewardsSchema>;
 
 const fineTuneSchema = z.strictObject({
   /** The agent that has the model; the first of several that share it. */
@@ -139,6 +156,8 @@ const fineTuneSchema = z.strictObject({
   peakLearningRate: z.number().nullable().default(null),
   /** How far it moved. Null when it was not trained, when that could not be measured, or when an older version trained it. */
   moved: movedSchema.nullable().default(null),
+  /** Of its last step. Absent when it was not trained, or by imitation. */
+  rewards: rewardsSchema.exactOptional(),
 });
 
 /** The content of result.json, and the workflow's result. */

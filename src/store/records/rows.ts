@@ -101,13 +101,17 @@ export const outcomeSchema = z.strictObject({
 /** A row of evaluation.jsonl, which has the outcomes of all iterations; iteration 0 is the base model. */
 export const evaluationRowSchema = outcomeSchema.extend({ iteration: z.number().int() });
 
-/** A row of iteration-I/datasets/. See Example in src/algorithm/dataset.ts. */
-export const exampleSchema = z.strictObject({
+const promptShape = {
   prompt: z.array(messageSchema),
-  completion: z.tuple([messageSchema]),
   weight: z.number().positive().optional(),
   chat_template_kwargs: chatTemplateKwargsSchema.optional(),
-});
+};
+
+/** A row of iteration-I/datasets/. See AnyExample in src/algorithm/dataset.ts. */
+export const exampleSchema = z.union([
+  z.strictObject({ ...promptShape, completion: z.tuple([messageSchema]), label: z.boolean().optional() }),
+  z.strictObject({ ...promptShape, chosen: z.tuple([messageSchema]), rejected: z.tuple([messageSchema]) }),
+]);
 
 const divergenceSchema = z.strictObject({ perToken: z.number(), perResponse: z.number() });
 const ratioSchema = z
@@ -158,6 +162,8 @@ export const labelsSchema = z.strictObject({
   iteration: z.number().int(),
   /** `min_votes`: labels with fewer votes were not learnt from. */
   minVotes: z.number().int(),
+  /** `max_votes`: nor were labels with more votes. */
+  maxVotes: z.number().int().optional(),
   /** In the order of the training questions; without those that had no consensus. */
   rows: z.array(
     z.strictObject({

@@ -34,6 +34,20 @@ describe('preparing an experiment again', () => {
     iterations: 0,
     model: { endpoint: 'instant', model_name_or_path: model },
   };
+  /** A worker and a server with the old model, until the test changes the folder. */
+  const startWorker = async (answeredAs?: () => string) => {
+    writeModel(old);
+    const server = await serveModel(answeredAs);
+    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
+    return {
+      run: (experiment: string, settings: object = {}) =>
+        runStep(prepare, { experiment, input: { ...input, ...settings } }, dependencies),
+      [Symbol.asyncDispose]: async () => {
+        await dependencies.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
 
   it.each([
     ['weights', 'model.safetensors', 'others', /weights: model\.safetensors:\w{64} then, .*:\w{64} now/],
@@ -48,10 +62,8 @@ describe('preparing an experiment again', () => {
   ])(
     'is refused when its base model has %s now, and each remedy in the message helps',
     async (_, name, text, change) => {
-      writeModel(old);
-      await using server = await serveModel();
-      const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-      const run = (experiment: string) => runStep(prepare, { experiment, input }, dependencies);
+      await using worker = await startWorker();
+      const { run } = worker;
       try {
         const plan = await run('begun');
         const before = readFileSync(join(storeRoot, 'begun', 'begun-with.json'), 'utf8');
@@ -74,26 +86,19 @@ describe('preparing an experiment again', () => {
       } finally {
         rmSync(join(storeRoot, 'begun'), { recursive: true, force: true });
         rmSync(join(storeRoot, 'begun-under-a-new-name'), { recursive: true, force: true });
-        await dependencies.close();
       }
     },
   );
 
   it('is refused when a hosted model answers under another name than at the beginning', async () => {
-    writeModel(old);
     let answeredAs = 'large-2411';
-    await using server = await serveModel(() => answeredAs);
-    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-    const run = () => runStep(prepare, { experiment: 'alias', input }, dependencies);
-    try {
-      const plan = await run();
-      answeredAs = 'large-2502';
-      await expect(run()).rejects.toThrow('name under which it answers: large-2411 then, large-2502 now');
-      answeredAs = 'large-2411';
-      expect(await run()).toEqual(plan);
-    } finally {
-      await dependencies.close();
-    }
+    await using worker = await startWorker(() => answeredAs);
+    const run = () => worker.run('alias');
+    const plan = await run();
+    answeredAs = 'large-2502';
+    await expect(run()).rejects.toThrow('name under which it answers: large-2411 then, large-2502 now');
+    answeredAs = 'large-2411';
+    expect(await run()).toEqual(plan);
   });
 
   it('has the model under any name that its server has for it', async () => {
@@ -115,24 +120,18 @@ describe('preparing an experiment again', () => {
   });
 
   it('goes on with what an earlier version began, and records the base model from then on', async () => {
-    writeModel(old);
-    await using server = await serveModel();
-    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-    const run = () => runStep(prepare, { experiment: 'early', input }, dependencies);
-    try {
-      const plan = await run();
-      for (const name of ['begun-with.json', 'begun-with.json.ref.json', 'begun'])
-        rmSync(join(storeRoot, 'early', name), { recursive: true });
-      const unrecorded = expect.objectContaining({ kind: 'base model unrecorded' });
-      expect(await run()).toEqual({ ...plan, warnings: expect.arrayContaining([unrecorded]) });
-      // The warning stays, because the debates stay.
-      expect((await run()).warnings).toContainEqual(unrecorded);
-      expect(await readWarnings(experimentFiles(openStore(storeRoot), 'early'))).toContainEqual(unrecorded);
-      writeModel({ ...old, 'model.safetensors': 'others' });
-      await expect(run()).rejects.toMatchObject({ type: 'BaseModelChanged' });
-    } finally {
-      await dependencies.close();
-    }
+    await using worker = await startWorker();
+    const run = () => worker.run('early');
+    const plan = await run();
+    for (const name of ['begun-with.json', 'begun-with.json.ref.json', 'begun'])
+      rmSync(join(storeRoot, 'early', name), { recursive: true });
+    const unrecorded = expect.objectContaining({ kind: 'base model unrecorded' });
+    expect(await run()).toEqual({ ...plan, warnings: expect.arrayContaining([unrecorded]) });
+    // The warning stays, because the debates stay.
+    expect((await run()).warnings).toContainEqual(unrecorded);
+    expect(await readWarnings(experimentFiles(openStore(storeRoot), 'early'))).toContainEqual(unrecorded);
+    writeModel({ ...old, 'model.safetensors': 'others' });
+    await expect(run()).rejects.toMatchObject({ type: 'BaseModelChanged' });
   });
 
   const flipped = (path: string): void => {
@@ -153,11 +152,8 @@ describe('preparing an experiment again', () => {
     ['a flipped bit in', 'config.json', flipped],
     ['neither file nor seal of', 'config.json', removed],
   ])('is refused with another model or other settings when there is %s %s', async (_, name, damage) => {
-    writeModel(old);
-    await using server = await serveModel();
-    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-    const run = (settings = {}) =>
-      runStep(prepare, { experiment: 'damaged', input: { ...input, ...settings } }, dependencies);
+    await using worker = await startWorker();
+    const run = (settings = {}) => worker.run('damaged', settings);
     const path = join(storeRoot, 'damaged', name);
     try {
       const plan = await run();
@@ -173,7 +169,6 @@ describe('preparing an experiment again', () => {
       expect(await run()).toEqual(plan);
     } finally {
       rmSync(join(storeRoot, 'damaged'), { recursive: true, force: true });
-      await dependencies.close();
     }
   });
 
@@ -184,10 +179,8 @@ describe('preparing an experiment again', () => {
   ])(
     'waits for a person when %s is lost twice, and each remedy in the message helps',
     async (name, damage) => {
-      writeModel(old);
-      await using server = await serveModel();
-      const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-      const run = () => runStep(prepare, { experiment: 'lost', input }, dependencies);
+      await using worker = await startWorker();
+      const run = () => worker.run('lost');
       const folder = join(storeRoot, 'lost');
       const places = [join(folder, name), join(folder, 'begun', name)] as const;
       try {
@@ -211,26 +204,19 @@ describe('preparing an experiment again', () => {
         expect(await run()).toEqual(plan);
       } finally {
         rmSync(folder, { recursive: true, force: true });
-        await dependencies.close();
       }
     },
   );
 
   it('does not start again with other settings when its config is gone and its debates are there', async () => {
-    writeModel(old);
-    await using server = await serveModel();
-    const dependencies = testDependencies({ storeRoot, engineUrl: server.url, kind: 'openai' });
-    const run = () => runStep(prepare, { experiment: 'debated', input }, dependencies);
-    try {
-      await run();
-      const folder = join(storeRoot, 'debated');
-      mkdirSync(join(folder, 'iteration-0'));
-      writeFileSync(join(folder, 'iteration-0', 'evaluation.json'), '{}');
-      for (const path of [folder, join(folder, 'begun')]) removed(join(path, 'config.json'));
-      await expect(run()).rejects.toMatchObject({ type: 'RecordLost' });
-    } finally {
-      await dependencies.close();
-    }
+    await using worker = await startWorker();
+    const run = () => worker.run('debated');
+    await run();
+    const folder = join(storeRoot, 'debated');
+    mkdirSync(join(folder, 'iteration-0'));
+    writeFileSync(join(folder, 'iteration-0', 'evaluation.json'), '{}');
+    for (const path of [folder, join(folder, 'begun')]) removed(join(path, 'config.json'));
+    await expect(run()).rejects.toMatchObject({ type: 'RecordLost' });
   });
 
   it('keeps its questions when a file of them has changed, and says so', async () => {

@@ -17,7 +17,9 @@ import { completion, json, serve } from '../../engines/fixtures/http-server.ts';
 import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { startInstantEngine } from '../../support/instant-engine.ts';
-import { runStep } from '../../support/run-step.ts';
+import { openDependencies } from '../../../src/workers/start.ts';
+import { endpointsThatSay } from '../../support/endpoints-that-say.ts';
+import { activityEnvironment, beatsOf, runStep } from '../../support/run-step.ts';
 import { smallExperiment } from '../../support/small-experiment.ts';
 import { testDependencies } from '../../support/test-dependencies.ts';
 import { gsm8kRow, rows, writeDataset, writeRows } from '../../questions/samples.ts';
@@ -170,6 +172,29 @@ describe('preparing an experiment on a dataset', () => {
       await trainers.close();
     }
   }, 120_000);
+
+  it('waits until no fine-tune has the device of its endpoint, and shows that', async () => {
+    const store = openStore(storeRoot);
+    const dependencies = openDependencies({ store, endpoints: endpointsThatSay(() => '\\boxed{1}') });
+    const environment = activityEnvironment();
+    const beats = beatsOf(environment);
+    const input = { ...smallExperiment, model: { endpoint: 'here', model_name_or_path: embeddedModel } };
+    const waits = (): boolean =>
+      beats.at(-1) !== undefined && 'fineTuneHasDeviceSince' in (beats.at(-1) ?? {});
+    let end = (): void => undefined;
+    const tuning = dependencies.gate.exclusive(signal, () => new Promise<void>((resolve) => (end = resolve)));
+    try {
+      const preparing = runStep(prepare, { experiment: 'second', input }, dependencies, environment);
+      await vi.waitUntil(waits, { timeout: 10_000 });
+      expect(existsSync(join(storeRoot, 'second', 'config.json'))).toBe(false);
+      end();
+      await tuning;
+      expect((await preparing).experiment).toBe('second');
+    } finally {
+      end();
+      await dependencies.close();
+    }
+  });
 
   it('records the name under which a hosted model answers', async () => {
     await using server = await serve((response, { path }) =>

@@ -53,7 +53,7 @@ describe('the quality of labels', () => {
   ];
 
   it('is the precision by the number of votes, and of those with enough votes to be learnt from', () => {
-    const quality = labelQuality(labels, 2);
+    const quality = labelQuality(labels, { minVotes: 2 });
     expect(quality.byVotes.map(({ votes, precision }) => [votes, precision!.value, precision!.of])).toEqual([
       [1, 0, 1],
       [2, 1 / 2, 2],
@@ -64,15 +64,18 @@ describe('the quality of labels', () => {
   });
 
   it('has how right the chosen answers are, and how wrong the rejected ones', () => {
-    const { chosenRight, rejectedWrong } = labelQuality(labels, 2);
+    const { chosenRight, rejectedWrong } = labelQuality(labels, { minVotes: 2 });
     // Of 3 + 3 + 2 + 2 chosen ones all but the two of d; of the rejected ones of c and d one is right.
     expect(chosenRight).toMatchObject({ value: 8 / 10, of: 10 });
     expect(rejectedWrong).toMatchObject({ value: 1 / 2, of: 2 });
   });
 
   it('counts a question of several seeds once, and is unknown without labels', () => {
-    expect(labelQuality([...labels, ...labels], 2).precision).toMatchObject({ of: 8, questions: 4 });
-    expect(labelQuality([], 1)).toEqual({
+    expect(labelQuality([...labels, ...labels], { minVotes: 2 }).precision).toMatchObject({
+      of: 8,
+      questions: 4,
+    });
+    expect(labelQuality([], { minVotes: 1 })).toEqual({
       byVotes: [],
       precision: null,
       chosenRight: null,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { announceSlow } from '../../../src/cli/commands/doctor.ts';
 import type { Finding } from '../../../src/workers/machine.ts';
 import { baseName, startVllm } from '../../engines/fixtures/vllm-server.ts';
+import { rayStandIn } from '../../engines/ray-stand-in.ts';
 import { colloquy } from '../colloquy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'colloquy-doctor-'));
@@ -120,6 +121,29 @@ describe('colloquy doctor', () => {
     expect(needs[0]).toMatchObject({
       state: 'missing',
       found: expect.stringContaining('No answer from http://127.0.0.1:1'),
+    });
+  });
+
+  it('asks the Ray cluster of a trainer what it has', async () => {
+    const ray = await rayStandIn();
+    const file = join(folder, 'trainers.yaml');
+    writeFileSync(file, JSON.stringify({ local: { kind: 'ray', url: ray.url } }));
+    vi.stubEnv('COLLOQUY_TRAINERS', file);
+    const trainer = async () =>
+      (await examined('quickstart')).needs.find(({ what }) => what === 'trainer local');
+    expect(await trainer()).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('1 CPU and 1 GPU each, and the cluster has 1 node (4 CPUs and no GPU)'),
+    });
+    ray.nodes = [{ CPU: 4, GPU: 1 }];
+    expect(await trainer()).toMatchObject({
+      state: 'ok',
+      found: expect.stringContaining(`ray: ${ray.url} has`),
+    });
+    await ray.close();
+    expect(await trainer()).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('ECONNREFUSED'),
     });
   });
 

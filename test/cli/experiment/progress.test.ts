@@ -186,6 +186,22 @@ describe('the news about an experiment', () => {
     expect(news(snapshot({}, waiting))).toEqual([]);
   });
 
+  it('has one line for the steps that wait for a fine-tune', () => {
+    const waiting = ['prepare', 'debate-i0-train-s0'].map((id) => ({
+      id,
+      words: 'a step',
+      attempt: 1,
+      lastFailure: undefined,
+      nextAttemptAt: undefined,
+      heartbeat: undefined,
+      fineTuneHasDeviceSince: '2026-11-28T17:02:00.000Z',
+    }));
+    const news = createNews();
+    expect(news(snapshot({}, waiting))).toEqual([
+      "prepare and 1 more: since 2026-11-28 17:02 UTC it waits because a fine-tune has the worker's device, on which its endpoint answers",
+    ]);
+  });
+
   it('says how to go on after a pause', () => {
     const news = createNews();
     const paused = snapshot({ state: 'paused' });

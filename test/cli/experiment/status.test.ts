@@ -97,6 +97,14 @@ describe('the status of an experiment', () => {
     expect(status.split('In flight:')[1]).not.toContain('s003');
   });
 
+  it('shows that a step waits for a fine-tune, and for which server', () => {
+    const since = '2026-11-23T00:00:00.000Z';
+    const noAnswer = { url: 'http://gpu/v1', reason: 'ECONNREFUSED', since, until: since };
+    expect(text({}, [step({ fineTuneHasDeviceSince: since, noAnswer })])).toMatch(
+      /since 2026-11-23 00:00 UTC it waits because a fine-tune has the worker's device.*; no answer from http:\/\/gpu\/v1 since/,
+    );
+  });
+
   it('says of a parked one what happened and both ways to go on', () => {
     const waiting = [
       { step: 'prepare', words: 'the preparation', reason: 'DiskFull: no space on /runs', since: 'now' },

@@ -154,6 +154,46 @@ describe('the warnings about an experiment', () => {
     );
   });
 
+  it('name models that could compare no answers, kept to imitation, or find even the chosen answers less likely', () => {
+    const dataset = (pairs: { available: number; used: number }, objective?: 'dpo') => ({
+      agents: [1],
+      role: 'generation',
+      rows: pairs.used,
+      cut: 3,
+      parts: { pairs },
+      ...(objective === undefined ? {} : { objective }),
+    });
+    const trained = fineTune(1, 'generation', 'a'.repeat(64));
+    const rewarded = (chosen: number) => ({ ...trained, rewards: { step: 9, chosen, rejected: -1 } });
+    const said = (iterations: ReturnType<typeof iteration>[]) =>
+      warningsOf(facts({ iterations })).map(({ kind, says }) => ({ kind, says }));
+    const none = iteration({
+      datasets: [dataset({ available: 0, used: 0 }, 'dpo')],
+      fineTunes: [fineTune(1, 'generation', null)],
+    });
+    expect(said([none])).toEqual([
+      {
+        kind: 'not trained',
+        says: 'Models that learnt nothing: 1 of 1 in iteration 1: generation (agent 1): no answers could be compared: to no question did some equal the label and others not.',
+      },
+    ]);
+    const few = iteration({ datasets: [dataset({ available: 34, used: 0 })], fineTunes: [trained] });
+    expect(said([few])).toEqual([
+      {
+        kind: 'few pairs',
+        says: 'Models that kept to imitation, because they had fewer than 50 pairs of answers to compare: 1 of 1 in iteration 1 (at most 34 pairs).',
+      },
+    ]);
+    const datasets = [dataset({ available: 60, used: 60 }, 'dpo')];
+    expect(said([iteration({ datasets, fineTunes: [rewarded(0.2)] })])).toEqual([]);
+    expect(said([iteration({ datasets, fineTunes: [rewarded(0.2), rewarded(-0.1)] })])).toEqual([
+      {
+        kind: 'displaced',
+        says: 'Models that find even the chosen answers less likely than before their training: 1 of 2 (50.0 %), iteration 1.',
+      },
+    ]);
+  });
+
   it('say that the embedded model was asked what it cannot know', () => {
     const own = resolveConfig({ preset: 'quickstart', task: { kind: 'jsonl', train_file: 'mine.jsonl' } });
     expect(kinds({ config: own })).toEqual(['embedded model']);

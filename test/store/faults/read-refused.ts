@@ -12,7 +12,7 @@ import { findModel, sealModel } from '../../../src/store/models.ts';
 import { readDebates } from '../../../src/store/records/rows.ts';
 import { readLedger } from '../../../src/store/series.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
-import { devServerOf, holdDatabase } from '../../../src/workers/dev-server-database.ts';
+import { devServerOf, holdDatabase } from '../../../src/workers/dev-server-process.ts';
 import { writeModel } from '../../export/exportable-experiment.ts';
 
 const [root = '', means = ''] = process.argv.slice(2);

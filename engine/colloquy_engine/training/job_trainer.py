@@ -1,5 +1,5 @@
-"""TRL's SFT trainer, extended: its checkpoints are complete directories, it stops when asked, it reports each step, and it decides how much the
-device works on at once.
+"""What TRL's trainers of all objectives get for a job: checkpoints are complete directories, a trainer stops when asked, reports each step, and
+decides how much the device works on at once. `objectives/` has the losses.
 
 tests/test_libraries.py pins the methods of TRL and transformers that are overridden or used here without being public.
 """
@@ -9,38 +9,75 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate.data_loader import prepare_data_loader
+from datasets import Dataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader, RandomSampler
-from transformers import AutoModelForCausalLM, PrinterCallback, get_scheduler
+from torch.utils.data import DataLoader, RandomSampler, Sampler
+from transformers import AutoModelForCausalLM, PrinterCallback, TrainingArguments, get_scheduler
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
-from trl import SFTTrainer
 
 from ..protocol.process import JobStop
 from ..protocol.trainer_messages import Checkpoint, ExecutionFacts, MicroBatchChanged, Started, Step, TrainingFailure, TrainingJob, as_failure
-from .arguments import arguments_of
-from .batches import collator_of, dataset_of, to_device
+from .arguments import common_arguments
+from .batches import to_device
 from .execution import bf16
 from .micro_batches import (
-    Example, MicroBatch, SmallerNextTime, after_lack, cut, first_micro_batch, learnt_tokens, micro_batch_changed, remembered, share_of, smallest,
+    Example, MicroBatch, SmallerNextTime, after_lack, cut, first_micro_batch, micro_batch_changed, remembered, share_of, smallest,
 )  # fmt: skip
 from .network import LoadedBase
 from .outputs import begin_checkpoint, complete_checkpoint, newest_checkpoint
 from .ranks import Ranks, own_parts, put_own_parts, put_whole_optimizer, whole_optimizer, whole_weights
 from .reporter import Reporter, StoppedInsideStep
-from .training_rows import TrainingRows
+from .training_rows import RowShape, TrainingRows
 
 
-class SupervisedTrainer(SFTTrainer):
-    """The training of one job. `emit` receives its Started, Step, Checkpoint and MicroBatchChanged events.
+class JobTrainer:
+    """The training of one job: stands before a trainer of TRL in the bases of an objective. `emit` receives its Started, Step, Checkpoint and
+    MicroBatchChanged events.
 
-    Its batches are whole optimiser steps, of which each rank trains its share in micro-batches.
+    Its batches are whole optimiser steps, of which each rank trains its share in micro-batches. An objective gives ROWS, `arguments`,
+    `dataset_of`, `collator`, `_get_num_items_in_batch` (what its loss divides by) and `compute_loss` (a micro-batch's part of the step's loss).
     """
+
+    ROWS: RowShape
+    measured: torch.Tensor | None = None  # sums over the rows of the last micro-batch, beside its loss
+
+    @staticmethod
+    def arguments(job: TrainingJob, common: dict) -> TrainingArguments:
+        """TRL's arguments of the objective; `common` are those of all objectives. Raises TrainingFailure."""
+        raise NotImplementedError
+
+    @staticmethod
+    def dataset_of(rows: TrainingRows, job: TrainingJob) -> Dataset:
+        raise NotImplementedError
+
+    def collator(self) -> Callable[[list[Example]], dict]:
+        """What makes a batch of rows."""
+        raise NotImplementedError
+
+    def sampler(self) -> Sampler:
+        """The order of the rows."""
+        return RandomSampler(self.train_dataset)
+
+    def length_of(self, example: Example) -> int:
+        """How many tokens a row has."""
+        return len(example["input_ids"])
+
+    def before_first_step(self) -> None:
+        """The network still has the weights of the start. May be called twice."""
+
+    def before_gradient(self, model: nn.Module, step: list[Example]) -> None:
+        """What the loss of a step has to know of all its rows. All ranks call it."""
+
+    def measures_of_step(self, sums: list[float], step: list[Example]) -> dict[str, float]:
+        """The measures of a step, by TRL's names, from the sums of `measured` over all its rows."""
+        return {}
 
     def __init__(
         self, job: TrainingJob, network: nn.Module, base: LoadedBase, rows: TrainingRows, stop: JobStop,
@@ -55,9 +92,8 @@ class SupervisedTrainer(SFTTrainer):
         self.micro_batch = remembered(Path(job.checkpoint_dir)) or fits or first_micro_batch(job.settings, base.execution, ranks.size)
         super().__init__(
             model=network,
-            args=arguments_of(job, self.micro_batch, sharded=job.settings.method == "full" and ranks.size > 1),
-            # Tokens and labels are complete, so TRL's own preparation (five passes of datasets.map) is skipped.
-            train_dataset=dataset_of(rows),
+            args=self.arguments(job, common_arguments(job, self.micro_batch, sharded=job.settings.method == "full" and ranks.size > 1)),
+            train_dataset=self.dataset_of(rows, job),
             processing_class=base.tokenizer,
             callbacks=[Reporter(self)],
         )
@@ -67,7 +103,7 @@ class SupervisedTrainer(SFTTrainer):
                 weight.data = trained[name]
         self.remove_callback(PrinterCallback)
         self.rows, self.base = rows, base
-        self.data_collator = collator_of(rows, base.tokenizer.pad_token_id, base.execution.padding_free)
+        self.data_collator = self.collator()
 
     def run(self) -> bool:
         """Trains from the newest complete checkpoint to the end. Returns False when a stop was requested before the end."""
@@ -77,8 +113,8 @@ class SupervisedTrainer(SFTTrainer):
         try:
             self.train(resume_from_checkpoint=self.newest_checkpoint)
         except StoppedInsideStep:
-            self._restore_random_state()
             if self.state.global_step > self.resumed_from:
+                self._restore_random_state()
                 self._save_checkpoint(self.model, None)
         return self.state.global_step >= self.state.max_steps
 
@@ -87,7 +123,19 @@ class SupervisedTrainer(SFTTrainer):
 
     def losses(self, most: int = 50) -> list[dict[str, float]]:
         """The loss over the steps, for a curve: of at most `most` steps, evenly spread, the first and the last among them."""
-        steps = [{"step": entry["step"], "loss": entry["loss"]} for entry in self.state.log_history if "loss" in entry]
+        return [{"step": entry["step"], "loss": entry["loss"]} for entry in self._entries(most)]
+
+    def rewards(self, most: int = 50) -> list[dict[str, float]]:
+        """The mean rewards of a step's wanted and unwanted answers, of the same steps; none for an objective without rewards."""
+        names = {"chosen": "rewards/chosen", "rejected": "rewards/rejected"}
+        return [
+            {"step": entry["step"]} | {name: entry[logged] for name, logged in names.items()}
+            for entry in self._entries(most)
+            if all(logged in entry for logged in names.values())
+        ]
+
+    def _entries(self, most: int) -> list[dict[str, float]]:
+        steps = [entry for entry in self.state.log_history if "loss" in entry]
         if len(steps) <= most:
             return steps
         return [steps[round(at * (len(steps) - 1) / (most - 1))] for at in range(most)]
@@ -126,83 +174,77 @@ class SupervisedTrainer(SFTTrainer):
         """The rows of each optimiser step, in the order in which TRL takes them. All ranks have all rows."""
         settings = self.job.settings
         in_a_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-        loader = DataLoader(self.train_dataset, batch_size=in_a_step, sampler=RandomSampler(self.train_dataset), collate_fn=list)
+        loader = DataLoader(self.train_dataset, batch_size=in_a_step, sampler=self.sampler(), collate_fn=list)
         return prepare_data_loader(loader, num_processes=1, process_index=0, use_seedable_sampler=True, data_seed=self.job.seed)
-
-    def _get_num_items_in_batch(self, batch_samples: list[list[Example]], device: torch.device) -> torch.Tensor:
-        return torch.tensor(float(sum(map(learnt_tokens, batch_samples))), device=device)
 
     def floating_point_ops(self, inputs: list[Example]) -> int:
         return 0  # they are reported nowhere
-
-    def compute_loss(self, model: nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch=None):
-        """TRL's loss: the sum over the tokens of the completions, divided by the number of those tokens in the optimiser step. With row
-        weights, each token's loss is multiplied by the weight of its row first. TRL's own method also reads measures of each micro-batch from the
-        device, which waits for it."""
-        weights = inputs.pop("weight", None)
-        if self.aux_loss_enabled:
-            inputs["output_router_logits"] = True
-        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
-        losses = -outputs.log_probs if weights is None else -(outputs.log_probs * weights)
-        loss = losses.sum() / num_items_in_batch
-        if self.aux_loss_enabled:
-            loss = loss + self.router_aux_loss_coef * outputs.aux_loss / self._micro_batches
-        return (loss, outputs) if return_outputs else loss
 
     def training_step(self, model: nn.Module, inputs: list[Example], num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
         """The gradient of one optimiser step. Raises TrainingFailure `nan_loss` before a loss that is not finite can reach the weights, and
         `out_of_memory` when not even a single row fits."""
         began = time.monotonic()
         model.train()
-        share = share_of(inputs, self.ranks.rank, self.ranks.size)
         before = self.micro_batch
-        while (loss := self._loss_of(model, share, inputs, num_items_in_batch)) is None:
+        self.before_gradient(model, inputs)
+        shares = [share_of(inputs, rank, self.ranks.size, self.length_of) for rank in range(self.ranks.size)]
+        while (loss := self._loss_of(model, shares, num_items_in_batch)) is None:
             model.zero_grad()
             self._restore_random_state()
             torch.cuda.empty_cache()
         if self.ranks.size > 1 and not self.is_fsdp_enabled:
             self.ranks.average_gradients(model.parameters())
-        self._agree(loss.item(), before)  # the only time in a step that the device is waited for
-        self.tokens_seen += sum(len(example["input_ids"]) for example in inputs)
+        self._agree(loss, inputs, before)
+        self.tokens_seen += sum(map(self.length_of, inputs))
         self.seconds_spent += time.monotonic() - began
-        return loss
+        return loss[0]
 
-    def _loss_of(self, model: nn.Module, share: list[Example], step: list[Example], learnt: torch.Tensor) -> torch.Tensor | None:
-        """Adds up the gradients of the share's micro-batches; returns their loss. None when one did not fit, and a smaller one is to be tried."""
+    def _loss_of(self, model: nn.Module, shares: list[list[Example]], learnt: torch.Tensor) -> torch.Tensor | None:
+        """Adds up the gradients of the micro-batches of this rank's share; returns their loss, and the sums of `measured` behind it. None when
+        one did not fit, and a smaller one is to be tried."""
+        micro_batches, fillers = self.micro_batches(shares)
+        self.micro_batches_of_step = max(1, len(micro_batches))
         try:
-            loss = torch.zeros((), device=self.args.device)
-            micro_batches = cut(share, self.micro_batch.rows)
-            self._micro_batches = max(1, len(micro_batches))
+            sums = torch.zeros(1, device=self.args.device)
             for number, examples in enumerate(micro_batches):
                 if number > 0 and self.ranks.size == 1 and self.stop.requested:
                     raise StoppedInsideStep
-                loss += self._backward(model, examples, learnt)
-            if self.is_fsdp_enabled:
-                # All ranks gather each layer's weights together, so each has as many micro-batches as the others.
-                others = (share_of(step, rank, self.ranks.size) for rank in range(self.ranks.size))
-                most = max(len(cut(other, self.micro_batch.rows)) for other in others)
-                for _ in range(most - len(micro_batches)):
-                    self._backward(model, step[:1], learnt, weight=0)
-            return loss
+                sums = _plus(sums, self._backward(model, examples, learnt))
+            for examples in fillers:
+                self._backward(model, examples, learnt, weight=0)
+            return sums
         except (RuntimeError, MemoryError) as error:
-            if as_failure(error).kind != "out_of_memory":
-                raise
-            self._take_less_memory(error, share or step)
+            self.take_less_memory(error, shares[self.ranks.rank] or next(filter(None, shares)))
             return None
 
+    def micro_batches(self, shares: list[list[Example]]) -> tuple[list[list[Example]], list[list[Example]]]:
+        """The micro-batches of this rank's share, and those that only keep it in step: ranks that share the weights gather each layer together, so
+        each has as many micro-batches as the others."""
+        cuts = [cut(share, self.micro_batch.rows) for share in shares]
+        own = cuts[self.ranks.rank]
+        most = max(map(len, cuts)) if self.is_fsdp_enabled else len(own)
+        return own, [next(filter(None, shares))[:1]] * (most - len(own))
+
+    def on_device(self, inputs: dict) -> dict:
+        return {name: to_device(self.args.device, value) for name, value in inputs.items()}
+
     def _backward(self, model: nn.Module, examples: list[Example], learnt: torch.Tensor, weight: int = 1) -> torch.Tensor:
-        inputs = {name: to_device(self.args.device, value) for name, value in self.data_collator(examples).items()}
+        inputs = self.on_device(self.data_collator(examples))
         # What leaves the devices is averaged over the ranks, by us or by FSDP.
         factor = weight * self.ranks.size
         with self.accelerator.no_sync(model) if self.ranks.size > 1 and not self.is_fsdp_enabled else nullcontext():
             loss = self.compute_loss(model, inputs, num_items_in_batch=learnt)
             loss = loss if factor == 1 else loss * factor
             self.accelerator.backward(loss)
-        return loss.detach()
+        own = loss.detach().reshape(1)
+        return own if self.measured is None else torch.cat([own, self.measured])
 
-    def _take_less_memory(self, error: BaseException, share: list[Example]) -> None:
-        """Raises TrainingFailure `out_of_memory` when nothing is left to try; SmallerNextTime when the ranks have to begin again."""
-        smaller = after_lack(self.micro_batch, share, error)
+    def take_less_memory(self, error: BaseException, share: list[Example]) -> None:
+        """Raises the error when it is not a lack of memory; TrainingFailure `out_of_memory` when nothing is left to try; SmallerNextTime when the
+        ranks have to begin again."""
+        if as_failure(error).kind != "out_of_memory":
+            raise error
+        smaller = after_lack(self.micro_batch, share, self.length_of, error)
         if self.is_fsdp_enabled:
             raise SmallerNextTime(smaller) from error
         self._use(smaller)
@@ -214,17 +256,21 @@ class SupervisedTrainer(SFTTrainer):
             network.enable_input_require_grads()
         self.micro_batch = micro_batch
 
-    def _agree(self, loss: float, before: MicroBatch) -> None:
+    def _agree(self, sums: torch.Tensor, step: list[Example], before: MicroBatch) -> None:
         """After a step's gradient: all ranks act on what one of them has found out."""
-        found = self.ranks.of_all((loss, self.micro_batch, self.stop.requested))
+        # The only time in a step that the device is waited for.
+        found = self.ranks.of_all((sums.tolist(), self.micro_batch, self.stop.requested))
         self.stop_agreed = any(stop for _, _, stop in found)
         self._use(smallest([micro_batch for _, micro_batch, _ in found]))
         if self.micro_batch != before and self.ranks.first:
             self.micro_batch.remember(Path(self.job.checkpoint_dir))
             self.emit(micro_batch_changed(self.job.id, self.state.global_step, self.micro_batch))
-        total = math.fsum(loss for loss, _, _ in found) / self.ranks.size
+        losses, *measured = zip_longest(*(of_rank for of_rank, _, _ in found), fillvalue=0.0)
+        total = math.fsum(losses) / self.ranks.size
         if not math.isfinite(total):
             raise self.not_finite("loss", total)
+        for name, value in self.measures_of_step([math.fsum(each) for each in measured], step).items():
+            self._metrics["train"][name].append(value)
 
     @property
     def stopping(self) -> bool:
@@ -260,6 +306,7 @@ class SupervisedTrainer(SFTTrainer):
         self.emit(Checkpoint(id=self.job.id, step=step, path=str(path)))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        self.before_first_step()
         if not self.is_fsdp_enabled:
             return super()._load_from_checkpoint(resume_from_checkpoint, model)
         saved = AutoModelForCausalLM.from_pretrained(resume_from_checkpoint, dtype=torch.float32)
@@ -284,3 +331,8 @@ class SupervisedTrainer(SFTTrainer):
         torch.set_rng_state(cpu)
         if cuda is not None:
             torch.cuda.set_rng_state(cuda)
+
+
+def _plus(sums: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
+    """The sum of two vectors; the shorter one counts as 0 where it ends."""
+    return nn.functional.pad(sums, (0, max(0, len(more) - len(sums)))) + nn.functional.pad(more, (0, max(0, len(sums) - len(more))))
