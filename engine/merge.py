@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from colloquy_engine.protocol.process import quiet_libraries
+from colloquy_engine.protocol.process import leave, loading_libraries, quiet_libraries
 
 GREATEST_DIFFERENCE = 1e-3  # of a logit, in float32; rounding makes 1e-5 of a small model and 1e-4 of a large one
 PROBE = "3+4*5-6 = 17, because 4*5 is 20."
@@ -23,9 +23,10 @@ def main() -> int:
     if os.path.exists(options.base):
         os.environ["HF_HUB_OFFLINE"] = "1"
 
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    with loading_libraries():
+        import torch
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(options.base)
@@ -63,4 +64,4 @@ def _parse_options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

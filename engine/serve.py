@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 
-from colloquy_engine.protocol.process import ProtocolStdout, leave_with_parent, quiet_libraries, resident_memory
+from colloquy_engine.protocol.process import ProtocolStdout, leave, leave_with_parent, loading_libraries, quiet_libraries, resident_memory
 
 # Only this machine, without an option to change that: the server does not authenticate its clients.
 _HOST = "127.0.0.1"
@@ -27,8 +27,9 @@ def main() -> int:
     if options.exit_with_parent:
         leave_with_parent(watch_stdin=True)
 
-    from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
-    from colloquy_engine.protocol.server_messages import ServerRefuses
+    with loading_libraries():
+        from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
+        from colloquy_engine.protocol.server_messages import ServerRefuses
 
     try:
         model = load_base_model(options.model, options.dtype, threads=options.threads)
@@ -40,12 +41,13 @@ def main() -> int:
 
 
 async def _serve(options: argparse.Namespace, model, protocol: ProtocolStdout) -> int:
-    from aiohttp import web
-    from transformers import AutoConfig
+    with loading_libraries():
+        from aiohttp import web
+        from transformers import AutoConfig
 
-    from colloquy_engine.generation.generator import Generator
-    from colloquy_engine.generation.http_api import HttpApi
-    from colloquy_engine.protocol.server_messages import CheckTraining, ServerReady
+        from colloquy_engine.generation.generator import Generator
+        from colloquy_engine.generation.http_api import HttpApi
+        from colloquy_engine.protocol.server_messages import CheckTraining, ServerReady
 
     name = options.served_model_name or options.model
     generator = Generator(model, options.max_batch_size, options.max_queue)
@@ -92,4 +94,4 @@ def _parse_options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

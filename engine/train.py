@@ -4,7 +4,8 @@
     python -m torch.distributed.run --standalone --nproc_per_node 2 engine/train.py --exit-with-parent
 
 Jobs come in on stdin and events go out on stdout, each one JSON object a line; logs go to stderr.
-colloquy_engine/protocol/trainer_messages.py defines both. Of several processes (ranks), the first one reads and writes. At SIGTERM it writes a checkpoint and ends.
+colloquy_engine/protocol/trainer_messages.py defines both. Of several processes (ranks), the first one reads and writes. `{"stop": ID}` on stdin ends one
+job after a checkpoint. At SIGTERM the trainer writes a checkpoint and ends.
 
     python engine/train.py --check MODEL
 
@@ -24,8 +25,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colloquy_engine.training.execution import Wanted
 
-from colloquy_engine.protocol.process import ProtocolStdout, StopRequest, default_threads, leave_with_parent, quiet_libraries
-from colloquy_engine.protocol.trainer_messages import Failed, Ready, TrainingFailure, as_failure, parse_job
+from colloquy_engine.protocol.process import ProtocolStdout, StopRequest, default_threads, leave, leave_with_parent, loading_libraries, quiet_libraries
+from colloquy_engine.protocol.trainer_messages import Failed, Ready, TrainingFailure, as_failure, parse_job, parse_stop
 
 END = None  # in the queue of lines: no more jobs
 
@@ -42,17 +43,18 @@ def main() -> int:
     if options.exit_with_parent:
         leave_with_parent(watch_stdin=False)
 
-    import torch
+    with loading_libraries():
+        import torch
 
-    from colloquy_engine.training.fine_tune import fine_tune
-    from colloquy_engine.training.network import ResidentBase
-    from colloquy_engine.training.ranks import Ranks
+        from colloquy_engine.training.fine_tune import fine_tune
+        from colloquy_engine.training.network import ResidentBase
+        from colloquy_engine.training.ranks import Ranks
 
     ranks = Ranks()
     torch.set_num_threads(options.threads or max(1, default_threads() // ranks.size))
     ranks.join()
     if ranks.first:
-        threading.Thread(target=_read_lines, args=(lines, options.exit_with_parent, ranks.size), name="stdin", daemon=True).start()
+        threading.Thread(target=_read_lines, args=(lines, stop, options.exit_with_parent, ranks.size), name="stdin", daemon=True).start()
         protocol.emit(Ready())
     resident = ResidentBase(_wanted(options, ranks.size), ranks)
     while (line := ranks.of_first(_next_line(lines, stop) if ranks.first else END)) is not END:
@@ -63,7 +65,7 @@ def main() -> int:
                 protocol.emit(Failed(id=_id_of(line), kind=failure.kind, message=str(failure)))
             continue
         try:
-            if not fine_tune(job, resident, stop, protocol.emit, ranks):
+            if not fine_tune(job, resident, stop.of_job(job.id), protocol.emit, ranks):
                 os._exit(1)  # the other ranks may wait for this one, which torchrun then ends
         except Exception:
             traceback.print_exc()  # the event has the message; the log gets the traceback
@@ -86,8 +88,10 @@ def _wanted(options: argparse.Namespace, processes: int) -> "Wanted":
 
 def _check(options: argparse.Namespace, protocol: ProtocolStdout) -> int:
     from colloquy_engine.protocol.server_messages import CheckTraining, TrainingChecked
-    from colloquy_engine.training.check import check_base
-    from colloquy_engine.training.made_up import write_made_up_adapter
+
+    with loading_libraries():
+        from colloquy_engine.training.check import check_base
+        from colloquy_engine.training.made_up import write_made_up_adapter
 
     model = options.check
     try:
@@ -103,9 +107,12 @@ def _check(options: argparse.Namespace, protocol: ProtocolStdout) -> int:
     return 0
 
 
-def _read_lines(lines: queue.SimpleQueue, exit_with_parent: bool, ranks: int) -> None:
+def _read_lines(lines: queue.SimpleQueue, stop: StopRequest, exit_with_parent: bool, ranks: int) -> None:
     for line in sys.stdin:
-        if line.strip():
+        if (asked := parse_stop(line)) is not None:
+            stop.job(asked.stop)
+        elif line.strip():
+            stop.submitted(_id_of(line) or "")
             lines.put(line)
     if exit_with_parent:
         # The parent is gone, so this ends even in the middle of a step. With other ranks it is no success: torchrun ends them then.
@@ -134,4 +141,4 @@ def _parse_options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,18 +1,23 @@
 """A tiny random model, adapters for it, and the two programs as processes."""
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 
+gc.disable()  # until all tests are collected, which loads the libraries: see loading_libraries in process.py
+
 ENGINE = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ENGINE), str(Path(__file__).resolve().parent)]
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(ENGINE), str(TESTS)]
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false")
 
 import torch  # noqa: E402
@@ -21,6 +26,10 @@ torch.set_num_threads(1)
 
 from colloquy_engine.generation.chat_tokens import LiteralText  # noqa: E402
 from tiny_llama import make_adapter, make_tiny_llama  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +75,10 @@ class ForkedProgram:
 
     def __init__(self, program: str, options: tuple[str, ...]):
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["trl.trainer.sft_trainer", "peft", "datasets", "aiohttp.web", "transformers.models.auto.modeling_auto"])
+        context.set_forkserver_preload(["forked_libraries"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", os.pathsep.join((str(ENGINE), str(TESTS))))  # of that process alone
+            forkserver.ensure_running()
         (their_stdin, our_stdin), (our_stdout, their_stdout) = context.Pipe(duplex=False), context.Pipe(duplex=False)
         self._process = context.Process(target=_run_program, args=(program, options, their_stdin, their_stdout))
         self._process.start()

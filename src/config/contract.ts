@@ -44,6 +44,10 @@ export const trainerJobSchema = z
   .readonly();
 export type TrainerJob = z.infer<typeof trainerJobSchema>;
 
+/** Asks the trainer to end the job of that id after a checkpoint. The trainer lives on. */
+export const stopJobSchema = z.strictObject({ stop: name }).readonly();
+export type StopJob = z.infer<typeof stopJobSchema>;
+
 /** What the job of a Ray cluster reads: a fine-tune, and the devices that it asks for. Paths are those of the cluster. */
 export const rayJobSchema = z
   .strictObject({

@@ -140,6 +140,7 @@ export function contractJsonSchema(): object {
       'Written by npx tsx src/config/write-schema.ts from src/config/contract.ts and server-contract.ts; do not edit it by hand.',
     trainer_reads: {
       TrainingJob: written(contract.trainerJobSchema),
+      StopJob: written(contract.stopJobSchema),
       RayJob: written(contract.rayJobSchema),
     },
     trainer_writes: {

@@ -214,6 +214,31 @@ describe('a fine-tune', () => {
     await stopped.seen;
   });
 
+  it('that is aborted leaves its process to the next one', async () => {
+    const one = trainer();
+    const first = await one.fineTune(job({}, 'a'), { signal });
+    const abort = new AbortController();
+    const started = until('started');
+    const running = one.fineTune(job({ ending: 'wait' }, 'b'), { ...started, signal: abort.signal });
+    await started.seen;
+    abort.abort(new Error('paused'));
+    expect((await errorOf(running)).message).toBe('paused');
+    expect((await one.fineTune(job({}, 'b'), { signal })).manifest.seconds).toBe(first.manifest.seconds);
+  });
+
+  it('that is aborted and does not stop in time is ended with its process', async () => {
+    const one = trainer({ graceMs: 50 });
+    const first = await one.fineTune(job({}, 'a'), { signal });
+    const abort = new AbortController();
+    const started = until('started');
+    const deaf = job({ ending: 'wait', deaf: true }, 'b');
+    const running = one.fineTune(deaf, { ...started, signal: abort.signal });
+    await started.seen;
+    abort.abort(new Error('paused'));
+    expect((await errorOf(running)).message).toBe('paused');
+    expect((await one.fineTune(job({}, 'b'), { signal })).manifest.seconds).not.toBe(first.manifest.seconds);
+  });
+
   it('that is aborted while another is under way does not disturb that one', async () => {
     const one = trainer();
     const abort = new AbortController();

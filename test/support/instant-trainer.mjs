@@ -40,22 +40,27 @@ if (values['check'] !== undefined) {
   process.stdout.write(`${JSON.stringify({ modules: 1 })}\n`);
   process.exit(0);
 }
-let stopping = false;
+let leaving = false;
 let busy = false;
-process.on('SIGTERM', () => (busy ? (stopping = true) : process.exit(0)));
+process.on('SIGTERM', () => (busy ? (leaving = true) : process.exit(0)));
+/** Jobs that are to end. */
+const stopped = new Set();
+const mustStop = ({ id }) => leaving || stopped.has(id);
 // Its parent is gone: it leaves in the middle of whatever it does.
 process.stdin.on('end', () => process.exit(0));
 
-/** False when it was asked to leave. */
 async function fineTune(job) {
   const { id } = job;
   const steps = stepsOf(job);
   const data = readFileSync(job.dataset);
-  if (!(await lock(job))) return false;
+  if (!(await lock(job))) {
+    say({ event: 'stopped', id, step: 0, checkpoint: null });
+    return;
+  }
   if (existsSync(job.output_dir)) {
     unlock(job);
     say({ event: 'done', id, output_dir: job.output_dir, manifest: manifestIn(job.output_dir) });
-    return true;
+    return;
   }
   const resumed = newestCheckpoint(job.checkpoint_dir);
   note('begin', id, resumed);
@@ -67,10 +72,10 @@ async function fineTune(job) {
     rows: rowsOf(data),
     dropped_rows: 0,
   });
-  await holdAt('begin');
+  await holdAt('begin', job);
   for (let step = resumed + 1; step <= steps; step++) {
     await pause(Number(values['step-ms']));
-    if (step === 2 && (job.settings.learning_rate > 0.5 ? faults.nan(job) : await fail(job))) return true;
+    if (step === 2 && (job.settings.learning_rate > 0.5 ? faults.nan(job) : await fail(job))) return;
     say({
       event: 'step',
       id,
@@ -84,17 +89,16 @@ async function fineTune(job) {
     if (step === steps) break;
     const path = checkpoint(job, step);
     say({ event: 'checkpoint', id, step, path });
-    await holdAt('checkpoint');
-    if (!stopping) continue;
+    await holdAt('checkpoint', job);
+    if (!mustStop(job)) continue;
     unlock(job);
     say({ event: 'stopped', id, step, checkpoint: path });
-    return false;
+    return;
   }
   const manifest = await publish(job, data);
   note('end', id, steps);
   unlock(job);
   say({ event: 'done', id, output_dir: job.output_dir, manifest });
-  return true;
 }
 
 /** A job of 1000 epochs does not end by itself before the test does. */
@@ -136,7 +140,7 @@ async function publish(job, data) {
   };
   const text = JSON.stringify(manifest);
   writeFileSync(join(temporary, 'manifest.json'), text.slice(0, text.length / 2));
-  await holdAt('manifest');
+  await holdAt('manifest', job);
   writeFileSync(join(temporary, 'manifest.json'), text);
   renameSync(temporary, job.output_dir);
   return manifest;
@@ -146,7 +150,7 @@ function rowsOf(data) {
   return data.toString().trim().split('\n').length;
 }
 
-/** As engine/train.py does with a lock of the kernel's: one trainer for each model. False when it was asked to leave before. */
+/** As engine/train.py does with a lock of the kernel's: one trainer for each model. False when it was asked to stop before. */
 async function lock(job) {
   for (;;) {
     try {
@@ -154,7 +158,7 @@ async function lock(job) {
       writeFileSync(lockFile(job), String(process.pid), { flag: 'wx' });
       return true;
     } catch {
-      if (stopping) return false;
+      if (mustStop(job)) return false;
       const holder = existsSync(lockFile(job)) ? readFileSync(lockFile(job), 'utf8') : '';
       if (holder !== '' && !existsSync(`/proc/${holder}/exe`)) unlock(job);
       await pause(20);
@@ -247,15 +251,14 @@ const emptyManifest = {
   versions: {},
 };
 
-async function holdAt(point) {
+async function holdAt(point, job) {
   const { control, log } = values;
   if (!control || !existsSync(join(control, 'hold'))) return;
   const finished = existsSync(log) ? readFileSync(log, 'utf8').match(/^end/gm) : null;
   const { model, at } = JSON.parse(readFileSync(join(control, 'hold'), 'utf8'));
   if (at !== point || (finished?.length ?? 0) !== model) return;
   renameSync(join(control, 'hold'), join(control, 'held'));
-  // oxlint-disable-next-line no-unmodified-loop-condition -- a signal modifies it
-  while (existsSync(join(control, 'held')) && !stopping) await pause(20);
+  while (existsSync(join(control, 'held')) && !mustStop(job)) await pause(20);
 }
 
 /** Whole only with its marker, which is written last. */
@@ -285,8 +288,18 @@ function say(event) {
 }
 
 say({ event: 'ready' });
-for await (const line of createInterface({ input: process.stdin })) {
+const lines = createInterface({ input: process.stdin });
+// While a job is under way, too.
+lines.on('line', (line) => {
+  const { id, stop } = JSON.parse(line);
+  if (stop === undefined) stopped.delete(id);
+  else stopped.add(stop);
+});
+for await (const line of lines) {
+  const job = JSON.parse(line);
+  if (job.stop !== undefined) continue;
   busy = true;
-  if (!(await fineTune(JSON.parse(line))) || stopping) process.exit(0);
+  await fineTune(job);
+  if (leaving) process.exit(0);
   busy = false;
 }

@@ -56,8 +56,13 @@ describe('an experiment under way while the code changes', () => {
     return temporalCli(['worker', 'deployment', 'set-current-version', ...version, '--yes']);
   };
 
-  /** Today's code, but for what an iteration begins with. */
-  const codeThatBeginsWith = (before: string) => changedWorkflows([{ place: 'debates', change: { before } }]);
+  /** Today's code, but for what an iteration begins with. Each is made once. */
+  const made = new Map<string, Promise<string>>();
+  const codeThatBeginsWith = (before: string) => {
+    const code = made.get(before) ?? changedWorkflows([{ place: 'debates', change: { before } }]);
+    made.set(before, code);
+    return code;
+  };
 
   /** Starts an experiment of two iterations, which waits for a person in the first. */
   async function startAndStopInTheFirstIteration(name: string): Promise<Handle> {

@@ -1,4 +1,4 @@
-"""The messages of the trainer: jobs come in on stdin, events go out on stdout, each one JSON object a line.
+"""The messages of the trainer: jobs, and requests to stop one, come in on stdin, events go out on stdout, each one JSON object a line.
 
 src/config/contract.ts declares them; contract.json is generated from it. tests/protocol/test_contract.py fails when a field, type,
 bound or allowed value here differs from it.
@@ -60,6 +60,12 @@ class TrainingJob(Strict):
     checkpoint_dir: Name
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     settings: Settings
+
+
+class StopJob(Strict):
+    """Asks to end the job of this id after a checkpoint. The trainer lives on."""
+
+    stop: Name
 
 
 class RayJob(Strict):
@@ -242,6 +248,14 @@ class TrainingFailure(Exception):
     def __init__(self, kind: FailureKind, message: str):
         super().__init__(message)
         self.kind = kind
+
+
+def parse_stop(line: str) -> StopJob | None:
+    """The request in a line of stdin; None when the line is something else."""
+    try:
+        return StopJob.model_validate_json(line)
+    except ValidationError:
+        return None
 
 
 def parse_job(line: str) -> TrainingJob:

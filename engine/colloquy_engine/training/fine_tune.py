@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..protocol.process import StopRequest, refused_by_system
+from ..protocol.process import JobStop, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
 from .micro_batches import SmallerNextTime, micro_batch_changed
 from .moved import moved_from, trained_weights
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 60
 Emit = Callable[[TrainerEvent], None]
 
 
-def fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit, ranks: Ranks) -> bool:
+def fine_tune(job: TrainingJob, resident: ResidentBase, stop: JobStop, emit: Emit, ranks: Ranks) -> bool:
     """Trains, and emits the job's events, the last of which is `done`, `failed` or `stopped`. Raises only what no kind names; RankLost.
 
     Of several ranks, the first one emits. Only a rank that fails knows why, so it emits that itself. Returns false when these ranks cannot
@@ -57,7 +57,7 @@ def _say_nothing(_: TrainerEvent) -> None:
     pass
 
 
-def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit: Emit, ranks: Ranks) -> None:
+def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: JobStop, emit: Emit, ranks: Ranks) -> None:
     began = time.monotonic()
     base = resident.load_for(job)
     rows = read_training_rows(job.dataset, base.tokenizer, base.end_tokens, job.settings.max_length, trainer_of(job.settings.objective).ROWS)
@@ -77,7 +77,7 @@ def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: StopRequest, emit
 
 
 def _train(
-    job: TrainingJob, resident: ResidentBase, base: LoadedBase, rows: TrainingRows, facts: dict, stop: StopRequest,
+    job: TrainingJob, resident: ResidentBase, base: LoadedBase, rows: TrainingRows, facts: dict, stop: JobStop,
     emit: Emit, began: float, ranks: Ranks,
 ) -> Done | Stopped | None:  # fmt: skip
     """Trains, and returns the event that ends the job; None in all ranks but the first."""
@@ -89,6 +89,9 @@ def _train(
     finished = trainer.run()
     resident.remember_fit(job, trainer.micro_batch)
     if not finished:
+        release(base, trainer.model)
+        if whole_model:
+            resident.forget()  # its own weights were trained
         return Stopped(id=job.id, step=trainer.state.global_step, checkpoint=trainer.newest_checkpoint)
     network = trainer.model
     _require_finite(network)
@@ -146,7 +149,7 @@ def _require_finite(network: torch.nn.Module) -> None:
 
 
 @contextmanager
-def sole_trainer(output_dir: Path, stop: StopRequest, patience: float = PATIENCE_SECONDS) -> Iterator[bool]:
+def sole_trainer(output_dir: Path, stop: JobStop, patience: float = PATIENCE_SECONDS) -> Iterator[bool]:
     """Holds a lock beside `output_dir` while the block runs, so that two workers with the same fine-tune do not both train it.
 
     A worker that only stalled leaves its trainer running while another worker begins the same fine-tune. The kernel releases the

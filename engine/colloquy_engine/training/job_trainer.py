@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, RandomSampler, Sampler
 from transformers import AutoModelForCausalLM, PrinterCallback, TrainingArguments, get_scheduler
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 
-from ..protocol.process import StopRequest
+from ..protocol.process import JobStop
 from ..protocol.trainer_messages import Checkpoint, ExecutionFacts, MicroBatchChanged, Started, Step, TrainingFailure, TrainingJob, as_failure
 from .arguments import common_arguments
 from .batches import to_device
@@ -80,7 +80,7 @@ class JobTrainer:
         return {}
 
     def __init__(
-        self, job: TrainingJob, network: nn.Module, base: LoadedBase, rows: TrainingRows, stop: StopRequest,
+        self, job: TrainingJob, network: nn.Module, base: LoadedBase, rows: TrainingRows, stop: JobStop,
         fingerprint: str, emit: Callable[[Started | Step | Checkpoint | MicroBatchChanged], None], ranks: Ranks, fits: MicroBatch | None = None,
     ):  # fmt: skip
         self.job, self.stop, self.fingerprint, self.emit, self.ranks = job, stop, fingerprint, emit, ranks

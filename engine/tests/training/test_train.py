@@ -143,6 +143,26 @@ def test_a_job_cut_off_and_resumed_gives_the_bytes_of_an_undisturbed_one(trainer
         assert events[-1]["manifest"][figure] == whole[figure]
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_job_that_is_asked_to_stop_goes_on_later_in_the_same_process_to_the_bytes_of_an_undisturbed_one(trainer, make_job, method):
+    settings = {"method": method, "save_steps": 500, "num_train_epochs": 8, "gradient_accumulation_steps": 3}
+    undisturbed, stopped = make_job("whole", settings), make_job("stopped", settings)
+    assert events_of(trainer, undisturbed)[-1]["event"] == "done"
+    send(trainer, stopped)
+    while next_event(trainer).get("step") != 4:
+        pass
+    send(trainer, {"stop": "another"})
+    send(trainer, {"stop": "stopped"})
+    last = events_of(trainer)[-1]
+    assert last["event"] == "stopped" and last["checkpoint"].endswith(f"step-{last['step']}")
+    # What is asked for when the job has ended does not concern its next attempt.
+    send(trainer, {"stop": "stopped"})
+    events = events_of(trainer, stopped)
+    assert events[0]["resumed_from_step"] == last["step"] >= 4
+    assert events[-1]["event"] == "done"
+    assert weights(stopped) == weights(undisturbed)
+
+
 def test_a_checkpoint_of_another_job_is_not_continued(trainer, make_job, dataset, tmp_path):
     job = make_job("one", {"save_steps": 4})
     assert events_of(trainer, job)[-1]["event"] == "done"

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
+  type StopJob,
   type TrainerDone,
   type TrainerEvent,
   trainerEventSchema,
@@ -21,8 +22,8 @@ import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
   /**
-   * Fine-tunes one model, alone behind the gate, so that jobs wait for each other. When it throws, the whole process group has
-   * ended: nothing writes to the job's folders any more.
+   * Fine-tunes one model, alone behind the gate, so that jobs wait for each other. When it throws, nothing writes to the job's folders any
+   * more: after an abort the process has stopped the job, after anything else its whole group has ended.
    *
    * @throws FineTuneFailed, TrainerExited, TrainerStalled, TrainerSpokeGarbage, ToolsMissing, ProcessNotStarted; the
    *   signal's reason, after the process has written a checkpoint
@@ -50,7 +51,7 @@ export interface TrainerProcessOptions {
   readonly device?: TrainerDevice;
   /** The longest silence in the middle of a job. Milliseconds; by default 10 minutes. */
   readonly stallMs?: number;
-  /** The time for a checkpoint between SIGTERM and SIGKILL. Milliseconds; by default 20 s. */
+  /** The time for a checkpoint: after a job was asked to stop, and between SIGTERM and SIGKILL. Milliseconds; by default 20 s. */
   readonly graceMs?: number;
 }
 
@@ -79,16 +80,18 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
     const trainer = await trainers.ready(signal);
     const { log, exited, stdin } = trainer.group;
     let stall: NodeJS.Timeout | undefined;
+    let stopped = false;
     let stopListening = (): void => undefined;
     const goesOn = orderOfEvents();
 
     const done = new Promise<TrainerDone>((resolve, reject) => {
+      // Once the caller has aborted, that is why the job ends. The reason is the caller's own; it is passed on as it is.
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      const fail = (error: unknown): void => reject(signal.aborted ? signal.reason : error);
       const watch = (): void => {
+        if (signal.aborted) return;
         clearTimeout(stall);
-        stall = setTimeout(
-          () => reject(new TrainerStalled(job.id, stallMs, log.file, log.ending())),
-          stallMs,
-        );
+        stall = setTimeout(() => fail(new TrainerStalled(job.id, stallMs, log.file, log.ending())), stallMs);
       };
       trainer.lines.on = (line) => {
         try {
@@ -97,18 +100,25 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
           if (event.event === 'ready' || (event.id ?? job.id) !== job.id) return;
           if (goesOn(event, (fault) => new TrainerSpokeGarbage(line, fault, log.file))) watch();
           if (event.event === 'done') resolve(event);
-          else if (event.event === 'failed') reject(new FineTuneFailed(job.id, event.kind, event.message));
+          else if (event.event === 'failed') fail(new FineTuneFailed(job.id, event.kind, event.message));
           else onEvent?.(event);
+          if (event.event === 'stopped' && signal.aborted) {
+            stopped = true;
+            fail(signal.reason);
+          }
         } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
+          fail(error);
         }
       };
-      // The reason of an abort is the caller's own; it is passed on as it is.
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
-      stopListening = onAbort(signal, () => reject(signal.reason));
-      void exited.then((status) => reject(new TrainerExited(job.id, status, log.file, log.ending())));
+      void exited.then((status) => fail(new TrainerExited(job.id, status, log.file, log.ending())));
       watch();
       stdin.write(`${JSON.stringify(job)}\n`);
+      // The process stays, with the libraries that it has loaded. Only one that does not answer in time is ended.
+      stopListening = onAbort(signal, () => {
+        clearTimeout(stall);
+        stall = setTimeout(() => fail(signal.reason), graceMs);
+        stdin.write(`${JSON.stringify({ stop: job.id } satisfies StopJob)}\n`);
+      });
     });
 
     try {
@@ -118,7 +128,7 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
     } catch (error) {
       clearTimeout(stall);
       // Lines are listened to until the process has ended: `onEvent` is also called for the checkpoint that is written before the end.
-      await trainers.end(trainer);
+      if (!stopped) await trainers.end(trainer);
       throw error;
     } finally {
       clearTimeout(stall);
