@@ -185,3 +185,8 @@ export async function versions(
   const model = newest ? await findModel(store, newest) : null;
   return { colloquy: colloquyVersion(), node: process.versions.node, ...model?.versions };
 }
+
+/** Whether the experiment is stopped; otherwise only this attempt ends: its worker shuts down, or it is paused or begun again. */
+export function isCancelled({ reason }: AbortSignal): boolean {
+  return !(reason instanceof CancelledFailure) || reason.message === 'CANCELLED';
+}

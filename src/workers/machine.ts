@@ -19,6 +19,9 @@ import { deviceName, embeddedNeeds, servingNeeds } from '../engines/vllm/needs.t
 import type { Store } from '../store/store.ts';
 import { counted, gibibytes, listed } from '../text/figures.ts';
 
+// The command line reaches engines through this file alone.
+export { reachTrainer, trainerLacks } from '../engines/trainer/open.ts';
+
 /** One thing that was looked for. */
 export type Finding = {
   readonly what: string;

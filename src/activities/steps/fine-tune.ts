@@ -1,4 +1,3 @@
-import { CancelledFailure } from '@temporalio/activity';
 import { z } from 'zod';
 import { seedFor } from '../../algorithm/random.ts';
 import { objectiveNames } from '../../algorithm/objectives.ts';
@@ -31,7 +30,7 @@ import {
 import { configsInForce } from '../../store/records/config-changes.ts';
 import type { Moved, Rewards, StepLoss } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
-import type { Dependencies, Running } from '../activity.ts';
+import { type Dependencies, isCancelled, type Running } from '../activity.ts';
 
 const fineTuneRequestSchema = z.strictObject({
   experiment: z.string(),
@@ -129,14 +128,12 @@ export async function remakeModel(
   await findOrTrain(request, dependencies, running, key);
 }
 
-type FinishedModel = { readonly model: Model; readonly manifest: StoredManifest };
-
 async function findOrTrain(
   request: FineTuneRequest,
   { store, trainers }: Dependencies,
   running: Running,
   expected?: string,
-): Promise<FinishedModel> {
+): Promise<{ readonly model: Model; readonly manifest: StoredManifest }> {
   const { base, tuned } = request.init;
   await requireSameWeights(base);
   const [config, ...earlier] = await configsInForce(
@@ -279,11 +276,6 @@ async function train(
       stopListening();
     }
   }
-}
-
-/** Whether the experiment is stopped; otherwise only this attempt ends: its worker shuts down, or it is paused or begun again. */
-function isCancelled({ reason }: AbortSignal): boolean {
-  return !(reason instanceof CancelledFailure) || reason.message === 'CANCELLED';
 }
 
 /** Milliseconds since 1970. */

@@ -90,8 +90,7 @@ export async function checkExperiment(config: ExperimentConfig, store: Store): P
     const questions = await readQuestions(config, tasks);
     const few = trainingFaults(config, questions.train);
     if (few.length > 0) throw new InvalidConfig(few);
-    const { reachEndpoint } = await import('../../workers/machine.ts');
-    const { reachTrainer, trainerLacks } = await import('../../engines/trainer/open.ts');
+    const { reachEndpoint, reachTrainer, trainerLacks } = await import('../../workers/machine.ts');
     const lacks = await trainerLacks(config);
     if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
     for (const { of, endpoint } of found)
