@@ -20,12 +20,13 @@ const refusal = (input: unknown): string => {
 };
 
 describe('the studies that come with Colloquy', () => {
-  it('are the tables of the paper, a small model, an API, a laptop and two comparisons', () => {
+  it('are the tables of the paper, a small model, an API, a laptop and three comparisons', () => {
     expect(studyPresets().map(({ name }) => name)).toEqual([
       'api',
       'critic-mixture',
       'data-matched',
       'laptop',
+      'objectives',
       'small-model',
       'table-1',
       'table-2',
