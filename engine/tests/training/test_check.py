@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_llama import CHAT_TEMPLATE, THINKING_TEMPLATE, family_config, make_tiny_llama, make_tokenizer
 
+from colloquy_engine.generation.base_model import ModelNotServable, load_base_model
 from colloquy_engine.protocol.server_messages import CheckTraining
 from colloquy_engine.protocol.trainer_messages import TrainingFailure
 from colloquy_engine.training.check import check_base, check_training
@@ -121,6 +122,21 @@ def test_a_base_model_is_checked_by_its_config_and_tokenizer_alone(tmp_path):
     with pytest.raises(TrainingFailure) as failure:
         check_base(str(tmp_path / "none"), request)
     assert failure.value.kind == "missing_model"
+
+
+def test_a_base_model_without_a_chat_template_is_neither_trained_nor_served(tmp_path):
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = None
+    make_tiny_llama(tmp_path)
+    for template in tmp_path.glob("chat_template*"):
+        template.unlink()
+    tokenizer.save_pretrained(tmp_path)
+    request = CheckTraining.model_validate({"examples": EXAMPLES, "lora_target_modules": ["q_proj"]})
+    with pytest.raises(TrainingFailure, match="has no chat template") as failure:
+        check_base(str(tmp_path), request)
+    assert failure.value.kind == "missing_model"
+    with pytest.raises(ModelNotServable, match="has no chat template, so it cannot answer chats"):
+        load_base_model(str(tmp_path))
 
 
 def test_a_made_up_adapter_is_loaded_by_peft_and_changes_every_answer(tmp_path):
