@@ -111,7 +111,8 @@ describe('a worker with all observation switched on', () => {
       'RunActivity:debate',
     ]);
     expect(above(named('fine-tune')).at(-1)).toBe('RunActivity:fineTune');
-    expect(above(named('wait for the GPU'))).toHaveLength(above(named('answers')).length);
+    // The answers are those of a server on another device, so the fine-tunes alone pass the gate.
+    expect(above(named('wait for the GPU'))).toEqual(above(named('fine-tune')));
     const runs = receiver.spans.filter(({ name }) => !name.includes('Update:'));
     expect(new Set(runs.map(({ traceId }) => traceId)).size).toBe(1);
     expect(runs.filter(({ name }) => name === 'RunWorkflow:experiment').map(above)).toContainEqual([

@@ -9,12 +9,13 @@ import { sealPlace } from '../../src/store/files/sealed.ts';
 import type { BegunWith } from '../../src/store/base-model-files.ts';
 import { experimentFiles, newestFinished, openStore } from '../../src/store/store.ts';
 import { type Model, weightsOf } from '../../src/store/models.ts';
-import { writeExportableExperiment } from '../export/exportable-experiment.ts';
+import { writeExportableExperiment, writeModel } from '../export/exportable-experiment.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
 const store = openStore(temporaryFolder());
 const key = (letter: string) => letter.repeat(64);
 const { signal } = new AbortController();
+for (const letter of ['1', '2', 'c']) writeModel(store, key(letter), letter);
 
 /** Endpoints that note which weights were asked what, and answer 17. */
 function notingEndpoints() {

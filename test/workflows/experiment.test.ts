@@ -265,18 +265,16 @@ describe('an experiment', () => {
 
   it('has its steps done by the workers that can do them, beside one that lacks the endpoint', async () => {
     const lacking = createEndpoints({}, { logFolder: rig.storeRoot, modelFolder: async () => rig.storeRoot });
-    const expectNeeds = vi.fn<Endpoints['expect']>((experiment, config) =>
-      lacking.expect(experiment, config),
-    );
+    const lookedFor = vi.fn<Endpoints['for']>((base) => lacking.for(base));
     const others = testDependencies({ storeRoot: rig.storeRoot, engineUrl: rig.engine.url });
     const stop = new AbortController();
     const worker = startWorkers({
       signal: stop.signal,
       queues: [taskQueues.debate],
-      dependencies: { ...others, endpoints: { ...lacking, expect: expectNeeds } },
+      dependencies: { ...others, endpoints: { ...lacking, for: lookedFor } },
     });
     try {
-      for (let seed = 0; expectNeeds.mock.calls.length === 0; seed++)
+      for (let seed = 0; lookedFor.mock.calls.length === 0; seed++)
         expect((await (await rig.start(`shared-${seed}`, { seed })).result()).evaluations).toHaveLength(2);
     } finally {
       stop.abort();

@@ -2,6 +2,8 @@
 import { baseModelsOf, type BaseModelOfConfig, byAgent, type FoundBase } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
+import { formOf } from '../../config/fine-tune.ts';
+import { defaultTrainer } from '../../config/trainers.ts';
 import { servingFaults } from '../../config/training-plan.ts';
 import {
   filesOfBaseModel,
@@ -104,10 +106,14 @@ export async function prepareModels(
       ? own
       : own.map(({ says, remedy }) => ({ says: `${of.model.model_name_or_path}: ${says}`, remedy })),
   );
+  const { trainers } = dependencies;
+  const form = trainers.has(config.trainer ?? defaultTrainer)
+    ? trainers.for(config.trainer).form(config.fine_tune)
+    : formOf(config.fine_tune);
   return {
     ...byAgent(found),
     servesTuned: served.every(
-      ({ of, endpoint }) => of.agents.length === 0 || endpoint.servesForms.length > 0,
+      ({ of, endpoint }) => of.agents.length === 0 || endpoint.servesForms.includes(form),
     ),
     begunWith: { ...record, endpointLacks: lacks },
   };
