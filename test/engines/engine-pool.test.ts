@@ -45,3 +45,19 @@ it('a pool that was ended while a process started grows again later', async () =
     vi.useRealTimers();
   }
 });
+
+it('a pool that many requests end at once ends the process that they mean, and not the next one', async () => {
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  const end = vi.fn<EngineProcess['end']>(() => stopped);
+  const pool = createEnginePool(() => ({ ...engine('at once'), end }), { most: () => 1 });
+  const first = await pool.use(signal, async (running) => running);
+  const ends = [pool.end(first), pool.end(first)];
+  // The next one is there before the first one has stopped.
+  await pool.use(signal, async () => undefined);
+  ends.push(pool.end(first));
+  stop();
+  await Promise.all(ends);
+  expect(end).toHaveBeenCalledTimes(1);
+  await pool.close();
+});

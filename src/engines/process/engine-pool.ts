@@ -50,6 +50,9 @@ export function createEnginePool(
   /** Whether more may be started: not after one that did not start, nor for a pool that is closed. */
   let mayGrow = true;
 
+  /** Many requests find out at once that a process has to end: the second must not end the one that is started for the first. */
+  const endings = new WeakMap<RunningEngine, Promise<void>>();
+
   const uses = createRequestSlots(Infinity);
   let holds = 0;
 
@@ -140,11 +143,16 @@ export function createEnginePool(
       if (holds === 0) uses.open();
     },
     async end(engine) {
+      const known = engine && endings.get(engine);
+      if (known !== undefined) return known;
       if (engine !== undefined && !members.some(({ running }) => running === engine)) return;
       const others = members.filter((member) => member !== first);
       members = [first];
       mayGrow = true;
-      await Promise.all([first.process.end(), ...others.map(({ process }) => process.close())]);
+      const processes = [first.process.end(), ...others.map(({ process }) => process.close())];
+      const ending = Promise.all(processes).then(() => undefined);
+      if (engine !== undefined) endings.set(engine, ending);
+      await ending;
     },
     async close() {
       mayGrow = false;
