@@ -104,12 +104,14 @@ export async function trainerText(name: string, config: ExperimentConfig, store:
 }
 
 /**
- * Asks a server that trains whether it answers to the key and has a fine-tuning API. Other trainers are not started for that.
+ * Asks a server that trains whether it answers to the key and has a fine-tuning API, and a cluster whether it answers and has room. A process is
+ * not started for that.
  *
- * @throws TrainingImpossible, or the errors of the server
+ * @throws TrainingImpossible, RayCannotPlace, or the errors of the server or the cluster
  */
 export async function reachTrainer(name: string, config: TrainerConfig, store: Store): Promise<void> {
-  if (config.kind !== 'openai') return;
+  if (config.kind === 'process') return;
+  if (config.kind === 'ray') return void (await rayText(config));
   const trainer = openTrainer(config, { store, gate: createGpuGate() }, name);
   const nothing = { examples: [], lora_target_modules: null };
   try {

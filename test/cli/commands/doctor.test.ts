@@ -140,10 +140,17 @@ describe('colloquy doctor', () => {
       state: 'ok',
       found: expect.stringContaining(`ray: ${ray.url} has`),
     });
+    expect((await colloquy('validate', 'quickstart')).code).toBe(0);
     await ray.close();
     expect(await trainer()).toMatchObject({
       state: 'missing',
       found: expect.stringContaining('ECONNREFUSED'),
+    });
+    // The check of a config asks it too.
+    const { code, err } = await colloquy('validate', 'quickstart');
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining(`Ray at ${ray.url} cannot be asked`),
     });
   });
 
