@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { cacheFolder, fingerprint } from './setup/cache.mjs';
 import { withLock } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
-import { findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
-import { SetupProblem } from './setup/set-up.mjs';
+import { findUv, makeVirtualEnvironment, sitePackages } from './setup/python-installers.mjs';
+import { SetupProblem, showProblems } from './setup/set-up.mjs';
 import { readToolsFile } from './setup/tools-file.mjs';
 
 const lock = fileURLToPath(new URL('../test/ray/ray.lock', import.meta.url));
@@ -22,9 +22,7 @@ try {
   await withLock(`${folder}.lock`, () => installed(folder, python));
   console.log(join(folder, 'bin', 'python'));
 } catch (error) {
-  if (!(error instanceof SetupProblem)) throw error;
-  console.error(`\n${error.message}\n  -> ${error.remedy}`);
-  process.exitCode = 1;
+  showProblems(error);
 }
 
 /**
@@ -43,14 +41,8 @@ async function installed(folder, enginePython) {
     timeoutSeconds: 1200,
     what: 'uv pip install ray',
   });
-  const [own, engine] = await Promise.all([python, enginePython].map(packagesOf));
+  const [own, engine] = await Promise.all([python, enginePython].map(sitePackages));
   writeFileSync(join(String(own), 'colloquy-engine.pth'), `${engine}\n`);
   await run(python, ['-c', 'import ray.train.torch, trl'], { timeoutSeconds: 600, what: 'Loading Ray' });
   writeFileSync(stamp, '');
-}
-
-/** @param {string} python */
-async function packagesOf(python) {
-  const options = { timeoutSeconds: 60, what: 'python' };
-  return (await run(python, ['-c', 'import site; print(site.getsitepackages()[0])'], options)).trim();
 }

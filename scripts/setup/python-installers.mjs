@@ -203,3 +203,13 @@ export function torchPackages(engine) {
     onlyForCuda: names.filter((name) => /^(nvidia|cuda)-|^triton$/.test(name)),
   };
 }
+
+/**
+ * The folder that has the packages of a Python.
+ *
+ * @param {string} python
+ */
+export async function sitePackages(python) {
+  const options = { timeoutSeconds: 60, what: 'python' };
+  return (await run(python, ['-c', 'import site; print(site.getsitepackages()[0])'], options)).trim();
+}
