@@ -1,4 +1,5 @@
 /** A fine-tune at a server, from the moment that its job is known until its end: what it reports, and what becomes of it. */
+import { optimiserSteps } from '../../algorithm/training-steps.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import type { StoredManifest } from '../../store/models.ts';
 import { pause } from '../abort.ts';
@@ -33,7 +34,7 @@ type Watching = RunningJob & {
 export async function followJob(run: HostedRun, watching: Watching): Promise<StoredManifest> {
   const { key, job, hosted } = run;
   const { api, onEvent, signal } = watching;
-  const totalSteps = expectedSteps(job);
+  const totalSteps = optimiserSteps(job.dataset.rows, job.settings);
   const seen = new Set<string>();
   const steps: HostedStep[] = [];
   let state: string | null = null;
@@ -91,11 +92,6 @@ function waiting({ id, status, created_at: since }: HostedJob, { queueHours }: W
   return { event: 'waiting', job: id, state: status, since: new Date(since * 1000), until } as const;
 }
 
-function expectedSteps({ dataset: { rows }, settings }: FineTuneJob): number {
-  const rowsOfStep = settings.per_device_train_batch_size * settings.gradient_accumulation_steps;
-  return Math.ceil(rows / rowsOfStep) * settings.num_train_epochs;
-}
-
 /** @throws EngineAnswerInvalid when the server names no model */
 function manifestFor(
   { key, job, hosted }: HostedRun,
@@ -119,7 +115,7 @@ function manifestFor(
     dataset: { sha256: job.dataset.sha256, rows: job.dataset.rows, dropped_rows: 0 },
     settings: job.settings,
     seed: job.seed,
-    steps: steps.at(-1)?.step ?? expectedSteps(job),
+    steps: steps.at(-1)?.step ?? optimiserSteps(job.dataset.rows, job.settings),
     final_loss: steps.at(-1)?.loss ?? null,
     losses: steps
       .filter((_, index) => index % every === 0 || index === steps.length - 1)
