@@ -203,7 +203,7 @@ const given: ReadonlySet<string> = new Set([
 ]);
 
 /** The settings of an experiment that such a trainer cannot follow; none when it can follow all of them. */
-export function hostedTrainingFaults(config: ExperimentConfig, trainer: string): ConfigFault[] {
+function hostedTrainingFaults(config: ExperimentConfig, trainer: string): ConfigFault[] {
   if (config.iterations === 0) return [];
   const { fine_tune: settings, critic_mixture: mixture } = config;
   const faults: ConfigFault[] = [];
@@ -245,7 +245,7 @@ export function hostedTrainingFaults(config: ExperimentConfig, trainer: string):
  * A name for all that such a trainer adds to a model. The name of a model means something at its own server only, so another address means
  * other models.
  */
-export function hostedMaker({ url, learning_rate_multiplier: factor }: HostedTrainerConfig): string {
+function hostedMaker({ url, learning_rate_multiplier: factor }: HostedTrainerConfig): string {
   return JSON.stringify(['openai', withPath(url).replace(/\/+$/, ''), factor ?? null]);
 }
 

@@ -3,7 +3,6 @@ import { baseModelsOf, type BaseModelOfConfig, byAgent, type FoundBase } from '.
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { formOf } from '../../config/fine-tune.ts';
-import { defaultTrainer } from '../../config/trainers.ts';
 import { servingFaults } from '../../config/training-plan.ts';
 import {
   filesOfBaseModel,
@@ -68,7 +67,9 @@ export async function prepareModels(
     const settingOf = (error: ColloquyError) =>
       `${of.path}.${error instanceof ModelFolderMissing ? 'model_name_or_path' : 'endpoint'}`;
     const endpoint = await faultsOf(settingOf, async () => endpoints.for({ endpoint: name, name: model }));
-    await faultsOf(settingOf, async () => endpoint.requireMemory?.(config, name));
+    // It adds up all base models of the endpoint.
+    if (!served.some((each) => each.of.model.endpoint === name))
+      await faultsOf(settingOf, async () => endpoint.requireMemory?.(config, name));
     served.push({ of, endpoint });
   }
   const forms = (name: string) =>
@@ -107,7 +108,7 @@ export async function prepareModels(
       : own.map(({ says, remedy }) => ({ says: `${of.model.model_name_or_path}: ${says}`, remedy })),
   );
   const { trainers } = dependencies;
-  const form = trainers.has(config.trainer ?? defaultTrainer)
+  const form = trainers.has(config.trainer)
     ? trainers.for(config.trainer).form(config.fine_tune)
     : formOf(config.fine_tune);
   return {

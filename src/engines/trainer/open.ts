@@ -27,8 +27,8 @@ export interface Trainers {
    * @throws TrainerUnknown when the worker's configuration has no trainer of that name
    */
   for(name?: string): Trainer;
-  /** Whether the worker's configuration has a trainer of that name. */
-  has(name: string): boolean;
+  /** Whether the worker's configuration has a trainer of that name; without a name, the default one. */
+  has(name?: string): boolean;
   /** Closes all of them; resolves when nothing that they started is left. */
   close(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export function createTrainers(
   deps: TrainerDeps,
 ): Trainers {
   const opened = new Map<string, Trainer>();
-  const has = (name: string): boolean => Object.hasOwn(configs, name);
+  const has = (name: string = defaultTrainer): boolean => Object.hasOwn(configs, name);
 
   return {
     for(name = defaultTrainer) {
