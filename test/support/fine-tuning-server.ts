@@ -2,6 +2,7 @@
  * A server of OpenAI's fine-tuning API and chat API that really trains: a small front over a trainer and an endpoint of our own. Its models
  * are `ft:BASE:SUFFIX:N`.
  */
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { trainerSettingsSchema, type TrainerSettings } from '../../src/config/contract.ts';
@@ -93,8 +94,8 @@ export async function startFineTuningServer({
   const asked: string[] = [];
   let authorization: string | undefined;
 
-  /** The server's own key of a job's model. */
-  const keyOf = (job: Job): string => jobs.indexOf(job).toString(16).padStart(64, '0');
+  /** The server's own key of a job's model: like a content address, it differs in its first digits, by which an endpoint names adapters. */
+  const keyOf = (job: Job): string => createHash('sha256').update(job.id).digest('hex');
 
   async function train(job: Job): Promise<void> {
     const { hyperparameters } = job.method.supervised;
