@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +8,9 @@ import { z } from 'zod';
 import { trainerSettingsSchema } from '../src/config/contract.ts';
 import { embeddedModel } from '../src/config/experiment.ts';
 import { childEnvironment, projectRoot, tools } from '../src/config/installation.ts';
-import { createGpuGate } from '../src/engines/gpu-gate.ts';
-import { createTrainerProcess } from '../src/engines/process/trainer-process.ts';
+import { createGpuGate, type GpuGate } from '../src/engines/gpu-gate.ts';
+import { createTrainerProcess, type TrainerProcess } from '../src/engines/process/trainer-process.ts';
+import { createTrainerProcesses } from '../src/engines/trainer/process.ts';
 import type { Benchmark } from './benchmark.ts';
 import { median, spread } from './statistics.ts';
 import { table } from './table.ts';
@@ -29,7 +31,8 @@ const settings = trainerSettingsSchema.parse({
 
 /**
  * The tokens a second of our trainer and of a plain script of TRL's SFTTrainer (plain_trl.py), on the same rows with the same settings, each with
- * padded rows and with rows that follow each other without padding. They take turns; one thread each on a CPU. Loading is not counted.
+ * padded rows and with rows that follow each other without padding. They take turns; one thread each on a CPU. Loading is not counted. Then
+ * the time of one job for each core, one after another and side by side, in turns.
  */
 export const trainer: Benchmark = async ({ folder, quick }) => {
   mkdirSync(folder, { recursive: true });
@@ -83,13 +86,40 @@ export const trainer: Benchmark = async ({ folder, quick }) => {
     lossDifference.toExponential(1),
   ]);
   const head = ['trainer', 'tokens/s', 'ratio', 'least to most', 'loss differs by'];
-  return { text: table(head, lines), figures: { tokens, kinds: figures } };
+  const beside = await sideBySide(rows, folder, gate, repeats);
+  const text = `${table(head, lines)}\n${availableParallelism()} jobs side by side take the time of one after another divided by ${median(beside).toFixed(2)} (${spread(beside, 2)})`;
+  return { text, figures: { tokens, kinds: figures, sideBySide: beside } };
 };
+
+/** How many times as long jobs take one after another as side by side, in each repeat: one job for each core. */
+async function sideBySide(rows: string, folder: string, gate: GpuGate, repeats: number): Promise<number[]> {
+  const processes = createTrainerProcesses(() => createTrainerProcess({ logFolder: folder, gate }));
+  let jobs = 0;
+  const one = (): Promise<unknown> => train(processes, rows, join(folder, `beside-${(jobs += 1)}`));
+  const together = (): Promise<unknown> => Promise.all(Array.from({ length: availableParallelism() }, one));
+  const seconds = async (work: () => Promise<unknown>): Promise<number> => {
+    const began = performance.now();
+    await work();
+    return (performance.now() - began) / 1000;
+  };
+  // The first job shows how much memory one takes; then all processes load their libraries.
+  await one();
+  await together();
+  const ratios: number[] = [];
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    const inTurn = await seconds(async () => {
+      for (let job = 0; job < availableParallelism(); job += 1) await one();
+    });
+    ratios.push(inTurn / (await seconds(together)));
+  }
+  await processes.close();
+  return ratios;
+}
 
 type Run = { readonly seconds: number; readonly losses: readonly number[] };
 
 async function train(
-  ours: ReturnType<typeof createTrainerProcess>,
+  ours: TrainerProcess,
   dataset: string,
   output: string,
 ): Promise<Run & { readonly tokens: number }> {

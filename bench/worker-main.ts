@@ -53,7 +53,7 @@ const workers = startWorkers({
       for: (base) => recording(endpoints.for(base)),
     },
     trainers,
-    fineTunesAtOnce: 1,
+    fineTunesAtOnce: async () => 1,
     tasks,
     gate,
     searchAttributes: false,

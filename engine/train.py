@@ -51,7 +51,6 @@ def main() -> int:
         from colloquy_engine.training.ranks import Ranks
 
     ranks = Ranks()
-    torch.set_num_threads(options.threads or max(1, default_threads() // ranks.size))
     ranks.join()
     if ranks.first:
         threading.Thread(target=_read_lines, args=(lines, stop, options.exit_with_parent, ranks.size), name="stdin", daemon=True).start()
@@ -83,7 +82,8 @@ def _wanted(options: argparse.Namespace, processes: int) -> "Wanted":
     from colloquy_engine.training.execution import Wanted
 
     padding_free = None if options.padding_free is None else options.padding_free == "true"
-    return Wanted(padding_free, options.attn_implementation, processes)
+    threads = options.threads or (None if processes == 1 else max(1, default_threads() // processes))
+    return Wanted(padding_free, options.attn_implementation, processes, threads)
 
 
 def _check(options: argparse.Namespace, protocol: ProtocolStdout) -> int:
@@ -130,7 +130,7 @@ def _id_of(line: str) -> str | None:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: all cores but one)")
+    parser.add_argument("--threads", type=int, help="threads of the arithmetic on a CPU (default: one for a small model, all cores but one for others)")
     parser.add_argument("--check", metavar="MODEL", help="check whether a model can be fine-tuned as the request on stdin asks, and exit")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes or the parent process dies")
     padding_free = "whether rows follow each other without padding (default: yes where the attention has kernels for it)"

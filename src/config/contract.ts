@@ -155,11 +155,13 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
     gradient_checkpointing: z.boolean(),
   }),
   z.object({ event: z.literal('checkpoint'), id: z.string(), step: count, path: z.string() }),
+  /** `memory`: the bytes that one more trainer of this base model takes; null where one trainer uses the whole machine. */
   z.object({
     event: z.literal('done'),
     id: z.string(),
     output_dir: z.string(),
     manifest: fineTuneManifestSchema,
+    memory: count.nullable(),
   }),
   /** `id` is null when the job could not be read. */
   z.object({

@@ -1,10 +1,10 @@
-/** Keeps fine-tunes and answers from using the GPU at the same time: a readers-writer gate in order of arrival. */
+/** Keeps fine-tunes and answers from using the GPU at the same time: a gate for two groups, in order of arrival. */
 import { onAbort } from './abort.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 
 export interface GpuGate {
   /**
-   * Runs `fn` beside other shared work (answers), never beside exclusive work. Throws the signal's reason while waiting.
+   * Runs `fn` (answers) beside other answers, never beside a fine-tune. Throws the signal's reason while waiting.
    *
    * @param options.asked the endpoints that `fn` asks: it runs at once when none of them is on the device of the fine-tunes
    * @param options.onWait called with the time since when `fn` waits for a fine-tune, and with undefined when it has waited
@@ -18,7 +18,8 @@ export interface GpuGate {
     },
   ): Promise<T>;
   /**
-   * Runs `fn` alone (a fine-tune). Throws the signal's reason while waiting.
+   * Runs `fn` (a fine-tune) without answers beside it. Throws the signal's reason while waiting. Fine-tunes may run side by side: how many do, their
+   * trainer decides.
    *
    * @param needs `all memory`: no model that answers stays on the GPU meanwhile
    */
@@ -27,44 +28,49 @@ export interface GpuGate {
 
 /** How long work waited. Milliseconds since 1970. */
 export interface GateWait {
-  readonly kind: Kind;
+  readonly kind: 'shared' | 'exclusive';
   readonly beganAt: number;
   readonly endedAt: number;
 }
 
 /**
- * Work enters in order of arrival, and shared work enters together only as far as no exclusive work came before it. So neither
- * kind can starve the other, whatever arrives.
+ * Work enters in order of arrival, and work of one group enters together only as far as no other came before it. So no group can starve
+ * another one, whatever arrives.
  *
- * @param answering yields the GPU to each exclusive work, and takes it back afterwards
+ * @param answering yields the GPU to the first fine-tune that enters, and takes it back after the last one that leaves
  */
 export function createGpuGate(
   onEnter?: (wait: GateWait) => void,
   answering?: Pick<Endpoint, 'yieldDevice' | 'takeDevice'>,
 ): GpuGate {
-  /** How much shared work is inside; -1 when exclusive work is. */
   let inside = 0;
+  /** The group of the work that is inside; meaningless when there is none. */
+  let group: Group = 'answers';
+  /** Settles when those who answer have left the GPU to the fine-tunes that are inside. */
+  let yielded: Promise<void> | undefined;
+  let takingBack = false;
   const queue: Waiter[] = [];
 
   function admit(): void {
-    for (let next = queue[0]; next !== undefined && mayEnter(next.kind); next = queue[0]) {
+    for (let next = queue[0]; next !== undefined && mayEnter(next.group); next = queue[0]) {
       queue.shift();
-      inside = next.kind === 'exclusive' ? -1 : inside + 1;
+      inside += 1;
+      group = next.group;
       next.enter();
     }
   }
 
-  function mayEnter(kind: Kind): boolean {
-    return kind === 'exclusive' ? inside === 0 : inside >= 0;
+  function mayEnter(asking: Group): boolean {
+    return inside === 0 || (asking === group && !takingBack);
   }
 
   function leave(): void {
-    inside = inside === -1 ? 0 : inside - 1;
+    inside -= 1;
     admit();
   }
 
   /** @param onWait called when it cannot enter at once */
-  async function enter(kind: Kind, signal: AbortSignal, onWait: () => void): Promise<void> {
+  async function enter(asking: Group, signal: AbortSignal, onWait: () => void): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const stopListening = onAbort(signal, () => {
@@ -76,7 +82,7 @@ export function createGpuGate(
         admit();
       });
       const waiter: Waiter = {
-        kind,
+        group: asking,
         enter: () => {
           stopListening();
           resolve();
@@ -89,19 +95,19 @@ export function createGpuGate(
   }
 
   async function run<T>(
-    kind: Kind,
+    asking: Group,
     signal: AbortSignal,
     fn: () => Promise<T>,
     onWait?: (since: Date | undefined) => void,
   ): Promise<T> {
     const beganAt = Date.now();
     let waited = false;
-    await enter(kind, signal, () => {
+    await enter(asking, signal, () => {
       waited = true;
       onWait?.(new Date(beganAt));
     });
     if (waited) onWait?.(undefined);
-    onEnter?.({ kind, beganAt, endedAt: Date.now() });
+    onEnter?.({ kind: asking === 'answers' ? 'shared' : 'exclusive', beganAt, endedAt: Date.now() });
     try {
       return await fn();
     } finally {
@@ -109,26 +115,39 @@ export function createGpuGate(
     }
   }
 
+  /** Runs a fine-tune that is inside, on the device that the first of its group had those who answer leave. */
+  async function onDevice<T>(fn: () => Promise<T>, allMemory: boolean): Promise<T> {
+    yielded ??= Promise.resolve(answering?.yieldDevice(allMemory));
+    try {
+      await yielded;
+      return await fn();
+    } finally {
+      if (inside === 1) {
+        takingBack = true;
+        try {
+          await answering?.takeDevice();
+        } finally {
+          takingBack = false;
+          yielded = undefined;
+        }
+      }
+    }
+  }
+
   return {
     async shared(signal, fn, { asked, onWait } = {}) {
       const shares =
         asked === undefined ? [true] : await Promise.all(asked.map((each) => each.sharesDevice()));
-      return shares.includes(true) ? run('shared', signal, fn, onWait) : fn();
+      return shares.includes(true) ? run('answers', signal, fn, onWait) : fn();
     },
-    exclusive: (signal, fn, needs) =>
-      run('exclusive', signal, async () => {
-        try {
-          await answering?.yieldDevice(needs === 'all memory');
-          return await fn();
-        } finally {
-          await answering?.takeDevice();
-        }
-      }),
+    exclusive(signal, fn, needs) {
+      const allMemory = needs === 'all memory';
+      const asking = allMemory ? 'fine-tunes that need all memory' : 'fine-tunes';
+      return run(asking, signal, () => onDevice(fn, allMemory));
+    },
   };
 }
 
-type Kind = 'shared' | 'exclusive';
-interface Waiter {
-  readonly kind: Kind;
-  readonly enter: () => void;
-}
+/** Work of one group may be inside together. */
+type Group = 'answers' | 'fine-tunes' | 'fine-tunes that need all memory';
+type Waiter = { readonly group: Group; readonly enter: () => void };

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
@@ -8,6 +9,7 @@ import { codeHash } from '../config/installation.ts';
 import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
+import { DevicesUnusable, gpus } from '../engines/vllm/device.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
 import { InvalidEnvironment, installRuntime, stepInterceptor } from '../observe/install-runtime.ts';
@@ -116,10 +118,10 @@ const served: Record<
     activities: debateActivities(dependencies),
     maxConcurrentActivityTaskExecutions: shardsAtOnce,
   }),
-  // One GPU, one fine-tune: all others wait in the queue.
-  [taskQueues.gpu]: (dependencies) => ({
+  // All others wait in the queue, where another worker may take them.
+  [taskQueues.gpu]: async (dependencies) => ({
     activities: gpuActivities(dependencies),
-    maxConcurrentActivityTaskExecutions: dependencies.fineTunesAtOnce,
+    maxConcurrentActivityTaskExecutions: await dependencies.fineTunesAtOnce(),
   }),
 };
 
@@ -182,9 +184,22 @@ export function keepHeapSteady(): void {
 /** Each of them takes some 2 GB of main memory on the head of its cluster, also while it waits for devices. */
 const fineTunesOnClusters = 8;
 
+/** One on a graphics card. Without one, small models train side by side, one on each core. */
+async function fineTunesOnThisMachine(): Promise<number> {
+  const hasCards = await gpus().then(
+    (cards) => cards.length > 0,
+    (error: unknown) => {
+      // It has cards, and the first job finds out what is wrong with them.
+      if (error instanceof DevicesUnusable) return true;
+      throw error;
+    },
+  );
+  return hasCards ? 1 : availableParallelism();
+}
+
 export type OpenDependencies = Dependencies & {
-  /** 1 where all trainers use this machine's devices. A cluster decides itself how many of the jobs that it has run at once. */
-  readonly fineTunesAtOnce: number;
+  /** How many fine-tunes this worker takes. A cluster decides itself how many of the jobs that it has run at once. */
+  readonly fineTunesAtOnce: () => Promise<number>;
   /** Ends engines, trainers and grader with all their processes. */
   readonly close: () => Promise<void>;
 };
@@ -214,7 +229,7 @@ export function openDependencies({
     store,
     endpoints,
     trainers,
-    fineTunesAtOnce: hasCluster ? fineTunesOnClusters : 1,
+    fineTunesAtOnce: hasCluster ? async () => fineTunesOnClusters : fineTunesOnThisMachine,
     tasks,
     searchAttributes: false,
     gate,

@@ -9,7 +9,7 @@ export const taskQueues = {
   control: 'colloquy',
   /** Debates: many requests in flight, waiting on an engine. */
   debate: 'colloquy-debate',
-  /** Fine-tunes: one at a time for each GPU. */
+  /** Fine-tunes: one at a time on a GPU, one for each core without a GPU. */
   gpu: 'colloquy-gpu',
 } as const;
 export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];

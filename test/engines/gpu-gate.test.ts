@@ -107,6 +107,41 @@ describe('the GPU gate', () => {
     expect(await gate.shared(signal, async () => 'answers')).toBe('answers');
   });
 
+  it('lets fine-tunes be inside together, and gives the GPU back after the last of them', async () => {
+    const log: string[] = [];
+    const gate = createGpuGate(undefined, {
+      yieldDevice: async () => void log.push('yielded'),
+      takeDevice: async () => void log.push('taken back'),
+    });
+    const [one, two, later] = ['tune 1', 'tune 2', 'tune 3'].map((name) => workIn(log, name));
+    const tuning = [gate.exclusive(signal, one!.work), gate.exclusive(signal, two!.work)];
+    await settled();
+    expect(log).toEqual(['yielded', 'tune 1', 'tune 2']);
+    const answering = gate.shared(signal, async () => log.push('answers'));
+    // It came after the answers.
+    tuning.push(gate.exclusive(signal, later!.work));
+    one!.end();
+    await settled();
+    expect(log).toHaveLength(3);
+    two!.end();
+    later!.end();
+    await Promise.all([...tuning, answering]);
+    expect(log.slice(3)).toEqual(['taken back', 'answers', 'yielded', 'tune 3', 'taken back']);
+  });
+
+  it('keeps a fine-tune that needs all memory apart from those that do not', async () => {
+    const gate = createGpuGate();
+    const log: string[] = [];
+    const [adapter, whole] = ['adapter', 'whole model'].map((name) => workIn(log, name));
+    const tuning = [gate.exclusive(signal, adapter!.work), gate.exclusive(signal, whole!.work, 'all memory')];
+    await settled();
+    expect(log).toEqual(['adapter']);
+    adapter!.end();
+    whole!.end();
+    await Promise.all(tuning);
+    expect(log).toEqual(['adapter', 'whole model']);
+  });
+
   it('lets go of a fine-tune that is aborted while it waits, and of those who waited behind it', async () => {
     const gate = createGpuGate();
     const log: string[] = [];

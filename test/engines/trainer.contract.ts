@@ -49,6 +49,29 @@ export function trainerContract({
     afterEach(() => trainer.stop(key));
     afterAll(() => trainer.close());
 
+    // The first test: a trainer that knows how much memory a job takes may train several side by side.
+    it('has a second job wait for its turn, and does not mind when that one is stopped', async () => {
+      const second = newKey();
+      const third = newKey();
+      const job = await short(store);
+      await trainer.submit(key, await long(store));
+      await Promise.all([trainer.submit(second, job), trainer.submit(third, job)]);
+      const order: string[] = [];
+      const watching = [second, third].map(async (each) => {
+        for await (const { event } of trainer.watch(each, never)) if (event === 'started') order.push(each);
+      });
+      const stopped = failureOf(watching[0]!);
+      await until(trainer, key, ({ event }) => event === 'step');
+      await trainer.stop(second);
+      expect(await stopped).toMatchObject({ name: 'FineTuneStopped' });
+      expect(order).toEqual([]);
+      await until(trainer, key, ({ event }) => event === 'step');
+      await trainer.stop(key);
+      await watching[1];
+      expect(order).toEqual([third]);
+      expect(await findModel(store, second)).toBeNull();
+    });
+
     it('makes the model that a job is for: its events end, and the manifest is in the store', async () => {
       await trainer.submit(key, await short(store));
       const events = await all(trainer, key);
@@ -153,28 +176,6 @@ export function trainerContract({
       const job = await short(store);
       const gone = { ...job, dataset: { ...job.dataset, uri: 'none/data.jsonl' } };
       await expect(trainer.submit(key, gone)).rejects.toMatchObject({ name: 'ArtifactMissing' });
-    });
-
-    it('has a second job wait for its turn, and does not mind when that one is stopped', async () => {
-      const second = newKey();
-      const third = newKey();
-      const job = await short(store);
-      await trainer.submit(key, await long(store));
-      await Promise.all([trainer.submit(second, job), trainer.submit(third, job)]);
-      const order: string[] = [];
-      const watching = [second, third].map(async (each) => {
-        for await (const { event } of trainer.watch(each, never)) if (event === 'started') order.push(each);
-      });
-      const stopped = failureOf(watching[0]!);
-      await until(trainer, key, ({ event }) => event === 'step');
-      await trainer.stop(second);
-      expect(await stopped).toMatchObject({ name: 'FineTuneStopped' });
-      expect(order).toEqual([]);
-      await until(trainer, key, ({ event }) => event === 'step');
-      await trainer.stop(key);
-      await watching[1];
-      expect(order).toEqual([third]);
-      expect(await findModel(store, second)).toBeNull();
     });
 
     it('stops its jobs when it is closed, and takes no more: nothing would end what a later one starts', async () => {

@@ -3,8 +3,12 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot, tools } from '../../src/config/installation.ts';
+import { describe, expect, it } from 'vitest';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
+import type { TrainerDone, TrainerJob } from '../../src/config/contract.ts';
+import type { TrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { openTrainer } from '../../src/engines/trainer/open.ts';
+import { createTrainerProcesses } from '../../src/engines/trainer/process.ts';
 import type { FineTuneJob } from '../../src/engines/trainer/trainer.ts';
 import type { Store } from '../../src/store/store.ts';
 import { instantTrainer } from '../support/test-dependencies.ts';
@@ -54,4 +58,123 @@ trainerContract({
     job: { ...(await job(store)), dataset: await dataset(store, 'bad', [{ text: 'no dialogue' }]) },
     kind: 'bad_data',
   }),
+});
+
+/** Processes that train until they are told to end, on a machine with so much memory and so many cores. */
+function processes(free: number, cores: number) {
+  const ends = new Map<string, (how: number | null | Error) => void>();
+  let started = 0;
+  const closed: number[] = [];
+  const create = (): TrainerProcess => {
+    started += 1;
+    const number = started;
+    return {
+      fineTune: ({ id }, { signal }) =>
+        new Promise<TrainerDone>((resolve, reject) => {
+          const end = (how: number | null | Error): void => {
+            ends.delete(id);
+            if (how instanceof Error) reject(how);
+            else resolve({ memory: how } as TrainerDone);
+          };
+          signal.addEventListener('abort', () => end(new Error('stopped')));
+          ends.set(id, end);
+        }),
+      close: async () => void closed.push(number),
+    };
+  };
+  const pool = createTrainerProcesses(create, () => free, cores);
+  const jobs = new Map<string, Promise<unknown>>();
+  return {
+    begin: (id: string, base = 'small', signal = new AbortController().signal): Promise<unknown> => {
+      const job = pool.fineTune({ id, base_model: base } as TrainerJob, { signal });
+      job.catch(() => undefined);
+      jobs.set(id, job);
+      return job;
+    },
+    /** Ends a job with what it reports, or with a failure; resolves when the next ones have begun. */
+    end: async (id: string, how: number | null | Error): Promise<void> => {
+      await settled();
+      ends.get(id)!(how);
+      await settled();
+    },
+    training: async () => {
+      await settled();
+      return [...ends.keys()];
+    },
+    started: () => started,
+    closed,
+    pool,
+  };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the training processes of a worker', () => {
+  it('train side by side, on all cores, once a job has shown that its base model leaves room', async () => {
+    const { begin, end, training, started } = processes(1_000, 3);
+    for (const id of ['1', '2', '3', '4', '5']) void begin(id);
+    expect(await training()).toEqual(['1']);
+    await end('1', 100);
+    expect(await training()).toEqual(['2', '3', '4']);
+    await end('3', 100);
+    expect(await training()).toEqual(['2', '4', '5']);
+    expect(started()).toBe(3);
+  });
+
+  it('train one job at a time where a job uses the whole machine, or memory has no room for two', async () => {
+    const large = processes(1_000, 3);
+    for (const id of ['1', '2', '3']) void large.begin(id);
+    await large.end('1', null);
+    expect(await large.training()).toEqual(['2']);
+    const full = processes(150, 3);
+    for (const id of ['1', '2', '3']) void full.begin(id);
+    await full.end('1', 100);
+    expect(await full.training()).toEqual(['2']);
+    expect([large.started(), full.started()]).toEqual([1, 1]);
+  });
+
+  it('start no more processes at once than half of the free memory holds', async () => {
+    const { begin, end, training, started } = processes(450, 8);
+    for (const id of ['1', '2', '3', '4', '5', '6']) void begin(id);
+    await end('1', 100);
+    // The first one, and two that have not taken their memory yet.
+    expect(await training()).toEqual(['2', '3', '4']);
+    await end('3', 100);
+    expect(await training()).toEqual(['2', '4', '5', '6']);
+    expect(started()).toBe(4);
+  });
+
+  it('do not train a base model that uses the whole machine beside another, and keep the order of arrival', async () => {
+    const { begin, end, training } = processes(1_000, 3);
+    void begin('small 1');
+    await end('small 1', 100);
+    void begin('small 2');
+    void begin('large 1', 'large');
+    void begin('small 3');
+    expect(await training()).toEqual(['small 2']);
+    await end('small 2', 100);
+    expect(await training()).toEqual(['large 1']);
+    await end('large 1', null);
+    expect(await training()).toEqual(['small 3']);
+  });
+
+  it('keep the process of a job that was stopped, and start another one for one whose job failed', async () => {
+    const { begin, end, training, started, pool, closed } = processes(1_000, 3);
+    const abort = new AbortController();
+    const stopped = begin('1', 'small', abort.signal);
+    const waiting = begin('2', 'small', abort.signal);
+    expect(await training()).toEqual(['1']);
+    abort.abort(new Error('cancelled'));
+    await expect(stopped).rejects.toThrow('stopped');
+    await expect(waiting).rejects.toThrow('cancelled');
+    const failing = begin('3');
+    await end('3', new Error('killed'));
+    await expect(failing).rejects.toThrow('killed');
+    expect(started()).toBe(1);
+    void begin('4');
+    expect(await training()).toEqual(['4']);
+    expect(started()).toBe(2);
+    await pool.close();
+    expect(closed).toEqual([2]);
+  });
 });

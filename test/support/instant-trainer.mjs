@@ -59,7 +59,13 @@ async function fineTune(job) {
   }
   if (existsSync(job.output_dir)) {
     unlock(job);
-    say({ event: 'done', id, output_dir: job.output_dir, manifest: manifestIn(job.output_dir) });
+    say({
+      event: 'done',
+      id,
+      output_dir: job.output_dir,
+      manifest: manifestIn(job.output_dir),
+      memory: null,
+    });
     return;
   }
   const resumed = newestCheckpoint(job.checkpoint_dir);
@@ -98,7 +104,7 @@ async function fineTune(job) {
   const manifest = await publish(job, data);
   note('end', id, steps);
   unlock(job);
-  say({ event: 'done', id, output_dir: job.output_dir, manifest });
+  say({ event: 'done', id, output_dir: job.output_dir, manifest, memory: null });
 }
 
 /** A job of 1000 epochs does not end by itself before the test does. */
@@ -225,7 +231,7 @@ const faults = {
   },
   'no model': (job) => {
     unlock(job);
-    say({ event: 'done', id: job.id, output_dir: job.output_dir, manifest: emptyManifest });
+    say({ event: 'done', id: job.id, output_dir: job.output_dir, manifest: emptyManifest, memory: null });
     return true;
   },
 };

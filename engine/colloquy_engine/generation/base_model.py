@@ -68,7 +68,7 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
     network = network.to(target).eval().requires_grad_(False)
     try:
         context_length = _context_length(config)
-        small = target.type == "cpu" and network.num_parameters() < SMALL_MODEL_PARAMETERS
+        small = target.type == "cpu" and is_small(network)
         if target.type == "cpu":
             torch.set_num_threads(threads or (1 if small else default_threads()))
         network, own, fill_up = _made_exact(network, context_length, dtype == "auto" and small)
@@ -79,6 +79,11 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
     ends = end_tokens(network.generation_config, tokenizer)
     weights, one_thread = weights_name(name_or_path), target.type == "cpu" and torch.get_num_threads() == 1
     return BaseModel(name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, fill_up, one_thread, weights)
+
+
+def is_small(network: PreTrainedModel) -> bool:
+    """Whether a CPU does more with several processes of one thread each than with one process of several threads."""
+    return network.num_parameters() < SMALL_MODEL_PARAMETERS
 
 
 def weights_name(name_or_path: str) -> str:

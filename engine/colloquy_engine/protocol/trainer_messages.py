@@ -202,6 +202,7 @@ class Done(Written):
     id: str
     output_dir: str
     manifest: Manifest
+    memory: Count | None  # bytes that one more trainer of this base model takes; None where one trainer uses the whole machine
 
 
 class Failed(Written):

@@ -22,6 +22,7 @@ class Wanted:
     padding_free: bool | None = None
     attn_implementation: str | None = None
     processes: int = 1
+    threads: int | None = None  # of the arithmetic on a CPU. None: one for a small model, and all cores but one for others
 
     def require_available(self) -> None:
         """Raises TrainingFailure `bad_trainer` for what this machine does not have."""

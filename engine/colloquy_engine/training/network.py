@@ -11,8 +11,9 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from transformers.utils import cached_file
 
+from ..generation.base_model import is_small
 from ..generation.chat_tokens import end_tokens
-from ..protocol.process import refused_by_system
+from ..protocol.process import default_threads, refused_by_system
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
 from .check import require_targets
 from .execution import Execution, Wanted, bf16, choose_execution
@@ -126,6 +127,8 @@ def _load(
     network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=offline, **options)
     if torch.cuda.is_available() and on_device and not options:
         network = network.cuda()
+    elif not torch.cuda.is_available():
+        torch.set_num_threads(wanted.threads or (1 if is_small(network) else default_threads()))
     execution = choose_execution(network, wanted)
     return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer), execution)
 

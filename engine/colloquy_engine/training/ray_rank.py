@@ -25,8 +25,6 @@ def train(folder: Path, desk) -> None:
     if ranks.size == 1:
         _leave_alone()
     ranks.join()
-    if not asked.gpus_per_process:
-        torch.set_num_threads(max(1, int(asked.cpus_per_process)))
     events = EventFile(folder / "events.jsonl") if ranks.first else None
 
     def emit(event: TrainerEvent) -> None:
@@ -36,7 +34,7 @@ def train(folder: Path, desk) -> None:
             ray.get(desk.report.remote(event.model_dump_json()))
 
     # Ray has given each rank its card. Their number says nothing of the cards of this host.
-    resident = ResidentBase(Wanted(asked.padding_free, asked.attn_implementation), ranks)
+    resident = ResidentBase(Wanted(asked.padding_free, asked.attn_implementation, threads=max(1, int(asked.cpus_per_process))), ranks)
     if not fine_tune(asked.job, resident, StopOfDesk(desk), emit, ranks):
         raise RuntimeError("This rank cannot train any more; the events say why.")
     if ranks.size == 1 and events is not None and events.failed:

@@ -1,4 +1,4 @@
-/** The supervised training process (engine/train.py): one resident process that fine-tunes one model after another. */
+/** A supervised training process (engine/train.py): it stays, and fine-tunes one model after another. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
@@ -22,7 +22,7 @@ import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
   /**
-   * Fine-tunes one model, alone behind the gate, so that jobs wait for each other. When it throws, nothing writes to the job's folders any
+   * Fine-tunes one model, behind the gate. A process has one job at a time. When it throws, nothing writes to the job's folders any
    * more: after an abort the process has stopped the job, after anything else its whole group has ended.
    *
    * @throws FineTuneFailed, TrainerExited, TrainerStalled, TrainerSpokeGarbage, ToolsMissing, ProcessNotStarted; the

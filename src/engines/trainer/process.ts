@@ -1,12 +1,15 @@
-/** The kind `process`: engine/train.py as a process of this worker, on the worker's own device. */
+/** The kind `process`: engine/train.py as processes of this worker, on the worker's own device. */
+import { availableParallelism } from 'node:os';
 import type { TrainerJob } from '../../config/contract.ts';
 import { trainerAbilities } from '../../config/trainers.ts';
 import { modelOutput, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
+import { onAbort } from '../abort.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
 import {
   createTrainerProcess,
   runTrainingCheck,
+  type TrainerProcess,
   type TrainerProcessOptions,
 } from '../process/trainer-process.ts';
 import { createJobs, type FineTuneJob, jobId, type Trainer } from './trainer.ts';
@@ -15,13 +18,13 @@ export interface ProcessTrainerOptions extends Omit<TrainerProcessOptions, 'logF
   readonly store: Store;
 }
 
-/** A trainer whose process is started by the first job. One job trains at a time; the others wait in order of arrival. */
+/** A trainer whose first process is started by the first job. */
 export function createProcessTrainer({ store, ...options }: ProcessTrainerOptions): Trainer {
-  const trainerProcess = createTrainerProcess({ ...options, logFolder: store.logs });
+  const processes = createTrainerProcesses(() => createTrainerProcess({ ...options, logFolder: store.logs }));
   const jobs = createJobs(store, (key, job, { signal, onEvent }) => {
     const accepted = localJob(store, key, job);
     const done = accepted.then(async (local) => {
-      await trainerProcess.fineTune(local, { signal, onEvent });
+      await processes.fineTune(local, { signal, onEvent });
       await storeModel(store, key);
     });
     return { accepted, done };
@@ -34,7 +37,103 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
       runTrainingCheck(resolveModel(base.name), check, { ...options, logFolder: store.logs }, signal),
     async close() {
       await jobs.close();
-      await trainerProcess.close();
+      await processes.close();
+    },
+  };
+}
+
+/**
+ * The training processes of a trainer: one, which its jobs use in order of arrival, and more of them on a CPU where one job does not use all
+ * cores. Then jobs train side by side, as many as there are cores, in half of the memory that is free. How much a job takes is known after the
+ * first one of its base model; until then it trains alone.
+ *
+ * @param create another process, not started yet
+ * @param memory bytes that are free
+ */
+export function createTrainerProcesses(
+  create: () => TrainerProcess,
+  memory: () => number = () => process.availableMemory(),
+  cores: number = availableParallelism(),
+): TrainerProcess {
+  const all: TrainerProcess[] = [];
+  const idle: TrainerProcess[] = [];
+  /** Those that have not finished a job: they have not yet taken all the memory that they will. */
+  const growing = new Set<TrainerProcess>();
+  /** The jobs that train, by their base models. */
+  const training: string[] = [];
+  const queue: { readonly base: string; readonly enter: (one: TrainerProcess) => void }[] = [];
+  /** Bytes of one more process with this base model; null where a job of it uses the whole machine. */
+  const memoryOf = new Map<string, number | null>();
+
+  function mayBegin(base: string): boolean {
+    if (training.length === 0) return true;
+    const needed = memoryOf.get(base) ?? null;
+    const beside = training.every((other) => (memoryOf.get(other) ?? null) !== null);
+    if (needed === null || !beside || training.length >= cores) return false;
+    return idle.length > 0 || needed * (growing.size + 1) <= memory() / 2;
+  }
+
+  function admit(): void {
+    for (let next = queue[0]; next !== undefined && mayBegin(next.base); next = queue[0]) {
+      queue.shift();
+      training.push(next.base);
+      next.enter(idle.pop() ?? start());
+    }
+  }
+
+  function start(): TrainerProcess {
+    const one = create();
+    all.push(one);
+    growing.add(one);
+    return one;
+  }
+
+  /** The process that a job trains in, when it is the job's turn. */
+  async function turn(base: string, signal: AbortSignal): Promise<TrainerProcess> {
+    signal.throwIfAborted();
+    return new Promise<TrainerProcess>((resolve, reject) => {
+      const enter = (one: TrainerProcess): void => {
+        stopListening();
+        resolve(one);
+      };
+      const waiting = { base, enter };
+      const stopListening = onAbort(signal, () => {
+        queue.splice(queue.indexOf(waiting), 1);
+        // The reason is the caller's own; it is passed on as it is.
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+        reject(signal.reason);
+        admit();
+      });
+      queue.push(waiting);
+      admit();
+    });
+  }
+
+  return {
+    async fineTune(job, fineTuneOptions) {
+      const { base_model: base } = job;
+      const one = await turn(base, fineTuneOptions.signal);
+      try {
+        const done = await one.fineTune(job, fineTuneOptions);
+        memoryOf.set(base, done.memory);
+        growing.delete(one);
+        idle.push(one);
+        return done;
+      } catch (error) {
+        // A job that was stopped leaves its process. After another failure it has ended, perhaps for want of memory.
+        if (fineTuneOptions.signal.aborted) idle.push(one);
+        else {
+          all.splice(all.indexOf(one), 1);
+          growing.delete(one);
+        }
+        throw error;
+      } finally {
+        training.splice(training.indexOf(base), 1);
+        admit();
+      }
+    },
+    async close() {
+      await Promise.all(all.map((each) => each.close()));
     },
   };
 }
