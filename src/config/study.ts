@@ -14,6 +14,8 @@ import { type Preset, presets, resolveConfig } from './resolve.ts';
 const labelRule =
   'a name within a study is 1 to 24 letters, digits, "_" or "-", and begins with a letter or digit';
 
+const variantRule = 'a variant is 1 to 24 small letters, digits or "-", and begins with a letter or digit';
+
 /** Settings of experiments. The schema of experiments checks them, when each experiment is resolved. */
 const settingsSchema = z.record(z.string(), z.unknown());
 
@@ -40,6 +42,12 @@ export const studyConfigSchema = z.strictObject({
     .describe(
       'Settings of one method, which replace the others, e.g. {star: {init_from: base}}. Methods that the study does not have are ignored.',
     ),
+  variants: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,23}$/, variantRule), settingsSchema)
+    .default({})
+    .describe(
+      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}.',
+    ),
   experiments: z.array(experimentSchema).min(1).describe('The columns of the tables: tasks and models.'),
 });
 export type StudyConfig = z.infer<typeof studyConfigSchema>;
@@ -51,13 +59,15 @@ export function studyPresets(): Preset[] {
   return presets(folder);
 }
 
-/** One experiment of a study: a method, a column and a seed. */
+/** One experiment of a study: a method or a variant of one, a column and a seed. */
 export type StudyCell = {
   /** The experiment's name, which is also its workflow id and its folder. */
   readonly name: string;
   /** The name of the column. */
   readonly experiment: string;
   readonly method: MethodName;
+  /** The variant's name; a method's own row has none. */
+  readonly variant?: string;
   readonly seed: number;
   /** The input of the experiment's workflow. */
   readonly input: ConfigInput;
@@ -67,7 +77,7 @@ export type StudyCell = {
 export type Study = {
   readonly name: string;
   readonly parallel: number;
-  /** Sorted by column, then by seed, then by method, so that the experiments that share most answers run one after another. */
+  /** Sorted by column, then by seed, then by row, so that the experiments that share most answers run one after another. */
   readonly cells: readonly StudyCell[];
 };
 
@@ -83,16 +93,17 @@ export function resolveStudy(name: string, input: unknown): Study {
     const message = `is ${shown(config.name)}, but the workflow id is ${name}, and that is the study's name`;
     throw new InvalidConfig([{ path: 'name', message }], 'The study');
   }
-  const faults = [...faultsOfNames(config), ...settingsOfStudy(config)];
+  const faults = [...faultsOfNames(config), ...faultsOfVariants(config), ...settingsOfStudy(config)];
+  if (faults.some(({ path }) => path.startsWith('variants.'))) throw new InvalidConfig(faults, 'The study');
   const cells: StudyCell[] = [];
   for (const [index, experiment] of config.experiments.entries()) {
     for (const seed of config.seeds) {
-      for (const method of config.methods) {
+      for (const row of rowsOf(config)) {
         try {
-          cells.push(cellOf(name, config, experiment, method, seed));
+          cells.push(cellOf(name, config, experiment, row, seed));
         } catch (error) {
           if (!(error instanceof InvalidConfig)) throw error;
-          faults.push(...error.faults.map((fault) => atExperiment(fault, index, experiment.name, method)));
+          faults.push(...error.faults.map((fault) => atExperiment(fault, index, experiment.name, row)));
         }
       }
     }
@@ -132,24 +143,67 @@ function presetOf(preset: unknown): ConfigInput {
   throw new InvalidConfig([{ path: 'preset', message }], 'The study');
 }
 
+/** A row of the tables: a method, or a variant of one with settings of its own. */
+type Row = {
+  readonly method: MethodName;
+  readonly variant?: string;
+  readonly settings: ConfigInput;
+};
+
+function rowsOf({ methods: named, variants }: StudyConfig): Row[] {
+  return [
+    ...named.map((method) => ({ method, settings: {} })),
+    ...Object.entries(variants).map(([variant, { method = paperMethod, ...settings }]) => ({
+      method: methodSchema.parse(method),
+      variant,
+      settings,
+    })),
+  ];
+}
+
+const paperMethod: MethodName = 'multiagent-ft';
+const methodSchema = z.enum(methodNames);
+
+function faultsOfVariants({ variants }: StudyConfig): ConfigFault[] {
+  return Object.entries(variants).flatMap(([variant, { method = paperMethod }]) => [
+    ...(variant in methods
+      ? [
+          {
+            path: `variants.${variant}`,
+            message: `${shown(variant)} is a method: give the variant another name`,
+          },
+        ]
+      : []),
+    ...(methodSchema.safeParse(method).success
+      ? []
+      : [
+          {
+            path: `variants.${variant}.method`,
+            message: `${shown(method)} was given; expected one of ${methodNames.join(', ')}`,
+          },
+        ]),
+  ]);
+}
+
 function cellOf(
   study: string,
   { settings, method_settings: methodSettings }: StudyConfig,
   { name: experiment, ...own }: StudyConfig['experiments'][number],
-  method: MethodName,
+  { method, variant, settings: ofVariant }: Row,
   seed: number,
 ): StudyCell {
   const shared = mergeConfig(withOwnNames(settings), withOwnNames(own));
   // A shared setting does not apply to a method that fixes it: `iterations: 5` does not concern the base model.
   const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
   const input = {
-    ...mergeConfig(open, withOwnNames(methodSettings[method] ?? {})),
+    ...mergeConfig(mergeConfig(open, withOwnNames(methodSettings[method] ?? {})), withOwnNames(ofVariant)),
     method,
     seed,
     shared_answers: `${study}.${experiment}`,
   };
-  const name = `${study}-${experiment}-${method}-s${seed}`;
-  return { name, experiment, method, seed, input, config: resolveConfig(input) };
+  const name = `${study}-${experiment}-${variant ?? method}-s${seed}`;
+  const row = { method, ...(variant === undefined ? {} : { variant }) };
+  return { name, experiment, ...row, seed, input, config: resolveConfig(input) };
 }
 
 function faultsOfNames({ experiments, methods: named, seeds }: StudyConfig): ConfigFault[] {
@@ -166,11 +220,21 @@ function faultsOfNames({ experiments, methods: named, seeds }: StudyConfig): Con
 /** Settings that a study itself gives to its experiments. */
 const setByStudy = ['name', 'method', 'seed', 'shared_answers', 'carry_over'];
 
-function settingsOfStudy({ settings, method_settings: byMethod, experiments }: StudyConfig): ConfigFault[] {
+function settingsOfStudy({
+  settings,
+  method_settings: byMethod,
+  variants,
+  experiments,
+}: StudyConfig): ConfigFault[] {
   const places = [
     ...setByStudy.map((key) => ({ path: `settings.${key}`, there: key in settings })),
     ...Object.entries(byMethod).flatMap(([method, own]) =>
       setByStudy.map((key) => ({ path: `method_settings.${method}.${key}`, there: key in own })),
+    ),
+    ...Object.entries(variants).flatMap(([variant, own]) =>
+      setByStudy
+        .filter((key) => key !== 'method')
+        .map((key) => ({ path: `variants.${variant}.${key}`, there: key in own })),
     ),
     ...experiments.flatMap((own, index) =>
       setByStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
@@ -190,11 +254,11 @@ function atExperiment(
   { path, message }: ConfigFault,
   index: number,
   experiment: string,
-  method: string,
+  { method, variant = method }: Row,
 ): ConfigFault {
   return {
     path: `experiments.${index}${path === '' ? '' : `.${path}`}`,
-    message: `${message} (${experiment}, ${method}; or in what they share)`,
+    message: `${message} (${experiment}, ${variant}; or in what they share)`,
   };
 }
 

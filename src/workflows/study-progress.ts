@@ -16,6 +16,7 @@ export type StudyProgress = {
     readonly name: string;
     readonly experiment: string;
     readonly method: MethodName;
+    readonly variant?: string;
     readonly seed: number;
     readonly state: CellState;
     /** Why it has failed. */
@@ -49,10 +50,11 @@ export function trackStudy(name: string): StudyTracker {
   return {
     cells: (cells) =>
       update({
-        cells: cells.map(({ name: cell, experiment: column, method, seed, finished }) => ({
+        cells: cells.map(({ name: cell, experiment: column, method, variant, seed, finished }) => ({
           name: cell,
           experiment: column,
           method,
+          ...(variant === undefined ? {} : { variant }),
           seed,
           state: finished ? 'finished' : 'waiting',
         })),
@@ -73,23 +75,27 @@ export function trackStudy(name: string): StudyTracker {
   };
 }
 
-/** The Markdown that the Temporal UI shows for a study: a row for each method, a column for each experiment and seed. */
+/** The Markdown that the Temporal UI shows for a study: a row for each method and variant, a column for each experiment and seed. */
 export function studyDetails({ state, cells }: StudyProgress): string {
   const finished = cells.filter((cell) => cell.state === 'finished').length;
   const columns = [...new Set(cells.map(columnOf))];
-  const methods = [...new Set(cells.map(({ method }) => method))];
-  const row = (method: string): string[] => [
-    method,
+  const rows = [...new Set(cells.map(rowOf))];
+  const row = (shown: string): string[] => [
+    shown,
     ...columns.map(
-      (column) => cells.find((cell) => cell.method === method && columnOf(cell) === column)?.state ?? '',
+      (column) => cells.find((cell) => rowOf(cell) === shown && columnOf(cell) === column)?.state ?? '',
     ),
   ];
   return [
     `**${state}**: ${finished} of ${cells.length} experiments finished`,
-    ...(cells.length === 0 ? [] : [markdownTable(['method', ...columns], methods.map(row))]),
+    ...(cells.length === 0 ? [] : [markdownTable(['method', ...columns], rows.map(row))]),
     ...cells.flatMap(({ name, reason }) => (reason === undefined ? [] : [failureOf(name, reason)])),
     blackOnWhite,
   ].join('\n\n');
+}
+
+function rowOf({ method, variant = method }: StudyProgress['cells'][number]): string {
+  return variant;
 }
 
 function columnOf({ experiment, seed }: StudyProgress['cells'][number]): string {

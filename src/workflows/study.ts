@@ -65,11 +65,11 @@ async function runCell(
   progress: StudyTracker,
   historyIsLong: () => boolean,
 ): Promise<void> {
-  const { name, experiment: column, method, seed, input } = cell;
+  const { name, experiment: column, method, variant = method, seed, input } = cell;
   for (let seconds = 10; ; seconds = Math.min(2 * seconds, 600)) {
     progress.is(cell, 'running');
     try {
-      await runChild(name, input, `${method} on ${column}, seed ${seed}`);
+      await runChild(name, input, `${variant} on ${column}, seed ${seed}`);
       return progress.is(cell, 'finished');
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {

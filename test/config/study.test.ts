@@ -125,6 +125,34 @@ describe('a study', () => {
     expect(cells.map(({ method }) => method)).toEqual(['base', 'multiagent-ft']);
   });
 
+  it('has rows of its own beside the methods: variants, each with its settings laid over those of its method', () => {
+    const { cells } = resolveStudy('s', {
+      ...input,
+      methods: ['base', 'multiagent-ft'],
+      seeds: [1],
+      settings: { fine_tune: { learning_rate: 1e-4, num_train_epochs: 3 } },
+      method_settings: { 'multiagent-ft': { min_votes: 1 } },
+      variants: {
+        dpo: { fine_tune: { objective: 'dpo', learning_rate: 2e-5 } },
+        'no-critic-dpo': { method: 'no-critic', fine_tune: { objective: 'dpo' } },
+      },
+      experiments: [{ name: 'a' }],
+    });
+    expect(cells.map(({ name, method, variant }) => [name, method, variant])).toEqual([
+      ['s-a-base-s1', 'base', undefined],
+      ['s-a-multiagent-ft-s1', 'multiagent-ft', undefined],
+      ['s-a-dpo-s1', 'multiagent-ft', 'dpo'],
+      ['s-a-no-critic-dpo-s1', 'no-critic', 'no-critic-dpo'],
+    ]);
+    expect(
+      cells.slice(2).map(({ config: { method, min_votes, fine_tune } }) => [method, min_votes, fine_tune]),
+    ).toMatchObject([
+      ['multiagent-ft', 1, { objective: 'dpo', learning_rate: 2e-5, num_train_epochs: 3 }],
+      ['no-critic', expect.any(Number), { objective: 'dpo', learning_rate: 1e-4 }],
+    ]);
+    expect(cells.every(({ config }) => config.shared_answers === 's.a')).toBe(true);
+  });
+
   it('reports a fault that all methods share once, with its place', () => {
     const message = refusal({ ...input, settings: { agnets: 3 } });
     expect(message.match(/experiments\.0\.agnets/g)).toHaveLength(1);
@@ -142,6 +170,14 @@ describe('a study', () => {
     [{ ...input, name: 'other' }, 'is "other", but the workflow id is s'],
     [{ ...input, preset: 'tabel-1' }, 'the nearest is table-1'],
     [{ ...input, method_settings: { bas: {} } }, 'method_settings'],
+    [{ ...input, variants: { 'Dpo!': {} } }, 'a variant is 1 to 24 small letters'],
+    [
+      { ...input, variants: { base: {} } },
+      'variants.base: "base" is a method: give the variant another name',
+    ],
+    [{ ...input, variants: { x: { method: 'dpo' } } }, 'variants.x.method: "dpo" was given; expected one of'],
+    [{ ...input, variants: { x: { seed: 3 } } }, 'variants.x.seed: the study sets this'],
+    [{ ...input, variants: { x: { agnets: 3 } } }, 'experiments.0.agnets'],
     [
       {
         ...input,

@@ -20,6 +20,8 @@ export type Script = {
   readonly method: MethodName;
   /** By iteration, 0 the base model. */
   readonly iterations: readonly (readonly Answers[])[];
+  /** The variant's name, for one that is a row of its own. */
+  readonly variant?: string;
   readonly column?: string;
   readonly seed?: number;
   /** The majority at equal tokens beside the debate: by iteration, of so many answers as each has letters. */
@@ -51,14 +53,17 @@ export async function writeScriptedStudy(
   await writeDocument(studyFiles(store, study).study, {
     formatVersion: 1,
     name: study,
-    cells: cells.map(({ name, experiment, method, seed }) => ({ name, experiment, method, seed })),
+    cells: cells.map((each) => {
+      const { config: _, result: __, ...cell } = each;
+      return cell;
+    }),
   });
   return cells;
 }
 
 async function writeScripted(store: Store, study: string, script: Script): Promise<FinishedExperiment> {
-  const { method, column = 'task', seed = 0, votes = [], transfer = {}, text = ownText } = script;
-  const name = `${study}-${column}-${method}-s${seed}`;
+  const { method, variant, column = 'task', seed = 0, votes = [], transfer = {}, text = ownText } = script;
+  const name = `${study}-${column}-${variant ?? method}-s${seed}`;
   const files = experimentFiles(store, name);
   const write = async (iteration: number, split: MeasuredSet, answers: readonly Answers[]) => {
     const outcomes = answers.map((each, index) => scriptedOutcome(each, index, text(index, seed)));
@@ -120,7 +125,8 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
     ...script.result,
   };
   await writeDocument(files.result, result);
-  return { name, experiment: column, method, seed, config, result };
+  const row = { method, ...(variant === undefined ? {} : { variant }) };
+  return { name, experiment: column, ...row, seed, config, result };
 }
 
 /** @param answers see Answers */

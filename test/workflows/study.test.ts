@@ -4,6 +4,7 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { methodNames } from '../../src/algorithm/methods.ts';
+import type { StudyCell } from '../../src/config/study.ts';
 import { openStore, studyFiles } from '../../src/store/store.ts';
 import { abortUpdate, progressQuery } from '../../src/workflows/progress.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
@@ -39,18 +40,23 @@ describe('a study', { timeout: 120_000 }, () => {
       (error: unknown) => (error instanceof WorkflowFailedError ? error.cause : error),
     );
 
-  it('runs every method, and asks for no answer twice that they share', async () => {
-    const result = await (await start('all', { methods: methodNames, parallel: 3 })).result();
+  it('runs every method, and a variant of one, and asks for no answer twice that they share', async () => {
+    const result = await (
+      await start('all', { methods: methodNames, variants: { undecided: { min_votes: 1 } }, parallel: 3 })
+    ).result();
     expect(result).toMatchObject({
-      experiments: methodNames.length,
-      finished: methodNames.length,
+      experiments: methodNames.length + 1,
+      finished: methodNames.length + 1,
       failed: [],
     });
     const all = await asked();
     expect(new Set(all).size).toBe(all.length);
     const files = studyFiles(openStore(rig.storeRoot), 'all');
-    const written = JSON.parse(await readFile(files.study.where, 'utf8')) as { cells: { method: string }[] };
-    expect(written.cells.map(({ method }) => method)).toEqual([...methodNames]);
+    const written = JSON.parse(await readFile(files.study.where, 'utf8')) as { cells: StudyCell[] };
+    expect(written.cells.map(({ method, variant = method }) => variant)).toEqual([
+      ...methodNames,
+      'undecided',
+    ]);
   });
 
   it('that has finished is not run again; with one more method or seed it runs that alone', async () => {

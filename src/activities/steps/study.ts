@@ -12,7 +12,7 @@ import type { Dependencies } from '../activity.ts';
 export type StudyPlan = { readonly cells: number; readonly parallel: number };
 
 /** One experiment of a study, and whether this store has finished it. */
-export type PlannedCell = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'seed' | 'input'> & {
+export type PlannedCell = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'variant' | 'seed' | 'input'> & {
   readonly finished: boolean;
 };
 
@@ -54,10 +54,11 @@ export async function prepareStudy(
   await writeDocument(studyFiles(store, study).study, {
     formatVersion: 1,
     name: study,
-    cells: cells.map(({ name: cell, experiment, method, seed }) => ({
+    cells: cells.map(({ name: cell, experiment, method, variant, seed }) => ({
       name: cell,
       experiment,
       method,
+      ...(variant === undefined ? {} : { variant }),
       seed,
     })),
   });

@@ -222,7 +222,13 @@ export async function printStudyStatus(temporal: Temporal, name: string, json: b
     console.log(`${colours().bold(name)}: ${state}, ${finished} of ${cells.length} experiments finished`);
     printTable(
       ['experiment', 'method', 'seed', 'state', 'where'],
-      cells.map((cell) => [cell.experiment, cell.method, String(cell.seed), cell.state, cell.where]),
+      cells.map((cell) => [
+        cell.experiment,
+        cell.variant ?? cell.method,
+        String(cell.seed),
+        cell.state,
+        cell.where,
+      ]),
     );
     if (failure !== undefined) console.log(`${failure.type}: ${terminalSafe(failure.reason)}`);
     if (state !== 'running' && finished < cells.length)

@@ -1,24 +1,31 @@
 /** Who is compared with whom in a study, by which scores, and how do two of them differ? */
 import type { Accuracy } from '../../algorithm/measures/answers.ts';
 import { ratioOverQuestions } from '../../algorithm/measures/ratio.ts';
-import { type MethodName, methodNames, methods } from '../../algorithm/methods.ts';
+import { type Method, methodNames, methods } from '../../algorithm/methods.ts';
+import type { StudyCell } from '../../config/study.ts';
 import type { MeasuredExperiment, Scores, SeedScore } from '../read/measured-experiment.ts';
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { comparePaired, type PairedDifference, type ScorePair } from '../../algorithm/measures/comparison.ts';
 import { holm } from '../../algorithm/measures/tests.ts';
 
+/** A row of a study: a method's name, or the name of a variant. */
+export type RowName = string;
+
+/** The row that an experiment belongs to. */
+export function rowOf({ method, variant = method }: Pick<StudyCell, 'method' | 'variant'>): RowName {
+  return variant;
+}
+
 /**
- * A method; the majority at equal tokens of the base model, which is measured with the debate; or a vote of a method's trained agents instead
- * of their own way of answering.
+ * A row; `majority-at-equal-tokens`, the majority of the base model that is measured with the debate; or a vote of a row's trained agents instead
+ * of their own way of answering: `ROW:first-vote`, over their first answers, or `ROW:equal-tokens`, over as many first answers as cost the tokens
+ * of their debate.
  */
-export type ContenderKey = MethodName | 'majority-at-equal-tokens' | VoteKey;
+export type ContenderKey = string;
 
-/** The vote over the first answers of a method's agents, and that over as many first answers as cost the tokens of their debate. */
-export type VoteKey = `${MethodName}:${'first-vote' | 'equal-tokens'}`;
-
-/** The rows of a method in a table: its own figure, then the votes of its agents. */
-export function rowsOfMethod(method: MethodName): readonly ContenderKey[] {
-  return [method, `${method}:first-vote`, `${method}:equal-tokens`];
+/** A row of a study in a table: its own figure, then the votes of its agents. */
+export function withVotes(row: RowName): readonly ContenderKey[] {
+  return [row, `${row}:first-vote`, `${row}:equal-tokens`];
 }
 
 /** What is compared in a setting: the scores of a method after each iteration, its seeds pooled. */
@@ -27,20 +34,24 @@ export type ScoredContender = {
   readonly title: string;
   /** Whether iterations change it; a contender that learns nothing has iteration 0 alone. */
   readonly learns: boolean;
-  /** The method whose trained agents vote; null for a method's own way of answering. */
-  readonly votesOf: MethodName | null;
+  /** The row whose trained agents vote; null for a method's own way of answering. */
+  readonly votesOf: RowName | null;
   readonly seeds: readonly number[];
   /** By iteration, as far as all seeds have got. */
   readonly scores: readonly Scores[];
 };
 
-/** All contenders of a setting, in the order of the paper's tables. */
+/** All contenders of a setting: the methods in the order of the paper's tables, then the variants in the study's order. */
 export function contenders(experiments: readonly MeasuredExperiment[]): ScoredContender[] {
-  return methodNames.flatMap((method) => {
-    const own = experiments.filter((each) => each.method === method);
-    if (own.length === 0) return [];
-    const votes = method === 'debate' ? majorityAtEqualTokens(own) : [];
-    return [...votes, contender(method, own), ...votesOfTrained(method, own)];
+  const variants = new Set(experiments.flatMap(({ variant }) => variant ?? []));
+  return [...methodNames, ...variants].flatMap((row) => {
+    const own = experiments.filter((each) => rowOf(each) === row);
+    const [first] = own;
+    if (first === undefined) return [];
+    const votes = row === 'debate' ? majorityAtEqualTokens(own) : [];
+    const { title, ...method } = methods[first.method];
+    const titled = { ...method, row, title: first.variant === undefined ? title : `${title} (${row})` };
+    return [...votes, contender(titled, own), ...votesOfTrained(titled, own)];
   });
 }
 
@@ -49,12 +60,16 @@ export function commonIterations(experiments: readonly MeasuredExperiment[]): nu
   return Math.min(...experiments.map(({ iterations }) => iterations.length));
 }
 
-function contender(method: MethodName, experiments: readonly MeasuredExperiment[]): ScoredContender {
-  const { title, learning } = methods[method];
+type TitledRow = Pick<Method, 'title' | 'learning' | 'answer'> & { readonly row: RowName };
+
+function contender(
+  { row, title, learning }: TitledRow,
+  experiments: readonly MeasuredExperiment[],
+): ScoredContender {
   const learns = learning !== undefined;
   const common = learns ? commonIterations(experiments) : 1;
   return {
-    key: method,
+    key: row,
     title,
     learns,
     votesOf: null,
@@ -82,13 +97,15 @@ function majorityAtEqualTokens(debates: readonly MeasuredExperiment[]): ScoredCo
 }
 
 /** How trained agents vote on their first answers, after each iteration. None for a method that learns nothing. */
-function votesOfTrained(method: MethodName, experiments: readonly MeasuredExperiment[]): ScoredContender[] {
-  const { title, learning, answer } = methods[method];
+function votesOfTrained(
+  { row, title, learning, answer }: TitledRow,
+  experiments: readonly MeasuredExperiment[],
+): ScoredContender[] {
   if (learning === undefined) return [];
   const iterations = Array.from({ length: commonIterations(experiments) }, (_, iteration) =>
     experiments.flatMap((each) => each.iterations[iteration] ?? []),
   );
-  const common = { learns: true, votesOf: method, seeds: experiments.map(({ seed }) => seed) };
+  const common = { learns: true, votesOf: row, seeds: experiments.map(({ seed }) => seed) };
   const counts = iterations.slice(1).flatMap((seeds) => seeds.flatMap(({ votes }) => votes?.count ?? []));
   return [
     // A method that answers by majority has this figure already.
@@ -97,7 +114,7 @@ function votesOfTrained(method: MethodName, experiments: readonly MeasuredExperi
       : [
           {
             ...common,
-            key: `${method}:first-vote` as const,
+            key: `${row}:first-vote` as const,
             title: `${title}: vote over first answers`,
             scores: iterations.map((seeds) => pooled(seeds.map(({ firstVote }) => firstVote))),
           },
@@ -107,7 +124,7 @@ function votesOfTrained(method: MethodName, experiments: readonly MeasuredExperi
       : [
           {
             ...common,
-            key: `${method}:equal-tokens` as const,
+            key: `${row}:equal-tokens` as const,
             title: `${title}: majority at equal tokens (of ${range(counts)})`,
             scores: iterations.map((seeds) => pooled(seeds.map(({ votes }) => votes?.scores))),
           },
@@ -232,6 +249,25 @@ export async function compareAll(
         found.push({ setting, moment, reference, other: other.key, iterations, ...difference });
     }
   }
+  return found;
+}
+
+/**
+ * Compares variants, and the methods that they are variants of, each with each. Nothing for a study with fewer than two variants: the
+ * comparisons with its reference are all then.
+ */
+export async function compareVariants(
+  setting: string,
+  all: readonly ScoredContender[],
+  experiments: readonly Pick<StudyCell, 'method' | 'variant'>[],
+): Promise<Uncorrected[]> {
+  const variants = experiments.filter(({ variant }) => variant !== undefined);
+  const rows = new Set(variants.flatMap(({ method, variant }) => [method, variant]));
+  const compared = all.filter(({ key }) => rows.has(key));
+  if (new Set(variants.map(rowOf)).size < 2) return [];
+  const found: Uncorrected[] = [];
+  for (const [place, first] of compared.entries())
+    found.push(...(await compareAll(setting, compared.slice(place), first.key)));
   return found;
 }
 

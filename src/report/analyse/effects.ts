@@ -135,6 +135,8 @@ export function summariesOf(
 function differBySummaryAlone(own: MeasuredExperiment, other: MeasuredExperiment): boolean {
   const [mine, its] = [methods[own.method], methods[other.method]];
   return (
+    own.variant === undefined &&
+    other.variant === undefined &&
     mine.answer === its.answer &&
     mine.learning === its.learning &&
     mine.stance === its.stance &&

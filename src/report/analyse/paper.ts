@@ -5,7 +5,7 @@ import { agentsOf } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig, experimentConfigSchema } from '../../config/experiment.ts';
 import { configDifference } from '../../config/resolve.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
-import type { ContenderKey } from './contenders.ts';
+import { type ContenderKey, rowOf } from './contenders.ts';
 import publishedFigures from './published.json' with { type: 'json' };
 
 const taskNames = ['arithmetic', 'gsm8k', 'math', 'math-all-levels', 'mmlu'] as const;
@@ -182,12 +182,12 @@ export function agreement(own: Accuracy, figure: PublishedFigure): PaperAgreemen
 /** The configs and versions that the experiments of a setting ran with. */
 export type SettingConfig = {
   readonly setting: string;
-  /** The method whose config this is: the reference, or else the first. */
+  /** The row whose config this is: the reference, or else the first. */
   readonly of: string;
   /** Without what each experiment has of its own. */
   readonly config: object;
-  /** How the configs of other methods differ from it, without what their method fixes. */
-  readonly byMethod: readonly { readonly method: string; readonly differences: readonly string[] }[];
+  /** How the configs of other rows differ from it, without what their method fixes. */
+  readonly byRow: readonly { readonly row: string; readonly differences: readonly string[] }[];
   /** How it differs from the paper's experiment that it corresponds to; null when there is none. */
   readonly fromPaper: readonly string[] | null;
   /** By package; several where experiments ran with several. */
@@ -196,28 +196,28 @@ export type SettingConfig = {
 
 /** A setting of a study, without what is measured of it. */
 type NamedExperiments = { readonly name: string; readonly experiments: readonly ExperimentOfSetting[] };
-type ExperimentOfSetting = Pick<MeasuredExperiment, 'method' | 'config' | 'result'>;
+type ExperimentOfSetting = Pick<MeasuredExperiment, 'method' | 'variant' | 'config' | 'result'>;
 
 /** Null for a setting without finished experiments. */
 export function settingConfig(
   { name, experiments }: NamedExperiments,
   reference: ContenderKey,
 ): SettingConfig | null {
-  const first = experiments.find(({ method }) => method === reference) ?? experiments[0];
+  const first = experiments.find((each) => rowOf(each) === reference) ?? experiments[0];
   if (first === undefined) return null;
   const { seed: _, shared_answers: __, method: ___, ...config } = first.config;
-  const byMethod = [...new Set(experiments.map(({ method }) => method))].map((method) => {
-    const own = experiments.find((each) => each.method === method)?.config;
-    const differences = configDifference(first.config, own)
-      .filter(({ path }) => path !== 'method' && path !== 'seed' && !(path in methods[method].fixes))
+  const byRow = [...new Set(experiments.map(rowOf))].map((row) => {
+    const own = experiments.find((each) => rowOf(each) === row) ?? first;
+    const differences = configDifference(first.config, own.config)
+      .filter(({ path }) => path !== 'method' && path !== 'seed' && !(path in methods[own.method].fixes))
       .map(({ path, after }) => `${path}: ${JSON.stringify(after)}`);
-    return { method, differences };
+    return { row, differences };
   });
   return {
     setting: name,
-    of: first.method,
+    of: rowOf(first),
     config,
-    byMethod: byMethod.filter(({ differences }) => differences.length > 0),
+    byRow: byRow.filter(({ differences }) => differences.length > 0),
     fromPaper: paperSetting(first.config) === null ? null : differencesFromPaper(first.config),
     versions: versionsOf(experiments),
   };

@@ -1,5 +1,6 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { tokensOf } from '../../algorithm/measures/cost.ts';
+import type { StudyCell } from '../../config/study.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import type { MeasuredStudy, MissingExperiment } from '../read/study.ts';
@@ -14,11 +15,13 @@ import {
 } from './debates.ts';
 import {
   compareAll,
+  compareVariants,
   type ContenderComparison,
   type ContenderKey,
   contenders,
   curve,
   type CurvePoint,
+  rowOf,
   type ScoredContender,
   withHolm,
 } from './contenders.ts';
@@ -52,6 +55,8 @@ export type StudyAnalysis = {
   readonly settings: readonly Setting[];
   /** Against the reference; significance is corrected over all comparisons of one moment. */
   readonly comparisons: readonly ContenderComparison[];
+  /** Variants against each other; significance is corrected over all of one moment. */
+  readonly variantPairs: readonly ContenderComparison[];
   readonly missing: readonly MissingExperiment[];
 };
 
@@ -66,7 +71,10 @@ export type Setting = {
 };
 
 /** One method in one setting with one seed. */
-export type Experiment = Pick<MeasuredExperiment, 'name' | 'method' | 'seed' | 'config' | 'result'>;
+export type Experiment = Pick<
+  MeasuredExperiment,
+  'name' | 'method' | 'variant' | 'seed' | 'config' | 'result'
+>;
 
 /** A method in a setting, its seeds pooled. */
 export type Contender = Pick<ScoredContender, 'key' | 'title' | 'learns' | 'votesOf' | 'seeds'> & {
@@ -102,16 +110,19 @@ export async function analyseStudy({ name, experiments, missing }: MeasuredStudy
   const reference = referenceOf([...experiments, ...missing]);
   const settings: Described[] = [];
   const comparisons = [];
+  const variantPairs = [];
   for (const setting of new Set(experiments.map(({ experiment }) => experiment))) {
     const own = experiments.filter(({ experiment }) => experiment === setting);
     const scored = contenders(own);
     comparisons.push(...(await compareAll(setting, scored, reference)));
+    variantPairs.push(...(await compareVariants(setting, scored, own)));
     settings.push({
       name: setting,
       contenders: await Promise.all(scored.map((each) => describe(each, own))),
-      experiments: own.map(({ name: experiment, method, seed, config, result }) => ({
+      experiments: own.map(({ name: experiment, method, variant, seed, config, result }) => ({
         name: experiment,
         method,
+        ...(variant === undefined ? {} : { variant }),
         seed,
         config,
         result,
@@ -119,7 +130,14 @@ export async function analyseStudy({ name, experiments, missing }: MeasuredStudy
       sharedQuestions: sharesQuestions(own),
     });
   }
-  return { name, reference, settings: withEndurance(settings), comparisons: withHolm(comparisons), missing };
+  return {
+    name,
+    reference,
+    settings: withEndurance(settings),
+    comparisons: withHolm(comparisons),
+    variantPairs: withHolm(variantPairs),
+    missing,
+  };
 }
 
 /** A setting before the methods' courses are judged, which is done for all of them together. */
@@ -164,7 +182,7 @@ async function describe(
 /** The tokens of a majority at equal tokens with the training of its agents, the mean over seeds; null for other votes. */
 function tokensOfVotes({ key, votesOf }: ScoredContender, all: readonly MeasuredExperiment[]): number | null {
   if (key.endsWith(':first-vote')) return null;
-  const voting = all.filter(({ method }) => method === (votesOf ?? 'debate'));
+  const voting = all.filter((each) => rowOf(each) === (votesOf ?? 'debate'));
   const tokens = voting.flatMap(({ iterations }) => {
     const votes = iterations.at(-1)?.votes ?? null;
     if (votes === null) return [];
@@ -181,12 +199,13 @@ function measuresOf(
   all: readonly MeasuredExperiment[],
   points: readonly CurvePoint[],
 ): MethodMeasures | null {
-  const own = all.filter(({ method }) => method === key);
-  const config = own[0]?.config;
-  if (config === undefined) return null;
+  const own = all.filter((each) => rowOf(each) === key);
+  const [first] = own;
+  if (first === undefined) return null;
+  const { config, variant } = first;
   return {
     config,
-    agreements: points.map((point) => paperAgreement(config, point)),
+    agreements: points.map((point) => (variant === undefined ? paperAgreement(config, point) : null)),
     cost: costOf(own, all, points.at(-1)?.accuracy ?? NaN),
     summaries: summariesOf(own, all),
     ...debatesOf(own),
@@ -201,8 +220,8 @@ function measuresOf(
   };
 }
 
-function referenceOf(experiments: readonly Pick<MeasuredExperiment, 'method'>[]): ContenderKey {
-  const named = experiments.map(({ method }) => method);
+function referenceOf(experiments: readonly Pick<StudyCell, 'method' | 'variant'>[]): ContenderKey {
+  const named = experiments.map(rowOf);
   return named.includes('multiagent-ft') ? 'multiagent-ft' : (named.at(-1) ?? 'multiagent-ft');
 }
 
@@ -225,21 +244,25 @@ export function titleOf({ settings }: StudyAnalysis, setting: string, key: strin
 }
 
 /** The content of results.json: every figure, without the configs. Its keys are those of version 2 of the format. */
-export function resultsDocument({ settings, comparisons, ...analysis }: StudyAnalysis): object {
+export function resultsDocument({ settings, comparisons, variantPairs, ...analysis }: StudyAnalysis): object {
+  const named = ({ setting, ...comparison }: ContenderComparison): object => ({
+    column: setting,
+    ...comparison,
+  });
   return {
     formatVersion: 2,
     name: analysis.name,
     reference: analysis.reference,
-    comparisons: comparisons.map(({ setting, ...comparison }) => ({ column: setting, ...comparison })),
+    comparisons: comparisons.map(named),
+    ...(variantPairs.length === 0 ? {} : { variantPairs: variantPairs.map(named) }),
     missing: analysis.missing,
     columns: settings.map(({ name, sharedQuestions, experiments, contenders: rows }) => ({
       name,
       sharedQuestions,
-      experiments: experiments.map(({ name: experiment, method, seed }) => ({
-        name: experiment,
-        method,
-        seed,
-      })),
+      experiments: experiments.map((each) => {
+        const { config: _, result: __, ...experiment } = each;
+        return experiment;
+      }),
       rows: rows.map(({ own, ...row }) => {
         if (own === null) return { ...row, own };
         const { config: _, ...measured } = own;

@@ -89,22 +89,16 @@ function printed(tables: readonly Table[]): string[] {
   );
 }
 
-function configText({ setting, of, config, byMethod, fromPaper, versions }: SettingConfig): string[] {
+function configText({ setting, of, config, byRow, fromPaper, versions }: SettingConfig): string[] {
   const versionTexts = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
     `### ${githubText(setting)}\n`,
     ...(fromPaper === null || fromPaper.length === 0
       ? []
       : [`Different from the paper: ${githubText(fromPaper.join('; '))}.\n`]),
-    ...(byMethod.length === 0
+    ...(byRow.length === 0
       ? []
-      : [
-          list(
-            byMethod.map(
-              ({ method, differences }) => `${method} has other settings: ${differences.join(', ')}`,
-            ),
-          ),
-        ]),
+      : [list(byRow.map(({ row, differences }) => `${row} has other settings: ${differences.join(', ')}`))]),
     `The config of ${githubText(of)}:\n`,
     `${fenced(stringify(config).trimEnd(), 'yaml')}\n`,
     `${githubText(versionTexts.join(', '))}.\n`,

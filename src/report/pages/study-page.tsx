@@ -2,6 +2,7 @@
 import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import { methods } from '../../algorithm/methods.ts';
+import { rowOf } from '../analyse/contenders.ts';
 import { count, counted, duration } from '../../text/figures.ts';
 import { type SettingConfig, settingConfig } from '../analyse/paper.ts';
 import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
@@ -52,10 +53,11 @@ export function studyPage(analysis: StudyAnalysis, { css, tables, charts, pages 
 export function studyLead({ settings, missing }: StudyAnalysis): string {
   const experiments = settings.flatMap((setting) => setting.experiments);
   const methodsRun = new Set(experiments.map(({ method }) => method)).size;
+  const variants = new Set(experiments.flatMap(({ variant }) => variant ?? [])).size;
   const seeds = new Set(experiments.map(({ seed }) => seed)).size;
   const total = experiments.length + missing.length;
   const finished = missing.length === 0 ? '' : `, ${count(experiments.length)} of them finished`;
-  return `A study of ${counted(total, 'experiment')}${finished} · ${counted(settings.length, 'setting')} · ${counted(methodsRun, 'method')} · ${counted(seeds, 'seed')}`;
+  return `A study of ${counted(total, 'experiment')}${finished} · ${counted(settings.length, 'setting')} · ${counted(methodsRun, 'method')} · ${variants === 0 ? '' : `${counted(variants, 'variant')} · `}${counted(seeds, 'seed')}`;
 }
 
 /** The experiments that failed or are not finished, each with the reason. */
@@ -166,23 +168,23 @@ function AccuracySections(shown: MeasuresProps) {
   );
 }
 
-/** Links to each experiment's own report and debates: a row for each method, a column for each seed. */
+/** Links to each experiment's own report and debates: a row for each method and variant, a column for each seed. */
 function ExperimentsSection({ settings, pages }: { settings: readonly Setting[]; pages: ExperimentPages }) {
   return (
     <section>
       {settings.length > 0 && <Heading title="The experiments" />}
       {settings.map(({ name, experiments }) => {
         const seeds = [...new Set(experiments.map(({ seed }) => seed))];
-        const methodsRun = [...new Set(experiments.map(({ method }) => method))];
+        const rows = [...new Map(experiments.map((each) => [rowOf(each), each]))];
         return (
           <Grid
             caption={name}
             head={['Method', ...seeds.map((seed) => <>Seed {seed}</>)]}
-            rows={methodsRun.map((method) => [
-              methods[method].title,
+            rows={rows.map(([row, { method, variant }]) => [
+              variant === undefined ? methods[method].title : `${methods[method].title} (${variant})`,
               ...seeds.map((seed) => (
                 <ExperimentLinks
-                  experiment={experiments.find((each) => each.method === method && each.seed === seed)}
+                  experiment={experiments.find((each) => rowOf(each) === row && each.seed === seed)}
                   pages={pages}
                 />
               )),
@@ -221,7 +223,7 @@ function ConfigsSection({ configs }: { configs: readonly SettingConfig[] }) {
   return (
     <section>
       <Heading title="Settings and versions" />
-      {configs.map(({ setting, of, config, byMethod, fromPaper, versions }) => (
+      {configs.map(({ setting, of, config, byRow, fromPaper, versions }) => (
         <>
           <h3>{setting}</h3>
           {fromPaper !== null && (
@@ -233,11 +235,11 @@ function ConfigsSection({ configs }: { configs: readonly SettingConfig[] }) {
               ; fine-tuning is by LoRA here, and was of all weights there.
             </p>
           )}
-          {byMethod.length > 0 && (
+          {byRow.length > 0 && (
             <ul class="limits">
-              {byMethod.map(({ method, differences }) => (
+              {byRow.map(({ row, differences }) => (
                 <li>
-                  <code>{method}</code> has other settings than <code>{of}</code>: {differences.join(', ')}
+                  <code>{row}</code> has other settings than <code>{of}</code>: {differences.join(', ')}
                 </li>
               ))}
             </ul>

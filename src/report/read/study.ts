@@ -29,7 +29,7 @@ export class StudyNotFound extends ColloquyError {
 }
 
 /** An experiment of a study that is not in its report. */
-export type MissingExperiment = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'seed'> & {
+export type MissingExperiment = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'variant' | 'seed'> & {
   readonly reason: string;
 };
 
@@ -81,8 +81,8 @@ export async function measureStudy(
       experiments.push(await measureExperiment(store, each));
     } catch (error) {
       if (!(isUnreadable(error) || error instanceof ArtifactMissing)) throw error;
-      const { name, experiment, method, seed } = each;
-      missing.push({ name, experiment, method, seed, reason: error.message });
+      const { config: _, result: __, ...planned } = each;
+      missing.push({ ...planned, reason: error.message });
     }
   }
   const document = await findDocument(studyFiles(store, study).study, studyDocumentSchema);

@@ -1,6 +1,6 @@
 /** How right are the methods, and which differences are shown? */
 import { resamples } from '../../algorithm/measures/comparison.ts';
-import { range } from '../analyse/contenders.ts';
+import { type ContenderComparison, range } from '../analyse/contenders.ts';
 import { titleOf } from '../analyse/study.ts';
 import {
   differences,
@@ -16,6 +16,22 @@ import {
   referenceTitle,
 } from './build.ts';
 
+/** The columns of a paired test. */
+const pairedColumns = [
+  names<ContenderComparison>(
+    'after',
+    'Iterations',
+    (each) => `${each.iterations.reference} against ${each.iterations.other}`,
+  ),
+  differences<ContenderComparison>('difference', 'Difference', (each) => each),
+  figures<ContenderComparison>('questions', 'On', 'questions', (each) => each.questions, 0),
+  figures<ContenderComparison>('wins', 'Won', 'questions', (each) => each.wins, 0),
+  figures<ContenderComparison>('losses', 'Lost', 'questions', (each) => each.losses, 0),
+  pValues<ContenderComparison>('p', 'p', (each) => each.pValue),
+  pValues<ContenderComparison>('p_holm', 'p by Holm', (each) => each.adjusted),
+  percents<ContenderComparison>('detectable', 'Could show', ({ detectable }) => detectable, 'points'),
+];
+
 export const accuracyTables = {
   /** All paired tests: the reference against each other contender. */
   comparisons: tableOf((analysis) =>
@@ -25,16 +41,7 @@ export const accuracyTables = {
     }),
   )({
     caption: (analysis) => `${referenceTitle(analysis)} against each other method, on the same questions`,
-    columns: [
-      names('after', 'Iterations', (each) => `${each.iterations.reference} against ${each.iterations.other}`),
-      differences('difference', 'Difference', (each) => each),
-      figures('questions', 'On', 'questions', (each) => each.questions, 0),
-      figures('wins', 'Won', 'questions', (each) => each.wins, 0),
-      figures('losses', 'Lost', 'questions', (each) => each.losses, 0),
-      pValues('p', 'p', (each) => each.pValue),
-      pValues('p_holm', 'p by Holm', (each) => each.adjusted),
-      percents('detectable', 'Could show', ({ detectable }) => detectable, 'points'),
-    ],
+    columns: pairedColumns,
     notes: (analysis) => {
       const title = referenceTitle(analysis);
       return [
@@ -42,6 +49,21 @@ export const accuracyTables = {
         'Could show: the smallest true difference that such a sample shows four times in five, without the correction: 2.8 standard errors of the difference, and at least 6 questions.',
       ];
     },
+  }),
+
+  /** Variants against each other, as objectives are compared. */
+  'variant-pairs': tableOf((analysis) =>
+    analysis.variantPairs.map((item) => {
+      const { setting, reference, other } = item;
+      const title = `${titleOf(analysis, setting, reference)} against ${titleOf(analysis, setting, other)}`;
+      return { setting, title, item };
+    }),
+  )({
+    caption: 'Variants against each other, on the same questions',
+    columns: pairedColumns,
+    notes: [
+      'As in the table before; Holm’s correction is over all tests of this table after one iteration, and over all after the last.',
+    ],
   }),
 
   /** The accuracy of every contender after every iteration. */

@@ -9,8 +9,10 @@ import {
   type ContenderComparison,
   type ContenderKey,
   type Moment,
-  rowsOfMethod,
+  rowOf,
+  withVotes,
 } from '../analyse/contenders.ts';
+import type { StudyCell } from '../../config/study.ts';
 import { publishedSource } from '../analyse/paper.ts';
 import { trainingTables } from './training-tables.ts';
 
@@ -23,7 +25,7 @@ export function studyTables(analysis: StudyAnalysis) {
     wanted.flatMap((each) => tables[each](each, analysis));
   return {
     accuracy: paperTables(analysis),
-    comparisons: of('comparisons'),
+    comparisons: of('comparisons', 'variant-pairs'),
     iterations: of('iterations', 'seeds'),
     gains: of('gains'),
     equalTokens: of('first-vote', 'equal-tokens'),
@@ -40,7 +42,9 @@ export type StudyTables = ReturnType<typeof studyTables>;
 function paperTables(analysis: StudyAnalysis): Table[] {
   const longer = analysis.settings.some(({ contenders }) => contenders.some(({ curve }) => curve.length > 2));
   const moments: Moment[] = longer ? ['first', 'last'] : ['first'];
-  return layouts.flatMap((layout) => {
+  const variants = [...new Set(planned(analysis).flatMap(({ variant }) => variant ?? []))];
+  const ofVariants = { name: 'variants', title: 'Variants', rows: [analysis.reference, ...variants] };
+  return [...layouts, ...(variants.length === 0 ? [] : [ofVariants])].flatMap((layout) => {
     const keys = layout.rows.flatMap(withVotes).filter((key) => isIn(analysis, key));
     // The paper's method alone would be no comparison.
     if (keys.every((key) => key.startsWith('multiagent-ft')) && layout.name !== 'table-1') return [];
@@ -69,11 +73,6 @@ const layouts: readonly Layout[] = [
     rows: ['multiagent-ft', 'cooperative', 'unique-id'],
   },
 ];
-
-/** A method's row, and those of its trained agents' votes. */
-function withVotes(key: ContenderKey): readonly ContenderKey[] {
-  return isMethod(key) ? rowsOfMethod(key) : [key];
-}
 
 function isMethod(key: ContenderKey): key is MethodName {
   return key in methods;
@@ -176,8 +175,13 @@ function notes(analysis: StudyAnalysis, withPaper: boolean): string[] {
 function isIn({ settings, missing }: StudyAnalysis, key: ContenderKey): boolean {
   return (
     settings.some(({ contenders }) => contenders.some((each) => each.key === key)) ||
-    missing.some(({ method }) => method === key)
+    missing.some((each) => rowOf(each) === key)
   );
+}
+
+/** All experiments of a study, also those that are missing. */
+function planned({ settings, missing }: StudyAnalysis): readonly Pick<StudyCell, 'method' | 'variant'>[] {
+  return [...settings.flatMap(({ experiments }) => experiments), ...missing];
 }
 
 /** The contender's title in all settings; without the number of votes where settings differ in it. */

@@ -218,6 +218,8 @@ export const studyDocumentSchema = z.strictObject({
       name: experimentNameSchema,
       experiment: z.string(),
       method: z.enum(methodNames),
+      /** Absent for a method's own row. */
+      variant: z.string().exactOptional(),
       seed: z.number().int(),
     }),
   ),

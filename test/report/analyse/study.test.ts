@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { StudyAnalysis } from '../../../src/report/analyse/study.ts';
+import { resultsDocument, type StudyAnalysis } from '../../../src/report/analyse/study.ts';
+import { studyTables } from '../../../src/report/tables/study-tables.ts';
 import { type Script, times } from '../scripted-study.ts';
 import { against, analysed, debateRight, row } from './analysed-study.ts';
 
@@ -332,5 +333,55 @@ describe('what stands beside accuracies', () => {
     const analysis = await analysed([{ method: 'star', iterations: [debateRight(1), debateRight(2)] }]);
     expect(row(analysis, 'star').own!.votes).toEqual([]);
     expect(row(analysis, 'star').own!.datasets).toHaveLength(1);
+  });
+});
+
+describe('variants of a method', () => {
+  const trained = (variant: string | undefined, right: number): Script => ({
+    method: 'multiagent-ft',
+    ...(variant === undefined ? {} : { variant }),
+    iterations: [debateRight(20), debateRight(right)],
+  });
+
+  it('are rows beside it, each with its own figures, tested against it and against each other', async () => {
+    const scripts = [trained(undefined, 24), trained('dpo', 34), trained('kto', 30)];
+    const analysis = await analysed([{ method: 'base', iterations: [debateRight(20)] }, ...scripts]);
+    expect(analysis.reference).toBe('multiagent-ft');
+    const own = analysis.settings[0]!.contenders.filter(({ votesOf }) => votesOf === null);
+    expect(own.map(({ key, title, curve }) => [key, title, curve.at(-1)!.accuracy])).toEqual([
+      ['base', 'Base', 0.5],
+      ['multiagent-ft', 'Multiagent FT', 0.6],
+      ['dpo', 'Multiagent FT (dpo)', 0.85],
+      ['kto', 'Multiagent FT (kto)', 0.75],
+    ]);
+    expect(against(analysis, 'dpo', 'first')).toMatchObject({ wins: 0, losses: 10, pValue: 2 / 2 ** 10 });
+    const pairs = analysis.variantPairs.map(({ reference, other, wins, losses }) => [
+      reference,
+      other,
+      wins,
+      losses,
+    ]);
+    expect(pairs).toEqual([
+      ['multiagent-ft', 'dpo', 0, 10],
+      ['multiagent-ft', 'kto', 0, 6],
+      ['dpo', 'kto', 4, 0],
+    ]);
+    // Holm's correction is over the three.
+    expect(analysis.variantPairs[0]!.adjusted).toBeCloseTo((3 * 2) / 2 ** 10, 12);
+    const { accuracy, comparisons } = studyTables(analysis);
+    const shown = accuracy.find(({ name }) => name === 'variants')!;
+    const vote = ': vote over first answers';
+    const titles = ['Multiagent FT', 'Multiagent FT (dpo)', 'Multiagent FT (kto)'];
+    expect(shown.rows.map(([first]) => first)).toMatchObject(
+      titles.flatMap((title) => [{ text: title }, { text: `${title}${vote}` }]),
+    );
+    expect(comparisons.map(({ name }) => name)).toEqual(['comparisons', 'variant-pairs']);
+  });
+
+  it('are compared with the reference alone when there is one of them, and never with the paper', async () => {
+    const analysis = await analysed([trained(undefined, 24), trained('dpo', 34)]);
+    expect(analysis.variantPairs).toEqual([]);
+    expect(row(analysis, 'dpo').own!.agreements).toEqual([null, null]);
+    expect(resultsDocument(analysis)).not.toHaveProperty('variantPairs');
   });
 });
