@@ -12,7 +12,7 @@ import {
 import { type JudgedLabel, judgeLabel } from '../../algorithm/measures/labels.ts';
 import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { agreementWindow } from '../../config/training-plan.ts';
+import { consensusLabels } from '../../config/training-plan.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
@@ -208,7 +208,8 @@ export async function measureLabels(
   if ((await findDocument(place, labelsSchema)) !== null) return;
   try {
     const rows = await judgedLabels(files, iteration, config.shard_size, rules);
-    await writeDocument(place, { iteration, ...agreementWindow(config), rows });
+    const { minVotes, maxVotes } = consensusLabels(config, iteration);
+    await writeDocument(place, { iteration, minVotes, maxVotes, rows });
   } catch (error) {
     if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
   }
