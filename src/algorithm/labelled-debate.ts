@@ -136,11 +136,18 @@ export async function labelByGold(
   return {
     questionId: debate.question.id,
     dialogues: debate.dialogues,
-    matches: await agreement(debate.answers, gold.answer, (_, answer) =>
-      rules.correct(answer, gold, debate.question.text),
-    ),
+    matches: await rightAnswers(debate, gold, rules),
     cut: cutResponses(debate),
   };
+}
+
+/** By agent, then by round: whether the answer is right. */
+export async function rightAnswers(
+  { answers, question }: Pick<Debate, 'answers' | 'question'>,
+  gold: GoldLabel,
+  { correct }: Pick<AnswerRules, 'correct'>,
+): Promise<boolean[][]> {
+  return agreement(answers, gold.answer, (_, answer) => correct(answer, gold, question.text));
 }
 
 function cutResponses({ finishReasons }: Debate): boolean[][] {
