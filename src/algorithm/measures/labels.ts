@@ -142,8 +142,12 @@ function precisionOf(labels: readonly JudgedLabel[]): Ratio | null {
   return overQuestions(labels, ({ right }) => ({ right: Number(right), of: 1 }));
 }
 
-/** How pure what models learnt from is. A share is null where there was nothing. */
-export type Purity = {
+/** How pure what models learnt from is: the datasets of all roles together, and those of each. */
+export type Purity = { readonly all: PurityOfRows; readonly byRole: readonly PurityOfRole[] };
+export type PurityOfRole = PurityOfRows & { readonly role: string };
+
+/** A share is null where there was nothing. */
+export type PurityOfRows = {
   /** Of answers to imitate or to prefer: the share that is right. */
   readonly chosenRight: Ratio | null;
   /** Of answers to avoid: the share that is wrong. */
@@ -152,16 +156,14 @@ export type Purity = {
   readonly right: Ratio | null;
 };
 
-/** The purity of the datasets of each role and of all together; null where an earlier version judged. */
-export function purityOf(
-  labels: readonly JudgedLabel[],
-): { readonly all: Purity; readonly byRole: readonly (Purity & { readonly role: string })[] } | null {
+/** Null where an earlier version judged. */
+export function purityOf(labels: readonly JudgedLabel[]): Purity | null {
   const judged = labels.flatMap(({ questionId, learnt }) =>
     learnt === undefined ? [] : [{ questionId, learnt }],
   );
   if (judged.length === 0) return null;
   const roles = [...new Set(judged.flatMap(({ learnt }) => learnt.map(({ role }) => role)))];
-  const purity = (wanted: readonly string[]): Purity => {
+  const purity = (wanted: readonly string[]): PurityOfRows => {
     const sides = judged.flatMap(({ questionId, learnt }) =>
       learnt.filter(({ role }) => wanted.includes(role)).map((each) => ({ questionId, ...each })),
     );

@@ -184,6 +184,11 @@ export const labelsSchema = z.strictObject({
 });
 export type LabelsDocument = z.infer<typeof labelsSchema>;
 
+/** How many votes a label could have. */
+export function ofVotes({ ofVotes: written, rows: [first] }: LabelsDocument): number {
+  return written ?? (first === undefined ? 0 : first.chosen.of + first.rejected.of);
+}
+
 /** questions/left-out.json: the questions of a task that are not used, and why. */
 export const leftOutDocumentSchema = z.object({
   formatVersion: z.literal(1),
