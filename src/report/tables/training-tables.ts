@@ -61,21 +61,6 @@ export const trainingTables = {
     notes: [],
   }),
 
-  /** How the agents voted on the training questions. */
-  votes: tableOf(ofContenders(({ own }) => own?.votes ?? []))({
-    caption: 'Votes on the training questions',
-    columns: [
-      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      figures('questions', 'Voted on', 'questions', ({ questions }) => questions, 0),
-      percents('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
-      percents('ties', 'Ties, drawn', ({ ties }) => ties),
-      percents('without_label', 'No consensus', ({ withoutLabel }) => withoutLabel),
-    ],
-    notes: [
-      'Unanimous: all last answers are equal. Ties: several last answers had the most votes, and a seeded draw chose among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt from.',
-    ],
-  }),
-
   /** How right the labels were, by the number of votes. */
   labels: tableOf(
     ofContenders(({ own }) =>
