@@ -99,6 +99,7 @@ export function LabelsSection({ labels }: { labels: readonly LabelRow[] }) {
   const learnt = labels.flatMap(({ iteration, purity }) =>
     (purity?.byRole ?? []).map((each, index) => ({ head: index === 0 ? iteration : '', ...each })),
   );
+  const compared = learnt.some(({ rejectedWrong }) => rejectedWrong !== null);
   return (
     <section>
       <Heading title="How right the labels were" />
@@ -150,13 +151,17 @@ export function LabelsSection({ labels }: { labels: readonly LabelRow[] }) {
           <p class="note">{learntNote}</p>
           <Grid
             caption="What models learnt from"
-            head={['Iteration', 'Model', 'Right', 'Chosen ones right', 'Rejected ones wrong']}
+            head={[
+              'Iteration',
+              'Model',
+              'Right',
+              ...(compared ? ['Chosen ones right', 'Rejected ones wrong'] : []),
+            ]}
             rows={learnt.map(({ head, role, right, chosenRight, rejectedWrong }) => [
               head,
               role,
               <Judged ratio={right} />,
-              <Judged ratio={chosenRight} />,
-              <Judged ratio={rejectedWrong} />,
+              ...(compared ? [<Judged ratio={chosenRight} />, <Judged ratio={rejectedWrong} />] : []),
             ])}
           />
         </>
