@@ -14,6 +14,7 @@ export const changeableSettings: Readonly<Record<string, (typeof order)[number] 
   truncate_dialogues: 'always',
   critic_weight: 'building datasets',
   critic_mixture: 'building datasets',
+  label_votes: 'building datasets',
   min_votes: 'building datasets',
   max_votes: 'building datasets',
   pairs: 'building datasets',

@@ -44,16 +44,21 @@ export type Consensus = {
  * The majority vote over classes of equal answers. An answer that could not be parsed (null) never wins against a parsed one.
  * A tie is decided by a seeded draw, never by the order of agents or of strings: the authors' code takes the greatest string,
  * so that "9" beats "10"; the order of agents would fill agent 1's datasets with its own mistakes.
+ *
+ * @param preferred one of the answers, which wins a tie in which it takes part
  */
 export async function majorityVote(
   answers: readonly (string | null)[],
   equal: AnswerEquality,
   tieBreak: DrawKey,
+  preferred: string | null = null,
 ): Promise<Consensus> {
   const classes = await answerClasses(answers, equal);
   const votes = Math.max(0, ...classes.map((members) => members.length));
   const leaders = classes.filter((members) => members.length === votes);
-  const winner = leaders[leaders.length > 1 ? draw(tieBreak, leaders.length) : 0];
+  const winner =
+    leaders.find((members) => preferred !== null && members.includes(preferred)) ??
+    leaders[leaders.length > 1 ? draw(tieBreak, leaders.length) : 0];
   return { answer: winner?.[0] ?? null, votes, tied: leaders.length };
 }
 

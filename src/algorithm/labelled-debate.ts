@@ -1,5 +1,5 @@
 import type { AnswerRules } from './answer.ts';
-import { answerClasses } from './consensus.ts';
+import { answerClasses, majorityVote } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import { isCutOff } from './finish-reasons.ts';
 import type { Message } from './prompts.ts';
@@ -22,8 +22,8 @@ export type Match = {
    */
   readonly cut: readonly (readonly boolean[])[];
   /**
-   * How far the label's votes are ahead of those of the next answer, as a share of all agents: 0 for a tie, 1 where all agree. Only where
-   * labels are weighted.
+   * How far the label's votes are ahead of those of the next answer, as a share of all that vote: 0 for a tie, 1 where all agree. Only
+   * where labels are weighted.
    */
   readonly margin?: number;
 };
@@ -35,11 +35,26 @@ export function cutAt({ cut }: Pick<Match, 'cut'>, agent: number, index: number)
 
 /** Where labels come from: the debates themselves, or answers that somebody knows, by question id. */
 export type Labels =
-  | (AgreementWindow & { readonly from: 'consensus'; readonly weight: 'none' | 'margin' })
+  | (ConsensusLabels & { readonly from: 'consensus'; readonly weight: 'none' | 'margin' })
   | { readonly from: 'gold'; readonly answers: ReadonlyMap<string, GoldLabel> };
+
+/** Which votes make a label, and how many it has to have. */
+export type ConsensusLabels = AgreementWindow & {
+  /** Absent where the last answers vote, as they do on the debate's own answer. */
+  readonly allRounds?: AllRounds;
+};
 
 /** How many votes a consensus has to have to be a label. */
 export type AgreementWindow = { readonly minVotes: number; readonly maxVotes?: number | undefined };
+
+/** All answers of all rounds vote on the label (`label_votes: both`): N agents have N times M votes. */
+export type AllRounds = {
+  /** M. A debate that ended earlier, because all agreed, counts its last answers again for each round that it did not need. */
+  readonly rounds: number;
+  /** With the iteration: of the draw that settles a tie. */
+  readonly seed: number;
+  readonly iteration: number;
+};
 
 /** Whether a number of votes is in the window. */
 export function isInWindow(votes: number, { minVotes, maxVotes = Infinity }: AgreementWindow): boolean {
@@ -53,12 +68,39 @@ export async function labelDebate(
   rules: Pick<AnswerRules, 'correct' | 'equal'>,
 ): Promise<LabelledDebate | null> {
   if (labels.from === 'consensus') {
-    const labelled = labelByConsensus(debate, labels);
+    const labelled = labelByConsensus(await withLabelVote(debate, labels, rules), labels);
     if (labelled === null || labels.weight === 'none') return labelled;
-    return { ...labelled, margin: await marginOf(debate, rules) };
+    return { ...labelled, margin: await marginOf(votesOf(debate, labels), rules) };
   }
   const gold = labels.answers.get(debate.question.id);
   return gold === undefined ? null : labelByGold(debate, gold, rules);
+}
+
+/**
+ * A debate with the vote that makes its label in the place of its own. Where all rounds vote, an answer with as many votes as another is the
+ * label if it is the debate's own consensus, and otherwise a draw decides.
+ */
+export async function withLabelVote(
+  debate: Debate,
+  labels: Pick<ConsensusLabels, 'allRounds'>,
+  { equal }: Pick<AnswerRules, 'equal'>,
+): Promise<Debate> {
+  if (labels.allRounds === undefined) return debate;
+  const { seed, iteration } = labels.allRounds;
+  const tieBreak = { seed, iteration, purpose: 'label', question: debate.question.id };
+  const consensus = await majorityVote(votesOf(debate, labels), equal, tieBreak, debate.consensus.answer);
+  return { ...debate, consensus, agrees: await agreement(debate.answers, consensus.answer, equal) };
+}
+
+/** The answers that vote on the label. */
+function votesOf({ answers }: Debate, { allRounds }: Pick<ConsensusLabels, 'allRounds'>): (string | null)[] {
+  return answers.flatMap((byRound) => {
+    const last = byRound.at(-1) ?? null;
+    if (allRounds === undefined) return [last];
+    return Array.from({ length: allRounds.rounds }, (_, round) =>
+      round < byRound.length ? (byRound[round] ?? null) : last,
+    );
+  });
 }
 
 /**
@@ -75,14 +117,14 @@ export function labelByConsensus(debate: Debate, window: AgreementWindow): Label
   };
 }
 
-/** See Match. Of the last round, whose vote made the label. */
-async function marginOf({ answers }: Debate, { equal }: Pick<AnswerRules, 'equal'>): Promise<number> {
-  const classes = await answerClasses(
-    answers.map((byRound) => byRound.at(-1) ?? null),
-    equal,
-  );
+/** See Match. @param votes the answers that voted on the label */
+async function marginOf(
+  votes: readonly (string | null)[],
+  { equal }: Pick<AnswerRules, 'equal'>,
+): Promise<number> {
+  const classes = await answerClasses(votes, equal);
   const [first = 0, second = 0] = classes.map((members) => members.length).toSorted((a, b) => b - a);
-  return (first - second) / answers.length;
+  return (first - second) / votes.length;
 }
 
 /** The label is the gold answer (`label_source: gold`, the STaR baseline, section 3.2 of the paper). */
@@ -94,11 +136,18 @@ export async function labelByGold(
   return {
     questionId: debate.question.id,
     dialogues: debate.dialogues,
-    matches: await agreement(debate.answers, gold.answer, (_, answer) =>
-      rules.correct(answer, gold, debate.question.text),
-    ),
+    matches: await rightAnswers(debate, gold, rules),
     cut: cutResponses(debate),
   };
+}
+
+/** By agent, then by round: whether the answer is right. */
+export async function rightAnswers(
+  { answers, question }: Pick<Debate, 'answers' | 'question'>,
+  gold: GoldLabel,
+  { correct }: Pick<AnswerRules, 'correct'>,
+): Promise<boolean[][]> {
+  return agreement(answers, gold.answer, (_, answer) => correct(answer, gold, question.text));
 }
 
 function cutResponses({ finishReasons }: Debate): boolean[][] {

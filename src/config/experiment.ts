@@ -194,12 +194,6 @@ export const experimentConfigSchema = z
       .describe(
         'Whether a fine-tune starts from the model of the previous iteration or from the base model.',
       ),
-    min_votes: z
-      .int()
-      .min(1)
-      .max(20)
-      .default(1)
-      .describe('A consensus with fewer votes gives no training data. At most `agents`.'),
     ...votesAndPairs,
     label_source: z
       .enum(['consensus', 'gold'])
@@ -271,7 +265,7 @@ export const experimentConfigSchema = z
       ),
     carry_over: carryOverSchema.optional(),
   })
-  .refine((config) => config.min_votes <= agentCount(config), {
+  .refine((config) => config.label_votes === 'both' || config.min_votes <= agentCount(config), {
     path: ['min_votes'],
     message: 'more votes than there are agents: no question could ever yield data',
     // Checked also when other fields are wrong, so that every fault is reported at once; but only when both are of the right kind.

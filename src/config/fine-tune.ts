@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { critic, generation, type Role } from '../algorithm/agents.ts';
 import { objectiveNames, type ObjectiveName } from '../algorithm/objectives.ts';
+import { counted } from '../text/figures.ts';
+import type { ConfigFault } from './faults.ts';
 
 // The trainer receives the name as JSON in UTF-8, which cannot express half of a surrogate pair.
 const moduleName = z
@@ -117,13 +119,27 @@ export type FineTuneConfig = z.infer<typeof fineTuneConfigSchema>;
 
 /** The settings of an experiment for which votes, and which pairs of answers, its models learn from; the paper has none of them. */
 export const votesAndPairs = {
+  label_votes: z
+    .enum(['last', 'both'])
+    .default('last')
+    .describe(
+      'Which answers vote on the label of a training question. `last`: those of the last round, as on the debate’s own answer. `both`: those of both rounds, or of all when there are more: a label then has up to `agents` × `rounds` votes.',
+    ),
+  min_votes: z
+    .int()
+    .min(1)
+    .max(200)
+    .default(1)
+    .describe(
+      'A label with fewer votes gives no training data. At most `agents`, and with `label_votes: both` at most `agents` × `rounds`.',
+    ),
   max_votes: z
     .int()
     .min(1)
-    .max(20)
+    .max(200)
     .optional()
     .describe(
-      'A consensus with more votes gives no training data: questions on which all agree are easy. Default: no limit.',
+      'A label with more votes gives no training data: questions on which all agree are easy. Default: no limit.',
     ),
   pairs: z
     .enum(['own', 'group'])
@@ -144,6 +160,34 @@ export const votesAndPairs = {
       'Of dpo and kto: `margin` lets a pair count by how far the label’s votes are ahead of the next answer’s. A tie then counts nothing.',
     ),
 };
+
+type Voting = {
+  readonly label_votes: 'last' | 'both';
+  readonly rounds: number;
+  readonly min_votes: number;
+  readonly max_votes?: number | undefined;
+};
+
+/** How many votes a label can have. */
+export function mostVotes({ label_votes, rounds }: Pick<Voting, 'label_votes' | 'rounds'>, agents: number) {
+  return label_votes === 'both' ? agents * rounds : agents;
+}
+
+/** What a config asks for and no label can have, where all rounds vote. Where the last one does, the schema of an experiment finds it. */
+export function voteFaults(config: Voting, agents: number): ConfigFault[] {
+  if (config.label_votes === 'last') return [];
+  const most = mostVotes(config, agents);
+  const there = `with label_votes: both, ${counted(agents, 'agent')} ${agents === 1 ? 'has' : 'have'} ${counted(most, 'vote')} in ${counted(config.rounds, 'round')}`;
+  const remedies = {
+    min_votes: `no question could ever yield data. Set at most ${most}`,
+    max_votes: `it would leave nothing out. Omit it, or set less than ${most}`,
+  };
+  return (['min_votes', 'max_votes'] as const).flatMap((path) => {
+    const given = config[path];
+    if (given === undefined || given <= most) return [];
+    return [{ path, message: `${given} was given; ${there}: ${remedies[path]}` }];
+  });
+}
 
 /** The objective of a role's models. */
 export function objectiveOf(

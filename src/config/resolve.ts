@@ -9,6 +9,7 @@ import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
+import { voteFaults } from './fine-tune.ts';
 import { objectiveFaults } from './training-plan.ts';
 import { withOwnNames } from './other-names.ts';
 
@@ -44,7 +45,11 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   if (parsed.success) all.push(...methodFaults(rest, parsed.data.method), ...hiddenKeyFaults(settings));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
   const config = { ...parsed.data, ...methods[parsed.data.method].fixes };
-  const unusable = [...sharedModelFaults(config), ...objectiveFaults(config)];
+  const unusable = [
+    ...sharedModelFaults(config),
+    ...voteFaults(config, agentCount(config)),
+    ...objectiveFaults(config),
+  ];
   if (unusable.length > 0) throw new InvalidConfig(unusable);
   return config;
 }

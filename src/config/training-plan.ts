@@ -1,6 +1,6 @@
 /** Can the models of an experiment learn with its config, and what will it take? Both are known before any model is asked a question. */
 import { critic, generation } from '../algorithm/agents.ts';
-import type { AgreementWindow } from '../algorithm/labelled-debate.ts';
+import type { ConsensusLabels } from '../algorithm/labelled-debate.ts';
 import { learnerGroups, methods } from '../algorithm/methods.ts';
 import { compares, type LearningSettings } from '../algorithm/objectives.ts';
 import {
@@ -13,14 +13,16 @@ import {
 import { agentsOf, baseModelsOf, hasSummaries } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
-import { type ModelForm, objectiveOf } from './fine-tune.ts';
+import { type ModelForm, mostVotes, objectiveOf } from './fine-tune.ts';
 
-/** How many votes a label has to have. */
-export function agreementWindow({
-  min_votes: minVotes,
-  max_votes: maxVotes,
-}: Pick<ExperimentConfig, 'min_votes' | 'max_votes'>): AgreementWindow {
-  return { minVotes, maxVotes };
+/** Which votes make the labels of an iteration, and how many a label has to have. */
+export function consensusLabels(
+  config: Pick<ExperimentConfig, 'label_votes' | 'min_votes' | 'max_votes' | 'rounds' | 'seed'>,
+  iteration: number,
+): ConsensusLabels {
+  const { min_votes: minVotes, max_votes: maxVotes, rounds, seed } = config;
+  const window = { minVotes, maxVotes };
+  return config.label_votes === 'both' ? { ...window, allRounds: { rounds, seed, iteration } } : window;
 }
 
 /** The settings by which an iteration's datasets are made. */
@@ -119,11 +121,13 @@ export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
       path: config.pairs === 'own' && agents > 1 ? 'pairs' : 'agents',
       message: `${given} compares two answers to a question, and with pairs: ${config.pairs} a model has only one. ${agents > 1 ? 'Set pairs: group' : 'Have at least 2 agents'}`,
     });
-  const voting = comparing.filter(({ name }) => name === critic.name || config.rounds === 1);
-  if (voting.length > 0 && config.label_source === 'consensus' && config.min_votes === agents && agents > 1)
+  const all = mostVotes(config, agents);
+  const last = config.label_votes === 'last';
+  const voting = comparing.filter(({ name }) => !last || name === critic.name || config.rounds === 1);
+  if (voting.length > 0 && config.label_source === 'consensus' && config.min_votes === all && agents > 1)
     faults.push({
       path: 'min_votes',
-      message: `with ${agents} votes of ${agents} agents no last answer differs from the label, and so ${voting.map(({ name }) => `a ${name} model`).join(' and ')} would have no pairs. Set at most ${agents - 1}, or objective: imitation for it`,
+      message: `with ${all} votes of ${last ? `${agents} agents no last answer` : `${all} no answer`} differs from the label, and so ${voting.map(({ name }) => `a ${name} model`).join(' and ')} would have no pairs. Set at most ${all - 1}, or objective: imitation for it`,
     });
   if (config.label_weight === 'margin' && config.label_source === 'gold')
     faults.push({

@@ -145,7 +145,8 @@ function labelsInWords({ config, records }: FinishedIteration): string {
       ? ''
       : ` Of ${consensus.questions} questions, ${consensus.unanimous} were unanimous, ${consensus.ties} were ties ` +
         `(settled by a seeded draw) and ${consensus.withoutLabel} yielded no label.`;
-  return `A label is the majority vote over the agents' last answers${votes}; no gold answer was used.${counts}`;
+  const voting = config.label_votes === 'both' ? 'answers of all rounds' : 'last answers';
+  return `A label is the majority vote over the agents' ${voting}${votes}; no gold answer was used.${counts}`;
 }
 
 const learntFrom =

@@ -36,7 +36,8 @@ export type MergedModel = {
   readonly whyNoGguf: string | null;
 };
 
-const run = promisify(execFile);
+const run = async (program: string, args: readonly string[]) =>
+  promisify(execFile)(program, args, { env: childEnvironment(), maxBuffer: 16 * 1024 * 1024 });
 
 /**
  * Merges an agent's adapter into the base model, unless its model is whole already, and writes the whole model, its tokenizer and a card into a folder; a GGUF file beside them
@@ -128,10 +129,7 @@ async function merge(base: string, adapter: string, output: string): Promise<voi
   const { python } = tools();
   const script = join(projectRoot, 'engine', 'merge.py');
   try {
-    await run(python, [script, '--base', base, '--adapter', adapter, '--output', output], {
-      env: childEnvironment(),
-      maxBuffer: 16 * 1024 * 1024,
-    });
+    await run(python, [script, '--base', base, '--adapter', adapter, '--output', output]);
   } catch (error) {
     throw new MergeFailed(base, lastLines(error));
   }
@@ -143,10 +141,7 @@ const converter = 'convert_hf_to_gguf.py';
 async function writeGguf(folder: string): Promise<string | null> {
   const file = join(folder, 'model.gguf');
   try {
-    await run(converter, [folder, '--outfile', file], {
-      env: childEnvironment(),
-      maxBuffer: 16 * 1024 * 1024,
-    });
+    await run(converter, [folder, '--outfile', file]);
     return null;
   } catch (error) {
     await rm(file, { force: true });

@@ -5,7 +5,7 @@ import type { ObjectiveName } from '../algorithm/objectives.ts';
 import type { Message } from '../algorithm/prompts.ts';
 import type { GoldLabel } from '../algorithm/question.ts';
 import { agentCount } from '../config/experiment.ts';
-import { agreementWindow } from '../config/training-plan.ts';
+import { consensusLabels } from '../config/training-plan.ts';
 import { ArtifactMissing } from '../store/errors.ts';
 import { readRows, streamRows } from '../store/files/rows.ts';
 import { exampleSchema, goldLabelSchema, readDebates } from '../store/records/rows.ts';
@@ -113,7 +113,7 @@ async function* labelledDebates(
 ): AsyncGenerator<LabelledDebate> {
   const labels: Labels =
     config.label_source === 'consensus'
-      ? { from: 'consensus', weight: 'none', ...agreementWindow(config) }
+      ? { from: 'consensus', weight: 'none', ...consensusLabels(config, iteration) }
       : { from: 'gold', answers: await goldAnswers(files) };
   const folder = files.debates(iteration, 'train');
   let debated = 0;

@@ -1,12 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { AnswerRules } from '../../src/algorithm/answer.ts';
 import { type Debate, debate } from '../../src/algorithm/debate.ts';
 import {
   type AgreementWindow,
+  type AllRounds,
+  type ConsensusLabels,
   labelDebate,
   type LabelledDebate,
   labelByConsensus,
   labelByGold,
+  withLabelVote,
 } from '../../src/algorithm/labelled-debate.ts';
 import type { Question } from '../../src/algorithm/question.ts';
 import { preferencePairs } from '../../src/algorithm/objectives.ts';
@@ -112,6 +116,12 @@ describe('a gold answer', () => {
     type Given = [debate: Debate, window: AgreementWindow];
     expectTypeOf<Parameters<typeof labelByConsensus>>().toEqualTypeOf<Given>();
     expectTypeOf<keyof AgreementWindow>().toEqualTypeOf<'minVotes' | 'maxVotes'>();
+    expectTypeOf<keyof ConsensusLabels>().toEqualTypeOf<'minVotes' | 'maxVotes' | 'allRounds'>();
+    expectTypeOf<keyof AllRounds>().toEqualTypeOf<'rounds' | 'seed' | 'iteration'>();
+    // What votes on a label has no rule by which an answer could be judged.
+    expectTypeOf(withLabelVote).parameters.toEqualTypeOf<
+      [debate: Debate, labels: Pick<ConsensusLabels, 'allRounds'>, rules: Pick<AnswerRules, 'equal'>]
+    >();
     type Gold = { readonly questionId: string; readonly answer: string };
     expectTypeOf<Gold>().not.toExtend<Question>();
     expectTypeOf<Gold>().not.toExtend<LabelledDebate>();
@@ -131,8 +141,13 @@ describe('a gold answer', () => {
         const all = { ...paperSettings, ...settings, rounds: script[0]!.length };
         const heldOut = { id: 'heldout-00001', text: '3+4', answer: canary };
         const held = await debate(heldOut, cast(script.length), all, speak, numbers);
-        const made = labelByConsensus(held, { minVotes: 1 });
-        const rows = made ? everyDataset(made, script.length) : [];
+        const allRounds = { rounds: all.rounds, seed: 0, iteration: 1 };
+        const labels = { from: 'consensus', weight: 'margin', minVotes: 1 } as const;
+        const made = [
+          labelByConsensus(held, { minVotes: 1 }),
+          await labelDebate(held, { ...labels, allRounds }, numbers),
+        ];
+        const rows = made.map((each) => (each ? everyDataset(each, script.length) : []));
         expect(JSON.stringify([requests, held, made, rows])).not.toContain(canary);
       }),
     );

@@ -73,6 +73,7 @@ describe('resolving the config of an experiment', () => {
       data_matched: false,
       allow_few_steps: false,
       init_from: 'previous',
+      label_votes: 'last',
       min_votes: 1,
       pairs: 'group',
       min_pairs: 50,

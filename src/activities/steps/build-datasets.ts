@@ -1,11 +1,13 @@
+import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type AnyExample, type DatasetPart, type DatasetRow, rowExample } from '../../algorithm/dataset.ts';
+import type { Debate } from '../../algorithm/debate.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
 import { type LearntDataset, learntDatasets, type ObjectiveName } from '../../algorithm/objectives.ts';
 import { agentOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { agreementWindow, learningSettings } from '../../config/training-plan.ts';
+import { consensusLabels, learningSettings } from '../../config/training-plan.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
@@ -47,14 +49,12 @@ export async function buildDatasets(
   const matches: Match[] = [];
   const shardOf = new Map<string, number>();
   for (let shard = 0; shard < shards; shard++) {
-    const labels = await labelsOf(shard, config, files);
+    const labels = await labelsOf(shard, config, files, iteration);
     for await (const debate of debatesOf(shard)) {
-      const labelled = await labelDebate(debate, labels, answers);
-      if (labelled === null) continue;
-      const cut = config.train_on_cut_answers ? [] : labelled.cut;
-      const { questionId, matches: agreeing, margin } = labelled;
-      matches.push({ questionId, matches: agreeing, cut, ...(margin === undefined ? {} : { margin }) });
-      shardOf.set(labelled.questionId, shard);
+      const match = await matchOf(debate, labels, answers, config);
+      if (match === null) continue;
+      matches.push(match);
+      shardOf.set(match.questionId, shard);
     }
   }
   const { learning } = methods[config.method];
@@ -80,10 +80,29 @@ export async function buildDatasets(
   }
 }
 
+/** What decides which datasets a debate goes into; null when it has no label. */
+export async function matchOf(
+  debate: Debate,
+  labels: Labels,
+  rules: Pick<AnswerRules, 'correct' | 'equal'>,
+  { train_on_cut_answers: learnsFromCut }: Pick<ExperimentConfig, 'train_on_cut_answers'>,
+): Promise<Match | null> {
+  const labelled = await labelDebate(debate, labels, rules);
+  if (labelled === null) return null;
+  const { questionId, matches, margin } = labelled;
+  const cut = learnsFromCut ? [] : labelled.cut;
+  return { questionId, matches, cut, ...(margin === undefined ? {} : { margin }) };
+}
+
 /** What the shard's debates are labelled by. */
-async function labelsOf(shard: number, config: ExperimentConfig, files: ExperimentFiles): Promise<Labels> {
+async function labelsOf(
+  shard: number,
+  config: ExperimentConfig,
+  files: ExperimentFiles,
+  iteration: number,
+): Promise<Labels> {
   if (config.label_source === 'consensus')
-    return { from: 'consensus', weight: config.label_weight, ...agreementWindow(config) };
+    return { from: 'consensus', weight: config.label_weight, ...consensusLabels(config, iteration) };
   const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
   return { from: 'gold', answers: new Map(page.map((row) => [row.questionId, row])) };
 }

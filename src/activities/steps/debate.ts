@@ -1,13 +1,13 @@
 import type { Speak } from '../../algorithm/debate.ts';
 import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
-import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
+import type { AnswerRules } from '../../algorithm/answer.ts';
+import { labelByConsensus, withLabelVote } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
 import { baseModelsOf, hasSummaries } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { agreementWindow } from '../../config/training-plan.ts';
+import { consensusLabels } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { emit } from '../../observe/events.ts';
-import type { Place } from '../../store/blobs.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
 import { openSpool, type Spool } from '../../store/files/journal.ts';
@@ -41,7 +41,7 @@ export async function debate(
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
-    return summaryOf(shard, config);
+    return summaryOf(input, config, dependencies);
   }
   const mine = await claim(shard);
   const journal = journalOf(input, config, files, dependencies.store);
@@ -51,15 +51,20 @@ export async function debate(
     await mine.require();
     const own = await writeRowsOnce(shard, spool.lines, debateRowSchema);
     await mine.finish();
-    return own ? summary : await summaryOf(shard, config);
+    return own ? summary : await summaryOf(input, config, dependencies);
   } finally {
     spool.close();
   }
 }
 
-async function summaryOf(shard: Place, config: ExperimentConfig): Promise<ShardSummary> {
-  const summary = summarising(config);
-  for await (const row of streamRows(shard, debateRowSchema)) summary.add(row);
+async function summaryOf(
+  input: DebateShard,
+  config: ExperimentConfig,
+  { store, tasks }: Pick<Dependencies, 'store' | 'tasks'>,
+): Promise<ShardSummary> {
+  const shard = experimentFiles(store, input.experiment).shard(input.iteration, input.split, input.shard);
+  const summary = summarising(input, config, tasks.open(config.task).answers);
+  for await (const row of streamRows(shard, debateRowSchema)) await summary.add(row);
   return summary.result();
 }
 
@@ -102,7 +107,8 @@ async function debateShard(
     maxTokens: Math.max(...bases.map(({ maxTokens }) => maxTokens)),
     copies: 1 + Math.min(config.max_others, input.agents.length - 1),
   };
-  const summary = summarising(config);
+  const rules = tasks.open(config.task).answers;
+  const summary = summarising(input, config, rules);
   try {
     show({ answers: 0, total });
     const models = input.agents.flatMap((agent) => Object.values(agent.models));
@@ -112,7 +118,7 @@ async function debateShard(
       await requireModels(store, models);
       endpoints.expect(input.experiment, config);
       await endpoints.serve(models, signal, showWaits(show));
-      const converse = await conversation(input, config, files, tasks.open(config.task).answers);
+      const converse = await conversation(input, config, files, rules);
       // Where models take turns, each one answers all the debates at its turn.
       const slots = endpoints.takeTurns(models) ? Infinity : slotsOf(endpoints, models);
       const beganAt = Date.now();
@@ -136,7 +142,7 @@ async function debateShard(
           const row = await hold(question, stop);
           // From here on it is on disk: a shard with many questions and long answers would not fit into memory.
           spool.add(number, row);
-          summary.add(row);
+          await summary.add(row);
         }),
       );
       emit('shard answered', {
@@ -200,14 +206,18 @@ export type ShardSummary = {
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
 /** Counts what the votes of a shard looked like, and its tokens, a debate at a time. */
-function summarising({
-  label_source: label,
-  ...votesOf
-}: Pick<ExperimentConfig, 'label_source' | 'min_votes' | 'max_votes'>): {
-  readonly add: (debate: DebateRow) => void;
+function summarising(
+  { split, iteration }: Pick<DebateShard, 'split' | 'iteration'>,
+  config: ExperimentConfig,
+  rules: Pick<AnswerRules, 'equal'>,
+): {
+  readonly add: (debate: DebateRow) => Promise<void>;
   readonly result: () => ShardSummary;
 } {
-  const window = agreementWindow(votesOf);
+  const label = config.label_source;
+  const { allRounds, ...window } = consensusLabels(config, iteration);
+  // Held-out questions have no label; the STaR baseline has its own.
+  const all = split === 'train' && label === 'consensus' ? allRounds : undefined;
   const consensus = {
     questions: 0,
     unanimous: 0,
@@ -221,17 +231,21 @@ function summarising({
   let cutOff = noneCutOff;
   const tokens = { prompt: 0, completion: 0, firstRound: 0 };
   return {
-    add(debate) {
+    async add(debate) {
       const { votes, tied } = debate.consensus;
       const { answers, truncated } = debate;
-      const labelled = label !== 'consensus' || labelByConsensus(debate, window) !== null;
+      const voted = all === undefined ? debate : await withLabelVote(debate, { allRounds: all }, rules);
+      const labelled = label !== 'consensus' || labelByConsensus(voted, window) !== null;
+      // Where all rounds vote, an agent that says the same again has two votes.
+      const voters =
+        all === undefined ? votes : voted.agrees.filter((byRound) => byRound.includes(true)).length;
       consensus.questions += 1;
       consensus.unanimous += Number(answers.length > 1 && votes === answers.length);
       consensus.ties += Number(tied > 1);
       consensus.withoutLabel += Number(!labelled);
       consensus.unparsableAnswers += answers.flat().filter((answer) => answer === null).length;
       consensus.truncatedPrompts += truncated;
-      consensus.oneVote += Number(label === 'consensus' && labelled && answers.length > 1 && votes === 1);
+      consensus.oneVote += Number(label === 'consensus' && labelled && answers.length > 1 && voters === 1);
       consensus.answers += answers.flat().length;
       tokens.prompt += debate.tokens.prompt;
       tokens.completion += debate.tokens.completion;

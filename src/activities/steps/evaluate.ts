@@ -9,10 +9,14 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
-import { type JudgedLabel, judgeLabel } from '../../algorithm/measures/labels.ts';
+import { type Match, rightAnswers, withLabelVote } from '../../algorithm/labelled-debate.ts';
+import { type JudgedLabel, judgeLabel, judgeLearnt } from '../../algorithm/measures/labels.ts';
+import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import { learntDatasets } from '../../algorithm/objectives.ts';
 import { goldOf } from '../../algorithm/question.ts';
-import type { ExperimentConfig } from '../../config/experiment.ts';
-import { agreementWindow } from '../../config/training-plan.ts';
+import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
+import { mostVotes } from '../../config/fine-tune.ts';
+import { consensusLabels, learningSettings } from '../../config/training-plan.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
@@ -31,6 +35,7 @@ import {
 import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies } from '../activity.ts';
+import { matchOf } from './build-datasets.ts';
 import type { TokenCount } from './debate.ts';
 
 type EvaluationRequest = {
@@ -71,7 +76,8 @@ export async function evaluate(
   const own = await marks(iteration);
   // The number of votes differs between iterations, so there is no base to compare with.
   const evaluation = figures(iteration, own, iteration === 0 || split === 'vote' ? own : await marks(0));
-  if (split === 'heldout') await measureLabels(files, iteration, config, answers);
+  if (split === 'heldout')
+    await measureLabels(files, iteration, await configInForce(files, iteration), answers);
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.
   await writeDocument(files.evaluation(iteration, split), {
@@ -193,22 +199,24 @@ async function* inShards(rows: AsyncIterable<DebateRow>, size: number): AsyncGen
 }
 
 /**
- * Judges the labels of an iteration's training debates by the gold answers, when the iteration has been trained: iteration-I/labels.json,
- * which only reports read. Nothing where labels are the gold answers. It is no reason to hold a debate again: when training debates are
- * damaged or gone by now, nothing is written.
+ * Judges by the gold answers what an iteration was trained with: its labels, and the rows of its datasets, which are chosen again as
+ * `buildDatasets` chose them. Only reports read what it writes, iteration-I/labels.json. Nothing where labels are the gold answers. It is no
+ * reason to hold a debate again: when training debates are damaged or gone by now, nothing is written.
  */
 export async function measureLabels(
   files: ExperimentFiles,
   iteration: number,
   config: ExperimentConfig,
-  rules: Pick<AnswerRules, 'correct'>,
+  rules: Pick<AnswerRules, 'correct' | 'equal'>,
 ): Promise<void> {
   if (iteration === 0 || config.label_source !== 'consensus') return;
   const place = files.labels(iteration);
   if ((await findDocument(place, labelsSchema)) !== null) return;
   try {
-    const rows = await judgedLabels(files, iteration, config.shard_size, rules);
-    await writeDocument(place, { iteration, ...agreementWindow(config), rows });
+    const rows = await judgedLabels(files, iteration, config, rules);
+    const { minVotes, maxVotes } = consensusLabels(config, iteration);
+    const ofVotes = mostVotes(config, agentCount(config));
+    await writeDocument(place, { iteration, ofVotes, minVotes, maxVotes, rows });
   } catch (error) {
     if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
   }
@@ -218,21 +226,40 @@ export async function measureLabels(
 async function judgedLabels(
   files: ExperimentFiles,
   iteration: number,
-  shardSize: number,
-  rules: Pick<AnswerRules, 'correct'>,
+  config: ExperimentConfig,
+  rules: Pick<AnswerRules, 'correct' | 'equal'>,
 ): Promise<JudgedLabel[]> {
+  const voting = consensusLabels(config, iteration);
+  const labels = { from: 'consensus', weight: config.label_weight, ...voting } as const;
   const judged: JudgedLabel[] = [];
+  const matches: Match[] = [];
+  const rights = new Map<string, readonly (readonly boolean[])[]>();
   for (let shard = 0; ; shard++) {
-    const page = await readPage(files.goldLabels, goldLabelSchema, shard, shardSize);
-    if (page.length === 0) return judged;
-    const gold = new Map(page.map((label) => [label.questionId, label]));
+    const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
+    if (page.length === 0) break;
+    const golds = new Map(page.map((gold) => [gold.questionId, gold]));
     for await (const debate of streamRows(files.shard(iteration, 'train', shard), debateRowSchema)) {
-      const label = gold.get(debate.question.id);
+      const match = await matchOf(debate, labels, rules, config);
+      if (match !== null) matches.push(match);
+      const gold = golds.get(debate.question.id);
       // A task may know no answer to some of its training questions.
-      if (label === undefined || label.answer.trim() === '') continue;
-      const found = await judgeLabel(debate, label, rules);
+      if (gold === undefined || gold.answer.trim() === '') continue;
+      const right = await rightAnswers(debate, gold, rules);
+      const found = judgeLabel(await withLabelVote(debate, voting, rules), right);
       if (found !== null) judged.push(found);
+      rights.set(debate.question.id, right);
       await otherWork();
     }
   }
+  const { learning } = methods[config.method];
+  const learners = learning === undefined ? [] : learnerGroups(agentCount(config), learning);
+  const datasets = learners.flatMap((agents) =>
+    learning === undefined
+      ? []
+      : Object.entries(learntDatasets(learning, agents, matches, learningSettings(config, iteration))).map(
+          ([role, { rows }]) => ({ role, rows }),
+        ),
+  );
+  const learnt = judgeLearnt(datasets, rights);
+  return judged.map((label) => ({ ...label, learnt: learnt.get(label.questionId) ?? [] }));
 }

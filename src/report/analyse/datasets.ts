@@ -1,5 +1,13 @@
-import { type LabelQuality, labelQuality } from '../../algorithm/measures/labels.ts';
+import {
+  type Calibration,
+  calibrationOf,
+  type LabelQuality,
+  labelQuality,
+  type Purity,
+  purityOf,
+} from '../../algorithm/measures/labels.ts';
 import type { AgreementWindow } from '../../algorithm/labelled-debate.ts';
+import { type LabelsDocument, ofVotes } from '../../store/records/rows.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import { commonIterations } from './contenders.ts';
 
@@ -68,29 +76,41 @@ export function voteShares(experiments: readonly MeasuredExperiment[]): VoteShar
     });
 }
 
-/** How right the labels of an iteration's training questions were, over the questions of all seeds. */
-export type LabelRow = LabelQuality & AgreementWindow & { readonly iteration: number };
+/** How right the labels of an iteration's training questions were, and what was learnt from them, over the questions of all seeds. */
+export type LabelRow = LabelQuality &
+  AgreementWindow & {
+    readonly iteration: number;
+    /** How many votes a label could have. */
+    readonly ofVotes: number;
+    /** Null where there was no label. */
+    readonly calibration: Calibration | null;
+    /** Null where an earlier version judged. */
+    readonly purity: Purity | null;
+  };
 
 /** None for a method that learns nothing or from gold labels, and where labels were not judged. */
 export function labelsOf(experiments: readonly MeasuredExperiment[]): LabelRow[] {
   return Array.from({ length: commonIterations(experiments) }, (_, iteration) => iteration).flatMap(
-    (iteration) => {
-      const judged = experiments.flatMap(({ iterations }) => iterations[iteration]?.labels ?? []);
-      const [first] = judged;
-      if (first === undefined) return [];
-      // Seeds of one method share their config.
-      const { minVotes, maxVotes } = first;
-      return [
-        {
-          iteration,
-          minVotes,
-          maxVotes,
-          ...labelQuality(
-            judged.flatMap(({ rows }) => rows),
-            { minVotes, maxVotes },
-          ),
-        },
-      ];
-    },
+    (iteration) => labelRow(experiments.flatMap(({ iterations }) => iterations[iteration]?.labels ?? [])),
   );
+}
+
+/** The labels of an iteration, judged in experiments that share a config but for the seed. None without any. */
+export function labelRow(judged: readonly LabelsDocument[]): LabelRow[] {
+  const [first] = judged;
+  if (first === undefined) return [];
+  const { iteration, minVotes, maxVotes } = first;
+  const rows = judged.flatMap((each) => each.rows);
+  const most = ofVotes(first);
+  return [
+    {
+      iteration,
+      minVotes,
+      maxVotes,
+      ofVotes: most,
+      ...labelQuality(rows, { minVotes, maxVotes }),
+      calibration: calibrationOf(rows, most),
+      purity: purityOf(rows),
+    },
+  ];
 }

@@ -3,14 +3,22 @@ import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import { isEmbedded } from '../../config/model-name.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
+import { learntFrom } from './measures.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
 
 /** What an experiment shows, for readers who have not read the paper. It claims a difference only where the paired test has p < 0.05. */
-export function experimentFindings({ result, models, debateVersusMajority }: ReportData): AllFindings {
+export function experimentFindings({
+  result,
+  models,
+  debateVersusMajority,
+  labels,
+}: ReportData): AllFindings {
   const base = result.evaluations[0];
   const last = result.evaluations.at(-1);
   const start = (result.night?.from ?? null) === null ? baseModel : startOfNight;
-  const shown = (shows: readonly Finding[]) => [{ about: null, shows, beside: [] }];
+  const shown = (shows: readonly Finding[]) => [
+    { about: null, shows, beside: learntFrom('the agents', labels) },
+  ];
   if (base === undefined || last === undefined)
     return { findings: shown([finding('Nothing was evaluated, so nothing can be said.')]), limits: [] };
   const debating = (evaluation: Evaluation, when: string): Finding[] => {

@@ -1,6 +1,7 @@
 import type { Ratio } from '../../algorithm/measures/ratio.ts';
-import { count, counted, percent } from '../../text/figures.ts';
+import { count, counted, errorInPoints, percent } from '../../text/figures.ts';
 import { paretoFront } from '../analyse/cost.ts';
+import type { LabelRow } from '../analyse/datasets.ts';
 import type { DiversityMeasure, DiversityRow } from '../analyse/debates.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type Finding, finding, findingOfEach } from './finding.ts';
@@ -11,7 +12,12 @@ export function measured({ reference }: StudyAnalysis, setting: Setting): Findin
   return [
     ...(contender === undefined
       ? []
-      : [...lastFlips(contender), ...trainedOn(contender), ...labelPrecision(contender)]),
+      : [
+          ...lastFlips(contender),
+          ...trainedOn(contender),
+          ...labelPrecision(contender),
+          ...learntFrom(contender.title, contender.own?.labels ?? []),
+        ]),
     ...datasetSizes(setting),
     ...diversityFindings(setting, reference),
     ...onTheFront(setting),
@@ -60,6 +66,36 @@ function labelPrecision({ title, own }: Contender): Finding[] {
   return [
     finding(
       `The labels that ${title} learnt from were right on ${precision}, judged by gold answers that only measured.`,
+    ),
+  ];
+}
+
+/**
+ * How right was what models learnt from, in the first and in the last iteration.
+ *
+ * @param who learnt
+ */
+export function learntFrom(who: string, labels: readonly LabelRow[]): Finding[] {
+  const known = labels.flatMap(({ iteration, purity }) => {
+    const { right = null, rejectedWrong = null } = purity?.all ?? {};
+    return right === null ? [] : [{ iteration, right, compared: rejectedWrong !== null }];
+  });
+  const [first, last] = [known[0], known.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const compared = known.some((each) => each.compared);
+  const share = ({ value, standardError, of }: Ratio, what: string) =>
+    `${percent(value)} (±${errorInPoints(standardError)}) of ${count(of)}${what}`;
+  const what = compared ? ' sides of rows' : ' rows';
+  const shares =
+    first === last
+      ? share(first.right, what)
+      : `${share(first.right, what)} in iteration ${first.iteration} and in ${share(last.right, '')} in iteration ${last.iteration}`;
+  const sides = compared
+    ? ' A side is right when an answer to imitate or to prefer is right, or one to avoid is wrong.'
+    : '';
+  return [
+    finding(
+      `What ${who} learnt from was right in ${shares}, judged by gold answers that only measured.${sides}`,
     ),
   ];
 }

@@ -212,6 +212,7 @@ function tooLong({ config, iterations }: RunFacts): Warning[] {
 
 /** A label of one vote is an answer that no other agent gave. */
 function oneVote({ config, iterations }: RunFacts): Warning[] {
+  const both = config.label_votes === 'both';
   if (agentCount(config) === 1 || config.label_source === 'gold') return [];
   const places = iterations.map(({ iteration, consensus }) => ({
     where: `iteration ${iteration}`,
@@ -219,8 +220,9 @@ function oneVote({ config, iterations }: RunFacts): Warning[] {
     of: consensus.questions - consensus.withoutLabel,
   }));
   return shareWarning('one vote', places, {
-    says: (shares) => `Labels with one vote, drawn among answers on which no two agents agreed: ${shares}.`,
-    remedy: 'Set min_votes: 2, so that nothing is learnt from such questions.',
+    says: (shares) =>
+      `Labels ${both ? 'that one agent alone voted for' : 'with one vote, drawn among answers on which no two agents agreed'}: ${shares}.`,
+    remedy: `Set min_votes: ${both ? config.rounds + 1 : 2}, so that nothing is learnt from such questions.`,
   });
 }
 

@@ -12,7 +12,7 @@ import { ChartsSection, citation, FindingsSection, Heading, Page, unbroken } fro
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
-import { DatasetsSection, FineTunesSection, type LossCharts } from './training-sections.tsx';
+import { DatasetsSection, FineTunesSection, LabelsSection, type LossCharts } from './training-sections.tsx';
 
 /** An experiment's whole page. */
 export function experimentPage(
@@ -35,6 +35,7 @@ export function experimentPage(
       <AgentsSection byAgent={data.byAgent} models={data.models} />
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
+      {data.labels.length > 0 && <LabelsSection labels={data.labels} />}
       {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection tokens={result.tokens} seconds={result.seconds} />

@@ -1,11 +1,15 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+import { isInWindow } from '../../algorithm/labelled-debate.ts';
+import { type Ratio, wilsonInterval } from '../../algorithm/measures/ratio.ts';
 import { objectives } from '../../algorithm/objectives.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
-import { count, percent } from '../../text/figures.ts';
+import { count, errorInPoints, percent, withError } from '../../text/figures.ts';
+import type { LabelRow } from '../analyse/datasets.ts';
 import { ChartsSection, Heading } from '../parts/page.tsx';
 import type { Drawn } from '../charts/style.ts';
 import { Grid } from '../tables/html-table.tsx';
+import { calibrationNote, learntNote } from '../tables/training-tables.ts';
 
 type Iteration = ExperimentResult['iterations'][number];
 type FineTune = Iteration['fineTunes'][number];
@@ -17,10 +21,9 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
       <Heading title="Debates on the training questions" />
       <p class="note">
         The consensus stands in for the answer key: no gold answer is used, unless the config has
-        label_source: gold. Unanimous: all last answers are equal. Ties: several answers had the most votes,
-        and a seeded draw chose the label among them. No consensus: no answer could be read, or the most
-        frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt
-        from.
+        label_source: gold. Unanimous: all last answers are equal. Ties: several last answers had the most
+        votes, and a seeded draw chose among them. No consensus: no answer could be read, or the most frequent
+        one had fewer votes than min_votes or more than max_votes; such a question is not learnt from.
       </p>
       <Grid
         head={[
@@ -89,6 +92,94 @@ function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
 
 function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
   return model === null ? 'not trained' : (finalLoss?.toFixed(3) ?? '–');
+}
+
+/** How right the labels were, and what models learnt from: judged by gold answers, which only measure. */
+export function LabelsSection({ labels }: { labels: readonly LabelRow[] }) {
+  const learnt = labels.flatMap(({ iteration, purity }) =>
+    (purity?.byRole ?? []).map((each, index) => ({ head: index === 0 ? iteration : '', ...each })),
+  );
+  const compared = learnt.some(({ rejectedWrong }) => rejectedWrong !== null);
+  return (
+    <section>
+      <Heading title="How right the labels were" />
+      <p class="note">
+        Judged by the gold answers of the training questions, after each iteration was trained. They only
+        measure: no label, dataset or choice depends on them. The small figures are per cent with their
+        standard error, or the 95 % interval where that is 0; the question is the unit of sampling.
+      </p>
+      <Grid
+        caption="Labels, by how many answers voted for them"
+        head={['Iteration', 'Votes', 'Of all votes', 'Labels', 'Right', 'Learnt from']}
+        rows={labels.flatMap(({ iteration, ofVotes, byVotes, ...window }) =>
+          byVotes.map(({ votes, precision }, index) => [
+            index === 0 ? iteration : '',
+            `${votes} of ${ofVotes}`,
+            percent(votes / ofVotes),
+            count(precision?.of ?? 0),
+            <Judged ratio={precision} />,
+            isInWindow(votes, window) ? 'yes' : 'no',
+          ]),
+        )}
+      />
+      <p class="note">{calibrationNote}</p>
+      <Grid
+        caption="All labels, and those that were learnt from"
+        head={[
+          'Iteration',
+          'Right, of all',
+          'Of all votes',
+          'Calibration error',
+          'Right, of those learnt from',
+        ]}
+        rows={labels.map(({ iteration, calibration, precision }) => [
+          iteration,
+          <Judged ratio={calibration?.right ?? null} />,
+          percent(calibration?.expected ?? NaN),
+          calibration === null ? (
+            '–'
+          ) : (
+            <>
+              {percent(calibration.error)} <span class="se">±{errorInPoints(calibration.standardError)}</span>
+            </>
+          ),
+          <Judged ratio={precision} />,
+        ])}
+      />
+      {learnt.length > 0 && (
+        <>
+          <p class="note">{learntNote}</p>
+          <Grid
+            caption="What models learnt from"
+            head={[
+              'Iteration',
+              'Model',
+              'Right',
+              ...(compared ? ['Chosen ones right', 'Rejected ones wrong'] : []),
+            ]}
+            rows={learnt.map(({ head, role, right, chosenRight, rejectedWrong }) => [
+              head,
+              role,
+              <Judged ratio={right} />,
+              ...(compared ? [<Judged ratio={chosenRight} />, <Judged ratio={rejectedWrong} />] : []),
+            ])}
+          />
+        </>
+      )}
+    </section>
+  );
+}
+
+/** `812 of 830`, with its share. */
+function Judged({ ratio }: { ratio: Ratio | null }) {
+  if (ratio === null) return <>–</>;
+  const { value: accuracy, standardError, of, questions } = ratio;
+  return (
+    <>
+      {count(accuracy * of)} of {count(of)}{' '}
+      <span class="se">{withError({ accuracy, standardError }, wilsonInterval(ratio, questions))}</span>
+    </>
+  );
 }
 
 /** The loss curves of the models of a role. */

@@ -20,7 +20,9 @@ import {
   readDebates,
 } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
+import { type LabelRow, labelRow } from '../analyse/datasets.ts';
 import { warningsOf } from '../findings/warnings.ts';
+import { readLabels, trainedQuestions } from './measured-experiment.ts';
 import { pickDebates, type PickedDebate } from './debates.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
@@ -62,6 +64,8 @@ export type ReportData = {
   readonly debateVersusMajority: ReadonlyMap<number, PairedTest>;
   /** By iteration, 0 the base model, then by agent. */
   readonly byAgent: ReadonlyMap<number, readonly AgentAccuracy[]>;
+  /** How right the labels of each iteration were, and what was learnt from them; none where they were not judged. */
+  readonly labels: readonly LabelRow[];
   /** The questions of the task that were not asked. */
   readonly leftOut: LeftOutDocument['leftOut'];
 };
@@ -109,10 +113,21 @@ export async function loadReportData(files: ExperimentFiles): Promise<ReportData
       [...votes].map(([iteration, own]) => [iteration, debateVersusMajority(own)] as const),
     ),
     byAgent: new Map([...right].map(([iteration, questions]) => [iteration, accuracyByAgent(questions)])),
+    labels: await judgedLabels(files, last),
     debates: await withOutcomes(picked, evaluationRows(files), last),
     // Experiments of earlier versions have no such file.
     leftOut: (await readDocument(files.leftOut, leftOutDocumentSchema))?.leftOut ?? [],
   };
+}
+
+async function judgedLabels(files: ExperimentFiles, iterations: number): Promise<LabelRow[]> {
+  const questions = iterations === 0 ? new Map<string, string>() : await trainedQuestions(files);
+  const rows: LabelRow[] = [];
+  for (let iteration = 1; iteration <= iterations; iteration++) {
+    const found = await readLabels(files, iteration, questions);
+    rows.push(...labelRow(found === null ? [] : [found]));
+  }
+  return rows;
 }
 
 /** Configs of older versions may have other settings: only those of the agents are read. */

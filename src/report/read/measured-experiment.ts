@@ -93,10 +93,7 @@ export async function measureExperiment(
   };
   const pattern = sharedAnswers();
   const iterations: MeasuredIteration[] = [];
-  const trained = new Map<string, string>();
-  if (result.iterations.length > 0 && (await isThere(files.questions('train'))))
-    for await (const { id, text } of streamRows(files.questions('train'), questionSchema))
-      trained.set(id, questionKey(text));
+  const trained = result.iterations.length > 0 ? await trainedQuestions(files) : new Map<string, string>();
   for (const { iteration } of result.evaluations) {
     const [scores, firstVote] = [new Map<string, SeedScore>(), new Map<string, SeedScore>()];
     const answers: AnsweredQuestion[] = [];
@@ -147,8 +144,17 @@ async function readDiversity(
   return { encoder, leftOut, rows: found.rows.map((row) => named(row, questions)) };
 }
 
+/** The key of each training question, by its id. */
+export async function trainedQuestions(files: ExperimentFiles): Promise<Map<string, string>> {
+  const keys = new Map<string, string>();
+  if (await isThere(files.questions('train')))
+    for await (const { id, text } of streamRows(files.questions('train'), questionSchema))
+      keys.set(id, questionKey(text));
+  return keys;
+}
+
 /** @param questions the key of each training question, by its id */
-async function readLabels(
+export async function readLabels(
   files: ExperimentFiles,
   iteration: number,
   questions: ReadonlyMap<string, string>,

@@ -110,6 +110,21 @@ export const debateTables = {
       'Of last answers: the share that agrees with their majority, and the questions where all do. Of the N first answers: the questions that their majority gets right, and those that any of them does; the oracle gap is the difference, which a perfect choice among the answers would gain. Error correlation: the mean over pairs of agents of the correlation of being wrong, 0 where their errors have nothing to do with each other; same wrong answer: of pairs that are both wrong, those that answer alike. A vote helps least where both are high.',
     ],
   }),
+
+  /** How the agents voted on the training questions. */
+  votes: tableOf(ofContenders(({ own }) => own?.votes ?? []))({
+    caption: 'Votes on the training questions',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      figures('questions', 'Voted on', 'questions', ({ questions }) => questions, 0),
+      percents('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
+      percents('ties', 'Ties, drawn', ({ ties }) => ties),
+      percents('without_label', 'No consensus', ({ withoutLabel }) => withoutLabel),
+    ],
+    notes: [
+      'Unanimous: all last answers are equal. Ties: several last answers had the most votes, and a seeded draw chose among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt from.',
+    ],
+  }),
 };
 
 /** A mean in another unit. */

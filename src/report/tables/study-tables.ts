@@ -32,7 +32,7 @@ export function studyTables(analysis: StudyAnalysis) {
     diversity: of('diversity'),
     flips: of('flips', 'summaries', 'consensus', 'answers'),
     cost: of('cost'),
-    datasets: of('datasets', 'votes', 'labels', 'purity'),
+    datasets: of('datasets', 'votes', 'labels', 'calibration', 'purity', 'learnt'),
     transfer: of('transfer'),
   } satisfies Record<string, readonly Table[]>;
 }

@@ -1,9 +1,25 @@
 /** What the methods learned from, what it cost, and what it does to other tasks. */
 import { isInWindow } from '../../algorithm/labelled-debate.ts';
-import { differences, figures, names, ofContenders, percents, share, shares, tableOf } from './build.ts';
+import {
+  differences,
+  figures,
+  names,
+  ofContenders,
+  percents,
+  pointsWithError,
+  share,
+  shares,
+  tableOf,
+} from './build.ts';
 
 const goldOnlyMeasures =
   'Judged by the gold answers of the training questions after the iteration was trained. They only measure: no label, dataset or choice depends on them.';
+
+/** In a report, of labels by their votes and of the rows that models learnt from. */
+export const calibrationNote =
+  'Of all votes: the share of the votes that a label had, on average. If votes were calibrated, as many labels would be right. Calibration error: the mean over labels of how far the share of right labels with as many votes is from their share of the votes, each number of votes being a bin (ECE).';
+export const learntNote =
+  'Rows of the datasets as they were built. A row of imitation has one side, its answer; a pair has two, the chosen answer and the rejected one. Right: the share of sides that are what they should be, chosen ones right and rejected ones wrong.';
 
 export const trainingTables = {
   /** What each method cost, and what it gained for that. */
@@ -45,37 +61,24 @@ export const trainingTables = {
     notes: [],
   }),
 
-  /** How the agents voted on the training questions. */
-  votes: tableOf(ofContenders(({ own }) => own?.votes ?? []))({
-    caption: 'Votes on the training questions',
-    columns: [
-      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      figures('questions', 'Voted on', 'questions', ({ questions }) => questions, 0),
-      percents('unanimous', 'Unanimous', ({ unanimous }) => unanimous),
-      percents('ties', 'Ties, drawn', ({ ties }) => ties),
-      percents('without_label', 'No consensus', ({ withoutLabel }) => withoutLabel),
-    ],
-    notes: [
-      'Unanimous: all last answers are equal. Ties: several answers had the most votes, and a seeded draw chose the label among them. No consensus: no answer could be read, or the most frequent one had fewer votes than min_votes or more than max_votes; such a question is not learnt from.',
-    ],
-  }),
-
   /** How right the labels were, by the number of votes. */
   labels: tableOf(
     ofContenders(({ own }) =>
-      (own?.labels ?? []).flatMap(({ iteration, minVotes, maxVotes, byVotes }) =>
+      (own?.labels ?? []).flatMap(({ iteration, ofVotes, minVotes, maxVotes, byVotes }) =>
         byVotes.map((each) => ({
           iteration,
+          expected: each.votes / ofVotes,
           learntFrom: isInWindow(each.votes, { minVotes, maxVotes }),
           ...each,
         })),
       ),
     ),
   )({
-    caption: 'Label precision: how often the consensus on a training question was right',
+    caption: 'Label precision: how often the label of a training question was right',
     columns: [
       figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
-      figures('votes', 'Votes for it', 'agents', ({ votes }) => votes, 0),
+      figures('votes', 'Votes for it', 'answers', ({ votes }) => votes, 0),
+      percents('expected', 'Of all votes', ({ expected }) => expected),
       figures('questions', 'Questions', 'of all seeds', ({ precision }) => precision?.of, 0),
       shares('precision', 'Right', ({ precision }) => precision),
       names('learnt_from', 'Learnt from', ({ learntFrom }) => (learntFrom ? 'yes' : 'no')),
@@ -83,7 +86,29 @@ export const trainingTables = {
     notes: [goldOnlyMeasures],
   }),
 
-  /** How right the answers were that models learnt from, and how wrong the others. */
+  /** Whether labels are right as often as their share of the votes says. */
+  calibration: tableOf(
+    ofContenders(({ own }) =>
+      (own?.labels ?? []).flatMap(({ iteration, calibration }) =>
+        calibration === null ? [] : [{ iteration, ...calibration }],
+      ),
+    ),
+  )({
+    caption: 'Calibration of the votes on training questions',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      figures('labels', 'Labels', 'of all seeds', ({ right }) => right.of, 0),
+      percents('expected', 'Of all votes', ({ expected }) => expected),
+      shares('right', 'Right', ({ right }) => right),
+      pointsWithError('error', 'Calibration error', ({ error: value, standardError }) => ({
+        value,
+        standardError,
+      })),
+    ],
+    notes: [calibrationNote, goldOnlyMeasures],
+  }),
+
+  /** How right the first answers were that labels choose, and how wrong the others. */
   purity: tableOf(ofContenders(({ own }) => own?.labels ?? []))({
     caption: 'Answers that were chosen and rejected',
     columns: [
@@ -96,6 +121,26 @@ export const trainingTables = {
       'Of first answers to the training questions with a label: those that equal it are chosen, and learnt from unless they were cut off; the others are rejected.',
       goldOnlyMeasures,
     ],
+  }),
+
+  /** How right was what models learnt from. */
+  learnt: tableOf(
+    ofContenders(({ own }) =>
+      (own?.labels ?? []).flatMap(({ iteration, purity }) =>
+        (purity?.byRole ?? []).map((each) => ({ iteration, ...each })),
+      ),
+    ),
+  )({
+    caption: 'What models learnt from',
+    columns: [
+      figures('iteration', 'Iteration', 'of them', ({ iteration }) => iteration, 0),
+      names('role', 'Model', ({ role }) => role),
+      figures('sides', 'Sides', 'of all seeds', ({ right }) => right?.of, 0),
+      shares('right', 'Right', ({ right }) => right),
+      shares('chosen_right', 'Chosen ones right', ({ chosenRight }) => chosenRight),
+      shares('rejected_wrong', 'Rejected ones wrong', ({ rejectedWrong }) => rejectedWrong),
+    ],
+    notes: [learntNote, goldOnlyMeasures],
   }),
 
   /** Zero-shot transfer: what learning on one task does to another. */

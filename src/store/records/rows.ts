@@ -160,6 +160,8 @@ const countedSchema = z.strictObject({ right: z.number().int(), of: z.number().i
 /** iteration-I/labels.json: the labels that an iteration was trained with, judged by the gold answers. See JudgedLabel in src/algorithm/measures/labels.ts. */
 export const labelsSchema = z.strictObject({
   iteration: z.number().int(),
+  /** How many votes a label could have. Absent in documents of earlier versions, in which it is the number of agents. */
+  ofVotes: z.number().int().exactOptional(),
   /** `min_votes`: labels with fewer votes were not learnt from. */
   minVotes: z.number().int(),
   /** `max_votes`: nor were labels with more votes. */
@@ -173,10 +175,19 @@ export const labelsSchema = z.strictObject({
       right: z.boolean(),
       chosen: countedSchema,
       rejected: countedSchema,
+      /** What models learnt from the question, by role; earlier versions did not judge it. */
+      learnt: z
+        .array(z.strictObject({ role: z.string(), chosen: countedSchema, rejected: countedSchema }))
+        .exactOptional(),
     }),
   ),
 });
 export type LabelsDocument = z.infer<typeof labelsSchema>;
+
+/** How many votes a label could have. */
+export function ofVotes({ ofVotes: written, rows: [first] }: LabelsDocument): number {
+  return written ?? (first === undefined ? 0 : first.chosen.of + first.rejected.of);
+}
 
 /** questions/left-out.json: the questions of a task that are not used, and why. */
 export const leftOutDocumentSchema = z.object({

@@ -18,7 +18,12 @@ function sentences(...tests: readonly (readonly [wins: number, losses: number, p
   const debateVersusMajority = new Map(
     tests.map(([wins, losses, pValue], iteration) => [iteration, { wins, losses, pValue }] as const),
   );
-  const data = { result: { evaluations }, models: [], debateVersusMajority } as unknown as ReportData;
+  const data = {
+    result: { evaluations },
+    models: [],
+    labels: [],
+    debateVersusMajority,
+  } as unknown as ReportData;
   return experimentFindings(data).findings.flatMap(({ shows }) =>
     shows.flatMap(({ sentence, each }) => [sentence, ...each]),
   );
