@@ -1,7 +1,7 @@
 /** How are models fine-tuned? */
 import { z } from 'zod';
 import { critic, generation, type Role } from '../algorithm/agents.ts';
-import { objectiveNames, type ObjectiveName } from '../algorithm/objectives.ts';
+import { distillSources, objectiveNames, type ObjectiveName } from '../algorithm/objectives.ts';
 
 // The trainer receives the name as JSON in UTF-8, which cannot express half of a surrogate pair.
 const moduleName = z
@@ -144,6 +144,23 @@ export const votesAndPairs = {
       'Of dpo and kto: `margin` lets a pair count by how far the label’s votes are ahead of the next answer’s. A tie then counts nothing.',
     ),
 };
+
+/** One model out of the group: docs/distill.md. The paper names it and does not do it. */
+export const distillSchema = z
+  .strictObject({
+    from: z
+      .enum(distillSources)
+      .default('debate')
+      .describe(
+        'Whose answers it learns from. `debate`: those of all agents. `best`: those of the agent whose first answers equal the consensus most often.',
+      ),
+    objective: objective
+      .default('imitation')
+      .describe('How it learns from them: docs/objectives.md. Its other settings are those of `fine_tune`.'),
+  })
+  .describe(
+    'After the last iteration one model, which starts at the base model of agent 1, learns from the training debates of that iteration; it answers the held-out questions alone, beside the debate: docs/distill.md. Omitted: none.',
+  );
 
 /** The objective of a role's models. */
 export function objectiveOf(

@@ -53,7 +53,7 @@ export type AskOptions = {
   /** Equal questions with equal seeds have equal debates, as far as the engine repeats itself. Default: the experiment's seed. */
   readonly seed?: number | undefined;
   /** Instead of the experiment's own. */
-  readonly sampling?: Partial<ExperimentConfig['sampling']> | undefined;
+  readonly sampling?: Partial<SamplingSettings> | undefined;
   readonly signal: AbortSignal;
 };
 

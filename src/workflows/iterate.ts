@@ -4,6 +4,7 @@ import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import { type Agent, modelOf } from '../algorithm/agents.ts';
 import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { Model } from '../store/models.ts';
+import type { ExperimentResult } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';
 import { debateQuestions, evaluateAgents } from './debate-questions.ts';
 import { inWindow } from './activity-proxies.ts';
@@ -126,7 +127,8 @@ async function fineTuneAgents(
   };
 }
 
-const untrained = {
+/** What a fine-tune without rows comes to. */
+export const untrained = {
   trained: false,
   rows: 0,
   steps: 0,
@@ -171,32 +173,7 @@ async function recordIteration(
         ...(objective === undefined ? {} : { objective }),
       })),
     ),
-    fineTunes: fineTunes.map(
-      ({
-        agent,
-        role,
-        model,
-        trained,
-        droppedRows = 0,
-        losses = [],
-        peakLearningRate = null,
-        moved = null,
-        rewards,
-        ...learnt
-      }) => ({
-        agent,
-        role,
-        model: trained ? (model.tuned?.key ?? null) : null,
-        rows: learnt.rows,
-        steps: learnt.steps,
-        finalLoss: learnt.finalLoss,
-        droppedRows,
-        losses: [...losses],
-        peakLearningRate,
-        moved,
-        ...(rewards === undefined ? {} : { rewards }),
-      }),
-    ),
+    fineTunes: fineTunes.map(fineTuneRecord),
     tokens: {
       debate: { prompt: tokens.prompt, completion: tokens.completion },
       fineTune: fineTunes.reduce((sum, each) => sum + each.tokens, 0),
@@ -204,4 +181,32 @@ async function recordIteration(
     seconds,
   });
   control.warned(await control.step(record));
+}
+
+/** A fine-tune as the record of its iteration has it. */
+export function fineTuneRecord({
+  agent,
+  role,
+  model,
+  trained,
+  droppedRows = 0,
+  losses = [],
+  peakLearningRate = null,
+  moved = null,
+  rewards,
+  ...learnt
+}: FineTuned): ExperimentResult['iterations'][number]['fineTunes'][number] {
+  return {
+    agent,
+    role,
+    model: trained ? (model.tuned?.key ?? null) : null,
+    rows: learnt.rows,
+    steps: learnt.steps,
+    finalLoss: learnt.finalLoss,
+    droppedRows,
+    losses: [...losses],
+    peakLearningRate,
+    moved,
+    ...(rewards === undefined ? {} : { rewards }),
+  };
 }

@@ -2,7 +2,7 @@ import type { Speak } from '../../algorithm/debate.ts';
 import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
 import type { Question } from '../../algorithm/question.ts';
-import { baseModelsOf, hasSummaries } from '../../config/agents.ts';
+import { baseModelsOf, hasSummaries, inTraining } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { agreementWindow } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -24,7 +24,13 @@ import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
-import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
+import {
+  allOrFirstFailure,
+  conversation,
+  type DebateShard,
+  roundsOf,
+  summariserOf,
+} from '../asking/conversation.ts';
 import { journalledAnswers, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
 
 /**
@@ -37,7 +43,8 @@ export async function debate(
   running: Running,
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
-  const config = await configInForce(files, input.iteration);
+  const inForce = await configInForce(files, input.iteration);
+  const config = input.split === 'train' ? inTraining(inForce, input.iteration) : inForce;
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
@@ -90,7 +97,9 @@ async function debateShard(
     signal,
     onBusy: showWaits(show),
   });
-  const answersEach = config.rounds + (hasSummaries(config) ? config.rounds - 1 : 0);
+  const rounds = roundsOf(input.split, config);
+  const summarises = rounds > 1 && hasSummaries(config);
+  const answersEach = rounds + (summarises ? rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
   const total = questions.length * answersOfDebate;
   const bases = baseModelsOf(config);
@@ -106,7 +115,7 @@ async function debateShard(
   try {
     show({ answers: 0, total });
     const models = input.agents.flatMap((agent) => Object.values(agent.models));
-    if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
+    if (summarises) models.push(summariserOf(input.agents, input.summariser));
     const asked = models.map(({ base }) => endpoints.for(base));
     const answerAll = async (): Promise<ShardSummary> => {
       await requireModels(store, models);

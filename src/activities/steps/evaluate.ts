@@ -57,20 +57,25 @@ export async function evaluate(
   const { shard_size: shardSize } = config;
   const { answers } = tasks.open(config.task);
   const unreadable = { answers: 0, of: 0 };
-  const marks = async (each: number): Promise<Mark[]> => {
-    const path = files.outcomes(each, split);
+  const marks = async (each: number, of = split): Promise<Mark[]> => {
+    const path = files.outcomes(each, of);
     if ((await findRows(path)) === null)
-      await writeRows(path, judged({ iteration: each, split, shardSize }, files, answers));
+      await writeRows(path, judged({ iteration: each, split: of, shardSize }, files, answers));
     const made: Mark[] = [];
     for await (const outcome of streamRows(path, outcomeSchema)) {
       made.push(markOf(outcome));
-      if (each === iteration) countUnreadable(unreadable, outcome);
+      if (each === iteration && of === split) countUnreadable(unreadable, outcome);
     }
     return made;
   };
   const own = await marks(iteration);
-  // The number of votes differs between iterations, so there is no base to compare with.
-  const evaluation = figures(iteration, own, iteration === 0 || split === 'vote' ? own : await marks(0));
+  const compared = async (): Promise<Mark[]> => {
+    // One model is compared with the group that it was distilled from.
+    if (split === 'distilled') return marks(iteration, 'heldout');
+    // The number of votes differs between iterations, so there is no base to compare with.
+    return iteration === 0 || split === 'vote' ? own : marks(0);
+  };
+  const evaluation = figures(iteration, own, await compared());
   if (split === 'heldout') await measureLabels(files, iteration, config, answers);
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { methodNames } from '../../algorithm/methods.ts';
-import { objectiveNames } from '../../algorithm/objectives.ts';
+import { distillSources, objectiveNames } from '../../algorithm/objectives.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';
@@ -160,6 +160,49 @@ const fineTuneSchema = z.strictObject({
   rewards: rewardsSchema.exactOptional(),
 });
 
+/** iteration-I/distilled.json: the one model that the group was distilled into after iteration I. */
+export const distilledRecordSchema = z.strictObject({
+  from: z.enum(distillSources),
+  /** Of the config. The one by which it learnt is that of the dataset. */
+  objective: z.enum(objectiveNames),
+  /** Training questions with a label, and by agent how many first answers equal it. */
+  labelled: z.number().int(),
+  agreed: z.array(z.number().int()),
+  dataset: datasetSchema,
+  /** Without a model when there was nothing to learn from. */
+  fineTune: fineTuneSchema,
+  /** Of the fine-tune. */
+  tokens: z.number().int(),
+  seconds: z.strictObject({ dataset: z.number(), fineTune: z.number() }),
+});
+export type DistilledRecord = z.infer<typeof distilledRecordSchema>;
+
+const pairedTestSchema = z.strictObject({
+  wins: z.number().int(),
+  losses: z.number().int(),
+  pValue: z.number(),
+});
+
+const distilledSchema = distilledRecordSchema.extend({
+  iteration: z.number().int(),
+  /** Asked once each held-out question; null when there is no such model. */
+  evaluation: z
+    .strictObject({
+      questions: z.number().int(),
+      accuracy: accuracySchema,
+      /** Against the group's debate of the same iteration on the same questions (McNemar, exact). */
+      versusDebate: pairedTestSchema,
+      /** The group's debate. */
+      debate: accuracySchema,
+      cutOff: cutOffSchema,
+      /** Of all its answers, and of all the group's debates on these questions. */
+      tokens: tokensSchema,
+      debateTokens: tokensSchema,
+      seconds: z.number(),
+    })
+    .nullable(),
+});
+
 /** The content of result.json, and the workflow's result. */
 export const experimentResultSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -187,6 +230,8 @@ export const experimentResultSchema = z.strictObject({
       fineTunes: z.array(fineTuneSchema),
     }),
   ),
+  /** The one model that the group was distilled into; absent where the config asks for none. Its tokens and seconds are not in those below. */
+  distilled: distilledSchema.optional(),
   tokens: z.strictObject({ debate: tokensSchema, evaluation: tokensSchema, fineTune: z.number().int() }),
   /** Wall time of each phase over all iterations, by the workflow's clock. */
   seconds: z.strictObject({
@@ -208,6 +253,7 @@ export const experimentResultSchema = z.strictObject({
   files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
 });
 export type ExperimentResult = z.infer<typeof experimentResultSchema>;
+export type Distilled = z.infer<typeof distilledSchema>;
 
 /** studies/NAME/study.json: the experiments of a study. */
 export const studyDocumentSchema = z.strictObject({
