@@ -61,7 +61,9 @@ const temperatures = z
   .describe(
     '0 is greedy. Or a list: a value for the training debates of each iteration. The last one continues, and whatever is measured has it.',
   );
-const samplingOfDebates = samplingSchema.extend({ temperature: temperatures.default(1) });
+const samplingOfDebates = samplingSchema
+  .extend({ temperature: temperatures.default(1) })
+  .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
 const ownSettings = {
   model: z

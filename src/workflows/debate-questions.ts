@@ -3,7 +3,7 @@ import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
-import { votesAtEqualTokens } from '../algorithm/measures/cost.ts';
+import { addEarlyStop, votesAtEqualTokens } from '../algorithm/measures/cost.ts';
 import type { MeasuredSet, QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState, Phase } from './progress.ts';
@@ -72,6 +72,9 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       firstRound: a.tokens.firstRound + b.tokens.firstRound,
     },
     cutOff: addCutOff(a.cutOff ?? noneCutOff, b.cutOff ?? noneCutOff),
+    ...(a.earlyStop === undefined || b.earlyStop === undefined
+      ? {}
+      : { earlyStop: addEarlyStop(a.earlyStop, b.earlyStop) }),
   };
 }
 
@@ -110,7 +113,7 @@ export async function measure(
 ) {
   const { plan, iteration } = state;
   const began = Date.now();
-  const { tokens } = await debateQuestions(state, control, split, votes);
+  const { tokens, earlyStop } = await debateQuestions(state, control, split, votes);
   const { warnings, ...evaluation } = await control.step(
     steps.evaluate({
       experiment: plan.experiment,
@@ -119,6 +122,7 @@ export async function measure(
       ...(votes === undefined ? {} : { votes }),
       tokens: { prompt: tokens.prompt, completion: tokens.completion },
       seconds: (Date.now() - began) / 1000,
+      ...(earlyStop === undefined || split !== 'heldout' ? {} : { earlyStop }),
     }),
   );
   if (split === 'heldout') control.warned(warnings);

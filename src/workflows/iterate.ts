@@ -153,7 +153,7 @@ function at<Item>(items: readonly Item[], index: number): Item {
 async function recordIteration(
   { plan, iteration }: ExperimentState,
   control: RunControl,
-  { consensus, tokens, cutOff = noneCutOff }: ShardSummary,
+  { consensus, tokens, cutOff = noneCutOff, earlyStop }: ShardSummary,
   datasets: readonly LearnersDatasets[],
   fineTunes: readonly FineTuned[],
   seconds: { readonly debate: number; readonly datasets: number; readonly fineTune: number },
@@ -179,6 +179,7 @@ async function recordIteration(
       fineTune: fineTunes.reduce((sum, each) => sum + each.tokens, 0),
     },
     seconds,
+    ...(earlyStop === undefined ? {} : { earlyStop }),
   });
   control.warned(await control.step(record));
 }

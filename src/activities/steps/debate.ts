@@ -1,6 +1,7 @@
 import type { Speak } from '../../algorithm/debate.ts';
 import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus } from '../../algorithm/labelled-debate.ts';
+import { addEarlyStop, type EarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
 import type { Question } from '../../algorithm/question.ts';
 import { baseModelsOf, hasSummaries, inTraining } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -205,14 +206,18 @@ export type ShardSummary = {
   readonly tokens: TokenCount & { readonly firstRound: number };
   /** Absent in the histories of experiments that an older version began. */
   readonly cutOff?: CutOff;
+  /** Only where debates may end after round 1. */
+  readonly earlyStop?: EarlyStop;
 };
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
 /** Counts what the votes of a shard looked like, and its tokens, a debate at a time. */
 function summarising({
   label_source: label,
+  stop_when_unanimous: stops,
+  rounds,
   ...votesOf
-}: Pick<ExperimentConfig, 'label_source' | 'min_votes' | 'max_votes'>): {
+}: Pick<ExperimentConfig, 'label_source' | 'min_votes' | 'max_votes' | 'stop_when_unanimous' | 'rounds'>): {
   readonly add: (debate: DebateRow) => void;
   readonly result: () => ShardSummary;
 } {
@@ -228,6 +233,7 @@ function summarising({
     answers: 0,
   };
   let cutOff = noneCutOff;
+  let earlyStop = noEarlyStop;
   const tokens = { prompt: 0, completion: 0, firstRound: 0 };
   return {
     add(debate) {
@@ -246,7 +252,16 @@ function summarising({
       tokens.completion += debate.tokens.completion;
       tokens.firstRound += debate.tokens.firstRound;
       cutOff = addCutOff(cutOff, countCutOff(debate.finishReasons));
+      earlyStop = addEarlyStop(earlyStop, earlyStopOf(debate));
     },
-    result: () => ({ consensus, tokens, cutOff }),
+    result: () => ({ consensus, tokens, cutOff, ...(stops && rounds > 1 ? { earlyStop } : {}) }),
   };
+}
+
+/** Of one debate. */
+function earlyStopOf({ answers, tokens: { prompt, completion, firstRound } }: DebateRow): EarlyStop {
+  const all = prompt + completion;
+  return answers.every((byRound) => byRound.length === 1)
+    ? { ...noEarlyStop, debates: 1, stopped: 1, stoppedTokens: all }
+    : { ...noEarlyStop, debates: 1, firstRoundTokens: firstRound, laterTokens: all - firstRound };
 }

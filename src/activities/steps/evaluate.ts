@@ -9,6 +9,7 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
+import type { EarlyStop } from '../../algorithm/measures/cost.ts';
 import { type JudgedLabel, judgeLabel } from '../../algorithm/measures/labels.ts';
 import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -42,6 +43,7 @@ type EvaluationRequest = {
   /** Of those debates. */
   readonly tokens: TokenCount;
   readonly seconds: number;
+  readonly earlyStop?: EarlyStop;
 };
 
 /**
@@ -49,7 +51,7 @@ type EvaluationRequest = {
  * `measureLabels`). Apart from this step only `buildDatasets` and `debate` read gold answers, and only with `label_source: gold`.
  */
 export async function evaluate(
-  { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
+  { experiment, iteration, split, votes, tokens, seconds, earlyStop }: EvaluationRequest,
   { store, tasks }: Dependencies,
 ): Promise<Evaluated> {
   const files = experimentFiles(store, experiment);
@@ -85,6 +87,7 @@ export async function evaluate(
     unreadable,
     tokens,
     seconds: before?.seconds ?? seconds,
+    ...(earlyStop === undefined ? {} : { earlyStop }),
   });
   return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
 }

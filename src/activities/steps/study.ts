@@ -4,7 +4,8 @@ import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts'
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
-import { findFinished, type StudyResult } from '../../store/records/result.ts';
+import type { StudyResult } from '../../report/read/study.ts';
+import { findFinished } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { Dependencies } from '../activity.ts';
 

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+import { type EarlyStop, tokensSaved } from '../../algorithm/measures/cost.ts';
 import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { tidying } from '../../engines/endpoint/adapters.ts';
@@ -100,7 +102,7 @@ export async function writeResult(
     evaluations: evaluations.map(({ evaluation }) => evaluation),
     equalTokens: await equalTokens(evaluated, files),
     transfer: await transfer(Object.keys(config.transfer), iterations, files),
-    iterations: records.map(({ tokens: _tokens, seconds: _seconds, ...record }) => record),
+    iterations: records.map(({ tokens: _tokens, seconds: _seconds, earlyStop: _stops, ...record }) => record),
     ...(distilled === null ? {} : { distilled }),
     tokens: {
       debate: {
@@ -115,6 +117,9 @@ export async function writeResult(
     },
     seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
     warnings: await readWarnings(files, iterations),
+    ...(config.stop_when_unanimous && config.rounds > 1
+      ? { earlyStops: earlyStops(records, evaluations) }
+      : {}),
     ...(changes.length === 0 ? {} : { changes: [...changes] }),
     versions: await versions(store, records),
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
@@ -123,6 +128,19 @@ export async function writeResult(
   if (config.carry_over === undefined) await writeReport(files);
   await store.blobs.tidy(files.folder.name);
   return result;
+}
+
+/** In the order of iterations, training questions first. */
+function earlyStops(
+  records: readonly IterationRecord[],
+  evaluations: readonly z.infer<typeof evaluationRecordSchema>[],
+): NonNullable<ExperimentResult['earlyStops']> {
+  const found = (set: 'train' | 'heldout', iteration: number, counts: EarlyStop | undefined) =>
+    counts === undefined ? [] : [{ iteration, set, counts, tokensSaved: tokensSaved(counts) }];
+  return evaluations.flatMap(({ evaluation: { iteration }, earlyStop }) => [
+    ...found('train', iteration, records.find((each) => each.iteration === iteration)?.earlyStop),
+    ...found('heldout', iteration, earlyStop),
+  ]);
 }
 
 /** The one model that the group was distilled into, with its evaluation beside that of the group. */

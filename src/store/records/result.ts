@@ -1,10 +1,8 @@
-/** What does a finished experiment or study leave: the contents of result.json and study.json? */
+/** What does a finished experiment or study leave: the contents of result.json? */
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
-import { methodNames } from '../../algorithm/methods.ts';
 import { distillSources, objectiveNames } from '../../algorithm/objectives.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
-import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
 import { configChangeSchema, differenceFromBegun } from './config-changes.ts';
@@ -114,6 +112,7 @@ export const warningSchema = z.strictObject({
     'corrected unused',
     'few pairs',
     'displaced',
+    'distilled',
     'small guard',
     'small sample',
   ]),
@@ -183,6 +182,17 @@ const pairedTestSchema = z.strictObject({
   pValue: z.number(),
 });
 
+/** See EarlyStop in src/algorithm/measures/cost.ts. */
+export const earlyStopSchema = z
+  .strictObject({
+    debates: z.number().int(),
+    stopped: z.number().int(),
+    stoppedTokens: z.number().int(),
+    firstRoundTokens: z.number().int(),
+    laterTokens: z.number().int(),
+  })
+  .readonly();
+
 const distilledSchema = distilledRecordSchema.extend({
   iteration: z.number().int(),
   /** Asked once each held-out question; null when there is no such model. */
@@ -243,6 +253,18 @@ export const experimentResultSchema = z.strictObject({
   }),
   /** The gravest first. Results of older versions have none. */
   warnings: z.array(warningSchema).default([]),
+  /** Debates that ended after round 1 (`stop_when_unanimous`), on training and on held-out questions. Absent where none may. */
+  earlyStops: z
+    .array(
+      z.strictObject({
+        iteration: z.number().int(),
+        set: z.enum(['train', 'heldout']),
+        counts: earlyStopSchema,
+        /** An estimate; null where no debate went on. */
+        tokensSaved: z.number().nullable(),
+      }),
+    )
+    .optional(),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
   /** The settings that were changed while it ran, in the order of the changes; absent when there are none. */
@@ -254,32 +276,6 @@ export const experimentResultSchema = z.strictObject({
 });
 export type ExperimentResult = z.infer<typeof experimentResultSchema>;
 export type Distilled = z.infer<typeof distilledSchema>;
-
-/** studies/NAME/study.json: the experiments of a study. */
-export const studyDocumentSchema = z.strictObject({
-  formatVersion: z.literal(1),
-  name: z.string(),
-  cells: z.array(
-    z.strictObject({
-      name: experimentNameSchema,
-      experiment: z.string(),
-      method: z.enum(methodNames),
-      seed: z.number().int(),
-    }),
-  ),
-});
-export type StudyDocument = z.infer<typeof studyDocumentSchema>;
-
-/** The workflow's result. */
-export type StudyResult = {
-  readonly name: string;
-  /** The number of experiments in the study. */
-  readonly experiments: number;
-  readonly finished: number;
-  readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** Names in the study's folder. */
-  readonly files: readonly string[];
-};
 
 /**
  * The result of an experiment that was finished with this config and at least this number of iterations; null when there is none. Damaged
