@@ -1,6 +1,6 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
-import type { StudyResult } from '../report/read/study.ts';
+import type { StudyResult } from '../config/study.ts';
 import type { MethodName } from '../algorithm/methods.ts';
 import { blackOnWhite, fenced, markdownTable } from '../text/safe-text.ts';
 

@@ -2,7 +2,8 @@
 import { objectives } from '../../algorithm/objectives.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
-import { count, percent } from '../../text/figures.ts';
+import { count, percent, pValue } from '../../text/figures.ts';
+import { Gain, WithInterval } from '../parts/accuracy.tsx';
 import { ChartsSection, Heading } from '../parts/page.tsx';
 import type { Drawn } from '../charts/style.ts';
 import { Grid } from '../tables/html-table.tsx';
@@ -72,16 +73,13 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
 function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
   return datasets.map(({ agents, role, rows, parts, objective }, index) => {
     const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
-    const partTexts = Object.entries(parts).map(
-      ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
-    );
-    if (objective) partTexts.unshift(`by ${objectives[objective].title}`);
+    const texts = [...(objective ? [`by ${objectives[objective].title}`] : []), partsText(parts)];
     return [
       index === 0 ? iteration : '',
       agents.join(', '),
       role,
       count(rows),
-      partTexts.join(', '),
+      texts.filter((text) => text !== '').join(', '),
       fineTune === undefined ? '–' : lossText(fineTune),
     ];
   });
@@ -158,4 +156,97 @@ function movedText(moved: FineTune['moved']): string {
   if (moved === null) return 'not measured';
   const figure = moved.klPerToken.toPrecision(2);
   return didMove(moved) === true ? figure : `did not move (${figure})`;
+}
+
+type DistilledProps = {
+  distilled: NonNullable<ExperimentResult['distilled']>;
+  evaluations: ExperimentResult['evaluations'];
+};
+
+/** One model out of the group, beside the group: how right, for how many tokens. */
+export function DistilledSection({ distilled, evaluations }: DistilledProps) {
+  const { dataset, fineTune, evaluation, iteration } = distilled;
+  const base = evaluations[0];
+  const group = evaluations.find((each) => each.iteration === iteration);
+  const learnt = objectives[dataset.objective ?? 'imitation'].title;
+  return (
+    <section>
+      <Heading title="One model" />
+      <p class="note">
+        {whatItLearnt(distilled)} It started at the base model and answers each held-out question once, alone.
+        Tokens: read and written, for one question.
+      </p>
+      {evaluation === null ? (
+        <p class="card">There is no such model: there was nothing to learn from.</p>
+      ) : (
+        <Grid
+          head={[
+            '',
+            'Right',
+            'Tokens a question',
+            'Against the debate, points',
+            'Questions won : lost',
+            'p (McNemar, exact)',
+          ]}
+          rows={[
+            [
+              'One model',
+              <WithInterval value={evaluation.accuracy} questions={evaluation.questions} />,
+              perQuestion(evaluation.tokens, evaluation.questions),
+              <Gain difference={evaluation.accuracy.accuracy - evaluation.debate.accuracy} />,
+              `${evaluation.versusDebate.wins} : ${evaluation.versusDebate.losses}`,
+              pValue(evaluation.versusDebate.pValue),
+            ],
+            [
+              'The group’s debate',
+              <WithInterval value={evaluation.debate} questions={evaluation.questions} />,
+              perQuestion(evaluation.debateTokens, evaluation.questions),
+              '–',
+              '–',
+              '–',
+            ],
+            ...(group === undefined ? [] : [alone('One answer of the group, mean over agents', group)]),
+            ...(base === undefined ? [] : [alone('One answer of the base model', base)]),
+          ]}
+        />
+      )}
+      <Grid
+        head={['Rows', 'Of which', 'By', 'Steps', 'Learning rate', 'Last loss', 'Moved']}
+        rows={[
+          [
+            count(dataset.rows),
+            partsText(dataset.parts),
+            learnt,
+            count(fineTune.steps),
+            fineTune.peakLearningRate?.toPrecision(2) ?? '–',
+            lossText(fineTune),
+            movedText(fineTune.moved),
+          ],
+        ]}
+      />
+    </section>
+  );
+}
+
+function whatItLearnt({ from, agreed, labelled, iteration, dataset }: DistilledProps['distilled']): string {
+  const [best = 0] = dataset.agents;
+  const whose =
+    from === 'debate'
+      ? 'the answers of all agents'
+      : `the answers of agent ${best}, whose first answers equal the consensus most often (${count(agreed[best - 1] ?? 0)} of ${count(labelled)} training questions)`;
+  return `It learnt from ${whose} in the training debates of iteration ${iteration}: first answers that equal the consensus, and where only the last one does, that one (corrected).`;
+}
+
+function alone(name: string, { single, questions }: ExperimentResult['evaluations'][number]) {
+  return [name, <WithInterval value={single} questions={questions} />, '–', '–', '–', '–'];
+}
+
+function perQuestion(tokens: { prompt: number; completion: number }, questions: number): string {
+  return count((tokens.prompt + tokens.completion) / Math.max(1, questions));
+}
+
+function partsText(parts: Iteration['datasets'][number]['parts']): string {
+  return Object.entries(parts)
+    .map(([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`)
+    .join(', ');
 }

@@ -14,17 +14,6 @@ import {
 } from './measured-experiment.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
-/** The result of a study's workflow. */
-export type StudyResult = {
-  readonly name: string;
-  /** The number of experiments in the study. */
-  readonly experiments: number;
-  readonly finished: number;
-  readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** Names in the study's folder. */
-  readonly files: readonly string[];
-};
-
 /** studies/NAME/study.json: the experiments of a study. */
 const studyDocumentSchema = z.strictObject({
   formatVersion: z.literal(1),
