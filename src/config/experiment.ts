@@ -225,9 +225,11 @@ export const experimentConfigSchema = z
         'Which models stay on disc: those of `all` iterations, or of the `last` finished one. A removed model is made again where it is needed after all. Checkpoints are always removed when their model is finished.',
       ),
     prompts: z
-      .enum(['paper', 'terse'])
+      .enum(['paper', 'reflect', 'terse'])
       .default('paper')
-      .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
+      .describe(
+        '`paper`: instructions in English. `reflect`: also in English; agents reflect on their own answer, criticise each of the others, and change theirs only for a reason (docs/methods.md). `terse`: the language of the embedded model.',
+      ),
     shard_size: z.int().min(1).max(500).default(32).describe('How many questions one activity debates.'),
     task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
     transfer: z
