@@ -118,10 +118,8 @@ function whatItIs(
   { form }: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const what = whichModel(model, done);
-  return form === 'full'
-    ? `\`${base}\` with all its weights fine-tuned: ${what}`
-    : `\`${base}\` with a LoRA adapter merged into it: ${what}`;
+  const weights = form === 'full' ? 'all its weights fine-tuned' : 'a LoRA adapter merged into it';
+  return `This is ${whichModel(model, done)}: \`${base}\` with ${weights}`;
 }
 
 function isDistilled(model: AgentModel | DistilledModel): model is DistilledModel {

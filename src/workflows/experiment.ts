@@ -108,6 +108,7 @@ async function finish(name: string, state: ExperimentState, control: RunControl)
   const last = { ...state, iteration: state.iteration - 1 };
   if (last.iteration > 0) {
     await transferAgents(last, control);
+    // mutation: distil
     await distill(last, control);
   }
   control.enter('reporting', { unit: 'steps', total: 1 });
@@ -131,7 +132,6 @@ async function distill(last: ExperimentState, control: RunControl): Promise<void
   const { from, objective: asked } = plan.distill;
   const began = Date.now();
   control.enter('distilling', { unit: 'steps', total: 1 });
-  // mutation: distil
   const built = await control.step(steps.buildDistilled({ experiment, iteration, shards: train.shards }));
   const { rows: dataset, agents, agreed, labelled, parts, cut = 0, objective } = built;
   const beganFineTune = Date.now();
