@@ -1,5 +1,5 @@
 import { activity, type Dependencies } from './activity.ts';
-import { buildDatasets } from './steps/build-datasets.ts';
+import { buildDatasets, buildDistilled } from './steps/build-datasets.ts';
 import { changeConfig } from './steps/change-config.ts';
 import { closeNight } from './steps/close-night.ts';
 import { debate } from './steps/debate.ts';
@@ -8,7 +8,7 @@ import { fineTune, pruneModels, remakeModel } from './steps/fine-tune.ts';
 import { measureDiversity } from './steps/measure-diversity.ts';
 import { prepare } from './steps/prepare.ts';
 import { prepareStudy, studyCells, writeStudy } from './steps/study.ts';
-import { recordIteration, writeResult } from './steps/write-result.ts';
+import { recordDistilled, recordIteration, writeResult } from './steps/write-result.ts';
 
 /** Light steps, on the control queue. */
 export type ControlActivities = ReturnType<typeof controlActivities>;
@@ -17,8 +17,10 @@ export function controlActivities(dependencies: Dependencies) {
     prepare: activity(prepare, dependencies),
     adoptEvaluation: activity(adoptEvaluation, dependencies),
     buildDatasets: activity(buildDatasets, dependencies),
+    buildDistilled: activity(buildDistilled, dependencies),
     evaluate: activity(evaluate, dependencies),
     recordIteration: activity(recordIteration, dependencies),
+    recordDistilled: activity(recordDistilled, dependencies),
     pruneModels: activity(pruneModels, dependencies),
     writeResult: activity(writeResult, dependencies),
     changeConfig: activity(changeConfig, dependencies),

@@ -17,6 +17,9 @@ export const critic: Role = { name: 'critic', answers: (round) => round > 1 };
 /** Answers in every round: the ablation without critics. */
 export const generationThroughout: Role = { name: 'generation', answers: () => true };
 
+/** The name of the one model that a group is distilled into, where agents' models have the names of roles. */
+export const distilledModel = 'distilled';
+
 /** The role whose model answers in a round. @throws RangeError when none does */
 export function roleOf(roles: readonly Role[], round: number, rounds: number): Role {
   const role = roles.find(({ answers }) => answers(round, rounds));

@@ -43,7 +43,8 @@ export function changeHoldsFrom(path: string, { iteration, phase }: Moment): num
   )?.[1];
   if (reader === undefined) return null;
   if (reader === 'reporting') return iteration;
-  const now = order.findIndex((each) => each === phase);
+  // A distilled model learns as those of its iteration did.
+  const now = order.findIndex((each) => each === (phase === 'distilling' ? 'fine-tuning' : phase));
   if (now < 0) return null;
   if (reader === 'always') return iteration;
   const reads = order.indexOf(reader);

@@ -1,5 +1,6 @@
 /** By which objective does a model learn from its debates? Each is an entry here, and one file in engine/colloquy_engine/training/objectives. */
-import { critic } from './agents.ts';
+import { critic, distilledModel } from './agents.ts';
+import { bootstrappedDataset } from './bootstrap.ts';
 import type { Dataset, DatasetRow, Ending } from './dataset.ts';
 import type { DatasetSettings } from './imitation-datasets.ts';
 import { cutAt, type Match } from './labelled-debate.ts';
@@ -68,6 +69,49 @@ export function learntDatasets(
       return [role, learnt(name, role, dataset, learning.own ?? agents, debates, settings)];
     }),
   );
+}
+
+/** Whose answers one model learns from in the end: those of the whole debate, or of its best agent. */
+export const distillSources = ['debate', 'best'] as const;
+export type DistillSource = (typeof distillSources)[number];
+
+/** What one model learns from the debates of a group. */
+export type DistilledDataset = LearntDataset & {
+  /** The agents whose answers are its rows, 1..N each. */
+  readonly agents: readonly number[];
+  /** By agent: how many of its first answers equal the label. */
+  readonly agreed: readonly number[];
+};
+
+/**
+ * What one model learns from the debates of a group (section 6 of the paper names it: to distil the debate into one model). The model is asked
+ * once, and so each row is an answer to the question alone. Of each agent it has the first answer, where that equals the label; where only
+ * the last one does, it has that one: what the debate has corrected. A first answer speaks of nothing but the question, while a last one may
+ * refer to what others wrote. With an objective that compares answers, rows are the pairs of first answers of `preferencePairs`.
+ *
+ * The best agent is the one whose first answers equal the label most often, as the model too will be asked for first answers; of equals the
+ * one with the lowest number. No gold answer takes part.
+ */
+export function distilledDataset(
+  { from, objective }: { readonly from: DistillSource; readonly objective: ObjectiveName },
+  group: readonly number[],
+  debates: readonly Match[],
+  settings: LearningSettings,
+): DistilledDataset {
+  const agreed = group.map(
+    (agent) => debates.filter(({ matches }) => matches[agent - 1]?.[0] === true).length,
+  );
+  const best = group[agreed.indexOf(Math.max(...agreed))] ?? 1;
+  const agents = from === 'best' ? [best] : group;
+  const { rows, cut } = bootstrappedDataset(agents, debates);
+  const first = rows.filter(({ completion }) => completion === 'first answer').length;
+  const corrected = rows.length - first;
+  const parts = {
+    first: { available: first, used: first },
+    corrected: { available: corrected, used: corrected },
+  };
+  const dataset = learnt(objective, distilledModel, { rows, parts, cut }, agents, debates, settings);
+  return { ...dataset, agents, agreed };
 }
 
 /**

@@ -13,7 +13,10 @@ export type Message = {
  */
 export type PromptSet = typeof texts.paper;
 
-/** `paper`: instructions in English, for chat models. `terse`: the language of the embedded model. */
+/**
+ * `paper`: instructions in English, for chat models. `reflect`: the same first question; in further rounds agents reflect, criticise each other and
+ * change their answer only for a reason (after the reflect-critique-refine prompts of DTE, EMNLP 2025). `terse`: the language of the embedded model.
+ */
 export const promptSets = texts satisfies Record<string, PromptSet>;
 export type PromptSetName = keyof typeof promptSets;
 

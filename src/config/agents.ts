@@ -1,12 +1,15 @@
 /** Which agents does a config have, and which base models answer for them and for the summariser? */
+import type { z } from 'zod';
 import { methods } from '../algorithm/methods.ts';
 import { listed } from '../text/figures.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
+import type { samplingSchema } from './server-contract.ts';
 import { isEmbedded } from './model-name.ts';
 
 export type ModelSettings = ExperimentConfig['model'];
-export type SamplingSettings = ExperimentConfig['sampling'];
+/** With one temperature. */
+export type SamplingSettings = z.infer<typeof samplingSchema>;
 
 /** An agent, or the summariser: who answers in a debate, and how. */
 export type Speaker = {
@@ -33,9 +36,10 @@ function overridden(
   { model = {}, sampling = {} }: NonNullable<ExperimentConfig['summarizer']>,
   path: string,
 ): Speaker {
+  const { temperature = speaker.sampling.temperature, ...sampled } = sampling;
   return {
     model: { ...speaker.model, ...model },
-    sampling: { ...speaker.sampling, ...sampling },
+    sampling: { ...speaker.sampling, ...sampled, temperature: temperatureOf(temperature) },
     path: Object.keys(model).length === 0 ? speaker.path : path,
   };
 }
@@ -46,7 +50,34 @@ export function agentOf({ agents, model, sampling }: ConfigOfAgents, number: num
   const own = typeof agents === 'number' ? {} : agents[index];
   if (own === undefined || !Number.isInteger(index) || index < 0)
     throw new RangeError(`There is no agent ${number}.`);
-  return overridden({ model, sampling, path: 'model' }, own, `agents.${index}.model`);
+  const shared = { ...sampling, temperature: temperatureOf(sampling.temperature) };
+  return overridden({ model, sampling: shared, path: 'model' }, own, `agents.${index}.model`);
+}
+
+/** One temperature, or one for the training debates of each iteration. */
+type Temperatures = ExperimentConfig['sampling']['temperature'];
+
+/** @param iteration 1..L for its training debates; otherwise what is measured, which has the last value */
+function temperatureOf(given: Temperatures, iteration = Infinity): number {
+  if (typeof given === 'number') return given;
+  return given[Math.min(iteration, given.length) - 1] ?? 1;
+}
+
+/** A config with the temperatures of an iteration's training debates. */
+export function inTraining(config: ExperimentConfig, iteration: number): ExperimentConfig {
+  const at = <Sampling extends { readonly temperature?: Temperatures }>(sampling: Sampling): Sampling =>
+    sampling.temperature === undefined
+      ? sampling
+      : { ...sampling, temperature: temperatureOf(sampling.temperature, iteration) };
+  const own = <Own extends { readonly sampling?: { readonly temperature?: Temperatures } }>(each: Own): Own =>
+    each.sampling === undefined ? each : { ...each, sampling: at(each.sampling) };
+  const { agents, sampling, summarizer } = config;
+  return {
+    ...config,
+    sampling: at(sampling),
+    agents: typeof agents === 'number' ? agents : agents.map(own),
+    ...(summarizer === undefined ? {} : { summarizer: own(summarizer) }),
+  };
 }
 
 /** How an utterance of a debate is sampled. */

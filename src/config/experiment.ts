@@ -1,8 +1,9 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
-import { fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
+import { distillSchema, fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
 import { seriesNameSchema } from './names.ts';
+import { samplingSchema } from './server-contract.ts';
 import { taskConfigSchema } from './tasks.ts';
 
 /** The settings that make an experiment one night of a series. */
@@ -54,30 +55,14 @@ const modelSchema = z
   })
   .describe('The base model of all agents that have none of their own in `agents`.');
 
-const temperature = z.number().min(0).max(2).describe('0 is greedy.');
-const topP = z
-  .number()
-  .positive()
-  .max(1)
-  .describe('Nucleus sampling: the share of the probability that is sampled from.');
-const maxTokens = z
-  .int()
-  .min(1)
-  .max(131_072)
-  .describe('The greatest number of tokens of an answer, including its thinking.');
-const enableThinking = z
-  .boolean()
+const temperature = samplingSchema.shape.temperature.unwrap();
+const temperatures = z
+  .union([temperature, z.array(temperature).min(1).max(100)])
   .describe(
-    'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. When it is not set, the template decides. It holds for answers, summaries, scores and training alike.',
+    '0 is greedy. Or a list: a value for the training debates of each iteration. The last one continues, and whatever is measured has it.',
   );
-
-export const samplingSchema = z
-  .strictObject({
-    temperature: temperature.default(1),
-    top_p: topP.default(0.9),
-    max_tokens: maxTokens.default(2048),
-    enable_thinking: enableThinking.optional(),
-  })
+const samplingOfDebates = samplingSchema
+  .extend({ temperature: temperatures.default(1) })
   .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
 const ownSettings = {
@@ -90,10 +75,10 @@ const ownSettings = {
     .describe('Its own base model.'),
   sampling: z
     .strictObject({
-      temperature: temperature.exactOptional(),
-      top_p: topP.exactOptional(),
-      max_tokens: maxTokens.exactOptional(),
-      enable_thinking: enableThinking.exactOptional(),
+      temperature: temperatures.exactOptional(),
+      top_p: samplingSchema.shape.top_p.unwrap().exactOptional(),
+      max_tokens: samplingSchema.shape.max_tokens.unwrap().exactOptional(),
+      enable_thinking: samplingSchema.shape.enable_thinking.unwrap().exactOptional(),
     })
     .exactOptional()
     .describe('How its answers are sampled.'),
@@ -234,9 +219,11 @@ export const experimentConfigSchema = z
         'Which models stay on disc: those of `all` iterations, or of the `last` finished one. A removed model is made again where it is needed after all. Checkpoints are always removed when their model is finished.',
       ),
     prompts: z
-      .enum(['paper', 'terse'])
+      .enum(['paper', 'reflect', 'terse'])
       .default('paper')
-      .describe('`paper`: instructions in English. `terse`: the language of the embedded model.'),
+      .describe(
+        '`paper`: instructions in English. `reflect`: also in English; agents reflect on their own answer, criticise each of the others, and change theirs only for a reason (docs/methods.md). `terse`: the language of the embedded model.',
+      ),
     shard_size: z.int().min(1).max(500).default(32).describe('How many questions one activity debates.'),
     task: taskConfigSchema.prefault({ kind: 'arithmetic' }).describe('The questions.'),
     transfer: z
@@ -249,10 +236,11 @@ export const experimentConfigSchema = z
         'Zero-shot transfer: other tasks, each under a name that you choose. The base model and the last agents are also measured on their held-out questions.',
       ),
     model: modelSchema.prefault({}),
-    sampling: samplingSchema.prefault({}),
+    sampling: samplingOfDebates.prefault({}),
     summarizer: summarizerSchema.optional(),
     diversity: diversitySchema.prefault({}),
     fine_tune: fineTuneConfigSchema.prefault({}),
+    distill: distillSchema.optional(),
     trainer: nameOf('a trainer')
       .optional()
       .describe(

@@ -1,7 +1,7 @@
 /** How are models fine-tuned? */
 import { z } from 'zod';
 import { critic, generation, type Role } from '../algorithm/agents.ts';
-import { objectiveNames, type ObjectiveName } from '../algorithm/objectives.ts';
+import { distillSources, objectiveNames, type ObjectiveName } from '../algorithm/objectives.ts';
 import { counted } from '../text/figures.ts';
 import type { ConfigFault } from './faults.ts';
 
@@ -188,6 +188,22 @@ export function voteFaults(config: Voting, agents: number): ConfigFault[] {
     return [{ path, message: `${given} was given; ${there}: ${remedies[path]}` }];
   });
 }
+/** One model out of the group: docs/distill.md. The paper names it and does not do it. */
+export const distillSchema = z
+  .strictObject({
+    from: z
+      .enum(distillSources)
+      .default('debate')
+      .describe(
+        'Whose answers it learns from. `debate`: those of all agents. `best`: those of the agent whose first answers equal the consensus most often.',
+      ),
+    objective: objective
+      .default('imitation')
+      .describe('How it learns from them: docs/objectives.md. Its other settings are those of `fine_tune`.'),
+  })
+  .describe(
+    'After the last iteration one model, which starts at the base model of agent 1, learns from the training debates of that iteration; it answers the held-out questions alone, beside the debate: docs/distill.md. Omitted: none.',
+  );
 
 /** The objective of a role's models. */
 export function objectiveOf(

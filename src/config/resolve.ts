@@ -2,6 +2,7 @@
 import { join, parse } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods.ts';
+import { compares } from '../algorithm/objectives.ts';
 import { agentsOf, baseModelsOf, sharedModelFaults } from './agents.ts';
 import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
@@ -10,7 +11,7 @@ import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } f
 import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
 import { voteFaults } from './fine-tune.ts';
-import { objectiveFaults } from './training-plan.ts';
+import { marginOfGold, objectiveFaults, oneRowOfKto } from './training-plan.ts';
 import { withOwnNames } from './other-names.ts';
 
 /**
@@ -49,6 +50,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
     ...sharedModelFaults(config),
     ...voteFaults(config, agentCount(config)),
     ...objectiveFaults(config),
+    ...distillFaults(config),
   ];
   if (unusable.length > 0) throw new InvalidConfig(unusable);
   return config;
@@ -80,6 +82,45 @@ function methodFaults(own: ConfigInput, method: MethodName): ConfigFault[] {
       path,
       message: `${shown(own[path])} was given, but the method ${method} fixes ${path}: ${String(fixed)}; omit the setting or repeat that value`,
     }));
+}
+
+/** Why no model can be distilled from the group of a config. Empty when one can, or none is asked for. */
+function distillFaults(config: ExperimentConfig): ConfigFault[] {
+  const { distill, method, iterations, rounds, fine_tune: tune } = config;
+  if (distill === undefined) return [];
+  const { learning, title } = methods[method];
+  const agents = agentCount(config);
+  const asked = `${JSON.stringify(distill)} was given, but`;
+  const fault = (path: string, message: string): ConfigFault[] => [{ path, message }];
+  if (learning === undefined || learning.conversation !== 'debate' || methods[method].fixes.rounds === 1)
+    return fault(
+      'distill',
+      `${asked} the method ${method} (${title}) has no debates of training questions to learn from. Take a method that debates and learns, such as multiagent-ft, or omit distill`,
+    );
+  if (iterations === 0)
+    return fault(
+      'distill',
+      `${asked} with iterations: 0 no training question is debated, and so there is nothing to learn from. Set iterations: 1 or more, or omit distill`,
+    );
+  if (rounds === 1 || agents === 1)
+    return fault(
+      'distill',
+      `${asked} with ${rounds === 1 ? 'rounds: 1' : 'agents: 1'} there is no debate to learn from. Set at least 2, or omit distill`,
+    );
+  if (!compares(distill.objective)) return [];
+  if (config.pairs === 'own' && distill.from === 'best')
+    return fault(
+      'distill.objective',
+      `${JSON.stringify(distill.objective)} was given, which compares two answers to a question, but with from: best and pairs: own there is one. Set pairs: group, from: debate, or objective: imitation`,
+    );
+  if (config.label_weight === 'margin' && config.label_source === 'gold')
+    return fault('label_weight', marginOfGold);
+  if (
+    distill.objective === 'kto' &&
+    tune.per_device_train_batch_size * tune.gradient_accumulation_steps === 1
+  )
+    return fault('fine_tune.per_device_train_batch_size', oneRowOfKto);
+  return [];
 }
 
 type Settings = { readonly settings: ConfigInput; readonly faults: readonly ConfigFault[] };

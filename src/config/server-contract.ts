@@ -3,11 +3,36 @@
  * contract.ts these are all that TypeScript declares; write-schema.ts writes both to engine/colloquy_engine/protocol/contract.json.
  */
 import { z } from 'zod';
-import { samplingSchema } from './experiment.ts';
 import { fineTuneConfigSchema } from './fine-tune.ts';
 
 const name = z.string().min(1);
 const count = z.int().min(0);
+
+const temperature = z.number().min(0).max(2).describe('0 is greedy.');
+const topP = z
+  .number()
+  .positive()
+  .max(1)
+  .describe('Nucleus sampling: the share of the probability that is sampled from.');
+const maxTokens = z
+  .int()
+  .min(1)
+  .max(131_072)
+  .describe('The greatest number of tokens of an answer, including its thinking.');
+const enableThinking = z
+  .boolean()
+  .describe(
+    'The variable `enable_thinking` of the chat template (`chat_template_kwargs`): whether a model that can think does so before it answers. When it is not set, the template decides. It holds for answers, summaries, scores and training alike.',
+  );
+
+export const samplingSchema = z
+  .strictObject({
+    temperature: temperature.default(1),
+    top_p: topP.default(0.9),
+    max_tokens: maxTokens.default(2048),
+    enable_thinking: enableThinking.optional(),
+  })
+  .describe('How answers are sampled, under the names of the OpenAI protocol.');
 
 /** Variables of the chat template, beside the messages, under the name that vLLM, llama.cpp and TRL use for them. */
 export const chatTemplateKwargsSchema = z.object({ enable_thinking: z.boolean() }).readonly();

@@ -81,6 +81,17 @@ export type Study = {
   readonly cells: readonly StudyCell[];
 };
 
+/** The result of a study's workflow. */
+export type StudyResult = {
+  readonly name: string;
+  /** The number of experiments in the study. */
+  readonly experiments: number;
+  readonly finished: number;
+  readonly failed: readonly { readonly name: string; readonly reason: string }[];
+  /** Names in the study's folder. */
+  readonly files: readonly string[];
+};
+
 /**
  * The complete study of an input.
  *

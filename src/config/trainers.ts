@@ -229,6 +229,11 @@ function hostedTrainingFaults(config: ExperimentConfig, trainer: string): Config
       path: 'critic_mixture',
       message: `"weight" was given; the server of the trainer ${trainer} cannot weight rows: take sample`,
     });
+  if (config.distill !== undefined && config.distill.objective !== 'imitation')
+    faults.push({
+      path: 'distill.objective',
+      message: `${JSON.stringify(config.distill.objective)} was given; the server of the trainer ${trainer} cannot be given it: take imitation`,
+    });
   const thinks = agentsOf(config).findIndex(({ sampling }) => sampling.enable_thinking !== undefined);
   if (thinks >= 0)
     faults.push({

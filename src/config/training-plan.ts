@@ -92,6 +92,10 @@ export function trainingFaults(config: ExperimentConfig, questions: number | nul
   return faults;
 }
 
+export const marginOfGold = 'margin is that of a vote, and with label_source: gold there is none. Set none';
+export const oneRowOfKto =
+  'kto compares the rows of an optimiser step with each other, and the step has 1 row. Set at least 2, or gradient_accumulation_steps';
+
 /** Why the objectives of a config cannot be learnt by: what a role's debates cannot give them. Empty when they can. */
 export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
   const { learning, roles } = methods[config.method];
@@ -132,14 +136,13 @@ export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
   if (config.label_weight === 'margin' && config.label_source === 'gold')
     faults.push({
       path: 'label_weight',
-      message: 'margin is that of a vote, and with label_source: gold there is none. Set none',
+      message: marginOfGold,
     });
   const rows = tune.per_device_train_batch_size * tune.gradient_accumulation_steps;
   if (rows === 1 && comparing.some(({ name }) => objectiveOf(tune, name) === 'kto'))
     faults.push({
       path: 'fine_tune.per_device_train_batch_size',
-      message:
-        'kto compares the rows of an optimiser step with each other, and the step has 1 row. Set at least 2, or gradient_accumulation_steps',
+      message: oneRowOfKto,
     });
   return faults;
 }

@@ -67,6 +67,23 @@ export class NothingTrained extends ColloquyError {
   }
 }
 
+/** There is no one model of the group. */
+export class NotDistilled extends ColloquyError {
+  override name = 'NotDistilled' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  /** @param asked whether its config has `distill` */
+  constructor(experiment: string, iteration: number, asked: boolean) {
+    super(
+      `${experiment} was not distilled into one model after iteration ${iteration}: ` +
+        (asked
+          ? 'only the last iteration of a finished experiment is, and its debates may give nothing to learn from. The report says which.'
+          : 'its config has no distill. Run it under another name with distill.from=debate (docs/distill.md).'),
+    );
+  }
+}
+
 /** An adapter could not be merged into its base model. */
 export class MergeFailed extends ColloquyError {
   override name = 'MergeFailed' as const;

@@ -1,9 +1,11 @@
+import { distilledModel } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { agentOf, type ModelSettings } from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { isThere } from '../store/blobs.ts';
 import { readDocument, requireDocument } from '../store/files/documents.ts';
+import { type DistilledRecord, distilledRecordSchema } from '../store/records/result.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
@@ -15,6 +17,7 @@ import {
   ExperimentNotFinished,
   ExperimentNotInStore,
   IterationNotFinished,
+  NotDistilled,
   NothingTrained,
 } from './errors.ts';
 
@@ -113,6 +116,40 @@ export async function agentModelsAfter({ files, records }: FinishedIteration): P
     }
   }
   return [...models.values()];
+}
+
+/** The one model that the group was distilled into after an iteration, what it learnt from, and how it did. */
+export type DistilledModel = AgentModel & {
+  readonly key: string;
+  readonly record: DistilledRecord;
+  readonly evaluation: Evaluation;
+  /** Tokens of all its answers to the held-out questions, and of the group's debates. */
+  readonly tokens: { readonly own: number; readonly debate: number };
+};
+
+/** @throws NotDistilled when there is none; ArtifactMissing, ArtifactDamaged */
+export async function distilledModelOf({
+  experiment,
+  iteration,
+  files,
+  config,
+}: FinishedIteration): Promise<DistilledModel> {
+  const record = await readDocument(files.distilled(iteration), distilledRecordSchema);
+  const evaluated = await readDocument(files.evaluation(iteration, 'distilled'), evaluationRecordSchema);
+  const key = record?.fineTune.model ?? null;
+  if (record === null || evaluated === null || key === null)
+    throw new NotDistilled(experiment, iteration, config.distill !== undefined);
+  const group = await requireDocument(files.evaluation(iteration), evaluationRecordSchema);
+  const sum = ({ tokens }: typeof group) => tokens.prompt + tokens.completion;
+  return {
+    agent: 1,
+    role: distilledModel,
+    key,
+    madeIn: iteration,
+    record,
+    evaluation: evaluated.evaluation,
+    tokens: { own: sum(evaluated), debate: sum(group) },
+  };
 }
 
 /** The base model from which an agent's models were trained. */

@@ -4,13 +4,13 @@ import { join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { accuracyInterval } from '../algorithm/measures/answers.ts';
+import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import { fileBlobs } from '../store/blobs-file.ts';
 import { placeIn } from '../store/blobs.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { publishFolder, temporaryPath, writeAtomically } from '../store/files/atomic.ts';
 import { sealedBytesOf } from '../store/files/sealed.ts';
-import { evaluationName, withError } from '../text/figures.ts';
+import { chance, count, evaluationName, withError } from '../text/figures.ts';
 import { fenced, markdownTable, tableCell } from '../text/safe-text.ts';
 import { ExportFolderTaken, OutputNotWritable } from './errors.ts';
 
@@ -159,6 +159,34 @@ export function accuracyTable(evaluations: readonly Evaluation[]): string {
       ...[single, majority, debate].map((each) => withError(each, accuracyInterval(each, questions))),
     ]),
   );
+}
+
+/**
+ * The evaluation of the one model that a group was distilled into, beside the group's debate.
+ *
+ * @param tokens of all answers to the held-out questions
+ */
+export function besideDebate(
+  own: Evaluation,
+  group: Evaluation | undefined,
+  tokens: { readonly own: number; readonly debate: number },
+): string[] {
+  const row = (name: string, accuracy: Accuracy, used: number) => [
+    name,
+    withError(accuracy, accuracyInterval(accuracy, own.questions)),
+    count(used / own.questions),
+  ];
+  return [
+    `## Evaluation\n\n${count(own.questions)} held-out questions, ± one standard error; tokens read and written. ` +
+      `The two on the same questions: ${chance(own.debateVersusBase.pValue)} (McNemar, exact).`,
+    textTable(
+      ['', 'accuracy, %', 'tokens a question'],
+      [
+        row('this model, asked once', own.single, tokens.own),
+        ...(group === undefined ? [] : [row("the group's debate", group.debate, tokens.debate)]),
+      ],
+    ),
+  ];
 }
 
 /** What made it, with links. */

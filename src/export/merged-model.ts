@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { distilledModel } from '../algorithm/agents.ts';
 import { methods } from '../algorithm/methods.ts';
 import { childEnvironment, colloquyVersion, projectRoot, tools } from '../config/installation.ts';
 import type { ModelSettings } from '../config/agents.ts';
@@ -14,7 +15,14 @@ import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { MergeFailed, NothingTrained, WeightsAtServer } from './errors.ts';
-import { agentModelsAfter, type AgentModel, baseOf, type FinishedIteration } from './finished-iteration.ts';
+import {
+  agentModelsAfter,
+  type AgentModel,
+  baseOf,
+  type DistilledModel,
+  distilledModelOf,
+  type FinishedIteration,
+} from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
 import { wholeModelCard } from './model-card.ts';
 import { copyModel } from './models.ts';
@@ -23,7 +31,7 @@ import { copyModel } from './models.ts';
 export type WhichModel = {
   /** 1..N */
   readonly agent: number;
-  /** Default: the role that gives first answers. */
+  /** Default: the role that gives first answers. `distilled`: the one model of the group. */
   readonly role?: string | undefined;
 };
 
@@ -107,7 +115,11 @@ async function requireWeightsOf(
   throw new MergeFailed(location, changed);
 }
 
-async function wantedModel(done: FinishedIteration, { agent, role }: WhichModel): Promise<AgentModel> {
+async function wantedModel(
+  done: FinishedIteration,
+  { agent, role }: WhichModel,
+): Promise<AgentModel | DistilledModel> {
+  if (role === distilledModel) return distilledModelOf(done);
   const { experiment, config } = done;
   const models = await agentModelsAfter(done);
   const agents = agentCount(config);

@@ -1,14 +1,29 @@
 import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { objectives } from '../algorithm/objectives.ts';
 import { agentOf, type SamplingSettings } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
 import { roundedRank } from '../config/fine-tune.ts';
 import { modelLocation } from '../config/model-name.ts';
-import { count } from '../text/figures.ts';
+import { count, listed } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
 import type { StoredManifest } from '../store/models.ts';
-import { accuracyTable, card, licenceSection, provenance, settingsBlock, textTable } from './folder.ts';
-import { type AgentModel, baseOf, type FinishedIteration } from './finished-iteration.ts';
+import { modelName } from '../store/store.ts';
+import {
+  accuracyTable,
+  besideDebate,
+  card,
+  licenceSection,
+  provenance,
+  settingsBlock,
+  textTable,
+} from './folder.ts';
+import {
+  type AgentModel,
+  baseOf,
+  type DistilledModel,
+  type FinishedIteration,
+} from './finished-iteration.ts';
 
 /**
  * The README.md of an exported LoRA adapter.
@@ -17,25 +32,27 @@ import { type AgentModel, baseOf, type FinishedIteration } from './finished-iter
  */
 export function modelCard(
   folder: string,
-  model: AgentModel,
+  model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const { config, iteration } = done;
-  const { agent, role, madeIn } = model;
+  const { config } = done;
+  const { agent } = model;
   const base = baseOf(done, model).model_name_or_path;
   const name = basename(folder);
-  return card(frontMatter(name, base, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
+  return card(frontMatter(name, base, model, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
     title(model, done),
-    `${provenance} A LoRA adapter of \`${base}\`: the ${role} model of agent ${agent} of ${agentCount(config)}, as iteration ` +
-      `${iteration} left it${madeInWords(madeIn, iteration)}. One adapter is one agent's part; the accuracies below are those of all agents together.`,
+    `${provenance} A LoRA adapter of \`${base}\`: ${whichModel(model, done)}. ` +
+      (isDistilled(model)
+        ? answersAlone
+        : "One adapter is one agent's part; the accuracies below are those of all agents together."),
     ...(isOnTheHub(base)
       ? []
       : [
           `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, write the base model's id instead, here and in adapter_config.json.`,
         ]),
     ...training(model, manifest, done),
-    ...evaluation(done),
+    ...evaluation(model, done),
     `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder, agentOf(config, agent).sampling), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
     ...ending(manifest, done),
   ]);
@@ -48,20 +65,22 @@ export function modelCard(
  */
 export function wholeModelCard(
   folder: string,
-  model: AgentModel,
+  model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const { experiment, iteration } = done;
-  const { agent, role, madeIn } = model;
+  const { experiment } = done;
+  const { agent, role } = model;
   const base = baseOf(done, model).model_name_or_path;
-  const name = `${experiment}-agent-${agent}-${role}`;
-  return card(frontMatter(name, base, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
+  const name = `${experiment}-${modelName(agent, role)}`;
+  return card(frontMatter(name, base, model, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
     title(model, done),
-    `${provenance} ${whatItIs(base, model, manifest, done)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}. It is one agent's part; the accuracies below are those of all agents together: ` +
-      `\`colloquy serve --experiment ${experiment}\` lets them all debate.`,
+    `${provenance} ${whatItIs(base, model, manifest, done)}. ` +
+      (isDistilled(model)
+        ? answersAlone
+        : `It is one agent's part; the accuracies below are those of all agents together: \`colloquy serve --experiment ${experiment}\` lets them all debate.`),
     ...training(model, manifest, done),
-    ...evaluation(done),
+    ...evaluation(model, done),
     `## Use\n\n${fenced(wholeInPython(folder, agentOf(done.config, agent).sampling), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
     ...ending(manifest, done),
   ]);
@@ -70,21 +89,19 @@ export function wholeModelCard(
 /** The README.md that stands for a model which a server trained and keeps: its name there. */
 export function hostedModelCard(
   folder: string,
-  model: AgentModel,
+  model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   { name, job, url }: NonNullable<StoredManifest['hosted']>,
   done: FinishedIteration,
 ): string {
-  const { config, iteration } = done;
-  const { agent, role, madeIn } = model;
   const base = baseOf(done, model).model_name_or_path;
-  const facts = frontMatter(basename(folder), base, done, { library_name: 'openai', tags: ['sft'] });
+  const facts = frontMatter(basename(folder), base, model, done, { library_name: 'openai', tags: ['sft'] });
   return card(facts, [
     title(model, done),
-    `${provenance} The ${role} model of agent ${agent} of ${agentCount(config)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}: the server ${url} fine-tuned ` +
+    `${provenance} This is ${whichModel(model, done)}. The server ${url} fine-tuned ` +
       `\`${base}\` (job ${job}) and has the model under the name \`${name}\`. There are no weights to export: whoever may use that account can ask the model there.`,
     ...training(model, manifest, done),
-    ...evaluation(done),
+    ...evaluation(model, done),
     `## Use\n\n${fenced(
       `curl ${shellQuoted(`${url}/chat/completions`)} -H "Authorization: Bearer $API_KEY" -H 'Content-Type: application/json' \\\n  -d ${shellQuoted(
         JSON.stringify({ model: name, messages: [{ role: 'user', content: '3+4*5-6' }] }),
@@ -97,15 +114,28 @@ export function hostedModelCard(
 
 function whatItIs(
   base: string,
-  { agent, role }: AgentModel,
+  model: AgentModel | DistilledModel,
   { form }: StoredManifest,
-  { config }: FinishedIteration,
+  done: FinishedIteration,
 ): string {
-  const whose = `${role} model of agent ${agent} of ${agentCount(config)}`;
-  return form === 'full'
-    ? `The ${whose}: \`${base}\` with all its weights fine-tuned`
-    : `\`${base}\` with the LoRA adapter of the ${whose} merged into it`;
+  const weights = form === 'full' ? 'all its weights fine-tuned' : 'a LoRA adapter merged into it';
+  return `This is ${whichModel(model, done)}: \`${base}\` with ${weights}`;
 }
+
+function isDistilled(model: AgentModel | DistilledModel): model is DistilledModel {
+  return 'record' in model;
+}
+
+/** Which of the experiment's models it is. */
+function whichModel(model: AgentModel | DistilledModel, { config, iteration }: FinishedIteration): string {
+  const { agent, role, madeIn } = model;
+  if (!isDistilled(model))
+    return `the ${role} model of agent ${agent} of ${agentCount(config)}, as iteration ${iteration} left it${madeInWords(madeIn, iteration)}`;
+  const { agents } = model.record.dataset;
+  return `the one model that ${agentCount(config)} agents were distilled into; it learnt from the answers of ${agents.length === 1 ? 'agent' : 'agents'} ${listed(agents.map(String))} in the training debates of iteration ${iteration}`;
+}
+
+const answersAlone = 'It answers alone, once; below it stands beside the debate of the group.';
 
 function isOnTheHub(base: string): boolean {
   return modelLocation(base) === base && /^[\w.-]+\/[\w.-]+$/.test(base);
@@ -114,6 +144,7 @@ function isOnTheHub(base: string): boolean {
 function frontMatter(
   name: string,
   base: string,
+  model: AgentModel | DistilledModel,
   done: FinishedIteration,
   { library_name, tags }: { readonly library_name: string; readonly tags: readonly string[] },
 ): object {
@@ -123,22 +154,29 @@ function frontMatter(
     library_name,
     pipeline_tag: 'text-generation',
     tags: [...tags, 'colloquy', 'multiagent-finetuning'],
-    ...(last === undefined ? {} : { 'model-index': [modelIndex(name, last, done)] }),
+    ...(last === undefined ? {} : { 'model-index': [modelIndex(name, model, last, done)] }),
   };
 }
 
-function title({ agent, role }: AgentModel, { experiment, iteration }: FinishedIteration): string {
+function title(model: AgentModel | DistilledModel, { experiment, iteration }: FinishedIteration): string {
+  const { agent, role } = model;
+  if (isDistilled(model)) return `# ${experiment}, iteration ${iteration}: the group as one model`;
   return `# ${experiment}, iteration ${iteration}: ${role} model of agent ${agent}`;
 }
 
 function training(
-  { madeIn }: AgentModel,
+  model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   { experiment }: FinishedIteration,
 ): string[] {
+  const { madeIn } = model;
+  const distilled = isDistilled(model);
+  const trainer = distilled
+    ? objectives[model.record.dataset.objective ?? 'imitation'].trainer
+    : 'SFTTrainer';
   return [
-    `## Training\n\n${manifest.hosted === undefined ? "TRL's `SFTTrainer`" : "OpenAI's fine-tuning API"}, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
-      `(${madeIn === null ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
+    `## Training\n\n${manifest.hosted === undefined ? `TRL's \`${trainer}\`` : "OpenAI's fine-tuning API"}, loss on the completion alone, on ${count(manifest.dataset.rows)} rows ` +
+      `(${madeIn === null || distilled ? '' : `\`colloquy export ${experiment} --iteration ${madeIn}\` writes them; `}SHA-256 of the file ${manifest.dataset.sha256}), from ` +
       `${manifest.init_model === null ? 'the base model' : "this agent's model of the iteration before"}.`,
     textTable(
       ['optimiser steps', 'tokens', 'loss at the end', 'seed'],
@@ -155,7 +193,11 @@ function training(
   ];
 }
 
-function evaluation({ iteration, evaluations }: FinishedIteration): string[] {
+function evaluation(
+  model: AgentModel | DistilledModel,
+  { iteration, evaluations }: FinishedIteration,
+): string[] {
+  if (isDistilled(model)) return besideDebate(model.evaluation, evaluations.at(-1), model.tokens);
   const [first, last] = [evaluations[0], evaluations.at(-1)];
   return [
     `## Evaluation\n\n${count(last?.questions ?? 0)} held-out questions, ± one standard error: the agents together before any fine-tune of this experiment and after iteration ${iteration}. ` +
@@ -180,7 +222,12 @@ function madeInWords(madeIn: number | null, iteration: number): string {
 }
 
 /** The figures in the form of https://huggingface.co/docs/hub/model-cards, as shares. */
-function modelIndex(name: string, evaluation: Evaluation, { experiment, config }: FinishedIteration): object {
+function modelIndex(
+  name: string,
+  model: AgentModel | DistilledModel,
+  evaluation: Evaluation,
+  { experiment, config }: FinishedIteration,
+): object {
   const figures = { 'single answer': 'single', majority: 'majority', debate: 'debate' } as const;
   return {
     name: `${experiment}-${name}`,
@@ -188,11 +235,13 @@ function modelIndex(name: string, evaluation: Evaluation, { experiment, config }
       {
         task: { type: 'text-generation' },
         dataset: { type: config.task.kind, name: `held-out questions of ${experiment}` },
-        metrics: Object.entries(figures).map(([what, figure]) => ({
-          type: 'accuracy',
-          name: `accuracy of the ${agentCount(config)} agents' ${what}`,
-          value: evaluation[figure].accuracy,
-        })),
+        metrics: isDistilled(model)
+          ? [{ type: 'accuracy', name: 'accuracy', value: model.evaluation.single.accuracy }]
+          : Object.entries(figures).map(([what, figure]) => ({
+              type: 'accuracy',
+              name: `accuracy of the ${agentCount(config)} agents' ${what}`,
+              value: evaluation[figure].accuracy,
+            })),
       },
     ],
   };

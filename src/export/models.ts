@@ -8,7 +8,12 @@ import { readDocument } from '../store/files/documents.ts';
 import { manifestOf, requireNotPruned, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { NothingTrained } from './errors.ts';
-import { agentModelsAfter, type AgentModel, type FinishedIteration } from './finished-iteration.ts';
+import {
+  agentModelsAfter,
+  type AgentModel,
+  type DistilledModel,
+  type FinishedIteration,
+} from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
 import { hostedModelCard, modelCard, wholeModelCard } from './model-card.ts';
 
@@ -19,6 +24,7 @@ export type ExportedModels = { readonly models: readonly string[]; readonly stil
  * Copies the models that the agents have after an iteration into a folder: below it one folder for each agent and role, with a model card.
  * peft loads an adapter, transformers a whole model. Of a model that a server keeps there is the card alone, with its name.
  *
+ * @param wanted which models. Default: those of all agents
  * @param path of the folder, absolute
  * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when all are still the base model, ArtifactMissing, ArtifactDamaged,
  *   ModelPruned
@@ -27,13 +33,14 @@ export async function exportModels(
   store: Store,
   done: FinishedIteration,
   path: string,
+  wanted?: readonly (AgentModel | DistilledModel)[],
 ): Promise<ExportedModels> {
   const { experiment, iteration } = done;
   const models: string[] = [];
   const stillBase: string[] = [];
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'models' };
   await publishExport(path, facts, async (folder) => {
-    for (const model of await agentModelsAfter(done)) {
+    for (const model of wanted ?? (await agentModelsAfter(done))) {
       const name = modelName(model.agent, model.role);
       if (model.key === null) {
         stillBase.push(name);
@@ -55,7 +62,7 @@ export async function exportModels(
 
 function cardOf(
   folder: string,
-  model: AgentModel,
+  model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {

@@ -17,7 +17,7 @@ import type { ModelForm } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
-import { agentModelsAfter, finishedIteration } from '../export/finished-iteration.ts';
+import { agentModelsAfter, distilledModelOf, finishedIteration } from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
 import {
@@ -53,7 +53,7 @@ export type AskOptions = {
   /** Equal questions with equal seeds have equal debates, as far as the engine repeats itself. Default: the experiment's seed. */
   readonly seed?: number | undefined;
   /** Instead of the experiment's own. */
-  readonly sampling?: Partial<ExperimentConfig['sampling']> | undefined;
+  readonly sampling?: Partial<SamplingSettings> | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -66,17 +66,19 @@ type Wanted = {
   readonly experiment: string;
   /** Default: the last one of a finished experiment. */
   readonly iteration: number | undefined;
+  /** The one model that the group was distilled into, which answers alone. */
+  readonly distilled?: boolean | undefined;
 };
 
 /**
  * Opens the agents of an experiment. Nothing is started or reached before the first question.
  *
  * @param endpoints the models' endpoints; they are closed with the debaters. Default: the ones of the worker's configuration
- * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing, ModelPruned
+ * @throws NotDistilled, ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, ArtifactMissing, ArtifactDamaged, ModelFolderMissing, ModelPruned
  */
 export async function openDebaters(
   store: Store,
-  { experiment, iteration: wanted }: Wanted,
+  { experiment, iteration: wanted, distilled = false }: Wanted,
   endpoints: Endpoints = configuredEndpoints(store, false),
 ): Promise<Debaters> {
   const config = await readDocument(experimentFiles(store, experiment).config, storedConfigSchema);
@@ -88,7 +90,9 @@ export async function openDebaters(
     found.push({ of, base });
   }
   const { bases, summariser } = byAgent(found);
-  const { iteration, agents } = await agentsAfter(store, experiment, config, wanted, bases);
+  const { iteration, agents } = distilled
+    ? await distilledAfter(store, experiment, wanted, bases)
+    : await agentsAfter(store, experiment, config, wanted, bases);
   const cast = {
     agents,
     summariser: summariserOf(agents, summariser === null ? undefined : untuned(summariser)),
@@ -98,7 +102,7 @@ export async function openDebaters(
   endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
-  const asked = hasSummaries(config) ? [...models, cast.summariser] : models;
+  const asked = hasSummaries(config) && !distilled ? [...models, cast.summariser] : models;
 
   return {
     experiment,
@@ -110,7 +114,7 @@ export async function openDebaters(
       const tokens = { prompt: 0, completion: 0 };
       const speak = speaker(config, sampling, endpoints, signal, tokens);
       // The draws of a debate after iteration l are those of its evaluation.
-      const settings = { ...debateSettings(config, iteration), seed };
+      const settings = { ...debateSettings(config, iteration), seed, ...(distilled ? { rounds: 1 } : {}) };
       return { ...(await debate({ id: 'asked', text }, cast, settings, speak, answers)), tokens };
     },
     close: async () => {
@@ -127,6 +131,20 @@ async function requireBaseOf(files: ExperimentFiles, base: BaseModel): Promise<v
   // Which name a hosted model answers under is known only once it has answered.
   const now = { base: { ...base, revision: begun.base.revision }, files: await filesOfBaseModel(base) };
   requireSameBaseModel(begun, now, files.folder.where);
+}
+
+/** The one model of the group as an agent that is alone. @throws NotDistilled, and as `finishedIteration` does */
+async function distilledAfter(
+  store: Store,
+  experiment: string,
+  wanted: number | undefined,
+  [base]: readonly BaseModel[],
+): Promise<{ readonly iteration: number; readonly agents: readonly Agent<Model>[] }> {
+  const done = await finishedIteration(store, experiment, wanted);
+  const { key } = await distilledModelOf(done);
+  if (base === undefined) throw new RangeError('An experiment without agents has no base model.');
+  const model = tunedModel(base, key, await formInStore(store, key));
+  return { iteration: done.iteration, agents: baseAgents([model], methods[done.config.method].roles) };
 }
 
 /** The agents with the models that an iteration left them. Agents that share models all have those of the first of them. */

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { distilledModel } from '../algorithm/agents.ts';
 import { projectRoot } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { fileBlobs } from './blobs-file.ts';
@@ -81,10 +82,10 @@ export function openStore(
 
 /**
  * The questions of a step: `train`, the training questions; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
- * majority at equal tokens; `transfer-NAME`, the held-out questions of another task, for zero-shot transfer.
+ * majority at equal tokens, and `distilled`, for the distilled model; `transfer-NAME`, those of another task, for zero-shot transfer.
  */
 export type QuestionSet = 'train' | MeasuredSet;
-export type MeasuredSet = 'heldout' | 'vote' | `transfer-${string}`;
+export type MeasuredSet = 'heldout' | 'vote' | 'distilled' | `transfer-${string}`;
 
 /** The name of a shard of questions, within an experiment and within the experiments that share answers. */
 export function shardName(iteration: number, set: QuestionSet, shard: number): string {
@@ -112,14 +113,13 @@ export function experimentFiles(store: Store, experiment: string) {
       config: below(folder, 'begun', 'config.json'),
       begunWith: below(folder, 'begun', 'begun-with.json'),
     },
-    /** What was changed while it ran. */
     configChanges: below(folder, 'config-changes.json'),
-    questions: (set: QuestionSet) => below(folder, 'questions', `${set === 'vote' ? 'heldout' : set}.jsonl`),
+    questions: (set: QuestionSet) =>
+      below(folder, 'questions', `${askedAgain.has(set) ? 'heldout' : set}.jsonl`),
     /** The gold answers of the training questions. `label_source: gold` learns from them; otherwise they only judge labels in `evaluate`. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
     leftOut: below(folder, 'questions', 'left-out.json'),
-    /** The folder of an iteration. */
     iteration: iterationFolder,
     /** The folder of the debates, with a file for each shard of questions. */
     debates: (iteration: number, set: QuestionSet) => within(iteration, folderOf(set)),
@@ -130,6 +130,8 @@ export function experimentFiles(store: Store, experiment: string) {
       journal(shardFile(iteration, set, shard, 'journal.jsonl')),
     dataset: (iteration: number, agent: number, role: string) =>
       within(iteration, 'datasets', `${modelName(agent, role)}.jsonl`),
+    /** What became of the one model that the group is distilled into. */
+    distilled: (iteration: number) => within(iteration, 'distilled.json'),
     /** The outcome of each held-out question. */
     outcomes: (iteration: number, set: MeasuredSet = 'heldout') =>
       within(iteration, set === 'heldout' ? 'outcomes.jsonl' : `outcomes-${set}.jsonl`),
@@ -137,7 +139,6 @@ export function experimentFiles(store: Store, experiment: string) {
       within(iteration, set === 'heldout' ? 'evaluation.json' : `evaluation-${set}.json`),
     /** How right the labels were that the iteration was trained with. */
     labels: (iteration: number) => within(iteration, 'labels.json'),
-    /** The diversity of the agents. */
     diversity: (iteration: number) => within(iteration, 'diversity.json'),
     /** The scores for the diversity, in the order in which they came: a local file. */
     diversityJournal: (iteration: number) => journal(within(iteration, 'diversity.journal.jsonl')),
@@ -149,15 +150,14 @@ export function experimentFiles(store: Store, experiment: string) {
     allOutcomes: below(folder, 'evaluation.jsonl'),
     report: below(folder, 'report.html'),
     debateBrowser: below(folder, debateBrowserFile),
-    /** The default folder of an export. */
     exported: (what: string) => below(folder, 'export', what),
   };
 }
 export type ExperimentFiles = ReturnType<typeof experimentFiles>;
 
-/** The name of an agent's model in datasets and exports, e.g. `agent-1-critic`. */
+/** The name of a model in datasets and exports, e.g. `agent-1-critic`, or `distilled`. */
 export function modelName(agent: number, role: string): string {
-  return `agent-${agent}-${role}`;
+  return role === distilledModel ? role : `agent-${agent}-${role}`;
 }
 
 /** The iterations that an experiment has begun (it has at least one file of them), ascending; 0 is the base model. */
@@ -167,6 +167,8 @@ export async function begunIterations({ folder }: ExperimentFiles): Promise<numb
   const found = names.flatMap((name) => /^\d+(?=\/)/.exec(name.slice(prefix.length))?.[0] ?? []);
   return [...new Set(found.map(Number))].toSorted((a, b) => a - b);
 }
+
+const askedAgain = new Set<QuestionSet>(['vote', 'distilled']);
 
 function folderOf(set: QuestionSet): string {
   if (set === 'train') return 'debates';
@@ -182,9 +184,7 @@ export function studyFiles(store: Store, study: string) {
   const folder = store.study(study);
   return {
     folder,
-    /** The study's experiments. */
     study: below(folder, 'study.json'),
-    /** Every figure of the report. */
     results: below(folder, 'results.json'),
     /** A table of the report in one format: csv, json, md or tex. */
     table: (name: string, format: string) => below(folder, `${name}.${format}`),
@@ -236,7 +236,7 @@ async function writtenAt(path: string): Promise<number> {
   );
 }
 
-/** Where an experiment was begun. Workers of one experiment must have the same store, perhaps at different paths of different hosts. */
+/** Where an experiment was begun. Its workers must have the same store, perhaps at different paths of different hosts. */
 export type Origin = StoreIdentity & {
   /** The hash of the worker's code (`codeHash`). */
   readonly code: string;

@@ -26,6 +26,8 @@ export type RunControl = {
   readonly learned: (loss: Loss, droppedRows: number) => void;
   /** The warnings as far as the experiment has come; undefined from a step that an older version has done. */
   readonly warned: (warnings: readonly Warning[] | undefined) => void;
+  /** How the one model does that the group was distilled into. */
+  readonly distilled: (text: string) => void;
   readonly began: (state: ExperimentState) => void;
   readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
   /** The run ends, and the next one of the chain goes on with this state. */
@@ -111,6 +113,9 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     warned: (warnings) => {
       if (warnings !== undefined) update({ warnings });
+    },
+    distilled: (distilled) => {
+      update({ distilled });
     },
     began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [] }) => {
       begun = true;

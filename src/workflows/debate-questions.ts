@@ -3,10 +3,10 @@ import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
-import { votesAtEqualTokens } from '../algorithm/measures/cost.ts';
+import { addEarlyStop, votesAtEqualTokens } from '../algorithm/measures/cost.ts';
 import type { MeasuredSet, QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
-import type { ExperimentState } from './progress.ts';
+import type { ExperimentState, Phase } from './progress.ts';
 import { steps } from './steps.ts';
 import { inWindow } from './activity-proxies.ts';
 
@@ -22,7 +22,7 @@ export async function debateQuestions(
   votes?: number,
 ): Promise<ShardSummary> {
   const { shards, questions } = extentOf(plan, split);
-  control.enter(split === 'train' ? 'debating' : 'evaluating', { unit: 'shards', total: shards, questions });
+  control.enter(phaseOf(split), { unit: 'shards', total: shards, questions });
   const summaries = await inWindow(window, shards, async (shard) => {
     const { experiment, summariser } = plan;
     const input = {
@@ -42,9 +42,14 @@ export async function debateQuestions(
   return summaries.reduce(add);
 }
 
+function phaseOf(split: QuestionSet): Phase {
+  if (split === 'distilled') return 'distilling';
+  return split === 'train' ? 'debating' : 'evaluating';
+}
+
 function extentOf(plan: Plan, split: QuestionSet): Extent {
   if (split === 'train') return plan.train;
-  if (split === 'heldout' || split === 'vote') return plan.heldout;
+  if (split === 'heldout' || split === 'vote' || split === 'distilled') return plan.heldout;
   return plan.transfer.find(({ name }) => split === `transfer-${name}`) ?? { questions: 0, shards: 0 };
 }
 
@@ -67,6 +72,9 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
       firstRound: a.tokens.firstRound + b.tokens.firstRound,
     },
     cutOff: addCutOff(a.cutOff ?? noneCutOff, b.cutOff ?? noneCutOff),
+    ...(a.earlyStop === undefined || b.earlyStop === undefined
+      ? {}
+      : { earlyStop: addEarlyStop(a.earlyStop, b.earlyStop) }),
   };
 }
 
@@ -96,10 +104,16 @@ export async function transferAgents(state: ExperimentState, control: RunControl
   for (const { name } of state.plan.transfer) await measure(state, control, `transfer-${name}`);
 }
 
-async function measure(state: ExperimentState, control: RunControl, split: MeasuredSet, votes?: number) {
+/** Asks the held-out questions of a set, and compares the answers with the gold ones. */
+export async function measure(
+  state: ExperimentState,
+  control: RunControl,
+  split: MeasuredSet,
+  votes?: number,
+) {
   const { plan, iteration } = state;
   const began = Date.now();
-  const { tokens } = await debateQuestions(state, control, split, votes);
+  const { tokens, earlyStop } = await debateQuestions(state, control, split, votes);
   const { warnings, ...evaluation } = await control.step(
     steps.evaluate({
       experiment: plan.experiment,
@@ -108,6 +122,7 @@ async function measure(state: ExperimentState, control: RunControl, split: Measu
       ...(votes === undefined ? {} : { votes }),
       tokens: { prompt: tokens.prompt, completion: tokens.completion },
       seconds: (Date.now() - began) / 1000,
+      ...(earlyStop === undefined || split !== 'heldout' ? {} : { earlyStop }),
     }),
   );
   if (split === 'heldout') control.warned(warnings);

@@ -1,13 +1,16 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
+import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { Plan } from '../activities/steps/prepare.ts';
+import { baseAgents, distilledModel } from '../algorithm/agents.ts';
 import type { ExperimentResult, NightOutcome } from '../store/records/result.ts';
 import { continueOnCurrentVersion } from './activity-proxies.ts';
 import { createRunControl, type RunControl } from './control.ts';
-import { transferAgents } from './debate-questions.ts';
+import { measure, transferAgents } from './debate-questions.ts';
 import { failuresThatEndARun } from './failures.ts';
-import { iterate } from './iterate.ts';
+import { fineTuneRecord, iterate, untrained } from './iterate.ts';
 import { evaluateStart, prepareExperiment, remakingDamaged, startingAgents } from './start.ts';
 import type { ExperimentState } from './progress.ts';
+import { distilledText } from './progress-table.ts';
 import { damagedArtifacts, steps } from './steps.ts';
 
 /**
@@ -53,6 +56,7 @@ export async function experiment(input?: unknown, given?: ExperimentState): Prom
       next.begunAnew ? park : beginAgain,
     );
     control.warned(result.warnings);
+    if (result.distilled !== undefined) control.distilled(distilledText(result.distilled.evaluation));
     control.finished(next.evaluations, result.night?.said);
     await condition(allHandlersFinished);
     return result;
@@ -99,10 +103,14 @@ async function nextRun(input: unknown, state: ExperimentState, control: RunContr
   return continueOnCurrentVersion<typeof experiment>(input, state);
 }
 
-/** After the last iteration: transfer to other tasks, the result with its report, and the verdict on a night. */
+/** After the last iteration: transfer to other tasks, one model out of the group, the result with its report, and the verdict on a night. */
 async function finish(name: string, state: ExperimentState, control: RunControl): Promise<ExperimentResult> {
   const last = { ...state, iteration: state.iteration - 1 };
-  if (last.iteration > 0) await transferAgents(last, control);
+  if (last.iteration > 0) {
+    await transferAgents(last, control);
+    // mutation: distil
+    await distill(last, control);
+  }
   control.enter('reporting', { unit: 'steps', total: 1 });
   const result = await control.step(steps.writeResult({ experiment: name, iterations: last.iteration }));
   return state.plan.night === undefined ? result : { ...result, night: await closeNight(state, control) };
@@ -111,4 +119,46 @@ async function finish(name: string, state: ExperimentState, control: RunControl)
 /** Tells the series what has become of a night. */
 function closeNight({ plan, agents }: ExperimentState, control: RunControl): Promise<NightOutcome> {
   return control.step(steps.closeNight({ experiment: plan.experiment, agents }));
+}
+
+/**
+ * Distils the group into one model (section 6 of the paper names it): it begins as the base model of agent 1, learns from the last iteration's
+ * debates of training questions, and answers the held-out questions alone.
+ */
+async function distill(last: ExperimentState, control: RunControl): Promise<void> {
+  const { plan, iteration } = last;
+  if (plan.distill === undefined) return;
+  const { experiment, train, base, roles } = plan;
+  const { from, objective: asked } = plan.distill;
+  const began = Date.now();
+  control.enter('distilling', { unit: 'steps', total: 1 });
+  const built = await control.step(steps.buildDistilled({ experiment, iteration, shards: train.shards }));
+  const { rows: dataset, agents, agreed, labelled, parts, cut = 0, objective } = built;
+  const beganFineTune = Date.now();
+  control.enter('distilling', { unit: 'models', total: 1 });
+  const learnt = objective === undefined ? {} : { objective };
+  const whose = { agent: 1, role: distilledModel };
+  const fineTuned: FineTuned =
+    dataset.rows === 0
+      ? { ...untrained, ...whose, model: base }
+      : await control.step(
+          steps.distill({ experiment, iteration, ...whose, dataset, init: base, ...learnt }),
+        );
+  const { finalLoss: loss, droppedRows = 0, tokens, model, trained } = fineTuned;
+  if (loss !== null) control.learned({ loss, iteration, ...whose }, droppedRows);
+  const record = steps.recordDistilled({
+    experiment,
+    iteration,
+    from,
+    objective: asked,
+    labelled,
+    agreed: [...agreed],
+    dataset: { agents: [...agents], role: distilledModel, rows: dataset.rows, parts, cut, ...learnt },
+    fineTune: fineTuneRecord(fineTuned),
+    tokens,
+    seconds: { dataset: (beganFineTune - began) / 1000, fineTune: (Date.now() - beganFineTune) / 1000 },
+  });
+  control.warned(await control.step(record));
+  if (!trained) return;
+  await measure({ ...last, agents: baseAgents([model], roles) }, control, 'distilled');
 }

@@ -4,6 +4,7 @@ import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import { type Agent, modelOf } from '../algorithm/agents.ts';
 import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { Model } from '../store/models.ts';
+import type { ExperimentResult } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';
 import { debateQuestions, evaluateAgents } from './debate-questions.ts';
 import { inWindow } from './activity-proxies.ts';
@@ -126,7 +127,8 @@ async function fineTuneAgents(
   };
 }
 
-const untrained = {
+/** What a fine-tune without rows comes to. */
+export const untrained = {
   trained: false,
   rows: 0,
   steps: 0,
@@ -151,7 +153,7 @@ function at<Item>(items: readonly Item[], index: number): Item {
 async function recordIteration(
   { plan, iteration }: ExperimentState,
   control: RunControl,
-  { consensus, tokens, cutOff = noneCutOff }: ShardSummary,
+  { consensus, tokens, cutOff = noneCutOff, earlyStop }: ShardSummary,
   datasets: readonly LearnersDatasets[],
   fineTunes: readonly FineTuned[],
   seconds: { readonly debate: number; readonly datasets: number; readonly fineTune: number },
@@ -171,37 +173,41 @@ async function recordIteration(
         ...(objective === undefined ? {} : { objective }),
       })),
     ),
-    fineTunes: fineTunes.map(
-      ({
-        agent,
-        role,
-        model,
-        trained,
-        droppedRows = 0,
-        losses = [],
-        peakLearningRate = null,
-        moved = null,
-        rewards,
-        ...learnt
-      }) => ({
-        agent,
-        role,
-        model: trained ? (model.tuned?.key ?? null) : null,
-        rows: learnt.rows,
-        steps: learnt.steps,
-        finalLoss: learnt.finalLoss,
-        droppedRows,
-        losses: [...losses],
-        peakLearningRate,
-        moved,
-        ...(rewards === undefined ? {} : { rewards }),
-      }),
-    ),
+    fineTunes: fineTunes.map(fineTuneRecord),
     tokens: {
       debate: { prompt: tokens.prompt, completion: tokens.completion },
       fineTune: fineTunes.reduce((sum, each) => sum + each.tokens, 0),
     },
     seconds,
+    ...(earlyStop === undefined ? {} : { earlyStop }),
   });
   control.warned(await control.step(record));
+}
+
+/** A fine-tune as the record of its iteration has it. */
+export function fineTuneRecord({
+  agent,
+  role,
+  model,
+  trained,
+  droppedRows = 0,
+  losses = [],
+  peakLearningRate = null,
+  moved = null,
+  rewards,
+  ...learnt
+}: FineTuned): ExperimentResult['iterations'][number]['fineTunes'][number] {
+  return {
+    agent,
+    role,
+    model: trained ? (model.tuned?.key ?? null) : null,
+    rows: learnt.rows,
+    steps: learnt.steps,
+    finalLoss: learnt.finalLoss,
+    droppedRows,
+    losses: [...losses],
+    peakLearningRate,
+    moved,
+    ...(rewards === undefined ? {} : { rewards }),
+  };
 }

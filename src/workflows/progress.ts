@@ -12,6 +12,7 @@ export type Phase =
   | 'debating'
   | 'building datasets'
   | 'fine-tuning'
+  | 'distilling'
   | 'reporting'
   | 'done';
 
@@ -62,6 +63,8 @@ export type Progress = {
   readonly waiting: readonly Waiting[];
   /** Of a night of a series: what it begins with, and at its end what became of it. */
   readonly night?: string | undefined;
+  /** Of the one model that the group was distilled into, at the end: how it does beside the debate. */
+  readonly distilled?: string | undefined;
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
   /** What makes the result worth less than it looks, as far as the experiment has come. */
@@ -108,6 +111,8 @@ export type ProgressTable = Readonly<
   > & {
     /** Only of a night of a series. */
     readonly night?: string;
+    /** Only of an experiment with `distill`, at its end. */
+    readonly distilled?: string;
   }
 >;
 

@@ -71,6 +71,28 @@ export const steps = {
       words: `the fine-tune of agent ${input.agent}'s ${input.role} model, ${iterationText(input)}`,
     }),
 
+  buildDistilled: (input: Input<'buildDistilled'>) =>
+    step(activities.buildDistilled, input, {
+      id: `datasets-i${input.iteration}-distilled`,
+      summary: 'dataset of the one model',
+      words: `the building of the distilled model's dataset, ${iterationText(input)}`,
+    }),
+
+  /** The fine-tune of the one model that the group is distilled into. */
+  distill: (input: Input<'fineTune'>) =>
+    step(activities.fineTune, input, {
+      id: `finetune-i${input.iteration}-distilled`,
+      summary: `one model, on ${input.dataset.rows} answers of the group`,
+      words: `the fine-tune of the distilled model, ${iterationText(input)}`,
+    }),
+
+  recordDistilled: (input: Input<'recordDistilled'>) =>
+    step(activities.recordDistilled, input, {
+      id: `record-i${input.iteration}-distilled`,
+      summary: 'size, tokens, seconds of the one model',
+      words: `the record of the distilled model, ${iterationText(input)}`,
+    }),
+
   remakeModel: (input: Input<'remakeModel'>) =>
     step(activities.remakeModel, input, {
       id: `remake-${input.key.slice(0, 16)}`,
@@ -175,6 +197,7 @@ function questions(set: QuestionSet): string {
   if (set === 'train') return 'training questions';
   if (set === 'heldout') return 'held-out questions';
   if (set === 'vote') return 'held-out questions (more first answers)';
+  if (set === 'distilled') return 'held-out questions (the distilled model)';
   return `questions of ${set.slice('transfer-'.length)}`;
 }
 

@@ -1,7 +1,7 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
+import type { StudyResult } from '../config/study.ts';
 import type { MethodName } from '../algorithm/methods.ts';
-import type { StudyResult } from '../store/records/result.ts';
 import { blackOnWhite, fenced, markdownTable } from '../text/safe-text.ts';
 
 /** `elsewhere`: an experiment of that name is running that this study has not started; it is waited for. */

@@ -10,7 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
-import type { StudyResult } from '../store/records/result.ts';
+import type { StudyResult } from '../config/study.ts';
 import { continueOnCurrentVersion, inWindow } from './activity-proxies.ts';
 import type { experiment } from './experiment.ts';
 import { failuresThatEndARun, reasonOf } from './failures.ts';

@@ -215,7 +215,7 @@ export function refuseIterations(iterations: number, { phase, iteration, learns 
   );
   refuseIf(phase === 'preparing', 'The experiment is still being prepared; try again in a moment.');
   refuseIf(
-    phase === 'reporting' || phase === 'done',
+    phase === 'distilling' || phase === 'reporting' || phase === 'done',
     'The last iteration is over; start the experiment again.',
   );
   const least = Math.max(1, iteration);

@@ -49,7 +49,7 @@ function changeNotes({ experiment, iteration, phase }: Progress): Note[] {
   const changeable = changeableNow({ iteration, phase });
   if (changeable.length === 0) return [];
   const name = shellWord(experiment);
-  const trains = phase === 'building datasets' || phase === 'fine-tuning';
+  const trains = phase === 'building datasets' || phase === 'fine-tuning' || phase === 'distilling';
   const [path, value] = trains ? ['fine_tune.learning_rate', '0.0001'] : ['truncate_dialogues', 'true'];
   return [
     {

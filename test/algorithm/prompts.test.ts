@@ -76,15 +76,38 @@ describe.each(sets)('the %s prompts', (_, prompts) => {
   });
 });
 
-it('the paper prompts ask for a boxed answer in every turn that answers', () => {
-  const { paper } = promptSets;
-  const turns = [
-    firstPrompt(paper, 'Q', null),
-    critiquePrompt(paper, 'debate', ['R']),
-    critiquePrompt(paper, 'debate', []),
-    critiqueWithSummaryPrompt(paper, 'debate', 'S'),
-  ];
-  for (const turn of turns) expect(turn).toContain('\\boxed{}');
+it.each(['paper', 'reflect'] as const)(
+  'the %s prompts ask for a boxed answer in every turn that answers',
+  (name) => {
+    const prompts = promptSets[name];
+    const turns = [
+      firstPrompt(prompts, 'Q', null),
+      critiquePrompt(prompts, 'debate', ['R']),
+      critiquePrompt(prompts, 'debate', []),
+      critiquePrompt(prompts, 'cooperate', ['R']),
+      critiqueWithSummaryPrompt(prompts, 'debate', 'S'),
+      critiqueWithSummaryPrompt(prompts, 'cooperate', 'S'),
+    ];
+    for (const turn of turns) expect(turn).toContain('\\boxed{}');
+  },
+);
+
+describe('the reflect prompts', () => {
+  const { paper, reflect } = promptSets;
+
+  it('ask the question as those of the paper do: base answers are the same', () => {
+    expect(firstPrompt(reflect, 'Q', null)).toBe(firstPrompt(paper, 'Q', null));
+    expect(summarisePrompt(reflect, 'Q', ['R'])).toBe(summarisePrompt(paper, 'Q', ['R']));
+  });
+
+  it.each([
+    ['the others’ answers', critiquePrompt(reflect, 'debate', ['R'])],
+    ['a summary of them', critiqueWithSummaryPrompt(reflect, 'debate', 'S')],
+    ['no others', critiquePrompt(reflect, 'debate', [])],
+  ])('ask an agent with %s to reflect on its own answer, and to change it only for a reason', (_, text) => {
+    expect(text).toMatch(/reflect on your (?:own )?solution/i);
+    expect(text).toContain('Change your answer only for a reason that you can name');
+  });
 });
 
 it.each(sets)(

@@ -6,6 +6,7 @@ import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
+import type { DistilledRecord } from '../../src/store/records/result.ts';
 import type { DebateRow, IterationRecord } from '../../src/store/records/rows.ts';
 import { experimentFiles, type Store } from '../../src/store/store.ts';
 
@@ -28,6 +29,8 @@ export type ExportableOptions = {
   readonly labelSource?: 'consensus' | 'gold';
   /** The model that a fine-tune made; null where there was nothing to learn from. */
   readonly modelOf?: (iteration: number, agent: number, role: string) => string | null;
+  /** The one model of the group, after the last iteration; null where there was nothing to learn from. */
+  readonly distilled?: string | null;
 };
 
 export async function writeExportableExperiment(
@@ -42,6 +45,7 @@ export async function writeExportableExperiment(
     min_votes: 2,
     label_source: labelSource,
     prompts: 'terse',
+    ...(options.distilled === undefined ? {} : { distill: {} }),
     shard_size: 4,
     task: { kind: 'arithmetic', form: 'a+b*c-d', train_size: courses.length, test_size: 4 },
     fine_tune: { lora_r: 8, lora_alpha: 16 },
@@ -86,6 +90,12 @@ export async function writeExportableExperiment(
       }
     }
     await writeDocument(files.record(iteration), recordOf(iteration, fineTunes));
+  }
+  if (options.distilled !== undefined) {
+    await writeDocument(files.distilled(iterations), distilledOf(options.distilled));
+    const { evaluation, ...rest } = evaluationOf(iterations);
+    const own = { ...evaluation, single: { accuracy: 1, standardError: 0 } };
+    await writeDocument(files.evaluation(iterations, 'distilled'), { ...rest, evaluation: own });
   }
   if (finished) await writeDocument(files.result, { name });
 }
@@ -179,6 +189,20 @@ function learnt(agent: number, wanted: readonly Course[]) {
       ? [debate.dialogues[agent - 1] ?? []]
       : [];
   });
+}
+
+function distilledOf(model: string | null): DistilledRecord {
+  const nothing = { droppedRows: 0, losses: [], peakLearningRate: null, moved: null };
+  return {
+    from: 'best',
+    objective: 'dpo',
+    labelled: 5,
+    agreed: [2, 3, 4],
+    dataset: { agents: [3], role: 'distilled', rows: 4, parts: {}, cut: 0, objective: 'dpo' },
+    fineTune: { agent: 1, role: 'distilled', model, rows: 4, steps: 2, finalLoss: 0.5, ...nothing },
+    tokens: 96,
+    seconds: { dataset: 1, fineTune: 1 },
+  };
 }
 
 function recordOf(iteration: number, fineTunes: IterationRecord['fineTunes']): IterationRecord {

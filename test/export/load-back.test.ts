@@ -9,7 +9,11 @@ import { projectRoot, tools } from '../../src/config/installation.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import { createTrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { exportDatasets } from '../../src/export/datasets.ts';
-import { finishedIteration } from '../../src/export/finished-iteration.ts';
+import {
+  agentModelsAfter,
+  distilledModelOf,
+  finishedIteration,
+} from '../../src/export/finished-iteration.ts';
 import { exportMerged } from '../../src/export/merged-model.ts';
 import { exportModels } from '../../src/export/models.ts';
 import { datasetFormats } from '../../src/export/rows.ts';
@@ -50,6 +54,7 @@ beforeAll(async () => {
   const key = 'a'.repeat(64);
   await writeExportableExperiment(store, 'real', {
     modelOf: (_, agent, role) => (agent === 1 && role === 'critic' ? key : null),
+    distilled: key,
   });
   await trainer.fineTune(
     {
@@ -72,7 +77,8 @@ beforeAll(async () => {
       join(exports, format),
       shortAnswers((a, b) => a === b),
     );
-  await exportModels(store, done, join(exports, 'models'));
+  const all = [...(await agentModelsAfter(done)), await distilledModelOf(done)];
+  await exportModels(store, done, join(exports, 'models'), all);
   const program = fileURLToPath(new URL('load_back.py', import.meta.url));
   const { stdout, stderr, status } = spawnSync(tools().python, [program, base, exports], {
     encoding: 'utf8',
@@ -178,7 +184,14 @@ describe('models loaded back by peft', () => {
         library_name: 'peft',
         evaluation: [0.5, 0.5, 0.75],
       },
+      // The one model of the group has a figure of its own.
+      distilled: {
+        moved: expect.any(Number),
+        base_model: 'engine/models/tiny-arithmetic',
+        library_name: 'peft',
+        evaluation: [1],
+      },
     });
-    expect(loaded.models['agent-1-critic']!.moved).toBeGreaterThan(0.01);
+    for (const { moved } of Object.values(loaded.models)) expect(moved).toBeGreaterThan(0.01);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectRoot } from '../../src/config/installation.ts';
-import { finishedIteration } from '../../src/export/finished-iteration.ts';
+import { distilledModelOf, finishedIteration } from '../../src/export/finished-iteration.ts';
 import { exportMerged } from '../../src/export/merged-model.ts';
 import { exportModels } from '../../src/export/models.ts';
 import { ModelPruned } from '../../src/store/errors.ts';
@@ -36,7 +36,9 @@ describe('exported whole models', () => {
       expect(await readFile(join(folder, 'model.safetensors'), 'utf8')).toBe('weights 2');
       const card = await readFile(join(folder, 'README.md'), 'utf8');
       expect(card).toContain('library_name: transformers');
-      expect(card).toMatch(/generation model of agent 1 of 3: `.*` with all its weights fine-tuned/);
+      expect(card).toMatch(
+        /generation model of agent 1 of 3, as iteration 2 left it: `.*` with all its weights fine-tuned/,
+      );
     }
     const first = await finishedIteration(store, 'whole', 1);
     await expect(exportModels(store, first, join(outside, 'first'))).rejects.toBeInstanceOf(ModelPruned);
@@ -139,5 +141,39 @@ describe('exported models', () => {
     await expect(
       exportModels(store, await finishedIteration(store, 'untrained', 1), join(outside, 'untrained')),
     ).rejects.toThrow('every model is still the base model');
+  });
+});
+
+describe('the exported one model of a group', () => {
+  it('is its adapter, with a card that says what it learnt from and how it does beside the debate', async () => {
+    await writeExportableExperiment(store, 'one', { distilled: key('d') });
+    writeModel(store, key('d'), 'distilled weights');
+    const done = await finishedIteration(store, 'one', undefined);
+    const folder = join(outside, 'distilled');
+    const { models } = await exportModels(store, done, folder, [await distilledModelOf(done)]);
+    expect(models).toEqual(['distilled']);
+    const file = (name: string) => readFile(join(folder, 'distilled', name), 'utf8');
+    expect(await file('adapter_model.safetensors')).toBe('distilled weights');
+    const card = await file('README.md');
+    expect(card).toContain('# one, iteration 1: the group as one model');
+    expect(card).toContain(
+      'the one model that 3 agents were distilled into; it learnt from the answers of agent 3',
+    );
+    expect(card).toContain("TRL's `DPOTrainer`");
+    expect(card).toContain('from the base model.');
+    expect(card).toMatch(/this model, asked once\s*\|\s*100\.0 \(51\.0–100\.0\)/);
+    expect(card).toMatch(/the group's debate\s*\|\s*75\.0 ±25\.0/);
+    expect(parse(card.split('---\n')[1] ?? '')).toMatchObject({
+      library_name: 'peft',
+      'model-index': [{ results: [{ metrics: [{ type: 'accuracy', name: 'accuracy', value: 1 }] }] }],
+    });
+  });
+
+  it('is none where the group was not distilled', async () => {
+    await writeExportableExperiment(store, 'several');
+    const done = await finishedIteration(store, 'several', undefined);
+    await expect(distilledModelOf(done)).rejects.toThrow(
+      'several was not distilled into one model after iteration 1',
+    );
   });
 });

@@ -90,6 +90,27 @@ describe('the debaters of an experiment', () => {
     for (const each of [place, sealPlace(place)]) await remove(each);
   });
 
+  it('are the one model of the group where that is asked for: it is asked once, without a summariser', async () => {
+    await writeExportableExperiment(store, 'one', { distilled: key('d') });
+    writeModel(store, key('d'), 'weights');
+    const { endpoints, asked, served } = notingEndpoints();
+    const wanted = { experiment: 'one', iteration: undefined, distilled: true };
+    const debaters = await openDebaters(store, wanted, endpoints);
+    const debate = await debaters.debate('3+4*5-6', { signal });
+    expect(asked.map(({ weights }) => weights)).toEqual([key('d')]);
+    expect(new Set(served)).toEqual(new Set([key('d')]));
+    expect(debate.consensus).toMatchObject({ answer: '17', votes: 1 });
+    expect(debate.tokens).toEqual({ prompt: 10, completion: 2 });
+  });
+
+  it('are refused as one model where the group was not distilled, saying what to do', async () => {
+    await writeExportableExperiment(store, 'taught-nothing', { distilled: null });
+    const opened = (experiment: string) =>
+      openDebaters(store, { experiment, iteration: undefined, distilled: true });
+    await expect(opened('done')).rejects.toThrow('its config has no distill. Run it under another name');
+    await expect(opened('taught-nothing')).rejects.toThrow('may give nothing to learn from');
+  });
+
   it('are refused when there is no such experiment', async () => {
     const wanted = { experiment: 'never', iteration: undefined };
     await expect(openDebaters(store, wanted)).rejects.toThrow('There is no config.json');

@@ -45,6 +45,7 @@ const namespaces = [
   'hosted',
   'replay',
   'taken-over',
+  'distilled',
   'versions',
   'recorded',
   'nights',

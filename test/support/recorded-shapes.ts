@@ -160,6 +160,17 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     await handle.result();
   },
 
+  // One model out of the group: of its debate, of its best agent by pairs, and where there was nothing to learn from.
+  distilled: async (world) => {
+    await (await start(world, 'distilled', { distill: { from: 'debate' } })).result();
+    const pairs = { distill: { from: 'best', objective: 'dpo' }, min_pairs: 1 };
+    await (await start(world, 'distilled-pairs', pairs)).result();
+    await world.engine.answerRightly(0);
+    const nothing = { ...pairs, min_votes: 3, max_votes: 3 };
+    await (await start(world, 'distilled-without', nothing)).result();
+    await world.engine.answerRightly(0.55);
+  },
+
   nights: async (world) => {
     const night = async (number: number): Promise<string | undefined> =>
       (await (await start(world, `nights-${number}`, { carry_over: { series: 'nights' } })).result()).night

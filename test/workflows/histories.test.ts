@@ -94,6 +94,7 @@ const mutations: readonly [what: string, shape: string, place: string, change: C
     'cells',
     { before: 'cells.splice(0, cells.length, ...cells.map((cell) => ({ ...cell, finished: false })));' },
   ],
+  ['no model is distilled from the group', 'distilled', 'distil', 'left out'],
   ['the last night’s evaluation is held again', 'nights', 'adopt', 'left out'],
 ];
 const patched = 'a pause is behind patched()';

@@ -34,7 +34,7 @@ export async function conversation(
   files: ExperimentFiles,
   answers: AnswerRules,
 ): Promise<Conversation> {
-  const settings = debateSettings(config, iteration);
+  const settings = { ...debateSettings(config, iteration), rounds: roundsOf(split, config) };
   const [first] = agents;
   if (split === 'train' && methods[config.method].learning?.conversation === 'bootstrap' && first) {
     const gold = await goldOfShard(files, shard, config.shard_size);
@@ -47,6 +47,11 @@ export async function conversation(
     return (question, speak) => debate(question, voters, { ...settings, rounds: 1 }, speak, answers);
   }
   return (question, speak) => debate(question, { agents, summariser }, settings, speak, answers);
+}
+
+/** The distilled model answers once. */
+export function roundsOf(split: QuestionSet, { rounds }: Pick<ExperimentConfig, 'rounds'>): number {
+  return split === 'distilled' ? 1 : rounds;
 }
 
 /** The paper has one summariser for all agents: the model that is named, or the base model of the first agent. */

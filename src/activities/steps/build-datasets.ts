@@ -1,13 +1,21 @@
+import { distilledModel } from '../../algorithm/agents.ts';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type AnyExample, type DatasetPart, type DatasetRow, rowExample } from '../../algorithm/dataset.ts';
 import type { Debate } from '../../algorithm/debate.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
-import { type LearntDataset, learntDatasets, type ObjectiveName } from '../../algorithm/objectives.ts';
-import { agentOf } from '../../config/agents.ts';
+import {
+  distilledDataset,
+  type DistilledDataset,
+  type LearntDataset,
+  learntDatasets,
+  type ObjectiveName,
+} from '../../algorithm/objectives.ts';
+import { agentOf, agentsOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels, learningSettings } from '../../config/training-plan.ts';
+import type { Place } from '../../store/blobs.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type DebateRow, debateRowSchema, goldLabelSchema } from '../../store/records/rows.ts';
@@ -42,7 +50,58 @@ export async function buildDatasets(
 ): Promise<BuiltDataset[]> {
   const files = experimentFiles(store, experiment);
   const config = await configInForce(files, iteration);
-  const { answers } = tasks.open(config.task);
+  const debates = await labelledDebates(files, iteration, shards, config, tasks.open(config.task).answers);
+  const { learning } = methods[config.method];
+  const datasets =
+    learning === undefined
+      ? {}
+      : learntDatasets(learning, agents, debates.matches, learningSettings(config, iteration));
+  const built: BuiltDataset[] = [];
+  for (const [role, dataset] of Object.entries(datasets))
+    built.push(
+      await write(role, dataset, files.dataset(iteration, agents[0] ?? 0, role), debates, ({ agent }) =>
+        templateVariables(agentOf(config, agent).sampling),
+      ),
+    );
+  return built;
+}
+
+/** The dataset of the one model that the group is distilled into. */
+export type BuiltDistilled = BuiltDataset &
+  Pick<DistilledDataset, 'agents' | 'agreed'> & { readonly labelled: number };
+
+/** Makes the dataset of the one model that learns from the group's debates of an iteration. It is asked as agent 1 is. */
+export async function buildDistilled(
+  { experiment, iteration, shards }: Omit<DatasetsRequest, 'agents'>,
+  { store, tasks }: Dependencies,
+): Promise<BuiltDistilled> {
+  const files = experimentFiles(store, experiment);
+  const config = await configInForce(files, iteration);
+  const debates = await labelledDebates(files, iteration, shards, config, tasks.open(config.task).answers);
+  const group = agentsOf(config).map((_, index) => index + 1);
+  const distill = config.distill ?? { from: 'debate', objective: 'imitation' };
+  const dataset = distilledDataset(distill, group, debates.matches, learningSettings(config, iteration));
+  const { agents, agreed } = dataset;
+  const variables = templateVariables(agentOf(config, 1).sampling);
+  const place = files.dataset(iteration, 1, distilledModel);
+  const built = await write(distilledModel, dataset, place, debates, () => variables);
+  return { ...built, agents, agreed, labelled: debates.matches.length };
+}
+
+/** The debates of an iteration that have a label. */
+type LabelledDebates = {
+  readonly matches: readonly Match[];
+  readonly shardOf: ReadonlyMap<string, number>;
+  readonly debatesOf: (shard: number) => AsyncIterable<DebateRow>;
+};
+
+async function labelledDebates(
+  files: ExperimentFiles,
+  iteration: number,
+  shards: number,
+  config: ExperimentConfig,
+  answers: AnswerRules,
+): Promise<LabelledDebates> {
   const debatesOf = (shard: number) => streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again when their
   // rows are written.
@@ -57,27 +116,28 @@ export async function buildDatasets(
       shardOf.set(match.questionId, shard);
     }
   }
-  const { learning } = methods[config.method];
-  const datasets =
-    learning === undefined
-      ? {}
-      : learntDatasets(learning, agents, matches, learningSettings(config, iteration));
-  const built: BuiltDataset[] = [];
-  for (const [role, dataset] of Object.entries(datasets)) built.push(await write(role, dataset));
-  return built;
+  return { matches, shardOf, debatesOf };
+}
 
-  async function write(role: string, { rows, parts, cut, objective }: LearntDataset): Promise<BuiltDataset> {
-    const path = files.dataset(iteration, agents[0] ?? 0, role);
-    const written = await writeRows(path, examplesOf(rows, shardOf, debatesOf, config));
-    if (objective === 'imitation') return { role, rows: written, parts, cut };
-    // Pairs of two equal texts have no gradient and are left out. They count as available, not as used.
-    const equal = rows.length - written.rows;
-    const used = Object.entries(parts).map(
-      ([name, part]) =>
-        [name, { ...part, used: part.used - (equal * part.used) / Math.max(1, rows.length) }] as const,
-    );
-    return { role, rows: written, parts: Object.fromEntries(used), cut, objective };
-  }
+/** With which variables a row is trained: those of its answer. */
+type VariablesOf = (row: DatasetRow) => ReturnType<typeof templateVariables>;
+
+async function write(
+  role: string,
+  { rows, parts, cut, objective }: LearntDataset,
+  place: Place,
+  debates: LabelledDebates,
+  variablesOf: VariablesOf,
+): Promise<BuiltDataset> {
+  const written = await writeRows(place, examplesOf(rows, debates, variablesOf));
+  if (objective === 'imitation') return { role, rows: written, parts, cut };
+  // Pairs of two equal texts have no gradient and are left out. They count as available, not as used.
+  const equal = rows.length - written.rows;
+  const used = Object.entries(parts).map(
+    ([name, part]) =>
+      [name, { ...part, used: part.used - (equal * part.used) / Math.max(1, rows.length) }] as const,
+  );
+  return { role, rows: written, parts: Object.fromEntries(used), cut, objective };
 }
 
 /** What decides which datasets a debate goes into; null when it has no label. */
@@ -113,9 +173,8 @@ async function labelsOf(
  */
 async function* examplesOf(
   rows: readonly DatasetRow[],
-  shardOf: ReadonlyMap<string, number>,
-  debatesOf: (shard: number) => AsyncIterable<DebateRow>,
-  config: ExperimentConfig,
+  { shardOf, debatesOf }: LabelledDebates,
+  variablesOf: VariablesOf,
 ): AsyncGenerator<AnyExample> {
   for (let next = 0; next < rows.length;) {
     const shard = shardOf.get(rows[next]?.questionId ?? '');
@@ -136,7 +195,7 @@ async function* examplesOf(
     for (const row of ofShard) {
       const example = examples.get(row);
       if (example === undefined) continue;
-      yield { ...example, ...templateVariables(agentOf(config, row.agent).sampling) };
+      yield { ...example, ...variablesOf(row) };
     }
   }
 }

@@ -2,8 +2,9 @@ import type { Speak } from '../../algorithm/debate.ts';
 import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { labelByConsensus, withLabelVote } from '../../algorithm/labelled-debate.ts';
+import { addEarlyStop, type EarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
 import type { Question } from '../../algorithm/question.ts';
-import { baseModelsOf, hasSummaries } from '../../config/agents.ts';
+import { baseModelsOf, hasSummaries, inTraining } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
@@ -24,7 +25,13 @@ import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
 import { openAnswerJournal } from '../asking/answer-journal.ts';
-import { allOrFirstFailure, conversation, type DebateShard, summariserOf } from '../asking/conversation.ts';
+import {
+  allOrFirstFailure,
+  conversation,
+  type DebateShard,
+  roundsOf,
+  summariserOf,
+} from '../asking/conversation.ts';
 import { journalledAnswers, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
 
 /**
@@ -37,7 +44,8 @@ export async function debate(
   running: Running,
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
-  const config = await configInForce(files, input.iteration);
+  const inForce = await configInForce(files, input.iteration);
+  const config = input.split === 'train' ? inTraining(inForce, input.iteration) : inForce;
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
@@ -95,7 +103,9 @@ async function debateShard(
     signal,
     onBusy: showWaits(show),
   });
-  const answersEach = config.rounds + (hasSummaries(config) ? config.rounds - 1 : 0);
+  const rounds = roundsOf(input.split, config);
+  const summarises = rounds > 1 && hasSummaries(config);
+  const answersEach = rounds + (summarises ? rounds - 1 : 0);
   const answersOfDebate = input.votes ?? input.agents.length * answersEach;
   const total = questions.length * answersOfDebate;
   const bases = baseModelsOf(config);
@@ -112,7 +122,7 @@ async function debateShard(
   try {
     show({ answers: 0, total });
     const models = input.agents.flatMap((agent) => Object.values(agent.models));
-    if (hasSummaries(config)) models.push(summariserOf(input.agents, input.summariser));
+    if (summarises) models.push(summariserOf(input.agents, input.summariser));
     const asked = models.map(({ base }) => endpoints.for(base));
     const answerAll = async (): Promise<ShardSummary> => {
       await requireModels(store, models);
@@ -202,6 +212,8 @@ export type ShardSummary = {
   readonly tokens: TokenCount & { readonly firstRound: number };
   /** Absent in the histories of experiments that an older version began. */
   readonly cutOff?: CutOff;
+  /** Only where debates may end after round 1. */
+  readonly earlyStop?: EarlyStop;
 };
 export type TokenCount = { readonly prompt: number; readonly completion: number };
 
@@ -214,7 +226,7 @@ function summarising(
   readonly add: (debate: DebateRow) => Promise<void>;
   readonly result: () => ShardSummary;
 } {
-  const label = config.label_source;
+  const { label_source: label, stop_when_unanimous: stops, rounds } = config;
   const { allRounds, ...window } = consensusLabels(config, iteration);
   // Held-out questions have no label; the STaR baseline has its own.
   const all = split === 'train' && label === 'consensus' ? allRounds : undefined;
@@ -229,6 +241,7 @@ function summarising(
     answers: 0,
   };
   let cutOff = noneCutOff;
+  let earlyStop = noEarlyStop;
   const tokens = { prompt: 0, completion: 0, firstRound: 0 };
   return {
     async add(debate) {
@@ -251,7 +264,16 @@ function summarising(
       tokens.completion += debate.tokens.completion;
       tokens.firstRound += debate.tokens.firstRound;
       cutOff = addCutOff(cutOff, countCutOff(debate.finishReasons));
+      earlyStop = addEarlyStop(earlyStop, earlyStopOf(debate));
     },
-    result: () => ({ consensus, tokens, cutOff }),
+    result: () => ({ consensus, tokens, cutOff, ...(stops && rounds > 1 ? { earlyStop } : {}) }),
   };
+}
+
+/** Of one debate. */
+function earlyStopOf({ answers, tokens: { prompt, completion, firstRound } }: DebateRow): EarlyStop {
+  const all = prompt + completion;
+  return answers.every((byRound) => byRound.length === 1)
+    ? { ...noEarlyStop, debates: 1, stopped: 1, stoppedTokens: all }
+    : { ...noEarlyStop, debates: 1, firstRoundTokens: firstRound, laterTokens: all - firstRound };
 }

@@ -10,6 +10,7 @@ import {
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
 import { type Match, rightAnswers, withLabelVote } from '../../algorithm/labelled-debate.ts';
+import type { EarlyStop } from '../../algorithm/measures/cost.ts';
 import { type JudgedLabel, judgeLabel, judgeLearnt } from '../../algorithm/measures/labels.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { learntDatasets } from '../../algorithm/objectives.ts';
@@ -47,6 +48,7 @@ type EvaluationRequest = {
   /** Of those debates. */
   readonly tokens: TokenCount;
   readonly seconds: number;
+  readonly earlyStop?: EarlyStop;
 };
 
 /**
@@ -54,7 +56,7 @@ type EvaluationRequest = {
  * `measureLabels`). Apart from this step only `buildDatasets` and `debate` read gold answers, and only with `label_source: gold`.
  */
 export async function evaluate(
-  { experiment, iteration, split, votes, tokens, seconds }: EvaluationRequest,
+  { experiment, iteration, split, votes, tokens, seconds, earlyStop }: EvaluationRequest,
   { store, tasks }: Dependencies,
 ): Promise<Evaluated> {
   const files = experimentFiles(store, experiment);
@@ -62,20 +64,25 @@ export async function evaluate(
   const { shard_size: shardSize } = config;
   const { answers } = tasks.open(config.task);
   const unreadable = { answers: 0, of: 0 };
-  const marks = async (each: number): Promise<Mark[]> => {
-    const path = files.outcomes(each, split);
+  const marks = async (each: number, of = split): Promise<Mark[]> => {
+    const path = files.outcomes(each, of);
     if ((await findRows(path)) === null)
-      await writeRows(path, judged({ iteration: each, split, shardSize }, files, answers));
+      await writeRows(path, judged({ iteration: each, split: of, shardSize }, files, answers));
     const made: Mark[] = [];
     for await (const outcome of streamRows(path, outcomeSchema)) {
       made.push(markOf(outcome));
-      if (each === iteration) countUnreadable(unreadable, outcome);
+      if (each === iteration && of === split) countUnreadable(unreadable, outcome);
     }
     return made;
   };
   const own = await marks(iteration);
-  // The number of votes differs between iterations, so there is no base to compare with.
-  const evaluation = figures(iteration, own, iteration === 0 || split === 'vote' ? own : await marks(0));
+  const compared = async (): Promise<Mark[]> => {
+    // One model is compared with the group that it was distilled from.
+    if (split === 'distilled') return marks(iteration, 'heldout');
+    // The number of votes differs between iterations, so there is no base to compare with.
+    return iteration === 0 || split === 'vote' ? own : marks(0);
+  };
+  const evaluation = figures(iteration, own, await compared());
   if (split === 'heldout')
     await measureLabels(files, iteration, await configInForce(files, iteration), answers);
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
@@ -86,6 +93,7 @@ export async function evaluate(
     unreadable,
     tokens,
     seconds: before?.seconds ?? seconds,
+    ...(earlyStop === undefined ? {} : { earlyStop }),
   });
   return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
 }

@@ -43,6 +43,8 @@ export type Plan = {
   readonly initFrom: ExperimentConfig['init_from'];
   /** Which models stay on disc. Plans of earlier versions keep all. */
   readonly keep?: ExperimentConfig['keep'];
+  /** What one model learns from in the end; only where the config asks for one. */
+  readonly distill?: NonNullable<ExperimentConfig['distill']>;
   /** Where the experiment was begun. Plans of earlier versions have none. */
   readonly begunIn?: Origin;
   readonly searchAttributes?: boolean;
@@ -121,6 +123,7 @@ export async function prepare(
     learners: models.servesTuned ? learnerGroups(agentCount(config), learning) : [],
     initFrom: config.init_from,
     ...(config.keep === 'all' ? {} : { keep: config.keep }),
+    ...(config.distill === undefined ? {} : { distill: config.distill }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),
     about: { method: config.method, model: modelNames(config), ...(series === undefined ? {} : { series }) },

@@ -1,10 +1,10 @@
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts';
+import { resolveStudy, type Study, type StudyCell, type StudyResult } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
-import { findFinished, type StudyResult } from '../../store/records/result.ts';
+import { findFinished } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { Dependencies } from '../activity.ts';
 

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+import { type EarlyStop, tokensSaved } from '../../algorithm/measures/cost.ts';
 import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { tidying } from '../../engines/endpoint/adapters.ts';
@@ -7,7 +9,13 @@ import { writeReport } from '../../report/write.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 import { changesOf, configInForce } from '../../store/records/config-changes.ts';
-import type { ExperimentResult, Warning } from '../../store/records/result.ts';
+import {
+  type Distilled,
+  type DistilledRecord,
+  distilledRecordSchema,
+  type ExperimentResult,
+  type Warning,
+} from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
@@ -39,6 +47,19 @@ export async function recordIteration(
   return readWarnings(files, record.iteration);
 }
 
+type DistilledRequest = { readonly experiment: string; readonly iteration: number } & DistilledRecord;
+
+/** Writes what became of the one model that the group was distilled into to iteration-I/distilled.json. The first record stays, as above. */
+export async function recordDistilled(
+  { experiment, iteration, ...record }: DistilledRequest,
+  { store }: Dependencies,
+): Promise<readonly Warning[]> {
+  const files = experimentFiles(store, experiment);
+  const path = files.distilled(iteration);
+  if ((await findDocument(path, distilledRecordSchema)) === null) await writeDocument(path, record);
+  return readWarnings(files, iteration);
+}
+
 type ResultRequest = {
   readonly experiment: string;
   /** L: how many iterations were done. */
@@ -60,7 +81,12 @@ export async function writeResult(
     evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
   const config = await configInForce(files);
-  const all = new Set(records.flatMap(({ fineTunes }) => keysOf(fineTunes)));
+  const distilled = config.distill === undefined ? null : await distilledOf(iterations, files);
+  const fineTunes = [
+    ...records.flatMap((record) => record.fineTunes),
+    ...(distilled === null ? [] : [distilled.fineTune]),
+  ];
+  const all = new Set(keysOf(fineTunes));
   await unloadModels(config, all, endpoints, signal);
   const changes = await changesOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
@@ -76,7 +102,8 @@ export async function writeResult(
     evaluations: evaluations.map(({ evaluation }) => evaluation),
     equalTokens: await equalTokens(evaluated, files),
     transfer: await transfer(Object.keys(config.transfer), iterations, files),
-    iterations: records.map(({ tokens: _tokens, seconds: _seconds, ...record }) => record),
+    iterations: records.map(({ tokens: _tokens, seconds: _seconds, earlyStop: _stops, ...record }) => record),
+    ...(distilled === null ? {} : { distilled }),
     tokens: {
       debate: {
         prompt: sum(records, ({ tokens }) => tokens.debate.prompt),
@@ -90,6 +117,9 @@ export async function writeResult(
     },
     seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
     warnings: await readWarnings(files, iterations),
+    ...(config.stop_when_unanimous && config.rounds > 1
+      ? { earlyStops: earlyStops(records, evaluations) }
+      : {}),
     ...(changes.length === 0 ? {} : { changes: [...changes] }),
     versions: await versions(store, records),
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
@@ -98,6 +128,43 @@ export async function writeResult(
   if (config.carry_over === undefined) await writeReport(files);
   await store.blobs.tidy(files.folder.name);
   return result;
+}
+
+/** In the order of iterations, training questions first. */
+function earlyStops(
+  records: readonly IterationRecord[],
+  evaluations: readonly z.infer<typeof evaluationRecordSchema>[],
+): NonNullable<ExperimentResult['earlyStops']> {
+  const found = (set: 'train' | 'heldout', iteration: number, counts: EarlyStop | undefined) =>
+    counts === undefined ? [] : [{ iteration, set, counts, tokensSaved: tokensSaved(counts) }];
+  return evaluations.flatMap(({ evaluation: { iteration }, earlyStop }) => [
+    ...found('train', iteration, records.find((each) => each.iteration === iteration)?.earlyStop),
+    ...found('heldout', iteration, earlyStop),
+  ]);
+}
+
+/** The one model that the group was distilled into, with its evaluation beside that of the group. */
+async function distilledOf(iteration: number, files: ExperimentFiles): Promise<Distilled> {
+  const record = await requireDocument(files.distilled(iteration), distilledRecordSchema);
+  if (record.fineTune.model === null) return { ...record, iteration, evaluation: null };
+  const group = await requireDocument(files.evaluation(iteration), evaluationRecordSchema);
+  const own = await requireDocument(files.evaluation(iteration, 'distilled'), evaluationRecordSchema);
+  const { questions, single, debateVersusBase, cutOff } = own.evaluation;
+  return {
+    ...record,
+    iteration,
+    evaluation: {
+      questions,
+      accuracy: single,
+      // Of this set of answers the step compares with the group's debate.
+      versusDebate: debateVersusBase,
+      debate: group.evaluation.debate,
+      cutOff,
+      tokens: own.tokens,
+      debateTokens: group.tokens,
+      seconds: own.seconds,
+    },
+  };
 }
 
 async function equalTokens(

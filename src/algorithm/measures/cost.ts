@@ -97,6 +97,52 @@ export function votesAtEqualTokens(
   return votes > mostVotes ? null : votes;
 }
 
+/** Debates of which those end after round 1 on which all agents agree (`stop_when_unanimous`). Tokens are read and written ones. */
+export type EarlyStop = {
+  readonly debates: number;
+  /** How many ended after round 1, and their tokens. */
+  readonly stopped: number;
+  readonly stoppedTokens: number;
+  /** Of those that went on: their tokens of round 1, and of the rounds after it. */
+  readonly firstRoundTokens: number;
+  readonly laterTokens: number;
+};
+
+export const noEarlyStop: EarlyStop = {
+  debates: 0,
+  stopped: 0,
+  stoppedTokens: 0,
+  firstRoundTokens: 0,
+  laterTokens: 0,
+};
+
+export function addEarlyStop(a: EarlyStop, b: EarlyStop): EarlyStop {
+  return {
+    debates: a.debates + b.debates,
+    stopped: a.stopped + b.stopped,
+    stoppedTokens: a.stoppedTokens + b.stoppedTokens,
+    firstRoundTokens: a.firstRoundTokens + b.firstRoundTokens,
+    laterTokens: a.laterTokens + b.laterTokens,
+  };
+}
+
+/**
+ * An estimate of the tokens that the early stops saved: the rounds after the first would have cost each stopped debate as many times its first
+ * round as they cost the debates that went on. Their first round stands for the length of the question and of its answers. It is too high
+ * where agents repeat an answer on which all agree in fewer words than they argue.
+ *
+ * @returns null where debates were stopped and none with tokens went on
+ */
+export function tokensSaved({
+  stopped,
+  stoppedTokens,
+  firstRoundTokens,
+  laterTokens,
+}: EarlyStop): number | null {
+  if (stopped === 0) return 0;
+  return firstRoundTokens === 0 ? null : (stoppedTokens * laterTokens) / firstRoundTokens;
+}
+
 /**
  * The greatest result of `votesAtEqualTokens`. A debate of 3 agents in 2 rounds costs about 15 answers, one of 10 agents in 5 rounds a few
  * hundred.

@@ -15,6 +15,7 @@ export const ask = debatersOption(
     'colloquy ask "3+4*5-6" --experiment quickstart',
     'colloquy ask "3+4*5-6" --experiment quickstart --iteration 0    # the base model',
     'colloquy ask "3+4*5-6" --series nightly                         # the agents of the last accepted night',
+    'colloquy ask "3+4*5-6" --experiment one-model --distilled       # the one model that they were distilled into',
     'colloquy ask "3+4*5-6" --json',
   ]),
 )
@@ -28,7 +29,8 @@ export const ask = debatersOption(
     try {
       if (!arithmeticOnly(debaters.config, question))
         console.error('Warning: the embedded model only knows arithmetic in digits, such as 3+4*5-6.');
-      console.error(`Asking the agents of ${debaters.experiment} ...`);
+      const whom = which.distilled ? 'the distilled model' : 'the agents';
+      console.error(`Asking ${whom} of ${debaters.experiment} ...`);
       const debate = await debaters.debate(question, { seed, signal });
       if (json) printJson({ experiment: debaters.experiment, iteration: debaters.iteration, ...debate });
       else console.log(debateText(debate, debaters.iteration));
@@ -53,6 +55,7 @@ type Which = {
   readonly experiment?: string | undefined;
   readonly series?: string | undefined;
   readonly iteration?: number | undefined;
+  readonly distilled?: true | undefined;
 };
 
 /** Adds the options that name the agents. */
@@ -70,7 +73,8 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
       '--iteration <i>',
       'use the agents after this iteration (0: the base model; default: the last)',
       iterationNumber,
-    );
+    )
+    .option('--distilled', 'the one model that the group was distilled into, which answers alone');
 }
 
 /**
@@ -78,7 +82,12 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
  *
  * @throws UsageError when both a series and an experiment are named, or none has finished; NoNightAccepted; as `openDebaters` does
  */
-export async function openAskedDebaters({ experiment, series, iteration }: Which): Promise<Debaters> {
+export async function openAskedDebaters({
+  experiment,
+  series,
+  iteration,
+  distilled,
+}: Which): Promise<Debaters> {
   if (experiment !== undefined && series !== undefined)
     throw new UsageError('Name an experiment or a series, not both.');
   const store = openStore();
@@ -89,5 +98,5 @@ export async function openAskedDebaters({ experiment, series, iteration }: Which
     throw new UsageError(`No experiment has finished in ${store.root}: name one with --experiment.`);
   // Imported only here: it loads what talks to models.
   const { openDebaters } = await import('../../serve/debaters.ts');
-  return openDebaters(store, { experiment: name, iteration });
+  return openDebaters(store, { experiment: name, iteration, distilled });
 }

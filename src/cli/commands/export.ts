@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import { exportDatasets } from '../../export/datasets.ts';
+import { distilledModel } from '../../algorithm/agents.ts';
 import {
+  distilledModelOf,
   type FinishedIteration,
   finishedIteration,
   lastAcceptedNight,
@@ -27,6 +29,7 @@ export const exportCommand = command(
     'colloquy export quickstart --format dpo --output ~/preferences',
     'colloquy export quickstart --models             # LoRA adapters as peft and vLLM take them, or whole models',
     'colloquy export quickstart --merge              # one whole model with its tokenizer, for any server',
+    'colloquy export quickstart --distilled          # the one model that the group was distilled into; with --merge as a whole model',
     'colloquy export --series nightly --models       # the agents of the last accepted night',
   ],
 )
@@ -39,54 +42,68 @@ export const exportCommand = command(
     '--merge',
     "one agent's model merged into the base model; with a GGUF file where llama.cpp's converter is on PATH",
   )
+  .option('--distilled', 'the one model that the group was distilled into, instead of those of agents')
   .option('--agent <n>', 'with --merge: whose model (default: 1)', agentNumber)
   .option('--role <role>', 'with --merge: which of its models (default: the one of first answers)')
   .option('--output <folder>', 'the folder to make (default: one in runs/NAME/export)')
   .addOption(jsonOption)
-  .action(async (named, { series, iteration, format, models, merge, agent, role, output, json }) => {
-    const what = whatToExport({ format, models, merge });
+  .action(async (named, options) => {
+    const { series, iteration, format, models, merge, distilled, agent, role, output, json } = options;
+    const what = whatToExport({ format, models, merge, distilled });
     if (merge === undefined && (agent !== undefined || role !== undefined))
       throw new UsageError('--agent and --role choose the model for --merge: give --merge too.', 'export');
+    if (distilled && (agent !== undefined || role !== undefined))
+      throw new UsageError('The distilled model is no agent’s: leave --agent and --role out.', 'export');
     if (output === '') throw new UsageError('--output needs a folder.', 'export');
     const store = openStore();
-    const experiment = await whose(store, named, series);
+    const experiment = await experimentOf(store, named, series);
     const done = await finishedIteration(store, experiment, iteration);
-    const name =
-      what === 'merged' ? `merged-agent-${agent ?? 1}${role === undefined ? '' : `-${role}`}` : what;
+    const whose = distilled ? 'distilled' : `agent-${agent ?? 1}${role === undefined ? '' : `-${role}`}`;
+    const name = what === 'merged' ? `merged-${whose}` : what;
     const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${name}`).where);
-    const written = await write(what, store, done, folder, { agent: agent ?? 1, role });
+    const written = await write(what, store, done, folder, {
+      agent: agent ?? 1,
+      role: distilled ? distilledModel : role,
+    });
     if (json) printJson({ experiment, iteration: done.iteration, format: what, folder, ...written.facts });
     else console.log([...written.lines, shortPath(folder)].join('\n'));
   });
 
-type What = DatasetFormat | 'models' | 'merged';
+type What = DatasetFormat | 'models' | 'distilled' | 'merged';
 
 /** @throws UsageError when two are asked for at once */
 function whatToExport(asked: {
   readonly format?: DatasetFormat | undefined;
   readonly models?: true | undefined;
   readonly merge?: true | undefined;
+  readonly distilled?: true | undefined;
 }): What {
   const all: What[] = [
     ...(asked.format === undefined ? [] : [asked.format]),
     ...(asked.models ? (['models'] as const) : []),
     ...(asked.merge ? (['merged'] as const) : []),
+    // With --merge it says which model is merged.
+    ...(asked.distilled && !asked.merge ? (['distilled'] as const) : []),
   ];
   const [first = 'trl', second] = all;
   if (second === undefined) return first;
   if (asked.format !== undefined)
     throw new UsageError(
-      `--format is for datasets: it cannot be combined with ${asked.models ? '--models' : '--merge'}.`,
+      `--format is for datasets: it cannot be combined with ${asked.models ? '--models' : asked.merge ? '--merge' : '--distilled'}.`,
       'export',
     );
   throw new UsageError(
-    '--models writes the models of all agents and --merge writes one whole model: give only one of them.',
+    `--models writes the models of all agents, and ${asked.merge ? '--merge one whole model' : '--distilled the one model of the group'}: give only one of them.`,
     'export',
   );
 }
 
 /** @throws UsageError, NoNightAccepted */
-async function whose(store: Store, name: string | undefined, series: string | undefined): Promise<string> {
+async function experimentOf(
+  store: Store,
+  name: string | undefined,
+  series: string | undefined,
+): Promise<string> {
   if (name !== undefined && series === undefined) return name;
   if (name === undefined && series !== undefined) return lastAcceptedNight(store, series);
   throw new UsageError('Name an experiment, or a series with --series.', 'export');
@@ -117,6 +134,7 @@ async function write(
   which: WhichModel,
 ): Promise<Written> {
   if (what === 'models') return writeModels(store, done, folder);
+  if (what === 'distilled') return writeModels(store, done, folder, [await distilledModelOf(done)]);
   if (what !== 'merged') return writeDatasets(what, done, folder);
   const { model, gguf, whyNoGguf } = await exportMerged(store, done, which, folder);
   const lines = [`${model}: a whole model`, gguf ?? `no GGUF file: ${whyNoGguf}`];
@@ -140,8 +158,13 @@ async function writeDatasets(
   }
 }
 
-async function writeModels(store: Store, done: FinishedIteration, folder: string): Promise<Written> {
-  const { models, stillBase } = await exportModels(store, done, folder);
+async function writeModels(
+  store: Store,
+  done: FinishedIteration,
+  folder: string,
+  wanted?: Parameters<typeof exportModels>[3],
+): Promise<Written> {
+  const { models, stillBase } = await exportModels(store, done, folder, wanted);
   const lines = [...models, ...stillBase.map((name) => `${name}: still the base model, nothing to copy`)];
   return { facts: { models, stillBase }, lines };
 }

@@ -17,6 +17,7 @@ import { readProgress, readSnapshot } from './progress.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../workflows/progress.ts';
+import { distilledText } from '../../workflows/progress-table.ts';
 import { type Note, waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
 import { resultTable } from '../result-table.ts';
@@ -277,6 +278,8 @@ async function printResult(result: ExperimentResult): Promise<void> {
   console.log(resultTable(result.evaluations, { colours: wantsColours() }));
   console.log('');
   if (result.night !== undefined) console.log(`${result.night.said}\n`);
+  if (result.distilled !== undefined)
+    console.log(`Distilled: ${distilledText(result.distilled.evaluation)}\n`);
   for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
   if (!(await isThere(files.report)))
     return console.log('The report is in the store of the worker that made it.');

@@ -69,6 +69,7 @@ function printSnapshot(name: string, snapshot: Snapshot): void {
   else if (progress.evaluations.length > 0)
     console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
   if (!running && progress.night !== undefined) console.log(progress.night);
+  if (!running && progress.distilled !== undefined) console.log(`Distilled: ${progress.distilled}`);
   if (!running) for (const text of warningsText(progress.warnings)) console.log(`\n${text}`);
 }
 

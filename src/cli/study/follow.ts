@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import type { StudyResult } from '../../store/records/result.ts';
+import type { StudyResult } from '../../config/study.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import type { Waiting } from '../../workflows/progress.ts';

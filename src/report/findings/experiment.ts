@@ -1,5 +1,6 @@
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
 import { isEmbedded } from '../../config/model-name.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
@@ -33,6 +34,7 @@ export function experimentFindings({
           ...debating(base, start.when),
           ...debating(last, `After ${iterationsInWords(last.iteration)}`),
           ...worseBetween(result.evaluations.slice(1, -1), debateVersusMajority),
+          ...asOneModel(result.distilled?.evaluation ?? null),
         ];
   return { findings: shown(shows), limits: limits(last, models) };
 }
@@ -78,6 +80,24 @@ function debateAgainstVote(evaluation: Evaluation, test: PairedTest, when: strin
       `(${percent(debate.accuracy)} against ${percent(majority.accuracy)}; it saved ${count(wins)} questions that the vote had wrong, and ` +
       `spoilt ${count(losses)}: ${chance(pValue)}); a single answer was right on ${percent(single.accuracy)}.`,
   );
+}
+
+/** One model instead of the group. */
+function asOneModel(evaluation: NonNullable<ExperimentResult['distilled']>['evaluation']): Finding[] {
+  if (evaluation === null) return [];
+  const { questions, accuracy, debate, versusDebate, tokens, debateTokens } = evaluation;
+  const { wins, losses, pValue } = versusDebate;
+  const each = (used: typeof tokens) => count((used.prompt + used.completion) / Math.max(1, questions));
+  const verdict =
+    pValue >= 0.05
+      ? 'no difference to the debate is shown'
+      : `it is ${wins > losses ? 'better' : 'worse'} than the debate`;
+  return [
+    finding(
+      `Distilled into one model that answers alone, the group is right on ${percent(accuracy.accuracy)} at ${each(tokens)} tokens a question, ` +
+        `where its debate is right on ${percent(debate.accuracy)} at ${each(debateTokens)}: ${verdict} (${count(wins)} questions won, ${count(losses)} lost, ${chance(pValue)}).`,
+    ),
+  ];
 }
 
 /** After which iterations before the last the debate was worse than its own vote; corrected for their number. */

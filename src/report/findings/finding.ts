@@ -2,7 +2,7 @@
 import { guardPower } from '../../algorithm/measures/comparison.ts';
 import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import type { Warning } from '../../store/records/result.ts';
+import type { DistilledRecord, Warning } from '../../store/records/result.ts';
 import { count, counted, percent, points } from '../../text/figures.ts';
 
 /** What numbers show, as a plain sentence; `each` lists what the sentence is about, with the numbers. */
@@ -115,4 +115,40 @@ const enoughHeldOut = 100;
 
 function inPoints(share: number): string {
   return (100 * share).toFixed(1);
+}
+
+/** What makes the one model that a group was distilled into worth less, or why there is none. */
+export function distilledWarnings(
+  { min_pairs, fine_tune }: ExperimentConfig,
+  distilled: DistilledRecord | null,
+): Warning[] {
+  if (distilled === null) return [];
+  const { dataset, fineTune, labelled, objective } = distilled;
+  const pairs = dataset.parts['pairs']?.available ?? 0;
+  const more = 'Ask more training questions (task.train_size).';
+  if (fineTune.model === null) {
+    const why =
+      labelled === 0
+        ? 'no training question of the last iteration had a label'
+        : objective === 'imitation'
+          ? 'no answer of the last iteration equalled a label'
+          : 'no answers of the last iteration could be compared: to no question did some equal the label and others not';
+    return [warning('distilled', `No model was distilled from the group: ${why}.`, more)];
+  }
+  if (objective !== 'imitation' && dataset.objective === undefined)
+    return [
+      warning(
+        'distilled',
+        `The distilled model kept to imitation, because it had ${counted(pairs, 'pair')} of answers to compare, and min_pairs is ${min_pairs}.`,
+        more,
+      ),
+    ];
+  if (fineTune.rewards === undefined || fineTune.rewards.chosen >= 0) return [];
+  return [
+    warning(
+      'distilled',
+      'The distilled model finds even the chosen answers less likely than before its training.',
+      `Accuracy often falls then. Lower fine_tune.learning_rate (it is ${fine_tune.learning_rate}), or raise fine_tune.sft_weight.`,
+    ),
+  ];
 }

@@ -6,9 +6,17 @@ import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import { agentsOf, asksEmbedded } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
-import type { ExperimentResult, Warning } from '../../store/records/result.ts';
+import type { DistilledRecord, ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed } from '../../text/figures.ts';
-import { few, type Share, shareWarning, smallGuard, smallSample, warning } from './finding.ts';
+import {
+  distilledWarnings,
+  few,
+  type Share,
+  shareWarning,
+  smallGuard,
+  smallSample,
+  warning,
+} from './finding.ts';
 
 type Iteration = ExperimentResult['iterations'][number];
 
@@ -27,6 +35,8 @@ export type RunFacts = {
   readonly heldOut: number;
   readonly iterations: readonly Iteration[];
   readonly evaluations: readonly HeldOutAnswers[];
+  /** Of the one model that the group was distilled into; absent or null where there is none yet. */
+  readonly distilled?: DistilledRecord | null;
   /** Absent or null before the experiment is prepared. */
   readonly begunWith?: BegunWith | null;
 };
@@ -47,6 +57,7 @@ export function warningsOf(facts: RunFacts): Warning[] {
     ...correctedUnused(facts),
     ...fewPairs(facts),
     ...displaced(facts),
+    ...distilledWarnings(facts.config, facts.distilled ?? null),
     ...smallGuard(facts),
     ...smallSample(facts),
   ];
@@ -282,10 +293,7 @@ function displaced({ config, iterations }: RunFacts): Warning[] {
   });
 }
 
-function heldOutOf(iteration: number): string {
-  return `held-out questions, ${iteration === 0 ? 'base model' : `after iteration ${iteration}`}`;
-}
+const heldOutOf = (iteration: number): string =>
+  `held-out questions, ${iteration === 0 ? 'base model' : `after iteration ${iteration}`}`;
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -2,6 +2,7 @@
 import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
+import { addEarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
@@ -12,6 +13,7 @@ import { ChartsSection, citation, FindingsSection, Heading, Page, unbroken } fro
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
+import { DistilledSection } from './distilled-section.tsx';
 import { DatasetsSection, FineTunesSection, LabelsSection, type LossCharts } from './training-sections.tsx';
 
 /** An experiment's whole page. */
@@ -33,12 +35,15 @@ export function experimentPage(
       {result.warnings.length > 0 && <WarningsSection warnings={result.warnings} />}
       <AccuracySection evaluations={result.evaluations} chart={chart} />
       <AgentsSection byAgent={data.byAgent} models={data.models} />
+      {result.distilled !== undefined && (
+        <DistilledSection distilled={result.distilled} evaluations={result.evaluations} />
+      )}
       <FindingsSection {...experimentFindings(data)} />
       {result.iterations.length > 0 && <DatasetsSection iterations={result.iterations} />}
       {data.labels.length > 0 && <LabelsSection labels={data.labels} />}
       {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
-      <CostSection tokens={result.tokens} seconds={result.seconds} />
+      <CostSection {...result} />
       <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
       <ConfigSection config={data.config} versions={result.versions} changes={result.changes} />
       <footer>
@@ -139,12 +144,18 @@ function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
 }
 
 /** How the time and the tokens were spent. */
-function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'seconds'>) {
+function CostSection({
+  tokens,
+  seconds,
+  distilled,
+  earlyStops,
+}: Pick<ExperimentResult, 'tokens' | 'seconds' | 'distilled' | 'earlyStops'>) {
   const phases = [
     { name: 'Debates', value: seconds.debate },
     { name: 'Datasets', value: seconds.datasets },
     { name: 'Fine-tunes', value: seconds.fineTune },
     { name: 'Evaluation', value: seconds.evaluation },
+    ...(distilled === undefined ? [] : [{ name: 'One model', value: secondsOf(distilled) }]),
   ];
   const used = [
     { name: 'Debates, read', value: tokens.debate.prompt },
@@ -152,13 +163,14 @@ function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'sec
     { name: 'Evaluation, read', value: tokens.evaluation.prompt },
     { name: 'Evaluation, written', value: tokens.evaluation.completion },
     { name: 'Fine-tunes', value: tokens.fineTune },
+    ...(distilled === undefined ? [] : [{ name: 'One model', value: tokensOf(distilled) }]),
   ];
   return (
     <section>
       <Heading title="What it took" />
       <div class="columns">
         <div class="card">
-          <h3>Time, {duration(seconds.total)} in all</h3>
+          <h3>Time, {duration(phases.reduce((sum, { value }) => sum + value, 0))} in all</h3>
           <Bars rows={phases} text={duration} />
         </div>
         <div class="card">
@@ -166,8 +178,28 @@ function CostSection({ tokens, seconds }: Pick<ExperimentResult, 'tokens' | 'sec
           <Bars rows={used} text={count} />
         </div>
       </div>
+      {earlyStops !== undefined && earlyStops.length > 0 && (
+        <p class="note">{unbroken(earlyStopsText(earlyStops))}</p>
+      )}
     </section>
   );
+}
+
+function secondsOf({ seconds, evaluation }: NonNullable<ExperimentResult['distilled']>): number {
+  return seconds.dataset + seconds.fineTune + (evaluation?.seconds ?? 0);
+}
+
+function tokensOf({ tokens, evaluation }: NonNullable<ExperimentResult['distilled']>): number {
+  return tokens + (evaluation === null ? 0 : evaluation.tokens.prompt + evaluation.tokens.completion);
+}
+
+/** What `stop_when_unanimous` has saved. */
+function earlyStopsText(stops: NonNullable<ExperimentResult['earlyStops']>): string {
+  const { debates, stopped } = stops.map(({ counts }) => counts).reduce(addEarlyStop, noEarlyStop);
+  const known = stops.flatMap(({ tokensSaved }) => tokensSaved ?? []);
+  const saved = known.reduce((sum, each) => sum + each, 0);
+  const unknown = known.length < stops.length ? ' (not known where no debate went on)' : '';
+  return `${count(stopped)} of ${count(debates)} debates ended after round 1, because all answers were equal. That saved about ${count(saved)} tokens${unknown}: an estimate, by what the further rounds cost the debates that went on.`;
 }
 
 type BarsProps = { rows: readonly { name: string; value: number }[]; text: (value: number) => string };

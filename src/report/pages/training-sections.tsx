@@ -75,22 +75,19 @@ export function DatasetsSection({ iterations }: { iterations: readonly Iteration
 function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
   return datasets.map(({ agents, role, rows, parts, objective }, index) => {
     const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
-    const partTexts = Object.entries(parts).map(
-      ([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`,
-    );
-    if (objective) partTexts.unshift(`by ${objectives[objective].title}`);
+    const texts = [...(objective ? [`by ${objectives[objective].title}`] : []), partsText(parts)];
     return [
       index === 0 ? iteration : '',
       agents.join(', '),
       role,
       count(rows),
-      partTexts.join(', '),
+      texts.filter((text) => text !== '').join(', '),
       fineTune === undefined ? '–' : lossText(fineTune),
     ];
   });
 }
 
-function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
+export function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): string {
   return model === null ? 'not trained' : (finalLoss?.toFixed(3) ?? '–');
 }
 
@@ -245,8 +242,14 @@ function cells({
   ];
 }
 
-function movedText(moved: FineTune['moved']): string {
+export function movedText(moved: FineTune['moved']): string {
   if (moved === null) return 'not measured';
   const figure = moved.klPerToken.toPrecision(2);
   return didMove(moved) === true ? figure : `did not move (${figure})`;
+}
+
+export function partsText(parts: Iteration['datasets'][number]['parts']): string {
+  return Object.entries(parts)
+    .map(([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`)
+    .join(', ');
 }

@@ -63,7 +63,7 @@ export function accuracyCells(evaluation: Evaluation) {
 }
 
 /** An accuracy with its 95 % interval. */
-function WithInterval({ value, questions }: { value: Accuracy; questions: number }) {
+export function WithInterval({ value, questions }: { value: Accuracy; questions: number }) {
   return (
     <>
       {percent(value.accuracy)} <span class="se">{interval95(accuracyInterval(value, questions))}</span>

@@ -10,7 +10,12 @@ import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { begunWithSchema } from '../../store/base-model-files.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
-import { type ExperimentResult, experimentResultSchema, type Warning } from '../../store/records/result.ts';
+import {
+  distilledRecordSchema,
+  type ExperimentResult,
+  experimentResultSchema,
+  type Warning,
+} from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   evaluationRowSchema,
@@ -243,8 +248,11 @@ export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Pro
   );
   const evaluations = evaluated.filter((each) => each !== null);
   const begunWith = await orNull(readDocument(files.begunWith, begunWithSchema));
+  // Of an earlier number of iterations there may be another one.
+  const distilled = await orNull(readDocument(files.distilled(begun.at(-1) ?? 0), distilledRecordSchema));
   return warningsOf({
     config,
+    distilled,
     heldOut: evaluations[0]?.evaluation.questions ?? 0,
     iterations: records.filter((each) => each !== null),
     evaluations: evaluations.map(({ evaluation, unreadable }) => ({

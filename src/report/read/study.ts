@@ -1,8 +1,11 @@
+import { z } from 'zod';
+import { methodNames } from '../../algorithm/methods.ts';
+import { experimentNameSchema } from '../../config/names.ts';
 import { storedConfigSchema } from '../../config/experiment.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { isUnreadable, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument } from '../../store/files/documents.ts';
-import { experimentResultSchema, studyDocumentSchema } from '../../store/records/result.ts';
+import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import {
   type FinishedExperiment,
@@ -10,6 +13,22 @@ import {
   measureExperiment,
 } from './measured-experiment.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
+
+/** studies/NAME/study.json: the experiments of a study. */
+const studyDocumentSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  name: z.string(),
+  cells: z.array(
+    z.strictObject({
+      name: experimentNameSchema,
+      experiment: z.string(),
+      method: z.enum(methodNames),
+      /** Absent for a method's own row. */
+      variant: z.string().exactOptional(),
+      seed: z.number().int(),
+    }),
+  ),
+});
 
 /** No study of this name was started in this store. */
 export class StudyNotFound extends ColloquyError {

@@ -1,10 +1,8 @@
-/** What does a finished experiment or study leave: the contents of result.json and study.json? */
+/** What does a finished experiment or study leave: the contents of result.json? */
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
-import { methodNames } from '../../algorithm/methods.ts';
-import { objectiveNames } from '../../algorithm/objectives.ts';
+import { distillSources, objectiveNames } from '../../algorithm/objectives.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
-import { experimentNameSchema } from '../../config/names.ts';
 import { findDocument } from '../files/documents.ts';
 import { experimentFiles, type Store } from '../store.ts';
 import { configChangeSchema, differenceFromBegun } from './config-changes.ts';
@@ -114,6 +112,7 @@ export const warningSchema = z.strictObject({
     'corrected unused',
     'few pairs',
     'displaced',
+    'distilled',
     'small guard',
     'small sample',
   ]),
@@ -160,6 +159,60 @@ const fineTuneSchema = z.strictObject({
   rewards: rewardsSchema.exactOptional(),
 });
 
+/** iteration-I/distilled.json: the one model that the group was distilled into after iteration I. */
+export const distilledRecordSchema = z.strictObject({
+  from: z.enum(distillSources),
+  /** Of the config. The one by which it learnt is that of the dataset. */
+  objective: z.enum(objectiveNames),
+  /** Training questions with a label, and by agent how many first answers equal it. */
+  labelled: z.number().int(),
+  agreed: z.array(z.number().int()),
+  dataset: datasetSchema,
+  /** Without a model when there was nothing to learn from. */
+  fineTune: fineTuneSchema,
+  /** Of the fine-tune. */
+  tokens: z.number().int(),
+  seconds: z.strictObject({ dataset: z.number(), fineTune: z.number() }),
+});
+export type DistilledRecord = z.infer<typeof distilledRecordSchema>;
+
+const pairedTestSchema = z.strictObject({
+  wins: z.number().int(),
+  losses: z.number().int(),
+  pValue: z.number(),
+});
+
+/** See EarlyStop in src/algorithm/measures/cost.ts. */
+export const earlyStopSchema = z
+  .strictObject({
+    debates: z.number().int(),
+    stopped: z.number().int(),
+    stoppedTokens: z.number().int(),
+    firstRoundTokens: z.number().int(),
+    laterTokens: z.number().int(),
+  })
+  .readonly();
+
+const distilledSchema = distilledRecordSchema.extend({
+  iteration: z.number().int(),
+  /** Asked once each held-out question; null when there is no such model. */
+  evaluation: z
+    .strictObject({
+      questions: z.number().int(),
+      accuracy: accuracySchema,
+      /** Against the group's debate of the same iteration on the same questions (McNemar, exact). */
+      versusDebate: pairedTestSchema,
+      /** The group's debate. */
+      debate: accuracySchema,
+      cutOff: cutOffSchema,
+      /** Of all its answers, and of all the group's debates on these questions. */
+      tokens: tokensSchema,
+      debateTokens: tokensSchema,
+      seconds: z.number(),
+    })
+    .nullable(),
+});
+
 /** The content of result.json, and the workflow's result. */
 export const experimentResultSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -187,6 +240,8 @@ export const experimentResultSchema = z.strictObject({
       fineTunes: z.array(fineTuneSchema),
     }),
   ),
+  /** The one model that the group was distilled into; absent where the config asks for none. Its tokens and seconds are not in those below. */
+  distilled: distilledSchema.optional(),
   tokens: z.strictObject({ debate: tokensSchema, evaluation: tokensSchema, fineTune: z.number().int() }),
   /** Wall time of each phase over all iterations, by the workflow's clock. */
   seconds: z.strictObject({
@@ -198,6 +253,18 @@ export const experimentResultSchema = z.strictObject({
   }),
   /** The gravest first. Results of older versions have none. */
   warnings: z.array(warningSchema).default([]),
+  /** Debates that ended after round 1 (`stop_when_unanimous`), on training and on held-out questions. Absent where none may. */
+  earlyStops: z
+    .array(
+      z.strictObject({
+        iteration: z.number().int(),
+        set: z.enum(['train', 'heldout']),
+        counts: earlyStopSchema,
+        /** An estimate; null where no debate went on. */
+        tokensSaved: z.number().nullable(),
+      }),
+    )
+    .optional(),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
   /** The settings that were changed while it ran, in the order of the changes; absent when there are none. */
@@ -208,34 +275,7 @@ export const experimentResultSchema = z.strictObject({
   files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
 });
 export type ExperimentResult = z.infer<typeof experimentResultSchema>;
-
-/** studies/NAME/study.json: the experiments of a study. */
-export const studyDocumentSchema = z.strictObject({
-  formatVersion: z.literal(1),
-  name: z.string(),
-  cells: z.array(
-    z.strictObject({
-      name: experimentNameSchema,
-      experiment: z.string(),
-      method: z.enum(methodNames),
-      /** Absent for a method's own row. */
-      variant: z.string().exactOptional(),
-      seed: z.number().int(),
-    }),
-  ),
-});
-export type StudyDocument = z.infer<typeof studyDocumentSchema>;
-
-/** The workflow's result. */
-export type StudyResult = {
-  readonly name: string;
-  /** The number of experiments in the study. */
-  readonly experiments: number;
-  readonly finished: number;
-  readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** Names in the study's folder. */
-  readonly files: readonly string[];
-};
+export type Distilled = z.infer<typeof distilledSchema>;
 
 /**
  * The result of an experiment that was finished with this config and at least this number of iterations; null when there is none. Damaged

@@ -5,7 +5,7 @@ import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
 import { intactRows } from '../files/rows.ts';
 import { sealPlace } from '../files/sealed.ts';
-import { experimentResultSchema } from './result.ts';
+import { earlyStopSchema, experimentResultSchema } from './result.ts';
 
 /** Rows of questions/train.jsonl. Strict: a row with an answer is an error. */
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
@@ -208,11 +208,13 @@ export const evaluationRecordSchema = z.strictObject({
   unreadable: z.strictObject({ answers: z.number().int(), of: z.number().int() }).optional(),
   tokens: tokensSchema,
   seconds: z.number(),
+  earlyStop: earlyStopSchema.optional(),
 });
 
 /** iteration-I/record.json: the work of an iteration before its evaluation. */
 export const iterationRecordSchema = iterations.element.extend({
   tokens: z.strictObject({ debate: tokensSchema, fineTune: z.number().int() }),
   seconds: z.strictObject({ debate: z.number(), datasets: z.number(), fineTune: z.number() }),
+  earlyStop: earlyStopSchema.optional(),
 });
 export type IterationRecord = z.infer<typeof iterationRecordSchema>;

@@ -81,6 +81,43 @@ describe('the datasets of a model that compares answers', () => {
   });
 });
 
+describe('debates that may end after round 1', () => {
+  const summaries = async (settings: object) => {
+    await using steps = await stepsOfAnExperiment([], settings);
+    const { store } = steps.dependencies;
+    const shards = [];
+    for (const shard of [0, 1]) {
+      const summary = await runStep(debate, steps.shard(shard), steps.dependencies);
+      const file = experimentFiles(store, 'steps').shard(1, 'train', shard);
+      // The same when the shard is found finished.
+      expect(await runStep(debate, steps.shard(shard), steps.dependencies)).toEqual(summary);
+      shards.push({ summary, rows: await readRows(file, debateRowSchema) });
+    }
+    return shards;
+  };
+
+  it('are counted with their tokens, beside those that went on', async () => {
+    for (const { summary, rows } of await summaries({ stop_when_unanimous: true })) {
+      const short = rows.filter(({ dialogues }) => dialogues.every((messages) => messages.length === 2));
+      const long = rows.filter((row) => !short.includes(row));
+      const sum = (all: typeof rows, of: (tokens: (typeof rows)[number]['tokens']) => number) =>
+        all.reduce((total, { tokens }) => total + of(tokens), 0);
+      expect(short.length * long.length).toBeGreaterThan(0);
+      expect(summary.earlyStop).toEqual({
+        debates: 8,
+        stopped: short.length,
+        stoppedTokens: sum(short, ({ prompt, completion }) => prompt + completion),
+        firstRoundTokens: sum(long, ({ firstRound }) => firstRound),
+        laterTokens: sum(long, ({ prompt, completion, firstRound }) => prompt + completion - firstRound),
+      });
+    }
+  });
+
+  it('are not counted where none may', async () => {
+    for (const { summary } of await summaries({})) expect(summary).not.toHaveProperty('earlyStop');
+  });
+});
+
 describe('responses that were cut off', () => {
   /** The instant engine's responses have 19 to 24 characters. One of 22 is cut off before its end, and can still be read. */
   const someCut = { sampling: { max_tokens: 22 } };

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { cost, pointsPerMillionTokens, type Used } from '../../../src/algorithm/measures/cost.ts';
+import {
+  addEarlyStop,
+  cost,
+  noEarlyStop,
+  pointsPerMillionTokens,
+  tokensSaved,
+  type Used,
+} from '../../../src/algorithm/measures/cost.ts';
 
 const used = (tokensIn: number, tokensOut: number, tokensTrained: number, deviceSeconds: number): Used => ({
   tokensIn,
@@ -28,5 +35,20 @@ describe('the cost of a method', () => {
     expect(pointsPerMillionTokens(0.588, 0.456, 4_400_000)).toBeCloseTo(3, 9);
     expect(pointsPerMillionTokens(0.4, 0.5, 1_000_000)).toBeCloseTo(-10, 9);
     expect(pointsPerMillionTokens(0.5, 0.5, 0)).toBeNull();
+  });
+});
+
+describe('the tokens that early stops saved', () => {
+  const went = { ...noEarlyStop, debates: 2, firstRoundTokens: 100, laterTokens: 300 };
+  const stopped = (tokens: number) => ({ ...noEarlyStop, debates: 1, stopped: 1, stoppedTokens: tokens });
+
+  it('are as many times the first rounds of the stopped debates as later rounds cost the others', () => {
+    expect(tokensSaved(addEarlyStop(went, addEarlyStop(stopped(20), stopped(30))))).toBe(150);
+  });
+
+  it('are none where no debate was stopped, and unknown where none went on', () => {
+    expect(tokensSaved(went)).toBe(0);
+    expect(tokensSaved(noEarlyStop)).toBe(0);
+    expect(tokensSaved(stopped(20))).toBeNull();
   });
 });
