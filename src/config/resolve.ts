@@ -6,11 +6,11 @@ import { compares } from '../algorithm/objectives.ts';
 import { agentsOf, baseModelsOf, sharedModelFaults } from './agents.ts';
 import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
+import { voteFaults } from './fine-tune.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
-import { voteFaults } from './fine-tune.ts';
 import { marginOfGold, objectiveFaults, oneRowOfKto } from './training-plan.ts';
 import { withOwnNames } from './other-names.ts';
 

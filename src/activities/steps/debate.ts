@@ -1,6 +1,6 @@
+import type { AnswerRules } from '../../algorithm/answer.ts';
 import type { Speak } from '../../algorithm/debate.ts';
 import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
-import type { AnswerRules } from '../../algorithm/answer.ts';
 import { labelByConsensus, withLabelVote } from '../../algorithm/labelled-debate.ts';
 import { addEarlyStop, type EarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
 import type { Question } from '../../algorithm/question.ts';

@@ -101,7 +101,7 @@ export function labelRow(judged: readonly LabelsDocument[]): LabelRow[] {
   if (first === undefined) return [];
   const { iteration, minVotes, maxVotes } = first;
   const rows = judged.flatMap((each) => each.rows);
-  const most = ofVotes(first);
+  const most = Math.max(...judged.map(ofVotes));
   return [
     {
       iteration,
