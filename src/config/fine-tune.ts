@@ -145,7 +145,7 @@ export const votesAndPairs = {
     ),
 };
 
-/** One model out of the group: docs/distill.md. The paper names it and does not do it. */
+/** One model out of the group: docs/distill.md. The paper does not do it. */
 export const distillSchema = z
   .strictObject({
     from: z
