@@ -84,7 +84,7 @@ export type DistilledDataset = LearntDataset & {
 };
 
 /**
- * What one model learns from the debates of a group (section 6 of the paper names it: to distil the debate into one model). The model is asked
+ * What one model learns from the debates of a group. The model is asked
  * once, and so each row is an answer to the question alone. Of each agent it has the first answer, where that equals the label; where only
  * the last one does, it has that one: what the debate has corrected. A first answer speaks of nothing but the question, while a last one may
  * refer to what others wrote. With an objective that compares answers, rows are the pairs of first answers of `preferencePairs`.

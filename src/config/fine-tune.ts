@@ -188,7 +188,8 @@ export function voteFaults(config: Voting, agents: number): ConfigFault[] {
     return [{ path, message: `${given} was given; ${there}: ${remedies[path]}` }];
   });
 }
-/** One model out of the group: docs/distill.md. The paper names it and does not do it. */
+
+/** One model out of the group: docs/distill.md. The paper does not do it. */
 export const distillSchema = z
   .strictObject({
     from: z

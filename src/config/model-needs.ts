@@ -177,7 +177,10 @@ function modelNeeds(
     config.iterations === 0 || agents.length === 0
       ? 0
       : modelsOfAnIteration(agents.length, methods[config.method]);
-  const kept = (most: number) => eachIteration * (config.keep === 'last' ? most : config.iterations);
+  // It starts at the base model of agent 1, and stays.
+  const distilled = config.distill !== undefined && agents.includes(1) ? 1 : 0;
+  const kept = (most: number) =>
+    eachIteration * (config.keep === 'last' ? most : config.iterations) + distilled;
   const model = trainable * bytesOf.float32;
   const numbers = training.per_device_train_batch_size * training.max_length;
   const layers = checkpointing ? 2 * of.num_hidden_layers + 34 : 34 * of.num_hidden_layers;

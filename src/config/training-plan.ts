@@ -251,7 +251,9 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
     return own + (summaries > 0 ? shown : others);
   });
   const readByAgent = asked + sum(revisions) + summaries * (asked + others);
-  const answers = debates * agents * (rounds + summaries);
+  const distilled = distilledRows(config, questions.train);
+  const alone = config.distill === undefined ? 0 : questions.heldOut;
+  const answers = debates * agents * (rounds + summaries) + alone;
   const learners = learning?.models === 'each agent' ? agents : 1;
   const fineTunes = expectedFineTunes(config, questions.train);
   // A row is the last answer of a role with all that it read before.
@@ -259,17 +261,30 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
     (role === generation.name && rounds > 1 ? asked : (revisions.at(-1) ?? asked)) + written;
   return {
     answers,
-    tokens: { read: Math.round(debates * agents * readByAgent), written: Math.round(answers * written) },
-    steps: sum(fineTunes.map(({ steps }) => steps)) * learners * iterations,
+    tokens: {
+      read: Math.round(debates * agents * readByAgent + alone * asked),
+      written: Math.round(answers * written),
+    },
+    steps:
+      sum(fineTunes.map(({ steps }) => steps)) * learners * iterations +
+      optimiserSteps(distilled, config.fine_tune),
     trainedTokens: Math.round(
       sum(fineTunes.map(({ rows, role }) => rows * tokensOfRow(role))) *
         config.fine_tune.num_train_epochs *
         learners *
-        iterations,
+        iterations +
+        distilled * (asked + written) * config.fine_tune.num_train_epochs,
     ),
     // Each answer is in a journal and in a dialogue, which later prompts and rows repeat.
     bytes: Math.round(answers * written * (terse ? 1 : 4) * 4 + debates * 1_000),
   };
+}
+
+/** The rows that the distilled model is expected to have, by `expectation`: 15 of 20 answers, or at most one pair of a question. */
+function distilledRows({ distill, agents }: ExperimentConfig, questions: number): number {
+  if (distill === undefined) return 0;
+  const rows = questions * (distill.from === 'best' ? 1 : agentCount({ agents })) * 0.75;
+  return Math.round(compares(distill.objective) ? Math.min(rows, questions) : rows);
 }
 
 /** The paper's `max_tokens`. With more, a model is taken to think before it answers, unless `enable_thinking` says whether it does. */

@@ -122,7 +122,7 @@ function closeNight({ plan, agents }: ExperimentState, control: RunControl): Pro
 }
 
 /**
- * Distils the group into one model (section 6 of the paper names it): it begins as the base model of agent 1, learns from the last iteration's
+ * Distils the group into one model, which costs one answer instead of a debate: it begins as the base model of agent 1, learns from the last iteration's
  * debates of training questions, and answers the held-out questions alone.
  */
 async function distill(last: ExperimentState, control: RunControl): Promise<void> {

@@ -19,4 +19,16 @@ describe('what an experiment is expected to take', () => {
     expect(estimate({ ...base, equal_tokens: true }, questions).answers).toBe(2 * 500 * 3 * 2);
     expect(estimate(base, { ...questions, transfer: 100 }).answers).toBe(600 * 3 * 2);
   });
+
+  it('counts the one model of the group: a fine-tune more, and one answer to each held-out question', () => {
+    const plain = resolveConfig({ preset: 'quickstart' });
+    const before = estimate(plain, questions);
+    const after = (distill: object) => estimate(resolveConfig({ preset: 'quickstart', distill }), questions);
+    // 15 of 20 answers of 300 x 3 equal the label in the end; 16 rows a step, 2 epochs. At most one pair of a question.
+    expect(after({}).steps - before.steps).toBe(2 * Math.ceil(675 / 16));
+    expect(after({ from: 'best' }).steps - before.steps).toBe(2 * Math.ceil(225 / 16));
+    expect(after({ objective: 'dpo' }).steps - before.steps).toBe(2 * Math.ceil(300 / 16));
+    expect(after({}).answers - before.answers).toBe(500);
+    expect(after({}).trainedTokens).toBeGreaterThan(before.trainedTokens);
+  });
 });

@@ -80,6 +80,8 @@ describe('what the models of an experiment need', () => {
     expect(models).toBe(6 * 4 * parameters);
     expect(disc).toBe(2 * 6 * 4 * parameters + 2 * 12 * parameters);
     expect(needs({ preset: 'paper-full', model: phi, iterations: 5, keep: 'all' }).models).toBe(5 * models);
+    // The one model of the group is one more.
+    expect(needs({ preset: 'paper-full', model: phi, distill: {} }).models).toBe(models + 4 * parameters);
   });
 
   it('is some 61 GB of memory for the weights of Phi-3-mini when all are trained, and a fraction of it with LoRA', () => {

@@ -23,8 +23,10 @@ describe('the studies that come with Colloquy', () => {
   it('are the tables of the paper, a small model, an API, a laptop and three comparisons', () => {
     expect(studyPresets().map(({ name }) => name)).toEqual([
       'api',
+      'asking',
       'critic-mixture',
       'data-matched',
+      'distill',
       'laptop',
       'objectives',
       'small-model',

@@ -1,6 +1,7 @@
 import type { PairedDifference } from '../../algorithm/measures/comparison.ts';
 import { type SummaryEffect, summaryEffect } from '../../algorithm/measures/flips.ts';
 import { methods } from '../../algorithm/methods.ts';
+import { objectives } from '../../algorithm/objectives.ts';
 import type { MeasuredExperiment, MeasuredVotes, Scores } from '../read/measured-experiment.ts';
 import { commonIterations, compare, meanAccuracy, type MeasuredAccuracy, pooled } from './contenders.ts';
 
@@ -44,6 +45,51 @@ export function besideFirstVote(experiments: readonly MeasuredExperiment[]): Fir
       return [{ iteration, ...figures, difference }];
     },
   );
+}
+
+/** One model that the group was distilled into, beside the group's debate, the seeds pooled. */
+export type DistilledRow = {
+  readonly from: string;
+  /** The title of the objective by which it learnt, by seed. */
+  readonly learnt: readonly string[];
+  readonly model: number;
+  readonly debate: number;
+  /** The model less the debate. */
+  readonly difference: PairedDifference;
+  /** Read and written, for one question. */
+  readonly tokens: number;
+  readonly debateTokens: number;
+};
+
+/** At most one row. */
+export function asOneModel(experiments: readonly MeasuredExperiment[]): DistilledRow[] {
+  const distilled = experiments.flatMap(({ result, distilled: scores, iterations }) => {
+    const { distilled: record } = result;
+    const last = iterations.at(-1);
+    return record === undefined || record.evaluation === null || scores === undefined || last === undefined
+      ? []
+      : [{ record, evaluation: record.evaluation, scores, last }];
+  });
+  const [first] = distilled;
+  const model = pooled(distilled.map(({ scores }) => scores));
+  const debate = pooled(distilled.map(({ last }) => last.scores));
+  const difference = compare(model, debate);
+  if (first === undefined || difference === null) return [];
+  const sum = (of: (each: (typeof distilled)[number]) => number) =>
+    distilled.reduce((total, each) => total + of(each), 0);
+  const questions = sum(({ evaluation }) => evaluation.questions);
+  return [
+    {
+      from: first.record.from,
+      learnt: distilled.map(({ record }) => objectives[record.dataset.objective ?? 'imitation'].title),
+      model: meanAccuracy(model.values()).accuracy,
+      debate: meanAccuracy(debate.values()).accuracy,
+      difference,
+      tokens: sum(({ evaluation: { tokens } }) => tokens.prompt + tokens.completion) / questions,
+      debateTokens:
+        sum(({ evaluation: { debateTokens } }) => debateTokens.prompt + debateTokens.completion) / questions,
+    },
+  ];
 }
 
 /** For a method that debates, after each iteration where the majority was measured. */

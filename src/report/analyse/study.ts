@@ -27,7 +27,9 @@ import {
 } from './contenders.ts';
 import {
   type EqualTokensRow,
+  asOneModel,
   besideDebate,
+  type DistilledRow,
   besideFirstVote,
   type FirstVoteRow,
   summariesOf,
@@ -101,6 +103,7 @@ export type MethodMeasures = {
   readonly labels: readonly LabelRow[];
   readonly firstVotes: readonly FirstVoteRow[];
   readonly besideDebate: readonly EqualTokensRow[];
+  readonly distilled: readonly DistilledRow[];
   readonly transfer: readonly Transfer[];
   readonly diversity: MethodDiversity;
 };
@@ -215,6 +218,7 @@ function measuresOf(
     labels: labelsOf(own),
     firstVotes: besideFirstVote(own),
     besideDebate: besideDebate(own),
+    distilled: asOneModel(own),
     transfer: transferOf(own, learns),
     diversity: diversityOf(own),
   };

@@ -83,7 +83,11 @@ function whatItLearnt({ from, agreed, labelled, iteration, dataset }: DistilledP
     from === 'debate'
       ? 'the answers of all agents'
       : `the answers of agent ${best}, whose first answers equal the consensus most often (${count(agreed[best - 1] ?? 0)} of ${count(labelled)} training questions)`;
-  return `It learnt from ${whose} in the training debates of iteration ${iteration}: first answers that equal the consensus, and where only the last one does, that one (corrected).`;
+  const what =
+    dataset.objective === undefined
+      ? 'first answers that equal the consensus, and where only the last one does, that one (corrected)'
+      : 'pairs of first answers, of which one equals the consensus and the other does not';
+  return `It learnt from ${whose} in the training debates of iteration ${iteration}: ${what}.`;
 }
 
 function alone(name: string, { single, questions }: ExperimentResult['evaluations'][number]) {

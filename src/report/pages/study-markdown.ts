@@ -57,6 +57,7 @@ export function studyMarkdown(
     ...section('Tables', printed([...tables.accuracy, ...tables.comparisons])),
     ...section('Do gains last?', printed(tables.gains)),
     ...section('Is a debate worth its tokens?', printed(tables.equalTokens)),
+    ...section('The group as one model', printed(tables.distilled)),
     ...section('Diversity', [...charts('diversity'), ...printed(tables.diversity)]),
     ...section('Flips and agreement', [...charts('flips'), ...printed(tables.flips)]),
     ...section('Cost against accuracy', [...charts('cost'), ...printed(tables.cost)]),

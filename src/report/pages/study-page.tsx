@@ -163,6 +163,8 @@ function AccuracySections(shown: MeasuresProps) {
         <Tables tables={tables.gains} />
         {tables.equalTokens.length > 0 && <Heading title="Is a debate worth its tokens?" />}
         <Tables tables={tables.equalTokens} />
+        {tables.distilled.length > 0 && <Heading title="The group as one model" />}
+        <Tables tables={tables.distilled} />
       </section>
     </>
   );

@@ -31,6 +31,8 @@ export type MeasuredExperiment = FinishedExperiment & {
   /** By iteration, 0 the base model. */
   readonly iterations: readonly MeasuredIteration[];
   readonly transfer: readonly MeasuredTransfer[];
+  /** Of the one model that the group was distilled into, on the held-out questions; absent where there is none. */
+  readonly distilled?: Scores;
   /** Whether agents are shown summaries: a single agent has no others to summarise, and after a single round nothing is shown. */
   readonly hasSummaries: boolean;
 };
@@ -128,6 +130,7 @@ export async function measureExperiment(
     ...experiment,
     iterations,
     transfer,
+    ...(result.distilled?.evaluation ? { distilled: await scoresOf(last, 'distilled') } : {}),
     hasSummaries: answer === 'debate' && hasSummaries(config),
   };
 }

@@ -155,6 +155,24 @@ export const accuracyTables = {
     ],
   }),
 
+  /** The group as one model, beside its debate. */
+  distilled: tableOf(ofContenders(({ own }) => own?.distilled ?? []))({
+    caption: 'One model distilled from the group, beside its debate',
+    columns: [
+      names('from', 'From', ({ from }) => from),
+      names('objective', 'Learnt by', ({ learnt }) => [...new Set(learnt)].join(', ')),
+      percents('model', 'One model', ({ model }) => model),
+      percents('debate', 'Debate', ({ debate }) => debate),
+      differences('difference', 'Difference', ({ difference }) => difference),
+      pValues('p', 'p', ({ difference }) => difference.pValue),
+      figures('tokens', 'Tokens', 'a question', ({ tokens }) => tokens, 0),
+      figures('debate_tokens', 'Debate', 'tokens a question', ({ debateTokens }) => debateTokens, 0),
+    ],
+    notes: [
+      'The model answers each held-out question once, after the last iteration. Difference: the model less the debate; from and to: its paired 95 % bootstrap interval. p: the exact sign-flip test of it, not corrected. Tokens are read and written ones.',
+    ],
+  }),
+
   /** Every debate beside the majority of as many first answers as cost the same tokens. */
   'equal-tokens': tableOf(ofContenders(({ own }) => own?.besideDebate ?? []))({
     caption: 'Debate and majority at equal tokens',

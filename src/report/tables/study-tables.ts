@@ -29,6 +29,7 @@ export function studyTables(analysis: StudyAnalysis) {
     iterations: of('iterations', 'seeds'),
     gains: of('gains'),
     equalTokens: of('first-vote', 'equal-tokens'),
+    distilled: of('distilled'),
     diversity: of('diversity'),
     flips: of('flips', 'summaries', 'consensus', 'answers'),
     cost: of('cost'),

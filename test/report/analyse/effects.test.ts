@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measureExperiment } from '../../../src/report/read/measured-experiment.ts';
-import { summariesOf } from '../../../src/report/analyse/effects.ts';
+import { asOneModel, summariesOf } from '../../../src/report/analyse/effects.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { type Script, times, writeScriptedStudy } from '../scripted-study.ts';
@@ -63,5 +63,64 @@ describe('what summaries did', () => {
       { method: 'debate', iterations: [['RWW']], settings: { rounds: 1 } },
     );
     for (const { method } of cells) expect(summariesIn(cells, method)).toEqual([]);
+  });
+});
+
+describe('one model beside the debate of its group', () => {
+  it('is compared question by question, the seeds pooled, with the tokens of a question', async () => {
+    const cells = await measured(
+      {
+        method: 'multiagent-ft',
+        seed: 0,
+        iterations: [
+          ['RWW>RWW', 'RWW>RWW'],
+          ['RRW>RRR', 'WWW>WWW'],
+        ],
+      },
+      {
+        method: 'multiagent-ft',
+        seed: 1,
+        iterations: [
+          ['RWW>RWW', 'RWW>RWW'],
+          ['WWW>WWW', 'WWW>WWW'],
+        ],
+      },
+    );
+    const accuracy = { accuracy: 1, standardError: 0 };
+    const withModel = cells.map((cell) => {
+      const fineTune = cell.result.iterations[0]!.fineTunes[0]!;
+      const evaluation = {
+        questions: 2,
+        accuracy,
+        debate: accuracy,
+        versusDebate: { wins: 0, losses: 0, pValue: 1 },
+        cutOff: cell.result.evaluations[0]!.cutOff,
+        tokens: { prompt: 30, completion: 10 },
+        debateTokens: { prompt: 300, completion: 200 },
+        seconds: 1,
+      };
+      const distilled = {
+        iteration: 1,
+        from: 'best' as const,
+        objective: 'dpo' as const,
+        labelled: 2,
+        agreed: [1, 1, 0],
+        dataset: { agents: [1], role: 'distilled', rows: 2, parts: {}, cut: 0, objective: 'dpo' as const },
+        fineTune,
+        tokens: 1,
+        seconds: { dataset: 1, fineTune: 1 },
+        evaluation,
+      };
+      // It has every question right.
+      const scores = [...cell.iterations[1]!.scores].map(
+        ([unit, score]) => [unit, { ...score, right: 1, of: 1 }] as const,
+      );
+      return { ...cell, result: { ...cell.result, distilled }, distilled: new Map(scores) };
+    });
+    const [row] = asOneModel(withModel);
+    expect(row).toMatchObject({ from: 'best', learnt: ['DPO', 'DPO'], model: 1, debate: 1 / 4 });
+    expect(row).toMatchObject({ tokens: 20, debateTokens: 250 });
+    expect(row!.difference).toMatchObject({ units: 4, wins: 3, losses: 0, difference: 3 / 4 });
+    expect(asOneModel(cells)).toEqual([]);
   });
 });

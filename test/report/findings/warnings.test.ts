@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { type RunFacts, warningsOf } from '../../../src/report/findings/warnings.ts';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import type { DistilledRecord } from '../../../src/store/records/result.ts';
 import { wrapped } from '../../../src/text/safe-text.ts';
 
 type Iteration = RunFacts['iterations'][number];
@@ -230,5 +231,51 @@ describe('a text in lines', () => {
     expect(wrapped('a verylongword b', 4)).toEqual(['a', 'verylongword', 'b']);
     expect(wrapped('one\ntwo', 80)).toEqual(['one', 'two']);
     expect(wrapped('', 10)).toEqual(['']);
+  });
+});
+
+describe('the warnings about the one model of a group', () => {
+  const distilled = (changes: Partial<DistilledRecord>): DistilledRecord => ({
+    from: 'debate',
+    objective: 'dpo',
+    labelled: 280,
+    agreed: [200, 210, 190],
+    dataset: { agents: [1, 2, 3], role: 'distilled', rows: 90, parts: {}, cut: 0, objective: 'dpo' },
+    fineTune: fineTune(1, 'distilled', 'd'.repeat(64)),
+    tokens: 900,
+    seconds: { dataset: 1, fineTune: 1 },
+    ...changes,
+  });
+  const says = (changes: Partial<DistilledRecord>) =>
+    warningsOf(facts({ distilled: distilled(changes) })).map((each) => each.says);
+  const untrained = { fineTune: fineTune(1, 'distilled', null) };
+
+  it('are none where it learnt', () => {
+    expect(says({})).toEqual([]);
+    expect(warningsOf(facts({ distilled: null }))).toEqual([]);
+  });
+
+  it.each([
+    [{ ...untrained, labelled: 0 }, 'No model was distilled from the group: no training question'],
+    [{ ...untrained, objective: 'imitation' as const }, 'no answer of the last iteration equalled a label'],
+    [untrained, 'no answers of the last iteration could be compared'],
+    [
+      {
+        dataset: {
+          agents: [1],
+          role: 'distilled',
+          rows: 90,
+          parts: { pairs: { available: 12, used: 0 } },
+          cut: 0,
+        },
+      },
+      'kept to imitation, because it had 12 pairs of answers to compare, and min_pairs is 50',
+    ],
+    [
+      { fineTune: { ...fineTune(1, 'distilled', 'd'), rewards: { step: 9, chosen: -0.2, rejected: -1 } } },
+      'finds even the chosen answers less likely',
+    ],
+  ])('say why there is none, or what is wrong with it: %#', (changes, words) => {
+    expect(says(changes)).toEqual([expect.stringContaining(words)]);
   });
 });
