@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
 import { fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
+import { validated } from './guard.ts';
 import { seriesNameSchema } from './names.ts';
 import { taskConfigSchema } from './tasks.ts';
 
@@ -270,6 +271,7 @@ export const experimentConfigSchema = z
         'Experiments with the same value share their answers: equal requests are sent once. A study sets it.',
       ),
     carry_over: carryOverSchema.optional(),
+    ...validated,
   })
   .refine((config) => config.min_votes <= agentCount(config), {
     path: ['min_votes'],

@@ -4,6 +4,7 @@ import { closest } from 'fastest-levenshtein';
 import { type MethodName, methods } from '../algorithm/methods.ts';
 import { agentsOf, baseModelsOf, sharedModelFaults } from './agents.ts';
 import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
+import { validationFaults } from './guard.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
@@ -44,7 +45,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   if (parsed.success) all.push(...methodFaults(rest, parsed.data.method), ...hiddenKeyFaults(settings));
   if (all.length > 0 || !parsed.success) throw new InvalidConfig(all);
   const config = { ...parsed.data, ...methods[parsed.data.method].fixes };
-  const unusable = [...sharedModelFaults(config), ...objectiveFaults(config)];
+  const unusable = [...sharedModelFaults(config), ...objectiveFaults(config), ...validationFaults(config)];
   if (unusable.length > 0) throw new InvalidConfig(unusable);
   return config;
 }
@@ -168,6 +169,8 @@ export function fixedSettings(config: ExperimentConfig): Record<string, unknown>
       ...task,
       train_size: undefined,
       train_file: undefined,
+      validation_size: undefined,
+      validation_file: undefined,
       decontaminate: undefined,
       dataset_path: undefined,
       train_dataset_path: undefined,

@@ -188,6 +188,8 @@ function fewStepsText(
 export type QuestionCounts = {
   readonly train: number;
   readonly heldOut: number;
+  /** Debated after each iteration, as the held-out ones are; absent without validation questions. */
+  readonly validation?: number;
   /** Held-out questions of the tasks of `transfer`, all together. */
   readonly transfer: number;
   /** The mean length of a question in characters. */
@@ -238,6 +240,7 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
     (iterations + 1) *
       questions.heldOut *
       (config.equal_tokens && answer === 'debate' && rounds > 1 ? 2 : 1) +
+    (iterations + 1) * (questions.validation ?? 0) +
     (iterations > 0 ? 2 : 1) * questions.transfer;
   const revisions = Array.from({ length: rounds - 1 }, (_, round) => {
     const own = asked + (round + 1) * (shown + instructions);

@@ -81,10 +81,10 @@ export function openStore(
 
 /**
  * The questions of a step: `train`, the training questions; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
- * majority at equal tokens; `transfer-NAME`, the held-out questions of another task, for zero-shot transfer.
+ * majority at equal tokens; `validation`, those that a guard decides by; `transfer-NAME`, the held-out questions of another task, for zero-shot transfer.
  */
 export type QuestionSet = 'train' | MeasuredSet;
-export type MeasuredSet = 'heldout' | 'vote' | `transfer-${string}`;
+export type MeasuredSet = 'heldout' | 'vote' | 'validation' | `transfer-${string}`;
 
 /** The name of a shard of questions, within an experiment and within the experiments that share answers. */
 export function shardName(iteration: number, set: QuestionSet, shard: number): string {

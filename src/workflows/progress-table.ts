@@ -15,6 +15,8 @@ export function progressTable(progress: Progress): ProgressTable {
     'waits for a person': waitingText(progress),
     'what to do': whatToDo(progress),
     ...(progress.night === undefined ? {} : { night: progress.night }),
+    ...(progress.guard === undefined ? {} : { guard: progress.guard.said }),
+    ...(progress.answer === undefined ? {} : { answer: progress.answer }),
   };
 }
 

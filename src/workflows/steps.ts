@@ -175,6 +175,7 @@ function questions(set: QuestionSet): string {
   if (set === 'train') return 'training questions';
   if (set === 'heldout') return 'held-out questions';
   if (set === 'vote') return 'held-out questions (more first answers)';
+  if (set === 'validation') return 'validation questions';
   return `questions of ${set.slice('transfer-'.length)}`;
 }
 

@@ -24,7 +24,7 @@ import { readPlan } from './plan-night.ts';
 
 type CloseRequest = {
   readonly experiment: string;
-  /** As the last iteration left them. */
+  /** As the last iteration left them, or the best one by its guard. */
   readonly agents: readonly Agent<Model>[];
 };
 
@@ -65,7 +65,7 @@ export async function closeNight(
 
 function nightEntry(
   plan: NightPlan,
-  { name, evaluations }: ExperimentResult,
+  result: ExperimentResult,
   agents: readonly Agent<Model>[],
   series: {
     readonly ledger: readonly NightEntry[];
@@ -75,6 +75,11 @@ function nightEntry(
   },
 ): NightEntry {
   const { ledger, maxDrop, fixed, heldOut } = series;
+  const { name, guard } = result;
+  // What a guard has rolled back is no part of the series.
+  const evaluations = result.evaluations.filter(
+    ({ iteration }) => guard?.rolledBack.includes(iteration) !== true,
+  );
   const verdict = nightVerdict(plan, ledger, evaluations, maxDrop);
   const made = modelsOf(agents);
   return {

@@ -9,7 +9,16 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
+import type { GuardFigures } from '../../algorithm/guard.ts';
+import {
+  accuracy,
+  classesInRound,
+  consensusShare,
+  roundsOf,
+  voteEntropy,
+} from '../../algorithm/measures/answers.ts';
 import { type JudgedLabel, judgeLabel } from '../../algorithm/measures/labels.ts';
+import { pairedTest } from '../../algorithm/measures/tests.ts';
 import { goldOf } from '../../algorithm/question.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { agreementWindow } from '../../config/training-plan.ts';
@@ -21,9 +30,11 @@ import type { Warning } from '../../store/records/result.ts';
 import {
   type DebateRow,
   debateRowSchema,
+  diversitySchema,
   evaluationRecordSchema,
   goldLabelSchema,
   heldOutQuestionSchema,
+  iterationRecordSchema,
   labelsSchema,
   outcomeSchema,
   readDebates,
@@ -74,18 +85,75 @@ export async function evaluate(
   if (split === 'heldout') await measureLabels(files, iteration, config, answers);
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.
+  const validation = split === 'validation' ? await guardFigures(files, evaluation, unreadable) : undefined;
   await writeDocument(files.evaluation(iteration, split), {
     evaluation,
     ...(votes === undefined ? {} : { votes }),
     unreadable,
+    ...(validation === undefined ? {} : { figures: validation }),
     tokens,
     seconds: before?.seconds ?? seconds,
   });
-  return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
+  return {
+    ...evaluation,
+    warnings: split === 'heldout' ? await readWarnings(files, iteration) : [],
+    ...(validation === undefined ? {} : { figures: validation }),
+  };
 }
 
 /** An evaluation, and the warnings about the experiment as far as it has come. Evaluations of splits other than `heldout` have no warnings. */
-export type Evaluated = Evaluation & { readonly warnings: readonly Warning[] };
+export type Evaluated = Evaluation & {
+  readonly warnings: readonly Warning[];
+  /** Of the split `validation`. */
+  readonly figures?: GuardFigures;
+};
+
+/** What a guard compares, from the validation debates of an iteration and what is known of its training. */
+async function guardFigures(
+  files: ExperimentFiles,
+  { iteration, questions, debate, majority }: Evaluation,
+  unreadable: { readonly answers: number; readonly of: number },
+): Promise<GuardFigures> {
+  const marks: Mark[] = [];
+  const agreements: number[] = [];
+  const entropies: number[] = [];
+  for await (const outcome of streamRows(files.outcomes(iteration, 'validation'), outcomeSchema)) {
+    marks.push(markOf(outcome));
+    const last = classesInRound(outcome, roundsOf(outcome));
+    agreements.push(consensusShare(last));
+    entropies.push(voteEntropy(last));
+  }
+  const length = { characters: 0, responses: 0 };
+  for await (const { dialogues } of readDebates(files.debates(iteration, 'validation'))) {
+    for (const { role, content } of dialogues.flat()) {
+      if (role !== 'assistant') continue;
+      length.characters += content.length;
+      length.responses += 1;
+    }
+  }
+  const record = await findDocument(files.record(iteration), iterationRecordSchema);
+  const rewards = (record?.fineTunes ?? []).flatMap(({ rewards: own }) =>
+    own === undefined ? [] : [own.chosen],
+  );
+  const diversity = await findDocument(files.diversity(iteration), diversitySchema);
+  return {
+    iteration,
+    questions,
+    accuracy: debate,
+    firstVote: majority,
+    debateVersusFirstVote: pairedTest(
+      marks.map((mark) => mark.debate),
+      marks.map((mark) => mark.majority),
+    ),
+    agreement: accuracy(agreements).accuracy,
+    entropy: accuracy(entropies).accuracy,
+    unreadable: unreadable.answers / unreadable.of,
+    length: length.characters / length.responses,
+    chosenReward: rewards.length === 0 ? null : accuracy(rewards).accuracy,
+    ownNll: diversity?.nllOfOwn?.value ?? null,
+    klToBase: diversity?.fromBase.perToken?.value ?? null,
+  };
+}
 
 function countUnreadable(
   counts: { answers: number; of: number },

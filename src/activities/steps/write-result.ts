@@ -1,9 +1,18 @@
+import {
+  answerChoice,
+  guardCourse,
+  type GuardFigures,
+  guardVerdict,
+  rolledBack,
+} from '../../algorithm/guard.ts';
+import { guardOf, hasValidation } from '../../config/guard.ts';
 import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { tidying } from '../../engines/endpoint/adapters.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 import { changesOf, configInForce } from '../../store/records/config-changes.ts';
@@ -63,6 +72,7 @@ export async function writeResult(
   const all = new Set(records.flatMap(({ fineTunes }) => keysOf(fineTunes)));
   await unloadModels(config, all, endpoints, signal);
   const changes = await changesOf(files);
+  const decided = hasValidation(config.task) ? await decide(config, evaluated, files) : {};
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
     evaluation: sum(evaluations, (each) => each.seconds),
@@ -75,7 +85,7 @@ export async function writeResult(
     name: experiment,
     evaluations: evaluations.map(({ evaluation }) => evaluation),
     equalTokens: await equalTokens(evaluated, files),
-    transfer: await transfer(Object.keys(config.transfer), iterations, files),
+    transfer: await transfer(Object.keys(config.transfer), decided.guard?.best ?? iterations, files),
     iterations: records.map(({ tokens: _tokens, seconds: _seconds, ...record }) => record),
     tokens: {
       debate: {
@@ -91,6 +101,7 @@ export async function writeResult(
     seconds: { ...seconds, total: seconds.evaluation + seconds.debate + seconds.datasets + seconds.fineTune },
     warnings: await readWarnings(files, iterations),
     ...(changes.length === 0 ? {} : { changes: [...changes] }),
+    ...decided,
     versions: await versions(store, records),
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };
@@ -98,6 +109,40 @@ export async function writeResult(
   if (config.carry_over === undefined) await writeReport(files);
   await store.blobs.tidy(files.folder.name);
   return result;
+}
+
+/** What the validation questions have decided: from what the evaluations left, as the workflow did. */
+async function decide(
+  config: ExperimentConfig,
+  iterations: readonly number[],
+  files: ExperimentFiles,
+): Promise<Pick<ExperimentResult, 'validation' | 'guard' | 'answer'>> {
+  const validation: GuardFigures[] = [];
+  for (const iteration of iterations) {
+    const place = files.evaluation(iteration, 'validation');
+    const { figures } = await requireDocument(place, evaluationRecordSchema);
+    if (figures === undefined) throw new ArtifactMissing(`${place.where} (figures)`);
+    validation.push(figures);
+  }
+  const settings = guardOf(config);
+  const course = settings === undefined ? undefined : guardCourse(validation, settings);
+  const chosen = validation[course?.best ?? validation.length - 1];
+  return {
+    validation,
+    ...(settings === undefined || course === undefined
+      ? {}
+      : {
+          guard: {
+            metric: settings.metric,
+            best: course.best,
+            stopped: course.stopped,
+            steps: [...course.steps],
+            rolledBack: rolledBack(course),
+            said: guardVerdict(course, settings),
+          },
+        }),
+    ...(config.answer === 'auto' && chosen !== undefined ? { answer: answerChoice(chosen) } : {}),
+  };
 }
 
 async function equalTokens(

@@ -28,15 +28,27 @@ export const ask = debatersOption(
     try {
       if (!arithmeticOnly(debaters.config, question))
         console.error('Warning: the embedded model only knows arithmetic in digits, such as 3+4*5-6.');
-      console.error(`Asking the agents of ${debaters.experiment} ...`);
+      console.error(
+        `Asking the agents of ${debaters.experiment} ...${debaters.answersBy === 'first vote' ? ` ${withoutDebate}` : ''}`,
+      );
       const debate = await debaters.debate(question, { seed, signal });
-      if (json) printJson({ experiment: debaters.experiment, iteration: debaters.iteration, ...debate });
+      if (json)
+        printJson({
+          experiment: debaters.experiment,
+          iteration: debaters.iteration,
+          ...(debaters.answersBy === 'first vote' ? { answersBy: debaters.answersBy } : {}),
+          ...debate,
+        });
       else console.log(debateText(debate, debaters.iteration));
     } finally {
       await debaters.close();
       dispose();
     }
   });
+
+/** Of an experiment with `answer: auto`. */
+export const withoutDebate =
+  'They vote over their first answers, without debate: that was better on the validation questions (answer: auto).';
 
 /** False for a question that the embedded model cannot understand. */
 function arithmeticOnly(config: ExperimentConfig, question: string): boolean {
@@ -68,7 +80,7 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
     .option('--series <name>', 'the agents of the last accepted night of this series', seriesName)
     .option(
       '--iteration <i>',
-      'use the agents after this iteration (0: the base model; default: the last)',
+      'use the agents after this iteration (0: the base model; default: the last, or the best by its guard)',
       iterationNumber,
     );
 }

@@ -3,6 +3,7 @@ import { type ExitCode, exitCodes } from '../../errors.ts';
 import { duration, percent, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
+import { standing } from '../../workflows/progress.ts';
 import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { resultTable } from '../result-table.ts';
 import { workText } from './heartbeat.ts';
@@ -22,7 +23,7 @@ import {
 import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { experimentResultSchema } from '../../store/records/result.ts';
+import { chosenIteration, experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { searchAttributes } from '../../workflows/server-names.ts';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
@@ -239,7 +240,7 @@ async function details(
     return {
       status: progress.state,
       phase: whereText(progress),
-      accuracy: progress.evaluations.at(-1)?.debate.accuracy ?? null,
+      accuracy: standing(progress)?.debate.accuracy ?? null,
     };
   }
   const unknown = kind === 'experiment' && status === 'completed' && accuracy === null;
@@ -251,7 +252,9 @@ async function finalAccuracy(name: string): Promise<number | null> {
   if (!experimentNameSchema.safeParse(name).success) return null;
   try {
     const result = await readDocument(experimentFiles(openStore(), name).result, experimentResultSchema);
-    return result?.evaluations.at(-1)?.debate.accuracy ?? null;
+    if (result === null) return null;
+    const chosen = chosenIteration(result);
+    return result.evaluations.find(({ iteration }) => iteration === chosen)?.debate.accuracy ?? null;
   } catch (error) {
     if (isUnreadable(error)) return null;
     throw error;

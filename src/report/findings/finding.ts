@@ -76,13 +76,34 @@ export function few(items: readonly string[]): string {
 }
 
 type Sample = {
-  readonly config: Pick<ExperimentConfig, 'carry_over'>;
+  readonly config: Pick<ExperimentConfig, 'carry_over' | 'guard' | 'task'>;
   /** How many held-out questions there are. */
   readonly heldOut: number;
 };
 
-/** A guard that would reject nights for no reason. */
-export function smallGuard({ config: { carry_over: night }, heldOut }: Sample): Warning[] {
+/** A guard that would reject nights, or take iterations for drops, for no reason. */
+export function smallGuard(sample: Sample): Warning[] {
+  return [...smallNightGuard(sample), ...smallValidation(sample)];
+}
+
+function smallValidation({ config: { guard, task } }: Sample): Warning[] {
+  const questions = task.validation_size ?? 0;
+  if (guard?.metric !== 'accuracy' || questions === 0) return [];
+  const { oneQuestion, falseRejection } = guardPower(questions, guard.max_drop);
+  if (falseRejection < 0.15) return [];
+  const says =
+    `With ${counted(questions, 'validation question')} one question is ${inPoints(oneQuestion)} points, and guard.max_drop is ${inPoints(guard.max_drop)}: ` +
+    `about ${Math.round(100 * falseRejection)} % of iterations that change nothing would be drops by chance (if a fifth of the answers differ by chance).`;
+  return [
+    warning(
+      'small guard',
+      says,
+      'Have more validation questions (task.validation_size), or raise guard.max_drop or guard.patience.',
+    ),
+  ];
+}
+
+function smallNightGuard({ config: { carry_over: night }, heldOut }: Sample): Warning[] {
   if (night === undefined || heldOut === 0) return [];
   const { falseRejection } = guardPower(heldOut, night.max_drop);
   return falseRejection < 0.15

@@ -1,6 +1,7 @@
 /** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
+import { guardMetrics } from '../../algorithm/guard.ts';
 import { methodNames } from '../../algorithm/methods.ts';
 import { objectiveNames } from '../../algorithm/objectives.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
@@ -48,6 +49,52 @@ export const evaluationSchema = z.strictObject({
   debate: accuracySchema,
   debateVersusBase: z.strictObject({ wins: z.number().int(), losses: z.number().int(), pValue: z.number() }),
   cutOff: cutOffSchema,
+});
+
+/** See GuardFigures in src/algorithm/guard.ts. */
+export const guardFiguresSchema = z.strictObject({
+  iteration: z.number().int(),
+  questions: z.number().int(),
+  accuracy: accuracySchema,
+  firstVote: accuracySchema,
+  debateVersusFirstVote: evaluationSchema.shape.debateVersusBase,
+  agreement: z.number(),
+  entropy: z.number(),
+  unreadable: z.number(),
+  length: z.number(),
+  chosenReward: z.number().nullable(),
+  ownNll: z.number().nullable(),
+  klToBase: z.number().nullable(),
+});
+
+/** See GuardCourse in src/algorithm/guard.ts. */
+const guardResultSchema = z.strictObject({
+  metric: z.enum(guardMetrics),
+  /** The iteration whose agents are the experiment's. */
+  best: z.number().int(),
+  /** The iteration after which it ended the experiment; null when it did not. */
+  stopped: z.number().int().nullable(),
+  steps: z.array(
+    z.strictObject({
+      iteration: z.number().int(),
+      value: z.number(),
+      outcome: z.enum(['best', 'held', 'dropped', 'collapsed']),
+      from: z.number().int().nullable(),
+    }),
+  ),
+  /** The iterations whose training is no part of those agents. */
+  rolledBack: z.array(z.number().int()),
+  said: z.string(),
+});
+
+/** See AnswerChoice in src/algorithm/guard.ts. */
+const answerChoiceSchema = z.strictObject({
+  by: z.enum(['debate', 'first vote']),
+  iteration: z.number().int(),
+  saved: z.number().int(),
+  spoilt: z.number().int(),
+  pValue: z.number(),
+  said: z.string(),
 });
 
 const tokensSchema = z.strictObject({ prompt: z.number().int(), completion: z.number().int() });
@@ -198,6 +245,12 @@ export const experimentResultSchema = z.strictObject({
   }),
   /** The gravest first. Results of older versions have none. */
   warnings: z.array(warningSchema).default([]),
+  /** Of iteration 0 and each after it; only with validation questions. */
+  validation: z.array(guardFiguresSchema).exactOptional(),
+  /** Only with `guard`. */
+  guard: guardResultSchema.exactOptional(),
+  /** Only with `answer: auto`. */
+  answer: answerChoiceSchema.exactOptional(),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
   /** The settings that were changed while it ran, in the order of the changes; absent when there are none. */
@@ -208,6 +261,14 @@ export const experimentResultSchema = z.strictObject({
   files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
 });
 export type ExperimentResult = z.infer<typeof experimentResultSchema>;
+
+/** The iteration whose agents are the experiment's: the last one, or the best by its guard. */
+export function chosenIteration({
+  evaluations,
+  guard,
+}: Pick<ExperimentResult, 'evaluations' | 'guard'>): number {
+  return guard?.best ?? evaluations.at(-1)?.iteration ?? 0;
+}
 
 /** studies/NAME/study.json: the experiments of a study. */
 export const studyDocumentSchema = z.strictObject({
@@ -236,7 +297,7 @@ export type StudyResult = {
 };
 
 /**
- * The result of an experiment that was finished with this config and at least this number of iterations; null when there is none. Damaged
+ * The result of an experiment that was finished with this config and at least this number of iterations, or that its guard has ended; null when there is none. Damaged
  * files are set aside, so that the experiment's next run makes them again.
  */
 export async function findFinished(
@@ -249,5 +310,6 @@ export async function findFinished(
   const result = await findDocument(files.result, experimentResultSchema);
   if (begun === null || result === null) return null;
   if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;
-  return (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
+  const ended = (result.guard?.stopped ?? null) !== null;
+  return ended || (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
 }
