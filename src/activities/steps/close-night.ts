@@ -6,7 +6,7 @@ import { writeReport, writeSeriesReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { readRows } from '../../store/files/rows.ts';
 import type { Model } from '../../store/models.ts';
-import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
+import { type ExperimentResult, type NightOutcome, standingEvaluations } from '../../store/records/result.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import {
   addToLedger,
@@ -75,11 +75,8 @@ function nightEntry(
   },
 ): NightEntry {
   const { ledger, maxDrop, fixed, heldOut } = series;
-  const { name, guard } = result;
-  // What a guard has rolled back is no part of the series.
-  const evaluations = result.evaluations.filter(
-    ({ iteration }) => guard?.rolledBack.includes(iteration) !== true,
-  );
+  const { name } = result;
+  const evaluations = standingEvaluations(result);
   const verdict = nightVerdict(plan, ledger, evaluations, maxDrop);
   const made = modelsOf(agents);
   return {

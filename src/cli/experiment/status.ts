@@ -69,7 +69,9 @@ function printSnapshot(name: string, snapshot: Snapshot): void {
     console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
   else if (progress.evaluations.length > 0)
     console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
-  if (!running && progress.night !== undefined) console.log(progress.night);
+  if (!running)
+    for (const said of [progress.night, progress.guard?.said, progress.answer])
+      if (said !== undefined) console.log(said);
   if (!running) for (const text of warningsText(progress.warnings)) console.log(`\n${text}`);
 }
 

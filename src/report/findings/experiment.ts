@@ -2,13 +2,15 @@ import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import { isEmbedded } from '../../config/model-name.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
+import { standingEvaluations } from '../../store/records/result.ts';
 import type { ReportData } from '../read/experiment.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
 
 /** What an experiment shows, for readers who have not read the paper. It claims a difference only where the paired test has p < 0.05. */
 export function experimentFindings({ result, models, debateVersusMajority }: ReportData): AllFindings {
   const base = result.evaluations[0];
-  const last = result.evaluations.at(-1);
+  const standing = standingEvaluations(result);
+  const last = standing.at(-1);
   const start = (result.night?.from ?? null) === null ? baseModel : startOfNight;
   const shown = (shows: readonly Finding[]) => [{ about: null, shows, beside: [] }];
   if (base === undefined || last === undefined)
@@ -24,9 +26,13 @@ export function experimentFindings({ result, models, debateVersusMajority }: Rep
           gain(base, last, start),
           ...debating(base, start.when),
           ...debating(last, `After ${iterationsInWords(last.iteration)}`),
-          ...worseBetween(result.evaluations.slice(1, -1), debateVersusMajority),
+          ...worseBetween(standing.slice(1, -1), debateVersusMajority),
         ];
-  return { findings: shown(shows), limits: limits(last, models) };
+  const decided = [result.guard?.said, result.answer?.said].flatMap((said) =>
+    said === undefined ? [] : [finding(said)],
+  );
+  const trained = result.evaluations.length > 1;
+  return { findings: shown([...decided, ...shows]), limits: limits(last, models, trained) };
 }
 
 type Start = { readonly name: string; readonly debate: string; readonly when: string };
@@ -92,11 +98,13 @@ function worseBetween(evaluations: readonly Evaluation[], tests: ReadonlyMap<num
   );
 }
 
-function limits(last: Evaluation, models: ReportData['models']): string[] {
+function limits(last: Evaluation, models: ReportData['models'], trained: boolean): string[] {
   const embedded = models.some((model_name_or_path) => isEmbedded({ model_name_or_path }));
   return [
     last.iteration === 0
-      ? 'Nothing was trained: only the base model was evaluated.'
+      ? trained
+        ? 'All training was rolled back: the figures are those from before it.'
+        : 'Nothing was trained: only the base model was evaluated.'
       : 'The standard errors count only the choice of questions. How much another seed of the training would change is not measured here: run the same config with other seeds.',
     'It is about one task, whose held-out questions are of the same kind as the training ones; it says nothing about other tasks.',
     ...(embedded

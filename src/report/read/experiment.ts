@@ -10,7 +10,12 @@ import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { begunWithSchema } from '../../store/base-model-files.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
-import { type ExperimentResult, experimentResultSchema, type Warning } from '../../store/records/result.ts';
+import {
+  chosenIteration,
+  type ExperimentResult,
+  experimentResultSchema,
+  type Warning,
+} from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   evaluationRowSchema,
@@ -74,7 +79,7 @@ export type AgentAccuracy = {
   readonly last: Accuracy;
 };
 
-/** A debate of the last evaluation with its outcome, and the outcome of the base model's debate on the same question. */
+/** A debate of the last evaluation, or of the best one by the guard, with its outcome, and the outcome of the base model's debate on the same question. */
 export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
 
 /**
@@ -84,7 +89,7 @@ export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly 
  */
 export async function loadReportData(files: ExperimentFiles): Promise<ReportData> {
   const result = await readResult(files);
-  const last = result.evaluations.at(-1)?.iteration ?? 0;
+  const last = chosenIteration(result);
   const marks = new Map<string, Mark>();
   const votes = new Map<number, Mark[]>();
   const right = new Map<number, Outcome['right'][]>();

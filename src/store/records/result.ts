@@ -270,6 +270,14 @@ export function chosenIteration({
   return guard?.best ?? evaluations.at(-1)?.iteration ?? 0;
 }
 
+/** Of iteration 0 and of those by which the experiment's agents were made: without what its guard has rolled back. */
+export function standingEvaluations({
+  evaluations,
+  guard,
+}: Pick<ExperimentResult, 'evaluations' | 'guard'>): ExperimentResult['evaluations'] {
+  return evaluations.filter(({ iteration }) => guard?.rolledBack.includes(iteration) !== true);
+}
+
 /** studies/NAME/study.json: the experiments of a study. */
 export const studyDocumentSchema = z.strictObject({
   formatVersion: z.literal(1),
