@@ -16,7 +16,7 @@ export type GuardSettings = {
   /** So many drops in a row are a collapse. */
   readonly patience: number;
   /** After a collapse the experiment ends, or goes on from the best iteration. */
-  readonly then: 'stop' | 'continue';
+  readonly onCollapse: 'stop' | 'continue';
 };
 
 /** What the agents of an iteration do with the validation questions. */
@@ -49,7 +49,8 @@ export type GuardFigures = {
  * `best`: higher than all before. `held`: not higher, and not lower than the best by more than `maxDrop`. `dropped`: lower by more than that.
  * `collapsed`: the drop that used up the patience.
  */
-export type GuardOutcome = 'best' | 'held' | 'dropped' | 'collapsed';
+export const guardOutcomes = ['best', 'held', 'dropped', 'collapsed'] as const;
+export type GuardOutcome = (typeof guardOutcomes)[number];
 
 export type GuardStep = {
   readonly iteration: number;
@@ -79,7 +80,7 @@ const rounding = 1e-9;
  * @param figures of iteration 0 and each one after it
  */
 export function guardCourse(figures: readonly GuardFigures[], settings: GuardSettings): GuardCourse {
-  const { metric, maxDrop, patience, then } = settings;
+  const { metric, maxDrop, patience, onCollapse } = settings;
   let best = { iteration: 0, value: -Infinity };
   let drops = 0;
   let from: number | null = null;
@@ -93,7 +94,7 @@ export function guardCourse(figures: readonly GuardFigures[], settings: GuardSet
     const collapsed = drops >= patience;
     const other = best.iteration === iteration ? 'best' : fell ? 'dropped' : 'held';
     steps.push({ iteration, value, outcome: collapsed ? 'collapsed' : other, from });
-    if (collapsed && then === 'stop') return { best: best.iteration, stopped: iteration, steps };
+    if (collapsed && onCollapse === 'stop') return { best: best.iteration, stopped: iteration, steps };
     from = collapsed ? best.iteration : iteration;
     if (collapsed) drops = 0;
   }
@@ -121,6 +122,24 @@ export function rolledBack(course: Pick<GuardCourse, 'best' | 'steps'>): number[
   return course.steps.map(({ iteration }) => iteration).filter((each) => !kept.has(each));
 }
 
+type Evaluated<Each> = {
+  readonly evaluations: readonly Each[];
+  readonly guard?: { readonly best: number; readonly rolledBack: readonly number[] };
+};
+
+/** The iteration whose agents are the experiment's: the last one, or the best by its guard. */
+export function chosenIteration({ evaluations, guard }: Evaluated<{ readonly iteration: number }>): number {
+  return guard?.best ?? evaluations.at(-1)?.iteration ?? 0;
+}
+
+/** Of iteration 0 and of those by which the experiment's agents were made: without what its guard has rolled back. */
+export function standingEvaluations<Each extends { readonly iteration: number }>({
+  evaluations,
+  guard,
+}: Evaluated<Each>): Each[] {
+  return evaluations.filter(({ iteration }) => guard?.rolledBack.includes(iteration) !== true);
+}
+
 /** What a guard has decided so far, as a sentence about the newest iteration. */
 export function guardSentence({ best, stopped, steps }: GuardCourse, settings: GuardSettings): string {
   const { metric, maxDrop } = settings;
@@ -146,7 +165,7 @@ export function guardSentence({ best, stopped, steps }: GuardCourse, settings: G
 }
 
 /** What a guard has decided in the end. */
-export function guardVerdict(course: GuardCourse, { metric, maxDrop, then }: GuardSettings): string {
+export function guardVerdict(course: GuardCourse, { metric, maxDrop, onCollapse }: GuardSettings): string {
   const { best, steps } = course;
   const said = `The agents are those of ${named(best)}, the best by validation ${metric} (${percent(valueAt(steps, best))}).`;
   const collapses = steps
@@ -158,7 +177,7 @@ export function guardVerdict(course: GuardCourse, { metric, maxDrop, then }: Gua
     ...(collapses.length === 0
       ? []
       : [
-          `A drop of more than ${points(maxDrop)} (max_drop) was a collapse after ${collapses.join(' and ')}: the agents went back to the best iteration before it${then === 'stop' ? ', and the experiment ended' : ''}.`,
+          `A drop of more than ${points(maxDrop)} (max_drop) was a collapse after ${collapses.join(' and ')}: the agents went back to the best iteration before it${onCollapse === 'stop' ? ', and the experiment ended' : ''}.`,
         ]),
     ...(aside.length === 0 ? [] : [`Rolled back: iteration ${aside.join(', ')}.`]),
   ].join(' ');

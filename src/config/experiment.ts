@@ -33,7 +33,6 @@ function nameOf(what: 'an endpoint' | 'a trainer') {
     );
 }
 const endpointName = nameOf('an endpoint');
-
 /** The model that comes with Colloquy: it does arithmetic, in the language of `prompts: terse`. */
 export const embeddedModel = 'engine/models/tiny-arithmetic';
 
@@ -47,7 +46,6 @@ const modelNameSetting = z
   .describe(
     'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
   );
-
 const modelSchema = z
   .strictObject({
     endpoint: endpointSetting.default('local'),

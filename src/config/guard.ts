@@ -25,6 +25,7 @@ const guardSchema = z
       .max(100)
       .default(1)
       .describe('How many iterations in a row have to drop by more than `max_drop` to be a collapse.'),
+    // oxlint-disable-next-line unicorn/no-thenable -- a text: only a function would be called when a config is awaited
     then: z
       .enum(['stop', 'continue'])
       .default('stop')
@@ -73,6 +74,6 @@ export function validationFaults({ task, guard, answer }: Validated): ConfigFaul
 /** The guard in the words of `guardCourse`; undefined where there is none. */
 export function guardOf({ guard }: Pick<Validated, 'guard'>): GuardSettings | undefined {
   if (guard === undefined) return undefined;
-  const { metric, max_drop: maxDrop, patience, then } = guard;
-  return { metric, maxDrop, patience, then };
+  const { metric, max_drop: maxDrop, patience, then: onCollapse } = guard;
+  return { metric, maxDrop, patience, onCollapse };
 }

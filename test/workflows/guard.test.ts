@@ -78,6 +78,7 @@ describe('an experiment with a guard', () => {
   });
 
   it('goes on from the best iteration after a collapse, if it is told to', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable -- a setting, and no function
     const guard = { ...guarded.guard, then: 'continue' };
     const result = await collapsing('continued', [2, 2], { ...guarded, guard, keep: 'last', seed: 5 });
     expect(result.evaluations.map(({ iteration }) => iteration)).toEqual([0, 1, 2, 3]);
@@ -113,9 +114,8 @@ describe('an experiment with a guard', () => {
     expect(result.night!.outcome).toBe('accepted');
     const [entry] = await readLedger(store(), 'guarded');
     expect(entry!.next!.evaluated).toEqual({ experiment: 'night-1', iteration: 1 });
-    expect(entry!.next!.agents.flatMap((agent) => Object.values(agent.models)).toSorted()).toEqual(
-      keysOf(result, 1).toSorted(),
-    );
+    const carried = entry!.next!.agents.flatMap((agent) => Object.values(agent.models));
+    expect(new Set(carried)).toEqual(new Set(keysOf(result, 1)));
     // The first models that it loads are those with which it begins.
     const next = await collapsing('night-2', [2, 2], { ...night, iterations: 1 });
     expect(next.evaluations[0]!.debate).toEqual(result.evaluations[1]!.debate);

@@ -6,7 +6,8 @@ import { writeReport, writeSeriesReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { readRows } from '../../store/files/rows.ts';
 import type { Model } from '../../store/models.ts';
-import { type ExperimentResult, type NightOutcome, standingEvaluations } from '../../store/records/result.ts';
+import { standingEvaluations } from '../../algorithm/guard.ts';
+import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import {
   addToLedger,

@@ -10,13 +10,7 @@ import {
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
 import type { GuardFigures } from '../../algorithm/guard.ts';
-import {
-  accuracy,
-  classesInRound,
-  consensusShare,
-  roundsOf,
-  voteEntropy,
-} from '../../algorithm/measures/answers.ts';
+import { accuracy, lastVotes } from '../../algorithm/measures/answers.ts';
 import { type JudgedLabel, judgeLabel } from '../../algorithm/measures/labels.ts';
 import { pairedTest } from '../../algorithm/measures/tests.ts';
 import { goldOf } from '../../algorithm/question.ts';
@@ -115,13 +109,10 @@ async function guardFigures(
   unreadable: { readonly answers: number; readonly of: number },
 ): Promise<GuardFigures> {
   const marks: Mark[] = [];
-  const agreements: number[] = [];
-  const entropies: number[] = [];
+  const votes: ReturnType<typeof lastVotes>[] = [];
   for await (const outcome of streamRows(files.outcomes(iteration, 'validation'), outcomeSchema)) {
     marks.push(markOf(outcome));
-    const last = classesInRound(outcome, roundsOf(outcome));
-    agreements.push(consensusShare(last));
-    entropies.push(voteEntropy(last));
+    votes.push(lastVotes(outcome));
   }
   const length = { characters: 0, responses: 0 };
   for await (const { dialogues } of readDebates(files.debates(iteration, 'validation'))) {
@@ -145,8 +136,8 @@ async function guardFigures(
       marks.map((mark) => mark.debate),
       marks.map((mark) => mark.majority),
     ),
-    agreement: accuracy(agreements).accuracy,
-    entropy: accuracy(entropies).accuracy,
+    agreement: accuracy(votes.map((each) => each.agreement)).accuracy,
+    entropy: accuracy(votes.map((each) => each.entropy)).accuracy,
     unreadable: unreadable.answers / unreadable.of,
     length: length.characters / length.responses,
     chosenReward: rewards.length === 0 ? null : accuracy(rewards).accuracy,

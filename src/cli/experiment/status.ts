@@ -23,7 +23,8 @@ import {
 import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { chosenIteration, experimentResultSchema } from '../../store/records/result.ts';
+import { chosenIteration } from '../../algorithm/guard.ts';
+import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { searchAttributes } from '../../workflows/server-names.ts';
 import type { WorkflowExecutionInfo } from '@temporalio/client';

@@ -1,8 +1,8 @@
+import { standingEvaluations } from '../../algorithm/guard.ts';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import { isEmbedded } from '../../config/model-name.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
-import { standingEvaluations } from '../../store/records/result.ts';
 import type { ReportData } from '../read/experiment.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
 

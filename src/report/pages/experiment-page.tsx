@@ -2,12 +2,8 @@
 import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
-import {
-  chosenIteration,
-  type ExperimentResult,
-  type NightOutcome,
-  standingEvaluations,
-} from '../../store/records/result.ts';
+import { chosenIteration, standingEvaluations } from '../../algorithm/guard.ts';
+import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';

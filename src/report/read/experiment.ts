@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chosenIteration } from '../../algorithm/guard.ts';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
@@ -10,12 +11,7 @@ import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { begunWithSchema } from '../../store/base-model-files.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
-import {
-  chosenIteration,
-  type ExperimentResult,
-  experimentResultSchema,
-  type Warning,
-} from '../../store/records/result.ts';
+import { type ExperimentResult, experimentResultSchema, type Warning } from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   evaluationRowSchema,

@@ -1,7 +1,7 @@
 /** What does a finished experiment or study leave: the contents of result.json and study.json? */
 import { z } from 'zod';
 import { noneCutOff } from '../../algorithm/finish-reasons.ts';
-import { guardMetrics } from '../../algorithm/guard.ts';
+import { guardMetrics, guardOutcomes } from '../../algorithm/guard.ts';
 import { methodNames } from '../../algorithm/methods.ts';
 import { objectiveNames } from '../../algorithm/objectives.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
@@ -51,10 +51,12 @@ export const evaluationSchema = z.strictObject({
   cutOff: cutOffSchema,
 });
 
+const whole = z.number().int();
+
 /** See GuardFigures in src/algorithm/guard.ts. */
 export const guardFiguresSchema = z.strictObject({
-  iteration: z.number().int(),
-  questions: z.number().int(),
+  iteration: whole,
+  questions: whole,
   accuracy: accuracySchema,
   firstVote: accuracySchema,
   debateVersusFirstVote: evaluationSchema.shape.debateVersusBase,
@@ -67,32 +69,30 @@ export const guardFiguresSchema = z.strictObject({
   klToBase: z.number().nullable(),
 });
 
+const guardStep = {
+  iteration: whole,
+  value: z.number(),
+  outcome: z.enum(guardOutcomes),
+  from: whole.nullable(),
+};
+
 /** See GuardCourse in src/algorithm/guard.ts. */
 const guardResultSchema = z.strictObject({
   metric: z.enum(guardMetrics),
-  /** The iteration whose agents are the experiment's. */
-  best: z.number().int(),
-  /** The iteration after which it ended the experiment; null when it did not. */
-  stopped: z.number().int().nullable(),
-  steps: z.array(
-    z.strictObject({
-      iteration: z.number().int(),
-      value: z.number(),
-      outcome: z.enum(['best', 'held', 'dropped', 'collapsed']),
-      from: z.number().int().nullable(),
-    }),
-  ),
-  /** The iterations whose training is no part of those agents. */
-  rolledBack: z.array(z.number().int()),
+  best: whole,
+  stopped: whole.nullable(),
+  steps: z.array(z.strictObject(guardStep)),
+  /** The iterations whose training is no part of the experiment's agents. */
+  rolledBack: z.array(whole),
   said: z.string(),
 });
 
 /** See AnswerChoice in src/algorithm/guard.ts. */
 const answerChoiceSchema = z.strictObject({
   by: z.enum(['debate', 'first vote']),
-  iteration: z.number().int(),
-  saved: z.number().int(),
-  spoilt: z.number().int(),
+  iteration: whole,
+  saved: whole,
+  spoilt: whole,
   pValue: z.number(),
   said: z.string(),
 });
@@ -245,11 +245,9 @@ export const experimentResultSchema = z.strictObject({
   }),
   /** The gravest first. Results of older versions have none. */
   warnings: z.array(warningSchema).default([]),
-  /** Of iteration 0 and each after it; only with validation questions. */
+  /** Only with validation questions, with `guard` and with `answer: auto`. */
   validation: z.array(guardFiguresSchema).exactOptional(),
-  /** Only with `guard`. */
   guard: guardResultSchema.exactOptional(),
-  /** Only with `answer: auto`. */
   answer: answerChoiceSchema.exactOptional(),
   /** Only for a night of a series that is in the series' ledger. */
   night: nightOutcomeSchema.optional(),
@@ -261,22 +259,6 @@ export const experimentResultSchema = z.strictObject({
   files: z.strictObject({ config: z.string(), evaluation: z.string(), report: z.string() }),
 });
 export type ExperimentResult = z.infer<typeof experimentResultSchema>;
-
-/** The iteration whose agents are the experiment's: the last one, or the best by its guard. */
-export function chosenIteration({
-  evaluations,
-  guard,
-}: Pick<ExperimentResult, 'evaluations' | 'guard'>): number {
-  return guard?.best ?? evaluations.at(-1)?.iteration ?? 0;
-}
-
-/** Of iteration 0 and of those by which the experiment's agents were made: without what its guard has rolled back. */
-export function standingEvaluations({
-  evaluations,
-  guard,
-}: Pick<ExperimentResult, 'evaluations' | 'guard'>): ExperimentResult['evaluations'] {
-  return evaluations.filter(({ iteration }) => guard?.rolledBack.includes(iteration) !== true);
-}
 
 /** studies/NAME/study.json: the experiments of a study. */
 export const studyDocumentSchema = z.strictObject({
