@@ -69,19 +69,14 @@ export const guardFiguresSchema = z.strictObject({
   klToBase: z.number().nullable(),
 });
 
-const guardStep = {
-  iteration: whole,
-  value: z.number(),
-  outcome: z.enum(guardOutcomes),
-  from: whole.nullable(),
-};
+const stepShape = { iteration: whole, value: z.number(), outcome: z.enum(guardOutcomes) };
 
 /** See GuardCourse in src/algorithm/guard.ts. */
 const guardResultSchema = z.strictObject({
   metric: z.enum(guardMetrics),
   best: whole,
   stopped: whole.nullable(),
-  steps: z.array(z.strictObject(guardStep)),
+  steps: z.array(z.strictObject({ ...stepShape, from: whole.nullable() })),
   /** The iterations whose training is no part of the experiment's agents. */
   rolledBack: z.array(whole),
   said: z.string(),
