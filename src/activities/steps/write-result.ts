@@ -12,7 +12,6 @@ import { tidying } from '../../engines/endpoint/adapters.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
-import { ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 import { changesOf, configInForce } from '../../store/records/config-changes.ts';
@@ -72,10 +71,21 @@ export async function writeResult(
   const all = new Set(records.flatMap(({ fineTunes }) => keysOf(fineTunes)));
   await unloadModels(config, all, endpoints, signal);
   const changes = await changesOf(files);
-  const decided = hasValidation(config.task) ? await decide(config, evaluated, files) : {};
+  const validations = hasValidation(config.task)
+    ? await Promise.all(
+        evaluated.map((each) =>
+          requireDocument(files.evaluation(each, 'validation'), evaluationRecordSchema),
+        ),
+      )
+    : [];
+  const measured = [...evaluations, ...validations];
+  const decided = decide(
+    config,
+    validations.flatMap(({ figures }) => (figures === undefined ? [] : [figures])),
+  );
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
-    evaluation: sum(evaluations, (each) => each.seconds),
+    evaluation: sum(measured, (each) => each.seconds),
     debate: sum(records, (each) => each.seconds.debate),
     datasets: sum(records, (each) => each.seconds.datasets),
     fineTune: sum(records, (each) => each.seconds.fineTune),
@@ -93,8 +103,8 @@ export async function writeResult(
         completion: sum(records, ({ tokens }) => tokens.debate.completion),
       },
       evaluation: {
-        prompt: sum(evaluations, ({ tokens }) => tokens.prompt),
-        completion: sum(evaluations, ({ tokens }) => tokens.completion),
+        prompt: sum(measured, ({ tokens }) => tokens.prompt),
+        completion: sum(measured, ({ tokens }) => tokens.completion),
       },
       fineTune: sum(records, ({ tokens }) => tokens.fineTune),
     },
@@ -111,24 +121,17 @@ export async function writeResult(
   return result;
 }
 
-/** What the validation questions have decided: from what the evaluations left, as the workflow did. */
-async function decide(
+/** What the validation questions have decided, as the workflow did: nothing without any. */
+function decide(
   config: ExperimentConfig,
-  iterations: readonly number[],
-  files: ExperimentFiles,
-): Promise<Pick<ExperimentResult, 'validation' | 'guard' | 'answer'>> {
-  const validation: GuardFigures[] = [];
-  for (const iteration of iterations) {
-    const place = files.evaluation(iteration, 'validation');
-    const { figures } = await requireDocument(place, evaluationRecordSchema);
-    if (figures === undefined) throw new ArtifactMissing(`${place.where} (figures)`);
-    validation.push(figures);
-  }
+  validation: readonly GuardFigures[],
+): Pick<ExperimentResult, 'validation' | 'guard' | 'answer'> {
+  if (validation.length === 0) return {};
   const settings = guardOf(config);
   const course = settings === undefined ? undefined : guardCourse(validation, settings);
   const chosen = validation[course?.best ?? validation.length - 1];
   return {
-    validation,
+    validation: [...validation],
     ...(settings === undefined || course === undefined
       ? {}
       : {
