@@ -214,7 +214,7 @@ export function answerChoice({ iteration, questions, debateVersusFirstVote }: Gu
 }
 
 function named(iteration: number): string {
-  return iteration === 0 ? 'iteration 0 (no training)' : `iteration ${iteration}`;
+  return iteration === 0 ? 'iteration 0 (before training)' : `iteration ${iteration}`;
 }
 
 function percent(share: number): string {
