@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { guardOf } from '../../src/config/guard.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { normalisedText } from '../../src/questions/task.ts';
 import { loadNight, loadTask } from './load-task.ts';
@@ -135,14 +136,13 @@ describe('a config', () => {
     expect(Object.keys(config)).not.toContain('guard');
     expect(Object.keys(config)).not.toContain('answer');
     expect(Object.keys(config.task)).not.toContain('validation_size');
-    expect(resolveConfig({ preset: 'quickstart', guard: {}, task: { validation_size: 9 } }).guard).toEqual(
-      Object.fromEntries([
-        ['metric', 'accuracy'],
-        ['max_drop', 0.05],
-        ['patience', 1],
-        ['then', 'stop'],
-      ]),
-    );
+    const guarded = resolveConfig({ preset: 'quickstart', guard: {}, task: { validation_size: 9 } });
+    expect(guardOf(guarded)).toEqual({
+      metric: 'accuracy',
+      maxDrop: 0.05,
+      patience: 1,
+      onCollapse: 'stop',
+    });
   });
 
   it('names a guard’s own faults with the path and the value', () => {

@@ -215,6 +215,18 @@ describe('the warnings about an experiment', () => {
     );
   });
 
+  it('say when chance alone would look like a drop to the guard of an experiment', () => {
+    const guarded = (validation_size: number, guard: object = {}) =>
+      resolveConfig({ preset: 'quickstart', guard, task: { validation_size } });
+    expect(kinds({ config: guarded(200) })).toEqual([]);
+    expect(kinds({ config: guarded(40) })).toEqual(['small guard']);
+    expect(kinds({ config: guarded(40, { max_drop: 0.1 }) })).toEqual([]);
+    expect(kinds({ config: guarded(40, { metric: 'agreement' }) })).toEqual([]);
+    expect(warningsOf(facts({ config: guarded(40) }))[0]?.says).toContain(
+      'With 40 validation questions one question is 2.5 points, and guard.max_drop is 5.0: about 19 % of iterations',
+    );
+  });
+
   it('take records of older versions, which have fewer counts', () => {
     const { oneVote: _, answers: __, ...consensus } = iteration().consensus;
     const old = { ...iteration(), consensus: { ...consensus, unparsableAnswers: 900 } };
