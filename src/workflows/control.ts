@@ -144,7 +144,9 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         done: 1,
         evaluations,
         night: night?.said,
-        ...(guard === undefined ? {} : { guard: { best: guard.best, said: guard.said } }),
+        ...(guard === undefined
+          ? {}
+          : { guard: { best: guard.best, said: guard.said, rolledBack: guard.rolledBack } }),
         answer: answer?.said,
         described: true,
       });

@@ -73,7 +73,12 @@ export type Progress = {
   readonly warnings: readonly Warning[];
 };
 /** The iteration whose agents are the experiment's so far, and why. */
-export type GuardProgress = { readonly best: number; readonly said: string };
+export type GuardProgress = {
+  readonly best: number;
+  readonly said: string;
+  /** The iterations whose training is no part of those agents; only at the end. */
+  readonly rolledBack?: readonly number[];
+};
 
 /** How a step of a workflow is called. */
 export type StepName = {

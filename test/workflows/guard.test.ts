@@ -62,7 +62,7 @@ describe('an experiment with a guard', () => {
     expect(result.validation!.map(({ questions }) => questions)).toEqual([16, 16, 16]);
     expect(result.validation![2]!.accuracy.accuracy).toBe(0);
     const { guard, table } = await rig.client.workflow.getHandle('stopped').query(progressQuery);
-    expect(guard).toEqual({ best: 1, said: result.guard!.said });
+    expect(guard).toEqual({ best: 1, said: result.guard!.said, rolledBack: [2] });
     expect(table.guard).toContain('collapse after iteration 2');
 
     const done = await finishedIteration(store(), 'stopped', undefined);

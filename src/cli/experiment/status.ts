@@ -69,7 +69,7 @@ function printSnapshot(name: string, snapshot: Snapshot): void {
   if (running)
     console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
   else if (progress.evaluations.length > 0)
-    console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
+    console.log(resultTable(progress.evaluations, { colours: wantsColours() }, progress.guard?.rolledBack));
   if (!running)
     for (const said of [progress.night, progress.guard?.said, progress.answer])
       if (said !== undefined) console.log(said);
