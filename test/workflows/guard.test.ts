@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { agentModelsAfter, finishedIteration } from '../../src/export/finished-iteration.ts';
 import { openDebaters } from '../../src/serve/debaters.ts';
 import { readLedger } from '../../src/store/series.ts';
 import { openStore } from '../../src/store/store.ts';
-import type { ExperimentResult } from '../../src/store/records/result.ts';
+import { type ExperimentResult, findFinished } from '../../src/store/records/result.ts';
 import { progressQuery } from '../../src/workflows/progress.ts';
+import { smallExperiment } from '../support/small-experiment.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
@@ -75,6 +77,9 @@ describe('an experiment with a guard', () => {
     expect(again.guard).toEqual(result.guard);
     expect(again.evaluations).toEqual(result.evaluations);
     expect(await asked()).toBe(before);
+    // A study takes it for finished.
+    const more = resolveConfig({ ...smallExperiment, ...guarded, iterations: 9 });
+    expect((await findFinished(store(), 'stopped', more))?.guard).toEqual(result.guard);
   });
 
   it('goes on from the best iteration after a collapse, if it is told to', async () => {
