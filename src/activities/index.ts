@@ -8,7 +8,8 @@ import { fineTune, pruneModels, remakeModel } from './steps/fine-tune.ts';
 import { measureDiversity } from './steps/measure-diversity.ts';
 import { prepare } from './steps/prepare.ts';
 import { prepareStudy, studyCells, writeStudy } from './steps/study.ts';
-import { recordDistilled, recordIteration, writeResult } from './steps/write-result.ts';
+import { recordDistilled, recordIteration } from './steps/record-iteration.ts';
+import { writeResult } from './steps/write-result.ts';
 
 /** Light steps, on the control queue. */
 export type ControlActivities = ReturnType<typeof controlActivities>;

@@ -12,8 +12,14 @@ import { tableFor } from './terminal.ts';
 /**
  * The table for a terminal: the base model and each iteration with the accuracy of a single answer, of the majority and of
  * the debate in per cent with standard errors, and the paired test of the debate against the base model's.
+ *
+ * @param aside the iterations that a guard has rolled back
  */
-export function resultTable(evaluations: readonly Evaluation[], options: { colours: boolean }): string {
+export function resultTable(
+  evaluations: readonly Evaluation[],
+  options: { colours: boolean },
+  aside: readonly number[] = [],
+): string {
   const { bold, dim, green, red } = pc.createColors(options.colours);
   const base = evaluations[0];
   const table = new Table({
@@ -31,7 +37,8 @@ export function resultTable(evaluations: readonly Evaluation[], options: { colou
         ? [dim('–'), dim('–'), dim('–')]
         : [(gain < 0 ? red : green)(`${points(gain)} points`), `${wins} : ${losses}`, pValue(p)];
     table.push([
-      evaluationName(evaluation.iteration),
+      evaluationName(evaluation.iteration) +
+        (aside.includes(evaluation.iteration) ? dim(', rolled back') : ''),
       figure(evaluation.single, evaluation.questions),
       figure(evaluation.majority, evaluation.questions),
       bold(figure(evaluation.debate, evaluation.questions)),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
 import { distillSchema, fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
+import { validated } from './guard.ts';
 import { seriesNameSchema } from './names.ts';
 import { samplingSchema } from './server-contract.ts';
 import { taskConfigSchema } from './tasks.ts';
@@ -33,7 +34,6 @@ function nameOf(what: 'an endpoint' | 'a trainer') {
     );
 }
 const endpointName = nameOf('an endpoint');
-
 /** The model that comes with Colloquy: it does arithmetic, in the language of `prompts: terse`. */
 export const embeddedModel = 'engine/models/tiny-arithmetic';
 
@@ -47,7 +47,6 @@ const modelNameSetting = z
   .describe(
     'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
   );
-
 const modelSchema = z
   .strictObject({
     endpoint: endpointSetting.default('local'),
@@ -252,6 +251,7 @@ export const experimentConfigSchema = z
         'Experiments with the same value share their answers: equal requests are sent once. A study sets it.',
       ),
     carry_over: carryOverSchema.optional(),
+    ...validated,
   })
   .refine((config) => config.label_votes === 'both' || config.min_votes <= agentCount(config), {
     path: ['min_votes'],

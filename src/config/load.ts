@@ -210,7 +210,14 @@ export function resolveTaskPaths(folder: string, config: ConfigInput): ConfigInp
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, pathsIn(folder, key, value)]));
 }
 
-const pathKeys = new Set(['train_file', 'test_file', 'dataset_path', 'train_dataset_path', 'decontaminate']);
+const pathKeys = new Set([
+  'train_file',
+  'test_file',
+  'validation_file',
+  'dataset_path',
+  'train_dataset_path',
+  'decontaminate',
+]);
 
 function pathsIn(folder: string, key: string, value: unknown): unknown {
   if (isConfigInput(value)) return resolveTaskPaths(folder, value);

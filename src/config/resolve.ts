@@ -5,6 +5,7 @@ import { type MethodName, methods } from '../algorithm/methods.ts';
 import { compares } from '../algorithm/objectives.ts';
 import { agentsOf, baseModelsOf, sharedModelFaults } from './agents.ts';
 import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
+import { validationFaults } from './guard.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { voteFaults } from './fine-tune.ts';
 import { projectRoot } from './installation.ts';
@@ -51,6 +52,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
     ...voteFaults(config, agentCount(config)),
     ...objectiveFaults(config),
     ...distillFaults(config),
+    ...validationFaults(config),
   ];
   if (unusable.length > 0) throw new InvalidConfig(unusable);
   return config;
@@ -214,6 +216,8 @@ export function fixedSettings(config: ExperimentConfig): Record<string, unknown>
       ...task,
       train_size: undefined,
       train_file: undefined,
+      validation_size: undefined,
+      validation_file: undefined,
       decontaminate: undefined,
       dataset_path: undefined,
       train_dataset_path: undefined,

@@ -53,6 +53,7 @@ export const hubDatasets = {
 
 const mostQuestions = 100_000;
 const size = z.int().min(1).max(mostQuestions);
+const validationSize = z.int().min(0).max(mostQuestions).optional();
 
 const range = z
   .tuple([z.int().min(0).max(1_000_000_000), z.int().min(0).max(1_000_000_000)])
@@ -78,6 +79,9 @@ const arithmeticTaskSchema = z
       ),
     train_size: size.default(500).describe('Training questions.'),
     test_size: size.default(500).describe('Held-out questions.'),
+    validation_size: validationSize.describe(
+      'Validation questions, apart from the others: for `guard` and `answer: auto`. Default: none.',
+    ),
   })
   .describe(
     'Arithmetic as in the paper. The questions follow from the seed; no question occurs twice, in training and held-out questions together.',
@@ -128,6 +132,9 @@ const read = {
 const sizes = {
   train_size: size.default(500).describe('Training questions, drawn by the seed.'),
   test_size: size.default(500).describe('Held-out questions, drawn by the seed.'),
+  validation_size: validationSize.describe(
+    'Validation questions, for `guard` and `answer: auto`: drawn by the seed from those of the held-out split that `test_size` leaves. Default: none.',
+  ),
 };
 const source = ({ name, revision }: { readonly name: string; readonly revision: string }) => ({
   revision: commit.default(revision).describe(`The commit of ${name} on the Hugging Face hub.`),
@@ -214,6 +221,16 @@ const jsonlTaskSchema = z
       .describe(
         'Held-out questions, drawn by the seed. Default: all of test_file; without a test_file, a fifth of train_file, at most 500.',
       ),
+    validation_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        `Validation questions. Those that training or held-out questions have too are left out. ${place}`,
+      ),
+    validation_size: validationSize.describe(
+      'Validation questions, for `guard` and `answer: auto`, drawn by the seed. Default: all of validation_file. Without a validation_file they are questions of test_file that are not held out, or questions of train_file that are neither held out nor trained on; by default none.',
+    ),
     columns: z
       .strictObject({
         question: z.string().min(1).default('question').describe('The column with the question.'),

@@ -195,6 +195,8 @@ function fewStepsText(
 export type QuestionCounts = {
   readonly train: number;
   readonly heldOut: number;
+  /** Debated after each iteration, as the held-out ones are; absent without validation questions. */
+  readonly validation?: number;
   /** Held-out questions of the tasks of `transfer`, all together. */
   readonly transfer: number;
   /** The mean length of a question in characters. */
@@ -245,6 +247,7 @@ export function estimate(config: ExperimentConfig, questions: QuestionCounts): E
     (iterations + 1) *
       questions.heldOut *
       (config.equal_tokens && answer === 'debate' && rounds > 1 ? 2 : 1) +
+    (iterations + 1) * (questions.validation ?? 0) +
     (iterations > 0 ? 2 : 1) * questions.transfer;
   const revisions = Array.from({ length: rounds - 1 }, (_, round) => {
     const own = asked + (round + 1) * (shown + instructions);
@@ -290,12 +293,8 @@ function distilledRows({ distill, agents }: ExperimentConfig, questions: number)
 /** The paper's `max_tokens`. With more, a model is taken to think before it answers, unless `enable_thinking` says whether it does. */
 const longestUnthought = 2048;
 
-function mean(values: readonly number[]): number {
-  const [first = 0] = values;
-  // Equal values give exactly that value, without rounding.
-  return first + sum(values.map((value) => value - first)) / values.length;
-}
+/** Equal values give exactly that value, without rounding. */
+const mean = (values: readonly number[], [first = 0] = values): number =>
+  first + sum(values.map((value) => value - first)) / values.length;
 
-export function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

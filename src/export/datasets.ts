@@ -82,6 +82,7 @@ function datasetCard(
   folder: string,
 ): string {
   const { experiment, iteration, config } = done;
+  const before = done.lineage.at(-2) ?? 0;
   const full = written.filter(({ rows }) => rows > 0);
   const empty = written.filter(({ rows }) => rows === 0).map(({ file }) => file);
   const names = [...new Set(full.map(({ objective }) => objective))];
@@ -106,7 +107,7 @@ function datasetCard(
     [
       `# ${experiment}, iteration ${iteration}`,
       `${provenance} Experiment \`${experiment}\`, seed ${config.seed}, iteration ${iteration}: the debates of the ` +
-        `training questions by the agents as iteration ${iteration - 1} left them${iteration === 1 ? ' (the base model)' : ''}. ` +
+        `training questions by the agents as iteration ${before} left them${before === 0 ? ' (the base model)' : ''}. ` +
         'Every answer was written by a model.',
       `## Rows\n\n${[formatsInWords[format], ...objectivesInWords(format, full)].join(' ')}`,
       textTable(

@@ -1,11 +1,13 @@
 import { distilledModel } from '../algorithm/agents.ts';
+import { type GuardCourse, guardCourse, type GuardFigures, lineageOf } from '../algorithm/guard.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { agentOf, type ModelSettings } from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
+import { guardOf } from '../config/guard.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { isThere } from '../store/blobs.ts';
 import { readDocument, requireDocument } from '../store/files/documents.ts';
-import { type DistilledRecord, distilledRecordSchema } from '../store/records/result.ts';
+import { type DistilledRecord, distilledRecordSchema } from '../store/records/iteration.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
@@ -28,6 +30,8 @@ export type FinishedIteration = {
   readonly iteration: number;
   readonly files: ExperimentFiles;
   readonly config: ExperimentConfig;
+  /** The iterations by which its agents were made: all of 1 to this one, but for those that a guard rolled back. */
+  readonly lineage: readonly number[];
   /** Of iterations 1 to this one. */
   readonly records: readonly IterationRecord[];
   /** Of the base model (or, for a night, the agents that it began with), then after each iteration up to this one. */
@@ -37,7 +41,7 @@ export type FinishedIteration = {
 /**
  * A finished iteration of an experiment, which itself may not have finished.
  *
- * @param wanted default: the last one of a finished experiment
+ * @param wanted default: the last one of a finished experiment, or the best one by its guard
  * @throws ExperimentNotInStore, ExperimentNotFinished, IterationNotFinished, NothingTrained, ArtifactMissing, ArtifactDamaged
  */
 export async function finishedIteration(
@@ -56,7 +60,13 @@ export async function finishedIteration(
     throw new ExperimentNotFinished(experiment, finished);
   if (wanted === undefined && last === undefined)
     throw new NothingTrained(experiment, 'it has no iterations, it only evaluated the base model');
-  const iteration = wanted ?? last ?? 0;
+  const course = await guardCourseOf(files, config);
+  if (wanted === undefined && course?.best === 0)
+    throw new NothingTrained(
+      experiment,
+      'its guard found no iteration better than iteration 0, before any fine-tune; name one with --iteration',
+    );
+  const iteration = wanted ?? course?.best ?? last ?? 0;
   if (!finished.includes(iteration)) throw new IterationNotFinished(experiment, iteration, finished);
   const upTo = Array.from({ length: iteration + 1 }, (_, each) => each);
   const evaluated = await Promise.all(
@@ -67,11 +77,37 @@ export async function finishedIteration(
     iteration,
     files,
     config,
+    lineage: course === undefined ? upTo.slice(1) : lineageOf(course, iteration),
     records: await Promise.all(
       upTo.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
     ),
     evaluations: evaluated.map(({ evaluation }) => evaluation),
   };
+}
+
+/** What the guard of an experiment has decided, as far as it has come; undefined where it has none, or has decided nothing yet. */
+async function guardCourseOf(
+  files: ExperimentFiles,
+  config: ExperimentConfig,
+): Promise<GuardCourse | undefined> {
+  const settings = guardOf(config);
+  if (settings === undefined) return undefined;
+  const all: GuardFigures[] = [];
+  for (;;) {
+    const record = await readDocument(files.evaluation(all.length, 'validation'), evaluationRecordSchema);
+    if (record?.figures === undefined) break;
+    all.push(record.figures);
+  }
+  return all.length === 0 ? undefined : guardCourse(all, settings);
+}
+
+/**
+ * Whether a finished experiment's agents are those with which it began: nothing was trained that its guard found better.
+ *
+ * @throws ArtifactDamaged
+ */
+export async function keptItsStart(files: ExperimentFiles, config: ExperimentConfig): Promise<boolean> {
+  return (await isThere(files.result)) && (await guardCourseOf(files, config))?.best === 0;
 }
 
 /** Ascending, without the base model. An iteration ends with its evaluation. */
@@ -104,10 +140,15 @@ export type AgentModel = {
  *
  * @throws ArtifactDamaged
  */
-export async function agentModelsAfter({ files, records }: FinishedIteration): Promise<AgentModel[]> {
+export async function agentModelsAfter({
+  files,
+  records,
+  lineage,
+}: Pick<FinishedIteration, 'files' | 'records' | 'lineage'>): Promise<AgentModel[]> {
   const plan = await readDocument(files.nightPlan, nightPlanSchema);
   const models = new Map<string, AgentModel>();
   for (const { iteration, fineTunes } of records) {
+    if (!lineage.includes(iteration)) continue;
     for (const { agent, role, model } of fineTunes) {
       const name = `${agent} ${role}`;
       const began = plan?.start.agents.find(({ number }) => number === agent)?.models[role] ?? null;
@@ -150,6 +191,14 @@ export async function distilledModelOf({
     evaluation: evaluated.evaluation,
     tokens: { own: sum(evaluated), debate: sum(group) },
   };
+}
+
+/** The models with which an experiment began: those that an earlier night left; none for base models. @throws ArtifactDamaged */
+export async function startingModels(files: ExperimentFiles): Promise<AgentModel[]> {
+  const plan = await readDocument(files.nightPlan, nightPlanSchema);
+  return (plan?.start.agents ?? []).flatMap(({ number: agent, models }) =>
+    Object.entries(models).map(([role, key]) => ({ agent, role, key, madeIn: null })),
+  );
 }
 
 /** The base model from which an agent's models were trained. */

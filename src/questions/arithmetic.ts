@@ -8,6 +8,7 @@ import { seedFor } from '../algorithm/random.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { ArithmeticTask } from '../config/tasks.ts';
 import type { AnswerRules } from '../algorithm/answer.ts';
+import { requireValidation } from './select.ts';
 import type { Problem, QuestionPool, Task } from './task.ts';
 
 /** The task of a form, e.g. `a+b*c-d`. */
@@ -30,9 +31,11 @@ function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool {
   const letters = [...new Set(task.form.match(/[a-z]/g))];
   const ranges = new Map(letters.map((letter) => [letter, task.ranges[letter] ?? task.range]));
   const possible = [...ranges.values()].reduce((product, [least, most]) => product * (most - least + 1), 1);
-  const wanted = task.train_size + task.test_size;
+  const { validation_size: validationSize = 0 } = task;
+  const wanted = task.train_size + task.test_size + validationSize;
   if (possible < wanted) {
-    const message = `${task.train_size} training and ${task.test_size} held-out questions were asked for, but ${task.form} with these ranges has only ${possible}; widen the ranges or ask for fewer`;
+    const more = validationSize === 0 ? '' : ` and ${validationSize} validation`;
+    const message = `${task.train_size} training and ${task.test_size} held-out${more} questions were asked for, but ${task.form} with these ranges has only ${possible}; widen the ranges or ask for fewer`;
     throw new InvalidConfig([{ path: 'task', message }]);
   }
 
@@ -61,13 +64,25 @@ function arithmeticPool(task: ArithmeticTask, seed: number): QuestionPool {
     training: () => first(task.train_size, inOrder(0)),
     trainSize: task.train_size,
     inOrder,
+    validation: (trained) => {
+      const seen = new Set(heldOut.map(({ text }) => text));
+      const problems = first(validationSize, draws('arithmetic-validation', seen), trained);
+      requireValidation(validationSize, problems.length, task.form);
+      return { problems, leftOut: [] };
+    },
     leftOut: [],
   };
 }
 
-function first(count: number, problems: Iterable<Problem>): Problem[] {
+function first(
+  count: number,
+  problems: Iterable<Problem>,
+  passed: (text: string) => boolean = () => false,
+): Problem[] {
   const taken: Problem[] = [];
+  if (count === 0) return taken;
   for (const problem of problems) {
+    if (passed(problem.text)) continue;
     taken.push(problem);
     if (taken.length === count) break;
   }

@@ -46,7 +46,8 @@ async function datasetSplits(
 ): Promise<Splits> {
   const skip = task.skip_unreadable ?? false;
   const parts = { training: trainingPart(task), heldOut: heldOutPart(task) };
-  const from = { training: nameOf(parts.training), heldOut: nameOf(parts.heldOut) };
+  const heldOut = nameOf(parts.heldOut);
+  const from = { training: nameOf(parts.training), heldOut, validation: heldOut };
   const train = await readPart(parts.training, skip, signal);
   const test = await readPart(parts.heldOut, skip, signal);
   const measuring = byText([...test.problems, ...(kept ?? [])]);
@@ -55,6 +56,7 @@ async function datasetSplits(
   return {
     training,
     heldOut: byText(kept ?? test.problems),
+    validation: byText(test.problems),
     leftOut: [
       ...leftOut(`questions of ${from.training} whose gold answer the grader cannot read`, train.unreadable),
       ...leftOut(`questions of ${from.heldOut} whose gold answer the grader cannot read`, test.unreadable),

@@ -9,7 +9,16 @@ import { hubTask } from './hub-task.ts';
 import { ownFilesTask } from './own-files.ts';
 import { createScorer, loadScorers, type Scorer, type ScorerConfig } from './scorer.ts';
 import { type Asked, freshQuestions } from './select.ts';
-import type { LeftOut, Problem, QuestionPool, Task } from './task.ts';
+import {
+  byText,
+  type LeftOut,
+  normalisedText,
+  type Problem,
+  questionKey,
+  type QuestionPool,
+  type Task,
+  type Validation,
+} from './task.ts';
 
 /** The tasks of a worker. They share one grader, whose algebra runs in a thread of its own, and the programs of the scorers. */
 export interface Tasks {
@@ -74,14 +83,23 @@ export type TaskData = {
   readonly train: readonly Question[];
   readonly trainLabels: readonly GoldLabel[];
   readonly heldOut: readonly HeldOutQuestion[];
+  /** None where the task asks for none. */
+  readonly validation: readonly HeldOutQuestion[];
   /** The questions of the task that are not asked, for the report. */
   readonly leftOut: readonly LeftOut[];
 };
 
-/** The questions of an experiment. Ids are `train-00017` and `heldout-00003`. @throws as `Task.pool` does */
+/** The questions of an experiment. Ids are `train-00017`, `heldout-00003` and `validation-00000`. @throws as `Task.pool` does */
 export async function loadQuestions(task: Task, seed: number, signal?: AbortSignal): Promise<TaskData> {
   const pool = await task.pool(seed, null, signal);
-  return withIds(pool, pool.training(), 0);
+  const training = pool.training();
+  const trained = byText(training);
+  return withIds(
+    pool,
+    training,
+    0,
+    pool.validation((text) => trained.has(normalisedText(text))),
+  );
 }
 
 /**
@@ -121,7 +139,9 @@ export async function loadNight(
 ): Promise<TaskData & { readonly asked: readonly Asked[] }> {
   const pool = await task.pool(seed, before?.heldOut ?? null, signal);
   const { problems, asked } = freshQuestions(pool, before?.asked ?? [], pool.trainSize);
-  return { ...withIds(pool, problems, before?.position ?? 0), asked };
+  const trained = new Set([...(before?.asked ?? []), ...asked].flatMap(({ keys }) => keys));
+  const validation = pool.validation((text) => trained.has(questionKey(text)));
+  return { ...withIds(pool, problems, before?.position ?? 0, validation), asked };
 }
 
 /** Gives the questions their ids. @param firstTrain the number of the first training question */
@@ -129,6 +149,7 @@ function withIds(
   { heldOut, leftOut }: Pick<QuestionPool, 'heldOut' | 'leftOut'>,
   train: readonly Problem[],
   firstTrain: number,
+  validation: Validation,
 ): TaskData {
   return {
     train: train.map(({ text }, index) => ({ id: idOf('train', firstTrain + index), text })),
@@ -137,18 +158,22 @@ function withIds(
       ...goldOf(problem),
     })),
     heldOut: heldOutWithIds(heldOut),
-    leftOut,
+    validation: heldOutWithIds(validation.problems, 'validation'),
+    leftOut: [...leftOut, ...validation.leftOut],
   };
 }
 
-function heldOutWithIds(problems: readonly Problem[]): HeldOutQuestion[] {
+function heldOutWithIds(
+  problems: readonly Problem[],
+  set: 'heldout' | 'validation' = 'heldout',
+): HeldOutQuestion[] {
   return problems.map((problem, index) => ({
-    id: idOf('heldout', index),
+    id: idOf(set, index),
     text: problem.text,
     ...goldOf(problem),
   }));
 }
 
-function idOf(set: 'train' | 'heldout', index: number): string {
+function idOf(set: 'train' | 'heldout' | 'validation', index: number): string {
   return `${set}-${String(index).padStart(5, '0')}`;
 }

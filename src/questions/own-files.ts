@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
+import { hasValidation } from '../config/guard.ts';
 import { isConfigInput } from '../config/load.ts';
 import type { JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './row-files.ts';
@@ -54,12 +55,26 @@ async function jsonlSplits(
   const own = test === null ? apartFrom(held, train.questions).apart : train.questions;
   const { training, removed } = await decontaminated(own, task.decontaminate, signal);
   if (test !== null) requireNoOverlap(training, held, task.train_file, test.path);
+  const validation = await validationFile(task, train, test);
   return {
     training,
     heldOut: held,
-    leftOut: [...train.skipped, ...(test?.skipped ?? []), ...removed],
-    from: { training: train.path, heldOut: test?.path ?? train.path },
+    validation: validation.questions,
+    leftOut: [
+      ...train.skipped,
+      ...(test?.skipped ?? []),
+      ...(task.validation_file === undefined ? [] : validation.skipped),
+      ...removed,
+    ],
+    from: { training: train.path, heldOut: test?.path ?? train.path, validation: validation.path },
   };
+}
+
+/** The file whose questions may be for validation. A series that goes on does not read its test file for anything else. */
+async function validationFile(task: JsonlTask, train: OwnFile, test: OwnFile | null): Promise<OwnFile> {
+  if (!hasValidation(task)) return train;
+  if (task.validation_file !== undefined) return readOwn(task.validation_file, task);
+  return test ?? (task.test_file === undefined ? train : readOwn(task.test_file, task));
 }
 
 type OwnFile = {

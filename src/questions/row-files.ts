@@ -46,7 +46,7 @@ async function fileHash(path: string): Promise<string | null> {
 /** The hashes of the user's own files that tasks read their questions from, by path; without those that cannot be read here. */
 export async function questionFileHashes(tasks: readonly TaskConfig[]): Promise<Record<string, string>> {
   const paths = tasks.flatMap((task) => [
-    ...('train_file' in task ? [task.train_file, task.test_file] : []),
+    ...('train_file' in task ? [task.train_file, task.test_file, task.validation_file] : []),
     ...('decontaminate' in task ? (task.decontaminate ?? []).filter((set) => typeof set === 'string') : []),
   ]);
   const hashes: Record<string, string> = {};

@@ -1,6 +1,8 @@
 import { seedFor, shuffle } from '../algorithm/random.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import {
+  apartFrom,
+  byText,
   type ByText,
   type LeftOut,
   normalisedText,
@@ -8,6 +10,7 @@ import {
   questionKey,
   type QuestionPool,
   type Splits,
+  type Validation,
 } from './task.ts';
 
 /**
@@ -91,6 +94,8 @@ type DrawnSizes = {
   readonly kind: string;
   readonly train_size?: number | undefined;
   readonly test_size?: number | undefined;
+  readonly validation_size?: number | undefined;
+  readonly validation_file?: string | undefined;
 };
 
 /**
@@ -100,21 +105,55 @@ type DrawnSizes = {
  * @throws InvalidConfig when there are fewer questions than asked for
  */
 export function poolOf(
-  { kind, train_size, test_size }: DrawnSizes,
-  { training, heldOut, leftOut: notAsked, from }: Splits,
+  sizes: DrawnSizes,
+  splits: Splits,
   seed: number,
   kept: readonly Problem[] | null,
 ): QuestionPool {
+  const { kind, train_size, test_size } = sizes;
+  const { training, heldOut, leftOut: notAsked, from } = splits;
   requireEnough('task.train_size', train_size, training, from.training);
   if (kept === null) requireEnough('task.test_size', test_size, heldOut, from.heldOut);
+  const held = kept ?? drawn(heldOut, test_size, { seed, purpose: `${kind}-heldout` });
   return {
-    heldOut: kept ?? drawn(heldOut, test_size, { seed, purpose: `${kind}-heldout` }),
+    heldOut: held,
     size: training.size,
     training: () => drawn(training, train_size, { seed, purpose: `${kind}-train` }),
     trainSize: train_size ?? training.size,
     inOrder: (cycle) => inDrawnOrder(training, { seed, purpose: `${kind}-train ${cycle}` }),
+    validation: (trained) => {
+      const heldTexts = byText(held);
+      return validationOf(sizes, splits, seed, (text) => heldTexts.has(text) || trained(text));
+    },
     leftOut: notAsked,
   };
+}
+
+/** @param used whether a question, by its normalised text, is held out or trained on */
+function validationOf(
+  { kind, validation_size: size, validation_file: file }: DrawnSizes,
+  { validation, from }: Splits,
+  seed: number,
+  used: (text: string) => boolean,
+): Validation {
+  if (size === 0 || (size === undefined && file === undefined)) return { problems: [], leftOut: [] };
+  const { apart, shared } = apartFrom({ has: used }, validation);
+  requireValidation(size, apart.size, from.validation);
+  return {
+    problems: drawn(apart, size, { seed, purpose: `${kind}-validation` }),
+    // Of other files they are what is left of the questions.
+    leftOut:
+      file === undefined
+        ? []
+        : leftOut(`questions of ${from.validation} that are held out or trained on`, shared),
+  };
+}
+
+/** @throws InvalidConfig when fewer questions are left than were asked for */
+export function requireValidation(wanted = 1, left: number, from: string): void {
+  if (left >= wanted) return;
+  const message = `${wanted} validation questions were asked for, but ${from} has only ${left} that are neither held out nor trained on (in a series: by no night); ask for fewer, or lower task.test_size or task.train_size`;
+  throw new InvalidConfig([{ path: 'task.validation_size', message }]);
 }
 
 /** Questions that a night has asked, all in one cycle through the pool: named by `questionKey`. */

@@ -82,14 +82,25 @@ export type QuestionPool = {
   readonly trainSize: number;
   /** All training questions in the seeded order of a cycle, 0 the first; another cycle has another order. */
   readonly inOrder: (cycle: number) => Iterable<Problem>;
+  /**
+   * The validation questions, none of which is held out; none when the task asks for none.
+   *
+   * @param trained whether a question, by its text, is or was trained on: it is no validation question then
+   * @throws InvalidConfig when too few are left
+   */
+  readonly validation: (trained: (text: string) => boolean) => Validation;
   readonly leftOut: readonly LeftOut[];
 };
+
+export type Validation = { readonly problems: readonly Problem[]; readonly leftOut: readonly LeftOut[] };
 
 /** All questions of a task that is read: those that may be trained on and those that may be held out, none in both. */
 export type Splits = {
   readonly training: ByText;
   readonly heldOut: ByText;
+  /** Those of which validation questions may be drawn: held-out and training questions may be among them. */
+  readonly validation: ByText;
   readonly leftOut: readonly LeftOut[];
   /** Where the two come from, for messages. */
-  readonly from: { readonly training: string; readonly heldOut: string };
+  readonly from: { readonly training: string; readonly heldOut: string; readonly validation: string };
 };

@@ -38,13 +38,13 @@ import { writeTable } from './tables/table.ts';
  */
 export async function writeReport(files: ExperimentFiles): Promise<string> {
   const data = await loadReportData(files);
-  const { name, evaluations, iterations } = data.result;
+  const { name, evaluations, iterations, guard } = data.result;
   const trained = iterations.map(({ iteration, consensus: { questions } }) => ({ iteration, questions }));
   await writeDebateBrowser(files, { name, evaluations, trained, summarize: summarizes(data.config) });
   const points = evaluations.map((evaluation) => ({
     ...evaluation,
     label: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),
-    onLine: true,
+    onLine: guard?.rolledBack.includes(evaluation.iteration) !== true,
   }));
   await writePage(
     files.report,

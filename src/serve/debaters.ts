@@ -17,7 +17,13 @@ import type { ModelForm } from '../config/fine-tune.ts';
 import { filesOfBaseModel, identifyBaseModel, requireSameBaseModel } from '../engines/endpoint/base-model.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { ExperimentNotInStore } from '../export/errors.ts';
-import { agentModelsAfter, distilledModelOf, finishedIteration } from '../export/finished-iteration.ts';
+import {
+  agentModelsAfter,
+  distilledModelOf,
+  finishedIteration,
+  keptItsStart,
+  startingModels,
+} from '../export/finished-iteration.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { readDocument } from '../store/files/documents.ts';
 import {
@@ -29,6 +35,7 @@ import {
   untuned,
 } from '../store/models.ts';
 import { begunWithSchema, recordedModel } from '../store/base-model-files.ts';
+import { experimentResultSchema } from '../store/records/result.ts';
 import { type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 
 /** The agents of an experiment after an iteration. */
@@ -37,6 +44,8 @@ export type Debaters = {
   /** 0 is the base model. */
   readonly iteration: number;
   readonly config: ExperimentConfig;
+  /** `first vote`: they vote over their first answers and do not debate, because `answer: auto` has found that better. */
+  readonly answersBy: 'debate' | 'first vote';
   /** Has every model served, so that the first question need not wait for it. @throws as `Endpoints.serve` does */
   readonly load: (signal: AbortSignal) => Promise<void>;
   /**
@@ -64,7 +73,7 @@ export type AnsweredDebate = Debate & {
 
 type Wanted = {
   readonly experiment: string;
-  /** Default: the last one of a finished experiment. */
+  /** Default: the last one of a finished experiment, or the best one by its guard. */
   readonly iteration: number | undefined;
   /** The one model that the group was distilled into, which answers alone. */
   readonly distilled?: boolean | undefined;
@@ -93,6 +102,9 @@ export async function openDebaters(
   const { iteration, agents } = distilled
     ? await distilledAfter(store, experiment, wanted, bases)
     : await agentsAfter(store, experiment, config, wanted, bases);
+  const answersBy = distilled
+    ? 'debate'
+    : await answerOfExperiment(experimentFiles(store, experiment), config, iteration);
   const cast = {
     agents,
     summariser: summariserOf(agents, summariser === null ? undefined : untuned(summariser)),
@@ -102,25 +114,38 @@ export async function openDebaters(
   endpoints.expect(experiment, config);
   const tasks = createTasks();
   const { answers } = tasks.open(config.task);
-  const asked = hasSummaries(config) && !distilled ? [...models, cast.summariser] : models;
+  const rounds = distilled || answersBy === 'first vote' ? 1 : config.rounds;
+  const asked = rounds > 1 && hasSummaries(config) ? [...models, cast.summariser] : models;
 
   return {
     experiment,
     iteration,
     config,
+    answersBy,
     load: (signal) => endpoints.serve(asked, signal),
     debate: async (text, { seed = config.seed, sampling = {}, signal }) => {
       await endpoints.serve(asked, signal);
       const tokens = { prompt: 0, completion: 0 };
       const speak = speaker(config, sampling, endpoints, signal, tokens);
       // The draws of a debate after iteration l are those of its evaluation.
-      const settings = { ...debateSettings(config, iteration), seed, ...(distilled ? { rounds: 1 } : {}) };
+      const settings = { ...debateSettings(config, iteration), rounds, seed };
       return { ...(await debate({ id: 'asked', text }, cast, settings, speak, answers)), tokens };
     },
     close: async () => {
       await Promise.allSettled([endpoints.close(), tasks.close()]);
     },
   };
+}
+
+/** Of an experiment with `answer: auto`, where it was decided for the agents of this iteration; by debate otherwise. */
+async function answerOfExperiment(
+  files: ExperimentFiles,
+  { answer }: ExperimentConfig,
+  iteration: number,
+): Promise<Debaters['answersBy']> {
+  if (answer !== 'auto') return 'debate';
+  const choice = (await readDocument(files.result, experimentResultSchema))?.answer;
+  return choice?.iteration === iteration ? choice.by : 'debate';
 }
 
 /** An adapter on other weights than those that it was trained on gives answers that mean nothing. @throws BaseModelChanged */
@@ -158,13 +183,15 @@ async function agentsAfter(
   const { roles, learning } = methods[config.method];
   const agents = baseAgents(bases.map(untuned), roles);
   if (config.iterations === 0 || wanted === 0) return { iteration: 0, agents };
-  const done = await finishedIteration(store, experiment, wanted);
-  const tuned = await agentModelsAfter(done);
+  const files = experimentFiles(store, experiment);
+  const untrained = wanted === undefined && (await keptItsStart(files, config));
+  const done = untrained ? null : await finishedIteration(store, experiment, wanted);
+  const tuned = done === null ? await startingModels(files) : await agentModelsAfter(done);
   const forms = new Map<string, ModelForm>();
   for (const { key } of tuned) if (key !== null) forms.set(key, await formInStore(store, key));
   const groups = learnerGroups(agents.length, learning);
   return {
-    iteration: done.iteration,
+    iteration: done?.iteration ?? 0,
     agents: agents.map((agent) => {
       const first = groups.find((group) => group.includes(agent.number))?.[0] ?? agent.number;
       const own = tuned.flatMap(({ agent: number, role, key }) => {

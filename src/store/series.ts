@@ -10,7 +10,8 @@ import { sealAsItIs } from './files/sealed.ts';
 import type { Agent } from '../algorithm/agents.ts';
 import type { ModelForm } from '../config/fine-tune.ts';
 import { type BaseModel, contentAddress, type Model, tunedModel, untuned } from './models.ts';
-import { evaluationSchema, nightOutcomeSchema } from './records/result.ts';
+import { evaluationSchema } from './records/iteration.ts';
+import { nightOutcomeSchema } from './records/result.ts';
 import { heldOutQuestionSchema } from './records/rows.ts';
 import { seriesFiles, type Store } from './store.ts';
 

@@ -82,10 +82,10 @@ export function openStore(
 
 /**
  * The questions of a step: `train`, the training questions; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
- * majority at equal tokens, and `distilled`, for the distilled model; `transfer-NAME`, those of another task, for zero-shot transfer.
+ * majority at equal tokens, and `distilled`, for the distilled model; `validation`, those of a guard; `transfer-NAME`, those of another task (zero-shot).
  */
 export type QuestionSet = 'train' | MeasuredSet;
-export type MeasuredSet = 'heldout' | 'vote' | 'distilled' | `transfer-${string}`;
+export type MeasuredSet = 'heldout' | 'vote' | 'distilled' | 'validation' | `transfer-${string}`;
 
 /** The name of a shard of questions, within an experiment and within the experiments that share answers. */
 export function shardName(iteration: number, set: QuestionSet, shard: number): string {

@@ -2,8 +2,8 @@ import { ActivityFailure, CancelledFailure, isCancellation, log, patched } from 
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
-import type { Warning } from '../store/records/result.ts';
-import type { ExperimentState, Loss, Phase, Progress, StepName } from './progress.ts';
+import type { ExperimentResult, Warning } from '../store/records/result.ts';
+import type { ExperimentState, GuardProgress, Loss, Phase, Progress, StepName } from './progress.ts';
 import type { Step } from './steps.ts';
 import { stepsInFlight, trackProgress } from './track-progress.ts';
 import { takeUpdates } from './updates.ts';
@@ -29,7 +29,12 @@ export type RunControl = {
   /** How the one model does that the group was distilled into. */
   readonly distilled: (text: string) => void;
   readonly began: (state: ExperimentState) => void;
-  readonly finished: (evaluations: readonly Evaluation[], night: string | undefined) => void;
+  /** What the guard has decided so far. */
+  readonly guarded: (guard: GuardProgress | undefined) => void;
+  readonly finished: (
+    evaluations: readonly Evaluation[],
+    result: Pick<ExperimentResult, 'night' | 'guard' | 'answer'>,
+  ) => void;
   /** The run ends, and the next one of the chain goes on with this state. */
   readonly continues: (state: ExperimentState) => void;
   /** The run ends without a result. */
@@ -135,8 +140,21 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         described: true,
       });
     },
-    finished: (evaluations, night) => {
-      update({ phase: 'done', done: 1, evaluations, night, described: true });
+    guarded: (guard) => {
+      update({ guard });
+    },
+    finished: (evaluations, { night, guard, answer }) => {
+      update({
+        phase: 'done',
+        done: 1,
+        evaluations,
+        night: night?.said,
+        ...(guard === undefined
+          ? {}
+          : { guard: { best: guard.best, said: guard.said, rolledBack: guard.rolledBack } }),
+        answer: answer?.said,
+        described: true,
+      });
     },
     continues: ({ plan }) => {
       // The history of a run that an earlier version has begun has no event for it.

@@ -2,6 +2,7 @@
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { guardCourse } from '../algorithm/guard.ts';
 import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
 import { addEarlyStop, votesAtEqualTokens } from '../algorithm/measures/cost.ts';
 import type { MeasuredSet, QuestionSet } from '../store/store.ts';
@@ -50,6 +51,7 @@ function phaseOf(split: QuestionSet): Phase {
 function extentOf(plan: Plan, split: QuestionSet): Extent {
   if (split === 'train') return plan.train;
   if (split === 'heldout' || split === 'vote' || split === 'distilled') return plan.heldout;
+  if (split === 'validation') return plan.validation ?? { questions: 0, shards: 0 };
   return plan.transfer.find(({ name }) => split === `transfer-${name}`) ?? { questions: 0, shards: 0 };
 }
 
@@ -104,6 +106,32 @@ export async function transferAgents(state: ExperimentState, control: RunControl
   for (const { name } of state.plan.transfer) await measure(state, control, `transfer-${name}`);
 }
 
+/**
+ * Has the agents of an iteration debate the validation questions, and lets the guard judge them: after a collapse the agents are those of
+ * the best iteration again. Without validation questions nothing happens.
+ *
+ * @param state with the iteration's new agents
+ * @returns what the validation changes in it
+ */
+export async function validateAgents(state: ExperimentState, control: RunControl): Promise<Validated> {
+  const { plan, iteration, agents } = state;
+  if (plan.validation === undefined) return { agents };
+  const { figures } = await measure(state, control, 'validation');
+  if (figures === undefined) throw new RangeError(`Iteration ${iteration} was not validated.`);
+  const validations = [...(state.validations ?? []), figures];
+  if (plan.guard === undefined) return { agents, validations };
+  const course = guardCourse(validations, plan.guard);
+  const best = course.best === iteration ? { iteration, agents } : (state.best ?? { iteration: 0, agents });
+  return {
+    validations,
+    best,
+    agents: course.steps.at(-1)?.outcome === 'collapsed' ? best.agents : agents,
+    ...(course.stopped === null ? {} : { stopped: true }),
+  };
+}
+
+type Validated = Pick<ExperimentState, 'agents' | 'validations' | 'best' | 'stopped'>;
+
 /** Asks the held-out questions of a set, and compares the answers with the gold ones. */
 export async function measure(
   state: ExperimentState,
@@ -114,7 +142,7 @@ export async function measure(
   const { plan, iteration } = state;
   const began = Date.now();
   const { tokens, earlyStop } = await debateQuestions(state, control, split, votes);
-  const { warnings, ...evaluation } = await control.step(
+  const { warnings, figures, ...evaluation } = await control.step(
     steps.evaluate({
       experiment: plan.experiment,
       iteration,
@@ -126,5 +154,5 @@ export async function measure(
     }),
   );
   if (split === 'heldout') control.warned(warnings);
-  return { evaluation, tokens };
+  return { evaluation, figures, tokens };
 }

@@ -9,7 +9,7 @@ import { measure, transferAgents } from './debate-questions.ts';
 import { failuresThatEndARun } from './failures.ts';
 import { fineTuneRecord, iterate, untrained } from './iterate.ts';
 import { evaluateStart, prepareExperiment, remakingDamaged, startingAgents } from './start.ts';
-import type { ExperimentState } from './progress.ts';
+import { type ExperimentState, guardProgress } from './progress.ts';
 import { distilledText } from './progress-table.ts';
 import { damagedArtifacts, steps } from './steps.ts';
 
@@ -39,7 +39,8 @@ export async function experiment(input?: unknown, given?: ExperimentState): Prom
       () => (state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control)),
       park,
     );
-    if (next.iteration <= control.iterations()) {
+    if (next.best !== undefined) control.guarded(guardProgress(next));
+    if (next.iteration <= control.iterations() && next.stopped !== true) {
       await control.untilResumed();
       // mutation: next iteration
       return nextRun(input, { ...next, ...control.carried() }, control);
@@ -57,7 +58,7 @@ export async function experiment(input?: unknown, given?: ExperimentState): Prom
     );
     control.warned(result.warnings);
     if (result.distilled !== undefined) control.distilled(distilledText(result.distilled.evaluation));
-    control.finished(next.evaluations, result.night?.said);
+    control.finished(next.evaluations, result);
     await condition(allHandlersFinished);
     return result;
   });
@@ -92,8 +93,8 @@ function firstState(plan: Plan): ExperimentState {
 }
 
 async function evaluateBase(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
-  const evaluation = await evaluateStart(state, control);
-  return { ...state, iteration: 1, evaluations: [evaluation] };
+  const { evaluation, validated } = await evaluateStart(state, control);
+  return { ...state, ...validated, iteration: 1, evaluations: [evaluation] };
 }
 
 /** Ends this run and starts the next one of the chain, once no update is being handled. */
@@ -103,17 +104,23 @@ async function nextRun(input: unknown, state: ExperimentState, control: RunContr
   return continueOnCurrentVersion<typeof experiment>(input, state);
 }
 
-/** After the last iteration: transfer to other tasks, one model out of the group, the result with its report, and the verdict on a night. */
+/**
+ * After the last iteration, with the agents of the best one where there is a guard: transfer to other tasks, one model out of the group, the result with its
+ * report, and the verdict on a night.
+ */
 async function finish(name: string, state: ExperimentState, control: RunControl): Promise<ExperimentResult> {
-  const last = { ...state, iteration: state.iteration - 1 };
-  if (last.iteration > 0) {
-    await transferAgents(last, control);
+  const last = state.iteration - 1;
+  const { iteration, agents } = state.best ?? { iteration: last, agents: state.agents };
+  if (iteration > 0) {
+    await transferAgents({ ...state, iteration, agents }, control);
     // mutation: distil
-    await distill(last, control);
+    await distill({ ...state, iteration, agents }, control);
   }
   control.enter('reporting', { unit: 'steps', total: 1 });
-  const result = await control.step(steps.writeResult({ experiment: name, iterations: last.iteration }));
-  return state.plan.night === undefined ? result : { ...result, night: await closeNight(state, control) };
+  const result = await control.step(steps.writeResult({ experiment: name, iterations: last }));
+  return state.plan.night === undefined
+    ? result
+    : { ...result, night: await closeNight({ ...state, agents }, control) };
 }
 
 /** Tells the series what has become of a night. */

@@ -6,7 +6,7 @@ import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { Model } from '../store/models.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';
-import { debateQuestions, evaluateAgents } from './debate-questions.ts';
+import { debateQuestions, evaluateAgents, validateAgents } from './debate-questions.ts';
 import { inWindow } from './activity-proxies.ts';
 import type { ExperimentState } from './progress.ts';
 import { keysOf } from './start.ts';
@@ -31,24 +31,28 @@ export async function iterate(state: ExperimentState, control: RunControl): Prom
     fineTune: (Date.now() - beganFineTunes) / 1000,
   });
   const evaluation = await evaluateAgents({ ...state, agents }, control);
-  await pruneModels(state, agents, control);
+  const validated = await validateAgents({ ...state, agents }, control);
+  await pruneModels(state, agents, validated, control);
   return {
     ...state,
+    ...validated,
     iteration: state.iteration + 1,
-    agents,
     evaluations: [...state.evaluations, evaluation],
   };
 }
 
-/** With `keep: last`, the models of the iteration before are removed. */
+/** With `keep: last`, the models that neither the next iteration nor the best one has are removed: those of the iteration before, and what was rolled back. */
 async function pruneModels(
-  { plan, iteration, agents: before }: ExperimentState,
-  agents: ExperimentState['agents'],
+  { plan, iteration, agents: before, best: bestBefore }: ExperimentState,
+  made: ExperimentState['agents'],
+  { agents, best }: Pick<ExperimentState, 'agents' | 'best'>,
   control: RunControl,
 ): Promise<void> {
   if (plan.keep !== 'last') return;
-  const kept = keysOf(agents);
-  const keys = keysOf(before).filter((key) => !kept.includes(key));
+  const kept = keysOf([...agents, ...(best?.agents ?? [])]);
+  const keys = keysOf([...before, ...(bestBefore?.agents ?? []), ...made]).filter(
+    (key) => !kept.includes(key),
+  );
   if (keys.length > 0)
     await control.step(steps.pruneModels({ experiment: plan.experiment, iteration, keys }));
 }

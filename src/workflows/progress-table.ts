@@ -19,6 +19,8 @@ export function progressTable(progress: Progress): ProgressTable {
     'what to do': whatToDo(progress),
     ...(progress.night === undefined ? {} : { night: progress.night }),
     ...(progress.distilled === undefined ? {} : { distilled: progress.distilled }),
+    ...(progress.guard === undefined ? {} : { guard: progress.guard.said }),
+    ...(progress.answer === undefined ? {} : { answer: progress.answer }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
+import { guardCourse, type GuardFigures, guardSentence } from '../algorithm/guard.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';
 import type { ConfigChange } from '../store/records/config-changes.ts';
@@ -65,11 +66,23 @@ export type Progress = {
   readonly night?: string | undefined;
   /** Of the one model that the group was distilled into, at the end: how it does beside the debate. */
   readonly distilled?: string | undefined;
+  /** Of an experiment with a guard: what it has decided so far. */
+  readonly guard?: GuardProgress | undefined;
+  /** Of a finished experiment with `answer: auto`: how it answers. */
+  readonly answer?: string | undefined;
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
   /** What makes the result worth less than it looks, as far as the experiment has come. */
   readonly warnings: readonly Warning[];
 };
+/** The iteration whose agents are the experiment's so far, and why. */
+export type GuardProgress = {
+  readonly best: number;
+  readonly said: string;
+  /** The iterations whose training is no part of those agents; only at the end. */
+  readonly rolledBack?: readonly number[];
+};
+
 /** How a step of a workflow is called. */
 export type StepName = {
   /** The activity's id: readable, and unique within a run. */
@@ -113,6 +126,10 @@ export type ProgressTable = Readonly<
     readonly night?: string;
     /** Only of an experiment with `distill`, at its end. */
     readonly distilled?: string;
+    /** Only with a guard. */
+    readonly guard?: string;
+    /** Only with `answer: auto`, at the end. */
+    readonly answer?: string;
   }
 >;
 
@@ -137,6 +154,8 @@ export const changeUpdate = defineUpdate<
   [settings: Readonly<Record<string, unknown>>]
 >('change');
 
+export type BestAgents = { readonly iteration: number; readonly agents: readonly Agent<Model>[] };
+
 /** What one run hands to the next: references and figures, never texts. */
 export type ExperimentState = {
   readonly plan: Plan;
@@ -147,6 +166,12 @@ export type ExperimentState = {
   /** The agents as the iteration before left them. */
   readonly agents: readonly Agent<Model>[];
   readonly evaluations: readonly Evaluation[];
+  /** With validation questions: what they show of the base and of each iteration. */
+  readonly validations?: readonly GuardFigures[];
+  /** With a guard: the best iteration so far, and its agents. */
+  readonly best?: BestAgents;
+  /** The guard has ended the experiment. */
+  readonly stopped?: true;
   /** The chain of runs began again, to make what was damaged: once for an experiment. */
   readonly begunAnew?: true;
   /** What the progress goes on from. */
@@ -155,6 +180,21 @@ export type ExperimentState = {
   readonly droppedRows?: number;
   readonly warnings?: readonly Warning[];
 };
+
+/** The evaluation of the experiment's agents: the newest, or that of the best iteration by its guard; undefined before the first. */
+export function standing({
+  evaluations,
+  guard,
+}: Pick<Progress, 'evaluations' | 'guard'>): Evaluation | undefined {
+  return evaluations.find(({ iteration }) => iteration === guard?.best) ?? evaluations.at(-1);
+}
+
+/** What the guard of an experiment has decided so far; undefined where it has none, or nothing is validated yet. */
+export function guardProgress({ plan, validations = [] }: ExperimentState): GuardProgress | undefined {
+  if (plan.guard === undefined || validations.length === 0) return undefined;
+  const course = guardCourse(validations, plan.guard);
+  return { best: course.best, said: guardSentence(course, plan.guard) };
+}
 
 /** Seconds from the last change until `now` (milliseconds) in which something was being done: none in a pause or while all waits for a person. */
 export function secondsWorked({ state, inFlight, at }: Progress, now: number): number {

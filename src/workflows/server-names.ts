@@ -1,7 +1,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
-import type { Progress } from './progress.ts';
+import { type Progress, standing } from './progress.ts';
 
 /** The task queues, one for each kind of work. By default a worker serves all of them. */
 export const taskQueues = {
@@ -75,6 +75,6 @@ export function setHalted(text: string | undefined): void {
   upsertMemo({ halted: text ?? null });
 }
 
-function accuracyOf({ evaluations }: Progress): number | undefined {
-  return evaluations.at(-1)?.debate.accuracy;
+function accuracyOf(progress: Progress): number | undefined {
+  return standing(progress)?.debate.accuracy;
 }

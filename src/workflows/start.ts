@@ -4,7 +4,7 @@ import { type Agent, baseAgents } from '../algorithm/agents.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';
 import type { RunControl } from './control.ts';
-import { evaluateAgents, transferAgents } from './debate-questions.ts';
+import { evaluateAgents, transferAgents, validateAgents } from './debate-questions.ts';
 import type { ExperimentState } from './progress.ts';
 import { steps } from './steps.ts';
 import { isDamage } from './failures.ts';
@@ -20,7 +20,7 @@ export function startingAgents({ agents, roles, base, bases, night }: Plan): rea
 }
 
 /** Evaluates the starting agents. Those of a night were evaluated when the night before ended: its debates are taken over. */
-export async function evaluateStart(state: ExperimentState, control: RunControl): Promise<Evaluation> {
+export async function evaluateStart(state: ExperimentState, control: RunControl): Promise<Start> {
   const { plan } = state;
   const from = plan.night?.evaluated ?? null;
   // mutation: adopt
@@ -30,8 +30,14 @@ export async function evaluateStart(state: ExperimentState, control: RunControl)
   const base = { ...state, iteration: 0, agents: startingAgents(plan) };
   const evaluation = await evaluateAgents(base, control);
   await transferAgents(base, control);
-  return evaluation;
+  const { agents: _, ...validated } = await validateAgents({ ...base, validations: [] }, control);
+  return { evaluation, validated };
 }
+
+type Start = {
+  readonly evaluation: Evaluation;
+  readonly validated: Pick<ExperimentState, 'validations' | 'best' | 'stopped'>;
+};
 
 const attempts = 3;
 
@@ -65,7 +71,8 @@ export async function remakingDamaged<Result>(
 }
 
 async function remakeEarlier(state: ExperimentState, control: RunControl): Promise<void> {
-  for (const key of keysOf([...state.agents, ...startingAgents(state.plan)])) {
+  const best = state.best?.agents ?? [];
+  for (const key of keysOf([...state.agents, ...startingAgents(state.plan), ...best])) {
     await control.step(steps.remakeModel({ key }));
   }
   if (state.iteration > 0) await evaluateStart(state, control);

@@ -198,6 +198,7 @@ function questions(set: QuestionSet): string {
   if (set === 'heldout') return 'held-out questions';
   if (set === 'vote') return 'held-out questions (more first answers)';
   if (set === 'distilled') return 'held-out questions (the distilled model)';
+  if (set === 'validation') return 'validation questions';
   return `questions of ${set.slice('transfer-'.length)}`;
 }
 

@@ -1,7 +1,13 @@
 import { CancellationScope, log, patched, setCurrentDetails } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
 import { currentDetails } from './waiting-notes.ts';
-import { type ExperimentState, type Progress, secondsWorked, type StepName } from './progress.ts';
+import {
+  type ExperimentState,
+  guardProgress,
+  type Progress,
+  secondsWorked,
+  type StepName,
+} from './progress.ts';
 import { setHalted, setMemo, setSearchAttributes } from './server-names.ts';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
@@ -46,6 +52,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     droppedRows: carried?.droppedRows ?? 0,
     waiting: [],
     night: carried?.plan.night?.said,
+    guard: carried === undefined ? undefined : guardProgress(carried),
     evaluations: carried?.evaluations ?? [],
     warnings: carried?.warnings ?? carried?.plan.warnings ?? [],
   };

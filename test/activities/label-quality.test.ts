@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { agentCount } from '../../src/config/experiment.ts';
 import { configInForce } from '../../src/store/records/config-changes.ts';
-import { measureLabels } from '../../src/activities/steps/evaluate.ts';
+import { measureLabels } from '../../src/activities/steps/measure-labels.ts';
 import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { labelsSchema } from '../../src/store/records/rows.ts';

@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildDatasets } from '../../src/activities/steps/build-datasets.ts';
 import { debate } from '../../src/activities/steps/debate.ts';
-import { measureLabels } from '../../src/activities/steps/evaluate.ts';
+import { measureLabels } from '../../src/activities/steps/measure-labels.ts';
 import { readRows } from '../../src/store/files/rows.ts';
 import { requireDocument } from '../../src/store/files/documents.ts';
 import { configInForce } from '../../src/store/records/config-changes.ts';

@@ -6,7 +6,7 @@ import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
-import type { DistilledRecord } from '../../src/store/records/result.ts';
+import type { DistilledRecord } from '../../src/store/records/iteration.ts';
 import type { DebateRow, IterationRecord } from '../../src/store/records/rows.ts';
 import { experimentFiles, type Store } from '../../src/store/store.ts';
 

@@ -40,6 +40,7 @@ describe('a task from files', () => {
         text: `What is ${n}?`,
         answer: String(n),
       })),
+      validation: [],
       leftOut: [],
     });
   });

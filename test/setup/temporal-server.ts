@@ -49,6 +49,7 @@ const namespaces = [
   'versions',
   'recorded',
   'nights',
+  'guard',
   'nights-scheduled',
   'cli-schedule',
   'cli-study',

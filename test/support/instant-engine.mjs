@@ -14,6 +14,8 @@
  *   {"release": true}                          answer what waits, hold no more
  *   {"fault": "reset", "times": 3}             spoil the next answers in one of the ways of `spoilt`
  *   {"right": 0.1}                             how often the base is right; fine-tuned models a little more
+ *   {"bad": {"from": 6, "to": 12}}           never right: of the adapters that are first loaded from now on, those with these numbers
+ *   {"revision": -0.5}                        how much likelier an answer of a later round is right; default 0.15
  *   {"delay": 40}                              milliseconds that an answer takes
  *   {"forget": true}                           lose all adapters, as a server that started again
  * GET /control returns {"answered", "held", "spoilt"}.
@@ -41,6 +43,9 @@ if (values.starts) appendFileSync(values.starts, `${base}\n`);
 let delay = Number(values.delay);
 const adapters = new Map();
 let baseRight = Number(values.right);
+let revision = 0.15;
+let bad;
+let loaded = [];
 let status = 200;
 let hold;
 let fault;
@@ -76,6 +81,7 @@ function handle(request, body) {
   if (url === '/v1/models') return [200, { data: [base, ...adapters.keys()].map((id) => ({ id })) }];
   if (url === '/v1/load_lora_adapter') {
     adapters.set(body.lora_name, body.lora_path);
+    if (!loaded.includes(body.lora_name)) loaded.push(body.lora_name);
     return [200, 'loaded'];
   }
   if (url === '/v1/check_training') return [200, { modules: 1 }];
@@ -92,6 +98,8 @@ function isProbe(body) {
 function control(told) {
   status = told.status ?? status;
   baseRight = told.right ?? baseRight;
+  revision = told.revision ?? revision;
+  if (told.bad) [bad, loaded] = [told.bad, []];
   delay = told.delay ?? delay;
   if (told.forget) adapters.clear();
   if (told.hold) hold = told.hold;
@@ -203,10 +211,18 @@ function answer({ model, messages, seed }) {
     return [...question.matchAll(/\\boxed\{(-?\d+)\}/g)].map((match) => match[1]).join(',');
   const value = valueOf(question);
   const chance = parseInt(digest([messages, seed]).slice(0, 8), 16) / 2 ** 32;
-  const right =
-    baseRight + (model === base && !/[0-9a-f]{64}$/.test(base) ? 0 : 0.2) + (messages.length > 1 ? 0.15 : 0);
+  const right = isBad(model)
+    ? 0
+    : baseRight +
+      (model === base && !/[0-9a-f]{64}$/.test(base) ? 0 : 0.2) +
+      (messages.length > 1 ? revision : 0);
   const slip = chance < right ? 0 : 1 + (Math.floor(chance * 1e6) % 3);
   return `${question}=${value + slip};\\boxed{${value + slip}}`;
+}
+
+function isBad(model) {
+  const number = loaded.indexOf(model);
+  return bad !== undefined && number >= bad.from && number < bad.to;
 }
 
 /** Of sums of products, e.g. `12+3*8-5`. */

@@ -11,6 +11,8 @@ export type EngineControl = {
   readonly fault?: EngineFault;
   readonly times?: number;
   readonly right?: number;
+  readonly bad?: { readonly from: number; readonly to: number };
+  readonly revision?: number;
   readonly delay?: number;
   readonly forget?: true;
 };

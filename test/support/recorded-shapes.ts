@@ -182,6 +182,20 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     if (outcomes.join() !== 'accepted,accepted,fell') throw new Error(`The nights were ${outcomes.join()}.`);
   },
 
+  // The second iteration collapses, and the guard ends the experiment.
+  guarded: async (world) => {
+    await world.engine.tell({ bad: { from: 6, to: 12 } });
+    const { guard } = await (
+      await start(world, 'guarded', {
+        iterations: 3,
+        task: { train_size: 16, test_size: 16, validation_size: 16 },
+        guard: { max_drop: 0.2 },
+      })
+    ).result();
+    await world.engine.tell({ bad: { from: 0, to: 0 } });
+    if (guard?.stopped !== 2) throw new Error(`The guard ended it after iteration ${guard?.stopped}.`);
+  },
+
   study: async (world) => {
     const cells = { methods: ['base', 'debate'], settings: small, experiments: [{ name: 'sums' }] };
     const study = () =>

@@ -6,6 +6,7 @@ import { writeReport, writeSeriesReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { readRows } from '../../store/files/rows.ts';
 import type { Model } from '../../store/models.ts';
+import { standingEvaluations } from '../../algorithm/guard.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import { heldOutQuestionSchema } from '../../store/records/rows.ts';
 import {
@@ -24,7 +25,7 @@ import { readPlan } from './plan-night.ts';
 
 type CloseRequest = {
   readonly experiment: string;
-  /** As the last iteration left them. */
+  /** As the last iteration left them, or the best one by its guard. */
   readonly agents: readonly Agent<Model>[];
 };
 
@@ -65,7 +66,7 @@ export async function closeNight(
 
 function nightEntry(
   plan: NightPlan,
-  { name, evaluations }: ExperimentResult,
+  result: ExperimentResult,
   agents: readonly Agent<Model>[],
   series: {
     readonly ledger: readonly NightEntry[];
@@ -75,6 +76,8 @@ function nightEntry(
   },
 ): NightEntry {
   const { ledger, maxDrop, fixed, heldOut } = series;
+  const { name } = result;
+  const evaluations = standingEvaluations(result);
   const verdict = nightVerdict(plan, ledger, evaluations, maxDrop);
   const made = modelsOf(agents);
   return {

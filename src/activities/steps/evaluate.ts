@@ -1,4 +1,3 @@
-import { setImmediate as otherWork } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import {
@@ -9,15 +8,12 @@ import {
   type Outcome,
   outcomeOf,
 } from '../../algorithm/evaluation.ts';
-import { type Match, rightAnswers, withLabelVote } from '../../algorithm/labelled-debate.ts';
+import type { GuardFigures } from '../../algorithm/guard.ts';
+import { accuracy, lastVotes } from '../../algorithm/measures/answers.ts';
 import type { EarlyStop } from '../../algorithm/measures/cost.ts';
-import { type JudgedLabel, judgeLabel, judgeLearnt } from '../../algorithm/measures/labels.ts';
-import { learnerGroups, methods } from '../../algorithm/methods.ts';
-import { learntDatasets } from '../../algorithm/objectives.ts';
+import { pairedTest } from '../../algorithm/measures/tests.ts';
 import { goldOf } from '../../algorithm/question.ts';
-import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
-import { mostVotes } from '../../config/fine-tune.ts';
-import { consensusLabels, learningSettings } from '../../config/training-plan.ts';
+import { type ExperimentConfig } from '../../config/experiment.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
@@ -26,18 +22,18 @@ import type { Warning } from '../../store/records/result.ts';
 import {
   type DebateRow,
   debateRowSchema,
+  diversitySchema,
   evaluationRecordSchema,
-  goldLabelSchema,
   heldOutQuestionSchema,
-  labelsSchema,
+  iterationRecordSchema,
   outcomeSchema,
   readDebates,
 } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles, type MeasuredSet } from '../../store/store.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies } from '../activity.ts';
-import { matchOf } from './build-datasets.ts';
 import type { TokenCount } from './debate.ts';
+import { measureLabels } from './measure-labels.ts';
 
 type EvaluationRequest = {
   readonly experiment: string;
@@ -87,19 +83,73 @@ export async function evaluate(
     await measureLabels(files, iteration, await configInForce(files, iteration), answers);
   const before = await findDocument(files.evaluation(iteration, split), evaluationRecordSchema);
   // The first seconds stay: finding the debates done takes none.
+  const validation = split === 'validation' ? await guardFigures(files, evaluation, unreadable) : undefined;
   await writeDocument(files.evaluation(iteration, split), {
     evaluation,
     ...(votes === undefined ? {} : { votes }),
     unreadable,
+    ...(validation === undefined ? {} : { figures: validation }),
     tokens,
     seconds: before?.seconds ?? seconds,
     ...(earlyStop === undefined ? {} : { earlyStop }),
   });
-  return { ...evaluation, warnings: split === 'heldout' ? await readWarnings(files, iteration) : [] };
+  return {
+    ...evaluation,
+    warnings: split === 'heldout' ? await readWarnings(files, iteration) : [],
+    ...(validation === undefined ? {} : { figures: validation }),
+  };
 }
 
 /** An evaluation, and the warnings about the experiment as far as it has come. Evaluations of splits other than `heldout` have no warnings. */
-export type Evaluated = Evaluation & { readonly warnings: readonly Warning[] };
+export type Evaluated = Evaluation & {
+  readonly warnings: readonly Warning[];
+  /** Of the split `validation`. */
+  readonly figures?: GuardFigures;
+};
+
+/** What a guard compares, from the validation debates of an iteration and what is known of its training. */
+async function guardFigures(
+  files: ExperimentFiles,
+  { iteration, questions, debate, majority }: Evaluation,
+  unreadable: { readonly answers: number; readonly of: number },
+): Promise<GuardFigures> {
+  const marks: Mark[] = [];
+  const votes: ReturnType<typeof lastVotes>[] = [];
+  for await (const outcome of streamRows(files.outcomes(iteration, 'validation'), outcomeSchema)) {
+    marks.push(markOf(outcome));
+    votes.push(lastVotes(outcome));
+  }
+  const length = { characters: 0, responses: 0 };
+  for await (const { dialogues } of readDebates(files.debates(iteration, 'validation'))) {
+    for (const { role, content } of dialogues.flat()) {
+      if (role !== 'assistant') continue;
+      length.characters += content.length;
+      length.responses += 1;
+    }
+  }
+  const record = await findDocument(files.record(iteration), iterationRecordSchema);
+  const rewards = (record?.fineTunes ?? []).flatMap(({ rewards: own }) =>
+    own === undefined ? [] : [own.chosen],
+  );
+  const diversity = await findDocument(files.diversity(iteration), diversitySchema);
+  return {
+    iteration,
+    questions,
+    accuracy: debate,
+    firstVote: majority,
+    debateVersusFirstVote: pairedTest(
+      marks.map((mark) => mark.debate),
+      marks.map((mark) => mark.majority),
+    ),
+    agreement: accuracy(votes.map((each) => each.agreement)).accuracy,
+    entropy: accuracy(votes.map((each) => each.entropy)).accuracy,
+    unreadable: unreadable.answers / unreadable.of,
+    length: length.characters / length.responses,
+    chosenReward: rewards.length === 0 ? null : accuracy(rewards).accuracy,
+    ownNll: diversity?.nllOfOwn?.value ?? null,
+    klToBase: diversity?.fromBase.perToken?.value ?? null,
+  };
+}
 
 function countUnreadable(
   counts: { answers: number; of: number },
@@ -204,70 +254,4 @@ async function* inShards(rows: AsyncIterable<DebateRow>, size: number): AsyncGen
     shard = [];
   }
   if (shard.length > 0) yield shard;
-}
-
-/**
- * Judges by the gold answers what an iteration was trained with: its labels, and the rows of its datasets, which are chosen again as
- * `buildDatasets` chose them. Only reports read what it writes, iteration-I/labels.json. Nothing where labels are the gold answers. It is no
- * reason to hold a debate again: when training debates are damaged or gone by now, nothing is written.
- */
-export async function measureLabels(
-  files: ExperimentFiles,
-  iteration: number,
-  config: ExperimentConfig,
-  rules: Pick<AnswerRules, 'correct' | 'equal'>,
-): Promise<void> {
-  if (iteration === 0 || config.label_source !== 'consensus') return;
-  const place = files.labels(iteration);
-  if ((await findDocument(place, labelsSchema)) !== null) return;
-  try {
-    const rows = await judgedLabels(files, iteration, config, rules);
-    const { minVotes, maxVotes } = consensusLabels(config, iteration);
-    const ofVotes = mostVotes(config, agentCount(config));
-    await writeDocument(place, { iteration, ofVotes, minVotes, maxVotes, rows });
-  } catch (error) {
-    if (!(error instanceof ArtifactDamaged || error instanceof ArtifactMissing)) throw error;
-  }
-}
-
-/** A debate in memory at a time. Yields to other work of this process between questions, so that heartbeats go out. */
-async function judgedLabels(
-  files: ExperimentFiles,
-  iteration: number,
-  config: ExperimentConfig,
-  rules: Pick<AnswerRules, 'correct' | 'equal'>,
-): Promise<JudgedLabel[]> {
-  const voting = consensusLabels(config, iteration);
-  const labels = { from: 'consensus', weight: config.label_weight, ...voting } as const;
-  const judged: JudgedLabel[] = [];
-  const matches: Match[] = [];
-  const rights = new Map<string, readonly (readonly boolean[])[]>();
-  for (let shard = 0; ; shard++) {
-    const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
-    if (page.length === 0) break;
-    const golds = new Map(page.map((gold) => [gold.questionId, gold]));
-    for await (const debate of streamRows(files.shard(iteration, 'train', shard), debateRowSchema)) {
-      const match = await matchOf(debate, labels, rules, config);
-      if (match !== null) matches.push(match);
-      const gold = golds.get(debate.question.id);
-      // A task may know no answer to some of its training questions.
-      if (gold === undefined || gold.answer.trim() === '') continue;
-      const right = await rightAnswers(debate, gold, rules);
-      const found = judgeLabel(await withLabelVote(debate, voting, rules), right);
-      if (found !== null) judged.push(found);
-      rights.set(debate.question.id, right);
-      await otherWork();
-    }
-  }
-  const { learning } = methods[config.method];
-  const learners = learning === undefined ? [] : learnerGroups(agentCount(config), learning);
-  const datasets = learners.flatMap((agents) =>
-    learning === undefined
-      ? []
-      : Object.entries(learntDatasets(learning, agents, matches, learningSettings(config, iteration))).map(
-          ([role, { rows }]) => ({ role, rows }),
-        ),
-  );
-  const learnt = judgeLearnt(datasets, rights);
-  return judged.map((label) => ({ ...label, learnt: learnt.get(label.questionId) ?? [] }));
 }

@@ -28,7 +28,7 @@ import {
   tunedModel,
 } from '../../store/models.ts';
 import { configsInForce } from '../../store/records/config-changes.ts';
-import type { Moved, Rewards, StepLoss } from '../../store/records/result.ts';
+import type { Moved, Rewards, StepLoss } from '../../store/records/iteration.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
 import { type Dependencies, isCancelled, type Running } from '../activity.ts';
 

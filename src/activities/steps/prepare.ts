@@ -1,5 +1,7 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import type { GuardSettings } from '../../algorithm/guard.ts';
+import { guardOf, hasValidation } from '../../config/guard.ts';
 import { modelNames } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
@@ -54,6 +56,9 @@ export type Plan = {
   readonly night?: PlannedNight;
   readonly train: Extent;
   readonly heldout: Extent;
+  /** Only where the task has validation questions. */
+  readonly validation?: Extent;
+  readonly guard?: GuardSettings;
   /** Other tasks, on whose held-out questions the agents are measured too. */
   readonly transfer: readonly (Extent & { readonly name: string })[];
   /** Whether the majority at equal tokens is measured beside each debate. */
@@ -98,7 +103,7 @@ export async function prepare(
       night === null
         ? loadQuestions(task, config.seed, signal)
         : questionsOfNight(task, config, night, store, signal);
-    const questions = await questionsOf(load, experiment, files, beginning);
+    const questions = await questionsOf(load, config, files, beginning);
     return { night, questions, transfer: await transferTasks(config, files, beginning, tasks, signal) };
   });
   const preparation = { experiment, config, files, task, beginning, faultsOf };
@@ -111,6 +116,7 @@ export async function prepare(
     if (faults.length > 0) throw new InvalidConfig(faults);
   }
   await writeBeginning(files, asBegun, begunWith);
+  const guard = guardOf(config);
   const { roles, learning, answer } = methods[config.method];
   return {
     experiment,
@@ -132,6 +138,8 @@ export async function prepare(
       : { night: plannedNight(night, bases, trainers.for(config.trainer).form(config.fine_tune)) }),
     train: inShards(questions.train, config.shard_size),
     heldout: inShards(questions.heldout, config.shard_size),
+    ...(questions.validation > 0 ? { validation: inShards(questions.validation, config.shard_size) } : {}),
+    ...(guard === undefined ? {} : { guard }),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
     warnings: warningsOf({
@@ -226,25 +234,32 @@ function asFaults(begun: boolean) {
 
 async function questionsOf(
   load: () => Promise<TaskData>,
-  experiment: string,
+  { task: settings }: ExperimentConfig,
   files: ExperimentFiles,
   beginning: Beginning | null,
-): Promise<{ train: number; heldout: number }> {
-  const [train, heldout] =
+): Promise<{ train: number; heldout: number; validation: number }> {
+  const validates = hasValidation(settings);
+  const [train, heldout, , validation = 0] =
     (await storedQuestions(
-      [files.questions('train'), files.questions('heldout'), files.goldLabels],
+      [
+        files.questions('train'),
+        files.questions('heldout'),
+        files.goldLabels,
+        ...(validates ? [files.questions('validation')] : []),
+      ],
       beginning,
       files,
     )) ?? [];
-  if (train !== undefined && heldout !== undefined) return { train, heldout };
+  if (train !== undefined && heldout !== undefined) return { train, heldout, validation };
   const task = await load();
   // A reader of the result has to know which questions were not asked; the log alone is not enough.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
-  for (const each of task.leftOut) emit('questions left out', { experiment, ...each });
+  for (const each of task.leftOut) emit('questions left out', { experiment: files.folder.name, ...each });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
   await writeRows(files.questions('heldout'), task.heldOut);
-  return { train: task.train.length, heldout: task.heldOut.length };
+  if (validates) await writeRows(files.questions('validation'), task.validation);
+  return { train: task.train.length, heldout: task.heldOut.length, validation: task.validation.length };
 }
 
 async function transferTasks(

@@ -1,21 +1,21 @@
 import type { z } from 'zod';
+import {
+  answerChoice,
+  guardCourse,
+  type GuardFigures,
+  guardVerdict,
+  rolledBack,
+} from '../../algorithm/guard.ts';
 import { type EarlyStop, tokensSaved } from '../../algorithm/measures/cost.ts';
-import { baseModelsOf } from '../../config/agents.ts';
+import { guardOf, hasValidation } from '../../config/guard.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { tidying } from '../../engines/endpoint/adapters.ts';
-import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';
-import { findDocument, readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
+import { readDocument, requireDocument, writeDocument } from '../../store/files/documents.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 import { changesOf, configInForce } from '../../store/records/config-changes.ts';
-import {
-  type Distilled,
-  type DistilledRecord,
-  distilledRecordSchema,
-  type ExperimentResult,
-  type Warning,
-} from '../../store/records/result.ts';
+import { distilledRecordSchema } from '../../store/records/iteration.ts';
+import { type Distilled, type ExperimentResult } from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   type IterationRecord,
@@ -25,40 +25,7 @@ import {
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
 import { type Dependencies, type Running, versions } from '../activity.ts';
 
-type RecordRequest = { readonly experiment: string } & IterationRecord;
-
-/**
- * Writes what an iteration did to iteration-I/record.json. The first record stays: an experiment that is started again finds its
- * steps done, and the seconds that this takes are not those that the iteration took.
- *
- * The models that the iteration has replaced are unloaded.
- *
- * @returns the warnings about the experiment as far as it has come
- */
-export async function recordIteration(
-  { experiment, ...record }: RecordRequest,
-  { store, endpoints }: Dependencies,
-  { signal }: Running,
-): Promise<readonly Warning[]> {
-  const files = experimentFiles(store, experiment);
-  const path = files.record(record.iteration);
-  if ((await findDocument(path, iterationRecordSchema)) === null) await writeDocument(path, record);
-  await unloadReplaced(files, record.iteration, endpoints, signal);
-  return readWarnings(files, record.iteration);
-}
-
-type DistilledRequest = { readonly experiment: string; readonly iteration: number } & DistilledRecord;
-
-/** Writes what became of the one model that the group was distilled into to iteration-I/distilled.json. The first record stays, as above. */
-export async function recordDistilled(
-  { experiment, iteration, ...record }: DistilledRequest,
-  { store }: Dependencies,
-): Promise<readonly Warning[]> {
-  const files = experimentFiles(store, experiment);
-  const path = files.distilled(iteration);
-  if ((await findDocument(path, distilledRecordSchema)) === null) await writeDocument(path, record);
-  return readWarnings(files, iteration);
-}
+import { keysOf, unloadModels } from './record-iteration.ts';
 
 type ResultRequest = {
   readonly experiment: string;
@@ -81,7 +48,21 @@ export async function writeResult(
     evaluated.slice(1).map((each) => requireDocument(files.record(each), iterationRecordSchema)),
   );
   const config = await configInForce(files);
-  const distilled = config.distill === undefined ? null : await distilledOf(iterations, files);
+  const validations = hasValidation(config.task)
+    ? await Promise.all(
+        evaluated.map((each) =>
+          requireDocument(files.evaluation(each, 'validation'), evaluationRecordSchema),
+        ),
+      )
+    : [];
+  const measured = [...evaluations, ...validations];
+  const decided = decide(
+    config,
+    validations.flatMap(({ figures }) => (figures === undefined ? [] : [figures])),
+  );
+  const best = decided.guard?.best ?? iterations;
+  // The base model has no debates to learn from: where it is best, nothing was distilled.
+  const distilled = config.distill === undefined || best === 0 ? null : await distilledOf(best, files);
   const fineTunes = [
     ...records.flatMap((record) => record.fineTunes),
     ...(distilled === null ? [] : [distilled.fineTune]),
@@ -91,7 +72,7 @@ export async function writeResult(
   const changes = await changesOf(files);
   await writeRows(files.allOutcomes, allOutcomes(evaluated, files));
   const seconds = {
-    evaluation: sum(evaluations, (each) => each.seconds),
+    evaluation: sum(measured, (each) => each.seconds),
     debate: sum(records, (each) => each.seconds.debate),
     datasets: sum(records, (each) => each.seconds.datasets),
     fineTune: sum(records, (each) => each.seconds.fineTune),
@@ -101,7 +82,7 @@ export async function writeResult(
     name: experiment,
     evaluations: evaluations.map(({ evaluation }) => evaluation),
     equalTokens: await equalTokens(evaluated, files),
-    transfer: await transfer(Object.keys(config.transfer), iterations, files),
+    transfer: await transfer(Object.keys(config.transfer), best, files),
     iterations: records.map(({ tokens: _tokens, seconds: _seconds, earlyStop: _stops, ...record }) => record),
     ...(distilled === null ? {} : { distilled }),
     tokens: {
@@ -110,8 +91,8 @@ export async function writeResult(
         completion: sum(records, ({ tokens }) => tokens.debate.completion),
       },
       evaluation: {
-        prompt: sum(evaluations, ({ tokens }) => tokens.prompt),
-        completion: sum(evaluations, ({ tokens }) => tokens.completion),
+        prompt: sum(measured, ({ tokens }) => tokens.prompt),
+        completion: sum(measured, ({ tokens }) => tokens.completion),
       },
       fineTune: sum(records, ({ tokens }) => tokens.fineTune),
     },
@@ -121,6 +102,7 @@ export async function writeResult(
       ? { earlyStops: earlyStops(records, evaluations) }
       : {}),
     ...(changes.length === 0 ? {} : { changes: [...changes] }),
+    ...decided,
     versions: await versions(store, records),
     files: { config: 'config.json', evaluation: 'evaluation.jsonl', report: 'report.html' },
   };
@@ -167,6 +149,33 @@ async function distilledOf(iteration: number, files: ExperimentFiles): Promise<D
   };
 }
 
+/** What the validation questions have decided, as the workflow did: nothing without any. */
+function decide(
+  config: ExperimentConfig,
+  validation: readonly GuardFigures[],
+): Pick<ExperimentResult, 'validation' | 'guard' | 'answer'> {
+  if (validation.length === 0) return {};
+  const settings = guardOf(config);
+  const course = settings === undefined ? undefined : guardCourse(validation, settings);
+  const chosen = validation[course?.best ?? validation.length - 1];
+  return {
+    validation: [...validation],
+    ...(settings === undefined || course === undefined
+      ? {}
+      : {
+          guard: {
+            metric: settings.metric,
+            best: course.best,
+            stopped: course.stopped,
+            steps: [...course.steps],
+            rolledBack: rolledBack(course),
+            said: guardVerdict(course, settings),
+          },
+        }),
+    ...(config.answer === 'auto' && chosen !== undefined ? { answer: answerChoice(chosen) } : {}),
+  };
+}
+
 async function equalTokens(
   iterations: readonly number[],
   files: ExperimentFiles,
@@ -206,48 +215,4 @@ async function* allOutcomes(iterations: readonly number[], files: ExperimentFile
 
 function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
-}
-
-/** Unloads the models of an experiment that no agent has any more after an iteration. */
-async function unloadReplaced(
-  files: ExperimentFiles,
-  iteration: number,
-  endpoints: Endpoints,
-  signal: AbortSignal,
-): Promise<void> {
-  const made: string[] = [];
-  const current = new Map<string, string>();
-  for (let each = 1; each <= iteration; each += 1) {
-    const { fineTunes = [] } = (await findDocument(files.record(each), iterationRecordSchema)) ?? {};
-    made.push(...keysOf(fineTunes));
-    // Without a model it was not trained: its agent keeps the one before.
-    for (const { agent, role, model } of fineTunes)
-      if (model !== null) current.set(`${agent} ${role}`, model);
-  }
-  const kept = new Set(current.values());
-  const replaced = new Set(made.filter((key) => !kept.has(key)));
-  await unloadModels(await configInForce(files, iteration), replaced, endpoints, signal);
-}
-
-async function unloadModels(
-  config: ExperimentConfig,
-  keys: ReadonlySet<string>,
-  endpoints: Endpoints,
-  signal: AbortSignal,
-): Promise<void> {
-  if (keys.size === 0) return;
-  const unneeded = new Set([...keys].map((key) => key.slice(0, 16)));
-  for (const { model, agents } of baseModelsOf(config)) {
-    if (agents.length === 0) continue;
-    // This worker may not have the endpoint.
-    await tidying(signal, () =>
-      endpoints
-        .for({ endpoint: model.endpoint, name: model.model_name_or_path })
-        .unload(async (digits) => unneeded.has(digits), signal),
-    );
-  }
-}
-
-function keysOf(fineTunes: IterationRecord['fineTunes']): string[] {
-  return fineTunes.flatMap(({ model }) => (model === null ? [] : [model]));
 }

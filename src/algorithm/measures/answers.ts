@@ -63,6 +63,19 @@ export function consensusShare(classes: readonly (number | null)[]): number {
   return Math.max(0, ...votesByClass(classes).values()) / classes.length;
 }
 
+/** The entropy of the classes of a round's answers, in bits; 0 when all are equal. Answers that could not be parsed are left out. */
+export function voteEntropy(classes: readonly (number | null)[]): number {
+  const votes = [...votesByClass(classes).values()];
+  const all = votes.reduce((sum, each) => sum + each, 0);
+  return votes.reduce((sum, each) => sum + (each / all) * Math.log2(all / each), 0);
+}
+
+/** How the last answers agree: see consensusShare and voteEntropy. */
+export function lastVotes(answers: GradedAnswers): { readonly agreement: number; readonly entropy: number } {
+  const classes = classesInRound(answers, roundsOf(answers));
+  return { agreement: consensusShare(classes), entropy: voteEntropy(classes) };
+}
+
 /**
  * pass@k (Chen et al., Evaluating Large Language Models Trained on Code, 2021, section 2.1): the probability that at least one of
  * k answers is right, estimated without bias from `answers` answers to a question, of which `right` are right:

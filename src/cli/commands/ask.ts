@@ -30,15 +30,27 @@ export const ask = debatersOption(
       if (!arithmeticOnly(debaters.config, question))
         console.error('Warning: the embedded model only knows arithmetic in digits, such as 3+4*5-6.');
       const whom = which.distilled ? 'the distilled model' : 'the agents';
-      console.error(`Asking ${whom} of ${debaters.experiment} ...`);
+      console.error(
+        `Asking ${whom} of ${debaters.experiment} ...${debaters.answersBy === 'first vote' ? ` ${withoutDebate}` : ''}`,
+      );
       const debate = await debaters.debate(question, { seed, signal });
-      if (json) printJson({ experiment: debaters.experiment, iteration: debaters.iteration, ...debate });
+      if (json)
+        printJson({
+          experiment: debaters.experiment,
+          iteration: debaters.iteration,
+          ...(debaters.answersBy === 'first vote' ? { answersBy: debaters.answersBy } : {}),
+          ...debate,
+        });
       else console.log(debateText(debate, debaters.iteration));
     } finally {
       await debaters.close();
       dispose();
     }
   });
+
+/** Of an experiment with `answer: auto`. */
+export const withoutDebate =
+  'They vote over their first answers, without debate: that was better on the validation questions (answer: auto).';
 
 /** False for a question that the embedded model cannot understand. */
 function arithmeticOnly(config: ExperimentConfig, question: string): boolean {
@@ -71,7 +83,7 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
     .option('--series <name>', 'the agents of the last accepted night of this series', seriesName)
     .option(
       '--iteration <i>',
-      'use the agents after this iteration (0: the base model; default: the last)',
+      'use the agents after this iteration (0: the base model; default: the last, or the best by its guard)',
       iterationNumber,
     )
     .option('--distilled', 'the one model that the group was distilled into, which answers alone');

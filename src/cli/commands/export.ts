@@ -35,7 +35,11 @@ export const exportCommand = command(
 )
   .argument('[name]', "the experiment's name", experimentName)
   .option('--series <name>', 'the last accepted night of this series, instead of an experiment', seriesName)
-  .option('--iteration <i>', 'which iteration (default: the last of a finished experiment)', iterationNumber)
+  .option(
+    '--iteration <i>',
+    'which iteration (default: the last of a finished experiment, or the best by its guard)',
+    iterationNumber,
+  )
   .option('--format <format>', `of the datasets: ${datasetFormats.join(', ')} (default: trl)`, datasetFormat)
   .option('--models', 'the models instead of the datasets')
   .option(

@@ -1,5 +1,5 @@
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
-import { debatersOption, openAskedDebaters } from './ask.ts';
+import { debatersOption, openAskedDebaters, withoutDebate } from './ask.ts';
 import { command, portNumber } from '../command.ts';
 import { interruptSignal } from '../terminal.ts';
 
@@ -51,6 +51,7 @@ export const serve = debatersOption(
       console.error(
         `Answering at http://${host.includes(':') ? `[${host}]` : host}:${at}/v1 as the model "${debaters.experiment}". Ctrl-C stops.`,
       );
+      if (debaters.answersBy === 'first vote') console.error(withoutDebate);
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         signal.addEventListener('abort', () => resolve(), { once: true });

@@ -66,7 +66,7 @@ async function findDebate(
 ): Promise<{ debate: Debate; iteration: number } | undefined> {
   let first: { debate: Debate; iteration: number } | undefined;
   for (const iteration of iterations) {
-    for (const split of ['heldout', 'train'] as const) {
+    for (const split of ['heldout', 'train', 'validation'] as const) {
       for await (const debate of readDebates(files.debates(iteration, split))) {
         first ??= id === undefined ? { debate, iteration } : undefined;
         const wanted =

@@ -39,7 +39,7 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
   const transfer = Object.entries(questions.ofTransfer).map(([task, size]) => `${count(size)} of ${task}`);
   const { answers, tokens, seconds, bytes, steps, models, cost, trainedTokens } = expected;
   return [
-    `questions: ${count(questions.train)} to train on, ${count(questions.heldOut)} held out${transfer.length > 0 ? `, ${listed(transfer)}` : ''}`,
+    `questions: ${count(questions.train)} to train on, ${count(questions.heldOut)} held out${questions.validation === undefined ? '' : `, ${count(questions.validation)} for validation`}${transfer.length > 0 ? `, ${listed(transfer)}` : ''}`,
     ...questions.leftOut.map(
       (each) => `left out: ${count(each.count)} ${each.what}, e.g. ${each.examples[0] ?? ''}`,
     ),

@@ -150,14 +150,15 @@ function modelText(name: string, endpoint: EndpointConfig): string {
 }
 
 async function readQuestions(config: ExperimentConfig, tasks: Tasks): Promise<Checked['questions']> {
-  const { train, heldOut, leftOut } = await loadQuestions(tasks.open(config.task), config.seed);
+  const { train, heldOut, validation, leftOut } = await loadQuestions(tasks.open(config.task), config.seed);
   const ofTransfer: Record<string, number> = {};
   for (const [name, task] of Object.entries(config.transfer))
     ofTransfer[name] = (await loadHeldOut(tasks.open(task), config.seed)).length;
-  const texts = [...train, ...heldOut].map(({ text }) => text.length);
+  const texts = [...train, ...heldOut, ...validation].map(({ text }) => text.length);
   return {
     train: train.length,
     heldOut: heldOut.length,
+    ...(validation.length === 0 ? {} : { validation: validation.length }),
     transfer: sum(Object.values(ofTransfer)),
     characters: sum(texts) / Math.max(1, texts.length),
     ofTransfer,

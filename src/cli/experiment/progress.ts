@@ -93,6 +93,7 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
     const outages = silent.filter(({ url, since }) => isNew(`no answer ${url} ${since}`));
     const waiting = pending.filter(({ fineTuneHasDeviceSince: since }) => since !== undefined);
     const [firstWaiting] = waiting.filter(({ id }) => isNew(`${id} waits for a fine-tune`));
+    const guard = progress?.guard;
     const warned = progress?.warnings.filter(({ kind }) => isNew(`warning ${kind}`)) ?? [];
     const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
     if (progress !== null) wasPaused = progress.state === 'paused';
@@ -102,6 +103,7 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
           `${evaluationName(iteration)}: single ${percent(single.accuracy)}, majority ${percent(majority.accuracy)}, ` +
           `debate ${percent(debate.accuracy)} (± ${(debate.standardError * 100).toFixed(1)})`,
       ),
+      ...(guard !== undefined && isNew(`guard ${guard.said}`) ? [`Guard: ${guard.said}`] : []),
       ...triedAgain.map(
         ({ id, attempt, lastFailure, others }) =>
           `${id}${others > 0 ? ` and ${others} more` : ''}: attempt ${attempt}, because: ` +

@@ -275,11 +275,12 @@ export function printFailure({ type, reason }: Failed, { name, json, comeBack }:
 
 async function printResult(result: ExperimentResult): Promise<void> {
   const files = experimentFiles(openStore(), result.name);
-  console.log(resultTable(result.evaluations, { colours: wantsColours() }));
+  console.log(resultTable(result.evaluations, { colours: wantsColours() }, result.guard?.rolledBack));
   console.log('');
-  if (result.night !== undefined) console.log(`${result.night.said}\n`);
-  if (result.distilled !== undefined)
-    console.log(`Distilled: ${distilledText(result.distilled.evaluation)}\n`);
+  const { night, guard, answer, distilled } = result;
+  const one = distilled && `Distilled: ${distilledText(distilled.evaluation)}`;
+  for (const said of [night?.said, guard?.said, answer?.said, one])
+    if (said !== undefined) console.log(`${said}\n`);
   for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
   if (!(await isThere(files.report)))
     return console.log('The report is in the store of the worker that made it.');

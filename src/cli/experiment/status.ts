@@ -3,6 +3,7 @@ import { type ExitCode, exitCodes } from '../../errors.ts';
 import { duration, percent, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
+import { standing } from '../../workflows/progress.ts';
 import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { resultTable } from '../result-table.ts';
 import { workText } from './heartbeat.ts';
@@ -22,6 +23,7 @@ import {
 import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { experimentNameSchema } from '../../config/names.ts';
+import { chosenIteration } from '../../algorithm/guard.ts';
 import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { searchAttributes } from '../../workflows/server-names.ts';
@@ -67,9 +69,11 @@ function printSnapshot(name: string, snapshot: Snapshot): void {
   if (running)
     console.log(statusText({ ...snapshot, progress }, { now: Date.now(), colours: wantsColours() }));
   else if (progress.evaluations.length > 0)
-    console.log(resultTable(progress.evaluations, { colours: wantsColours() }));
-  if (!running && progress.night !== undefined) console.log(progress.night);
-  if (!running && progress.distilled !== undefined) console.log(`Distilled: ${progress.distilled}`);
+    console.log(resultTable(progress.evaluations, { colours: wantsColours() }, progress.guard?.rolledBack));
+  const { night, guard, answer, distilled } = progress;
+  if (!running)
+    for (const said of [night, guard?.said, answer, distilled && `Distilled: ${distilled}`])
+      if (said !== undefined) console.log(said);
   if (!running) for (const text of warningsText(progress.warnings)) console.log(`\n${text}`);
 }
 
@@ -240,7 +244,7 @@ async function details(
     return {
       status: progress.state,
       phase: whereText(progress),
-      accuracy: progress.evaluations.at(-1)?.debate.accuracy ?? null,
+      accuracy: standing(progress)?.debate.accuracy ?? null,
     };
   }
   const unknown = kind === 'experiment' && status === 'completed' && accuracy === null;
@@ -252,7 +256,9 @@ async function finalAccuracy(name: string): Promise<number | null> {
   if (!experimentNameSchema.safeParse(name).success) return null;
   try {
     const result = await readDocument(experimentFiles(openStore(), name).result, experimentResultSchema);
-    return result?.evaluations.at(-1)?.debate.accuracy ?? null;
+    if (result === null) return null;
+    const chosen = chosenIteration(result);
+    return result.evaluations.find(({ iteration }) => iteration === chosen)?.debate.accuracy ?? null;
   } catch (error) {
     if (isUnreadable(error)) return null;
     throw error;

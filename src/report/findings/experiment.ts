@@ -1,3 +1,4 @@
+import { standingEvaluations } from '../../algorithm/guard.ts';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
@@ -15,7 +16,8 @@ export function experimentFindings({
   labels,
 }: ReportData): AllFindings {
   const base = result.evaluations[0];
-  const last = result.evaluations.at(-1);
+  const standing = standingEvaluations(result);
+  const last = standing.at(-1);
   const start = (result.night?.from ?? null) === null ? baseModel : startOfNight;
   const shown = (shows: readonly Finding[]) => [
     { about: null, shows, beside: learntFrom('the agents', labels) },
@@ -33,10 +35,14 @@ export function experimentFindings({
           gain(base, last, start),
           ...debating(base, start.when),
           ...debating(last, `After ${iterationsInWords(last.iteration)}`),
-          ...worseBetween(result.evaluations.slice(1, -1), debateVersusMajority),
+          ...worseBetween(standing.slice(1, -1), debateVersusMajority),
           ...asOneModel(result.distilled?.evaluation ?? null),
         ];
-  return { findings: shown(shows), limits: limits(last, models) };
+  const decided = [result.guard?.said, result.answer?.said].flatMap((said) =>
+    said === undefined ? [] : [finding(said)],
+  );
+  const trained = result.evaluations.length > 1;
+  return { findings: shown([...decided, ...shows]), limits: limits(last, models, trained) };
 }
 
 type Start = { readonly name: string; readonly debate: string; readonly when: string };
@@ -120,11 +126,13 @@ function worseBetween(evaluations: readonly Evaluation[], tests: ReadonlyMap<num
   );
 }
 
-function limits(last: Evaluation, models: ReportData['models']): string[] {
+function limits(last: Evaluation, models: ReportData['models'], trained: boolean): string[] {
   const embedded = models.some((model_name_or_path) => isEmbedded({ model_name_or_path }));
   return [
     last.iteration === 0
-      ? 'Nothing was trained: only the base model was evaluated.'
+      ? trained
+        ? 'All training was rolled back: the figures are those from before it.'
+        : 'Nothing was trained: only the base model was evaluated.'
       : 'The standard errors count only the choice of questions. How much another seed of the training would change is not measured here: run the same config with other seeds.',
     'It is about one task, whose held-out questions are of the same kind as the training ones; it says nothing about other tasks.',
     ...(embedded

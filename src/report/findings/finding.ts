@@ -2,7 +2,8 @@
 import { guardPower } from '../../algorithm/measures/comparison.ts';
 import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import type { DistilledRecord, Warning } from '../../store/records/result.ts';
+import type { DistilledRecord } from '../../store/records/iteration.ts';
+import type { Warning } from '../../store/records/result.ts';
 import { count, counted, percent, points } from '../../text/figures.ts';
 
 /** What numbers show, as a plain sentence; `each` lists what the sentence is about, with the numbers. */
@@ -76,13 +77,34 @@ export function few(items: readonly string[]): string {
 }
 
 type Sample = {
-  readonly config: Pick<ExperimentConfig, 'carry_over'>;
+  readonly config: Pick<ExperimentConfig, 'carry_over' | 'guard' | 'task'>;
   /** How many held-out questions there are. */
   readonly heldOut: number;
 };
 
-/** A guard that would reject nights for no reason. */
-export function smallGuard({ config: { carry_over: night }, heldOut }: Sample): Warning[] {
+/** A guard that would reject nights, or take iterations for drops, for no reason. */
+export function smallGuard(sample: Sample): Warning[] {
+  return [...smallNightGuard(sample), ...smallValidation(sample)];
+}
+
+function smallValidation({ config: { guard, task } }: Sample): Warning[] {
+  const questions = task.validation_size ?? 0;
+  if (guard?.metric !== 'accuracy' || questions === 0) return [];
+  const { oneQuestion, falseRejection } = guardPower(questions, guard.max_drop);
+  if (falseRejection < 0.15) return [];
+  const says =
+    `With ${counted(questions, 'validation question')} one question is ${inPoints(oneQuestion)} points, and guard.max_drop is ${inPoints(guard.max_drop)}: ` +
+    `about ${Math.round(100 * falseRejection)} % of iterations that change nothing would be drops by chance (if a fifth of the answers differ by chance).`;
+  return [
+    warning(
+      'small guard',
+      says,
+      'Have more validation questions (task.validation_size), or raise guard.max_drop or guard.patience.',
+    ),
+  ];
+}
+
+function smallNightGuard({ config: { carry_over: night }, heldOut }: Sample): Warning[] {
   if (night === undefined || heldOut === 0) return [];
   const { falseRejection } = guardPower(heldOut, night.max_drop);
   return falseRejection < 0.15

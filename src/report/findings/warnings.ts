@@ -6,7 +6,8 @@ import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import { agentsOf, asksEmbedded } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
-import type { DistilledRecord, ExperimentResult, Warning } from '../../store/records/result.ts';
+import type { DistilledRecord } from '../../store/records/iteration.ts';
+import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed } from '../../text/figures.ts';
 import {
   distilledWarnings,

@@ -3,12 +3,21 @@ import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { addEarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
+import { chosenIteration, standingEvaluations } from '../../algorithm/guard.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
-import { accuracyCells, AgentsSection, Gain, Tiles, ways, WaysLegend } from '../parts/accuracy.tsx';
+import {
+  accuracyCells,
+  AgentsSection,
+  Gain,
+  GuardSection,
+  Tiles,
+  ways,
+  WaysLegend,
+} from '../parts/accuracy.tsx';
 import { ChartsSection, citation, FindingsSection, Heading, Page, unbroken } from '../parts/page.tsx';
 import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
@@ -24,6 +33,8 @@ export function experimentPage(
   const { result } = data;
   const last = result.evaluations.at(-1);
   const iterations = last?.iteration ?? 0;
+  const chosen = chosenIteration(result);
+  const aside = result.guard?.rolledBack ?? [];
   const trained = iterations === 0 ? 'base model only' : counted(iterations, 'iteration');
   return (
     <Page title={result.name} css={css}>
@@ -31,10 +42,18 @@ export function experimentPage(
         {`Multiagent finetuning · ${trained} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
       </p>
       {result.night !== undefined && <p class="card">{unbroken(nightText(result.night))}</p>}
-      <Tiles evaluations={result.evaluations} />
+      {result.guard !== undefined && <p class="card">{unbroken(result.guard.said)}</p>}
+      {result.answer !== undefined && <p class="card">{unbroken(result.answer.said)}</p>}
+      <Tiles evaluations={standingEvaluations(result)} />
       {result.warnings.length > 0 && <WarningsSection warnings={result.warnings} />}
-      <AccuracySection evaluations={result.evaluations} chart={chart} />
-      <AgentsSection byAgent={data.byAgent} models={data.models} />
+      <AccuracySection evaluations={result.evaluations} aside={aside} chart={chart} />
+      {result.validation !== undefined && (
+        <GuardSection validation={result.validation} guard={result.guard} />
+      )}
+      <AgentsSection
+        byAgent={new Map([...data.byAgent].filter(([iteration]) => !aside.includes(iteration)))}
+        models={data.models}
+      />
       {result.distilled !== undefined && (
         <DistilledSection distilled={result.distilled} evaluations={result.evaluations} />
       )}
@@ -44,7 +63,7 @@ export function experimentPage(
       {result.iterations.length > 0 && <FineTunesSection iterations={result.iterations} losses={losses} />}
       {data.leftOut.length > 0 && <LeftOutSection leftOut={data.leftOut} />}
       <CostSection {...result} />
-      <DebatesSection debates={data.debates} iteration={iterations} config={data.config} />
+      <DebatesSection debates={data.debates} iteration={chosen} config={data.config} />
       <ConfigSection config={data.config} versions={result.versions} changes={result.changes} />
       <footer>
         Every figure can be computed again from <code>{result.files.evaluation}</code>, which is beside this
@@ -74,10 +93,15 @@ function nightText({ said, from }: NightOutcome): string {
   return from === null ? said : `${said} “Base” on this page means the agents that ${from} left.`;
 }
 
-type AccuracyProps = { evaluations: readonly Evaluation[]; chart: Drawn };
+type AccuracyProps = {
+  evaluations: readonly Evaluation[];
+  /** The iterations that a guard has rolled back. */
+  aside: readonly number[];
+  chart: Drawn;
+};
 
 /** Accuracy over the iterations, as a chart and as figures, with the paired tests. */
-function AccuracySection({ evaluations, chart }: AccuracyProps) {
+function AccuracySection({ evaluations, aside, chart }: AccuracyProps) {
   return (
     <ChartsSection
       title="Accuracy"
@@ -107,7 +131,7 @@ function AccuracySection({ evaluations, chart }: AccuracyProps) {
           </>,
         ]}
         rows={evaluations.map((evaluation) => [
-          evaluationName(evaluation.iteration),
+          `${evaluationName(evaluation.iteration)}${aside.includes(evaluation.iteration) ? ' (rolled back)' : ''}`,
           ...accuracyCells(evaluation),
           ...againstBase(evaluation, evaluations[0]),
         ])}

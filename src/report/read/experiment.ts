@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chosenIteration } from '../../algorithm/guard.ts';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
@@ -10,12 +11,8 @@ import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { begunWithSchema } from '../../store/base-model-files.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
-import {
-  distilledRecordSchema,
-  type ExperimentResult,
-  experimentResultSchema,
-  type Warning,
-} from '../../store/records/result.ts';
+import { type DistilledRecord, distilledRecordSchema } from '../../store/records/iteration.ts';
+import { type ExperimentResult, experimentResultSchema, type Warning } from '../../store/records/result.ts';
 import {
   evaluationRecordSchema,
   evaluationRowSchema,
@@ -83,7 +80,7 @@ export type AgentAccuracy = {
   readonly last: Accuracy;
 };
 
-/** A debate of the last evaluation with its outcome, and the outcome of the base model's debate on the same question. */
+/** A debate of the last evaluation, or of the best one by the guard, with its outcome, and the outcome of the base model's debate on the same question. */
 export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly base: Outcome | undefined };
 
 /**
@@ -93,7 +90,7 @@ export type DebateToRead = PickedDebate & { readonly outcome: Outcome; readonly 
  */
 export async function loadReportData(files: ExperimentFiles): Promise<ReportData> {
   const result = await readResult(files);
-  const last = result.evaluations.at(-1)?.iteration ?? 0;
+  const last = chosenIteration(result);
   const marks = new Map<string, Mark>();
   const votes = new Map<number, Mark[]>();
   const right = new Map<number, Outcome['right'][]>();
@@ -248,8 +245,10 @@ export async function readWarnings(files: ExperimentFiles, upTo = Infinity): Pro
   );
   const evaluations = evaluated.filter((each) => each !== null);
   const begunWith = await orNull(readDocument(files.begunWith, begunWithSchema));
-  // Of an earlier number of iterations there may be another one.
-  const distilled = await orNull(readDocument(files.distilled(begun.at(-1) ?? 0), distilledRecordSchema));
+  // Of an earlier number of iterations there may be another one. With a guard it is of the best iteration, the newest that has one.
+  let distilled: DistilledRecord | null = null;
+  for (const each of config.guard === undefined ? begun.slice(-1) : begun.toReversed())
+    distilled ??= await orNull(readDocument(files.distilled(each), distilledRecordSchema));
   return warningsOf({
     config,
     distilled,

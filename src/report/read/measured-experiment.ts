@@ -1,3 +1,4 @@
+import { chosenIteration } from '../../algorithm/guard.ts';
 import type { Used } from '../../algorithm/measures/cost.ts';
 import { type Method, methods } from '../../algorithm/methods.ts';
 import { hasSummaries } from '../../config/agents.ts';
@@ -120,7 +121,7 @@ export async function measureExperiment(
       votes,
     });
   }
-  const last = result.evaluations.at(-1)?.iteration ?? 0;
+  const last = chosenIteration(result);
   const transfer: MeasuredTransfer[] = [];
   for (const task of new Set(result.transfer.map((each) => each.task))) {
     const before = await scoresOf(0, `transfer-${task}`);

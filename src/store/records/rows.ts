@@ -5,7 +5,8 @@ import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
 import { intactRows } from '../files/rows.ts';
 import { sealPlace } from '../files/sealed.ts';
-import { earlyStopSchema, experimentResultSchema } from './result.ts';
+import { earlyStopSchema, guardFiguresSchema } from './iteration.ts';
+import { experimentResultSchema } from './result.ts';
 
 /** Rows of questions/train.jsonl. Strict: a row with an answer is an error. */
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
@@ -206,6 +207,8 @@ export const evaluationRecordSchema = z.strictObject({
   votes: z.number().int().optional(),
   /** How many answers, in all rounds, could not be read. Records of older versions do not have it. */
   unreadable: z.strictObject({ answers: z.number().int(), of: z.number().int() }).optional(),
+  /** Of validation questions. */
+  figures: guardFiguresSchema.exactOptional(),
   tokens: tokensSchema,
   seconds: z.number(),
   earlyStop: earlyStopSchema.optional(),

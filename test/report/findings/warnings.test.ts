@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { type RunFacts, warningsOf } from '../../../src/report/findings/warnings.ts';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
-import type { DistilledRecord } from '../../../src/store/records/result.ts';
+import type { DistilledRecord } from '../../../src/store/records/iteration.ts';
 import { wrapped } from '../../../src/text/safe-text.ts';
 
 type Iteration = RunFacts['iterations'][number];
@@ -213,6 +213,18 @@ describe('the warnings about an experiment', () => {
     expect(kinds({ config: night, heldOut: 24 })).toEqual(['small guard', 'small sample']);
     expect(warningsOf(facts({ config: night, heldOut: 24 }))[0]?.says).toContain(
       'one question is 4.2 points, and max_drop is 3.0',
+    );
+  });
+
+  it('say when chance alone would look like a drop to the guard of an experiment', () => {
+    const guarded = (validation_size: number, guard: object = {}) =>
+      resolveConfig({ preset: 'quickstart', guard, task: { validation_size } });
+    expect(kinds({ config: guarded(200) })).toEqual([]);
+    expect(kinds({ config: guarded(40) })).toEqual(['small guard']);
+    expect(kinds({ config: guarded(40, { max_drop: 0.1 }) })).toEqual([]);
+    expect(kinds({ config: guarded(40, { metric: 'agreement' }) })).toEqual([]);
+    expect(warningsOf(facts({ config: guarded(40) }))[0]?.says).toContain(
+      'With 40 validation questions one question is 2.5 points, and guard.max_drop is 5.0: about 19 % of iterations',
     );
   });
 
