@@ -7,6 +7,8 @@ describe('a changed setting', () => {
     ['fine_tune.learning_rate', 'debating', 2],
     ['fine_tune.learning_rate', 'fine-tuning', 2],
     ['fine_tune.learning_rate', 'evaluating', 3],
+    ['fine_tune.learning_rate', 'distilling', 2],
+    ['distill.from', 'distilling', null],
     ['fine_tune.objective', 'debating', 2],
     ['fine_tune.objective.critic', 'fine-tuning', 3],
     ['fine_tune.beta', 'fine-tuning', 2],

@@ -46,6 +46,7 @@ const namespaces = [
   'replay',
   'taken-over',
   'distilled',
+  'asking',
   'versions',
   'recorded',
   'nights',
