@@ -70,9 +70,19 @@ describe('the studies that come with Colloquy', () => {
     }
   });
 
-  it('laptop has all methods', () => {
+  it('laptop has all methods, with objectives, labels, matched rows, a guard and one model as variants', () => {
     const { cells } = resolveStudy('laptop', { preset: 'laptop' });
-    expect(cells.map(({ method }) => method)).toEqual([...methodNames]);
+    const own = cells.filter(({ variant }) => variant === undefined);
+    expect(own.map(({ method }) => method)).toEqual([...methodNames]);
+    expect(cells.flatMap(({ variant }) => variant ?? [])).toEqual([
+      'dpo',
+      'kto',
+      'both',
+      'sample',
+      'matched',
+      'guarded',
+      'distilled',
+    ]);
   });
 });
 
