@@ -20,7 +20,7 @@ const refusal = (input: unknown): string => {
 };
 
 describe('the studies that come with Colloquy', () => {
-  it('are the tables of the paper, a small model, an API, a laptop and three comparisons', () => {
+  it('are the tables of the paper, a small model, an API, a laptop and comparisons', () => {
     expect(studyPresets().map(({ name }) => name)).toEqual([
       'api',
       'asking',
@@ -28,6 +28,7 @@ describe('the studies that come with Colloquy', () => {
       'data-matched',
       'distill',
       'laptop',
+      'laptop-objectives',
       'objectives',
       'small-model',
       'table-1',
