@@ -46,7 +46,7 @@ export const studyConfigSchema = z.strictObject({
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,23}$/, variantRule), settingsSchema)
     .default({})
     .describe(
-      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}.',
+      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}. A study that names its `methods` has none of its preset’s variants, unless it names variants too.',
     ),
   experiments: z.array(experimentSchema).min(1).describe('The columns of the tables: tasks and models.'),
 });
@@ -135,10 +135,16 @@ function parseStudy(input: unknown): StudyConfig {
     throw new InvalidConfig([{ path: '', message }], 'The study');
   }
   const { preset, ...own } = given;
-  const settings = preset === undefined ? own : mergeConfig(presetOf(preset), own);
+  const settings = preset === undefined ? own : mergeConfig(presetFor(own, preset), own);
   const parsed = studyConfigSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   throw new InvalidConfig(configFaults(studyConfigSchema, settings, parsed.error), 'The study');
+}
+
+/** The preset's settings for a study with settings of its own: one that names its methods has only the variants that it names too. */
+function presetFor(own: ConfigInput, preset: unknown): ConfigInput {
+  const { variants, ...rest } = presetOf(preset);
+  return 'methods' in own && !('variants' in own) ? rest : { variants, ...rest };
 }
 
 function presetOf(preset: unknown): ConfigInput {
