@@ -182,7 +182,7 @@ const paperMethod: MethodName = 'multiagent-ft';
 const methodSchema = z.enum(methodNames);
 
 /** Rows that a table has without variants, by name. */
-const takenRows = new Map([
+const takenRows = new Map<string, string>([
   ...methodNames.map((name) => [name, 'a method'] as const),
   ['majority-at-equal-tokens', 'a row of its own beside debate'] as const,
 ]);
