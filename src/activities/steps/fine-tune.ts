@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { distilledModel } from '../../algorithm/agents.ts';
 import { seedFor } from '../../algorithm/random.ts';
 import { objectiveNames } from '../../algorithm/objectives.ts';
 import { trainerSettings, type TrainerSettings } from '../../config/contract.ts';
@@ -141,6 +142,7 @@ async function findOrTrain(
   const [config, ...earlier] = await configsInForce(
     experimentFiles(store, request.experiment),
     request.iteration,
+    request.role === distilledModel,
   );
   const seed = seedFor({
     seed: config.seed,
