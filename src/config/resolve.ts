@@ -7,7 +7,7 @@ import { agentsOf, baseModelsOf, sharedModelFaults } from './agents.ts';
 import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchema } from './experiment.ts';
 import { validationFaults } from './guard.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
-import { voteFaults } from './fine-tune.ts';
+import { mostVotes, voteFaults } from './fine-tune.ts';
 import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { isEmbedded } from './model-name.ts';
@@ -114,6 +114,12 @@ function distillFaults(config: ExperimentConfig): ConfigFault[] {
     return fault(
       'distill.objective',
       `${JSON.stringify(distill.objective)} was given, which compares two answers to a question, but with from: best and pairs: own there is one. Set pairs: group, from: debate, or objective: imitation`,
+    );
+  const all = mostVotes(config, agents);
+  if (config.label_votes === 'both' && config.label_source === 'consensus' && config.min_votes === all)
+    return fault(
+      'min_votes',
+      `with ${all} votes of ${all} no answer differs from the label, and so the distilled model would have no pairs. Set at most ${all - 1}, or distill.objective: imitation`,
     );
   if (config.label_weight === 'margin' && config.label_source === 'gold')
     return fault('label_weight', marginOfGold);

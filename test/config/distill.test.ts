@@ -43,6 +43,10 @@ describe('the setting distill', () => {
       'distill.objective: "dpo" was given, which compares two answers to a question, but with from: best and pairs: own',
     ],
     [
+      { distill: { objective: 'dpo' }, label_votes: 'both', min_votes: 6 },
+      'min_votes: with 6 votes of 6 no answer differs from the label',
+    ],
+    [
       {
         distill: { objective: 'kto' },
         fine_tune: { per_device_train_batch_size: 1, gradient_accumulation_steps: 1 },
