@@ -114,7 +114,7 @@ export function experimentFiles(store: Store, experiment: string) {
       begunWith: below(folder, 'begun', 'begun-with.json'),
     },
     configChanges: below(folder, 'config-changes.json'),
-    questions: (set: QuestionSet) => below(folder, 'questions', `${askedAgain.get(set) ?? set}.jsonl`),
+    questions: (set: QuestionSet) => below(folder, 'questions', `${again[set] ?? set}.jsonl`),
     /** The gold answers of the training questions. `label_source: gold` learns from them; otherwise they only judge labels in `evaluate`. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
@@ -168,11 +168,11 @@ export async function begunIterations({ folder }: ExperimentFiles): Promise<numb
 }
 
 /** Sets that ask the questions of another set again. */
-const askedAgain: ReadonlyMap<QuestionSet, QuestionSet> = new Map([
-  ['vote', 'heldout'],
-  ['distilled', 'heldout'],
-  ['samples', 'train'],
-]);
+const again: { [set in QuestionSet]?: QuestionSet } = {
+  vote: 'heldout',
+  distilled: 'heldout',
+  samples: 'train',
+};
 
 function folderOf(set: QuestionSet): string {
   if (set === 'train') return 'debates';

@@ -41,7 +41,7 @@ describe('samples of a question', () => {
       [true, true],
       [true, true],
       [false, false],
-      ...Array(6).fill([false]),
+      ...Array.from({ length: 6 }, () => [false]),
     ]);
     expect((await labelDebate(debate, labels, numbers))!.matches).toHaveLength(3);
   });
@@ -92,7 +92,7 @@ describe('samples of a question', () => {
         const label = debate.consensus.answer;
         fc.pre(label !== null && whole !== '');
         const { match } = await matchOf(answers, whole);
-        const first = [...answers.map(([answer]) => answer), ...whole];
+        const first = [...answers.map(([answer]) => answer), ...whole.split('')];
         for (let number = 1; number <= agents; number += 1) {
           const given = first.map((answer, index) => ({
             right: answer === label,
