@@ -46,7 +46,7 @@ export const studyConfigSchema = z.strictObject({
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,23}$/, variantRule), settingsSchema)
     .default({})
     .describe(
-      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}.',
+      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}. `variants=null` leaves out those of a preset.',
     ),
   experiments: z.array(experimentSchema).min(1).describe('The columns of the tables: tasks and models.'),
 });
@@ -114,7 +114,7 @@ export function resolveStudy(name: string, input: unknown): Study {
           cells.push(cellOf(name, config, experiment, row, seed));
         } catch (error) {
           if (!(error instanceof InvalidConfig)) throw error;
-          faults.push(...error.faults.map((fault) => atExperiment(fault, index, experiment.name, row)));
+          faults.push(...error.faults.map((fault) => atExperiment(fault, config, index, row)));
         }
       }
     }
@@ -135,7 +135,9 @@ function parseStudy(input: unknown): StudyConfig {
     throw new InvalidConfig([{ path: '', message }], 'The study');
   }
   const { preset, ...own } = given;
-  const settings = preset === undefined ? own : mergeConfig(presetOf(preset), own);
+  const { variants, ...others } = preset === undefined ? own : mergeConfig(presetOf(preset), own);
+  // No key of an empty object would replace those of a preset: `variants: null` leaves them out.
+  const settings = variants === undefined || variants === null ? others : { ...others, variants };
   const parsed = studyConfigSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   throw new InvalidConfig(configFaults(studyConfigSchema, settings, parsed.error), 'The study');
@@ -190,7 +192,7 @@ function faultsOfVariants({ variants }: StudyConfig): ConfigFault[] {
       : [
           {
             path: `variants.${variant}.method`,
-            message: `${shown(method)} was given; expected one of ${methodNames.join(', ')}`,
+            message: `${shown(method)} was given; expected one of ${methodNames.join(', ')}${typeof method === 'string' ? `; the nearest is ${closest(method, methodNames)}` : ''}`,
           },
         ]),
   ]);
@@ -251,7 +253,8 @@ function settingsOfStudy({
       setByStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
     ),
   ];
-  const message = 'the study sets this for each experiment, by its methods, seeds and experiments';
+  const message =
+    'the study sets this for each experiment, by its methods, seeds and experiments: leave it out';
   return places.filter(({ there }) => there).map(({ path }) => ({ path, message }));
 }
 
@@ -260,16 +263,22 @@ function repeated<Item>(items: readonly Item[]): Item[] {
   return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
 }
 
-/** A fault of an experiment as a fault of the study: its path begins at `experiments`. */
+/** A fault of an experiment as a fault of the study: its path begins where the study sets the key, or at `experiments`. */
 function atExperiment(
   { path, message }: ConfigFault,
+  { experiments, method_settings: byMethod }: StudyConfig,
   index: number,
-  experiment: string,
-  { method, variant = method }: Row,
+  { method, variant, settings }: Row,
 ): ConfigFault {
+  const experiment = experiments[index]?.name;
+  const sets = (own: ConfigInput): boolean => (path.split('.')[0] ?? '') in withOwnNames(own);
+  if (variant !== undefined && sets(settings))
+    return { path: `variants.${variant}.${path}`, message: `${message} (${experiment})` };
+  if (sets(byMethod[method] ?? {}))
+    return { path: `method_settings.${method}.${path}`, message: `${message} (${experiment})` };
   return {
     path: `experiments.${index}${path === '' ? '' : `.${path}`}`,
-    message: `${message} (${experiment}, ${variant}; or in what they share)`,
+    message: `${message} (${experiment}, ${variant ?? method}; or in what they share)`,
   };
 }
 

@@ -20,13 +20,14 @@ const refusal = (input: unknown): string => {
 };
 
 describe('the studies that come with Colloquy', () => {
-  it('are the tables of the paper, a small model, an API, a laptop and three comparisons', () => {
+  it('are the tables of the paper, a small model, an API, a laptop and comparisons', () => {
     expect(studyPresets().map(({ name }) => name)).toEqual([
       'api',
       'asking',
       'critic-mixture',
       'data-matched',
       'distill',
+      'laptop-objectives',
       'laptop',
       'objectives',
       'small-model',
@@ -133,7 +134,11 @@ describe('a study', () => {
   });
 
   it('may have only some of the methods of a preset, and ignores the preset’s settings of the others', () => {
-    const { cells } = resolveStudy('s', { preset: 'laptop', methods: ['base', 'multiagent-ft'] });
+    const { cells } = resolveStudy('s', {
+      preset: 'laptop',
+      methods: ['base', 'multiagent-ft'],
+      variants: null,
+    });
     expect(cells.map(({ method }) => method)).toEqual(['base', 'multiagent-ft']);
   });
 
@@ -189,7 +194,13 @@ describe('a study', () => {
     ],
     [{ ...input, variants: { x: { method: 'dpo' } } }, 'variants.x.method: "dpo" was given; expected one of'],
     [{ ...input, variants: { x: { seed: 3 } } }, 'variants.x.seed: the study sets this'],
-    [{ ...input, variants: { x: { agnets: 3 } } }, 'experiments.0.agnets'],
+    [{ ...input, variants: { x: { agnets: 3 } } }, 'variants.x.agnets'],
+    [{ ...input, variants: { x: { guard: {} } } }, 'variants.x.guard'],
+    [{ ...input, method_settings: { base: { agnets: 3 } } }, 'method_settings.base.agnets'],
+    [
+      { ...input, variants: { x: { distill: { form: 'best' } } } },
+      'variants.x.distill.form: unknown key; the nearest valid one is from',
+    ],
     [
       {
         ...input,
