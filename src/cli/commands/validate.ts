@@ -166,7 +166,7 @@ async function validateStudy(
 }
 
 /** `colloquy presets` */
-export const presets = command('presets', 'list the configs that come with Colloquy', [
+export const presets = command('presets', 'list the configs and studies that come with Colloquy', [
   'colloquy presets',
   `temporal workflow start ... --input '{"preset": "quickstart"}'`,
 ])
