@@ -147,6 +147,14 @@ export const votesAndPairs = {
     .describe(
       'Of dpo and kto: whose answers are compared. `own`: those of the agents that have the model. `group`: also another agent’s where its own are all on one side.',
     ),
+  samples: z
+    .int()
+    .min(1)
+    .max(32)
+    .optional()
+    .describe(
+      'Of dpo and kto: how many more first answers each agent gives to each training question. They make pairs where its first answers all agree, and vote on nothing. Default: none.',
+    ),
   min_pairs: z
     .int()
     .min(1)

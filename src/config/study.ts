@@ -6,7 +6,7 @@ import { type MethodName, methodNames, methods } from '../algorithm/methods.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, mergeConfig, mergeStudy, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
 import { withOwnNames } from './other-names.ts';
 import { type Preset, presets, resolveConfig } from './resolve.ts';
@@ -46,7 +46,7 @@ export const studyConfigSchema = z.strictObject({
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,23}$/, variantRule), settingsSchema)
     .default({})
     .describe(
-      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}. `variants=null` leaves out those of a preset.',
+      'More rows of the tables, by name: settings that replace the others, with the `method` that they are of (multiagent-ft by default), e.g. {dpo: {fine_tune: {objective: dpo}}}. A study that names its `methods` has none of its preset’s variants, unless it names variants too.',
     ),
   experiments: z.array(experimentSchema).min(1).describe('The columns of the tables: tasks and models.'),
 });
@@ -135,9 +135,7 @@ function parseStudy(input: unknown): StudyConfig {
     throw new InvalidConfig([{ path: '', message }], 'The study');
   }
   const { preset, ...own } = given;
-  const { variants, ...others } = preset === undefined ? own : mergeConfig(presetOf(preset), own);
-  // No key of an empty object would replace those of a preset: `variants: null` leaves them out.
-  const settings = variants === undefined || variants === null ? others : { ...others, variants };
+  const settings = preset === undefined ? own : mergeStudy(presetOf(preset), own);
   const parsed = studyConfigSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   throw new InvalidConfig(configFaults(studyConfigSchema, settings, parsed.error), 'The study');

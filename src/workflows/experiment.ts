@@ -129,8 +129,8 @@ function closeNight({ plan, agents }: ExperimentState, control: RunControl): Pro
 }
 
 /**
- * Distils the group into one model, which costs one answer instead of a debate: it begins as the base model of agent 1, learns from the last iteration's
- * debates of training questions, and answers the held-out questions alone.
+ * Distils the group into one model, which costs one answer instead of a debate: it begins as the base model of agent 1, learns from the training debates of the
+ * last iteration (by a guard, of the best one), and answers the held-out questions alone.
  */
 async function distill(last: ExperimentState, control: RunControl): Promise<void> {
   const { plan, iteration } = last;

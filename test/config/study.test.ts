@@ -134,12 +134,17 @@ describe('a study', () => {
   });
 
   it('may have only some of the methods of a preset, and ignores the preset’s settings of the others', () => {
-    const { cells } = resolveStudy('s', {
-      preset: 'laptop',
-      methods: ['base', 'multiagent-ft'],
-      variants: null,
-    });
-    expect(cells.map(({ method }) => method)).toEqual(['base', 'multiagent-ft']);
+    const { cells } = resolveStudy('s', { preset: 'laptop', methods: ['base', 'multiagent-ft'] });
+    expect(cells.map(({ method, variant }) => variant ?? method)).toEqual(['base', 'multiagent-ft']);
+  });
+
+  it('that names variants has those of its preset too, and without naming methods all of them', () => {
+    const rows = (input: object): string[] =>
+      resolveStudy('s', { preset: 'laptop', ...input }).cells.map(({ method, variant }) => variant ?? method);
+    expect(rows({ methods: ['debate'], variants: { cool: { sampling: { temperature: 0.4 } } } })).toEqual(
+      expect.arrayContaining(['debate', 'dpo', 'cool']),
+    );
+    expect(rows({ seeds: [3] })).toEqual(rows({}));
   });
 
   it('has rows of its own beside the methods: variants, each with its settings laid over those of its method', () => {

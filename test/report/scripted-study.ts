@@ -99,9 +99,9 @@ async function writeScripted(store: Store, study: string, script: Script): Promi
   const config = resolveConfig({
     preset: 'paper',
     seed,
+    ...(methods[method].fixes.iterations === undefined ? { iterations } : {}),
     ...script.settings,
     method,
-    ...(methods[method].fixes.iterations === undefined ? { iterations } : {}),
   });
   await writeDocument(files.config, config);
   const plain = plainResult(name, evaluations, last, script.rows);

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { type Estimate, estimate } from '../../config/training-plan.ts';
+import { type Estimate, estimate } from '../../config/estimate.ts';
 import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
 import { type ModelNeeds, neededByAll, type NeededModel, neededModels } from '../../config/model-needs.ts';

@@ -29,7 +29,7 @@ export type FinishedExperiment = Omit<StudyCell, 'input'> & { readonly result: E
 
 /** A finished experiment with its scores and answers. Numbers only: the texts of all questions may be larger than memory. */
 export type MeasuredExperiment = FinishedExperiment & {
-  /** By iteration, 0 the base model. */
+  /** By iteration, 0 the base model. With a guard, what its agents are after each. */
   readonly iterations: readonly MeasuredIteration[];
   readonly transfer: readonly MeasuredTransfer[];
   /** Of the one model that the group was distilled into, on the held-out questions; absent where there is none. */
@@ -129,11 +129,31 @@ export async function measureExperiment(
   }
   return {
     ...experiment,
-    iterations,
+    iterations: asGuarded(iterations, result, config.iterations),
     transfer,
     ...(result.distilled?.evaluation ? { distilled: await scoresOf(last, 'distilled') } : {}),
     hasSummaries: answer === 'debate' && hasSummaries(config),
   };
+}
+
+/**
+ * An experiment with a guard has the agents of the best iteration until then after each iteration, also after those that the guard has left out by
+ * ending it. What an iteration took, and what it was trained with, stays its own.
+ */
+function asGuarded(
+  measured: readonly MeasuredIteration[],
+  { guard }: Pick<ExperimentResult, 'guard'>,
+  planned: number,
+): readonly MeasuredIteration[] {
+  if (guard === undefined) return measured;
+  return Array.from({ length: Math.max(planned + 1, measured.length) }, (_, iteration) => {
+    const isBest = ({ outcome, iteration: at }: (typeof guard.steps)[number]): boolean =>
+      outcome === 'best' && at <= iteration;
+    const standing = measured[guard.steps.findLast(isBest)?.iteration ?? 0];
+    if (standing === undefined) throw new RangeError(`The guard names an iteration that was not evaluated.`);
+    const { training = null, labels = null, diversity = null } = measured[iteration] ?? {};
+    return { ...standing, training, labels, diversity };
+  });
 }
 
 /** @param questions the key of each question, by its id */

@@ -336,6 +336,36 @@ describe('what stands beside accuracies', () => {
   });
 });
 
+describe('an experiment with a guard', () => {
+  it('counts after each iteration with the agents that were kept, also after its guard has ended it', async () => {
+    const steps = (['best', 'best', 'collapsed'] as const).map((outcome, iteration) => ({
+      iteration,
+      value: 0.5,
+      outcome,
+      from: iteration === 0 ? null : iteration - 1,
+    }));
+    const guard = {
+      metric: 'accuracy' as const,
+      best: 1,
+      stopped: 2,
+      steps,
+      rolledBack: [2],
+      said: 'A collapse.',
+    };
+    const guarded: Script = {
+      method: 'multiagent-ft',
+      variant: 'guarded',
+      iterations: [debateRight(20), debateRight(30), debateRight(4)],
+      settings: { iterations: 4 },
+      result: { guard },
+    };
+    const { curve, own } = row(await analysed([guarded]), 'guarded');
+    expect(curve.map(({ accuracy }) => accuracy)).toEqual([0.5, 0.75, 0.75, 0.75, 0.75]);
+    // What iteration 2 learnt from is what it learnt from, and the iterations that were never begun learnt from nothing.
+    expect(own!.datasets.map(({ iteration }) => iteration)).toEqual([1, 2]);
+  });
+});
+
 describe('variants of a method', () => {
   const trained = (variant: string | undefined, right: number): Script => ({
     method: 'multiagent-ft',
