@@ -211,7 +211,7 @@ export const distillSchema = z
       .describe('How it learns from them: docs/objectives.md. Its other settings are those of `fine_tune`.'),
   })
   .describe(
-    'After the last iteration one model, which starts at the base model of agent 1, learns from the training debates of that iteration; it answers the held-out questions alone, beside the debate: docs/distill.md. Omitted: none.',
+    'After the last iteration one model, which starts at the base model of agent 1, learns from the training debates of that iteration (with a guard: of the best one); it answers the held-out questions alone, beside the debate: docs/distill.md. Omitted: none.',
   );
 
 /** The objective of a role's models. */
