@@ -120,7 +120,7 @@ export function resolveStudy(name: string, input: unknown): Study {
     }
   }
   for (const cell of repeated(cells.map((each) => each.name))) {
-    const message = `two of the study's experiments would be called ${shown(cell)}: give one of them a name that does not end like a method`;
+    const message = `two of the study's experiments would be called ${shown(cell)}: rename a column or a variant`;
     faults.push({ path: 'experiments', message });
   }
   if (faults.length > 0) throw new InvalidConfig(withoutRepetitions(faults), 'The study');
@@ -175,13 +175,19 @@ function rowsOf({ methods: named, variants }: StudyConfig): Row[] {
 const paperMethod: MethodName = 'multiagent-ft';
 const methodSchema = z.enum(methodNames);
 
+/** Rows that a table has without variants, by name. */
+const takenRows = new Map<string, string>([
+  ...methodNames.map((name) => [name, 'a method'] as const),
+  ['majority-at-equal-tokens', 'a row of its own beside debate'] as const,
+]);
+
 function faultsOfVariants({ variants }: StudyConfig): ConfigFault[] {
   return Object.entries(variants).flatMap(([variant, { method = paperMethod }]) => [
-    ...(variant in methods
+    ...(takenRows.has(variant)
       ? [
           {
             path: `variants.${variant}`,
-            message: `${shown(variant)} is a method: give the variant another name`,
+            message: `${shown(variant)} is ${takenRows.get(variant)}: give the variant another name`,
           },
         ]
       : []),

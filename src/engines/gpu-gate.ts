@@ -61,12 +61,21 @@ export function createGpuGate(
   }
 
   function mayEnter(asking: Group): boolean {
-    return inside === 0 || (asking === group && !takingBack);
+    return !takingBack && (inside === 0 || asking === group);
   }
 
-  function leave(): void {
+  /** The last fine-tune that leaves has those who answer take the device back. Several may leave in the same moment. */
+  async function leave(): Promise<void> {
     inside -= 1;
-    admit();
+    try {
+      if (inside > 0 || yielded === undefined) return;
+      yielded = undefined;
+      takingBack = true;
+      await answering?.takeDevice();
+    } finally {
+      takingBack = false;
+      admit();
+    }
   }
 
   /** @param onWait called when it cannot enter at once */
@@ -111,27 +120,15 @@ export function createGpuGate(
     try {
       return await fn();
     } finally {
-      leave();
+      await leave();
     }
   }
 
   /** Runs a fine-tune that is inside, on the device that the first of its group had those who answer leave. */
   async function onDevice<T>(fn: () => Promise<T>, allMemory: boolean): Promise<T> {
     yielded ??= Promise.resolve(answering?.yieldDevice(allMemory));
-    try {
-      await yielded;
-      return await fn();
-    } finally {
-      if (inside === 1) {
-        takingBack = true;
-        try {
-          await answering?.takeDevice();
-        } finally {
-          takingBack = false;
-          yielded = undefined;
-        }
-      }
-    }
+    await yielded;
+    return fn();
   }
 
   return {

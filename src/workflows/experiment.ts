@@ -36,7 +36,7 @@ export async function experiment(input?: unknown, given?: ExperimentState): Prom
       state,
       input,
       control,
-      () => (state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control)),
+      (again) => (state.iteration === 0 ? evaluateBase(state, control) : iterate(state, control, again)),
       park,
     );
     if (next.best !== undefined) control.guarded(guardProgress(next));

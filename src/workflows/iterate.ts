@@ -15,15 +15,21 @@ import { steps } from './steps.ts';
 /**
  * One iteration (section 2 of the paper): the agents debate the training questions, the debates become the datasets of each model,
  * each model is fine-tuned on its own dataset, and the new agents are evaluated on the held-out questions.
+ *
+ * @param again an artifact was found damaged or gone, which may be a model that another experiment made and removed (`keep: last`)
  */
-export async function iterate(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
+export async function iterate(
+  state: ExperimentState,
+  control: RunControl,
+  again: boolean,
+): Promise<ExperimentState> {
   const beganDebates = Date.now();
   // mutation: debates
   const debates = await debateTraining(state, control);
   const beganDatasets = Date.now();
   const datasets = await buildDatasets(state, control);
   const beganFineTunes = Date.now();
-  const { agents, fineTunes } = await fineTuneAgents(state, control, datasets);
+  const { agents, fineTunes } = await fineTuneAgents(state, control, datasets, again);
   // mutation: record
   await recordIteration(state, control, debates, datasets, fineTunes, {
     debate: (beganDatasets - beganDebates) / 1000,
@@ -87,6 +93,7 @@ async function fineTuneAgents(
   { plan, iteration, agents }: ExperimentState,
   control: RunControl,
   learners: readonly LearnersDatasets[],
+  needed: boolean,
 ): Promise<{ agents: readonly Agent<Model>[]; fineTunes: readonly FineTuned[] }> {
   const models = learners.flatMap(({ agents: sharers, datasets }) =>
     datasets.map(({ role, rows, objective }) => ({
@@ -94,13 +101,13 @@ async function fineTuneAgents(
       agent: at(sharers, 0),
       role,
       dataset: rows,
-      learnt: objective === undefined ? {} : { objective },
+      more: { ...(objective === undefined ? {} : { objective }), ...(needed ? { needed } : {}) },
     })),
   );
   control.enter('fine-tuning', { unit: 'models', total: models.length });
   // mutation: fine-tunes
   const fineTunes = await inWindow(models.length, models.length, async (index): Promise<FineTuned> => {
-    const { sharers, agent, role, dataset, learnt } = at(models, index);
+    const { sharers, agent, role, dataset, more } = at(models, index);
     const current = modelOf(at(agents, agent - 1), role);
     // Nothing to learn from: the model stays as it is, and the result says so.
     if (dataset.rows === 0) {
@@ -110,7 +117,7 @@ async function fineTuneAgents(
     const init = plan.initFrom === 'base' ? { ...current, tuned: null } : current;
     const fineTuned = await control.step(
       steps.fineTune(
-        { experiment: plan.experiment, iteration, agent, role, dataset, init, ...learnt },
+        { experiment: plan.experiment, iteration, agent, role, dataset, init, ...more },
         sharers,
       ),
     );

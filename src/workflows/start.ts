@@ -46,13 +46,14 @@ const attempts = 3;
  * once from the store, the damaged one is made again. What earlier runs made is looked after too: the config and the questions,
  * the agents' models, and the starting agents' evaluation with which every other is compared.
  *
+ * @param work is told whether an artifact was found damaged or gone
  * @param lastResort for what is still damaged after that
  */
 export async function remakingDamaged<Result>(
   state: ExperimentState,
   input: unknown,
   control: RunControl,
-  work: () => Promise<Result>,
+  work: (again: boolean) => Promise<Result>,
   lastResort: (error: unknown) => Promise<void>,
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
@@ -62,7 +63,7 @@ export async function remakingDamaged<Result>(
         // mutation: remake
         await remakeEarlier(state, control);
       }
-      return await work();
+      return await work(attempt > 1);
     } catch (error) {
       if (!isDamage(error)) throw error;
       if (attempt % attempts === 0) await lastResort(error);

@@ -155,9 +155,10 @@ function changesInTurn(experiment: string, current: () => Progress) {
     await condition(() => !underWay);
     underWay = true;
     try {
-      const { iteration, phase } = current();
+      const { iteration, phase, guard: { best = iteration } = {} } = current();
       asked += 1;
-      const step = steps.changeConfig({ experiment, settings, iteration, phase }, asked);
+      const chosen = phase === 'distilling' && best !== iteration ? { ofDistilled: best } : {};
+      const step = steps.changeConfig({ experiment, settings, iteration, phase, ...chosen }, asked);
       const { output: changes } = await step.begin();
       return { ...current(), changes };
     } catch (error) {

@@ -197,6 +197,10 @@ describe('a study', () => {
       { ...input, variants: { base: {} } },
       'variants.base: "base" is a method: give the variant another name',
     ],
+    [
+      { ...input, variants: { 'majority-at-equal-tokens': {} } },
+      'variants.majority-at-equal-tokens: "majority-at-equal-tokens" is a row of its own beside debate: give the variant another name',
+    ],
     [{ ...input, variants: { x: { method: 'dpo' } } }, 'variants.x.method: "dpo" was given; expected one of'],
     [{ ...input, variants: { x: { seed: 3 } } }, 'variants.x.seed: the study sets this'],
     [{ ...input, variants: { x: { agnets: 3 } } }, 'variants.x.agnets'],

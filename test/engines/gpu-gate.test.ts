@@ -129,6 +129,24 @@ describe('the GPU gate', () => {
     expect(log.slice(3)).toEqual(['taken back', 'answers', 'yielded', 'tune 3', 'taken back']);
   });
 
+  it('gives the GPU back once when several fine-tunes end in the same moment, and has it yielded anew for the next', async () => {
+    const log: string[] = [];
+    let fails = true;
+    const gate = createGpuGate(undefined, {
+      yieldDevice: async () => {
+        log.push('yielded');
+        if (fails) throw new Error('nvidia-smi fails');
+      },
+      takeDevice: async () => void log.push('taken back'),
+    });
+    const tuning = ['tune 1', 'tune 2'].map((name) => gate.exclusive(signal, async () => log.push(name)));
+    for (const each of tuning) await expect(each).rejects.toThrow('nvidia-smi');
+    expect(log).toEqual(['yielded', 'taken back']);
+    fails = false;
+    await gate.exclusive(signal, async () => log.push('tune 3'));
+    expect(log.slice(2)).toEqual(['yielded', 'tune 3', 'taken back']);
+  });
+
   it('keeps a fine-tune that needs all memory apart from those that do not', async () => {
     const gate = createGpuGate();
     const log: string[] = [];

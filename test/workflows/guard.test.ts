@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
@@ -8,9 +8,11 @@ import { openDebaters } from '../../src/serve/debaters.ts';
 import { readLedger } from '../../src/store/series.ts';
 import { openStore } from '../../src/store/store.ts';
 import { type ExperimentResult, findFinished } from '../../src/store/records/result.ts';
-import { progressQuery } from '../../src/workflows/progress.ts';
+import { changeUpdate, pauseUpdate, progressQuery, resumeUpdate } from '../../src/workflows/progress.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
 import { smallExperiment } from '../support/small-experiment.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
+import { until } from '../support/until.ts';
 import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
 /** The models of an iteration: a generation and a critic model for each of three agents. */
@@ -18,11 +20,13 @@ const models = 6;
 
 describe('an experiment with a guard', () => {
   let rig: WorkflowRig;
+  const control = temporaryFolder();
+  const trained = join(control, 'trained.log');
   beforeAll(async () => {
-    rig = await workflowRig('guard');
+    rig = await workflowRig('guard', { trainerArgs: ['--control', control, '--log', trained] });
   }, 120_000);
   afterEach(async () => {
-    await rig.engine.tell({ bad: { from: 0, to: 0 }, revision: 0.15 });
+    await rig.engine.tell({ bad: { from: 0, to: 0 }, revision: 0.15, delay: 0 });
   });
   afterAll(async () => {
     await rig[Symbol.asyncDispose]();
@@ -95,6 +99,44 @@ describe('an experiment with a guard', () => {
       keysOf(result, iteration).map((key) => existsSync(join(rig.storeRoot, 'models', key, 'manifest.json')));
     expect(kept(2)).not.toContain(true);
     expect(kept(result.guard!.best)).not.toContain(false);
+  });
+
+  it('makes models again that it needs and that were removed (`keep: last`), also by another experiment', async () => {
+    const input = { iterations: 2, keep: 'last', seed: 6 };
+    const first = await (await rig.start('maker', input)).result();
+    const second = await (await rig.start('finder', input)).result();
+    expect(second.evaluations).toEqual(first.evaluations);
+    expect(keysOf(second, 1)).toEqual(keysOf(first, 1));
+    const evaluation = join(rig.storeRoot, 'finder', 'iteration-1', 'evaluation');
+    for (const name of readdirSync(evaluation)) {
+      if (name.endsWith('.jsonl')) await writeFile(join(evaluation, name), 'garbage\n');
+      else if (!name.endsWith('.json')) await rm(join(evaluation, name), { recursive: true });
+    }
+    const again = await (await rig.start('finder', { ...input, iterations: 3 })).result();
+    expect(again.evaluations.slice(0, 3)).toEqual(first.evaluations);
+  });
+
+  it('has settings that are changed while it is distilled hold for that model, also of an earlier iteration', async () => {
+    await rig.engine.tell({ bad: { from: models, to: 3 * models } });
+    await rig.engine.tell({ delay: 30 });
+    const handle = await rig.start('distilled', { ...guarded, distill: {}, seed: 1 });
+    await until('the agents of iteration 2 answer', async () => {
+      const { phase, iteration } = await handle.query(progressQuery);
+      return phase === 'evaluating' && iteration === 2;
+    });
+    const model = (await readFile(trained, 'utf8')).match(/^end/gm)!.length;
+    await writeFile(join(control, 'hold'), JSON.stringify({ model, at: 'begin' }));
+    await until('one model learns', () => existsSync(join(control, 'held')));
+    await handle.executeUpdate(pauseUpdate);
+    await handle.executeUpdate(changeUpdate, { args: [{ 'fine_tune.learning_rate': 0.0123 }] });
+    await until('it is paused', async () => (await handle.query(progressQuery)).state === 'paused');
+    await rm(join(control, 'held'));
+    await handle.executeUpdate(resumeUpdate);
+    const { guard, distilled, changes } = await handle.result();
+    expect(guard).toMatchObject({ best: 1, stopped: 2 });
+    expect(changes).toMatchObject([{ fromIteration: 2, ofDistilled: 1 }]);
+    const manifest = await file('models', distilled!.fineTune.model!, 'manifest.json');
+    expect(JSON.parse(manifest)).toMatchObject({ settings: { learning_rate: 0.0123 } });
   });
 
   it('waits for as many drops in a row as its patience, and makes a damaged validation again', async () => {

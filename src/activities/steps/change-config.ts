@@ -11,6 +11,8 @@ export type ChangeRequest = Moment & {
   readonly experiment: string;
   /** Settings with their new values: as in a config, or by paths such as `fine_tune.learning_rate`. */
   readonly settings: ConfigInput;
+  /** Whose group is being distilled into one model, where a guard chose an iteration before this one. */
+  readonly ofDistilled?: number;
 };
 
 /**
@@ -21,7 +23,7 @@ export type ChangeRequest = Moment & {
  * @throws InvalidConfig when a value is not allowed, or the setting cannot be changed (any more); nothing is then changed
  */
 export async function changeConfig(
-  { experiment, settings, ...moment }: ChangeRequest,
+  { experiment, settings, ofDistilled, ...moment }: ChangeRequest,
   { store, trainers }: Dependencies,
 ): Promise<readonly ConfigChange[]> {
   const files = experimentFiles(store, experiment);
@@ -40,7 +42,7 @@ export async function changeConfig(
   const at = new Date().toISOString();
   const changes = differences.map(({ path, ...values }): ConfigChange => {
     const fromIteration = changeHoldsFrom(path, moment) ?? moment.iteration;
-    return { at, fromIteration, path, ...values };
+    return { at, fromIteration, ...(ofDistilled === undefined ? {} : { ofDistilled }), path, ...values };
   });
   if (changes.length > 0)
     await writeDocument(files.configChanges, {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { distilledModel } from '../../algorithm/agents.ts';
 import { seedFor } from '../../algorithm/random.ts';
 import { objectiveNames } from '../../algorithm/objectives.ts';
 import { trainerSettings, type TrainerSettings } from '../../config/contract.ts';
@@ -70,14 +71,16 @@ export type FineTuned = {
 /**
  * Fine-tunes a model on a dataset (section 2.3 of the paper). A finished model is found by its content address and never trained
  * again; a fine-tune that was begun continues from its newest complete checkpoint.
+ *
+ * @param needed the model's files were looked for in vain, so that it is made again also where `keep: last` removed it
  */
 export async function fineTune(
-  request: FineTuneRequest,
+  { needed = false, ...request }: FineTuneRequest & { readonly needed?: boolean },
   dependencies: Dependencies,
   running: Running,
 ): Promise<FineTuned> {
   const { agent, role, dataset } = request;
-  const { model, manifest } = await findOrTrain(request, dependencies, running);
+  const { model, manifest } = await findOrTrain(request, dependencies, running, { needed });
   const { moved } = manifest;
   const rewards = manifest.rewards?.at(-1);
   return {
@@ -125,20 +128,21 @@ export async function remakeModel(
   if (request === null) throw new ArtifactMissing(begunWith.where);
   const { tuned } = request.init;
   if (tuned !== null) await remakeModel({ key: tuned.key }, dependencies, running);
-  await findOrTrain(request, dependencies, running, key);
+  await findOrTrain(request, dependencies, running, { needed: true, expected: key });
 }
 
 async function findOrTrain(
   request: FineTuneRequest,
   { store, trainers }: Dependencies,
   running: Running,
-  expected?: string,
+  { needed, expected }: { readonly needed: boolean; readonly expected?: string },
 ): Promise<{ readonly model: Model; readonly manifest: StoredManifest }> {
   const { base, tuned } = request.init;
   await requireSameWeights(base);
   const [config, ...earlier] = await configsInForce(
     experimentFiles(store, request.experiment),
     request.iteration,
+    request.role === distilledModel,
   );
   const seed = seedFor({
     seed: config.seed,
@@ -165,7 +169,7 @@ async function findOrTrain(
   const key = keyOf(training);
   // A model that is made again has to be the same one: with other settings or weights, another one would be made in its place.
   if (expected !== undefined && key !== expected) throw new ModelCannotBeRemade(expected, key);
-  const pruned = expected === undefined ? await prunedManifest(store, key) : null;
+  const pruned = needed ? null : await prunedManifest(store, key);
   const finished = await findModel(store, key);
   if (finished === null && pruned !== null)
     return { model: tunedModel(base, key, pruned.form), manifest: pruned };

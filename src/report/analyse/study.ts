@@ -225,7 +225,7 @@ function measuresOf(
 }
 
 function referenceOf(experiments: readonly Pick<StudyCell, 'method' | 'variant'>[]): ContenderKey {
-  const named = experiments.map(rowOf);
+  const named = experiments.filter(({ variant }) => variant === undefined).map(rowOf);
   return named.includes('multiagent-ft') ? 'multiagent-ft' : (named.at(-1) ?? 'multiagent-ft');
 }
 

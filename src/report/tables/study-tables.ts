@@ -48,7 +48,8 @@ function paperTables(analysis: StudyAnalysis): Table[] {
   return [...layouts, ...(variants.length === 0 ? [] : [ofVariants])].flatMap((layout) => {
     const keys = layout.rows.flatMap(withVotes).filter((key) => isIn(analysis, key));
     // The paper's method alone would be no comparison.
-    if (keys.every((key) => key.startsWith('multiagent-ft')) && layout.name !== 'table-1') return [];
+    const own = withVotes('multiagent-ft');
+    if (keys.every((key) => own.includes(key)) && layout.name !== 'table-1') return [];
     if (keys.length === 0) return [];
     return moments.map((moment) => paperTable(analysis, keys, layout, moment));
   });

@@ -12,6 +12,8 @@ export const configChangeSchema = z.strictObject({
   at: z.string(),
   /** The first iteration for which it holds. */
   fromIteration: z.number().int(),
+  /** Made while the group of this earlier iteration was distilled into one model, which learns by it, too. */
+  ofDistilled: z.number().int().exactOptional(),
   /** Of the setting, e.g. `fine_tune.learning_rate`. */
   path: z.string(),
   /** Undefined in a config that did not have the setting. */
@@ -63,16 +65,21 @@ export async function configInForce(files: ExperimentFiles, iteration?: number):
  * The configs that were in force one after another within an iteration, the newest first: steps that were done before a change
  * were done with the one before it.
  *
+ * @param distilled for the one model that the iteration's group is distilled into
  * @throws ArtifactMissing, ArtifactDamaged
  */
 export async function configsInForce(
   files: ExperimentFiles,
   iteration = Infinity,
+  distilled = false,
 ): Promise<[ExperimentConfig, ...ExperimentConfig[]]> {
   const begun = await requireDocument(files.config, storedConfigSchema);
   const changes = await changesOf(files);
   const before = changes.filter(({ fromIteration }) => fromIteration < iteration);
-  const within = changes.filter(({ fromIteration }) => fromIteration === iteration);
+  const within = changes.filter(
+    ({ fromIteration, ofDistilled }) =>
+      fromIteration === iteration || (distilled && ofDistilled === iteration),
+  );
   const first = withChanges(begun, before);
   const later = within.map((_, index) => withChanges(first, within.slice(0, index + 1)));
   const [newest = first, ...others] = [first, ...later].toReversed();

@@ -414,4 +414,18 @@ describe('variants of a method', () => {
     expect(row(analysis, 'dpo').own!.agreements).toEqual([null, null]);
     expect(resultsDocument(analysis)).not.toHaveProperty('variantPairs');
   });
+
+  it('have a table of their own also where their names begin like the method', async () => {
+    const analysis = await analysed([trained(undefined, 24), trained('multiagent-ft-dpo', 34)]);
+    expect(studyTables(analysis).accuracy.map(({ name }) => name)).toContain('variants');
+  });
+
+  it('are each in their table once, also where one of them is the reference', async () => {
+    const base = { method: 'base' as const, iterations: [debateRight(20)] };
+    const analysis = await analysed([base, trained('dpo', 34), trained('kto', 30)]);
+    expect(analysis.reference).toBe('base');
+    const { rows } = studyTables(analysis).accuracy.find(({ name }) => name === 'variants')!;
+    const titles = rows.map(([first]) => first);
+    expect(new Set(titles.map((title) => JSON.stringify(title))).size).toBe(titles.length);
+  });
 });
