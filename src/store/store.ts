@@ -174,14 +174,10 @@ const again: { [set in QuestionSet]?: QuestionSet } = {
   samples: 'train',
 };
 
-function folderOf(set: QuestionSet): string {
-  if (set === 'train') return 'debates';
-  return set === 'heldout' ? 'evaluation' : set;
-}
+const folders: { [set in QuestionSet]?: string } = { train: 'debates', heldout: 'evaluation' };
+const folderOf = (set: QuestionSet): string => folders[set] ?? set;
 
-function numbered(shard: number): string {
-  return String(shard).padStart(3, '0');
-}
+const numbered = (shard: number): string => String(shard).padStart(3, '0');
 
 /** The files of a study. Its experiments have folders of their own, like all experiments. */
 export function studyFiles(store: Store, study: string) {
