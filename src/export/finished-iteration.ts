@@ -111,7 +111,7 @@ export async function keptItsStart(files: ExperimentFiles, config: ExperimentCon
 }
 
 /** Ascending, without the base model. An iteration ends with its evaluation. */
-async function finishedIterations(files: ExperimentFiles): Promise<number[]> {
+export async function finishedIterations(files: ExperimentFiles): Promise<number[]> {
   const finished: number[] = [];
   for (const iteration of await begunIterations(files))
     if (

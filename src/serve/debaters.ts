@@ -21,6 +21,7 @@ import {
   agentModelsAfter,
   distilledModelOf,
   finishedIteration,
+  finishedIterations,
   keptItsStart,
   startingModels,
 } from '../export/finished-iteration.ts';
@@ -182,8 +183,10 @@ async function agentsAfter(
 ): Promise<{ readonly iteration: number; readonly agents: readonly Agent<Model>[] }> {
   const { roles, learning } = methods[config.method];
   const agents = baseAgents(bases.map(untuned), roles);
-  if (config.iterations === 0 || wanted === 0) return { iteration: 0, agents };
   const files = experimentFiles(store, experiment);
+  // An experiment that only evaluates may have been given iterations later.
+  const evaluatesOnly = config.iterations === 0 && (await finishedIterations(files)).length === 0;
+  if (evaluatesOnly || wanted === 0) return { iteration: 0, agents };
   const untrained = wanted === undefined && (await keptItsStart(files, config));
   const done = untrained ? null : await finishedIteration(store, experiment, wanted);
   const tuned = done === null ? await startingModels(files) : await agentModelsAfter(done);

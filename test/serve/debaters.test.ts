@@ -4,7 +4,8 @@ import type { Endpoints } from '../../src/engines/endpoint/open.ts';
 import { filesOfBaseModel, identifyBaseModel } from '../../src/engines/endpoint/base-model.ts';
 import { openDebaters } from '../../src/serve/debaters.ts';
 import { remove } from '../../src/store/blobs.ts';
-import { writeDocument } from '../../src/store/files/documents.ts';
+import { storedConfigSchema } from '../../src/config/experiment.ts';
+import { requireDocument, writeDocument } from '../../src/store/files/documents.ts';
 import { sealPlace } from '../../src/store/files/sealed.ts';
 import type { BegunWith } from '../../src/store/base-model-files.ts';
 import { experimentFiles, newestFinished, openStore } from '../../src/store/store.ts';
@@ -58,6 +59,17 @@ describe('the debaters of an experiment', () => {
     expect(asked.every(({ request }) => request.max_tokens === 9)).toBe(true);
     await debaters.close();
     expect(isClosed()).toBe(true);
+  });
+
+  it('are those of the last iteration also where the experiment began with none and was given iterations later', async () => {
+    const modelOf = () => key('1');
+    await writeExportableExperiment(store, 'later', { modelOf });
+    const { config } = experimentFiles(store, 'later');
+    const begun = await requireDocument(config, storedConfigSchema);
+    await writeDocument(config, { ...begun, iterations: 0 });
+    const { endpoints } = notingEndpoints();
+    const opened = await openDebaters(store, { experiment: 'later', iteration: undefined }, endpoints);
+    expect(opened.iteration).toBe(1);
   });
 
   it('are the base model before the first iteration, and debate otherwise with another seed', async () => {
