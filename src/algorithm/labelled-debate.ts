@@ -26,7 +26,17 @@ export type Match = {
    * where labels are weighted.
    */
   readonly margin?: number;
+  /**
+   * N, where agents gave more first answers than one (`samples`): the entries of `matches` and `cut` behind it are those answers, in turn of agents
+   * 1..N, 1..N and so on.
+   */
+  readonly agents?: number;
 };
+
+/** The agent that gave an answer. @param place 1..N; higher for samples, see Match */
+export function giverOf({ agents }: Pick<Match, 'agents'>, place: number): number {
+  return agents === undefined ? place : ((place - 1) % agents) + 1;
+}
 
 /** Whether an agent's response was cut off. @param agent 1..N  @param index of the round, from 0; -1 is the last one */
 export function cutAt({ cut }: Pick<Match, 'cut'>, agent: number, index: number): boolean {
@@ -61,19 +71,44 @@ export function isInWindow(votes: number, { minVotes, maxVotes = Infinity }: Agr
   return votes >= minVotes && votes <= maxVotes;
 }
 
-/** A debate with its label; null when it has none. */
+/**
+ * A debate with its label; null when it has none.
+ *
+ * @param sampled the question's samples, if there are any: they are judged by the label and vote on nothing
+ */
 export async function labelDebate(
   debate: Debate,
   labels: Labels,
   rules: Pick<AnswerRules, 'correct' | 'equal'>,
+  sampled?: Debate,
 ): Promise<LabelledDebate | null> {
   if (labels.from === 'consensus') {
-    const labelled = labelByConsensus(await withLabelVote(debate, labels, rules), labels);
+    const voted = await withLabelVote(debate, labels, rules);
+    const labelled = labelByConsensus(await withSamples(voted, sampled, rules), labels);
     if (labelled === null || labels.weight === 'none') return labelled;
     return { ...labelled, margin: await marginOf(votesOf(debate, labels), rules) };
   }
   const gold = labels.answers.get(debate.question.id);
-  return gold === undefined ? null : labelByGold(debate, gold, rules);
+  return gold === undefined ? null : labelByGold(await withSamples(debate, sampled, rules), gold, rules);
+}
+
+/** A debate with its samples, which stand behind its own answers as if more agents had given them, and agree with its label or not. */
+export async function withSamples(
+  debate: Debate,
+  sampled: Debate | undefined,
+  { equal }: Pick<AnswerRules, 'equal'>,
+): Promise<Debate> {
+  if (sampled === undefined) return debate;
+  const own = debate.answers.length;
+  const more = sampled.answers.slice(own);
+  const { responses, summaries } = debate.finishReasons;
+  return {
+    ...debate,
+    dialogues: [...debate.dialogues, ...sampled.dialogues.slice(own)],
+    answers: [...debate.answers, ...more],
+    agrees: [...debate.agrees, ...(await agreement(more, debate.consensus.answer, equal))],
+    finishReasons: { responses: [...responses, ...sampled.finishReasons.responses.slice(own)], summaries },
+  };
 }
 
 /**

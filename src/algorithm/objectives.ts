@@ -3,7 +3,7 @@ import { critic, distilledModel } from './agents.ts';
 import { bootstrappedDataset } from './bootstrap.ts';
 import type { Dataset, DatasetRow, Ending } from './dataset.ts';
 import type { DatasetSettings } from './imitation-datasets.ts';
-import { cutAt, type Match } from './labelled-debate.ts';
+import { cutAt, giverOf, type Match } from './labelled-debate.ts';
 import type { Learning } from './methods.ts';
 import { byQuestionAndAgent } from './question.ts';
 import { draw, type DrawKey } from './random.ts';
@@ -143,7 +143,7 @@ type Pair = DatasetRow & { readonly ending: Ending };
 
 /**
  * The pairs of a model: two answers to one prompt, of which the chosen one equals the label and the rejected one does not. At most one of a
- * question. A generation model's pairs are first answers to the question; a critic's are last answers behind one dialogue, in which the agent
+ * question. A generation model's pairs are first answers to the question, samples (more of them on demand) among them; a critic's are last answers behind one dialogue, in which the agent
  * has read the others' answers.
  *
  * Each side is drawn by the seed from the answers of the model's own agents, or with `pairs: group` from the others' where its own agents gave
@@ -163,8 +163,8 @@ export function preferencePairs(
   let cut = 0;
   for (const debate of debates) {
     const { chosen, rejected, cut: cutHere } = sides(debate, revised ? -1 : 0);
-    cut += cutHere.filter((agent) => agents.includes(agent)).length;
-    const own = (side: readonly number[]) => side.filter((agent) => agents.includes(agent));
+    const own = (side: readonly number[]) => side.filter((place) => agents.includes(giverOf(debate, place)));
+    cut += own(cutHere).length;
     if (own(chosen).length + own(rejected).length === 0) continue;
     const pick = (name: string, side: readonly number[]): number | undefined => {
       const candidates = own(side).length > 0 || settings.pairs === 'own' ? own(side) : side;
@@ -177,7 +177,7 @@ export function preferencePairs(
     if (better === undefined || worse === undefined || weight === 0) continue;
     pairs.push({
       questionId: debate.questionId,
-      agent: agents.includes(better) ? better : worse,
+      agent: giverOf(debate, own([better]).length > 0 ? better : worse),
       completion: revised ? 'revision' : 'first answer',
       ending: { chosen: better, rejected: worse },
       ...(settings.labelWeight === 'margin' ? { weight } : {}),
@@ -186,7 +186,7 @@ export function preferencePairs(
   return { pairs: relative(pairs).toSorted(byQuestionAndAgent), cut };
 }
 
-/** The agents whose answer of a round equals the label, those whose answer does not, and those whose answer was cut off. */
+/** The agents (and places of samples) whose answer of a round equals the label, those whose answer does not, and those whose answer was cut off. */
 function sides(debate: Match, index: 0 | -1): Record<'chosen' | 'rejected' | 'cut', number[]> {
   const found: Record<'chosen' | 'rejected' | 'cut', number[]> = { chosen: [], rejected: [], cut: [] };
   for (const [place, byRound] of debate.matches.entries()) {

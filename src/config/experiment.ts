@@ -255,7 +255,8 @@ export const experimentConfigSchema = z
   })
   .refine((config) => config.label_votes === 'both' || config.min_votes <= agentCount(config), {
     path: ['min_votes'],
-    message: 'more votes than there are agents: no question could ever yield data',
+    message:
+      'more votes than there are agents: no question could ever yield data. Set at most as many as there are agents',
     // Checked also when other fields are wrong, so that every fault is reported at once; but only when both are of the right kind.
     when: ({ value }) =>
       z.looseObject({ min_votes: z.int(), agents: z.union([z.int(), z.array(z.unknown())]) }).safeParse(value)
@@ -263,7 +264,8 @@ export const experimentConfigSchema = z
   })
   .refine(({ max_votes: most = Infinity, min_votes: least }) => most >= least, {
     path: ['max_votes'],
-    message: 'smaller than min_votes: no question could ever yield data',
+    message:
+      'smaller than min_votes: no question could ever yield data. Set it to min_votes or more, or omit it',
     when: ({ value }) => z.looseObject({ min_votes: z.int(), max_votes: z.int() }).safeParse(value).success,
   });
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;

@@ -1,5 +1,5 @@
 /** What is wrong with a config, and what is allowed there, in words for the user? */
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { ownName, ownSetting } from './other-names.ts';
@@ -107,9 +107,10 @@ function unknownKey(
   const write = ownSetting(key, valueAt(input, [...above, key]), Object.keys(root.properties ?? {}));
   if (write !== undefined) return { path: [...above, key].join('.'), message: `unknown key; write ${write}` };
   const siblings = keysAt(schemaNodeAt(root, input, above));
-  // A key with the right name in the wrong place is nearer than another name in this place.
+  // A key with the right name in the wrong place is nearer than another name in this place, unless it differs from that one by a slip of the pen.
+  const slip = siblings.some((sibling) => distance(key, sibling) <= (key.length > 3 ? 2 : 0));
   const here = [...above, key].join('.');
-  const [elsewhere] = siblings.includes(key) ? [] : pathsOfKey(root, key).filter((path) => path !== here);
+  const [elsewhere] = slip ? [] : pathsOfKey(root, key).filter((path) => path !== here);
   const meant = root.properties === undefined ? undefined : ownName(key, Object.keys(root.properties));
   // The path is left out when the key belongs to this place.
   const known = siblings.find((sibling) => sibling === meant?.split('.').at(-1)) ?? meant;

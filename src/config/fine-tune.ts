@@ -147,6 +147,14 @@ export const votesAndPairs = {
     .describe(
       'Of dpo and kto: whose answers are compared. `own`: those of the agents that have the model. `group`: also another agent’s where its own are all on one side.',
     ),
+  samples: z
+    .int()
+    .min(1)
+    .max(32)
+    .optional()
+    .describe(
+      'Of dpo and kto: how many more first answers each agent gives to each training question. They make pairs where its first answers all agree, and vote on nothing. Default: none.',
+    ),
   min_pairs: z
     .int()
     .min(1)
@@ -203,7 +211,7 @@ export const distillSchema = z
       .describe('How it learns from them: docs/objectives.md. Its other settings are those of `fine_tune`.'),
   })
   .describe(
-    'After the last iteration one model, which starts at the base model of agent 1, learns from the training debates of that iteration; it answers the held-out questions alone, beside the debate: docs/distill.md. Omitted: none.',
+    'After the last iteration one model, which starts at the base model of agent 1, learns from the training debates of that iteration (with a guard: of the best one); it answers the held-out questions alone, beside the debate: docs/distill.md. Omitted: none.',
   );
 
 /** The objective of a role's models. */

@@ -24,7 +24,7 @@ export function loadConfigFile(
   // The overrides are merged first, so that `task.train_file=x task.kind=jsonl` means the same in either order.
   const over = resolveTaskPaths(process.cwd(), settingsOf(overrides));
   const own = resolveTaskPaths(dirname(path), withOwnNames(readYaml(path)));
-  const input = { ...mergeConfig(own, over) };
+  const input = { ...(kind === 'study' ? mergeStudy : mergeConfig)(own, over) };
   const given = input['name'] ?? basename(path, extname(path));
   // YAML reads `name=123` as a number.
   const name = typeof given === 'number' ? String(given) : given;
@@ -191,6 +191,12 @@ export function mergeConfig(under: ConfigInput, over: ConfigInput): ConfigInput 
     merged.set(key, mergeable ? mergeConfig(before, value) : value);
   }
   return Object.fromEntries(merged);
+}
+
+/** A study's settings over those of its preset or its file: where they name methods, only the variants that they name too are left. */
+export function mergeStudy(under: ConfigInput, over: ConfigInput): ConfigInput {
+  const { variants: _, ...rest } = under;
+  return mergeConfig('methods' in over && !('variants' in over) ? rest : under, over);
 }
 
 /** Whether a value is a plain object: no array, no null, no instance of a class. */

@@ -6,7 +6,7 @@ import { baseModelsOf, type BaseModelOfConfig } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import { pathExists, readYaml } from './load.ts';
 import { modelPath } from './model-name.ts';
-import { type Estimate, sum } from './training-plan.ts';
+import { type Estimate, sum } from './estimate.ts';
 import architectures from './architectures.json' with { type: 'json' };
 
 const atMostOne = z.int().max(1).nullish();

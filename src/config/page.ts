@@ -14,6 +14,7 @@ export function configurationPage(): string {
     '# Configuration',
     'Generated from the schema by `npx tsx src/config/write-schema.ts`; do not edit it by hand. Editors complete and check configs with [configs/schema.json](../configs/schema.json).',
     'Every setting may be omitted. It then has the value of the `preset` (default: `quickstart`), and otherwise the default in this table, which is the paper’s wherever the paper has one. On the command line: `key=value`, `task.train_size=100`.',
+    'An object that is *not there* by default has no effect until you name it, and the defaults of its settings hold only then: `guard: {}` is a guard with all its defaults.',
     '## An experiment',
     table(experimentConfigSchema),
     '## A study',
@@ -65,7 +66,12 @@ function rowsOf(node: SchemaNode, described: Described, above: string): SettingR
   return Object.entries(node.properties ?? {}).flatMap(([key, below]): SettingRow[] => {
     const belowDescribed = described.properties?.[key] ?? {};
     const path = above === '' ? key : `${above}.${key}`;
-    if (below.properties !== undefined) return rowsOf(below, belowDescribed, path);
+    if (below.properties !== undefined) {
+      const rows = rowsOf(below, belowDescribed, path);
+      // The defaults of the settings below it hold only where it is there.
+      const absent = above === '' && optional.includes(key);
+      return absent ? [{ ...rowOf(path, below, belowDescribed), fallback: 'not there' }, ...rows] : rows;
+    }
     const alternatives = (below.oneOf ?? []).filter(({ properties }) => properties !== undefined);
     if (alternatives.length === 0) return [rowOf(path, below, belowDescribed)];
     return alternatives.flatMap((alternative, index) => {
@@ -78,6 +84,11 @@ function rowsOf(node: SchemaNode, described: Described, above: string): SettingR
     });
   });
 }
+
+/** The settings of an experiment that have others below them and may be absent. */
+const optional = Object.entries(experimentConfigSchema.shape)
+  .filter(([, schema]) => schema instanceof z.ZodOptional)
+  .map(([key]) => key);
 
 function rowOf(path: string, node: SchemaNode, described: Described): SettingRow {
   const fallback = described.default === undefined ? '' : `\`${JSON.stringify(described.default)}\``;

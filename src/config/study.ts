@@ -6,7 +6,7 @@ import { type MethodName, methodNames, methods } from '../algorithm/methods.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
-import { type ConfigInput, isConfigInput, mergeConfig, readYaml } from './load.ts';
+import { type ConfigInput, isConfigInput, mergeConfig, mergeStudy, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
 import { withOwnNames } from './other-names.ts';
 import { type Preset, presets, resolveConfig } from './resolve.ts';
@@ -114,7 +114,7 @@ export function resolveStudy(name: string, input: unknown): Study {
           cells.push(cellOf(name, config, experiment, row, seed));
         } catch (error) {
           if (!(error instanceof InvalidConfig)) throw error;
-          faults.push(...error.faults.map((fault) => atExperiment(fault, index, experiment.name, row)));
+          faults.push(...error.faults.map((fault) => atExperiment(fault, config, index, row)));
         }
       }
     }
@@ -135,16 +135,10 @@ function parseStudy(input: unknown): StudyConfig {
     throw new InvalidConfig([{ path: '', message }], 'The study');
   }
   const { preset, ...own } = given;
-  const settings = preset === undefined ? own : mergeConfig(presetFor(own, preset), own);
+  const settings = preset === undefined ? own : mergeStudy(presetOf(preset), own);
   const parsed = studyConfigSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   throw new InvalidConfig(configFaults(studyConfigSchema, settings, parsed.error), 'The study');
-}
-
-/** The preset's settings for a study with settings of its own: one that names its methods has only the variants that it names too. */
-function presetFor(own: ConfigInput, preset: unknown): ConfigInput {
-  const { variants, ...rest } = presetOf(preset);
-  return 'methods' in own && !('variants' in own) ? rest : { variants, ...rest };
 }
 
 function presetOf(preset: unknown): ConfigInput {
@@ -202,7 +196,7 @@ function faultsOfVariants({ variants }: StudyConfig): ConfigFault[] {
       : [
           {
             path: `variants.${variant}.method`,
-            message: `${shown(method)} was given; expected one of ${methodNames.join(', ')}`,
+            message: `${shown(method)} was given; expected one of ${methodNames.join(', ')}${typeof method === 'string' ? `; the nearest is ${closest(method, methodNames)}` : ''}`,
           },
         ]),
   ]);
@@ -263,7 +257,8 @@ function settingsOfStudy({
       setByStudy.slice(1).map((key) => ({ path: `experiments.${index}.${key}`, there: key in own })),
     ),
   ];
-  const message = 'the study sets this for each experiment, by its methods, seeds and experiments';
+  const message =
+    'the study sets this for each experiment, by its methods, seeds and experiments: leave it out';
   return places.filter(({ there }) => there).map(({ path }) => ({ path, message }));
 }
 
@@ -272,16 +267,22 @@ function repeated<Item>(items: readonly Item[]): Item[] {
   return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
 }
 
-/** A fault of an experiment as a fault of the study: its path begins at `experiments`. */
+/** A fault of an experiment as a fault of the study: its path begins where the study sets the key, or at `experiments`. */
 function atExperiment(
   { path, message }: ConfigFault,
+  { experiments, method_settings: byMethod }: StudyConfig,
   index: number,
-  experiment: string,
-  { method, variant = method }: Row,
+  { method, variant, settings }: Row,
 ): ConfigFault {
+  const experiment = experiments[index]?.name;
+  const sets = (own: ConfigInput): boolean => (path.split('.')[0] ?? '') in withOwnNames(own);
+  if (variant !== undefined && sets(settings))
+    return { path: `variants.${variant}.${path}`, message: `${message} (${experiment})` };
+  if (sets(byMethod[method] ?? {}))
+    return { path: `method_settings.${method}.${path}`, message: `${message} (${experiment})` };
   return {
     path: `experiments.${index}${path === '' ? '' : `.${path}`}`,
-    message: `${message} (${experiment}, ${variant}; or in what they share)`,
+    message: `${message} (${experiment}, ${variant ?? method}; or in what they share)`,
   };
 }
 

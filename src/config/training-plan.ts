@@ -1,4 +1,4 @@
-/** Can the models of an experiment learn with its config, and what will it take? Both are known before any model is asked a question. */
+/** Can the models of an experiment learn with its config, and from what? Known before any model is asked a question. */
 import { critic, generation } from '../algorithm/agents.ts';
 import type { ConsensusLabels } from '../algorithm/labelled-debate.ts';
 import { learnerGroups, methods } from '../algorithm/methods.ts';
@@ -10,7 +10,7 @@ import {
   fewestSteps,
   optimiserSteps,
 } from '../algorithm/training-steps.ts';
-import { agentsOf, baseModelsOf, hasSummaries } from './agents.ts';
+import { baseModelsOf } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
 import { type ModelForm, mostVotes, objectiveOf } from './fine-tune.ts';
@@ -112,6 +112,13 @@ export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
     path: `${path}.${role}`,
     message: `${name} was given, but the method ${config.method} has no ${role} model. Omit ${role}`,
   }));
+  const { samples } = config;
+  const sampled = [objectiveOf(tune, generation.name), config.distill?.objective ?? 'imitation'];
+  if (samples !== undefined && !sampled.some(compares))
+    faults.push({
+      path: 'samples',
+      message: `${samples} was given, but more first answers make pairs, and no model compares first answers. Omit it, or set fine_tune.objective to dpo or kto for generation models`,
+    });
   if (comparing.length === 0) return faults;
   const given = [...new Set(comparing.map(({ name }) => objectiveOf(tune, name)))].join(' and ');
   if (learning.conversation === 'bootstrap')
@@ -120,14 +127,18 @@ export function objectiveFaults(config: ExperimentConfig): ConfigFault[] {
       message: `${given} compares answers of several agents, and the method ${config.method} has one answer and its rationale. Set objective: imitation`,
     });
   const learner = learning.own ?? learnerGroups(agents, learning)[0] ?? [];
-  if ((config.pairs === 'own' ? learner.length : agents) < 2 && learning.conversation === 'debate')
+  // A generation model also has its agents' samples to compare with.
+  const alone = comparing.some(({ name }) => samples === undefined || name !== generation.name);
+  if (alone && (config.pairs === 'own' ? learner.length : agents) < 2 && learning.conversation === 'debate')
     faults.push({
       path: config.pairs === 'own' && agents > 1 ? 'pairs' : 'agents',
       message: `${given} compares two answers to a question, and with pairs: ${config.pairs} a model has only one. ${agents > 1 ? 'Set pairs: group' : 'Have at least 2 agents'}`,
     });
   const all = mostVotes(config, agents);
   const last = config.label_votes === 'last';
-  const voting = comparing.filter(({ name }) => !last || name === critic.name || config.rounds === 1);
+  const voting = comparing.filter(
+    ({ name }) => name === critic.name || (samples === undefined && (!last || config.rounds === 1)),
+  );
   if (voting.length > 0 && config.label_source === 'consensus' && config.min_votes === all && agents > 1)
     faults.push({
       path: 'min_votes',
@@ -190,111 +201,3 @@ function fewStepsText(
     'or set allow_few_steps: true (at the top level of the config, not within fine_tune)'
   );
 }
-
-/** The questions of an experiment. */
-export type QuestionCounts = {
-  readonly train: number;
-  readonly heldOut: number;
-  /** Debated after each iteration, as the held-out ones are; absent without validation questions. */
-  readonly validation?: number;
-  /** Held-out questions of the tasks of `transfer`, all together. */
-  readonly transfer: number;
-  /** The mean length of a question in characters. */
-  readonly characters: number;
-};
-
-export type Estimate = {
-  /** Answers and summaries that models are asked for. */
-  readonly answers: number;
-  /** What they read and write in all. */
-  readonly tokens: { readonly read: number; readonly written: number };
-  /** Optimiser steps of all fine-tunes, and the tokens of the rows that they see, each row once an epoch. */
-  readonly steps: number;
-  readonly trainedTokens: number;
-  /** Rows and journals, without the models. */
-  readonly bytes: number;
-};
-
-/**
- * What an experiment will take, from its config and the number and length of its questions.
- *
- * An answer is taken to use 45 % of `max_tokens`, at most 350 tokens; with more room than the paper's 2,048 tokens, and where
- * `enable_thinking` says so, the model is taken to think before it answers, and to use the 45 %, of which others are shown 350. A token of an English text is taken to have 4 characters, and one of
- * the embedded model's notation 1. Every debate is taken to have all its rounds. So it may be wrong by a factor of two or three.
- *
- * With the embedded model (quickstart) 17,400 answers were estimated to read 948,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
- */
-export function estimate(config: ExperimentConfig, questions: QuestionCounts): Estimate {
-  const { rounds, iterations, max_others: maxOthers } = config;
-  const agents = agentCount(config);
-  const { learning, answer } = methods[config.method];
-  const answersOfAgents = agentsOf(config).map(({ sampling: { max_tokens, enable_thinking } }) => {
-    const share = 0.45 * max_tokens;
-    const shown = Math.min(share, 350);
-    const thinks = enable_thinking ?? max_tokens > longestUnthought;
-    return { shown, written: thinks ? share : shown };
-  });
-  const shown = mean(answersOfAgents.map((each) => each.shown));
-  const written = mean(answersOfAgents.map((each) => each.written));
-  const terse = config.prompts === 'terse';
-  const instructions = terse ? 2 : 60;
-  const asked = questions.characters / (terse ? 1 : 4) + instructions;
-  const others = Math.min(agents - 1, maxOthers) * shown;
-  const summaries = hasSummaries(config) ? rounds - 1 : 0;
-
-  const debates =
-    (learning === undefined ? 0 : iterations * questions.train) +
-    (iterations + 1) *
-      questions.heldOut *
-      (config.equal_tokens && answer === 'debate' && rounds > 1 ? 2 : 1) +
-    (iterations + 1) * (questions.validation ?? 0) +
-    (iterations > 0 ? 2 : 1) * questions.transfer;
-  const revisions = Array.from({ length: rounds - 1 }, (_, round) => {
-    const own = asked + (round + 1) * (shown + instructions);
-    return own + (summaries > 0 ? shown : others);
-  });
-  const readByAgent = asked + sum(revisions) + summaries * (asked + others);
-  const distilled = distilledRows(config, questions.train);
-  const alone = config.distill === undefined ? 0 : questions.heldOut;
-  const answers = debates * agents * (rounds + summaries) + alone;
-  const learners = learning?.models === 'each agent' ? agents : 1;
-  const fineTunes = expectedFineTunes(config, questions.train);
-  // A row is the last answer of a role with all that it read before.
-  const tokensOfRow = (role: string) =>
-    (role === generation.name && rounds > 1 ? asked : (revisions.at(-1) ?? asked)) + written;
-  return {
-    answers,
-    tokens: {
-      read: Math.round(debates * agents * readByAgent + alone * asked),
-      written: Math.round(answers * written),
-    },
-    steps:
-      sum(fineTunes.map(({ steps }) => steps)) * learners * iterations +
-      optimiserSteps(distilled, config.fine_tune),
-    trainedTokens: Math.round(
-      sum(fineTunes.map(({ rows, role }) => rows * tokensOfRow(role))) *
-        config.fine_tune.num_train_epochs *
-        learners *
-        iterations +
-        distilled * (asked + written) * config.fine_tune.num_train_epochs,
-    ),
-    // Each answer is in a journal and in a dialogue, which later prompts and rows repeat.
-    bytes: Math.round(answers * written * (terse ? 1 : 4) * 4 + debates * 1_000),
-  };
-}
-
-/** The rows that the distilled model is expected to have, by `expectation`: 15 of 20 answers, or at most one pair of a question. */
-function distilledRows({ distill, agents }: ExperimentConfig, questions: number): number {
-  if (distill === undefined) return 0;
-  const rows = questions * (distill.from === 'best' ? 1 : agentCount({ agents })) * 0.75;
-  return Math.round(compares(distill.objective) ? Math.min(rows, questions) : rows);
-}
-
-/** The paper's `max_tokens`. With more, a model is taken to think before it answers, unless `enable_thinking` says whether it does. */
-const longestUnthought = 2048;
-
-/** Equal values give exactly that value, without rounding. */
-const mean = (values: readonly number[], [first = 0] = values): number =>
-  first + sum(values.map((value) => value - first)) / values.length;
-
-export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

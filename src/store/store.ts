@@ -81,10 +81,10 @@ export function openStore(
 }
 
 /**
- * The questions of a step: `train`, the training questions; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
+ * The questions of a step: `train`, the training questions; `samples`, these again, for more first answers; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
  * majority at equal tokens, and `distilled`, for the distilled model; `validation`, those of a guard; `transfer-NAME`, those of another task (zero-shot).
  */
-export type QuestionSet = 'train' | MeasuredSet;
+export type QuestionSet = 'train' | 'samples' | MeasuredSet;
 export type MeasuredSet = 'heldout' | 'vote' | 'distilled' | 'validation' | `transfer-${string}`;
 
 /** The name of a shard of questions, within an experiment and within the experiments that share answers. */
@@ -114,8 +114,7 @@ export function experimentFiles(store: Store, experiment: string) {
       begunWith: below(folder, 'begun', 'begun-with.json'),
     },
     configChanges: below(folder, 'config-changes.json'),
-    questions: (set: QuestionSet) =>
-      below(folder, 'questions', `${askedAgain.has(set) ? 'heldout' : set}.jsonl`),
+    questions: (set: QuestionSet) => below(folder, 'questions', `${again[set] ?? set}.jsonl`),
     /** The gold answers of the training questions. `label_source: gold` learns from them; otherwise they only judge labels in `evaluate`. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
@@ -168,16 +167,17 @@ export async function begunIterations({ folder }: ExperimentFiles): Promise<numb
   return [...new Set(found.map(Number))].toSorted((a, b) => a - b);
 }
 
-const askedAgain = new Set<QuestionSet>(['vote', 'distilled']);
+/** Sets that ask the questions of another set again. */
+const again: { [set in QuestionSet]?: QuestionSet } = {
+  vote: 'heldout',
+  distilled: 'heldout',
+  samples: 'train',
+};
 
-function folderOf(set: QuestionSet): string {
-  if (set === 'train') return 'debates';
-  return set === 'heldout' ? 'evaluation' : set;
-}
+const folders: { [set in QuestionSet]?: string } = { train: 'debates', heldout: 'evaluation' };
+const folderOf = (set: QuestionSet): string => folders[set] ?? set;
 
-function numbered(shard: number): string {
-  return String(shard).padStart(3, '0');
-}
+const numbered = (shard: number): string => String(shard).padStart(3, '0');
 
 /** The files of a study. Its experiments have folders of their own, like all experiments. */
 export function studyFiles(store: Store, study: string) {

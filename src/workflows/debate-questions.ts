@@ -45,11 +45,11 @@ export async function debateQuestions(
 
 function phaseOf(split: QuestionSet): Phase {
   if (split === 'distilled') return 'distilling';
-  return split === 'train' ? 'debating' : 'evaluating';
+  return split === 'train' || split === 'samples' ? 'debating' : 'evaluating';
 }
 
 function extentOf(plan: Plan, split: QuestionSet): Extent {
-  if (split === 'train') return plan.train;
+  if (split === 'train' || split === 'samples') return plan.train;
   if (split === 'heldout' || split === 'vote' || split === 'distilled') return plan.heldout;
   if (split === 'validation') return plan.validation ?? { questions: 0, shards: 0 };
   return plan.transfer.find(({ name }) => split === `transfer-${name}`) ?? { questions: 0, shards: 0 };
@@ -77,6 +77,22 @@ function add(a: ShardSummary, b: ShardSummary): ShardSummary {
     ...(a.earlyStop === undefined || b.earlyStop === undefined
       ? {}
       : { earlyStop: addEarlyStop(a.earlyStop, b.earlyStop) }),
+  };
+}
+
+/**
+ * Debates the training questions. With `samples`, each agent then gives so many more first answers to each of them, which only make pairs: the counts are
+ * of the debates, and the tokens of both.
+ */
+export async function debateTraining(state: ExperimentState, control: RunControl): Promise<ShardSummary> {
+  const debates = await debateQuestions(state, control, 'train');
+  const { samples } = state.plan;
+  if (samples === undefined) return debates;
+  const { tokens } = await debateQuestions(state, control, 'samples', state.agents.length * (1 + samples));
+  const { prompt, completion, firstRound } = debates.tokens;
+  return {
+    ...debates,
+    tokens: { prompt: prompt + tokens.prompt, completion: completion + tokens.completion, firstRound },
   };
 }
 

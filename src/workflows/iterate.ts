@@ -6,7 +6,7 @@ import { noneCutOff } from '../algorithm/finish-reasons.ts';
 import type { Model } from '../store/models.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';
-import { debateQuestions, evaluateAgents, validateAgents } from './debate-questions.ts';
+import { debateTraining, evaluateAgents, validateAgents } from './debate-questions.ts';
 import { inWindow } from './activity-proxies.ts';
 import type { ExperimentState } from './progress.ts';
 import { keysOf } from './start.ts';
@@ -25,7 +25,7 @@ export async function iterate(
 ): Promise<ExperimentState> {
   const beganDebates = Date.now();
   // mutation: debates
-  const debates = await debateQuestions(state, control, 'train');
+  const debates = await debateTraining(state, control);
   const beganDatasets = Date.now();
   const datasets = await buildDatasets(state, control);
   const beganFineTunes = Date.now();

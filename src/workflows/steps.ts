@@ -195,6 +195,7 @@ function iterationText({ iteration }: { readonly iteration: number }): string {
 
 function questions(set: QuestionSet): string {
   if (set === 'train') return 'training questions';
+  if (set === 'samples') return 'training questions (more first answers)';
   if (set === 'heldout') return 'held-out questions';
   if (set === 'vote') return 'held-out questions (more first answers)';
   if (set === 'distilled') return 'held-out questions (the distilled model)';
@@ -203,5 +204,6 @@ function questions(set: QuestionSet): string {
 }
 
 function shortQuestions(set: QuestionSet): string {
+  if (set === 'samples') return 'more first answers to training questions';
   return set === 'vote' ? 'more first answers to held-out questions' : questions(set);
 }

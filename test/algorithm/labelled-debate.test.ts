@@ -106,7 +106,7 @@ describe('a gold answer', () => {
   it('has no place in a question, a debate or a labelled debate', () => {
     expectTypeOf<keyof Question>().toEqualTypeOf<'id' | 'text'>();
     expectTypeOf<Debate['question']>().toEqualTypeOf<Question>();
-    type Fields = 'questionId' | 'dialogues' | 'matches' | 'cut' | 'margin';
+    type Fields = 'agents' | 'questionId' | 'dialogues' | 'matches' | 'cut' | 'margin';
     expectTypeOf<keyof LabelledDebate>().toEqualTypeOf<Fields>();
     expectTypeOf<LabelledDebate['margin']>().toEqualTypeOf<number | undefined>();
     expectTypeOf<LabelledDebate['matches'][number][number]>().toEqualTypeOf<boolean>();

@@ -3,7 +3,8 @@ import { agentsOf, baseModelsOf, samplingOf, summarizerOf } from '../../src/conf
 import { agentCount } from '../../src/config/experiment.ts';
 import { neededByAll, neededModels } from '../../src/config/model-needs.ts';
 import { fixedSettings, requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
-import { estimate, servingFaults } from '../../src/config/training-plan.ts';
+import { estimate } from '../../src/config/estimate.ts';
+import { servingFaults } from '../../src/config/training-plan.ts';
 import { resolveStudy } from '../../src/config/study.ts';
 import { servingNeeds } from '../../src/engines/vllm/needs.ts';
 

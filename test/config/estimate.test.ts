@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { estimate } from '../../src/config/training-plan.ts';
+import { estimate } from '../../src/config/estimate.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 
 const questions = { train: 300, heldOut: 500, transfer: 0, characters: 8 };

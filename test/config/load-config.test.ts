@@ -74,6 +74,13 @@ describe('loading a config file', () => {
     expect(resolveConfig(input).task).toEqual({ kind: 'jsonl', train_file: 'q.jsonl' });
   });
 
+  it('leaves out the variants of a study whose methods are named', () => {
+    const path = join(projectRoot, 'configs/studies/laptop.yaml');
+    const input = (overrides: string[]) => loadConfigFile(path, overrides, 'study').input;
+    expect(input(['methods=[debate]'])).not.toHaveProperty('variants');
+    expect(input(['seeds=[1]'])).toHaveProperty('variants.dpo');
+  });
+
   it('keeps an unknown key of an override, which is refused when the config is resolved', () => {
     const { input } = loadConfigFile(file('u.yaml', 'seed: 1'), ['task.trainsize=3']);
     expect(() => resolveConfig(input)).toThrow(

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
 import { architectureOf, neededModels, parametersOf } from '../../src/config/model-needs.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { estimate } from '../../src/config/training-plan.ts';
+import { estimate } from '../../src/config/estimate.ts';
 
 const questions = { train: 500, heldOut: 500, transfer: 0, characters: 240 };
 const needs = (input: object) => {

@@ -203,7 +203,13 @@ describe('a study', () => {
     ],
     [{ ...input, variants: { x: { method: 'dpo' } } }, 'variants.x.method: "dpo" was given; expected one of'],
     [{ ...input, variants: { x: { seed: 3 } } }, 'variants.x.seed: the study sets this'],
-    [{ ...input, variants: { x: { agnets: 3 } } }, 'experiments.0.agnets'],
+    [{ ...input, variants: { x: { agnets: 3 } } }, 'variants.x.agnets'],
+    [{ ...input, variants: { x: { guard: {} } } }, 'variants.x.guard'],
+    [{ ...input, method_settings: { base: { agnets: 3 } } }, 'method_settings.base.agnets'],
+    [
+      { ...input, variants: { x: { distill: { form: 'best' } } } },
+      'variants.x.distill.form: unknown key; the nearest valid one is from',
+    ],
     [
       {
         ...input,

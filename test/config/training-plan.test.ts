@@ -226,6 +226,19 @@ describe('an objective', () => {
       { fine_tune: { objective: 'kto', per_device_train_batch_size: 1, gradient_accumulation_steps: 1 } },
       /per_device_train_batch_size: kto compares the rows of an optimiser step/,
     ],
+    [
+      { samples: 4 },
+      /samples: 4 was given, but more first answers make pairs, and no model compares first answers\. Omit it/,
+    ],
+    [
+      { samples: 4, fine_tune: { objective: { critic: 'dpo' } } },
+      /samples: 4 was given, .* set fine_tune\.objective to dpo or kto for generation models/,
+    ],
+    [
+      { samples: 4, pairs: 'own', fine_tune: { objective: 'dpo' } },
+      /pairs: dpo compares two answers to a question, and with pairs: own a model has only one/,
+    ],
+    [{ samples: 0, fine_tune: { objective: 'dpo' } }, /samples: 0 was given/],
     [{ max_votes: 1 }, /max_votes: 1 was given; smaller than min_votes/],
     [
       { label_votes: 'both', min_votes: 5, max_votes: 4 },
@@ -267,6 +280,9 @@ describe('an objective', () => {
     { label_votes: 'both', method: 'star' },
     { method: 'majority-ft', pairs: 'own', fine_tune: { objective: 'kto' } },
     { method: 'no-critic', fine_tune: { objective: { generation: 'dpo' } } },
+    { samples: 4, pairs: 'own', fine_tune: { objective: { generation: 'dpo' } } },
+    { samples: 4, min_votes: 3, method: 'majority-ft', fine_tune: { objective: 'kto' } },
+    { samples: 4, distill: { objective: 'dpo' } },
     { method: 'debate', fine_tune: { objective: 'dpo' } },
     { fine_tune: { objective: 'dpo', per_device_train_batch_size: 1 } },
   ])('is accepted with %o', (input) => {

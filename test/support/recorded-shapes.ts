@@ -171,6 +171,12 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     await world.engine.answerRightly(0.55);
   },
 
+  // More first answers to training questions, of which generation models make pairs.
+  sampled: async (world) => {
+    const fine_tune = { objective: { generation: 'dpo' } };
+    await (await start(world, 'sampled', { fine_tune, min_pairs: 1, samples: 2 })).result();
+  },
+
   nights: async (world) => {
     const night = async (number: number): Promise<string | undefined> =>
       (await (await start(world, `nights-${number}`, { carry_over: { series: 'nights' } })).result()).night

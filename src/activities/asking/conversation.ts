@@ -20,7 +20,7 @@ export type DebateShard = {
   readonly agents: readonly Agent<Model>[];
   /** Absent where it is the base model of the first agent. */
   readonly summariser?: Model;
-  /** Of the split `vote`: how many answers to a question, each a first answer of the agents in turn. */
+  /** Of the splits `vote` and `samples`: how many answers to a question, each a first answer of the agents in turn. */
   readonly votes?: number;
 };
 

@@ -1,7 +1,6 @@
 import { distilledModel } from '../../algorithm/agents.ts';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type AnyExample, type DatasetPart, type DatasetRow, rowExample } from '../../algorithm/dataset.ts';
-import type { Debate } from '../../algorithm/debate.ts';
 import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
 import {
@@ -15,6 +14,7 @@ import { agentOf, agentsOf } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels, learningSettings } from '../../config/training-plan.ts';
+import { ArtifactMissing } from '../../store/errors.ts';
 import type { Place } from '../../store/blobs.ts';
 import { readPage, streamRows, writeRows } from '../../store/files/rows.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
@@ -92,7 +92,7 @@ export async function buildDistilled(
 type LabelledDebates = {
   readonly matches: readonly Match[];
   readonly shardOf: ReadonlyMap<string, number>;
-  readonly debatesOf: (shard: number) => AsyncIterable<DebateRow>;
+  readonly debatesOf: (shard: number) => AsyncIterable<TrainingDebate>;
 };
 
 async function labelledDebates(
@@ -102,7 +102,7 @@ async function labelledDebates(
   config: ExperimentConfig,
   answers: AnswerRules,
 ): Promise<LabelledDebates> {
-  const debatesOf = (shard: number) => streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
+  const debatesOf = (shard: number) => trainingDebates(files, iteration, shard, config);
   // Which questions a dataset has depends on all of them, so what decides it is gathered first; the texts are read again when their
   // rows are written.
   const matches: Match[] = [];
@@ -140,18 +140,53 @@ async function write(
   return { role, rows: written, parts: Object.fromEntries(used), cut, objective };
 }
 
+/** A debate of a training question, with the question's samples where there are any. */
+export type TrainingDebate = { readonly debate: DebateRow; readonly sampled?: DebateRow };
+
+/** Those of a shard in their order, one in memory at a time. @throws ArtifactMissing, ArtifactDamaged */
+export async function* trainingDebates(
+  files: ExperimentFiles,
+  iteration: number,
+  shard: number,
+  { samples }: Pick<ExperimentConfig, 'samples'>,
+): AsyncGenerator<TrainingDebate> {
+  const debates = streamRows(files.shard(iteration, 'train', shard), debateRowSchema);
+  if (samples === undefined) {
+    for await (const debate of debates) yield { debate };
+    return;
+  }
+  const place = files.shard(iteration, 'samples', shard);
+  const more = streamRows(place, debateRowSchema)[Symbol.asyncIterator]();
+  try {
+    for await (const debate of debates) {
+      const { value: sampled } = (await more.next()) as IteratorResult<DebateRow, undefined>;
+      if (sampled?.question.id !== debate.question.id)
+        throw new ArtifactMissing(`${place.where} (${debate.question.id})`);
+      yield { debate, sampled };
+    }
+  } finally {
+    await more.return?.(undefined);
+  }
+}
+
 /** What decides which datasets a debate goes into; null when it has no label. */
 export async function matchOf(
-  debate: Debate,
+  { debate, sampled }: TrainingDebate,
   labels: Labels,
   rules: Pick<AnswerRules, 'correct' | 'equal'>,
   { train_on_cut_answers: learnsFromCut }: Pick<ExperimentConfig, 'train_on_cut_answers'>,
 ): Promise<Match | null> {
-  const labelled = await labelDebate(debate, labels, rules);
+  const labelled = await labelDebate(debate, labels, rules, sampled);
   if (labelled === null) return null;
   const { questionId, matches, margin } = labelled;
   const cut = learnsFromCut ? [] : labelled.cut;
-  return { questionId, matches, cut, ...(margin === undefined ? {} : { margin }) };
+  return {
+    questionId,
+    matches,
+    cut,
+    ...(margin === undefined ? {} : { margin }),
+    ...(sampled === undefined ? {} : { agents: debate.answers.length }),
+  };
 }
 
 /** What the shard's debates are labelled by. */
@@ -186,9 +221,10 @@ async function* examplesOf(
     for (const row of ofShard)
       byQuestion.set(row.questionId, [...(byQuestion.get(row.questionId) ?? []), row]);
     const examples = new Map<DatasetRow, AnyExample>();
-    for await (const debate of debatesOf(shard)) {
+    for await (const { debate, sampled } of debatesOf(shard)) {
+      const samples = sampled?.dialogues.slice(debate.dialogues.length) ?? [];
       for (const row of byQuestion.get(debate.question.id) ?? []) {
-        const example = rowExample(row, debate);
+        const example = rowExample(row, { dialogues: [...debate.dialogues, ...samples] });
         if (example !== null) examples.set(row, example);
       }
     }

@@ -20,7 +20,13 @@ import {
   heldOutQuestionSchema,
   questionSchema,
 } from '../../store/records/rows.ts';
-import { type ExperimentFiles, experimentFiles, shardName, type Store } from '../../store/store.ts';
+import {
+  type ExperimentFiles,
+  experimentFiles,
+  type QuestionSet,
+  shardName,
+  type Store,
+} from '../../store/store.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies, Running } from '../activity.ts';
 import { debatesInMemory } from '../asking/admission.ts';
@@ -45,7 +51,7 @@ export async function debate(
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
   const inForce = await configInForce(files, input.iteration);
-  const config = input.split === 'train' ? inTraining(inForce, input.iteration) : inForce;
+  const config = isTraining(input.split) ? inTraining(inForce, input.iteration) : inForce;
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
@@ -139,11 +145,13 @@ async function debateShard(
           const answer = await answers.give(utterance, stop);
           debatesInMemory.sawAnswer(answer.text);
           show({ answers: answers.count(), ...noWait });
+          if (answer.turnsLeftOut !== undefined) truncated += 1;
+          // The debate has given this one, and counted it.
+          if (input.split === 'samples' && utterance.agent <= input.agents.length) return said(answer);
           tokens.prompt += answer.promptTokens;
           tokens.completion += answer.completionTokens;
-          if (answer.turnsLeftOut !== undefined) truncated += 1;
           if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
-          return { text: answer.text, finishReason: answer.finishReason };
+          return said(answer);
         };
         return { ...(await converse(question, speak)), tokens, truncated };
       };
@@ -170,6 +178,10 @@ async function debateShard(
   }
 }
 
+function said({ text, finishReason }: { readonly text: string; readonly finishReason: string }) {
+  return { text, finishReason };
+}
+
 /** How many requests the endpoints of these models take at once, all together. */
 function slotsOf(endpoints: Endpoints, models: readonly Model[]): number {
   const asked = new Set(models.map(({ base }) => endpoints.for(base).slots));
@@ -178,7 +190,7 @@ function slotsOf(endpoints: Endpoints, models: readonly Model[]): number {
 
 /**
  * The journal of the shard's answers: the experiment's own, or the one that it shares with those that ask the same questions of the same model with the same
- * seed. Votes on held-out questions begin with the first answers of their debates, and find them there.
+ * seed. Votes on held-out questions, and samples of training questions, begin with the first answers of their debates, and find them there.
  */
 function journalOf(
   { iteration, split, shard }: DebateShard,
@@ -186,10 +198,15 @@ function journalOf(
   files: ExperimentFiles,
   store: Store,
 ): string {
-  const asked = split === 'vote' ? 'heldout' : split;
+  const again = { vote: 'heldout', samples: 'train' } as const;
+  const asked = split === 'vote' || split === 'samples' ? again[split] : split;
   return shared === undefined
     ? files.shardJournal(iteration, asked, shard)
     : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, asked, shard));
+}
+
+function isTraining(split: QuestionSet): boolean {
+  return split === 'train' || split === 'samples';
 }
 
 /** The shard's questions. Gold answers of held-out ones stay behind: a debate is given questions alone. */
@@ -199,10 +216,9 @@ async function questionsOfShard(
   files: ExperimentFiles,
 ): Promise<Question[]> {
   const questions = files.questions(split);
-  const rows =
-    split === 'train'
-      ? await readPage(questions, questionSchema, shard, shard_size)
-      : await readPage(questions, heldOutQuestionSchema, shard, shard_size);
+  const rows = isTraining(split)
+    ? await readPage(questions, questionSchema, shard, shard_size)
+    : await readPage(questions, heldOutQuestionSchema, shard, shard_size);
   return rows.map(({ id, text }) => ({ id, text }));
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
 import type { AnswerRules } from '../../algorithm/answer.ts';
-import { type Match, rightAnswers, withLabelVote } from '../../algorithm/labelled-debate.ts';
+import { type Match, rightAnswers, withLabelVote, withSamples } from '../../algorithm/labelled-debate.ts';
 import { type JudgedLabel, judgeLabel, judgeLearnt } from '../../algorithm/measures/labels.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { learntDatasets } from '../../algorithm/objectives.ts';
@@ -9,10 +9,10 @@ import { mostVotes } from '../../config/fine-tune.ts';
 import { consensusLabels, learningSettings } from '../../config/training-plan.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
-import { readPage, streamRows } from '../../store/files/rows.ts';
-import { debateRowSchema, goldLabelSchema, labelsSchema } from '../../store/records/rows.ts';
+import { readPage } from '../../store/files/rows.ts';
+import { goldLabelSchema, labelsSchema } from '../../store/records/rows.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
-import { matchOf } from './build-datasets.ts';
+import { matchOf, trainingDebates } from './build-datasets.ts';
 
 /**
  * Judges by the gold answers what an iteration was trained with: its labels, and the rows of its datasets, which are chosen again as
@@ -54,14 +54,16 @@ async function judgedLabels(
     const page = await readPage(files.goldLabels, goldLabelSchema, shard, config.shard_size);
     if (page.length === 0) break;
     const golds = new Map(page.map((gold) => [gold.questionId, gold]));
-    for await (const debate of streamRows(files.shard(iteration, 'train', shard), debateRowSchema)) {
-      const match = await matchOf(debate, labels, rules, config);
+    for await (const training of trainingDebates(files, iteration, shard, config)) {
+      const { debate, sampled } = training;
+      const match = await matchOf(training, labels, rules, config);
       if (match !== null) matches.push(match);
       const gold = golds.get(debate.question.id);
       // A task may know no answer to some of its training questions.
       if (gold === undefined || gold.answer.trim() === '') continue;
-      const right = await rightAnswers(debate, gold, rules);
-      const found = judgeLabel(await withLabelVote(debate, voting, rules), right);
+      const right = await rightAnswers(await withSamples(debate, sampled, rules), gold, rules);
+      const own = right.slice(0, debate.answers.length);
+      const found = judgeLabel(await withLabelVote(debate, voting, rules), own);
       if (found !== null) judged.push(found);
       rights.set(debate.question.id, right);
       await otherWork();

@@ -45,6 +45,8 @@ export type Plan = {
   readonly initFrom: ExperimentConfig['init_from'];
   /** Which models stay on disc. Plans of earlier versions keep all. */
   readonly keep?: ExperimentConfig['keep'];
+  /** How many more first answers each agent gives to each training question; only where the config asks for some. */
+  readonly samples?: number;
   /** What one model learns from in the end; only where the config asks for one. */
   readonly distill?: NonNullable<ExperimentConfig['distill']>;
   /** Where the experiment was begun. Plans of earlier versions have none. */
@@ -129,6 +131,7 @@ export async function prepare(
     learners: models.servesTuned ? learnerGroups(agentCount(config), learning) : [],
     initFrom: config.init_from,
     ...(config.keep === 'all' ? {} : { keep: config.keep }),
+    ...(config.samples === undefined ? {} : { samples: config.samples }),
     ...(config.distill === undefined ? {} : { distill: config.distill }),
     begunIn: { ...(await storeIdentity(store)), code: codeHash() },
     ...(searchAttributes ? { searchAttributes } : {}),

@@ -1,10 +1,10 @@
 import { stringify } from 'yaml';
-import { type Estimate, estimate } from '../../config/training-plan.ts';
+import { type Estimate, estimate } from '../../config/estimate.ts';
 import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
 import { type ModelNeeds, neededByAll, type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { openStore } from '../../store/store.ts';
-import { count, duration, listed } from '../../text/figures.ts';
+import { count, counted, duration, listed } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { command, experimentFromConfig, jsonOption, studyFromConfig } from '../command.ts';
 import { type Checked, checkExperiment } from '../experiment/check.ts';
@@ -158,7 +158,7 @@ async function validateStudy(
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));
   if (json)
     return printJson({ name, parallel: study.parallel, experiments, checked: Object.fromEntries(checks) });
-  console.log(`# study: ${name}, ${experiments.length} experiments, ${study.parallel} at once`);
+  console.log(`# study: ${name}, ${counted(experiments.length, 'experiment')}, ${study.parallel} at once`);
   for (const [column, checked] of checks)
     for (const line of checkedText(checked)) console.log(`# ${column}: ${terminalSafe(line)}`);
   for (const each of experiments)
@@ -166,7 +166,7 @@ async function validateStudy(
 }
 
 /** `colloquy presets` */
-export const presets = command('presets', 'list the configs that come with Colloquy', [
+export const presets = command('presets', 'list the configs and studies that come with Colloquy', [
   'colloquy presets',
   `temporal workflow start ... --input '{"preset": "quickstart"}'`,
 ])

@@ -1,13 +1,7 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
-import {
-  type Estimate,
-  estimate,
-  type QuestionCounts,
-  servingFaults,
-  sum,
-  trainingFaults,
-} from '../../config/training-plan.ts';
+import { type Estimate, estimate, type QuestionCounts, sum } from '../../config/estimate.ts';
+import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
