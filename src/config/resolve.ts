@@ -110,13 +110,16 @@ function distillFaults(config: ExperimentConfig): ConfigFault[] {
       `${asked} with ${rounds === 1 ? 'rounds: 1' : 'agents: 1'} there is no debate to learn from. Set at least 2, or omit distill`,
     );
   if (!compares(distill.objective)) return [];
-  if (config.pairs === 'own' && distill.from === 'best')
+  // Samples make pairs of one agent's answers, and of questions on which the debate agreed.
+  const sampled = config.samples !== undefined;
+  if (!sampled && config.pairs === 'own' && distill.from === 'best')
     return fault(
       'distill.objective',
       `${JSON.stringify(distill.objective)} was given, which compares two answers to a question, but with from: best and pairs: own there is one. Set pairs: group, from: debate, or objective: imitation`,
     );
   const all = mostVotes(config, agents);
-  if (config.label_votes === 'both' && config.label_source === 'consensus' && config.min_votes === all)
+  const unanimous = config.label_votes === 'both' && config.min_votes === all;
+  if (!sampled && unanimous && config.label_source === 'consensus')
     return fault(
       'min_votes',
       `with ${all} votes of ${all} no answer differs from the label, and so the distilled model would have no pairs. Set at most ${all - 1}, or distill.objective: imitation`,

@@ -75,6 +75,12 @@ describe('the setting distill', () => {
     },
   );
 
+  it('may compare samples where the debate has no two answers to compare', () => {
+    const sampled = { samples: 2, distill: { from: 'best', objective: 'dpo' } };
+    expect(refusal({ ...sampled, pairs: 'own' })).toBe('none');
+    expect(refusal({ ...sampled, label_votes: 'both', min_votes: 6 })).toBe('none');
+  });
+
   it('compares no answers where a server trains, which can only imitate', () => {
     const server = { kind: 'openai', url: 'https://api.example.com/v1', api_key_env: 'KEY' } as never;
     const { faults } = trainerAbilities('hosted', server);
