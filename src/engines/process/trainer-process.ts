@@ -12,7 +12,7 @@ import {
 import { type TrainingCheck, trainingCheckedSchema } from '../../config/server-contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import type { TrainerDevice } from '../../config/trainers.ts';
-import { onAbort } from '../abort.ts';
+import { abortable, onAbort } from '../abort.ts';
 import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from '../trainer/errors.ts';
@@ -22,7 +22,7 @@ import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export interface TrainerProcess {
   /**
-   * Fine-tunes one model, behind the gate. A process has one job at a time. When it throws, nothing writes to the job's folders any
+   * Fine-tunes one model, behind the gate. A process has one job at a time; others wait for it in order of arrival. When it throws, nothing writes to the job's folders any
    * more: after an abort the process has stopped the job, after anything else its whole group has ended.
    *
    * @throws FineTuneFailed, TrainerExited, TrainerStalled, TrainerSpokeGarbage, ToolsMissing, ProcessNotStarted; the
@@ -58,6 +58,8 @@ export interface TrainerProcessOptions {
 /** A training process that the first job starts. */
 export function createTrainerProcess(options: TrainerProcessOptions): TrainerProcess {
   const { gate, stallMs = 600_000, graceMs = 20_000 } = options;
+  /** Settles when all jobs so far have ended. */
+  let before: Promise<unknown> = Promise.resolve();
   const trainers = supervise<Resident>({
     name: 'The trainer',
     graceMs,
@@ -138,12 +140,14 @@ export function createTrainerProcess(options: TrainerProcessOptions): TrainerPro
   }
 
   return {
-    fineTune: (job, options) =>
-      gate.exclusive(
-        options.signal,
-        () => work(job, options),
-        job.settings.method === 'full' ? 'all memory' : undefined,
-      ),
+    fineTune(job, options) {
+      const needs = job.settings.method === 'full' ? 'all memory' : undefined;
+      const done = abortable(before, options.signal).then(async () =>
+        gate.exclusive(options.signal, () => work(job, options), needs),
+      );
+      before = Promise.allSettled([before, done]);
+      return done;
+    },
     close: () => trainers.end(),
   };
 }
