@@ -84,29 +84,29 @@ export async function labelDebate(
 ): Promise<LabelledDebate | null> {
   if (labels.from === 'consensus') {
     const voted = await withLabelVote(debate, labels, rules);
-    const labelled = labelByConsensus(await withSamples(voted, sampled, rules), labels);
+    const all = withSamples(voted, sampled);
+    const more = await agreement(
+      all.answers.slice(debate.answers.length),
+      voted.consensus.answer,
+      rules.equal,
+    );
+    const labelled = labelByConsensus({ ...all, agrees: [...voted.agrees, ...more] }, labels);
     if (labelled === null || labels.weight === 'none') return labelled;
     return { ...labelled, margin: await marginOf(votesOf(debate, labels), rules) };
   }
   const gold = labels.answers.get(debate.question.id);
-  return gold === undefined ? null : labelByGold(await withSamples(debate, sampled, rules), gold, rules);
+  return gold === undefined ? null : labelByGold(withSamples(debate, sampled), gold, rules);
 }
 
-/** A debate with its samples, which stand behind its own answers as if more agents had given them, and agree with its label or not. */
-export async function withSamples(
-  debate: Debate,
-  sampled: Debate | undefined,
-  { equal }: Pick<AnswerRules, 'equal'>,
-): Promise<Debate> {
+/** A debate with its samples, which stand behind its own answers as if more agents had given them. Whether they agree with its answer is not in it. */
+export function withSamples<Debated extends Debate>(debate: Debated, sampled: Debate | undefined): Debated {
   if (sampled === undefined) return debate;
   const own = debate.answers.length;
-  const more = sampled.answers.slice(own);
   const { responses, summaries } = debate.finishReasons;
   return {
     ...debate,
     dialogues: [...debate.dialogues, ...sampled.dialogues.slice(own)],
-    answers: [...debate.answers, ...more],
-    agrees: [...debate.agrees, ...(await agreement(more, debate.consensus.answer, equal))],
+    answers: [...debate.answers, ...sampled.answers.slice(own)],
     finishReasons: { responses: [...responses, ...sampled.finishReasons.responses.slice(own)], summaries },
   };
 }

@@ -84,10 +84,10 @@ export type DistilledDataset = LearntDataset & {
 };
 
 /**
- * What one model learns from the debates of a group. The model is asked
- * once, and so each row is an answer to the question alone. Of each agent it has the first answer, where that equals the label; where only
- * the last one does, it has that one: what the debate has corrected. A first answer speaks of nothing but the question, while a last one may
- * refer to what others wrote. With an objective that compares answers, rows are the pairs of first answers of `preferencePairs`.
+ * What one model learns from the debates of a group. The model is asked once, and so each row is an answer to the question alone. Of each
+ * agent it has the first answer, where that equals the label; where only the last one does, it has that one: what the debate has corrected.
+ * A first answer speaks of nothing but the question, while a last one may refer to what others wrote. With an objective that compares
+ * answers, rows are the pairs of first answers of `preferencePairs`.
  *
  * The best agent is the one whose first answers equal the label most often, as the model too will be asked for first answers; of equals the
  * one with the lowest number. No gold answer takes part.
@@ -143,8 +143,8 @@ type Pair = DatasetRow & { readonly ending: Ending };
 
 /**
  * The pairs of a model: two answers to one prompt, of which the chosen one equals the label and the rejected one does not. At most one of a
- * question. A generation model's pairs are first answers to the question, samples (more of them on demand) among them; a critic's are last answers behind one dialogue, in which the agent
- * has read the others' answers.
+ * question. A generation model's pairs are first answers to the question, samples (more of them on demand) among them; a critic's are last
+ * answers behind one dialogue, in which the agent has read the others' answers.
  *
  * Each side is drawn by the seed from the answers of the model's own agents, or with `pairs: group` from the others' where its own agents gave
  * none of that side. One of the two is always its own, and so is the dialogue. An answer that was cut off is on no side. With weights, a pair

@@ -5,7 +5,6 @@ import { compares } from '../algorithm/objectives.ts';
 import { optimiserSteps } from '../algorithm/training-steps.ts';
 import { agentsOf, hasSummaries } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
-
 import { expectedFineTunes } from './training-plan.ts';
 
 /** The questions of an experiment. */

@@ -114,7 +114,7 @@ export function experimentFiles(store: Store, experiment: string) {
       begunWith: below(folder, 'begun', 'begun-with.json'),
     },
     configChanges: below(folder, 'config-changes.json'),
-    questions: (set: QuestionSet) => below(folder, 'questions', `${again[set] ?? set}.jsonl`),
+    questions: (set: QuestionSet) => below(folder, 'questions', `${questionsOf(set)}.jsonl`),
     /** The gold answers of the training questions. `label_source: gold` learns from them; otherwise they only judge labels in `evaluate`. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
@@ -167,7 +167,8 @@ export async function begunIterations({ folder }: ExperimentFiles): Promise<numb
   return [...new Set(found.map(Number))].toSorted((a, b) => a - b);
 }
 
-/** Sets that ask the questions of another set again. */
+/** The set whose questions a set asks: some ask those of another one again. */
+export const questionsOf = (set: QuestionSet): QuestionSet => again[set] ?? set;
 const again: { [set in QuestionSet]?: QuestionSet } = {
   vote: 'heldout',
   distilled: 'heldout',
@@ -176,7 +177,6 @@ const again: { [set in QuestionSet]?: QuestionSet } = {
 
 const folders: { [set in QuestionSet]?: string } = { train: 'debates', heldout: 'evaluation' };
 const folderOf = (set: QuestionSet): string => folders[set] ?? set;
-
 const numbered = (shard: number): string => String(shard).padStart(3, '0');
 
 /** The files of a study. Its experiments have folders of their own, like all experiments. */

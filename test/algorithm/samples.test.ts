@@ -27,7 +27,7 @@ async function matchOf(answers: readonly string[], more: string): Promise<{ matc
   const { questionId, matches } = labelled!;
   return {
     match: { questionId, matches, cut: [], agents: debate.answers.length },
-    shown: await withSamples(debate, sampled, numbers),
+    shown: withSamples(debate, sampled),
   };
 }
 

@@ -1,7 +1,7 @@
 import { distilledModel } from '../../algorithm/agents.ts';
 import type { AnswerRules } from '../../algorithm/answer.ts';
 import { type AnyExample, type DatasetPart, type DatasetRow, rowExample } from '../../algorithm/dataset.ts';
-import { labelDebate, type Labels, type Match } from '../../algorithm/labelled-debate.ts';
+import { labelDebate, type Labels, type Match, withSamples } from '../../algorithm/labelled-debate.ts';
 import { methods } from '../../algorithm/methods.ts';
 import {
   distilledDataset,
@@ -222,9 +222,8 @@ async function* examplesOf(
       byQuestion.set(row.questionId, [...(byQuestion.get(row.questionId) ?? []), row]);
     const examples = new Map<DatasetRow, AnyExample>();
     for await (const { debate, sampled } of debatesOf(shard)) {
-      const samples = sampled?.dialogues.slice(debate.dialogues.length) ?? [];
       for (const row of byQuestion.get(debate.question.id) ?? []) {
-        const example = rowExample(row, { dialogues: [...debate.dialogues, ...samples] });
+        const example = rowExample(row, withSamples(debate, sampled));
         if (example !== null) examples.set(row, example);
       }
     }

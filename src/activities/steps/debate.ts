@@ -23,7 +23,7 @@ import {
 import {
   type ExperimentFiles,
   experimentFiles,
-  type QuestionSet,
+  questionsOf,
   shardName,
   type Store,
 } from '../../store/store.ts';
@@ -51,7 +51,7 @@ export async function debate(
 ): Promise<ShardSummary> {
   const files = experimentFiles(dependencies.store, input.experiment);
   const inForce = await configInForce(files, input.iteration);
-  const config = isTraining(input.split) ? inTraining(inForce, input.iteration) : inForce;
+  const config = questionsOf(input.split) === 'train' ? inTraining(inForce, input.iteration) : inForce;
   const shard = files.shard(input.iteration, input.split, input.shard);
   if ((await findRows(shard)) !== null) {
     await endClaims(shard);
@@ -146,12 +146,13 @@ async function debateShard(
           debatesInMemory.sawAnswer(answer.text);
           show({ answers: answers.count(), ...noWait });
           if (answer.turnsLeftOut !== undefined) truncated += 1;
-          // The debate has given this one, and counted it.
-          if (input.split === 'samples' && utterance.agent <= input.agents.length) return said(answer);
-          tokens.prompt += answer.promptTokens;
-          tokens.completion += answer.completionTokens;
-          if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
-          return said(answer);
+          // The first samples are the debate's own answers, which it has counted.
+          if (input.split !== 'samples' || utterance.agent > input.agents.length) {
+            tokens.prompt += answer.promptTokens;
+            tokens.completion += answer.completionTokens;
+            if (utterance.round === 1) tokens.firstRound += answer.promptTokens + answer.completionTokens;
+          }
+          return { text: answer.text, finishReason: answer.finishReason };
         };
         return { ...(await converse(question, speak)), tokens, truncated };
       };
@@ -178,10 +179,6 @@ async function debateShard(
   }
 }
 
-function said({ text, finishReason }: { readonly text: string; readonly finishReason: string }) {
-  return { text, finishReason };
-}
-
 /** How many requests the endpoints of these models take at once, all together. */
 function slotsOf(endpoints: Endpoints, models: readonly Model[]): number {
   const asked = new Set(models.map(({ base }) => endpoints.for(base).slots));
@@ -193,20 +190,15 @@ function slotsOf(endpoints: Endpoints, models: readonly Model[]): number {
  * seed. Votes on held-out questions, and samples of training questions, begin with the first answers of their debates, and find them there.
  */
 function journalOf(
-  { iteration, split, shard }: DebateShard,
+  { iteration, split, shard, votes }: DebateShard,
   { shared_answers: shared, seed }: ExperimentConfig,
   files: ExperimentFiles,
   store: Store,
 ): string {
-  const again = { vote: 'heldout', samples: 'train' } as const;
-  const asked = split === 'vote' || split === 'samples' ? again[split] : split;
+  const asked = votes === undefined ? split : questionsOf(split);
   return shared === undefined
     ? files.shardJournal(iteration, asked, shard)
     : store.sharedAnswers(shared, `seed-${seed}`, shardName(iteration, asked, shard));
-}
-
-function isTraining(split: QuestionSet): boolean {
-  return split === 'train' || split === 'samples';
 }
 
 /** The shard's questions. Gold answers of held-out ones stay behind: a debate is given questions alone. */
@@ -216,9 +208,10 @@ async function questionsOfShard(
   files: ExperimentFiles,
 ): Promise<Question[]> {
   const questions = files.questions(split);
-  const rows = isTraining(split)
-    ? await readPage(questions, questionSchema, shard, shard_size)
-    : await readPage(questions, heldOutQuestionSchema, shard, shard_size);
+  const rows =
+    questionsOf(split) === 'train'
+      ? await readPage(questions, questionSchema, shard, shard_size)
+      : await readPage(questions, heldOutQuestionSchema, shard, shard_size);
   return rows.map(({ id, text }) => ({ id, text }));
 }
 

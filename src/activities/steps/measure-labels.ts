@@ -61,7 +61,7 @@ async function judgedLabels(
       const gold = golds.get(debate.question.id);
       // A task may know no answer to some of its training questions.
       if (gold === undefined || gold.answer.trim() === '') continue;
-      const right = await rightAnswers(await withSamples(debate, sampled, rules), gold, rules);
+      const right = await rightAnswers(withSamples(debate, sampled), gold, rules);
       const own = right.slice(0, debate.answers.length);
       const found = judgeLabel(await withLabelVote(debate, voting, rules), own);
       if (found !== null) judged.push(found);

@@ -6,10 +6,10 @@ import { readWarnings } from '../../report/read/experiment.ts';
 import { findDocument, writeDocument } from '../../store/files/documents.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import { type DistilledRecord, distilledRecordSchema } from '../../store/records/iteration.ts';
-import { type Warning } from '../../store/records/result.ts';
+import type { Warning } from '../../store/records/result.ts';
 import { type IterationRecord, iterationRecordSchema } from '../../store/records/rows.ts';
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
-import { type Dependencies, type Running } from '../activity.ts';
+import type { Dependencies, Running } from '../activity.ts';
 
 type RecordRequest = { readonly experiment: string } & IterationRecord;
 
