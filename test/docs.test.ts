@@ -69,10 +69,10 @@ describe('the folder src', () => {
     .filter((file) => /\.(?:tsx?|mjs)$/.test(file))
     .map((file) => ({ file, lines: linesOf(file) }));
 
-  it('has at most 310 files, with a median of 70 to 180 lines', () => {
+  it('has at most 345 files, with a median of 70 to 180 lines', () => {
     const median = code.map(({ lines }) => lines).toSorted((a, b) => a - b)[Math.floor(code.length / 2)];
     expect(files.length, 'files in src: put small ones where their reader opens them').toBeLessThanOrEqual(
-      310,
+      345,
     );
     expect(median).toBeGreaterThanOrEqual(70);
     expect(median).toBeLessThanOrEqual(180);

@@ -62,7 +62,8 @@ describe('the base model beside adapters', () => {
     await using _ = server;
     await endpoint.serve(adapters, signal);
     expect(await answerAll(endpoint)).toEqual(theirOwn);
-    expect(found).toEqual(['colloquy-bbbbbbbbbbbbbbbb']);
+    // The two adapters are loaded at once: the one that came last has the last slot.
+    expect(found).toEqual([[...server.adapters.keys()].at(-1)]);
   });
 
   it('is found out when the slots have filled up, iterations after the first', async () => {
