@@ -170,6 +170,7 @@ export const votesAndPairs = {
 };
 
 type Voting = {
+  readonly label_source: 'consensus' | 'gold';
   readonly label_votes: 'last' | 'both';
   readonly rounds: number;
   readonly min_votes: number;
@@ -184,6 +185,13 @@ export function mostVotes({ label_votes, rounds }: Pick<Voting, 'label_votes' | 
 /** What a config asks for and no label can have, where all rounds vote. Where the last one does, the schema of an experiment finds it. */
 export function voteFaults(config: Voting, agents: number): ConfigFault[] {
   if (config.label_votes === 'last') return [];
+  if (config.label_source === 'gold')
+    return [
+      {
+        path: 'label_votes',
+        message: 'both was given, but with label_source: gold no vote decides a label. Omit one of the two',
+      },
+    ];
   const most = mostVotes(config, agents);
   const there = `with label_votes: both, ${counted(agents, 'agent')} ${agents === 1 ? 'has' : 'have'} ${counted(most, 'vote')} in ${counted(config.rounds, 'round')}`;
   const remedies = {

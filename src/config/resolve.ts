@@ -49,7 +49,8 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   const config = { ...parsed.data, ...methods[parsed.data.method].fixes };
   const unusable = [
     ...sharedModelFaults(config),
-    ...voteFaults(config, agentCount(config)),
+    // A method that fixes its labels, such as star, may share a study's settings with methods that vote.
+    ...voteFaults({ ...config, label_source: parsed.data.label_source }, agentCount(config)),
     ...objectiveFaults(config),
     ...distillFaults(config),
     ...validationFaults(config),

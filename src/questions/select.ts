@@ -54,8 +54,12 @@ const longest = 80;
  */
 export function requireEnough(path: string, wanted = 1, { size }: ByText, from: string): void {
   if (size >= wanted) return;
-  const message = `${wanted} questions were asked for, but ${from} has only ${size} that can be used`;
+  const message = `${askedFor(wanted, 'question')}, but ${from} has only ${size} that can be used`;
   throw new InvalidConfig([{ path, message }]);
+}
+
+function askedFor(wanted: number, one: string): string {
+  return `${wanted} ${one}${wanted === 1 ? ' was' : 's were'} asked for`;
 }
 
 /** What a draw of questions depends on: the seed, and what they are drawn for, e.g. `jsonl-train`. */
@@ -152,7 +156,7 @@ function validationOf(
 /** @throws InvalidConfig when fewer questions are left than were asked for */
 export function requireValidation(wanted = 1, left: number, from: string): void {
   if (left >= wanted) return;
-  const message = `${wanted} validation questions were asked for, but ${from} has only ${left} that are neither held out nor trained on (in a series: by no night); ask for fewer, or lower task.test_size or task.train_size`;
+  const message = `${askedFor(wanted, 'validation question')}, but ${from} has only ${left} that are neither held out nor trained on (in a series: by no night); ask for fewer, or lower task.test_size or task.train_size`;
   throw new InvalidConfig([{ path: 'task.validation_size', message }]);
 }
 

@@ -253,6 +253,10 @@ describe('an objective', () => {
       /max_votes: 13 was given; with label_votes: both, 4 agents have 12 votes in 3 rounds: it would leave nothing out\. Omit it, or set less than 12/,
     ],
     [
+      { label_votes: 'both', label_source: 'gold' },
+      /label_votes: both was given, but with label_source: gold no vote decides/,
+    ],
+    [
       { label_votes: 'both', method: 'majority-ft', min_votes: 4 },
       /min_votes: 4 was given; with label_votes: both, 3 agents have 3 votes in 1 round: /,
     ],

@@ -243,7 +243,7 @@ describe('decontaminating', () => {
     const train_file = writeRows(join(folder, 'train.jsonl'), [{ question: 'One?', answer: '1' }]);
     const test_file = writeRows(join(folder, 'test.jsonl'), [{ question: 'Two?', answer: '2' }]);
     const loading = load({ kind: 'jsonl', train_file, test_file, decontaminate: [train_file] });
-    await expect(loading).rejects.toThrow('task.train_size: 1 questions were asked for');
+    await expect(loading).rejects.toThrow('task.train_size: 1 question was asked for');
     await expect(loading).rejects.toThrow('has only 0 that can be used');
   });
 });
