@@ -10,6 +10,8 @@ export type Shown = {
   readonly noAnswer?: z.infer<typeof noAnswerSchema> | undefined;
   /** ISO 8601. Set while it waits because a fine-tune has the device of its endpoint. */
   readonly fineTuneHasDeviceSince?: string | undefined;
+  /** Set while the machine that trains has accepted the job and not begun it. */
+  readonly waits?: QueuedJob | undefined;
 };
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
@@ -20,7 +22,7 @@ export function shownBy(payload: Payload | undefined): Shown {
 }
 
 /** What a step does and what it waits for, each in a few words. */
-export function workText({ heartbeat, noAnswer, fineTuneHasDeviceSince }: Shown): string[] {
+export function workText({ heartbeat, noAnswer, fineTuneHasDeviceSince, waits }: Shown): string[] {
   const work =
     heartbeat === undefined
       ? []
@@ -28,6 +30,7 @@ export function workText({ heartbeat, noAnswer, fineTuneHasDeviceSince }: Shown)
         ? [fineTuneText(heartbeat)]
         : [`${heartbeat.answers} of ${heartbeat.total} answers`];
   if (fineTuneHasDeviceSince !== undefined) work.push(fineTuneWaitText(fineTuneHasDeviceSince));
+  if (waits !== undefined) work.push(queuedJobText(waits));
   if (noAnswer === undefined) return work;
   const { url, reason, since, until } = noAnswer;
   return [
@@ -51,6 +54,11 @@ export function fineTuneWaitText(since: string): string {
   return `since ${timeText(since)} it waits because a fine-tune has the worker's device, on which its endpoint answers`;
 }
 
+/** Where a fine-tune waits that another machine has accepted: `job ftjob-1: queued since …`. */
+export function queuedJobText({ job, state, since, until }: QueuedJob): string {
+  return `job ${terminalSafe(job)}: ${terminalSafe(state)} since ${timeText(since)}, waited for until ${timeText(until)}`;
+}
+
 const heartbeatSchema = z.union([
   z.object({ answers: z.number(), total: z.number() }),
   z.object({
@@ -71,8 +79,17 @@ const noAnswerSchema = z.object({
   until: z.iso.datetime(),
 });
 
+const queuedJobSchema = z.object({
+  job: z.string(),
+  state: z.string(),
+  since: z.iso.datetime(),
+  until: z.iso.datetime(),
+});
+type QueuedJob = z.infer<typeof queuedJobSchema>;
+
 const waitSchema = z.object({
   noAnswer: noAnswerSchema.optional(),
+  waits: queuedJobSchema.optional(),
   fineTuneHasDeviceSince: z.iso.datetime().optional(),
 });
 

@@ -14,7 +14,7 @@ import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { timeoutText } from '../../workflows/failures.ts';
 import type { Temporal } from '../server/connect.ts';
 import { describe, type Queues } from '../server/workflow.ts';
-import { fineTuneWaitText, type Heartbeat, type Shown, shownBy } from './heartbeat.ts';
+import { fineTuneWaitText, queuedJobText, type Heartbeat, type Shown, shownBy } from './heartbeat.ts';
 
 /**
  * The experiment's own progress together with what the server knows about the steps in flight: how far each is, its attempts, the
@@ -93,6 +93,9 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
     const outages = silent.filter(({ url, since }) => isNew(`no answer ${url} ${since}`));
     const waiting = pending.filter(({ fineTuneHasDeviceSince: since }) => since !== undefined);
     const [firstWaiting] = waiting.filter(({ id }) => isNew(`${id} waits for a fine-tune`));
+    const queued = pending.flatMap(({ id, waits }) =>
+      waits !== undefined && isNew(`${id} ${waits.job} ${waits.state}`) ? [{ id, waits }] : [],
+    );
     const guard = progress?.guard;
     const warned = progress?.warnings.filter(({ kind }) => isNew(`warning ${kind}`)) ?? [];
     const pausedNow = progress !== null && progress.state === 'paused' && !wasPaused;
@@ -119,6 +122,7 @@ export function createNews(): (snapshot: Pick<Snapshot, 'progress' | 'pending'>)
       ...(firstWaiting === undefined
         ? []
         : [`${namedSteps(waiting)}: ${fineTuneWaitText(firstWaiting.fineTuneHasDeviceSince ?? '')}`]),
+      ...queued.map(({ id, waits }) => `${id}: ${queuedJobText(waits)}`),
       ...warned.map(({ says }) => `Warning: ${terminalSafe(says)}`),
       ...pending
         .filter(({ id, pausedBy }) => pausedBy !== undefined && isNew(`${id} is paused`))

@@ -1,5 +1,7 @@
+import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { shownBy } from '../../../src/cli/experiment/heartbeat.ts';
 import {
   createNews,
   liveProgress,
@@ -7,6 +9,7 @@ import {
   type Snapshot,
   whereText,
 } from '../../../src/cli/experiment/progress.ts';
+import { shown } from '../../../src/engines/trainer/trainer.ts';
 import type { Progress } from '../../../src/workflows/progress.ts';
 import { phaseProgressText } from '../../../src/workflows/progress-table.ts';
 import { aProgress } from '../../support/a-progress.ts';
@@ -200,6 +203,35 @@ describe('the news about an experiment', () => {
     expect(news(snapshot({}, waiting))).toEqual([
       "prepare and 1 more: since 2026-11-28 17:02 UTC it waits because a fine-tune has the worker's device, on which its endpoint answers",
     ]);
+  });
+
+  it('has one line for each state of a fine-tune that waits at the machine that trains', () => {
+    const pendingJob = (state: string) => [
+      {
+        id: 'fine-tune-i1-a1-generation',
+        words: 'a step',
+        attempt: 1,
+        lastFailure: undefined,
+        nextAttemptAt: undefined,
+        ...shownBy(
+          defaultPayloadConverter.toPayload(
+            shown({
+              event: 'waiting',
+              job: 'ftjob-1',
+              state,
+              since: new Date('2026-11-28T17:02:00.000Z'),
+              until: new Date('2026-11-29T17:02:00.000Z'),
+            }),
+          ),
+        ),
+      },
+    ];
+    const news = createNews();
+    expect(news(snapshot({}, pendingJob('validating_files')))).toHaveLength(1);
+    expect(news(snapshot({}, pendingJob('queued')))).toEqual([
+      'fine-tune-i1-a1-generation: job ftjob-1: queued since 2026-11-28 17:02 UTC, waited for until 2026-11-29 17:02 UTC',
+    ]);
+    expect(news(snapshot({}, pendingJob('queued')))).toEqual([]);
   });
 
   it('says how to go on after a pause', () => {

@@ -105,6 +105,18 @@ describe('the status of an experiment', () => {
     );
   });
 
+  it('shows that a fine-tune waits at the machine that trains, and until when it is waited for', () => {
+    const waits = {
+      job: 'ftjob-1',
+      state: 'queued',
+      since: '2026-11-23T00:00:00.000Z',
+      until: '2026-11-24T00:00:00.000Z',
+    };
+    expect(text({}, [step({ waits })])).toContain(
+      'job ftjob-1: queued since 2026-11-23 00:00 UTC, waited for until 2026-11-24 00:00 UTC',
+    );
+  });
+
   it('says of a parked one what happened and both ways to go on', () => {
     const waiting = [
       { step: 'prepare', words: 'the preparation', reason: 'DiskFull: no space on /runs', since: 'now' },
