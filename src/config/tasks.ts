@@ -202,6 +202,69 @@ const mmluTaskSchema = z
   })
   .describe('Multiple choice questions with four choices (cais/mmlu).');
 
+/** A column, or a field within one: `question.text`. */
+const column = z.string().min(1);
+const splitName = z.string().min(1);
+
+const hubTaskSchema = z
+  .strictObject({
+    kind: z
+      .literal('hub')
+      .describe('Any dataset of the Hugging Face hub whose files are Parquet or JSON lines: docs/tasks.md.'),
+    dataset: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/,
+        'expected OWNER/NAME, as the hub has it',
+      )
+      .describe('Its name on the hub, e.g. openai/gsm8k.'),
+    config: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Which of its configs (subsets). Default: the only one, or the default one.'),
+    splits: z
+      .strictObject({
+        train: splitName.describe('Training questions.'),
+        test: splitName
+          .optional()
+          .describe('Held-out questions. Default: questions of the training split, drawn by the seed.'),
+      })
+      .default({ train: 'train', test: 'test' })
+      .describe('Which splits are trained and measured on.'),
+    columns: z
+      .strictObject({
+        question: column.default('question').describe('The column with the question.'),
+        answer: column.default('answer').describe('The column with the gold answer.'),
+        choices: column
+          .optional()
+          .describe(
+            'For multiple choice: the column with the list of choices. The answer is then the place of the right one (0 is the first) or its letter.',
+          ),
+      })
+      .optional()
+      .describe(
+        'The names of the columns, if they are not `question` and `answer`. A field within a column is named with a dot, e.g. {question: question.text}.',
+      ),
+    gold: z
+      .union([z.enum(['marked', 'boxed']), z.strictObject({ after: z.string().min(1) })])
+      .optional()
+      .describe(
+        'Where in the answer column the gold answer stands: `boxed`, in the last \\boxed{…}; {after: "####"}, behind the last such marker. Default: `marked`, the whole text, or what a worked solution marks as its answer.',
+      ),
+    revision: commit
+      .optional()
+      .describe(
+        'The commit of the dataset. Default: the newest one when the experiment begins, which questions/source.json then names.',
+      ),
+    dataset_path: folder
+      .optional()
+      .describe(`A folder with a copy of the dataset, instead of the hub: ${copy}. ${place}`),
+    ...sizes,
+    ...read,
+  })
+  .describe('Any dataset of the hub.');
+
 const jsonlTaskSchema = z
   .strictObject({
     kind: z
@@ -250,12 +313,14 @@ export const taskConfigSchema = z.discriminatedUnion('kind', [
   mathTaskSchema,
   math500TaskSchema,
   mmluTaskSchema,
+  hubTaskSchema,
   jsonlTaskSchema,
 ]);
 export type TaskConfig = z.infer<typeof taskConfigSchema>;
 export type ArithmeticTask = z.infer<typeof arithmeticTaskSchema>;
+export type HubTask = z.infer<typeof hubTaskSchema>;
 export type JsonlTask = z.infer<typeof jsonlTaskSchema>;
-/** A task from a dataset of the hub. */
+/** A task from a dataset of the hub that is named here. */
 export type DatasetTask = Extract<TaskConfig, { kind: keyof typeof hubDatasets }>;
 /** A set of questions that must not be trained on. */
 export type OtherSet = NonNullable<JsonlTask['decontaminate']>[number];

@@ -15,12 +15,31 @@ import { LONGEST_ANSWER, normalise } from './normalise.ts';
 export function gsm8kGold(solution: string): string {
   const at = solution.lastIndexOf('####');
   const gold = at < 0 ? '' : solution.slice(at + '####'.length).trim();
+  return withoutThousands(gold);
+}
+
+function withoutThousands(gold: string): string {
   return /^-?\d{1,3}(?:,\d{3})+$/.test(gold) ? gold.replaceAll(',', '') : gold;
 }
 
 /** What MATH has in the last `\boxed{…}`, or null. A solution of MATH never denies what is in its box. */
 export function mathGold(solution: string): string | null {
   return boxedAnswer(solution, () => false)?.answer ?? null;
+}
+
+/** What a solution has behind the last marker, up to the end of its line; null when there is nothing. */
+export function goldAfter(solution: string, marker: string): string | null {
+  const at = solution.lastIndexOf(marker);
+  const gold =
+    at < 0
+      ? ''
+      : (
+          solution
+            .slice(at + marker.length)
+            .trim()
+            .split('\n')[0] ?? ''
+        ).trim();
+  return gold === '' ? null : withoutThousands(gold);
 }
 
 /**

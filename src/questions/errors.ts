@@ -1,5 +1,6 @@
 import { notDefinedHere } from '../config/load.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
+import { type HubRefusal, hubUrl } from '../store/hub-access.ts';
 
 /** Whether a file is read as Parquet. */
 export function isParquet(path: string): boolean {
@@ -133,6 +134,40 @@ export class DatasetFileUnknown extends ColloquyError {
     super(
       `${path} of the dataset ${name} at revision ${revision} could not be loaded: that revision has no such file. ` +
         `Correct or leave out the revision. If the file is in a folder of yours, set ${setting} to that folder.`,
+    );
+  }
+}
+
+/** The hub has no such dataset, or no such revision of it: a setting names what is not there. */
+export class DatasetUnknown extends ColloquyError {
+  override name = 'DatasetUnknown' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+
+  /** @param withToken whether the hub knew who asked */
+  constructor({ name, revision }: NamedDataset, refused: HubRefusal, withToken: boolean) {
+    super(
+      refused.code === 'RevisionNotFound'
+        ? `The dataset ${name} has no revision ${revision} on the hub (${refused.words}). Correct or leave out the revision.`
+        : `The hub shows ${withToken ? 'the account of this token' : 'somebody without a token'} no dataset ${name} (${refused.words}). Correct its name (OWNER/NAME). ` +
+            `If it is a private one, set HF_TOKEN where the worker runs to a token that may read it.`,
+    );
+  }
+}
+
+/** The hub has the dataset and does not give it to this worker: it is gated or private. Another worker may have a token that may read it. */
+export class DatasetNotAllowed extends ColloquyError {
+  override name = 'DatasetNotAllowed' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.badUsage;
+  override readonly workerLacksIt = true;
+
+  /** @param token where the token was found; null when there was none */
+  constructor({ name, setting }: NamedDataset, refused: HubRefusal, token: string | null) {
+    super(
+      `The hub does not give the dataset ${name} to ${token === null ? 'somebody without a token' : `the account of the token of ${token}`} (${refused.words}). ` +
+        `If it is gated, log in, open ${hubUrl()}/datasets/${name} and accept its terms; then set HF_TOKEN where the worker runs to a token of that account that may read it. ` +
+        `A copy can be used instead: set ${setting} to its folder.`,
     );
   }
 }

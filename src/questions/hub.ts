@@ -3,8 +3,15 @@ import { pathExists } from '../config/load.ts';
 import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
+import { causeOf, hubToken, hubUrl, isOffline, watchedFetch } from '../store/hub-access.ts';
 import { requireDataFolder } from './row-files.ts';
-import { DatasetFileUnknown, DatasetNotReachable, InvalidTaskFile } from './errors.ts';
+import {
+  DatasetFileUnknown,
+  DatasetNotAllowed,
+  DatasetNotReachable,
+  DatasetUnknown,
+  InvalidTaskFile,
+} from './errors.ts';
 import type { Problem } from './task.ts';
 import {
   gsm8kRows,
@@ -91,38 +98,28 @@ export type DatasetVersion = {
  *
  * @param path within the dataset
  * @returns its absolute path
- * @throws DatasetNotReachable, DatasetFileUnknown
+ * @throws DatasetNotReachable, DatasetFileUnknown, DatasetNotAllowed
  */
 export async function hubFile(version: DatasetVersion, path: string, signal?: AbortSignal): Promise<string> {
-  // Only now, as most workers never load a dataset, and this library takes its time to be loaded.
-  const { downloadFile, getHFHubCachePath, getRepoFolderName } = await import('@huggingface/hub');
   const { name, revision } = version;
-  const repo = { type: 'dataset', name } as const;
-  const cached = join(getHFHubCachePath(), getRepoFolderName(repo), 'snapshots', revision, path);
+  const cached = join(await cacheOf(name), 'snapshots', revision, path);
   if (pathExists(cached)) return cached;
   if (isOffline()) {
     throw new DatasetNotReachable(version, path, `HF_HUB_OFFLINE is set, and ${cached} is not there`);
   }
-  const hubUrl = process.env['HF_ENDPOINT']?.replace(/\/+$/, '') || 'https://huggingface.co';
-  const download = async (): Promise<Uint8Array> => {
+  const bytes = await askHub(version, path, signal, async ({ downloadFile }, asked) => {
+    // Plain HTTP from one host is what mirrors and proxies can serve.
     const blob = await downloadFile({
-      repo,
+      repo: { type: 'dataset', name },
       revision,
       path,
-      hubUrl,
-      fetch: (url, init) => fetch(url, { ...init, signal: signal ?? null }),
-      // These files are small; plain HTTP from one host is what mirrors and proxies can serve.
+      ...asked,
       xet: false,
     });
     if (blob === null) throw new DatasetFileUnknown(version, path);
     const bytes = new Uint8Array(await blob.arrayBuffer());
     if (bytes.length !== blob.size) throw new Error(`${bytes.length} of ${blob.size} bytes came`);
     return bytes;
-  };
-  const bytes = await download().catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    if (cause instanceof DatasetFileUnknown) throw cause;
-    throw new DatasetNotReachable(version, path, `${hubUrl}: ${causeOf(cause)}`, { cause });
   });
   await writeAtomically(cached, [bytes]).catch((error: unknown) => {
     if (!(error instanceof StoreNotWritable)) throw error;
@@ -132,15 +129,52 @@ export async function hubFile(version: DatasetVersion, path: string, signal?: Ab
   return cached;
 }
 
-/** As Hugging Face's own tools read it. */
-function isOffline(): boolean {
-  return ['1', 'ON', 'YES', 'TRUE'].includes(process.env['HF_HUB_OFFLINE']?.toUpperCase() ?? '');
+/** The folder of a dataset in Hugging Face's own cache. */
+export async function cacheOf(name: string): Promise<string> {
+  const { getHFHubCachePath, getRepoFolderName } = await hubLibrary();
+  return join(getHFHubCachePath(), getRepoFolderName({ type: 'dataset', name }));
 }
 
-/** Node's fetch says only "fetch failed", and the store that it could not write: what failed stands in the cause. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+/** Only now, as most workers never load a dataset, and this library takes its time to be loaded. */
+const hubLibrary = async () => import('@huggingface/hub');
+
+/** What each question to the hub says beside what it asks for. */
+type Asked = { readonly hubUrl: string; readonly fetch: typeof fetch; readonly accessToken?: string };
+
+/**
+ * Asks the hub about a dataset. It gets the token only where it asks for one, so that public datasets do not depend on it.
+ *
+ * @param path what is asked for, for messages
+ * @throws DatasetUnknown, DatasetNotAllowed, DatasetNotReachable
+ */
+export async function askHub<Result>(
+  version: DatasetVersion,
+  path: string,
+  signal: AbortSignal | undefined,
+  ask: (library: Awaited<ReturnType<typeof hubLibrary>>, asked: Asked) => Promise<Result>,
+): Promise<Result> {
+  const library = await hubLibrary();
+  const { fetch, refusal } = watchedFetch(signal);
+  const asked: Asked = { hubUrl: hubUrl(), fetch };
+  const found = await hubToken();
+  // The library sends no other tokens than the hub's.
+  const mayAgain = found?.token.startsWith('hf_') === true;
+  for (let again = false; ; again = true) {
+    try {
+      return await ask(library, again && found !== null ? { ...asked, accessToken: found.token } : asked);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (cause instanceof DatasetFileUnknown) throw cause;
+      const refused = refusal(cause);
+      const isLocked = refused !== null && [401, 403].includes(refused.status);
+      if (isLocked && mayAgain && !again) continue;
+      const isGated = refused?.code === 'GatedRepo' || /gated|restricted/i.test(refused?.words ?? '');
+      const isMissing = refused?.code === 'RepoNotFound' || refused?.code === 'RevisionNotFound';
+      if (refused !== null && isMissing && !isGated) throw new DatasetUnknown(version, refused, again);
+      if (refused !== null && isLocked) throw new DatasetNotAllowed(version, refused, found?.from ?? null);
+      throw new DatasetNotReachable(version, path, `${hubUrl()}: ${causeOf(cause)}`, { cause });
+    }
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { type AnswerRules, shortAnswers } from '../algorithm/answer.ts';
 import { type GoldLabel, goldOf, type HeldOutQuestion, type Question } from '../algorithm/question.ts';
 import type { TaskConfig } from '../config/tasks.ts';
 import { createGrader } from '../grading/grader.ts';
+import { anyDatasetTask } from './any-dataset.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { ScorerUnknown } from './errors.ts';
 import { hubTask } from './hub-task.ts';
@@ -16,6 +17,7 @@ import {
   type Problem,
   questionKey,
   type QuestionPool,
+  type Source,
   type Task,
   type Validation,
 } from './task.ts';
@@ -68,6 +70,8 @@ function openTask(config: TaskConfig, answers: AnswerRules): Task {
       return arithmeticTask(config, answers);
     case 'jsonl':
       return ownFilesTask(config, answers);
+    case 'hub':
+      return anyDatasetTask(config, answers);
     case 'gsm8k':
     case 'math':
     case 'math-500':
@@ -87,6 +91,7 @@ export type TaskData = {
   readonly validation: readonly HeldOutQuestion[];
   /** The questions of the task that are not asked, for the report. */
   readonly leftOut: readonly LeftOut[];
+  readonly source?: Source;
 };
 
 /** The questions of an experiment. Ids are `train-00017`, `heldout-00003` and `validation-00000`. @throws as `Task.pool` does */
@@ -146,7 +151,7 @@ export async function loadNight(
 
 /** Gives the questions their ids. @param firstTrain the number of the first training question */
 function withIds(
-  { heldOut, leftOut }: Pick<QuestionPool, 'heldOut' | 'leftOut'>,
+  { heldOut, leftOut, source }: Pick<QuestionPool, 'heldOut' | 'leftOut' | 'source'>,
   train: readonly Problem[],
   firstTrain: number,
   validation: Validation,
@@ -160,6 +165,7 @@ function withIds(
     heldOut: heldOutWithIds(heldOut),
     validation: heldOutWithIds(validation.problems, 'validation'),
     leftOut: [...leftOut, ...validation.leftOut],
+    ...(source === undefined ? {} : { source }),
   };
 }
 

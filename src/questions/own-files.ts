@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import { hasValidation } from '../config/guard.ts';
-import { isConfigInput } from '../config/load.ts';
-import type { JsonlTask } from '../config/tasks.ts';
+import { type ConfigInput, isConfigInput } from '../config/load.ts';
+import type { HubTask, JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './row-files.ts';
 import { ownGold, whyNeverGiven, whyUnreadable } from '../grading/gold.ts';
 import { InvalidTaskFile } from './errors.ts';
@@ -19,7 +19,7 @@ import {
   type Splits,
   type Task,
 } from './task.ts';
-import { filledText, readProblems, rowOf, type RowShape } from './rows.ts';
+import { filledText, mmluRows, readProblems, rowOf, type RowShape } from './rows.ts';
 import { drawnTexts, leftOut, mostExamples, poolOf, repeats, shortened } from './select.ts';
 
 /** The task of the questions in a user's own files. */
@@ -152,30 +152,62 @@ const anyGold = (): null => null;
 
 /**
  * Rows of one's own: `{"question": "…", "answer": "…"}`, where the answer may be a number, a worked solution that marks it, or a list of
- * answers that are all accepted.
+ * answers that are all accepted. With `columns.choices` they are rows of multiple choice.
  *
- * @param goldOf the gold answer in an answer of a row
+ * @param goldOf the gold answer in an answer of a row; null where there is none
  * @param columns their names in the file
+ * @param solution what an answer has to be, in words
  */
 export function ownRows(
-  goldOf: (answer: string) => string,
-  columns: NonNullable<JsonlTask['columns']> = { question: 'question', answer: 'answer' },
+  goldOf: (answer: string) => string | null,
+  columns: NonNullable<HubTask['columns']> = { question: 'question', answer: 'answer' },
+  solution = '…',
 ): RowShape {
+  const { question, answer, choices } = columns;
   const ours = (row: unknown): unknown =>
-    isConfigInput(row) ? { question: row[columns.question], answer: row[columns.answer] } : row;
+    isConfigInput(row)
+      ? {
+          question: valueAt(row, question),
+          answer: valueAt(row, answer),
+          ...(choices === undefined ? {} : { choices: valueAt(row, choices) }),
+        }
+      : row;
+  const shown = (...fields: readonly (readonly [string, string])[]) =>
+    `an object {${fields.map(([name, value]) => `${JSON.stringify(name)}: ${value}`).join(', ')}}`;
+  if (choices !== undefined)
+    return {
+      schema: z.preprocess(ours, mmluRows.schema),
+      expected: shown([question, '"…"'], [choices, '["…", "…", "…", "…"]'], [answer, '2']),
+      columnsSetting: 'task.columns: {question: NAME, choices: NAME, answer: NAME}',
+    };
   const row = rowOf({
     question: filledText,
     answer: z.union(
       [oneAnswer, emptyAnswer, z.array(oneAnswer).min(1)],
       'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
     ),
-  }).transform(({ question, answer }) => {
-    const [first = '', ...accepted] = (Array.isArray(answer) ? answer : [answer]).map(goldOf);
+  }).transform(({ question, answer }, context) => {
+    const golds: string[] = [];
+    for (const each of Array.isArray(answer) ? answer : [answer]) {
+      const gold = each.trim() === '' ? '' : goldOf(each);
+      if (gold !== null) golds.push(gold);
+      else
+        context.addIssue({ code: 'custom', path: ['answer'], message: `has no final answer (${solution})` });
+    }
+    const [first = '', ...accepted] = golds;
     return { text: question, answer: first, ...(accepted.length === 0 ? {} : { accepted }) };
   });
   return {
     schema: z.preprocess(ours, row),
-    expected: `an object {${JSON.stringify(columns.question)}: "…", ${JSON.stringify(columns.answer)}: "…"}`,
+    expected: shown([question, '"…"'], [answer, JSON.stringify(solution)]),
     columnsSetting: 'task.columns: {question: NAME, answer: NAME}',
   };
+}
+
+/** The value of a column, or of a field within one: `question.text`. A column whose own name has a dot is found too. */
+function valueAt(row: ConfigInput, column: string): unknown {
+  if (Object.hasOwn(row, column)) return row[column];
+  const dot = column.indexOf('.');
+  const within = dot < 0 ? undefined : row[column.slice(0, dot)];
+  return isConfigInput(within) ? valueAt(within, column.slice(dot + 1)) : undefined;
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
+import { isConfigInput } from '../config/load.ts';
 import { gsm8kGold, mathGold, whyUnreadable } from '../grading/gold.ts';
 import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
 import type { Problem } from './task.ts';
@@ -83,11 +84,12 @@ export async function readProblems(
 /** All questions of a task are in memory at once. */
 const mostCharacters = 200_000_000;
 
-/** The names of a row's columns, without their values: a person may have given them other names. */
+/** The names of a row's columns and of the fields in them, without their values: a person may have given them other names. */
 function columnsOf(content: unknown): string[] | undefined {
-  return typeof content === 'object' && content !== null && !Array.isArray(content)
-    ? Object.keys(content)
-    : undefined;
+  if (!isConfigInput(content)) return undefined;
+  return Object.entries(content).flatMap(([name, value]) =>
+    (columnsOf(value) ?? ['']).map((within) => (within === '' ? name : `${name}.${within}`)),
+  );
 }
 
 function columnsText(columns: readonly string[] | undefined, { columnsSetting }: RowShape): string {

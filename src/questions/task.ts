@@ -90,7 +90,12 @@ export type QuestionPool = {
    */
   readonly validation: (trained: (text: string) => boolean) => Validation;
   readonly leftOut: readonly LeftOut[];
+  /** Where they come from, when a config may leave that open. */
+  readonly source?: Source;
 };
+
+/** A dataset of the hub as it was read: questions/source.json. The commit is null for a folder with a copy. */
+export type Source = { readonly dataset: string; readonly revision: string | null; readonly config: string };
 
 export type Validation = { readonly problems: readonly Problem[]; readonly leftOut: readonly LeftOut[] };
 

@@ -119,6 +119,8 @@ export function experimentFiles(store: Store, experiment: string) {
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
     /** The questions of the task that are not asked, and why. */
     leftOut: below(folder, 'questions', 'left-out.json'),
+    /** Which commit of a dataset of the hub the questions are of; only where the config may leave that open. */
+    questionSource: below(folder, 'questions', 'source.json'),
     iteration: iterationFolder,
     /** The folder of the debates, with a file for each shard of questions. */
     debates: (iteration: number, set: QuestionSet) => within(iteration, folderOf(set)),

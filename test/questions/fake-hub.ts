@@ -6,6 +6,10 @@ export type FakeHub = {
   readonly url: string;
   /** The paths asked for, each as often as it was. */
   readonly asked: string[];
+  /** The newest commit of datasets that are asked about, by name. */
+  readonly commits: Map<string, string>;
+  /** Datasets that are given to the holder of this token alone. */
+  readonly gated: Map<string, string>;
   readonly close: () => Promise<void>;
 };
 
@@ -13,13 +17,36 @@ export type FakeHub = {
  * Serves files at `/datasets/NAME/resolve/REVISION/PATH`, whole or a range of bytes, as the hub does. Parquet files lie elsewhere,
  * as large files do there: whoever speaks the Xet protocol is told of it, everybody else is sent to another address.
  *
+ * Of the datasets that have a commit here it also says what the commit is, and which files there are.
+ *
  * @param files by `NAME/resolve/REVISION/PATH`
+ * @param newest the newest commit by the name of the dataset
  */
-export async function startFakeHub(files: ReadonlyMap<string, Uint8Array>): Promise<FakeHub> {
+export async function startFakeHub(
+  files: ReadonlyMap<string, Uint8Array>,
+  newest: Readonly<Record<string, string>> = {},
+): Promise<FakeHub> {
   const asked: string[] = [];
+  const commits = new Map(Object.entries(newest));
+  const gated = new Map<string, string>();
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '').replace(/^\/datasets\//, '');
     asked.push(path);
+    const [name = ''] =
+      /^[^/]+\/[^/]+/.exec(path.replace(/^\/api\/datasets\//, '').replace(elsewhere, '')) ?? [];
+    const key = gated.get(name);
+    if (key !== undefined && request.headers.authorization !== `Bearer ${key}`) {
+      const known = request.headers.authorization !== undefined;
+      refuse(response, known ? 403 : 401, 'GatedRepo', `Access to dataset ${name} is restricted.`);
+      return;
+    }
+    if (path.startsWith('/api/')) {
+      const found = aboutDataset(path, { name, newest: commits.get(name), files });
+      if (typeof found === 'string')
+        refuse(response, found === 'RepoNotFound' ? 401 : 404, found, 'Not found');
+      else response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(found));
+      return;
+    }
     const content = files.get(path.replace(elsewhere, ''));
     if (content === undefined) {
       response.writeHead(404, { 'X-Error-Code': 'EntryNotFound' }).end();
@@ -48,12 +75,42 @@ export async function startFakeHub(files: ReadonlyMap<string, Uint8Array>): Prom
   return {
     url: `http://127.0.0.1:${port}`,
     asked,
+    commits,
+    gated,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+function refuse(response: ServerResponse, status: number, code: string, error: string): void {
+  response.writeHead(status, { 'X-Error-Code': code, 'Content-Type': 'application/json' });
+  response.end(JSON.stringify({ error }));
+}
+
+/** What the hub's API says of a dataset: its commit, or the files at a commit; or its code of an error. */
+function aboutDataset(
+  path: string,
+  of: {
+    readonly name: string;
+    readonly newest: string | undefined;
+    readonly files: ReadonlyMap<string, Uint8Array>;
+  },
+): object | string {
+  if (of.newest === undefined) return 'RepoNotFound';
+  if (path.includes('/revision/')) return { _id: 'x', id: of.name, sha: of.newest };
+  const revision = /\/tree\/([^/?]+)/.exec(path)?.[1] ?? '';
+  const prefix = `${of.name}/resolve/${revision}/`;
+  const found = [...of.files].filter(([file]) => file.startsWith(prefix));
+  if (found.length === 0) return 'RevisionNotFound';
+  return found.map(([file, { length }]) => ({
+    type: 'file',
+    path: file.slice(prefix.length),
+    size: length,
+    oid: 'a',
+  }));
 }
 
 const elsewhere = '/cdn/';

@@ -257,6 +257,8 @@ async function questionsOf(
   const task = await load();
   // A reader of the result has to know which questions were not asked; the log alone is not enough.
   await writeDocument(files.leftOut, { formatVersion: 1, leftOut: task.leftOut });
+  if (task.source !== undefined)
+    await writeDocument(files.questionSource, { formatVersion: 1, ...task.source });
   for (const each of task.leftOut) emit('questions left out', { experiment: files.folder.name, ...each });
   await writeRows(files.questions('train'), task.train);
   await writeRows(files.goldLabels, task.trainLabels);
