@@ -10,9 +10,13 @@ import { until } from '../support/until.ts';
 /** The Python of the trackers that the environment names, else of those that setup-trackers.mjs has installed. */
 export const python =
   process.env['COLLOQUY_TEST_TRACKERS'] ??
-  execFileSync(process.execPath, [fileURLToPath(new URL('../../scripts/setup-trackers.mjs', import.meta.url))], {
-    encoding: 'utf8',
-  })
+  execFileSync(
+    process.execPath,
+    [fileURLToPath(new URL('../../scripts/setup-trackers.mjs', import.meta.url))],
+    {
+      encoding: 'utf8',
+    },
+  )
     .trim()
     .split('\n')
     .at(-1) ??
@@ -28,13 +32,22 @@ export interface RealServer {
 
 export async function startTrackio(folder: string, token: string): Promise<RealServer> {
   const port = await freePort();
-  const settings = { TRACKIO_DIR: join(folder, 'trackio'), TRACKIO_WRITE_TOKEN: token, GRADIO_SERVER_PORT: String(port) };
+  const settings = {
+    TRACKIO_DIR: join(folder, 'trackio'),
+    TRACKIO_WRITE_TOKEN: token,
+    GRADIO_SERVER_PORT: String(port),
+  };
   return server(`http://127.0.0.1:${port}`, 'trackio', ['show', '--no-footer'], settings, folder);
 }
 
 export async function startMlflow(folder: string): Promise<RealServer> {
   const port = await freePort();
-  const args = ['server', '--backend-store-uri', `sqlite:///${join(folder, 'mlflow.db')}`, '--artifacts-destination'];
+  const args = [
+    'server',
+    '--backend-store-uri',
+    `sqlite:///${join(folder, 'mlflow.db')}`,
+    '--artifacts-destination',
+  ];
   args.push(join(folder, 'artifacts'), '--host', '127.0.0.1', '--port', String(port), '--workers', '1');
   return server(`http://127.0.0.1:${port}`, 'mlflow', args, { MLFLOW_DISABLE_TELEMETRY: 'true' }, folder);
 }
@@ -56,7 +69,11 @@ async function server(
       detached: true,
       env: { ...childEnvironment(), HOME: folder, ...settings },
     });
-    const answers = () => fetch(url, { signal: AbortSignal.timeout(5_000) }).then(({ ok }) => ok, () => false);
+    const answers = () =>
+      fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      );
     await until(`${program} answers`, answers, 600_000);
   };
   const kill = async (): Promise<void> => {

@@ -30,7 +30,11 @@ async function experiment(name: string): Promise<ExperimentFiles> {
 }
 
 /** Sends as a process that has sent nothing before. @returns why it failed */
-async function send(files: ExperimentFiles, name: TrackerName, tracker: Tracker): Promise<string | null | undefined> {
+async function send(
+  files: ExperimentFiles,
+  name: TrackerName,
+  tracker: Tracker,
+): Promise<string | null | undefined> {
   const [sent] = await track(files, new Map([[name, tracker]]), signal);
   return sent?.problem;
 }
@@ -38,7 +42,9 @@ async function send(files: ExperimentFiles, name: TrackerName, tracker: Tracker)
 /** Every number of every line: how often a tracker may have it. */
 function points({ lines }: Metrics): string[] {
   return lines
-    .flatMap(({ step, metrics }) => Object.entries(metrics).map(([name, value]) => `${name} ${step} ${value}`))
+    .flatMap(({ step, metrics }) =>
+      Object.entries(metrics).map(([name, value]) => `${name} ${step} ${value}`),
+    )
     .toSorted();
 }
 
@@ -104,7 +110,10 @@ describe('MLflow', () => {
 
   type Run = {
     readonly info: { readonly run_id: string; readonly status: string };
-    readonly data: { readonly params: readonly unknown[]; readonly tags: readonly { key: string; value: string }[] };
+    readonly data: {
+      readonly params: readonly unknown[];
+      readonly tags: readonly { key: string; value: string }[];
+    };
   };
   const ask = async (path: string, body?: object): Promise<unknown> => {
     const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
@@ -121,7 +130,9 @@ describe('MLflow', () => {
     const found: string[] = [];
     for (const metric of names) {
       const query = new URLSearchParams({ run_id: run?.info.run_id ?? '', metric_key: metric });
-      const history = (await ask(`/metrics/get-history?${query}`)) as { metrics: { step: number; value: number }[] };
+      const history = (await ask(`/metrics/get-history?${query}`)) as {
+        metrics: { step: number; value: number }[];
+      };
       for (const { step, value } of history.metrics) found.push(`${metric} ${step} ${value}`);
     }
     return found.toSorted();
@@ -165,7 +176,8 @@ describe('MLflow', () => {
 describe('TensorBoard', () => {
   it('reads each point once after the file was written twice, and the settings', async () => {
     const files = await experiment('board');
-    for (let time = 0; time < 2; time++) expect(await send(files, 'tensorboard', tensorboard(files))).toBeNull();
+    for (let time = 0; time < 2; time++)
+      expect(await send(files, 'tensorboard', tensorboard(files))).toBeNull();
     const read = `
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -174,11 +186,15 @@ events.Reload()
 found = {tag: [[point.step, point.value] for point in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 [config] = events.Tensors("config/text_summary" if "config/text_summary" in events.Tags()["tensors"] else "config")
 print(json.dumps([found, config.tensor_proto.string_val[0].decode()]))`;
-    const said = pythonSays(read, dirname(tensorboard(files).where)) as [Record<string, [number, number][]>, string];
+    const said = pythonSays(read, dirname(tensorboard(files).where)) as [
+      Record<string, [number, number][]>,
+      string,
+    ];
     const { lines } = await writeMetrics(files);
     const expected: Record<string, [number, number][]> = {};
     for (const { step, metrics } of lines)
-      for (const [name, value] of Object.entries(metrics)) (expected[name] ??= []).push([step, Math.fround(value)]);
+      for (const [name, value] of Object.entries(metrics))
+        (expected[name] ??= []).push([step, Math.fround(value)]);
     expect(said[0]).toEqual(expected);
     expect(said[1]).toContain('fine_tune.learning_rate: 0.0002');
   });
@@ -193,13 +209,20 @@ describe('Weights & Biases', () => {
 
   it('has one run in its folder after the metrics were given twice, with each line once', async () => {
     const files = await experiment('offline');
-    const environment = { COLLOQUY_WANDB_PYTHON: python, WANDB_MODE: 'offline', WANDB_DIR: join(folder, 'offline') };
+    const environment = {
+      COLLOQUY_WANDB_PYTHON: python,
+      WANDB_MODE: 'offline',
+      WANDB_DIR: join(folder, 'offline'),
+    };
     for (let time = 0; time < 2; time++)
       expect(await send(files, 'wandb', wandb(store, files, environment))).toBeNull();
-    const runs = readdirSync(join(folder, 'offline', 'wandb')).filter((name) => name.startsWith('offline-run-'));
+    const runs = readdirSync(join(folder, 'offline', 'wandb')).filter((name) =>
+      name.startsWith('offline-run-'),
+    );
     expect(runs).toHaveLength(1);
     const [run = ''] = runs;
-    const file = readdirSync(join(folder, 'offline', 'wandb', run)).find((name) => name.endsWith('.wandb')) ?? '';
+    const file =
+      readdirSync(join(folder, 'offline', 'wandb', run)).find((name) => name.endsWith('.wandb')) ?? '';
     const { lines } = await writeMetrics(files);
     const found = histories(join(folder, 'offline', 'wandb', run, file));
     expect(found).toHaveLength(lines.length);
@@ -210,7 +233,11 @@ describe('Weights & Biases', () => {
 
   it('says that the package is missing where it is', async () => {
     const files = await experiment('missing');
-    const problem = await send(files, 'wandb', wandb(store, files, { COLLOQUY_WANDB_PYTHON: '/usr/bin/env' }));
+    const problem = await send(
+      files,
+      'wandb',
+      wandb(store, files, { COLLOQUY_WANDB_PYTHON: '/usr/bin/env' }),
+    );
     expect(problem).toContain('COLLOQUY_WANDB_PYTHON');
   });
 
@@ -240,7 +267,8 @@ describe('Weights & Biases', () => {
         const files = (given['files'] ?? {}) as Record<string, { offset: number; content: string[] }>;
         const history = files['wandb-history.jsonl'];
         const lines = kept.get(run) ?? [];
-        for (const [index, line] of (history?.content ?? []).entries()) lines[(history?.offset ?? 0) + index] = line;
+        for (const [index, line] of (history?.content ?? []).entries())
+          lines[(history?.offset ?? 0) + index] = line;
         kept.set(run, lines);
         return {};
       }
@@ -250,7 +278,9 @@ describe('Weights & Biases', () => {
       if (query.includes('UpsertBucket')) {
         const name = variables['name'] ?? 'run';
         const project = { name: 'colloquy', entity: { name: 'me' } };
-        return { data: { upsertBucket: { bucket: { id: name, name, displayName: name, project }, inserted: true } } };
+        return {
+          data: { upsertBucket: { bucket: { id: name, name, displayName: name, project }, inserted: true } },
+        };
       }
       if (query.includes('CreateRunFiles')) {
         const files = (variables['files'] ?? []) as unknown as string[];
@@ -262,7 +292,11 @@ describe('Weights & Biases', () => {
 
     it('takes the place of what the server had of the run', async () => {
       const files = await experiment('online');
-      const environment = { COLLOQUY_WANDB_PYTHON: python, WANDB_BASE_URL: url, WANDB_API_KEY: 'k'.repeat(40) };
+      const environment = {
+        COLLOQUY_WANDB_PYTHON: python,
+        WANDB_BASE_URL: url,
+        WANDB_API_KEY: 'k'.repeat(40),
+      };
       for (let time = 0; time < 2; time++)
         expect(await send(files, 'wandb', wandb(store, files, environment))).toBeNull();
       const { lines } = await writeMetrics(files);
