@@ -25,6 +25,7 @@ export const changeableSettings: Readonly<Record<string, (typeof order)[number] 
   trainer: 'fine-tuning',
   diversity: 'evaluating',
   'carry_over.max_drop': 'reporting',
+  report_to: 'reporting',
 };
 
 /** Where an experiment is. Iteration 0 evaluates the base model. */

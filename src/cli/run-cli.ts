@@ -11,7 +11,7 @@ import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { presets, validate } from './commands/validate.ts';
 import { quickstart } from './commands/quickstart.ts';
-import { report } from './commands/report.ts';
+import { report, track } from './commands/report.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
 import { schedule } from './commands/schedule.ts';
@@ -51,6 +51,7 @@ for (const each of [
 for (const each of [
   show,
   report,
+  track,
   compare,
   ask,
   serve,

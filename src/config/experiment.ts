@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
 import { distillSchema, fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
 import { validated } from './guard.ts';
-import { seriesNameSchema } from './names.ts';
+import { reportToSchema, seriesNameSchema } from './names.ts';
 import { samplingSchema } from './server-contract.ts';
 import { taskConfigSchema } from './tasks.ts';
 
@@ -252,6 +252,7 @@ export const experimentConfigSchema = z
       ),
     carry_over: carryOverSchema.optional(),
     ...validated,
+    report_to: reportToSchema,
   })
   .refine((config) => config.label_votes === 'both' || config.min_votes <= agentCount(config), {
     path: ['min_votes'],

@@ -1,4 +1,4 @@
-/** Which names may experiments, series and studies have? */
+/** Which names may experiments, series and studies have, and which experiment trackers are there? */
 import { z } from 'zod';
 
 // Folders of the store that are no experiment's (src/store/store.ts). The comparison ignores case, as some disks do.
@@ -42,3 +42,25 @@ export const studyNameSchema = z
   .describe(
     'Name of the study: its folder below runs/studies/ and its workflow id. Default: the name of the file.',
   );
+
+/** The experiment trackers that can show the metrics of an experiment, by the names that TRL's `report_to` has for them. */
+export const trackerNames = ['trackio', 'mlflow', 'wandb', 'tensorboard'] as const;
+export type TrackerName = (typeof trackerNames)[number];
+
+const trackerName = z.enum(trackerNames);
+export const reportToSchema = z
+  .union([z.literal('none'), trackerName, z.array(trackerName)])
+  .optional()
+  .describe(
+    'The experiment trackers that follow the experiment while it runs: one of them, or a list. Where they are, and their keys, the environment of the workers says: docs/trackers.md. Default: none.',
+  );
+
+/** The trackers of a config, each once. */
+export function trackersOf({
+  report_to: given = 'none',
+}: {
+  readonly report_to?: z.infer<typeof reportToSchema>;
+}): TrackerName[] {
+  const names = typeof given === 'string' ? [given] : given;
+  return trackerNames.filter((each) => names.includes(each));
+}

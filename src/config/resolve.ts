@@ -243,9 +243,9 @@ export function configDifference(before: unknown, after: unknown): Difference[] 
   return differences('', before, after);
 }
 
-/** The settings by which two configs are of two experiments: which trainer makes the models changes none of them. */
+/** The settings by which two configs are of two experiments: which trainer makes the models, and who is told of it, changes none of them. */
 export function experimentDifference(before: unknown, after: unknown): Difference[] {
-  return configDifference(before, after).filter(({ path }) => path !== 'trainer');
+  return configDifference(before, after).filter(({ path }) => path !== 'trainer' && path !== 'report_to');
 }
 
 function differences(path: string, before: unknown, after: unknown): Difference[] {

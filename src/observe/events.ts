@@ -22,6 +22,8 @@ export type Events = {
   'base model beside adapters': { readonly url: string; readonly model: string; readonly answeredBy: string };
   /** A step that failed, or whose worker died, is begun once more. */
   'step retried': StepContext;
+  /** `kind` is the name of its activity. */
+  'step finished': StepContext & { readonly kind: string };
   /** A worker does a step of an experiment that was begun by a worker with other code: hashes of both. */
   'step of other code': { readonly begunWith: string; readonly here: string };
   /** A task has questions that the experiment does not ask. `what` says which and why. */
@@ -81,13 +83,19 @@ export function emit<Name extends keyof Events>(name: Name, details: Events[Name
   if (events.hasSubscribers) events.publish(details);
 }
 
-/** Calls `listener` for each event of that name, for as long as the process lives. */
+/**
+ * Calls `listener` for each event of that name, for as long as the process lives.
+ *
+ * @returns ends that
+ */
 export function onEvent<Name extends keyof Events>(
   name: Name,
   listener: (details: Events[Name]) => void,
-): void {
+): () => void {
   // Only `emit` publishes on these channels.
-  channelOf(name).subscribe((details) => listener(details as Events[Name]));
+  const listen = (details: unknown): void => listener(details as Events[Name]);
+  channelOf(name).subscribe(listen);
+  return () => void channelOf(name).unsubscribe(listen);
 }
 
 const channels = new Map<string, Channel>();

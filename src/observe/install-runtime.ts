@@ -169,6 +169,7 @@ export function stepInterceptor(context: Context): ActivityInterceptors {
         try {
           const result: unknown = await withinStep(current, () => next(input));
           context.log.info('step finished', { seconds: secondsSince(began) });
+          emit('step finished', { ...current, kind: context.info.activityType });
           return result;
         } catch (error) {
           if (error instanceof CancelledFailure)

@@ -81,8 +81,7 @@ export function openStore(
 }
 
 /**
- * The questions of a step: `train`, the training questions; `samples`, these again, for more first answers; `heldout`, the held-out questions; `vote`, the held-out questions again, for the
- * majority at equal tokens, and `distilled`, for the distilled model; `validation`, those of a guard; `transfer-NAME`, those of another task (zero-shot).
+ * The questions of a step: `train`, the training questions; `samples`, these again, for more first answers; `heldout`, the held-out questions; `vote`, the held-out questions again, for the majority at equal tokens, and `distilled`, for the distilled model; `validation`, those of a guard; `transfer-NAME`, those of another task (zero-shot).
  */
 export type QuestionSet = 'train' | 'samples' | MeasuredSet;
 export type MeasuredSet = 'heldout' | 'vote' | 'distilled' | 'validation' | `transfer-${string}`;
@@ -147,6 +146,9 @@ export function experimentFiles(store: Store, experiment: string) {
     /** For a night of a series: its plan, and a copy of its entry in the series' ledger. */
     nightPlan: below(folder, 'night', 'plan.json'),
     nightEntry: below(folder, 'night', 'night.json'),
+    metrics: below(folder, 'metrics.jsonl'),
+    /** What experiment trackers need beside it: see src/observe/trackers. */
+    tracked: (what: string) => below(folder, 'trackers', what),
     result: below(folder, 'result.json'),
     allOutcomes: below(folder, 'evaluation.jsonl'),
     report: below(folder, 'report.html'),
@@ -193,7 +195,6 @@ export function studyFiles(store: Store, study: string) {
     report: below(folder, 'report.html'),
   };
 }
-export type StudyFiles = ReturnType<typeof studyFiles>;
 
 /** The files of a series of nights. */
 export function seriesFiles(store: Store, series: string) {
@@ -211,8 +212,7 @@ export function seriesFiles(store: Store, series: string) {
 }
 
 /**
- * The experiment whose result.json was written last in the store's folder on this machine; null when there is none. Where another program
- * has touched the files, that may be another one than finished last.
+ * The experiment whose result.json was written last in the store's folder on this machine; null when there is none. Where another program has touched the files, that may be another one than finished last.
  */
 export async function newestFinished(store: Store): Promise<string | null> {
   const finished = await Promise.all(

@@ -14,6 +14,7 @@ import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
 import { InvalidEnvironment, installRuntime, stepInterceptor } from '../observe/install-runtime.ts';
 import type { Console } from '../observe/log.ts';
+import { followExperiments } from '../observe/trackers/live.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { openStore, type Store, storeIdentity } from '../store/store.ts';
@@ -57,6 +58,7 @@ export async function startWorkers({
   await storeIdentity(dependencies.store);
   const connection = await NativeConnection.connect(connectionOptions);
   const { log, traces } = telemetry;
+  const following = followExperiments(dependencies.store, log);
   try {
     await requireNamespace(connection, namespace);
     const searchAttributes = await setsSearchAttributes(telemetry, connection, namespace);
@@ -92,6 +94,7 @@ export async function startWorkers({
     await runUntil(AbortSignal.any([signal, refused.signal]), workers, onReady).finally(endWatch);
     refused.signal.throwIfAborted();
   } finally {
+    await following.close();
     await dependencies.close();
     await connection.close();
     await traces?.close();

@@ -89,7 +89,8 @@ export async function prepare(
   const beginning = await findBeginning(files);
   const begun = beginning?.config ?? null;
   await requireSameConfig(experiment, given, files);
-  const asBegun = begun === null ? given : { ...begun, iterations: given.iterations, trainer: given.trainer };
+  const { iterations, trainer, report_to } = given;
+  const asBegun = begun === null ? given : { ...begun, iterations, trainer, report_to };
   const config = withChanges(asBegun, await changesOf(files));
   const faultsOf = asFaults(begun !== null);
   // A name that this worker does not know is refused now and not after the debates.

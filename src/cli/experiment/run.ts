@@ -7,6 +7,7 @@ import type { Difference } from '../../config/resolve.ts';
 import { isThere } from '../../store/blobs.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
 import { type ExperimentResult, experimentResultSchema, findFinished } from '../../store/records/result.ts';
+import { trackersBehind } from '../../observe/trackers/track.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
@@ -282,6 +283,7 @@ async function printResult(result: ExperimentResult): Promise<void> {
   for (const said of [night?.said, guard?.said, answer?.said, one])
     if (said !== undefined) console.log(`${said}\n`);
   for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
+  for (const text of await trackersBehind(files)) console.log(`${text}\n`);
   if (!(await isThere(files.report)))
     return console.log('The report is in the store of the worker that made it.');
   console.log(`Report:   ${shortPath(files.report.where)}`);

@@ -26,6 +26,7 @@ import { experimentNameSchema } from '../../config/names.ts';
 import { chosenIteration } from '../../algorithm/guard.ts';
 import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
+import { trackersBehind } from '../../observe/trackers/track.ts';
 import { searchAttributes } from '../../workflows/server-names.ts';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 
@@ -39,10 +40,18 @@ export async function printExperimentStatus(
   const { status, progress } = snapshot;
   const ending = endedWithoutResult(snapshot) ? await endingOf(temporal, name) : undefined;
   const failure = ending?.kind === 'failed' ? { type: ending.type, reason: ending.reason } : undefined;
-  if (json) printJson({ name, ...snapshot, ...(failure === undefined ? {} : { failure }) });
+  const behind = await trackersBehind(experimentFiles(openStore(), name));
+  if (json)
+    printJson({
+      name,
+      ...snapshot,
+      ...(failure === undefined ? {} : { failure }),
+      ...(behind.length === 0 ? {} : { trackersBehind: behind }),
+    });
   else {
     printSnapshot(name, snapshot);
     if (failure !== undefined) console.log(failureLine(failure));
+    for (const said of behind) console.log(`\n${terminalSafe(said)}`);
     if (status === 'RUNNING')
       for (const hint of await unservedQueues(temporal, name, snapshot.queues)) console.log(`\n${hint}`);
   }

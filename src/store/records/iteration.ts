@@ -82,7 +82,7 @@ const movedSchema = z
   .readonly();
 export type Moved = z.infer<typeof movedSchema>;
 
-const stepLossSchema = z.strictObject({ step: z.number().int(), loss: z.number() }).readonly();
+export const stepLossSchema = z.strictObject({ step: z.number().int(), loss: z.number() }).readonly();
 /** The loss of an optimiser step. */
 export type StepLoss = z.infer<typeof stepLossSchema>;
 
