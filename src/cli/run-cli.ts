@@ -2,7 +2,7 @@ import { CommanderError } from '@commander-js/extra-typings';
 import { colloquyVersion } from '../config/installation.ts';
 import { command, heading, indented, takeExitCode } from './command.ts';
 import { ask } from './commands/ask.ts';
-import { abort, change, pause, resume, retry, setIterations } from './commands/steer.ts';
+import { abort, change, pause, resume, retry, setBudget, setIterations } from './commands/steer.ts';
 import { compare } from './commands/compare.ts';
 import { completion } from './commands/completion.ts';
 import { dev, worker } from './commands/worker.ts';
@@ -45,6 +45,7 @@ for (const each of [
   retry,
   abort,
   setIterations,
+  setBudget,
   change,
 ])
   program.addCommand(each);

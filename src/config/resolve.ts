@@ -242,9 +242,9 @@ export function configDifference(before: unknown, after: unknown): Difference[] 
   return differences('', before, after);
 }
 
-/** The settings by which two configs are of two experiments: which trainer makes the models changes none of them. */
+/** The settings by which two configs are of two experiments: which trainer makes the models, and what may be used for it, changes none of them. */
 export function experimentDifference(before: unknown, after: unknown): Difference[] {
-  return configDifference(before, after).filter(({ path }) => path !== 'trainer');
+  return configDifference(before, after).filter(({ path }) => !/^(trainer|budget(\..*)?)$/.test(path));
 }
 
 function differences(path: string, before: unknown, after: unknown): Difference[] {

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { budgetOutlook } from '../../config/budget.ts';
 import { type Estimate, estimate } from '../../config/estimate.ts';
 import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
@@ -32,7 +33,8 @@ export const validate = command(
     if (json) return printJson({ name, config, ...checked });
     console.log(`# experiment: ${name}\n${stringify(config).trimEnd()}`);
     // Comments, so that all of it is still a config.
-    for (const line of checkedText(checked)) console.log(`# ${terminalSafe(line)}`);
+    for (const line of [...checkedText(checked), ...budgetOutlook(config.budget ?? {}, checked.estimate)])
+      console.log(`# ${terminalSafe(line)}`);
   });
 
 function checkedText({ questions, endpoints, estimate: expected, warnings }: Checked): string[] {
