@@ -1,7 +1,8 @@
 /** What has an experiment used of its budget, as far as its store knows? */
 import { z } from 'zod';
 import { further, nothingUsed, type UsedSoFar } from '../../algorithm/budget.ts';
-import { findDocument, writeDocument } from '../files/documents.ts';
+import { writeBytes } from '../blobs.ts';
+import { findDocument } from '../files/documents.ts';
 import { begunIterations, type ExperimentFiles } from '../store.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from './rows.ts';
 
@@ -40,7 +41,10 @@ export async function noteUsed(files: ExperimentFiles, used: UsedSoFar): Promise
     found.tokens === tokens &&
     device_seconds - found.device_seconds < worthWriting &&
     wall_seconds - found.wall_seconds < worthWriting;
-  if (!known) await writeDocument(files.used, { formatVersion: 1, tokens, device_seconds, wall_seconds });
+  if (known) return;
+  // Without a seal: a step that writes it would find the seal of another one beside its bytes, and take that for damage.
+  const text = JSON.stringify({ formatVersion: 1, tokens, device_seconds, wall_seconds });
+  await writeBytes(files.used, `${text}\n`);
 }
 
 /** Seconds: shards may end many times a second. */
