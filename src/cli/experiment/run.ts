@@ -12,7 +12,15 @@ import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Experiment } from '../command.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
-import { type Failed, failureOf, findWorkflow, hasEnded, unservedQueues } from '../server/workflow.ts';
+import {
+  type Failed,
+  failureOf,
+  findWorkflow,
+  hasEnded,
+  type Share,
+  sharing,
+  unservedQueues,
+} from '../server/workflow.ts';
 import { readProgress, readSnapshot } from './progress.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,7 +44,11 @@ export type Start =
  *
  * @throws ExperimentHasOtherConfig when the name belongs to another config; OtherKind when it belongs to a study
  */
-export async function startExperiment(temporal: Temporal, experiment: Experiment): Promise<Start> {
+export async function startExperiment(
+  temporal: Temporal,
+  experiment: Experiment,
+  share: Share = {},
+): Promise<Start> {
   const { name, input } = experiment;
   const files = experimentFiles(openStore(), name);
   const differences = await differenceFromBegun(files, experiment.config);
@@ -59,6 +71,7 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
       args: [input],
       staticSummary: experimentSummary(experiment.config),
       staticDetails: experimentDetails(name),
+      ...sharing(name, share),
       // A completed experiment runs again when it has more iterations now, or when its folder was removed.
       workflowIdReusePolicy: status === 'COMPLETED' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
       workflowIdConflictPolicy: 'USE_EXISTING',
