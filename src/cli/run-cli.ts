@@ -10,6 +10,7 @@ import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { presets, validate } from './commands/validate.ts';
+import { prune } from './commands/prune.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { report } from './commands/report.ts';
 import { run } from './commands/run.ts';
@@ -57,6 +58,7 @@ for (const each of [
   serve,
   exportCommand,
   schedule,
+  prune,
   validate,
   doctor,
   presets,
