@@ -1,4 +1,4 @@
-import { CancellationScope, log, patched, setCurrentDetails } from '@temporalio/workflow';
+import { CancellationScope, log, metricMeter, patched, setCurrentDetails } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
 import { type Budget, withTime } from '../algorithm/budget.ts';
 import { currentDetails } from './waiting-notes.ts';
@@ -35,6 +35,12 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
   let halted: string | undefined;
   let searchable = false;
   let about: About | undefined;
+  // Not counted again when a history is replayed.
+  const waits = metricMeter.createCounter(
+    'colloquy_waits_for_person_total',
+    '',
+    'Times that an experiment began to wait for a person',
+  );
   let progress: Progress = {
     experiment,
     state: 'running',
@@ -80,6 +86,8 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
       progress = { ...changed, state: stateOf(changed, paused, ended) };
       if (newPhase) logPhase(progress);
       if (progress.state !== before.state) logState(progress);
+      if (progress.state === 'parked' && before.state !== 'parked')
+        waits.add(1, { experiment, why: waitsForBudget(progress.waiting) ? 'budget' : 'step' });
       const haltedBefore = halted;
       halted = haltedText(progress, paused);
       if (halted !== haltedBefore && patched('the memo says what a run waits for')) setHalted(halted);
