@@ -229,7 +229,6 @@ function keepToBudget({ current, update }: ProgressTracker, steps: StepsInFlight
         await condition(isChanged);
         continue;
       }
-      // mutation: watch
       await condition(isChanged, Math.max(1, Math.ceil(left)) * 1000);
       update({});
       if (isUsedUp()) steps.stopCostly();

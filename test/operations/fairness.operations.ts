@@ -95,7 +95,7 @@ describe('two experiments that share one slot of a worker', () => {
     }
     const taken: string[] = [];
     const dependencies = testDependencies({ storeRoot, engineUrl: engine.url });
-    const { debate, ...others } = debateActivities(dependencies as never);
+    const { debate, ...others } = debateActivities({ ...dependencies, searchAttributes: false });
     const worker = await Worker.create({
       connection: server.nativeConnection,
       taskQueue: taskQueues.debate,

@@ -28,11 +28,14 @@ function put(root: string, name: string, text: string, daysAgo: number): void {
 }
 
 /** The files of a finished model that an experiment asked for, trained from another. */
-function model(key: string, experiment: string, from: string | null = null): Record<string, string> {
+function model(key: string, experiment: string, from?: string): Record<string, string> {
   return {
     [`models/${key}/manifest.json`]: '{"files": {}}',
     [`models/${key}/adapter.safetensors`]: 'weights',
-    [`models/${key}.request.json`]: JSON.stringify({ experiment, init: { tuned: from && { key: from } } }),
+    [`models/${key}.request.json`]: JSON.stringify({
+      experiment,
+      init: { tuned: from === undefined ? null : { key: from } },
+    }),
   };
 }
 
@@ -46,7 +49,7 @@ describe('what is unneeded in a store', () => {
       'unfinished',
     ].map(keyOf);
     const { root, store, unneeded } = storeWith({
-      ...model(recorded!, 'removed', start!),
+      ...model(recorded!, 'removed', start),
       ...model(start!, 'removed'),
       ...model(gone!, 'removed'),
       ...model(ofNight!, 'removed'),

@@ -11,6 +11,7 @@ import { createDisplay } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import { followExperiment, printEnding, sayFinishedBefore, startExperiment } from '../experiment/run.ts';
 import { onceReachable, uiUrlOf, withTemporal } from '../server/connect.ts';
+import { sharing } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy run CONFIG [key=value ...]` */
@@ -35,7 +36,9 @@ export const run = command(
     const { name } = experiment;
     const comeBack = commandLine('npx colloquy run', [path, ...overrides]);
     const code = await withTemporal(async (temporal): Promise<ExitCode> => {
-      const start = await onceReachable(temporal, () => startExperiment(temporal, experiment, share));
+      const start = await onceReachable(temporal, () =>
+        startExperiment(temporal, experiment, sharing(name, share)),
+      );
       const display = createDisplay(json ? process.stderr : process.stdout);
       if (start.kind === 'finished') {
         sayFinishedBefore(display, name, `${comeBack} name=${name}-2`);

@@ -12,15 +12,8 @@ import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Experiment } from '../command.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
-import {
-  type Failed,
-  failureOf,
-  findWorkflow,
-  hasEnded,
-  type Share,
-  sharing,
-  unservedQueues,
-} from '../server/workflow.ts';
+import { type Failed, failureOf, findWorkflow, hasEnded } from '../server/workflow.ts';
+import { type Sharing, unservedQueues } from '../server/workflow.ts';
 import { readProgress, readSnapshot } from './progress.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,7 +40,7 @@ export type Start =
 export async function startExperiment(
   temporal: Temporal,
   experiment: Experiment,
-  share: Share = {},
+  sharing: Sharing = {},
 ): Promise<Start> {
   const { name, input } = experiment;
   const files = experimentFiles(openStore(), name);
@@ -71,7 +64,7 @@ export async function startExperiment(
       args: [input],
       staticSummary: experimentSummary(experiment.config),
       staticDetails: experimentDetails(name),
-      ...sharing(name, share),
+      ...sharing,
       // A completed experiment runs again when it has more iterations now, or when its folder was removed.
       workflowIdReusePolicy: status === 'COMPLETED' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
       workflowIdConflictPolicy: 'USE_EXISTING',
