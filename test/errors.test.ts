@@ -38,6 +38,20 @@ describe('the errors of Colloquy', () => {
     );
     await expect(lines.join('')).toMatchFileSnapshot('error-policies.txt');
   });
+
+  it('are all in the runbook, with what to do and whether a step tries again by itself', () => {
+    const runbook = readFileSync(new URL('../docs/runbook.md', import.meta.url), 'utf8');
+    const rows = [...runbook.matchAll(/^\| `(\w+)` \| (yes|no|by its kind) \| .{10,} \|$/gm)].map(
+      ([, name = '', again = '']) => `${name}: ${again}`,
+    );
+    const again: Readonly<Record<string, string>> = { true: 'yes', false: 'no' };
+    expect(rows.toSorted()).toEqual(
+      policies
+        .filter(({ name }) => name !== 'ColloquyError')
+        .map(({ name, retryable }) => `${name}: ${again[retryable] ?? 'by its kind'}`)
+        .toSorted(),
+    );
+  });
 });
 
 function errorFiles(): string[] {

@@ -6,6 +6,7 @@ import {
   CancelledFailure,
   heartbeat,
 } from '@temporalio/activity';
+import type { UsedSoFar } from '../algorithm/budget.ts';
 import { codeHash, colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import { InvalidConfig } from '../config/faults.ts';
@@ -18,7 +19,8 @@ import { emit } from '../observe/events.ts';
 import type { Tasks } from '../questions/open-task.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
-import { type Origin, requireSameStore, type Store } from '../store/store.ts';
+import { noteUsed } from '../store/records/used.ts';
+import { experimentFiles, type Origin, requireSameStore, type Store } from '../store/store.ts';
 import { placeText, type RequestPlace } from '../text/figures.ts';
 
 /** What a step knows about the activity that it runs as. */
@@ -44,12 +46,13 @@ export type Attempted<Output> = { readonly attempt: number; readonly output: Out
 
 /**
  * Makes an activity from a step: binds its dependencies, sends heartbeats while it runs, turns its errors into Temporal's failures. The
- * activity's second argument is the store in which the experiment was begun; the steps before that have none.
+ * activity's second argument is the store in which the experiment was begun; the steps before that have none. The third is only there with a budget.
  */
 export function activity<Input, Output>(step: Step<Input, Output>, dependencies: Dependencies) {
-  return async (input: Input, begunIn?: Origin): Promise<Attempted<Output>> => {
+  return async (input: Input, begunIn?: Origin, charge?: Charge): Promise<Attempted<Output>> => {
     const signal = cancellationSignal();
     const { attempt, heartbeatDetails: shownBefore } = activityInfo();
+    const began = Date.now();
     try {
       const output = await heartbeating(async (show) => {
         if (begunIn !== undefined) await requireSameOrigin(begunIn, dependencies.store);
@@ -58,8 +61,25 @@ export function activity<Input, Output>(step: Step<Input, Output>, dependencies:
       return { attempt, output };
     } catch (error) {
       throw failureOf(error, signal);
+    } finally {
+      // A step that could not write it is finished all the same: the next one writes it.
+      if (charge !== undefined)
+        await chargeStep(charge, (Date.now() - began) / 1000, dependencies.store).catch(() => undefined);
     }
   };
+}
+
+/** For a step of an experiment with a budget: what was used when it was begun. */
+export type Charge = { readonly experiment: string; readonly used: UsedSoFar };
+
+/** Notes the time that an attempt took, also when it was stopped, so that it is not lost when the run is terminated. */
+async function chargeStep({ experiment, used }: Charge, seconds: number, store: Store): Promise<void> {
+  const { tokens, device_seconds, wall_seconds } = used;
+  await noteUsed(experimentFiles(store, experiment), {
+    tokens,
+    device_seconds: device_seconds + seconds,
+    wall_seconds: wall_seconds + seconds,
+  });
 }
 
 /** Refuses another store. Only reports other code, because a deploy replaces workers one after another while experiments go on. */

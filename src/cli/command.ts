@@ -194,6 +194,23 @@ export function indented(lines: readonly string[]): string[] {
 /** Every command that prints a result has this option. */
 export const jsonOption = new Option('--json', 'print JSON on stdout, for programs');
 
+/** How what is started shares the workers with others. Without these options nothing is asked of the server. */
+export const priorityOption = new Option(
+  '--priority <1-5>',
+  'its steps are taken before those of a higher number; 3 is that of all others',
+).argParser((given) => {
+  if (/^[1-5]$/.test(given)) return Number(given);
+  throw new InvalidArgumentError('A priority is a whole number from 1, the most urgent, to 5.');
+});
+export const weightOption = new Option(
+  '--weight <n>',
+  'its share of the workers beside others of its priority: 2 for twice as much as 1',
+).argParser((given) => {
+  const weight = Number(given);
+  if (given.trim() !== '' && weight >= 0.001 && weight <= 1000) return weight;
+  throw new InvalidArgumentError('A weight is a number from 0.001 to 1000.');
+});
+
 let exitCode: ExitCode = exitCodes.ok;
 
 /** Lets the command that runs end with another exit code than 0 although it throws nothing. */

@@ -2,7 +2,7 @@ import { CommanderError } from '@commander-js/extra-typings';
 import { colloquyVersion } from '../config/installation.ts';
 import { command, heading, indented, takeExitCode } from './command.ts';
 import { ask } from './commands/ask.ts';
-import { abort, change, pause, resume, retry, setIterations } from './commands/steer.ts';
+import { abort, change, pause, resume, retry, setBudget, setIterations } from './commands/steer.ts';
 import { compare } from './commands/compare.ts';
 import { completion } from './commands/completion.ts';
 import { dev, worker } from './commands/worker.ts';
@@ -10,6 +10,7 @@ import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { presets, validate } from './commands/validate.ts';
+import { prune } from './commands/prune.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { report, track } from './commands/report.ts';
 import { run } from './commands/run.ts';
@@ -45,6 +46,7 @@ for (const each of [
   retry,
   abort,
   setIterations,
+  setBudget,
   change,
 ])
   program.addCommand(each);
@@ -57,6 +59,7 @@ for (const each of [
   serve,
   exportCommand,
   schedule,
+  prune,
   validate,
   doctor,
   presets,

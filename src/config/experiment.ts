@@ -1,6 +1,7 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
+import { budgetSchema } from './budget.ts';
 import { distillSchema, fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
 import { validated } from './guard.ts';
 import { reportToSchema, seriesNameSchema } from './names.ts';
@@ -251,6 +252,7 @@ export const experimentConfigSchema = z
         'Experiments with the same value share their answers: equal requests are sent once. A study sets it.',
       ),
     carry_over: carryOverSchema.optional(),
+    budget: budgetSchema.optional(),
     ...validated,
     report_to: reportToSchema,
   })

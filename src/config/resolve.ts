@@ -243,9 +243,12 @@ export function configDifference(before: unknown, after: unknown): Difference[] 
   return differences('', before, after);
 }
 
-/** The settings by which two configs are of two experiments: which trainer makes the models, and who is told of it, changes none of them. */
+/**
+ * The settings by which two configs are of two experiments: which trainer makes the models, who is told of it, and what may be used for it,
+ * change none of them.
+ */
 export function experimentDifference(before: unknown, after: unknown): Difference[] {
-  return configDifference(before, after).filter(({ path }) => path !== 'trainer' && path !== 'report_to');
+  return configDifference(before, after).filter(({ path }) => !/^(trainer|report_to|budget(\..*)?)$/.test(path));
 }
 
 function differences(path: string, before: unknown, after: unknown): Difference[] {

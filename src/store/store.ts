@@ -113,6 +113,8 @@ export function experimentFiles(store: Store, experiment: string) {
       begunWith: below(folder, 'begun', 'begun-with.json'),
     },
     configChanges: below(folder, 'config-changes.json'),
+    /** What it has used; only where it has a budget. */
+    used: below(folder, 'used.json'),
     questions: (set: QuestionSet) => below(folder, 'questions', `${questionsOf(set)}.jsonl`),
     /** The gold answers of the training questions. `label_source: gold` learns from them; otherwise they only judge labels in `evaluate`. */
     goldLabels: below(folder, 'questions', 'train-gold.jsonl'),
@@ -232,10 +234,8 @@ export async function namesInStore({ local }: Store): Promise<string[]> {
 }
 
 async function writtenAt(path: string): Promise<number> {
-  return stat(path).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => 0,
-  );
+  const found = await stat(path).catch(() => null);
+  return found?.mtimeMs ?? 0;
 }
 
 /** Where an experiment was begun. Its workers must have the same store, perhaps at different paths of different hosts. */

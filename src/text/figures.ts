@@ -65,6 +65,20 @@ export function gibibytes(bytes: number): string {
   return (bytes / 2 ** 30).toFixed(1);
 }
 
+/** Bytes as people say them: `812 bytes`, `3.4 kB`, `17 GB`. */
+export function sizeText(bytes: number): string {
+  const [unit, scale] = units.find(([, each]) => bytes >= each) ?? ['bytes', 1];
+  const value = bytes / scale;
+  return `${value < 10 && scale > 1 ? value.toFixed(1) : count(value)} ${unit}`;
+}
+
+const units = [
+  ['TB', 1e12],
+  ['GB', 1e9],
+  ['MB', 1e6],
+  ['kB', 1e3],
+] as const;
+
 /** Seconds as people say them: `8.4 s`, `3 min 05 s`, `2 h 10 min`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '–';

@@ -1,12 +1,36 @@
-import { ActivityFailure, CancelledFailure, isCancellation, log, patched } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  log,
+  patched,
+} from '@temporalio/workflow';
+import { secondsWithin, usedUp, withTokens } from '../algorithm/budget.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
 import type { ExperimentResult, Warning } from '../store/records/result.ts';
-import type { ExperimentState, GuardProgress, Loss, Phase, Progress, StepName } from './progress.ts';
-import type { Step } from './steps.ts';
-import { stepsInFlight, trackProgress } from './track-progress.ts';
-import { takeUpdates } from './updates.ts';
+import { usedUpText } from './progress-table.ts';
+import {
+  type ExperimentState,
+  type GuardProgress,
+  type Loss,
+  type Phase,
+  type Progress,
+  type StepName,
+  usesDevice,
+  waitsForBudget,
+} from './progress.ts';
+import { budgetUsedUp, type Step } from './steps.ts';
+import {
+  budgetNow,
+  type ProgressTracker,
+  type StepsInFlight,
+  stepsInFlight,
+  trackProgress,
+} from './track-progress.ts';
+import { type Steering, takeUpdates } from './updates.ts';
 
 /** How a run is watched and steered: every step goes through it, so that pausing, parking and aborting are decided here alone. */
 export type RunControl = {
@@ -41,7 +65,8 @@ export type RunControl = {
   readonly ended: (error: unknown) => void;
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
-  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows' | 'warnings'>;
+  readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows' | 'warnings'> &
+    Pick<ExperimentState, 'budget'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -50,11 +75,9 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const progress = trackProgress(experiment, carried);
   const { current, update } = progress;
   const steps = stepsInFlight();
-  const { throwIfAborted, untilResumed, untilRetried, retriesAsked } = takeUpdates(
-    experiment,
-    progress,
-    steps,
-  );
+  const steering = takeUpdates(experiment, progress, steps);
+  const { throwIfAborted, untilResumed, untilRetried, retriesAsked } = steering;
+  const budget = keepToBudget(progress, steps, steering);
 
   let begunIn = carried?.plan.begunIn;
   // A config that was in order once is so for good: what a later step finds wrong with it is wrong with its worker or the store.
@@ -71,13 +94,15 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
   const step: RunControl['step'] = async (next) => {
     for (;;) {
       await untilResumed();
+      if (next.tokens !== undefined && budget.isUsedUp()) await budget.untilRaised();
       const askedBefore = retriesAsked();
       const scope = steps.begin(next);
       update({ inFlight: steps.count() });
       try {
-        const { attempt, output } = await scope.run(() => next.begin(begunIn));
+        const { attempt, output } = await scope.run(() => next.begin(begunIn, chargeOf(next, current())));
         steps.end(scope);
         update({ inFlight: steps.count(), retries: current().retries + attempt - 1 });
+        if (next.tokens !== undefined) budget.took(next.id, next.tokens(output));
         return output;
       } catch (error) {
         steps.end(scope);
@@ -122,7 +147,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     distilled: (distilled) => {
       update({ distilled });
     },
-    began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [] }) => {
+    began: ({ plan, iteration, evaluations, iterations, warnings = plan.warnings ?? [], budget: given }) => {
       begun = true;
       begunIn = plan.begunIn;
       const searchable = plan.searchAttributes === true;
@@ -137,8 +162,10 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         searchable,
         about,
         night: night?.said,
+        ...(given === undefined ? {} : { budget: given }),
         described: true,
       });
+      if (given !== undefined) budget.watch();
     },
     guarded: (guard) => {
       update({ guard });
@@ -165,10 +192,85 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss, droppedRows, warnings } = current();
-      return { iterations, retries, lastLoss, droppedRows, warnings };
+      const { iterations, retries, lastLoss, droppedRows, warnings, budget: used } = current();
+      return {
+        iterations,
+        retries,
+        lastLoss,
+        droppedRows,
+        warnings,
+        ...(used === undefined ? {} : { budget: used }),
+      };
     },
   };
+}
+
+/**
+ * Keeps a run to its budget, where it has one: what asks or trains models is not begun, and is stopped as by a pause, while the budget is used
+ * up. The rest costs next to nothing and goes on, so that an experiment whose last answer used the budget up still writes its result.
+ */
+function keepToBudget({ current, update }: ProgressTracker, steps: StepsInFlight, steering: Steering) {
+  const counted = new Set<string>();
+  const isUsedUp = (): boolean => {
+    const { budget } = current();
+    return budget !== undefined && usedUp(budget).length > 0;
+  };
+  const isAtWork = (): boolean => {
+    const { state } = current();
+    return steps.count() > 0 && (state === 'running' || state === 'parked');
+  };
+  const watchTime = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => !isUsedUp() && isAtWork());
+      const { budget: began } = current();
+      const left = began === undefined ? Infinity : secondsWithin(began, usesDevice(current()));
+      const isChanged = (): boolean => current().budget?.limits !== began?.limits;
+      if (left === Infinity) {
+        await condition(isChanged);
+        continue;
+      }
+      await condition(isChanged, Math.max(1, Math.ceil(left)) * 1000);
+      update({});
+      if (isUsedUp()) steps.stopCostly();
+    }
+  };
+  return {
+    isUsedUp,
+    /** Waits for a person to raise what is used up. */
+    untilRaised: async (): Promise<void> => {
+      while (isUsedUp()) {
+        const { budget, waiting } = current();
+        if (budget !== undefined && !waitsForBudget(waiting)) {
+          const { id: step, words } = budgetUsedUp;
+          const reason = usedUpText(budget);
+          log.warn('the budget is used up', { iteration: current().iteration, why: reason });
+          update({ waiting: [...waiting, { step, words, reason, since: now() }] });
+        }
+        await steering.untilRaised(isUsedUp);
+        await steering.untilResumed();
+      }
+    },
+    /** A step has ended. Damage may have it done again, and then it is counted once. */
+    took: (step: string, tokens: number): void => {
+      const { budget } = current();
+      if (budget === undefined || counted.has(step)) return;
+      counted.add(step);
+      update({ budget: withTokens(budget, tokens) });
+      if (isUsedUp()) steps.stopCostly();
+    },
+    /** Looks after the limits of time, with a timer while there is one. */
+    watch: (): void => {
+      watchTime().catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+    },
+  };
+}
+
+/** What the activity of a step that costs something is told, so that its time is not lost; undefined without a budget. */
+function chargeOf({ tokens }: Pick<Step<never>, 'tokens'>, progress: Progress) {
+  const budget = tokens === undefined ? undefined : budgetNow(progress);
+  return budget && { experiment: progress.experiment, used: budget.used };
 }
 
 /** The failure of a step does not say at which attempt it came; only that it was the last that the policy allows. */

@@ -2,6 +2,7 @@ import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { Plan } from '../activities/steps/prepare.ts';
 import { baseAgents, distilledModel } from '../algorithm/agents.ts';
+import { freshBudget } from '../algorithm/budget.ts';
 import type { ExperimentResult, NightOutcome } from '../store/records/result.ts';
 import { continueOnCurrentVersion } from './activity-proxies.ts';
 import { createRunControl, type RunControl } from './control.ts';
@@ -46,8 +47,11 @@ export async function experiment(input?: unknown, given?: ExperimentState): Prom
       return nextRun(input, { ...next, ...control.carried() }, control);
     }
     // The report reads what earlier runs have left, which this run cannot make again: a new chain of runs goes through all of it.
-    const beginAgain = () =>
-      nextRun(input, { ...firstState(next.plan), ...control.carried(), begunAnew: true }, control);
+    const beginAgain = () => {
+      const { budget, ...carriedOn } = control.carried();
+      const again = budget === undefined ? {} : { budget: freshBudget(budget.limits, budget.used) };
+      return nextRun(input, { ...firstState(next.plan), ...carriedOn, ...again, begunAnew: true }, control);
+    };
     const result = await remakingDamaged(
       next,
       input,
@@ -89,6 +93,7 @@ function firstState(plan: Plan): ExperimentState {
     iterations: plan.iterations,
     agents: startingAgents(plan),
     evaluations: [],
+    ...(plan.budget === undefined ? {} : { budget: plan.budget }),
   };
 }
 

@@ -1,9 +1,10 @@
 import { distilledModel } from '../algorithm/agents.ts';
+import { type Budget, type BudgetKind, budgetKinds, raisedLimits, usedUp } from '../algorithm/budget.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import type { PairedTest } from '../algorithm/measures/tests.ts';
-import { chance, count, duration, withError } from '../text/figures.ts';
+import { chance, count, duration, listed, withError } from '../text/figures.ts';
 import { shellWord } from '../text/safe-text.ts';
-import type { Progress, ProgressTable } from './progress.ts';
+import { type Progress, type ProgressTable, waitsForBudget } from './progress.ts';
 
 /** The table that `colloquy status`, the Temporal UI and the query `progress` show. */
 export function progressTable(progress: Progress): ProgressTable {
@@ -21,6 +22,7 @@ export function progressTable(progress: Progress): ProgressTable {
     ...(progress.distilled === undefined ? {} : { distilled: progress.distilled }),
     ...(progress.guard === undefined ? {} : { guard: progress.guard.said }),
     ...(progress.answer === undefined ? {} : { answer: progress.answer }),
+    ...(progress.budget === undefined ? {} : { budget: budgetText(progress.budget) }),
   };
 }
 
@@ -149,11 +151,47 @@ function lossText(last: Progress['lastLoss']): string {
 function waitingText({ state, waiting }: Progress): string {
   if (state === 'paused') return 'yes: it is paused';
   if (waiting.length === 0) return 'no';
-  return `yes: ${counted(waiting.length, 'step', 'steps')} could not be done`;
+  const steps = waiting.filter((each) => !waitsForBudget([each])).length;
+  return `yes: ${[
+    ...(waitsForBudget(waiting) ? ['the budget is used up'] : []),
+    ...(steps > 0 ? [`${counted(steps, 'step', 'steps')} could not be done`] : []),
+  ].join('; ')}`;
 }
 
-function whatToDo({ experiment, state }: Progress): string {
+/** `1,204,331 of 1,200,000 tokens used; 50 min of 1 h on the device` */
+export function budgetText({ limits, used }: Pick<Budget, 'limits' | 'used'>): string {
+  const limited = budgetKinds.filter((kind) => limits[kind] !== undefined);
+  return limited.length === 0
+    ? `no limit; ${budgetKinds.map((kind) => amountText(kind, used[kind])).join(', ')} used`
+    : limited.map((kind) => shareText(kind, used[kind], limits[kind] ?? 0)).join('; ');
+}
+
+/** Why nothing goes on: what is used up, and by how much. */
+export function usedUpText(budget: Pick<Budget, 'limits' | 'used'>): string {
+  const { limits, used } = budget;
+  return `BudgetUsedUp: ${listed(usedUp(budget).map((kind) => shareText(kind, used[kind], limits[kind] ?? 0)))}`;
+}
+
+function shareText(kind: BudgetKind, used: number, limit: number): string {
+  if (kind === 'tokens') return `${count(used)} of ${count(limit)} tokens`;
+  return `${duration(used)} of ${duration(limit)} ${kind === 'wall_seconds' ? 'at work' : 'on the device'}`;
+}
+
+export function amountText(kind: BudgetKind, used: number): string {
+  if (kind === 'tokens') return `${count(used)} tokens`;
+  return `${count(Math.ceil(used))} seconds ${kind === 'wall_seconds' ? 'at work' : 'on the device'}`;
+}
+
+/** The settings of `colloquy set-budget` that let an experiment go on, e.g. `tokens=2000000`. */
+export function raisedSettings(budget: Budget): string[] {
+  const raised = raisedLimits(budget);
+  return budgetKinds.flatMap((kind) => (raised[kind] === undefined ? [] : [`${kind}=${raised[kind]}`]));
+}
+
+function whatToDo({ experiment, state, waiting, budget }: Progress): string {
   const name = shellWord(experiment);
+  if (state === 'parked' && budget !== undefined && waiting.every((each) => waitsForBudget([each])))
+    return `to go on: colloquy set-budget ${name} ${raisedSettings(budget).join(' ')}`;
   switch (state) {
     case 'running':
     case 'pausing':

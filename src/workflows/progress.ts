@@ -1,6 +1,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
+import type { Budget } from '../algorithm/budget.ts';
 import { guardCourse, type GuardFigures, guardSentence } from '../algorithm/guard.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';
@@ -22,7 +23,7 @@ export type Progress = {
   readonly experiment: string;
   /**
    * `pausing`: the steps in flight are saving what they have. `parked`: a step has used up its retries and the run waits for `retry`
-   * or `abort`. `failed` and `cancelled`: over, without a result. `continued`: the run is over, and the next one of the chain goes on.
+   * or `abort`, or the budget is used up and the run waits for `setBudget`. `failed` and `cancelled`: over, without a result. `continued`: the run is over, and the next one of the chain goes on.
    */
   readonly state:
     | 'running'
@@ -70,6 +71,8 @@ export type Progress = {
   readonly guard?: GuardProgress | undefined;
   /** Of a finished experiment with `answer: auto`: how it answers. */
   readonly answer?: string | undefined;
+  /** Only with a budget: what may be used and what was. */
+  readonly budget?: Budget | undefined;
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
   /** What makes the result worth less than it looks, as far as the experiment has come. */
@@ -101,6 +104,13 @@ export type Waiting = {
   /** ISO 8601 */
   readonly since: string;
 };
+/** The `step` of what waits because the budget is used up. */
+export const budgetStep = 'budget';
+
+export function waitsForBudget(waiting: readonly Pick<Waiting, 'step'>[]): boolean {
+  return waiting.some(({ step }) => step === budgetStep);
+}
+
 export type Loss = {
   readonly loss: number;
   readonly iteration: number;
@@ -130,6 +140,8 @@ export type ProgressTable = Readonly<
     readonly guard?: string;
     /** Only with `answer: auto`, at the end. */
     readonly answer?: string;
+    /** Only with a budget. */
+    readonly budget?: string;
   }
 >;
 
@@ -148,6 +160,10 @@ export const retryUpdate = defineUpdate<Progress>('retry');
 export const abortUpdate = defineUpdate<Progress, [reason: string]>('abort');
 /** Sets L: not below the iteration under way. */
 export const setIterationsUpdate = defineUpdate<Progress, [iterations: number]>('setIterations');
+/** Sets limits of the budget: a number, or null for no limit. What is used up goes on once there is more. */
+export const setBudgetUpdate = defineUpdate<Progress, [limits: Readonly<Record<string, number | null>>]>(
+  'setBudget',
+);
 /** Changes settings that no finished work depends on: by paths (`fine_tune.learning_rate`) or as in a config. */
 export const changeUpdate = defineUpdate<
   Progress & { readonly changes: readonly ConfigChange[] },
@@ -170,6 +186,7 @@ export type ExperimentState = {
   readonly validations?: readonly GuardFigures[];
   /** With a guard: the best iteration so far, and its agents. */
   readonly best?: BestAgents;
+  readonly budget?: Budget;
   /** The guard has ended the experiment. */
   readonly stopped?: true;
   /** The chain of runs began again, to make what was damaged: once for an experiment. */
@@ -194,6 +211,11 @@ export function guardProgress({ plan, validations = [] }: ExperimentState): Guar
   if (plan.guard === undefined || validations.length === 0) return undefined;
   const course = guardCourse(validations, plan.guard);
   return { best: course.best, said: guardSentence(course, plan.guard) };
+}
+
+/** The phases that use the device, as the costs in a report count them. */
+export function usesDevice({ phase }: Pick<Progress, 'phase'>): boolean {
+  return phase === 'evaluating' || phase === 'debating' || phase === 'fine-tuning' || phase === 'distilling';
 }
 
 /** Seconds from the last change until `now` (milliseconds) in which something was being done: none in a pause or while all waits for a person. */

@@ -2,16 +2,21 @@
  * Every step of a workflow in one table: the activity that does it, its id on the server, its summary in the Temporal UI, and what it is
  * called when a person reads that it waits. Activity ids are made only here, and never parsed.
  */
-import type { Attempted } from '../activities/activity.ts';
+import type { Attempted, Charge } from '../activities/activity.ts';
 import type { DebateShard } from '../activities/asking/conversation.ts';
 import type { Origin, QuestionSet } from '../store/store.ts';
 import { activities } from './activity-proxies.ts';
-import type { StepName } from './progress.ts';
+import { budgetStep, type StepName } from './progress.ts';
 
 /** A step that is ready to be begun. */
 export type Step<Output> = StepName & {
-  /** @param begunIn where the experiment was begun, once that is known; a worker with another store refuses the step */
-  readonly begin: (begunIn?: Origin) => Promise<Attempted<Output>>;
+  /**
+   * @param begunIn where the experiment was begun, once that is known; a worker with another store refuses the step
+   * @param charge where the experiment has a budget
+   */
+  readonly begin: (begunIn?: Origin, charge?: Charge) => Promise<Attempted<Output>>;
+  /** Only of a step that asks or trains models: how many tokens its output says that it took. A budget holds such steps back, and no others. */
+  readonly tokens?: (output: Output) => number;
 };
 
 /** What the activity is given; the steps below take the same object. */
@@ -34,11 +39,16 @@ export const steps = {
 
   /** @param shards how many there are */
   debate: (input: DebateShard, shards: number) =>
-    step(activities.debate, input, {
-      id: `debate-i${input.iteration}-${input.split}-s${String(input.shard).padStart(3, '0')}`,
-      summary: `${shortQuestions(input.split)}, shard ${input.shard + 1} of ${shards}`,
-      words: `the debates of shard ${input.shard + 1} of the ${questions(input.split)}, ${iterationText(input)}`,
-    }),
+    step(
+      activities.debate,
+      input,
+      {
+        id: `debate-i${input.iteration}-${input.split}-s${String(input.shard).padStart(3, '0')}`,
+        summary: `${shortQuestions(input.split)}, shard ${input.shard + 1} of ${shards}`,
+        words: `the debates of shard ${input.shard + 1} of the ${questions(input.split)}, ${iterationText(input)}`,
+      },
+      ({ tokens }) => tokens.prompt + tokens.completion,
+    ),
 
   evaluate: (input: Input<'evaluate'>) =>
     step(activities.evaluate, input, {
@@ -50,11 +60,16 @@ export const steps = {
     }),
 
   measureDiversity: (input: Input<'measureDiversity'>) =>
-    step(activities.measureDiversity, input, {
-      id: `diversity-i${input.iteration}`,
-      summary: 'how diverse the agents are',
-      words: `the measurement of how diverse the agents are, ${iterationText(input)}`,
-    }),
+    step(
+      activities.measureDiversity,
+      input,
+      {
+        id: `diversity-i${input.iteration}`,
+        summary: 'how diverse the agents are',
+        words: `the measurement of how diverse the agents are, ${iterationText(input)}`,
+      },
+      () => 0,
+    ),
 
   buildDatasets: (input: Input<'buildDatasets'>) =>
     step(activities.buildDatasets, input, {
@@ -65,11 +80,16 @@ export const steps = {
 
   /** @param sharers the agents that have this model in common */
   fineTune: (input: Input<'fineTune'>, sharers: readonly number[]) =>
-    step(activities.fineTune, input, {
-      id: `finetune-i${input.iteration}-agent${input.agent}-${input.role}`,
-      summary: `${input.role} model of ${agentsText(sharers)}, on ${input.dataset.rows} dialogues`,
-      words: `the fine-tune of agent ${input.agent}'s ${input.role} model, ${iterationText(input)}`,
-    }),
+    step(
+      activities.fineTune,
+      input,
+      {
+        id: `finetune-i${input.iteration}-agent${input.agent}-${input.role}`,
+        summary: `${input.role} model of ${agentsText(sharers)}, on ${input.dataset.rows} dialogues`,
+        words: `the fine-tune of agent ${input.agent}'s ${input.role} model, ${iterationText(input)}`,
+      },
+      ({ tokens }) => tokens,
+    ),
 
   buildDistilled: (input: Input<'buildDistilled'>) =>
     step(activities.buildDistilled, input, {
@@ -80,11 +100,16 @@ export const steps = {
 
   /** The fine-tune of the one model that the group is distilled into. */
   distill: (input: Input<'fineTune'>) =>
-    step(activities.fineTune, input, {
-      id: `finetune-i${input.iteration}-distilled`,
-      summary: `one model, on ${input.dataset.rows} answers of the group`,
-      words: `the fine-tune of the distilled model, ${iterationText(input)}`,
-    }),
+    step(
+      activities.fineTune,
+      input,
+      {
+        id: `finetune-i${input.iteration}-distilled`,
+        summary: `one model, on ${input.dataset.rows} answers of the group`,
+        words: `the fine-tune of the distilled model, ${iterationText(input)}`,
+      },
+      ({ tokens }) => tokens,
+    ),
 
   recordDistilled: (input: Input<'recordDistilled'>) =>
     step(activities.recordDistilled, input, {
@@ -94,11 +119,16 @@ export const steps = {
     }),
 
   remakeModel: (input: Input<'remakeModel'>) =>
-    step(activities.remakeModel, input, {
-      id: `remake-${input.key.slice(0, 16)}`,
-      summary: 'make a damaged model again',
-      words: 'the fine-tune of a damaged model, which is made again',
-    }),
+    step(
+      activities.remakeModel,
+      input,
+      {
+        id: `remake-${input.key.slice(0, 16)}`,
+        summary: 'make a damaged model again',
+        words: 'the fine-tune of a damaged model, which is made again',
+      },
+      () => 0,
+    ),
 
   recordIteration: (input: Input<'recordIteration'>) =>
     step(activities.recordIteration, input, {
@@ -158,13 +188,16 @@ export const steps = {
     }),
 } as const;
 
+/** The name under which a run waits when its budget is used up. It is no activity's. */
+export const budgetUsedUp: StepName = { id: budgetStep, words: 'all that would ask or train a model' };
+
 /** The name under which a run waits when an artifact stays damaged after it was made again. It is no activity's. */
 export const damagedArtifacts: StepName = { id: 'damaged artifacts', words: 'the use of damaged artifacts' };
 
 type Activity<Given, Output> = {
   readonly executeWithOptions: (
     options: { activityId: string; summary: string },
-    args: [Given, Origin?],
+    args: [Given, Origin?, Charge?],
   ) => Promise<Attempted<Output>>;
 };
 
@@ -172,14 +205,16 @@ function step<Given, Output>(
   activity: Activity<Given, Output>,
   input: Given,
   { id, summary, words }: StepName & { readonly summary: string },
+  tokens?: (output: Output) => number,
 ): Step<Output> {
   return {
     id,
     words,
-    begin: (begunIn) =>
+    ...(tokens === undefined ? {} : { tokens }),
+    begin: (begunIn, charge) =>
       activity.executeWithOptions(
         { activityId: id, summary },
-        begunIn === undefined ? [input] : [input, begunIn],
+        begunIn === undefined ? [input] : charge === undefined ? [input, begunIn] : [input, begunIn, charge],
       ),
   };
 }

@@ -1,5 +1,6 @@
-import { CancellationScope, log, patched, setCurrentDetails } from '@temporalio/workflow';
+import { CancellationScope, log, metricMeter, patched, setCurrentDetails } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
+import { type Budget, withTime } from '../algorithm/budget.ts';
 import { currentDetails } from './waiting-notes.ts';
 import {
   type ExperimentState,
@@ -7,6 +8,8 @@ import {
   type Progress,
   secondsWorked,
   type StepName,
+  usesDevice,
+  waitsForBudget,
 } from './progress.ts';
 import { setHalted, setMemo, setSearchAttributes } from './server-names.ts';
 
@@ -32,6 +35,12 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
   let halted: string | undefined;
   let searchable = false;
   let about: About | undefined;
+  // Not counted again when a history is replayed.
+  const waits = metricMeter.createCounter(
+    'colloquy_waits_for_person_total',
+    '',
+    'Times that an experiment began to wait for a person',
+  );
   let progress: Progress = {
     experiment,
     state: 'running',
@@ -53,6 +62,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     waiting: [],
     night: carried?.plan.night?.said,
     guard: carried === undefined ? undefined : guardProgress(carried),
+    budget: carried?.budget,
     evaluations: carried?.evaluations ?? [],
     warnings: carried?.warnings ?? carried?.plan.warnings ?? [],
   };
@@ -68,13 +78,16 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     }) => {
       const newPhase = changes.phaseStartedAt !== undefined;
       const workedSeconds = newPhase ? 0 : progress.workedSeconds + secondsWorked(progress, Date.now());
+      const budget = budgetNow({ ...progress, budget: changes.budget ?? progress.budget });
       paused = pausedNow;
       ended = endedNow;
-      const changed = { ...progress, ...changes, workedSeconds, at: new Date().toISOString() };
+      const changed = { ...progress, ...changes, budget, workedSeconds, at: new Date().toISOString() };
       const before = progress;
       progress = { ...changed, state: stateOf(changed, paused, ended) };
       if (newPhase) logPhase(progress);
       if (progress.state !== before.state) logState(progress);
+      if (progress.state === 'parked' && before.state !== 'parked')
+        waits.add(1, { experiment, why: waitsForBudget(progress.waiting) ? 'budget' : 'step' });
       const haltedBefore = halted;
       halted = haltedText(progress, paused);
       if (halted !== haltedBefore && patched('the memo says what a run waits for')) setHalted(halted);
@@ -86,6 +99,12 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
       return progress;
     },
   };
+}
+
+/** The budget with the time that was worked since the last change; undefined where there is none. */
+export function budgetNow(progress: Progress): Budget | undefined {
+  const { budget } = progress;
+  return budget && withTime(budget, secondsWorked(progress, Date.now()), usesDevice(progress));
 }
 
 function logPhase({ phase, iteration, total, unit }: Progress): void {
@@ -112,8 +131,10 @@ function stateOf(
 /** What the run waits for. It changes with each step that ends while the run pauses, and with each that begins to wait for a person. */
 function haltedText({ state, waiting, inFlight }: Progress, paused: boolean): string | undefined {
   if (state !== 'parked' && state !== 'pausing' && state !== 'paused') return undefined;
+  const steps = waiting.filter((each) => !waitsForBudget([each])).length;
   const texts = [
-    ...(waiting.length > 0 ? [`steps that wait for a person: ${waiting.length}`] : []),
+    ...(waitsForBudget(waiting) ? ['the budget is used up'] : []),
+    ...(steps > 0 ? [`steps that wait for a person: ${steps}`] : []),
     ...(paused ? [inFlight > 0 ? `pausing, steps that are saving: ${inFlight}` : 'paused'] : []),
   ];
   return texts.join('; ');
@@ -121,22 +142,32 @@ function haltedText({ state, waiting, inFlight }: Progress, paused: boolean): st
 
 /** The steps that are under way, each in a scope of its own, so that all of them can be stopped. */
 export type StepsInFlight = {
-  readonly begin: (step: StepName) => CancellationScope;
+  readonly begin: (step: StepName & { readonly tokens?: unknown }) => CancellationScope;
   readonly end: (scope: CancellationScope) => void;
   readonly count: () => number;
   readonly names: () => readonly StepName[];
   readonly stop: () => void;
+  /** Stops those that ask or train models. */
+  readonly stopCostly: () => void;
   /** Whether `stop` has stopped it, and not a cancellation of the run. */
   readonly wasStopped: (scope: CancellationScope) => boolean;
 };
 
 export function stepsInFlight(): StepsInFlight {
   const inFlight = new Map<CancellationScope, StepName>();
+  const costly = new WeakSet<CancellationScope>();
   const stopped = new WeakSet<CancellationScope>();
+  const stop = (scopes: readonly CancellationScope[]): void => {
+    for (const scope of scopes) {
+      stopped.add(scope);
+      scope.cancel();
+    }
+  };
   return {
-    begin: ({ id, words }) => {
+    begin: ({ id, words, tokens }) => {
       const scope = new CancellationScope();
       inFlight.set(scope, { id, words });
+      if (tokens !== undefined) costly.add(scope);
       return scope;
     },
     end: (scope) => {
@@ -144,12 +175,8 @@ export function stepsInFlight(): StepsInFlight {
     },
     count: () => inFlight.size,
     names: () => [...inFlight.values()],
-    stop: () => {
-      for (const scope of inFlight.keys()) {
-        stopped.add(scope);
-        scope.cancel();
-      }
-    },
+    stop: () => stop([...inFlight.keys()]),
+    stopCostly: () => stop([...inFlight.keys()].filter((scope) => costly.has(scope))),
     wasStopped: (scope) => stopped.has(scope),
   };
 }

@@ -1,7 +1,9 @@
 import { ApplicationFailure, condition, defineSignal, log, setHandler } from '@temporalio/workflow';
 import type { UpdateDefinition } from '@temporalio/common';
+import { budgetKinds, usedUp, withLimits } from '../algorithm/budget.ts';
+import { listed } from '../text/figures.ts';
 import { reasonOf } from './failures.ts';
-import { progressTable } from './progress-table.ts';
+import { amountText, budgetText, progressTable } from './progress-table.ts';
 import {
   abortUpdate,
   changeUpdate,
@@ -10,12 +12,14 @@ import {
   progressQuery,
   resumeUpdate,
   retryUpdate,
+  setBudgetUpdate,
   setIterationsUpdate,
+  waitsForBudget,
 } from './progress.ts';
 import { steps } from './steps.ts';
 import type { ProgressTracker, StepsInFlight } from './track-progress.ts';
 
-/** What people have asked of a run. Each of the three throws once it was aborted. */
+/** What people have asked of a run. Each wait throws once it was aborted. */
 export type Steering = {
   readonly throwIfAborted: () => void;
   /** Waits while the run is paused. */
@@ -24,6 +28,8 @@ export type Steering = {
   readonly retriesAsked: () => number;
   /** Waits for the next `retry`. */
   readonly untilRetried: () => Promise<void>;
+  /** Waits while the budget is used up. */
+  readonly untilRaised: (isUsedUp: () => boolean) => Promise<void>;
 };
 
 /**
@@ -72,9 +78,14 @@ export function takeUpdates(
     'Tries again the steps that wait for a person, and once more those under way that fail after it.',
     () => {
       retriesAsked += 1;
-      return update({ waiting: [], retries: current().retries + current().waiting.length });
+      const [budget, others] = waitingNow(current());
+      return update({ waiting: budget, retries: current().retries + others.length });
     },
-    () => refuseIf(current().waiting.length === 0, 'No step is waiting for `retry`.'),
+    () => {
+      const [budget, others] = waitingNow(current());
+      refuseIf(budget.length > 0 && others.length === 0, `The budget is used up: ${goesOnWith(experiment)}`);
+      refuseIf(others.length === 0, 'No step is waiting for `retry`.');
+    },
   );
   takeBoth(
     abortUpdate,
@@ -94,6 +105,24 @@ export function takeUpdates(
     'Sets the number of iterations. Argument: a whole number, not below the iteration under way.',
     (iterations) => update({ iterations }),
     (iterations) => refuseIterations(iterations, current()),
+  );
+  takeBoth(
+    setBudgetUpdate,
+    'Sets limits of the budget. Argument: an object, e.g. {"tokens": 2000000}; null for no limit. What is used up goes on once there is more.',
+    (given) => {
+      const { budget } = current();
+      if (budget === undefined) return current();
+      const limits = withLimits(budget.limits, given);
+      const raised = { ...budget, limits };
+      const goesOn = usedUp(raised).length === 0;
+      log.info('the budget was set', { says: budgetText(raised) });
+      return update({ budget: raised, ...(goesOn ? { waiting: waitingNow(current())[1] } : {}) });
+    },
+    (given) => {
+      const fault = limitsFault(given, current());
+      refuseIf(fault !== undefined, fault ?? '');
+      refuseIf(current().phase === 'done', 'The experiment is over.');
+    },
   );
   takeBoth(
     changeUpdate,
@@ -117,7 +146,23 @@ export function takeUpdates(
       await condition(() => retriesAsked > askedBefore || aborted !== undefined);
       throwIfAborted();
     },
+    untilRaised: async (isUsedUp) => {
+      await condition(() => !isUsedUp() || aborted !== undefined);
+      throwIfAborted();
+    },
   };
+}
+
+/** What waits for a larger budget, and the steps that wait for `retry`. */
+function waitingNow({ waiting }: Progress): readonly [Progress['waiting'], Progress['waiting']] {
+  return [
+    waiting.filter((each) => waitsForBudget([each])),
+    waiting.filter((each) => !waitsForBudget([each])),
+  ];
+}
+
+function goesOnWith(experiment: string): string {
+  return `\`colloquy set-budget ${experiment} …\` (the update \`setBudget\`) raises it and goes on.`;
 }
 
 /**
@@ -221,4 +266,27 @@ export function refuseIterations(iterations: number, { phase, iteration, learns 
   );
   const least = Math.max(1, iteration);
   refuseIf(iterations < least, `Iteration ${iteration} is under way: iterations must be at least ${least}.`);
+}
+
+/** Why limits cannot be set; undefined when they can. */
+export function limitsFault(given: unknown, { budget }: Pick<Progress, 'budget'>): string | undefined {
+  if (budget === undefined)
+    return 'The experiment was started without a budget, so what it has used was not counted. Pause it, or end it and start it again with `budget` in its config.';
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || Object.keys(given).length === 0)
+    return `Expected an object of limits, e.g. {"tokens": 2000000}, not ${shortJson(given)}.`;
+  for (const [kind, value] of Object.entries(given)) {
+    const known = budgetKinds.find((each) => each === kind);
+    if (known === undefined)
+      return `${JSON.stringify(kind)} is no limit of a budget: expected ${listed([...budgetKinds])}.`;
+    if (value === null) continue;
+    if (typeof value !== 'number' || !(value > 0) || !Number.isSafeInteger(Math.ceil(value)))
+      return `${kind} must be a number above 0, or null for no limit, not ${shortJson(value)}.`;
+    if (value <= budget.used[known])
+      return `${kind} must be above the ${amountText(known, budget.used[known])} that are used, not ${value}. To stop the experiment for a while, pause it.`;
+  }
+  return undefined;
+}
+
+function shortJson(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 200);
 }

@@ -1,4 +1,5 @@
 /** What do people read about a run in the Temporal UI, and in the terminal where it waits for them? */
+import { raisedLimits } from '../algorithm/budget.ts';
 import { changeableNow } from '../algorithm/changeable.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import { errorInPoints, evaluationName, interval95, percent, pValue, splitPlace } from '../text/figures.ts';
@@ -10,8 +11,8 @@ import {
   shellWord,
   terminalSafe,
 } from '../text/safe-text.ts';
-import { progressTable } from './progress-table.ts';
-import type { Progress, StepName, Waiting } from './progress.ts';
+import { progressTable, raisedSettings, usedUpText } from './progress-table.ts';
+import { type Progress, type StepName, type Waiting, waitsForBudget } from './progress.ts';
 
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */
 export type Note = {
@@ -26,19 +27,42 @@ export function waitingNotes(progress: Progress): Note[] {
   const { experiment, state, waiting } = progress;
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
-  const causes = byCause(waiting);
+  const ofSteps = waiting.filter((each) => !waitsForBudget([each]));
+  if (ofSteps.length === 0) return [...budgetNotes(progress), giveUp(experiment)];
+  const causes = byCause(ofSteps);
   return [
+    ...budgetNotes(progress),
     ...causes.slice(0, mostCauses).map(describeCause),
     ...(causes.length > mostCauses
       ? [{ says: `And ${causes.length - mostCauses} more causes: the query \`progress\` lists all.` }]
       : []),
     ...changeNotes(progress),
     goOn('When that is put right, either of these tries again:', experiment, 'retry'),
+    giveUp(experiment),
+  ];
+}
+
+function giveUp(experiment: string): Note {
+  return {
+    says: 'Or give up, with either of these. What is finished stays:',
+    commands: [
+      `colloquy abort ${shellWord(experiment)}`,
+      `temporal workflow update execute -w ${shellWord(experiment)} --name abort --input '"why"'`,
+    ],
+  };
+}
+
+/** What was used of what, and the commands that raise it: twice as much, unless the person says otherwise. */
+function budgetNotes({ experiment, waiting, budget }: Progress): Note[] {
+  const waits = waiting.find((each) => waitsForBudget([each]));
+  if (waits === undefined || budget === undefined) return [];
+  const name = shellWord(experiment);
+  return [
     {
-      says: 'Or give up, with either of these. What is finished stays:',
+      says: `The budget is used up (${timeText(waits.since)}): ${usedUpText(budget).replace(/^\w+: /, '')}. What was under way is saved. To raise it and go on, either of these, with limits of your own:`,
       commands: [
-        `colloquy abort ${shellWord(experiment)}`,
-        `temporal workflow update execute -w ${shellWord(experiment)} --name abort --input '"why"'`,
+        `colloquy set-budget ${name} ${raisedSettings(budget).join(' ')}`,
+        `temporal workflow update execute -w ${name} --name setBudget --input '${JSON.stringify(raisedLimits(budget))}'`,
       ],
     },
   ];

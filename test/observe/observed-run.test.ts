@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { tracedBundle } from '../../src/workers/bundle.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { sharedBundle } from '../support/shared-bundle.ts';
@@ -13,6 +14,8 @@ import { type ReceivedSpan, startTraceReceiver, type TraceReceiver } from '../su
 import { until } from '../support/until.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
+
+const deployed = (name: string) => readFile(new URL(`../../deploy/${name}`, import.meta.url), 'utf8');
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -96,6 +99,30 @@ describe('a worker with all observation switched on', () => {
     expect(metrics).toContain('temporal_activity_execution_latency_seconds');
     const ours = metrics.split('\n').filter((line) => line.startsWith('colloquy_'));
     expect(ours.length).toBeLessThan(200);
+  });
+
+  it('shows every metric that the dashboard and the alerts name', async () => {
+    const dashboard = JSON.parse(await deployed('grafana/colloquy.json')) as {
+      panels: { title: string; targets: { expr: string }[] }[];
+    };
+    const alerts = parse(await deployed('prometheus/colloquy-alerts.yaml')) as {
+      groups: { rules: { alert: string; expr: string; annotations: object }[] }[];
+    };
+    const rules = alerts.groups.flatMap((group) => group.rules);
+    for (const { alert, annotations } of rules)
+      expect([alert, Object.keys(annotations)]).toEqual([alert, ['summary', 'description']]);
+    const asked = [
+      ...dashboard.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const)),
+      ...rules.map(({ alert, expr }) => [alert, expr] as const),
+    ];
+    expect(asked.length).toBeGreaterThan(25);
+    const shown = new Set(metrics.split('\n').flatMap((line) => /^[a-z_]+/.exec(line)?.[0] ?? []));
+    const unknown = asked.flatMap(([where, expr]) =>
+      [...expr.matchAll(/\b(?:colloquy|temporal)_[a-z_]+(?=[{[)\s]|$)/g)]
+        .filter(([name]) => !shown.has(name))
+        .map(([name]) => `${where}: ${name}`),
+    );
+    expect(unknown).toEqual([]);
   });
 
   it('sends spans of the run, its steps, and what they did, all in one trace, over continue-as-new', async () => {

@@ -51,6 +51,7 @@ const namespaces = [
   'recorded',
   'nights',
   'guard',
+  'budget',
   'nights-scheduled',
   'cli-schedule',
   'cli-study',

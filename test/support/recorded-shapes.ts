@@ -11,6 +11,7 @@ import {
   progressQuery,
   resumeUpdate,
   retryUpdate,
+  setBudgetUpdate,
   setIterationsUpdate,
 } from '../../src/workflows/progress.ts';
 import type { InstantEngine } from './instant-engine.ts';
@@ -52,6 +53,13 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
       ((await handle.describe()).raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 0) > 2),
     );
     await world.engine.answerWith(200);
+    await handle.result();
+  },
+
+  budgeted: async (world) => {
+    const handle = await start(world, 'budgeted', { budget: { tokens: 3_000, wall_seconds: 3_600 } });
+    await until('its budget is used up', async () => (await handle.query(progressQuery)).state === 'parked');
+    await handle.executeUpdate(setBudgetUpdate, { args: [{ tokens: null, wall_seconds: 7_200 }] });
     await handle.result();
   },
 

@@ -65,6 +65,8 @@ function resolved(input: ConfigInput): ReturnType<typeof resolveConfig> {
 function faultOf({ path, before }: Difference, moment: Moment): ConfigFault[] {
   if (path === 'iterations')
     return [{ path, message: 'is changed by `colloquy set-iterations` (the update `setIterations`)' }];
+  if (/^budget\b/.test(path))
+    return [{ path, message: 'is changed by `colloquy set-budget` (the update `setBudget`)' }];
   if (path === 'diversity.questions' && before === 0)
     return [{ path, message: 'diversity is not measured in this experiment' }];
   if (changeHoldsFrom(path, moment) !== null) return [];

@@ -1,5 +1,6 @@
 import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
+import { type Budget, freshBudget } from '../../algorithm/budget.ts';
 import type { GuardSettings } from '../../algorithm/guard.ts';
 import { guardOf, hasValidation } from '../../config/guard.ts';
 import { modelNames } from '../../config/agents.ts';
@@ -18,6 +19,7 @@ import { writeRows } from '../../store/files/rows.ts';
 import { type BaseModel, type Model, untuned } from '../../store/models.ts';
 import type { Warning } from '../../store/records/result.ts';
 import { changesOf, differenceFromBegun, withChanges } from '../../store/records/config-changes.ts';
+import { usedBefore } from '../../store/records/used.ts';
 import { type ExperimentFiles, experimentFiles, type Origin, storeIdentity } from '../../store/store.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Dependencies, Running } from '../activity.ts';
@@ -61,6 +63,8 @@ export type Plan = {
   /** Only where the task has validation questions. */
   readonly validation?: Extent;
   readonly guard?: GuardSettings;
+  /** Only where the config has one: what may be used, and what was used before this chain of runs. */
+  readonly budget?: Budget;
   /** Other tasks, on whose held-out questions the agents are measured too. */
   readonly transfer: readonly (Extent & { readonly name: string })[];
   /** Whether the majority at equal tokens is measured beside each debate. */
@@ -89,8 +93,8 @@ export async function prepare(
   const beginning = await findBeginning(files);
   const begun = beginning?.config ?? null;
   await requireSameConfig(experiment, given, files);
-  const { iterations, trainer, report_to } = given;
-  const asBegun = begun === null ? given : { ...begun, iterations, trainer, report_to };
+  const { iterations, trainer, report_to, budget } = given;
+  const asBegun = begun === null ? given : { ...begun, iterations, trainer, report_to, budget };
   const config = withChanges(asBegun, await changesOf(files));
   const faultsOf = asFaults(begun !== null);
   // A name that this worker does not know is refused now and not after the debates.
@@ -144,6 +148,7 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     ...(questions.validation > 0 ? { validation: inShards(questions.validation, config.shard_size) } : {}),
     ...(guard === undefined ? {} : { guard }),
+    ...(budget === undefined ? {} : { budget: freshBudget(budget, await usedBefore(files)) }),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
     warnings: warningsOf({

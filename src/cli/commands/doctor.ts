@@ -1,5 +1,7 @@
 import { exitCodes } from '../../errors.ts';
-import { openStore } from '../../store/store.ts';
+import { openStore, type Store } from '../../store/store.ts';
+import { checkStore } from '../../store/whole-store.ts';
+import { counted, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import type { Finding, OnLook } from '../../workers/machine.ts';
 import { command, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
@@ -13,14 +15,17 @@ export const doctor = command(
   [
     'colloquy doctor',
     'colloquy doctor my.yaml model.endpoint=gpu',
+    'colloquy doctor --store        # reads all of the store and compares it with its seals, e.g. after it was restored',
     'It ends with 1 when something that is needed is missing.',
   ],
 )
   .argument('[config]', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
+  .option('--store', 'only check that all that is in the store is whole; changes nothing')
   .addOption(jsonOption)
-  .action(async (config, overrides, { json }) => {
+  .action(async (config, overrides, { json, store: ofStore }) => {
     const store = openStore();
+    if (ofStore === true) return printStoreCheck(store, json);
     // Imported only here: it loads the engines' code.
     const { examineMachine, examineNeeds } = await import('../../workers/machine.ts');
     const experiment = config === undefined ? null : experimentFromConfig(config, overrides).config;
@@ -36,6 +41,19 @@ export const doctor = command(
     if (missing.length > 0)
       console.log(`\nNeeded, and missing or unusable: ${missing.map(({ what }) => what).join(', ')}.`);
   });
+
+async function printStoreCheck(store: Store, json: true | undefined): Promise<void> {
+  const check = await checkStore(store);
+  if (check.faults.length > 0) setExitCode(exitCodes.failed);
+  if (json) return printJson({ store: store.root, ...check });
+  for (const { name, problem } of check.faults) console.log(terminalSafe(`${name}: ${problem}`));
+  const read = `${counted(check.files, 'file')}, ${sizeText(check.bytes)}, in ${store.root}`;
+  console.log(
+    check.faults.length === 0
+      ? `Whole: ${read}.`
+      : `${counted(check.faults.length, 'fault')} in ${read}. An experiment that needs what is damaged makes it again when it is started; the questions, configs and ledgers have to come from a backup.`,
+  );
+}
 
 /** Some searches take long, because a vLLM loads PyTorch to say its version. Shows what is being looked for, and how long it took. */
 export function announceSlow(show: (line: string) => void): OnLook {

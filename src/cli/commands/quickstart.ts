@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
 import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
-import { retryUpdate } from '../../workflows/progress.ts';
+import { retryUpdate, waitsForBudget } from '../../workflows/progress.ts';
 import {
   command,
   commandLine,
@@ -121,8 +121,10 @@ async function runAndFollow(
 /** A person who starts the quickstart again has removed the cause that it waited for. */
 async function retryWhenParked(temporal: Temporal, name: string, display: Display): Promise<void> {
   const progress = await readProgress(temporal.client, name);
-  if (progress?.state !== 'parked') return;
-  display.say(`Trying again what it waited for: ${progress.waiting.map(({ step }) => step).join(', ')}`);
+  // A budget that is used up is raised, and not tried again: following it shows how.
+  const steps = progress?.waiting.filter((each) => !waitsForBudget([each])) ?? [];
+  if (progress?.state !== 'parked' || steps.length === 0) return;
+  display.say(`Trying again what it waited for: ${steps.map(({ step }) => step).join(', ')}`);
   await sendUpdate(temporal, name, (handle) => handle.executeUpdate(retryUpdate));
 }
 

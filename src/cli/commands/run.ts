@@ -1,8 +1,17 @@
-import { command, commandLine, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
+import {
+  command,
+  commandLine,
+  experimentFromConfig,
+  jsonOption,
+  priorityOption,
+  setExitCode,
+  weightOption,
+} from '../command.ts';
 import { createDisplay } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import { followExperiment, printEnding, sayFinishedBefore, startExperiment } from '../experiment/run.ts';
 import { onceReachable, uiUrlOf, withTemporal } from '../server/connect.ts';
+import { sharing } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy run CONFIG [key=value ...]` */
@@ -19,13 +28,17 @@ export const run = command(
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--detach', 'do not wait for the end')
+  .addOption(priorityOption)
+  .addOption(weightOption)
   .addOption(jsonOption)
-  .action(async (path, overrides, { detach, json = false }) => {
+  .action(async (path, overrides, { detach, json = false, ...share }) => {
     const experiment = experimentFromConfig(path, overrides);
     const { name } = experiment;
     const comeBack = commandLine('npx colloquy run', [path, ...overrides]);
     const code = await withTemporal(async (temporal): Promise<ExitCode> => {
-      const start = await onceReachable(temporal, () => startExperiment(temporal, experiment));
+      const start = await onceReachable(temporal, () =>
+        startExperiment(temporal, experiment, sharing(name, share)),
+      );
       const display = createDisplay(json ? process.stderr : process.stdout);
       if (start.kind === 'finished') {
         sayFinishedBefore(display, name, `${comeBack} name=${name}-2`);

@@ -10,9 +10,10 @@ import {
   type Progress,
   resumeUpdate,
   retryUpdate,
+  setBudgetUpdate,
   setIterationsUpdate,
 } from '../../workflows/progress.ts';
-import { progressTable } from '../../workflows/progress-table.ts';
+import { budgetText, progressTable } from '../../workflows/progress-table.ts';
 import { command, experimentName, jsonOption } from '../command.ts';
 import { sendUpdate, type Update } from '../server/workflow.ts';
 import { withTemporal } from '../server/connect.ts';
@@ -73,6 +74,27 @@ export const setIterations = steeringCommand(
     steer(name, json, {
       update: (handle) => handle.executeUpdate(setIterationsUpdate, { args: [iterations] }),
       done: () => `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'} in all`,
+    }),
+  );
+
+/** `colloquy set-budget NAME key=value ...` */
+export const setBudget = steeringCommand(
+  'set-budget',
+  'set limits of an experiment’s budget; what waits because it was used up goes on',
+  [
+    'colloquy set-budget demo tokens=2000000',
+    'colloquy set-budget demo wall_seconds=36000 device_seconds=null     # null: no limit',
+  ],
+)
+  .argument('<limits...>', 'tokens, device_seconds and wall_seconds, as key=value')
+  .action((name, limits, { json }) =>
+    steer(name, json, {
+      update: (handle) =>
+        handle.executeUpdate<Progress, [Readonly<Record<string, unknown>>]>(setBudgetUpdate.name, {
+          args: [settingsOf(limits)],
+        }),
+      done: ({ budget, state }) =>
+        `${budget === undefined ? 'no budget' : budgetText(budget)}; ${state === 'parked' ? 'still waits: see colloquy status' : 'goes on'}`,
     }),
   );
 

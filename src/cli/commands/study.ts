@@ -4,12 +4,20 @@ import { configDifference } from '../../config/resolve.ts';
 import { resolveStudy, type Study } from '../../config/study.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
-import { command, commandLine, jsonOption, setExitCode, studyFromConfig } from '../command.ts';
+import {
+  command,
+  commandLine,
+  jsonOption,
+  priorityOption,
+  setExitCode,
+  studyFromConfig,
+  weightOption,
+} from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { differenceText } from '../experiment/run.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { openLocalServer, superviseWorker } from '../server/local-server.ts';
-import { findWorkflow, hasWorker } from '../server/workflow.ts';
+import { findWorkflow, hasWorker, type Share, sharing } from '../server/workflow.ts';
 import { followStudy, printStudyEnding } from '../study/follow.ts';
 import { interruptSignal } from '../terminal.ts';
 
@@ -28,16 +36,18 @@ export const study = command(
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs/studies')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--detach', 'start it and leave: needs a server and a worker')
+  .addOption(priorityOption)
+  .addOption(weightOption)
   .addOption(jsonOption)
-  .action(async (config, overrides, { detach, json = false }) => {
+  .action(async (config, overrides, { detach, json = false, ...share }) => {
     const { name, input } = studyFromConfig(config, overrides);
     const display = createDisplay(json ? process.stderr : process.stdout);
-    if (detach) return withTemporal((temporal) => start(temporal, name, input, display));
+    if (detach) return withTemporal((temporal) => start(temporal, name, input, display, share));
     const comeBack = commandLine('npx colloquy study', [config, ...overrides]);
     const { signal, dispose } = interruptSignal();
     const server = await openLocalServer(display.say);
     try {
-      const options = { name, input, json, display, signal, comeBack };
+      const options = { name, input, json, display, signal, comeBack, share };
       setExitCode(await withTemporal((temporal) => runAndFollow(temporal, options)));
     } finally {
       await server.stop();
@@ -52,16 +62,17 @@ type Options = {
   readonly display: Display;
   readonly signal: AbortSignal;
   readonly comeBack: string;
+  readonly share: Share;
 };
 
 /** Starts a worker if no other one runs, and stops it at the end. */
 async function runAndFollow(
   temporal: Temporal,
-  { name, input, json, display, signal, comeBack }: Options,
+  { name, input, json, display, signal, comeBack, share }: Options,
 ): Promise<ExitCode> {
   const worker = (await hasWorker(temporal)) ? undefined : await superviseWorker(display.say);
   try {
-    await start(temporal, name, input, display);
+    await start(temporal, name, input, display, share);
     const stop = worker === undefined ? signal : AbortSignal.any([signal, worker.gaveUp]);
     const ending = await followStudy(temporal, name, { display, signal: stop });
     return await printStudyEnding(ending, { name, json, comeBack, goesOn: worker === undefined });
@@ -72,8 +83,14 @@ async function runAndFollow(
   }
 }
 
-async function start(temporal: Temporal, name: string, input: object, display: Display): Promise<void> {
-  const done = await startStudy(temporal, name, input);
+async function start(
+  temporal: Temporal,
+  name: string,
+  input: object,
+  display: Display,
+  share: Share,
+): Promise<void> {
+  const done = await startStudy(temporal, name, input, share);
   display.say(
     done === 'started' ? `Started the study ${name}` : `Attached to the study ${name}, which is running`,
   );
@@ -91,6 +108,7 @@ export async function startStudy(
   temporal: Temporal,
   name: string,
   input: object,
+  share: Share = {},
 ): Promise<'started' | 'attached'> {
   // Throws when an experiment has this name.
   await findWorkflow(temporal, name, 'study');
@@ -103,6 +121,7 @@ export async function startStudy(
       staticSummary: `A study: ${study.cells.length} experiments`,
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
+      ...sharing(name, share),
     });
     return 'started';
   } catch (error) {

@@ -1,10 +1,11 @@
 import { stringify } from 'yaml';
+import { budgetOutlook } from '../../config/budget.ts';
 import { type Estimate, estimate } from '../../config/estimate.ts';
 import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
 import { type ModelNeeds, neededByAll, type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { openStore } from '../../store/store.ts';
-import { count, counted, duration, listed } from '../../text/figures.ts';
+import { count, counted, duration, listed, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { command, experimentFromConfig, jsonOption, studyFromConfig } from '../command.ts';
 import { type Checked, checkExperiment } from '../experiment/check.ts';
@@ -32,7 +33,8 @@ export const validate = command(
     if (json) return printJson({ name, config, ...checked });
     console.log(`# experiment: ${name}\n${stringify(config).trimEnd()}`);
     // Comments, so that all of it is still a config.
-    for (const line of checkedText(checked)) console.log(`# ${terminalSafe(line)}`);
+    for (const line of [...checkedText(checked), ...budgetOutlook(config.budget ?? {}, checked.estimate)])
+      console.log(`# ${terminalSafe(line)}`);
   });
 
 function checkedText({ questions, endpoints, estimate: expected, warnings }: Checked): string[] {
@@ -45,7 +47,7 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
     ),
     ...endpoints.map(({ name, kind, model }) => `endpoint: ${name} (${kind}): ${model}`),
     `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
-    `about ${size(bytes)} of disc for debates and rows`,
+    `about ${sizeText(bytes)} of disc for debates and rows`,
     ...(cost === null
       ? []
       : [
@@ -93,11 +95,11 @@ function needsText({
   serving,
   perToken,
 }: ModelNeeds): string[] {
-  const server = `${size(serving)} to serve the base model and ${size(perToken)} for each token of a text under way`;
+  const server = `${sizeText(serving)} to serve the base model and ${sizeText(perToken)} for each token of a text under way`;
   if (disc === 0) return [`memory: ${server} (${count(parameters)} parameters)`];
   return [
-    `about ${size(models)} of disc for the models that stay, and ${size(disc)} at most while it runs: models and checkpoints`,
-    `memory: about ${size(training)} to train ${count(trainable)} of ${count(parameters)} parameters; ${server}`,
+    `about ${sizeText(models)} of disc for the models that stay, and ${sizeText(disc)} at most while it runs: models and checkpoints`,
+    `memory: about ${sizeText(training)} to train ${count(trainable)} of ${count(parameters)} parameters; ${server}`,
   ];
 }
 
@@ -119,19 +121,6 @@ function costOf(
 ): Checked['estimate']['cost'] {
   return cost && { ...cost, cost: (tokens / 1e6) * cost.pricePerMillionTokens };
 }
-
-function size(bytes: number): string {
-  const [unit, scale] = units.find(([, each]) => bytes >= each) ?? ['bytes', 1];
-  const value = bytes / scale;
-  return `${value < 10 && scale > 1 ? value.toFixed(1) : count(value)} ${unit}`;
-}
-
-const units = [
-  ['TB', 1e12],
-  ['GB', 1e9],
-  ['MB', 1e6],
-  ['kB', 1e3],
-] as const;
 
 async function validateStudy(
   path: string,
@@ -156,11 +145,18 @@ async function validateStudy(
     });
   }
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));
+  const outlooks = study.cells.flatMap(({ name: cell, experiment: column, config }) => {
+    const checked = checks.get(column);
+    if (config.budget === undefined || checked === undefined) return [];
+    const expected = { ...estimate(config, checked.questions), seconds: null };
+    return budgetOutlook(config.budget, expected).map((line) => `${cell}: ${line}`);
+  });
   if (json)
     return printJson({ name, parallel: study.parallel, experiments, checked: Object.fromEntries(checks) });
   console.log(`# study: ${name}, ${counted(experiments.length, 'experiment')}, ${study.parallel} at once`);
   for (const [column, checked] of checks)
     for (const line of checkedText(checked)) console.log(`# ${column}: ${terminalSafe(line)}`);
+  for (const line of outlooks) console.log(`# ${terminalSafe(line)}`);
   for (const each of experiments)
     console.log(`---\n# experiment: ${each.name}\n${stringify(each.config).trimEnd()}`);
 }

@@ -13,7 +13,8 @@ import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
 import type { Experiment } from '../command.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
-import { type Failed, failureOf, findWorkflow, hasEnded, unservedQueues } from '../server/workflow.ts';
+import { type Failed, failureOf, findWorkflow, hasEnded } from '../server/workflow.ts';
+import { type Sharing, unservedQueues } from '../server/workflow.ts';
 import { readProgress, readSnapshot } from './progress.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,7 +38,11 @@ export type Start =
  *
  * @throws ExperimentHasOtherConfig when the name belongs to another config; OtherKind when it belongs to a study
  */
-export async function startExperiment(temporal: Temporal, experiment: Experiment): Promise<Start> {
+export async function startExperiment(
+  temporal: Temporal,
+  experiment: Experiment,
+  sharing: Sharing = {},
+): Promise<Start> {
   const { name, input } = experiment;
   const files = experimentFiles(openStore(), name);
   const differences = await differenceFromBegun(files, experiment.config);
@@ -60,6 +65,7 @@ export async function startExperiment(temporal: Temporal, experiment: Experiment
       args: [input],
       staticSummary: experimentSummary(experiment.config),
       staticDetails: experimentDetails(name),
+      ...sharing,
       // A completed experiment runs again when it has more iterations now, or when its folder was removed.
       workflowIdReusePolicy: status === 'COMPLETED' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
       workflowIdConflictPolicy: 'USE_EXISTING',

@@ -7,6 +7,7 @@ import {
   WorkflowFailedError,
   type WorkflowHandle,
   WorkflowNotFoundError,
+  type WorkflowStartOptions,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
@@ -204,4 +205,25 @@ export async function sendUpdate(temporal: Temporal, name: string, update: Updat
     }
     throw error;
   }
+}
+
+/** How a workflow shares the workers with others; the words of the command line. */
+export type Share = { readonly priority?: number | undefined; readonly weight?: number | undefined };
+
+export type Sharing = Pick<WorkflowStartOptions, 'priority'>;
+
+/**
+ * The start options with which a workflow and all its steps share the workers with others: its name is its fairness key, and the experiments of
+ * a study have the study's. A server that knows no fairness ignores them.
+ */
+export function sharing(name: string, { priority, weight }: Share): Sharing {
+  if (priority === undefined && weight === undefined) return {};
+  return {
+    priority: {
+      ...(priority === undefined ? {} : { priorityKey: priority }),
+      // Temporal allows 64 bytes.
+      fairnessKey: name.slice(0, 64),
+      ...(weight === undefined ? {} : { fairnessWeight: weight }),
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { type ExitCode, exitCodes } from '../../errors.ts';
 import type { StudyResult } from '../../config/study.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import type { Waiting } from '../../workflows/progress.ts';
+import { type Waiting, waitsForBudget } from '../../workflows/progress.ts';
 import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
 import type { study } from '../../workflows/study.ts';
 import { byCause } from '../../workflows/waiting-notes.ts';
@@ -143,9 +143,15 @@ function linesAbout({ cells, running }: StudyState): { about: string; line: stri
     ),
     ...running.map(({ name, where, waiting: [first] }) => ({
       about: name,
-      line: `${name}: ${first === undefined ? where : `waits for you: ${first.step}: ${first.reason}; when that is put right: colloquy retry ${name}`}`,
+      line: `${name}: ${first === undefined ? where : `waits for you: ${first.step}: ${first.reason}; ${goesOnWith(name, first)}`}`,
     })),
   ];
+}
+
+function goesOnWith(name: string, waiting: Waiting): string {
+  return waitsForBudget([waiting])
+    ? `to go on: colloquy set-budget ${name} …`
+    : `when that is put right: colloquy retry ${name}`;
 }
 
 function waitingSteps(running: readonly RunningExperiment[]): WaitingStep[] {
@@ -186,8 +192,13 @@ export async function printStudyEnding(
         console.error(`  ${first.experiment}: ${first.step}${more}: ${terminalSafe(first.reason)}`);
       }
       console.error('When that is put right:');
-      for (const experiment of new Set(ending.waiting.map((each) => each.experiment)))
-        console.error(`  colloquy retry ${experiment}   (or give it up:  colloquy abort ${experiment})`);
+      for (const experiment of new Set(ending.waiting.map((each) => each.experiment))) {
+        const waiting = ending.waiting.filter((each) => each.experiment === experiment);
+        const command = waitsForBudget(waiting)
+          ? `colloquy set-budget ${experiment} …`
+          : `colloquy retry ${experiment}`;
+        console.error(`  ${command}   (or give it up:  colloquy abort ${experiment})`);
+      }
       if (!goesOn) console.error(`Its worker ran here and has stopped. To start one and go on:  ${comeBack}`);
       return exitCodes.waitsForPerson;
     case 'detached':

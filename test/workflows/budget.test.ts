@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Limits } from '../../src/algorithm/budget.ts';
+import { abortUpdate, progressQuery, retryUpdate, setBudgetUpdate } from '../../src/workflows/progress.ts';
+import { until } from '../support/until.ts';
+import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
+
+describe('an experiment with a budget', () => {
+  let rig: WorkflowRig;
+  beforeAll(async () => {
+    rig = await workflowRig('budget');
+  }, 120_000);
+  afterAll(async () => {
+    await rig[Symbol.asyncDispose]();
+  });
+
+  const input = { seed: 3, shard_size: 4 };
+  const answered = async () => (await rig.engine.state()).answered;
+  const file = (...path: string[]) => readFile(join(rig.storeRoot, ...path), 'utf8');
+  const parked = (handle: Handle) =>
+    until('it waits for a larger budget', async () => {
+      const { state, inFlight } = await handle.query(progressQuery);
+      return state === 'parked' && inFlight === 0;
+    });
+  const raise = (handle: Handle, limits: Limits) =>
+    handle.executeUpdate(setBudgetUpdate, { args: [limits as Record<string, number>] });
+
+  it('parks when its tokens are used up, and loses and repeats nothing', async () => {
+    const began = await answered();
+    const free = await (await rig.start('free', input)).result();
+    const asked = (await answered()) - began;
+    expect(existsSync(join(rig.storeRoot, 'free', 'used.json'))).toBe(false);
+
+    const handle = await rig.start('bounded', { ...input, budget: { tokens: 3_000 } });
+    await parked(handle);
+    const { budget, table, waiting } = await handle.query(progressQuery);
+    expect(budget!.used.tokens).toBeGreaterThanOrEqual(3_000);
+    expect(waiting.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/^BudgetUsedUp: [\d,]+ of 3,000 tokens$/),
+    ]);
+    expect(table['what to do']).toMatch(/colloquy set-budget bounded tokens=\d+$/);
+    const { memo } = await handle.describe();
+    expect(memo).toMatchObject({ halted: 'the budget is used up' });
+    await expect(handle.executeUpdate(retryUpdate)).rejects.toThrow();
+    await expect(raise(handle, { tokens: budget!.used.tokens })).rejects.toThrow();
+    expect(await raise(handle, { tokens: budget!.used.tokens + 1_000 })).toMatchObject({ state: 'running' });
+    await until('it is used up again', async () => (await handle.query(progressQuery)).state === 'parked');
+    await raise(handle, { tokens: 10_000_000 });
+    expect((await handle.result()).evaluations).toEqual(free.evaluations);
+    expect((await answered()) - began).toBeLessThanOrEqual(2 * asked + 64);
+    for (const shard of ['000', '001'])
+      expect(await file('bounded', 'iteration-1', 'debates', `shard-${shard}.jsonl`)).toBe(
+        await file('free', 'iteration-1', 'debates', `shard-${shard}.jsonl`),
+      );
+    const { used } = (await handle.query(progressQuery)).budget!;
+    const { tokens } = free;
+    const counted = (each: { prompt: number; completion: number }) => each.prompt + each.completion;
+    // The majority at equal tokens is no part of the result's tokens.
+    expect(used.tokens).toBeGreaterThanOrEqual(
+      counted(tokens.debate) + counted(tokens.evaluation) + tokens.fineTune,
+    );
+  });
+
+  it('started again with the budget that it has used asks nothing, and goes on with a larger one', async () => {
+    const bounded = { ...input, seed: 4, budget: { tokens: 4_000 } };
+    const handle = await rig.start('again', bounded);
+    await parked(handle);
+    await handle.executeUpdate(abortUpdate, { args: ['enough'] });
+    await expect(handle.result()).rejects.toThrow();
+    const before = await answered();
+    const second = await rig.start('again', bounded);
+    await parked(second);
+    expect(await answered()).toBe(before);
+    expect((await second.query(progressQuery)).budget!.used.tokens).toBeGreaterThanOrEqual(4_000);
+    await second.executeUpdate(abortUpdate, { args: ['enough'] });
+    await expect(second.result()).rejects.toThrow();
+    const third = await rig.start('again', { ...bounded, budget: { tokens: 10_000_000 } });
+    expect((await third.result()).evaluations).toHaveLength(2);
+  });
+
+  it('stops a step in the middle when its time is used up, and goes on from what that step had', async () => {
+    // A shard would take some 15 seconds.
+    await rig.engine.tell({ delay: 1_500 });
+    const began = await answered();
+    const handle = await rig.start('timed', {
+      ...input,
+      seed: 5,
+      shard_size: 16,
+      budget: { wall_seconds: 4 },
+    });
+    await parked(handle);
+    await rig.engine.tell({ delay: 0 });
+    const { budget, evaluations, done } = await handle.query(progressQuery);
+    expect([evaluations.length, done]).toEqual([0, 0]);
+    expect(budget!.used.wall_seconds).toBeGreaterThanOrEqual(4);
+    expect(await answered()).toBeGreaterThan(began);
+    const { wall_seconds: noted } = JSON.parse(await file('timed', 'used.json')) as { wall_seconds: number };
+    expect(noted).toBeGreaterThan(1);
+    await raise(handle, { wall_seconds: 36_000 });
+    expect((await handle.result()).evaluations).toHaveLength(2);
+  });
+});
