@@ -73,7 +73,7 @@ function wish(engine) {
   const lock = join(engine, 'uv.lock');
   if (existsSync(lock))
     return fingerprint(readFileSync(lock, 'utf8'), platform, hasGpu() ? 'gpu' : 'cpu', layout);
-  throw new SetupProblem(`${lock} is missing.`, 'It is part of the repository: git checkout engine/uv.lock');
+  throw new SetupProblem(`${lock} is missing.`, 'In a clone: git checkout engine/uv.lock. A package: install it again.');
 }
 
 function hasGpu() {
