@@ -114,7 +114,10 @@ export class ToolsMissing extends ColloquyError {
   }
 }
 
-const toolsSchema = z.object({ python: z.string().min(1).optional(), temporal: z.string().min(1).optional() });
+const toolsSchema = z.object({
+  python: z.string().min(1).optional(),
+  temporal: z.string().min(1).optional(),
+});
 
 function readJson(file: string): unknown {
   let text: string;

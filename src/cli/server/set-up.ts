@@ -1,6 +1,13 @@
 /** Sets up the tools that a command needs and that are missing, by the program that sets up a clone too. */
 import { join } from 'node:path';
-import { colloquy, isClone, projectRoot, type Tools, tools, ToolsMissing } from '../../config/installation.ts';
+import {
+  colloquy,
+  isClone,
+  projectRoot,
+  type Tools,
+  tools,
+  ToolsMissing,
+} from '../../config/installation.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { spawnWithParent } from '../../workers/dev-server-process.ts';
 
