@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
 import { workerPatienceMs } from '../../src/cli/terminal.ts';
@@ -23,10 +23,7 @@ const objectSchema = z.looseObject({
 });
 type KubernetesObject = z.infer<typeof objectSchema>;
 
-let folder: string;
-beforeAll(() => {
-  folder = temporaryFolder();
-});
+const folder = temporaryFolder();
 
 function template(values: object, release = 'nightly'): ReturnType<typeof check> {
   const file = join(folder, `values-${Math.abs(JSON.stringify(values).length)}.yaml`);
