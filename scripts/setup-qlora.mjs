@@ -15,7 +15,10 @@ const packages = fileURLToPath(new URL('../engine/qlora.lock', import.meta.url))
 try {
   const { python } = readToolsFile(root);
   if (python === undefined)
-    throw new SetupProblem('The engine has no Python environment yet.', isPackage(root) ? 'Run: colloquy setup' : 'Run: npm run setup');
+    throw new SetupProblem(
+      'The engine has no Python environment yet.',
+      isPackage(root) ? 'Run: colloquy setup' : 'Run: npm run setup',
+    );
   const uv = await findUv((await findPython()).path);
   // `--no-deps`, because its dependencies are in the environment already, in the versions that were tested.
   await run(uv, ['pip', 'install', '--python', python, '--no-deps', '-r', packages], {
