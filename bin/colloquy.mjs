@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 /** Starts the command line: TypeScript as it is, in this process, so that signals and exit codes need no passing on. */
-import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// In a fresh clone there is nothing yet that could run TypeScript, or parse a command line.
-if (!existsSync(new URL('../node_modules/tsx/package.json', import.meta.url))) {
+try {
+  // A package manager may have put it beside Colloquy's folder, or into it.
+  createRequire(import.meta.url).resolve('tsx/esm/api');
+} catch {
+  // In a fresh clone there is nothing yet that could run TypeScript, or parse a command line.
   const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
   console.error(
     `Colloquy is not set up yet: its packages are not in ${root}/node_modules.\n` +
@@ -14,5 +17,6 @@ if (!existsSync(new URL('../node_modules/tsx/package.json', import.meta.url))) {
   process.exit(1);
 }
 const { register } = await import('tsx/esm/api');
-register();
+// The current folder may have a tsconfig.json for something else.
+register({ tsconfig: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) });
 await import(new URL('../src/cli/main.ts', import.meta.url).href);

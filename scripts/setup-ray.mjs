@@ -15,7 +15,7 @@ import { readToolsFile } from './setup/tools-file.mjs';
 const lock = fileURLToPath(new URL('../test/ray/ray.lock', import.meta.url));
 
 try {
-  const { python } = readToolsFile(fileURLToPath(new URL('..', import.meta.url)));
+  const { python } = readToolsFile(fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, ''));
   if (python === undefined)
     throw new SetupProblem('The engine has no Python environment yet.', 'Make it: npm run setup');
   const folder = join(cacheFolder(), `ray-${fingerprint(readFileSync(lock, 'utf8'), python)}`);

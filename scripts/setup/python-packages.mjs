@@ -73,11 +73,21 @@ function wish(engine) {
   const lock = join(engine, 'uv.lock');
   if (existsSync(lock))
     return fingerprint(readFileSync(lock, 'utf8'), platform, hasGpu() ? 'gpu' : 'cpu', layout);
-  throw new SetupProblem(`${lock} is missing.`, 'It is part of the repository: git checkout engine/uv.lock');
+  throw new SetupProblem(
+    `${lock} is missing.`,
+    'In a clone: git checkout engine/uv.lock. A package: install it again.',
+  );
 }
 
+/** COLLOQUY_TORCH decides for another machine than this one: an image is built where there is no graphics card. */
 function hasGpu() {
-  return existsSync('/dev/nvidiactl');
+  const chosen = process.env.COLLOQUY_TORCH || '';
+  if (chosen === 'gpu' || chosen === 'cpu') return chosen === 'gpu';
+  if (chosen === '') return existsSync('/dev/nvidiactl');
+  throw new SetupProblem(
+    `COLLOQUY_TORCH is ${JSON.stringify(chosen)}.`,
+    'Set it to gpu or cpu, or unset it.',
+  );
 }
 
 /**

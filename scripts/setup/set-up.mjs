@@ -19,7 +19,7 @@ export class SetupProblem extends Error {
  *
  * @typedef {object} Step
  * @property {string} name as it is printed
- * @property {string} key its name in `.tools.json`
+ * @property {string} key its name among the tools, and for `node scripts/setup.mjs NAME`
  * @property {() => Done | null | Promise<Done | null>} current what is there already, found in a fraction of a second; null
  *   when work is needed
  * @property {() => Promise<Plan>} plan looks for what the work needs; throws SetupProblem when that is missing

@@ -49,7 +49,7 @@ export function temporalCli(root, environment = process.env) {
     name: 'Temporal CLI',
     key: 'temporal',
     async current() {
-      const { temporal, madeFor: last } = readToolsFile(root);
+      const { temporal, madeFor: last } = readToolsFile(root, environment);
       return last?.temporal === madeFor && temporal !== undefined && (await runs(temporal))
         ? done(temporal)
         : null;

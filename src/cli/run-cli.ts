@@ -15,6 +15,7 @@ import { quickstart } from './commands/quickstart.ts';
 import { report, track } from './commands/report.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
+import { setup } from './commands/setup.ts';
 import { schedule } from './commands/schedule.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
@@ -28,7 +29,7 @@ export const program = command(
   [
     'colloquy quickstart                       # everything on a tiny model, on this machine',
     'colloquy dev                              # a Temporal server and a worker',
-    'colloquy run configs/quickstart.yaml      # an experiment, with its progress',
+    'colloquy run quickstart                   # an experiment, with its progress',
   ],
 )
   .version(colloquyVersion(), '-v, --version', 'print the version')
@@ -63,6 +64,7 @@ for (const each of [
   validate,
   doctor,
   presets,
+  setup,
   grade,
   completion,
 ])
@@ -80,7 +82,7 @@ program.addHelpText('after', () =>
     heading('Environment:'),
     ...indented([
       'TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_PROFILE, ...  as for the temporal CLI',
-      'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project)',
+      'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project; of an installed package, in the current folder)',
       'COLLOQUY_ENDPOINTS  a file of the endpoints that answer (default: configs/endpoints.yaml)',
       'COLLOQUY_TRAINERS   a file of the trainers that fine-tune (default: configs/trainers.yaml)',
       'COLLOQUY_SCORERS    a file of programs that judge answers (default: configs/scorers.yaml)',

@@ -46,7 +46,7 @@ const modelNameSetting = z
   .min(1)
   .max(1024)
   .describe(
-    'The base model: a folder (absolute, or relative to the project), a hub id, or the server’s name for it.',
+    'The base model: a folder (absolute, or relative to the project; for an installed package, to the worker’s current folder), a hub id, or the server’s name for it.',
   );
 const modelSchema = z
   .strictObject({

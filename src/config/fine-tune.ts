@@ -26,7 +26,7 @@ export const fineTuneConfigSchema = z
       .enum(['lora', 'qlora', 'full'])
       .default('lora')
       .describe(
-        'What is trained: `lora` (an adapter on the base model), `qlora` (also an adapter; the base model is in 4 bits during the training, which takes less memory and needs bitsandbytes: `npm run setup:qlora`) or `full` (all weights, as in the paper). A full fine-tune makes a whole model of each agent and role.',
+        'What is trained: `lora` (an adapter on the base model), `qlora` (also an adapter; the base model is in 4 bits during the training, which takes less memory and needs bitsandbytes: `npx colloquy setup --qlora`) or `full` (all weights, as in the paper). A full fine-tune makes a whole model of each agent and role.',
       ),
     learning_rate: z
       .number()

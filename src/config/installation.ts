@@ -1,16 +1,35 @@
 /**
  * Where is what belongs to this installation: the project's files, its version, and the programs that npm does not install (Python and
- * the Temporal CLI)? `scripts/setup.mjs` finds or builds the programs and writes their paths to `.tools.json` in the project's root.
+ * the Temporal CLI)? `scripts/setup.mjs` finds or builds the programs and writes their paths into a file (scripts/setup/tools-file.mjs).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { isPackage, toolsFileOf } from '../../scripts/setup/tools-file.mjs';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The folder with package.json, `configs/` and `engine/`: absolute, without a slash at its end. */
 export const projectRoot: string = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
+
+/** Whether this is a clone (or another copy) of the project, and no package that npm installed. */
+export const isClone: boolean = !isPackage(projectRoot);
+
+/**
+ * The folder that has `runs/` and the worker's own files in `configs/`: the current one for a package, whose own folder belongs to npm; in a
+ * clone its root.
+ */
+export function ownFolder(): string {
+  return isClone ? projectRoot : process.cwd();
+}
+
+/** What the user types to call the command line. npm tells its programs that it has called them. */
+export const colloquy: string =
+  isClone || process.env['npm_command'] !== undefined ? 'npx colloquy' : 'colloquy';
+
+/** What the user types to set up what is missing. A clone may lack the packages with which `colloquy` runs. */
+export const setUpCommand: string = isClone ? 'node scripts/setup.mjs' : `${colloquy} setup`;
 
 /** The text of one of the project's own files. @param path relative to the project's root */
 export function productFile(path: string): string {
@@ -51,20 +70,34 @@ export interface Tools {
 }
 
 /**
- * The tools of this project, as the last set-up left them.
+ * The tools of this project, as the last set-up left them. Each is looked for when it is asked for: a worker needs no Temporal CLI, and a
+ * dev server no Python.
  *
  * @param file the file to read; only tests pass it
- * @throws ToolsMissing when the set-up has not run, or when something that it made is gone
+ * @throws ToolsMissing when the set-up has not run; and, when a tool is asked for, that it is not named there or is gone
  */
-export function tools(file: string = toolsFile): Tools {
+export function tools(file: string = toolsFileOf(projectRoot)): Tools {
   const parsed = toolsSchema.safeParse(readJson(file));
   if (!parsed.success)
     throw new ToolsMissing(`${file} does not name the tools (${firstIssue(parsed.error)})`);
-  for (const [name, path] of Object.entries(parsed.data)) {
-    if (!existsSync(path)) throw new ToolsMissing(`${name} is not at ${path}, the path in ${file}`);
-  }
-  return parsed.data;
+  const pathOf = (name: keyof Tools): string => {
+    const path = parsed.data[name];
+    if (path === undefined) throw new ToolsMissing(`${file} does not name ${toolNames[name]}`);
+    if (!existsSync(path))
+      throw new ToolsMissing(`${toolNames[name]} is not at ${path}, the path in ${file}`);
+    return path;
+  };
+  return {
+    get python() {
+      return pathOf('python');
+    },
+    get temporal() {
+      return pathOf('temporal');
+    },
+  };
 }
+
+const toolNames = { python: 'the Python of the engine', temporal: 'the Temporal CLI' } as const;
 
 /** Python or the Temporal CLI is not where the set-up put it, or the set-up never ran. */
 export class ToolsMissing extends ColloquyError {
@@ -76,14 +109,15 @@ export class ToolsMissing extends ColloquyError {
   readonly missing: string;
 
   constructor(missing: string) {
-    super(`${missing}. Run: node scripts/setup.mjs`);
+    super(`${missing}. Run: ${setUpCommand}`);
     this.missing = missing;
   }
 }
 
-const toolsFile = fileURLToPath(new URL('../../.tools.json', import.meta.url));
-
-const toolsSchema = z.object({ python: z.string().min(1), temporal: z.string().min(1) });
+const toolsSchema = z.object({
+  python: z.string().min(1).optional(),
+  temporal: z.string().min(1).optional(),
+});
 
 function readJson(file: string): unknown {
   let text: string;

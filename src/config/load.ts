@@ -4,7 +4,7 @@ import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { configFaults, InvalidConfig, shown } from './faults.ts';
-import { projectRoot } from './installation.ts';
+import { ownFolder } from './installation.ts';
 import { experimentNameSchema, studyNameSchema } from './names.ts';
 import { withOwnNames } from './other-names.ts';
 
@@ -98,7 +98,7 @@ export function loadWorkerFile<Schema extends z.ZodType>(
   environment: Readonly<Record<string, string | undefined>>,
 ): z.infer<Schema> {
   const named = environment[variable];
-  const path = named ? resolve(named) : join(projectRoot, 'configs', file);
+  const path = named ? resolve(named) : join(ownFolder(), 'configs', file);
   // An empty file, or one with comments alone, describes nothing; the defaults are then in force.
   const content = named || pathExists(path) ? (parseYaml(readText(path), path) ?? {}) : {};
   if (!isConfigInput(content))

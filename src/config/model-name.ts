@@ -3,12 +3,13 @@ import { join, resolve } from 'node:path';
 import type { EndpointConfig } from './endpoints.ts';
 import { embeddedModel, type ExperimentConfig } from './experiment.ts';
 import type { ConfigFault } from './faults.ts';
-import { projectRoot } from './installation.ts';
+import { ownFolder, projectRoot } from './installation.ts';
 import { pathExists } from './load.ts';
 
-/** Where a folder of this name would be: relative to the project's root, or absolute. */
+/** Where a folder of this name would be: absolute, or relative to `ownFolder()`. The embedded model comes with Colloquy's own files. */
 export function modelPath(modelNameOrPath: string): string {
-  return resolve(projectRoot, modelNameOrPath);
+  const shipped = resolve(projectRoot, modelNameOrPath);
+  return shipped === resolve(projectRoot, embeddedModel) ? shipped : resolve(ownFolder(), modelNameOrPath);
 }
 
 /** What Python programs load from any folder: the absolute path of the folder where there is one, else the name itself. */

@@ -12,7 +12,7 @@ export class GraderEngineUnavailable extends ColloquyError {
   readonly exitCode = exitCodes.failed;
   constructor(cause: unknown) {
     super(
-      `The compute engine of the grader did not start (${String(cause)}). Run \`npm run setup\` to install it.`,
+      `The compute engine of the grader did not start (${String(cause)}). Install the npm packages again (in a clone: npm run setup).`,
       { cause },
     );
   }

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { distilledModel } from '../algorithm/agents.ts';
-import { projectRoot } from '../config/installation.ts';
+import { ownFolder } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { fileBlobs } from './blobs-file.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
@@ -51,12 +51,12 @@ export type Store = {
 };
 
 /**
- * Opens the store at `root`, a folder. Default: COLLOQUY_STORE, or `runs/` in the project.
+ * Opens the store at `root`, a folder. Default: COLLOQUY_STORE, or `runs/` in the project; for a package, in the current folder.
  *
  * @param blobs where the bytes are kept. Default: in `root`
  */
 export function openStore(
-  root: string = process.env['COLLOQUY_STORE'] || join(projectRoot, 'runs'),
+  root: string = process.env['COLLOQUY_STORE'] || join(ownFolder(), 'runs'),
   blobs: Blobs = fileBlobs(root),
 ): Store {
   const local = resolve(root);

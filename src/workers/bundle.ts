@@ -2,7 +2,7 @@ import { createRequire, isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { projectRoot } from '../config/installation.ts';
-import { pathExists } from '../config/load.ts';
+import { isConfigInput, pathExists } from '../config/load.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
 /** The workflows' code in one text, and the files that it was made from. */
@@ -52,6 +52,7 @@ export async function bundleWorkflows(
   };
   const look: Hook = (config) => ({
     ...config,
+    module: { ...config.module, rules: (config.module?.rules ?? []).map(alsoInPackage) },
     externals: [config.externals ?? [], noteForbidden].flat(),
     plugins: [
       ...(config.plugins ?? []),
@@ -101,11 +102,22 @@ const tracingPackages = ['api', 'core', 'resources', 'sdk-trace-base', 'semantic
 );
 
 type Hook = NonNullable<BundleOptions['webpackConfigHook']>;
+type Rule = NonNullable<NonNullable<ReturnType<Hook>['module']>['rules']>[number];
 /** Webpack asks it about every import before it looks for the file. */
 type External = (asked: {
   readonly request?: string;
   readonly contextInfo?: { readonly issuer?: string };
 }) => Promise<undefined>;
+
+/**
+ * The SDK leaves out whatever lies in node_modules when it takes the types out of TypeScript, and there a package of Colloquy lies as a whole.
+ * What the workflows' code imports from other packages is JavaScript.
+ */
+function alsoInPackage(rule: Rule): Rule {
+  if (!isConfigInput(rule) || !('test' in rule) || String(rule.test) !== String(/\.ts$/)) return rule;
+  const { exclude: _, ...rest } = rule;
+  return rest;
+}
 
 /** Webpack writes `\0#` for a `#` in a path. */
 function unescaped(path: string): string {

@@ -260,7 +260,7 @@ describe('colloquy validate', () => {
       const { code, err } = await colloquy('validate', 'quickstart', 'fine_tune.method=qlora');
       expect(code).toBe(2);
       expect(err).toContain(
-        'fine_tune.method: qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora',
+        'fine_tune.method: qlora needs the Python package bitsandbytes. Install it with: npx colloquy setup --qlora',
       );
     },
   );

@@ -15,22 +15,28 @@ describe('the tools that the set-up provides', () => {
 
   it('are at the paths in .tools.json', () => {
     const file = toolsFile({ python: process.execPath, temporal: process.execPath, madeFor: {} });
-    expect(tools(file)).toEqual({ python: process.execPath, temporal: process.execPath });
+    expect({ ...tools(file) }).toEqual({ python: process.execPath, temporal: process.execPath });
   });
 
   it.each([
     ['the set-up has not run', undefined, /The set-up has not run.*node scripts\/setup\.mjs/],
     ['the file is not JSON', '{', /is not JSON/],
-    ['a tool is not named', { python: process.execPath }, /temporal/],
+    ['a tool is not named', { temporal: process.execPath }, /does not name the Python of the engine/],
     [
       'a tool is gone',
       { python: '/gone/python', temporal: process.execPath },
-      /python is not at \/gone\/python/,
+      /Python of the engine is not at \/gone\/python/,
     ],
   ])('are missing when %s', (_, content, message) => {
     const file = content === undefined ? join(folder, 'none.json') : toolsFile(content);
-    expect(() => tools(file)).toThrow(ToolsMissing);
-    expect(() => tools(file)).toThrow(message);
+    expect(() => tools(file).python).toThrow(ToolsMissing);
+    expect(() => tools(file).python).toThrow(message);
+  });
+
+  it('are missing only for those who ask for them', () => {
+    const file = toolsFile({ python: process.execPath });
+    expect(tools(file).python).toBe(process.execPath);
+    expect(() => tools(file).temporal).toThrow(/does not name the Temporal CLI/);
   });
 
   function toolsFile(content: object | string): string {

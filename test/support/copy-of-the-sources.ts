@@ -9,7 +9,7 @@ export async function copyOfTheSources(): Promise<string> {
   const root = temporaryFolder(oddNameOfProject);
   for (const folder of ['src', join('test', 'support')])
     await cp(join(projectRoot, folder), join(root, folder), { recursive: true });
-  for (const same of ['configs', 'engine', 'node_modules', 'package.json', '.tools.json'])
+  for (const same of ['configs', 'engine', 'scripts', 'node_modules', 'package.json', '.tools.json'])
     await symlink(join(projectRoot, same), join(root, same));
   return root;
 }

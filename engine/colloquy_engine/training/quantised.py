@@ -12,7 +12,7 @@ def require_bitsandbytes() -> None:
         import bitsandbytes  # noqa: F401
     except (ImportError, OSError, RuntimeError) as error:
         raise TrainingFailure(
-            "bad_settings", f"method: qlora needs the Python package bitsandbytes ({error}). Install it with: npm run setup:qlora. Or take method: lora."
+            "bad_settings", f"method: qlora needs the Python package bitsandbytes ({error}). Install it with: npx colloquy setup --qlora. Or take method: lora."
         ) from error
 
 

@@ -109,7 +109,7 @@ def test_the_loss_ends_at_the_first_end_token_though_the_template_goes_on():
 def test_qlora_is_refused_where_bitsandbytes_is_missing_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # an import then fails
     request = CheckTraining.model_validate({"examples": EXAMPLES, "lora_target_modules": "all-linear", "load_in_4bit": True})
-    with pytest.raises(TrainingFailure, match="method: qlora needs the Python package bitsandbytes .*npm run setup:qlora") as failure:
+    with pytest.raises(TrainingFailure, match="method: qlora needs the Python package bitsandbytes .*npx colloquy setup --qlora") as failure:
         check_training(request, make_tokenizer(), frozenset({END}), family_config("llama"))
     assert failure.value.kind == "bad_settings"
 

@@ -190,7 +190,7 @@ def test_each_scheduler_of_the_contract_trains_without_more_settings(trainer, ma
 
 
 def test_qlora_trains_a_plain_adapter_on_a_base_in_4_bits(trainer, make_job):
-    pytest.importorskip("bitsandbytes", reason="npm run setup:qlora installs it")
+    pytest.importorskip("bitsandbytes", reason="npx colloquy setup --qlora installs it")
     plain = make_job("plain", {"num_train_epochs": 1})
     assert events_of(trainer, plain)[-1]["event"] == "done"
     first, again = make_job("first", {"method": "qlora"}), make_job("again", {"method": "qlora", "gradient_checkpointing": True})

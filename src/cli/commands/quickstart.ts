@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { projectRoot } from '../../config/installation.ts';
+import { colloquy, isClone, projectRoot } from '../../config/installation.ts';
 import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
 import { retryUpdate, waitsForBudget } from '../../workflows/progress.ts';
@@ -23,8 +23,9 @@ import {
 } from '../experiment/run.ts';
 import { readProgress } from '../experiment/progress.ts';
 import { findWorkflow, sendUpdate } from '../server/workflow.ts';
-import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
+import { configuredAddress, type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { openLocalServer, superviseWorker } from '../server/local-server.ts';
+import { requireTools } from '../server/set-up.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy quickstart` */
@@ -32,9 +33,10 @@ export const quickstart = command(
   'quickstart',
   'everything on a tiny model, on this machine: server, worker, three iterations, a table, a report',
   [
-    'npm run quickstart                # sets up what is missing first; a second time: goes on, or shows the result',
-    'npm run quickstart -- --fresh     # removes runs/quickstart and begins again',
+    'colloquy quickstart                  # sets up what is missing first; a second time: goes on, or shows the result',
+    'colloquy quickstart --fresh          # removes runs/quickstart and begins again',
     'colloquy quickstart iterations=1 name=small',
+    ...(isClone ? ['npm run quickstart -- --fresh        # the same; installs the npm packages too'] : []),
   ],
 )
   .argument('[overrides...]', 'settings to change, as key=value')
@@ -43,7 +45,7 @@ export const quickstart = command(
   .action(async (overrides, { fresh = false, json = false }) => {
     const experiment = experimentFromConfig(join(projectRoot, 'configs', 'quickstart.yaml'), overrides);
     const { name } = experiment;
-    const comeBack = commandLine('npm run quickstart', overrides.length > 0 ? ['--', ...overrides] : []);
+    const comeBack = quickstartLine(overrides);
     const display = createDisplay(json ? process.stderr : process.stdout);
     try {
       const before = fresh ? null : await finishedResult(experiment);
@@ -51,14 +53,19 @@ export const quickstart = command(
         setExitCode(await runWithServerAndWorker(experiment, { fresh, json, display, comeBack }));
         return;
       }
-      const afresh = commandLine('npm run quickstart', ['--', ...overrides, '--fresh']);
-      sayFinishedBefore(display, name, afresh);
+      sayFinishedBefore(display, name, quickstartLine([...overrides, '--fresh']));
       display.stop();
       setExitCode(await printEnding({ kind: 'finished', result: before }, { name, json, comeBack }));
     } finally {
       display.stop();
     }
   });
+
+/** The command line that a person types for it. */
+function quickstartLine(words: readonly string[]): string {
+  if (!isClone) return commandLine(`${colloquy} quickstart`, words);
+  return commandLine('npm run quickstart', words.length > 0 ? ['--', ...words] : []);
+}
 
 type Options = {
   readonly fresh: boolean;
@@ -73,6 +80,8 @@ async function runWithServerAndWorker(
   { fresh, json, display, comeBack }: Options,
 ): Promise<ExitCode> {
   const { name } = experiment;
+  // Both at once, as each takes a minute or more.
+  await requireTools('python', ...(configuredAddress() === undefined ? (['temporal'] as const) : []));
   const { signal, dispose } = interruptSignal();
   const server = await openLocalServer(display.say);
   try {

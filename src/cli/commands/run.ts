@@ -1,3 +1,4 @@
+import { colloquy } from '../../config/installation.ts';
 import {
   command,
   commandLine,
@@ -19,9 +20,9 @@ export const run = command(
   'run',
   'start an experiment, or attach to it, and show its progress until it ends',
   [
-    'colloquy run quickstart                            # configs/quickstart.yaml',
+    'colloquy run quickstart                            # one of those that `colloquy presets` lists',
     'colloquy run my.yaml name=second seed=1 iterations=5',
-    'colloquy run configs/quickstart.yaml --detach      # start it and leave',
+    'colloquy run quickstart --detach                   # start it and leave',
     'Ctrl-C leaves the experiment running; the same command comes back to it.',
   ],
 )
@@ -34,7 +35,7 @@ export const run = command(
   .action(async (path, overrides, { detach, json = false, ...share }) => {
     const experiment = experimentFromConfig(path, overrides);
     const { name } = experiment;
-    const comeBack = commandLine('npx colloquy run', [path, ...overrides]);
+    const comeBack = commandLine(`${colloquy} run`, [path, ...overrides]);
     const code = await withTemporal(async (temporal): Promise<ExitCode> => {
       const start = await onceReachable(temporal, () =>
         startExperiment(temporal, experiment, sharing(name, share)),

@@ -27,7 +27,7 @@ export const scheduleCreate = command(
   'schedule create',
   'run an experiment every night, each going on from the last one’s agents with fresh questions',
   [
-    'colloquy schedule create nightly configs/quickstart.yaml iterations=1 --at 02:00',
+    'colloquy schedule create nightly quickstart iterations=1 --at 02:00',
     'colloquy schedule create weekdays my.yaml --cron "0 2 * * 1-5" --time-zone Europe/Paris --overlap buffer-one',
     'colloquy schedule create careful my.yaml carry_over.max_drop=0.01 --at 23:30 --note "asked for by Ada"',
   ],

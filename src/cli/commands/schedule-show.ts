@@ -35,7 +35,7 @@ export const scheduleList = command(
       if (json) return printJson(schedules);
       if (schedules.length === 0)
         return console.log(
-          'No schedules yet. Make one: colloquy schedule create nightly configs/quickstart.yaml --at 02:00',
+          'No schedules yet. Make one: colloquy schedule create nightly quickstart --at 02:00',
         );
       printTable(
         ['schedule', 'state', 'next night', 'started', 'skipped'],

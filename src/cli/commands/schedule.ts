@@ -98,7 +98,7 @@ export const schedule = command(
   'schedule',
   'run an experiment every night: create, list, show, pause, unpause, trigger, delete, prune',
   [
-    'colloquy schedule create nightly configs/quickstart.yaml iterations=1 --at 02:00',
+    'colloquy schedule create nightly quickstart iterations=1 --at 02:00',
     'colloquy schedule show nightly',
     'colloquy schedule create --help',
   ],

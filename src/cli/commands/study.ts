@@ -1,5 +1,6 @@
 import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { InvalidConfig } from '../../config/faults.ts';
+import { colloquy } from '../../config/installation.ts';
 import { configDifference } from '../../config/resolve.ts';
 import { resolveStudy, type Study } from '../../config/study.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
@@ -26,8 +27,8 @@ export const study = command(
   'study',
   'run methods x experiments x seeds and compare them: the tables and figures of the paper',
   [
-    'colloquy study laptop             # configs/studies/laptop.yaml, on this machine alone',
-    `colloquy study configs/studies/table-1.yaml 'seeds=[0,1,2]'`,
+    'colloquy study laptop             # one that `colloquy presets` lists, on this machine alone',
+    `colloquy study table-1 'seeds=[0,1,2]'`,
     'colloquy study mine.yaml --detach',
     'The same command goes on where it was; with more methods or seeds it runs only those.',
     'Without a configured Temporal server, or without a worker, it starts its own and stops it at the end.',
@@ -43,7 +44,7 @@ export const study = command(
     const { name, input } = studyFromConfig(config, overrides);
     const display = createDisplay(json ? process.stderr : process.stdout);
     if (detach) return withTemporal((temporal) => start(temporal, name, input, display, share));
-    const comeBack = commandLine('npx colloquy study', [config, ...overrides]);
+    const comeBack = commandLine(`${colloquy} study`, [config, ...overrides]);
     const { signal, dispose } = interruptSignal();
     const server = await openLocalServer(display.say);
     try {

@@ -4,6 +4,7 @@ import { type DeploymentVersion, deploymentVersion } from '../../workers/start.t
 import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
 import { command, portNumber, setExitCode } from '../command.ts';
 import { connect, devDatabase, useLocalServer } from '../server/connect.ts';
+import { requireTools } from '../server/set-up.ts';
 import { interruptSignal, workerPatienceMs } from '../terminal.ts';
 
 const allQueues = Object.values(taskQueues);
@@ -22,6 +23,8 @@ export const worker = command(
   .option('--quiet', 'log only to runs/logs/worker.log')
   .action(async ({ queues = allQueues, quiet }) => {
     const version = deploymentVersion();
+    // Fine-tunes need it. A worker that debates alone may do so with servers elsewhere.
+    if (queues.includes(taskQueues.gpu)) await requireTools('python');
     // Imported only here: it loads Temporal's native core and the bundler, which would slow down every other command.
     const { startWorkers } = await import('../../workers/start.ts');
     // Connecting first, because its error explains what to do.
@@ -71,6 +74,7 @@ export const dev = command(
   .option('--port <port>', "the server's port; another one is used if it is taken", portNumber, 7233)
   .option('--ui-port <port>', "the web UI's port; another one is used if it is taken", portNumber, 8233)
   .action(async ({ port, uiPort }) => {
+    await requireTools('python', 'temporal');
     // Imported only here: they load Temporal's native core and the bundler.
     const { startDevServer } = await import('../../workers/dev-server.ts');
     const { startWorkers } = await import('../../workers/start.ts');

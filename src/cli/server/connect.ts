@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { NamespaceNotFoundError } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { colloquy } from '../../config/installation.ts';
 import { openStore } from '../../store/store.ts';
 import { devServerOf } from '../../workers/dev-server-process.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
@@ -132,7 +133,7 @@ export class TemporalNotReachable extends ColloquyError {
   constructor(address: string, reason: string) {
     super(
       `Temporal does not answer at ${address} (${reason}).\n` +
-        'Start a server together with a worker in another terminal:  npx colloquy dev\n' +
+        `Start a server together with a worker in another terminal:  ${colloquy} dev\n` +
         'Or say where it is: TEMPORAL_ADDRESS=host:port, or a profile as for the temporal CLI (TEMPORAL_PROFILE).',
     );
   }

@@ -10,6 +10,7 @@ import {
   spawnWithParent,
 } from '../../workers/dev-server-process.ts';
 import { configuredAddress, connect, devDatabase, useLocalServer } from './connect.ts';
+import { requireTools } from './set-up.ts';
 
 /** Prints a line for the person at the terminal. */
 type Say = (line: string) => void;
@@ -21,7 +22,7 @@ export type LocalServer = { stop(): Promise<void> };
  * Chooses the Temporal server of this process: the configured one when an address is configured, otherwise this project's dev
  * server, which is started unless it runs.
  *
- * @throws TemporalNotReachable when a configured server does not answer; DevServerFailed, ToolsMissing
+ * @throws TemporalNotReachable when a configured server does not answer; DevServerFailed, SetUpFailed
  */
 export async function openLocalServer(say: Say): Promise<LocalServer> {
   const configured = configuredAddress();
@@ -30,6 +31,7 @@ export async function openLocalServer(say: Say): Promise<LocalServer> {
     say(`Using the Temporal server at ${configured}`);
     return { stop: async () => undefined };
   }
+  await requireTools('temporal');
   try {
     const { startDevServer } = await import('../../workers/dev-server.ts');
     const server = await startDevServer({ dbFilename: devDatabase() });
@@ -62,6 +64,7 @@ const livedMs = 30_000;
 
 /** Runs `colloquy worker` with its output in a log file, and starts it again when it dies. It never outlives this process. */
 export async function superviseWorker(say: Say): Promise<SupervisedWorker> {
+  await requireTools('python');
   const { logs } = openStore();
   const logFile = join(logs, 'worker.log');
   await makeFolder(logs);

@@ -11,6 +11,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import { colloquy } from '../../config/installation.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Progress } from '../../workflows/progress.ts';
@@ -119,7 +120,7 @@ export class NoWorker extends ColloquyError {
 }
 
 /** What to do when no worker runs. */
-export const noWorkerHint = `No worker serves the task queue "${taskQueues.control}". Start one in another terminal:  npx colloquy worker`;
+export const noWorkerHint = `No worker serves the task queue "${taskQueues.control}". Start one in another terminal:  ${colloquy} worker`;
 
 /** Whether a worker has lately asked for the workflow tasks of a queue. */
 export async function hasWorker(temporal: Temporal, queue: string = taskQueues.control): Promise<boolean> {
@@ -157,7 +158,7 @@ export async function unservedQueues(temporal: Temporal, name: string, queues: Q
   for (const queue of new Set(steps)) {
     if (!(await isServed(temporal, queue, 'activity')))
       hints.push(
-        `Steps wait on the task queue "${queue}", which no worker serves. Start one in another terminal:  npx colloquy worker --queues ${queue}`,
+        `Steps wait on the task queue "${queue}", which no worker serves. Start one in another terminal:  ${colloquy} worker --queues ${queue}`,
       );
   }
   return hints;

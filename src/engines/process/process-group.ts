@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childEnvironment } from '../../config/installation.ts';
+import { childEnvironment, setUpCommand } from '../../config/installation.ts';
 import { fileURLToPath } from 'node:url';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { openProgramLog, type ProgramLog, readLines } from './log-file.ts';
@@ -149,7 +149,7 @@ export class ProcessNotStarted extends ColloquyError {
   readonly command: string;
 
   constructor(command: string, fault: string) {
-    super(`${command} could not be started: ${fault}. Run: node scripts/setup.mjs`);
+    super(`${command} could not be started: ${fault}. Run: ${setUpCommand}`);
     this.command = command;
   }
 }

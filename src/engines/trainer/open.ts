@@ -149,5 +149,5 @@ export async function trainerLacks({
   const { stdout } = await promisify(execFile)(tools().python, ['-c', search], options);
   return stdout.trim() === 'True'
     ? null
-    : 'qlora needs the Python package bitsandbytes. Install it with: npm run setup:qlora. Or take fine_tune.method: lora';
+    : 'qlora needs the Python package bitsandbytes. Install it with: npx colloquy setup --qlora. Or take fine_tune.method: lora';
 }
