@@ -1,0 +1,171 @@
+/** How are an object's bytes read, so that an answer that breaks off is asked for again, and none is left unread? */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Readable } from 'node:stream';
+import type { ByteRange } from '../blobs.ts';
+import { ArtifactMissing } from '../errors.ts';
+import { asking, keyOf, type S3, whereIs } from './client.ts';
+import { failureOf, isMissingObject, isOfNetwork, isTaken, S3Unreachable } from './errors.ts';
+
+/** An object as it is listed: the tag changes with its bytes. */
+export type Listed = { readonly name: string; readonly bytes: number; readonly tag: string };
+
+/** What is known of an object without its bytes; null when there is none. */
+export async function look(s3: S3, name: string): Promise<(Listed & { readonly writtenAt: number }) | null> {
+  return asking(s3, name, async () => {
+    try {
+      const head = await s3.client.send(
+        new s3.sdk.HeadObjectCommand({ Bucket: s3.address.bucket, Key: keyOf(s3, name) }),
+      );
+      return {
+        name,
+        bytes: head.ContentLength ?? 0,
+        tag: head.ETag ?? '',
+        writtenAt: head.LastModified?.getTime() ?? 0,
+      };
+    } catch (error) {
+      if (isMissingObject(error)) return null;
+      throw error;
+    }
+  });
+}
+
+/** All objects whose names begin with `prefix`, sorted by name. */
+export async function listed(s3: S3, prefix: string): Promise<Listed[]> {
+  const found: Listed[] = [];
+  await eachPage(s3, prefix, undefined, ({ Contents = [] }) => {
+    for (const { Key = '', Size = 0, ETag = '' } of Contents) {
+      const name = Key.slice(s3.address.prefix.length);
+      // Programs that show a bucket as folders make empty objects for them.
+      if (!Key.endsWith('/')) found.push({ name, bytes: Size, tag: ETag });
+    }
+  });
+  // The server sorts by bytes, and JavaScript by UTF-16.
+  return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The names of the folders at the top of the store. */
+export async function topFolders(s3: S3): Promise<string[]> {
+  const found: string[] = [];
+  await eachPage(s3, '', '/', ({ CommonPrefixes = [] }) => {
+    for (const { Prefix = '' } of CommonPrefixes)
+      found.push(Prefix.slice(s3.address.prefix.length).replace(/\/$/, ''));
+  });
+  return found;
+}
+
+type ListPage = {
+  readonly Contents?: readonly { readonly Key?: string; readonly Size?: number; readonly ETag?: string }[];
+  readonly CommonPrefixes?: readonly { readonly Prefix?: string }[];
+};
+
+async function eachPage(
+  s3: S3,
+  prefix: string,
+  delimiter: string | undefined,
+  take: (page: ListPage) => void,
+): Promise<void> {
+  let next: string | undefined;
+  do {
+    const page = await asking(s3, prefix, () =>
+      s3.client.send(
+        new s3.sdk.ListObjectsV2Command({
+          Bucket: s3.address.bucket,
+          Prefix: `${s3.address.prefix}${prefix}`,
+          Delimiter: delimiter,
+          ContinuationToken: next,
+        }),
+      ),
+    );
+    take(page as ListPage);
+    next = page.NextContinuationToken;
+  } while (next !== undefined);
+}
+
+/**
+ * The bytes of an object, piece by piece, all from one version of it. Where an answer breaks off, the rest is asked for: the SDK tries
+ * again only until an answer begins.
+ *
+ * @param tag the version; by default the one that is there
+ * @throws ArtifactMissing; S3Unreachable also when the object was replaced while it was read
+ */
+export async function* pieces(s3: S3, name: string, range?: ByteRange, tag?: string): AsyncGenerator<Buffer> {
+  const end = range === undefined ? Infinity : range.start + range.bytes;
+  let at = range?.start ?? 0;
+  let version = tag;
+  for (let tries = 1; at < end; tries += 1) {
+    const body = await open(s3, name, at, end, version);
+    if (body === null) return;
+    version = body.tag;
+    try {
+      for await (const piece of withDeadline(body.stream, s3.patience.answerMs)) {
+        at += piece.length;
+        tries = 1;
+        yield piece;
+      }
+      return;
+    } catch (error) {
+      if (!isOfNetwork(error) || tries >= s3.patience.tries) throw broken(s3, name, error);
+      await sleep(Math.min(s3.patience.longestPauseMs, s3.patience.pauseMs * 2 ** (tries - 1)));
+    } finally {
+      // A reader that stops early: an unread answer would keep one of the client's fifty connections.
+      body.stream.destroy();
+    }
+  }
+}
+
+type Body = { readonly stream: Readable; readonly tag: string };
+
+/** The answer from a byte on; null when there are no more bytes. */
+async function open(s3: S3, name: string, at: number, end: number, tag?: string): Promise<Body | null> {
+  const whole = at === 0 && end === Infinity;
+  try {
+    const answer = await s3.client.send(
+      new s3.sdk.GetObjectCommand({
+        Bucket: s3.address.bucket,
+        Key: keyOf(s3, name),
+        ...(whole ? {} : { Range: `bytes=${at}-${end === Infinity ? '' : end - 1}` }),
+        ...(tag === undefined ? {} : { IfMatch: tag }),
+      }),
+    );
+    return { stream: answer.Body as Readable, tag: answer.ETag ?? '' };
+  } catch (error) {
+    if (failureOf(error).status === 416) return null;
+    if (isMissingObject(error)) throw new ArtifactMissing(whereIs(s3.address, name));
+    if (isTaken(error)) throw broken(s3, name, new Error('it was replaced while it was read'));
+    return asking(s3, name, () => Promise.reject(error as Error));
+  }
+}
+
+function broken(s3: S3, name: string, error: unknown): Error {
+  const { name: code, message } = failureOf(error);
+  return new S3Unreachable(whereIs(s3.address, name), s3.server, code === 'Error' ? message : code);
+}
+
+/** Ends a stream that stands still: it would be waited for for ever. */
+async function* withDeadline(stream: Readable, ms: number): AsyncGenerator<Buffer> {
+  const stop = (): void => {
+    stream.destroy(Object.assign(new Error('aborted'), { name: 'TimeoutError' }));
+  };
+  let timer = setTimeout(stop, ms);
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      clearTimeout(timer);
+      yield piece;
+      timer = setTimeout(stop, ms);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** All bytes, or a range of them; null when there is no such object. */
+export async function read(s3: S3, name: string, range?: ByteRange): Promise<Buffer | null> {
+  const all: Buffer[] = [];
+  try {
+    for await (const piece of pieces(s3, name, range)) all.push(piece);
+  } catch (error) {
+    if (error instanceof ArtifactMissing) return null;
+    throw error;
+  }
+  return Buffer.concat(all);
+}
