@@ -3,13 +3,16 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { blobsContract } from '../store/blobs.contract.ts';
 import { claimContract } from '../store/claim.contract.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
-import { keys, startS3 } from './real-s3.ts';
-import { hostOf, serverAt } from './s3-stores.ts';
+import { keys } from './keys.ts';
+import { startS3 } from './real-s3.ts';
+import { hostOf as hostIn, serverAt } from './s3-stores.ts';
 
 const server = await startS3();
 serverAt(server.url, keys);
 afterAll(() => server[Symbol.asyncDispose]());
 const scratch = temporaryFolder();
+const hostOf = (bucket: string, prefix = 'stores/one/') =>
+  hostIn(bucket, { prefix });
 
 blobsContract('a bucket', () => {
   const bucket = server.bucket();
@@ -45,7 +48,7 @@ describe('a store in a bucket', () => {
   });
 
   it('lists more names than fit into one answer, in order', async () => {
-    const { blobs } = hostOf(server.bucket(), { prefix: '' });
+    const { blobs } = hostOf(server.bucket(), '');
     const names = Array.from({ length: 2_100 }, (_, n) => `many/${String(n).padStart(4, '0')}`);
     for (let from = 0; from < names.length; from += 100)
       await Promise.all(names.slice(from, from + 100).map((name) => blobs.putOnce(name, Buffer.from('x'))));

@@ -16,6 +16,7 @@ export type Fault = {
     | 'conflict'
     | 'internal error'
     | 'slow down'
+    | 'denied'
     /** The connection breaks before the server gets the request. */
     | 'reset'
     /** No answer ever comes. */
@@ -130,4 +131,5 @@ const refusals: Readonly<Record<string, { readonly status: number; readonly code
   conflict: { status: 409, code: 'ConditionalRequestConflict' },
   'internal error': { status: 500, code: 'InternalError' },
   'slow down': { status: 503, code: 'SlowDown' },
+  denied: { status: 403, code: 'AccessDenied' },
 };

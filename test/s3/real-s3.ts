@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from '../support/until.ts';
+import { keys } from './keys.ts';
 
 /** The program that the environment names, else the one that setup-s3.mjs has built. */
 const program =
@@ -19,13 +20,6 @@ const program =
     .split('\n')
     .at(-1) ??
   '';
-
-/** What tests of a store need: keys, and no search for the keys of a machine of AWS. */
-export const keys = {
-  AWS_ACCESS_KEY_ID: 'colloquy-tests',
-  AWS_SECRET_ACCESS_KEY: 'a-secret-of-the-tests',
-  AWS_EC2_METADATA_DISABLED: 'true',
-};
 
 export type RealS3 = AsyncDisposable & {
   readonly url: string;

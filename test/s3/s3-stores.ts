@@ -6,14 +6,14 @@ import { s3Blobs } from '../../src/store/blobs-s3.ts';
 import { type OpenS3, openS3, type S3Patience } from '../../src/store/s3/client.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 
-/** Seconds instead of minutes. */
+/** Pauses of milliseconds; tests that wait for no answer set how long. */
 export const hasty: S3Patience = {
   tries: 6,
   firstTries: 3,
   pauseMs: 10,
   longestPauseMs: 100,
-  connectMs: 1_000,
-  answerMs: 1_000,
+  connectMs: 30_000,
+  answerMs: 30_000,
 };
 
 export type Host = { readonly blobs: Blobs; readonly open: OpenS3; readonly folder: string };

@@ -124,7 +124,7 @@ function createUploader(segments: Place, epoch: number): Uploader {
       bytes = 0;
       // A segment that failed may be there all the same, so that its name is not used again.
       number += 1;
-      const segment = below(segments, `${writer}-${String(number).padStart(5, '0')}.jsonl`);
+      const segment = below(segments, `${writer}-${String(number).padStart(5, '0')}`);
       try {
         await segment.blobs.putOnce(segment.name, Buffer.from(taken.join('')));
       } catch (error) {

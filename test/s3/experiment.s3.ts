@@ -1,0 +1,125 @@
+/** Whole experiments on a store in a bucket: they make what they make on a store of files, whatever happens to hosts and network. */
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { experiment } from '../../src/workflows/experiment.ts';
+import { taskQueues } from '../../src/workflows/server-names.ts';
+import { temporalAddress } from '../setup/temporal-address.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
+import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
+import { smallExperiment } from '../support/small-experiment.ts';
+import { tablesOf } from '../support/tables-of.ts';
+import { inFlight } from '../support/test-dependencies.ts';
+import { until } from '../support/until.ts';
+import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
+import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
+import { keys } from './keys.ts';
+import { type RealS3, startS3 } from './real-s3.ts';
+
+describe('an experiment', () => {
+  let address: string;
+  let server: RealS3;
+  let proxy: FaultProxy;
+  let connection: Connection;
+  let engine: InstantEngine;
+  const workers: WorkerProcess[] = [];
+  const asked = join(temporaryFolder(), 'asked.log');
+  let onFiles: unknown;
+
+  /** A worker on a host of its own: its local folder is empty. */
+  async function worker(storeRoot: string, namespace: string): Promise<WorkerProcess> {
+    const local = mkdtempSync(join(tmpdir(), 'colloquy-host-'));
+    const environment = {
+      ...keys,
+      AWS_ENDPOINT_URL_S3: proxy.url,
+      COLLOQUY_LOCAL: local,
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_NAMESPACE: namespace,
+    };
+    const started = await startWorkerProcess(environment, { storeRoot, engineUrl: engine.url });
+    workers.push(started);
+    return started;
+  }
+
+  async function start(name: string, namespace: string) {
+    return new Client({ connection, namespace }).workflow.start<typeof experiment>('experiment', {
+      workflowId: name,
+      taskQueue: taskQueues.control,
+      args: [smallExperiment],
+    });
+  }
+
+  beforeAll(async () => {
+    address = await temporalAddress();
+    [server, engine] = await Promise.all([startS3(), startInstantEngine(['--log', asked])]);
+    proxy = await startFaultProxy(server.url);
+    connection = await Connection.connect({ address });
+    const storeRoot = temporaryFolder();
+    await worker(storeRoot, 'workflows');
+    await (await start('same', 'workflows')).result();
+    onFiles = await tablesOf(join(storeRoot, 'same'));
+  });
+  afterEach(async () => {
+    proxy.strike();
+    proxy.cut(false);
+    await Promise.all(workers.splice(0).map((each) => each.kill('SIGTERM')));
+  });
+  afterAll(async () => {
+    await connection.close();
+    await proxy[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+  });
+
+  it('whose host is lost goes on on another host, asks for nothing that was uploaded, and makes the same tables', async () => {
+    const bucket = server.bucket();
+    const store = `s3://${bucket}/exp`;
+    const lost = await worker(store, 'golden');
+    const before = (await lines(asked)).length;
+    await engine.tell({ hold: { after: 40 } });
+    const handle = await start('same', 'golden');
+    const files = () => readdirSync(join(server.folder, bucket), { recursive: true, encoding: 'utf8' });
+    const segments = () => files().filter((file) => /\.journal\/[^.]*$/.test(file));
+    await until('the answers that came were uploaded', async () => {
+      const found = await Promise.all(segments().map((file) => lines(join(server.folder, bucket, file))));
+      return found.flat().length >= 40;
+    });
+    await lost.kill('SIGKILL');
+    await engine.tell({ release: true });
+    await worker(store, 'golden');
+    await handle.result();
+    expect(await tablesOf(join(server.folder, bucket, 'exp', 'same'))).toEqual(onFiles);
+    const all = (await lines(asked)).slice(before);
+    // Those that it had asked for and not heard of yet.
+    expect(all.length - new Set(all).size).toBeLessThanOrEqual(inFlight);
+    expect(files().filter((file) => file.includes('.claim-'))).toEqual([]);
+  });
+
+  it('makes the same tables through failures, slow-downs, lost answers and half a minute without a network', async () => {
+    const bucket = server.bucket();
+    await worker(`s3://${bucket}/exp`, 'versions');
+    // Each of them strikes every few requests.
+    const often = Array.from({ length: 40 }, (_, n) => [
+      { what: 'internal error' as const, times: 1, skip: 4 + n },
+      { what: 'slow down' as const, times: 1, skip: 4 },
+      { method: 'PUT', what: 'lost' as const, times: 1, skip: 3 },
+    ]).flat();
+    proxy.strike(...often);
+    await engine.tell({ hold: { after: 20 } });
+    const handle = await start('same', 'versions');
+    await until('it debates', async () => (await engine.state()).held > 0);
+    proxy.cut(true);
+    await engine.tell({ release: true });
+    await new Promise((resolve) => setTimeout(resolve, 30_000));
+    proxy.cut(false);
+    await handle.result();
+    expect(await tablesOf(join(server.folder, bucket, 'exp', 'same'))).toEqual(onFiles);
+  });
+});
+
+async function lines(path: string): Promise<string[]> {
+  return (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+}

@@ -1,0 +1,74 @@
+/** A store in a bucket, on as much of an S3 server as it needs. `npm run test:s3` does this on a real one. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { s3AddressOf } from '../../src/store/s3/client.ts';
+import { tryBucket } from '../../src/store/s3/canary.ts';
+import { InvalidS3Address, S3StoreUnsafe } from '../../src/store/s3/errors.ts';
+import { keys } from '../s3/keys.ts';
+import { hostOf, serverAt } from '../s3/s3-stores.ts';
+import { trapContract } from '../s3/traps.contract.ts';
+import { type SmallS3, startSmallS3 } from '../support/small-s3.ts';
+import { blobsContract } from './blobs.contract.ts';
+import { claimContract } from './claim.contract.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+let buckets = 0;
+const bucket = () => `bucket-${(buckets += 1)}`;
+
+describe('an honest server', () => {
+  let server: SmallS3;
+  beforeAll(async () => {
+    server = await startSmallS3();
+    serverAt(server.url, keys);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  const scratch = temporaryFolder();
+  blobsContract('a bucket', () => {
+    const name = bucket();
+    return { hosts: [hostOf(name).blobs, hostOf(name).blobs], scratch };
+  });
+  claimContract('a bucket', 0, () => {
+    const name = bucket();
+    return [hostOf(name).blobs, hostOf(name).blobs, hostOf(name).blobs];
+  });
+
+  it('has a bucket that can be a store, and nothing is left of the trial', async () => {
+    const { open, blobs } = hostOf(bucket());
+    await tryBucket(open);
+    expect(await blobs.list('')).toEqual([]);
+  });
+
+  it('is refused with what is wrong: a missing bucket', async () => {
+    await expect(tryBucket(hostOf('missing-bucket').open)).rejects.toThrow(/NoSuchBucket.*Make the bucket/);
+  });
+});
+
+trapContract('a small server', async () => ({ ...(await startSmallS3()), bucket }), false);
+
+describe('a server that looks whether a name is taken, and writes a moment later,', () => {
+  it('cannot have a store', async () => {
+    const server = await startSmallS3({ honest: false });
+    serverAt(server.url, keys);
+    await expect(tryBucket(hostOf(bucket()).open)).rejects.toThrow(S3StoreUnsafe);
+    await server[Symbol.asyncDispose]();
+  });
+});
+
+describe('the address of a store', () => {
+  it.each([
+    ['/data/runs', null],
+    ['runs', null],
+    ['s3://my-bucket', { bucket: 'my-bucket', prefix: '' }],
+    ['s3://my.bucket/', { bucket: 'my.bucket', prefix: '' }],
+    ['s3://my-bucket/a/b', { bucket: 'my-bucket', prefix: 'a/b/' }],
+    ['s3://my-bucket/a/b/', { bucket: 'my-bucket', prefix: 'a/b/' }],
+  ])('%j is %j', (given, address) => expect(s3AddressOf(given)).toEqual(address));
+
+  it.each(['s3:/bucket', 's3://', 's3://B', 's3://key:secret@bucket/a', 's3://bucket//a', 's3://bucket/a/../b', 's3://bucket/./a'])(
+    'is not %j: two addresses must not mean one store',
+    (given) => {
+      expect(() => s3AddressOf(given)).toThrow(InvalidS3Address);
+      expect(() => s3AddressOf(given)).not.toThrow(/secret/);
+    },
+  );
+});
