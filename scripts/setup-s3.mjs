@@ -22,7 +22,9 @@ try {
 /** @param {string} program */
 async function built(program) {
   if (existsSync(program)) return;
-  const go = [process.env.GO, '/usr/local/go/bin/go', '/usr/lib/go/bin/go'].find((path) => path && existsSync(path)) ?? 'go';
+  const go =
+    [process.env.GO, '/usr/local/go/bin/go', '/usr/lib/go/bin/go'].find((path) => path && existsSync(path)) ??
+    'go';
   console.error('Colloquy: building versitygw (two minutes, 84 MB)');
   const folder = `${program}.building`;
   rmSync(folder, { recursive: true, force: true });
@@ -35,7 +37,10 @@ async function built(program) {
     });
   } catch (error) {
     if (!(error instanceof SetupProblem)) throw error;
-    throw new SetupProblem(error.message, 'Install Go 1.24 or later (https://go.dev/dl), or set GO to the path of its program.');
+    throw new SetupProblem(
+      error.message,
+      'Install Go 1.24 or later (https://go.dev/dl), or set GO to the path of its program.',
+    );
   }
   renameSync(join(folder, 'versitygw'), program);
   rmSync(folder, { recursive: true, force: true });

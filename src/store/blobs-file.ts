@@ -77,7 +77,7 @@ export function fileBlobs(folder: string): Blobs {
 
     async folders() {
       const entries = await unlessMissing(root, (path) => readdir(path, { withFileTypes: true }));
-      return (entries ?? []).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
+      return (entries ?? []).flatMap((entry) => (entry.isFile() ? [] : entry.name));
     },
 
     async move(from, to) {

@@ -24,7 +24,10 @@ describe('a journal of answers', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   it('asks once for equal requests that come at the same time, also from another experiment', async () => {
-    const [mine, theirs] = [await openAnswerJournal({ path, segments: null }, 1), await openAnswerJournal({ path, segments: null }, 1)];
+    const [mine, theirs] = [
+      await openAnswerJournal({ path, segments: null }, 1),
+      await openAnswerJournal({ path, segments: null }, 1),
+    ];
     let arrive: (answer: Answer) => void = () => undefined;
     const asked = mine.answer('r', () => new Promise((resolve) => (arrive = resolve)), signal);
     const waited = theirs.answer('r', neverAsked, signal);
@@ -78,7 +81,10 @@ describe('a journal of answers', () => {
   });
 
   it('stays open for others when one closes it', async () => {
-    const [mine, theirs] = [await openAnswerJournal({ path, segments: null }, 1), await openAnswerJournal({ path, segments: null }, 1)];
+    const [mine, theirs] = [
+      await openAnswerJournal({ path, segments: null }, 1),
+      await openAnswerJournal({ path, segments: null }, 1),
+    ];
     await mine.close();
     expect(await theirs.answer('r', gives(seven), signal)).toEqual(seven);
     await theirs.close();

@@ -11,8 +11,7 @@ const server = await startS3();
 serverAt(server.url, keys);
 afterAll(() => server[Symbol.asyncDispose]());
 const scratch = temporaryFolder();
-const hostOf = (bucket: string, prefix = 'stores/one/') =>
-  hostIn(bucket, { prefix });
+const hostOf = (bucket: string, prefix = 'stores/one/') => hostIn(bucket, { prefix });
 
 blobsContract('a bucket', () => {
   const bucket = server.bucket();
@@ -32,7 +31,9 @@ describe('a store in a bucket', () => {
       for (let piece = 0; piece < 30; piece++) yield Buffer.alloc(1_000_000, piece);
       yield Buffer.from([last]);
     };
-    const outcomes = await Promise.all([0, 1, 2, 3].map((last) => (last % 2 ? a : b).putOnce('big', many(last))));
+    const outcomes = await Promise.all(
+      [0, 1, 2, 3].map((last) => (last % 2 ? a : b).putOnce('big', many(last))),
+    );
     expect(outcomes.toSorted()).toEqual(['made', 'other', 'other', 'other']);
     expect(await a.putOnce('big', many(outcomes.indexOf('made')))).toBe('same');
     expect(await a.size('big')).toBe(30_000_001);

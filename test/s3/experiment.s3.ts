@@ -1,15 +1,21 @@
 /** Whole experiments on a store in a bucket: they make what they make on a store of files, whatever happens to hosts and network. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/config/installation.ts';
+import { startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
+import { sharedBundle } from '../support/shared-bundle.ts';
 import { smallExperiment } from '../support/small-experiment.ts';
 import { tablesOf } from '../support/tables-of.ts';
 import { inFlight } from '../support/test-dependencies.ts';
@@ -30,7 +36,7 @@ describe('an experiment', () => {
   let onFiles: unknown;
 
   /** A worker on a host of its own: its local folder is empty. */
-  async function worker(storeRoot: string, namespace: string): Promise<WorkerProcess> {
+  async function worker(storeRoot: string, namespace: string) {
     const local = mkdtempSync(join(tmpdir(), 'colloquy-host-'));
     const environment = {
       ...keys,
@@ -41,7 +47,7 @@ describe('an experiment', () => {
     };
     const started = await startWorkerProcess(environment, { storeRoot, engineUrl: engine.url });
     workers.push(started);
-    return started;
+    return { worker: started, local };
   }
 
   async function start(name: string, namespace: string) {
@@ -77,16 +83,22 @@ describe('an experiment', () => {
   it('whose host is lost goes on on another host, asks for nothing that was uploaded, and makes the same tables', async () => {
     const bucket = server.bucket();
     const store = `s3://${bucket}/exp`;
-    const lost = await worker(store, 'golden');
+    const { worker: lost, local } = await worker(store, 'golden');
     const before = (await lines(asked)).length;
     await engine.tell({ hold: { after: 40 } });
     const handle = await start('same', 'golden');
     const files = () => readdirSync(join(server.folder, bucket), { recursive: true, encoding: 'utf8' });
     const segments = () => files().filter((file) => /\.journal\/[^.]*$/.test(file));
-    await until('the answers that came were uploaded', async () => {
-      const found = await Promise.all(segments().map((file) => lines(join(server.folder, bucket, file))));
-      return found.flat().length >= 40;
-    });
+    const linesIn = async (root: string, paths: readonly string[]) =>
+      (await Promise.all(paths.map((path) => lines(join(root, path))))).flat().length;
+    await until(
+      'the answers that came were uploaded',
+      async () => {
+        const written = await linesIn(local, journalsIn(local));
+        return written >= 30 && written === (await linesIn(join(server.folder, bucket), segments()));
+      },
+      120_000,
+    );
     await lost.kill('SIGKILL');
     await engine.tell({ release: true });
     await worker(store, 'golden');
@@ -96,6 +108,60 @@ describe('an experiment', () => {
     // Those that it had asked for and not heard of yet.
     expect(all.length - new Set(all).size).toBeLessThanOrEqual(inFlight);
     expect(files().filter((file) => file.includes('.claim-'))).toEqual([]);
+  });
+
+  it('with the embedded model trains adapters, stores them, and answers with them on a host that has none of their files', async () => {
+    const bucket = server.bucket();
+    const address3 = `s3://${bucket}/exp`;
+    Object.assign(process.env, keys, {
+      AWS_ENDPOINT_URL_S3: server.url,
+      COLLOQUY_LOCAL: temporaryFolder(),
+      COLLOQUY_STORE: address3,
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_NAMESPACE: 'embedded',
+    });
+    const stop = new AbortController();
+    let ended = Promise.resolve();
+    await new Promise<void>((resolve, reject) => {
+      ended = startWorkers({ signal: stop.signal, bundle: sharedBundle, onReady: resolve });
+      ended.catch(reject);
+    });
+    const handle = await new Client({ connection, namespace: 'embedded' }).workflow.start<typeof experiment>(
+      'experiment',
+      {
+        workflowId: 'small',
+        taskQueue: taskQueues.control,
+        args: [
+          {
+            preset: 'quickstart',
+            iterations: 1,
+            allow_few_steps: true,
+            task: { train_size: 24, test_size: 24 },
+          },
+        ],
+      },
+    );
+    const result = await handle.result();
+    stop.abort();
+    await ended;
+    expect(result.evaluations.map(({ questions }) => questions)).toEqual([24, 24]);
+    // Another host: what a person sees, from the store alone.
+    process.env['COLLOQUY_LOCAL'] = temporaryFolder();
+    for (const args of [
+      ['show', 'small', '--json'],
+      ['report', 'small', '--json'],
+      ['export', 'small', '--models', '--json'],
+      ['export', 'small', '--json'],
+      ['ask', '3+4*5-6', '--json'],
+      ['validate', join(projectRoot, 'configs', 'quickstart.yaml'), '--json'],
+    ]) {
+      const said = await commandLine(args);
+      expect(said.code, `${args.join(' ')}: ${said.errors}`).toBe(0);
+      const { report, folder, iteration } = JSON.parse(said.output) as Record<string, string>;
+      if (report !== undefined) expect(await readFile(report, 'utf8')).toContain('<html');
+      if (folder !== undefined) expect(readdirSync(folder).length).toBeGreaterThan(1);
+      if (args[0] === 'ask') expect(iteration).toBe(1);
+    }
   });
 
   it('makes the same tables through failures, slow-downs, lost answers and half a minute without a network', async () => {
@@ -119,6 +185,24 @@ describe('an experiment', () => {
     expect(await tablesOf(join(server.folder, bucket, 'exp', 'same'))).toEqual(onFiles);
   });
 });
+
+async function commandLine(args: readonly string[]) {
+  const child = spawn(process.execPath, [join(projectRoot, 'bin', 'colloquy.mjs'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [output, errors, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number]>,
+  ]);
+  return { code, output, errors };
+}
+
+function journalsIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.journal.jsonl'),
+  );
+}
 
 async function lines(path: string): Promise<string[]> {
   return (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');

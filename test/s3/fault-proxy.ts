@@ -1,5 +1,11 @@
 /** A proxy before a real S3 server that does what networks and busy servers do. The signed Host header passes through unchanged. */
-import { Agent, createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 export type Fault = {
@@ -99,7 +105,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     from.resume();
     from.on('end', () => {
       to.writeHead(refusal.status, { 'content-type': 'application/xml' });
-      to.end(`<?xml version="1.0"?><Error><Code>${refusal.code}</Code><Message>by the test</Message></Error>`);
+      to.end(
+        `<?xml version="1.0"?><Error><Code>${refusal.code}</Code><Message>by the test</Message></Error>`,
+      );
     });
   });
   server.on('connection', (socket: Socket) => {

@@ -39,14 +39,26 @@ export async function startS3(): Promise<RealS3> {
   let child: ChildProcess | undefined;
   let buckets = 0;
   const start = async (): Promise<void> => {
-    const args = ['--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet', '--health', '/health', 'posix', folder];
+    const args = [
+      '--port',
+      `127.0.0.1:${port}`,
+      '--keep-alive',
+      '--quiet',
+      '--health',
+      '/health',
+      'posix',
+      folder,
+    ];
     const env = {
       ...process.env,
       ROOT_ACCESS_KEY: keys.AWS_ACCESS_KEY_ID,
       ROOT_SECRET_KEY: keys.AWS_SECRET_ACCESS_KEY,
     };
     child = spawn(program, args, { stdio: 'ignore', env });
-    await until('versitygw answers', async () => (await fetch(`${url}/health`).catch(() => null))?.ok === true);
+    await until(
+      'versitygw answers',
+      async () => (await fetch(`${url}/health`).catch(() => null))?.ok === true,
+    );
   };
   const kill = async (): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;

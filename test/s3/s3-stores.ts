@@ -27,7 +27,11 @@ export function serverAt(url: string, environment: Readonly<Record<string, strin
 /** A host with a client and a cache of its own. The server's address is read at its first request. */
 export function hostOf(
   bucket: string,
-  { prefix = 'stores/one/', patience = hasty, cacheGb = 10 }: Partial<{ prefix: string; patience: S3Patience; cacheGb: number }> = {},
+  {
+    prefix = 'stores/one/',
+    patience = hasty,
+    cacheGb = 10,
+  }: Partial<{ prefix: string; patience: S3Patience; cacheGb: number }> = {},
 ): Host {
   const address = { bucket, prefix };
   const open = openS3(address, patience);

@@ -25,9 +25,18 @@ describe('a bucket of a real server', () => {
     ['a wrong secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, /SignatureDoesNotMatch|403.*Check the keys/],
     ['an unknown key', { AWS_ACCESS_KEY_ID: 'nobody' }, /InvalidAccessKeyId|403.*Check the keys/],
     ['another region', { AWS_REGION: 'eu-west-3' }, /another region: set AWS_REGION|Check the keys/],
-    ['no keys', { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }, /CredentialsProviderError.*Check the keys/],
+    [
+      'no keys',
+      { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' },
+      /CredentialsProviderError.*Check the keys/,
+    ],
   ])('is refused with %s', async (_, wrong, message) => {
-    serverAt(server.url, { ...keys, AWS_SHARED_CREDENTIALS_FILE: '/none', AWS_CONFIG_FILE: '/none', ...wrong });
+    serverAt(server.url, {
+      ...keys,
+      AWS_SHARED_CREDENTIALS_FILE: '/none',
+      AWS_CONFIG_FILE: '/none',
+      ...wrong,
+    });
     await expect(tried()).rejects.toThrow(message);
   });
 
@@ -52,11 +61,14 @@ describe('a bucket of a real server', () => {
   it.each([
     ['behind', -60],
     ['ahead of', 60],
-  ])('is refused by a machine whose clock is an hour %s the server’s, with how far it is off', async (words, minutes) => {
-    serverAt(server.url, keys);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
-    await expect(tried()).rejects.toThrow(`The clock of this machine is 60 minutes ${words} the server's`);
-  });
+  ])(
+    'is refused by a machine whose clock is an hour %s the server’s, with how far it is off',
+    async (words, minutes) => {
+      serverAt(server.url, keys);
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
+      await expect(tried()).rejects.toThrow(`The clock of this machine is 60 minutes ${words} the server's`);
+    },
+  );
 
   it('is used by a machine whose clock is 10 minutes off', async () => {
     serverAt(server.url, keys);

@@ -80,15 +80,18 @@ export function trapContract(
       await expect(blobs.get('a')).rejects.toThrow(/does not answer as it should \(\w*TIME\w*\)/i);
     });
 
-    it.runIf(withBig)('reads on where an answer breaks off or stands still after it has begun, which the SDK does not notice', async () => {
-      const { blobs } = host({ answerMs: 3_000 });
-      await blobs.putOnce('a', [big]);
-      for (const what of [{ cutAfter: 2_000_000 }, { stallAfter: 2_000_000 }]) {
-        proxy.strike({ method: 'GET', path: /\/a(\?|$)/, what, times: 2 });
-        expect((await blobs.get('a'))!.equals(big)).toBe(true);
-        expect(proxy.seen().filter((each) => each.startsWith('GET')).length).toBeGreaterThanOrEqual(3);
-      }
-    });
+    it.runIf(withBig)(
+      'reads on where an answer breaks off or stands still after it has begun, which the SDK does not notice',
+      async () => {
+        const { blobs } = host({ answerMs: 3_000 });
+        await blobs.putOnce('a', [big]);
+        for (const what of [{ cutAfter: 2_000_000 }, { stallAfter: 2_000_000 }]) {
+          proxy.strike({ method: 'GET', path: /\/a(\?|$)/, what, times: 2 });
+          expect((await blobs.get('a'))!.equals(big)).toBe(true);
+          expect(proxy.seen().filter((each) => each.startsWith('GET')).length).toBeGreaterThanOrEqual(3);
+        }
+      },
+    );
 
     it.runIf(withBig)('does not join two versions of an object into one', async () => {
       const { blobs } = host();
@@ -140,8 +143,16 @@ export function trapContract(
       proxy.strike({ what: 'internal error' });
       failures.push(await blobs.get('a').catch((error: unknown) => error));
       proxy.strike();
-      serverAt(proxy.url, { ...keys, AWS_SECRET_ACCESS_KEY: 'another-secret', AWS_SESSION_TOKEN: 'the-token' });
-      failures.push(await hostOf('missing-bucket').blobs.get('a').catch((error: unknown) => error));
+      serverAt(proxy.url, {
+        ...keys,
+        AWS_SECRET_ACCESS_KEY: 'another-secret',
+        AWS_SESSION_TOKEN: 'the-token',
+      });
+      failures.push(
+        await hostOf('missing-bucket')
+          .blobs.get('a')
+          .catch((error: unknown) => error),
+      );
       serverAt(proxy.url, keys);
       for (const failure of failures) {
         expect(failure instanceof S3Refused || failure instanceof S3Unreachable).toBe(true);
@@ -174,17 +185,18 @@ export function trapContract(
       const later = await openStepJournal(place(hostOf(bucket)), 3);
       expect(['one', 'two', 'three'].map((key) => later.get(key))).toEqual([1, 2, 3]);
       await later.close();
-      expect((await first.blobs.list('shard.journal/')).map((name) => name.slice('shard.journal/'.length)[0])).toEqual([
-        '1',
-        '1',
-        '2',
-      ]);
+      expect(
+        (await first.blobs.list('shard.journal/')).map((name) => name.slice('shard.journal/'.length)[0]),
+      ).toEqual(['1', '1', '2']);
     });
 
     it('uploads what a host had journalled and not uploaded when it was killed, as soon as it is back', async () => {
       const bucket = server.bucket();
       const killed = hostOf(bucket);
-      const place = { path: join(killed.folder, 'j.journal.jsonl'), segments: placeIn(killed.blobs, 'j.journal') };
+      const place = {
+        path: join(killed.folder, 'j.journal.jsonl'),
+        segments: placeIn(killed.blobs, 'j.journal'),
+      };
       const before = await openStepJournal({ ...place, segments: null }, 1);
       before.append('answer', 'of the killed worker');
       await before.close();

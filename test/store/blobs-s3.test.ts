@@ -1,8 +1,11 @@
 /** A store in a bucket, on as much of an S3 server as it needs. `npm run test:s3` does this on a real one. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { s3AddressOf } from '../../src/store/s3/client.ts';
 import { tryBucket } from '../../src/store/s3/canary.ts';
-import { InvalidS3Address, S3StoreUnsafe } from '../../src/store/s3/errors.ts';
+import { InvalidS3Address, InvalidS3Setting, S3StoreUnsafe } from '../../src/store/s3/errors.ts';
+import { OtherStore } from '../../src/store/errors.ts';
+import { newestFinished, openStore, requireSameStore, storeIdentity } from '../../src/store/store.ts';
 import { keys } from '../s3/keys.ts';
 import { hostOf, serverAt } from '../s3/s3-stores.ts';
 import { trapContract } from '../s3/traps.contract.ts';
@@ -38,6 +41,32 @@ describe('an honest server', () => {
     expect(await blobs.list('')).toEqual([]);
   });
 
+  it('has an id, and a worker with another bucket refuses the step', async () => {
+    vi.stubEnv('COLLOQUY_LOCAL', temporaryFolder());
+    const [mine, theirs] = [openStore(`s3://${bucket()}/a`), openStore(`s3://${bucket()}/a`)];
+    const begunIn = { ...(await storeIdentity(mine)), host: 'elsewhere' };
+    expect(begunIn.path).toBe(mine.root);
+    await requireSameStore(begunIn, openStore(mine.root));
+    await expect(requireSameStore(begunIn, theirs)).rejects.toThrow(OtherStore);
+    vi.unstubAllEnvs();
+  });
+
+  it('keeps the files of a host in a folder of its own, and finds what finished last by the server’s clock', async () => {
+    const local = temporaryFolder();
+    vi.stubEnv('COLLOQUY_LOCAL', local);
+    const store = openStore(`s3://${bucket()}`);
+    expect(store.local).toBe(local);
+    expect(store.journal('mine/iteration-1/debates/shard-000')).toMatchObject({
+      path: join(local, 'mine/iteration-1/debates/shard-000.journal.jsonl'),
+      segments: { name: 'mine/iteration-1/debates/shard-000.journal' },
+    });
+    await store.blobs.putOnce('mine/result.json', Buffer.from('{}'));
+    expect(await newestFinished(store)).toBe('mine');
+    vi.stubEnv('COLLOQUY_CACHE_GB', 'much');
+    expect(() => openStore(store.root)).toThrow(InvalidS3Setting);
+    vi.unstubAllEnvs();
+  });
+
   it('is refused with what is wrong: a missing bucket', async () => {
     await expect(tryBucket(hostOf('missing-bucket').open)).rejects.toThrow(/NoSuchBucket.*Make the bucket/);
   });
@@ -64,11 +93,16 @@ describe('the address of a store', () => {
     ['s3://my-bucket/a/b/', { bucket: 'my-bucket', prefix: 'a/b/' }],
   ])('%j is %j', (given, address) => expect(s3AddressOf(given)).toEqual(address));
 
-  it.each(['s3:/bucket', 's3://', 's3://B', 's3://key:secret@bucket/a', 's3://bucket//a', 's3://bucket/a/../b', 's3://bucket/./a'])(
-    'is not %j: two addresses must not mean one store',
-    (given) => {
-      expect(() => s3AddressOf(given)).toThrow(InvalidS3Address);
-      expect(() => s3AddressOf(given)).not.toThrow(/secret/);
-    },
-  );
+  it.each([
+    's3:/bucket',
+    's3://',
+    's3://B',
+    's3://key:secret@bucket/a',
+    's3://bucket//a',
+    's3://bucket/a/../b',
+    's3://bucket/./a',
+  ])('is not %j: two addresses must not mean one store', (given) => {
+    expect(() => s3AddressOf(given)).toThrow(InvalidS3Address);
+    expect(() => s3AddressOf(given)).not.toThrow(/secret/);
+  });
 });

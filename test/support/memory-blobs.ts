@@ -47,7 +47,9 @@ export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): 
     },
     list: async (prefix) => [...kept.keys()].filter((name) => name.startsWith(prefix)).toSorted(),
     folders: async () => [
-      ...new Set([...kept.keys()].flatMap((name) => (name.includes('/') ? name.slice(0, name.indexOf('/')) : []))),
+      ...new Set(
+        [...kept.keys()].flatMap((name) => (name.includes('/') ? name.slice(0, name.indexOf('/')) : [])),
+      ),
     ],
     move: async (from, to) => {
       const names = within(from);

@@ -5,7 +5,11 @@ import type { AddressInfo } from 'node:net';
 
 export type SmallS3 = AsyncDisposable & { readonly url: string; readonly objects: Map<string, Buffer> };
 
-type Answer = { readonly status: number; readonly body?: string | Buffer; readonly headers?: Record<string, string> };
+type Answer = {
+  readonly status: number;
+  readonly body?: string | Buffer;
+  readonly headers?: Record<string, string>;
+};
 
 /** @param honest false: it looks whether a name is taken, and writes a moment later, as some servers do */
 export async function startSmallS3({ honest = true } = {}): Promise<SmallS3> {
@@ -23,7 +27,12 @@ export async function startSmallS3({ honest = true } = {}): Promise<SmallS3> {
     return { status: 200, headers: { etag: tagOf(bytes) } };
   }
 
-  async function upload(key: string, query: URLSearchParams, body: Buffer, request: IncomingMessage): Promise<Answer> {
+  async function upload(
+    key: string,
+    query: URLSearchParams,
+    body: Buffer,
+    request: IncomingMessage,
+  ): Promise<Answer> {
     const id = query.get('uploadId') ?? '';
     if (query.has('uploads') && request.method === 'POST') {
       const made = randomUUID();
@@ -108,7 +117,11 @@ function read(bytes: Buffer, request: IncomingMessage): Answer {
   if (from === undefined) return { status: 200, body: bytes, headers };
   if (Number(from) >= bytes.length) return refusal(416, 'InvalidRange');
   const part = bytes.subarray(Number(from), to ? Number(to) + 1 : undefined);
-  return { status: 206, body: part, headers: { ...headers, 'content-range': `bytes ${from}-/${bytes.length}` } };
+  return {
+    status: 206,
+    body: part,
+    headers: { ...headers, 'content-range': `bytes ${from}-/${bytes.length}` },
+  };
 }
 
 /** Pages of ten. */
@@ -131,7 +144,9 @@ function list(objects: ReadonlyMap<string, Buffer>, bucket: string, query: URLSe
     return `<Contents><Key>${escaped(key)}</Key><Size>${bytes.length}</Size><ETag>${escaped(tagOf(bytes))}</ETag></Contents>`;
   });
   const next =
-    keys.length > start + 10 ? `<IsTruncated>true</IsTruncated><NextContinuationToken>${start + 10}</NextContinuationToken>` : '';
+    keys.length > start + 10
+      ? `<IsTruncated>true</IsTruncated><NextContinuationToken>${start + 10}</NextContinuationToken>`
+      : '';
   return xml('ListBucketResult', `${page.join('')}${next}`);
 }
 
@@ -152,5 +167,9 @@ function refusal(status: number, code: string): Answer {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }

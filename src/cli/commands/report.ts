@@ -39,7 +39,8 @@ async function experimentReport(name: string): Promise<string> {
 /** The path of a page for the reader's browser: where the store is no folder, of a copy. */
 async function onThisHost({ local, blobs }: Store, { name, where }: Place): Promise<string> {
   const path = join(local, ...name.split('/'));
-  if (where !== path && (await isThere({ blobs, name, where }))) await writeAtomically(path, blobs.stream(name));
+  if (where !== path && (await isThere({ blobs, name, where })))
+    await writeAtomically(path, blobs.stream(name));
   return path;
 }
 

@@ -57,8 +57,7 @@ export async function openStepJournal(
     const stored = await takeOver(local, segments, onDamage);
     const uploader = createUploader(segments, epoch);
     // What this host wrote before it was stopped, and had not uploaded.
-    for (const key of local.keys())
-      if (!stored.has(key)) uploader.add(journalLine(key, local.get(key)));
+    for (const key of local.keys()) if (!stored.has(key)) uploader.add(journalLine(key, local.get(key)));
     return Object.assign(entries, {
       append(key: string, value: unknown) {
         local.append(key, value);

@@ -5,7 +5,15 @@ import { open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'no
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CacheFull } from './errors.ts';
-import { errorCode, isLeftOver, isMissing, makeFolder, publishFolder, temporaryPath, writeAndSync } from '../files/atomic.ts';
+import {
+  errorCode,
+  isLeftOver,
+  isMissing,
+  makeFolder,
+  publishFolder,
+  temporaryPath,
+  writeAndSync,
+} from '../files/atomic.ts';
 import type { Listed } from './reads.ts';
 
 /**
@@ -38,13 +46,13 @@ export function createCache(folder: string, limitGb: number): Cache {
   /** What this process has copies of, by name. */
   const known = new Map<string, { readonly copy: string; readonly path: string; readonly tag: string }>();
 
-  async function make(
-    copy: string,
-    name: string,
-    objects: readonly Listed[],
-    read: Read,
-  ): Promise<void> {
-    await makeRoom(folder, limitGb, objects.reduce((sum, { bytes }) => sum + bytes, 0), name);
+  async function make(copy: string, name: string, objects: readonly Listed[], read: Read): Promise<void> {
+    await makeRoom(
+      folder,
+      limitGb,
+      objects.reduce((sum, { bytes }) => sum + bytes, 0),
+      name,
+    );
     // Another process may make the same copy: one of the two stays.
     await publishFolder(copy, async (temporary) => {
       const hashes: Record<string, string> = {};

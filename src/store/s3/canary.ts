@@ -90,9 +90,7 @@ async function requireOneWinnerOfParts(s3: S3, name: string): Promise<void> {
   );
   for (const [index, { UploadId }] of uploads.entries())
     if (won[index] === false)
-      await asking(s3, name, () =>
-        client.send(new sdk.AbortMultipartUploadCommand({ ...target, UploadId })),
-      );
+      await asking(s3, name, () => client.send(new sdk.AbortMultipartUploadCommand({ ...target, UploadId })));
   requireAtMostOne(s3, 'writers of parts', won);
 }
 

@@ -18,7 +18,10 @@ export function s3AddressOf(given: string): S3Address | null {
   const prefix = rest.replace(/^\//, '').replace(/\/$/, '');
   // Some servers store `a//b` and `./a` under another key, so that two addresses would be one store.
   if (prefix !== '' && (!isName(prefix) || /[\\?#]/.test(prefix)))
-    throw new InvalidS3Address(given, 'its prefix has a part that is empty, "." or "..", or has one of \\ ? #');
+    throw new InvalidS3Address(
+      given,
+      'its prefix has a part that is empty, "." or "..", or has one of \\ ? #',
+    );
   return { bucket, prefix: prefix === '' ? '' : `${prefix}/` };
 }
 

@@ -87,8 +87,7 @@ export class CacheFull extends ColloquyError {
 const keysWrong =
   'Check the keys that this worker has (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine)';
 const regionWrong = 'The bucket is in another region: set AWS_REGION to the one that it is in';
-const clockWrong =
-  'The clock of this machine is wrong by more than 15 minutes: set it, for example with NTP';
+const clockWrong = 'The clock of this machine is wrong by more than 15 minutes: set it, for example with NTP';
 
 /** What a person can do, by the server's word. */
 const remedies: Readonly<Record<string, string>> = {
@@ -115,7 +114,8 @@ type Failure = { readonly name: string; readonly message: string; readonly statu
 
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: 'unknown', message: String(error), status: undefined };
-  const metadata = '$metadata' in error ? (error.$metadata as { httpStatusCode?: number } | undefined) : undefined;
+  const metadata =
+    '$metadata' in error ? (error.$metadata as { httpStatusCode?: number } | undefined) : undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   // An answer to HEAD has no body, and so no name.
   const known = Object.hasOwn(remedies, error.name) || code === undefined;
@@ -126,7 +126,10 @@ export function failureOf(error: unknown): Failure {
 export function isMissingObject(error: unknown): boolean {
   const { name, status } = failureOf(error);
   // versitygw: an object stands where the name needs a folder, or the other way round.
-  return ['NoSuchKey', 'NotFound', 'ObjectParentIsFile'].includes(name) || (status === 404 && name !== 'NoSuchBucket');
+  return (
+    ['NoSuchKey', 'NotFound', 'ObjectParentIsFile'].includes(name) ||
+    (status === 404 && name !== 'NoSuchBucket')
+  );
 }
 
 /** Whether a conditional write found the name taken. */
