@@ -1,13 +1,67 @@
 /** How does a bucket of S3, or of a server that speaks its protocol, keep the bytes of a store? */
 import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
+import { projectRoot } from '../config/installation.ts';
 import { type Blobs, checkedName } from './blobs.ts';
 import { ArtifactMissing } from './errors.ts';
 import { createCache } from './s3/cache.ts';
-import { asking, keyOf, type OpenS3, type S3, whereIs, type S3Address } from './s3/client.ts';
-import { isTaken, S3Refused } from './s3/errors.ts';
-import { listed, look, pieces, read, topFolders } from './s3/reads.ts';
-import { upload } from './s3/uploads.ts';
+import { tryBucket } from './s3/canary.ts';
+import {
+  asking,
+  customEndpoint,
+  keyOf,
+  openS3,
+  type OpenS3,
+  type S3,
+  type S3Address,
+  s3AddressOf,
+  serverText,
+  whereIs,
+} from './s3/client.ts';
+import { InvalidS3Setting, isTaken, S3Refused } from './s3/errors.ts';
+import { listed, look, pieces, read, topFolders, upload } from './s3/objects.ts';
+
+/** A bucket as a store, and this host's part of it. */
+type Bucket = {
+  readonly blobs: Blobs;
+  /** For people: its address and, unless it is AWS, its server. */
+  readonly root: string;
+  /** The folder for the host's own files. */
+  readonly local: string;
+  readonly check: () => Promise<void>;
+};
+
+/** The bucket that COLLOQUY_STORE names; null when it names a folder. @throws InvalidS3Address, InvalidS3Setting */
+export function openBucket(given: string): Bucket | null {
+  const address = s3AddressOf(given);
+  if (address === null) return null;
+  const local = localFolderOf(address);
+  const open = openS3(address);
+  const root = whereIs(address, '');
+  return {
+    blobs: s3Blobs(address, open, join(local, 'cache'), cacheGb()),
+    root: customEndpoint() === undefined ? root : `${root} at ${serverText()}`,
+    local,
+    check: () => tryBucket(open),
+  };
+}
+
+/** COLLOQUY_LOCAL, or a folder for each server, bucket and prefix below `runs/` in the project. */
+function localFolderOf({ bucket, prefix }: S3Address): string {
+  const given = process.env['COLLOQUY_LOCAL'];
+  if (given) return resolve(given);
+  const server = (customEndpoint() ?? 'aws').replace(/^https?:\/\/|\/+$/g, '').replaceAll(/[^\w.-]/g, '-');
+  return join(projectRoot, 'runs', '.s3', server, bucket, prefix);
+}
+
+/** The most that local copies take, in GB. */
+function cacheGb(): number {
+  const given = process.env['COLLOQUY_CACHE_GB'] || '100';
+  const limit = Number(given);
+  if (!(limit > 0)) throw new InvalidS3Setting('COLLOQUY_CACHE_GB', given, 'a number of gigabytes above 0');
+  return limit;
+}
 
 /** Requests that one operation has in flight. */
 const atOnce = 16;

@@ -7,13 +7,10 @@ import { distilledModel } from '../algorithm/agents.ts';
 import { projectRoot } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { fileBlobs } from './blobs-file.ts';
-import { s3Blobs } from './blobs-s3.ts';
+import { openBucket } from './blobs-s3.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
 import { NotVisibleYet, OtherStore } from './errors.ts';
 import type { JournalPlace } from './files/segments.ts';
-import { tryBucket } from './s3/canary.ts';
-import { customEndpoint, openS3, type S3Address, s3AddressOf } from './s3/client.ts';
-import { InvalidS3Setting } from './s3/errors.ts';
 
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {
@@ -47,12 +44,7 @@ export type Store = {
   prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
-  /**
-   * A journal of answers that experiments share.
-   *
-   * @param shard which questions of which iteration: see `shardName`
-   * @throws ZodError when `name` is not valid
-   */
+  /** A journal of answers that experiments share. `shard`: see `shardName`. @throws ZodError when `name` is not valid */
   sharedAnswers(name: string, seed: string, shard: string): JournalPlace;
   /** The journal of this name. */
   journal(name: string): JournalPlace;
@@ -69,32 +61,9 @@ export function openStore(
   root: string = process.env['COLLOQUY_STORE'] || join(projectRoot, 'runs'),
   blobs?: Blobs,
 ): Store {
-  const address = s3AddressOf(root);
-  if (address === null) return storeIn(resolve(root), blobs ?? fileBlobs(root));
-  const local = localFolderOf(address);
-  const open = openS3(address);
-  return {
-    ...storeIn(local, blobs ?? s3Blobs(address, open, join(local, 'cache'), cacheGb()), true),
-    check: () => tryBucket(open),
-  };
-}
-
-/**
- * Where a worker keeps its own files of an S3 store: COLLOQUY_LOCAL, or a folder for each server, bucket and prefix below `runs/` in the project.
- */
-function localFolderOf({ bucket, prefix }: S3Address): string {
-  const given = process.env['COLLOQUY_LOCAL'];
-  if (given) return resolve(given);
-  const server = (customEndpoint() ?? 'aws').replace(/^https?:\/\/|\/+$/g, '').replaceAll(/[^\w.-]/g, '-');
-  return join(projectRoot, 'runs', '.s3', server, bucket, prefix);
-}
-
-/** The most that local copies take, in GB. */
-function cacheGb(): number {
-  const given = process.env['COLLOQUY_CACHE_GB'] || '100';
-  const limit = Number(given);
-  if (!(limit > 0)) throw new InvalidS3Setting('COLLOQUY_CACHE_GB', given, 'a number of gigabytes above 0');
-  return limit;
+  const bucket = openBucket(root);
+  if (bucket === null) return storeIn(resolve(root), blobs ?? fileBlobs(root));
+  return { ...storeIn(bucket.local, blobs ?? bucket.blobs, true), root: bucket.root, check: bucket.check };
 }
 
 /** @param shared whether journals have to be brought to other hosts, because the local folder is this host's alone */
@@ -119,8 +88,7 @@ function storeIn(local: string, blobs: Blobs, shared = false): Store {
     hostedJobs: (key) => place('models', `${key}.jobs.json`),
     prunedModel: (key) => place('models', `${key}.pruned.json`),
     checkpoints: (key) => join(local, 'models', `${key}.checkpoints`),
-    sharedAnswers: (name, seed, shard) =>
-      journal(placeIn(blobs, 'answers', seriesNameSchema.parse(name), seed, shard).name),
+    sharedAnswers: (name, ...parts) => journal(['answers', seriesNameSchema.parse(name), ...parts].join('/')),
     journal,
   };
 }
@@ -252,10 +220,7 @@ export function seriesFiles(store: Store, series: string) {
   };
 }
 
-/**
- * The experiment of the store whose result.json was written last; null when there is none. Where another program has touched the files,
- * that may be another one than finished last.
- */
+/** The experiment whose result.json was written last; null when there is none. Where another program has touched it, that may be another one than finished last. */
 export async function newestFinished(store: Store): Promise<string | null> {
   const finished = await Promise.all(
     (await namesInStore(store)).map(async (name) => {
@@ -291,11 +256,7 @@ const documentSchema = z.object({ id: z.string() });
 /** By path. When a running worker's store is emptied, the store gets the same id again. */
 const known = new Map<string, string>();
 
-/**
- * The identity of a store. A store without an id gets one; of several workers on any hosts, all get the same id.
- *
- * @throws NotVisibleYet, DiskFull, StoreNotWritable, FileRefused
- */
+/** The identity of a store. A store without an id gets one, the same for all workers on any hosts. @throws NotVisibleYet, DiskFull, StoreNotWritable, FileRefused */
 export async function storeIdentity(store: Store): Promise<StoreIdentity> {
   const { blobs, name, where } = store.place('store.json');
   const found = await blobs.get(name);

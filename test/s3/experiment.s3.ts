@@ -1,11 +1,10 @@
 /** Whole experiments on a store in a bucket: they make what they make on a store of files, whatever happens to hosts and network. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
@@ -147,21 +146,16 @@ describe('an experiment', () => {
     expect(result.evaluations.map(({ questions }) => questions)).toEqual([24, 24]);
     // Another host: what a person sees, from the store alone.
     process.env['COLLOQUY_LOCAL'] = temporaryFolder();
-    for (const args of [
-      ['show', 'small', '--json'],
-      ['report', 'small', '--json'],
-      ['export', 'small', '--models', '--json'],
-      ['export', 'small', '--json'],
-      ['ask', '3+4*5-6', '--json'],
-      ['validate', join(projectRoot, 'configs', 'quickstart.yaml'), '--json'],
-    ]) {
-      const said = await commandLine(args);
-      expect(said.code, `${args.join(' ')}: ${said.errors}`).toBe(0);
-      const { report, folder, iteration } = JSON.parse(said.output) as Record<string, string>;
-      if (report !== undefined) expect(await readFile(report, 'utf8')).toContain('<html');
-      if (folder !== undefined) expect(readdirSync(folder).length).toBeGreaterThan(1);
-      if (args[0] === 'ask') expect(iteration).toBe(1);
-    }
+    const said = async (...args: string[]) =>
+      JSON.parse(await colloquy([...args, '--json'])) as Record<string, string>;
+    expect(await said('show', 'small')).toHaveProperty('dialogues');
+    const { report } = await said('report', 'small');
+    expect(await readFile(report!, 'utf8')).toContain('<html');
+    expect(readdirSync(join(report!, '..'))).toContain('debates.html');
+    for (const option of ['--models', '--format=trl'])
+      expect(readdirSync((await said('export', 'small', option)).folder!).length).toBeGreaterThan(1);
+    expect(await said('ask', '3+4*5-6')).toMatchObject({ experiment: 'small', iteration: 1 });
+    await said('validate', join(projectRoot, 'configs', 'quickstart.yaml'));
   });
 
   it('makes the same tables through failures, slow-downs, lost answers and half a minute without a network', async () => {
@@ -186,16 +180,10 @@ describe('an experiment', () => {
   });
 });
 
-async function commandLine(args: readonly string[]) {
-  const child = spawn(process.execPath, [join(projectRoot, 'bin', 'colloquy.mjs'), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [output, errors, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  return { code, output, errors };
+/** What the command prints. @throws Error with its errors */
+async function colloquy(args: readonly string[]): Promise<string> {
+  const program = join(projectRoot, 'bin', 'colloquy.mjs');
+  return (await promisify(execFile)(process.execPath, [program, ...args], { maxBuffer: 64e6 })).stdout;
 }
 
 function journalsIn(folder: string): string[] {

@@ -77,7 +77,10 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
         return;
       }
       to.writeHead(answer.statusCode ?? 500, answer.rawHeaders);
-      if (typeof what !== 'object') return void answer.pipe(to);
+      if (typeof what !== 'object') {
+        answer.pipe(to);
+        return;
+      }
       const most = 'cutAfter' in what ? what.cutAfter : what.stallAfter;
       let bytes = 0;
       answer.on('data', (piece: Buffer) => {

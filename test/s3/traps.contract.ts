@@ -5,6 +5,7 @@ import { ArtifactMissing } from '../../src/store/errors.ts';
 import { openStepJournal } from '../../src/store/files/segments.ts';
 import { placeIn } from '../../src/store/blobs.ts';
 import { S3Refused, S3Unreachable } from '../../src/store/s3/errors.ts';
+import { errorOf } from '../support/error-of.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { hasty, type Host, hostOf, serverAt } from './s3-stores.ts';
 import { keys } from './keys.ts';
@@ -139,26 +140,22 @@ export function trapContract(
     it('has no secret in its errors, nor the request that the SDK signed', async () => {
       const { blobs } = host();
       await blobs.putOnce('a', Buffer.from('x'));
-      const failures: unknown[] = [];
+      const failures: Error[] = [];
       proxy.strike({ what: 'internal error' });
-      failures.push(await blobs.get('a').catch((error: unknown) => error));
+      failures.push(await errorOf(blobs.get('a')));
       proxy.strike();
       serverAt(proxy.url, {
         ...keys,
         AWS_SECRET_ACCESS_KEY: 'another-secret',
         AWS_SESSION_TOKEN: 'the-token',
       });
-      failures.push(
-        await hostOf('missing-bucket')
-          .blobs.get('a')
-          .catch((error: unknown) => error),
-      );
+      failures.push(await errorOf(hostOf('missing-bucket').blobs.get('a')));
       serverAt(proxy.url, keys);
       for (const failure of failures) {
         expect(failure instanceof S3Refused || failure instanceof S3Unreachable).toBe(true);
-        const all = JSON.stringify(failure, Object.getOwnPropertyNames(failure as object));
+        const all = JSON.stringify(failure, Object.getOwnPropertyNames(failure));
         expect(all).not.toMatch(/secret|the-token|Authorization|Signature=|colloquy-tests/);
-        expect((failure as Error).cause).toBeUndefined();
+        expect(failure.cause).toBeUndefined();
       }
     });
 

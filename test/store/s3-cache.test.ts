@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/store/s3/cache.ts';
 import { CacheFull } from '../../src/store/s3/errors.ts';
-import type { Listed } from '../../src/store/s3/reads.ts';
+import type { Listed } from '../../src/store/s3/objects.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 describe('a cache', () => {

@@ -14,7 +14,7 @@ import {
   temporaryPath,
   writeAndSync,
 } from '../files/atomic.ts';
-import type { Listed } from './reads.ts';
+import type { Listed } from './objects.ts';
 
 /**
  * Copies by content: a copy's folder is named by a hash of what the server says of its objects (their names within it, sizes and tags), so

@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { asking, clockSkewMs, keyOf, type OpenS3, type S3, whereIs } from './client.ts';
 import { isTaken, S3Refused, S3StoreUnsafe } from './errors.ts';
-import { listed, look, read } from './reads.ts';
-import { upload } from './uploads.ts';
+import { listed, look, read, upload } from './objects.ts';
 
 /** AWS refuses requests that are further off. The SDK then corrects its own clock, but logs, seals and Temporal would still be wrong. */
 const mostSkewMs = 15 * 60_000;

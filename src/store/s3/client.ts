@@ -1,5 +1,5 @@
 /** Which S3 store is it, and how is its server asked, so that no failure of network or server is mistaken for an answer? */
-import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import type * as Sdk from '@aws-sdk/client-s3';
 import { checkedName, isName } from '../blobs.ts';
 import { failureOf, InvalidS3Address, isOfNetwork, s3Error } from './errors.ts';
 
@@ -52,8 +52,8 @@ const patient: S3Patience = {
 /** What a request needs. It is the same object for the whole life of a store. */
 export type S3 = {
   readonly address: S3Address;
-  readonly sdk: typeof import('@aws-sdk/client-s3');
-  readonly client: S3Client;
+  readonly sdk: typeof Sdk;
+  readonly client: Sdk.S3Client;
   readonly patience: S3Patience;
   /** For people: where the server is. */
   readonly server: string;
@@ -108,7 +108,10 @@ async function connect(address: S3Address, patience: S3Patience): Promise<S3> {
 const nothing = (): void => undefined;
 const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-type Strategy = Extract<NonNullable<S3ClientConfig['retryStrategy']>, { acquireInitialRetryToken: unknown }>;
+type Strategy = Extract<
+  NonNullable<Sdk.S3ClientConfig['retryStrategy']>,
+  { acquireInitialRetryToken: unknown }
+>;
 
 /**
  * When a request is sent again. The SDK's own strategy has a budget, which is empty after some twenty failures: then nothing is sent again.
@@ -129,7 +132,8 @@ function persistent({ tries, firstTries, pauseMs, longestPauseMs }: S3Patience):
       const again =
         errorType !== 'CLIENT_ERROR' || name === 'ConditionalRequestConflict' || isOfNetwork(error);
       const count = before.getRetryCount() + 1;
-      if (!again || count >= (answered ? tries : firstTries)) throw error;
+      if (!again || count >= (answered ? tries : firstTries))
+        throw error instanceof Error ? error : new Error(String(error));
       // Full jitter, so that the workers of a store do not all come back at the same moment.
       const pause = Math.min(longestPauseMs, pauseMs * 2 ** (count - 1));
       return token(count, pause * (0.5 + Math.random() / 2));
