@@ -57,6 +57,11 @@ describe('an experiment', () => {
     });
   }
 
+  /** From so many more answers on, the engine gives none. */
+  async function holdAfter(answers: number): Promise<void> {
+    await engine.tell({ hold: { after: (await engine.state()).answered + answers } });
+  }
+
   beforeAll(async () => {
     address = await temporalAddress();
     [server, engine] = await Promise.all([startS3(), startInstantEngine(['--log', asked])]);
@@ -84,7 +89,7 @@ describe('an experiment', () => {
     const store = `s3://${bucket}/exp`;
     const { worker: lost, local } = await worker(store, 'golden');
     const before = (await lines(asked)).length;
-    await engine.tell({ hold: { after: 40 } });
+    await holdAfter(40);
     const handle = await start('same', 'golden');
     const files = () => readdirSync(join(server.folder, bucket), { recursive: true, encoding: 'utf8' });
     const segments = () => files().filter((file) => /\.journal\/[^.]*$/.test(file));
@@ -168,7 +173,7 @@ describe('an experiment', () => {
       { method: 'PUT', what: 'lost' as const, times: 1, skip: 3 },
     ]).flat();
     proxy.strike(...often);
-    await engine.tell({ hold: { after: 20 } });
+    await holdAfter(20);
     const handle = await start('same', 'versions');
     await until('it debates', async () => (await engine.state()).held > 0);
     proxy.cut(true);
